@@ -1,0 +1,102 @@
+//! What travels with every call through the stack: which lane it waits in, which route it uses, what it may change.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Who goes first when calls wait for a place in the gate's windows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Lane {
+    /// The write that follows a read: ahead of everything, so that nothing but one round trip lies between the two.
+    Continuation,
+    /// Webhooks and small jobs that asked for it.
+    Interactive,
+    /// Everything else.
+    Bulk,
+}
+
+impl Lane {
+    /// All lanes in order of precedence.
+    pub const ALL: [Self; 3] = [Self::Continuation, Self::Interactive, Self::Bulk];
+
+    /// The lane's name in views, metrics and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Continuation => "continuation",
+            Self::Interactive => "interactive",
+            Self::Bulk => "bulk",
+        }
+    }
+}
+
+/// The routes of the Genesys API in use: a closed list, so that metrics and limits by route stay bounded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Route {
+    Users,
+    User,
+    UserByExternalId,
+    RoutingSkills,
+    SkillGroups,
+    UserSkillsRead,
+    UserSkillsAdd,
+    UserSkillsReplace,
+    UserSkillRemove,
+    WfmRead,
+    WfmWrite,
+}
+
+impl Route {
+    /// The route's name in metrics and logs; never holds an id.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Users => "users",
+            Self::User => "user",
+            Self::UserByExternalId => "user_by_external_id",
+            Self::RoutingSkills => "routing_skills",
+            Self::SkillGroups => "skill_groups",
+            Self::UserSkillsRead => "user_skills_read",
+            Self::UserSkillsAdd => "user_skills_add",
+            Self::UserSkillsReplace => "user_skills_replace",
+            Self::UserSkillRemove => "user_skill_remove",
+            Self::WfmRead => "wfm_read",
+            Self::WfmWrite => "wfm_write",
+        }
+    }
+
+    /// Whether a call on this route changes something at Genesys.
+    pub fn writes(self) -> bool {
+        match self {
+            Self::UserSkillsAdd | Self::UserSkillsReplace | Self::UserSkillRemove | Self::WfmWrite => true,
+            Self::Users
+            | Self::User
+            | Self::UserByExternalId
+            | Self::RoutingSkills
+            | Self::SkillGroups
+            | Self::UserSkillsRead
+            | Self::WfmRead => false,
+        }
+    }
+}
+
+/// Counts the calls that reached the wire on behalf of one piece of work, retries included.
+#[derive(Debug, Clone, Default)]
+pub struct CallMeter(Arc<AtomicU32>);
+
+impl CallMeter {
+    /// Counts one call.
+    pub fn count(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Calls counted so far.
+    pub fn made(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Travels in the request's extensions.
+#[derive(Debug, Clone)]
+pub struct CallContext {
+    pub lane: Lane,
+    pub route: Route,
+    pub meter: CallMeter,
+}
