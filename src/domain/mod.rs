@@ -1,1 +1,14 @@
 //! Pure rules of the trade: no I/O, no clock, no locks.
+
+pub mod assignment;
+pub mod conflict;
+pub mod entry;
+pub mod fold;
+pub mod job;
+pub mod user;
+
+pub use assignment::{AssignmentId, Assignments, Proficiency, Target};
+pub use entry::{EntryState, Reason};
+pub use fold::Mode;
+pub use job::JobId;
+pub use user::{UserId, UserKey, UserRef};

@@ -1,0 +1,126 @@
+//! One entry of a job: what it asks, where it stands, and why it ended as it did.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use super::assignment::Difference;
+use super::{AssignmentId, Proficiency, UserRef};
+
+/// How a caller names an assignment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AssignmentName {
+    /// The id of the skill or group.
+    Id(AssignmentId),
+    /// Its name in the catalogue.
+    Name(Box<str>),
+}
+
+impl fmt::Display for AssignmentName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => id.fmt(f),
+            Self::Name(name) => name.fmt(f),
+        }
+    }
+}
+
+/// One assignment that a caller lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedAssignment {
+    pub name: AssignmentName,
+    pub proficiency: Option<Proficiency>,
+}
+
+/// What a caller asks for one user, parsed and valid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryRequest {
+    /// The caller's own name for the row.
+    pub reference: Option<Box<str>>,
+    pub user: UserRef,
+    pub assignments: Box<[ListedAssignment]>,
+    /// When it happened at the sender, for putting events in order.
+    pub occurred_at: Option<Timestamp>,
+}
+
+/// Where an entry stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum EntryState {
+    /// Accepted, not begun.
+    Pending,
+    /// A pass over its user is under way.
+    Running,
+    /// Begun, and waiting without a seat: for a conflict to clear or for Genesys to answer.
+    Waiting,
+    /// A dry run: what would be done is recorded, nothing was written.
+    Planned,
+    /// Done: Genesys has what was asked.
+    Applied,
+    /// Nothing to do: Genesys had it already.
+    Unchanged,
+    /// Not done, with a [`Reason`].
+    Failed,
+    /// A later change for the same user took its place.
+    Superseded,
+    /// Cancelled before it began.
+    Cancelled,
+    /// Held back by a safety threshold.
+    Held,
+}
+
+impl EntryState {
+    /// All states, in the order in which the HTTP API lists them.
+    pub const ALL: [Self; 10] = [
+        Self::Pending,
+        Self::Running,
+        Self::Waiting,
+        Self::Planned,
+        Self::Applied,
+        Self::Unchanged,
+        Self::Failed,
+        Self::Superseded,
+        Self::Cancelled,
+        Self::Held,
+    ];
+
+    /// Whether an entry in this state has ended.
+    pub fn is_terminal(self) -> bool {
+        match self {
+            Self::Pending | Self::Running | Self::Waiting => false,
+            Self::Planned
+            | Self::Applied
+            | Self::Unchanged
+            | Self::Failed
+            | Self::Superseded
+            | Self::Cancelled
+            | Self::Held => true,
+        }
+    }
+}
+
+/// Why an entry failed, or was superseded without a later entry that did it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reason {
+    UserNotFound,
+    UserAmbiguous,
+    UserInactive,
+    AssignmentNotFound,
+    AssignmentAmbiguous,
+    TooManyAssignments,
+    Blocked,
+    ConflictsExhausted,
+    Forbidden,
+    Rejected,
+    UpstreamUnavailable,
+    StaleEvent,
+}
+
+/// What an entry brought about, as the result reports it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Effects {
+    pub difference: Difference,
+    /// Assignments of others that `managed` left alone.
+    pub preserved: Vec<AssignmentId>,
+    /// Assignments of others that `replace` took away or changed.
+    pub overwritten: Vec<AssignmentId>,
+}

@@ -1,0 +1,119 @@
+//! What a job is, and what its entries' states add up to.
+
+use std::fmt;
+
+use uuid::Uuid;
+
+use super::conflict::Cause;
+use super::{EntryState, Mode, Target};
+
+/// The id of a job: a UUID of version 7, so that ids sort by the time of acceptance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct JobId(pub Uuid);
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// How urgent a job is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Urgency {
+    /// Webhooks, and jobs of at most [`Urgency::MOST_INTERACTIVE_ENTRIES`] entries that asked for it.
+    Interactive,
+    /// Everything else.
+    Bulk,
+}
+
+impl Urgency {
+    /// The largest job that may ask for the interactive lane.
+    pub const MOST_INTERACTIVE_ENTRIES: usize = 20;
+
+    /// The name in the HTTP API and in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Interactive => "interactive",
+            Self::Bulk => "bulk",
+        }
+    }
+}
+
+/// What a caller asks of all entries of a job alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobSpec {
+    pub target: Target,
+    pub mode: Mode,
+    pub label: Option<Box<str>>,
+    pub dry_run: bool,
+    pub urgency: Urgency,
+}
+
+/// Where a job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum JobStatus {
+    Queued,
+    Running,
+    Parked,
+    Held,
+    Completed,
+    Cancelled,
+}
+
+/// How many entries are in each state.
+///
+/// Invariant: the counts of all states add up to the number of entries, because they change only by
+/// [`EntryCounts::moved`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EntryCounts([u32; EntryState::ALL.len()]);
+
+impl EntryCounts {
+    /// `total` entries, all pending.
+    pub fn pending(total: u32) -> Self {
+        let mut counts = Self([0; EntryState::ALL.len()]);
+        counts.0[EntryState::Pending as usize] = total;
+        counts
+    }
+
+    /// One entry went from one state into another.
+    pub fn moved(&mut self, from: EntryState, to: EntryState) {
+        self.0[from as usize] -= 1;
+        self.0[to as usize] += 1;
+    }
+
+    /// Entries in `state`.
+    pub fn of(&self, state: EntryState) -> u32 {
+        self.0[state as usize]
+    }
+
+    /// All entries.
+    pub fn total(&self) -> u32 {
+        self.0.iter().sum()
+    }
+
+    /// Entries that have not ended.
+    pub fn open(&self) -> u32 {
+        EntryState::ALL.into_iter().filter(|state| !state.is_terminal()).map(|state| self.of(state)).sum()
+    }
+}
+
+/// How many conflicts a job met, by cause.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ConflictCounts([u32; Cause::ALL.len()]);
+
+impl ConflictCounts {
+    /// Counts one conflict.
+    pub fn count(&mut self, cause: Cause) {
+        self.0[cause as usize] += 1;
+    }
+
+    /// Conflicts of `cause`.
+    pub fn of(&self, cause: Cause) -> u32 {
+        self.0[cause as usize]
+    }
+
+    /// All conflicts.
+    pub fn total(&self) -> u32 {
+        self.0.iter().sum()
+    }
+}
