@@ -5,6 +5,8 @@
 //! fails when one names a module above it.
 
 pub mod genesys;
+
+pub mod engine;
 pub mod simulator;
 
 pub mod domain;

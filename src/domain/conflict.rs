@@ -83,7 +83,8 @@ pub enum GaveUp {
 /// A refused write is followed by a read at once. If the state moved, its cause is known and the next write is computed
 /// from the new state. If it did not, either the read is old or Genesys refuses a right version, and only time tells:
 /// after a pause one more read looks for a newer state, and only then is the write repeated. Reads do not count as
-/// attempts, so a lagging replica cannot use them up.
+/// attempts, so a lagging replica cannot use them up. A state that stays behind what was seen before for half of all
+/// patience is no lag: what was seen before is wrong (the resource was restored or made anew), and the read is believed.
 ///
 /// Invariant: every refused write gets exactly one cause, handed out by the call that settles it.
 #[derive(Debug, Clone)]
@@ -119,6 +120,9 @@ impl Dispute {
             Finding::MovedByUs => self.moved_on(Cause::OwnConcurrency, policy, now),
             Finding::MovedByLostAnswer => self.moved_on(Cause::ReadLag, policy, now),
             Finding::Unmoved if waited => self.within_bounds(Step::Write, policy, now),
+            Finding::Behind if now.duration_since(self.first_at) > policy.patience / 2 => {
+                self.moved_on(Cause::WrongVersion, policy, now)
+            }
             Finding::Unmoved | Finding::Behind => {
                 let pause = self.next_pause(policy);
                 self.within_bounds(Step::ReadAfter(pause), policy, now)
@@ -230,6 +234,21 @@ mod tests {
         }
         assert_eq!(pauses, [500, 1000, 2000, 4000, 8000, 15_000]);
         assert_eq!(dispute.refusals(), 1);
+    }
+
+    #[test]
+    fn a_version_that_never_shows_up_was_wrong_and_the_read_is_believed() {
+        let (mut dispute, mut now) = opened();
+        loop {
+            match dispute.reread(Finding::Behind, &POLICY, now) {
+                (Step::ReadAfter(pause), _) => now += pause,
+                (step, settled) => {
+                    let wrong = Settled { writes: 1, cause: Cause::WrongVersion };
+                    assert_eq!((step, settled), (Step::Write, wrong));
+                    break;
+                }
+            }
+        }
     }
 
     #[test]

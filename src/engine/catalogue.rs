@@ -1,0 +1,164 @@
+//! The names of skills and groups, cached.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::port::{CallError, CatalogueItem, Errand, Genesys};
+use crate::domain::entry::AssignmentName;
+use crate::domain::{AssignmentId, Target};
+
+/// The catalogue of one target as it was at one time.
+#[derive(Debug)]
+pub struct Catalogue {
+    names: HashMap<AssignmentId, Box<str>>,
+    by_name: HashMap<Box<str>, Vec<AssignmentId>>,
+    by_folded_name: HashMap<Box<str>, Vec<AssignmentId>>,
+    read_at: Instant,
+    /// What the configuration lists as managed, as far as it is in the catalogue.
+    managed: Arc<BTreeSet<AssignmentId>>,
+}
+
+/// What a name stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Match<T> {
+    One(T),
+    Several(usize),
+    None,
+}
+
+impl Catalogue {
+    fn new(items: Vec<CatalogueItem>, managed: &[AssignmentName], read_at: Instant) -> Self {
+        let (mut by_name, mut by_folded_name) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
+        for item in &items {
+            by_name.entry(item.name.clone()).or_default().push(item.id);
+            by_folded_name.entry(folded(&item.name)).or_default().push(item.id);
+        }
+        let names = items.into_iter().map(|item| (item.id, item.name)).collect();
+        let mut catalogue = Self { names, by_name, by_folded_name, read_at, managed: Arc::default() };
+        let managed = managed.iter().filter_map(|name| match catalogue.find(name) {
+            Match::One(id) => Some(id),
+            Match::Several(_) | Match::None => None,
+        });
+        catalogue.managed = Arc::new(managed.collect());
+        catalogue
+    }
+
+    /// The assignment that is meant: by its exact name, else by its name without regard to case and outer blanks.
+    pub fn find(&self, name: &AssignmentName) -> Match<AssignmentId> {
+        match name {
+            AssignmentName::Id(id) if self.names.contains_key(id) => Match::One(*id),
+            AssignmentName::Id(_) => Match::None,
+            AssignmentName::Name(name) => {
+                let exact = self.by_name.get(name);
+                match exact.or_else(|| self.by_folded_name.get(&folded(name))).map(Vec::as_slice) {
+                    Some([one]) => Match::One(*one),
+                    Some(several) => Match::Several(several.len()),
+                    None => Match::None,
+                }
+            }
+        }
+    }
+
+    /// The name of an assignment.
+    pub fn name(&self, id: AssignmentId) -> Option<&str> {
+        self.names.get(&id).map(AsRef::as_ref)
+    }
+}
+
+fn folded(name: &str) -> Box<str> {
+    name.trim().to_lowercase().into()
+}
+
+/// The catalogues of all targets.
+///
+/// Invariant: a catalogue is replaced as a whole; who holds one keeps a consistent view.
+#[derive(Debug)]
+pub(super) struct Catalogues {
+    routing_skills: Cached,
+    skill_groups: Cached,
+    max_age: Duration,
+    /// What the configuration lists as managed, by name or id.
+    managed: Vec<AssignmentName>,
+}
+
+#[derive(Debug, Default)]
+struct Cached {
+    current: RwLock<Option<Arc<Catalogue>>>,
+    /// Held while reading, so that many jobs that need the catalogue cause one read.
+    reading: tokio::sync::Mutex<()>,
+}
+
+impl Catalogues {
+    pub(super) fn new(max_age: Duration, managed: Vec<AssignmentName>) -> Self {
+        Self { routing_skills: Cached::default(), skill_groups: Cached::default(), max_age, managed }
+    }
+
+    /// The catalogue, read again if it is older than the maximum age.
+    pub(super) async fn get(
+        &self,
+        genesys: &dyn Genesys,
+        errand: &Errand,
+        target: Target,
+    ) -> Result<Arc<Catalogue>, CallError> {
+        self.no_older_than(genesys, errand, target, self.max_age).await
+    }
+
+    /// The catalogue, read again if it is older than `age`: for a name that was not found.
+    pub(super) async fn no_older_than(
+        &self,
+        genesys: &dyn Genesys,
+        errand: &Errand,
+        target: Target,
+        age: Duration,
+    ) -> Result<Arc<Catalogue>, CallError> {
+        let cached = self.of(target);
+        let _reading = cached.reading.lock().await;
+        if let Some(catalogue) = self.known(target).filter(|catalogue| catalogue.read_at.elapsed() <= age) {
+            return Ok(catalogue);
+        }
+        let items = genesys.list_catalogue(errand, target).await?;
+        let catalogue = Arc::new(Catalogue::new(items, &self.managed, Instant::now()));
+        *cached.current.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&catalogue));
+        Ok(catalogue)
+    }
+
+    /// The catalogue as last read, if it was.
+    pub(super) fn known(&self, target: Target) -> Option<Arc<Catalogue>> {
+        self.of(target).current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What the configuration lists as managed, by id.
+    pub(super) fn managed(&self, target: Target) -> Arc<BTreeSet<AssignmentId>> {
+        self.known(target).map(|catalogue| Arc::clone(&catalogue.managed)).unwrap_or_default()
+    }
+
+    fn of(&self, target: Target) -> &Cached {
+        match target {
+            Target::RoutingSkills => &self.routing_skills,
+            Target::WfmSkillGroups => &self.skill_groups,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_name_is_found_exactly_or_else_without_regard_to_case() {
+        let item = |n: u128, name: &str| CatalogueItem { id: AssignmentId(Uuid::from_u128(n)), name: Box::from(name) };
+        let items = vec![item(1, "Billing"), item(2, "billing"), item(3, "Claims T2"), item(4, "X"), item(5, "X")];
+        let catalogue = Catalogue::new(items, &[], Instant::now());
+        let find = |name: &str| catalogue.find(&AssignmentName::Name(name.into()));
+        assert_eq!(find("Billing"), Match::One(AssignmentId(Uuid::from_u128(1))));
+        assert_eq!(find("BILLING"), Match::Several(2));
+        assert_eq!(find(" claims t2 "), Match::One(AssignmentId(Uuid::from_u128(3))));
+        assert_eq!(find("X"), Match::Several(2));
+        assert_eq!(find("Sales"), Match::None);
+    }
+}

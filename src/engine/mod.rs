@@ -1,0 +1,171 @@
+//! The engine: accepts jobs, resolves their entries, and carries them out user by user.
+//!
+//! It knows nothing of HTTP. What it needs from Genesys is the trait in [`port`]; what others may ask of it are the verbs
+//! of [`Engine`].
+
+mod backoff;
+mod catalogue;
+mod directory;
+mod job;
+mod pass;
+pub mod port;
+mod progress;
+mod queue;
+mod registry;
+mod resolve;
+mod scheduler;
+mod slots;
+mod standings;
+mod ticket;
+mod verdict;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+pub use self::backoff::Backoff;
+pub use self::catalogue::Catalogue;
+use self::catalogue::Catalogues;
+use self::directory::Directory;
+use self::job::Job;
+pub use self::job::{ConflictRecord, EntryResult, EntrySnapshot, JobSnapshot};
+use self::port::Genesys;
+use self::queue::RunQueue;
+use self::registry::JobRegistry;
+use self::slots::UserSlots;
+use self::standings::Standings;
+use crate::clock::WallClock;
+use crate::domain::conflict::ConflictPolicy;
+use crate::domain::entry::{AssignmentName, EntryRequest};
+use crate::domain::job::JobSpec;
+use crate::domain::{EntryState, JobId, Target};
+use crate::lifecycle::Lifecycle;
+
+/// How the engine goes about its work.
+#[derive(Debug, Clone)]
+pub struct EngineSettings {
+    pub conflicts: ConflictPolicy,
+    /// How long an entry waits for Genesys to be available.
+    pub patience: Duration,
+    /// Whether a write may go out without a read where the version is known and checked.
+    pub write_without_read: bool,
+    /// Users worked on at a time, in each lane.
+    pub seats: usize,
+    /// What counts as ours, by name or id, whoever assigned it.
+    pub managed: Vec<AssignmentName>,
+    /// How old the cached directory and catalogues may get.
+    pub cache_max_age: Duration,
+    /// How old they have to be before a name that is missing is looked for again.
+    pub recheck_names_after: Duration,
+    pub seed: u64,
+}
+
+/// Everything that belongs to one Genesys org.
+#[derive(Debug)]
+struct EngineCore {
+    genesys: Arc<dyn Genesys>,
+    settings: EngineSettings,
+    clock: WallClock,
+    registry: JobRegistry,
+    slots: UserSlots,
+    queue: RunQueue,
+    standings: Standings,
+    directory: Directory,
+    catalogues: Catalogues,
+    backoff: Backoff,
+    /// Numbers entries in the order of acceptance.
+    next_order: AtomicU64,
+}
+
+/// The engine of one org; clones are handles to the same one.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    core: Arc<EngineCore>,
+    lifecycle: Lifecycle,
+}
+
+impl Engine {
+    /// Starts an engine; its tasks end with `lifecycle`.
+    pub fn start(genesys: Arc<dyn Genesys>, settings: EngineSettings, clock: WallClock, lifecycle: &Lifecycle) -> Self {
+        let core = Arc::new(EngineCore {
+            registry: JobRegistry::default(),
+            slots: UserSlots::default(),
+            queue: RunQueue::default(),
+            standings: Standings::default(),
+            directory: Directory::new(settings.cache_max_age, settings.recheck_names_after),
+            catalogues: Catalogues::new(settings.cache_max_age, settings.managed.clone()),
+            backoff: Backoff::new(Duration::from_secs(1), Duration::from_secs(60), settings.seed),
+            next_order: AtomicU64::new(0),
+            genesys,
+            settings,
+            clock,
+        });
+        scheduler::start(&core, lifecycle);
+        Self { core, lifecycle: lifecycle.clone() }
+    }
+
+    /// Accepts a job: from here on it is readable, and each of its entries will end in one explained state.
+    pub fn submit(&self, spec: JobSpec, entries: Vec<EntryRequest>) -> JobSnapshot {
+        let created_at = self.core.clock.now();
+        let count = entries.len() as u64;
+        let job = Arc::new(Job::new(self.core.registry.next_id(created_at), spec, created_at, entries));
+        let first_order = self.core.next_order.fetch_add(count, Ordering::Relaxed);
+        self.core.registry.insert(Arc::clone(&job));
+        let snapshot = job.snapshot();
+        tracing::info!(job = %job.id(), entries = count, target = job.spec().target.name(), "accepted a job");
+        let core = Arc::clone(&self.core);
+        self.lifecycle.spawn_until_stop(async move { resolve::resolve_and_park(&core, &job, first_order).await });
+        snapshot
+    }
+
+    /// A job as it stands.
+    pub fn job(&self, id: JobId) -> Option<JobSnapshot> {
+        self.core.registry.get(id).map(|job| job.snapshot())
+    }
+
+    /// At most `limit` entries of a job from `from` on, only those in `state` if given; and where the next page starts.
+    pub fn entries(
+        &self,
+        id: JobId,
+        state: Option<EntryState>,
+        from: u32,
+        limit: usize,
+    ) -> Option<(Vec<EntrySnapshot>, Option<u32>)> {
+        self.core.registry.get(id).map(|job| job.entries(state, from, limit))
+    }
+
+    /// Ends what has not begun; what is under way is finished.
+    pub fn cancel(&self, id: JobId) -> Option<JobSnapshot> {
+        let job = self.core.registry.get(id)?;
+        job.cancel(self.core.clock.now());
+        Some(job.snapshot())
+    }
+
+    /// Tells each new revision of a job.
+    pub fn watch(&self, id: JobId) -> Option<watch::Receiver<u64>> {
+        self.core.registry.get(id).map(|job| job.watch())
+    }
+
+    /// The names of a target's assignments, as far as they are known.
+    pub fn catalogue(&self, target: Target) -> Option<Arc<Catalogue>> {
+        self.core.catalogues.known(target)
+    }
+
+    /// Calls that the open entries of all jobs will need at least, and how long they take at the permitted rate.
+    pub fn time_for(&self, calls: u32) -> Duration {
+        Duration::try_from_secs_f64(f64::from(calls) / self.core.genesys.sustained_calls_per_second())
+            .unwrap_or(Duration::MAX)
+    }
+
+    /// Entries of all jobs that have not ended.
+    pub fn open_entries(&self) -> u32 {
+        self.core.registry.open_entries()
+    }
+
+    /// Users with something pending or under way; zero when all work is done.
+    pub fn occupied_slots(&self) -> usize {
+        self.core.slots.len()
+    }
+}

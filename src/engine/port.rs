@@ -1,0 +1,181 @@
+//! What the engine needs from Genesys, in the engine's own words.
+//!
+//! The engine decides; how a call is authenticated, paced, repeated and spelled on the wire is the implementor's
+//! business. Variants of [`CallError`] are decisions that the engine has to take, not status codes.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use futures_util::future::BoxFuture;
+use tokio::time::Instant;
+
+use crate::domain::assignment::Difference;
+use crate::domain::job::Urgency;
+use crate::domain::user::DirectoryUser;
+use crate::domain::{AssignmentId, Assignments, Target, UserId, UserKey};
+
+/// The version of a resource, as Genesys numbers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Version(pub u64);
+
+/// A user's assignments as one read, or the answer to one write, showed them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observed {
+    pub assignments: Assignments,
+    /// Present for targets that check versions.
+    pub version: Option<Version>,
+}
+
+/// A write of one user's assignments.
+#[derive(Debug, Clone)]
+pub struct AssignmentWrite {
+    /// The version of the state that this was computed from.
+    pub base: Option<Version>,
+    /// The whole set that the user shall have.
+    pub desired: Assignments,
+    /// What has to change for it.
+    pub difference: Difference,
+    /// Whether everything that is not in `desired` may be overwritten, also what was not seen.
+    pub replaces: bool,
+}
+
+/// What Genesys said when it did not do what was asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UpstreamAnswer {
+    pub status: Option<u16>,
+    pub code: Option<Box<str>>,
+    pub message: Box<str>,
+    /// What Genesys' support asks for.
+    pub correlation_id: Option<Box<str>>,
+}
+
+impl fmt::Display for UpstreamAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.status, &self.code) {
+            (Some(status), Some(code)) => write!(f, "{status} {code}: {}", self.message)?,
+            (Some(status), None) => write!(f, "{status}: {}", self.message)?,
+            (None, _) => f.write_str(&self.message)?,
+        }
+        match &self.correlation_id {
+            Some(id) => write!(f, " (correlation id {id})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why a call did not do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// One of the shapes in which Genesys reports a conflict with the current state. Nothing was written, as far as
+    /// one can tell from the answer.
+    #[error("conflict: {0}")]
+    Conflict(UpstreamAnswer),
+    /// A write went out and no telling answer came back: it may or may not have been carried out.
+    #[error("no telling answer to a write: {0}")]
+    Uncertain(UpstreamAnswer),
+    /// The user does not exist.
+    #[error("not found: {0}")]
+    NotFound(UpstreamAnswer),
+    /// The client may not do this.
+    #[error("forbidden: {0}")]
+    Forbidden(UpstreamAnswer),
+    /// Genesys does not take this request, now or later.
+    #[error("rejected: {0}")]
+    Rejected(UpstreamAnswer),
+    /// Genesys cannot be reached, is limiting us for long, or does not let us log in. Nothing was written; it is worth
+    /// trying again, not before `retry_at` if that is given.
+    #[error("unavailable: {answer}")]
+    Unavailable { answer: UpstreamAnswer, retry_at: Option<Instant> },
+}
+
+/// Counts the calls that reached the wire on behalf of one piece of work, retries included.
+#[derive(Debug, Clone, Default)]
+pub struct CallMeter(Arc<AtomicU32>);
+
+impl CallMeter {
+    /// Counts one call.
+    pub fn count(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Takes the count so far and starts again from zero.
+    pub fn take(&self) -> u32 {
+        self.0.swap(0, Ordering::Relaxed)
+    }
+}
+
+/// On whose behalf a call is made.
+#[derive(Debug, Clone)]
+pub struct Errand {
+    pub urgency: Urgency,
+    pub meter: CallMeter,
+}
+
+impl Errand {
+    /// An errand with a fresh meter.
+    pub fn new(urgency: Urgency) -> Self {
+        Self { urgency, meter: CallMeter::default() }
+    }
+}
+
+/// Which users a listing holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserListing {
+    Active,
+    Inactive,
+}
+
+/// One name of a catalogue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CatalogueItem {
+    pub id: AssignmentId,
+    pub name: Box<str>,
+}
+
+/// Genesys, as far as the engine is concerned.
+pub trait Genesys: fmt::Debug + Send + Sync {
+    /// Reads a user's own resource: never a listing, never a cache.
+    fn read<'a>(&'a self, errand: &'a Errand, key: UserKey) -> BoxFuture<'a, Result<Observed, CallError>>;
+
+    /// Writes; answers the new state where the target tells it. Goes ahead of new reads, so that nothing but one round
+    /// trip lies between a read and the write that follows it.
+    fn write<'a>(
+        &'a self,
+        errand: &'a Errand,
+        key: UserKey,
+        write: &'a AssignmentWrite,
+    ) -> BoxFuture<'a, Result<Option<Observed>, CallError>>;
+
+    /// All users of a listing, each once.
+    fn list_users<'a>(
+        &'a self,
+        errand: &'a Errand,
+        listing: UserListing,
+    ) -> BoxFuture<'a, Result<Vec<DirectoryUser>, CallError>>;
+
+    /// One user by id.
+    fn find_user<'a>(
+        &'a self,
+        errand: &'a Errand,
+        user: UserId,
+    ) -> BoxFuture<'a, Result<Option<DirectoryUser>, CallError>>;
+
+    /// One user by an external id.
+    fn find_external<'a>(
+        &'a self,
+        errand: &'a Errand,
+        authority: &'a str,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<Option<DirectoryUser>, CallError>>;
+
+    /// The catalogue of what can be assigned.
+    fn list_catalogue<'a>(
+        &'a self,
+        errand: &'a Errand,
+        target: Target,
+    ) -> BoxFuture<'a, Result<Vec<CatalogueItem>, CallError>>;
+
+    /// Calls a second that the configured limits allow in the long run, for estimates.
+    fn sustained_calls_per_second(&self) -> f64;
+}

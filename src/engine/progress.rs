@@ -1,0 +1,138 @@
+//! How far the work on one user has come: what has to survive from round to round, and while the user waits.
+
+use tokio::time::Instant;
+
+use super::job::ConflictRecord;
+use super::port::{Observed, UpstreamAnswer, Version};
+use super::standings::Standing;
+use super::ticket::Ticket;
+use crate::clock::WallClock;
+use crate::domain::Assignments;
+use crate::domain::conflict::{Cause, ConflictPolicy, Dispute, Finding, Settled, Step};
+use crate::domain::entry::Effects;
+use crate::domain::fold::{Folded, Outcome};
+
+/// The state of a pass, apart from its tickets.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// Writes made.
+    pub(super) writes: u32,
+    /// Calls in a row that Genesys did not answer.
+    pub(super) outages: u32,
+    /// A state that is only remembered is not good enough for the next round.
+    pub(super) must_read: bool,
+    /// A write whose answer was lost.
+    pub(super) unsure: Option<Attempt>,
+    /// Conflicts whose cause is known.
+    pub(super) conflicts: Vec<ConflictRecord>,
+    /// What Genesys said when it last refused a write.
+    pub(super) last_refusal: UpstreamAnswer,
+    dispute: Option<Dispute>,
+    /// What the refused write was computed from, until a read has been held against it.
+    refused_on: Option<Observed>,
+    unexplained: Vec<Refusal>,
+}
+
+/// A refused write whose cause is not known yet.
+#[derive(Debug)]
+struct Refusal {
+    answer: UpstreamAnswer,
+    sent: Option<Version>,
+    at: Instant,
+}
+
+/// A write that may have been carried out, and what it would have meant.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    desired: Assignments,
+    effects: Vec<(Ticket, Effects)>,
+}
+
+impl Progress {
+    /// Whether a refused write waits for a newer state.
+    pub(super) fn in_dispute(&self) -> bool {
+        self.refused_on.is_some()
+    }
+
+    /// A write computed from `base` was refused.
+    pub(super) fn refused(&mut self, answer: UpstreamAnswer, base: Observed, now: Instant) {
+        self.dispute.get_or_insert_with(|| Dispute::open(now)).refused();
+        self.last_refusal = answer.clone();
+        self.unexplained.push(Refusal { answer, sent: base.version, at: now });
+        self.refused_on = Some(base);
+        self.must_read = true;
+    }
+
+    /// Judges a refused write by the state just read; without one, there is nothing against writing.
+    pub(super) fn judge(
+        &mut self,
+        found: &Observed,
+        standing: &Standing,
+        policy: &ConflictPolicy,
+        now: Instant,
+    ) -> (Step, Option<Settled>) {
+        let (Some(sent), Some(dispute)) = (&self.refused_on, &mut self.dispute) else { return (Step::Write, None) };
+        let finding = compare(sent, found, standing, self.unsure.as_ref());
+        let (step, settled) = dispute.reread(finding, policy, now);
+        if step == Step::Write {
+            self.refused_on = None;
+        }
+        (step, Some(settled))
+    }
+
+    /// A write passed, or there is nothing to write any more: what is still unexplained was a busy Genesys.
+    pub(super) fn passed(&mut self) -> Option<Settled> {
+        self.dispute.as_mut().map(Dispute::passed)
+    }
+
+    /// Gives the refused writes without a cause theirs.
+    pub(super) fn explain(&mut self, cause: Cause, found: Option<&Observed>, clock: &WallClock) {
+        for refusal in self.unexplained.drain(..) {
+            self.conflicts.push(ConflictRecord {
+                cause,
+                status: refusal.answer.status,
+                sent: refusal.sent,
+                found: found.and_then(|found| found.version),
+                correlation_id: refusal.answer.correlation_id,
+                at: clock.date_of(refusal.at),
+            });
+        }
+    }
+}
+
+impl Attempt {
+    pub(super) fn new(tickets: &[Ticket], folded: Folded) -> Self {
+        let effects = tickets.iter().cloned().zip(folded.outcomes).filter_map(|(ticket, outcome)| match outcome {
+            Outcome::Applies(effects) => Some((ticket, effects)),
+            Outcome::Unchanged(_) | Outcome::SupersededBy(_) | Outcome::TooMany { .. } => None,
+        });
+        Self { effects: effects.collect(), desired: folded.desired }
+    }
+
+    /// What the write would have done for `ticket`.
+    pub(super) fn take_effects_of(&mut self, ticket: &Ticket) -> Option<Effects> {
+        let at = self.effects.iter().position(|(of, _)| of.is(ticket))?;
+        Some(self.effects.swap_remove(at).1)
+    }
+}
+
+/// What a read after a refused write shows, held against what that write was computed from.
+fn compare(sent: &Observed, found: &Observed, standing: &Standing, unsure: Option<&Attempt>) -> Finding {
+    let newest_seen = standing.newest.as_ref().and_then(|newest| newest.version);
+    if found.version < newest_seen.max(sent.version) {
+        return Finding::Behind;
+    }
+    let moved = match sent.version {
+        Some(_) => found.version != sent.version,
+        None => found.assignments != sent.assignments,
+    };
+    if !moved {
+        Finding::Unmoved
+    } else if unsure.is_some_and(|attempt| attempt.desired == found.assignments) {
+        Finding::MovedByLostAnswer
+    } else if found.version.is_some() && found.version == standing.written {
+        Finding::MovedByUs
+    } else {
+        Finding::MovedByOthers
+    }
+}

@@ -1,0 +1,118 @@
+//! One slot a user: the lock that nobody waits for.
+
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry as MapEntry;
+
+use super::progress::Progress;
+use super::ticket::Ticket;
+use crate::domain::job::Urgency;
+use crate::domain::{JobId, UserKey};
+
+/// The slots of all users with something to do.
+///
+/// Invariant: at most one pass over a user runs at a time, because only [`UserSlots::begin`] makes a slot `Running`, it
+/// does so only from `Queued`, and the shard's lock makes that one step.
+///
+/// Invariant: no ticket is lost. A ticket is parked either into a slot that exists, and then whoever ends that slot's
+/// pass sees it, because `end` looks and removes under the same shard lock; or into a new slot, and then the caller is
+/// told to queue the user.
+///
+/// Invariant: an empty slot does not stay: `end` removes it when nothing is pending.
+#[derive(Debug, Default)]
+pub(super) struct UserSlots(DashMap<UserKey, Slot>);
+
+#[derive(Debug)]
+struct Slot {
+    phase: Phase,
+    pending: Vec<Ticket>,
+    progress: Option<Box<Progress>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// In the run queue.
+    Queued,
+    /// A pass is under way.
+    Running,
+    /// Given up its seat until a later time.
+    Waiting,
+}
+
+impl Slot {
+    /// The place in the run queue that its tickets give a user: the most urgent one decides.
+    fn place(&self) -> Option<(Urgency, JobId)> {
+        self.pending.iter().map(|ticket| (ticket.urgency(), ticket.job.id())).min()
+    }
+}
+
+impl UserSlots {
+    /// Leaves a ticket in its user's slot; true if the user has to be put into the run queue for it. An interactive one moves a user who is queued for bulk work ahead: the user is
+    /// then in both lanes, and whichever comes second finds nothing to begin.
+    pub(super) fn park(&self, key: UserKey, ticket: Ticket) -> bool {
+        match self.0.entry(key) {
+            MapEntry::Occupied(mut slot) => {
+                let slot = slot.get_mut();
+                let overtakes = slot.phase == Phase::Queued
+                    && ticket.urgency() == Urgency::Interactive
+                    && slot.pending.iter().all(|waiting| waiting.urgency() == Urgency::Bulk);
+                slot.pending.push(ticket);
+                overtakes
+            }
+            MapEntry::Vacant(vacant) => {
+                vacant.insert(Slot { phase: Phase::Queued, pending: vec![ticket], progress: None });
+                true
+            }
+        }
+    }
+
+    /// Takes up a queued user: what is pending, and how far an earlier pass had come. `None` if the user is not queued.
+    pub(super) fn begin(&self, key: UserKey) -> Option<(Vec<Ticket>, Box<Progress>)> {
+        let mut slot = self.0.get_mut(&key).filter(|slot| slot.phase == Phase::Queued)?;
+        slot.phase = Phase::Running;
+        let progress = slot.progress.take().unwrap_or_default();
+        Some((std::mem::take(&mut slot.pending), progress))
+    }
+
+    /// What was parked since the running pass began or last asked.
+    pub(super) fn newly_parked(&self, key: UserKey) -> Vec<Ticket> {
+        self.0.get_mut(&key).map(|mut slot| std::mem::take(&mut slot.pending)).unwrap_or_default()
+    }
+
+    /// Ends a pass that has nothing left of its own. If more was parked meanwhile, the user has to be queued again, in
+    /// this lane and for this job.
+    pub(super) fn end(&self, key: UserKey) -> Option<(Urgency, JobId)> {
+        match self.0.entry(key) {
+            MapEntry::Occupied(slot) if slot.get().pending.is_empty() => {
+                slot.remove();
+                None
+            }
+            MapEntry::Occupied(mut slot) => {
+                slot.get_mut().phase = Phase::Queued;
+                slot.get().place()
+            }
+            MapEntry::Vacant(_) => None,
+        }
+    }
+
+    /// Ends a pass that goes on later, with the tickets it holds ahead of those parked meanwhile.
+    pub(super) fn defer(&self, key: UserKey, mut tickets: Vec<Ticket>, progress: Box<Progress>) {
+        if let Some(mut slot) = self.0.get_mut(&key) {
+            tickets.append(&mut slot.pending);
+            slot.pending = tickets;
+            slot.progress = Some(progress);
+            slot.phase = Phase::Waiting;
+        }
+    }
+
+    /// The time of a deferred user has come: says in which lane and for which job to queue them.
+    pub(super) fn wake(&self, key: UserKey) -> Option<(Urgency, JobId)> {
+        let mut slot = self.0.get_mut(&key).filter(|slot| slot.phase == Phase::Waiting)?;
+        slot.phase = Phase::Queued;
+        slot.place()
+    }
+
+    /// Users with something to do.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}

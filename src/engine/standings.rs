@@ -1,0 +1,70 @@
+//! What is remembered of a user between passes: what we own, what we last saw, how new the newest change was.
+
+use std::collections::BTreeSet;
+
+use dashmap::DashMap;
+use jiff::Timestamp;
+
+use super::port::{Observed, Version};
+use crate::domain::{AssignmentId, UserKey};
+
+/// What is remembered of one user and target.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Standing {
+    /// What skillsync itself assigned.
+    pub(super) owned: BTreeSet<AssignmentId>,
+    /// The newest state that a read or the answer to a write showed.
+    pub(super) newest: Option<Observed>,
+    /// The version that our last write brought about.
+    pub(super) written: Option<Version>,
+    /// When the newest change that was carried out happened.
+    pub(super) applied_at: Option<Timestamp>,
+}
+
+/// The standings of all users that skillsync has dealt with.
+///
+/// Invariant: only the running pass over a user writes that user's standing, and there is one at most (see `slots`); so
+/// recalling at the start of a step and recording at its end loses nothing.
+#[derive(Debug, Default)]
+pub(super) struct Standings(DashMap<UserKey, Standing>);
+
+impl Standings {
+    /// What is remembered; the empty standing of a user never seen.
+    pub(super) fn recall(&self, key: UserKey) -> Standing {
+        self.0.get(&key).map(|standing| standing.clone()).unwrap_or_default()
+    }
+
+    /// A state was seen; kept only if none newer is known.
+    pub(super) fn saw(&self, key: UserKey, observed: &Observed) {
+        let mut standing = self.0.entry(key).or_default();
+        if standing.newest.as_ref().is_none_or(|newest| newest.version <= observed.version) {
+            standing.newest = Some(observed.clone());
+        }
+    }
+
+    /// A pass ended with nothing left to write: what is owned now, and how new the newest change in it was.
+    pub(super) fn settled(&self, key: UserKey, owned: BTreeSet<AssignmentId>, applied_at: Option<Timestamp>) {
+        let mut standing = self.0.entry(key).or_default();
+        standing.owned = owned;
+        standing.applied_at = standing.applied_at.max(applied_at);
+    }
+
+    /// Adds to what is owned.
+    pub(super) fn claim(&self, key: UserKey, assigned: &BTreeSet<AssignmentId>) {
+        self.0.entry(key).or_default().owned.extend(assigned);
+    }
+
+    /// A write passed, and was answered with the state it brought about where the target tells it.
+    pub(super) fn wrote(&self, key: UserKey, after: Option<&Observed>) {
+        let mut standing = self.0.entry(key).or_default();
+        standing.written = after.and_then(|after| after.version);
+        standing.newest = after.cloned();
+    }
+
+    /// The newest state is not trusted any more: forgets it, so that the next pass reads.
+    pub(super) fn distrust(&self, key: UserKey) {
+        if let Some(mut standing) = self.0.get_mut(&key) {
+            standing.newest = None;
+        }
+    }
+}
