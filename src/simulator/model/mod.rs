@@ -1,0 +1,269 @@
+//! The simulated org's state and behaviour: synchronous, without I/O, `now` passed in.
+//!
+//! Both fronts carry a request through the same three steps: [`Model::depart`] says how long it travels,
+//! [`Model::arrive`] lets it have its effect and gives the answer, [`Model::close`] notes how it ended. What others do
+//! in the meantime is caught up with by [`Model::advance`] whenever somebody looks.
+
+mod call;
+mod catalogue;
+mod conflicts;
+mod fates;
+mod faults;
+mod foreign;
+mod limits;
+mod operator;
+mod org;
+mod paging;
+mod reply;
+mod skills;
+mod tokens;
+mod users;
+mod wfm;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use self::call::Call;
+use self::fates::Fates;
+pub(super) use self::faults::Trickle;
+use self::faults::{Failure, Faults, Injected, Visit, latency_of};
+use self::foreign::Background;
+use self::org::Org;
+use self::reply::Reply;
+use self::tokens::Tokens;
+use super::dice::Dice;
+use super::ledger::{Effect, Ledger, Outcome, RequestRecord, WriteKind, Writer};
+use super::resource::{AssignmentSet, Origin, Target};
+use super::route::{Matched, Route, Router};
+use super::scenario::{Behaviour, Body, Outage, Scenario, UserState, WfmEndpoint};
+
+/// The largest request body that the gateway takes.
+const LARGEST_BODY: usize = 512_000;
+
+/// The whole simulation.
+#[derive(Debug)]
+pub(super) struct Model {
+    pub(super) behaviour: Behaviour,
+    started: Instant,
+    dice: Dice,
+    router: Router,
+    wfm: WfmEndpoint,
+    org: Org,
+    /// Who was active at the start; fates are drawn among them.
+    eligible: Vec<Uuid>,
+    fates: Fates,
+    faults: Faults,
+    tokens: Tokens,
+    background: Background,
+    ledger: Ledger,
+    visits: HashMap<(Route, Option<Uuid>), u64>,
+}
+
+/// A request on its way.
+#[derive(Debug)]
+pub(super) struct Voyage {
+    matched: Matched,
+    nth: u64,
+    /// How long the request travels, and how long its answer will.
+    pub(super) there: Duration,
+    pub(super) back: Duration,
+}
+
+/// A request that has had its effect.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    /// Its place in the ledger.
+    pub(super) number: usize,
+    /// The answer, or none if the connection is closed instead.
+    pub(super) answer: Option<Response<Bytes>>,
+    pub(super) trickle: Option<Trickle>,
+}
+
+/// A change of one resource.
+#[derive(Debug)]
+struct Write {
+    at: Instant,
+    user: Uuid,
+    target: Target,
+    set: AssignmentSet,
+    origin: Origin,
+    kind: WriteKind,
+    request: Option<usize>,
+    lag: Duration,
+}
+
+impl Model {
+    pub(super) fn new(scenario: Scenario, now: Instant) -> Self {
+        let Scenario { seed, population, credentials, limits, wfm, behaviour } = scenario;
+        let dice = Dice::new(seed);
+        let org = Org::new(population.resolve(dice), dice, now);
+        let active = org.users().filter(|user| user.profile.state == UserState::Active);
+        let eligible: Vec<Uuid> = active.map(|user| user.profile.id).collect();
+        let mut model = Self {
+            started: now,
+            dice,
+            router: Router::new(&wfm.path),
+            wfm,
+            fates: Fates::draw(dice, &behaviour.conflicts, &eligible),
+            eligible,
+            faults: Faults::new(dice),
+            tokens: Tokens::new(credentials, limits),
+            background: Background::default(),
+            ledger: Ledger::new(now, org.foreign_pool()),
+            visits: HashMap::new(),
+            org,
+            behaviour,
+        };
+        model.advance(now);
+        model
+    }
+
+    /// Decides how long a request will travel; nothing has happened yet.
+    pub(super) fn depart(&mut self, now: Instant, request: &Request<Bytes>) -> Voyage {
+        let matched = self.router.matched(request.method(), request.uri().path());
+        let count = self.visits.entry((matched.route, matched.user())).or_default();
+        let nth = *count;
+        *count += 1;
+        let visit = self.visit(now, &matched, nth);
+        let latency = latency_of(self.dice, self.behaviour.latency, "latency", visit)
+            + self.faults.delay(&self.behaviour.faults, visit);
+        let half = latency / 2;
+        Voyage { matched, nth, there: half, back: latency.saturating_sub(half) }
+    }
+
+    fn visit(&self, now: Instant, matched: &Matched, nth: u64) -> Visit {
+        let elapsed = now.saturating_duration_since(self.started);
+        Visit { route: matched.route, user: matched.user(), nth, elapsed }
+    }
+
+    /// Lets a request have its effect and answers it.
+    pub(super) fn arrive(&mut self, now: Instant, voyage: &Voyage, request: &Request<Bytes>) -> Arrival {
+        self.advance(now);
+        let number = self.open(now, &voyage.matched, request);
+        let call = Call::new(now, &voyage.matched, request, number);
+        let injected = self.faults.inject(&self.behaviour.faults, self.visit(now, &voyage.matched, voyage.nth));
+        let reply = self.answer(&call, &injected);
+        let correlation = self.ledger.correlation_of(number).unwrap_or_default();
+        if let Some(record) = self.ledger.request_mut(number) {
+            record.conflict = reply.as_ref().and_then(|reply| reply.cause);
+        }
+        let answer = reply.map(|reply| self.tokens.with_headers(&call, reply).into_response(correlation));
+        Arrival { number, answer, trickle: injected.trickle }
+    }
+
+    fn open(&mut self, now: Instant, matched: &Matched, request: &Request<Bytes>) -> usize {
+        let nth = u64::try_from(self.ledger.requests().len()).unwrap_or(u64::MAX);
+        self.ledger.open(RequestRecord {
+            arrived_at: now,
+            ended_at: None,
+            outcome: Outcome::Pending,
+            method: request.method().clone(),
+            route: matched.route,
+            user: matched.user(),
+            sent_version: None,
+            conflict: None,
+            correlation_id: self.dice.id("correlation", nth),
+        })
+    }
+
+    /// The answer, from the outermost layer inwards: gateway, login, limits, faults, endpoint.
+    fn answer(&mut self, call: &Call<'_>, injected: &Injected) -> Option<Reply> {
+        match (self.behaviour.outage, injected.outage) {
+            (Some(Outage::Reset), _) => return None,
+            (Some(Outage::Unavailable), _) | (None, true) => return Some(Reply::failure(503, Body::NotJson)),
+            (None, false) => {}
+        }
+        if call.route() != Route::Token
+            && let Err(refusal) = self.tokens.admit(call)
+        {
+            return Some(refusal);
+        }
+        if let Some(failure) = injected.before {
+            return failed(failure);
+        }
+        let reply = self.endpoint(call).unwrap_or_else(|refusal| refusal);
+        match injected.after {
+            Some(failure) => failed(failure),
+            None => Some(injected.garbled.into_iter().fold(reply, Reply::garbled)),
+        }
+    }
+
+    fn endpoint(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
+        if call.request.body().len() > LARGEST_BODY {
+            return Err(Reply::too_large());
+        }
+        let lacking =
+            |permission: &&str| self.behaviour.missing_permissions.iter().any(|missing| missing == permission);
+        if let Some(permission) = call.route().permission().filter(lacking) {
+            return Err(Reply::forbidden(permission));
+        }
+        match call.route() {
+            Route::Token => Ok(self.tokens.login(call)),
+            Route::Users => self.list_users(call),
+            Route::User => self.read_user(call),
+            Route::UserByExternalId => self.find_user(call),
+            Route::RoutingSkills => self.list_skills(call),
+            Route::SkillGroups => self.list_groups(call),
+            Route::UserSkillsRead => self.read_user_skills(call),
+            Route::UserSkillsAdd => self.add_user_skills(call),
+            Route::UserSkillsReplace => self.replace_user_skills(call),
+            Route::UserSkillRemove => self.remove_user_skill(call),
+            Route::WfmRead => self.read_assignments(call),
+            Route::WfmWrite => self.write_assignments(call),
+            Route::Unknown => {
+                Err(call.matched.allowed.map_or_else(|| Reply::not_found("path"), Reply::method_not_allowed))
+            }
+        }
+    }
+
+    /// Notes that the answer was delivered, or how else the request ended.
+    pub(super) fn close(&mut self, now: Instant, number: usize, outcome: Outcome) {
+        self.ledger.close(number, now, outcome);
+    }
+
+    /// Changes a resource and enters the change into the ledger.
+    fn write(&mut self, write: Write) {
+        let Some(user) = self.org.user_mut(write.user) else { return };
+        let resource = user.resource_mut(write.target);
+        let (version_before, before) = (resource.current().version, AssignmentSet::clone(&resource.current().set));
+        resource.write(AssignmentSet::clone(&write.set), write.origin, write.at, write.lag);
+        let effect = Effect {
+            at: write.at,
+            user: write.user,
+            target: write.target,
+            writer: if write.origin == Origin::Client { Writer::Client } else { Writer::Foreign },
+            kind: write.kind,
+            version_before,
+            version_after: resource.current().version,
+            before,
+            after: write.set,
+            request: write.request,
+            correlation_id: write.request.and_then(|number| self.ledger.correlation_of(number)),
+        };
+        self.ledger.enter(effect);
+    }
+
+    /// Takes over a changed behaviour.
+    pub(super) fn refresh(&mut self, now: Instant) {
+        self.advance(now);
+        self.fates = Fates::draw(self.dice, &self.behaviour.conflicts, &self.eligible);
+        self.faults.restart();
+    }
+
+    pub(super) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+}
+
+fn failed(failure: Failure) -> Option<Reply> {
+    match failure {
+        Failure::Reset => None,
+        Failure::Status(status, body) => Some(Reply::failure(status, body)),
+        Failure::RateLimited(retry_after) => Some(Reply::rate_limited(retry_after.as_secs())),
+    }
+}

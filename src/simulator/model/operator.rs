@@ -1,0 +1,75 @@
+//! What whoever runs the simulation can do to it and see of it.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::super::ledger::WriteKind;
+use super::super::resource::{AssignmentSet, Origin, Target};
+use super::super::scenario::{CatalogueEntry, ConflictCause, SimUser, UserState};
+use super::org::User;
+use super::{Model, Write};
+
+impl Model {
+    /// Lets somebody else set a user's assignments; false if there is no such user.
+    pub(in crate::simulator) fn foreign_set(
+        &mut self,
+        at: Instant,
+        user: Uuid,
+        target: Target,
+        set: AssignmentSet,
+    ) -> bool {
+        if self.org.living_mut(user).is_none() {
+            return false;
+        }
+        let (origin, kind) = (Origin::OnDemand, WriteKind::Foreign);
+        self.write(Write { at, user, target, set, origin, kind, request: None, lag: Duration::ZERO });
+        true
+    }
+
+    pub(in crate::simulator) fn revoke_tokens(&mut self) {
+        self.tokens.revoke_all();
+    }
+
+    pub(in crate::simulator) fn use_up_rate(&mut self, calls: u32, now: Instant) {
+        self.tokens.use_up(calls, now);
+    }
+
+    /// Changes a user's state in the directory; false if there is no such user.
+    pub(in crate::simulator) fn set_state(&mut self, user: Uuid, state: UserState) -> bool {
+        let Some(user) = self.org.user_mut(user) else { return false };
+        user.profile.state = state;
+        user.directory_version += 1;
+        true
+    }
+
+    /// A user as they really are, whatever reads show.
+    pub(in crate::simulator) fn user_now(&self, user: Uuid) -> Option<SimUser> {
+        self.org.user(user).map(User::snapshot)
+    }
+
+    pub(in crate::simulator) fn users_now(&self) -> Vec<SimUser> {
+        self.org.users().map(User::snapshot).collect()
+    }
+
+    /// A user's real assignments and their version.
+    pub(in crate::simulator) fn assignments_of(&self, user: Uuid, target: Target) -> Option<(u64, AssignmentSet)> {
+        let state = self.org.user(user)?.resource(target).current();
+        Some((state.version, AssignmentSet::clone(&state.set)))
+    }
+
+    /// Everything that can be assigned on a target.
+    pub(in crate::simulator) fn assignable(&self, target: Target) -> &[CatalogueEntry] {
+        &self.org.catalogue(target).entries
+    }
+
+    /// What only foreign writers assign on a target.
+    pub(in crate::simulator) fn foreign_pool(&self, target: Target) -> &[Uuid] {
+        &self.org.catalogue(target).foreign
+    }
+
+    pub(in crate::simulator) fn fated(&self, cause: ConflictCause) -> Vec<Uuid> {
+        self.fates.of(cause)
+    }
+}

@@ -1,0 +1,148 @@
+//! The simulated org: users, their resources, and the catalogues.
+
+use std::collections::{HashMap, HashSet};
+
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::super::dice::Dice;
+use super::super::resource::{Assignment, AssignmentSet, Resource, Target};
+use super::super::scenario::{CatalogueEntry, Explicit, ExternalId, SimUser, UserState};
+
+/// One user with both resources.
+#[derive(Debug)]
+pub(super) struct User {
+    /// As given at the start; the assignments in it are not kept up to date.
+    pub(super) profile: SimUser,
+    /// The directory entry's version, far above any of the resources', so that mistaking one for the other shows.
+    pub(super) directory_version: u64,
+    skills: Resource,
+    groups: Resource,
+}
+
+impl User {
+    fn new(mut profile: SimUser, dice: Dice, now: Instant) -> Self {
+        let id = Some(profile.id);
+        let skills: AssignmentSet = std::mem::take(&mut profile.skills).into();
+        let groups: AssignmentSet = std::mem::take(&mut profile.groups).into_iter().map(Assignment::group).collect();
+        Self {
+            directory_version: 10_000 + dice.roll("directory version", id, 0) % 10_000,
+            skills: Resource::new(1, skills, now),
+            groups: Resource::new(1 + dice.roll("resource version", id, 0) % 20, groups, now),
+            profile,
+        }
+    }
+
+    pub(super) fn resource(&self, target: Target) -> &Resource {
+        match target {
+            Target::RoutingSkills => &self.skills,
+            Target::WfmSkillGroups => &self.groups,
+        }
+    }
+
+    pub(super) fn resource_mut(&mut self, target: Target) -> &mut Resource {
+        match target {
+            Target::RoutingSkills => &mut self.skills,
+            Target::WfmSkillGroups => &mut self.groups,
+        }
+    }
+
+    /// The user with the assignments that they have now.
+    pub(super) fn snapshot(&self) -> SimUser {
+        SimUser {
+            skills: self.skills.current().set.to_vec(),
+            groups: self.groups.current().set.iter().map(|entry| entry.id).collect(),
+            ..self.profile.clone()
+        }
+    }
+}
+
+/// Skills or groups that can be assigned.
+#[derive(Debug)]
+pub(super) struct Catalogue {
+    pub(super) entries: Vec<CatalogueEntry>,
+    /// What foreign writers assign, and what everybody does.
+    pub(super) foreign: Vec<Uuid>,
+    pub(super) ordinary: Vec<Uuid>,
+    by_id: HashMap<Uuid, usize>,
+}
+
+impl Catalogue {
+    fn new(mut entries: Vec<CatalogueEntry>, foreign: Vec<CatalogueEntry>) -> Self {
+        let pool: HashSet<Uuid> = foreign.iter().map(|entry| entry.id).collect();
+        let ordinary = entries.iter().map(|entry| entry.id).filter(|id| !pool.contains(id)).collect();
+        let foreign_ids = foreign.iter().map(|entry| entry.id).collect();
+        let known: HashSet<Uuid> = entries.iter().map(|entry| entry.id).collect();
+        entries.extend(foreign.into_iter().filter(|entry| !known.contains(&entry.id)));
+        let by_id = entries.iter().enumerate().map(|(index, entry)| (entry.id, index)).collect();
+        Self { entries, foreign: foreign_ids, ordinary, by_id }
+    }
+
+    pub(super) fn has(&self, id: Uuid) -> bool {
+        self.by_id.contains_key(&id)
+    }
+
+    pub(super) fn name(&self, id: Uuid) -> &str {
+        self.by_id.get(&id).and_then(|index| self.entries.get(*index)).map_or("", |entry| &entry.name)
+    }
+}
+
+/// Everybody and everything.
+#[derive(Debug)]
+pub(super) struct Org {
+    pub(super) skills: Catalogue,
+    pub(super) groups: Catalogue,
+    /// In the order of listings.
+    users: Vec<User>,
+    by_id: HashMap<Uuid, usize>,
+    by_external_id: HashMap<ExternalId, Uuid>,
+}
+
+impl Org {
+    pub(super) fn new(population: Explicit, dice: Dice, now: Instant) -> Self {
+        let users = population.users;
+        let external = |user: &SimUser| user.external_ids.iter().map(|key| (key.clone(), user.id)).collect::<Vec<_>>();
+        Self {
+            skills: Catalogue::new(population.skills, population.foreign_skills),
+            groups: Catalogue::new(population.groups, population.foreign_groups),
+            by_id: users.iter().enumerate().map(|(index, user)| (user.id, index)).collect(),
+            by_external_id: users.iter().flat_map(external).collect(),
+            users: users.into_iter().map(|profile| User::new(profile, dice, now)).collect(),
+        }
+    }
+
+    pub(super) fn user(&self, id: Uuid) -> Option<&User> {
+        self.by_id.get(&id).and_then(|index| self.users.get(*index))
+    }
+
+    pub(super) fn user_mut(&mut self, id: Uuid) -> Option<&mut User> {
+        self.by_id.get(&id).and_then(|index| self.users.get_mut(*index))
+    }
+
+    /// A user whom a resource still belongs to.
+    pub(super) fn living_mut(&mut self, id: Uuid) -> Option<&mut User> {
+        self.user_mut(id).filter(|user| user.profile.state != UserState::Deleted)
+    }
+
+    pub(super) fn by_external_id(&self, authority: &str, key: &str) -> Option<&User> {
+        let key = ExternalId { authority: authority.to_owned(), key: key.to_owned() };
+        self.by_external_id.get(&key).and_then(|id| self.user(*id))
+    }
+
+    /// All users in the order of listings.
+    pub(super) fn users(&self) -> impl Iterator<Item = &User> {
+        self.users.iter()
+    }
+
+    pub(super) fn catalogue(&self, target: Target) -> &Catalogue {
+        match target {
+            Target::RoutingSkills => &self.skills,
+            Target::WfmSkillGroups => &self.groups,
+        }
+    }
+
+    /// Everything that only foreign writers assign.
+    pub(super) fn foreign_pool(&self) -> HashSet<Uuid> {
+        self.skills.foreign.iter().chain(&self.groups.foreign).copied().collect()
+    }
+}

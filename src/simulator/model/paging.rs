@@ -1,0 +1,104 @@
+//! Listings by page number and by cursor.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use super::call::Call;
+use super::reply::Reply;
+
+const LARGEST_PAGE: usize = 500;
+const DEFAULT_PAGE: usize = 25;
+
+/// One page of a listing by page number.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Page {
+    size: usize,
+    number: usize,
+}
+
+impl Page {
+    pub(super) fn first() -> Self {
+        Self { size: DEFAULT_PAGE, number: 1 }
+    }
+
+    pub(super) fn of(call: &Call<'_>) -> Result<Self, Reply> {
+        let size = page_size(call)?;
+        let number = number(call, "pageNumber")?.unwrap_or(1);
+        if number == 0 { Err(Reply::invalid("pageNumber must be at least 1.")) } else { Ok(Self { size, number }) }
+    }
+
+    /// The items on this page.
+    pub(super) fn of_items<T>(self, items: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
+        items.skip((self.number - 1).saturating_mul(self.size)).take(self.size)
+    }
+
+    /// The listing's document, its links keeping the other parameters of the call.
+    pub(super) fn listing(self, call: &Call<'_>, total: usize, entities: Vec<Value>) -> Value {
+        let count = total.div_ceil(self.size);
+        let link = |number: usize| Value::String(self.link(call, number));
+        let mut listing = json!({
+            "pageSize": self.size, "pageNumber": self.number, "total": total, "pageCount": count,
+            "firstUri": link(1), "selfUri": link(self.number), "lastUri": link(count.max(1)),
+        });
+        listing["entities"] = Value::Array(entities);
+        if self.number < count {
+            listing["nextUri"] = link(self.number + 1);
+        }
+        if self.number > 1 {
+            listing["previousUri"] = link(self.number - 1);
+        }
+        listing
+    }
+
+    fn link(self, call: &Call<'_>, number: usize) -> String {
+        let query = call.request.uri().query().unwrap_or_default();
+        let kept = query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("page"));
+        let kept: String = kept.flat_map(|pair| ["&", pair]).collect();
+        format!("{}?pageSize={}&pageNumber={number}{kept}", call.path(), self.size)
+    }
+}
+
+/// One page of a listing by cursor. Cursors are opaque to clients.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CursorPage {
+    size: usize,
+    after: usize,
+}
+
+impl CursorPage {
+    pub(super) fn of(call: &Call<'_>) -> Result<Self, Reply> {
+        let after = match call.query.first("after").filter(|cursor| !cursor.is_empty()) {
+            None => 0,
+            Some(cursor) => position(cursor).ok_or_else(|| Reply::invalid("The cursor is not valid."))?,
+        };
+        Ok(Self { size: page_size(call)?, after })
+    }
+
+    pub(super) fn listing<T>(self, call: &Call<'_>, items: &[T], entity: impl Fn(&T) -> Value) -> Value {
+        let entities: Vec<Value> = items.iter().skip(self.after).take(self.size).map(entity).collect();
+        let end = self.after + entities.len();
+        let mut listing = json!({ "entities": entities, "pageSize": self.size });
+        if end < items.len() {
+            let cursor = URL_SAFE_NO_PAD.encode(format!("after:{end}"));
+            listing["nextUri"] = Value::String(format!("{}?pageSize={}&after={cursor}", call.path(), self.size));
+        }
+        listing
+    }
+}
+
+fn position(cursor: &str) -> Option<usize> {
+    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
+    text.strip_prefix("after:")?.parse().ok()
+}
+
+fn page_size(call: &Call<'_>) -> Result<usize, Reply> {
+    let size = number(call, "pageSize")?.unwrap_or(DEFAULT_PAGE);
+    let fits = (1..=LARGEST_PAGE).contains(&size);
+    if fits { Ok(size) } else { Err(Reply::invalid("pageSize must be between 1 and 500.")) }
+}
+
+fn number(call: &Call<'_>, name: &str) -> Result<Option<usize>, Reply> {
+    let value = call.query.first(name).map(str::parse).transpose();
+    value.map_err(|_| Reply::invalid(&format!("{name} must be a number.")))
+}

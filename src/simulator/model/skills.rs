@@ -1,0 +1,120 @@
+//! Target `routingSkills`: a user's skills, not versioned, at most 50.
+
+use std::collections::HashSet;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::super::ledger::WriteKind;
+use super::super::resource::{Assignment, AssignmentSet, Origin, Resource, Target};
+use super::super::route::Subject;
+use super::call::Call;
+use super::foreign::MOST_ASSIGNMENTS;
+use super::paging::Page;
+use super::reply::Reply;
+use super::{Model, Write};
+
+/// One entry of a bulk call; what else it holds is ignored, as the real API does.
+#[derive(Debug, Deserialize)]
+struct Entry {
+    id: Uuid,
+    proficiency: f64,
+}
+
+impl Model {
+    pub(super) fn read_user_skills(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
+        let (user, page) = (call.user()?, Page::of(call)?);
+        self.precede_contact(call.now, user, Target::RoutingSkills);
+        let resource = self.skills_of(user)?;
+        let set = AssignmentSet::clone(&resource.read(call.now).set);
+        let reply = self.skills_reply(call, page, &set);
+        self.follow_read(call.now, user, Target::RoutingSkills);
+        Ok(reply)
+    }
+
+    pub(super) fn add_user_skills(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
+        let (user, entries) = (call.user()?, self.entries(call)?);
+        let current = AssignmentSet::clone(&self.skills_of(user)?.current().set);
+        let given = |id| entries.iter().find(|entry| entry.id == id).copied();
+        let kept = current.iter().map(|entry| given(entry.id).unwrap_or(*entry));
+        let new = entries.iter().filter(|entry| current.iter().all(|other| other.id != entry.id)).copied();
+        self.write_skills(call, user, kept.chain(new).collect(), WriteKind::Add)
+    }
+
+    pub(super) fn replace_user_skills(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
+        let (user, entries) = (call.user()?, self.entries(call)?);
+        self.write_skills(call, user, entries.into(), WriteKind::Replace)
+    }
+
+    pub(super) fn remove_user_skill(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
+        let Subject::UserSkill(user, skill) = call.matched.subject else { return Err(Reply::not_found("skill")) };
+        let current = AssignmentSet::clone(&self.skills_of(user)?.current().set);
+        let left: AssignmentSet = current.iter().filter(|entry| entry.id != skill).copied().collect();
+        if left.len() == current.len() {
+            return Err(Reply::not_found("skill"));
+        }
+        self.write_skills(call, user, left, WriteKind::Remove)?;
+        Ok(Reply::no_content())
+    }
+
+    /// The user's skills as the API shows them.
+    pub(super) fn skill_entry(&self, skill: &Assignment) -> Value {
+        json!({
+            "id": skill.id, "name": self.org.skills.name(skill.id),
+            "proficiency": skill.proficiency.unwrap_or_default(), "state": "active",
+        })
+    }
+
+    fn skills_of(&mut self, user: Uuid) -> Result<&mut Resource, Reply> {
+        let user = self.org.living_mut(user).ok_or_else(|| Reply::not_found("user"))?;
+        Ok(user.resource_mut(Target::RoutingSkills))
+    }
+
+    fn skills_reply(&self, call: &Call<'_>, page: Page, set: &AssignmentSet) -> Reply {
+        let entities = page.of_items(set.iter()).map(|skill| self.skill_entry(skill)).collect();
+        Reply::ok(page.listing(call, set.len(), entities))
+    }
+
+    fn entries(&self, call: &Call<'_>) -> Result<Vec<Assignment>, Reply> {
+        let entries: Vec<Entry> = call.json()?;
+        if entries.len() > MOST_ASSIGNMENTS {
+            return Err(Reply::invalid("At most 50 skills can be written in one call."));
+        }
+        if entries.iter().map(|entry| entry.id).collect::<HashSet<_>>().len() < entries.len() {
+            return Err(Reply::invalid("A skill is listed more than once."));
+        }
+        if let Some(unknown) = entries.iter().find(|entry| !self.org.skills.has(entry.id)) {
+            return Err(Reply::invalid(&format!("The skill {} does not exist.", unknown.id)));
+        }
+        if entries.iter().any(|entry| !(0.0..=5.0).contains(&entry.proficiency)) {
+            return Err(Reply::invalid("proficiency must be between 0.0 and 5.0."));
+        }
+        Ok(entries.iter().map(|entry| Assignment::skill(entry.id, entry.proficiency)).collect())
+    }
+
+    fn write_skills(
+        &mut self,
+        call: &Call<'_>,
+        user: Uuid,
+        set: AssignmentSet,
+        kind: WriteKind,
+    ) -> Result<Reply, Reply> {
+        if set.len() > MOST_ASSIGNMENTS {
+            return Err(Reply::invalid("A user can have at most 50 skills."));
+        }
+        self.check_unversioned(call, user)?;
+        let reply = self.skills_reply(call, Page::first(), &set);
+        self.write(Write {
+            at: call.now,
+            user,
+            target: Target::RoutingSkills,
+            set,
+            origin: Origin::Client,
+            kind,
+            request: Some(call.number),
+            lag: self.own_lag(user),
+        });
+        Ok(reply)
+    }
+}

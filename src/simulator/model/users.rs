@@ -1,0 +1,74 @@
+//! The directory: `/api/v2/users`.
+
+use serde_json::{Value, json};
+
+use super::super::resource::Target;
+use super::super::route::Subject;
+use super::super::scenario::UserState;
+use super::Model;
+use super::call::Call;
+use super::org::User;
+use super::paging::Page;
+use super::reply::Reply;
+
+/// What a caller asked to see of a user beyond the plain entry.
+#[derive(Debug, Clone, Copy)]
+struct Expand {
+    skills: bool,
+    employer: bool,
+}
+
+impl Expand {
+    fn of(call: &Call<'_>) -> Self {
+        let asked = |name| call.query.all("expand").any(|value| value == name);
+        Self { skills: asked("skills"), employer: asked("employerInfo") }
+    }
+}
+
+impl Model {
+    pub(super) fn list_users(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
+        let page = Page::of(call)?;
+        let wanted = match call.query.first("state").unwrap_or("active") {
+            "active" => Some(UserState::Active),
+            "inactive" => Some(UserState::Inactive),
+            "deleted" => Some(UserState::Deleted),
+            "any" => None,
+            other => return Err(Reply::invalid(&format!("state cannot be {other}."))),
+        };
+        let expand = Expand::of(call);
+        let matching = || self.org.users().filter(|user| wanted.is_none_or(|state| user.profile.state == state));
+        let entities = page.of_items(matching()).map(|user| self.entry(user, expand)).collect();
+        Ok(Reply::ok(page.listing(call, matching().count(), entities)))
+    }
+
+    pub(super) fn read_user(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
+        let user = self.org.user(call.user()?).ok_or_else(|| Reply::not_found("user"))?;
+        Ok(Reply::ok(self.entry(user, Expand::of(call))))
+    }
+
+    pub(super) fn find_user(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
+        let Subject::External { authority, key } = &call.matched.subject else { return Err(Reply::not_found("user")) };
+        let user = self.org.by_external_id(authority, key).ok_or_else(|| Reply::not_found("user"))?;
+        Ok(Reply::ok(self.entry(user, Expand::of(call))))
+    }
+
+    fn entry(&self, user: &User, expand: Expand) -> Value {
+        let profile = &user.profile;
+        let mut entry = json!({
+            "id": profile.id, "name": profile.name, "email": profile.email, "state": profile.state.name(),
+            "version": user.directory_version, "selfUri": format!("/api/v2/users/{}", profile.id),
+        });
+        if expand.employer
+            && let Some(employee) = &profile.employee_id
+        {
+            entry["employerInfo"] = json!({ "employeeId": employee });
+        }
+        let share = self.behaviour.expand_drops_skills;
+        let dropped = share > 0.0 && self.dice.unit("expand", Some(profile.id), 0) < share;
+        if expand.skills && !dropped {
+            let skills = user.resource(Target::RoutingSkills).current().set.iter();
+            entry["skills"] = skills.map(|skill| self.skill_entry(skill)).collect();
+        }
+        entry
+    }
+}

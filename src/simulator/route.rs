@@ -1,0 +1,216 @@
+//! Which endpoint a request is for, decided from method and path alone.
+
+use http::Method;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::query::decoded;
+use super::resource::Target;
+
+/// The simulated endpoints: a closed list, so that faults, limits and counts can be kept by route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Route {
+    Token,
+    Users,
+    User,
+    UserByExternalId,
+    RoutingSkills,
+    SkillGroups,
+    UserSkillsRead,
+    UserSkillsAdd,
+    UserSkillsReplace,
+    UserSkillRemove,
+    WfmRead,
+    WfmWrite,
+    /// Anything that the simulated org does not have.
+    Unknown,
+}
+
+impl Route {
+    /// The resource that a call on this route changes, if it is a write.
+    pub fn writes(self) -> Option<Target> {
+        match self {
+            Self::WfmWrite => Some(Target::WfmSkillGroups),
+            Self::UserSkillsAdd | Self::UserSkillsReplace | Self::UserSkillRemove => Some(Target::RoutingSkills),
+            Self::Token
+            | Self::Users
+            | Self::User
+            | Self::UserByExternalId
+            | Self::RoutingSkills
+            | Self::SkillGroups
+            | Self::UserSkillsRead
+            | Self::WfmRead
+            | Self::Unknown => None,
+        }
+    }
+
+    /// The permission without which the org answers 403.
+    pub(super) fn permission(self) -> Option<&'static str> {
+        match self {
+            Self::Users | Self::User | Self::UserByExternalId => Some("directory:user:view"),
+            Self::RoutingSkills | Self::UserSkillsRead => Some("routing:skill:view"),
+            Self::UserSkillsAdd | Self::UserSkillsReplace | Self::UserSkillRemove => Some("routing:skill:assign"),
+            Self::SkillGroups => Some("routing:skillGroup:view"),
+            Self::WfmRead => Some("wfm:agent:view"),
+            Self::WfmWrite => Some("wfm:agent:edit"),
+            Self::Token | Self::Unknown => None,
+        }
+    }
+}
+
+/// What the path names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Subject {
+    Nothing,
+    User(Uuid),
+    UserSkill(Uuid, Uuid),
+    External { authority: String, key: String },
+}
+
+/// A request as the router sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Matched {
+    pub(super) route: Route,
+    pub(super) subject: Subject,
+    /// For a path that exists, but not with this method: the methods that it has.
+    pub(super) allowed: Option<&'static str>,
+}
+
+impl Matched {
+    fn new(route: Route, subject: Subject) -> Self {
+        Self { route, subject, allowed: None }
+    }
+
+    fn unknown() -> Self {
+        Self::new(Route::Unknown, Subject::Nothing)
+    }
+
+    fn wrong_method(allowed: &'static str) -> Self {
+        Self { allowed: Some(allowed), ..Self::unknown() }
+    }
+
+    /// The user whom the request is about, if the path says so by id.
+    pub(super) fn user(&self) -> Option<Uuid> {
+        match &self.subject {
+            Subject::User(user) | Subject::UserSkill(user, _) => Some(*user),
+            Subject::Nothing | Subject::External { .. } => None,
+        }
+    }
+}
+
+/// Finds the route of a request; the partner endpoint's path is a setting with `{userId}` in it.
+#[derive(Debug, Clone)]
+pub(super) struct Router {
+    wfm_before: String,
+    wfm_after: String,
+}
+
+impl Router {
+    pub(super) fn new(wfm_path: &str) -> Self {
+        let (before, after) = wfm_path.split_once("{userId}").unwrap_or((wfm_path, ""));
+        Self { wfm_before: before.to_owned(), wfm_after: after.to_owned() }
+    }
+
+    pub(super) fn matched(&self, method: &Method, path: &str) -> Matched {
+        if let Some(user) = self.wfm_user(path) {
+            return match *method {
+                Method::GET => Matched::new(Route::WfmRead, Subject::User(user)),
+                Method::PATCH => Matched::new(Route::WfmWrite, Subject::User(user)),
+                _ => Matched::wrong_method("GET, PATCH"),
+            };
+        }
+        if path == "/oauth/token" {
+            return only(method, &Method::POST, "POST", Matched::new(Route::Token, Subject::Nothing));
+        }
+        let Some(rest) = path.strip_prefix("/api/v2/") else { return Matched::unknown() };
+        let segments: Vec<&str> = rest.split('/').collect();
+        match segments.as_slice() {
+            ["routing", "skills"] => get(method, Route::RoutingSkills, Subject::Nothing),
+            ["routing", "skillgroups"] => get(method, Route::SkillGroups, Subject::Nothing),
+            ["users"] => get(method, Route::Users, Subject::Nothing),
+            ["users", "externalid", authority, key] => {
+                let subject = Subject::External { authority: decoded(authority), key: decoded(key) };
+                get(method, Route::UserByExternalId, subject)
+            }
+            ["users", user, rest @ ..] => {
+                parsed(user).map_or_else(Matched::unknown, |user| of_user(method, user, rest))
+            }
+            _ => Matched::unknown(),
+        }
+    }
+
+    fn wfm_user(&self, path: &str) -> Option<Uuid> {
+        parsed(path.strip_prefix(&self.wfm_before)?.strip_suffix(&self.wfm_after)?)
+    }
+}
+
+fn of_user(method: &Method, user: Uuid, rest: &[&str]) -> Matched {
+    match rest {
+        [] => get(method, Route::User, Subject::User(user)),
+        ["routingskills"] => get(method, Route::UserSkillsRead, Subject::User(user)),
+        ["routingskills", "bulk"] => match *method {
+            Method::PATCH => Matched::new(Route::UserSkillsAdd, Subject::User(user)),
+            Method::PUT => Matched::new(Route::UserSkillsReplace, Subject::User(user)),
+            _ => Matched::wrong_method("PATCH, PUT"),
+        },
+        ["routingskills", skill] => parsed(skill).map_or_else(Matched::unknown, |skill| {
+            let removal = Matched::new(Route::UserSkillRemove, Subject::UserSkill(user, skill));
+            only(method, &Method::DELETE, "DELETE", removal)
+        }),
+        _ => Matched::unknown(),
+    }
+}
+
+fn get(method: &Method, route: Route, subject: Subject) -> Matched {
+    only(method, &Method::GET, "GET", Matched::new(route, subject))
+}
+
+fn only(method: &Method, wanted: &Method, allowed: &'static str, matched: Matched) -> Matched {
+    if method == wanted { matched } else { Matched::wrong_method(allowed) }
+}
+
+fn parsed(segment: &str) -> Option<Uuid> {
+    Uuid::try_parse(segment).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const USER: &str = "6f9619ff-8b86-4011-b42d-00c04fc964ff";
+
+    fn route_of(method: &Method, path: &str) -> Route {
+        Router::new("/api/v2/wfm/users/{userId}/assignments").matched(method, path).route
+    }
+
+    #[test]
+    fn every_endpoint_is_found_by_method_and_path() {
+        let skills = format!("/api/v2/users/{USER}/routingskills");
+        let wfm = format!("/api/v2/wfm/users/{USER}/assignments");
+        for (method, path, route) in [
+            (Method::POST, "/oauth/token", Route::Token),
+            (Method::GET, "/api/v2/users", Route::Users),
+            (Method::GET, &format!("/api/v2/users/{USER}"), Route::User),
+            (Method::GET, "/api/v2/users/externalid/hris/A%2F1", Route::UserByExternalId),
+            (Method::GET, "/api/v2/routing/skills", Route::RoutingSkills),
+            (Method::GET, "/api/v2/routing/skillgroups", Route::SkillGroups),
+            (Method::GET, &skills, Route::UserSkillsRead),
+            (Method::PATCH, &format!("{skills}/bulk"), Route::UserSkillsAdd),
+            (Method::PUT, &format!("{skills}/bulk"), Route::UserSkillsReplace),
+            (Method::DELETE, &format!("{skills}/{USER}"), Route::UserSkillRemove),
+            (Method::GET, &wfm, Route::WfmRead),
+            (Method::PATCH, &wfm, Route::WfmWrite),
+            (Method::GET, "/api/v2/queues", Route::Unknown),
+        ] {
+            assert_eq!(route_of(&method, path), route, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn a_known_path_with_another_method_names_the_methods_that_it_has() {
+        let router = Router::new("/partner/{userId}");
+        assert_eq!(router.matched(&Method::PUT, &format!("/partner/{USER}")).allowed, Some("GET, PATCH"));
+        assert_eq!(router.matched(&Method::POST, "/api/v2/users").allowed, Some("GET"));
+    }
+}

@@ -1,0 +1,173 @@
+//! What a simulated org is like: who is in it, what it allows, and how it misbehaves.
+
+mod behaviour;
+mod conflicts;
+mod population;
+
+use std::time::Duration;
+
+use figment::Figment;
+use figment::providers::{Format, Toml};
+use jiff::fmt::serde::unsigned_duration::friendly::compact::required as duration;
+use serde::{Deserialize, Serialize};
+
+pub use self::behaviour::{Behaviour, Body, Fault, FaultKind, Latency, Moment, Outage, Period};
+pub use self::conflicts::{
+    Blocked, Busy, ConflictCause, ConflictShape, Conflicts, ForeignWriter, ReadLag, Share, StaleWindow,
+};
+pub use self::population::{CatalogueEntry, Explicit, ExternalId, Generated, Population, SimUser, UserState};
+use super::route::Route;
+
+/// Everything that a simulation starts from. The same scenario and seed give every user the same fate, whatever a
+/// client does and in which order.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Scenario {
+    pub seed: u64,
+    pub population: Population,
+    pub credentials: Credentials,
+    pub limits: Limits,
+    pub wfm: WfmEndpoint,
+    /// The part that can be changed while the simulation runs.
+    pub behaviour: Behaviour,
+}
+
+/// A scenario that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the scenario cannot be read: {0}")]
+pub struct ScenarioError(String);
+
+impl Scenario {
+    /// Reads a scenario from TOML; what is not named keeps its default.
+    pub fn from_toml(text: &str) -> Result<Self, ScenarioError> {
+        Figment::from(Toml::string(text)).extract().map_err(|error| ScenarioError(error.to_string()))
+    }
+}
+
+/// Who may log in, and for how long.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Credentials {
+    pub client_id: String,
+    pub client_secret: String,
+    #[serde(with = "duration")]
+    pub token_lifetime: Duration,
+    /// The status that answers a wrong id or secret; orgs are seen with 400 and with 401.
+    pub refusal_status: u16,
+}
+
+impl Default for Credentials {
+    fn default() -> Self {
+        Self {
+            client_id: "skillsync-simulated".to_owned(),
+            client_secret: "not-a-secret".to_owned(),
+            token_lifetime: Duration::from_secs(86_399),
+            refusal_status: 401,
+        }
+    }
+}
+
+/// What a token may do in which time.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Fixed windows over all API calls of one token. A window begins with the first call after the last one ended.
+    pub windows: Vec<RateLimit>,
+    /// Lower limits of single services; their 429 names the limit.
+    pub routes: Vec<RouteLimit>,
+    /// The token endpoint's own throttle, which answers 400 instead of 429.
+    pub token_endpoint: Option<RateLimit>,
+    /// Whether answers carry the deprecated `inin-ratelimit-*` headers.
+    pub headers: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let per_minute = RateLimit { calls: 300, per: Duration::from_secs(60) };
+        Self { windows: vec![per_minute], routes: Vec::new(), token_endpoint: None, headers: false }
+    }
+}
+
+/// So many calls in such a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateLimit {
+    pub calls: u32,
+    #[serde(with = "duration")]
+    pub per: Duration,
+}
+
+/// A limit that the listed routes share.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RouteLimit {
+    pub routes: Vec<Route>,
+    pub limit: RateLimit,
+    /// The limit's `key` in the 429, e.g. `skill.assign.rate.per.minute`.
+    pub key: String,
+    /// The limit's `namespace` in the 429, e.g. `routing`.
+    pub namespace: String,
+}
+
+/// Where the partner's endpoint is and how it wants the version.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WfmEndpoint {
+    /// Path with `{userId}` in it.
+    pub path: String,
+    pub version_header: String,
+}
+
+impl Default for WfmEndpoint {
+    fn default() -> Self {
+        Self { path: "/api/v2/wfm/users/{userId}/assignments".to_owned(), version_header: "If-Match".to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scenario_is_read_from_toml_and_keeps_defaults_elsewhere() {
+        let scenario = Scenario::from_toml(
+            r#"
+            seed = 7
+            [population.generated]
+            users = 12
+            [[limits.windows]]
+            calls = 10
+            per = "1s"
+            [[limits.routes]]
+            routes = ["wfm_write"]
+            limit = { calls = 5, per = "1m" }
+            key = "write.rate"
+            namespace = "workforce.management"
+            [behaviour.conflicts.blocked]
+            share = { users = 3 }
+            [behaviour.conflicts.read_lag]
+            share = { rate = 0.05 }
+            lag = "4s"
+            [[behaviour.faults]]
+            routes = ["wfm_write"]
+            rate = 0.02
+            kind = { status = { status = 504, moment = "after_effect" } }
+            [[behaviour.faults]]
+            period = { from = "1m", to = "2m" }
+            kind = "outage"
+            "#,
+        )
+        .unwrap();
+        assert_eq!(scenario.limits.windows, [RateLimit { calls: 10, per: Duration::from_secs(1) }]);
+        assert_eq!(scenario.behaviour.conflicts.blocked.share, Share::Users(3));
+        assert_eq!(scenario.behaviour.conflicts.read_lag.lag, Duration::from_secs(4));
+        assert_eq!(scenario.behaviour.faults.len(), 2);
+        assert_eq!(scenario.credentials.refusal_status, 401);
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_that_names_it() {
+        let error = Scenario::from_toml("[limits]\nwindoes = []").unwrap_err().to_string();
+        assert!(error.contains("windoes"), "{error}");
+    }
+}

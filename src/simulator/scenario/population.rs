@@ -1,0 +1,180 @@
+//! Who is in the simulated org: either generated from the seed, or given by the caller.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::super::dice::Dice;
+use super::super::resource::Assignment;
+
+/// Where users and catalogues come from.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Population {
+    Generated(Generated),
+    Explicit(Explicit),
+}
+
+impl Default for Population {
+    fn default() -> Self {
+        Self::Generated(Generated::default())
+    }
+}
+
+impl Population {
+    /// Everybody and everything by name; generated from the seed where it was not given.
+    pub(in crate::simulator) fn resolve(self, dice: Dice) -> Explicit {
+        let mut explicit = match self {
+            Self::Explicit(explicit) => explicit,
+            Self::Generated(generated) => generated.resolve(dice),
+        };
+        if explicit.foreign_skills.is_empty() {
+            explicit.foreign_skills = catalogue(dice, "foreign skill", "Foreign", 5);
+        }
+        if explicit.foreign_groups.is_empty() {
+            explicit.foreign_groups = catalogue(dice, "foreign group", "Foreign", 5);
+        }
+        explicit
+    }
+}
+
+/// An org of the given size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Generated {
+    pub users: usize,
+    /// How many of the users are inactive, and how many deleted; taken from the end of the list.
+    pub inactive: usize,
+    pub deleted: usize,
+    pub skills: usize,
+    pub groups: usize,
+    pub skills_per_user: usize,
+    pub groups_per_user: usize,
+}
+
+impl Default for Generated {
+    fn default() -> Self {
+        Self { users: 500, inactive: 0, deleted: 0, skills: 40, groups: 30, skills_per_user: 5, groups_per_user: 4 }
+    }
+}
+
+impl Generated {
+    fn resolve(self, dice: Dice) -> Explicit {
+        let skills = catalogue(dice, "skill", "Skill", self.skills);
+        let groups = catalogue(dice, "group", "Group", self.groups);
+        let users = (0..self.users).map(|index| self.user(dice, index, &skills, &groups)).collect();
+        Explicit { users, skills, groups, ..Explicit::default() }
+    }
+
+    fn user(self, dice: Dice, index: usize, skills: &[CatalogueEntry], groups: &[CatalogueEntry]) -> SimUser {
+        let number = index + 1;
+        let id = dice.id("user", u64::try_from(index).unwrap_or(u64::MAX));
+        let skill = |nth, id| Assignment::skill(id, proficiency(dice, nth, id));
+        SimUser {
+            id,
+            name: format!("Agent {number}"),
+            email: format!("agent{number}@example.com"),
+            employee_id: Some(format!("E{}", 1000 + number)),
+            external_ids: vec![ExternalId { authority: "hris".to_owned(), key: format!("H{number}") }],
+            state: self.state(index),
+            skills: (0..).zip(some(dice, skills, self.skills_per_user, id)).map(|(nth, id)| skill(nth, id)).collect(),
+            groups: some(dice, groups, self.groups_per_user, id),
+        }
+    }
+
+    fn state(self, index: usize) -> UserState {
+        let from_the_end = self.users - index;
+        if from_the_end <= self.deleted {
+            UserState::Deleted
+        } else if from_the_end <= self.deleted + self.inactive {
+            UserState::Inactive
+        } else {
+            UserState::Active
+        }
+    }
+}
+
+fn proficiency(dice: Dice, nth: u64, id: Uuid) -> f64 {
+    *dice.pick(&[1.0, 2.0, 3.0, 4.0, 5.0], "proficiency", Some(id), nth).unwrap_or(&3.0)
+}
+
+fn catalogue(dice: Dice, about: &str, name: &str, size: usize) -> Vec<CatalogueEntry> {
+    let entry =
+        |(nth, number): (u64, usize)| CatalogueEntry { id: dice.id(about, nth), name: format!("{name} {number}") };
+    (0..).zip(1..=size).map(entry).collect()
+}
+
+/// `count` different entries, those that the user's dice put first.
+fn some(dice: Dice, entries: &[CatalogueEntry], count: usize, user: Uuid) -> Vec<Uuid> {
+    let mut ranked: Vec<(u64, Uuid)> =
+        (0..).zip(entries).map(|(nth, entry)| (dice.roll("initial", Some(user), nth), entry.id)).collect();
+    ranked.sort_unstable();
+    ranked.into_iter().take(count).map(|(_, id)| id).collect()
+}
+
+/// An org given by name, e.g. from a roster.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Explicit {
+    pub users: Vec<SimUser>,
+    pub skills: Vec<CatalogueEntry>,
+    pub groups: Vec<CatalogueEntry>,
+    /// What foreign writers assign. Part of the catalogue; five of each are made up if none are given.
+    pub foreign_skills: Vec<CatalogueEntry>,
+    pub foreign_groups: Vec<CatalogueEntry>,
+}
+
+/// A skill or a skill group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CatalogueEntry {
+    pub id: Uuid,
+    pub name: String,
+}
+
+/// One simulated user, with the assignments that they start with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SimUser {
+    pub id: Uuid,
+    pub name: String,
+    pub email: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub employee_id: Option<String>,
+    #[serde(default)]
+    pub external_ids: Vec<ExternalId>,
+    #[serde(default)]
+    pub state: UserState,
+    #[serde(default)]
+    pub skills: Vec<Assignment>,
+    #[serde(default)]
+    pub groups: Vec<Uuid>,
+}
+
+/// A key that another system knows the user by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExternalId {
+    pub authority: String,
+    pub key: String,
+}
+
+/// Whether a user is in service.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UserState {
+    #[default]
+    Active,
+    Inactive,
+    Deleted,
+}
+
+impl UserState {
+    /// The state's name in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Inactive => "inactive",
+            Self::Deleted => "deleted",
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Users and catalogues.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn users_are_listed_by_page_and_state() {
+    let generated = Generated { users: 30, inactive: 2, deleted: 3, ..Generated::default() };
+    let client = Client::of(Scenario { population: Population::Generated(generated), ..small(0) }).await;
+    let first = client.get("/api/v2/users?expand=employerInfo").await;
+    assert_eq!((&first.body["total"], &first.body["pageCount"]), (&json!(25), &json!(1)));
+    assert_eq!(first.body["entities"][0]["employerInfo"]["employeeId"], "E1001");
+    assert!(first.body["entities"][0].get("skills").is_none());
+    let second = client.get("/api/v2/users?state=active&pageSize=10&pageNumber=2&expand=skills").await;
+    assert_eq!(second.body["entities"].as_array().unwrap().len(), 10);
+    assert_eq!(second.body["entities"][0]["name"], "Agent 11");
+    assert_eq!(second.body["entities"][0]["skills"].as_array().unwrap().len(), 5);
+    assert_eq!(second.body["nextUri"], "/api/v2/users?pageSize=10&pageNumber=3&state=active&expand=skills");
+    assert_eq!(second.body["previousUri"], "/api/v2/users?pageSize=10&pageNumber=1&state=active&expand=skills");
+    assert_eq!(client.get("/api/v2/users?state=inactive").await.body["total"], 2);
+    assert_eq!(client.get("/api/v2/users?state=deleted").await.body["total"], 3);
+    assert_eq!(client.get("/api/v2/users?state=any&pageSize=500").await.body["total"], 30);
+    assert_eq!(client.get("/api/v2/users?pageSize=501").await.status, 400);
+    assert_eq!(client.get("/api/v2/users?pageNumber=0").await.status, 400);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_is_read_by_id_and_by_external_key() {
+    let client = Client::of(small(3)).await;
+    let user = client.users()[1];
+    let by_id = client.get(&format!("/api/v2/users/{user}?expand=skills,employerInfo")).await;
+    assert_eq!(by_id.body["email"], "agent2@example.com");
+    assert_eq!(by_id.body["skills"][0]["state"], "active");
+    let by_key = client.get("/api/v2/users/externalid/hris/H2").await;
+    assert_eq!(by_key.body["id"], json!(user));
+    assert_eq!(client.get("/api/v2/users/externalid/hris/h2").await.status, 404);
+    assert_eq!(client.get(&format!("/api/v2/users/{}", Uuid::nil())).await.body["code"], "not.found");
+}
+
+#[tokio::test(start_paused = true)]
+async fn expand_leaves_out_the_skills_of_the_same_users_each_time() {
+    let client = Client::of(misbehaving(200, |behaviour| behaviour.expand_drops_skills = 0.2)).await;
+    let listing = client.get("/api/v2/users?expand=skills&pageSize=500").await;
+    let users = listing.body["entities"].as_array().unwrap();
+    let dropped = users.iter().filter(|user| user.get("skills").is_none()).count();
+    assert!((20..60).contains(&dropped), "{dropped}");
+    assert_eq!(listing.body, client.get("/api/v2/users?expand=skills&pageSize=500").await.body);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_can_be_deactivated_while_the_simulation_runs() {
+    let client = Client::of(small(3)).await;
+    let user = client.users()[0];
+    assert!(client.simulator.set_user_state(user, UserState::Inactive));
+    assert_eq!(client.get("/api/v2/users").await.body["total"], 2);
+    assert_eq!(client.get(&format!("/api/v2/users/{user}")).await.body["state"], "inactive");
+    assert!(!client.simulator.set_user_state(Uuid::nil(), UserState::Inactive));
+}
+
+#[tokio::test(start_paused = true)]
+async fn skills_are_found_by_name_and_foreign_ones_are_among_them() {
+    let client = Client::of(small(1)).await;
+    assert_eq!(client.get("/api/v2/routing/skills").await.body["total"], 45);
+    assert_eq!(client.get("/api/v2/routing/skills?name=skill+7").await.names("entities"), ["Skill 7"]);
+    assert_eq!(client.get("/api/v2/routing/skills?name=Foreign*").await.body["total"], 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn skill_groups_are_listed_by_cursor() {
+    let client = Client::of(small(1)).await;
+    let mut next = Some("/api/v2/routing/skillgroups?pageSize=15".to_owned());
+    let (mut names, mut pages) = (Vec::new(), 0);
+    while let Some(path) = next {
+        let page = client.get(&path).await;
+        names.extend(page.names("entities"));
+        next = page.body["nextUri"].as_str().map(ToOwned::to_owned);
+        pages += 1;
+    }
+    assert_eq!((names.len(), pages), (35, 3));
+    assert_eq!(names.last().unwrap(), "Foreign 5");
+    assert_eq!(client.get("/api/v2/routing/skillgroups?after=nonsense").await.status, 400);
+}
