@@ -1,9 +1,10 @@
-//! The Genesys simulator.
+//! The Genesys simulator: one model, two fronts.
 //!
 //! An honest counterpart: it knows the contract of the Genesys side and nothing of the client. The model holds the org
-//! and its misbehaviour; [`SimulatorService`] carries requests to it in memory, on tokio's clock, paused or not.
-//! Whatever a run has done can be proved from its [`Ledger`].
+//! and its misbehaviour; [`SimulatorService`] carries requests to it in memory, on tokio's clock, paused or not;
+//! [`Simulator::serve`] does so over HTTP on a socket. Whatever a run has done can be proved from its [`Ledger`].
 
+mod control;
 mod dice;
 mod handle;
 mod journey;
@@ -14,6 +15,7 @@ mod resource;
 mod route;
 mod scenario;
 mod service;
+mod socket;
 #[cfg(test)]
 mod tests;
 

@@ -5,6 +5,7 @@ mod directory;
 mod faults;
 mod runs;
 mod skills;
+mod socket;
 mod tokens;
 mod wfm;
 
