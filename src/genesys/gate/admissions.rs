@@ -1,0 +1,205 @@
+//! Everything that decides who may go when, put together: windows, pauses, breaker, foreign use and the queue.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::breaker::{Breaker, ProbeId};
+use super::foreign::ForeignUse;
+use super::limits::{Limits, Start};
+use super::pauses::Pauses;
+use super::queue::{Queue, WaiterId};
+use super::view::{GateView, LaneView, WindowView};
+use super::windows::{Place, Windows};
+use crate::genesys::call::{Lane, Route};
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Genesys answered, whatever it said: also a 429 shows that it works.
+    Answered,
+    /// Genesys answered with a 5xx.
+    ServerTrouble,
+    /// No answer: timeout, connection refused or reset.
+    NoAnswer,
+}
+
+/// The right to send one call.
+#[derive(Debug)]
+#[must_use]
+pub(super) struct Ticket {
+    place: Place,
+    probe: Option<ProbeId>,
+    route: Route,
+}
+
+impl Ticket {
+    pub(super) fn granted_at(&self) -> Instant {
+        self.place.taken_at()
+    }
+
+    pub(super) fn route(&self) -> Route {
+        self.route
+    }
+}
+
+/// The whole state of the gate; `T` is what tells a waiter of its turn.
+///
+/// Invariant: every ticket granted and not yet ended fills one place in flight and in every window, and nobody waits
+/// while [`Admissions::next_grant_at`] is not after now: the shell calls [`Admissions::grant`] until it yields nothing
+/// after each change and at that instant.
+#[derive(Debug)]
+pub(super) struct Admissions<T> {
+    windows: Windows,
+    queue: Queue<T>,
+    pauses: Pauses,
+    breaker: Breaker,
+    foreign: ForeignUse,
+    granted: [u64; Lane::ALL.len()],
+}
+
+impl<T> Admissions<T> {
+    pub(super) fn new(limits: &Limits, start: Start, now: Instant) -> Self {
+        Self {
+            windows: Windows::new(limits, start, now),
+            queue: Queue::new(),
+            pauses: Pauses::default(),
+            breaker: Breaker::new(limits.breaker_after),
+            foreign: ForeignUse::default(),
+            granted: [0; Lane::ALL.len()],
+        }
+    }
+
+    pub(super) fn join(&mut self, lane: Lane, route: Route, waiter: T) -> WaiterId {
+        self.queue.join(lane, route, waiter)
+    }
+
+    /// Removes a waiter that gave up; none if its turn had come before.
+    pub(super) fn leave(&mut self, id: WaiterId) -> Option<T> {
+        self.queue.leave(id)
+    }
+
+    pub(super) fn nobody_waits(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Takes the next waiter that may go now out of the queue, with its ticket.
+    pub(super) fn grant(&mut self, now: Instant) -> Option<(T, Ticket)> {
+        if self.next_grant_at(now)? > now {
+            return None;
+        }
+        let place = self.windows.try_admit(now)?;
+        let pauses = &self.pauses;
+        let Some(next) = self.queue.take(|route| pauses.route_until(route, now).is_none()) else {
+            self.windows.abandoned(place);
+            return None;
+        };
+        self.foreign.granted();
+        for (lane, granted) in Lane::ALL.into_iter().zip(&mut self.granted) {
+            *granted += u64::from(lane == next.lane);
+        }
+        Some((next.waiter, Ticket { place, probe: self.breaker.let_through(), route: next.route }))
+    }
+
+    /// When the next waiter may go if nothing else happens; none while nobody waits or only an answer can help.
+    pub(super) fn next_grant_at(&self, now: Instant) -> Option<Instant> {
+        let route = self.queue.routes().map(|route| self.pauses.route_until(route, now).unwrap_or(now)).min()?;
+        let place = self.windows.free_at(now)?;
+        let probe = self.breaker.free_at(now)?;
+        let pause = self.pauses.until(now).unwrap_or(now);
+        Some(route.max(place).max(probe).max(pause).max(self.foreign.free_at(now)))
+    }
+
+    pub(super) fn ended(&mut self, ticket: Ticket, outcome: Outcome, now: Instant) {
+        let Ticket { place, probe, .. } = ticket;
+        match outcome {
+            Outcome::Answered => {
+                self.pauses.passed(place.taken_at());
+                self.breaker.succeeded();
+                self.windows.answered(place, now);
+            }
+            Outcome::ServerTrouble => {
+                self.breaker.failed(probe, now);
+                self.windows.answered(place, now);
+            }
+            Outcome::NoAnswer => {
+                self.breaker.failed(probe, now);
+                self.windows.lost(place, now);
+            }
+        }
+    }
+
+    /// The caller let go of a call that may have been sent.
+    pub(super) fn cut_short(&mut self, ticket: Ticket, now: Instant) {
+        self.breaker.cut_short(ticket.probe, now);
+        self.windows.lost(ticket.place, now);
+    }
+
+    /// The call was never sent.
+    pub(super) fn abandoned(&mut self, ticket: Ticket, now: Instant) {
+        self.breaker.abandoned(ticket.probe, now);
+        self.foreign.abandoned();
+        self.windows.abandoned(ticket.place);
+    }
+
+    /// Pauses everything or one route. Without a length it is guessed, see [`Pauses::guess`].
+    pub(super) fn throttled(&mut self, ticket: &Ticket, only: Option<Route>, length: Option<Duration>, now: Instant) {
+        let length = length.unwrap_or_else(|| self.pauses.guess(ticket.granted_at(), now));
+        match only {
+            Some(route) => self.pause_route_until(route, now + length, now),
+            None => self.pause_until(now + length),
+        }
+    }
+
+    pub(super) fn pause_until(&mut self, until: Instant) {
+        self.pauses.extend(until);
+    }
+
+    pub(super) fn pause_route_until(&mut self, route: Route, until: Instant, now: Instant) {
+        self.pauses.extend_route(route, until, now);
+    }
+
+    pub(super) fn paused_until(&self, now: Instant) -> Option<Instant> {
+        self.pauses.until(now)
+    }
+
+    pub(super) fn route_paused_until(&self, route: Route, now: Instant) -> Option<Instant> {
+        self.pauses.route_until(route, now).max(self.pauses.until(now))
+    }
+
+    /// Takes in Genesys' own count of the calls in its current window, which ends in `reset`.
+    ///
+    /// It matters only if it leaves fewer calls than the windows long enough to cover it believe to be left: without
+    /// other users of the token it never does, as every call that Genesys counted fills a place here as well. The other
+    /// calls in flight may not have been counted yet; the one that brought the count has, and has not ended here.
+    pub(super) fn observe_foreign_use(&mut self, used: u32, allowed: u32, reset: Duration, now: Instant) {
+        let covering = self.windows.usage(now).filter(|(window, _)| window.period >= reset);
+        let believed = covering.map(|(window, taken)| count(window.calls.get()).saturating_sub(taken)).min();
+        let left = count(allowed.saturating_sub(used));
+        if allowed > 0 && believed.is_none_or(|believed| left < believed) {
+            let others = self.windows.in_flight().saturating_sub(1);
+            self.foreign.restrict(left.saturating_sub(others), now + reset, now);
+        }
+    }
+
+    pub(super) fn view(&self, now: Instant) -> GateView {
+        let window = |(limit, used)| WindowView { limit, used };
+        let lane =
+            |(lane, granted): (Lane, &u64)| LaneView { lane, waiting: self.queue.waiting(lane), granted: *granted };
+        GateView {
+            windows: self.windows.usage(now).map(window).collect(),
+            in_flight: self.windows.in_flight(),
+            max_in_flight: self.windows.max_in_flight(),
+            lanes: Lane::ALL.into_iter().zip(&self.granted).map(lane).collect(),
+            paused_until: self.pauses.until(now),
+            paused_routes: self.pauses.routes(now).collect(),
+            credit: self.windows.credit(),
+            left_by_others: self.foreign.left(now),
+            breaker_open: self.breaker.is_open(),
+        }
+    }
+}
+
+fn count(calls: u32) -> usize {
+    usize::try_from(calls).unwrap_or(usize::MAX)
+}

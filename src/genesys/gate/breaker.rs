@@ -1,0 +1,174 @@
+//! Stops sending when Genesys is down, and finds out with single calls when it is back.
+//!
+//! Without it an outage is answered with the full permitted rate of calls that are bound to fail, each of which may
+//! count against the limits and burns an attempt of the entry it was made for.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+const FIRST_INTERVAL: Duration = Duration::from_secs(1);
+const LONGEST_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Tells one probe from those before it, so that a late result of an old one is not taken for that of the current.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ProbeId(u64);
+
+/// Counts troubles in a row, and meters the probes once there are too many.
+///
+/// Invariant: while open, at most one probe is under way, and the next is due an interval after the last one failed;
+/// the interval doubles with each and starts anew only after a call was answered.
+#[derive(Debug)]
+pub(super) struct Breaker {
+    opens_after: NonZeroU32,
+    probes: u64,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Closed { troubles: u32 },
+    ProbeDue { at: Instant, interval: Duration },
+    Probing { id: ProbeId, interval: Duration },
+}
+
+impl Breaker {
+    pub(super) fn new(opens_after: NonZeroU32) -> Self {
+        Self { opens_after, probes: 0, state: State::Closed { troubles: 0 } }
+    }
+
+    /// From when the next call may go: `now`, the time of the next probe, or none until the current probe has ended.
+    pub(super) fn free_at(&self, now: Instant) -> Option<Instant> {
+        match self.state {
+            State::Closed { .. } => Some(now),
+            State::ProbeDue { at, .. } => Some(at.max(now)),
+            State::Probing { .. } => None,
+        }
+    }
+
+    /// A call goes out; while open it is the probe.
+    pub(super) fn let_through(&mut self) -> Option<ProbeId> {
+        let State::ProbeDue { interval, .. } = self.state else { return None };
+        let id = ProbeId(self.probes);
+        self.probes += 1;
+        self.state = State::Probing { id, interval };
+        Some(id)
+    }
+
+    /// A call was answered by a service that works: everything may go again at once.
+    pub(super) fn succeeded(&mut self) {
+        self.state = State::Closed { troubles: 0 };
+    }
+
+    /// A call ended in a 5xx or without an answer.
+    pub(super) fn failed(&mut self, probe: Option<ProbeId>, now: Instant) {
+        match self.state {
+            State::Closed { troubles } if troubles + 1 < self.opens_after.get() => {
+                self.state = State::Closed { troubles: troubles + 1 };
+            }
+            State::Closed { .. } => self.wait(FIRST_INTERVAL, now),
+            // Also calls from before the breaker opened come in here: it is open already.
+            State::ProbeDue { .. } | State::Probing { .. } => self.cut_short(probe, now),
+        }
+    }
+
+    /// A call was cut short by its caller. That says nothing of Genesys, but a probe of which nothing came is spent.
+    pub(super) fn cut_short(&mut self, probe: Option<ProbeId>, now: Instant) {
+        if let Some(interval) = self.interval_of(probe) {
+            self.wait(LONGEST_INTERVAL.min(interval * 2), now);
+        }
+    }
+
+    /// A call was never sent: the next may be the probe in its stead.
+    pub(super) fn abandoned(&mut self, probe: Option<ProbeId>, now: Instant) {
+        if let Some(interval) = self.interval_of(probe) {
+            self.state = State::ProbeDue { at: now, interval };
+        }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        !matches!(self.state, State::Closed { .. })
+    }
+
+    /// The interval that led to the current probe, if `probe` is that.
+    fn interval_of(&self, probe: Option<ProbeId>) -> Option<Duration> {
+        match self.state {
+            State::Probing { id, interval } => (probe == Some(id)).then_some(interval),
+            State::Closed { .. } | State::ProbeDue { .. } => None,
+        }
+    }
+
+    fn wait(&mut self, interval: Duration, now: Instant) {
+        self.state = State::ProbeDue { at: now + interval, interval };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(now: Instant) -> Breaker {
+        let mut breaker = Breaker::new(NonZeroU32::MIN.saturating_add(4));
+        (0..5).for_each(|_| breaker.failed(None, now));
+        breaker
+    }
+
+    #[test]
+    fn it_opens_after_five_troubles_in_a_row_and_not_before() {
+        let (mut breaker, now) = (Breaker::new(NonZeroU32::MIN.saturating_add(4)), Instant::now());
+        for _ in 0..4 {
+            (0..4).for_each(|_| breaker.failed(None, now));
+            assert!(!breaker.is_open());
+            breaker.succeeded();
+        }
+        assert!(open(now).is_open());
+    }
+
+    #[test]
+    fn probes_come_at_doubling_intervals_up_to_thirty_seconds() {
+        let mut now = Instant::now();
+        let mut breaker = open(now);
+        for seconds in [1, 2, 4, 8, 16, 30, 30, 30] {
+            let due = breaker.free_at(now).unwrap();
+            assert_eq!(due - now, Duration::from_secs(seconds));
+            now = due;
+            let probe = breaker.let_through();
+            assert_eq!(breaker.free_at(now), None, "one probe at a time");
+            breaker.failed(None, now);
+            assert_eq!(breaker.free_at(now), None, "a straggler changes nothing");
+            breaker.failed(probe, now);
+        }
+        breaker.let_through();
+        breaker.succeeded();
+        assert_eq!(breaker.free_at(now), Some(now));
+        assert_eq!(breaker.let_through(), None);
+    }
+
+    #[test]
+    fn an_abandoned_probe_is_made_up_for_and_one_cut_short_is_spent() {
+        let mut now = Instant::now();
+        let mut breaker = open(now);
+        now += Duration::from_secs(1);
+        let probe = breaker.let_through();
+        breaker.abandoned(probe, now);
+        assert_eq!(breaker.free_at(now), Some(now));
+        let probe = breaker.let_through();
+        breaker.cut_short(None, now);
+        breaker.cut_short(probe, now);
+        assert_eq!(breaker.free_at(now), Some(now + Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn the_late_result_of_an_old_probe_is_not_that_of_the_current_one() {
+        let mut now = Instant::now();
+        let mut breaker = open(now);
+        let old = breaker.let_through();
+        breaker.succeeded();
+        (0..5).for_each(|_| breaker.failed(None, now));
+        now += Duration::from_secs(1);
+        breaker.let_through();
+        breaker.failed(old, now);
+        assert_eq!(breaker.free_at(now), None);
+    }
+}

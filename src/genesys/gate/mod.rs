@@ -1,0 +1,214 @@
+//! The gate: the rate limit before the wire, one for a Genesys org, shared by everything that calls it.
+//!
+//! It is the last layer before the transport, inside retry and login, so that every attempt pays. What may go when is
+//! decided by `admissions.rs`, a pure type; this file adds the lock, the clock and the way to wake a caller.
+
+mod admissions;
+mod breaker;
+mod credit;
+mod foreign;
+mod limits;
+mod pauses;
+mod permit;
+mod queue;
+mod view;
+mod windows;
+
+#[cfg(test)]
+mod receiver;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
+
+use self::admissions::Admissions;
+pub use self::admissions::Outcome;
+pub use self::limits::{Credit, Limits, Start, WindowLimit};
+pub use self::permit::Permit;
+use self::permit::Waiting;
+pub use self::view::{GateView, LaneView, WindowView};
+use super::call::{Lane, Route};
+use crate::lifecycle::Lifecycle;
+
+/// Lets calls through at the permitted rate; clones share one state.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    shared: Arc<Shared>,
+    sustained_rate: f64,
+}
+
+impl Gate {
+    /// A gate of its own; its task belongs to `lifecycle` and exists only while somebody waits.
+    pub fn new(limits: &Limits, start: Start, lifecycle: &Lifecycle) -> Self {
+        let desk = Desk { admissions: Admissions::new(limits, start, Instant::now()), keeper: Keeper::Away };
+        let shared = Shared { desk: Mutex::new(desk), rescheduled: Notify::new(), lifecycle: lifecycle.clone() };
+        Self { shared: Arc::new(shared), sustained_rate: limits.sustained_rate() }
+    }
+
+    /// Waits for the right to send one call. Dropping the future gives up the wait and leaves nothing behind.
+    pub async fn admit(&self, lane: Lane, route: Route) -> Permit {
+        Waiting::join(&self.shared, lane, route).await
+    }
+
+    /// Pauses everything until then, if it is not paused for longer already.
+    pub fn pause_until(&self, until: Instant) {
+        self.shared.change(|admissions, _| admissions.pause_until(until));
+    }
+
+    /// Pauses one route until then, if it is not paused for longer already; the others go on.
+    pub fn pause_route_until(&self, route: Route, until: Instant) {
+        self.shared.change(|admissions, now| admissions.pause_route_until(route, until, now));
+    }
+
+    /// Takes in Genesys' own count: `used` of `allowed` calls in a window that ends in `reset`. Lowers the pace until
+    /// then if other users of the token left fewer calls than the own windows permit; never raises it. To be called
+    /// before the permit of the call that brought the count is answered.
+    pub fn observe_foreign_use(&self, used: u32, allowed: u32, reset: Duration) {
+        self.shared.change(|admissions, now| admissions.observe_foreign_use(used, allowed, reset, now));
+    }
+
+    /// The end of the pause of everything, if there is one: work for which that is too long is parked by its owner.
+    pub fn paused_until(&self) -> Option<Instant> {
+        self.shared.lock().admissions.paused_until(Instant::now())
+    }
+
+    /// The end of the pause that holds for `route`, be it its own or that of everything.
+    pub fn route_paused_until(&self, route: Route) -> Option<Instant> {
+        self.shared.lock().admissions.route_paused_until(route, Instant::now())
+    }
+
+    pub fn snapshot(&self) -> GateView {
+        self.shared.lock().admissions.view(Instant::now())
+    }
+
+    /// Calls per second that can be kept up for ever.
+    pub fn sustained_rate(&self) -> f64 {
+        self.sustained_rate
+    }
+}
+
+/// What gate, permits and waiting callers share.
+///
+/// Invariant: the lock is held for arithmetic only, never across an await nor while a waiter is told of its turn, whose
+/// permit may come back through the same lock.
+#[derive(Debug)]
+struct Shared {
+    desk: Mutex<Desk>,
+    /// Wakes the keeper when it would sleep for too long.
+    rescheduled: Notify,
+    lifecycle: Lifecycle,
+}
+
+#[derive(Debug)]
+struct Desk {
+    admissions: Admissions<oneshot::Sender<Permit>>,
+    keeper: Keeper,
+}
+
+/// The task that grants what becomes free by the passing of time.
+///
+/// It exists only while somebody waits: what becomes free by an answer, or was free already, is granted by whoever
+/// brings it about. So it needs no order to end, and callers that are finishing their work during shutdown, when a task
+/// that ran until then would be gone, still get their turn.
+#[derive(Debug, Clone, Copy)]
+enum Keeper {
+    Away,
+    /// Sleeps until then, or until it is woken.
+    Sleeping {
+        until: Option<Instant>,
+    },
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes a change, and grants everything that it made possible.
+    fn change<R>(self: &Arc<Self>, change: impl FnOnce(&mut Admissions<oneshot::Sender<Permit>>, Instant) -> R) -> R {
+        let mut desk = self.lock();
+        // Read under the lock, so that no later change is recorded with an earlier time.
+        let now = Instant::now();
+        let result = change(&mut desk.admissions, now);
+        let granted = self.grant_all(&mut desk, now);
+        let call = desk.reschedule(now);
+        drop(desk);
+        deliver(granted);
+        match call {
+            Call::Nobody => {}
+            Call::Wake => self.rescheduled.notify_one(),
+            Call::Hire => self.lifecycle.spawn(Arc::clone(self).keep_time()),
+        }
+        result
+    }
+
+    fn grant_all(self: &Arc<Self>, desk: &mut Desk, now: Instant) -> Vec<(oneshot::Sender<Permit>, Permit)> {
+        let grants = std::iter::from_fn(|| desk.admissions.grant(now));
+        grants.map(|(waiter, ticket)| (waiter, Permit::new(Arc::clone(self), ticket))).collect()
+    }
+
+    async fn keep_time(self: Arc<Self>) {
+        while let Keeper::Sleeping { until } = self.grant_due() {
+            match until {
+                None => self.rescheduled.notified().await,
+                Some(until) => tokio::select! {
+                    () = tokio::time::sleep_until(until) => {}
+                    () = self.rescheduled.notified() => {}
+                },
+            }
+        }
+    }
+
+    /// Grants what is due, and tells the keeper until when it may sleep, or to go if nobody waits any more.
+    fn grant_due(self: &Arc<Self>) -> Keeper {
+        let mut desk = self.lock();
+        let now = Instant::now();
+        let granted = self.grant_all(&mut desk, now);
+        let next = if desk.admissions.nobody_waits() {
+            Keeper::Away
+        } else {
+            Keeper::Sleeping { until: desk.admissions.next_grant_at(now) }
+        };
+        desk.keeper = next;
+        drop(desk);
+        deliver(granted);
+        next
+    }
+}
+
+/// A waiter that is gone meanwhile leaves the permit here, and its drop gives the place back as never sent.
+fn deliver(granted: Vec<(oneshot::Sender<Permit>, Permit)>) {
+    for (waiter, permit) in granted {
+        drop(waiter.send(permit));
+    }
+}
+
+/// Who has to be called after a change.
+enum Call {
+    Nobody,
+    Wake,
+    Hire,
+}
+
+impl Desk {
+    /// A keeper that sleeps for too short a time wakes for nothing, which is cheaper than waking it at every change.
+    fn reschedule(&mut self, now: Instant) -> Call {
+        let waited_for = !self.admissions.nobody_waits();
+        match self.keeper {
+            Keeper::Away if waited_for => {
+                self.keeper = Keeper::Sleeping { until: Some(now) };
+                Call::Hire
+            }
+            Keeper::Sleeping { .. } if !waited_for => Call::Wake,
+            Keeper::Sleeping { until } => match (self.admissions.next_grant_at(now), until) {
+                (Some(next), planned) if planned.is_none_or(|planned| next < planned) => Call::Wake,
+                (Some(_) | None, _) => Call::Nobody,
+            },
+            Keeper::Away => Call::Nobody,
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! A caller before and after its turn: waiting for a permit, and holding one.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::Shared;
+use super::admissions::{Outcome, Ticket};
+use super::queue::WaiterId;
+use crate::genesys::call::{Lane, Route};
+
+/// The right to send one call, once.
+///
+/// Invariant: its ticket goes back exactly once. A permit dropped by its caller counts as sent and cut short at that
+/// moment, so that nothing is sent twice for one place; one that never reached its caller counts as never sent.
+#[derive(Debug)]
+#[must_use = "a dropped permit counts as a call that was sent"]
+pub struct Permit {
+    shared: Arc<Shared>,
+    ticket: Option<Ticket>,
+    received: bool,
+}
+
+impl Permit {
+    pub(super) fn new(shared: Arc<Shared>, ticket: Ticket) -> Self {
+        Self { shared, ticket: Some(ticket), received: false }
+    }
+
+    /// The call ended.
+    pub fn answered(mut self, outcome: Outcome) {
+        if let Some(ticket) = self.ticket.take() {
+            self.shared.change(|admissions, now| admissions.ended(ticket, outcome, now));
+        }
+    }
+
+    /// The call was answered with 429. Pauses `only` one route, or everything, before anybody else is let through; if
+    /// the answer does not say for how long, for a second, or longer when that did not help.
+    pub fn throttled(mut self, only: Option<Route>, length: Option<Duration>) {
+        if let Some(ticket) = self.ticket.take() {
+            self.shared.change(|admissions, now| {
+                admissions.throttled(&ticket, only, length, now);
+                admissions.ended(ticket, Outcome::Answered, now);
+            });
+        }
+    }
+
+    /// The call was never sent: its place is free again at once.
+    pub fn abandon(mut self) {
+        self.give_back_unsent();
+    }
+
+    /// The route it was granted for.
+    pub fn route(&self) -> Option<Route> {
+        self.ticket.as_ref().map(Ticket::route)
+    }
+
+    /// When it was granted.
+    pub fn granted_at(&self) -> Option<Instant> {
+        self.ticket.as_ref().map(Ticket::granted_at)
+    }
+
+    fn give_back_unsent(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            self.shared.change(|admissions, now| admissions.abandoned(ticket, now));
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if !self.received {
+            self.give_back_unsent();
+        } else if let Some(ticket) = self.ticket.take() {
+            self.shared.change(|admissions, now| admissions.cut_short(ticket, now));
+        }
+    }
+}
+
+/// A caller that waits for its permit.
+///
+/// Invariant: dropped before its turn it is removed from the queue; dropped after it, the permit is still in the
+/// channel and goes back unsent with it.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    shared: Arc<Shared>,
+    id: WaiterId,
+    turn: oneshot::Receiver<Permit>,
+}
+
+impl Waiting {
+    pub(super) fn join(shared: &Arc<Shared>, lane: Lane, route: Route) -> Self {
+        let (waiter, turn) = oneshot::channel();
+        let id = shared.change(|admissions, _| admissions.join(lane, route, waiter));
+        Self { shared: Arc::clone(shared), id, turn }
+    }
+}
+
+impl Future for Waiting {
+    type Output = Permit;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Permit> {
+        match Pin::new(&mut self.turn).poll(context) {
+            Poll::Ready(Ok(mut permit)) => {
+                permit.received = true;
+                Poll::Ready(permit)
+            }
+            // The sender is dropped unused only with the gate itself, which this future keeps alive.
+            Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.shared.change(|admissions, _| admissions.leave(self.id));
+    }
+}

@@ -1,0 +1,42 @@
+//! The other side, for tests: notes when calls arrive, and counts by brute force.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::limits::WindowLimit;
+
+#[derive(Debug, Default)]
+pub(super) struct Receiver {
+    arrivals: Vec<Instant>,
+}
+
+impl Receiver {
+    pub(super) fn arrived(&mut self, at: Instant) {
+        self.arrivals.push(at);
+    }
+
+    pub(super) fn arrivals(&self) -> &[Instant] {
+        &self.arrivals
+    }
+
+    /// The most calls that any stretch of time of this length saw, its end not included.
+    pub(super) fn peak(&self, period: Duration) -> usize {
+        let mut sorted = self.arrivals.clone();
+        sorted.sort_unstable();
+        let within = |first: usize| sorted[first..].partition_point(|at| *at < sorted[first] + period);
+        (0..sorted.len()).map(within).max().unwrap_or(0)
+    }
+
+    pub(super) fn assert_never_exceeded(&self, windows: &[WindowLimit], context: &str) {
+        for window in windows {
+            let peak = self.peak(window.period);
+            assert!(peak <= window.calls.get() as usize, "{peak} calls within {window:?}; {context}");
+        }
+    }
+
+    /// Calls that arrived between two instants, the later not included.
+    pub(super) fn between(&self, from: Instant, to: Instant) -> usize {
+        self.arrivals.iter().filter(|at| **at >= from && **at < to).count()
+    }
+}

@@ -1,0 +1,301 @@
+//! The whole gate on the paused clock, in front of a receiver that counts what arrives.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::join_all;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use tokio::time::{Instant, sleep};
+
+use super::receiver::Receiver;
+use super::*;
+
+const fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+fn one_window(calls: u32, period: Duration) -> Limits {
+    let calls = std::num::NonZeroU32::new(calls).unwrap();
+    Limits { windows: vec![WindowLimit { calls, period }], max_in_flight: calls, ..Limits::default() }
+}
+
+fn gate(limits: &Limits) -> Gate {
+    Gate::new(limits, Start::Empty, &Lifecycle::default())
+}
+
+/// Genesys as seen from the gate: calls that take a random time there and back.
+#[derive(Clone)]
+struct Network {
+    gate: Gate,
+    receiver: Arc<Mutex<Receiver>>,
+    random: Arc<Mutex<StdRng>>,
+    jitter: Duration,
+}
+
+impl Network {
+    fn new(gate: &Gate, jitter: Duration, seed: u64) -> Self {
+        let random = Arc::new(Mutex::new(StdRng::seed_from_u64(seed)));
+        Self { gate: gate.clone(), receiver: Arc::default(), random, jitter }
+    }
+
+    fn chance(&self) -> f64 {
+        self.random.lock().unwrap().random()
+    }
+
+    async fn call(&self, lane: Lane, route: Route, outcome: impl Fn() -> Outcome) {
+        let permit = self.gate.admit(lane, route).await;
+        sleep(Duration::from_millis(20) + self.jitter.mul_f64(self.chance())).await;
+        self.receiver.lock().unwrap().arrived(Instant::now());
+        let outcome = outcome();
+        sleep(Duration::from_millis(30) + self.jitter.mul_f64(self.chance())).await;
+        permit.answered(outcome);
+    }
+
+    /// Keeps `callers` calls waiting or under way for as long as the returned future is polled.
+    async fn saturate(&self, callers: usize, lane: Lane, route: Route) {
+        let caller = || async {
+            loop {
+                self.call(lane, route, || Outcome::Answered).await;
+            }
+        };
+        join_all((0..callers).map(|_| caller())).await;
+    }
+
+    fn arrived(&self) -> usize {
+        self.receiver.lock().unwrap().arrivals().len()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rate_holds_at_the_receiver_over_an_hour_and_is_used_almost_in_full() {
+    let limits = Limits::default();
+    for (seed, jitter) in [(1, 0), (2, 40)] {
+        let gate = gate(&limits);
+        let network = Network::new(&gate, Duration::from_millis(jitter), seed);
+        let _ = tokio::time::timeout(secs(3600), network.saturate(20, Lane::Bulk, Route::User)).await;
+        network.receiver.lock().unwrap().assert_never_exceeded(&limits.windows, &format!("seed {seed}"));
+        let made = f64::from(u32::try_from(network.arrived()).unwrap()) / (3600.0 * gate.sustained_rate());
+        println!("seed {seed}, jitter {jitter} ms: {:.2} % of 300 a minute", made * 100.0);
+        assert!(made >= 0.98, "seed {seed}: {made}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_window_of_one_second_is_used_to_98_percent() {
+    let limits = one_window(10, secs(1));
+    let network = Network::new(&gate(&limits), Duration::ZERO, 0);
+    let _ = tokio::time::timeout(secs(1800), network.saturate(20, Lane::Bulk, Route::User)).await;
+    network.receiver.lock().unwrap().assert_never_exceeded(&limits.windows, "constant");
+    println!("{} of 18000", network.arrived());
+    assert!(network.arrived() >= 17_640, "{}", network.arrived());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rate_holds_when_callers_give_up_at_any_moment() {
+    let limits = one_window(5, secs(1));
+    for seed in 0..5 {
+        let gate = gate(&limits);
+        let network = Network::new(&gate, Duration::from_millis(300), seed);
+        let caller = |n: usize| {
+            let network = network.clone();
+            async move {
+                for _ in 0..30 {
+                    let patience = secs(3).mul_f64(network.chance());
+                    let call = network.call(Lane::ALL[n % 3], Route::User, || Outcome::Answered);
+                    let _ = tokio::time::timeout(patience, call).await;
+                }
+            }
+        };
+        join_all((0..20).map(caller)).await;
+        network.receiver.lock().unwrap().assert_never_exceeded(&limits.windows, &format!("seed {seed}"));
+        let view = gate.snapshot();
+        assert_eq!((view.waiting(), view.in_flight), (0, 0), "seed {seed}");
+        sleep(secs(1)).await;
+        assert_eq!(gate.snapshot().windows[0].used, 0, "seed {seed}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn interactive_calls_go_ahead_of_ten_thousand_bulk_calls_and_continuations_ahead_of_both() {
+    let gate = gate(&one_window(1, secs(1)));
+    let held = gate.admit(Lane::Bulk, Route::User).await;
+    let mut bulk: Vec<_> = (0..10_000).map(|_| Box::pin(gate.admit(Lane::Bulk, Route::User))).collect();
+    assert!(bulk.iter_mut().all(|waiting| waiting.now_or_never().is_none()));
+    let mut urgent = Box::pin(gate.admit(Lane::Interactive, Route::User));
+    let mut write = Box::pin(gate.admit(Lane::Continuation, Route::WfmWrite));
+    assert!((&mut urgent).now_or_never().is_none());
+    assert!((&mut write).now_or_never().is_none());
+    let view = gate.snapshot();
+    let waiting: Vec<_> = Lane::ALL.into_iter().map(|lane| view.waiting_in(lane)).collect();
+    assert_eq!(waiting, [1, 1, 10_000]);
+
+    held.answered(Outcome::Answered);
+    let began = Instant::now();
+    write.await.answered(Outcome::Answered);
+    assert_eq!(began.elapsed(), secs(1));
+    urgent.await.answered(Outcome::Answered);
+    assert_eq!(began.elapsed(), secs(2));
+    drop(bulk);
+    assert_eq!(gate.snapshot().waiting(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn bulk_keeps_a_fifth_of_the_grants_under_pressure_from_the_other_lanes() {
+    let limits = one_window(10, secs(1));
+    let gate = gate(&limits);
+    let network = Network::new(&gate, Duration::ZERO, 0);
+    let pressure = Lane::ALL.map(|lane| network.saturate(20, lane, Route::User));
+    let _ = tokio::time::timeout(secs(300), join_all(pressure)).await;
+    let view = gate.snapshot();
+    let all: u64 = view.lanes.iter().map(|lane| lane.granted).sum();
+    // The first ten went to the lane that came first, while bulk was not waiting yet.
+    let bulk = view.granted_to(Lane::Bulk);
+    assert!((bulk * 5).abs_diff(all) <= 15, "{view:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancelled_waiters_leave_nothing_and_their_turn_goes_to_the_next() {
+    let lifecycle = Lifecycle::default();
+    let gate = Gate::new(&one_window(1, secs(1)), Start::Empty, &lifecycle);
+    let held = gate.admit(Lane::Bulk, Route::User).await;
+    let mut first = Box::pin(gate.admit(Lane::Bulk, Route::User));
+    let mut second = Box::pin(gate.admit(Lane::Bulk, Route::User));
+    assert!((&mut first).now_or_never().is_none());
+    assert!((&mut second).now_or_never().is_none());
+    // Never sent: the place goes to the first at once, which gives up before it takes its permit.
+    held.abandon();
+    assert_eq!(gate.snapshot().in_flight, 1);
+    drop(first);
+    let permit = second.now_or_never().expect("the second has its turn");
+    permit.abandon();
+    let view = gate.snapshot();
+    assert_eq!((view.waiting(), view.in_flight, view.windows[0].used), (0, 0, 0));
+    assert!(gate.shared.lock().admissions.nobody_waits());
+    assert!(lifecycle.stop(secs(1)).await, "the keeper goes when nobody waits");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_permit_counts_as_sent_at_that_moment() {
+    let gate = gate(&one_window(1, secs(1)));
+    let began = Instant::now();
+    let permit = gate.admit(Lane::Bulk, Route::User).await;
+    sleep(secs(5)).await;
+    drop(permit);
+    gate.admit(Lane::Bulk, Route::User).await.abandon();
+    assert_eq!(began.elapsed(), secs(6));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_429_pauses_everything_and_a_second_one_extends_the_pause() {
+    let gate = gate(&Limits::default());
+    let began = Instant::now();
+    let first = gate.admit(Lane::Bulk, Route::User).await;
+    let second = gate.admit(Lane::Bulk, Route::WfmRead).await;
+    let waits = async {
+        sleep(secs(1)).await;
+        gate.admit(Lane::Continuation, Route::WfmWrite).await.answered(Outcome::Answered);
+        began.elapsed()
+    };
+    let throttled = async {
+        first.throttled(None, Some(secs(10)));
+        sleep(secs(2)).await;
+        second.throttled(None, Some(secs(300)));
+        gate.pause_until(began + secs(5));
+        assert_eq!(gate.paused_until(), Some(began + secs(302)));
+    };
+    let (passed_after, ()) = tokio::join!(waits, throttled);
+    assert_eq!(passed_after, secs(302));
+    assert_eq!(gate.paused_until(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_429_without_a_length_pauses_for_longer_each_time() {
+    let gate = gate(&Limits::default());
+    let began = Instant::now();
+    for _ in 0..4 {
+        gate.admit(Lane::Bulk, Route::User).await.throttled(None, None);
+    }
+    gate.admit(Lane::Bulk, Route::User).await.answered(Outcome::Answered);
+    assert_eq!(began.elapsed(), secs(1 + 2 + 4 + 8));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_paused_route_holds_up_nobody_else_and_keeps_its_order() {
+    let gate = gate(&Limits::default());
+    let began = Instant::now();
+    gate.pause_route_until(Route::WfmWrite, began + secs(400));
+    let order = Mutex::new(Vec::new());
+    let paused = (0..100).map(|n| {
+        let (gate, order) = (&gate, &order);
+        async move {
+            gate.admit(Lane::Continuation, Route::WfmWrite).await.answered(Outcome::Answered);
+            assert!(began.elapsed() >= secs(400));
+            order.lock().unwrap().push(n);
+        }
+    });
+    let others = async {
+        for _ in 0..100 {
+            gate.admit(Lane::Bulk, Route::User).await.answered(Outcome::Answered);
+        }
+        assert!(began.elapsed() < secs(11), "{:?}", began.elapsed());
+        assert_eq!(gate.snapshot().paused_routes, [(Route::WfmWrite, began + secs(400))]);
+        assert_eq!(gate.snapshot().waiting_in(Lane::Continuation), 100);
+    };
+    tokio::join!(join_all(paused), others);
+    assert_eq!(order.into_inner().unwrap(), (0..100).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_is_probed_every_thirty_seconds_and_its_end_restores_the_full_rate() {
+    let limits = one_window(10, secs(1));
+    let network = Network::new(&gate(&limits), Duration::ZERO, 0);
+    let began = Instant::now();
+    let outage = began + secs(3600);
+    let health = || if Instant::now() < outage { Outcome::ServerTrouble } else { Outcome::Answered };
+    let caller = || async {
+        loop {
+            network.call(Lane::Bulk, Route::User, health).await;
+        }
+    };
+    let _ = tokio::time::timeout(secs(3660), join_all((0..10).map(|_| caller()))).await;
+    let receiver = network.receiver.lock().unwrap();
+    let probes: Vec<_> = receiver.arrivals().iter().filter(|at| **at > began + secs(60) && **at < outage).collect();
+    assert!((110..=121).contains(&probes.len()), "{} probes", probes.len());
+    assert!(probes.windows(2).all(|pair| *pair[1] - *pair[0] >= secs(30)));
+    let good = *receiver.arrivals().iter().find(|at| **at >= outage).expect("a good probe");
+    println!("{} probes, back {:?} after the outage", probes.len(), good - outage);
+    assert!(good - outage <= secs(30));
+    assert!(receiver.between(good + secs(5), good + secs(15)) >= 98);
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_that_finish_their_work_during_shutdown_still_get_their_turn() {
+    let lifecycle = Lifecycle::default();
+    let gate = Gate::new(&one_window(1, secs(1)), Start::Empty, &lifecycle);
+    gate.admit(Lane::Bulk, Route::User).await.answered(Outcome::Answered);
+    lifecycle.begin_stop();
+    let write = gate.admit(Lane::Continuation, Route::WfmWrite);
+    let permit = tokio::time::timeout(secs(2), write).await.expect("the gate is still kept");
+    permit.answered(Outcome::Answered);
+    assert!(lifecycle.stop(secs(1)).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn fifty_thousand_tasks_wait_and_drain_in_order() {
+    let lifecycle = Lifecycle::default();
+    let gate = Gate::new(&one_window(1000, secs(1)), Start::Empty, &lifecycle);
+    let order = Arc::new(Mutex::new(Vec::new()));
+    for n in 0..50_000 {
+        let (gate, order) = (gate.clone(), Arc::clone(&order));
+        lifecycle.spawn(async move {
+            gate.admit(Lane::Bulk, Route::User).await.answered(Outcome::Answered);
+            order.lock().unwrap().push(n);
+        });
+    }
+    let began = Instant::now();
+    assert!(lifecycle.stop(secs(100)).await);
+    assert_eq!(began.elapsed(), secs(49));
+    assert_eq!(*order.lock().unwrap(), (0..50_000).collect::<Vec<_>>());
+}

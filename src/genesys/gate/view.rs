@@ -1,0 +1,58 @@
+//! What the gate shows of itself: values, taken at one moment.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::limits::WindowLimit;
+use crate::genesys::call::{Lane, Route};
+
+/// One window and how many of its places are taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WindowView {
+    pub limit: WindowLimit,
+    pub used: usize,
+}
+
+/// One lane: who waits in it, and how many calls it was ever granted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaneView {
+    pub lane: Lane,
+    pub waiting: usize,
+    pub granted: u64,
+}
+
+/// The state of the gate at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GateView {
+    pub windows: Vec<WindowView>,
+    pub in_flight: usize,
+    pub max_in_flight: usize,
+    /// In order of precedence.
+    pub lanes: Vec<LaneView>,
+    pub paused_until: Option<Instant>,
+    /// Routes paused on their own, each with the end of its pause.
+    pub paused_routes: Vec<(Route, Instant)>,
+    /// What is taken off the time for which an answered call keeps its place.
+    pub credit: Duration,
+    /// Calls that other users of the token leave until Genesys resets its window, if fewer than the own limits.
+    pub left_by_others: Option<usize>,
+    pub breaker_open: bool,
+}
+
+impl GateView {
+    /// Callers waiting in all lanes.
+    pub fn waiting(&self) -> usize {
+        self.lanes.iter().map(|lane| lane.waiting).sum()
+    }
+
+    /// Callers waiting in `lane`.
+    pub fn waiting_in(&self, lane: Lane) -> usize {
+        self.lanes.iter().find(|view| view.lane == lane).map_or(0, |view| view.waiting)
+    }
+
+    /// Calls granted to `lane` so far.
+    pub fn granted_to(&self, lane: Lane) -> u64 {
+        self.lanes.iter().find(|view| view.lane == lane).map_or(0, |view| view.granted)
+    }
+}

@@ -1,0 +1,298 @@
+//! Windows against a receiver that counts by brute force, over random schedules.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::num::NonZeroU32;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use super::super::limits::Credit;
+use super::super::receiver::Receiver;
+use super::*;
+
+const fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+fn at_most(calls: u32, period: Duration) -> WindowLimit {
+    WindowLimit { calls: NonZeroU32::new(calls).unwrap(), period }
+}
+
+fn limits(windows: Vec<WindowLimit>, max_in_flight: u32, credit: Credit) -> Limits {
+    Limits { windows, max_in_flight: NonZeroU32::new(max_in_flight).unwrap(), credit, ..Limits::default() }
+}
+
+/// How long a call is on its way there and back.
+type Delays = dyn Fn(&mut StdRng) -> (Duration, Duration);
+
+/// What is random besides the delays.
+#[derive(Clone, Copy)]
+struct Mishaps {
+    abandoned: f64,
+    lost: f64,
+    idle: f64,
+}
+
+const NONE: Mishaps = Mishaps { abandoned: 0.0, lost: 0.0, idle: 0.0 };
+const MANY: Mishaps = Mishaps { abandoned: 0.05, lost: 0.05, idle: 0.02 };
+
+enum End {
+    Answered,
+    Lost,
+    Abandoned,
+}
+
+/// Callers without number in front of the windows, and a network with the given delays behind them.
+struct World {
+    windows: Windows,
+    limits: Limits,
+    now: Instant,
+    random: StdRng,
+    ends: BinaryHeap<Reverse<(Instant, usize)>>,
+    calls: Vec<Option<(Place, End)>>,
+    /// Of every call: when it ended, if it did, and whether something is credited to it. For counting by brute force.
+    ended: Vec<(Option<Instant>, bool)>,
+    receiver: Receiver,
+}
+
+impl World {
+    fn new(limits: Limits, start: Start, seed: u64) -> Self {
+        let now = Instant::now();
+        Self {
+            windows: Windows::new(&limits, start, now),
+            limits,
+            now,
+            random: StdRng::seed_from_u64(seed),
+            ends: BinaryHeap::new(),
+            calls: Vec::new(),
+            ended: Vec::new(),
+            receiver: Receiver::default(),
+        }
+    }
+
+    fn run(&mut self, length: Duration, delays: &Delays, mishaps: Mishaps) {
+        let end = self.now + length;
+        while self.now < end {
+            if self.random.random_bool(mishaps.idle) {
+                let pause = ms(self.random.random_range(0..1500));
+                self.pass_until(self.now + pause);
+            }
+            if let Some(place) = self.windows.try_admit(self.now) {
+                self.send(place, delays, mishaps);
+            } else if let Some(at) = self.windows.free_at(self.now) {
+                self.check_that_nothing_is_free_before(at);
+                self.pass_until(at);
+            } else {
+                let Reverse((next, _)) = *self.ends.peek().expect("calls are in flight");
+                self.pass_until(next);
+            }
+        }
+    }
+
+    fn send(&mut self, place: Place, delays: &Delays, mishaps: Mishaps) {
+        let (forward, back) = delays(&mut self.random);
+        let fate: f64 = self.random.random();
+        let (end, at) = if fate < mishaps.abandoned {
+            (End::Abandoned, self.now + back)
+        } else if fate < mishaps.abandoned + mishaps.lost {
+            if self.random.random_bool(0.7) {
+                self.receiver.arrived(self.now + forward);
+            }
+            (End::Lost, self.now + forward)
+        } else {
+            self.receiver.arrived(self.now + forward);
+            (End::Answered, self.now + forward + back)
+        };
+        self.ends.push(Reverse((at, self.calls.len())));
+        self.calls.push(Some((place, end)));
+        self.ended.push((None, false));
+        assert!(self.windows.in_flight() <= self.windows.max_in_flight());
+    }
+
+    /// Time passes until then, or until the next call ends.
+    fn pass_until(&mut self, at: Instant) {
+        let Some(Reverse((next, call))) = self.ends.peek().copied().filter(|Reverse((next, _))| *next <= at) else {
+            self.now = at.max(self.now);
+            return;
+        };
+        self.ends.pop();
+        self.now = next.max(self.now);
+        let (place, end) = self.calls[call].take().expect("ends once");
+        match end {
+            End::Answered => {
+                self.windows.answered(place, self.now);
+                self.ended[call] = (Some(self.now), true);
+            }
+            End::Lost => {
+                self.windows.lost(place, self.now);
+                self.ended[call] = (Some(self.now), false);
+            }
+            End::Abandoned => {
+                self.windows.abandoned(place);
+                self.ended[call] = (Some(self.now.checked_sub(Duration::from_secs(3600)).unwrap()), false);
+            }
+        }
+    }
+
+    fn check_that_nothing_is_free_before(&self, at: Instant) {
+        let full = |moment: Instant| {
+            self.limits.windows.iter().any(|window| self.taken(*window, moment) >= window.calls.get() as usize)
+        };
+        // Counting everything each time is slow; long runs are checked at their beginning and by utilisation.
+        if self.ended.len() < 400 {
+            assert!(full(at - Duration::from_nanos(1)), "somebody waits although a place is free");
+            assert!(!full(at), "nothing is free at the promised time");
+        }
+    }
+
+    fn taken(&self, window: WindowLimit, moment: Instant) -> usize {
+        let credit = self.windows.credit();
+        let keeps = |(ended, credited): &&(Option<Instant>, bool)| {
+            let hold = if *credited { window.period.saturating_sub(credit) } else { window.period };
+            ended.is_none_or(|ended| ended + hold > moment)
+        };
+        self.ended.iter().filter(keeps).count()
+    }
+
+    fn check_arrivals(&self, context: &str) {
+        self.receiver.assert_never_exceeded(&self.limits.windows, context);
+    }
+}
+
+#[test]
+fn without_credit_no_window_overflows_whatever_the_delays() {
+    for seed in 0..100 {
+        let mut random = StdRng::seed_from_u64(seed);
+        let windows = (0..random.random_range(1..4))
+            .map(|_| at_most(random.random_range(1..15), ms(random.random_range(1..4000))))
+            .collect();
+        let limits = limits(windows, random.random_range(1..15), Credit::None);
+        let delays = |random: &mut StdRng| {
+            let mut any = || match random.random_range(0..4) {
+                0 => ms(0),
+                1 => ms(random.random_range(0..20)),
+                2 => ms(random.random_range(0..1000)),
+                _ => ms(random.random_range(0..9000)),
+            };
+            (any(), any())
+        };
+        let mut world = World::new(limits, Start::Empty, seed);
+        world.run(Duration::from_secs(120), &delays, MANY);
+        world.check_arrivals(&format!("seed {seed}"));
+    }
+}
+
+fn uniform(random: &mut StdRng, above: Duration, spread: Duration) -> Duration {
+    above + spread.mul_f64(random.random::<f64>())
+}
+
+fn mostly_short(random: &mut StdRng, above: Duration, mean: Duration) -> Duration {
+    above + mean.mul_f64(-(1.0 - random.random::<f64>()).ln())
+}
+
+#[test]
+fn with_credit_no_window_overflows_where_delays_vary_around_a_floor() {
+    let (there, back, tenth) = (ms(30), ms(60), ms(100));
+    let kinds: [(&str, Box<Delays>); 6] = [
+        ("constant", Box::new(move |_| (there, back))),
+        ("jitter forward", Box::new(move |r| (uniform(r, there, tenth), back))),
+        ("jitter back", Box::new(move |r| (there, uniform(r, back, tenth)))),
+        ("jitter both", Box::new(move |r| (uniform(r, there, tenth / 2), uniform(r, back, tenth / 2)))),
+        ("wide jitter both", Box::new(move |r| (uniform(r, there, tenth), uniform(r, back, tenth)))),
+        ("long tails both", Box::new(move |r| (mostly_short(r, there, ms(20)), mostly_short(r, back, ms(20))))),
+    ];
+    for (kind, delays) in &kinds {
+        let mut peak = 0;
+        for seed in 0..6 {
+            let limits = limits(vec![at_most(10, ms(1000))], 10, Credit::SmallestRoundTrip);
+            let mut world = World::new(limits, Start::Empty, seed);
+            world.run(Duration::from_secs(300), delays, if seed % 2 == 0 { MANY } else { NONE });
+            world.check_arrivals(&format!("{kind}, seed {seed}"));
+            peak = peak.max(world.receiver.peak(ms(1000)));
+        }
+        println!("{kind}: peak {peak} of 10");
+    }
+}
+
+/// Calls per window, as a part of those permitted, once the credit is known.
+fn utilisation(delays: &Delays, credit: Credit, seed: u64) -> f64 {
+    let mut world = World::new(limits(vec![at_most(10, ms(1000))], 10, credit), Start::Empty, seed);
+    world.run(Duration::from_secs(60), delays, NONE);
+    let (from, to) = (world.now, world.now + Duration::from_secs(540));
+    world.run(to - from, delays, NONE);
+    world.check_arrivals(&format!("seed {seed}"));
+    f64::from(u32::try_from(world.receiver.between(from, to)).unwrap()) / 5400.0
+}
+
+#[test]
+fn constant_latency_costs_less_than_two_percent() {
+    for latency in [5, 50, 200, 700] {
+        let delays = move |_: &mut StdRng| (ms(latency) / 3, ms(latency) * 2 / 3);
+        let (with, without) =
+            (utilisation(&delays, Credit::SmallestRoundTrip, 1), utilisation(&delays, Credit::None, 1));
+        println!("{latency} ms: {:.2} % with credit, {:.2} % without", with * 100.0, without * 100.0);
+        assert!(with >= 0.98, "{latency} ms: {with}");
+    }
+}
+
+#[test]
+fn jitter_of_a_tenth_of_the_window_costs_less_than_ten_percent() {
+    let tenth = ms(100);
+    let kinds: [(&str, Box<Delays>); 3] = [
+        ("forward", Box::new(move |r| (uniform(r, ms(30), tenth), ms(90)))),
+        ("back", Box::new(move |r| (ms(30), uniform(r, ms(90), tenth)))),
+        ("both", Box::new(move |r| (uniform(r, ms(30), tenth / 2), uniform(r, ms(90), tenth / 2)))),
+    ];
+    for (kind, delays) in &kinds {
+        for seed in 0..2 {
+            let with = utilisation(delays, Credit::SmallestRoundTrip, seed);
+            println!("jitter {kind}, seed {seed}: {:.2} %", with * 100.0);
+            assert!(with >= 0.9, "{kind}, seed {seed}: {with}");
+        }
+    }
+}
+
+#[test]
+fn a_fresh_gate_may_start_as_if_its_windows_were_full() {
+    let now = Instant::now();
+    let mut windows = Windows::new(&Limits::default(), Start::AsIfFull, now);
+    assert_eq!(windows.free_at(now), Some(now + Duration::from_secs(60)));
+    assert!(windows.try_admit(now).is_none());
+    let later = now + Duration::from_secs(60);
+    let places: Vec<_> = (0..10).map(|_| windows.try_admit(later)).collect();
+    assert!(places.iter().all(Option::is_some));
+    assert_eq!(windows.free_at(later), None, "only an answer can help");
+}
+
+#[test]
+fn a_fresh_gate_may_know_of_the_calls_of_the_process_before() {
+    let now = Instant::now() + Duration::from_secs(10);
+    let recent = vec![now - ms(200), now - ms(900), now + ms(500), now - ms(5000)];
+    let limits = limits(vec![at_most(4, ms(1000))], 10, Credit::None);
+    let mut windows = Windows::new(&limits, Start::Recent(recent), now);
+    let place = windows.try_admit(now).expect("three of four are taken");
+    assert_eq!(windows.free_at(now), Some(now + ms(100)));
+    windows.abandoned(place);
+    assert_eq!(windows.usage(now).map(|(_, used)| used).collect::<Vec<_>>(), [3]);
+}
+
+#[test]
+fn a_dropping_credit_takes_back_places_that_were_just_given_back() {
+    let mut now = Instant::now();
+    let limits = limits(vec![at_most(1, ms(1000))], 10, Credit::SmallestRoundTrip);
+    let mut windows = Windows::new(&limits, Start::Empty, now);
+    let mut call = |windows: &mut Windows, latency| {
+        now = windows.free_at(now).unwrap();
+        let place = windows.try_admit(now).expect("free");
+        now += ms(latency);
+        windows.answered(place, now);
+        now
+    };
+    let slow = (0..300).map(|_| call(&mut windows, 500)).last().unwrap();
+    assert_eq!(windows.credit(), ms(498));
+    assert_eq!(windows.free_at(slow), Some(slow + ms(502)));
+    let quick = call(&mut windows, 100);
+    assert_eq!(windows.credit(), ms(0));
+    assert_eq!(windows.free_at(quick), Some(quick + ms(1000)));
+}
