@@ -7,10 +7,12 @@ mod admissions;
 mod breaker;
 mod credit;
 mod foreign;
+mod layer;
 mod limits;
 mod pauses;
 mod permit;
 mod queue;
+mod throttle;
 mod view;
 mod windows;
 
@@ -27,6 +29,7 @@ use tokio::time::Instant;
 
 use self::admissions::Admissions;
 pub use self::admissions::Outcome;
+pub use self::layer::{GateLayer, GateService};
 pub use self::limits::{Credit, Limits, Start, WindowLimit};
 pub use self::permit::Permit;
 use self::permit::Waiting;

@@ -1,0 +1,91 @@
+//! The gate as a tower layer, the innermost around the transport.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use tower::{Layer, Service, ServiceExt};
+
+use super::throttle::{Throttled, WindowCount};
+use super::{Gate, Outcome, Permit};
+use crate::genesys::call::{CallContext, CallMeter, Lane, Route};
+
+/// Puts the gate in front of a transport.
+#[derive(Debug, Clone)]
+pub struct GateLayer {
+    gate: Gate,
+}
+
+impl GateLayer {
+    pub fn new(gate: Gate) -> Self {
+        Self { gate }
+    }
+}
+
+impl<S> Layer<S> for GateLayer {
+    type Service = GateService<S>;
+
+    fn layer(&self, inner: S) -> GateService<S> {
+        GateService { gate: self.gate.clone(), inner }
+    }
+}
+
+/// Sends each request once its turn has come, and tells the gate what the answer says about the limits.
+#[derive(Debug, Clone)]
+pub struct GateService<S> {
+    gate: Gate,
+    inner: S,
+}
+
+impl<S> Service<Request<Bytes>> for GateService<S>
+where
+    S: Service<Request<Bytes>, Response = Response<Bytes>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Send,
+{
+    type Response = Response<Bytes>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Bytes>, S::Error>> + Send>>;
+
+    /// Always ready: the transport is asked only when the turn has come, as it should not be held ready for hours.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Bytes>) -> Self::Future {
+        let (gate, transport) = (self.gate.clone(), self.inner.clone());
+        Box::pin(async move {
+            let (lane, route, meter) = wishes(&request);
+            let permit = gate.admit(lane, route).await;
+            meter.count();
+            let result = transport.oneshot(request).await;
+            match &result {
+                Ok(response) => report(&gate, permit, route, response),
+                Err(_) => permit.answered(Outcome::NoAnswer),
+            }
+            result
+        })
+    }
+}
+
+fn wishes(request: &Request<Bytes>) -> (Lane, Route, CallMeter) {
+    let context = request.extensions().get::<CallContext>().cloned();
+    context.map_or_else(|| (Lane::Bulk, Route::Users, CallMeter::default()), |c| (c.lane, c.route, c.meter))
+}
+
+/// The count goes in before the permit goes back, or the next caller would be let through on the belief before.
+fn report(gate: &Gate, permit: Permit, route: Route, response: &Response<Bytes>) {
+    if let Some(count) = WindowCount::of(response.headers()) {
+        gate.observe_foreign_use(count.used, count.allowed, count.reset);
+    }
+    match Throttled::of(response) {
+        Some(throttled) => permit.throttled(throttled.one_service.then_some(route), throttled.length),
+        None if response.status().is_server_error() => permit.answered(Outcome::ServerTrouble),
+        None => permit.answered(Outcome::Answered),
+    }
+}
+
+#[cfg(test)]
+#[path = "layer_tests.rs"]
+mod tests;

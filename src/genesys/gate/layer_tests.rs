@@ -1,0 +1,129 @@
+//! The layer around a transport that answers by script, on the paused clock.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::Instant;
+use tower::util::BoxCloneSyncService;
+
+use super::*;
+use crate::genesys::gate::{Limits, Start};
+use crate::lifecycle::Lifecycle;
+
+type Script = Arc<Mutex<VecDeque<Response<Bytes>>>>;
+type Stack = GateService<BoxCloneSyncService<Request<Bytes>, Response<Bytes>, &'static str>>;
+
+/// Answers from the script, then with 200; a status of 599 stands for a connection that broke.
+fn stack(script: impl IntoIterator<Item = Response<Bytes>>) -> (Gate, Stack) {
+    let gate = Gate::new(&Limits::default(), Start::Empty, &Lifecycle::default());
+    let script: Script = Arc::new(Mutex::new(script.into_iter().collect()));
+    let transport = tower::service_fn(move |_| {
+        let answer = script.lock().unwrap().pop_front().unwrap_or_default();
+        async move {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            if answer.status() == 599 { Err("connection reset") } else { Ok(answer) }
+        }
+    });
+    let service = GateLayer::new(gate.clone()).layer(BoxCloneSyncService::new(transport));
+    (gate, service)
+}
+
+fn answer(status: u16, headers: &[(&str, &str)], body: &'static str) -> Response<Bytes> {
+    let mut response = Response::builder().status(status);
+    for (name, value) in headers {
+        response = response.header(*name, *value);
+    }
+    response.body(Bytes::from_static(body.as_bytes())).unwrap()
+}
+
+fn request(lane: Lane, route: Route, meter: &CallMeter) -> Request<Bytes> {
+    let mut request = Request::new(Bytes::new());
+    request.extensions_mut().insert(CallContext { lane, route, meter: meter.clone() });
+    request
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_429_pauses_everything_until_its_retry_after() {
+    let (gate, stack) = stack([answer(429, &[("retry-after", "42")], "")]);
+    let (began, meter) = (Instant::now(), CallMeter::default());
+    let call = || stack.clone().oneshot(request(Lane::Interactive, Route::User, &meter));
+    assert_eq!(call().await.unwrap().status(), 429);
+    assert_eq!(gate.paused_until(), Some(began + Duration::from_millis(42_020)));
+    assert_eq!(call().await.unwrap().status(), 200);
+    assert_eq!(began.elapsed().as_secs(), 42);
+    assert_eq!(meter.made(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_429_of_one_service_pauses_only_the_route() {
+    let body = r#"{"limit":{"key":"k","namespace":"routing","value":5}}"#;
+    let (gate, stack) = stack([answer(429, &[("retry-after", "600")], body)]);
+    let (began, meter) = (Instant::now(), CallMeter::default());
+    let call = |route| stack.clone().oneshot(request(Lane::Bulk, route, &meter));
+    call(Route::UserSkillsAdd).await.unwrap();
+    call(Route::User).await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(1));
+    assert_eq!(gate.paused_until(), None);
+    assert_eq!(gate.route_paused_until(Route::UserSkillsAdd), Some(began + Duration::from_millis(600_020)));
+    call(Route::UserSkillsAdd).await.unwrap();
+    assert_eq!(began.elapsed().as_secs(), 600);
+}
+
+#[tokio::test(start_paused = true)]
+async fn troubles_and_broken_connections_open_the_breaker_and_a_good_answer_closes_it() {
+    let troubles = [503, 599, 500, 599, 504].map(|status| answer(status, &[], ""));
+    let (gate, stack) = stack(troubles);
+    let meter = CallMeter::default();
+    let call = || stack.clone().oneshot(request(Lane::Bulk, Route::User, &meter));
+    let results = join_all((0..5).map(|_| call())).await;
+    assert_eq!(results.iter().filter(|result| result.is_err()).count(), 2);
+    assert!(gate.snapshot().breaker_open);
+    let began = Instant::now();
+    call().await.unwrap();
+    assert!(began.elapsed() >= Duration::from_secs(1));
+    assert!(!gate.snapshot().breaker_open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_count_that_reveals_other_users_lowers_the_pace_until_the_reset() {
+    let headers = [("inin-ratelimit-count", "297"), ("inin-ratelimit-allowed", "300"), ("inin-ratelimit-reset", "30")];
+    let (gate, stack) = stack([answer(200, &headers, "")]);
+    let (began, meter) = (Instant::now(), CallMeter::default());
+    let call = || stack.clone().oneshot(request(Lane::Bulk, Route::User, &meter));
+    call().await.unwrap();
+    assert_eq!(gate.snapshot().left_by_others, Some(3));
+    join_all((0..3).map(|_| call())).await;
+    assert!(began.elapsed() < Duration::from_secs(1));
+    call().await.unwrap();
+    assert_eq!(began.elapsed().as_secs(), 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_count_of_our_own_calls_alone_changes_nothing() {
+    let counts: Vec<String> = (1..=40).map(|n: u32| n.to_string()).collect();
+    let script = counts.iter().map(|count| {
+        let allowed = [("inin-ratelimit-count", count.as_str()), ("inin-ratelimit-allowed", "300")];
+        answer(200, &[&allowed[..], &[("inin-ratelimit-reset", "30")]].concat(), "")
+    });
+    let (gate, stack) = stack(script.collect::<Vec<_>>());
+    let meter = CallMeter::default();
+    for _ in 0..4 {
+        let calls = (0..10).map(|_| stack.clone().oneshot(request(Lane::Bulk, Route::User, &meter)));
+        join_all(calls).await;
+        assert_eq!(gate.snapshot().left_by_others, None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_without_context_is_a_bulk_call_and_a_dropped_one_is_paid_for() {
+    let gate = Gate::new(&Limits::default(), Start::Empty, &Lifecycle::default());
+    let never = tower::service_fn(|_| std::future::pending::<Result<Response<Bytes>, Infallible>>());
+    let service = GateLayer::new(gate.clone()).layer(never);
+    let call = service.oneshot(Request::new(Bytes::new()));
+    assert!(tokio::time::timeout(Duration::from_millis(100), call).await.is_err());
+    let view = gate.snapshot();
+    assert_eq!((view.granted_to(Lane::Bulk), view.in_flight, view.windows[0].used), (1, 0, 1));
+}
