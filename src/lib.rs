@@ -4,12 +4,17 @@
 //! `docs/ARCHITECTURE.md` is the map. Modules depend only on modules listed below them here; `tests/it/layers.rs`
 //! fails when one names a module above it.
 
+pub mod app;
+
 pub mod genesys;
 
 pub mod engine;
+
 pub mod simulator;
 
 pub mod domain;
 
 pub mod clock;
+pub mod config;
 pub mod lifecycle;
+pub mod telemetry;

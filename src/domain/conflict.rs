@@ -5,8 +5,6 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 /// Why a write was refused although it carried the version just read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Cause {
@@ -33,7 +31,8 @@ impl Cause {
 /// How long and how often to try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConflictPolicy {
-    /// No conflict is fought for longer than this.
+    /// How long to wait for a conflict to clear: the sum of all pauses. What the gate and other users take in between
+    /// does not count, or a busy night would turn every conflict into a failure.
     pub patience: Duration,
     /// Writes at most.
     pub attempts: u32,
@@ -72,8 +71,8 @@ pub enum Step {
 /// How a dispute was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GaveUp {
-    /// The state never moved, and no version was right: the resource itself refuses.
-    Blocked,
+    /// The state has not moved through the last so many refusals, and no version was right: the resource itself refuses.
+    Blocked { writes: u32 },
     /// The state kept moving, and others were always first.
     Exhausted,
 }
@@ -82,50 +81,49 @@ pub enum GaveUp {
 ///
 /// A refused write is followed by a read at once. If the state moved, its cause is known and the next write is computed
 /// from the new state. If it did not, either the read is old or Genesys refuses a right version, and only time tells:
-/// after a pause one more read looks for a newer state, and only then is the write repeated. Reads do not count as
+/// after a pause one more read looks for a newer state, and only then is the write repeated. From the second refusal of
+/// one and the same state on, the pause comes first and one read is enough. Reads do not count as
 /// attempts, so a lagging replica cannot use them up. A state that stays behind what was seen before for half of all
 /// patience is no lag: what was seen before is wrong (the resource was restored or made anew), and the read is believed.
 ///
 /// Invariant: every refused write gets exactly one cause, handed out by the call that settles it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Dispute {
-    first_at: Instant,
+    waited: Duration,
     refused: u32,
     unsettled: u32,
     pauses: u32,
-    reads_since_refusal: u32,
-    moved: bool,
+    /// Whether there was a pause since the last refusal, so that a state that is still the same is not just a late read.
+    paused: bool,
 }
 
 impl Dispute {
-    /// Opens with the first refused write.
-    pub fn open(now: Instant) -> Self {
-        Self { first_at: now, refused: 0, unsettled: 0, pauses: 0, reads_since_refusal: 0, moved: false }
-    }
-
-    /// Records a refused write; a read must follow.
-    pub fn refused(&mut self) {
+    /// Records a refused write. A read must follow: at once, or after a pause if the refusal before this one has no cause
+    /// yet either, because then a read at once would show nothing new.
+    pub fn refused(&mut self, policy: &ConflictPolicy) -> Option<Duration> {
+        let again = self.unsettled > 0;
         self.refused += 1;
         self.unsettled += 1;
-        self.reads_since_refusal = 0;
+        self.paused = again;
+        again.then(|| {
+            let pause = self.next_pause(policy);
+            self.waited += pause;
+            pause
+        })
     }
 
     /// Decides what follows from the re-read, and names the cause of the refused writes that it explains.
-    pub fn reread(&mut self, finding: Finding, policy: &ConflictPolicy, now: Instant) -> (Step, Settled) {
-        self.reads_since_refusal += 1;
-        let waited = self.reads_since_refusal > 1;
+    pub fn reread(&mut self, finding: Finding, policy: &ConflictPolicy) -> (Step, Settled) {
         match finding {
-            Finding::MovedByOthers if waited => self.moved_on(Cause::ReadLag, policy, now),
-            Finding::MovedByOthers => self.moved_on(Cause::ForeignWriter, policy, now),
-            Finding::MovedByUs => self.moved_on(Cause::OwnConcurrency, policy, now),
-            Finding::MovedByLostAnswer => self.moved_on(Cause::ReadLag, policy, now),
-            Finding::Unmoved if waited => self.within_bounds(Step::Write, policy, now),
-            Finding::Behind if now.duration_since(self.first_at) > policy.patience / 2 => {
-                self.moved_on(Cause::WrongVersion, policy, now)
-            }
+            Finding::MovedByOthers if self.paused => self.moved_on(Cause::ReadLag, policy),
+            Finding::MovedByOthers => self.moved_on(Cause::ForeignWriter, policy),
+            Finding::MovedByUs => self.moved_on(Cause::OwnConcurrency, policy),
+            Finding::MovedByLostAnswer => self.moved_on(Cause::ReadLag, policy),
+            Finding::Unmoved if self.paused => self.within_bounds(Step::Write, policy),
+            Finding::Behind if self.waited > policy.patience / 2 => self.moved_on(Cause::WrongVersion, policy),
             Finding::Unmoved | Finding::Behind => {
                 let pause = self.next_pause(policy);
-                self.within_bounds(Step::ReadAfter(pause), policy, now)
+                self.within_bounds(Step::ReadAfter(pause), policy)
             }
         }
     }
@@ -140,26 +138,28 @@ impl Dispute {
         self.refused
     }
 
-    fn moved_on(&mut self, cause: Cause, policy: &ConflictPolicy, now: Instant) -> (Step, Settled) {
-        self.moved = true;
+    fn moved_on(&mut self, cause: Cause, policy: &ConflictPolicy) -> (Step, Settled) {
         self.pauses = 0;
         let settled = self.settle(cause);
-        let (step, _) = self.within_bounds(Step::Write, policy, now);
+        let (step, _) = self.within_bounds(Step::Write, policy);
         (step, settled)
     }
 
-    fn within_bounds(&mut self, step: Step, policy: &ConflictPolicy, now: Instant) -> (Step, Settled) {
-        let resumes = match step {
-            Step::ReadAfter(pause) => now + pause,
-            Step::Write | Step::GiveUp(_) => now,
+    fn within_bounds(&mut self, step: Step, policy: &ConflictPolicy) -> (Step, Settled) {
+        let pause = match step {
+            Step::ReadAfter(pause) => pause,
+            Step::Write | Step::GiveUp(_) => Duration::ZERO,
         };
-        let out_of_time = resumes.duration_since(self.first_at) > policy.patience;
-        if !out_of_time && self.refused < policy.attempts {
+        if self.waited + pause <= policy.patience && self.refused < policy.attempts {
+            self.waited += pause;
+            self.paused |= !pause.is_zero();
             return (step, Settled::NONE);
         }
-        let gave_up = if self.moved { GaveUp::Exhausted } else { GaveUp::Blocked };
-        let cause = if self.moved { Cause::Busy } else { Cause::Blocked };
-        (Step::GiveUp(gave_up), self.settle(cause))
+        let gave_up = match self.unsettled {
+            0 => GaveUp::Exhausted,
+            writes => GaveUp::Blocked { writes },
+        };
+        (Step::GiveUp(gave_up), self.settle(Cause::Blocked))
     }
 
     fn next_pause(&mut self, policy: &ConflictPolicy) -> Duration {
@@ -195,11 +195,10 @@ mod tests {
         longest_pause: Duration::from_secs(15),
     };
 
-    fn opened() -> (Dispute, Instant) {
-        let now = Instant::now();
-        let mut dispute = Dispute::open(now);
-        dispute.refused();
-        (dispute, now)
+    fn opened() -> Dispute {
+        let mut dispute = Dispute::default();
+        assert_eq!(dispute.refused(&POLICY), None, "the first read follows at once");
+        dispute
     }
 
     #[test]
@@ -209,27 +208,26 @@ mod tests {
             (Finding::MovedByUs, Cause::OwnConcurrency),
             (Finding::MovedByLostAnswer, Cause::ReadLag),
         ] {
-            let (mut dispute, now) = opened();
-            assert_eq!(dispute.reread(finding, &POLICY, now), (Step::Write, Settled { writes: 1, cause }));
+            let mut dispute = opened();
+            assert_eq!(dispute.reread(finding, &POLICY), (Step::Write, Settled { writes: 1, cause }));
         }
     }
 
     #[test]
     fn a_state_that_moves_only_after_a_pause_was_read_lag() {
-        let (mut dispute, now) = opened();
-        let (step, settled) = dispute.reread(Finding::Unmoved, &POLICY, now);
+        let mut dispute = opened();
+        let (step, settled) = dispute.reread(Finding::Unmoved, &POLICY);
         assert_eq!((step, settled.writes), (Step::ReadAfter(POLICY.first_pause), 0));
-        let (step, settled) = dispute.reread(Finding::MovedByOthers, &POLICY, now + POLICY.first_pause);
+        let (step, settled) = dispute.reread(Finding::MovedByOthers, &POLICY);
         assert_eq!((step, settled), (Step::Write, Settled { writes: 1, cause: Cause::ReadLag }));
     }
 
     #[test]
     fn a_lagging_replica_is_waited_for_with_growing_pauses_and_uses_up_no_attempt() {
-        let (mut dispute, mut now) = opened();
+        let mut dispute = opened();
         let mut pauses = Vec::new();
         for _ in 0..6 {
-            let (Step::ReadAfter(pause), _) = dispute.reread(Finding::Behind, &POLICY, now) else { panic!() };
-            now += pause;
+            let (Step::ReadAfter(pause), _) = dispute.reread(Finding::Behind, &POLICY) else { panic!() };
             pauses.push(pause.as_millis());
         }
         assert_eq!(pauses, [500, 1000, 2000, 4000, 8000, 15_000]);
@@ -238,10 +236,10 @@ mod tests {
 
     #[test]
     fn a_version_that_never_shows_up_was_wrong_and_the_read_is_believed() {
-        let (mut dispute, mut now) = opened();
+        let mut dispute = opened();
         loop {
-            match dispute.reread(Finding::Behind, &POLICY, now) {
-                (Step::ReadAfter(pause), _) => now += pause,
+            match dispute.reread(Finding::Behind, &POLICY) {
+                (Step::ReadAfter(_), _) => {}
                 (step, settled) => {
                     let wrong = Settled { writes: 1, cause: Cause::WrongVersion };
                     assert_eq!((step, settled), (Step::Write, wrong));
@@ -253,39 +251,56 @@ mod tests {
 
     #[test]
     fn an_unmoved_state_that_passes_later_was_busy() {
-        let (mut dispute, now) = opened();
-        dispute.reread(Finding::Unmoved, &POLICY, now);
-        assert_eq!(dispute.reread(Finding::Unmoved, &POLICY, now + POLICY.first_pause).0, Step::Write);
+        let mut dispute = opened();
+        dispute.reread(Finding::Unmoved, &POLICY);
+        assert_eq!(dispute.reread(Finding::Unmoved, &POLICY).0, Step::Write);
         assert_eq!(dispute.passed(), Settled { writes: 1, cause: Cause::Busy });
     }
 
     #[test]
     fn a_state_that_never_moves_is_blocked_within_the_bounds() {
-        let (mut dispute, start) = opened();
-        let mut now = start;
+        let mut dispute = opened();
+        let mut waited = Duration::ZERO;
         loop {
-            match dispute.reread(Finding::Unmoved, &POLICY, now) {
-                (Step::ReadAfter(pause), _) => now += pause,
-                (Step::Write, _) => dispute.refused(),
+            match dispute.reread(Finding::Unmoved, &POLICY) {
+                (Step::ReadAfter(pause), _) => waited += pause,
+                (Step::Write, _) => waited += dispute.refused(&POLICY).unwrap_or_default(),
                 (Step::GiveUp(gave_up), settled) => {
-                    assert_eq!(gave_up, GaveUp::Blocked);
+                    assert_eq!(gave_up, GaveUp::Blocked { writes: dispute.refusals() });
                     assert_eq!(settled, Settled { writes: dispute.refusals(), cause: Cause::Blocked });
                     break;
                 }
             }
         }
         assert!(dispute.refusals() <= POLICY.attempts);
-        assert!(now - start <= POLICY.patience);
+        assert!(waited <= POLICY.patience + POLICY.longest_pause);
+    }
+
+    #[test]
+    fn a_state_that_moved_before_it_was_refused_for_good_is_blocked_too() {
+        let mut dispute = opened();
+        dispute.reread(Finding::MovedByOthers, &POLICY);
+        dispute.refused(&POLICY);
+        let gave_up = std::iter::repeat_with(|| match dispute.reread(Finding::Unmoved, &POLICY).0 {
+            Step::Write => {
+                dispute.refused(&POLICY);
+                None
+            }
+            Step::ReadAfter(_) => None,
+            Step::GiveUp(gave_up) => Some(gave_up),
+        });
+        let gave_up = gave_up.take(100).flatten().next();
+        assert_eq!(gave_up, Some(GaveUp::Blocked { writes: POLICY.attempts - 1 }));
     }
 
     #[test]
     fn a_state_that_always_moves_is_given_up_as_exhausted() {
-        let (mut dispute, now) = opened();
+        let mut dispute = opened();
         for _ in 1..POLICY.attempts {
-            assert_eq!(dispute.reread(Finding::MovedByOthers, &POLICY, now).0, Step::Write);
-            dispute.refused();
+            assert_eq!(dispute.reread(Finding::MovedByOthers, &POLICY).0, Step::Write);
+            dispute.refused(&POLICY);
         }
-        let (step, settled) = dispute.reread(Finding::MovedByOthers, &POLICY, now);
+        let (step, settled) = dispute.reread(Finding::MovedByOthers, &POLICY);
         assert_eq!(step, Step::GiveUp(GaveUp::Exhausted));
         assert_eq!(settled, Settled { writes: 1, cause: Cause::ForeignWriter });
     }

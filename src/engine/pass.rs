@@ -5,6 +5,7 @@
 //! later; what has to survive that is in [`Progress`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -88,9 +89,7 @@ impl<'a> Pass<'a> {
         };
         match self.judge(&base.observed, standing) {
             Step::Write => {}
-            Step::ReadAfter(pause) => {
-                return self.later(Instant::now() + pause, "waiting for Genesys to show or take a newer state", None);
-            }
+            Step::ReadAfter(pause) => return self.wait_out_conflict(pause),
             Step::GiveUp(gave_up) => return self.give_up(gave_up),
         }
         self.end_dry_runs(&base.observed, standing);
@@ -135,7 +134,7 @@ impl<'a> Pass<'a> {
     /// Judges a refused write by the state just read.
     fn judge(&mut self, found: &Observed, standing: &Standing) -> Step {
         let policy = &self.engine.settings.conflicts;
-        let (step, settled) = self.progress.judge(found, standing, policy, Instant::now());
+        let (step, settled) = self.progress.judge(found, standing, policy);
         if let Some(settled) = settled.filter(|settled| settled.writes > 0) {
             self.settle(settled, Some(found));
             if settled.cause == Cause::WrongVersion {
@@ -215,8 +214,11 @@ impl<'a> Pass<'a> {
         if answer.status == Some(408) {
             self.remember_attempt(folded);
         }
-        self.progress.refused(answer, base, Instant::now());
-        Round::Again
+        let (policy, now) = (&self.engine.settings.conflicts, Instant::now());
+        match self.progress.refused(answer, base, policy, now) {
+            None => Round::Again,
+            Some(pause) => self.wait_out_conflict(pause),
+        }
     }
 
     /// No telling answer to a write: a read will show whether it was carried out. Never repeated blindly.
@@ -259,6 +261,10 @@ impl<'a> Pass<'a> {
         }
         let at = retry_at.unwrap_or_else(|| Instant::now() + self.engine.backoff.pause(self.progress.outages));
         self.later(at, &format!("Genesys is not available, waiting: {answer}"), retry_at)
+    }
+
+    fn wait_out_conflict(&self, pause: Duration) -> Round {
+        self.later(Instant::now() + pause, "waiting for Genesys to show or take a newer state", None)
     }
 
     /// Gives the seat away; jobs show the time only if it is Genesys that named it.

@@ -1,5 +1,7 @@
 //! How far the work on one user has come: what has to survive from round to round, and while the user waits.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::job::ConflictRecord;
@@ -54,13 +56,19 @@ impl Progress {
         self.refused_on.is_some()
     }
 
-    /// A write computed from `base` was refused.
-    pub(super) fn refused(&mut self, answer: UpstreamAnswer, base: Observed, now: Instant) {
-        self.dispute.get_or_insert_with(|| Dispute::open(now)).refused();
+    /// A write computed from `base` was refused; a read has to follow, after this pause if there is one.
+    pub(super) fn refused(
+        &mut self,
+        answer: UpstreamAnswer,
+        base: Observed,
+        policy: &ConflictPolicy,
+        now: Instant,
+    ) -> Option<Duration> {
         self.last_refusal = answer.clone();
         self.unexplained.push(Refusal { answer, sent: base.version, at: now });
         self.refused_on = Some(base);
         self.must_read = true;
+        self.dispute.get_or_insert_default().refused(policy)
     }
 
     /// Judges a refused write by the state just read; without one, there is nothing against writing.
@@ -69,11 +77,10 @@ impl Progress {
         found: &Observed,
         standing: &Standing,
         policy: &ConflictPolicy,
-        now: Instant,
     ) -> (Step, Option<Settled>) {
         let (Some(sent), Some(dispute)) = (&self.refused_on, &mut self.dispute) else { return (Step::Write, None) };
         let finding = compare(sent, found, standing, self.unsure.as_ref());
-        let (step, settled) = dispute.reread(finding, policy, now);
+        let (step, settled) = dispute.reread(finding, policy);
         if step == Step::Write {
             self.refused_on = None;
         }

@@ -1,4 +1,4 @@
-//! Who gets the next free seat: interactive users at once, bulk users in turn by job.
+//! Who gets the next free seat: those who have begun before those who have not, then bulk users in turn by job.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,6 +22,9 @@ pub(super) struct RunQueue {
 #[derive(Debug, Default)]
 struct Lanes {
     interactive: VecDeque<UserKey>,
+    /// Bulk users that come back from waiting: what has begun is finished before something new begins, or a conflict
+    /// would take as long as the job has users left.
+    resumed: VecDeque<UserKey>,
     turns: VecDeque<JobId>,
     waiting: HashMap<JobId, VecDeque<UserKey>>,
 }
@@ -41,6 +44,20 @@ impl RunQueue {
                 if users.len() == 1 {
                     lanes.turns.push_back(job);
                 }
+                self.bulk_came.notify_one();
+            }
+        }
+    }
+
+    /// Puts a user who comes back from waiting ahead of those who have not begun.
+    pub(super) fn resume(&self, urgency: Urgency, user: UserKey) {
+        match urgency {
+            Urgency::Interactive => {
+                self.lock().interactive.push_front(user);
+                self.interactive_came.notify_one();
+            }
+            Urgency::Bulk => {
+                self.lock().resumed.push_back(user);
                 self.bulk_came.notify_one();
             }
         }
@@ -71,6 +88,9 @@ impl RunQueue {
 
 impl Lanes {
     fn next_bulk(&mut self) -> Option<UserKey> {
+        if let Some(user) = self.resumed.pop_front() {
+            return Some(user);
+        }
         let job = self.turns.pop_front()?;
         let users = self.waiting.get_mut(&job)?;
         let user = users.pop_front();
@@ -109,6 +129,14 @@ mod tests {
         let order: Vec<_> = std::iter::from_fn(|| queue.pop(Urgency::Bulk).now_or_never()).collect();
         assert_eq!(order, [user(0), user(10), user(1), user(2)]);
         assert!(queue.lock().waiting.is_empty() && queue.lock().turns.is_empty());
+    }
+
+    #[test]
+    fn who_comes_back_from_waiting_is_ahead_of_who_has_not_begun() {
+        let queue = RunQueue::default();
+        queue.push(Urgency::Bulk, job(1), user(1));
+        queue.resume(Urgency::Bulk, user(2));
+        assert_eq!(queue.pop(Urgency::Bulk).now_or_never(), Some(user(2)));
     }
 
     #[test]

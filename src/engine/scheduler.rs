@@ -9,8 +9,8 @@ use tokio_util::time::DelayQueue;
 
 use super::EngineCore;
 use super::pass::{Pass, PassEnd};
+use crate::domain::UserKey;
 use crate::domain::job::Urgency;
-use crate::domain::{JobId, UserKey};
 use crate::lifecycle::Lifecycle;
 
 /// A user and when to take them up again.
@@ -51,7 +51,11 @@ async fn work_on(
     let held = tickets.clone();
     let pass = Pass::new(&core, user, tickets, progress).run();
     match std::panic::AssertUnwindSafe(pass).catch_unwind().await {
-        Ok(PassEnd::Done) => queue(&core, user, core.slots.end(user)),
+        Ok(PassEnd::Done) => {
+            if let Some((urgency, job)) = core.slots.end(user) {
+                core.queue.push(urgency, job, user);
+            }
+        }
         Ok(PassEnd::Later { at, tickets, progress }) => {
             core.slots.defer(user, tickets, progress);
             let _ = deferrals.send((at, user));
@@ -72,16 +76,12 @@ async fn wake_deferred(core: Arc<EngineCore>, mut deferred: mpsc::UnboundedRecei
             biased;
             Some(due) = waiting.next() => {
                 let user = due.into_inner();
-                queue(&core, user, core.slots.wake(user));
+                if let Some(urgency) = core.slots.wake(user) {
+                    core.queue.resume(urgency, user);
+                }
             }
             Some((at, user)) = deferred.recv() => drop(waiting.insert_at(user, at)),
             else => return,
         }
-    }
-}
-
-fn queue(core: &EngineCore, user: UserKey, place: Option<(Urgency, JobId)>) {
-    if let Some((urgency, job)) = place {
-        core.queue.push(urgency, job, user);
     }
 }

@@ -104,11 +104,11 @@ impl UserSlots {
         }
     }
 
-    /// The time of a deferred user has come: says in which lane and for which job to queue them.
-    pub(super) fn wake(&self, key: UserKey) -> Option<(Urgency, JobId)> {
+    /// The time of a deferred user has come: says in which lane to queue them.
+    pub(super) fn wake(&self, key: UserKey) -> Option<Urgency> {
         let mut slot = self.0.get_mut(&key).filter(|slot| slot.phase == Phase::Waiting)?;
         slot.phase = Phase::Queued;
-        slot.place()
+        slot.place().map(|(urgency, _)| urgency)
     }
 
     /// Users with something to do.

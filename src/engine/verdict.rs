@@ -54,7 +54,7 @@ impl Failure {
 
     pub(super) fn gave_up(gave_up: GaveUp, writes: u32, answer: &UpstreamAnswer) -> Self {
         match gave_up {
-            GaveUp::Blocked => Self::new(
+            GaveUp::Blocked { writes } => Self::new(
                 Reason::Blocked,
                 format!(
                     "Genesys refused {writes} writes although nobody changed the user in between: {answer}. The state \

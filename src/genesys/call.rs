@@ -1,7 +1,7 @@
 //! What travels with every call through the stack: which lane it waits in, which route it uses, what it may change.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use crate::domain::job::Urgency;
+pub use crate::engine::port::CallMeter;
 
 /// Who goes first when calls wait for a place in the gate's windows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -17,6 +17,14 @@ pub enum Lane {
 impl Lane {
     /// All lanes in order of precedence.
     pub const ALL: [Self; 3] = [Self::Continuation, Self::Interactive, Self::Bulk];
+
+    /// The lane of calls that do not continue anything.
+    pub fn of(urgency: Urgency) -> Self {
+        match urgency {
+            Urgency::Interactive => Self::Interactive,
+            Urgency::Bulk => Self::Bulk,
+        }
+    }
 
     /// The lane's name in views, metrics and logs.
     pub fn name(self) -> &'static str {
@@ -74,22 +82,6 @@ impl Route {
             | Self::UserSkillsRead
             | Self::WfmRead => false,
         }
-    }
-}
-
-/// Counts the calls that reached the wire on behalf of one piece of work, retries included.
-#[derive(Debug, Clone, Default)]
-pub struct CallMeter(Arc<AtomicU32>);
-
-impl CallMeter {
-    /// Counts one call.
-    pub fn count(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Calls counted so far.
-    pub fn made(&self) -> u32 {
-        self.0.load(Ordering::Relaxed)
     }
 }
 

@@ -1,4 +1,20 @@
 //! The way to Genesys Cloud: one tower stack around the transport, and the two targets on top of it.
+//!
+//! Implements the engine's [`Genesys`](crate::engine::port::Genesys), so it stands above the engine and knows the port of
+//! it, nothing else.
 
+mod answer;
+mod auth;
 pub mod call;
+mod client;
 pub mod gate;
+mod instrument;
+pub mod login;
+mod retry;
+mod routing_skills;
+mod stack;
+pub mod transport;
+mod wfm;
+mod wire;
+
+pub use self::client::{Endpoints, GenesysClient};

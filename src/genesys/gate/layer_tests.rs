@@ -54,7 +54,7 @@ async fn a_429_pauses_everything_until_its_retry_after() {
     assert_eq!(gate.paused_until(), Some(began + Duration::from_millis(42_020)));
     assert_eq!(call().await.unwrap().status(), 200);
     assert_eq!(began.elapsed().as_secs(), 42);
-    assert_eq!(meter.made(), 2);
+    assert_eq!(meter.take(), 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,111 @@
+//! The composition root: the only place where the parts are put together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderName;
+use tower::ServiceExt;
+use tower::util::BoxCloneSyncService;
+
+use crate::clock::WallClock;
+use crate::config::{Config, ConfigError, SyncConfig};
+use crate::domain::AssignmentId;
+use crate::domain::conflict::ConflictPolicy;
+use crate::domain::entry::AssignmentName;
+use crate::engine::{Backoff, Engine, EngineSettings};
+use crate::genesys::gate::{Credit, Gate, Limits, Start, WindowLimit};
+use crate::genesys::login::{Credentials, TokenSource};
+use crate::genesys::transport::{Transport, TransportError};
+use crate::genesys::{Endpoints, GenesysClient};
+use crate::lifecycle::Lifecycle;
+use crate::simulator::Simulator;
+
+/// What a service gets from outside, so that a test brings its own.
+#[derive(Debug)]
+pub struct Surroundings {
+    /// The way to Genesys.
+    pub transport: Transport,
+    /// What the gate is to believe about calls of the process before.
+    pub gate_start: Start,
+    pub clock: WallClock,
+    /// Where jitter comes from.
+    pub seed: u64,
+}
+
+/// A running service, apart from its HTTP side.
+#[derive(Debug)]
+pub struct Service {
+    pub engine: Engine,
+    pub gate: Gate,
+    tokens: Arc<TokenSource>,
+}
+
+/// Puts a service together and starts its tasks; they end with `lifecycle`.
+pub fn start(config: &Config, around: Surroundings, lifecycle: &Lifecycle) -> Result<Service, ConfigError> {
+    let backoff = Arc::new(Backoff::new(Duration::from_millis(500), Duration::from_secs(30), around.seed));
+    let gate = Gate::new(&limits(config), around.gate_start, lifecycle);
+    let credentials =
+        Credentials { client_id: config.genesys.client_id.clone(), client_secret: config.genesys.client_secret()? };
+    let login_url = config.genesys.login_url()?;
+    let login = TokenSource::new(around.transport.clone(), &login_url, credentials, Arc::clone(&backoff));
+    let tokens = Arc::new(login);
+    let client = GenesysClient::new(around.transport, gate.clone(), Arc::clone(&tokens), backoff, endpoints(config)?);
+    let engine = Engine::start(Arc::new(client), engine_settings(&config.sync, around.seed), around.clock, lifecycle);
+    Ok(Service { engine, gate, tokens })
+}
+
+/// A simulator in this process as the way to Genesys; nothing leaves memory.
+pub fn in_memory(simulator: &Simulator, attempt_timeout: Duration) -> Transport {
+    let service = simulator.service();
+    BoxCloneSyncService::new(tower::service_fn(move |request| {
+        let exchange = service.clone().oneshot(request);
+        async move {
+            match tokio::time::timeout(attempt_timeout, exchange).await {
+                Ok(answer) => answer.map_err(|fault| TransportError::NoAnswer(fault.to_string())),
+                Err(_) => Err(TransportError::NoAnswer("timed out".to_owned())),
+            }
+        }
+    }))
+}
+
+fn limits(config: &Config) -> Limits {
+    let windows = config.genesys.limits.0.iter().map(|&(calls, period)| WindowLimit { calls, period }).collect();
+    Limits {
+        windows,
+        max_in_flight: config.genesys.max_in_flight,
+        credit: Credit::SmallestRoundTrip,
+        ..Limits::default()
+    }
+}
+
+fn endpoints(config: &Config) -> Result<Endpoints, ConfigError> {
+    let version_header = HeaderName::try_from(config.genesys.version_header.as_str()).map_err(|_| {
+        ConfigError::Contradiction { key: "genesys.version_header", problem: "is not the name of a header".to_owned() }
+    })?;
+    Ok(Endpoints { api_url: config.genesys.api_url()?, wfm_path: config.genesys.wfm_path.clone(), version_header })
+}
+
+fn engine_settings(sync: &SyncConfig, seed: u64) -> EngineSettings {
+    EngineSettings {
+        conflicts: ConflictPolicy {
+            patience: sync.conflict_patience,
+            attempts: sync.conflict_attempts.get(),
+            first_pause: Duration::from_millis(500).min(sync.conflict_patience / 16),
+            longest_pause: Duration::from_secs(15),
+        },
+        patience: sync.patience,
+        write_without_read: sync.write_without_read,
+        seats: 20,
+        managed: sync.managed.iter().map(|name| assignment_name(name)).collect(),
+        cache_max_age: Duration::from_secs(600),
+        recheck_names_after: Duration::from_secs(60),
+        seed,
+    }
+}
+
+fn assignment_name(text: &str) -> AssignmentName {
+    match text.parse() {
+        Ok(id) => AssignmentName::Id(AssignmentId(id)),
+        Err(_) => AssignmentName::Name(text.into()),
+    }
+}

@@ -1,0 +1,296 @@
+//! The configuration: one file, overridden by environment variables, checked as a whole before anything starts.
+//!
+//! The only module that reads the environment. Every error names the key, and the file or variable that it came from.
+
+mod limits;
+mod region;
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use figment::Figment;
+use figment::providers::{Env, Format, Toml};
+use jiff::SignedDuration;
+use secrecy::SecretString;
+use serde::{Deserialize, Deserializer, de};
+
+pub use self::limits::CallLimits;
+
+/// The prefix of environment variables: `SKILLSYNC__GENESYS__CLIENT_ID` is `genesys.client_id`.
+pub const ENVIRONMENT_PREFIX: &str = "SKILLSYNC__";
+
+/// Why the configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("{0}")]
+    Unreadable(Box<figment::Error>),
+    #[error("{key}: {problem}")]
+    Contradiction { key: &'static str, problem: String },
+}
+
+impl From<figment::Error> for ConfigError {
+    fn from(error: figment::Error) -> Self {
+        Self::Unreadable(Box::new(error))
+    }
+}
+
+/// The whole configuration.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    #[serde(default)]
+    pub server: ServerConfig,
+    pub genesys: GenesysConfig,
+    #[serde(default)]
+    pub sync: SyncConfig,
+}
+
+/// `[server]`: who may call us, and where.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerConfig {
+    /// `server.listen`: address and port.
+    pub listen: SocketAddr,
+    /// `server.shutdown_grace`: how long what runs may take to finish when the service stops.
+    #[serde(deserialize_with = "duration")]
+    pub shutdown_grace: Duration,
+    /// `server.max_body_bytes`: the largest submission.
+    pub max_body_bytes: usize,
+    /// `server.request_timeout`: how long a request may take to be read and answered.
+    #[serde(deserialize_with = "duration")]
+    pub request_timeout: Duration,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            shutdown_grace: Duration::from_secs(30),
+            max_body_bytes: 64 * 1024 * 1024,
+            request_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+/// `[genesys]`: the org, and who we are to it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GenesysConfig {
+    /// `genesys.region`: a named region (`eu-central-1`) or a base domain (`mypurecloud.de`).
+    region: Option<String>,
+    /// `genesys.api_url`: instead of a region, with `genesys.login_url`.
+    api_url: Option<String>,
+    /// `genesys.login_url`: instead of a region, with `genesys.api_url`.
+    login_url: Option<String>,
+    /// `genesys.client_id`: of an OAuth client with the client credentials grant.
+    pub client_id: String,
+    /// `genesys.client_secret`.
+    client_secret: Option<SecretString>,
+    /// `genesys.client_secret_file`: a file that holds the secret.
+    client_secret_file: Option<PathBuf>,
+    /// `genesys.limits`: calls a window, for example `10/1s, 300/60s`; all of them hold.
+    #[serde(default)]
+    pub limits: CallLimits,
+    /// `genesys.max_in_flight`: calls under way at once.
+    #[serde(default = "ten")]
+    pub max_in_flight: NonZeroU32,
+    /// `genesys.wfm_path`: path of a user's WFM assignments, with `{userId}` in it.
+    #[serde(default = "wfm_path")]
+    pub wfm_path: String,
+    /// `genesys.version_header`: the header that carries the version of a WFM write.
+    #[serde(default = "version_header")]
+    pub version_header: String,
+}
+
+/// `[sync]`: how jobs are carried out.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SyncConfig {
+    /// `sync.patience`: how long an entry waits for Genesys to be available.
+    #[serde(deserialize_with = "duration")]
+    pub patience: Duration,
+    /// `sync.conflict_patience`: how long a conflict is fought for.
+    #[serde(deserialize_with = "duration")]
+    pub conflict_patience: Duration,
+    /// `sync.conflict_attempts`: writes at most for one user.
+    pub conflict_attempts: NonZeroU32,
+    /// `sync.write_without_read`: whether a write may go out without a read where the version is known and checked.
+    pub write_without_read: bool,
+    /// `sync.managed`: names or ids that count as ours, whoever assigned them.
+    pub managed: Vec<String>,
+}
+
+impl Default for SyncConfig {
+    fn default() -> Self {
+        Self {
+            patience: Duration::from_secs(24 * 3600),
+            conflict_patience: Duration::from_secs(120),
+            conflict_attempts: NonZeroU32::MIN.saturating_add(9),
+            write_without_read: true,
+            managed: Vec::new(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads `file`, if given or if the default one exists, and the environment over it.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let figment = match file {
+            Some(file) => Figment::new().merge(Toml::file_exact(file)),
+            None => Figment::new().merge(Toml::file("skillsync.toml")),
+        };
+        Self::from_figment(&figment.merge(Env::prefixed(ENVIRONMENT_PREFIX).split("__")))
+    }
+
+    /// Reads a configuration from a text in the form of the file, without the environment.
+    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        Self::from_figment(&Figment::new().merge(Toml::string(text)))
+    }
+
+    fn from_figment(figment: &Figment) -> Result<Self, ConfigError> {
+        let config: Self = figment.extract()?;
+        config.genesys.api_url()?;
+        config.genesys.login_url()?;
+        config.genesys.check()?;
+        if !config.server.listen.ip().is_loopback() {
+            return Err(contradiction(
+                "server.listen",
+                format!(
+                    "{} can be reached from other machines, and nobody is asked for a key: listen on a loopback address",
+                    config.server.listen
+                ),
+            ));
+        }
+        Ok(config)
+    }
+}
+
+impl GenesysConfig {
+    /// Scheme and host of the API.
+    pub fn api_url(&self) -> Result<String, ConfigError> {
+        self.host("api", "genesys.api_url", self.api_url.as_deref())
+    }
+
+    /// Scheme and host of the token endpoint.
+    pub fn login_url(&self) -> Result<String, ConfigError> {
+        self.host("login", "genesys.login_url", self.login_url.as_deref())
+    }
+
+    /// The secret, from wherever it is configured.
+    pub fn client_secret(&self) -> Result<SecretString, ConfigError> {
+        match (&self.client_secret, &self.client_secret_file) {
+            (Some(_), Some(_)) => {
+                Err(contradiction("genesys.client_secret", "is given as well as genesys.client_secret_file"))
+            }
+            (Some(secret), None) => Ok(secret.clone()),
+            (None, Some(file)) => match std::fs::read_to_string(file) {
+                Ok(secret) => Ok(secret.trim().to_owned().into()),
+                Err(error) => Err(contradiction("genesys.client_secret_file", format!("{}: {error}", file.display()))),
+            },
+            (None, None) => Err(contradiction("genesys.client_secret", "is missing (or genesys.client_secret_file)")),
+        }
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        self.client_secret()?;
+        if !self.wfm_path.starts_with('/') || !self.wfm_path.contains("{userId}") {
+            return Err(contradiction("genesys.wfm_path", "must begin with / and contain {userId}"));
+        }
+        http::HeaderName::from_str(&self.version_header)
+            .map(|_| ())
+            .map_err(|_| contradiction("genesys.version_header", "is not the name of a header"))
+    }
+
+    fn host(&self, service: &str, key: &'static str, url: Option<&str>) -> Result<String, ConfigError> {
+        match (&self.region, url) {
+            (Some(_), Some(_)) => Err(contradiction(key, "is given as well as genesys.region")),
+            (Some(region), None) => Ok(format!("https://{service}.{}", region::domain(region)?)),
+            (None, Some(url)) if url.starts_with("http://") || url.starts_with("https://") => {
+                Ok(url.trim_end_matches('/').to_owned())
+            }
+            (None, Some(_)) => Err(contradiction(key, "must begin with https:// or http://")),
+            (None, None) => Err(contradiction(key, "is missing (or genesys.region)")),
+        }
+    }
+}
+
+fn contradiction(key: &'static str, problem: impl Into<String>) -> ConfigError {
+    ConfigError::Contradiction { key, problem: problem.into() }
+}
+
+/// Durations as people write them: `500ms`, `2m`, `24h`, `1h 30m`.
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse_duration(&text).ok_or_else(|| de::Error::custom(format!("{text:?} is not a duration like 500ms, 2m or 24h")))
+}
+
+fn parse_duration(text: &str) -> Option<Duration> {
+    text.trim().parse::<SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok())
+}
+
+fn ten() -> NonZeroU32 {
+    NonZeroU32::MIN.saturating_add(9)
+}
+
+fn wfm_path() -> String {
+    "/api/v2/wfm/users/{userId}/assignments".to_owned()
+}
+
+fn version_header() -> String {
+    "If-Match".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    fn load(toml: &str) -> Result<Config, String> {
+        Config::from_toml(toml).map_err(|error| error.to_string())
+    }
+
+    const MINIMAL: &str = "[genesys]\nregion = 'eu-central-1'\nclient_id = 'id'\nclient_secret = 's'\n";
+
+    #[test]
+    fn three_keys_are_enough() {
+        let config = load(MINIMAL).unwrap();
+        assert_eq!(config.genesys.api_url().unwrap(), "https://api.mypurecloud.de");
+        assert_eq!(config.genesys.login_url().unwrap(), "https://login.mypurecloud.de");
+        assert_eq!(config.genesys.client_secret().unwrap().expose_secret(), "s");
+        assert_eq!(config.sync.conflict_patience, Duration::from_secs(120));
+    }
+
+    #[test]
+    fn faults_name_their_key() {
+        for (toml, key) in [
+            ("[genesys]\nregion = 'eu-central-1'\nclient_secret = 's'", "client_id"),
+            ("[genesys]\nclient_id = 'id'\nclient_secret = 's'", "genesys.api_url"),
+            ("[genesys]\nregion = 'eu-central-1'\nclient_id = 'id'", "genesys.client_secret"),
+            ("[genesys]\nregion = 'nowhere'\nclient_id = 'id'\nclient_secret = 's'", "genesys.region"),
+            (&format!("{MINIMAL}api_url = 'https://x'"), "genesys.api_url"),
+            (&format!("{MINIMAL}client_secret_file = '/x'"), "genesys.client_secret"),
+            (&format!("{MINIMAL}limits = '10 per second'"), "limits"),
+            (&format!("{MINIMAL}limits = ''"), "limits"),
+            (&format!("{MINIMAL}max_in_flight = 0"), "max_in_flight"),
+            (&format!("{MINIMAL}wfm_path = '/x'"), "genesys.wfm_path"),
+            (&format!("{MINIMAL}colour = 'red'"), "colour"),
+            (&format!("{MINIMAL}[sync]\npatience = 'long'"), "patience"),
+            (&format!("{MINIMAL}[server]\nlisten = '0.0.0.0:80'"), "server.listen"),
+        ] {
+            let error = load(toml).expect_err(toml);
+            assert!(error.contains(key), "{error} does not name {key}");
+        }
+    }
+
+    #[test]
+    fn durations_are_written_as_people_write_them() {
+        for (text, expected) in [("500ms", 500), ("2m", 120_000), ("24h", 86_400_000), ("1h 30m", 5_400_000)] {
+            assert_eq!(parse_duration(text), Some(Duration::from_millis(expected)), "{text}");
+        }
+        assert_eq!(parse_duration("-1s"), None);
+    }
+}

@@ -1,0 +1,177 @@
+//! What an answer of Genesys means: one pure function from status and body to a result in the engine's words.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Response, StatusCode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+
+use super::auth::StackError;
+use super::call::Route;
+use super::transport::TransportError;
+use crate::engine::port::{CallError, UpstreamAnswer};
+
+/// The error body of the API: every field may be missing, and the body may be something else altogether.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct ErrorBody {
+    message: Option<String>,
+    code: Option<String>,
+    context_id: Option<String>,
+    /// The SCIM shape of an error.
+    scim_type: Option<String>,
+    detail: Option<String>,
+}
+
+/// Longest message of Genesys that is kept.
+const LONGEST_MESSAGE: usize = 500;
+
+/// Turns the end of a call into a result; `now` dates a `Retry-After`.
+pub(super) fn classify(
+    route: Route,
+    outcome: Result<Response<Bytes>, StackError>,
+    now: Instant,
+) -> Result<Response<Bytes>, CallError> {
+    let response = outcome.map_err(|error| unanswered(route, &error))?;
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let body: ErrorBody = serde_json::from_slice(response.body()).unwrap_or_default();
+    let stale = body.scim_type.as_deref() == Some("invalidVers")
+        || body.message.as_deref().is_some_and(|message| message.contains("does not match the current version"));
+    let retry_at = retry_after(response.headers()).map(|pause| now + pause);
+    let answer = told(status, response.headers(), body);
+    Err(match status.as_u16() {
+        409 | 408 if route.writes() => CallError::Conflict(answer),
+        400 if stale && route.writes() => CallError::Conflict(answer),
+        // The token was refused twice: somebody disabled the client, and may enable it again.
+        401 => CallError::Unavailable { answer, retry_at: None },
+        403 => CallError::Forbidden(answer),
+        404 => CallError::NotFound(answer),
+        429 => CallError::Unavailable { answer, retry_at },
+        // Any trouble on their side, before or after the effect.
+        500..=599 if route.writes() => CallError::Uncertain(answer),
+        408 | 500..=599 => CallError::Unavailable { answer, retry_at },
+        _ => CallError::Rejected(answer),
+    })
+}
+
+/// Parses the body of a successful answer. A write whose answer cannot be read was probably carried out, but what came
+/// of it is not known.
+pub(super) fn parse<T: DeserializeOwned>(route: Route, response: &Response<Bytes>) -> Result<T, CallError> {
+    serde_json::from_slice(response.body()).map_err(|error| {
+        let message = format!("the answer cannot be read ({error})").into();
+        let correlation_id = header(response.headers(), CORRELATION_ID);
+        let answer = UpstreamAnswer { status: Some(response.status().as_u16()), code: None, message, correlation_id };
+        if route.writes() { CallError::Uncertain(answer) } else { CallError::Unavailable { answer, retry_at: None } }
+    })
+}
+
+/// The pause that an answer asks for.
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+const CORRELATION_ID: &str = "inin-correlation-id";
+
+fn header(headers: &HeaderMap, name: &str) -> Option<Box<str>> {
+    headers.get(name).and_then(|value| value.to_str().ok()).map(Box::from)
+}
+
+fn told(status: StatusCode, headers: &HeaderMap, body: ErrorBody) -> UpstreamAnswer {
+    let mut message = body.message.or(body.detail).unwrap_or_else(|| "no message".to_owned());
+    if let Some((end, _)) = message.char_indices().nth(LONGEST_MESSAGE) {
+        message.truncate(end);
+    }
+    UpstreamAnswer {
+        status: Some(status.as_u16()),
+        code: body.code.or(body.scim_type).map(String::into_boxed_str),
+        message: message.into(),
+        correlation_id: header(headers, CORRELATION_ID).or(body.context_id.map(String::into_boxed_str)),
+    }
+}
+
+fn unanswered(route: Route, error: &StackError) -> CallError {
+    let answer = UpstreamAnswer { message: error.to_string().into(), ..UpstreamAnswer::default() };
+    match error {
+        StackError::Transport(TransportError::NoAnswer(_)) if route.writes() => CallError::Uncertain(answer),
+        StackError::Transport(TransportError::NoAnswer(_) | TransportError::NotSent(_)) | StackError::Login(_) => {
+            CallError::Unavailable { answer, retry_at: None }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, body: &'static str) -> Response<Bytes> {
+        let response = Response::builder().status(status).header("ININ-Correlation-Id", "c-1");
+        response.header("Retry-After", "42").body(Bytes::from_static(body.as_bytes())).unwrap()
+    }
+
+    fn kind(route: Route, status: u16, body: &'static str) -> &'static str {
+        match classify(route, Ok(answer(status, body)), Instant::now()) {
+            Ok(_) => "ok",
+            Err(CallError::Conflict(_)) => "conflict",
+            Err(CallError::Uncertain(_)) => "uncertain",
+            Err(CallError::NotFound(_)) => "not found",
+            Err(CallError::Forbidden(_)) => "forbidden",
+            Err(CallError::Rejected(_)) => "rejected",
+            Err(CallError::Unavailable { retry_at, .. }) => {
+                if retry_at.is_some() {
+                    "unavailable until"
+                } else {
+                    "unavailable"
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn all_four_shapes_of_a_conflict_are_conflicts() {
+        for (status, body) in [
+            (409, r#"{"code":"conflict"}"#),
+            (409, ""),
+            (400, r#"{"message":"The version 7 does not match the current version 8"}"#),
+            (400, r#"{"scimType":"invalidVers","detail":"stale"}"#),
+            (408, "<html>"),
+        ] {
+            assert_eq!(kind(Route::WfmWrite, status, body), "conflict", "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn answers_become_decisions() {
+        for (route, status, expected) in [
+            (Route::WfmRead, 200, "ok"),
+            (Route::WfmWrite, 400, "rejected"),
+            (Route::WfmWrite, 428, "rejected"),
+            (Route::WfmWrite, 422, "rejected"),
+            (Route::WfmRead, 401, "unavailable"),
+            (Route::WfmWrite, 403, "forbidden"),
+            (Route::WfmRead, 404, "not found"),
+            (Route::WfmWrite, 429, "unavailable until"),
+            (Route::WfmWrite, 500, "uncertain"),
+            (Route::WfmWrite, 504, "uncertain"),
+            (Route::WfmRead, 503, "unavailable until"),
+            (Route::WfmRead, 408, "unavailable until"),
+            (Route::WfmRead, 302, "rejected"),
+        ] {
+            assert_eq!(kind(route, status, "{}"), expected, "{route:?} {status}");
+        }
+    }
+
+    #[test]
+    fn what_support_asks_for_is_kept() {
+        let body = r#"{"message":"Refused.","code":"conflict","status":409,"contextId":"c-2"}"#;
+        let Err(CallError::Conflict(told)) = classify(Route::WfmWrite, Ok(answer(409, body)), Instant::now()) else {
+            panic!("not a conflict")
+        };
+        assert_eq!(told.to_string(), "409 conflict: Refused. (correlation id c-1)");
+    }
+}

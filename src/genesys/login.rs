@@ -1,0 +1,208 @@
+//! Access tokens: one login at a time, whatever happens, and one for all who wait.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use tokio::sync::{Mutex, watch};
+use tokio::time::Instant;
+use tower::ServiceExt;
+
+use super::transport::{Transport, TransportError};
+use crate::engine::Backoff;
+
+/// Who we are to Genesys.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    pub client_id: String,
+    pub client_secret: SecretString,
+}
+
+/// Why there is no token.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LoginError {
+    /// The token endpoint does not let us in: a matter of configuration.
+    #[error("Genesys refuses the login ({0}); check genesys.client_id, genesys.client_secret and the region")]
+    Refused(String),
+    /// The token endpoint limits us.
+    #[error("Genesys limits logins at the moment ({0})")]
+    Throttled(String),
+    /// The token endpoint gave no telling answer.
+    #[error("the login host of Genesys is out of reach ({0}); check genesys.region and the network")]
+    OutOfReach(String),
+}
+
+/// How logins go, for the readiness of the service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoginStatus {
+    NotTried,
+    LoggedIn,
+    Failed(LoginError),
+}
+
+/// A token as it goes into a header.
+#[derive(Clone)]
+pub(super) struct Token {
+    pub(super) header: HeaderValue,
+    /// Tells this token from its successors.
+    generation: u64,
+    /// When it is better to log in again.
+    renew_at: Instant,
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token").field("generation", &self.generation).finish_non_exhaustive()
+    }
+}
+
+/// Where tokens come from.
+///
+/// Invariant: at most one login is under way, because it happens with the state locked; whoever waited for it finds its
+/// result there. After a failed login nobody tries again before a pause is over, however many ask.
+#[derive(Debug)]
+pub struct TokenSource {
+    transport: Transport,
+    token_url: String,
+    credentials: Credentials,
+    backoff: Arc<Backoff>,
+    state: Mutex<State>,
+    status: watch::Sender<LoginStatus>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    token: Option<Token>,
+    logins: u64,
+    failures: u32,
+    not_before: Option<(Instant, LoginError)>,
+}
+
+#[derive(Deserialize)]
+struct TokenAnswer {
+    access_token: String,
+    token_type: String,
+    expires_in: u64,
+}
+
+#[derive(Deserialize, Default)]
+struct TokenRefusal {
+    error: Option<String>,
+    description: Option<String>,
+    error_description: Option<String>,
+}
+
+impl TokenSource {
+    /// Tokens from `login_url`, by the client credentials grant.
+    pub fn new(transport: Transport, login_url: &str, credentials: Credentials, backoff: Arc<Backoff>) -> Self {
+        Self {
+            transport,
+            token_url: format!("{}/oauth/token", login_url.trim_end_matches('/')),
+            credentials,
+            backoff,
+            state: Mutex::default(),
+            status: watch::Sender::new(LoginStatus::NotTried),
+        }
+    }
+
+    /// How logins go.
+    pub fn status(&self) -> watch::Receiver<LoginStatus> {
+        self.status.subscribe()
+    }
+
+    /// Logs in if there is no good token, and tells how that went.
+    pub async fn ensure(&self) -> Result<(), LoginError> {
+        self.token().await.map(|_| ())
+    }
+
+    pub(super) async fn token(&self) -> Result<Token, LoginError> {
+        let mut state = self.state.lock().await;
+        if let Some(token) = state.token.as_ref().filter(|token| Instant::now() < token.renew_at) {
+            return Ok(token.clone());
+        }
+        if let Some((_, error)) = state.not_before.as_ref().filter(|(until, _)| Instant::now() < *until) {
+            return Err(error.clone());
+        }
+        let answer = self.log_in(state.logins + 1).await;
+        state.logins += 1;
+        match answer {
+            Ok(token) => {
+                state.failures = 0;
+                state.not_before = None;
+                state.token = Some(token.clone());
+                self.status.send_replace(LoginStatus::LoggedIn);
+                Ok(token)
+            }
+            Err(error) => {
+                state.failures += 1;
+                let pause = self.backoff.pause(state.failures);
+                state.not_before = Some((Instant::now() + pause, error.clone()));
+                tracing::warn!(%error, failures = state.failures, "login failed");
+                self.status.send_replace(LoginStatus::Failed(error.clone()));
+                Err(error)
+            }
+        }
+    }
+
+    /// Genesys does not take this token any more. Of many calls that find out together the first drops it, and the rest
+    /// leave its successor alone.
+    pub(super) async fn drop_token(&self, refused: &Token) {
+        let mut state = self.state.lock().await;
+        if state.token.as_ref().is_some_and(|token| token.generation == refused.generation) {
+            state.token = None;
+        }
+    }
+
+    async fn log_in(&self, generation: u64) -> Result<Token, LoginError> {
+        let request = self.login_request().map_err(|error| LoginError::OutOfReach(error.to_string()))?;
+        let answer = self.transport.clone().oneshot(request).await.map_err(|error| match error {
+            TransportError::NotSent(detail) | TransportError::NoAnswer(detail) => LoginError::OutOfReach(detail),
+        })?;
+        if !answer.status().is_success() {
+            return Err(refusal(answer.status(), answer.body()));
+        }
+        let answer: TokenAnswer = serde_json::from_slice(answer.body())
+            .map_err(|_| LoginError::OutOfReach("its answer is not a token".to_owned()))?;
+        if !answer.token_type.eq_ignore_ascii_case("bearer") {
+            return Err(LoginError::OutOfReach(format!("its token is of type {:?}", answer.token_type)));
+        }
+        let mut header = HeaderValue::try_from(format!("Bearer {}", answer.access_token))
+            .map_err(|_| LoginError::OutOfReach("its token does not fit a header".to_owned()))?;
+        header.set_sensitive(true);
+        // A token that ends while calls are on their way costs each of them a second try.
+        let good_for = Duration::from_secs(answer.expires_in.saturating_mul(95) / 100);
+        Ok(Token { header, generation, renew_at: Instant::now() + good_for })
+    }
+
+    fn login_request(&self) -> Result<Request<Bytes>, http::Error> {
+        let Credentials { client_id, client_secret } = &self.credentials;
+        let basic = STANDARD.encode(format!("{client_id}:{}", client_secret.expose_secret()));
+        Request::builder()
+            .method(Method::POST)
+            .uri(&self.token_url)
+            .header(AUTHORIZATION, format!("Basic {basic}"))
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Bytes::from_static(b"grant_type=client_credentials"))
+    }
+}
+
+/// The token endpoint's own throttle is a 400 whose text says so; any other 4xx will not go away by itself.
+fn refusal(status: http::StatusCode, body: &[u8]) -> LoginError {
+    let told: TokenRefusal = serde_json::from_slice(body).unwrap_or_default();
+    let description = told.error_description.or(told.description).unwrap_or_default();
+    let detail = format!("{status} {} {description}", told.error.unwrap_or_default()).trim().to_owned();
+    if status == 429 || description.to_lowercase().contains("rate limit exceeded") {
+        LoginError::Throttled(detail)
+    } else if status.is_client_error() {
+        LoginError::Refused(detail)
+    } else {
+        LoginError::OutOfReach(detail)
+    }
+}

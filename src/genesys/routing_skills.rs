@@ -1,0 +1,69 @@
+//! The target `routingSkills`: not versioned, written by several calls.
+
+use bytes::Bytes;
+use http::Method;
+
+use super::call::{Lane, Route};
+use super::client::{GenesysClient, Outgoing, json};
+use super::wire::{SkillRating, UserSkill};
+use crate::domain::{AssignmentId, Proficiency, UserId};
+use crate::engine::port::{AssignmentWrite, CallError, Errand, Observed};
+
+/// Lines that a bulk call takes.
+const LINES_PER_CALL: usize = 50;
+
+/// Reads all of a user's skills.
+pub(super) async fn read(client: &GenesysClient, errand: &Errand, user: UserId) -> Result<Observed, CallError> {
+    let path = |number| format!("/api/v2/users/{user}/routingskills?pageSize=100&pageNumber={number}");
+    let skills: Vec<UserSkill> = client.pages(errand, Route::UserSkillsRead, path).await?;
+    Ok(Observed { assignments: skills.iter().map(UserSkill::assignment).collect(), version: None })
+}
+
+/// Adds before it removes, so that a crash in between leaves nobody without skills; replaces in one call only where the
+/// job said that everything else may go. The answers list only a first page, so they tell nothing of the new state.
+pub(super) async fn write(
+    client: &GenesysClient,
+    errand: &Errand,
+    user: UserId,
+    write: &AssignmentWrite,
+) -> Result<Option<Observed>, CallError> {
+    if write.replaces {
+        let lines: Vec<_> = write.desired.iter().collect();
+        bulk(client, errand, Method::PUT, Route::UserSkillsReplace, user, &lines).await?;
+        return Ok(None);
+    }
+    let difference = &write.difference;
+    let lines: Vec<_> = difference.added.iter().chain(&difference.updated).copied().collect();
+    for lines in lines.chunks(LINES_PER_CALL) {
+        bulk(client, errand, Method::PATCH, Route::UserSkillsAdd, user, lines).await?;
+    }
+    for skill in &difference.removed {
+        remove(client, errand, user, *skill).await?;
+    }
+    Ok(None)
+}
+
+async fn bulk(
+    client: &GenesysClient,
+    errand: &Errand,
+    method: Method,
+    route: Route,
+    user: UserId,
+    lines: &[(AssignmentId, Option<Proficiency>)],
+) -> Result<(), CallError> {
+    let lines: Vec<_> = lines.iter().map(|(id, proficiency)| SkillRating::new(*id, *proficiency)).collect();
+    let path = format!("/api/v2/users/{user}/routingskills/bulk");
+    let out = Outgoing { method, route, path, header: None, body: json(&lines)? };
+    client.send(Lane::Continuation, errand, out).await.map(drop)
+}
+
+/// A skill that is gone already is as good as removed.
+async fn remove(client: &GenesysClient, errand: &Errand, user: UserId, skill: AssignmentId) -> Result<(), CallError> {
+    let path = format!("/api/v2/users/{user}/routingskills/{skill}");
+    let out =
+        Outgoing { method: Method::DELETE, route: Route::UserSkillRemove, path, header: None, body: Bytes::new() };
+    match client.send(Lane::Continuation, errand, out).await {
+        Ok(_) | Err(CallError::NotFound(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,36 @@
+//! The order of the layers, here and nowhere else.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use tower::ServiceBuilder;
+use tower::retry::RetryLayer;
+use tower::util::BoxCloneSyncService;
+
+use super::auth::{AuthLayer, StackError};
+use super::gate::{Gate, GateLayer};
+use super::instrument::InstrumentLayer;
+use super::login::TokenSource;
+use super::retry::RetryPolicy;
+use super::transport::Transport;
+use crate::engine::Backoff;
+
+/// Everything between a call and the wire.
+pub(super) type Stack = BoxCloneSyncService<Request<Bytes>, Response<Bytes>, StackError>;
+
+/// Outside in: instrument, retry, auth, gate, transport.
+///
+/// The gate is the last before the wire and inside the retry and the replay after a refused token, so that every attempt
+/// pays for its place in the windows. The limit of calls in flight is one of the gate's: a layer of its own outside the
+/// gate would hand out its places first come first served, and ten bulk calls that wait for the windows would keep an
+/// urgent one out.
+pub(super) fn stack(transport: Transport, gate: Gate, tokens: Arc<TokenSource>, backoff: Arc<Backoff>) -> Stack {
+    let layers = ServiceBuilder::new()
+        .layer(InstrumentLayer)
+        .layer(RetryLayer::new(RetryPolicy::new(backoff)))
+        .layer(AuthLayer::new(tokens))
+        .layer(GateLayer::new(gate))
+        .service(transport);
+    BoxCloneSyncService::new(layers)
+}

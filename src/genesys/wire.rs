@@ -1,0 +1,128 @@
+//! The shapes of the Genesys API, as far as they are used. They end here: the client turns them into domain types.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::domain::user::DirectoryUser;
+use crate::domain::{AssignmentId, Assignments, Proficiency, UserId};
+use crate::engine::port::{CatalogueItem, Observed, Version};
+
+/// A page of a listing by page number.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Page<T> {
+    #[serde(default = "Vec::new")]
+    pub(super) entities: Vec<T>,
+    #[serde(default)]
+    pub(super) page_count: u32,
+}
+
+/// A page of a listing by cursor.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CursorPage<T> {
+    #[serde(default = "Vec::new")]
+    pub(super) entities: Vec<T>,
+    #[serde(default)]
+    pub(super) next_uri: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct User {
+    id: Uuid,
+    email: Option<Box<str>>,
+    state: Option<Box<str>>,
+    employer_info: Option<EmployerInfo>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct EmployerInfo {
+    employee_id: Option<Box<str>>,
+}
+
+impl From<User> for DirectoryUser {
+    fn from(user: User) -> Self {
+        Self {
+            id: UserId(user.id),
+            email: user.email,
+            employee_id: user.employer_info.and_then(|info| info.employee_id),
+            active: user.state.as_deref().is_none_or(|state| state == "active"),
+        }
+    }
+}
+
+/// A skill or group, of a catalogue or of a user.
+#[derive(Debug, Deserialize)]
+pub(super) struct Named {
+    id: Uuid,
+    #[serde(default)]
+    name: Box<str>,
+    #[serde(default)]
+    state: Option<Box<str>>,
+}
+
+impl Named {
+    /// Whether it can be assigned.
+    pub(super) fn is_active(&self) -> bool {
+        self.state.as_deref().is_none_or(|state| state == "active")
+    }
+}
+
+impl From<Named> for CatalogueItem {
+    fn from(named: Named) -> Self {
+        Self { id: AssignmentId(named.id), name: named.name }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct UserSkill {
+    id: Uuid,
+    proficiency: Option<f64>,
+}
+
+impl UserSkill {
+    /// A rating outside the documented range is kept within it: it is Genesys' own, and refusing it would stop the sync.
+    pub(super) fn assignment(&self) -> (AssignmentId, Option<Proficiency>) {
+        let rating = self.proficiency.and_then(|value| Proficiency::new(value.clamp(0.0, 5.0)));
+        (AssignmentId(self.id), rating.or(Some(Proficiency::LOWEST)))
+    }
+}
+
+/// One line of a bulk write of a user's skills.
+#[derive(Debug, Serialize)]
+pub(super) struct SkillRating {
+    id: Uuid,
+    proficiency: f32,
+}
+
+impl SkillRating {
+    pub(super) fn new(id: AssignmentId, proficiency: Option<Proficiency>) -> Self {
+        Self { id: id.0, proficiency: proficiency.unwrap_or(Proficiency::LOWEST).value() }
+    }
+}
+
+/// A user's WFM assignments.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WfmAssignments {
+    version: Option<u64>,
+    skill_groups: Vec<Named>,
+}
+
+impl WfmAssignments {
+    /// The version is in the body; an answer without it has it in its `ETag`.
+    pub(super) fn observed(self, etag: Option<u64>) -> Observed {
+        let assignments: Assignments =
+            self.skill_groups.into_iter().map(|group| (AssignmentId(group.id), None)).collect();
+        Observed { assignments, version: self.version.or(etag).map(Version) }
+    }
+}
+
+/// The whole set of groups that a user shall have.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WfmUpdate {
+    pub(super) skill_group_ids: Vec<Uuid>,
+}

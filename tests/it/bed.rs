@@ -1,0 +1,85 @@
+//! The test bed: a service and the simulated Genesys in one process, joined in memory, on a clock that tests may pause.
+
+use std::time::Duration;
+
+use skillsync::app::{self, Service, Surroundings};
+use skillsync::clock::WallClock;
+use skillsync::config::Config;
+use skillsync::domain::assignment::Target;
+use skillsync::domain::entry::{AssignmentName, EntryRequest, ListedAssignment};
+use skillsync::domain::job::{JobSpec, Urgency};
+use skillsync::domain::{EntryState, JobId, Mode, UserRef};
+use skillsync::engine::{EntrySnapshot, JobSnapshot};
+use skillsync::genesys::gate::Start;
+use skillsync::lifecycle::Lifecycle;
+use skillsync::simulator::{Scenario, Simulator};
+
+/// A running service beside its simulator.
+pub(crate) struct Bed {
+    pub(crate) simulator: Simulator,
+    pub(crate) service: Service,
+    pub(crate) lifecycle: Lifecycle,
+}
+
+impl Bed {
+    /// Starts both; `extra` is added to the configuration.
+    pub(crate) fn start(scenario: Scenario, extra: &str) -> Self {
+        let login = &scenario.credentials;
+        let config = Config::from_toml(&format!(
+            "[genesys]\napi_url = 'http://genesys.test'\nlogin_url = 'http://genesys.test'\n\
+             client_id = '{}'\nclient_secret = '{}'\n{extra}",
+            login.client_id, login.client_secret
+        ))
+        .expect("the test's configuration is good");
+        let seed = scenario.seed;
+        let simulator = Simulator::new(scenario);
+        let lifecycle = Lifecycle::default();
+        let around = Surroundings {
+            transport: app::in_memory(&simulator, Duration::from_secs(60)),
+            gate_start: Start::Empty,
+            clock: WallClock::following("2026-11-22T22:00:00Z".parse().expect("a date")),
+            seed,
+        };
+        let service = app::start(&config, around, &lifecycle).expect("the service starts");
+        Self { simulator, service, lifecycle }
+    }
+
+    /// Submits a job of the given mode over all `entries`.
+    pub(crate) fn submit(&self, target: Target, mode: Mode, entries: Vec<EntryRequest>) -> JobId {
+        let spec = JobSpec { target, mode, label: None, dry_run: false, urgency: Urgency::Bulk };
+        self.service.engine.submit(spec, entries).id
+    }
+
+    /// Waits until every entry of the job has ended.
+    pub(crate) async fn finish(&self, job: JobId) -> JobSnapshot {
+        let mut revisions = self.service.engine.watch(job).expect("the job exists");
+        loop {
+            let snapshot = self.service.engine.job(job).expect("the job exists");
+            if snapshot.finished_at.is_some() {
+                return snapshot;
+            }
+            revisions.changed().await.expect("the job lives");
+        }
+    }
+
+    /// All entries of a job.
+    pub(crate) fn entries(&self, job: JobId) -> Vec<EntrySnapshot> {
+        self.service.engine.entries(job, None, 0, usize::MAX).expect("the job exists").0
+    }
+}
+
+/// An entry for the `n`th generated employee.
+pub(crate) fn employee(n: usize, groups: &[&str]) -> EntryRequest {
+    let listed = |name: &&str| ListedAssignment { name: AssignmentName::Name((*name).into()), proficiency: None };
+    EntryRequest {
+        reference: None,
+        user: UserRef::EmployeeId(format!("E{}", 1000 + n).into()),
+        assignments: groups.iter().map(listed).collect(),
+        occurred_at: None,
+    }
+}
+
+/// Entries in a state.
+pub(crate) fn in_state(job: &JobSnapshot, state: EntryState) -> u32 {
+    job.counts.of(state)
+}

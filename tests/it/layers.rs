@@ -1,0 +1,79 @@
+//! Keeps the shape of the house: a module names only modules below it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each module with the modules that it may name, `docs/ARCHITECTURE.md` says why.
+const MAY_NAME: &[(&str, &[&str])] = &[
+    ("cli", &["app", "api", "genesys", "simulator", "domain", "clock", "config", "lifecycle", "telemetry"]),
+    ("app", &["api", "genesys", "engine", "simulator", "domain", "clock", "config", "lifecycle"]),
+    ("api", &["engine", "domain", "clock", "lifecycle"]),
+    ("genesys", &["engine", "domain", "clock", "lifecycle"]),
+    ("engine", &["domain", "clock", "lifecycle"]),
+    ("simulator", &["lifecycle"]),
+    ("domain", &[]),
+    ("clock", &[]),
+    ("config", &[]),
+    ("lifecycle", &[]),
+    ("telemetry", &[]),
+];
+
+fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            rust_files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// The first path segments after `crate::` in a file, comments and links in docs left out.
+fn named_in(text: &str) -> impl Iterator<Item = String> {
+    let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    code.flat_map(|line| line.split("crate::").skip(1)).flat_map(|rest| {
+        let group = rest.strip_prefix('{').map(|group| group.split('}').next().unwrap_or_default());
+        let first = |path: &str| path.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        match group {
+            Some(group) => group.split(',').map(first).collect::<Vec<String>>(),
+            None => vec![first(rest)],
+        }
+    })
+}
+
+#[test]
+fn a_module_names_only_modules_below_it() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    rust_files(&source, &mut files);
+    let mut faults = Vec::new();
+    for file in files {
+        let place = file.strip_prefix(&source).unwrap();
+        let module = place.components().next().unwrap().as_os_str().to_str().unwrap().trim_end_matches(".rs");
+        let Some((_, may_name)) = MAY_NAME.iter().find(|(name, _)| *name == module) else {
+            assert!(["lib", "main"].contains(&module), "{module} has no place in the house; give it one");
+            continue;
+        };
+        for named in named_in(&fs::read_to_string(&file).unwrap()) {
+            let is_module = MAY_NAME.iter().any(|(name, _)| *name == named);
+            if is_module && named != module && !may_name.contains(&named.as_str()) {
+                faults.push(format!("{} names {named}", place.display()));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn the_engine_is_known_to_its_implementor_by_the_port_and_the_backoff_alone() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/genesys");
+    let mut files = Vec::new();
+    rust_files(&source, &mut files);
+    for file in files {
+        for line in fs::read_to_string(&file).unwrap().lines().filter(|line| line.contains("crate::engine::")) {
+            let allowed = line.contains("engine::port") || line.contains("engine::Backoff");
+            assert!(allowed, "{}: {line}", file.display());
+        }
+    }
+}
