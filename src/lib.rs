@@ -6,6 +6,7 @@
 
 pub mod app;
 
+pub mod api;
 pub mod genesys;
 
 pub mod engine;

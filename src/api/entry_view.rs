@@ -1,0 +1,132 @@
+//! An entry as the HTTP API shows it.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::names::{self, ConflictCause, SyncJobEntryState};
+use super::submission::request::UserReference;
+use crate::domain::{AssignmentId, Proficiency};
+use crate::engine::{Catalogue, ConflictRecord, EntrySnapshot};
+
+/// One page of a job's entries.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct EntryPage {
+    pub(super) items: Vec<SyncJobEntryView>,
+    /// Where the next page starts, as `cursor`; absent on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    pub(super) next_cursor: Option<String>,
+}
+
+/// One entry of a job: what became of one user.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SyncJobEntryView {
+    /// The position in the job, from 0.
+    index: u32,
+    /// The caller's own name for the row.
+    r#ref: Option<Box<str>>,
+    user: UserReference,
+    /// The Genesys user id, once it is known.
+    user_id: Option<Uuid>,
+    state: SyncJobEntryState,
+    /// Why it failed: userNotFound, userAmbiguous, userInactive, assignmentNotFound, assignmentAmbiguous,
+    /// tooManyAssignments, blocked, conflictsExhausted, forbidden, rejected or upstreamUnavailable. Or why it was
+    /// superseded without a later entry: staleEvent.
+    reason: Option<&'static str>,
+    /// What happened, and what to do.
+    message: Option<Box<str>>,
+    added: Vec<AssignmentView>,
+    removed: Vec<AssignmentView>,
+    /// Assignments whose proficiency changed.
+    updated: Vec<AssignmentView>,
+    /// Assignments of others that were left alone.
+    preserved: Vec<AssignmentView>,
+    /// Assignments of others that `replace` took away or changed.
+    overwritten: Vec<AssignmentView>,
+    /// Writes made for it.
+    attempts: u32,
+    conflicts: Vec<ConflictView>,
+    /// The entry that took its place, as `jobId/index`.
+    superseded_by: Option<String>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    finished_at: Option<Timestamp>,
+}
+
+/// A skill or skill group of a user.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AssignmentView {
+    id: Uuid,
+    /// Its name, if the catalogue has it.
+    name: Option<Box<str>>,
+    proficiency: Option<f32>,
+}
+
+/// A conflict that an entry met.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ConflictView {
+    cause: ConflictCause,
+    /// The HTTP status that Genesys answered.
+    status: Option<u16>,
+    sent_version: Option<u64>,
+    found_version: Option<u64>,
+    /// What Genesys' support asks for.
+    correlation_id: Option<Box<str>>,
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+}
+
+impl SyncJobEntryView {
+    /// The entry, with the names of its assignments as far as `catalogue` has them.
+    pub(super) fn of(entry: EntrySnapshot, catalogue: Option<&Catalogue>) -> Self {
+        let plain = |ids: &[AssignmentId]| ids.iter().map(|id| AssignmentView::of(*id, None, catalogue)).collect();
+        let rated = |items: &[(AssignmentId, Option<Proficiency>)]| {
+            items.iter().map(|(id, proficiency)| AssignmentView::of(*id, *proficiency, catalogue)).collect()
+        };
+        let result = entry.result;
+        let effects = &result.effects;
+        Self {
+            index: entry.index,
+            r#ref: entry.request.reference,
+            user: entry.request.user.into(),
+            user_id: entry.user.map(|user| user.0),
+            state: entry.state.into(),
+            reason: result.reason.map(names::reason),
+            message: result.message,
+            added: rated(&effects.difference.added),
+            removed: plain(&effects.difference.removed),
+            updated: rated(&effects.difference.updated),
+            preserved: plain(&effects.preserved),
+            overwritten: plain(&effects.overwritten),
+            attempts: result.attempts,
+            conflicts: result.conflicts.into_iter().map(ConflictView::from).collect(),
+            superseded_by: result.superseded_by.map(|(job, index)| format!("{job}/{index}")),
+            finished_at: result.finished_at,
+        }
+    }
+}
+
+impl AssignmentView {
+    fn of(id: AssignmentId, proficiency: Option<Proficiency>, catalogue: Option<&Catalogue>) -> Self {
+        let name = catalogue.and_then(|catalogue| catalogue.name(id)).map(Into::into);
+        Self { id: id.0, name, proficiency: proficiency.map(Proficiency::value) }
+    }
+}
+
+impl From<ConflictRecord> for ConflictView {
+    fn from(conflict: ConflictRecord) -> Self {
+        Self {
+            cause: conflict.cause.into(),
+            status: conflict.status,
+            sent_version: conflict.sent.map(|version| version.0),
+            found_version: conflict.found.map(|version| version.0),
+            correlation_id: conflict.correlation_id,
+            at: conflict.at,
+        }
+    }
+}

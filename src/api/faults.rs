@@ -1,0 +1,126 @@
+//! Collecting everything that is wrong with a request, so that its sender can put it right in one go.
+
+use std::fmt;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::rules::MOST_FAULTS;
+
+/// One thing that is wrong with a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ProblemError)]
+pub(crate) struct Fault {
+    /// Where in the body, as a JSON pointer (RFC 6901). A missing member is named by the pointer it would have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false, example = "/entries/17/user/email")]
+    pub(super) pointer: Option<String>,
+    /// Which query parameter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false, example = "limit")]
+    pub(super) parameter: Option<String>,
+    /// What is wrong, and what would be right.
+    #[schema(example = "must not be empty or blank")]
+    pub(super) detail: String,
+}
+
+/// The faults of one request, in the order in which they were found; those beyond [`MOST_FAULTS`] are only counted.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    listed: Vec<Fault>,
+    total: usize,
+}
+
+impl Faults {
+    /// Something is wrong at this place of the body.
+    pub(super) fn add(&mut self, at: &Pointer<'_>, detail: impl fmt::Display) {
+        self.push(|| Fault { pointer: Some(at.to_string()), parameter: None, detail: detail.to_string() });
+    }
+
+    /// Something is wrong with this query parameter.
+    pub(super) fn add_parameter(&mut self, name: &str, detail: impl fmt::Display) {
+        self.push(|| Fault { pointer: None, parameter: Some(shortened(name)), detail: detail.to_string() });
+    }
+
+    /// All faults, also those that are not listed.
+    pub(super) fn total(&self) -> usize {
+        self.total
+    }
+
+    /// Whether nothing is wrong.
+    pub(super) fn is_empty(&self) -> bool {
+        self.total == 0
+    }
+
+    /// The listed faults.
+    pub(super) fn into_listed(self) -> Vec<Fault> {
+        self.listed
+    }
+
+    fn push(&mut self, fault: impl FnOnce() -> Fault) {
+        if self.listed.len() < MOST_FAULTS {
+            self.listed.push(fault());
+        }
+        self.total += 1;
+    }
+}
+
+/// A place in a JSON document; a path of borrowed steps, written out only when something is wrong there.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Pointer<'a> {
+    Root,
+    Member(&'a Pointer<'a>, &'a str),
+    Element(&'a Pointer<'a>, usize),
+}
+
+impl<'a> Pointer<'a> {
+    /// The member `name` of this object.
+    pub(super) fn member(&'a self, name: &'a str) -> Self {
+        Self::Member(self, name)
+    }
+
+    /// The element `index` of this array.
+    pub(super) fn element(&'a self, index: usize) -> Self {
+        Self::Element(self, index)
+    }
+}
+
+impl fmt::Display for Pointer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => Ok(()),
+            Self::Member(parent, name) => write!(f, "{parent}/{}", name.replace('~', "~0").replace('/', "~1")),
+            Self::Element(parent, index) => write!(f, "{parent}/{index}"),
+        }
+    }
+}
+
+/// Text of the sender as it is quoted back: never more than a line of it.
+pub(super) fn shortened(text: &str) -> String {
+    const LONGEST: usize = 64;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pointer_escapes_what_rfc_6901_reserves() {
+        let root = Pointer::Root;
+        let entries = root.member("entries");
+        let entry = entries.element(17);
+        assert_eq!(entry.member("a/b~c").to_string(), "/entries/17/a~1b~0c");
+        assert_eq!(root.to_string(), "");
+    }
+
+    #[test]
+    fn faults_beyond_the_cap_are_counted() {
+        let mut faults = Faults::default();
+        (0..MOST_FAULTS + 7).for_each(|_| faults.add(&Pointer::Root, "wrong"));
+        assert_eq!((faults.total(), faults.into_listed().len()), (MOST_FAULTS + 7, MOST_FAULTS));
+    }
+}

@@ -1,0 +1,157 @@
+//! A job as the HTTP API shows it.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::names::{SyncJobStatus, SyncLane, SyncMode, SyncTarget};
+use crate::domain::EntryState;
+use crate::domain::conflict::Cause;
+use crate::domain::job::{ConflictCounts, EntryCounts};
+use crate::engine::{Engine, JobSnapshot};
+
+/// A sync job.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SyncJobView {
+    id: Uuid,
+    status: SyncJobStatus,
+    target: SyncTarget,
+    mode: SyncMode,
+    label: Option<Box<str>>,
+    dry_run: bool,
+    lane: SyncLane,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    started_at: Option<Timestamp>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    finished_at: Option<Timestamp>,
+    /// When the job will be done at the permitted rate, if nothing gets in the way; null when it is.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    estimated_finish_at: Option<Timestamp>,
+    /// Until when Genesys asked to wait.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    parked_until: Option<Timestamp>,
+    counts: EntryCountsView,
+    conflicts: ConflictCountsView,
+    calls: CallsView,
+}
+
+/// How many entries are in each state.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct EntryCountsView {
+    total: u32,
+    pending: u32,
+    running: u32,
+    waiting: u32,
+    planned: u32,
+    applied: u32,
+    unchanged: u32,
+    failed: u32,
+    superseded: u32,
+    cancelled: u32,
+    held: u32,
+}
+
+/// How many conflicts the job met, by cause.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ConflictCountsView {
+    total: u32,
+    wrong_version: u32,
+    foreign_writer: u32,
+    own_concurrency: u32,
+    read_lag: u32,
+    busy: u32,
+    blocked: u32,
+}
+
+/// Calls to Genesys on behalf of the job.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CallsView {
+    /// Calls made so far.
+    made: u32,
+    /// Calls that it will have taken in the end, roughly.
+    estimated: u32,
+}
+
+impl SyncJobView {
+    /// The job as it stands at `now`.
+    pub(super) fn of(job: JobSnapshot, engine: &Engine, now: Timestamp) -> Self {
+        Self {
+            id: job.id.0,
+            status: job.status.into(),
+            target: job.spec.target.into(),
+            mode: job.spec.mode.into(),
+            dry_run: job.spec.dry_run,
+            lane: job.spec.urgency.into(),
+            created_at: job.created_at,
+            started_at: job.started_at,
+            finished_at: job.finished_at,
+            estimated_finish_at: estimated_finish_at(&job, engine, now),
+            parked_until: job.parked_until,
+            counts: job.counts.into(),
+            conflicts: job.conflicts.into(),
+            calls: CallsView {
+                made: job.calls_made,
+                estimated: job.calls_made.saturating_add(calls_ahead(job.counts.open())),
+            },
+            label: job.spec.label,
+        }
+    }
+}
+
+/// Seconds after which it is worth asking for the job again: when it may be done, but neither at once nor in ages.
+pub(super) fn poll_after_seconds(engine: &Engine) -> u64 {
+    engine.time_for(calls_ahead(engine.open_entries())).as_secs().clamp(1, 30)
+}
+
+/// Calls that open entries will take: a read and a write each. Rough: unchanged users take one, conflicts take more.
+fn calls_ahead(open_entries: u32) -> u32 {
+    open_entries.saturating_mul(2)
+}
+
+/// Jobs take turns, so a job is done for sure only when the work of all jobs is.
+fn estimated_finish_at(job: &JobSnapshot, engine: &Engine, now: Timestamp) -> Option<Timestamp> {
+    if job.counts.open() == 0 {
+        return None;
+    }
+    let work = SignedDuration::try_from(engine.time_for(calls_ahead(engine.open_entries()))).ok()?;
+    job.parked_until.map_or(now, |until| until.max(now)).checked_add(work).ok()
+}
+
+impl From<EntryCounts> for EntryCountsView {
+    fn from(counts: EntryCounts) -> Self {
+        Self {
+            total: counts.total(),
+            pending: counts.of(EntryState::Pending),
+            running: counts.of(EntryState::Running),
+            waiting: counts.of(EntryState::Waiting),
+            planned: counts.of(EntryState::Planned),
+            applied: counts.of(EntryState::Applied),
+            unchanged: counts.of(EntryState::Unchanged),
+            failed: counts.of(EntryState::Failed),
+            superseded: counts.of(EntryState::Superseded),
+            cancelled: counts.of(EntryState::Cancelled),
+            held: counts.of(EntryState::Held),
+        }
+    }
+}
+
+impl From<ConflictCounts> for ConflictCountsView {
+    fn from(counts: ConflictCounts) -> Self {
+        Self {
+            total: counts.total(),
+            wrong_version: counts.of(Cause::WrongVersion),
+            foreign_writer: counts.of(Cause::ForeignWriter),
+            own_concurrency: counts.of(Cause::OwnConcurrency),
+            read_lag: counts.of(Cause::ReadLag),
+            busy: counts.of(Cause::Busy),
+            blocked: counts.of(Cause::Blocked),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What happens to every request on its way in and out, in one order and one place.
+//!
+//! Outside in: credentials are marked as not to be shown > request id and problem documents > tracing > panics become
+//! answers > time limit > size limit. Everything that can fail lies inside the layer that writes problem documents, so
+//! every error, whoever made it, has the same form and carries the request id.
+
+use std::any::Any;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::classify::{ServerErrorsAsFailures, SharedClassifier};
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::TimeoutLayer;
+use tower_http::trace::{MakeSpan, OnResponse, TraceLayer};
+use tracing::Span;
+use uuid::Uuid;
+
+use super::ApiSettings;
+use super::problem::{self, Problem};
+
+/// The header that carries the request id, both ways.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The id of a request, as its extension.
+#[derive(Debug, Clone)]
+struct RequestId(HeaderValue);
+
+impl RequestId {
+    /// The caller's id if it is one that can go into logs and documents as it is, else a new one.
+    fn of(request: &Request) -> Self {
+        let given = request.headers().get(REQUEST_ID).filter(|value| is_presentable(value.as_bytes()));
+        let made = || HeaderValue::try_from(Uuid::now_v7().to_string());
+        match given.cloned().map_or_else(made, Ok) {
+            Ok(value) => Self(value),
+            // A UUID is always a valid header; the type does not know.
+            Err(_) => Self(HeaderValue::from_static("unknown")),
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+}
+
+fn is_presentable(id: &[u8]) -> bool {
+    const LONGEST: usize = 128;
+    (1..=LONGEST).contains(&id.len()) && id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte))
+}
+
+/// Wraps all routes.
+pub(super) fn around(router: Router, settings: &ApiSettings) -> Router {
+    let outer = ServiceBuilder::new()
+        .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
+        .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .layer(middleware::from_fn(identified))
+        .layer(tracing_layer())
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, settings.request_timeout));
+    // axum's own limit would be a second one, and a lower one.
+    router.layer(DefaultBodyLimit::disable()).layer(RequestBodyLimitLayer::new(settings.max_body_bytes)).layer(outer)
+}
+
+/// Gives the request its id, and the answer the same id and, if it is an error, its document.
+async fn identified(mut request: Request, next: Next) -> Response {
+    let id = RequestId::of(&request);
+    request.extensions_mut().insert(id.clone());
+    let mut response = problem::complete(next.run(request).await, id.as_str());
+    response.headers_mut().insert(REQUEST_ID, id.0);
+    response
+}
+
+fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
+    // What the panic said is on stderr by way of the panic hook; here it could name internals.
+    tracing::error!("a handler panicked");
+    Problem::internal().into_response()
+}
+
+type Tracing = TraceLayer<SharedClassifier<ServerErrorsAsFailures>, RequestSpan, (), Answered, (), (), ()>;
+
+fn tracing_layer() -> Tracing {
+    TraceLayer::new_for_http()
+        .make_span_with(RequestSpan)
+        .on_request(())
+        .on_response(Answered)
+        .on_body_chunk(())
+        .on_eos(())
+        .on_failure(())
+}
+
+/// One span a request. It names the route, not the path, and no query: both may hold personal data.
+#[derive(Debug, Clone, Copy)]
+struct RequestSpan;
+
+impl<B> MakeSpan<B> for RequestSpan {
+    fn make_span(&mut self, request: &http::Request<B>) -> Span {
+        let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str);
+        let id = request.extensions().get::<RequestId>().map_or("", RequestId::as_str);
+        tracing::info_span!(
+            "request",
+            method = %request.method(),
+            route,
+            request_id = id,
+            status = tracing::field::Empty,
+            latency_ms = tracing::field::Empty,
+        )
+    }
+}
+
+/// One line an answer; probes and polls come often and only show at debug level.
+#[derive(Debug, Clone, Copy)]
+struct Answered;
+
+impl<B> OnResponse<B> for Answered {
+    fn on_response(self, response: &Response<B>, latency: Duration, span: &Span) {
+        let status = response.status();
+        span.record("status", status.as_u16());
+        span.record("latency_ms", u64::try_from(latency.as_millis()).unwrap_or(u64::MAX));
+        if status.is_server_error() {
+            tracing::warn!(parent: span, "answered");
+        } else if status.is_client_error() || status == StatusCode::ACCEPTED {
+            tracing::info!(parent: span, "answered");
+        } else {
+            tracing::debug!(parent: span, "answered");
+        }
+    }
+}

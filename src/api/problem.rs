@@ -1,0 +1,196 @@
+//! Problem documents (RFC 9457): the one form of every error of the HTTP API.
+//!
+//! Handlers and extractors fail with a [`Problem`]; layers and axum itself fail with a bare status. Both leave the
+//! service through [`complete`], which writes the document: there the request id is known, and nothing slips past.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::faults::{Fault, Faults};
+
+/// The media type of problem documents.
+pub(super) const MEDIA_TYPE: &str = "application/problem+json";
+
+/// A kind of problem, as clients tell them apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Kind {
+    /// The `type`: a stable URI reference, relative to the service. It identifies; nothing need be served there.
+    uri: &'static str,
+    status: StatusCode,
+    title: &'static str,
+}
+
+macro_rules! kinds {
+    ($($name:ident = $uri:literal, $status:ident, $title:literal;)+) => {
+        $(const $name: Kind = Kind { uri: $uri, status: StatusCode::$status, title: $title };)+
+        /// Every kind, for statuses that arrive without one.
+        const KINDS: &[Kind] = &[$($name),+];
+    };
+}
+
+kinds! {
+    INVALID_REQUEST = "/problems/invalid-request", BAD_REQUEST, "The request is not valid";
+    MALFORMED_BODY = "/problems/malformed-body", BAD_REQUEST, "The body cannot be read";
+    NOT_FOUND = "/problems/not-found", NOT_FOUND, "There is nothing at this path";
+    JOB_NOT_FOUND = "/problems/job-not-found", NOT_FOUND, "There is no such job";
+    METHOD_NOT_ALLOWED = "/problems/method-not-allowed", METHOD_NOT_ALLOWED, "This path does not take this method";
+    TIMED_OUT = "/problems/timeout", REQUEST_TIMEOUT, "The request took too long";
+    TOO_LARGE = "/problems/body-too-large", PAYLOAD_TOO_LARGE, "The body is too large";
+    UNSUPPORTED = "/problems/unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "The body has a form that is not taken";
+    INTERNAL = "/problems/internal", INTERNAL_SERVER_ERROR, "Something went wrong in skillsync";
+    STOPPING = "/problems/stopping", SERVICE_UNAVAILABLE, "The service is stopping";
+    NOT_READY = "/problems/not-ready", SERVICE_UNAVAILABLE, "The service is not ready";
+}
+
+/// An error of the HTTP API.
+#[derive(Debug, Clone)]
+pub(super) struct Problem {
+    kind: Kind,
+    detail: String,
+    errors: Vec<Fault>,
+    more_errors: usize,
+    retry_after: Option<Duration>,
+}
+
+impl Problem {
+    /// Things are wrong with the content of the request; nothing was done.
+    pub(super) fn invalid(faults: Faults) -> Self {
+        let total = faults.total();
+        let errors = faults.into_listed();
+        let more_errors = total.saturating_sub(errors.len());
+        let detail = match total {
+            1 => "1 fault was found; nothing was accepted".to_owned(),
+            _ => format!("{total} faults were found; nothing was accepted"),
+        };
+        Self { errors, more_errors, ..Self::new(INVALID_REQUEST, detail) }
+    }
+
+    /// The body cannot be read at all.
+    pub(super) fn malformed_body(detail: impl Into<String>) -> Self {
+        Self::new(MALFORMED_BODY, detail)
+    }
+
+    /// No job has this id, or it is no id at all, which comes to the same for a caller.
+    pub(super) fn job_not_found() -> Self {
+        Self::new(JOB_NOT_FOUND, "no job has this id; jobs are known under the `id` of the answer to their submission")
+    }
+
+    /// The body has a media type or an encoding that is not taken.
+    pub(super) fn unsupported_media_type(detail: impl Into<String>) -> Self {
+        Self::new(UNSUPPORTED, detail)
+    }
+
+    /// The service was told to stop and takes nothing new.
+    pub(super) fn stopping() -> Self {
+        let retry_after = Some(Duration::from_secs(10));
+        Self { retry_after, ..Self::new(STOPPING, "nothing new is taken while the service stops; send it again later") }
+    }
+
+    /// The service cannot do its work, for the reason given.
+    pub(super) fn not_ready(detail: impl Into<String>) -> Self {
+        Self { retry_after: Some(Duration::from_secs(5)), ..Self::new(NOT_READY, detail) }
+    }
+
+    /// A fault of our own; what it was is in the log, under the request id.
+    pub(super) fn internal() -> Self {
+        Self::new(INTERNAL, "the request was not carried out to its end; the log tells more under this request id")
+    }
+
+    /// What a bare status means.
+    pub(super) fn of_status(status: StatusCode) -> Self {
+        let detail = match status {
+            StatusCode::NOT_FOUND => "see /openapi.json for the paths that there are",
+            StatusCode::METHOD_NOT_ALLOWED => "the `Allow` header lists the methods that this path takes",
+            StatusCode::REQUEST_TIMEOUT => "the request was not received and answered in time",
+            StatusCode::PAYLOAD_TOO_LARGE => "send fewer entries at a time; several jobs can run side by side",
+            _ if status.is_server_error() => return Self::internal(),
+            _ => "the request cannot be answered as it is",
+        };
+        let unnamed = Kind { uri: "about:blank", status, title: status.canonical_reason().unwrap_or("Error") };
+        let kind = KINDS.iter().copied().find(|kind| kind.status == status);
+        Self::new(kind.unwrap_or(unnamed), detail)
+    }
+
+    fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), errors: Vec::new(), more_errors: 0, retry_after: None }
+    }
+}
+
+impl IntoResponse for Problem {
+    /// Status and headers; the document itself is written by [`complete`].
+    fn into_response(self) -> Response {
+        let mut response = self.kind.status.into_response();
+        if let Some(wait) = self.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// A problem document. Its `type` is one of `/problems/invalid-request`, `/problems/malformed-body`,
+/// `/problems/not-found`, `/problems/job-not-found`, `/problems/method-not-allowed`, `/problems/timeout`,
+/// `/problems/body-too-large`, `/problems/unsupported-media-type`, `/problems/internal`, `/problems/stopping`,
+/// `/problems/not-ready`, or `about:blank` when the status says all there is to say.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Problem)]
+pub(crate) struct ProblemView {
+    /// What kind of problem this is: a stable URI reference that identifies it.
+    #[schema(example = "/problems/invalid-request")]
+    r#type: &'static str,
+    /// The kind in words; the same for all problems of a type.
+    #[schema(example = "The request is not valid")]
+    title: &'static str,
+    /// The HTTP status.
+    #[schema(example = 400)]
+    status: u16,
+    /// What happened in this case, and what to do.
+    #[schema(example = "1 fault was found; nothing was accepted")]
+    detail: String,
+    /// The `x-request-id` of the answer; logs name it.
+    #[schema(example = "0199a3f2-7c55-7d2e-9d3e-1f6a5b1c2d3e")]
+    request_id: String,
+    /// Everything that is wrong with the request, at most 100 of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    errors: Vec<Fault>,
+    /// Number of faults that `errors` does not list.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(required = false)]
+    more_errors: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes the field by reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+/// Makes every error a problem document that carries the request id; whatever body it had is dropped, its headers
+/// (`Allow`, `Retry-After`) stay.
+pub(super) fn complete(response: Response, request_id: &str) -> Response {
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return response;
+    }
+    let (mut parts, _) = response.into_parts();
+    let problem = parts.extensions.remove::<Problem>().unwrap_or_else(|| Problem::of_status(status));
+    let view = ProblemView {
+        r#type: problem.kind.uri,
+        title: problem.kind.title,
+        status: status.as_u16(),
+        detail: problem.detail,
+        request_id: request_id.to_owned(),
+        errors: problem.errors,
+        more_errors: problem.more_errors,
+    };
+    parts.headers.remove(CONTENT_LENGTH);
+    parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+    Response::from_parts(parts, Body::from(serde_json::to_vec(&view).unwrap_or_default()))
+}

@@ -1,0 +1,91 @@
+//! The rules of the HTTP API in one place: validation enforces them, and the document states them.
+
+use std::fmt;
+
+use crate::domain::UserRef;
+
+/// Entries of one job.
+pub(super) const MOST_ENTRIES: usize = 100_000;
+/// Assignments of one entry.
+pub(super) const MOST_ASSIGNMENTS: usize = 500;
+/// Characters of an entry's `ref`.
+pub(super) const LONGEST_REFERENCE: usize = 256;
+/// Characters of a job's `label`.
+pub(super) const LONGEST_LABEL: usize = 256;
+/// Characters of an `email`, an `employeeId` or an `externalId`.
+pub(super) const LONGEST_USER_KEY: usize = 320;
+/// Characters of an assignment's `name`.
+pub(super) const LONGEST_NAME: usize = 256;
+/// The lowest and the highest proficiency.
+pub(super) const PROFICIENCY: (f64, f64) = (0.0, 5.0);
+/// Entries on one page.
+pub(super) const LARGEST_PAGE: usize = 1000;
+/// Entries on one page when the caller does not say.
+pub(super) const DEFAULT_PAGE: usize = 100;
+/// Faults that one problem document lists; the rest is counted.
+pub(super) const MOST_FAULTS: usize = 100;
+
+/// What is wrong with a string.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TextFault {
+    Blank,
+    TooLong { longest: usize },
+    ControlCharacter,
+    NoAuthority,
+}
+
+impl fmt::Display for TextFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Blank => f.write_str("must not be empty or blank"),
+            Self::TooLong { longest } => write!(f, "must not be longer than {longest} characters"),
+            Self::ControlCharacter => f.write_str("must not contain control characters"),
+            Self::NoAuthority => f.write_str("must have the form `authority:key`, with both parts filled"),
+        }
+    }
+}
+
+/// A string that names something: neither blank nor too long, and without control characters, which no sender means
+/// and which would garble logs and exports.
+pub(super) fn text(value: &str, longest: usize) -> Result<(), TextFault> {
+    if value.trim().is_empty() {
+        Err(TextFault::Blank)
+    } else if value.len() > longest && value.chars().count() > longest {
+        Err(TextFault::TooLong { longest })
+    } else if value.chars().any(char::is_control) {
+        Err(TextFault::ControlCharacter)
+    } else {
+        Ok(())
+    }
+}
+
+/// An external id: the authority that gave it, a colon, and its key, which may contain colons itself.
+pub(super) fn external_id(value: &str) -> Result<UserRef, TextFault> {
+    text(value, LONGEST_USER_KEY)?;
+    match value.split_once(':').map(|(authority, key)| (authority.trim(), key.trim())) {
+        Some((authority, key)) if !authority.is_empty() && !key.is_empty() => {
+            Ok(UserRef::ExternalId { authority: authority.into(), key: key.into() })
+        }
+        Some(_) | None => Err(TextFault::NoAuthority),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn length_is_counted_in_characters_not_bytes() {
+        assert_eq!(text(&"é".repeat(256), 256), Ok(()));
+        assert_eq!(text(&"é".repeat(257), 256), Err(TextFault::TooLong { longest: 256 }));
+    }
+
+    #[test]
+    fn an_external_id_has_an_authority_and_a_key() {
+        let parsed = external_id("workday:a:b").unwrap();
+        assert_eq!(parsed, UserRef::ExternalId { authority: "workday".into(), key: "a:b".into() });
+        for bad in ["workday", ":key", "workday:", " : "] {
+            assert_eq!(external_id(bad), Err(TextFault::NoAuthority), "{bad:?}");
+        }
+    }
+}

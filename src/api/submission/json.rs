@@ -1,0 +1,191 @@
+//! A job from one JSON document.
+//!
+//! The text is first checked to be well-formed as a whole, so that nothing is built from half a body. Then each entry is
+//! parsed typed and turned into its domain form at once; no tree of the body is ever built. The job's own members are
+//! known before the first entry is looked at, in whatever order they were sent.
+
+use serde_json::value::RawValue;
+
+use super::request::SyncJobEntryRequest;
+use super::walk::{elements, leaf, members, word};
+use super::{Submission, diagnose, objects};
+use crate::api::faults::{Faults, Pointer};
+use crate::api::names::{SyncLane, SyncMode, SyncTarget, Words as _};
+use crate::api::problem::Problem;
+use crate::api::rules;
+use crate::domain::entry::EntryRequest;
+use crate::domain::job::{JobSpec, Urgency};
+use crate::domain::{Mode, Target};
+
+/// Reads a job, or names everything that is wrong with it.
+pub(super) fn read(body: &[u8]) -> Result<Submission, Problem> {
+    let root: &RawValue = serde_json::from_str(text_of(body)?).map_err(|error| malformed(&error))?;
+    let mut faults = Faults::default();
+    match job(root, &mut faults) {
+        Some(submission) if faults.is_empty() => Ok(submission),
+        Some(_) | None => Err(Problem::invalid(faults)),
+    }
+}
+
+/// The body as text, without the byte order mark that some exports begin with.
+fn text_of(body: &[u8]) -> Result<&str, Problem> {
+    let text = std::str::from_utf8(body).map_err(|error| {
+        let line = body.iter().take(error.valid_up_to()).filter(|byte| **byte == b'\n').count() + 1;
+        let offset = error.valid_up_to();
+        Problem::malformed_body(format!("the body is not valid UTF-8: see line {line}, byte {offset} of the body"))
+    })?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
+fn malformed(error: &serde_json::Error) -> Problem {
+    let (line, column) = (error.line(), error.column());
+    let place = format!(" at line {line} column {column}");
+    let message = error.to_string();
+    let what = message.strip_suffix(&place).unwrap_or(&message);
+    Problem::malformed_body(format!("the body is not valid JSON: {what}, at line {line}, column {column}"))
+}
+
+fn job(root: &RawValue, faults: &mut Faults) -> Option<Submission> {
+    let at = Pointer::Root;
+    let known = ["target", "mode", "label", "dryRun", "lane", "entries"];
+    let [target, mode, label, dry_run, lane, list] = members(root, known, &at, faults)?;
+    if target.is_none() {
+        faults.add(&at.member("target"), format_args!("is missing; give one of {}", SyncTarget::WORDS.join(", ")));
+    }
+    let target = target.and_then(|raw| word::<SyncTarget>(raw, &at.member("target"), faults)).map(Target::from);
+    let mode = mode.and_then(|raw| word::<SyncMode>(raw, &at.member("mode"), faults)).map(Mode::from);
+    let label =
+        label.and_then(|raw| diagnose::text(raw, rules::LONGEST_LABEL, &at.member("label"), faults)).map(Into::into);
+    let dry_run = dry_run.and_then(|raw| leaf(raw, "true or false", &at.member("dryRun"), faults));
+    let urgency = lane.and_then(|raw| word::<SyncLane>(raw, &at.member("lane"), faults)).map(Urgency::from);
+    let urgency = urgency.unwrap_or(Urgency::Bulk);
+    let entries = entries(list, target, urgency, faults)?;
+    let spec = JobSpec {
+        target: target?,
+        mode: mode.unwrap_or(Mode::Managed),
+        label,
+        dry_run: dry_run.unwrap_or(false),
+        urgency,
+    };
+    Some(Submission { spec, entries })
+}
+
+fn entries(
+    list: Option<&RawValue>,
+    target: Option<Target>,
+    urgency: Urgency,
+    faults: &mut Faults,
+) -> Option<Vec<EntryRequest>> {
+    let root = Pointer::Root;
+    let at = root.member("entries");
+    let Some(list) = list else {
+        faults.add(&at, "is missing");
+        return None;
+    };
+    let mut accepted = Vec::new();
+    let count = elements(list, rules::MOST_ENTRIES, &at, faults, |index, raw, faults| {
+        accepted.extend(entry(raw, target, &at.element(index), faults));
+    })?;
+    let (most, most_interactive) = (rules::MOST_ENTRIES, Urgency::MOST_INTERACTIVE_ENTRIES);
+    if count == 0 {
+        faults.add(&at, "must have at least one element");
+    } else if count > most {
+        faults.add(&at, format_args!("must have at most {most} elements, not {count}; send several jobs"));
+    }
+    if urgency == Urgency::Interactive && count > most_interactive {
+        let detail = format_args!("may be interactive for at most {most_interactive} entries, not {count}");
+        faults.add(&root.member("lane"), detail);
+    }
+    Some(accepted)
+}
+
+fn entry(raw: &RawValue, target: Option<Target>, at: &Pointer<'_>, faults: &mut Faults) -> Option<EntryRequest> {
+    let parsed: Result<SyncJobEntryRequest, _> = objects::one(&mut serde_json::Deserializer::from_str(raw.get()));
+    if let Some(accepted) = parsed.ok().and_then(|entry| entry.accepted(target)) {
+        return Some(accepted);
+    }
+    let before = faults.total();
+    diagnose::entry(raw, target, at, faults);
+    if faults.total() == before {
+        // Not to be reached: refused without a reason is still refused.
+        faults.add(at, "cannot be read");
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An entry is accepted by the typed parse exactly if the diagnosis finds nothing wrong with it.
+    pub(super) fn assert_paths_agree(text: &str) {
+        let Ok(raw) = serde_json::from_str::<&RawValue>(text) else { return };
+        for target in [None, Some(Target::RoutingSkills), Some(Target::WfmSkillGroups)] {
+            let parsed: Result<SyncJobEntryRequest, _> =
+                objects::one(&mut serde_json::Deserializer::from_str(raw.get()));
+            let accepted = parsed.ok().and_then(|entry| entry.accepted(target)).is_some();
+            let mut faults = Faults::default();
+            diagnose::entry(raw, target, &Pointer::Root, &mut faults);
+            assert_eq!(accepted, faults.is_empty(), "{text} for {target:?}: {faults:?}");
+        }
+    }
+
+    mod agreement {
+        use proptest::prelude::*;
+
+        use super::assert_paths_agree;
+
+        fn any_leaf() -> impl Strategy<Value = String> {
+            prop_oneof![
+                Just("null".to_owned()),
+                Just("true".to_owned()),
+                Just("\"\"".to_owned()),
+                Just("\"E1001\"".to_owned()),
+                Just("\"a\\u0000b\"".to_owned()),
+                Just("\"\\ud800\"".to_owned()),
+                Just("\"workday:1\"".to_owned()),
+                Just("\"0199a3f2-7c55-7d2e-9d3e-1f6a5b1c2d3e\"".to_owned()),
+                Just("\"2026-11-22T20:15:00Z\"".to_owned()),
+                Just("4.5".to_owned()),
+                Just("-1".to_owned()),
+                Just("1e999".to_owned()),
+            ]
+        }
+
+        fn object(names: &'static [&'static str], value: BoxedStrategy<String>) -> BoxedStrategy<String> {
+            let member = (proptest::sample::select(names), value);
+            let members = proptest::collection::vec(member, 0..4);
+            members
+                .prop_map(|members| {
+                    let members: Vec<_> = members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+                    format!("{{{}}}", members.join(","))
+                })
+                .boxed()
+        }
+
+        fn any_entry() -> impl Strategy<Value = String> {
+            let leaf = any_leaf().boxed();
+            let user = object(&["id", "email", "employeeId", "externalId", "x"], leaf.clone());
+            let assignment = object(&["id", "name", "proficiency", "x"], leaf.clone());
+            let assignments =
+                proptest::collection::vec(assignment, 0..3).prop_map(|all| format!("[{}]", all.join(",")));
+            let array = leaf.clone().prop_map(|value| format!("[{value}]"));
+            (user, assignments, leaf.clone(), leaf, array, 0..8u8).prop_map(|(user, listed, a, b, array, shape)| {
+                match shape {
+                    0 => array,
+                    1 => format!("{{\"user\":{array},\"assignments\":{listed}}}"),
+                    2 => format!("{{\"user\":{user},\"assignments\":[{array}]}}"),
+                    3 => format!("{{\"user\":{user},\"assignments\":{a},\"ref\":{b}}}"),
+                    _ => format!("{{\"ref\":{a},\"user\":{user},\"assignments\":{listed},\"occurredAt\":{b}}}"),
+                }
+            })
+        }
+
+        proptest! {
+            #[test]
+            fn the_typed_parse_and_the_diagnosis_agree(entry in any_entry()) {
+                assert_paths_agree(&entry);
+            }
+        }
+    }
+}

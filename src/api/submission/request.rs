@@ -1,0 +1,156 @@
+//! What callers send: the shapes of the document, and their turning into domain types.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::objects;
+use crate::api::names::{SyncLane, SyncMode, SyncTarget};
+use crate::api::{rules, schemas};
+use crate::domain::entry::{AssignmentName, EntryRequest, ListedAssignment};
+use crate::domain::{AssignmentId, Proficiency, Target, UserId, UserRef};
+
+/// A sync job to be accepted.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SyncJobRequest {
+    pub target: SyncTarget,
+    /// Default `managed`.
+    #[serde(default = "managed")]
+    #[schema(required = false)]
+    pub mode: SyncMode,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schemas::label)]
+    pub label: Option<String>,
+    /// Only tell what would be done. Default false.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// Default `bulk`; `interactive` for at most 20 entries.
+    #[serde(default = "bulk")]
+    #[schema(required = false)]
+    pub lane: SyncLane,
+    #[schema(schema_with = schemas::entries)]
+    pub entries: Vec<SyncJobEntryRequest>,
+}
+
+fn managed() -> SyncMode {
+    SyncMode::Managed
+}
+
+fn bulk() -> SyncLane {
+    SyncLane::Bulk
+}
+
+/// One user and their assignments.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SyncJobEntryRequest {
+    #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schemas::reference)]
+    pub reference: Option<Box<str>>,
+    #[serde(deserialize_with = "objects::one")]
+    pub user: UserReference,
+    #[serde(deserialize_with = "objects::list")]
+    #[schema(schema_with = schemas::assignments)]
+    pub assignments: Vec<AssignmentRequest>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schemas::occurred_at)]
+    pub occurred_at: Option<Timestamp>,
+}
+
+/// Names a user: exactly one of `id`, `email`, `employeeId` and `externalId` is given.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UserReference {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schemas::user_id)]
+    pub id: Option<Uuid>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schemas::email)]
+    pub email: Option<Box<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schemas::employee_id)]
+    pub employee_id: Option<Box<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schemas::external_id)]
+    pub external_id: Option<Box<str>>,
+}
+
+/// Names a skill or skill group: exactly one of `id` and `name` is given.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AssignmentRequest {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schemas::assignment_id)]
+    pub id: Option<Uuid>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schemas::assignment_name)]
+    pub name: Option<Box<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schemas::proficiency)]
+    pub proficiency: Option<f64>,
+}
+
+impl SyncJobEntryRequest {
+    /// The entry, if it keeps every rule; which rule it breaks is for [`super::diagnose`] to say. Without a valid
+    /// target the rules that depend on it are not held against the entry.
+    pub(super) fn accepted(self, target: Option<Target>) -> Option<EntryRequest> {
+        if self.assignments.len() > rules::MOST_ASSIGNMENTS {
+            return None;
+        }
+        Some(EntryRequest {
+            reference: valid(self.reference, rules::LONGEST_REFERENCE)?,
+            user: self.user.accepted()?,
+            assignments: self.assignments.into_iter().map(|listed| listed.accepted(target)).collect::<Option<_>>()?,
+            occurred_at: self.occurred_at,
+        })
+    }
+}
+
+impl UserReference {
+    fn accepted(self) -> Option<UserRef> {
+        match (self.id, self.email, self.employee_id, self.external_id) {
+            (Some(id), None, None, None) => Some(UserRef::Id(UserId(id))),
+            (None, email @ Some(_), None, None) => valid(email, rules::LONGEST_USER_KEY)?.map(UserRef::Email),
+            (None, None, id @ Some(_), None) => valid(id, rules::LONGEST_USER_KEY)?.map(UserRef::EmployeeId),
+            (None, None, None, Some(id)) => rules::external_id(&id).ok(),
+            _ => None,
+        }
+    }
+}
+
+impl From<UserRef> for UserReference {
+    fn from(user: UserRef) -> Self {
+        match user {
+            UserRef::Id(id) => Self { id: Some(id.0), ..Self::default() },
+            UserRef::Email(email) => Self { email: Some(email), ..Self::default() },
+            UserRef::EmployeeId(id) => Self { employee_id: Some(id), ..Self::default() },
+            UserRef::ExternalId { authority, key } => {
+                Self { external_id: Some(format!("{authority}:{key}").into()), ..Self::default() }
+            }
+        }
+    }
+}
+
+impl AssignmentRequest {
+    fn accepted(self, target: Option<Target>) -> Option<ListedAssignment> {
+        let name = match (self.id, self.name) {
+            (Some(id), None) => AssignmentName::Id(AssignmentId(id)),
+            (None, name @ Some(_)) => AssignmentName::Name(valid(name, rules::LONGEST_NAME)??),
+            (Some(_), Some(_)) | (None, None) => return None,
+        };
+        let proficiency = match self.proficiency {
+            Some(_) if target == Some(Target::WfmSkillGroups) => return None,
+            Some(value) => Some(Proficiency::new(value)?),
+            None => None,
+        };
+        Some(ListedAssignment { name, proficiency })
+    }
+}
+
+/// The text as it is if it keeps the rules; the outer `None` if it does not.
+#[expect(clippy::option_option, reason = "the outer one is the verdict, the inner one the optional field")]
+fn valid(text: Option<Box<str>>, longest: usize) -> Option<Option<Box<str>>> {
+    text.as_deref().is_none_or(|text| rules::text(text, longest).is_ok()).then_some(text)
+}
