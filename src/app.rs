@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use http::HeaderName;
+use tokio::sync::watch;
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
+use crate::api::{self, ApiContext, ApiSettings, Readiness};
 use crate::clock::WallClock;
 use crate::config::{Config, ConfigError, SyncConfig};
 use crate::domain::AssignmentId;
@@ -14,7 +17,7 @@ use crate::domain::conflict::ConflictPolicy;
 use crate::domain::entry::AssignmentName;
 use crate::engine::{Backoff, Engine, EngineSettings};
 use crate::genesys::gate::{Credit, Gate, Limits, Start, WindowLimit};
-use crate::genesys::login::{Credentials, TokenSource};
+use crate::genesys::login::{Credentials, LoginStatus, TokenSource};
 use crate::genesys::transport::{Transport, TransportError};
 use crate::genesys::{Endpoints, GenesysClient};
 use crate::lifecycle::Lifecycle;
@@ -37,6 +40,7 @@ pub struct Surroundings {
 pub struct Service {
     pub engine: Engine,
     pub gate: Gate,
+    clock: WallClock,
     tokens: Arc<TokenSource>,
 }
 
@@ -51,7 +55,21 @@ pub fn start(config: &Config, around: Surroundings, lifecycle: &Lifecycle) -> Re
     let tokens = Arc::new(login);
     let client = GenesysClient::new(around.transport, gate.clone(), Arc::clone(&tokens), backoff, endpoints(config)?);
     let engine = Engine::start(Arc::new(client), engine_settings(&config.sync, around.seed), around.clock, lifecycle);
-    Ok(Service { engine, gate, tokens })
+    Ok(Service { engine, gate, clock: around.clock, tokens })
+}
+
+/// The HTTP side of a service.
+pub fn router(config: &Config, service: &Service, lifecycle: &Lifecycle) -> Router {
+    api::router(ApiContext {
+        engine: service.engine.clone(),
+        clock: service.clock,
+        readiness: follow_logins(Arc::clone(&service.tokens), lifecycle),
+        settings: ApiSettings {
+            max_body_bytes: config.server.max_body_bytes,
+            request_timeout: config.server.request_timeout,
+        },
+        lifecycle: lifecycle.clone(),
+    })
 }
 
 /// A simulator in this process as the way to Genesys; nothing leaves memory.
@@ -108,4 +126,32 @@ fn assignment_name(text: &str) -> AssignmentName {
         Ok(id) => AssignmentName::Id(AssignmentId(id)),
         Err(_) => AssignmentName::Name(text.into()),
     }
+}
+
+/// Logs in at the start, tries until that works, and turns the state of logins into the readiness of the service.
+fn follow_logins(tokens: Arc<TokenSource>, lifecycle: &Lifecycle) -> watch::Receiver<Readiness> {
+    let (readiness, receiver) = watch::channel(Readiness::Starting);
+    lifecycle.spawn_until_stop(async move {
+        let mut logins = tokens.status();
+        let first = async {
+            while tokens.ensure().await.is_err() {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            std::future::pending::<()>().await;
+        };
+        let follow = async {
+            loop {
+                readiness.send_replace(match &*logins.borrow_and_update() {
+                    LoginStatus::NotTried => Readiness::Starting,
+                    LoginStatus::LoggedIn => Readiness::Ready,
+                    LoginStatus::Failed(error) => Readiness::NotReady { detail: error.to_string() },
+                });
+                if logins.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        tokio::join!(first, follow);
+    });
+    receiver
 }

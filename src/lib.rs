@@ -4,6 +4,8 @@
 //! `docs/ARCHITECTURE.md` is the map. Modules depend only on modules listed below them here; `tests/it/layers.rs`
 //! fails when one names a module above it.
 
+pub mod cli;
+
 pub mod app;
 
 pub mod api;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `skillsync` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    skillsync::cli::main()
+}

@@ -18,7 +18,6 @@ use skillsync::simulator::{Scenario, Simulator};
 pub(crate) struct Bed {
     pub(crate) simulator: Simulator,
     pub(crate) service: Service,
-    pub(crate) lifecycle: Lifecycle,
 }
 
 impl Bed {
@@ -41,7 +40,7 @@ impl Bed {
             seed,
         };
         let service = app::start(&config, around, &lifecycle).expect("the service starts");
-        Self { simulator, service, lifecycle }
+        Self { simulator, service }
     }
 
     /// Submits a job of the given mode over all `entries`.

@@ -1,0 +1,167 @@
+//! `skillsync demo`: the job that the product was asked for, through real HTTP on both sides, against the simulator.
+
+mod naive;
+mod org;
+mod progress;
+mod report;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+use self::report::Report;
+use super::http::JsonClient;
+use super::told_to_stop;
+use crate::app::{self, Surroundings};
+use crate::clock::WallClock;
+use crate::config::Config;
+use crate::genesys::gate::Start;
+use crate::genesys::transport::{TransportSettings, over_http};
+use crate::lifecycle::Lifecycle;
+use crate::simulator::{Scenario, Simulator};
+use crate::{api, telemetry};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct DemoArguments {
+    /// Leave the service and the simulator running afterwards.
+    #[arg(long)]
+    keep: bool,
+    /// Keep to the real limits, 10 calls a second and 300 a minute, instead of a scaled copy; takes some minutes.
+    #[arg(long)]
+    real_time: bool,
+    /// Decides who meets which conflict.
+    #[arg(long, default_value_t = 15)]
+    seed: u64,
+    /// The port of the service; a free one if not given.
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+}
+
+/// How fast time passes in the demo.
+struct Pace {
+    windows: [(u32, Duration); 2],
+    /// How long reads lag behind a foreign write, and how long a busy user stays so.
+    lag: Duration,
+    busy: Duration,
+    conflict_patience: Duration,
+    /// The naive client's first pause.
+    backoff: Duration,
+}
+
+impl Pace {
+    /// The limits of a default Genesys contract.
+    fn real() -> Self {
+        Self {
+            windows: [(10, Duration::from_secs(1)), (300, Duration::from_secs(60))],
+            lag: Duration::from_secs(5),
+            busy: Duration::from_secs(8),
+            conflict_patience: Duration::from_secs(60),
+            backoff: Duration::from_secs(1),
+        }
+    }
+
+    /// A copy that ends in about 20 s.
+    fn scaled() -> Self {
+        Self {
+            windows: [(70, Duration::from_secs(1)), (3600, Duration::from_secs(60))],
+            lag: Duration::from_millis(1500),
+            busy: Duration::from_millis(2000),
+            conflict_patience: Duration::from_secs(4),
+            backoff: Duration::from_millis(250),
+        }
+    }
+
+    /// The limits as the configuration has them.
+    fn limits(&self) -> String {
+        self.windows.map(|(calls, per)| format!("{calls}/{}s", per.as_secs())).join(", ")
+    }
+}
+
+pub(super) async fn run(arguments: &DemoArguments) -> Result<ExitCode> {
+    telemetry::start("skillsync=error,warn");
+    let lifecycle = Lifecycle::default();
+    let pace = if arguments.real_time { Pace::real() } else { Pace::scaled() };
+    let rows = org::roster()?;
+    let job = org::job(&rows);
+    let scenario = org::scenario(&rows, &pace, arguments.seed);
+
+    let (simulator, genesys_url) = simulate(scenario.clone(), &lifecycle).await?;
+    let (_, twin_url) = simulate(scenario.clone(), &lifecycle).await?;
+    let config = configuration(&scenario, &genesys_url, &pace)?;
+    let service_url = serve(&config, arguments, &lifecycle).await?;
+    println!("simulated Genesys at {genesys_url}, service at {service_url}, limits {}", pace.limits());
+    println!("500 employees, 30 skill groups; beside it, a naive client does the same against a twin of the org\n");
+
+    let client = JsonClient::new(service_url.clone())?;
+    let ours = sync(&client, &job);
+    let ((view, failed), naive) = tokio::try_join!(ours, naive::run(twin_url, &scenario, &job, &pace))?;
+    let report = Report::new(&view, &failed, &simulator.ledger(), naive, &pace);
+    report.print();
+    if arguments.keep {
+        println!("\nstill running: {service_url} (document: {service_url}/openapi.json); stop with Ctrl-C");
+        told_to_stop().await?;
+    }
+    lifecycle.stop(Duration::from_secs(5)).await;
+    Ok(if report.every_promise_held() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Submits the job, follows it to its end, and answers it with its failed entries.
+async fn sync(client: &JsonClient, job: &Value) -> Result<(Value, Value)> {
+    let accepted = client.post("/v1/sync-jobs", job).await.context("the job was not accepted")?;
+    let id = accepted.get("id").and_then(Value::as_str).context("the answer to the submission has no id")?;
+    let path = format!("/v1/sync-jobs/{id}");
+    let view = progress::follow(client, &path).await?;
+    let failed = client.get(&format!("{path}/entries?state=failed&limit=1000")).await?;
+    Ok((view, failed))
+}
+
+async fn simulate(scenario: Scenario, lifecycle: &Lifecycle) -> Result<(Simulator, String)> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let simulator = Simulator::new(scenario);
+    let (server, stopping) = (simulator.clone(), lifecycle.clone());
+    lifecycle.spawn(async move {
+        let stop = async move { stopping.stopping().await };
+        if let Err(error) = server.serve(listener, stop).await {
+            tracing::error!(%error, "the simulator cannot serve any more");
+        }
+    });
+    Ok((simulator, url))
+}
+
+fn configuration(scenario: &Scenario, genesys_url: &str, pace: &Pace) -> Result<Config> {
+    let login = &scenario.credentials;
+    let config = Config::from_toml(&format!(
+        "[genesys]\napi_url = {genesys_url:?}\nlogin_url = {genesys_url:?}\nclient_id = {:?}\nclient_secret = {:?}\n\
+         limits = {:?}\n[sync]\nconflict_patience = \"{}ms\"\n",
+        login.client_id,
+        login.client_secret,
+        pace.limits(),
+        pace.conflict_patience.as_millis()
+    ))?;
+    Ok(config)
+}
+
+async fn serve(config: &Config, arguments: &DemoArguments, lifecycle: &Lifecycle) -> Result<String> {
+    let around = Surroundings {
+        transport: over_http(&TransportSettings::default())?,
+        // The simulator has just begun as well: nothing was called before.
+        gate_start: Start::Empty,
+        clock: WallClock::System,
+        seed: arguments.seed,
+    };
+    let service = app::start(config, around, lifecycle)?;
+    let router = app::router(config, &service, lifecycle);
+    let listener = TcpListener::bind(("127.0.0.1", arguments.port)).await.context("cannot listen")?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let stopping = lifecycle.clone();
+    lifecycle.spawn(async move {
+        if let Err(error) = api::serve(listener, router, stopping).await {
+            tracing::error!(%error, "the service cannot serve any more");
+        }
+    });
+    Ok(url)
+}

@@ -1,0 +1,71 @@
+//! The command line: one file a subcommand.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to its user here")]
+
+mod demo;
+mod http;
+mod openapi;
+mod serve;
+mod simulate;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Brings employees' skills from an HR system into Genesys Cloud: in bulk, at the permitted rate, without lost updates.
+#[derive(Debug, Parser)]
+#[command(name = "skillsync", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service.
+    Serve(ConfigFile),
+    /// Run simulator and service and sync 500 users and 30 skill groups, with conflicts; no Genesys account needed.
+    Demo(demo::DemoArguments),
+    /// Run the Genesys simulator alone.
+    Simulate(simulate::SimulateArguments),
+    /// Print the OpenAPI document of the service.
+    Openapi,
+}
+
+#[derive(Debug, clap::Args)]
+struct ConfigFile {
+    /// The configuration file; `skillsync.toml` in the working directory if there is one.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error.into()),
+    };
+    let outcome = match arguments.command {
+        Command::Serve(file) => runtime.block_on(serve::run(file.config.as_deref())),
+        Command::Demo(arguments) => runtime.block_on(demo::run(&arguments)),
+        Command::Simulate(arguments) => runtime.block_on(simulate::run(&arguments)),
+        Command::Openapi => Ok(openapi::run()),
+    };
+    outcome.unwrap_or_else(|error| failed(&error))
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("skillsync: {error:#}");
+    ExitCode::FAILURE
+}
+
+/// Resolves at the first SIGTERM or Ctrl-C.
+async fn told_to_stop() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+    }
+}

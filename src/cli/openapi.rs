@@ -1,0 +1,8 @@
+//! `skillsync openapi`: prints the document.
+
+use std::process::ExitCode;
+
+pub(super) fn run() -> ExitCode {
+    print!("{}", crate::api::openapi_text());
+    ExitCode::SUCCESS
+}
