@@ -23,19 +23,21 @@ impl WallClock {
         Self::Following { origin, since: Instant::now() }
     }
 
-    /// The current date.
+    /// The current date, in whole milliseconds: finer ones make trouble for the date parsers of some callers.
     pub fn now(&self) -> Timestamp {
-        match self {
+        let now = match self {
             #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the machine for the date")]
             Self::System => Timestamp::now(),
             Self::Following { origin, since } => after(*origin, since.elapsed()),
-        }
+        };
+        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
     }
 
     /// The date of an instant of tokio's clock, past or to come.
     pub fn date_of(&self, instant: Instant) -> Timestamp {
         let (now, date) = (Instant::now(), self.now());
-        if instant >= now { after(date, instant - now) } else { before(date, now - instant) }
+        let exact = if instant >= now { after(date, instant - now) } else { before(date, now - instant) };
+        Timestamp::from_millisecond(exact.as_millisecond()).unwrap_or(exact)
     }
 }
 

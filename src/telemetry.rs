@@ -15,6 +15,6 @@ pub fn start(default_level: &str) {
     let _ = if std::io::stderr().is_terminal() {
         registry.with(tracing_subscriber::fmt::layer().with_writer(output).compact()).try_init()
     } else {
-        registry.with(tracing_subscriber::fmt::layer().with_writer(output).json()).try_init()
+        registry.with(tracing_subscriber::fmt::layer().with_writer(output).json().with_current_span(false)).try_init()
     };
 }

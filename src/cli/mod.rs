@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to its user here")]
 
 mod demo;
+mod health;
 mod http;
 mod openapi;
 mod serve;
@@ -28,6 +29,8 @@ enum Command {
     Demo(demo::DemoArguments),
     /// Run the Genesys simulator alone.
     Simulate(simulate::SimulateArguments),
+    /// Ask a running service whether it lives; exits with 0 if it does.
+    Health(health::HealthArguments),
     /// Print the OpenAPI document of the service.
     Openapi,
 }
@@ -50,6 +53,7 @@ pub fn main() -> ExitCode {
         Command::Serve(file) => runtime.block_on(serve::run(file.config.as_deref())),
         Command::Demo(arguments) => runtime.block_on(demo::run(&arguments)),
         Command::Simulate(arguments) => runtime.block_on(simulate::run(&arguments)),
+        Command::Health(arguments) => runtime.block_on(health::run(&arguments)),
         Command::Openapi => Ok(openapi::run()),
     };
     outcome.unwrap_or_else(|error| failed(&error))

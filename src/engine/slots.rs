@@ -116,3 +116,101 @@ impl UserSlots {
         self.0.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::job::JobSpec;
+    use crate::domain::{Mode, Target, UserId};
+    use crate::engine::job::Job;
+
+    fn ticket(urgency: Urgency) -> Ticket {
+        let spec = JobSpec { target: Target::WfmSkillGroups, mode: Mode::Add, label: None, dry_run: false, urgency };
+        Ticket {
+            job: Arc::new(Job::new(JobId(Uuid::nil()), spec, jiff::Timestamp::UNIX_EPOCH, Vec::new())),
+            index: 0,
+            listed: Arc::default(),
+            effective_at: jiff::Timestamp::UNIX_EPOCH,
+            dated: false,
+            order: 0,
+        }
+    }
+
+    fn key(n: u128) -> UserKey {
+        UserKey { target: Target::WfmSkillGroups, user: UserId(Uuid::from_u128(n)) }
+    }
+
+    #[test]
+    fn a_ticket_for_a_running_user_is_taken_up_by_the_pass_that_runs() {
+        let slots = UserSlots::default();
+        assert!(slots.park(key(1), ticket(Urgency::Bulk)));
+        assert_eq!(slots.begin(key(1)).map(|(tickets, _)| tickets.len()), Some(1));
+        assert!(slots.begin(key(1)).is_none(), "a running user is not begun again");
+        assert!(!slots.park(key(1), ticket(Urgency::Interactive)));
+        assert_eq!(slots.newly_parked(key(1)).len(), 1);
+        assert_eq!(slots.end(key(1)), None);
+        assert_eq!(slots.len(), 0);
+    }
+
+    #[test]
+    fn an_interactive_ticket_moves_a_queued_user_ahead_once() {
+        let slots = UserSlots::default();
+        assert!(slots.park(key(1), ticket(Urgency::Bulk)));
+        assert!(slots.park(key(1), ticket(Urgency::Interactive)));
+        assert!(!slots.park(key(1), ticket(Urgency::Interactive)));
+    }
+
+    #[test]
+    fn a_deferred_user_keeps_tickets_in_order_and_is_woken_once() {
+        let slots = UserSlots::default();
+        slots.park(key(1), ticket(Urgency::Bulk));
+        let Some((tickets, progress)) = slots.begin(key(1)) else { panic!("not queued") };
+        slots.park(key(1), ticket(Urgency::Interactive));
+        slots.defer(key(1), tickets, progress);
+        assert!(slots.begin(key(1)).is_none(), "a waiting user has no seat");
+        assert_eq!(slots.wake(key(1)), Some(Urgency::Interactive));
+        assert_eq!(slots.wake(key(1)), None);
+        let Some((tickets, _)) = slots.begin(key(1)) else { panic!("not queued") };
+        assert_eq!(tickets.iter().map(Ticket::urgency).collect::<Vec<_>>(), [Urgency::Bulk, Urgency::Interactive]);
+    }
+
+    /// Four threads on eight users, real time: two passes never overlap, every ticket is taken up, no slot stays.
+    #[test]
+    fn passes_exclude_each_other_and_lose_nothing_under_contention() {
+        const ROUNDS: usize = 5_000;
+        let slots = UserSlots::default();
+        let busy: [AtomicBool; 8] = Default::default();
+        let taken = AtomicUsize::new(0);
+        let run = |user: usize| {
+            let key = key(user as u128);
+            while let Some((tickets, _)) = slots.begin(key) {
+                assert!(!busy[user].swap(true, Ordering::SeqCst), "two passes over one user");
+                taken.fetch_add(tickets.len() + slots.newly_parked(key).len(), Ordering::SeqCst);
+                busy[user].store(false, Ordering::SeqCst);
+                if slots.end(key).is_none() {
+                    break;
+                }
+            }
+        };
+        std::thread::scope(|threads| {
+            for thread in 0..4 {
+                let (slots, run) = (&slots, &run);
+                threads.spawn(move || {
+                    for round in 0..ROUNDS {
+                        let user = (round * 7 + thread) % 8;
+                        if slots.park(key(user as u128), ticket(Urgency::Bulk)) {
+                            run(user);
+                        }
+                    }
+                });
+            }
+        });
+        assert_eq!(taken.load(Ordering::SeqCst), 4 * ROUNDS);
+        assert_eq!(slots.len(), 0);
+    }
+}

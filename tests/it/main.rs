@@ -10,3 +10,5 @@
 mod bed;
 mod layers;
 mod main_job;
+mod outcomes;
+mod sockets;

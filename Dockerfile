@@ -1,0 +1,24 @@
+# syntax=docker/dockerfile:1
+
+FROM rust:1.95-slim-bookworm AS build
+RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
+WORKDIR /build
+
+# The dependencies in a layer of their own: it is built again only when they change.
+COPY Cargo.toml Cargo.lock ./
+RUN mkdir -p src tests/it && echo 'fn main() {}' > src/main.rs && touch src/lib.rs tests/it/main.rs \
+    && cargo build --locked --profile dist --bin skillsync
+
+COPY src src
+COPY examples examples
+RUN touch src/main.rs src/lib.rs && cargo build --locked --profile dist --bin skillsync
+
+FROM gcr.io/distroless/cc-debian12:nonroot
+COPY --from=build /build/target/dist/skillsync /usr/local/bin/skillsync
+USER nonroot
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
+    CMD ["/usr/local/bin/skillsync", "health", "--url", "http://127.0.0.1:8080"]
+ENTRYPOINT ["/usr/local/bin/skillsync"]
+CMD ["serve"]

@@ -1,0 +1,25 @@
+# Recipes for people; CI runs the same steps through .ci/run.
+
+# List the recipes.
+default:
+    @just --list
+
+# Run the demo: simulator, service, 500 users, 30 skill groups, conflicts.
+demo *arguments:
+    cargo run -- demo {{arguments}}
+
+# Run all tests.
+test:
+    .ci/run tests
+
+# Formatting, lints, documentation.
+check:
+    .ci/run fmt clippy doc
+
+# Everything that CI runs.
+ci:
+    .ci/run
+
+# Write the OpenAPI document anew after a change of the HTTP API.
+openapi:
+    cargo run -- openapi > openapi/openapi.json

@@ -1,0 +1,20 @@
+//! `skillsync health`: asks a running service whether it lives; for container images that have no shell.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use super::http::JsonClient;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct HealthArguments {
+    /// The address of the service.
+    #[arg(long, default_value = "http://127.0.0.1:8080")]
+    url: String,
+}
+
+pub(super) async fn run(arguments: &HealthArguments) -> Result<ExitCode> {
+    JsonClient::new(arguments.url.clone())?.get("/healthz").await?;
+    println!("ok");
+    Ok(ExitCode::SUCCESS)
+}
