@@ -20,6 +20,7 @@ use crate::genesys::gate::{Credit, Gate, Limits, Start, WindowLimit};
 use crate::genesys::login::{Credentials, LoginStatus, TokenSource};
 use crate::genesys::transport::{Transport, TransportError};
 use crate::genesys::{Endpoints, GenesysClient};
+use crate::journal::{Journal, Recovered};
 use crate::lifecycle::Lifecycle;
 use crate::simulator::Simulator;
 
@@ -30,6 +31,9 @@ pub struct Surroundings {
     pub transport: Transport,
     /// What the gate is to believe about calls of the process before.
     pub gate_start: Start,
+    /// Where things are written down, and what was read back from there.
+    pub journal: Arc<dyn Journal>,
+    pub recovered: Recovered,
     pub clock: WallClock,
     /// Where jitter comes from.
     pub seed: u64,
@@ -54,7 +58,14 @@ pub fn start(config: &Config, around: Surroundings, lifecycle: &Lifecycle) -> Re
     let login = TokenSource::new(around.transport.clone(), &login_url, credentials, Arc::clone(&backoff));
     let tokens = Arc::new(login);
     let client = GenesysClient::new(around.transport, gate.clone(), Arc::clone(&tokens), backoff, endpoints(config)?);
-    let engine = Engine::start(Arc::new(client), engine_settings(&config.sync, around.seed), around.clock, lifecycle);
+    let engine = Engine::start(
+        Arc::new(client),
+        around.journal,
+        around.recovered,
+        engine_settings(&config.sync, around.seed),
+        around.clock,
+        lifecycle,
+    );
     Ok(Service { engine, gate, clock: around.clock, tokens })
 }
 

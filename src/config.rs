@@ -46,6 +46,8 @@ pub struct Config {
     pub genesys: GenesysConfig,
     #[serde(default)]
     pub sync: SyncConfig,
+    #[serde(default)]
+    pub journal: JournalConfig,
 }
 
 /// `[server]`: who may call us, and where.
@@ -132,6 +134,22 @@ impl Default for SyncConfig {
             write_without_read: true,
             managed: Vec::new(),
         }
+    }
+}
+
+/// `[journal]`: what survives a restart.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct JournalConfig {
+    /// `journal.enabled`: false keeps everything in memory only, and a restart forgets it.
+    pub enabled: bool,
+    /// `journal.path`: a folder of its own.
+    pub path: PathBuf,
+}
+
+impl Default for JournalConfig {
+    fn default() -> Self {
+        Self { enabled: true, path: PathBuf::from("./skillsync-data") }
     }
 }
 

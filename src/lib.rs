@@ -13,6 +13,7 @@ pub mod genesys;
 
 pub mod engine;
 
+pub mod journal;
 pub mod simulator;
 
 pub mod domain;

@@ -92,6 +92,12 @@ impl Problem {
         Self { retry_after, ..Self::new(STOPPING, "nothing new is taken while the service stops; send it again later") }
     }
 
+    /// The journal cannot take anything new at the moment; why is in the log.
+    pub(super) fn not_written_down() -> Self {
+        let detail = "the job cannot be written down at the moment, so it was not accepted; send it again later";
+        Self { retry_after: Some(Duration::from_secs(10)), ..Self::new(NOT_READY, detail) }
+    }
+
     /// The service cannot do its work, for the reason given.
     pub(super) fn not_ready(detail: impl Into<String>) -> Self {
         Self { retry_after: Some(Duration::from_secs(5)), ..Self::new(NOT_READY, detail) }

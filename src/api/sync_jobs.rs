@@ -56,7 +56,7 @@ use crate::domain::JobId;
         (status = 413, description = "The body is too large.", body = ProblemView, content_type = MEDIA_TYPE),
         (status = 415, description = "The body has a media type or an encoding that is not taken.",
             body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 503, description = "The service is stopping.", body = ProblemView, content_type = MEDIA_TYPE,
+        (status = 503, description = "The service is stopping, or cannot write the job down.", body = ProblemView, content_type = MEDIA_TYPE,
             headers(("Retry-After" = i32, description = "Seconds after which to send it again."))),
     ),
 )]
@@ -74,7 +74,7 @@ pub(super) async fn create_sync_job(State(api): State<ApiContext>, request: Requ
     if api.lifecycle.is_stopping() {
         return Err(Problem::stopping());
     }
-    let job = api.engine.submit(submission.spec, submission.entries);
+    let job = api.engine.submit(submission.spec, submission.entries).await.map_err(|_| Problem::not_written_down())?;
     let location = format!("/v1/sync-jobs/{}", job.id);
     let poll_after = job_view::poll_after_seconds(&api.engine);
     let view = SyncJobView::of(job, &api.engine, api.clock.now());

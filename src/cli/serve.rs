@@ -2,16 +2,19 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 
 use super::told_to_stop;
 use crate::app::{self, Surroundings};
 use crate::clock::WallClock;
-use crate::config::Config;
+use crate::config::{Config, JournalConfig};
 use crate::genesys::gate::Start;
 use crate::genesys::transport::{TransportSettings, over_http};
+use crate::journal::{Journal, NoJournal, Recovered, SqliteJournal};
 use crate::lifecycle::Lifecycle;
 use crate::{api, telemetry};
 
@@ -20,10 +23,13 @@ pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode> {
     let config = Config::load(file).context("the configuration cannot be used")?;
     telemetry::start("skillsync=info,warn");
     let lifecycle = Lifecycle::default();
+    let (journal, recovered) = open(&config.journal)?;
     let around = Surroundings {
         transport: over_http(&TransportSettings::default())?,
         // What a process before this one sent may still count at Genesys.
         gate_start: Start::AsIfFull,
+        journal: Arc::clone(&journal),
+        recovered,
         clock: WallClock::System,
         seed: uuid::Uuid::new_v4().as_u64_pair().0,
     };
@@ -52,5 +58,22 @@ pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode> {
         }
         _ = told_to_stop() => tracing::warn!("told to stop a second time; open work is left undone"),
     }
+    if let Err(error) = journal.flush().await {
+        tracing::error!(%error, "not everything could be written down");
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Opens the journal and tells what it holds.
+fn open(config: &JournalConfig) -> Result<(Arc<dyn Journal>, Recovered)> {
+    if !config.enabled {
+        tracing::warn!("journal.enabled = false: a restart forgets all jobs");
+        return Ok((Arc::new(NoJournal), Recovered::default()));
+    }
+    let begun = Instant::now();
+    let (journal, recovered) = SqliteJournal::open(&config.path)?;
+    let open = recovered.jobs.iter().flat_map(|job| &job.outcomes).filter(|outcome| outcome.is_none()).count();
+    let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    tracing::info!(jobs = recovered.jobs.len(), open_entries = open, took_ms, "read the journal");
+    Ok((Arc::new(journal), recovered))
 }

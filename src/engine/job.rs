@@ -1,6 +1,6 @@
 //! One accepted job in memory: its entries, their states, and what they add up to.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -10,6 +10,7 @@ use crate::domain::conflict::Cause;
 use crate::domain::entry::{Effects, EntryRequest};
 use crate::domain::job::{ConflictCounts, EntryCounts, JobSpec, JobStatus};
 use crate::domain::{EntryState, JobId, Reason, UserId};
+use crate::journal::{AcceptedJob, EntryOutcome, JobCounters, Journal, KeptConflict, RecoveredJob};
 
 /// A conflict that an entry met, and its cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +74,7 @@ pub(super) struct Job {
     id: JobId,
     spec: JobSpec,
     created_at: Timestamp,
+    journal: Arc<dyn Journal>,
     state: Mutex<State>,
     revision: watch::Sender<u64>,
 }
@@ -100,7 +102,8 @@ struct Entry {
 }
 
 impl Job {
-    pub(super) fn new(id: JobId, spec: JobSpec, created_at: Timestamp, requests: Vec<EntryRequest>) -> Self {
+    pub(super) fn new(job: AcceptedJob, journal: Arc<dyn Journal>) -> Self {
+        let AcceptedJob { id, spec, created_at, entries: requests } = job;
         let total = u32::try_from(requests.len()).unwrap_or(u32::MAX);
         let entries = requests
             .into_iter()
@@ -116,7 +119,29 @@ impl Job {
             parked_until: None,
             cancelled: false,
         };
-        Self { id, spec, created_at, state: Mutex::new(state), revision: watch::Sender::new(0) }
+        Self { id, spec, created_at, journal, state: Mutex::new(state), revision: watch::Sender::new(0) }
+    }
+
+    /// A job as a process before this one left it.
+    pub(super) fn recovered(kept: RecoveredJob, journal: Arc<dyn Journal>) -> Self {
+        let job = Self::new(kept.job, journal);
+        {
+            let mut state = job.lock();
+            state.calls_made = kept.counters.calls_made;
+            state.conflicts = kept.counters.conflicts;
+            state.cancelled = kept.counters.cancelled;
+            state.started_at = kept.counters.started_at;
+            let finished_at = kept.outcomes.iter().flatten().filter_map(|outcome| outcome.finished_at).max();
+            for (index, outcome) in (0u32..).zip(kept.outcomes) {
+                let Some(outcome) = outcome else { continue };
+                state.turn(index, outcome.state);
+                if let Some(entry) = state.entries.get_mut(index as usize) {
+                    entry.result = Some(Box::new(outcome.into()));
+                }
+            }
+            state.finish_if_over(finished_at.unwrap_or(job.created_at));
+        }
+        job
     }
 
     pub(super) fn id(&self) -> JobId {
@@ -183,8 +208,16 @@ impl Job {
             if let Some(entry) = state.entries.get_mut(index as usize) {
                 entry.result = Some(Box::new(EntryResult { finished_at: Some(now), ..result }));
             }
+            self.write_down(state, index);
             state.finish_if_over(now);
         });
+    }
+
+    /// Hands an entry that has just ended to the journal.
+    fn write_down(&self, state: &State, index: u32) {
+        if let Some(entry) = state.entries.get(index as usize) {
+            self.journal.ended(self.id, index, entry.outcome(), state.counters());
+        }
     }
 
     /// Ends every entry that no write is under way for.
@@ -201,6 +234,7 @@ impl Job {
                         result.finished_at = Some(now);
                         state.counts.moved(entry.state, EntryState::Cancelled);
                         entry.state = EntryState::Cancelled;
+                        self.write_down(state, index);
                     }
                     EntryState::Running
                     | EntryState::Planned
@@ -290,6 +324,15 @@ impl State {
         }
     }
 
+    fn counters(&self) -> JobCounters {
+        JobCounters {
+            calls_made: self.calls_made,
+            conflicts: self.conflicts,
+            cancelled: self.cancelled,
+            started_at: self.started_at,
+        }
+    }
+
     fn finish_if_over(&mut self, now: Timestamp) {
         if self.counts.open() == 0 {
             self.finished_at.get_or_insert(now);
@@ -315,6 +358,28 @@ impl State {
 }
 
 impl Entry {
+    fn outcome(&self) -> EntryOutcome {
+        let result = self.result.as_deref().cloned().unwrap_or_default();
+        let conflicts = result.conflicts.into_iter().map(|conflict| KeptConflict {
+            cause: conflict.cause,
+            status: conflict.status,
+            sent: conflict.sent.map(|version| version.0),
+            found: conflict.found.map(|version| version.0),
+            correlation_id: conflict.correlation_id,
+            at: conflict.at,
+        });
+        EntryOutcome {
+            state: self.state,
+            reason: result.reason,
+            message: result.message,
+            effects: result.effects,
+            attempts: result.attempts,
+            conflicts: conflicts.collect(),
+            superseded_by: result.superseded_by,
+            finished_at: result.finished_at,
+        }
+    }
+
     fn snapshot(&self, index: u32) -> EntrySnapshot {
         EntrySnapshot {
             index,
@@ -322,6 +387,28 @@ impl Entry {
             user: self.user,
             state: self.state,
             result: self.result.as_deref().cloned().unwrap_or_default(),
+        }
+    }
+}
+
+impl From<EntryOutcome> for EntryResult {
+    fn from(kept: EntryOutcome) -> Self {
+        let conflicts = kept.conflicts.into_iter().map(|conflict| ConflictRecord {
+            cause: conflict.cause,
+            status: conflict.status,
+            sent: conflict.sent.map(Version),
+            found: conflict.found.map(Version),
+            correlation_id: conflict.correlation_id,
+            at: conflict.at,
+        });
+        Self {
+            reason: kept.reason,
+            message: kept.message,
+            effects: kept.effects,
+            attempts: kept.attempts,
+            conflicts: conflicts.collect(),
+            superseded_by: kept.superseded_by,
+            finished_at: kept.finished_at,
         }
     }
 }

@@ -41,6 +41,7 @@ use crate::domain::conflict::ConflictPolicy;
 use crate::domain::entry::{AssignmentName, EntryRequest};
 use crate::domain::job::JobSpec;
 use crate::domain::{EntryState, JobId, Target};
+use crate::journal::{AcceptedJob, Journal, JournalError, Recovered};
 use crate::lifecycle::Lifecycle;
 
 /// How the engine goes about its work.
@@ -66,6 +67,7 @@ pub struct EngineSettings {
 #[derive(Debug)]
 struct EngineCore {
     genesys: Arc<dyn Genesys>,
+    journal: Arc<dyn Journal>,
     settings: EngineSettings,
     clock: WallClock,
     registry: JobRegistry,
@@ -87,36 +89,57 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts an engine; its tasks end with `lifecycle`.
-    pub fn start(genesys: Arc<dyn Genesys>, settings: EngineSettings, clock: WallClock, lifecycle: &Lifecycle) -> Self {
+    /// Starts an engine with what a process before this one left unfinished; its tasks end with `lifecycle`.
+    pub fn start(
+        genesys: Arc<dyn Genesys>,
+        journal: Arc<dyn Journal>,
+        recovered: Recovered,
+        settings: EngineSettings,
+        clock: WallClock,
+        lifecycle: &Lifecycle,
+    ) -> Self {
         let core = Arc::new(EngineCore {
             registry: JobRegistry::default(),
             slots: UserSlots::default(),
             queue: RunQueue::default(),
-            standings: Standings::default(),
+            standings: Standings::recovered(recovered.standings, Arc::clone(&journal)),
             directory: Directory::new(settings.cache_max_age, settings.recheck_names_after),
             catalogues: Catalogues::new(settings.cache_max_age, settings.managed.clone()),
             backoff: Backoff::new(Duration::from_secs(1), Duration::from_secs(60), settings.seed),
             next_order: AtomicU64::new(0),
             genesys,
+            journal,
             settings,
             clock,
         });
         scheduler::start(&core, lifecycle);
-        Self { core, lifecycle: lifecycle.clone() }
+        let engine = Self { core, lifecycle: lifecycle.clone() };
+        for kept in recovered.jobs {
+            engine.take_up(Job::recovered(kept, Arc::clone(&engine.core.journal)));
+        }
+        engine
     }
 
-    /// Accepts a job: from here on it is readable, and each of its entries will end in one explained state.
-    pub fn submit(&self, spec: JobSpec, entries: Vec<EntryRequest>) -> JobSnapshot {
+    /// Accepts a job: once this answers, the job is durable and readable, and each of its entries will end in one
+    /// explained state. If the journal cannot take it, nothing of it is accepted.
+    pub async fn submit(&self, spec: JobSpec, entries: Vec<EntryRequest>) -> Result<JobSnapshot, JournalError> {
         let created_at = self.core.clock.now();
-        let count = entries.len() as u64;
-        let job = Arc::new(Job::new(self.core.registry.next_id(created_at), spec, created_at, entries));
-        let first_order = self.core.next_order.fetch_add(count, Ordering::Relaxed);
+        let job = AcceptedJob { id: self.core.registry.next_id(created_at), spec, created_at, entries };
+        self.core.journal.accept(job.clone()).await?;
+        tracing::info!(job = %job.id, entries = job.entries.len(), target = job.spec.target.name(), "accepted a job");
+        Ok(self.take_up(Job::new(job, Arc::clone(&self.core.journal))))
+    }
+
+    /// Makes a job readable, and works on what is open of it.
+    fn take_up(&self, job: Job) -> JobSnapshot {
+        let job = Arc::new(job);
+        let first_order = self.core.next_order.fetch_add(u64::from(job.len()), Ordering::Relaxed);
         self.core.registry.insert(Arc::clone(&job));
         let snapshot = job.snapshot();
-        tracing::info!(job = %job.id(), entries = count, target = job.spec().target.name(), "accepted a job");
-        let core = Arc::clone(&self.core);
-        self.lifecycle.spawn_until_stop(async move { resolve::resolve_and_park(&core, &job, first_order).await });
+        if snapshot.finished_at.is_none() {
+            let core = Arc::clone(&self.core);
+            self.lifecycle.spawn_until_stop(async move { resolve::resolve_and_park(&core, &job, first_order).await });
+        }
         snapshot
     }
 

@@ -193,6 +193,10 @@ impl<'a> Pass<'a> {
             difference,
             replaces: folded.replaces,
         };
+        if let Err(error) = self.engine.standings.intend(self.key, &folded.owned).await {
+            let answer = UpstreamAnswer { message: error.to_string().into(), ..UpstreamAnswer::default() };
+            return self.unavailable(&answer, None);
+        }
         let errand = self.errand();
         let answer = self.engine.genesys.write(&errand, self.key, &write).await;
         self.count_calls(&errand);

@@ -128,11 +128,14 @@ mod tests {
     use crate::domain::job::JobSpec;
     use crate::domain::{Mode, Target, UserId};
     use crate::engine::job::Job;
+    use crate::journal::{AcceptedJob, NoJournal};
 
     fn ticket(urgency: Urgency) -> Ticket {
         let spec = JobSpec { target: Target::WfmSkillGroups, mode: Mode::Add, label: None, dry_run: false, urgency };
+        let created_at = jiff::Timestamp::UNIX_EPOCH;
+        let job = AcceptedJob { id: JobId(Uuid::nil()), spec, created_at, entries: Vec::new() };
         Ticket {
-            job: Arc::new(Job::new(JobId(Uuid::nil()), spec, jiff::Timestamp::UNIX_EPOCH, Vec::new())),
+            job: Arc::new(Job::new(job, Arc::new(NoJournal))),
             index: 0,
             listed: Arc::default(),
             effective_at: jiff::Timestamp::UNIX_EPOCH,

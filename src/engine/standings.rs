@@ -1,12 +1,14 @@
 //! What is remembered of a user between passes: what we own, what we last saw, how new the newest change was.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use dashmap::DashMap;
 use jiff::Timestamp;
 
 use super::port::{Observed, Version};
 use crate::domain::{AssignmentId, UserKey};
+use crate::journal::{Journal, JournalError, KeptStanding};
 
 /// What is remembered of one user and target.
 #[derive(Debug, Clone, Default)]
@@ -21,22 +23,39 @@ pub(super) struct Standing {
     pub(super) applied_at: Option<Timestamp>,
 }
 
+impl Standing {
+    fn kept(&self) -> KeptStanding {
+        KeptStanding { owned: self.owned.clone(), applied_at: self.applied_at }
+    }
+}
+
 /// The standings of all users that skillsync has dealt with.
 ///
 /// Invariant: only the running pass over a user writes that user's standing, and there is one at most (see `slots`); so
 /// recalling at the start of a step and recording at its end loses nothing.
-#[derive(Debug, Default)]
-pub(super) struct Standings(DashMap<UserKey, Standing>);
+#[derive(Debug)]
+pub(super) struct Standings {
+    users: DashMap<UserKey, Standing>,
+    journal: Arc<dyn Journal>,
+}
 
 impl Standings {
+    /// The standings that a process before this one left. States are not among them: the first pass over a user reads.
+    pub(super) fn recovered(kept: Vec<(UserKey, KeptStanding)>, journal: Arc<dyn Journal>) -> Self {
+        let users = kept.into_iter().map(|(user, kept)| {
+            (user, Standing { owned: kept.owned, applied_at: kept.applied_at, ..Standing::default() })
+        });
+        Self { users: users.collect(), journal }
+    }
+
     /// What is remembered; the empty standing of a user never seen.
     pub(super) fn recall(&self, key: UserKey) -> Standing {
-        self.0.get(&key).map(|standing| standing.clone()).unwrap_or_default()
+        self.users.get(&key).map(|standing| standing.clone()).unwrap_or_default()
     }
 
     /// A state was seen; kept only if none newer is known.
     pub(super) fn saw(&self, key: UserKey, observed: &Observed) {
-        let mut standing = self.0.entry(key).or_default();
+        let mut standing = self.users.entry(key).or_default();
         if standing.newest.as_ref().is_none_or(|newest| newest.version <= observed.version) {
             standing.newest = Some(observed.clone());
         }
@@ -44,26 +63,38 @@ impl Standings {
 
     /// A pass ended with nothing left to write: what is owned now, and how new the newest change in it was.
     pub(super) fn settled(&self, key: UserKey, owned: BTreeSet<AssignmentId>, applied_at: Option<Timestamp>) {
-        let mut standing = self.0.entry(key).or_default();
+        let mut standing = self.users.entry(key).or_default();
         standing.owned = owned;
         standing.applied_at = standing.applied_at.max(applied_at);
+        self.journal.stands(key, standing.kept());
+    }
+
+    /// A write that makes these ours is about to go out: written down first, so that they still count as ours if the
+    /// process ends before its answer comes. Whether they are there is for a read to say.
+    pub(super) async fn intend(&self, key: UserKey, owned: &BTreeSet<AssignmentId>) -> Result<(), JournalError> {
+        let mut standing = self.recall(key);
+        if owned.is_subset(&standing.owned) {
+            return Ok(());
+        }
+        standing.owned.extend(owned);
+        self.journal.intend(key, standing.kept()).await
     }
 
     /// Adds to what is owned.
     pub(super) fn claim(&self, key: UserKey, assigned: &BTreeSet<AssignmentId>) {
-        self.0.entry(key).or_default().owned.extend(assigned);
+        self.users.entry(key).or_default().owned.extend(assigned);
     }
 
     /// A write passed, and was answered with the state it brought about where the target tells it.
     pub(super) fn wrote(&self, key: UserKey, after: Option<&Observed>) {
-        let mut standing = self.0.entry(key).or_default();
+        let mut standing = self.users.entry(key).or_default();
         standing.written = after.and_then(|after| after.version);
         standing.newest = after.cloned();
     }
 
     /// The newest state is not trusted any more: forgets it, so that the next pass reads.
     pub(super) fn distrust(&self, key: UserKey) {
-        if let Some(mut standing) = self.0.get_mut(&key) {
+        if let Some(mut standing) = self.users.get_mut(&key) {
             standing.newest = None;
         }
     }

@@ -1,5 +1,6 @@
 //! The test bed: a service and the simulated Genesys in one process, joined in memory, on a clock that tests may pause.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use skillsync::app::{self, Service, Surroundings};
@@ -11,42 +12,51 @@ use skillsync::domain::job::{JobSpec, Urgency};
 use skillsync::domain::{EntryState, JobId, Mode, UserRef};
 use skillsync::engine::{EntrySnapshot, JobSnapshot};
 use skillsync::genesys::gate::Start;
+use skillsync::journal::MemoryJournal;
 use skillsync::lifecycle::Lifecycle;
-use skillsync::simulator::{Scenario, Simulator};
+use skillsync::simulator::{Credentials, Scenario, Simulator};
 
 /// A running service beside its simulator.
 pub(crate) struct Bed {
     pub(crate) simulator: Simulator,
     pub(crate) service: Service,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) kept: Arc<MemoryJournal>,
 }
 
 impl Bed {
     /// Starts both; `extra` is added to the configuration.
     pub(crate) fn start(scenario: Scenario, extra: &str) -> Self {
-        let login = &scenario.credentials;
+        Self::resume(Simulator::new(scenario), Arc::default(), extra)
+    }
+
+    /// Starts a service on what a service before it left in the journal, beside a simulator that went on.
+    pub(crate) fn resume(simulator: Simulator, journal: Arc<MemoryJournal>, extra: &str) -> Self {
+        let login = Credentials::default();
         let config = Config::from_toml(&format!(
             "[genesys]\napi_url = 'http://genesys.test'\nlogin_url = 'http://genesys.test'\n\
              client_id = '{}'\nclient_secret = '{}'\n{extra}",
             login.client_id, login.client_secret
         ))
         .expect("the test's configuration is good");
-        let seed = scenario.seed;
-        let simulator = Simulator::new(scenario);
         let lifecycle = Lifecycle::default();
+        let kept = Arc::clone(&journal);
         let around = Surroundings {
             transport: app::in_memory(&simulator, Duration::from_secs(60)),
             gate_start: Start::Empty,
+            recovered: journal.recovered(),
+            journal,
             clock: WallClock::following("2026-11-22T22:00:00Z".parse().expect("a date")),
-            seed,
+            seed: 1,
         };
         let service = app::start(&config, around, &lifecycle).expect("the service starts");
-        Self { simulator, service }
+        Self { simulator, service, lifecycle, kept }
     }
 
     /// Submits a job of the given mode over all `entries`.
-    pub(crate) fn submit(&self, target: Target, mode: Mode, entries: Vec<EntryRequest>) -> JobId {
+    pub(crate) async fn submit(&self, target: Target, mode: Mode, entries: Vec<EntryRequest>) -> JobId {
         let spec = JobSpec { target, mode, label: None, dry_run: false, urgency: Urgency::Bulk };
-        self.service.engine.submit(spec, entries).id
+        self.service.engine.submit(spec, entries).await.expect("the journal takes it").id
     }
 
     /// Waits until every entry of the job has ended.

@@ -8,7 +8,9 @@
 )]
 
 mod bed;
+mod crashes;
 mod layers;
 mod main_job;
 mod outcomes;
+mod restarts;
 mod sockets;

@@ -44,7 +44,7 @@ async fn runs_through(users: usize) {
         let two = [groups[n % 30].as_str(), groups[(n * 7 + 3) % 30].as_str()];
         employee(n, &two)
     });
-    let job = bed.submit(Target::WfmSkillGroups, Mode::Managed, entries.collect());
+    let job = bed.submit(Target::WfmSkillGroups, Mode::Managed, entries.collect()).await;
     let job = bed.finish(job).await;
     let ledger = bed.simulator.ledger();
 

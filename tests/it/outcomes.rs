@@ -75,7 +75,7 @@ async fn what_cannot_be_resolved_ends_with_its_reason_and_the_others_go_on() {
         (entry(employee("E4"), &["Twin"], None), Some(Reason::AssignmentAmbiguous)),
     ];
     let (requests, expected): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
-    let job = bed.submit(Target::WfmSkillGroups, Mode::Add, requests);
+    let job = bed.submit(Target::WfmSkillGroups, Mode::Add, requests).await;
     let job = bed.finish(job).await;
     for (entry, expected) in bed.entries(job.id).iter().zip(expected) {
         assert_eq!(entry.result.reason, expected, "{entry:?}");
@@ -98,7 +98,7 @@ async fn each_mode_does_to_both_targets_what_it_says() {
         ] {
             let bed = Bed::start(small_org(), "");
             let rating = (target == Target::RoutingSkills).then_some(4.5);
-            let job = bed.submit(target, mode, vec![entry(employee("E1"), &["C"], rating)]);
+            let job = bed.submit(target, mode, vec![entry(employee("E1"), &["C"], rating)]).await;
             let job = bed.finish(job).await;
             let names = ["A", "B", "C", "D"];
             let state = bed.simulator.assignments_of(id(1), simulated).unwrap();
@@ -114,7 +114,7 @@ async fn each_mode_does_to_both_targets_what_it_says() {
 async fn a_managed_assignment_is_taken_away_when_it_is_no_longer_listed_and_others_are_not() {
     let bed = Bed::start(small_org(), "[sync]\nmanaged = ['B']");
     for names in [&["C", "D"][..], &["D"][..]] {
-        let job = bed.submit(Target::WfmSkillGroups, Mode::Managed, vec![entry(employee("E1"), names, None)]);
+        let job = bed.submit(Target::WfmSkillGroups, Mode::Managed, vec![entry(employee("E1"), names, None)]).await;
         assert_eq!(in_state(&bed.finish(job).await, EntryState::Applied), 1);
     }
     // A is foreign and stays; B is configured as ours; C was ours and is no longer listed.
@@ -133,7 +133,7 @@ async fn a_dry_run_says_what_would_be_done_and_writes_nothing() {
         dry_run: true,
         urgency: Urgency::Bulk,
     };
-    let job = bed.service.engine.submit(spec, vec![entry(employee("E1"), &["C"], None)]).id;
+    let job = bed.service.engine.submit(spec, vec![entry(employee("E1"), &["C"], None)]).await.unwrap().id;
     bed.finish(job).await;
     let entries = bed.entries(job);
     assert_eq!(entries[0].state, EntryState::Planned);
@@ -145,7 +145,7 @@ async fn a_dry_run_says_what_would_be_done_and_writes_nothing() {
 async fn changes_of_one_user_are_folded_into_one_write() {
     let bed = Bed::start(small_org(), "");
     let entries = ["C", "D", "C"].map(|name| entry(employee("E1"), &[name], None));
-    let job = bed.submit(Target::WfmSkillGroups, Mode::Add, entries.into());
+    let job = bed.submit(Target::WfmSkillGroups, Mode::Add, entries.into()).await;
     let job = bed.finish(job).await;
     assert_eq!(in_state(&job, EntryState::Applied), 2);
     assert_eq!(in_state(&job, EntryState::Unchanged), 1);
@@ -157,7 +157,7 @@ async fn jobs_wait_while_genesys_is_out_of_reach_and_resume_by_themselves() {
     for outage in [Outage::Reset, Outage::Unavailable] {
         let bed = Bed::start(small_org(), "");
         bed.simulator.set_outage(Some(outage));
-        let job = bed.submit(Target::WfmSkillGroups, Mode::Add, vec![entry(employee("E1"), &["C"], None)]);
+        let job = bed.submit(Target::WfmSkillGroups, Mode::Add, vec![entry(employee("E1"), &["C"], None)]).await;
         tokio::time::sleep(Duration::from_secs(3 * 3600)).await;
         assert_eq!(bed.service.engine.job(job).unwrap().counts.open(), 1);
         bed.simulator.set_outage(None);
@@ -169,7 +169,7 @@ async fn jobs_wait_while_genesys_is_out_of_reach_and_resume_by_themselves() {
 async fn after_all_patience_an_entry_fails_as_unavailable() {
     let bed = Bed::start(small_org(), "[sync]\npatience = '1h'");
     bed.simulator.set_outage(Some(Outage::Unavailable));
-    let job = bed.submit(Target::WfmSkillGroups, Mode::Add, vec![entry(employee("E1"), &["C"], None)]);
+    let job = bed.submit(Target::WfmSkillGroups, Mode::Add, vec![entry(employee("E1"), &["C"], None)]).await;
     let job = bed.finish(job).await;
     assert_eq!(bed.entries(job.id)[0].result.reason, Some(Reason::UpstreamUnavailable));
 }
@@ -178,7 +178,7 @@ async fn after_all_patience_an_entry_fails_as_unavailable() {
 async fn what_has_not_begun_can_be_cancelled() {
     let bed = Bed::start(small_org(), "");
     bed.simulator.set_outage(Some(Outage::Unavailable));
-    let job = bed.submit(Target::WfmSkillGroups, Mode::Add, vec![entry(employee("E1"), &["C"], None)]);
+    let job = bed.submit(Target::WfmSkillGroups, Mode::Add, vec![entry(employee("E1"), &["C"], None)]).await;
     tokio::time::sleep(Duration::from_secs(60)).await;
     bed.service.engine.cancel(job);
     let job = bed.finish(job).await;

@@ -1,5 +1,6 @@
 //! What only sockets show: the service over HTTP, started while Genesys is unreachable, and stopped while it works.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use skillsync::clock::WallClock;
 use skillsync::config::Config;
 use skillsync::genesys::gate::Start;
 use skillsync::genesys::transport::{Transport, TransportSettings, over_http};
+use skillsync::journal::{NoJournal, Recovered};
 use skillsync::lifecycle::Lifecycle;
 use skillsync::simulator::{Generated, Latency, Population, Scenario, Simulator};
 use tokio::net::TcpListener;
@@ -31,8 +33,14 @@ impl TestApp {
         .unwrap();
         let lifecycle = Lifecycle::default();
         let transport = over_http(&TransportSettings::default()).unwrap();
-        let around =
-            Surroundings { transport: transport.clone(), gate_start: Start::Empty, clock: WallClock::System, seed: 1 };
+        let around = Surroundings {
+            transport: transport.clone(),
+            gate_start: Start::Empty,
+            journal: Arc::new(NoJournal),
+            recovered: Recovered::default(),
+            clock: WallClock::System,
+            seed: 1,
+        };
         let service = app::start(&config, around, &lifecycle).unwrap();
         let router = app::router(&config, &service, &lifecycle);
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();

@@ -26,6 +26,7 @@ use crate::engine::port::{
     AssignmentWrite, CallError, CatalogueItem, Errand, Genesys, Observed, UpstreamAnswer, UserListing, Version,
 };
 use crate::engine::{Engine, EngineSettings};
+use crate::journal::{NoJournal, Recovered};
 use crate::lifecycle::Lifecycle;
 
 /// A Genesys with the employees E0 to E9 and the group `Billing T2`, where everybody has nothing and every write passes.
@@ -122,7 +123,14 @@ impl TestApi {
     fn with(genesys: PlainGenesys, settings: ApiSettings) -> Self {
         let lifecycle = Lifecycle::default();
         let clock = WallClock::following("2026-11-22T20:15:00Z".parse().unwrap());
-        let engine = Engine::start(Arc::new(genesys), engine_settings(), clock, &lifecycle);
+        let engine = Engine::start(
+            Arc::new(genesys),
+            Arc::new(NoJournal),
+            Recovered::default(),
+            engine_settings(),
+            clock,
+            &lifecycle,
+        );
         let (sender, readiness) = watch::channel(Readiness::Ready);
         let context = ApiContext { engine, clock, readiness, settings, lifecycle: lifecycle.clone() };
         Self { router: router(context), lifecycle, readiness: sender }

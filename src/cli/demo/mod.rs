@@ -6,6 +6,7 @@ mod progress;
 mod report;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -20,6 +21,7 @@ use crate::clock::WallClock;
 use crate::config::Config;
 use crate::genesys::gate::Start;
 use crate::genesys::transport::{TransportSettings, over_http};
+use crate::journal::{NoJournal, Recovered};
 use crate::lifecycle::Lifecycle;
 use crate::simulator::{Scenario, Simulator};
 use crate::{api, telemetry};
@@ -150,6 +152,8 @@ async fn serve(config: &Config, arguments: &DemoArguments, lifecycle: &Lifecycle
         transport: over_http(&TransportSettings::default())?,
         // The simulator has just begun as well: nothing was called before.
         gate_start: Start::Empty,
+        journal: Arc::new(NoJournal),
+        recovered: Recovered::default(),
         clock: WallClock::System,
         seed: arguments.seed,
     };

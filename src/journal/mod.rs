@@ -1,0 +1,154 @@
+//! What must survive: accepted jobs, what became of their entries, what we own, and which writes were under way.
+//!
+//! The interface speaks of jobs and users, not of tables, so that another store can take its place. Two kinds of things
+//! are written down. What a promise hangs on is durable before the call answers: an accepted job before its 202, a
+//! write intent before the write. What can be found out again is written soon, and no later than [`LATEST`].
+
+mod memory;
+mod record;
+mod sqlite;
+mod writer;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+
+pub use self::memory::MemoryJournal;
+pub use self::sqlite::SqliteJournal;
+use crate::domain::conflict::Cause;
+use crate::domain::entry::{Effects, EntryRequest};
+use crate::domain::job::{ConflictCounts, JobSpec};
+use crate::domain::{AssignmentId, EntryState, JobId, Reason, UserKey};
+
+/// The longest time that an outcome waits for its flush.
+pub const LATEST: Duration = Duration::from_millis(50);
+
+/// Why something could not be written down or read back.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum JournalError {
+    /// No room, or no permission: the journal goes on as soon as there is.
+    #[error("the journal cannot write ({0}); check the room and the permissions of journal.path")]
+    CannotWrite(String),
+    /// Another process has it.
+    #[error("the journal at {0} is in use by another process; give each its own journal.path")]
+    InUse(PathBuf),
+    /// Written by a newer version of the program.
+    #[error("the journal at {path} has version {found}, this program knows {known}; run a newer skillsync")]
+    TooNew { path: PathBuf, found: i64, known: i64 },
+    /// Cannot be understood.
+    #[error("the journal at {path} is damaged: {detail}; restore a backup, or move the file away to start afresh")]
+    Damaged { path: PathBuf, detail: String },
+    /// The service is stopping.
+    #[error("the journal is closed")]
+    Closed,
+}
+
+/// A job as it was accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AcceptedJob {
+    pub id: JobId,
+    pub spec: JobSpec,
+    pub created_at: Timestamp,
+    pub entries: Vec<EntryRequest>,
+}
+
+/// A conflict as it is kept with an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptConflict {
+    pub cause: Cause,
+    pub status: Option<u16>,
+    pub sent: Option<u64>,
+    pub found: Option<u64>,
+    pub correlation_id: Option<Box<str>>,
+    pub at: Timestamp,
+}
+
+/// What became of an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryOutcome {
+    pub state: EntryState,
+    pub reason: Option<Reason>,
+    pub message: Option<Box<str>>,
+    pub effects: Effects,
+    pub attempts: u32,
+    pub conflicts: Vec<KeptConflict>,
+    pub superseded_by: Option<(JobId, u32)>,
+    pub finished_at: Option<Timestamp>,
+}
+
+/// What a job's counters stood at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct JobCounters {
+    pub calls_made: u32,
+    pub conflicts: ConflictCounts,
+    pub cancelled: bool,
+    pub started_at: Option<Timestamp>,
+}
+
+/// What is remembered of a user.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeptStanding {
+    pub owned: BTreeSet<AssignmentId>,
+    pub applied_at: Option<Timestamp>,
+}
+
+/// A job as it was read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecoveredJob {
+    pub job: AcceptedJob,
+    pub counters: JobCounters,
+    /// What became of each entry, in order; `None` for those that have not ended.
+    pub outcomes: Vec<Option<EntryOutcome>>,
+}
+
+/// Everything that was read back at the start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// In the order of acceptance.
+    pub jobs: Vec<RecoveredJob>,
+    pub standings: Vec<(UserKey, KeptStanding)>,
+}
+
+/// Where things are written down.
+pub trait Journal: fmt::Debug + Send + Sync {
+    /// Durable when it answers; nothing of the job is kept if it fails.
+    fn accept(&self, job: AcceptedJob) -> BoxFuture<'_, Result<(), JournalError>>;
+
+    /// A write is about to go out that makes these ours. Durable when it answers.
+    fn intend(&self, user: UserKey, standing: KeptStanding) -> BoxFuture<'_, Result<(), JournalError>>;
+
+    /// An entry has ended, and its job's counters stand at this.
+    fn ended(&self, job: JobId, position: u32, outcome: EntryOutcome, counters: JobCounters);
+
+    /// What is remembered of a user has changed.
+    fn stands(&self, user: UserKey, standing: KeptStanding);
+
+    /// Waits until everything handed over so far is durable.
+    fn flush(&self) -> BoxFuture<'_, Result<(), JournalError>>;
+}
+
+/// Keeps nothing: for `journal.enabled = false`, and for tests of what does not survive.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoJournal;
+
+impl Journal for NoJournal {
+    fn accept(&self, _: AcceptedJob) -> BoxFuture<'_, Result<(), JournalError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn intend(&self, _: UserKey, _: KeptStanding) -> BoxFuture<'_, Result<(), JournalError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn ended(&self, _: JobId, _: u32, _: EntryOutcome, _: JobCounters) {}
+
+    fn stands(&self, _: UserKey, _: KeptStanding) {}
+
+    fn flush(&self) -> BoxFuture<'_, Result<(), JournalError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}

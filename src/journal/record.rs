@@ -1,0 +1,323 @@
+//! The written form: JSON in columns, readable with any tool for `SQLite`. Apart from the domain types, so that renaming one of
+//! those does not change what older journals mean.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{EntryOutcome, JobCounters, KeptConflict, KeptStanding};
+use crate::domain::assignment::Difference;
+use crate::domain::conflict::Cause;
+use crate::domain::entry::{AssignmentName, Effects, EntryRequest, ListedAssignment};
+use crate::domain::job::{ConflictCounts, JobSpec, Urgency};
+use crate::domain::{AssignmentId, EntryState, JobId, Mode, Proficiency, Reason, Target, UserId, UserRef};
+
+/// A closed set of words, written as words.
+macro_rules! words {
+    ($name:ident for $domain:ty { $($word:ident),+ $(,)? }) => {
+        #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        pub(super) enum $name { $($word),+ }
+
+        impl From<$domain> for $name {
+            fn from(value: $domain) -> Self {
+                match value { $(<$domain>::$word => Self::$word),+ }
+            }
+        }
+
+        impl From<$name> for $domain {
+            fn from(value: $name) -> Self {
+                match value { $($name::$word => Self::$word),+ }
+            }
+        }
+    };
+}
+
+words!(TargetWord for Target { RoutingSkills, WfmSkillGroups });
+words!(ModeWord for Mode { Add, Remove, Managed, Replace });
+words!(UrgencyWord for Urgency { Interactive, Bulk });
+words!(CauseWord for Cause { WrongVersion, ForeignWriter, OwnConcurrency, ReadLag, Busy, Blocked });
+words!(StateWord for EntryState {
+    Pending, Running, Waiting, Planned, Applied, Unchanged, Failed, Superseded, Cancelled, Held,
+});
+words!(ReasonWord for Reason {
+    UserNotFound, UserAmbiguous, UserInactive, AssignmentNotFound, AssignmentAmbiguous, TooManyAssignments, Blocked,
+    ConflictsExhausted, Forbidden, Rejected, UpstreamUnavailable, StaleEvent,
+});
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SpecRecord<'a> {
+    target: TargetWord,
+    mode: ModeWord,
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    label: Option<Cow<'a, str>>,
+    dry_run: bool,
+    urgency: UrgencyWord,
+}
+
+impl<'a> From<&'a JobSpec> for SpecRecord<'a> {
+    fn from(spec: &'a JobSpec) -> Self {
+        Self {
+            target: spec.target.into(),
+            mode: spec.mode.into(),
+            label: spec.label.as_deref().map(Cow::Borrowed),
+            dry_run: spec.dry_run,
+            urgency: spec.urgency.into(),
+        }
+    }
+}
+
+impl From<SpecRecord<'_>> for JobSpec {
+    fn from(record: SpecRecord<'_>) -> Self {
+        Self {
+            target: record.target.into(),
+            mode: record.mode.into(),
+            label: record.label.map(|label| label.into_owned().into()),
+            dry_run: record.dry_run,
+            urgency: record.urgency.into(),
+        }
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum UserRecord {
+    Id(Uuid),
+    Email(Box<str>),
+    EmployeeId(Box<str>),
+    ExternalId(Box<str>, Box<str>),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ListedRecord {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<Uuid>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<Box<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    proficiency: Option<f64>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RequestRecord {
+    #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
+    reference: Option<Box<str>>,
+    user: UserRecord,
+    assignments: Vec<ListedRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    occurred_at: Option<Timestamp>,
+}
+
+impl From<EntryRequest> for RequestRecord {
+    fn from(request: EntryRequest) -> Self {
+        let listed = request.assignments.into_iter().map(|listed| {
+            let proficiency = listed.proficiency.map(|rating| f64::from(rating.value()));
+            match listed.name {
+                AssignmentName::Id(id) => ListedRecord { id: Some(id.0), name: None, proficiency },
+                AssignmentName::Name(name) => ListedRecord { id: None, name: Some(name), proficiency },
+            }
+        });
+        Self {
+            reference: request.reference,
+            user: match request.user {
+                UserRef::Id(id) => UserRecord::Id(id.0),
+                UserRef::Email(email) => UserRecord::Email(email),
+                UserRef::EmployeeId(id) => UserRecord::EmployeeId(id),
+                UserRef::ExternalId { authority, key } => UserRecord::ExternalId(authority, key),
+            },
+            assignments: listed.collect(),
+            occurred_at: request.occurred_at,
+        }
+    }
+}
+
+impl From<RequestRecord> for EntryRequest {
+    fn from(record: RequestRecord) -> Self {
+        let listed = record.assignments.into_iter().map(|listed| ListedAssignment {
+            name: match listed.id {
+                Some(id) => AssignmentName::Id(AssignmentId(id)),
+                None => AssignmentName::Name(listed.name.unwrap_or_default()),
+            },
+            proficiency: listed.proficiency.and_then(Proficiency::new),
+        });
+        Self {
+            reference: record.reference,
+            user: match record.user {
+                UserRecord::Id(id) => UserRef::Id(UserId(id)),
+                UserRecord::Email(email) => UserRef::Email(email),
+                UserRecord::EmployeeId(id) => UserRef::EmployeeId(id),
+                UserRecord::ExternalId(authority, key) => UserRef::ExternalId { authority, key },
+            },
+            assignments: listed.collect(),
+            occurred_at: record.occurred_at,
+        }
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ConflictRecord {
+    cause: CauseWord,
+    status: Option<u16>,
+    sent: Option<u64>,
+    found: Option<u64>,
+    correlation_id: Option<Box<str>>,
+    at: Timestamp,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OutcomeRecord {
+    state: StateWord,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<ReasonWord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    message: Option<Box<str>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    added: Vec<(Uuid, Option<f64>)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    updated: Vec<(Uuid, Option<f64>)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    removed: Vec<Uuid>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    preserved: Vec<Uuid>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    overwritten: Vec<Uuid>,
+    attempts: u32,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    conflicts: Vec<ConflictRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    superseded_by: Option<(Uuid, u32)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    finished_at: Option<Timestamp>,
+}
+
+fn uuids(ids: Vec<AssignmentId>) -> Vec<Uuid> {
+    ids.into_iter().map(|id| id.0).collect()
+}
+
+fn ids(uuids: Vec<Uuid>) -> Vec<AssignmentId> {
+    uuids.into_iter().map(AssignmentId).collect()
+}
+
+fn ratings(rated: Vec<(AssignmentId, Option<Proficiency>)>) -> Vec<(Uuid, Option<f64>)> {
+    rated.into_iter().map(|(id, rating)| (id.0, rating.map(|rating| f64::from(rating.value())))).collect()
+}
+
+fn rated(ratings: Vec<(Uuid, Option<f64>)>) -> Vec<(AssignmentId, Option<Proficiency>)> {
+    ratings.into_iter().map(|(id, rating)| (AssignmentId(id), rating.and_then(Proficiency::new))).collect()
+}
+
+impl From<EntryOutcome> for OutcomeRecord {
+    fn from(outcome: EntryOutcome) -> Self {
+        let Effects { difference, preserved, overwritten } = outcome.effects;
+        let conflicts = outcome.conflicts.into_iter().map(|conflict| ConflictRecord {
+            cause: conflict.cause.into(),
+            status: conflict.status,
+            sent: conflict.sent,
+            found: conflict.found,
+            correlation_id: conflict.correlation_id,
+            at: conflict.at,
+        });
+        Self {
+            state: outcome.state.into(),
+            reason: outcome.reason.map(Into::into),
+            message: outcome.message,
+            added: ratings(difference.added),
+            updated: ratings(difference.updated),
+            removed: uuids(difference.removed),
+            preserved: uuids(preserved),
+            overwritten: uuids(overwritten),
+            attempts: outcome.attempts,
+            conflicts: conflicts.collect(),
+            superseded_by: outcome.superseded_by.map(|(job, position)| (job.0, position)),
+            finished_at: outcome.finished_at,
+        }
+    }
+}
+
+impl From<OutcomeRecord> for EntryOutcome {
+    fn from(record: OutcomeRecord) -> Self {
+        let conflicts = record.conflicts.into_iter().map(|conflict| KeptConflict {
+            cause: conflict.cause.into(),
+            status: conflict.status,
+            sent: conflict.sent,
+            found: conflict.found,
+            correlation_id: conflict.correlation_id,
+            at: conflict.at,
+        });
+        Self {
+            state: record.state.into(),
+            reason: record.reason.map(Into::into),
+            message: record.message,
+            effects: Effects {
+                difference: Difference {
+                    added: rated(record.added),
+                    updated: rated(record.updated),
+                    removed: ids(record.removed),
+                },
+                preserved: ids(record.preserved),
+                overwritten: ids(record.overwritten),
+            },
+            attempts: record.attempts,
+            conflicts: conflicts.collect(),
+            superseded_by: record.superseded_by.map(|(job, position)| (JobId(job), position)),
+            finished_at: record.finished_at,
+        }
+    }
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CountersRecord {
+    calls_made: u32,
+    conflicts: Vec<(CauseWord, u32)>,
+    cancelled: bool,
+    started_at: Option<Timestamp>,
+}
+
+impl From<JobCounters> for CountersRecord {
+    fn from(counters: JobCounters) -> Self {
+        let conflicts = Cause::ALL.into_iter().map(|cause| (cause.into(), counters.conflicts.of(cause)));
+        Self {
+            calls_made: counters.calls_made,
+            conflicts: conflicts.filter(|(_, count)| *count > 0).collect(),
+            cancelled: counters.cancelled,
+            started_at: counters.started_at,
+        }
+    }
+}
+
+impl From<CountersRecord> for JobCounters {
+    fn from(record: CountersRecord) -> Self {
+        let mut conflicts = ConflictCounts::default();
+        for (cause, count) in record.conflicts {
+            (0..count).for_each(|_| conflicts.count(cause.into()));
+        }
+        Self { calls_made: record.calls_made, conflicts, cancelled: record.cancelled, started_at: record.started_at }
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StandingRecord {
+    owned: Vec<Uuid>,
+    applied_at: Option<Timestamp>,
+}
+
+impl From<KeptStanding> for StandingRecord {
+    fn from(standing: KeptStanding) -> Self {
+        Self { owned: standing.owned.into_iter().map(|id| id.0).collect(), applied_at: standing.applied_at }
+    }
+}
+
+impl From<StandingRecord> for KeptStanding {
+    fn from(record: StandingRecord) -> Self {
+        Self { owned: record.owned.into_iter().map(AssignmentId).collect(), applied_at: record.applied_at }
+    }
+}

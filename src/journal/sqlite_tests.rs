@@ -1,0 +1,176 @@
+use std::path::PathBuf;
+
+use super::*;
+use crate::domain::assignment::Difference;
+use crate::domain::conflict::Cause;
+use crate::domain::entry::{AssignmentName, Effects, EntryRequest, ListedAssignment};
+use crate::domain::job::{ConflictCounts, JobSpec, Urgency};
+use crate::domain::{AssignmentId, EntryState, Mode, Proficiency, Reason, UserRef};
+use crate::journal::KeptConflict;
+
+/// A folder that is removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        Self(std::env::temp_dir().join(format!("skillsync-journal-{}", Uuid::new_v4())))
+    }
+
+    fn open(&self) -> (SqliteJournal, Recovered) {
+        SqliteJournal::open(&self.0).expect("the journal opens")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_790_000_000 + second).expect("a date")
+}
+
+fn job(number: u128, entries: usize) -> AcceptedJob {
+    let users = [
+        UserRef::Id(UserId(Uuid::from_u128(7))),
+        UserRef::Email("ana@example.com".into()),
+        UserRef::EmployeeId("E1".into()),
+        UserRef::ExternalId { authority: "hris".into(), key: "a:b".into() },
+    ];
+    let request = |n: usize| EntryRequest {
+        reference: n.is_multiple_of(2).then(|| format!("row-{n}").into()),
+        user: users[n % 4].clone(),
+        assignments: Box::new([
+            ListedAssignment { name: AssignmentName::Name("Billing".into()), proficiency: Proficiency::new(3.3) },
+            ListedAssignment { name: AssignmentName::Id(AssignmentId(Uuid::from_u128(9))), proficiency: None },
+        ]),
+        occurred_at: n.is_multiple_of(3).then(|| at(5)),
+    };
+    AcceptedJob {
+        id: JobId(Uuid::from_u128(number)),
+        spec: JobSpec {
+            target: Target::RoutingSkills,
+            mode: Mode::Managed,
+            label: Some("nightly".into()),
+            dry_run: false,
+            urgency: Urgency::Bulk,
+        },
+        created_at: at(0),
+        entries: (0..entries).map(request).collect(),
+    }
+}
+
+fn outcome() -> EntryOutcome {
+    EntryOutcome {
+        state: EntryState::Failed,
+        reason: Some(Reason::Blocked),
+        message: Some("refused".into()),
+        effects: Effects {
+            difference: Difference {
+                added: vec![(AssignmentId(Uuid::from_u128(1)), Proficiency::new(4.5))],
+                updated: vec![(AssignmentId(Uuid::from_u128(2)), None)],
+                removed: vec![AssignmentId(Uuid::from_u128(3))],
+            },
+            preserved: vec![AssignmentId(Uuid::from_u128(4))],
+            overwritten: vec![AssignmentId(Uuid::from_u128(5))],
+        },
+        attempts: 10,
+        conflicts: vec![KeptConflict {
+            cause: Cause::Blocked,
+            status: Some(409),
+            sent: Some(7),
+            found: Some(7),
+            correlation_id: Some("c-1".into()),
+            at: at(3),
+        }],
+        superseded_by: Some((JobId(Uuid::from_u128(8)), 4)),
+        finished_at: Some(at(9)),
+    }
+}
+
+fn counters() -> JobCounters {
+    let mut conflicts = ConflictCounts::default();
+    conflicts.count(Cause::Blocked);
+    conflicts.count(Cause::ForeignWriter);
+    JobCounters { calls_made: 42, conflicts, cancelled: true, started_at: Some(at(1)) }
+}
+
+fn standing() -> (UserKey, KeptStanding) {
+    let user = UserKey { target: Target::WfmSkillGroups, user: UserId(Uuid::from_u128(77)) };
+    let owned = [AssignmentId(Uuid::from_u128(1))].into();
+    (user, KeptStanding { owned, applied_at: Some(at(4)) })
+}
+
+#[tokio::test]
+async fn what_was_written_down_is_read_back_as_it_was() {
+    let folder = Folder::new();
+    let (journal, recovered) = folder.open();
+    assert_eq!(recovered, Recovered::default());
+    journal.accept(job(2, 5)).await.unwrap();
+    journal.accept(job(1, 1)).await.unwrap();
+    journal.ended(JobId(Uuid::from_u128(2)), 3, outcome(), counters());
+    let (user, stands) = standing();
+    journal.intend(user, stands.clone()).await.unwrap();
+    journal.flush().await.unwrap();
+    drop(journal);
+
+    let (_journal, recovered) = folder.open();
+    assert_eq!(recovered.jobs.iter().map(|kept| &kept.job).collect::<Vec<_>>(), [&job(1, 1), &job(2, 5)]);
+    assert_eq!(recovered.jobs[1].outcomes, [None, None, None, Some(outcome()), None]);
+    assert_eq!(recovered.jobs[1].counters, counters());
+    assert_eq!(recovered.standings, [(user, stands)]);
+}
+
+#[tokio::test]
+async fn what_nobody_waited_for_is_written_before_the_journal_closes() {
+    let folder = Folder::new();
+    let (journal, _) = folder.open();
+    journal.accept(job(1, 1000)).await.unwrap();
+    for position in 0..1000 {
+        journal.ended(JobId(Uuid::from_u128(1)), position, outcome(), counters());
+    }
+    journal.close();
+    assert!(matches!(journal.flush().await, Err(JournalError::Closed)));
+    drop(journal);
+    let (_journal, recovered) = folder.open();
+    assert!(recovered.jobs[0].outcomes.iter().all(Option::is_some));
+}
+
+#[tokio::test]
+async fn a_second_process_is_turned_away() {
+    let folder = Folder::new();
+    let (_journal, _) = folder.open();
+    assert!(matches!(SqliteJournal::open(&folder.0), Err(JournalError::InUse(path)) if path == folder.0));
+}
+
+#[tokio::test]
+async fn a_newer_journal_is_not_touched() {
+    let folder = Folder::new();
+    drop(folder.open());
+    Connection::open(folder.0.join("journal.sqlite")).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let error = SqliteJournal::open(&folder.0).unwrap_err();
+    assert!(matches!(error, JournalError::TooNew { found: 99, known: VERSION, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_damaged_journal_is_refused_by_name() {
+    let folder = Folder::new();
+    drop(folder.open());
+    std::fs::write(folder.0.join("journal.sqlite"), vec![b'x'; 8192]).unwrap();
+    let error = SqliteJournal::open(&folder.0).unwrap_err();
+    assert!(matches!(&error, JournalError::Damaged { .. }), "{error}");
+    assert!(error.to_string().contains("journal.sqlite"), "{error}");
+}
+
+#[tokio::test]
+async fn submitters_in_parallel_share_flushes() {
+    let folder = Folder::new();
+    let (journal, _) = folder.open();
+    let jobs = (1..=64).map(|number| journal.accept(job(number, 1)));
+    for accepted in futures_util::future::join_all(jobs).await {
+        accepted.unwrap();
+    }
+    drop(journal);
+    assert_eq!(folder.open().1.jobs.len(), 64);
+}

@@ -1,0 +1,76 @@
+//! What a restart finds again: the same simulated Genesys, the same journal, a new service.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use skillsync::domain::{EntryState, Mode, Target};
+use skillsync::simulator::{
+    Behaviour, Conflicts, ForeignWriter, Generated, Latency, Population, Scenario, Share, Target as SimTarget,
+};
+
+use crate::bed::{Bed, employee, in_state};
+
+const USERS: usize = 200;
+
+fn scenario(seed: u64) -> Scenario {
+    Scenario {
+        seed,
+        population: Population::Generated(Generated { users: USERS, groups: 30, ..Generated::default() }),
+        behaviour: Behaviour {
+            latency: Latency { fixed: Duration::from_millis(40), spread: Duration::from_millis(60) },
+            conflicts: Conflicts {
+                foreign_writer: ForeignWriter { share: Share::Rate(0.1), ..ForeignWriter::default() },
+                ..Conflicts::default()
+            },
+            ..Behaviour::default()
+        },
+        ..Scenario::default()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_goes_on_where_the_process_before_left_it() {
+    for seed in 1..=10 {
+        println!("seed {seed}");
+        let mut bed = Bed::start(scenario(seed), "");
+        let entries = (1..=USERS).map(|n| employee(n, &["Group 1", "Group 2"])).collect();
+        let job = bed.submit(Target::WfmSkillGroups, Mode::Add, entries).await;
+        for life in 1..=3u64 {
+            tokio::time::sleep(Duration::from_secs(5 + 3 * life + seed)).await;
+            // The process ends: whatever is under way is cut off, and only the journal is left of it.
+            bed.lifecycle.begin_stop();
+            let (simulator, kept) = (bed.simulator.clone(), Arc::clone(&bed.kept));
+            drop(bed);
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            bed = Bed::resume(simulator, kept, "");
+        }
+        let view = bed.finish(job).await;
+        let done = in_state(&view, EntryState::Applied) + in_state(&view, EntryState::Unchanged);
+        assert_eq!(done as usize, USERS, "{:?}", view.counts);
+        let ledger = bed.simulator.ledger();
+        assert_eq!(ledger.lost_foreign_changes(), []);
+        assert_eq!(ledger.overlapping_writes(), []);
+        assert_eq!(ledger.rate_limited(), 0);
+        assert_eq!(bed.service.engine.occupied_slots(), 0);
+        for recovered in bed.kept.recovered().jobs {
+            assert!(recovered.outcomes.iter().all(Option::is_some), "every outcome is written down");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_we_assigned_before_a_restart_is_still_ours_after_it() {
+    let bed = Bed::start(scenario(1), "");
+    let job = bed.submit(Target::WfmSkillGroups, Mode::Managed, vec![employee(1, &["Group 29", "Group 30"])]).await;
+    bed.finish(job).await;
+    bed.lifecycle.begin_stop();
+    let bed = Bed::resume(bed.simulator.clone(), Arc::clone(&bed.kept), "");
+    let job = bed.submit(Target::WfmSkillGroups, Mode::Managed, vec![employee(1, &["Group 30"])]).await;
+    bed.finish(job).await;
+    let entry = &bed.entries(job)[0];
+    assert_eq!(entry.result.effects.difference.removed.len(), 1, "{entry:?}");
+    let user = entry.user.unwrap().0;
+    let left: Vec<_> = bed.simulator.assignments_of(user, SimTarget::WfmSkillGroups).unwrap();
+    let removed = entry.result.effects.difference.removed[0].0;
+    assert!(left.iter().all(|assignment| assignment.id != removed));
+}
