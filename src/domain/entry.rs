@@ -113,6 +113,8 @@ pub enum Reason {
     Rejected,
     UpstreamUnavailable,
     StaleEvent,
+    /// What a dry run planned no longer fits the live state.
+    PlanOutdated,
 }
 
 /// What an entry brought about, as the result reports it.

@@ -1,11 +1,18 @@
 //! One accepted job in memory: its entries, their states, and what they add up to.
 
+mod changes;
+mod follow;
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use self::changes::Changes;
+pub use self::follow::{EntryOrder, Followed, News};
+use super::open::OpenEntries;
 use super::port::Version;
+use crate::domain::assignment::Difference;
 use crate::domain::conflict::Cause;
 use crate::domain::entry::{Effects, EntryRequest};
 use crate::domain::job::{ConflictCounts, EntryCounts, JobSpec, JobStatus};
@@ -75,6 +82,7 @@ pub(super) struct Job {
     created_at: Timestamp,
     state: Mutex<State>,
     revision: watch::Sender<u64>,
+    open: OpenEntries,
 }
 
 #[derive(Debug)]
@@ -87,11 +95,14 @@ struct State {
     finished_at: Option<Timestamp>,
     parked_until: Option<Timestamp>,
     cancelled: bool,
+    revision: u64,
+    changes: Changes,
 }
 
 #[derive(Debug)]
 struct Entry {
     request: EntryRequest,
+    plan: Option<Box<Difference>>,
     user: Option<UserId>,
     state: EntryState,
     /// A write may be on its way or have been carried out unseen: cancelling must wait for its end.
@@ -100,14 +111,16 @@ struct Entry {
 }
 
 impl Job {
-    pub(super) fn new(id: JobId, spec: JobSpec, created_at: Timestamp, requests: Vec<EntryRequest>) -> Self {
-        let total = u32::try_from(requests.len()).unwrap_or(u32::MAX);
-        let entries = requests
-            .into_iter()
-            .map(|request| Entry { request, user: None, state: EntryState::Pending, unsettled: false, result: None })
-            .collect();
+    pub(super) fn new(
+        id: JobId,
+        spec: JobSpec,
+        created_at: Timestamp,
+        orders: Vec<EntryOrder>,
+        open: OpenEntries,
+    ) -> Self {
+        let total = u32::try_from(orders.len()).unwrap_or(u32::MAX);
+        let entries: Vec<_> = orders.into_iter().map(Entry::from).collect();
         let state = State {
-            entries,
             counts: EntryCounts::pending(total),
             conflicts: ConflictCounts::default(),
             calls_made: 0,
@@ -115,8 +128,12 @@ impl Job {
             finished_at: None,
             parked_until: None,
             cancelled: false,
+            revision: 0,
+            changes: Changes::new(entries.len()),
+            entries,
         };
-        Self { id, spec, created_at, state: Mutex::new(state), revision: watch::Sender::new(0) }
+        open.moved(0, total);
+        Self { id, spec, created_at, state: Mutex::new(state), revision: watch::Sender::new(0), open }
     }
 
     pub(super) fn id(&self) -> JobId {
@@ -201,6 +218,7 @@ impl Job {
                         result.finished_at = Some(now);
                         state.counts.moved(entry.state, EntryState::Cancelled);
                         entry.state = EntryState::Cancelled;
+                        state.changes.record(state.revision, index);
                     }
                     EntryState::Running
                     | EntryState::Planned
@@ -229,7 +247,10 @@ impl Job {
 
     /// The job as a value.
     pub(super) fn snapshot(&self) -> JobSnapshot {
-        let state = self.lock();
+        self.snapshot_of(&self.lock())
+    }
+
+    fn snapshot_of(&self, state: &State) -> JobSnapshot {
         JobSnapshot {
             id: self.id,
             spec: self.spec.clone(),
@@ -241,7 +262,7 @@ impl Job {
             counts: state.counts,
             conflicts: state.conflicts,
             calls_made: state.calls_made,
-            revision: *self.revision.borrow(),
+            revision: state.revision,
         }
     }
 
@@ -267,9 +288,12 @@ impl Job {
 
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
+        let open_before = state.counts.open();
+        state.revision += 1;
         let result = change(&mut state);
-        // Under the lock, so that a snapshot never carries a revision older than its content.
-        self.revision.send_modify(|revision| *revision += 1);
+        self.open.moved(open_before, state.counts.open());
+        // Under the lock, so that the revision told never goes back.
+        self.revision.send_replace(state.revision);
         result
     }
 
@@ -284,6 +308,7 @@ impl State {
             Some(entry) if !entry.state.is_terminal() => {
                 self.counts.moved(entry.state, to);
                 entry.state = to;
+                self.changes.record(self.revision, index);
                 true
             }
             Some(_) | None => false,
@@ -311,6 +336,13 @@ impl State {
         } else {
             JobStatus::Queued
         }
+    }
+}
+
+impl From<EntryOrder> for Entry {
+    fn from(order: EntryOrder) -> Self {
+        let EntryOrder { request, plan } = order;
+        Self { request, plan, user: None, state: EntryState::Pending, unsettled: false, result: None }
     }
 }
 
