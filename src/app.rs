@@ -1,17 +1,19 @@
 //! The composition root: the only place where the parts are put together.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use http::HeaderName;
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
-use crate::api::{self, ApiContext, ApiSettings, Readiness};
+use crate::api::{self, ApiContext, ApiKey, ApiSettings, Readiness, Role, ServeSettings, Shared};
 use crate::clock::WallClock;
-use crate::config::{Config, ConfigError, SyncConfig};
+use crate::config::{ApiKeyConfig, Config, ConfigError, KeyRole, SyncConfig};
 use crate::domain::AssignmentId;
 use crate::domain::conflict::ConflictPolicy;
 use crate::domain::entry::AssignmentName;
@@ -78,9 +80,29 @@ pub fn router(config: &Config, service: &Service, lifecycle: &Lifecycle) -> Rout
         settings: ApiSettings {
             max_body_bytes: config.server.max_body_bytes,
             request_timeout: config.server.request_timeout,
+            api_keys: config.server.api_keys.iter().map(api_key).collect(),
+            requests_per_second: config.server.requests_per_second,
+            max_open_entries: config.server.max_open_entries,
         },
         lifecycle: lifecycle.clone(),
+        shared: Shared::default(),
     })
+}
+
+/// Answers requests on a listener until the service is told to stop.
+pub async fn serve(config: &Config, listener: TcpListener, router: Router, lifecycle: Lifecycle) -> io::Result<()> {
+    let most = usize::try_from(config.server.max_connections.get()).unwrap_or(usize::MAX);
+    let settings = ServeSettings { max_connections: most, ..ServeSettings::default() };
+    api::serve(listener, router, settings, lifecycle).await
+}
+
+fn api_key(key: &ApiKeyConfig) -> ApiKey {
+    let role = match key.role {
+        KeyRole::Read => Role::Read,
+        KeyRole::Submit => Role::Submit,
+        KeyRole::Admin => Role::Admin,
+    };
+    ApiKey { name: key.name.as_str().into(), sha256: key.sha256, role }
 }
 
 /// A simulator in this process as the way to Genesys; nothing leaves memory.

@@ -2,6 +2,7 @@
 //!
 //! The only module that reads the environment. Every error names the key, and the file or variable that it came from.
 
+mod access;
 mod limits;
 mod region;
 
@@ -17,6 +18,7 @@ use jiff::SignedDuration;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de};
 
+pub use self::access::{ApiKeyConfig, KeyRole};
 pub use self::limits::CallLimits;
 
 /// The prefix of environment variables: `SKILLSYNC__GENESYS__CLIENT_ID` is `genesys.client_id`.
@@ -59,11 +61,19 @@ pub struct ServerConfig {
     /// `server.shutdown_grace`: how long what runs may take to finish when the service stops.
     #[serde(deserialize_with = "duration")]
     pub shutdown_grace: Duration,
-    /// `server.max_body_bytes`: the largest submission.
+    /// `server.max_body_bytes`: the largest submission, as it is sent and also once it is decompressed.
     pub max_body_bytes: usize,
     /// `server.request_timeout`: how long a request may take to be read and answered.
     #[serde(deserialize_with = "duration")]
     pub request_timeout: Duration,
+    /// `server.api_keys`: who may call us. Without one, only this machine may, and is not asked for a key.
+    pub api_keys: Vec<ApiKeyConfig>,
+    /// `server.requests_per_second`: of each key, in the long run; a second's worth may come at once.
+    pub requests_per_second: NonZeroU32,
+    /// `server.max_connections`: open at once; more wait to be accepted.
+    pub max_connections: NonZeroU32,
+    /// `server.max_open_entries`: entries that have not ended, of all jobs; beyond that nothing new is accepted.
+    pub max_open_entries: u32,
 }
 
 impl Default for ServerConfig {
@@ -73,6 +83,10 @@ impl Default for ServerConfig {
             shutdown_grace: Duration::from_secs(30),
             max_body_bytes: 64 * 1024 * 1024,
             request_timeout: Duration::from_secs(60),
+            api_keys: Vec::new(),
+            requests_per_second: NonZeroU32::MIN.saturating_add(99),
+            max_connections: NonZeroU32::MIN.saturating_add(1023),
+            max_open_entries: 1_000_000,
         }
     }
 }
@@ -173,11 +187,13 @@ impl Config {
         config.genesys.api_url()?;
         config.genesys.login_url()?;
         config.genesys.check()?;
-        if !config.server.listen.ip().is_loopback() {
+        access::check(&config.server.api_keys)?;
+        if config.server.api_keys.is_empty() && !config.server.listen.ip().is_loopback() {
             return Err(contradiction(
                 "server.listen",
                 format!(
-                    "{} can be reached from other machines, and nobody is asked for a key: listen on a loopback address",
+                    "{} can be reached from other machines, and nobody is asked for a key: configure \
+                     server.api_keys, or listen on a loopback address",
                     config.server.listen
                 ),
             ));
@@ -301,6 +317,25 @@ mod tests {
         ] {
             let error = load(toml).expect_err(toml);
             assert!(error.contains(key), "{error} does not name {key}");
+        }
+    }
+
+    #[test]
+    fn any_address_may_be_listened_on_with_keys() {
+        let key = |name: &str, sha256: &str| {
+            format!("[[server.api_keys]]\nname = '{name}'\nsha256 = '{sha256}'\nrole = 'submit'\n")
+        };
+        let open = format!("{MINIMAL}[server]\nlisten = '0.0.0.0:80'\n");
+        let (one, other) = ("ab".repeat(32), "cd".repeat(32));
+        let config = load(&format!("{open}{}{}", key("hr", &one), key("ops", &other))).unwrap();
+        assert_eq!((config.server.api_keys.len(), config.server.api_keys[0].role), (2, KeyRole::Submit));
+        for (keys, named) in [
+            (key("hr", "secret"), "sha256"),
+            (key("hr", &one) + &key("hr", &other), "server.api_keys.name"),
+            (key("hr", &one) + &key("ops", &one), "server.api_keys.sha256"),
+        ] {
+            let error = load(&format!("{open}{keys}")).expect_err(&keys);
+            assert!(error.contains(named), "{error} does not name {named}");
         }
     }
 

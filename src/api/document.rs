@@ -5,12 +5,13 @@ use std::sync::LazyLock;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, OpenApi, PathItem, Ref, RefOr, Response, ResponseBuilder};
-use utoipa::{OpenApi as _, openapi};
+use utoipa::{Modify, OpenApi as _, openapi};
 
-use super::layers;
-use super::problem::MEDIA_TYPE;
+use super::problem::{self, MEDIA_TYPE};
 use super::submission::request::{AssignmentRequest, SyncJobEntryRequest};
+use super::{access, layers};
 
 /// What the document says before the routes add to it.
 #[derive(utoipa::OpenApi)]
@@ -24,12 +25,34 @@ use super::submission::request::{AssignmentRequest, SyncJobEntryRequest};
     servers((url = "/", description = "This service.")),
     tags(
         (name = "sync-jobs", description = "Submitting jobs and following them."),
+        (name = "users", description = "What is known of a user."),
         (name = "service", description = "The state of the service itself."),
     ),
     // Schemas that others only name, from `schemas`.
     components(schemas(SyncJobEntryRequest, AssignmentRequest)),
+    modifiers(&Key),
 )]
 struct Frame;
+
+/// The name of the security scheme.
+const KEY: &str = "apiKey";
+
+/// Adds the security scheme and the kinds of problems, which the macro cannot say.
+struct Key;
+
+impl Modify for Key {
+    fn modify(&self, document: &mut OpenApi) {
+        let scheme = Http::builder().scheme(HttpAuthScheme::Bearer).description(Some(
+            "A key with one of the roles read, submit (also changes something) and admin. A service without keys can be \
+             reached from its own machine only, and asks for none.",
+        ));
+        let components = document.components.get_or_insert_default();
+        components.security_schemes.insert(KEY.to_owned(), SecurityScheme::Http(scheme.build()).into());
+        let description = document.info.description.get_or_insert_default();
+        description.push_str("\n\n");
+        description.push_str(&problem::table());
+    }
+}
 
 /// The document without its routes.
 pub(super) fn frame() -> OpenApi {
@@ -38,18 +61,35 @@ pub(super) fn frame() -> OpenApi {
 
 /// Adds what every route has in common, so that no route has to repeat it.
 pub(super) fn completed(mut document: OpenApi) -> OpenApi {
-    for operation in document.paths.paths.values_mut().flat_map(operations) {
-        let responses = &mut operation.responses.responses;
-        for (status, description) in [("408", "The request took too long."), ("500", "Something went wrong here.")] {
-            responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(problem(description)));
-        }
-        for response in responses.values_mut() {
-            if let RefOr::T(response) = response {
-                response.headers.insert(layers::REQUEST_ID.to_string(), RefOr::T(request_id()));
+    let everywhere = [("408", "The request took too long."), ("500", "Something went wrong here.")];
+    let with_a_key = [
+        ("401", "A key is needed, or the one sent is not known here."),
+        ("403", "The key does not permit this."),
+        ("429", "The key asks too often; `Retry-After` says when to ask again."),
+    ];
+    for (path, item) in &mut document.paths.paths {
+        let closed = !access::is_open(path);
+        for operation in operations(item) {
+            let common = everywhere.iter().chain(with_a_key.iter().filter(|_| closed));
+            describe(operation, common);
+            if closed {
+                operation.security = Some(vec![SecurityRequirement::new(KEY, [""; 0])]);
             }
         }
     }
     document
+}
+
+fn describe<'a>(operation: &mut Operation, common: impl Iterator<Item = &'a (&'a str, &'a str)>) {
+    let responses = &mut operation.responses.responses;
+    for (status, description) in common {
+        responses.entry((*status).to_owned()).or_insert_with(|| RefOr::T(problem_response(description)));
+    }
+    for response in responses.values_mut() {
+        if let RefOr::T(response) = response {
+            response.headers.insert(layers::REQUEST_ID.to_string(), RefOr::T(request_id()));
+        }
+    }
 }
 
 /// The document as it is served and committed: pretty, with a newline at its end.
@@ -62,7 +102,7 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten()
 }
 
-fn problem(description: &str) -> Response {
+fn problem_response(description: &str) -> Response {
     let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
     ResponseBuilder::new().description(description).content(MEDIA_TYPE, content).build()
 }

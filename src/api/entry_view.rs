@@ -35,7 +35,7 @@ pub(super) struct SyncJobEntryView {
     state: SyncJobEntryState,
     /// Why it failed: userNotFound, userAmbiguous, userInactive, assignmentNotFound, assignmentAmbiguous,
     /// tooManyAssignments, blocked, conflictsExhausted, forbidden, rejected or upstreamUnavailable. Or why it was
-    /// superseded without a later entry: staleEvent.
+    /// superseded without a later entry: staleEvent. Or why a plan was not carried out: planOutdated.
     reason: Option<&'static str>,
     /// What happened, and what to do.
     message: Option<Box<str>>,
@@ -112,7 +112,7 @@ impl SyncJobEntryView {
 }
 
 impl AssignmentView {
-    fn of(id: AssignmentId, proficiency: Option<Proficiency>, catalogue: Option<&Catalogue>) -> Self {
+    pub(super) fn of(id: AssignmentId, proficiency: Option<Proficiency>, catalogue: Option<&Catalogue>) -> Self {
         let name = catalogue.and_then(|catalogue| catalogue.name(id)).map(Into::into);
         Self { id: id.0, name, proficiency: proficiency.map(Proficiency::value) }
     }

@@ -11,7 +11,7 @@ use super::rules::MOST_FAULTS;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = ProblemError)]
 pub(crate) struct Fault {
-    /// Where in the body, as a JSON pointer (RFC 6901). A missing member is named by the pointer it would have.
+    /// Where in the body, or in the entry of the line, as a JSON pointer (RFC 6901); for CSV the column. A missing member is named by the pointer it would have.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false, example = "/entries/17/user/email")]
     pub(super) pointer: Option<String>,
@@ -19,6 +19,10 @@ pub(crate) struct Fault {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false, example = "limit")]
     pub(super) parameter: Option<String>,
+    /// Which line of the body, from 1, where the body is one of lines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = u32, required = false, example = 17)]
+    pub(super) line: Option<u64>,
     /// What is wrong, and what would be right.
     #[schema(example = "must not be empty or blank")]
     pub(super) detail: String,
@@ -29,17 +33,34 @@ pub(crate) struct Fault {
 pub(super) struct Faults {
     listed: Vec<Fault>,
     total: usize,
+    /// The line that is being looked at.
+    line: Option<u64>,
 }
 
 impl Faults {
+    /// What is added from here on is about this line.
+    pub(super) fn at_line(&mut self, line: Option<u64>) {
+        self.line = line;
+    }
+
+    /// Something is wrong with the line as a whole, or, without one, with the body.
+    pub(super) fn add_here(&mut self, detail: impl fmt::Display) {
+        self.push(|line| Fault { pointer: None, parameter: None, line, detail: detail.to_string() });
+    }
+
     /// Something is wrong at this place of the body.
     pub(super) fn add(&mut self, at: &Pointer<'_>, detail: impl fmt::Display) {
-        self.push(|| Fault { pointer: Some(at.to_string()), parameter: None, detail: detail.to_string() });
+        self.push(|line| Fault { pointer: Some(at.to_string()), parameter: None, line, detail: detail.to_string() });
     }
 
     /// Something is wrong with this query parameter.
     pub(super) fn add_parameter(&mut self, name: &str, detail: impl fmt::Display) {
-        self.push(|| Fault { pointer: None, parameter: Some(shortened(name)), detail: detail.to_string() });
+        self.push(|_| Fault {
+            pointer: None,
+            parameter: Some(shortened(name)),
+            line: None,
+            detail: detail.to_string(),
+        });
     }
 
     /// All faults, also those that are not listed.
@@ -57,9 +78,9 @@ impl Faults {
         self.listed
     }
 
-    fn push(&mut self, fault: impl FnOnce() -> Fault) {
+    fn push(&mut self, fault: impl FnOnce(Option<u64>) -> Fault) {
         if self.listed.len() < MOST_FAULTS {
-            self.listed.push(fault());
+            self.listed.push(fault(self.line));
         }
         self.total += 1;
     }

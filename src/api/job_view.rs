@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::names::{SyncJobStatus, SyncLane, SyncMode, SyncTarget};
 use crate::domain::EntryState;
 use crate::domain::conflict::Cause;
-use crate::domain::job::{ConflictCounts, EntryCounts};
+use crate::domain::job::{ConflictCounts, EntryCounts, Urgency};
 use crate::engine::{Engine, JobSnapshot};
 
 /// A sync job.
@@ -96,10 +96,7 @@ impl SyncJobView {
             parked_until: job.parked_until,
             counts: job.counts.into(),
             conflicts: job.conflicts.into(),
-            calls: CallsView {
-                made: job.calls_made,
-                estimated: job.calls_made.saturating_add(calls_ahead(job.counts.open())),
-            },
+            calls: CallsView { made: job.calls_made, estimated: job.calls_made.saturating_add(calls_ahead_of(&job)) },
             label: job.spec.label,
         }
     }
@@ -110,17 +107,36 @@ pub(super) fn poll_after_seconds(engine: &Engine) -> u64 {
     engine.time_for(calls_ahead(engine.open_entries())).as_secs().clamp(1, 30)
 }
 
-/// Calls that open entries will take: a read and a write each. Rough: unchanged users take one, conflicts take more.
+/// Calls that open entries will take: a read and a write each, where nothing better is known.
 fn calls_ahead(open_entries: u32) -> u32 {
     open_entries.saturating_mul(2)
 }
 
-/// Jobs take turns, so a job is done for sure only when the work of all jobs is.
+/// Calls that a job will still take: what its entries have taken so far, once enough of them have ended to tell.
+/// Unchanged users take one, conflicts take more, and listings are shared by all.
+fn calls_ahead_of(job: &JobSnapshot) -> u32 {
+    const ENOUGH: u32 = 20;
+    let open = job.counts.open();
+    let ended = job.counts.total() - open;
+    if ended < ENOUGH {
+        return calls_ahead(open);
+    }
+    let ahead = u64::from(open) * u64::from(job.calls_made) / u64::from(ended);
+    u32::try_from(ahead).unwrap_or(u32::MAX).max(open)
+}
+
+/// Jobs take turns, so a bulk job is done for sure only when the work of all jobs is; interactive ones go ahead of it.
 fn estimated_finish_at(job: &JobSnapshot, engine: &Engine, now: Timestamp) -> Option<Timestamp> {
-    if job.counts.open() == 0 {
+    let open = job.counts.open();
+    if open == 0 {
         return None;
     }
-    let work = SignedDuration::try_from(engine.time_for(calls_ahead(engine.open_entries()))).ok()?;
+    let of_others = match job.spec.urgency {
+        Urgency::Interactive => 0,
+        Urgency::Bulk => engine.open_entries().saturating_sub(open),
+    };
+    let calls = calls_ahead_of(job).saturating_add(calls_ahead(of_others));
+    let work = SignedDuration::try_from(engine.time_for(calls)).ok()?;
     job.parked_until.map_or(now, |until| until.max(now)).checked_add(work).ok()
 }
 

@@ -1,10 +1,11 @@
 //! What happens to every request on its way in and out, in one order and one place.
 //!
 //! Outside in: credentials are marked as not to be shown > request id and problem documents > tracing > panics become
-//! answers > time limit > size limit. Everything that can fail lies inside the layer that writes problem documents, so
+//! answers > access > size limit > time limit, which routes that hold their answers back do not have. Everything that can fail lies inside the layer that writes problem documents, so
 //! every error, whoever made it, has the same form and carries the request id.
 
 use std::any::Any;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -25,6 +26,7 @@ use tracing::Span;
 use uuid::Uuid;
 
 use super::ApiSettings;
+use super::access::{self, Access};
 use super::problem::{self, Problem};
 
 /// The header that carries the request id, both ways.
@@ -58,15 +60,21 @@ fn is_presentable(id: &[u8]) -> bool {
 
 /// Wraps all routes.
 pub(super) fn around(router: Router, settings: &ApiSettings) -> Router {
+    let access = Arc::new(Access::new(&settings.api_keys, settings.requests_per_second));
     let outer = ServiceBuilder::new()
         .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
         .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .layer(middleware::from_fn(identified))
         .layer(tracing_layer())
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, settings.request_timeout));
+        .layer(middleware::from_fn_with_state(access, access::admitted));
     // axum's own limit would be a second one, and a lower one.
     router.layer(DefaultBodyLimit::disable()).layer(RequestBodyLimitLayer::new(settings.max_body_bytes)).layer(outer)
+}
+
+/// What keeps a request from taking longer than it may, from its head to the head of its answer.
+pub(super) fn time_limit(settings: &ApiSettings) -> TimeoutLayer {
+    TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, settings.request_timeout)
 }
 
 /// Gives the request its id, and the answer the same id and, if it is an error, its document.
@@ -109,6 +117,7 @@ impl<B> MakeSpan<B> for RequestSpan {
             method = %request.method(),
             route,
             request_id = id,
+            caller = tracing::field::Empty,
             status = tracing::field::Empty,
             latency_ms = tracing::field::Empty,
         )

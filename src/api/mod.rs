@@ -2,52 +2,74 @@
 //!
 //! Requests are parsed into domain types here and never travel further in; answers are made from the engine's snapshots.
 
+mod access;
+mod allowance;
 mod document;
 mod entry_view;
 mod faults;
+mod idempotency;
 mod job_view;
 mod layers;
 mod names;
 mod paging;
 mod probes;
 mod problem;
+mod query;
 mod rules;
 mod schemas;
+mod serve;
 mod submission;
 mod sync_jobs;
 #[cfg(test)]
 mod tests;
+mod users;
 
-use std::io;
+use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use uuid::Uuid;
 
+pub use self::access::{ApiKey, Role};
 pub use self::document::text as openapi_text;
+use self::idempotency::IdempotencyKeys;
 pub use self::names::{SyncLane, SyncMode, SyncTarget};
 pub use self::probes::Readiness;
+pub use self::serve::{ServeSettings, serve};
 pub use self::submission::request::{AssignmentRequest, SyncJobEntryRequest, SyncJobRequest, UserReference};
 use crate::clock::WallClock;
 use crate::engine::Engine;
 use crate::lifecycle::Lifecycle;
 
 /// Bounds on requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct ApiSettings {
     /// A longer body is refused.
     pub max_body_bytes: usize,
     /// A request that takes longer, from its head to its answer, is refused.
     pub request_timeout: Duration,
+    /// Who may call; without a key anybody who can reach us may.
+    pub api_keys: Vec<ApiKey>,
+    /// Of each key.
+    pub requests_per_second: NonZeroU32,
+    /// Entries that have not ended, of all jobs; beyond that nothing new is accepted.
+    pub max_open_entries: u32,
 }
 
 impl Default for ApiSettings {
     fn default() -> Self {
-        Self { max_body_bytes: 64 * 1024 * 1024, request_timeout: Duration::from_secs(60) }
+        Self {
+            max_body_bytes: 64 * 1024 * 1024,
+            request_timeout: Duration::from_secs(60),
+            api_keys: Vec::new(),
+            requests_per_second: NonZeroU32::MIN.saturating_add(99),
+            max_open_entries: 1_000_000,
+        }
     }
 }
 
@@ -59,32 +81,54 @@ pub struct ApiContext {
     pub readiness: watch::Receiver<Readiness>,
     pub settings: ApiSettings,
     pub lifecycle: Lifecycle,
+    /// What only requests share with each other.
+    pub shared: Shared,
+}
+
+/// What requests share with each other; new for each start of the service.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    keys: Arc<IdempotencyKeys>,
+    /// Tells revisions of this run from those of the one before.
+    run: Uuid,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self { keys: Arc::default(), run: Uuid::new_v4() }
+    }
 }
 
 /// All routes, inside all layers.
 pub fn router(context: ApiContext) -> Router {
-    let settings = context.settings;
-    let (router, _) = described_routes().split_for_parts();
+    let settings = context.settings.clone();
+    let (router, _) = described_routes(&settings).split_for_parts();
     layers::around(router.with_state(context), &settings)
 }
 
 /// The document of all routes.
 pub fn openapi() -> OpenApi {
-    document::completed(described_routes().into_openapi())
+    document::completed(described_routes(&ApiSettings::default()).into_openapi())
 }
 
-/// Answers requests until the service is told to stop, then finishes those that were begun.
-pub async fn serve(listener: TcpListener, router: Router, lifecycle: Lifecycle) -> io::Result<()> {
-    axum::serve(listener, router).with_graceful_shutdown(async move { lifecycle.stopping().await }).await
-}
-
-fn described_routes() -> OpenApiRouter<ApiContext> {
+fn described_routes(settings: &ApiSettings) -> OpenApiRouter<ApiContext> {
     OpenApiRouter::with_openapi(document::frame())
-        .routes(routes!(sync_jobs::create_sync_job))
-        .routes(routes!(sync_jobs::get_sync_job))
-        .routes(routes!(sync_jobs::list_sync_job_entries))
-        .routes(routes!(sync_jobs::cancel_sync_job))
+        .routes(routes!(sync_jobs::create::create_sync_job, sync_jobs::list::list_sync_jobs))
+        .routes(routes!(sync_jobs::entries::list_sync_job_entries))
+        .routes(routes!(sync_jobs::again::cancel_sync_job))
+        .routes(routes!(sync_jobs::again::retry_sync_job))
+        .routes(routes!(sync_jobs::again::apply_sync_job))
+        .routes(routes!(users::get_user))
         .routes(routes!(probes::get_health))
         .routes(routes!(probes::get_readiness))
         .routes(routes!(probes::get_openapi_document))
+        .layer(layers::time_limit(settings))
+        .merge(held_back_routes())
+}
+
+/// Routes that hold their answers back, within bounds of their own.
+fn held_back_routes() -> OpenApiRouter<ApiContext> {
+    OpenApiRouter::new()
+        .routes(routes!(sync_jobs::read::get_sync_job))
+        .routes(routes!(sync_jobs::events::follow_sync_job))
 }

@@ -123,6 +123,7 @@ pub(super) fn reason(reason: domain::Reason) -> &'static str {
         domain::Reason::Rejected => "rejected",
         domain::Reason::UpstreamUnavailable => "upstreamUnavailable",
         domain::Reason::StaleEvent => "staleEvent",
+        domain::Reason::PlanOutdated => "planOutdated",
     }
 }
 

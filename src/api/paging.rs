@@ -1,22 +1,24 @@
-//! What a caller asks of a list: the query parameters, and the cursor that leads from page to page.
+//! What a caller asks of a reading route: which items, how many, from where on; or how long to wait for news.
 
-use axum::extract::{FromRequestParts, Query};
+use std::time::Duration;
+
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::de::DeserializeOwned;
-use serde::de::IntoDeserializer;
-use serde::de::value::{Error, StrDeserializer};
 use utoipa::IntoParams;
-use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::{Ref, RefOr, Required, Schema};
+use utoipa::openapi::Ref;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use uuid::Uuid;
 
-use super::faults::{Faults, shortened};
-use super::names::{SyncJobEntryState, Words};
+use super::names::{SyncJobEntryState, SyncJobStatus};
 use super::problem::Problem;
-use super::{rules, schemas};
-use crate::domain::EntryState;
+use super::query::{QueryReader, parameter};
+use super::schemas;
+use crate::domain::job::JobStatus;
+use crate::domain::{EntryState, JobId};
+
+const A_CURSOR: &str = "the `nextCursor` of an earlier page of this list";
 
 /// Which entries to list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,95 +33,101 @@ impl IntoParams for EntriesQuery {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         vec![
             parameter("state", "Only entries in this state.", Ref::from_schema_name("SyncJobEntryState")),
-            parameter("limit", "Entries on one page.", schemas::page_limit()),
+            parameter("limit", "Entries on one page; a stream has no pages.", schemas::page_limit()),
             parameter(
                 "cursor",
                 "The `nextCursor` of the page before. It stays valid while entries change their states.",
-                ObjectBuilder::new().schema_type(Type::String),
+                schemas::string(),
             ),
         ]
     }
-}
-
-fn parameter(name: &str, description: &str, schema: impl Into<RefOr<Schema>>) -> Parameter {
-    ParameterBuilder::new()
-        .name(name)
-        .parameter_in(ParameterIn::Query)
-        .required(Required::False)
-        .description(Some(description))
-        .schema(Some(schema))
-        .build()
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for EntriesQuery {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let given = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
-        let Query(pairs) = given.map_err(|rejection| Problem::of_status(rejection.status()))?;
-        let mut faults = Faults::default();
-        let query = Self::read(&pairs, &mut faults);
-        if faults.is_empty() { Ok(query) } else { Err(Problem::invalid(faults)) }
+        let mut query = QueryReader::new(&parts.uri, &["state", "limit", "cursor"])?;
+        let read = Self {
+            state: query.word::<SyncJobEntryState>("state").map(EntryState::from),
+            limit: query.limit(),
+            from: query.parsed("cursor", A_CURSOR, |cursor| read_cursor(ENTRIES, cursor)).unwrap_or_default(),
+        };
+        query.finish(read)
     }
 }
 
-impl EntriesQuery {
-    const KNOWN: [&str; 3] = ["state", "limit", "cursor"];
+/// Which jobs to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct JobsQuery {
+    pub(super) status: Option<JobStatus>,
+    pub(super) limit: usize,
+    /// The job that the page before ended with.
+    pub(super) before: Option<JobId>,
+}
 
-    fn read(pairs: &[(String, String)], faults: &mut Faults) -> Self {
-        for (at, (name, _)) in pairs.iter().enumerate() {
-            if !Self::KNOWN.contains(&name.as_str()) {
-                faults.add_parameter(name, format_args!("is not known here; known are {}", Self::KNOWN.join(", ")));
-            } else if pairs.iter().take(at).any(|(before, _)| before == name) {
-                faults.add_parameter(name, "must be given only once");
-            }
-        }
-        let value = |wanted: &str| pairs.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
-        let state = value("state").and_then(|value| word::<SyncJobEntryState>("state", value, faults));
-        let limit = value("limit").and_then(|value| limit(value, faults));
-        let from = value("cursor").and_then(|value| {
-            let position = position_of(value);
-            if position.is_none() {
-                faults.add_parameter("cursor", "must be the `nextCursor` of an earlier page of this list");
-            }
-            position
-        });
-        Self {
-            state: state.map(EntryState::from),
-            limit: limit.unwrap_or(rules::DEFAULT_PAGE),
-            from: from.unwrap_or_default(),
-        }
+impl IntoParams for JobsQuery {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![
+            parameter("status", "Only jobs of this status.", Ref::from_schema_name("SyncJobStatus")),
+            parameter("limit", "Jobs on one page.", schemas::page_limit()),
+            parameter("cursor", "The `nextCursor` of the page before.", schemas::string()),
+        ]
     }
 }
 
-fn word<T: Words + DeserializeOwned>(parameter: &str, value: &str, faults: &mut Faults) -> Option<T> {
-    let deserializer: StrDeserializer<'_, Error> = value.into_deserializer();
-    let read = T::deserialize(deserializer);
-    let expected = T::WORDS.join(", ");
-    let detail = || format!("must be one of {expected}, not {}", shortened(value));
-    read.inspect_err(|_| faults.add_parameter(parameter, detail())).ok()
-}
+impl<S: Send + Sync> FromRequestParts<S> for JobsQuery {
+    type Rejection = Problem;
 
-fn limit(value: &str, faults: &mut Faults) -> Option<usize> {
-    let limit = value.parse().ok().filter(|limit| (1..=rules::LARGEST_PAGE).contains(limit));
-    if limit.is_none() {
-        let detail = format_args!("must be a whole number from 1 to {}, not {}", rules::LARGEST_PAGE, shortened(value));
-        faults.add_parameter("limit", detail);
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let mut query = QueryReader::new(&parts.uri, &["status", "limit", "cursor"])?;
+        let read = Self {
+            status: query.word::<SyncJobStatus>("status").map(JobStatus::from),
+            limit: query.limit(),
+            before: query.parsed("cursor", A_CURSOR, |cursor| read_cursor::<Uuid>(JOBS, cursor)).map(JobId),
+        };
+        query.finish(read)
     }
-    limit
 }
 
-/// What a cursor holds, so that one of another list is recognised.
-const CURSOR_OF_ENTRIES: &str = "entries:";
+/// How long to wait for news.
+pub(super) struct WaitQuery(pub(super) Option<Duration>);
+
+impl IntoParams for WaitQuery {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let what = "Hold the answer until the job changes, or this long, at most 60 s; with `If-None-Match` until it is \
+                    another than the one known.";
+        vec![parameter("wait", what, schemas::wait())]
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for WaitQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let mut query = QueryReader::new(&parts.uri, &["wait"])?;
+        let wait = query.wait();
+        query.finish(Self(wait))
+    }
+}
+
+/// What cursors begin with, so that one of another list is recognised.
+const ENTRIES: &str = "entries:";
+const JOBS: &str = "jobs:";
 
 /// The cursor of a page that starts at an entry's position in its job: positions never change, states do.
-pub(super) fn cursor_of(position: u32) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{CURSOR_OF_ENTRIES}{position}"))
+pub(super) fn cursor_of_entry(position: u32) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{ENTRIES}{position}"))
 }
 
-fn position_of(cursor: &str) -> Option<u32> {
+/// The cursor of a page that starts behind a job: jobs that come later are newer, and on no page that follows.
+pub(super) fn cursor_behind(job: JobId) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{JOBS}{job}"))
+}
+
+fn read_cursor<T: std::str::FromStr>(list: &str, cursor: &str) -> Option<T> {
     let decoded = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
-    decoded.strip_prefix(CURSOR_OF_ENTRIES)?.parse().ok()
+    decoded.strip_prefix(list)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -129,10 +137,11 @@ mod tests {
     #[test]
     fn a_cursor_leads_back_to_its_position() {
         for position in [0, 1, 99_999, u32::MAX] {
-            assert_eq!(position_of(&cursor_of(position)), Some(position));
+            assert_eq!(read_cursor(ENTRIES, &cursor_of_entry(position)), Some(position));
+            assert_eq!(read_cursor::<u32>(JOBS, &cursor_of_entry(position)), None);
         }
         for bad in ["", "12", "!!", "ZW50cmllczo"] {
-            assert_eq!(position_of(bad), None, "{bad}");
+            assert_eq!(read_cursor::<u32>(ENTRIES, bad), None, "{bad}");
         }
     }
 }

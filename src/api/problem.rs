@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -28,34 +28,47 @@ struct Kind {
 
 macro_rules! kinds {
     ($($name:ident = $uri:literal, $status:ident, $title:literal;)+) => {
-        $(const $name: Kind = Kind { uri: $uri, status: StatusCode::$status, title: $title };)+
+        $(const $name: &Kind = &Kind { uri: $uri, status: StatusCode::$status, title: $title };)+
         /// Every kind, for statuses that arrive without one.
-        const KINDS: &[Kind] = &[$($name),+];
+        const KINDS: &[&Kind] = &[$($name),+];
     };
 }
 
 kinds! {
     INVALID_REQUEST = "/problems/invalid-request", BAD_REQUEST, "The request is not valid";
     MALFORMED_BODY = "/problems/malformed-body", BAD_REQUEST, "The body cannot be read";
+    UNAUTHORIZED = "/problems/unauthorized", UNAUTHORIZED, "A key is needed";
+    FORBIDDEN = "/problems/forbidden", FORBIDDEN, "This key does not permit that";
     NOT_FOUND = "/problems/not-found", NOT_FOUND, "There is nothing at this path";
     JOB_NOT_FOUND = "/problems/job-not-found", NOT_FOUND, "There is no such job";
+    USER_NOT_KNOWN = "/problems/user-not-known", NOT_FOUND, "skillsync has not dealt with this user";
     METHOD_NOT_ALLOWED = "/problems/method-not-allowed", METHOD_NOT_ALLOWED, "This path does not take this method";
     TIMED_OUT = "/problems/timeout", REQUEST_TIMEOUT, "The request took too long";
+    STILL_ACCEPTING = "/problems/still-being-accepted", CONFLICT, "The same submission is being accepted";
+    NOTHING_TO_DO = "/problems/nothing-to-do", CONFLICT, "The job has nothing that this could be done with";
     TOO_LARGE = "/problems/body-too-large", PAYLOAD_TOO_LARGE, "The body is too large";
     UNSUPPORTED = "/problems/unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "The body has a form that is not taken";
+    KEY_REUSED = "/problems/idempotency-key-reused", UNPROCESSABLE_ENTITY, "The idempotency key belongs to another body";
+    TOO_MANY_REQUESTS = "/problems/too-many-requests", TOO_MANY_REQUESTS, "This key asks too often";
     INTERNAL = "/problems/internal", INTERNAL_SERVER_ERROR, "Something went wrong in skillsync";
     STOPPING = "/problems/stopping", SERVICE_UNAVAILABLE, "The service is stopping";
     NOT_READY = "/problems/not-ready", SERVICE_UNAVAILABLE, "The service is not ready";
+    FULL = "/problems/full", SERVICE_UNAVAILABLE, "The service has as much to do as it takes";
 }
+
+/// Statuses that say all there is to say; an answer that comes with one keeps it.
+const UNNAMED: &Kind = &Kind { uri: "about:blank", status: StatusCode::INTERNAL_SERVER_ERROR, title: "" };
 
 /// An error of the HTTP API.
 #[derive(Debug, Clone)]
 pub(super) struct Problem {
-    kind: Kind,
+    kind: &'static Kind,
     detail: String,
     errors: Vec<Fault>,
     more_errors: usize,
     retry_after: Option<Duration>,
+    /// The `WWW-Authenticate` header.
+    challenge: Option<&'static str>,
 }
 
 impl Problem {
@@ -81,9 +94,62 @@ impl Problem {
         Self::new(JOB_NOT_FOUND, "no job has this id; jobs are known under the `id` of the answer to their submission")
     }
 
+    /// No key was sent.
+    pub(super) fn no_key() -> Self {
+        let detail = "send a key as `Authorization: Bearer <key>`; whoever runs this service hands them out";
+        Self { challenge: Some("Bearer realm=\"skillsync\""), ..Self::new(UNAUTHORIZED, detail) }
+    }
+
+    /// What was sent is no key that is known here.
+    pub(super) fn wrong_key() -> Self {
+        let challenge = "Bearer realm=\"skillsync\", error=\"invalid_token\"";
+        Self { challenge: Some(challenge), ..Self::new(UNAUTHORIZED, "this key is not known here") }
+    }
+
+    /// The key is good, but not for this.
+    pub(super) fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(FORBIDDEN, detail)
+    }
+
+    /// The key has used up its allowance.
+    pub(super) fn too_many_requests(wait: Duration) -> Self {
+        Self { retry_after: Some(wait), ..Self::new(TOO_MANY_REQUESTS, "this key asks more often than is permitted") }
+    }
+
+    /// Another request with this idempotency key has not been answered yet.
+    pub(super) fn still_accepting() -> Self {
+        let detail = "another request with this Idempotency-Key has not been answered yet; send this one again";
+        Self { retry_after: Some(Duration::from_secs(1)), ..Self::new(STILL_ACCEPTING, detail) }
+    }
+
+    /// An idempotency key came with another body before.
+    pub(super) fn key_reused() -> Self {
+        Self::new(KEY_REUSED, "this Idempotency-Key was used for another submission; take a new key for a new job")
+    }
+
+    /// A job is in no state for what was asked of it.
+    pub(super) fn nothing_to_do(detail: impl Into<String>) -> Self {
+        Self::new(NOTHING_TO_DO, detail)
+    }
+
+    /// Nothing is known of a user.
+    pub(super) fn user_not_known() -> Self {
+        Self::new(USER_NOT_KNOWN, "no job has named this user since the service started, or not by this key")
+    }
+
+    /// As much is open as the service takes.
+    pub(super) fn full(detail: impl Into<String>, wait: Duration) -> Self {
+        Self { retry_after: Some(wait), ..Self::new(FULL, detail) }
+    }
+
     /// The body has a media type or an encoding that is not taken.
     pub(super) fn unsupported_media_type(detail: impl Into<String>) -> Self {
         Self::new(UNSUPPORTED, detail)
+    }
+
+    /// The body is longer than permitted, as it was sent or once decompressed.
+    pub(super) fn too_large() -> Self {
+        Self::of_status(StatusCode::PAYLOAD_TOO_LARGE)
     }
 
     /// The service was told to stop and takes nothing new.
@@ -118,13 +184,12 @@ impl Problem {
             _ if status.is_server_error() => return Self::internal(),
             _ => "the request cannot be answered as it is",
         };
-        let unnamed = Kind { uri: "about:blank", status, title: status.canonical_reason().unwrap_or("Error") };
-        let kind = KINDS.iter().copied().find(|kind| kind.status == status);
-        Self::new(kind.unwrap_or(unnamed), detail)
+        let kind = KINDS.iter().copied().find(|kind| kind.status == status).unwrap_or(UNNAMED);
+        Self::new(kind, detail)
     }
 
-    fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), errors: Vec::new(), more_errors: 0, retry_after: None }
+    fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), errors: Vec::new(), more_errors: 0, retry_after: None, challenge: None }
     }
 }
 
@@ -133,17 +198,19 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = self.kind.status.into_response();
         if let Some(wait) = self.retry_after {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(challenge) = self.challenge {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         response.extensions_mut().insert(self);
         response
     }
 }
 
-/// A problem document. Its `type` is one of `/problems/invalid-request`, `/problems/malformed-body`,
-/// `/problems/not-found`, `/problems/job-not-found`, `/problems/method-not-allowed`, `/problems/timeout`,
-/// `/problems/body-too-large`, `/problems/unsupported-media-type`, `/problems/internal`, `/problems/stopping`,
-/// `/problems/not-ready`, or `about:blank` when the status says all there is to say.
+/// A problem document. Its `type` is one of those that the description of the API lists, or `about:blank` when the status
+/// says all there is to say.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Problem)]
@@ -178,6 +245,13 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
+/// Every kind with its status and title, as a table in Markdown.
+pub(super) fn table() -> String {
+    let row = |kind: &&Kind| format!("| {} | `{}` | {} |", kind.status.as_u16(), kind.uri, kind.title);
+    let rows: Vec<_> = KINDS.iter().map(row).collect();
+    format!("| status | type | title |\n|---|---|---|\n{}", rows.join("\n"))
+}
+
 /// Makes every error a problem document that carries the request id; whatever body it had is dropped, its headers
 /// (`Allow`, `Retry-After`) stay.
 pub(super) fn complete(response: Response, request_id: &str) -> Response {
@@ -189,7 +263,10 @@ pub(super) fn complete(response: Response, request_id: &str) -> Response {
     let problem = parts.extensions.remove::<Problem>().unwrap_or_else(|| Problem::of_status(status));
     let view = ProblemView {
         r#type: problem.kind.uri,
-        title: problem.kind.title,
+        title: Some(problem.kind.title)
+            .filter(|title| !title.is_empty())
+            .or(status.canonical_reason())
+            .unwrap_or("Error"),
         status: status.as_u16(),
         detail: problem.detail,
         request_id: request_id.to_owned(),

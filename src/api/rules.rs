@@ -1,6 +1,7 @@
 //! The rules of the HTTP API in one place: validation enforces them, and the document states them.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::domain::UserRef;
 
@@ -22,6 +23,8 @@ pub(super) const PROFICIENCY: (f64, f64) = (0.0, 5.0);
 pub(super) const LARGEST_PAGE: usize = 1000;
 /// Entries on one page when the caller does not say.
 pub(super) const DEFAULT_PAGE: usize = 100;
+/// How long the answer to a reader may be held back.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Faults that one problem document lists; the rest is counted.
 pub(super) const MOST_FAULTS: usize = 100;
 

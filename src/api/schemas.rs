@@ -86,6 +86,15 @@ pub(super) fn page_limit() -> Object {
         .build()
 }
 
+/// Any text.
+pub(super) fn string() -> Object {
+    ObjectBuilder::new().schema_type(Type::String).build()
+}
+
+pub(super) fn wait() -> Object {
+    ObjectBuilder::new().schema_type(Type::String).examples(["30s"]).pattern(Some("^([0-9]|[1-5][0-9]|60)s$")).build()
+}
+
 fn text(longest: usize, what: &str, example: &str) -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)

@@ -16,7 +16,7 @@ use crate::genesys::gate::Start;
 use crate::genesys::transport::{TransportSettings, over_http};
 use crate::journal::{Journal, NoJournal, Recovered, SqliteJournal};
 use crate::lifecycle::Lifecycle;
-use crate::{api, telemetry};
+use crate::telemetry;
 
 /// Runs until SIGTERM or Ctrl-C, then lets what is in flight finish; a second signal cuts that short.
 pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode> {
@@ -37,10 +37,16 @@ pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode> {
     let listener = TcpListener::bind(config.server.listen)
         .await
         .with_context(|| format!("server.listen: cannot listen on {}", config.server.listen))?;
-    tracing::info!(address = %listener.local_addr()?, "listening; nobody is asked for a key, so only on loopback");
+    let (address, keys) = (listener.local_addr()?, config.server.api_keys.len());
+    if keys == 0 {
+        tracing::info!(%address, "listening; nobody is asked for a key, so only on loopback");
+    } else {
+        tracing::info!(%address, keys, "listening; callers are asked for a key");
+    }
     let (router, stopping) = (app::router(&config, &service, &lifecycle), lifecycle.clone());
+    let serving = config.clone();
     lifecycle.spawn(async move {
-        if let Err(error) = api::serve(listener, router, stopping.clone()).await {
+        if let Err(error) = app::serve(&serving, listener, router, stopping.clone()).await {
             tracing::error!(%error, "cannot serve any more");
             stopping.begin_stop();
         }

@@ -43,6 +43,20 @@ pub struct EntryRequest {
     pub occurred_at: Option<Timestamp>,
 }
 
+/// An entry to be carried out, and what it may do at most.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryOrder {
+    pub request: EntryRequest,
+    /// Exactly what it is to change; it is refused if it would change anything else.
+    pub plan: Option<Box<Difference>>,
+}
+
+impl From<EntryRequest> for EntryOrder {
+    fn from(request: EntryRequest) -> Self {
+        Self { request, plan: None }
+    }
+}
+
 /// Where an entry stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum EntryState {
@@ -113,6 +127,8 @@ pub enum Reason {
     Rejected,
     UpstreamUnavailable,
     StaleEvent,
+    /// What a dry run planned no longer fits the live state.
+    PlanOutdated,
 }
 
 /// What an entry brought about, as the result reports it.

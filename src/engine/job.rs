@@ -1,16 +1,24 @@
 //! One accepted job in memory: its entries, their states, and what they add up to.
 
+mod changes;
+mod follow;
+mod kept;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use self::changes::Changes;
+pub use self::follow::{Followed, News};
+use super::open::OpenEntries;
 use super::port::Version;
+use crate::domain::assignment::Difference;
 use crate::domain::conflict::Cause;
-use crate::domain::entry::{Effects, EntryRequest};
+use crate::domain::entry::{Effects, EntryOrder, EntryRequest};
 use crate::domain::job::{ConflictCounts, EntryCounts, JobSpec, JobStatus};
 use crate::domain::{EntryState, JobId, Reason, UserId};
-use crate::journal::{AcceptedJob, EntryOutcome, JobCounters, Journal, KeptConflict, RecoveredJob};
+use crate::journal::{AcceptedJob, Journal};
 
 /// A conflict that an entry met, and its cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +85,7 @@ pub(super) struct Job {
     journal: Arc<dyn Journal>,
     state: Mutex<State>,
     revision: watch::Sender<u64>,
+    open: OpenEntries,
 }
 
 #[derive(Debug)]
@@ -89,11 +98,14 @@ struct State {
     finished_at: Option<Timestamp>,
     parked_until: Option<Timestamp>,
     cancelled: bool,
+    revision: u64,
+    changes: Changes,
 }
 
 #[derive(Debug)]
 struct Entry {
     request: EntryRequest,
+    plan: Option<Box<Difference>>,
     user: Option<UserId>,
     state: EntryState,
     /// A write may be on its way or have been carried out unseen: cancelling must wait for its end.
@@ -102,15 +114,11 @@ struct Entry {
 }
 
 impl Job {
-    pub(super) fn new(job: AcceptedJob, journal: Arc<dyn Journal>) -> Self {
-        let AcceptedJob { id, spec, created_at, entries: requests } = job;
-        let total = u32::try_from(requests.len()).unwrap_or(u32::MAX);
-        let entries = requests
-            .into_iter()
-            .map(|request| Entry { request, user: None, state: EntryState::Pending, unsettled: false, result: None })
-            .collect();
+    pub(super) fn new(job: AcceptedJob, journal: Arc<dyn Journal>, open: OpenEntries) -> Self {
+        let AcceptedJob { id, spec, created_at, entries: orders } = job;
+        let total = u32::try_from(orders.len()).unwrap_or(u32::MAX);
+        let entries: Vec<_> = orders.into_iter().map(Entry::from).collect();
         let state = State {
-            entries,
             counts: EntryCounts::pending(total),
             conflicts: ConflictCounts::default(),
             calls_made: 0,
@@ -118,30 +126,12 @@ impl Job {
             finished_at: None,
             parked_until: None,
             cancelled: false,
+            revision: 0,
+            changes: Changes::new(entries.len()),
+            entries,
         };
-        Self { id, spec, created_at, journal, state: Mutex::new(state), revision: watch::Sender::new(0) }
-    }
-
-    /// A job as a process before this one left it.
-    pub(super) fn recovered(kept: RecoveredJob, journal: Arc<dyn Journal>) -> Self {
-        let job = Self::new(kept.job, journal);
-        {
-            let mut state = job.lock();
-            state.calls_made = kept.counters.calls_made;
-            state.conflicts = kept.counters.conflicts;
-            state.cancelled = kept.counters.cancelled;
-            state.started_at = kept.counters.started_at;
-            let finished_at = kept.outcomes.iter().flatten().filter_map(|outcome| outcome.finished_at).max();
-            for (index, outcome) in (0u32..).zip(kept.outcomes) {
-                let Some(outcome) = outcome else { continue };
-                state.turn(index, outcome.state);
-                if let Some(entry) = state.entries.get_mut(index as usize) {
-                    entry.result = Some(Box::new(outcome.into()));
-                }
-            }
-            state.finish_if_over(finished_at.unwrap_or(job.created_at));
-        }
-        job
+        open.moved(0, total);
+        Self { id, spec, created_at, journal, state: Mutex::new(state), revision: watch::Sender::new(0), open }
     }
 
     pub(super) fn id(&self) -> JobId {
@@ -213,13 +203,6 @@ impl Job {
         });
     }
 
-    /// Hands an entry that has just ended to the journal.
-    fn write_down(&self, state: &State, index: u32) {
-        if let Some(entry) = state.entries.get(index as usize) {
-            self.journal.ended(self.id, index, entry.outcome(), state.counters());
-        }
-    }
-
     /// Ends every entry that no write is under way for.
     pub(super) fn cancel(&self, now: Timestamp) {
         self.change(|state| {
@@ -234,6 +217,7 @@ impl Job {
                         result.finished_at = Some(now);
                         state.counts.moved(entry.state, EntryState::Cancelled);
                         entry.state = EntryState::Cancelled;
+                        state.changes.record(state.revision, index);
                         self.write_down(state, index);
                     }
                     EntryState::Running
@@ -263,7 +247,10 @@ impl Job {
 
     /// The job as a value.
     pub(super) fn snapshot(&self) -> JobSnapshot {
-        let state = self.lock();
+        self.snapshot_of(&self.lock())
+    }
+
+    fn snapshot_of(&self, state: &State) -> JobSnapshot {
         JobSnapshot {
             id: self.id,
             spec: self.spec.clone(),
@@ -275,7 +262,7 @@ impl Job {
             counts: state.counts,
             conflicts: state.conflicts,
             calls_made: state.calls_made,
-            revision: *self.revision.borrow(),
+            revision: state.revision,
         }
     }
 
@@ -301,9 +288,12 @@ impl Job {
 
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
+        let open_before = state.counts.open();
+        state.revision += 1;
         let result = change(&mut state);
-        // Under the lock, so that a snapshot never carries a revision older than its content.
-        self.revision.send_modify(|revision| *revision += 1);
+        self.open.moved(open_before, state.counts.open());
+        // Under the lock, so that the revision told never goes back.
+        self.revision.send_replace(state.revision);
         result
     }
 
@@ -318,18 +308,10 @@ impl State {
             Some(entry) if !entry.state.is_terminal() => {
                 self.counts.moved(entry.state, to);
                 entry.state = to;
+                self.changes.record(self.revision, index);
                 true
             }
             Some(_) | None => false,
-        }
-    }
-
-    fn counters(&self) -> JobCounters {
-        JobCounters {
-            calls_made: self.calls_made,
-            conflicts: self.conflicts,
-            cancelled: self.cancelled,
-            started_at: self.started_at,
         }
     }
 
@@ -357,29 +339,14 @@ impl State {
     }
 }
 
-impl Entry {
-    fn outcome(&self) -> EntryOutcome {
-        let result = self.result.as_deref().cloned().unwrap_or_default();
-        let conflicts = result.conflicts.into_iter().map(|conflict| KeptConflict {
-            cause: conflict.cause,
-            status: conflict.status,
-            sent: conflict.sent.map(|version| version.0),
-            found: conflict.found.map(|version| version.0),
-            correlation_id: conflict.correlation_id,
-            at: conflict.at,
-        });
-        EntryOutcome {
-            state: self.state,
-            reason: result.reason,
-            message: result.message,
-            effects: result.effects,
-            attempts: result.attempts,
-            conflicts: conflicts.collect(),
-            superseded_by: result.superseded_by,
-            finished_at: result.finished_at,
-        }
+impl From<EntryOrder> for Entry {
+    fn from(order: EntryOrder) -> Self {
+        let EntryOrder { request, plan } = order;
+        Self { request, plan, user: None, state: EntryState::Pending, unsettled: false, result: None }
     }
+}
 
+impl Entry {
     fn snapshot(&self, index: u32) -> EntrySnapshot {
         EntrySnapshot {
             index,
@@ -387,28 +354,6 @@ impl Entry {
             user: self.user,
             state: self.state,
             result: self.result.as_deref().cloned().unwrap_or_default(),
-        }
-    }
-}
-
-impl From<EntryOutcome> for EntryResult {
-    fn from(kept: EntryOutcome) -> Self {
-        let conflicts = kept.conflicts.into_iter().map(|conflict| ConflictRecord {
-            cause: conflict.cause,
-            status: conflict.status,
-            sent: conflict.sent.map(Version),
-            found: conflict.found.map(Version),
-            correlation_id: conflict.correlation_id,
-            at: conflict.at,
-        });
-        Self {
-            reason: kept.reason,
-            message: kept.message,
-            effects: kept.effects,
-            attempts: kept.attempts,
-            conflicts: conflicts.collect(),
-            superseded_by: kept.superseded_by,
-            finished_at: kept.finished_at,
         }
     }
 }

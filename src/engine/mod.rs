@@ -7,6 +7,7 @@ mod backoff;
 mod catalogue;
 mod directory;
 mod job;
+mod open;
 mod pass;
 pub mod port;
 mod progress;
@@ -17,8 +18,10 @@ mod scheduler;
 mod slots;
 mod standings;
 mod ticket;
+mod users;
 mod verdict;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -30,17 +33,19 @@ pub use self::catalogue::Catalogue;
 use self::catalogue::Catalogues;
 use self::directory::Directory;
 use self::job::Job;
-pub use self::job::{ConflictRecord, EntryResult, EntrySnapshot, JobSnapshot};
+pub use self::job::{ConflictRecord, EntryResult, EntrySnapshot, Followed, JobSnapshot, News};
+use self::open::OpenEntries;
 use self::port::Genesys;
 use self::queue::RunQueue;
 use self::registry::JobRegistry;
 use self::slots::UserSlots;
 use self::standings::Standings;
+use self::users::UserHistories;
 use crate::clock::WallClock;
 use crate::domain::conflict::ConflictPolicy;
-use crate::domain::entry::{AssignmentName, EntryRequest};
-use crate::domain::job::JobSpec;
-use crate::domain::{EntryState, JobId, Target};
+use crate::domain::entry::{AssignmentName, EntryOrder, EntryRequest};
+use crate::domain::job::{JobSpec, JobStatus};
+use crate::domain::{AssignmentId, EntryState, JobId, Target, UserId, UserKey, UserRef};
 use crate::journal::{AcceptedJob, Journal, JournalError, Recovered};
 use crate::lifecycle::Lifecycle;
 
@@ -63,6 +68,16 @@ pub struct EngineSettings {
     pub seed: u64,
 }
 
+/// What is known of one user.
+#[derive(Debug)]
+pub struct UserSnapshot {
+    pub user: UserId,
+    /// The newest entries about them, newest first.
+    pub entries: Vec<(JobId, Target, EntrySnapshot)>,
+    /// What skillsync itself assigned.
+    pub owned: Vec<(Target, BTreeSet<AssignmentId>)>,
+}
+
 /// Everything that belongs to one Genesys org.
 #[derive(Debug)]
 struct EngineCore {
@@ -71,6 +86,8 @@ struct EngineCore {
     settings: EngineSettings,
     clock: WallClock,
     registry: JobRegistry,
+    open: OpenEntries,
+    users: UserHistories,
     slots: UserSlots,
     queue: RunQueue,
     standings: Standings,
@@ -100,6 +117,8 @@ impl Engine {
     ) -> Self {
         let core = Arc::new(EngineCore {
             registry: JobRegistry::default(),
+            open: OpenEntries::default(),
+            users: UserHistories::default(),
             slots: UserSlots::default(),
             queue: RunQueue::default(),
             standings: Standings::recovered(recovered.standings, Arc::clone(&journal)),
@@ -115,7 +134,8 @@ impl Engine {
         scheduler::start(&core, lifecycle);
         let engine = Self { core, lifecycle: lifecycle.clone() };
         for kept in recovered.jobs {
-            engine.take_up(Job::recovered(kept, Arc::clone(&engine.core.journal)));
+            let (journal, open) = (Arc::clone(&engine.core.journal), engine.core.open.clone());
+            engine.take_up(Job::recovered(kept, journal, open));
         }
         engine
     }
@@ -123,11 +143,15 @@ impl Engine {
     /// Accepts a job: once this answers, the job is durable and readable, and each of its entries will end in one
     /// explained state. If the journal cannot take it, nothing of it is accepted.
     pub async fn submit(&self, spec: JobSpec, entries: Vec<EntryRequest>) -> Result<JobSnapshot, JournalError> {
+        self.submit_orders(spec, entries.into_iter().map(EntryOrder::from).collect()).await
+    }
+
+    async fn submit_orders(&self, spec: JobSpec, entries: Vec<EntryOrder>) -> Result<JobSnapshot, JournalError> {
         let created_at = self.core.clock.now();
         let job = AcceptedJob { id: self.core.registry.next_id(created_at), spec, created_at, entries };
         self.core.journal.accept(job.clone()).await?;
         tracing::info!(job = %job.id, entries = job.entries.len(), target = job.spec.target.name(), "accepted a job");
-        Ok(self.take_up(Job::new(job, Arc::clone(&self.core.journal))))
+        Ok(self.take_up(Job::new(job, Arc::clone(&self.core.journal), self.core.open.clone())))
     }
 
     /// Makes a job readable, and works on what is open of it.
@@ -141,6 +165,56 @@ impl Engine {
             self.lifecycle.spawn_until_stop(async move { resolve::resolve_and_park(&core, &job, first_order).await });
         }
         snapshot
+    }
+
+    /// A new job from the entries that did not come through; the outer `None` if there is no such job, the inner one if
+    /// it has no such entries.
+    pub async fn retry(&self, id: JobId) -> Result<Option<Option<JobSnapshot>>, JournalError> {
+        let Some(job) = self.core.registry.get(id) else { return Ok(None) };
+        let orders = job.orders(&[EntryState::Failed, EntryState::Cancelled, EntryState::Held]);
+        self.submit_again(job.spec().clone(), orders).await.map(Some)
+    }
+
+    /// A new job that carries out what a dry run planned, each entry held to its plan; `None` as for
+    /// [`Engine::retry`].
+    pub async fn apply(&self, id: JobId) -> Result<Option<Option<JobSnapshot>>, JournalError> {
+        let Some(job) = self.core.registry.get(id) else { return Ok(None) };
+        let spec = JobSpec { dry_run: false, ..job.spec().clone() };
+        self.submit_again(spec, job.planned()).await.map(Some)
+    }
+
+    async fn submit_again(&self, spec: JobSpec, orders: Vec<EntryOrder>) -> Result<Option<JobSnapshot>, JournalError> {
+        if orders.is_empty() {
+            return Ok(None);
+        }
+        self.submit_orders(spec, orders).await.map(Some)
+    }
+
+    /// Jobs older than `before`, newest first; and whether there are more.
+    pub fn jobs(&self, status: Option<JobStatus>, before: Option<JobId>, limit: usize) -> (Vec<JobSnapshot>, bool) {
+        let (jobs, more) = self.core.registry.list(status, before, limit);
+        (jobs.iter().map(|job| job.snapshot()).collect(), more)
+    }
+
+    /// What changed in a job since a follower was last told, at most `limit` entries of it.
+    pub fn news(&self, id: JobId, told: Followed, limit: usize) -> Option<News> {
+        self.core.registry.get(id).map(|job| job.news(told, limit))
+    }
+
+    /// What is known of a user, if any job has named them.
+    pub fn user(&self, named: &UserRef) -> Option<UserSnapshot> {
+        let (user, places) = self.core.users.find(named)?;
+        let entries = places.into_iter().filter_map(|(id, index)| {
+            let job = self.core.registry.get(id)?;
+            let entry = job.entries(None, index, 1).0.pop()?;
+            Some((id, job.spec().target, entry))
+        });
+        let owned = |target| self.core.standings.recall(UserKey { target, user }).owned;
+        Some(UserSnapshot {
+            user,
+            entries: entries.collect(),
+            owned: [Target::RoutingSkills, Target::WfmSkillGroups].map(|target| (target, owned(target))).into(),
+        })
     }
 
     /// A job as it stands.
@@ -184,7 +258,7 @@ impl Engine {
 
     /// Entries of all jobs that have not ended.
     pub fn open_entries(&self) -> u32 {
-        self.core.registry.open_entries()
+        self.core.open.count()
     }
 
     /// Users with something pending or under way; zero when all work is done.

@@ -93,6 +93,7 @@ impl<'a> Pass<'a> {
             Step::GiveUp(gave_up) => return self.give_up(gave_up),
         }
         self.end_dry_runs(&base.observed, standing);
+        self.end_outdated_plans(&base.observed, standing);
         let folded = self.fold(&self.tickets, &base.observed, standing);
         let difference = Difference::between(&base.observed.assignments, &folded.desired);
         if difference.is_empty() && !base.fresh {
@@ -171,6 +172,25 @@ impl<'a> Pass<'a> {
             let Some(outcome) = folded.outcomes.into_iter().next() else { continue };
             let (state, result) = verdict::planned(outcome);
             self.end(&ticket, state, result);
+        }
+    }
+
+    /// What was planned by a dry run is carried out exactly so or not at all. Not looked at while a write may have been
+    /// carried out unseen: the state then holds what was planned, and nothing would be left to do.
+    fn end_outdated_plans(&mut self, observed: &Observed, standing: &Standing) {
+        if self.progress.unsure.is_some() {
+            return;
+        }
+        let fits = |ticket: &Ticket| {
+            ticket.job.plan(ticket.index).is_none_or(|plan| {
+                let folded = self.fold(std::slice::from_ref(ticket), observed, standing);
+                *plan == Difference::between(&observed.assignments, &folded.desired)
+            })
+        };
+        let (fitting, outdated): (Vec<_>, Vec<_>) = self.tickets.iter().cloned().partition(fits);
+        self.tickets = fitting;
+        for ticket in outdated {
+            self.fail(&ticket, &Failure::plan_outdated());
         }
     }
 

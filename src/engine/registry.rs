@@ -1,26 +1,28 @@
 //! All jobs in memory, by id.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use dashmap::DashMap;
 use jiff::Timestamp;
 use uuid::{ContextV7, Uuid};
 
 use super::job::Job;
 use crate::domain::JobId;
+use crate::domain::job::JobStatus;
 
-/// The jobs.
+/// The jobs, in the order of their ids.
 ///
 /// Invariant: ids grow with the order of acceptance, also within one millisecond.
 #[derive(Debug)]
 pub(super) struct JobRegistry {
-    jobs: DashMap<JobId, Arc<Job>>,
+    jobs: RwLock<BTreeMap<JobId, Arc<Job>>>,
     ids: Mutex<ContextV7>,
 }
 
 impl Default for JobRegistry {
     fn default() -> Self {
-        Self { jobs: DashMap::new(), ids: Mutex::new(ContextV7::new()) }
+        Self { jobs: RwLock::default(), ids: Mutex::new(ContextV7::new()) }
     }
 }
 
@@ -34,15 +36,20 @@ impl JobRegistry {
     }
 
     pub(super) fn insert(&self, job: Arc<Job>) {
-        self.jobs.insert(job.id(), job);
+        self.jobs.write().unwrap_or_else(PoisonError::into_inner).insert(job.id(), job);
     }
 
     pub(super) fn get(&self, id: JobId) -> Option<Arc<Job>> {
-        self.jobs.get(&id).map(|job| Arc::clone(&job))
+        self.jobs.read().unwrap_or_else(PoisonError::into_inner).get(&id).map(Arc::clone)
     }
 
-    /// Entries that have not ended, over all jobs.
-    pub(super) fn open_entries(&self) -> u32 {
-        self.jobs.iter().map(|job| job.snapshot().counts.open()).sum()
+    /// At most `limit` jobs older than `before`, newest first, only those of a status if given; and whether there are more.
+    pub(super) fn list(&self, status: Option<JobStatus>, before: Option<JobId>, limit: usize) -> (Vec<Arc<Job>>, bool) {
+        let newest = before.map_or(Bound::Unbounded, Bound::Excluded);
+        let jobs = self.jobs.read().unwrap_or_else(PoisonError::into_inner);
+        let older = jobs.range((Bound::Unbounded, newest)).rev().map(|(_, job)| job);
+        let mut wanted = older.filter(|job| status.is_none_or(|status| status == job.status()));
+        let page = wanted.by_ref().take(limit).map(Arc::clone).collect();
+        (page, wanted.next().is_some())
     }
 }

@@ -108,6 +108,7 @@ fn park(
         order: first_order + u64::from(index),
     };
     job.resolved(index, user);
+    engine.users.note(&entry.user, user, job.id(), index);
     if engine.slots.park(key, ticket) {
         engine.queue.push(job.spec().urgency, job.id(), key);
     }

@@ -128,6 +128,7 @@ mod tests {
     use crate::domain::job::JobSpec;
     use crate::domain::{Mode, Target, UserId};
     use crate::engine::job::Job;
+    use crate::engine::open::OpenEntries;
     use crate::journal::{AcceptedJob, NoJournal};
 
     fn ticket(urgency: Urgency) -> Ticket {
@@ -135,7 +136,7 @@ mod tests {
         let created_at = jiff::Timestamp::UNIX_EPOCH;
         let job = AcceptedJob { id: JobId(Uuid::nil()), spec, created_at, entries: Vec::new() };
         Ticket {
-            job: Arc::new(Job::new(job, Arc::new(NoJournal))),
+            job: Arc::new(Job::new(job, Arc::new(NoJournal), OpenEntries::default())),
             index: 0,
             listed: Arc::default(),
             effective_at: jiff::Timestamp::UNIX_EPOCH,

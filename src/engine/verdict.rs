@@ -72,6 +72,14 @@ impl Failure {
         }
     }
 
+    pub(super) fn plan_outdated() -> Self {
+        Self::new(
+            Reason::PlanOutdated,
+            "the user has changed since the dry run: what was planned would no longer come of it. Nothing was written; \
+             make a new dry run.",
+        )
+    }
+
     pub(super) fn too_many(would_be: usize) -> Self {
         Self::new(
             Reason::TooManyAssignments,

@@ -20,7 +20,7 @@ use jiff::Timestamp;
 pub use self::memory::MemoryJournal;
 pub use self::sqlite::SqliteJournal;
 use crate::domain::conflict::Cause;
-use crate::domain::entry::{Effects, EntryRequest};
+use crate::domain::entry::{Effects, EntryOrder};
 use crate::domain::job::{ConflictCounts, JobSpec};
 use crate::domain::{AssignmentId, EntryState, JobId, Reason, UserKey};
 
@@ -53,7 +53,7 @@ pub struct AcceptedJob {
     pub id: JobId,
     pub spec: JobSpec,
     pub created_at: Timestamp,
-    pub entries: Vec<EntryRequest>,
+    pub entries: Vec<EntryOrder>,
 }
 
 /// A conflict as it is kept with an entry.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{EntryOutcome, JobCounters, KeptConflict, KeptStanding};
 use crate::domain::assignment::Difference;
 use crate::domain::conflict::Cause;
-use crate::domain::entry::{AssignmentName, Effects, EntryRequest, ListedAssignment};
+use crate::domain::entry::{AssignmentName, Effects, EntryOrder, EntryRequest, ListedAssignment};
 use crate::domain::job::{ConflictCounts, JobSpec, Urgency};
 use crate::domain::{AssignmentId, EntryState, JobId, Mode, Proficiency, Reason, Target, UserId, UserRef};
 
@@ -44,7 +44,7 @@ words!(StateWord for EntryState {
 });
 words!(ReasonWord for Reason {
     UserNotFound, UserAmbiguous, UserInactive, AssignmentNotFound, AssignmentAmbiguous, TooManyAssignments, Blocked,
-    ConflictsExhausted, Forbidden, Rejected, UpstreamUnavailable, StaleEvent,
+    ConflictsExhausted, Forbidden, Rejected, UpstreamUnavailable, StaleEvent, PlanOutdated,
 });
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -104,17 +104,20 @@ struct ListedRecord {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct RequestRecord {
+pub(super) struct OrderRecord {
     #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
     reference: Option<Box<str>>,
     user: UserRecord,
     assignments: Vec<ListedRecord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     occurred_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    plan: Option<DifferenceRecord>,
 }
 
-impl From<EntryRequest> for RequestRecord {
-    fn from(request: EntryRequest) -> Self {
+impl From<EntryOrder> for OrderRecord {
+    fn from(order: EntryOrder) -> Self {
+        let EntryOrder { request, plan } = order;
         let listed = request.assignments.into_iter().map(|listed| {
             let proficiency = listed.proficiency.map(|rating| f64::from(rating.value()));
             match listed.name {
@@ -132,12 +135,13 @@ impl From<EntryRequest> for RequestRecord {
             },
             assignments: listed.collect(),
             occurred_at: request.occurred_at,
+            plan: plan.map(|plan| DifferenceRecord::from(*plan)),
         }
     }
 }
 
-impl From<RequestRecord> for EntryRequest {
-    fn from(record: RequestRecord) -> Self {
+impl From<OrderRecord> for EntryOrder {
+    fn from(record: OrderRecord) -> Self {
         let listed = record.assignments.into_iter().map(|listed| ListedAssignment {
             name: match listed.id {
                 Some(id) => AssignmentName::Id(AssignmentId(id)),
@@ -145,7 +149,7 @@ impl From<RequestRecord> for EntryRequest {
             },
             proficiency: listed.proficiency.and_then(Proficiency::new),
         });
-        Self {
+        let request = EntryRequest {
             reference: record.reference,
             user: match record.user {
                 UserRecord::Id(id) => UserRef::Id(UserId(id)),
@@ -155,7 +159,8 @@ impl From<RequestRecord> for EntryRequest {
             },
             assignments: listed.collect(),
             occurred_at: record.occurred_at,
-        }
+        };
+        Self { request, plan: record.plan.map(|plan| Box::new(plan.into())) }
     }
 }
 
@@ -178,12 +183,8 @@ pub(super) struct OutcomeRecord {
     reason: Option<ReasonWord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     message: Option<Box<str>>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    added: Vec<(Uuid, Option<f64>)>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    updated: Vec<(Uuid, Option<f64>)>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    removed: Vec<Uuid>,
+    #[serde(flatten)]
+    difference: DifferenceRecord,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     preserved: Vec<Uuid>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -195,6 +196,32 @@ pub(super) struct OutcomeRecord {
     superseded_by: Option<(Uuid, u32)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     finished_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct DifferenceRecord {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    added: Vec<(Uuid, Option<f64>)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    updated: Vec<(Uuid, Option<f64>)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    removed: Vec<Uuid>,
+}
+
+impl From<Difference> for DifferenceRecord {
+    fn from(difference: Difference) -> Self {
+        Self {
+            added: ratings(difference.added),
+            updated: ratings(difference.updated),
+            removed: uuids(difference.removed),
+        }
+    }
+}
+
+impl From<DifferenceRecord> for Difference {
+    fn from(record: DifferenceRecord) -> Self {
+        Self { added: rated(record.added), updated: rated(record.updated), removed: ids(record.removed) }
+    }
 }
 
 fn uuids(ids: Vec<AssignmentId>) -> Vec<Uuid> {
@@ -228,9 +255,7 @@ impl From<EntryOutcome> for OutcomeRecord {
             state: outcome.state.into(),
             reason: outcome.reason.map(Into::into),
             message: outcome.message,
-            added: ratings(difference.added),
-            updated: ratings(difference.updated),
-            removed: uuids(difference.removed),
+            difference: difference.into(),
             preserved: uuids(preserved),
             overwritten: uuids(overwritten),
             attempts: outcome.attempts,
@@ -256,11 +281,7 @@ impl From<OutcomeRecord> for EntryOutcome {
             reason: record.reason.map(Into::into),
             message: record.message,
             effects: Effects {
-                difference: Difference {
-                    added: rated(record.added),
-                    updated: rated(record.updated),
-                    removed: ids(record.removed),
-                },
+                difference: record.difference.into(),
                 preserved: ids(record.preserved),
                 overwritten: ids(record.overwritten),
             },

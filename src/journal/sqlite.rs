@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::record::{CountersRecord, OutcomeRecord, RequestRecord, SpecRecord, StandingRecord};
+use super::record::{CountersRecord, OrderRecord, OutcomeRecord, SpecRecord, StandingRecord};
 use super::writer::{self, Entry, Message, Thread};
 use super::{AcceptedJob, EntryOutcome, JobCounters, Journal, JournalError, KeptStanding, Recovered, RecoveredJob};
 use crate::domain::{JobId, Target, UserId, UserKey};
@@ -162,7 +162,7 @@ fn recover(connection: &Connection) -> rusqlite::Result<Recovered> {
         let (mut requests, mut outcomes) = (Vec::new(), Vec::new());
         let mut of_job = entries.query([id.as_bytes()])?;
         while let Some(entry) = of_job.next()? {
-            requests.push(parsed::<RequestRecord>(entry, 0)?.into());
+            requests.push(parsed::<OrderRecord>(entry, 0)?.into());
             outcomes.push(optional::<OutcomeRecord>(entry, 1)?.map(EntryOutcome::from));
         }
         let spec: String = row.get(2)?;

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use super::*;
 use crate::domain::assignment::Difference;
 use crate::domain::conflict::Cause;
-use crate::domain::entry::{AssignmentName, Effects, EntryRequest, ListedAssignment};
+use crate::domain::entry::{AssignmentName, Effects, EntryOrder, EntryRequest, ListedAssignment};
 use crate::domain::job::{ConflictCounts, JobSpec, Urgency};
 use crate::domain::{AssignmentId, EntryState, Mode, Proficiency, Reason, UserRef};
 use crate::journal::KeptConflict;
@@ -57,8 +57,14 @@ fn job(number: u128, entries: usize) -> AcceptedJob {
             urgency: Urgency::Bulk,
         },
         created_at: at(0),
-        entries: (0..entries).map(request).collect(),
+        entries: (0..entries)
+            .map(|n| EntryOrder { request: request(n), plan: (n == 1).then(|| Box::new(plan())) })
+            .collect(),
     }
+}
+
+fn plan() -> Difference {
+    Difference { removed: vec![AssignmentId(Uuid::from_u128(3))], ..Difference::default() }
 }
 
 fn outcome() -> EntryOutcome {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
 
-use super::record::{CountersRecord, OutcomeRecord, RequestRecord, SpecRecord, StandingRecord};
+use super::record::{CountersRecord, OrderRecord, OutcomeRecord, SpecRecord, StandingRecord};
 use super::{AcceptedJob, EntryOutcome, JobCounters, JournalError, KeptStanding, LATEST};
 use crate::domain::{JobId, UserKey};
 
@@ -150,7 +150,7 @@ fn accepted(connection: &Connection, job: &AcceptedJob) -> rusqlite::Result<()> 
     ])?;
     let mut insert = connection.prepare_cached("INSERT INTO entry (job, position, request) VALUES (?1, ?2, ?3)")?;
     for (position, request) in (0u32..).zip(&job.entries) {
-        insert.execute(params![job.id.0.as_bytes(), position, json(&RequestRecord::from(request.clone()))?])?;
+        insert.execute(params![job.id.0.as_bytes(), position, json(&OrderRecord::from(request.clone()))?])?;
     }
     Ok(())
 }

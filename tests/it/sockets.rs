@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use serde_json::{Value, json};
+use skillsync::api::ServeSettings;
 use skillsync::app::{self, Surroundings};
 use skillsync::clock::WallClock;
 use skillsync::config::Config;
@@ -46,7 +47,9 @@ impl TestApp {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let stopping = lifecycle.clone();
-        lifecycle.spawn(async move { skillsync::api::serve(listener, router, stopping).await.unwrap() });
+        lifecycle.spawn(async move {
+            skillsync::api::serve(listener, router, ServeSettings::default(), stopping).await.unwrap();
+        });
         Self { url, client: transport, lifecycle }
     }
 

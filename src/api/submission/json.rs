@@ -6,6 +6,7 @@
 
 use serde_json::value::RawValue;
 
+use super::parameters::JobParameters;
 use super::request::SyncJobEntryRequest;
 use super::walk::{elements, leaf, members, word};
 use super::{Submission, diagnose, objects};
@@ -14,14 +15,14 @@ use crate::api::names::{SyncLane, SyncMode, SyncTarget, Words as _};
 use crate::api::problem::Problem;
 use crate::api::rules;
 use crate::domain::entry::EntryRequest;
-use crate::domain::job::{JobSpec, Urgency};
+use crate::domain::job::Urgency;
 use crate::domain::{Mode, Target};
 
 /// Reads a job, or names everything that is wrong with it.
-pub(super) fn read(body: &[u8]) -> Result<Submission, Problem> {
+pub(super) fn read(body: &[u8], parameters: JobParameters) -> Result<Submission, Problem> {
     let root: &RawValue = serde_json::from_str(text_of(body)?).map_err(|error| malformed(&error))?;
     let mut faults = Faults::default();
-    match job(root, &mut faults) {
+    match job(root, parameters, &mut faults) {
         Some(submission) if faults.is_empty() => Ok(submission),
         Some(_) | None => Err(Problem::invalid(faults)),
     }
@@ -39,17 +40,23 @@ fn text_of(body: &[u8]) -> Result<&str, Problem> {
 
 fn malformed(error: &serde_json::Error) -> Problem {
     let (line, column) = (error.line(), error.column());
-    let place = format!(" at line {line} column {column}");
-    let message = error.to_string();
-    let what = message.strip_suffix(&place).unwrap_or(&message);
+    let what = what(error);
     Problem::malformed_body(format!("the body is not valid JSON: {what}, at line {line}, column {column}"))
 }
 
-fn job(root: &RawValue, faults: &mut Faults) -> Option<Submission> {
+/// What is wrong with a text that is no JSON, without the place.
+pub(super) fn what(error: &serde_json::Error) -> String {
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    let message = error.to_string();
+    message.strip_suffix(&place).unwrap_or(&message).to_owned()
+}
+
+/// What the body does not say, the parameters may.
+fn job(root: &RawValue, parameters: JobParameters, faults: &mut Faults) -> Option<Submission> {
     let at = Pointer::Root;
     let known = ["target", "mode", "label", "dryRun", "lane", "entries"];
     let [target, mode, label, dry_run, lane, list] = members(root, known, &at, faults)?;
-    if target.is_none() {
+    if target.is_none() && parameters.target.is_none() {
         faults.add(&at.member("target"), format_args!("is missing; give one of {}", SyncTarget::WORDS.join(", ")));
     }
     let target = target.and_then(|raw| word::<SyncTarget>(raw, &at.member("target"), faults)).map(Target::from);
@@ -58,24 +65,18 @@ fn job(root: &RawValue, faults: &mut Faults) -> Option<Submission> {
         label.and_then(|raw| diagnose::text(raw, rules::LONGEST_LABEL, &at.member("label"), faults)).map(Into::into);
     let dry_run = dry_run.and_then(|raw| leaf(raw, "true or false", &at.member("dryRun"), faults));
     let urgency = lane.and_then(|raw| word::<SyncLane>(raw, &at.member("lane"), faults)).map(Urgency::from);
-    let urgency = urgency.unwrap_or(Urgency::Bulk);
-    let entries = entries(list, target, urgency, faults)?;
-    let spec = JobSpec {
-        target: target?,
-        mode: mode.unwrap_or(Mode::Managed),
-        label,
-        dry_run: dry_run.unwrap_or(false),
-        urgency,
+    let whole = JobParameters {
+        target: target.or(parameters.target),
+        mode: mode.or(parameters.mode),
+        label: label.or(parameters.label),
+        dry_run: dry_run.or(parameters.dry_run),
+        urgency: urgency.or(parameters.urgency),
     };
-    Some(Submission { spec, entries })
+    let entries = entries(list, &whole, faults)?;
+    Some(Submission { spec: whole.spec()?, entries })
 }
 
-fn entries(
-    list: Option<&RawValue>,
-    target: Option<Target>,
-    urgency: Urgency,
-    faults: &mut Faults,
-) -> Option<Vec<EntryRequest>> {
+fn entries(list: Option<&RawValue>, job: &JobParameters, faults: &mut Faults) -> Option<Vec<EntryRequest>> {
     let root = Pointer::Root;
     let at = root.member("entries");
     let Some(list) = list else {
@@ -84,22 +85,27 @@ fn entries(
     };
     let mut accepted = Vec::new();
     let count = elements(list, rules::MOST_ENTRIES, &at, faults, |index, raw, faults| {
-        accepted.extend(entry(raw, target, &at.element(index), faults));
+        accepted.extend(entry(raw, job.target, &at.element(index), faults));
     })?;
-    let (most, most_interactive) = (rules::MOST_ENTRIES, Urgency::MOST_INTERACTIVE_ENTRIES);
+    let most = rules::MOST_ENTRIES;
     if count == 0 {
         faults.add(&at, "must have at least one element");
     } else if count > most {
         faults.add(&at, format_args!("must have at most {most} elements, not {count}; send several jobs"));
     }
-    if urgency == Urgency::Interactive && count > most_interactive {
-        let detail = format_args!("may be interactive for at most {most_interactive} entries, not {count}");
+    if let Some(detail) = job.too_many_for_lane(count) {
         faults.add(&root.member("lane"), detail);
     }
     Some(accepted)
 }
 
-fn entry(raw: &RawValue, target: Option<Target>, at: &Pointer<'_>, faults: &mut Faults) -> Option<EntryRequest> {
+/// One entry, or every fault of it.
+pub(super) fn entry(
+    raw: &RawValue,
+    target: Option<Target>,
+    at: &Pointer<'_>,
+    faults: &mut Faults,
+) -> Option<EntryRequest> {
     let parsed: Result<SyncJobEntryRequest, _> = objects::one(&mut serde_json::Deserializer::from_str(raw.get()));
     if let Some(accepted) = parsed.ok().and_then(|entry| entry.accepted(target)) {
         return Some(accepted);

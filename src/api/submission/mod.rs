@@ -3,16 +3,29 @@
 //! Each form of body has a reader of its own; all of them end in a [`Submission`], and hold the same rules against what
 //! they read.
 
+mod cells;
+mod csv;
 mod diagnose;
+mod expanded;
 mod json;
+mod lines;
 mod objects;
+mod parameters;
 pub(super) mod request;
 mod walk;
 
+use axum::body::Body;
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use bytes::Bytes;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use tokio::io::AsyncReadExt;
 
+pub(super) use self::cells::row_of;
+pub(super) use self::csv::COLUMNS;
+use self::expanded::{BodyReader, Expanded};
+pub(super) use self::parameters::JobParameters;
+use super::faults::Faults;
+use super::idempotency::Fingerprint;
 use super::problem::Problem;
 use crate::domain::entry::EntryRequest;
 use crate::domain::job::JobSpec;
@@ -28,44 +41,83 @@ pub(super) struct Submission {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BodyFormat {
     Json,
+    Lines,
+    Csv,
 }
 
 impl BodyFormat {
     /// The form that the headers announce.
-    pub(super) fn announced(headers: &HeaderMap) -> Result<Self, Problem> {
-        let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default().trim().to_ascii_lowercase());
-        if let Some(encoding) = text(CONTENT_ENCODING).filter(|encoding| !encoding.is_empty() && encoding != "identity")
-        {
-            let detail = format!("the body is encoded as {encoding}; send it as it is, without Content-Encoding");
-            return Err(Problem::unsupported_media_type(detail));
+    fn announced(headers: &HeaderMap) -> Result<Self, Problem> {
+        let announced = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        match announced.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+            "application/json" => Ok(Self::Json),
+            "application/x-ndjson" | "application/ndjson" => Ok(Self::Lines),
+            "text/csv" => Ok(Self::Csv),
+            _ => Err(Problem::unsupported_media_type(
+                "send the job as application/json, or its entries as application/x-ndjson or text/csv",
+            )),
         }
-        let announced = text(CONTENT_TYPE).unwrap_or_default();
-        match announced.split(';').next().map(str::trim) {
-            Some("application/json") => Ok(Self::Json),
-            Some(_) | None => {
-                Err(Problem::unsupported_media_type("send the job as JSON, with Content-Type: application/json"))
+    }
+}
+
+/// A submission whose head has been read, and whose body has not.
+pub(super) struct Incoming {
+    format: BodyFormat,
+    parameters: JobParameters,
+    body: BodyReader,
+    /// What tells this submission from another with the same body.
+    beside: String,
+}
+
+impl Incoming {
+    /// Looks at the head; a body is not taken in any form that it does not announce.
+    pub(super) fn new(head: &Parts, body: Body, most_bytes: usize) -> Result<Self, Problem> {
+        let format = BodyFormat::announced(&head.headers)?;
+        let parameters = JobParameters::read(&head.uri)?;
+        let beside = format!("{format:?}?{}", head.uri.query().unwrap_or_default());
+        Ok(Self { format, parameters, body: Expanded::new(&head.headers, body, most_bytes)?, beside })
+    }
+
+    /// Reads the body: a valid job and its fingerprint, or everything that is wrong with it.
+    pub(super) async fn read(mut self) -> Result<(Submission, Fingerprint), Problem> {
+        let mut faults = Faults::default();
+        let read = match self.format {
+            BodyFormat::Json => {
+                let mut text = Vec::new();
+                self.body.read_to_end(&mut text).await.map_err(|error| expanded::unreadable(&error))?;
+                let submission = parse(text, self.parameters).await?;
+                return Ok((submission, self.body.into_inner().fingerprint(&self.beside)));
             }
-        }
+            BodyFormat::Lines => lines::read(&mut self.body, &self.parameters, &mut faults).await,
+            BodyFormat::Csv => csv::read(&mut self.body, &self.parameters, &mut faults).await,
+        };
+        let mut entries = read.map_err(|error| expanded::unreadable(&error))?;
+        let Some(spec) = self.parameters.spec().filter(|_| faults.is_empty()) else {
+            return Err(Problem::invalid(faults));
+        };
+        entries.shrink_to_fit();
+        Ok((Submission { spec, entries }, self.body.into_inner().fingerprint(&self.beside)))
     }
 
-    /// Reads a whole body; a long one beside the event loop, which has other requests to answer meanwhile.
-    pub(super) async fn read(self, body: Bytes) -> Result<Submission, Problem> {
-        const LONG: usize = 256 * 1024;
-        if body.len() < LONG {
-            return self.parse(&body);
-        }
-        match tokio::task::spawn_blocking(move || self.parse(&body)).await {
-            Ok(read) => read,
-            Err(stopped) => match stopped.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(Problem::stopping()),
-            },
-        }
+    /// Reads the body only to tell whether it is one that came before.
+    pub(super) async fn fingerprint(mut self) -> Result<Fingerprint, Problem> {
+        let copied = tokio::io::copy_buf(&mut self.body, &mut tokio::io::sink()).await;
+        copied.map_err(|error| expanded::unreadable(&error))?;
+        Ok(self.body.into_inner().fingerprint(&self.beside))
     }
+}
 
-    fn parse(self, body: &[u8]) -> Result<Submission, Problem> {
-        match self {
-            Self::Json => json::read(body),
-        }
+/// Parses a JSON document; a long one beside the event loop, which has other requests to answer meanwhile.
+async fn parse(text: Vec<u8>, parameters: JobParameters) -> Result<Submission, Problem> {
+    const LONG: usize = 256 * 1024;
+    if text.len() < LONG {
+        return json::read(&text, parameters);
+    }
+    match tokio::task::spawn_blocking(move || json::read(&text, parameters)).await {
+        Ok(read) => read,
+        Err(stopped) => match stopped.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(Problem::stopping()),
+        },
     }
 }

@@ -133,6 +133,27 @@ impl From<UserRef> for UserReference {
     }
 }
 
+impl From<EntryRequest> for SyncJobEntryRequest {
+    fn from(entry: EntryRequest) -> Self {
+        Self {
+            reference: entry.reference,
+            user: entry.user.into(),
+            assignments: entry.assignments.into_iter().map(AssignmentRequest::from).collect(),
+            occurred_at: entry.occurred_at,
+        }
+    }
+}
+
+impl From<ListedAssignment> for AssignmentRequest {
+    fn from(listed: ListedAssignment) -> Self {
+        let (id, name) = match listed.name {
+            AssignmentName::Id(id) => (Some(id.0), None),
+            AssignmentName::Name(name) => (None, Some(name)),
+        };
+        Self { id, name, proficiency: listed.proficiency.map(|proficiency| proficiency.value().into()) }
+    }
+}
+
 impl AssignmentRequest {
     fn accepted(self, target: Option<Target>) -> Option<ListedAssignment> {
         let name = match (self.id, self.name) {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use tower::ServiceExt;
 
 use super::{PlainGenesys, TestApi};
-use crate::api::{ApiSettings, Readiness, layers};
+use crate::api::{ApiSettings, Readiness, ServeSettings, layers};
 
 const JOB: &str = "/v1/sync-jobs/0199a3f2-7c55-7d2e-9d3e-1f6a5b1c2d3e";
 
@@ -42,7 +42,7 @@ async fn a_body_of_another_form_is_a_problem() {
     }
     let zipped = Request::post("/v1/sync-jobs")
         .header("content-type", "application/json; charset=utf-8")
-        .header("content-encoding", "gzip");
+        .header("content-encoding", "br");
     api.send(zipped.body(Body::from("{}")).unwrap()).await.assert_problem(415, "/problems/unsupported-media-type");
 }
 
@@ -129,7 +129,7 @@ async fn nothing_new_is_taken_while_the_service_stops() {
 async fn a_stopping_server_ends_its_accept_loop() {
     let api = TestApi::start();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let serving = crate::api::serve(listener, api.router.clone(), api.lifecycle.clone());
+    let serving = crate::api::serve(listener, api.router.clone(), ServeSettings::default(), api.lifecycle.clone());
     api.lifecycle.begin_stop();
     tokio::time::timeout(Duration::from_secs(5), serving).await.unwrap().unwrap();
 }

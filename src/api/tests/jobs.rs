@@ -1,34 +1,14 @@
 //! Jobs from submission to their end.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{BILLING, PlainGenesys, TestApi};
+use super::{BILLING, PlainGenesys, TestApi, job};
 use crate::api::ApiSettings;
-
-fn job(entries: u32) -> Value {
-    let entry = |n| {
-        json!({"ref": format!("row-{n}"), "user": {"employeeId": format!("E{n}")},
-                           "assignments": [{"name": "Billing T2"}]})
-    };
-    json!({"entries": (0..entries).map(entry).collect::<Vec<_>>(), "target": "wfmSkillGroups"})
-}
-
-async fn finished(api: &TestApi, location: &str) -> Value {
-    loop {
-        let answer = api.get(location).await;
-        if !answer.body["finishedAt"].is_null() {
-            return answer.body;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
 
 #[tokio::test(start_paused = true)]
 async fn a_submitted_job_is_readable_at_once_under_its_location() {
-    let api = TestApi::with(PlainGenesys { unreachable: true }, ApiSettings::default());
+    let api = TestApi::with(PlainGenesys { unreachable: true, ..PlainGenesys::default() }, ApiSettings::default());
     let accepted = api.submit(job(10).to_string()).await;
     assert_eq!(accepted.status, 202);
     assert_eq!(accepted.header("retry-after"), "4");
@@ -52,7 +32,7 @@ async fn a_submitted_job_is_readable_at_once_under_its_location() {
 async fn a_job_shows_what_became_of_each_entry() {
     let api = TestApi::start();
     let location = api.submit(job(11).to_string()).await.header("location").to_owned();
-    let done = finished(&api, &location).await;
+    let done = api.finished(&location).await;
     assert_eq!(done["status"], "completed");
     assert_eq!((&done["counts"]["applied"], &done["counts"]["failed"]), (&json!(10), &json!(1)));
     assert_eq!(done["estimatedFinishAt"], Value::Null);
@@ -69,7 +49,7 @@ async fn a_job_shows_what_became_of_each_entry() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cursor_holds_while_entries_change_their_states() {
-    let api = TestApi::with(PlainGenesys { unreachable: true }, ApiSettings::default());
+    let api = TestApi::with(PlainGenesys { unreachable: true, ..PlainGenesys::default() }, ApiSettings::default());
     let location = api.submit(job(5).to_string()).await.header("location").to_owned();
     let first = api.get(&format!("{location}/entries?limit=2")).await.body;
     assert_eq!(first["items"].as_array().unwrap().len(), 2);
@@ -86,7 +66,7 @@ async fn a_cursor_holds_while_entries_change_their_states() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_job_ends_and_cancelling_again_changes_nothing() {
-    let api = TestApi::with(PlainGenesys { unreachable: true }, ApiSettings::default());
+    let api = TestApi::with(PlainGenesys { unreachable: true, ..PlainGenesys::default() }, ApiSettings::default());
     let location = api.submit(job(3).to_string()).await.header("location").to_owned();
     for _ in 0..2 {
         let answer = api.post(&format!("{location}/cancel"), "").await;
@@ -113,4 +93,56 @@ async fn wrong_query_parameters_are_named() {
         assert_eq!(answer.places(), names, "{query}");
     }
     assert_eq!(api.get(&format!("{location}/entries?limit=1000&state=failed")).await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn jobs_are_listed_newest_first_page_by_page() {
+    let api = TestApi::start();
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.push(api.submit(job(1).to_string()).await.body["id"].clone());
+    }
+    ids.reverse();
+    let listed =
+        |page: &Value| page["items"].as_array().unwrap().iter().map(|job| job["id"].clone()).collect::<Vec<_>>();
+    let first = api.get("/v1/sync-jobs?limit=2").await.body;
+    let newer = api.submit(job(1).to_string()).await.body["id"].clone();
+    let cursor = first["nextCursor"].as_str().unwrap();
+    let second = api.get(&format!("/v1/sync-jobs?limit=3&cursor={cursor}")).await.body;
+    assert_eq!([listed(&first), listed(&second)].concat(), ids);
+    assert!(second.get("nextCursor").is_none());
+    api.finished(&format!("/v1/sync-jobs/{}", newer.as_str().unwrap())).await;
+    assert_eq!(listed(&api.get("/v1/sync-jobs?status=completed").await.body).len(), 6);
+    assert_eq!(api.get("/v1/sync-jobs?status=held").await.body, json!({"items": []}));
+    let wrong = api.get("/v1/sync-jobs?status=done&cursor=ZW50cmllczox&limit=0&x=1").await;
+    wrong.assert_problem(400, "/problems/invalid-request");
+    assert_eq!(wrong.places(), ["x", "status", "limit", "cursor"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_is_shown_with_what_is_owned_and_what_was_asked() {
+    let api = TestApi::start();
+    let location = api.submit(job(1).to_string()).await.header("location").to_owned();
+    api.finished(&location).await;
+    let user = api.get("/v1/users/E0").await;
+    assert_eq!(user.status, 200);
+    assert_eq!(user.body["entries"][0]["entry"]["state"], "applied");
+    assert_eq!(user.body["owned"][1]["assignments"][0]["name"], "Billing T2");
+    let by_id = api.get(&format!("/v1/users/{}", user.body["id"].as_str().unwrap())).await;
+    assert_eq!(by_id.body, user.body);
+    for unknown in ["E77", "ana@example.com", "workday:1", "%ff", "0199a3f2-7c55-7d2e-9d3e-1f6a5b1c2d3e"] {
+        api.get(&format!("/v1/users/{unknown}")).await.assert_problem(404, "/problems/user-not-known");
+    }
+}
+
+#[tokio::test]
+async fn nothing_new_is_taken_while_too_much_is_open() {
+    let settings = ApiSettings { max_open_entries: 3, ..ApiSettings::default() };
+    let api = TestApi::with(PlainGenesys { unreachable: true, ..PlainGenesys::default() }, settings);
+    let location = api.submit(job(3).to_string()).await.header("location").to_owned();
+    let full = api.submit(job(1).to_string()).await;
+    full.assert_problem(503, "/problems/full");
+    assert_ne!(full.header("retry-after"), "");
+    api.post(&format!("{location}/cancel"), "").await;
+    assert_eq!(api.submit(job(1).to_string()).await.status, 202);
 }

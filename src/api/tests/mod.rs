@@ -1,27 +1,33 @@
 //! The API as its callers meet it: requests in, answers out, without a socket.
 
+mod access;
+mod again;
+mod bodies;
 mod described;
 mod errors;
+mod follow;
+mod idempotency;
 mod jobs;
 mod refused;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use futures_util::future::BoxFuture;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use tower::ServiceExt;
 use uuid::Uuid;
 
-use super::{ApiContext, ApiSettings, Readiness, router};
+use super::{ApiContext, ApiSettings, Readiness, Shared, router};
 use crate::clock::WallClock;
 use crate::domain::conflict::ConflictPolicy;
 use crate::domain::user::DirectoryUser;
-use crate::domain::{AssignmentId, Assignments, Target, UserId, UserKey};
+use crate::domain::{AssignmentId, Target, UserId, UserKey};
 use crate::engine::port::{
     AssignmentWrite, CallError, CatalogueItem, Errand, Genesys, Observed, UpstreamAnswer, UserListing, Version,
 };
@@ -34,6 +40,8 @@ use crate::lifecycle::Lifecycle;
 struct PlainGenesys {
     /// Whether users can be listed; jobs stay open while they cannot.
     unreachable: bool,
+    /// The version of everybody's assignments; each later one brings one more assignment of somebody else.
+    version: Arc<AtomicU64>,
 }
 
 const BILLING: u128 = 0xb1;
@@ -42,13 +50,15 @@ fn ready<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, Result<T, CallError>> {
     Box::pin(std::future::ready(Ok(value)))
 }
 
-fn nothing_assigned() -> Observed {
-    Observed { assignments: Assignments::default(), version: Some(Version(1)) }
+/// What somebody else has assigned up to a version.
+fn foreign(version: u64) -> Observed {
+    let assignments = (0..version).map(|n| (AssignmentId(Uuid::from_u128(0xf0 + u128::from(n))), None)).collect();
+    Observed { assignments, version: Some(Version(version + 1)) }
 }
 
 impl Genesys for PlainGenesys {
     fn read<'a>(&'a self, _: &'a Errand, _: UserKey) -> BoxFuture<'a, Result<Observed, CallError>> {
-        ready(nothing_assigned())
+        ready(foreign(self.version.load(Ordering::Relaxed)))
     }
 
     fn write<'a>(
@@ -57,6 +67,9 @@ impl Genesys for PlainGenesys {
         _: UserKey,
         write: &'a AssignmentWrite,
     ) -> BoxFuture<'a, Result<Option<Observed>, CallError>> {
+        if write.base != foreign(self.version.load(Ordering::Relaxed)).version {
+            return Box::pin(std::future::ready(Err(CallError::Conflict(UpstreamAnswer::default()))));
+        }
         ready(Some(Observed { assignments: write.desired.clone(), version: Some(Version(2)) }))
     }
 
@@ -100,6 +113,15 @@ impl Genesys for PlainGenesys {
     }
 }
 
+/// A job for skill groups of the employees E0 and so on.
+fn job(entries: u32) -> Value {
+    let entry = |n| {
+        let user = json!({"employeeId": format!("E{n}")});
+        json!({"ref": format!("row-{n}"), "user": user, "assignments": [{"name": "Billing T2"}]})
+    };
+    json!({"entries": (0..entries).map(entry).collect::<Vec<_>>(), "target": "wfmSkillGroups"})
+}
+
 /// The API over an engine of its own.
 struct TestApi {
     router: Router,
@@ -132,7 +154,8 @@ impl TestApi {
             &lifecycle,
         );
         let (sender, readiness) = watch::channel(Readiness::Ready);
-        let context = ApiContext { engine, clock, readiness, settings, lifecycle: lifecycle.clone() };
+        let (lifecycle_of_api, shared) = (lifecycle.clone(), Shared::default());
+        let context = ApiContext { engine, clock, readiness, settings, lifecycle: lifecycle_of_api, shared };
         Self { router: router(context), lifecycle, readiness: sender }
     }
 
@@ -140,7 +163,8 @@ impl TestApi {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.unwrap();
-        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let body = serde_json::from_slice(&bytes).unwrap_or(Value::String(text));
         Answer { status: parts.status, headers: parts.headers, body }
     }
 
@@ -151,6 +175,25 @@ impl TestApi {
     async fn post(&self, path: &str, body: impl Into<Body>) -> Answer {
         let request = Request::post(path).header("content-type", "application/json");
         self.send(request.body(body.into()).unwrap()).await
+    }
+
+    /// Submits a body of this media type, with more headers.
+    async fn submit_as(&self, query: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+        let mut request = Request::post(format!("/v1/sync-jobs{query}"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(body.into()).unwrap()).await
+    }
+
+    /// Waits until a job has ended.
+    async fn finished(&self, location: &str) -> Value {
+        loop {
+            let answer = self.get(&format!("{location}?wait=60s")).await;
+            if !answer.body["finishedAt"].is_null() {
+                return answer.body;
+            }
+        }
     }
 
     async fn submit(&self, body: impl Into<Body>) -> Answer {

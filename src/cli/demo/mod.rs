@@ -24,7 +24,7 @@ use crate::genesys::transport::{TransportSettings, over_http};
 use crate::journal::{NoJournal, Recovered};
 use crate::lifecycle::Lifecycle;
 use crate::simulator::{Scenario, Simulator};
-use crate::{api, telemetry};
+use crate::telemetry;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct DemoArguments {
@@ -161,9 +161,9 @@ async fn serve(config: &Config, arguments: &DemoArguments, lifecycle: &Lifecycle
     let router = app::router(config, &service, lifecycle);
     let listener = TcpListener::bind(("127.0.0.1", arguments.port)).await.context("cannot listen")?;
     let url = format!("http://{}", listener.local_addr()?);
-    let stopping = lifecycle.clone();
+    let (stopping, config) = (lifecycle.clone(), config.clone());
     lifecycle.spawn(async move {
-        if let Err(error) = api::serve(listener, router, stopping).await {
+        if let Err(error) = app::serve(&config, listener, router, stopping).await {
             tracing::error!(%error, "the service cannot serve any more");
         }
     });

@@ -1,0 +1,98 @@
+//! Query parameters: read by name, every fault of them named at once.
+
+use std::time::Duration;
+
+use axum::extract::Query;
+use axum::http::Uri;
+use jiff::SignedDuration;
+use serde::de::DeserializeOwned;
+use serde::de::IntoDeserializer;
+use serde::de::value::{Error, StrDeserializer};
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::{RefOr, Required, Schema};
+
+use super::faults::{Faults, shortened};
+use super::names::Words;
+use super::problem::Problem;
+use super::rules;
+
+/// The query of a request, and what is wrong with it.
+#[derive(Debug)]
+pub(super) struct QueryReader {
+    pairs: Vec<(String, String)>,
+    faults: Faults,
+}
+
+impl QueryReader {
+    /// Takes a query apart; parameters that are not `known`, or are given twice, are faults.
+    pub(super) fn new(uri: &Uri, known: &[&str]) -> Result<Self, Problem> {
+        let given = Query::<Vec<(String, String)>>::try_from_uri(uri);
+        let Query(pairs) = given.map_err(|rejection| Problem::of_status(rejection.status()))?;
+        let mut faults = Faults::default();
+        for (at, (name, _)) in pairs.iter().enumerate() {
+            if !known.contains(&name.as_str()) {
+                let detail = match known {
+                    [] => "is not known here; this takes no parameters".to_owned(),
+                    known => format!("is not known here; known are {}", known.join(", ")),
+                };
+                faults.add_parameter(name, detail);
+            } else if pairs.iter().take(at).any(|(before, _)| before == name) {
+                faults.add_parameter(name, "must be given only once");
+            }
+        }
+        Ok(Self { pairs, faults })
+    }
+
+    /// What was read, if nothing is wrong.
+    pub(super) fn finish<T>(self, read: T) -> Result<T, Problem> {
+        if self.faults.is_empty() { Ok(read) } else { Err(Problem::invalid(self.faults)) }
+    }
+
+    /// A parameter in the form that `parse` reads; `expected` completes "must be …".
+    pub(super) fn parsed<T>(&mut self, name: &str, expected: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        let value = self.pairs.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())?;
+        let read = parse(value);
+        if read.is_none() {
+            self.faults.add_parameter(name, format_args!("must be {expected}, not {}", shortened(value)));
+        }
+        read
+    }
+
+    /// One of a closed set of words.
+    pub(super) fn word<T: Words + DeserializeOwned>(&mut self, name: &str) -> Option<T> {
+        self.parsed(name, &format!("one of {}", T::WORDS.join(", ")), |value| {
+            let deserializer: StrDeserializer<'_, Error> = value.into_deserializer();
+            T::deserialize(deserializer).ok()
+        })
+    }
+
+    /// The number of items on a page.
+    pub(super) fn limit(&mut self) -> usize {
+        let expected = format!("a whole number from 1 to {}", rules::LARGEST_PAGE);
+        let within = |value: &str| value.parse().ok().filter(|limit| (1..=rules::LARGEST_PAGE).contains(limit));
+        self.parsed("limit", &expected, within).unwrap_or(rules::DEFAULT_PAGE)
+    }
+
+    /// How long the answer may be held back: `30s`, or a number of seconds.
+    pub(super) fn wait(&mut self) -> Option<Duration> {
+        let expected = format!("a duration like 30s, of at most {} s", rules::LONGEST_WAIT.as_secs());
+        self.parsed("wait", &expected, |value| {
+            let wait = match value.parse::<u64>() {
+                Ok(seconds) => Duration::from_secs(seconds),
+                Err(_) => Duration::try_from(value.parse::<SignedDuration>().ok()?).ok()?,
+            };
+            (wait <= rules::LONGEST_WAIT).then_some(wait)
+        })
+    }
+}
+
+/// Describes an optional query parameter.
+pub(super) fn parameter(name: &str, description: &str, schema: impl Into<RefOr<Schema>>) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Query)
+        .required(Required::False)
+        .description(Some(description))
+        .schema(Some(schema))
+        .build()
+}

@@ -1,0 +1,216 @@
+//! The cells of a CSV row: into an entry, and an entry into cells.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::csv::COLUMNS;
+use super::parameters::LINE;
+use crate::api::faults::{Faults, shortened};
+use crate::api::rules;
+use crate::domain::entry::{AssignmentName, EntryRequest, ListedAssignment};
+use crate::domain::{AssignmentId, Proficiency, Target, UserId, UserRef};
+
+/// The cells in the order of [`COLUMNS`]; an empty one stands for nothing.
+pub(super) type Row<'a> = [&'a str; COLUMNS.len()];
+
+/// The entry of a row, or every fault of it.
+pub(super) fn entry(row: &Row<'_>, target: Option<Target>, faults: &mut Faults) -> Option<EntryRequest> {
+    let before = faults.total();
+    let [reference, id, email, employee_id, external_id, assignments, occurred_at] = *row;
+    if !reference.is_empty() {
+        is_text(reference, rules::LONGEST_REFERENCE, "ref", faults);
+    }
+    let user = user([id, email, employee_id, external_id], faults);
+    let assignments = listed(assignments, target, faults);
+    let occurred_at = occurred(occurred_at, faults);
+    let reference = (!reference.is_empty()).then(|| reference.into());
+    (faults.total() == before).then_some(EntryRequest { reference, user: user?, assignments, occurred_at })
+}
+
+fn is_text(cell: &str, longest: usize, column: &'static str, faults: &mut Faults) -> bool {
+    rules::text(cell, longest).inspect_err(|fault| faults.add(&LINE.member(column), fault)).is_ok()
+}
+
+fn user(cells: [&str; 4], faults: &mut Faults) -> Option<UserRef> {
+    let longest = rules::LONGEST_USER_KEY;
+    match cells {
+        ["", "", "", ""] => faults.add_here("names no user: fill one of user_id, email, employee_id and external_id"),
+        [id, "", "", ""] => match id.parse() {
+            Ok(id) => return Some(UserRef::Id(UserId(id))),
+            Err(_) => faults.add(&LINE.member("user_id"), format_args!("must be a UUID, not {}", shortened(id))),
+        },
+        ["", email, "", ""] => return is_text(email, longest, "email", faults).then(|| UserRef::Email(email.into())),
+        ["", "", id, ""] => return is_text(id, longest, "employee_id", faults).then(|| UserRef::EmployeeId(id.into())),
+        ["", "", "", id] => {
+            return rules::external_id(id).inspect_err(|fault| faults.add(&LINE.member("external_id"), fault)).ok();
+        }
+        _ => faults.add_here("names the user twice: fill one of user_id, email, employee_id and external_id"),
+    }
+    None
+}
+
+fn occurred(cell: &str, faults: &mut Faults) -> Option<Timestamp> {
+    let read = (!cell.is_empty()).then(|| cell.parse());
+    let fault = |_: &jiff::Error| {
+        let detail = "must be a date as RFC 3339 writes it, like 2026-11-22T20:15:00Z";
+        faults.add(&LINE.member("occurred_at"), detail);
+    };
+    read?.inspect_err(fault).ok()
+}
+
+fn listed(cell: &str, target: Option<Target>, faults: &mut Faults) -> Box<[ListedAssignment]> {
+    let (column, most) = (LINE.member("assignments"), rules::MOST_ASSIGNMENTS);
+    let parts = parts(cell);
+    if parts.len() > most {
+        faults.add(&column, format_args!("must list at most {most} assignments, not {}", parts.len()));
+        return Box::default();
+    }
+    let read = parts.into_iter().filter_map(|part| {
+        let fault = match rules::text(&part.name, rules::LONGEST_NAME) {
+            Err(fault) => fault.to_string(),
+            Ok(()) if part.rating.is_some() && target == Some(Target::WfmSkillGroups) => {
+                "must have no proficiency: only routingSkills have one; write a colon in a name as \\:".to_owned()
+            }
+            Ok(()) => match part.rating.map(Proficiency::new) {
+                Some(None) => {
+                    format!("a proficiency must lie within {} and {}", rules::PROFICIENCY.0, rules::PROFICIENCY.1)
+                }
+                proficiency => {
+                    return Some(ListedAssignment { name: part.assignment(), proficiency: proficiency.flatten() });
+                }
+            },
+        };
+        faults.add(&column, format_args!("{}: {fault}", shortened(&part.name)));
+        None
+    });
+    read.collect()
+}
+
+/// One assignment as it is written in a cell.
+#[derive(Debug, Default)]
+struct Part {
+    name: String,
+    rating: Option<f64>,
+    /// Where in the name the last colon without a backslash is.
+    colon: Option<usize>,
+    /// A backslash says that this is a name, whatever it looks like.
+    escaped: bool,
+}
+
+impl Part {
+    /// Takes the number behind the last colon for the proficiency.
+    fn finished(mut self) -> Self {
+        if let Some((_, rating)) = self.colon.and_then(|at| self.name.split_at_checked(at)) {
+            self.rating = rating.trim_start_matches(':').trim().parse().ok().filter(|rating: &f64| rating.is_finite());
+        }
+        if let (Some(_), Some(at)) = (self.rating, self.colon) {
+            self.name.truncate(at);
+        }
+        self.name = self.name.trim().to_owned();
+        self
+    }
+
+    fn assignment(self) -> AssignmentName {
+        match self.name.parse() {
+            Ok(id) if !self.escaped => AssignmentName::Id(AssignmentId(id)),
+            Ok(_) | Err(_) => AssignmentName::Name(self.name.into()),
+        }
+    }
+}
+
+/// Takes a cell apart: at each `;`, and at the last `:` of a part if a number follows. A backslash takes the meaning from
+/// the character that follows it.
+fn parts(cell: &str) -> Vec<Part> {
+    let (mut parts, mut part) = (Vec::new(), Part::default());
+    let mut characters = cell.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            ';' => parts.push(std::mem::take(&mut part)),
+            '\\' => {
+                part.escaped = true;
+                part.name.extend(characters.next());
+            }
+            ':' => {
+                part.colon = Some(part.name.len());
+                part.name.push(':');
+            }
+            other => part.name.push(other),
+        }
+    }
+    parts.push(part);
+    let written = |part: &Part| !part.name.is_empty() || part.rating.is_some();
+    parts.into_iter().map(Part::finished).filter(written).collect()
+}
+
+/// The row of an entry, as [`entry`] reads it, with a line break at its end.
+pub(in crate::api) fn row_of(entry: &EntryRequest) -> String {
+    let [mut id, mut email, mut employee_id, mut external_id] = [const { String::new() }; 4];
+    match &entry.user {
+        UserRef::Id(user) => id = user.to_string(),
+        UserRef::Email(text) => email = text.to_string(),
+        UserRef::EmployeeId(text) => employee_id = text.to_string(),
+        UserRef::ExternalId { authority, key } => external_id = format!("{authority}:{key}"),
+    }
+    let listed: Vec<_> = entry.assignments.iter().map(part_of).collect();
+    let reference = entry.reference.as_deref().unwrap_or_default().to_owned();
+    let occurred_at = entry.occurred_at.map(|at| at.to_string()).unwrap_or_default();
+    let cells = [reference, id, email, employee_id, external_id, listed.join(";"), occurred_at];
+    cells.map(quoted).join(",") + "\n"
+}
+
+fn part_of(listed: &ListedAssignment) -> String {
+    let name = match &listed.name {
+        AssignmentName::Id(id) => id.to_string(),
+        AssignmentName::Name(name) => {
+            let escaped = name.replace('\\', "\\\\").replace(';', "\\;").replace(':', "\\:");
+            if name.parse::<Uuid>().is_ok() { format!("\\{escaped}") } else { escaped }
+        }
+    };
+    listed.proficiency.map_or_else(|| name.clone(), |proficiency| format!("{name}:{proficiency}"))
+}
+
+fn quoted(cell: String) -> String {
+    if cell.contains([',', '"', '\n', '\r']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(cell: &str) -> Vec<(String, Option<f32>)> {
+        let mut faults = Faults::default();
+        let listed = listed(cell, Some(Target::RoutingSkills), &mut faults);
+        assert!(faults.is_empty(), "{cell}: {faults:?}");
+        listed.iter().map(|listed| (listed.name.to_string(), listed.proficiency.map(Proficiency::value))).collect()
+    }
+
+    #[test]
+    fn a_cell_lists_names_with_or_without_a_proficiency() {
+        let named = |name: &str, rating| (name.to_owned(), rating);
+        assert_eq!(read("Billing:4;Other name"), [named("Billing", Some(4.0)), named("Other name", None)]);
+        assert_eq!(read(" A : 2.5 ;; B ;"), [named("A", Some(2.5)), named("B", None)]);
+        assert_eq!(read("EMEA: Billing"), [named("EMEA: Billing", None)]);
+        assert_eq!(read(r"Room\:4;A\;B;C\\"), [named("Room:4", None), named("A;B", None), named("C\\", None)]);
+        assert_eq!(read("EMEA: Billing:3"), [named("EMEA: Billing", Some(3.0))]);
+        assert!(read("").is_empty() && read(" ; ").is_empty());
+        for bad in [":4", "A:6"] {
+            let mut faults = Faults::default();
+            listed(bad, Some(Target::RoutingSkills), &mut faults);
+            assert_eq!(faults.total(), 1, "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_out_is_read_back() {
+        let id = "0199a3f2-7c55-7d2e-9d3e-1f6a5b1c2d3e";
+        let names = [
+            AssignmentName::Name(id.into()),
+            AssignmentName::Name("a;b:4\\".into()),
+            AssignmentName::Id(AssignmentId(id.parse().unwrap())),
+        ];
+        let listed = names.map(|name| ListedAssignment { name, proficiency: Proficiency::new(3.3) });
+        let cell = listed.iter().map(part_of).collect::<Vec<_>>().join(";");
+        let mut faults = Faults::default();
+        assert_eq!(super::listed(&cell, Some(Target::RoutingSkills), &mut faults)[..], listed, "{cell}");
+    }
+}

@@ -1,0 +1,123 @@
+//! The body of a submission as plain bytes: decompressed, bounded, and fingerprinted on the way.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use async_compression::tokio::bufread::{GzipDecoder, ZstdDecoder};
+use async_compression::zstd::DParameter;
+use axum::body::Body;
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_ENCODING;
+use futures_util::TryStreamExt;
+use http_body_util::LengthLimitError;
+use sha2::{Digest, Sha256};
+use tokio::io::{AsyncRead, BufReader, ReadBuf};
+use tokio_util::io::StreamReader;
+
+use crate::api::idempotency::Fingerprint;
+use crate::api::problem::Problem;
+
+/// The largest window of a zstd frame that is taken, as a power of two: what a decoder may be made to set aside.
+const ZSTD_WINDOW: u32 = 23;
+
+/// A body as it is read by the readers of the formats.
+pub(super) type BodyReader = BufReader<Expanded>;
+
+/// Invariant: never more than the permitted number of bytes come out, whatever went in, and the fingerprint is of all
+/// that came out.
+pub(super) struct Expanded {
+    inner: Box<dyn AsyncRead + Send + Unpin>,
+    left: usize,
+    digest: Sha256,
+}
+
+/// The expanded body is longer than permitted.
+#[derive(Debug, thiserror::Error)]
+#[error("the body is too large once it is decompressed")]
+struct TooLarge;
+
+/// The connection did not deliver the body.
+#[derive(Debug)]
+struct Undelivered(axum::Error);
+
+impl fmt::Display for Undelivered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the body ended early")
+    }
+}
+
+impl Error for Undelivered {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+impl Expanded {
+    /// Reads `body` in the encoding that the headers announce, at most `most` bytes of it.
+    pub(super) fn new(headers: &HeaderMap, body: Body, most: usize) -> Result<BodyReader, Problem> {
+        let wire = StreamReader::new(body.into_data_stream().map_err(|error| io::Error::other(Undelivered(error))));
+        let encoding = headers.get(CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").trim());
+        let inner: Box<dyn AsyncRead + Send + Unpin> = match encoding.unwrap_or_default().to_ascii_lowercase().as_str()
+        {
+            "" | "identity" => Box::new(wire),
+            "gzip" | "x-gzip" => {
+                let mut decoder = GzipDecoder::new(wire);
+                decoder.multiple_members(true);
+                Box::new(decoder)
+            }
+            "zstd" => Box::new(ZstdDecoder::with_params(wire, &[DParameter::window_log_max(ZSTD_WINDOW)])),
+            _ => {
+                return Err(Problem::unsupported_media_type(
+                    "the body has an encoding that is not taken; send it as it is, or with Content-Encoding: gzip or zstd",
+                ));
+            }
+        };
+        Ok(BufReader::with_capacity(64 * 1024, Self { inner, left: most, digest: Sha256::new() }))
+    }
+
+    /// The fingerprint of what was read, of its form, and of the parameters beside it.
+    pub(super) fn fingerprint(self, beside: &str) -> Fingerprint {
+        self.digest.chain_update([0]).chain_update(beside).finalize().into()
+    }
+}
+
+impl AsyncRead for Expanded {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.inner).poll_read(context, buffer))?;
+        let came = buffer.filled().get(before..).unwrap_or_default();
+        let Some(left) = self.left.checked_sub(came.len()) else {
+            // Who fails has given nothing.
+            buffer.set_filled(before);
+            return Poll::Ready(Err(io::Error::other(TooLarge)));
+        };
+        self.left = left;
+        self.digest.update(came);
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Why a body could not be read to its end.
+pub(super) fn unreadable(error: &io::Error) -> Problem {
+    let mut undelivered = false;
+    let mut cause: Option<&(dyn Error + 'static)> = error.get_ref().map(|inner| inner as &(dyn Error + 'static));
+    while let Some(error) = cause {
+        if error.is::<TooLarge>() || error.is::<LengthLimitError>() {
+            return Problem::too_large();
+        }
+        undelivered |= error.is::<Undelivered>();
+        cause = error.source();
+    }
+    Problem::malformed_body(if undelivered {
+        "the body ended before all of it was received"
+    } else {
+        "the body cannot be decompressed: it is not what Content-Encoding says, or it is cut off"
+    })
+}

@@ -1,0 +1,63 @@
+//! A job from NDJSON: one entry a line, the rest as query parameters. Only one line is in memory at a time.
+
+use std::io;
+
+use serde_json::value::RawValue;
+use tokio::io::AsyncBufReadExt;
+
+use super::expanded::BodyReader;
+use super::json;
+use super::parameters::{JobParameters, LINE};
+use crate::api::faults::Faults;
+use crate::api::rules;
+use crate::domain::entry::EntryRequest;
+
+/// Lines after which others get their turn.
+pub(super) const LINES_AT_A_TIME: usize = 256;
+
+/// Reads all lines; blank ones are passed over.
+pub(super) async fn read(
+    body: &mut BodyReader,
+    parameters: &JobParameters,
+    faults: &mut Faults,
+) -> io::Result<Vec<EntryRequest>> {
+    let (mut entries, mut count, mut line) = (Vec::new(), 0, Vec::new());
+    for number in 1.. {
+        line.clear();
+        if body.read_until(b'\n', &mut line).await? == 0 {
+            break;
+        }
+        let mut text = line.as_slice();
+        if number == 1 {
+            text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
+        }
+        let text = text.trim_ascii();
+        if text.is_empty() {
+            continue;
+        }
+        count += 1;
+        if count <= rules::MOST_ENTRIES {
+            faults.at_line(Some(number));
+            entries.extend(entry(text, parameters, faults));
+        }
+        if count % LINES_AT_A_TIME == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    parameters.check(count, faults);
+    Ok(entries)
+}
+
+fn entry(line: &[u8], parameters: &JobParameters, faults: &mut Faults) -> Option<EntryRequest> {
+    let Ok(text) = std::str::from_utf8(line) else {
+        faults.add_here("is not valid UTF-8");
+        return None;
+    };
+    match serde_json::from_str::<&RawValue>(text) {
+        Ok(raw) => json::entry(raw, parameters.target, &LINE, faults),
+        Err(error) => {
+            faults.add_here(format_args!("is not valid JSON: {}, at column {}", json::what(&error), error.column()));
+            None
+        }
+    }
+}

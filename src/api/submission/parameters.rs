@@ -1,0 +1,95 @@
+//! What a job is besides its entries, as query parameters: for bodies that hold entries only.
+
+use axum::http::Uri;
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::openapi::{Ref, Type, schema::ObjectBuilder};
+
+use crate::api::faults::{Faults, Pointer};
+use crate::api::names::{SyncLane, SyncMode, SyncTarget, Words as _};
+use crate::api::problem::Problem;
+use crate::api::query::{QueryReader, parameter};
+use crate::api::{rules, schemas};
+use crate::domain::job::{JobSpec, Urgency};
+use crate::domain::{Mode, Target};
+
+/// The members of a job that come before its entries; each may be missing.
+#[derive(Debug, Clone, Default)]
+pub(in crate::api) struct JobParameters {
+    pub(super) target: Option<Target>,
+    pub(super) mode: Option<Mode>,
+    pub(super) label: Option<Box<str>>,
+    pub(super) dry_run: Option<bool>,
+    pub(super) urgency: Option<Urgency>,
+}
+
+impl IntoParams for JobParameters {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let flag = ObjectBuilder::new().schema_type(Type::Boolean);
+        vec![
+            parameter(
+                "target",
+                "What is written. For bodies of lines, which need it; a JSON body says it itself, as the others.",
+                Ref::from_schema_name("SyncTarget"),
+            ),
+            parameter("mode", "What the listed assignments mean.", Ref::from_schema_name("SyncMode")),
+            parameter("label", "The caller's name for the job.", schemas::label()),
+            parameter("dryRun", "Only tell what would be done.", flag),
+            parameter("lane", "How urgent the job is.", Ref::from_schema_name("SyncLane")),
+        ]
+    }
+}
+
+impl JobParameters {
+    pub(super) fn read(uri: &Uri) -> Result<Self, Problem> {
+        let mut query = QueryReader::new(uri, &["target", "mode", "label", "dryRun", "lane"])?;
+        let label = |label: &str| rules::text(label, rules::LONGEST_LABEL).is_ok().then(|| label.into());
+        let read = Self {
+            target: query.word::<SyncTarget>("target").map(Target::from),
+            mode: query.word::<SyncMode>("mode").map(Mode::from),
+            label: query.parsed("label", "a text without control characters, neither blank nor too long", label),
+            dry_run: query.parsed("dryRun", "true or false", |value| value.parse().ok()),
+            urgency: query.word::<SyncLane>("lane").map(Urgency::from),
+        };
+        query.finish(read)
+    }
+
+    /// The job that these make, with the defaults for what is not said; `None` without a target.
+    pub(super) fn spec(self) -> Option<JobSpec> {
+        Some(JobSpec {
+            target: self.target?,
+            mode: self.mode.unwrap_or(Mode::Managed),
+            label: self.label,
+            dry_run: self.dry_run.unwrap_or(false),
+            urgency: self.urgency.unwrap_or(Urgency::Bulk),
+        })
+    }
+
+    /// Holds the rules for the number of entries against a job of lines.
+    pub(super) fn check(&self, entries: usize, faults: &mut Faults) {
+        faults.at_line(None);
+        if self.target.is_none() {
+            faults.add_parameter("target", format_args!("is missing; give one of {}", SyncTarget::WORDS.join(", ")));
+        }
+        if entries == 0 {
+            faults.add_here("the body must have at least one entry");
+        } else if entries > rules::MOST_ENTRIES {
+            let most = rules::MOST_ENTRIES;
+            faults
+                .add_here(format_args!("the body must have at most {most} entries, not {entries}; send several jobs"));
+        }
+        if let Some(detail) = self.too_many_for_lane(entries) {
+            faults.add_parameter("lane", detail);
+        }
+    }
+
+    /// Why this many entries may not be interactive.
+    pub(super) fn too_many_for_lane(&self, entries: usize) -> Option<String> {
+        let most = Urgency::MOST_INTERACTIVE_ENTRIES;
+        (self.urgency == Some(Urgency::Interactive) && entries > most)
+            .then(|| format!("may be interactive for at most {most} entries, not {entries}"))
+    }
+}
+
+/// Where in a line a fault is.
+pub(super) const LINE: Pointer<'static> = Pointer::Root;

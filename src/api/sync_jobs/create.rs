@@ -1,0 +1,125 @@
+//! `POST /v1/sync-jobs`: submitting a job.
+
+use std::time::Duration;
+
+use axum::extract::{Extension, Request, State};
+use axum::response::Response;
+
+use super::accepted;
+use crate::api::ApiContext;
+use crate::api::access::Caller;
+use crate::api::idempotency::{self, Claim};
+use crate::api::job_view::{self, SyncJobView};
+use crate::api::problem::{MEDIA_TYPE, Problem, ProblemView};
+use crate::api::submission::request::SyncJobRequest;
+use crate::api::submission::{Incoming, JobParameters};
+
+/// Submit a sync job
+///
+/// The whole body is validated before anything is accepted; all faults are reported at once. From the answer on, the job
+/// can be read, and each of its entries ends in exactly one explained state.
+///
+/// As `application/json` the body is the whole job. As `application/x-ndjson` it has an entry a line, as `text/csv` an
+/// entry a row, under the columns `ref`, one or more of `user_id`, `email`, `employee_id` and `external_id`, of which
+/// each row fills one, `assignments` (`Name:4;Other name`; a backslash before `;`, `:` or `\` makes it part of a name)
+/// and `occurred_at`. Faults of such bodies name their line.
+///
+/// With an `Idempotency-Key`, the same submission sent again within 24 hours is answered with the same job.
+#[utoipa::path(
+    post,
+    path = "/v1/sync-jobs",
+    operation_id = "createSyncJob",
+    tag = "sync-jobs",
+    params(
+        JobParameters,
+        ("Idempotency-Key" = inline(String), Header, description = "The caller's own name for this submission.",
+            min_length = 1, max_length = 255, pattern = "^[!-~]+$"),
+    ),
+    request_body(
+        description = "The job and its entries; or entries only, a line each, with the rest as query parameters. May be \
+                       compressed, with `Content-Encoding: gzip` or `zstd`.",
+        content(
+            (SyncJobRequest = "application/json", examples(
+            ("Skill groups" = (summary = "Skill groups of two users", value = json!({
+                "target": "wfmSkillGroups", "mode": "managed", "label": "nightly", "entries": [
+                    {"ref": "row-1", "user": {"employeeId": "E1001"}, "assignments": [{"name": "Billing T2"}],
+                     "occurredAt": "2026-11-22T20:15:00Z"},
+                    {"ref": "row-2", "user": {"email": "ana@example.com"}, "assignments": []},
+                ],
+            }))),
+            ("Routing skills" = (summary = "A routing skill with its proficiency", value = json!({
+                "target": "routingSkills", "mode": "add", "lane": "interactive", "entries": [
+                    {"user": {"externalId": "workday:1001"}, "assignments": [{"name": "Spanish", "proficiency": 4.0}]},
+                ],
+            }))),
+            )),
+            (String = "application/x-ndjson", example = "{\"ref\":\"row-1\",\"user\":{\"employeeId\":\"E1001\"},\"assignments\":[{\"name\":\"Billing T2\"}]}\n"),
+            (String = "text/csv", example = "ref,email,assignments,occurred_at\nrow-1,ana@example.com,Spanish:4;Billing T2,2026-11-22T20:15:00Z\n"),
+        ),
+    ),
+    responses(
+        (status = 202, description = "Accepted; the job is readable at once.", body = SyncJobView, headers(
+            ("Location" = String, description = "The path of the job."),
+            ("Retry-After" = i32, description = "Seconds after which it is worth asking for the job."),
+        ), links(("read" = (operation_id = "getSyncJob", parameters(("jobId" = "$response.body#/id")))),
+            ("entries" = (operation_id = "listSyncJobEntries", parameters(("jobId" = "$response.body#/id")))),
+            ("cancel" = (operation_id = "cancelSyncJob", parameters(("jobId" = "$response.body#/id")))),
+            ("retry" = (operation_id = "retrySyncJob", parameters(("jobId" = "$response.body#/id")))),
+            ("apply" = (operation_id = "applySyncJob", parameters(("jobId" = "$response.body#/id")))),
+        )),
+        (status = 400, description = "The body is malformed or not valid; nothing was accepted.",
+            body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 409, description = "The same submission is being accepted just now; send it again.",
+            body = ProblemView, content_type = MEDIA_TYPE,
+            headers(("Retry-After" = i32, description = "Seconds after which to send it again."))),
+        (status = 413, description = "The body is too large.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 415, description = "The body has a media type or an encoding that is not taken.",
+            body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 422, description = "The idempotency key belongs to another submission.",
+            body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 503, description = "The service is stopping, or has as much to do as it takes.",
+            body = ProblemView, content_type = MEDIA_TYPE,
+            headers(("Retry-After" = i32, description = "Seconds after which to send it again."))),
+    ),
+)]
+pub(in crate::api) async fn create_sync_job(
+    State(api): State<ApiContext>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Result<Response, Problem> {
+    refuse_if_unable(&api)?;
+    let (head, body) = request.into_parts();
+    let incoming = Incoming::new(&head, body, api.settings.max_body_bytes)?;
+    let mut reservation = None;
+    if let Some(key) = idempotency::key_of(&head.headers)? {
+        match api.shared.keys.claim(&caller.name, key, api.clock.now())? {
+            Claim::Reserved(reserved) => reservation = Some(reserved),
+            Claim::Accepted(before, job) => {
+                let same = incoming.fingerprint().await? == before;
+                let job = api.engine.job(job).filter(|_| same).ok_or_else(Problem::key_reused)?;
+                return Ok(accepted(&api, job));
+            }
+        }
+    }
+    let (submission, fingerprint) = incoming.read().await?;
+    // Once more: receiving and reading the body may have taken a while.
+    refuse_if_unable(&api)?;
+    let submitted = api.engine.submit(submission.spec, submission.entries).await;
+    let job = submitted.map_err(|_| Problem::not_written_down())?;
+    if let Some(reservation) = reservation {
+        reservation.accepted(fingerprint, job.id, api.clock.now());
+    }
+    Ok(accepted(&api, job))
+}
+
+/// Nothing new is taken while the service stops, or while as much is open as it takes.
+pub(super) fn refuse_if_unable(api: &ApiContext) -> Result<(), Problem> {
+    if api.lifecycle.is_stopping() {
+        return Err(Problem::stopping());
+    }
+    if api.engine.open_entries() >= api.settings.max_open_entries {
+        let wait = Duration::from_secs(job_view::poll_after_seconds(&api.engine));
+        return Err(Problem::full("too many entries are still to be carried out; send it again later", wait));
+    }
+    Ok(())
+}

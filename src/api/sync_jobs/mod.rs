@@ -1,0 +1,43 @@
+//! `/v1/sync-jobs`: submitting jobs, following them, and doing something about them.
+
+pub(super) mod again;
+pub(super) mod create;
+pub(super) mod entries;
+pub(super) mod events;
+pub(super) mod list;
+pub(super) mod read;
+
+use axum::Json;
+use axum::extract::{FromRequestParts, Path};
+use axum::http::StatusCode;
+use axum::http::header::{LOCATION, RETRY_AFTER};
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use uuid::Uuid;
+
+use super::ApiContext;
+use super::job_view::{self, SyncJobView};
+use super::problem::Problem;
+use crate::domain::JobId;
+use crate::engine::JobSnapshot;
+
+/// The answer to everything that makes a job.
+fn accepted(api: &ApiContext, job: JobSnapshot) -> Response {
+    let location = format!("/v1/sync-jobs/{}", job.id);
+    let poll_after = job_view::poll_after_seconds(&api.engine);
+    let view = SyncJobView::of(job, &api.engine, api.clock.now());
+    let headers = [(LOCATION, location), (RETRY_AFTER, poll_after.to_string())];
+    (StatusCode::ACCEPTED, headers, Json(view)).into_response()
+}
+
+/// The job id of the path. What is no id names no job: 404 like an unknown one, so that callers have one case to handle.
+pub(super) struct JobPath(JobId);
+
+impl<S: Send + Sync> FromRequestParts<S> for JobPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::<Uuid>::from_request_parts(parts, state).await;
+        path.map(|Path(id)| Self(JobId(id))).map_err(|_| Problem::job_not_found())
+    }
+}

@@ -1,0 +1,91 @@
+//! `GET /v1/sync-jobs/{jobId}`: one job, now or as soon as it changes.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header::{ETAG, IF_NONE_MATCH, RETRY_AFTER};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use tokio::time::Instant;
+
+use super::JobPath;
+use crate::api::ApiContext;
+use crate::api::job_view::{self, SyncJobView};
+use crate::api::paging::WaitQuery;
+use crate::api::problem::{MEDIA_TYPE, Problem, ProblemView};
+use crate::engine::JobSnapshot;
+
+/// Read a sync job
+///
+/// The `ETag` stands for the state of the job and its entries; estimates move on without it.
+#[utoipa::path(
+    get,
+    path = "/v1/sync-jobs/{jobId}",
+    operation_id = "getSyncJob",
+    tag = "sync-jobs",
+    params(
+        ("jobId" = Uuid, Path, description = "The `id` of the job."),
+        WaitQuery,
+        ("If-None-Match" = inline(Option<String>), Header, description = "The `ETag` of the job as it is known."),
+    ),
+    responses(
+        (status = 200, description = "The job as it stands.", body = SyncJobView, headers(
+            ("ETag" = String, description = "What to send as `If-None-Match`."),
+            ("Retry-After" = i32, description = "Seconds after which to ask again; absent once the job has ended."),
+        )),
+        (status = 304, description = "The job is as it is known.", headers(
+            ("ETag" = String, description = "What was sent as `If-None-Match`."),
+            ("Retry-After" = i32, description = "Seconds after which to ask again; absent once the job has ended."),
+        )),
+        (status = 400, description = "A query parameter is not valid.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 404, description = "There is no such job.", body = ProblemView, content_type = MEDIA_TYPE),
+    ),
+)]
+pub(in crate::api) async fn get_sync_job(
+    State(api): State<ApiContext>,
+    JobPath(id): JobPath,
+    WaitQuery(wait): WaitQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let mut revisions = api.engine.watch(id).ok_or_else(Problem::job_not_found)?;
+    let deadline = Instant::now() + wait.unwrap_or_default();
+    let first = api.engine.job(id).ok_or_else(Problem::job_not_found)?.revision;
+    loop {
+        revisions.mark_unchanged();
+        let job = api.engine.job(id).ok_or_else(Problem::job_not_found)?;
+        let tag = tag_of(&api, &job);
+        let known = knows(&headers, &tag);
+        let news = if headers.contains_key(IF_NONE_MATCH) { !known } else { job.revision != first };
+        if news || job.finished_at.is_some() || Instant::now() >= deadline {
+            return Ok(answer(&api, job, &tag, known));
+        }
+        tokio::select! {
+            _ = revisions.changed() => {}
+            () = tokio::time::sleep_until(deadline) => {}
+            () = api.lifecycle.stopping() => return Ok(answer(&api, job, &tag, known)),
+        }
+    }
+}
+
+fn answer(api: &ApiContext, job: JobSnapshot, tag: &str, known: bool) -> Response {
+    let poll_after = job.finished_at.is_none().then(|| job_view::poll_after_seconds(&api.engine));
+    let mut response = if known {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        Json(SyncJobView::of(job, &api.engine, api.clock.now())).into_response()
+    };
+    let headers = response.headers_mut();
+    headers.extend(tag.parse().ok().map(|tag| (ETAG, tag)));
+    headers.extend(poll_after.map(|seconds| (RETRY_AFTER, seconds.into())));
+    response
+}
+
+/// Weak: two answers of the same revision say the same, but for estimates.
+fn tag_of(api: &ApiContext, job: &JobSnapshot) -> String {
+    format!("W/\"{}-{}\"", api.shared.run.simple(), job.revision)
+}
+
+fn knows(headers: &HeaderMap, tag: &str) -> bool {
+    let given = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    given.flat_map(|value| value.split(',')).any(|given| given.trim() == "*" || opaque(given) == opaque(tag))
+}

@@ -1,0 +1,80 @@
+//! `[[server.api_keys]]`: who may call us, and what each may do.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Deserializer, de};
+
+use super::{ConfigError, contradiction};
+
+/// What a key permits; each role includes those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum KeyRole {
+    /// Reading.
+    Read,
+    /// Submitting, cancelling and repeating jobs as well.
+    Submit,
+    /// Everything, also what safety thresholds hold back.
+    Admin,
+}
+
+/// One key. The key itself is nowhere in the configuration: who reads that cannot call us.
+///
+/// To make one: `openssl rand -hex 32 | tee key | tr -d '\n' | sha256sum`; the file `key` is for the caller, the sum for
+/// the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApiKeyConfig {
+    /// `name`: who holds it, for logs.
+    pub name: String,
+    /// `sha256`: the SHA-256 of the key, in hexadecimal.
+    #[serde(deserialize_with = "digest")]
+    pub sha256: [u8; 32],
+    /// `role`.
+    pub role: KeyRole,
+}
+
+/// Names and keys must be told apart.
+pub(super) fn check(keys: &[ApiKeyConfig]) -> Result<(), ConfigError> {
+    let (mut names, mut digests) = (BTreeSet::new(), BTreeSet::new());
+    for key in keys {
+        if key.name.trim().is_empty() || !names.insert(&key.name) {
+            return Err(contradiction("server.api_keys.name", format!("{:?} is empty or given twice", key.name)));
+        }
+        if !digests.insert(key.sha256) {
+            return Err(contradiction("server.api_keys.sha256", format!("the key of {:?} is given twice", key.name)));
+        }
+    }
+    Ok(())
+}
+
+fn digest<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Error> {
+    let text = String::deserialize(deserializer)?;
+    from_hex(text.trim()).ok_or_else(|| de::Error::custom("is not the SHA-256 of a key: 64 hexadecimal digits"))
+}
+
+fn from_hex(text: &str) -> Option<[u8; 32]> {
+    let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
+    let bytes: Vec<u8> =
+        pairs.iter().map(|[high, low]| Some(nibble(*high)? << 4 | nibble(*low)?)).collect::<Option<_>>()?;
+    bytes.try_into().ok()
+}
+
+fn nibble(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_has_64_hexadecimal_digits() {
+        let good = "00ff".repeat(16);
+        assert_eq!(from_hex(&good).map(|bytes| (bytes[0], bytes[1])), Some((0, 255)));
+        assert_eq!(from_hex(&good.to_uppercase()), from_hex(&good));
+        for bad in ["", "00ff", &"0g".repeat(32), &"0".repeat(63), &"0".repeat(66)] {
+            assert_eq!(from_hex(bad), None, "{bad}");
+        }
+    }
+}

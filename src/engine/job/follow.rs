@@ -1,0 +1,76 @@
+//! What others ask of a job beside its work: what changed, and which entries could be done again.
+
+use super::{EntrySnapshot, Job, JobSnapshot};
+use crate::domain::EntryState;
+use crate::domain::assignment::Difference;
+use crate::domain::entry::EntryOrder;
+use crate::domain::job::JobStatus;
+
+/// What a follower of a job has been told: everything up to this change.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Followed {
+    pub revision: u64,
+    /// The last entry told of those that changed with this revision.
+    pub entry: u32,
+}
+
+impl Followed {
+    /// Everything that a revision brought.
+    pub fn all_of(revision: u64) -> Self {
+        Self { revision, entry: u32::MAX }
+    }
+}
+
+/// What a follower has not been told.
+#[derive(Debug)]
+pub struct News {
+    /// Entries in the order of their changes.
+    pub entries: Vec<(Followed, EntrySnapshot)>,
+    /// The job, once all entries have been told.
+    pub job: Option<JobSnapshot>,
+}
+
+impl Job {
+    /// What changed behind `told`, at most `limit` entries of it.
+    pub(in crate::engine) fn news(&self, told: Followed, limit: usize) -> News {
+        let state = self.lock();
+        let mut changed = state.changes.after((told.revision, told.entry));
+        let entries = changed.by_ref().take(limit).filter_map(|(revision, index)| {
+            let entry = state.entries.get(index as usize)?;
+            Some((Followed { revision, entry: index }, entry.snapshot(index)))
+        });
+        let entries = entries.collect();
+        let job = changed.next().is_none().then(|| self.snapshot_of(&state));
+        News { entries, job }
+    }
+
+    /// Where the job stands.
+    pub(in crate::engine) fn status(&self) -> JobStatus {
+        self.lock().status()
+    }
+
+    /// What the entry is to change at most, if that was settled before.
+    pub(in crate::engine) fn plan(&self, index: u32) -> Option<Box<Difference>> {
+        self.lock().entries.get(index as usize)?.plan.clone()
+    }
+
+    /// The entries in one of these states, to be carried out again.
+    pub(in crate::engine) fn orders(&self, states: &[EntryState]) -> Vec<EntryOrder> {
+        let state = self.lock();
+        let wanted = state.entries.iter().filter(|entry| states.contains(&entry.state));
+        wanted.map(|entry| EntryOrder { request: entry.request.clone(), plan: entry.plan.clone() }).collect()
+    }
+
+    /// The planned entries of a dry run, each held to its plan.
+    pub(in crate::engine) fn planned(&self) -> Vec<EntryOrder> {
+        let state = self.lock();
+        let planned = state.entries.iter().filter(|entry| entry.state == EntryState::Planned);
+        let order = planned.map(|entry| EntryOrder {
+            request: entry.request.clone(),
+            plan: Some(Box::new(
+                entry.result.as_ref().map(|result| result.effects.difference.clone()).unwrap_or_default(),
+            )),
+        });
+        order.collect()
+    }
+}

@@ -1,0 +1,96 @@
+//! A job and the journal: what is written down when an entry ends, and how a job is read back.
+
+use std::sync::Arc;
+
+use super::{ConflictRecord, Entry, EntryResult, Job, State};
+use crate::engine::open::OpenEntries;
+use crate::engine::port::Version;
+use crate::journal::{EntryOutcome, JobCounters, Journal, KeptConflict, RecoveredJob};
+
+impl Job {
+    /// A job as a process before this one left it.
+    pub(in crate::engine) fn recovered(kept: RecoveredJob, journal: Arc<dyn Journal>, open: OpenEntries) -> Self {
+        let job = Self::new(kept.job, journal, open);
+        let finished_at = kept.outcomes.iter().flatten().filter_map(|outcome| outcome.finished_at).max();
+        let created_at = job.created_at;
+        job.change(|state| {
+            state.calls_made = kept.counters.calls_made;
+            state.conflicts = kept.counters.conflicts;
+            state.cancelled = kept.counters.cancelled;
+            state.started_at = kept.counters.started_at;
+            for (index, outcome) in (0u32..).zip(kept.outcomes) {
+                let Some(outcome) = outcome else { continue };
+                state.turn(index, outcome.state);
+                if let Some(entry) = state.entries.get_mut(index as usize) {
+                    entry.result = Some(Box::new(outcome.into()));
+                }
+            }
+            state.finish_if_over(finished_at.unwrap_or(created_at));
+        });
+        job
+    }
+
+    /// Hands an entry that has just ended to the journal.
+    pub(super) fn write_down(&self, state: &State, index: u32) {
+        if let Some(entry) = state.entries.get(index as usize) {
+            self.journal.ended(self.id, index, entry.outcome(), state.counters());
+        }
+    }
+}
+
+impl State {
+    fn counters(&self) -> JobCounters {
+        JobCounters {
+            calls_made: self.calls_made,
+            conflicts: self.conflicts,
+            cancelled: self.cancelled,
+            started_at: self.started_at,
+        }
+    }
+}
+
+impl Entry {
+    fn outcome(&self) -> EntryOutcome {
+        let result = self.result.as_deref().cloned().unwrap_or_default();
+        let conflicts = result.conflicts.into_iter().map(|conflict| KeptConflict {
+            cause: conflict.cause,
+            status: conflict.status,
+            sent: conflict.sent.map(|version| version.0),
+            found: conflict.found.map(|version| version.0),
+            correlation_id: conflict.correlation_id,
+            at: conflict.at,
+        });
+        EntryOutcome {
+            state: self.state,
+            reason: result.reason,
+            message: result.message,
+            effects: result.effects,
+            attempts: result.attempts,
+            conflicts: conflicts.collect(),
+            superseded_by: result.superseded_by,
+            finished_at: result.finished_at,
+        }
+    }
+}
+
+impl From<EntryOutcome> for EntryResult {
+    fn from(kept: EntryOutcome) -> Self {
+        let conflicts = kept.conflicts.into_iter().map(|conflict| ConflictRecord {
+            cause: conflict.cause,
+            status: conflict.status,
+            sent: conflict.sent.map(Version),
+            found: conflict.found.map(Version),
+            correlation_id: conflict.correlation_id,
+            at: conflict.at,
+        });
+        Self {
+            reason: kept.reason,
+            message: kept.message,
+            effects: kept.effects,
+            attempts: kept.attempts,
+            conflicts: conflicts.collect(),
+            superseded_by: kept.superseded_by,
+            finished_at: kept.finished_at,
+        }
+    }
+}
