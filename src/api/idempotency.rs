@@ -9,9 +9,12 @@ use std::time::Duration;
 
 use axum::http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
 
 use super::faults::Faults;
 use super::problem::Problem;
+use super::{query, schemas};
 use crate::domain::JobId;
 
 /// The header that carries the key.
@@ -116,12 +119,23 @@ impl Drop for Reservation {
     }
 }
 
+/// The header as the document describes it.
+pub(super) struct IdempotencyHeader;
+
+impl IntoParams for IdempotencyHeader {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let what = "The caller's own name for this submission; sent again with it, it is accepted once.";
+        vec![query::header("Idempotency-Key", what, schemas::idempotency_key())]
+    }
+}
+
 /// The key that a request carries.
 pub(super) fn key_of(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let mut given = headers.get_all(HEADER).iter();
     let Some(first) = given.next() else { return Ok(None) };
     let text = first.to_str().unwrap_or_default();
-    if given.next().is_some() || text.trim().is_empty() || text.len() > LONGEST_KEY {
+    let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
+    if given.next().is_some() || text.is_empty() || !visible || text.len() > LONGEST_KEY {
         let mut faults = Faults::default();
         let detail = format_args!("must be given once, with 1 to {LONGEST_KEY} visible ASCII characters");
         faults.add_parameter("Idempotency-Key", detail);

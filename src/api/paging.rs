@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::names::{SyncJobEntryState, SyncJobStatus};
 use super::problem::Problem;
-use super::query::{QueryReader, parameter};
+use super::query::{QueryReader, header, parameter};
 use super::schemas;
 use crate::domain::job::JobStatus;
 use crate::domain::{EntryState, JobId};
@@ -97,7 +97,8 @@ impl IntoParams for WaitQuery {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let what = "Hold the answer until the job changes, or this long, at most 60 s; with `If-None-Match` until it is \
                     another than the one known.";
-        vec![parameter("wait", what, schemas::wait())]
+        let known = "The `ETag` of the job as it is known.";
+        vec![parameter("wait", what, schemas::wait()), header("If-None-Match", known, schemas::string())]
     }
 }
 
@@ -108,6 +109,15 @@ impl<S: Send + Sync> FromRequestParts<S> for WaitQuery {
         let mut query = QueryReader::new(&parts.uri, &["wait"])?;
         let wait = query.wait();
         query.finish(Self(wait))
+    }
+}
+
+/// The header of a follower that comes back, as the document describes it.
+pub(super) struct FollowedHeader;
+
+impl IntoParams for FollowedHeader {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![header("Last-Event-ID", "The `id` of the last event that was received.", schemas::string())]
     }
 }
 

@@ -35,6 +35,7 @@ pub(super) struct StatusView {
     get,
     path = "/healthz",
     operation_id = "getHealth",
+    security(()),
     tag = "service",
     responses((status = 200, description = "The process lives.", body = StatusView)),
 )]
@@ -47,6 +48,7 @@ pub(super) async fn get_health() -> Json<StatusView> {
     get,
     path = "/readyz",
     operation_id = "getReadiness",
+    security(()),
     tag = "service",
     responses(
         (status = 200, description = "The service is ready.", body = StatusView),
@@ -71,6 +73,7 @@ pub(super) async fn get_readiness(State(api): State<ApiContext>) -> Result<Json<
     get,
     path = "/openapi.json",
     operation_id = "getOpenApiDocument",
+    security(()),
     tag = "service",
     responses((status = 200, description = "The OpenAPI document.", body = Object, content_type = "application/json")),
 )]

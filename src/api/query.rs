@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use axum::extract::Query;
 use axum::http::Uri;
-use jiff::SignedDuration;
 use serde::de::DeserializeOwned;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error, StrDeserializer};
@@ -73,24 +72,31 @@ impl QueryReader {
         self.parsed("limit", &expected, within).unwrap_or(rules::DEFAULT_PAGE)
     }
 
-    /// How long the answer may be held back: `30s`, or a number of seconds.
+    /// How long the answer may be held back, as `30s`.
     pub(super) fn wait(&mut self) -> Option<Duration> {
-        let expected = format!("a duration like 30s, of at most {} s", rules::LONGEST_WAIT.as_secs());
-        self.parsed("wait", &expected, |value| {
-            let wait = match value.parse::<u64>() {
-                Ok(seconds) => Duration::from_secs(seconds),
-                Err(_) => Duration::try_from(value.parse::<SignedDuration>().ok()?).ok()?,
-            };
-            (wait <= rules::LONGEST_WAIT).then_some(wait)
+        let longest = rules::LONGEST_WAIT.as_secs();
+        self.parsed("wait", &format!("a number of seconds from 0s to {longest}s"), |value| {
+            let seconds: u64 = value.strip_suffix('s')?.parse().ok()?;
+            // The one way of writing it, as the document has it.
+            (seconds <= longest && format!("{seconds}s") == value).then(|| Duration::from_secs(seconds))
         })
     }
 }
 
 /// Describes an optional query parameter.
 pub(super) fn parameter(name: &str, description: &str, schema: impl Into<RefOr<Schema>>) -> Parameter {
+    optional(ParameterIn::Query, name, description, schema)
+}
+
+/// Describes an optional header.
+pub(super) fn header(name: &str, description: &str, schema: impl Into<RefOr<Schema>>) -> Parameter {
+    optional(ParameterIn::Header, name, description, schema)
+}
+
+fn optional(place: ParameterIn, name: &str, description: &str, schema: impl Into<RefOr<Schema>>) -> Parameter {
     ParameterBuilder::new()
         .name(name)
-        .parameter_in(ParameterIn::Query)
+        .parameter_in(place)
         .required(Required::False)
         .description(Some(description))
         .schema(Some(schema))

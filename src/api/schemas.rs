@@ -6,7 +6,7 @@
 use utoipa::openapi::Ref;
 use utoipa::openapi::schema::{Array, ArrayBuilder, KnownFormat, Object, ObjectBuilder, SchemaFormat, Type};
 
-use super::rules;
+use super::{idempotency, rules};
 
 pub(super) fn label() -> Object {
     text(rules::LONGEST_LABEL, "The caller's name for the job, for people to read.", "nightly")
@@ -93,6 +93,16 @@ pub(super) fn string() -> Object {
 
 pub(super) fn wait() -> Object {
     ObjectBuilder::new().schema_type(Type::String).examples(["30s"]).pattern(Some("^([0-9]|[1-5][0-9]|60)s$")).build()
+}
+
+pub(super) fn idempotency_key() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(idempotency::LONGEST_KEY))
+        .pattern(Some("^[!-~]+$"))
+        .examples(["nightly-2026-11-22"])
+        .build()
 }
 
 fn text(longest: usize, what: &str, example: &str) -> Object {

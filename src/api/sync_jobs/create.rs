@@ -8,7 +8,7 @@ use axum::response::Response;
 use super::accepted;
 use crate::api::ApiContext;
 use crate::api::access::Caller;
-use crate::api::idempotency::{self, Claim};
+use crate::api::idempotency::{self, Claim, IdempotencyHeader};
 use crate::api::job_view::{self, SyncJobView};
 use crate::api::problem::{MEDIA_TYPE, Problem, ProblemView};
 use crate::api::submission::request::SyncJobRequest;
@@ -32,8 +32,7 @@ use crate::api::submission::{Incoming, JobParameters};
     tag = "sync-jobs",
     params(
         JobParameters,
-        ("Idempotency-Key" = inline(String), Header, description = "The caller's own name for this submission.",
-            min_length = 1, max_length = 255, pattern = "^[!-~]+$"),
+        IdempotencyHeader,
     ),
     request_body(
         description = "The job and its entries; or entries only, a line each, with the rest as query parameters. May be \

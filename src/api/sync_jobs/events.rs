@@ -9,14 +9,28 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::watch;
+use utoipa::ToSchema;
 
 use super::JobPath;
 use crate::api::ApiContext;
 use crate::api::entry_view::SyncJobEntryView;
 use crate::api::job_view::SyncJobView;
+use crate::api::paging::FollowedHeader;
 use crate::api::problem::{MEDIA_TYPE, Problem, ProblemView};
 use crate::domain::JobId;
 use crate::engine::Followed;
+
+/// One event of the stream.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "only for the document: the stream is written by axum")]
+pub(in crate::api) struct SyncJobEvent {
+    /// `job` or `entry`.
+    event: String,
+    /// What to send as `Last-Event-ID`.
+    id: String,
+    /// The text of a SyncJobView or a SyncJobEntryView.
+    data: String,
+}
 
 /// Entries looked up at a time.
 const AT_A_TIME: usize = 100;
@@ -37,11 +51,10 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
     tag = "sync-jobs",
     params(
         ("jobId" = Uuid, Path, description = "The `id` of the job."),
-        ("Last-Event-ID" = inline(Option<String>), Header, description = "The `id` of the last event that was received."),
+        FollowedHeader,
     ),
     responses(
-        (status = 200, description = "The events; their data is a SyncJobView or a SyncJobEntryView.",
-            body = String, content_type = "text/event-stream"),
+        (status = 200, description = "The events.", body = SyncJobEvent, content_type = "text/event-stream"),
         (status = 204, description = "The job has ended, and all of it was told."),
         (status = 404, description = "There is no such job.", body = ProblemView, content_type = MEDIA_TYPE),
     ),

@@ -25,7 +25,6 @@ use crate::engine::JobSnapshot;
     params(
         ("jobId" = Uuid, Path, description = "The `id` of the job."),
         WaitQuery,
-        ("If-None-Match" = inline(Option<String>), Header, description = "The `ETag` of the job as it is known."),
     ),
     responses(
         (status = 200, description = "The job as it stands.", body = SyncJobView, headers(
