@@ -24,6 +24,7 @@ use crate::domain::user::DirectoryUser;
 use crate::domain::{AssignmentId, Assignments, Target, UserId, UserKey};
 use crate::engine::port::{
     AssignmentWrite, CallError, CatalogueItem, Errand, Genesys, Observed, UpstreamAnswer, UserListing, Version,
+    WriteError,
 };
 use crate::engine::{Engine, EngineSettings};
 use crate::lifecycle::Lifecycle;
@@ -37,7 +38,7 @@ struct PlainGenesys {
 
 const BILLING: u128 = 0xb1;
 
-fn ready<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, Result<T, CallError>> {
+fn ready<'a, T: Send + 'a, E: Send + 'a>(value: T) -> BoxFuture<'a, Result<T, E>> {
     Box::pin(std::future::ready(Ok(value)))
 }
 
@@ -55,7 +56,7 @@ impl Genesys for PlainGenesys {
         _: &'a Errand,
         _: UserKey,
         write: &'a AssignmentWrite,
-    ) -> BoxFuture<'a, Result<Option<Observed>, CallError>> {
+    ) -> BoxFuture<'a, Result<Option<Observed>, WriteError>> {
         ready(Some(Observed { assignments: write.desired.clone(), version: Some(Version(2)) }))
     }
 
