@@ -11,8 +11,12 @@ use skillsync::domain::job::{JobSpec, Urgency};
 use skillsync::domain::{EntryState, JobId, Mode, UserRef};
 use skillsync::engine::{EntrySnapshot, JobSnapshot};
 use skillsync::genesys::gate::Start;
+use skillsync::genesys::transport::Transport;
 use skillsync::lifecycle::Lifecycle;
 use skillsync::simulator::{Scenario, Simulator};
+
+/// The date at which every test begins.
+pub(crate) const ORIGIN: &str = "2026-11-22T22:00:00Z";
 
 /// A running service beside its simulator.
 pub(crate) struct Bed {
@@ -22,7 +26,17 @@ pub(crate) struct Bed {
 
 impl Bed {
     /// Starts both; `extra` is added to the configuration.
-    pub(crate) fn start(scenario: Scenario, extra: &str) -> Self {
+    pub(crate) fn start(scenario: &Scenario, extra: &str) -> Self {
+        Self::join(Simulator::new(scenario.clone()), scenario, extra, |wire| wire)
+    }
+
+    /// Starts a service beside a simulator that runs already, with something of the test's own between them.
+    pub(crate) fn join(
+        simulator: Simulator,
+        scenario: &Scenario,
+        extra: &str,
+        way: impl FnOnce(Transport) -> Transport,
+    ) -> Self {
         let login = &scenario.credentials;
         let config = Config::from_toml(&format!(
             "[genesys]\napi_url = 'http://genesys.test'\nlogin_url = 'http://genesys.test'\n\
@@ -31,12 +45,11 @@ impl Bed {
         ))
         .expect("the test's configuration is good");
         let seed = scenario.seed;
-        let simulator = Simulator::new(scenario);
         let lifecycle = Lifecycle::default();
         let around = Surroundings {
-            transport: app::in_memory(&simulator, Duration::from_secs(60)),
+            transport: way(app::in_memory(&simulator, Duration::from_secs(60))),
             gate_start: Start::Empty,
-            clock: WallClock::following("2026-11-22T22:00:00Z".parse().expect("a date")),
+            clock: WallClock::following(ORIGIN.parse().expect("a date")),
             seed,
         };
         let service = app::start(&config, around, &lifecycle).expect("the service starts");

@@ -1,6 +1,7 @@
 //! Integration tests: one binary, so that the crate is linked once.
 #![expect(
     clippy::expect_used,
+    clippy::panic,
     clippy::print_stdout,
     clippy::unwrap_used,
     clippy::cast_precision_loss,
@@ -10,3 +11,4 @@
 mod bed;
 mod layers;
 mod main_job;
+mod sim;
