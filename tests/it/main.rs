@@ -11,4 +11,5 @@
 mod bed;
 mod layers;
 mod main_job;
+mod scenarios;
 mod sim;
