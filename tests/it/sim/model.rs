@@ -2,7 +2,8 @@
 //!
 //! For every user and target it walks through the ledger and through the entries in the order in which they ended. What
 //! ended at one instant was carried out as one: applied in order to a state that Genesys really had, it must explain every
-//! write of the service, to the last assignment, and every entry that needed none. Changes of others are in the ledger's
+//! write of the service, to the last assignment, and every entry that needed none; and what the entries report is what
+//! was done. Changes of others are in the ledger's
 //! states, so a lost one has no explanation.
 //!
 //! What skillsync owns cannot be seen from outside, and a lost answer leaves open what was done. So the model carries all
@@ -184,7 +185,11 @@ impl<'a> History<'a> {
             for owned in &self.worlds {
                 let (desired, then) = applied(&self.states[*base], owned, batch, self.target);
                 let explained = match write {
-                    Some(write) => self.explains(write, *base, &desired, true),
+                    Some(write) => {
+                        self.explains(write, *base, &desired, true)
+                            && (!self.open.is_empty()
+                                || told(batch) == differing(&self.states[*base], &desired).collect())
+                    }
                     None => desired == self.states[*base],
                 };
                 if explained {
@@ -204,6 +209,11 @@ impl<'a> History<'a> {
             self.floor = last + 1;
         }
         self.check_order(batch);
+        let wrong =
+            batch.iter().find(|entry| entry.mode != Mode::Replace && !entry.result.effects.overwritten.is_empty());
+        if let Some(entry) = wrong {
+            self.fault(&format!("entry {} says that it has overwritten something", entry.order));
+        }
     }
 
     /// Whether a write that was computed from `base` and is to bring about `desired` would have had these effects.
@@ -334,6 +344,11 @@ fn carried_out(entry: &Entry) -> bool {
 fn is_open(entry: &Entry, at: Instant) -> bool {
     let may = carried_out(entry) || entry.state == EntryState::Failed;
     may && entry.accepted_at <= at && at <= entry.finished_at
+}
+
+/// What the entries say that they did, each thing once.
+fn told(batch: &[&Entry]) -> BTreeSet<Uuid> {
+    batch.iter().flat_map(|entry| entry.result.effects.difference.ids()).map(|id| id.0).collect()
 }
 
 fn subsets<'a>(entries: &[&'a Entry]) -> Vec<Vec<&'a Entry>> {
