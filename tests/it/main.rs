@@ -9,6 +9,7 @@
 )]
 
 mod bed;
+mod known_versions;
 mod layers;
 mod main_job;
 mod scenarios;
