@@ -42,6 +42,13 @@ pub struct ConflictPolicy {
     pub longest_pause: Duration,
 }
 
+impl ConflictPolicy {
+    /// The pause before one more look, after `looks` in a row that showed nothing new.
+    pub fn pause(&self, looks: u32) -> Duration {
+        self.first_pause.saturating_mul(2u32.saturating_pow(looks)).min(self.longest_pause)
+    }
+}
+
 /// What the re-read after a conflict shows, held against what the write was computed from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finding {
@@ -82,8 +89,8 @@ pub enum GaveUp {
 /// A refused write is followed by a read at once. If the state moved, its cause is known and the next write is computed
 /// from the new state. If it did not, either the read is old or Genesys refuses a right version, and only time tells:
 /// after a pause one more read looks for a newer state, and only then is the write repeated. From the second refusal of
-/// one and the same state on, the pause comes first and one read is enough. Reads do not count as
-/// attempts, so a lagging replica cannot use them up. A state that stays behind what was seen before for half of all
+/// one and the same state on, the pause comes first and one read is enough. Neither reads nor writes that turn out to have
+/// met a lagging replica count as attempts, so it cannot use them up. A state that stays behind what was seen before for half of all
 /// patience is no lag: what was seen before is wrong (the resource was restored or made anew), and the read is believed.
 ///
 /// Invariant: every refused write gets exactly one cause, handed out by the call that settles it.
@@ -115,7 +122,11 @@ impl Dispute {
     /// Decides what follows from the re-read, and names the cause of the refused writes that it explains.
     pub fn reread(&mut self, finding: Finding, policy: &ConflictPolicy) -> (Step, Settled) {
         match finding {
-            Finding::MovedByOthers if self.paused => self.moved_on(Cause::ReadLag, policy),
+            Finding::MovedByOthers if self.paused => {
+                // Who waits for a replica has not lost against anybody: only time bounds it.
+                self.refused -= self.unsettled;
+                self.moved_on(Cause::ReadLag, policy)
+            }
             Finding::MovedByOthers => self.moved_on(Cause::ForeignWriter, policy),
             Finding::MovedByUs => self.moved_on(Cause::OwnConcurrency, policy),
             Finding::MovedByLostAnswer => self.moved_on(Cause::ReadLag, policy),
@@ -133,7 +144,7 @@ impl Dispute {
         self.settle(Cause::Busy)
     }
 
-    /// Writes refused so far.
+    /// Writes refused so far, without those that met a lagging replica.
     pub fn refusals(&self) -> u32 {
         self.refused
     }
@@ -163,7 +174,7 @@ impl Dispute {
     }
 
     fn next_pause(&mut self, policy: &ConflictPolicy) -> Duration {
-        let pause = policy.first_pause.saturating_mul(2u32.saturating_pow(self.pauses)).min(policy.longest_pause);
+        let pause = policy.pause(self.pauses);
         self.pauses += 1;
         pause
     }
@@ -232,6 +243,18 @@ mod tests {
         }
         assert_eq!(pauses, [500, 1000, 2000, 4000, 8000, 15_000]);
         assert_eq!(dispute.refusals(), 1);
+    }
+
+    #[test]
+    fn writes_that_met_a_lagging_replica_use_up_no_attempt() {
+        let mut dispute = opened();
+        dispute.reread(Finding::Unmoved, &POLICY);
+        for _ in 0..3 {
+            dispute.reread(Finding::Unmoved, &POLICY);
+            dispute.refused(&POLICY);
+        }
+        assert_eq!(dispute.reread(Finding::MovedByOthers, &POLICY).1, Settled { writes: 4, cause: Cause::ReadLag });
+        assert_eq!(dispute.refusals(), 0);
     }
 
     #[test]

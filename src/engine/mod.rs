@@ -6,6 +6,7 @@
 mod backoff;
 mod catalogue;
 mod directory;
+mod ending;
 mod job;
 mod open;
 mod pass;

@@ -4,23 +4,21 @@
 //! most once. A round ends by recording outcomes, by asking for another round at once, or by giving the seat away until
 //! later; what has to survive that is in [`Progress`].
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::EngineCore;
-use super::job::{EntryResult, Job};
-use super::port::{AssignmentWrite, CallError, Errand, Observed, UpstreamAnswer};
+use super::port::{AssignmentWrite, CallError, Errand, Observed, UpstreamAnswer, WriteError};
 use super::progress::{Attempt, Progress};
 use super::standings::Standing;
 use super::ticket::Ticket;
-use super::verdict::{self, Failure};
+use super::verdict::Failure;
+use crate::domain::UserKey;
 use crate::domain::assignment::Difference;
-use crate::domain::conflict::{Cause, GaveUp, Settled, Step};
+use crate::domain::conflict::{Cause, Step};
 use crate::domain::fold::{Change, Folded, Start, fold};
 use crate::domain::job::Urgency;
-use crate::domain::{EntryState, Reason, UserKey};
 
 /// How a pass ended.
 #[derive(Debug)]
@@ -31,7 +29,9 @@ pub(super) enum PassEnd {
     Later { at: Instant, tickets: Vec<Ticket>, progress: Box<Progress> },
 }
 
-enum Round {
+/// How a round ended.
+#[derive(Debug)]
+pub(super) enum Round {
     Again,
     Recorded,
     Later(Instant),
@@ -44,12 +44,27 @@ struct Base {
     fresh: bool,
 }
 
+/// After so many looks, about a minute, at a state that is older than what is known, the look is believed.
+const MOST_LATE_READS: u32 = 8;
+
+/// Whether a write that ended like this may have been carried out all the same. First-party tools see 408 for conflicts,
+/// and it is also what a write answers that took too long to tell.
+fn may_have_passed(error: &CallError) -> bool {
+    match error {
+        CallError::Uncertain(_) => true,
+        CallError::Conflict(answer) => answer.status == Some(408),
+        CallError::NotFound(_) | CallError::Forbidden(_) | CallError::Rejected(_) | CallError::Unavailable { .. } => {
+            false
+        }
+    }
+}
+
 /// The running pass over one user.
 pub(super) struct Pass<'a> {
-    engine: &'a EngineCore,
-    key: UserKey,
-    tickets: Vec<Ticket>,
-    progress: Box<Progress>,
+    pub(super) engine: &'a EngineCore,
+    pub(super) key: UserKey,
+    pub(super) tickets: Vec<Ticket>,
+    pub(super) progress: Box<Progress>,
 }
 
 impl<'a> Pass<'a> {
@@ -66,6 +81,10 @@ impl<'a> Pass<'a> {
             let standing = self.engine.standings.recall(self.key);
             self.end_stale(&standing);
             if self.tickets.is_empty() {
+                if self.progress.in_dispute() {
+                    // Cancelled in the middle of it: what the refused write was computed from is not to be used again.
+                    self.engine.standings.distrust(self.key);
+                }
                 return PassEnd::Done;
             }
             match self.round(&standing).await {
@@ -95,12 +114,14 @@ impl<'a> Pass<'a> {
         self.end_dry_runs(&base.observed, standing);
         self.end_outdated_plans(&base.observed, standing);
         let folded = self.fold(&self.tickets, &base.observed, standing);
-        let difference = Difference::between(&base.observed.assignments, &folded.desired);
-        if difference.is_empty() && !base.fresh {
+        let mut difference = Difference::between(&base.observed.assignments, &folded.desired);
+        let unsure = self.progress.unsure.as_ref().filter(|attempt| attempt.is_undecided(&base.observed));
+        if let Some(attempt) = unsure {
+            attempt.settle(&base.observed, &folded.desired, &mut difference);
+        } else if difference.is_empty() && !base.fresh {
             self.progress.must_read = true;
             return Round::Again;
-        }
-        if difference.is_empty() {
+        } else if difference.is_empty() {
             return self.record(folded, Some(&base.observed));
         }
         self.write(base.observed, folded, difference).await
@@ -119,17 +140,33 @@ impl<'a> Pass<'a> {
         self.count_calls(&errand);
         let observed = answer.map_err(|error| self.read_failed(&error))?;
         self.progress.outages = 0;
+        let behind = remembered.is_some_and(|newest| observed.version < newest.version);
+        // After a lost answer, what we remember may be older than what we wrote; a replica that is further behind does
+        // not tell.
+        let useless = behind && self.progress.unsure.is_some() && !self.progress.in_dispute();
+        if useless || standing.is_behind(&observed, Instant::now()) {
+            return Err(self.look_again());
+        }
+        self.progress.late_reads = 0;
         match remembered {
             // A lagging replica. What we remember is newer and serves as well, unless a write on it was refused: then
             // only a newer read helps.
-            Some(newest) if observed.version < newest.version && !self.progress.in_dispute() => {
-                Ok(Base { observed: newest.clone(), fresh: true })
-            }
+            Some(newest) if behind && !self.progress.in_dispute() => Ok(Base { observed: newest.clone(), fresh: true }),
             Some(_) | None => {
                 self.engine.standings.saw(self.key, &observed);
                 Ok(Base { observed, fresh: true })
             }
         }
+    }
+
+    /// A read was older than what is known: a later one may be good. After too many it is what is known that is wrong.
+    fn look_again(&mut self) -> Round {
+        let pause = self.engine.settings.conflicts.pause(self.progress.late_reads);
+        self.progress.late_reads += 1;
+        if self.progress.late_reads >= MOST_LATE_READS {
+            self.engine.standings.distrust(self.key);
+        }
+        self.wait_out_conflict(pause)
     }
 
     /// Judges a refused write by the state just read.
@@ -146,55 +183,7 @@ impl<'a> Pass<'a> {
         step
     }
 
-    /// Late events do not beat newer ones.
-    fn end_stale(&mut self, standing: &Standing) {
-        let Some(newest) = standing.applied_at else { return };
-        let (stale, current) =
-            std::mem::take(&mut self.tickets).into_iter().partition(|t| t.dated && t.effective_at < newest);
-        self.tickets = current;
-        for ticket in stale {
-            let message = format!("a change that happened later ({newest}) was carried out already; nothing was done");
-            let result = EntryResult {
-                reason: Some(Reason::StaleEvent),
-                message: Some(message.into()),
-                ..EntryResult::default()
-            };
-            self.end(&ticket, EntryState::Superseded, result);
-        }
-    }
-
-    /// Dry runs are each held against the state alone; they change nothing that others see.
-    fn end_dry_runs(&mut self, observed: &Observed, standing: &Standing) {
-        let (dry, real) = std::mem::take(&mut self.tickets).into_iter().partition(|t| t.job.spec().dry_run);
-        self.tickets = real;
-        for ticket in dry {
-            let folded = self.fold(std::slice::from_ref(&ticket), observed, standing);
-            let Some(outcome) = folded.outcomes.into_iter().next() else { continue };
-            let (state, result) = verdict::planned(outcome);
-            self.end(&ticket, state, result);
-        }
-    }
-
-    /// What was planned by a dry run is carried out exactly so or not at all. Not looked at while a write may have been
-    /// carried out unseen: the state then holds what was planned, and nothing would be left to do.
-    fn end_outdated_plans(&mut self, observed: &Observed, standing: &Standing) {
-        if self.progress.unsure.is_some() {
-            return;
-        }
-        let fits = |ticket: &Ticket| {
-            ticket.job.plan(ticket.index).is_none_or(|plan| {
-                let folded = self.fold(std::slice::from_ref(ticket), observed, standing);
-                *plan == Difference::between(&observed.assignments, &folded.desired)
-            })
-        };
-        let (fitting, outdated): (Vec<_>, Vec<_>) = self.tickets.iter().cloned().partition(fits);
-        self.tickets = fitting;
-        for ticket in outdated {
-            self.fail(&ticket, &Failure::plan_outdated());
-        }
-    }
-
-    fn fold(&self, tickets: &[Ticket], observed: &Observed, standing: &Standing) -> Folded {
+    pub(super) fn fold(&self, tickets: &[Ticket], observed: &Observed, standing: &Standing) -> Folded {
         let managed = self.engine.catalogues.managed(self.key.target);
         let start = Start {
             target: self.key.target,
@@ -222,22 +211,32 @@ impl<'a> Pass<'a> {
         self.count_calls(&errand);
         self.progress.writes += 1;
         match answer {
-            Ok(after) => self.record_written(folded, after.as_ref()),
-            Err(CallError::Conflict(answer)) => self.refused(answer, base, folded),
-            Err(CallError::Uncertain(answer)) => self.answer_lost(&answer, folded),
-            Err(CallError::Unavailable { answer, retry_at }) => self.unavailable(&answer, retry_at),
-            Err(CallError::NotFound(answer)) => self.fail_all(&Failure::user_gone(&answer)),
-            Err(CallError::Forbidden(answer)) => self.fail_all(&Failure::forbidden(&answer)),
-            Err(CallError::Rejected(answer)) => self.fail_all(&Failure::rejected(&answer)),
+            Ok(after) => {
+                self.engine.standings.wrote(self.key, &write, after.as_ref());
+                self.record(folded, after.as_ref())
+            }
+            Err(WriteError { error, begun }) => {
+                if begun || may_have_passed(&error) {
+                    self.remember_attempt(folded, write);
+                }
+                self.not_written(error, base)
+            }
+        }
+    }
+
+    fn not_written(&mut self, error: CallError, base: Observed) -> Round {
+        match error {
+            CallError::Conflict(answer) => self.refused(answer, base),
+            CallError::Uncertain(answer) => self.answer_lost(&answer),
+            CallError::Unavailable { answer, retry_at } => self.unavailable(&answer, retry_at),
+            CallError::NotFound(answer) => self.fail_all(&Failure::user_gone(&answer)),
+            CallError::Forbidden(answer) => self.fail_all(&Failure::forbidden(&answer)),
+            CallError::Rejected(answer) => self.fail_all(&Failure::rejected(&answer)),
         }
     }
 
     /// A write was refused: what it was computed from is held against a read in the next round.
-    fn refused(&mut self, answer: UpstreamAnswer, base: Observed, folded: Folded) -> Round {
-        // First-party tools see 408 for conflicts, and it is also what a write answers that took too long to tell.
-        if answer.status == Some(408) {
-            self.remember_attempt(folded);
-        }
+    fn refused(&mut self, answer: UpstreamAnswer, base: Observed) -> Round {
         let (policy, now) = (&self.engine.settings.conflicts, Instant::now());
         match self.progress.refused(answer, base, policy, now) {
             None => Round::Again,
@@ -246,8 +245,7 @@ impl<'a> Pass<'a> {
     }
 
     /// No telling answer to a write: a read will show whether it was carried out. Never repeated blindly.
-    fn answer_lost(&mut self, answer: &UpstreamAnswer, folded: Folded) -> Round {
-        self.remember_attempt(folded);
+    fn answer_lost(&mut self, answer: &UpstreamAnswer) -> Round {
         self.progress.must_read = true;
         self.progress.outages += 1;
         if self.progress.outages == 1 {
@@ -257,9 +255,10 @@ impl<'a> Pass<'a> {
     }
 
     /// A write may have been carried out: what it would assign counts as ours, for as long as it is seen.
-    fn remember_attempt(&mut self, folded: Folded) {
+    fn remember_attempt(&mut self, folded: Folded, write: AssignmentWrite) {
         self.engine.standings.claim(self.key, &folded.owned);
-        self.progress.unsure = Some(Attempt::new(&self.tickets, folded));
+        let earlier = self.progress.unsure.take();
+        self.progress.unsure = Some(Attempt::new(&self.tickets, folded, write, earlier));
     }
 
     fn read_failed(&mut self, error: &CallError) -> Round {
@@ -299,73 +298,6 @@ impl<'a> Pass<'a> {
             ticket.job.wait(ticket.index, message, unsettled, parked_until);
         }
         Round::Later(at)
-    }
-
-    fn give_up(&mut self, gave_up: GaveUp) -> Round {
-        // What we remember of this user did not help; the next pass starts from a read.
-        self.engine.standings.distrust(self.key);
-        let answer = std::mem::take(&mut self.progress.last_refusal);
-        self.fail_all(&Failure::gave_up(gave_up, self.progress.writes, &answer))
-    }
-
-    /// Gives the refused writes without a cause theirs, and counts them once for each job concerned.
-    fn settle(&mut self, settled: Settled, found: Option<&Observed>) {
-        self.progress.explain(settled.cause, found, &self.engine.clock);
-        for job in self.jobs() {
-            job.count_conflicts(settled.cause, settled.writes);
-        }
-    }
-
-    /// A write passed.
-    fn record_written(&mut self, folded: Folded, after: Option<&Observed>) -> Round {
-        self.engine.standings.wrote(self.key, after);
-        self.record(folded, after)
-    }
-
-    /// Records a fold that is now the state at Genesys: by a write that passed, or because it was so already.
-    fn record(&mut self, folded: Folded, now: Option<&Observed>) -> Round {
-        if let Some(settled) = self.progress.passed().filter(|settled| settled.writes > 0) {
-            self.settle(settled, now);
-        }
-        let links: Vec<_> = self.tickets.iter().map(|ticket| (ticket.job.id(), ticket.index)).collect();
-        let applied_at = self.tickets.iter().map(|ticket| ticket.effective_at).max();
-        self.engine.standings.settled(self.key, folded.owned, applied_at);
-        for (ticket, outcome) in std::mem::take(&mut self.tickets).into_iter().zip(folded.outcomes) {
-            let lost = self.progress.unsure.as_mut().and_then(|attempt| attempt.take_effects_of(&ticket));
-            let (state, result) = verdict::carried_out(outcome, lost, &folded.desired, &links);
-            self.end(&ticket, state, result);
-        }
-        Round::Recorded
-    }
-
-    fn fail_all(&mut self, failure: &Failure) -> Round {
-        for ticket in std::mem::take(&mut self.tickets) {
-            self.fail(&ticket, failure);
-        }
-        Round::Recorded
-    }
-
-    fn fail(&self, ticket: &Ticket, failure: &Failure) {
-        let result = EntryResult {
-            reason: Some(failure.reason),
-            message: Some(failure.message.clone()),
-            ..EntryResult::default()
-        };
-        self.end(ticket, EntryState::Failed, result);
-    }
-
-    fn end(&self, ticket: &Ticket, state: EntryState, result: EntryResult) {
-        let result =
-            EntryResult { attempts: self.progress.writes, conflicts: self.progress.conflicts.clone(), ..result };
-        ticket.job.end(ticket.index, state, result, self.engine.clock.now());
-    }
-
-    /// The jobs that this pass works for, each once.
-    fn jobs(&self) -> Vec<Arc<Job>> {
-        let mut jobs: Vec<_> = self.tickets.iter().map(|ticket| Arc::clone(&ticket.job)).collect();
-        jobs.sort_by_key(|job| job.id());
-        jobs.dedup_by_key(|job| job.id());
-        jobs
     }
 
     fn errand(&self) -> Errand {

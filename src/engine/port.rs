@@ -89,6 +89,20 @@ pub enum CallError {
     Unavailable { answer: UpstreamAnswer, retry_at: Option<Instant> },
 }
 
+/// A write that was not carried out as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WriteError {
+    pub error: CallError,
+    /// Whether a part of it was carried out before: a write of skills takes several calls.
+    pub begun: bool,
+}
+
+impl From<CallError> for WriteError {
+    fn from(error: CallError) -> Self {
+        Self { error, begun: false }
+    }
+}
+
 /// Counts the calls that reached the wire on behalf of one piece of work, retries included.
 #[derive(Debug, Clone, Default)]
 pub struct CallMeter(Arc<AtomicU32>);
@@ -145,7 +159,7 @@ pub trait Genesys: fmt::Debug + Send + Sync {
         errand: &'a Errand,
         key: UserKey,
         write: &'a AssignmentWrite,
-    ) -> BoxFuture<'a, Result<Option<Observed>, CallError>>;
+    ) -> BoxFuture<'a, Result<Option<Observed>, WriteError>>;
 
     /// All users of a listing, each once.
     fn list_users<'a>(

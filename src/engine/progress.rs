@@ -5,14 +5,15 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::job::ConflictRecord;
-use super::port::{Observed, UpstreamAnswer, Version};
+use super::port::{AssignmentWrite, Observed, UpstreamAnswer, Version};
 use super::standings::Standing;
 use super::ticket::Ticket;
 use crate::clock::WallClock;
-use crate::domain::Assignments;
+use crate::domain::assignment::Difference;
 use crate::domain::conflict::{Cause, ConflictPolicy, Dispute, Finding, Settled, Step};
 use crate::domain::entry::Effects;
 use crate::domain::fold::{Folded, Outcome};
+use crate::domain::{AssignmentId, Assignments};
 
 /// The state of a pass, apart from its tickets.
 #[derive(Debug, Default)]
@@ -29,6 +30,8 @@ pub(super) struct Progress {
     pub(super) conflicts: Vec<ConflictRecord>,
     /// What Genesys said when it last refused a write.
     pub(super) last_refusal: UpstreamAnswer,
+    /// Reads in a row that were older than what we wrote ourselves.
+    pub(super) late_reads: u32,
     dispute: Option<Dispute>,
     /// What the refused write was computed from, until a read has been held against it.
     refused_on: Option<Observed>,
@@ -43,10 +46,10 @@ struct Refusal {
     at: Instant,
 }
 
-/// A write that may have been carried out, and what it would have meant.
+/// A write that may have been carried out, as a whole or in part, and what it would have meant.
 #[derive(Debug)]
 pub(super) struct Attempt {
-    desired: Assignments,
+    write: AssignmentWrite,
     effects: Vec<(Ticket, Effects)>,
 }
 
@@ -108,12 +111,53 @@ impl Progress {
 }
 
 impl Attempt {
-    pub(super) fn new(tickets: &[Ticket], folded: Folded) -> Self {
+    /// An earlier attempt that is not decided either still counts for the entries that it did something for.
+    pub(super) fn new(tickets: &[Ticket], folded: Folded, write: AssignmentWrite, earlier: Option<Self>) -> Self {
         let effects = tickets.iter().cloned().zip(folded.outcomes).filter_map(|(ticket, outcome)| match outcome {
             Outcome::Applies(effects) => Some((ticket, effects)),
             Outcome::Unchanged(_) | Outcome::SupersededBy(_) | Outcome::TooMany { .. } => None,
         });
-        Self { effects: effects.collect(), desired: folded.desired }
+        let mut effects: Vec<_> = effects.collect();
+        for (ticket, done) in earlier.into_iter().flat_map(|earlier| earlier.effects) {
+            if !effects.iter().any(|(of, _)| of.is(&ticket)) {
+                effects.push((ticket, done));
+            }
+        }
+        Self { write, effects }
+    }
+
+    /// Whether what was found leaves open if it was carried out: a replica that lags behind shows the state before it.
+    /// Then a fold that finds nothing to do on that state proves nothing, and the write has to be made all the same.
+    pub(super) fn is_undecided(&self, found: &Observed) -> bool {
+        match self.write.base {
+            Some(base) => found.version <= Some(base),
+            None => self.undecided(found).next().is_some(),
+        }
+    }
+
+    /// Where there are no versions: what has to be written for `desired` whether or not the attempt was carried out.
+    pub(super) fn settle(&self, found: &Observed, desired: &Assignments, difference: &mut Difference) {
+        if self.write.base.is_some() {
+            return;
+        }
+        for id in self.undecided(found).filter(|id| desired.get(*id) == found.assignments.get(*id)) {
+            match desired.get(id) {
+                Some(proficiency) => difference.updated.push((id, proficiency)),
+                None => difference.removed.push(id),
+            }
+        }
+    }
+
+    fn undecided(&self, found: &Observed) -> impl Iterator<Item = AssignmentId> {
+        let done = |id: AssignmentId| found.assignments.get(id) == self.write.desired.get(id);
+        self.write.difference.ids().filter(move |id| !done(*id))
+    }
+
+    /// Whether everything that is new about `found` is what the attempt would have done.
+    fn explains(&self, sent: &Observed, found: &Observed) -> bool {
+        let touched = |id| self.write.difference.ids().any(|touched| touched == id);
+        let new = Difference::between(&sent.assignments, &found.assignments);
+        new.ids().all(|id| touched(id) && found.assignments.get(id) == self.write.desired.get(id))
     }
 
     /// What the write would have done for `ticket`.
@@ -133,9 +177,12 @@ fn compare(sent: &Observed, found: &Observed, standing: &Standing, unsure: Optio
         Some(_) => found.version != sent.version,
         None => found.assignments != sent.assignments,
     };
-    if !moved {
+    let done = |attempt: &Attempt| attempt.write.desired == found.assignments;
+    // The calls before the refused one were carried out.
+    let begun = |attempt: &Attempt| !done(attempt) && sent.version.is_none() && attempt.explains(sent, found);
+    if !moved || unsure.is_some_and(begun) {
         Finding::Unmoved
-    } else if unsure.is_some_and(|attempt| attempt.desired == found.assignments) {
+    } else if unsure.is_some_and(done) {
         Finding::MovedByLostAnswer
     } else if found.version.is_some() && found.version == standing.written {
         Finding::MovedByUs

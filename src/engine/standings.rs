@@ -1,14 +1,20 @@
 //! What is remembered of a user between passes: what we own, what we last saw, how new the newest change was.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use dashmap::DashMap;
 use jiff::Timestamp;
+use tokio::time::Instant;
 
-use super::port::{Observed, Version};
-use crate::domain::{AssignmentId, UserKey};
+use super::port::{AssignmentWrite, Observed, Version};
+use crate::domain::{AssignmentId, Assignments, UserKey};
 use crate::journal::{Journal, JournalError, KeptStanding};
+
+/// How far behind a replica may be. Where there are no versions, a read that contradicts what we wrote ourselves is
+/// taken for old until our write is this old; after that, for somebody else's change.
+const LONGEST_LAG: Duration = Duration::from_secs(30);
 
 /// What is remembered of one user and target.
 #[derive(Debug, Clone, Default)]
@@ -21,9 +27,17 @@ pub(super) struct Standing {
     pub(super) written: Option<Version>,
     /// When the newest change that was carried out happened.
     pub(super) applied_at: Option<Timestamp>,
+    /// Where there are no versions: for each assignment that our latest writes touched, the set that they left, and when.
+    recent: BTreeMap<AssignmentId, (Arc<Assignments>, Instant)>,
 }
 
 impl Standing {
+    /// Whether a state that was just read must be older than what we wrote ourselves.
+    pub(super) fn is_behind(&self, found: &Observed, now: Instant) -> bool {
+        let mut recent = self.recent.iter().filter(|(_, (_, at))| *at + LONGEST_LAG > now);
+        recent.any(|(id, (left, _))| found.assignments.get(*id) != left.get(*id))
+    }
+
     fn kept(&self) -> KeptStanding {
         KeptStanding { owned: self.owned.clone(), applied_at: self.applied_at }
     }
@@ -86,8 +100,14 @@ impl Standings {
     }
 
     /// A write passed, and was answered with the state it brought about where the target tells it.
-    pub(super) fn wrote(&self, key: UserKey, after: Option<&Observed>) {
+    pub(super) fn wrote(&self, key: UserKey, write: &AssignmentWrite, after: Option<&Observed>) {
         let mut standing = self.users.entry(key).or_default();
+        if !key.target.checks_versions() {
+            let now = Instant::now();
+            standing.recent.retain(|_, (_, at)| *at + LONGEST_LAG > now);
+            let left = Arc::new(write.desired.clone());
+            standing.recent.extend(write.difference.ids().map(|id| (id, (Arc::clone(&left), now))));
+        }
         standing.written = after.and_then(|after| after.version);
         standing.newest = after.cloned();
     }

@@ -39,7 +39,9 @@ pub(super) fn classify(
     if status.is_success() {
         return Ok(response);
     }
-    let body: ErrorBody = serde_json::from_slice(response.body()).unwrap_or_default();
+    let body: Option<ErrorBody> = serde_json::from_slice(response.body()).ok();
+    let unreadable = body.is_none();
+    let body = body.unwrap_or_default();
     let stale = body.scim_type.as_deref() == Some("invalidVers")
         || body.message.as_deref().is_some_and(|message| message.contains("does not match the current version"));
     let retry_at = retry_after(response.headers()).map(|pause| now + pause);
@@ -47,6 +49,8 @@ pub(super) fn classify(
     Err(match status.as_u16() {
         409 | 408 if route.writes() => CallError::Conflict(answer),
         400 if stale && route.writes() => CallError::Conflict(answer),
+        // A 400 that does not say why may be the shape of a conflict: a re-read and a bounded number of tries tell.
+        400 if unreadable && route.writes() => CallError::Conflict(answer),
         // The token was refused twice: somebody disabled the client, and may enable it again.
         401 => CallError::Unavailable { answer, retry_at: None },
         403 => CallError::Forbidden(answer),
@@ -139,6 +143,7 @@ mod tests {
             (409, ""),
             (400, r#"{"message":"The version 7 does not match the current version 8"}"#),
             (400, r#"{"scimType":"invalidVers","detail":"stale"}"#),
+            (400, "<html>"),
             (408, "<html>"),
         ] {
             assert_eq!(kind(Route::WfmWrite, status, body), "conflict", "{status} {body}");

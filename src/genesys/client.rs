@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, TryFutureExt};
 use http::header::{CONTENT_TYPE, HeaderName};
 use http::{HeaderValue, Method, Request, Response};
 use serde::de::DeserializeOwned;
@@ -24,7 +24,7 @@ use crate::domain::user::DirectoryUser;
 use crate::domain::{Target, UserId, UserKey};
 use crate::engine::Backoff;
 use crate::engine::port::{
-    AssignmentWrite, CallError, CatalogueItem, Errand, Genesys, Observed, UpstreamAnswer, UserListing,
+    AssignmentWrite, CallError, CatalogueItem, Errand, Genesys, Observed, UpstreamAnswer, UserListing, WriteError,
 };
 
 /// Where the resources are.
@@ -205,10 +205,10 @@ impl Genesys for GenesysClient {
         errand: &'a Errand,
         key: UserKey,
         write: &'a AssignmentWrite,
-    ) -> BoxFuture<'a, Result<Option<Observed>, CallError>> {
+    ) -> BoxFuture<'a, Result<Option<Observed>, WriteError>> {
         match key.target {
             Target::RoutingSkills => routing_skills::write(self, errand, key.user, write).boxed(),
-            Target::WfmSkillGroups => wfm::write(self, errand, key.user, write).boxed(),
+            Target::WfmSkillGroups => wfm::write(self, errand, key.user, write).err_into().boxed(),
         }
     }
 

@@ -7,7 +7,7 @@ use super::call::{Lane, Route};
 use super::client::{GenesysClient, Outgoing, json};
 use super::wire::{SkillRating, UserSkill};
 use crate::domain::{AssignmentId, Proficiency, UserId};
-use crate::engine::port::{AssignmentWrite, CallError, Errand, Observed};
+use crate::engine::port::{AssignmentWrite, CallError, Errand, Observed, WriteError};
 
 /// Lines that a bulk call takes.
 const LINES_PER_CALL: usize = 50;
@@ -26,7 +26,7 @@ pub(super) async fn write(
     errand: &Errand,
     user: UserId,
     write: &AssignmentWrite,
-) -> Result<Option<Observed>, CallError> {
+) -> Result<Option<Observed>, WriteError> {
     if write.replaces {
         let lines: Vec<_> = write.desired.iter().collect();
         bulk(client, errand, Method::PUT, Route::UserSkillsReplace, user, &lines).await?;
@@ -34,11 +34,15 @@ pub(super) async fn write(
     }
     let difference = &write.difference;
     let lines: Vec<_> = difference.added.iter().chain(&difference.updated).copied().collect();
+    let mut begun = false;
     for lines in lines.chunks(LINES_PER_CALL) {
-        bulk(client, errand, Method::PATCH, Route::UserSkillsAdd, user, lines).await?;
+        let call = bulk(client, errand, Method::PATCH, Route::UserSkillsAdd, user, lines).await;
+        call.map_err(|error| WriteError { error, begun })?;
+        begun = true;
     }
     for skill in &difference.removed {
-        remove(client, errand, user, *skill).await?;
+        remove(client, errand, user, *skill).await.map_err(|error| WriteError { error, begun })?;
+        begun = true;
     }
     Ok(None)
 }

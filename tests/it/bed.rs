@@ -12,9 +12,13 @@ use skillsync::domain::job::{JobSpec, Urgency};
 use skillsync::domain::{EntryState, JobId, Mode, UserRef};
 use skillsync::engine::{EntrySnapshot, JobSnapshot};
 use skillsync::genesys::gate::Start;
+use skillsync::genesys::transport::Transport;
 use skillsync::journal::MemoryJournal;
 use skillsync::lifecycle::Lifecycle;
-use skillsync::simulator::{Credentials, Scenario, Simulator};
+use skillsync::simulator::{Scenario, Simulator};
+
+/// The date at which every test begins.
+pub(crate) const ORIGIN: &str = "2026-11-22T22:00:00Z";
 
 /// A running service beside its simulator.
 pub(crate) struct Bed {
@@ -26,13 +30,24 @@ pub(crate) struct Bed {
 
 impl Bed {
     /// Starts both; `extra` is added to the configuration.
-    pub(crate) fn start(scenario: Scenario, extra: &str) -> Self {
-        Self::resume(Simulator::new(scenario), Arc::default(), extra)
+    pub(crate) fn start(scenario: &Scenario, extra: &str) -> Self {
+        Self::join(Simulator::new(scenario.clone()), Arc::default(), scenario, extra, |wire| wire)
     }
 
     /// Starts a service on what a service before it left in the journal, beside a simulator that went on.
-    pub(crate) fn resume(simulator: Simulator, journal: Arc<MemoryJournal>, extra: &str) -> Self {
-        let login = Credentials::default();
+    pub(crate) fn resume(simulator: Simulator, kept: Arc<MemoryJournal>, scenario: &Scenario) -> Self {
+        Self::join(simulator, kept, scenario, "", |wire| wire)
+    }
+
+    /// Starts a service beside a simulator that runs already, with something of the test's own between them.
+    pub(crate) fn join(
+        simulator: Simulator,
+        journal: Arc<MemoryJournal>,
+        scenario: &Scenario,
+        extra: &str,
+        way: impl FnOnce(Transport) -> Transport,
+    ) -> Self {
+        let login = &scenario.credentials;
         let config = Config::from_toml(&format!(
             "[genesys]\napi_url = 'http://genesys.test'\nlogin_url = 'http://genesys.test'\n\
              client_id = '{}'\nclient_secret = '{}'\n{extra}",
@@ -42,12 +57,12 @@ impl Bed {
         let lifecycle = Lifecycle::default();
         let kept = Arc::clone(&journal);
         let around = Surroundings {
-            transport: app::in_memory(&simulator, Duration::from_secs(60)),
+            transport: way(app::in_memory(&simulator, Duration::from_secs(60))),
             gate_start: Start::Empty,
             recovered: journal.recovered(),
             journal,
-            clock: WallClock::following("2026-11-22T22:00:00Z".parse().expect("a date")),
-            seed: 1,
+            clock: WallClock::following(ORIGIN.parse().expect("a date")),
+            seed: scenario.seed,
         };
         let service = app::start(&config, around, &lifecycle).expect("the service starts");
         Self { simulator, service, lifecycle, kept }

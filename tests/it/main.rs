@@ -1,6 +1,7 @@
 //! Integration tests: one binary, so that the crate is linked once.
 #![expect(
     clippy::expect_used,
+    clippy::panic,
     clippy::print_stdout,
     clippy::unwrap_used,
     clippy::cast_precision_loss,
@@ -9,8 +10,11 @@
 
 mod bed;
 mod crashes;
+mod known_versions;
 mod layers;
 mod main_job;
 mod outcomes;
 mod restarts;
+mod scenarios;
+mod sim;
 mod sockets;

@@ -38,7 +38,7 @@ fn original_report(users: usize, seed: u64) -> Scenario {
 async fn runs_through(users: usize) {
     let seed = 2026;
     println!("seed {seed}");
-    let bed = Bed::start(original_report(users, seed), "");
+    let bed = Bed::start(&original_report(users, seed), "");
     let groups: Vec<String> = (1..=30).map(|n| format!("Group {n}")).collect();
     let entries = (1..=users).map(|n| {
         let two = [groups[n % 30].as_str(), groups[(n * 7 + 3) % 30].as_str()];

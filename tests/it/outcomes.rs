@@ -63,7 +63,7 @@ fn employee(employee_id: &str) -> UserRef {
 
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_resolved_ends_with_its_reason_and_the_others_go_on() {
-    let bed = Bed::start(small_org(), "");
+    let bed = Bed::start(&small_org(), "");
     let entries = vec![
         (entry(employee("E1"), &["C"], None), None),
         (entry(UserRef::Email("USER2@example.com".into()), &["c"], None), None),
@@ -96,7 +96,7 @@ async fn each_mode_does_to_both_targets_what_it_says() {
             (Target::WfmSkillGroups, SimTarget::WfmSkillGroups, 100),
             (Target::RoutingSkills, SimTarget::RoutingSkills, 200),
         ] {
-            let bed = Bed::start(small_org(), "");
+            let bed = Bed::start(&small_org(), "");
             let rating = (target == Target::RoutingSkills).then_some(4.5);
             let job = bed.submit(target, mode, vec![entry(employee("E1"), &["C"], rating)]).await;
             let job = bed.finish(job).await;
@@ -112,7 +112,7 @@ async fn each_mode_does_to_both_targets_what_it_says() {
 
 #[tokio::test(start_paused = true)]
 async fn a_managed_assignment_is_taken_away_when_it_is_no_longer_listed_and_others_are_not() {
-    let bed = Bed::start(small_org(), "[sync]\nmanaged = ['B']");
+    let bed = Bed::start(&small_org(), "[sync]\nmanaged = ['B']");
     for names in [&["C", "D"][..], &["D"][..]] {
         let job = bed.submit(Target::WfmSkillGroups, Mode::Managed, vec![entry(employee("E1"), names, None)]).await;
         assert_eq!(in_state(&bed.finish(job).await, EntryState::Applied), 1);
@@ -125,7 +125,7 @@ async fn a_managed_assignment_is_taken_away_when_it_is_no_longer_listed_and_othe
 #[tokio::test(start_paused = true)]
 async fn a_dry_run_says_what_would_be_done_and_writes_nothing() {
     use skillsync::domain::job::{JobSpec, Urgency};
-    let bed = Bed::start(small_org(), "");
+    let bed = Bed::start(&small_org(), "");
     let spec = JobSpec {
         target: Target::WfmSkillGroups,
         mode: Mode::Replace,
@@ -143,7 +143,7 @@ async fn a_dry_run_says_what_would_be_done_and_writes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn changes_of_one_user_are_folded_into_one_write() {
-    let bed = Bed::start(small_org(), "");
+    let bed = Bed::start(&small_org(), "");
     let entries = ["C", "D", "C"].map(|name| entry(employee("E1"), &[name], None));
     let job = bed.submit(Target::WfmSkillGroups, Mode::Add, entries.into()).await;
     let job = bed.finish(job).await;
@@ -155,7 +155,7 @@ async fn changes_of_one_user_are_folded_into_one_write() {
 #[tokio::test(start_paused = true)]
 async fn jobs_wait_while_genesys_is_out_of_reach_and_resume_by_themselves() {
     for outage in [Outage::Reset, Outage::Unavailable] {
-        let bed = Bed::start(small_org(), "");
+        let bed = Bed::start(&small_org(), "");
         bed.simulator.set_outage(Some(outage));
         let job = bed.submit(Target::WfmSkillGroups, Mode::Add, vec![entry(employee("E1"), &["C"], None)]).await;
         tokio::time::sleep(Duration::from_secs(3 * 3600)).await;
@@ -167,7 +167,7 @@ async fn jobs_wait_while_genesys_is_out_of_reach_and_resume_by_themselves() {
 
 #[tokio::test(start_paused = true)]
 async fn after_all_patience_an_entry_fails_as_unavailable() {
-    let bed = Bed::start(small_org(), "[sync]\npatience = '1h'");
+    let bed = Bed::start(&small_org(), "[sync]\npatience = '1h'");
     bed.simulator.set_outage(Some(Outage::Unavailable));
     let job = bed.submit(Target::WfmSkillGroups, Mode::Add, vec![entry(employee("E1"), &["C"], None)]).await;
     let job = bed.finish(job).await;
@@ -176,7 +176,7 @@ async fn after_all_patience_an_entry_fails_as_unavailable() {
 
 #[tokio::test(start_paused = true)]
 async fn what_has_not_begun_can_be_cancelled() {
-    let bed = Bed::start(small_org(), "");
+    let bed = Bed::start(&small_org(), "");
     bed.simulator.set_outage(Some(Outage::Unavailable));
     let job = bed.submit(Target::WfmSkillGroups, Mode::Add, vec![entry(employee("E1"), &["C"], None)]).await;
     tokio::time::sleep(Duration::from_secs(60)).await;

@@ -32,7 +32,7 @@ fn scenario(seed: u64) -> Scenario {
 async fn a_job_goes_on_where_the_process_before_left_it() {
     for seed in 1..=10 {
         println!("seed {seed}");
-        let mut bed = Bed::start(scenario(seed), "");
+        let mut bed = Bed::start(&scenario(seed), "");
         let entries = (1..=USERS).map(|n| employee(n, &["Group 1", "Group 2"])).collect();
         let job = bed.submit(Target::WfmSkillGroups, Mode::Add, entries).await;
         for life in 1..=3u64 {
@@ -42,7 +42,7 @@ async fn a_job_goes_on_where_the_process_before_left_it() {
             let (simulator, kept) = (bed.simulator.clone(), Arc::clone(&bed.kept));
             drop(bed);
             tokio::time::sleep(Duration::from_secs(60)).await;
-            bed = Bed::resume(simulator, kept, "");
+            bed = Bed::resume(simulator, kept, &scenario(seed));
         }
         let view = bed.finish(job).await;
         let done = in_state(&view, EntryState::Applied) + in_state(&view, EntryState::Unchanged);
@@ -60,11 +60,11 @@ async fn a_job_goes_on_where_the_process_before_left_it() {
 
 #[tokio::test(start_paused = true)]
 async fn what_we_assigned_before_a_restart_is_still_ours_after_it() {
-    let bed = Bed::start(scenario(1), "");
+    let bed = Bed::start(&scenario(1), "");
     let job = bed.submit(Target::WfmSkillGroups, Mode::Managed, vec![employee(1, &["Group 29", "Group 30"])]).await;
     bed.finish(job).await;
     bed.lifecycle.begin_stop();
-    let bed = Bed::resume(bed.simulator.clone(), Arc::clone(&bed.kept), "");
+    let bed = Bed::resume(bed.simulator.clone(), Arc::clone(&bed.kept), &scenario(1));
     let job = bed.submit(Target::WfmSkillGroups, Mode::Managed, vec![employee(1, &["Group 30"])]).await;
     bed.finish(job).await;
     let entry = &bed.entries(job)[0];

@@ -30,6 +30,7 @@ use crate::domain::user::DirectoryUser;
 use crate::domain::{AssignmentId, Target, UserId, UserKey};
 use crate::engine::port::{
     AssignmentWrite, CallError, CatalogueItem, Errand, Genesys, Observed, UpstreamAnswer, UserListing, Version,
+    WriteError,
 };
 use crate::engine::{Engine, EngineSettings};
 use crate::journal::{NoJournal, Recovered};
@@ -46,7 +47,7 @@ struct PlainGenesys {
 
 const BILLING: u128 = 0xb1;
 
-fn ready<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, Result<T, CallError>> {
+fn ready<'a, T: Send + 'a, E: Send + 'a>(value: T) -> BoxFuture<'a, Result<T, E>> {
     Box::pin(std::future::ready(Ok(value)))
 }
 
@@ -66,9 +67,9 @@ impl Genesys for PlainGenesys {
         _: &'a Errand,
         _: UserKey,
         write: &'a AssignmentWrite,
-    ) -> BoxFuture<'a, Result<Option<Observed>, CallError>> {
+    ) -> BoxFuture<'a, Result<Option<Observed>, WriteError>> {
         if write.base != foreign(self.version.load(Ordering::Relaxed)).version {
-            return Box::pin(std::future::ready(Err(CallError::Conflict(UpstreamAnswer::default()))));
+            return Box::pin(std::future::ready(Err(CallError::Conflict(UpstreamAnswer::default()).into())));
         }
         ready(Some(Observed { assignments: write.desired.clone(), version: Some(Version(2)) }))
     }

@@ -38,9 +38,13 @@ pub struct Scenario {
 pub struct ScenarioError(String);
 
 impl Scenario {
-    /// Reads a scenario from TOML; what is not named keeps its default.
+    /// Reads a scenario from TOML; what is not named keeps its default. A file that has more in it, such as the workload
+    /// of a test, has the scenario under `simulator`.
     pub fn from_toml(text: &str) -> Result<Self, ScenarioError> {
-        Figment::from(Toml::string(text)).extract().map_err(|error| ScenarioError(error.to_string()))
+        let figment = Figment::from(Toml::string(text));
+        let scenario =
+            if figment.contains("simulator") { figment.extract_inner("simulator") } else { figment.extract() };
+        scenario.map_err(|error| ScenarioError(error.to_string()))
     }
 }
 

@@ -1,0 +1,164 @@
+//! What must hold after every run, whatever the simulated org did.
+//!
+//! A conflict, a 429, an outage or a lost answer is no failure: those are what the service has to live with.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use skillsync::domain::conflict::Cause;
+use skillsync::domain::{EntryState, Reason};
+use skillsync::simulator::{ConflictCause, Target};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::model;
+use super::run::{Entry, Run};
+use super::tap::Exchange;
+
+/// Something that must not be.
+#[derive(Debug, Clone)]
+pub(super) struct Violation {
+    pub(super) kind: Kind,
+    pub(super) detail: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    /// Two writes to one user at once.
+    Overlap,
+    /// The state is not what the entries say over what others did: a lost update, or work that was not done.
+    NotTheFold,
+    /// A conflict that only a fault of the client can cause.
+    OwnConflict,
+    /// A write computed from a state known to be old.
+    StaleBody,
+    /// A write refused for its version was repeated with it, although nothing newer had been read.
+    Hammering,
+    NotEnded,
+    /// An entry without the reason that is due, or with one that the scenario does not give.
+    Unexplained,
+    Counts,
+    AboveLimit,
+    SlotLeft,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.kind, self.detail)
+    }
+}
+
+/// Everything that is wrong with a run.
+pub(super) fn violations(run: &Run) -> Vec<Violation> {
+    let mut found = Vec::new();
+    let mut claim = |holds: bool, kind, detail: &dyn Fn() -> String| {
+        if !holds {
+            found.push(Violation { kind, detail: detail() });
+        }
+    };
+    let ledger = &run.ledger;
+    let overlaps = ledger.overlapping_writes();
+    claim(overlaps.is_empty(), Kind::Overlap, &|| format!("{overlaps:?}"));
+    for cause in [ConflictCause::WrongVersion, ConflictCause::OwnConcurrency, ConflictCause::StaleRetry] {
+        let number = ledger.conflicts().get(&cause).copied().unwrap_or_default();
+        claim(number == 0, Kind::OwnConflict, &|| format!("{number} x {cause:?}"));
+    }
+    for (calls, seconds) in [(10, 1), (300, 60)] {
+        let peak = ledger.peak_in_any(Duration::from_secs(seconds));
+        claim(peak <= calls, Kind::AboveLimit, &|| format!("{peak} calls within {seconds} s"));
+    }
+    claim(run.in_time, Kind::NotEnded, &|| "not all jobs ended in time".to_owned());
+    claim(run.occupied_slots == 0, Kind::SlotLeft, &|| format!("{} slots are occupied", run.occupied_slots));
+    counts(run, &mut claim);
+    for entry in &run.entries {
+        let fault = unexplained(entry, run);
+        claim(fault.is_none(), Kind::Unexplained, &|| format!("{fault:?} {entry:?}"));
+    }
+    wire(run, &mut claim);
+    if run.in_time {
+        found.extend(model::violations(run));
+    }
+    found
+}
+
+type Claim<'a> = &'a mut dyn FnMut(bool, Kind, &dyn Fn() -> String);
+
+fn counts(run: &Run, claim: Claim<'_>) {
+    let mut refused = 0;
+    let mut calls = 0;
+    for (nth, job) in run.jobs.iter().enumerate() {
+        let entries = || run.entries.iter().filter(|entry| entry.job == nth);
+        for state in EntryState::ALL {
+            let counted = entries().filter(|entry| entry.state == state).count();
+            let told = job.counts.of(state) as usize;
+            claim(counted == told, Kind::Counts, &|| format!("job {nth}: {told} {state:?}, really {counted}"));
+        }
+        let own = job.conflicts.of(Cause::OwnConcurrency) + job.conflicts.of(Cause::WrongVersion);
+        claim(own == 0, Kind::OwnConflict, &|| format!("job {nth} counts {:?}", job.conflicts));
+        refused += job.conflicts.total() as usize;
+        calls += job.calls_made as usize;
+    }
+    let made = run.ledger.api_requests().count();
+    claim(calls == made, Kind::Counts, &|| format!("the jobs count {calls} calls, Genesys {made}"));
+    let handed_out: usize = run.ledger.conflicts().values().sum();
+    let cancelled = run.entries.iter().any(|entry| entry.state == EntryState::Cancelled);
+    claim(refused >= handed_out || cancelled, Kind::Counts, &|| {
+        format!("the jobs count {refused} conflicts, Genesys {handed_out}")
+    });
+}
+
+/// What is wrong with how an entry ended, if anything.
+fn unexplained(entry: &Entry, run: &Run) -> Option<&'static str> {
+    let result = &entry.result;
+    match entry.state {
+        EntryState::Pending | EntryState::Running | EntryState::Waiting => Some("has not ended"),
+        EntryState::Held => Some("nobody held it"),
+        EntryState::Failed if result.message.is_none() => Some("says nothing"),
+        EntryState::Failed => match result.reason {
+            Some(Reason::Blocked) if run.blocked.contains(&entry.user) => None,
+            _ => Some("failed without a cause"),
+        },
+        EntryState::Superseded => {
+            let by = result.superseded_by.is_some() || result.reason == Some(Reason::StaleEvent) || entry.dry_run;
+            (!by).then_some("does not say by what")
+        }
+        EntryState::Planned => (!entry.dry_run).then_some("was no dry run"),
+        EntryState::Applied => (result.effects.difference.is_empty() || entry.dry_run).then_some("names no effect"),
+        EntryState::Unchanged => (!result.effects.difference.is_empty()).then_some("names an effect"),
+        EntryState::Cancelled => (!result.effects.difference.is_empty()).then_some("had an effect"),
+    }
+}
+
+/// What can be told from the wire alone.
+fn wire(run: &Run, claim: Claim<'_>) {
+    let mut by_user: BTreeMap<(Uuid, Target), Vec<&Exchange>> = BTreeMap::new();
+    for exchange in &run.exchanges {
+        by_user.entry((exchange.user, exchange.target)).or_default().push(exchange);
+    }
+    for ((user, _), exchanges) in by_user {
+        for write in exchanges.iter().filter(|exchange| exchange.writes) {
+            let Some(sent) = write.if_match else { continue };
+            let known = exchanges.iter().filter(|e| e.ended_at <= write.sent_at).filter_map(|e| e.shown).max();
+            claim(known.is_none_or(|known| sent >= known), Kind::StaleBody, &|| {
+                format!("{user}: sent {sent} although {known:?} was seen, {:?}", since(run, write.sent_at))
+            });
+            let refused = exchanges
+                .iter()
+                .filter(|e| e.writes && e.if_match == Some(sent) && e.ended_at <= write.sent_at)
+                .filter(|e| matches!(e.status, Some(409 | 400 | 408)))
+                .max_by_key(|e| e.ended_at);
+            // Without a pause and a read since then, nothing can have become better.
+            let Some(refused) = refused else { continue };
+            let read = exchanges.iter().any(|e| {
+                !e.writes && e.shown.is_some() && e.sent_at >= refused.ended_at && e.ended_at <= write.sent_at
+            });
+            let patient = read && write.sent_at >= refused.ended_at + Duration::from_millis(400);
+            claim(patient, Kind::Hammering, &|| format!("{user}: {sent} again, {:?}", since(run, write.sent_at)));
+        }
+    }
+}
+
+fn since(run: &Run, at: Instant) -> Duration {
+    at - run.ledger.started()
+}

@@ -1,0 +1,200 @@
+//! Planted bugs: each kind of fault that the product promises not to have is put between the service and the simulator,
+//! and the same checks that pass every random run must see it.
+//!
+//! The bugs are layers on the wire, because that is where a fault of a client shows; the product has no switch for them.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http::header::{ETAG, IF_MATCH};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use skillsync::genesys::transport::{Transport, TransportError};
+use tower::ServiceExt;
+use tower::util::BoxCloneSyncService;
+
+use super::checks::Kind;
+use super::plan::Plan;
+use super::run::Way;
+use super::tap::subject;
+use super::verdict;
+
+/// Plans that each bug is looked for in.
+const RUNS: u64 = 150;
+
+/// What the checks say about a bug, over some plans.
+fn seen(way: Way, services: usize) -> BTreeSet<Kind> {
+    let found = (1..=RUNS).flat_map(|seed| verdict(&Plan::from_seed(seed), way, services));
+    found.map(|violation| violation.kind).collect()
+}
+
+type Answer = Result<Response<Bytes>, TransportError>;
+
+/// Whether a request is for a user's assignments, and changes them.
+fn writes(request: &Request<Bytes>) -> bool {
+    request.method() != Method::GET && subject(request.uri().path()).is_some()
+}
+
+fn refused(answer: &Answer) -> bool {
+    answer.as_ref().is_ok_and(|answer| [StatusCode::CONFLICT, StatusCode::BAD_REQUEST].contains(&answer.status()))
+}
+
+/// The read that belongs to a write.
+fn read_of(write: &Request<Bytes>) -> Request<Bytes> {
+    let mut read = Request::get(write.uri().clone()).body(Bytes::new()).unwrap();
+    read.headers_mut().extend(write.headers().clone());
+    read.headers_mut().remove(IF_MATCH);
+    read
+}
+
+/// After a refusal the state is not read again: what was read before is taken for the answer.
+fn skipping_the_re_read(wire: Transport) -> Transport {
+    let remembered: Arc<Mutex<HashMap<String, Response<Bytes>>>> = Arc::default();
+    let disputed: Arc<Mutex<BTreeSet<String>>> = Arc::default();
+    BoxCloneSyncService::new(tower::service_fn(move |request: Request<Bytes>| {
+        let (wire, remembered, disputed) = (wire.clone(), Arc::clone(&remembered), Arc::clone(&disputed));
+        async move {
+            let path = request.uri().path().to_owned();
+            if subject(&path).is_none() {
+                return wire.oneshot(request).await;
+            }
+            if request.method() != Method::GET {
+                let answer = wire.oneshot(request).await;
+                if refused(&answer) {
+                    disputed.lock().unwrap().insert(path);
+                }
+                return answer;
+            }
+            let known = remembered.lock().unwrap().get(&path).cloned();
+            if let Some(known) = known.filter(|_| disputed.lock().unwrap().remove(&path)) {
+                return Ok(known);
+            }
+            let answer = wire.oneshot(request).await;
+            if let Some(answer) = answer.as_ref().ok().filter(|answer| answer.status().is_success()) {
+                remembered.lock().unwrap().insert(path, answer.clone());
+            }
+            answer
+        }
+    }))
+}
+
+/// A refused write is sent again as it is, with the version that is current by then.
+fn overwriting_foreign_changes(wire: Transport) -> Transport {
+    BoxCloneSyncService::new(tower::service_fn(move |request: Request<Bytes>| {
+        let wire = wire.clone();
+        async move {
+            let answer = wire.clone().oneshot(request.clone()).await;
+            if !writes(&request) || !refused(&answer) || !request.headers().contains_key(IF_MATCH) {
+                return answer;
+            }
+            let read = wire.clone().oneshot(read_of(&request)).await?;
+            let Some(version) = read.headers().get(ETAG) else { return answer };
+            let mut again = request;
+            again.headers_mut().insert(IF_MATCH, version.clone());
+            wire.oneshot(again).await
+        }
+    }))
+}
+
+/// Every write goes out twice at once.
+fn writing_twice(wire: Transport) -> Transport {
+    BoxCloneSyncService::new(tower::service_fn(move |request: Request<Bytes>| {
+        let wire = wire.clone();
+        async move {
+            if !writes(&request) {
+                return wire.oneshot(request).await;
+            }
+            let (first, _) = tokio::join!(wire.clone().oneshot(request.clone()), wire.oneshot(request));
+            first
+        }
+    }))
+}
+
+/// A refused write is repeated at once with what the next read shows, be it old or new, until it passes.
+fn ignoring_lag(wire: Transport) -> Transport {
+    BoxCloneSyncService::new(tower::service_fn(move |request: Request<Bytes>| {
+        let wire = wire.clone();
+        async move {
+            let mut answer = wire.clone().oneshot(request.clone()).await;
+            for _ in 0..2 {
+                if !writes(&request) || !refused(&answer) {
+                    break;
+                }
+                wire.clone().oneshot(read_of(&request)).await?;
+                answer = wire.clone().oneshot(request.clone()).await;
+            }
+            answer
+        }
+    }))
+}
+
+/// Every read is answered with the newest version, whatever set the replica showed with it.
+fn trusting_old_sets(wire: Transport) -> Transport {
+    let newest: Arc<Mutex<HashMap<String, (u64, Bytes)>>> = Arc::default();
+    BoxCloneSyncService::new(tower::service_fn(move |request: Request<Bytes>| {
+        let (wire, newest) = (wire.clone(), Arc::clone(&newest));
+        async move {
+            let (path, is_read) = (request.uri().path().to_owned(), request.method() == Method::GET);
+            let mut answer = wire.oneshot(request).await?;
+            let body: Option<serde_json::Value> = serde_json::from_slice(answer.body()).ok();
+            let shown =
+                body.as_ref().and_then(|body| body["version"].as_u64()).filter(|_| answer.status().is_success());
+            let Some(shown) = shown.filter(|_| path.contains("/wfm/")) else { return Ok(answer) };
+            let mut newest = newest.lock().unwrap();
+            let (version, first) = newest.entry(path).or_insert_with(|| (shown, answer.body().clone()));
+            *version = shown.max(*version);
+            if is_read {
+                // The first set that was ever seen, under the newest version.
+                let mut old: serde_json::Value = serde_json::from_slice(first).unwrap();
+                old["version"] = (*version).into();
+                let tag = HeaderValue::from_str(&format!("\"{version}\"")).unwrap();
+                answer.headers_mut().insert(ETAG, tag);
+                *answer.body_mut() = old.to_string().into();
+            }
+            Ok(answer)
+        }
+    }))
+}
+
+#[test]
+fn a_skipped_re_read_is_seen() {
+    let seen = seen(skipping_the_re_read, 1);
+    println!("{seen:?}");
+    assert!(seen.contains(&Kind::OwnConflict) && seen.contains(&Kind::Hammering), "{seen:?}");
+}
+
+#[test]
+fn a_dropped_slot_is_seen() {
+    // Two services that know nothing of each other are one whose slots do not hold.
+    let seen = seen(|wire| wire, 2);
+    println!("{seen:?}");
+    assert!(seen.contains(&Kind::Overlap) && seen.contains(&Kind::OwnConflict), "{seen:?}");
+}
+
+#[test]
+fn an_overwritten_foreign_change_is_seen() {
+    let seen = seen(overwriting_foreign_changes, 1);
+    println!("{seen:?}");
+    assert!(seen.contains(&Kind::NotTheFold), "{seen:?}");
+}
+
+#[test]
+fn a_double_write_is_seen() {
+    let seen = seen(writing_twice, 1);
+    println!("{seen:?}");
+    assert!(seen.contains(&Kind::Overlap), "{seen:?}");
+}
+
+#[test]
+fn ignored_lag_is_seen() {
+    let hasty = seen(ignoring_lag, 1);
+    println!("{hasty:?}");
+    assert!(hasty.contains(&Kind::Hammering), "{hasty:?}");
+}
+
+#[test]
+fn a_set_from_an_old_replica_is_seen() {
+    let trusting = seen(trusting_old_sets, 1);
+    println!("{trusting:?}");
+    assert!(trusting.contains(&Kind::NotTheFold), "{trusting:?}");
+}

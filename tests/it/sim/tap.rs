@@ -1,0 +1,103 @@
+//! Listens on the wire between the service and the simulator: what was sent, and what the service was told.
+
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http::header::IF_MATCH;
+use http::{Method, Request, Response};
+use skillsync::genesys::transport::Transport;
+use skillsync::simulator::Target;
+use tokio::time::Instant;
+use tower::ServiceExt;
+use tower::util::BoxCloneSyncService;
+use uuid::Uuid;
+
+/// One request for a user's assignments, and its answer.
+#[derive(Debug, Clone)]
+pub(super) struct Exchange {
+    pub(super) user: Uuid,
+    pub(super) target: Target,
+    pub(super) writes: bool,
+    pub(super) sent_at: Instant,
+    pub(super) ended_at: Instant,
+    pub(super) if_match: Option<u64>,
+    /// None if there was no answer.
+    pub(super) status: Option<u16>,
+    /// The version in a good answer.
+    pub(super) shown: Option<u64>,
+}
+
+/// All exchanges in the order in which they ended.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tap(Arc<Mutex<Vec<Exchange>>>);
+
+impl Tap {
+    /// What was heard so far.
+    pub(super) fn exchanges(&self) -> Vec<Exchange> {
+        self.0.lock().unwrap().clone()
+    }
+
+    /// A transport that is listened to.
+    pub(super) fn around(&self, inner: Transport) -> Transport {
+        let tap = self.clone();
+        BoxCloneSyncService::new(tower::service_fn(move |request: Request<Bytes>| {
+            let (tap, inner, begun) = (tap.clone(), inner.clone(), Begun::new(&request));
+            async move {
+                let answer = inner.oneshot(request).await;
+                if let Some(begun) = begun {
+                    tap.0.lock().unwrap().push(begun.ended(answer.as_ref().ok()));
+                }
+                answer
+            }
+        }))
+    }
+}
+
+struct Begun {
+    user: Uuid,
+    target: Target,
+    writes: bool,
+    sent_at: Instant,
+    if_match: Option<u64>,
+}
+
+impl Begun {
+    fn new(request: &Request<Bytes>) -> Option<Self> {
+        let (user, target) = subject(request.uri().path())?;
+        let header = request.headers().get(IF_MATCH).and_then(|value| value.to_str().ok());
+        Some(Self {
+            user,
+            target,
+            writes: request.method() != Method::GET,
+            sent_at: Instant::now(),
+            if_match: header.and_then(|value| value.trim_matches('"').parse().ok()),
+        })
+    }
+
+    fn ended(self, answer: Option<&Response<Bytes>>) -> Exchange {
+        let good = answer.filter(|answer| answer.status().is_success());
+        let body = good.and_then(|answer| serde_json::from_slice::<serde_json::Value>(answer.body()).ok());
+        let Self { user, target, writes, sent_at, if_match } = self;
+        Exchange {
+            user,
+            target,
+            writes,
+            sent_at,
+            ended_at: Instant::now(),
+            if_match,
+            status: answer.map(|answer| answer.status().as_u16()),
+            shown: body.and_then(|body| body["version"].as_u64()),
+        }
+    }
+}
+
+/// Whose assignments a path is about.
+pub(super) fn subject(path: &str) -> Option<(Uuid, Target)> {
+    let path = path.trim_start_matches("/api/v2/");
+    if let Some(rest) = path.strip_prefix("wfm/users/") {
+        return Some((rest.split('/').next()?.parse().ok()?, Target::WfmSkillGroups));
+    }
+    let (user, rest) = path.strip_prefix("users/")?.split_once('/')?;
+    rest.starts_with("routingskills").then_some(())?;
+    Some((user.parse().ok()?, Target::RoutingSkills))
+}
