@@ -87,7 +87,7 @@ fn a_panic_loses_no_entry_that_was_taken_up_on_the_way() {
     let foreign_writer = ForeignWriter { share: Share::Rate(1.0), ..ForeignWriter::default() };
     let behaviour = conflicts(Conflicts { foreign_writer, ..Conflicts::default() });
     let first = submit(0, Target::WfmSkillGroups, Mode::Add, &[(1, None), (2, None)]);
-    let plan = plan(behaviour, vec![first, submit(120, Target::WfmSkillGroups, Mode::Add, &[(3, None), (4, None)])]);
+    let plan = plan(behaviour, vec![first, submit(220, Target::WfmSkillGroups, Mode::Add, &[(3, None), (4, None)])]);
     let found = verdict(&plan, panicking_at_the_second_write, 1);
     assert!(found.is_empty(), "{found:#?}");
 }
