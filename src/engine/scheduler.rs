@@ -48,7 +48,6 @@ async fn work_on(
     deferrals: mpsc::UnboundedSender<Deferred>,
 ) {
     let Some((tickets, progress)) = core.slots.begin(user) else { return };
-    let held = tickets.clone();
     let pass = Pass::new(&core, user, tickets, progress).run();
     match std::panic::AssertUnwindSafe(pass).catch_unwind().await {
         Ok(PassEnd::Done) => {
@@ -63,7 +62,8 @@ async fn work_on(
         Err(_) => {
             // A defect of ours: nothing that was accepted is lost by it, and the user does not stay locked.
             tracing::error!(user = %user.user, "a pass ended by a panic; its entries are taken up again");
-            core.slots.defer(user, held, Box::default());
+            core.standings.distrust(user);
+            core.slots.restore(user);
             let _ = deferrals.send((Instant::now() + core.backoff.pause(10), user));
         }
     }

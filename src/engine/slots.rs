@@ -25,6 +25,8 @@ pub(super) struct UserSlots(DashMap<UserKey, Slot>);
 struct Slot {
     phase: Phase,
     pending: Vec<Ticket>,
+    /// What the running pass has taken up, in case it does not come back with it.
+    taken: Vec<Ticket>,
     progress: Option<Box<Progress>>,
 }
 
@@ -39,6 +41,11 @@ enum Phase {
 }
 
 impl Slot {
+    fn take_up(&mut self) -> Vec<Ticket> {
+        self.taken.extend(self.pending.iter().cloned());
+        std::mem::take(&mut self.pending)
+    }
+
     /// The place in the run queue that its tickets give a user: the most urgent one decides.
     fn place(&self) -> Option<(Urgency, JobId)> {
         self.pending.iter().map(|ticket| (ticket.urgency(), ticket.job.id())).min()
@@ -59,7 +66,7 @@ impl UserSlots {
                 overtakes
             }
             MapEntry::Vacant(vacant) => {
-                vacant.insert(Slot { phase: Phase::Queued, pending: vec![ticket], progress: None });
+                vacant.insert(Slot { phase: Phase::Queued, pending: vec![ticket], taken: Vec::new(), progress: None });
                 true
             }
         }
@@ -70,12 +77,12 @@ impl UserSlots {
         let mut slot = self.0.get_mut(&key).filter(|slot| slot.phase == Phase::Queued)?;
         slot.phase = Phase::Running;
         let progress = slot.progress.take().unwrap_or_default();
-        Some((std::mem::take(&mut slot.pending), progress))
+        Some((slot.take_up(), progress))
     }
 
     /// What was parked since the running pass began or last asked.
     pub(super) fn newly_parked(&self, key: UserKey) -> Vec<Ticket> {
-        self.0.get_mut(&key).map(|mut slot| std::mem::take(&mut slot.pending)).unwrap_or_default()
+        self.0.get_mut(&key).map(|mut slot| slot.take_up()).unwrap_or_default()
     }
 
     /// Ends a pass that has nothing left of its own. If more was parked meanwhile, the user has to be queued again, in
@@ -88,6 +95,7 @@ impl UserSlots {
             }
             MapEntry::Occupied(mut slot) => {
                 slot.get_mut().phase = Phase::Queued;
+                slot.get_mut().taken.clear();
                 slot.get().place()
             }
             MapEntry::Vacant(_) => None,
@@ -97,11 +105,18 @@ impl UserSlots {
     /// Ends a pass that goes on later, with the tickets it holds ahead of those parked meanwhile.
     pub(super) fn defer(&self, key: UserKey, mut tickets: Vec<Ticket>, progress: Box<Progress>) {
         if let Some(mut slot) = self.0.get_mut(&key) {
+            slot.taken.clear();
             tickets.append(&mut slot.pending);
             slot.pending = tickets;
             slot.progress = Some(progress);
             slot.phase = Phase::Waiting;
         }
+    }
+
+    /// Ends a pass that has not come to an end by itself: everything that it had taken up is pending again.
+    pub(super) fn restore(&self, key: UserKey) {
+        let taken = self.0.get_mut(&key).map(|mut slot| std::mem::take(&mut slot.taken)).unwrap_or_default();
+        self.defer(key, taken, Box::default());
     }
 
     /// The time of a deferred user has come: says in which lane to queue them.

@@ -1,12 +1,19 @@
 //! Bugs that random runs have found, as the smallest plans that showed them.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::{Method, Request};
 use skillsync::domain::Mode;
+use skillsync::genesys::transport::Transport;
 use skillsync::simulator::{
     Behaviour, Body, Busy, Conflicts, Fault, FaultKind, ForeignWriter, Generated, Moment, Population, ReadLag, Route,
     Scenario, Share, Target,
 };
+use tower::ServiceExt;
+use tower::util::BoxCloneSyncService;
 
 use super::plan::{Operation, Plan, Submission, What, Wish};
 use super::run::run;
@@ -72,6 +79,29 @@ fn a_version_that_was_refused_is_not_used_by_the_next_job() {
     let first = submit(0, Target::WfmSkillGroups, Mode::Managed, &[(1, None), (2, None)]);
     let cancelled = Operation { at: 1_500, what: What::Cancel(0) };
     holds(&plan(behaviour, vec![first, cancelled, submit(9_000, Target::WfmSkillGroups, Mode::Add, &[(4, None)])]));
+}
+
+/// A pass ended by a panic, and an entry that it had taken up on the way never ended.
+#[test]
+fn a_panic_loses_no_entry_that_was_taken_up_on_the_way() {
+    let foreign_writer = ForeignWriter { share: Share::Rate(1.0), ..ForeignWriter::default() };
+    let behaviour = conflicts(Conflicts { foreign_writer, ..Conflicts::default() });
+    let first = submit(0, Target::WfmSkillGroups, Mode::Add, &[(1, None), (2, None)]);
+    let plan = plan(behaviour, vec![first, submit(220, Target::WfmSkillGroups, Mode::Add, &[(3, None), (4, None)])]);
+    let found = verdict(&plan, panicking_at_the_second_write, 1);
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+fn panicking_at_the_second_write(wire: Transport) -> Transport {
+    let writes = Arc::new(AtomicUsize::new(0));
+    BoxCloneSyncService::new(tower::service_fn(move |request: Request<Bytes>| {
+        let (wire, writes) = (wire.clone(), Arc::clone(&writes));
+        async move {
+            let second = request.method() == Method::PATCH && writes.fetch_add(1, Ordering::Relaxed) == 1;
+            assert!(!second, "a defect in the middle of a pass");
+            wire.oneshot(request).await
+        }
+    }))
 }
 
 /// A refusal in the shape of a 400 whose body could not be read ended as `rejected`.
