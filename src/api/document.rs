@@ -72,9 +72,9 @@ pub(super) fn completed(mut document: OpenApi) -> OpenApi {
         for operation in operations(item) {
             let common = everywhere.iter().chain(with_a_key.iter().filter(|_| closed));
             describe(operation, common);
-            if closed {
-                operation.security = Some(vec![SecurityRequirement::new(KEY, [""; 0])]);
-            }
+            // An empty list says that nothing is needed; none at all would say nothing.
+            let needed = closed.then(|| SecurityRequirement::new(KEY, [""; 0]));
+            operation.security = Some(needed.into_iter().collect());
         }
     }
     document

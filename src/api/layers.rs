@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::HttpBody as _;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONNECTION};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -80,10 +81,30 @@ pub(super) fn time_limit(settings: &ApiSettings) -> TimeoutLayer {
 /// Gives the request its id, and the answer the same id and, if it is an error, its document.
 async fn identified(mut request: Request, next: Next) -> Response {
     let id = RequestId::of(&request);
+    let has_body = !request.body().is_end_stream();
     request.extensions_mut().insert(id.clone());
     let mut response = problem::complete(next.run(request).await, id.as_str());
+    if has_body && is_answered_early(response.status()) {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     response.headers_mut().insert(REQUEST_ID, id.0);
     response
+}
+
+/// Refused by the head alone: what is left of the body is not read, so the connection is of no more use, and a caller who
+/// is not told would send its next request into nothing.
+fn is_answered_early(status: StatusCode) -> bool {
+    let early = [
+        StatusCode::UNAUTHORIZED,
+        StatusCode::FORBIDDEN,
+        StatusCode::REQUEST_TIMEOUT,
+        StatusCode::CONFLICT,
+        StatusCode::PAYLOAD_TOO_LARGE,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        StatusCode::TOO_MANY_REQUESTS,
+        StatusCode::SERVICE_UNAVAILABLE,
+    ];
+    early.contains(&status)
 }
 
 fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {

@@ -35,7 +35,6 @@ pub(super) struct StatusView {
     get,
     path = "/healthz",
     operation_id = "getHealth",
-    security(()),
     tag = "service",
     responses((status = 200, description = "The process lives.", body = StatusView)),
 )]
@@ -48,7 +47,6 @@ pub(super) async fn get_health() -> Json<StatusView> {
     get,
     path = "/readyz",
     operation_id = "getReadiness",
-    security(()),
     tag = "service",
     responses(
         (status = 200, description = "The service is ready.", body = StatusView),
@@ -73,7 +71,6 @@ pub(super) async fn get_readiness(State(api): State<ApiContext>) -> Result<Json<
     get,
     path = "/openapi.json",
     operation_id = "getOpenApiDocument",
-    security(()),
     tag = "service",
     responses((status = 200, description = "The OpenAPI document.", body = Object, content_type = "application/json")),
 )]

@@ -28,7 +28,7 @@ pub(in crate::api) struct SyncJobEvent {
     event: String,
     /// What to send as `Last-Event-ID`.
     id: String,
-    /// The text of a `SyncJobView` or of a `SyncJobEntryView`.
+    /// The text of a `SyncJobView` or a `SyncJobEntryView`.
     data: String,
 }
 

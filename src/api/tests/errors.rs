@@ -133,3 +133,11 @@ async fn a_stopping_server_ends_its_accept_loop() {
     api.lifecycle.begin_stop();
     tokio::time::timeout(Duration::from_secs(5), serving).await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn a_body_that_is_refused_unread_ends_its_connection() {
+    let api = TestApi::start();
+    let request = |media_type| Request::post("/v1/sync-jobs").header("content-type", media_type).body(Body::from("{}"));
+    assert_eq!(api.send(request("text/plain").unwrap()).await.header("connection"), "close");
+    assert_eq!(api.send(request("application/json").unwrap()).await.header("connection"), "", "it was read");
+}
