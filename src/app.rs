@@ -1,5 +1,7 @@
 //! The composition root: the only place where the parts are put together.
 
+mod limits;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +11,7 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
+use self::limits::GateLimits;
 use crate::api::{self, ApiContext, ApiSettings, Readiness};
 use crate::clock::WallClock;
 use crate::config::{Config, ConfigError, SyncConfig};
@@ -18,7 +21,7 @@ use crate::domain::entry::AssignmentName;
 use crate::engine::{Backoff, Engine, EngineSettings};
 use crate::genesys::gate::{Credit, Gate, Limits, Start, WindowLimit};
 use crate::genesys::login::{Credentials, LoginStatus, TokenSource};
-use crate::genesys::transport::{Transport, TransportError};
+use crate::genesys::transport::{Transport, TransportError, TransportSettings};
 use crate::genesys::{Endpoints, GenesysClient};
 use crate::lifecycle::Lifecycle;
 use crate::simulator::Simulator;
@@ -63,6 +66,7 @@ pub fn router(config: &Config, service: &Service, lifecycle: &Lifecycle) -> Rout
     api::router(ApiContext {
         engine: service.engine.clone(),
         clock: service.clock,
+        limits: Arc::new(GateLimits::new(service.gate.clone(), service.clock)),
         readiness: follow_logins(Arc::clone(&service.tokens), lifecycle),
         settings: ApiSettings {
             max_body_bytes: config.server.max_body_bytes,
@@ -84,6 +88,17 @@ pub fn in_memory(simulator: &Simulator, attempt_timeout: Duration) -> Transport 
             }
         }
     }))
+}
+
+/// How the configuration wants Genesys to be reached.
+pub fn transport_settings(config: &Config) -> Result<TransportSettings, ConfigError> {
+    Ok(TransportSettings {
+        proxy: config.genesys.proxy.clone(),
+        extra_ca: config.genesys.extra_ca()?,
+        connect_timeout: config.genesys.connect_timeout,
+        attempt_timeout: config.genesys.attempt_timeout,
+        ..TransportSettings::default()
+    })
 }
 
 fn limits(config: &Config) -> Limits {
@@ -134,9 +149,7 @@ fn follow_logins(tokens: Arc<TokenSource>, lifecycle: &Lifecycle) -> watch::Rece
     lifecycle.spawn_until_stop(async move {
         let mut logins = tokens.status();
         let first = async {
-            while tokens.ensure().await.is_err() {
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
+            while tokens.ensure().await.is_err() {}
             std::future::pending::<()>().await;
         };
         let follow = async {

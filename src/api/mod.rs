@@ -7,6 +7,7 @@ mod entry_view;
 mod faults;
 mod job_view;
 mod layers;
+mod limits;
 mod names;
 mod paging;
 mod probes;
@@ -19,6 +20,7 @@ mod sync_jobs;
 mod tests;
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -29,6 +31,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use self::document::text as openapi_text;
+pub use self::limits::{
+    BreakerView, CreditView, LearnedLimitView, LimitLaneView, LimitWindowView, LimitsSource, LimitsView,
+    PausedRouteView,
+};
 pub use self::names::{SyncLane, SyncMode, SyncTarget};
 pub use self::probes::Readiness;
 pub use self::submission::request::{AssignmentRequest, SyncJobEntryRequest, SyncJobRequest, UserReference};
@@ -57,6 +63,7 @@ pub struct ApiContext {
     pub engine: Engine,
     pub clock: WallClock,
     pub readiness: watch::Receiver<Readiness>,
+    pub limits: Arc<dyn LimitsSource>,
     pub settings: ApiSettings,
     pub lifecycle: Lifecycle,
 }
@@ -84,6 +91,7 @@ fn described_routes() -> OpenApiRouter<ApiContext> {
         .routes(routes!(sync_jobs::get_sync_job))
         .routes(routes!(sync_jobs::list_sync_job_entries))
         .routes(routes!(sync_jobs::cancel_sync_job))
+        .routes(routes!(limits::get_limits))
         .routes(routes!(probes::get_health))
         .routes(routes!(probes::get_readiness))
         .routes(routes!(probes::get_openapi_document))

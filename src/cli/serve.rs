@@ -11,7 +11,7 @@ use crate::app::{self, Surroundings};
 use crate::clock::WallClock;
 use crate::config::Config;
 use crate::genesys::gate::Start;
-use crate::genesys::transport::{TransportSettings, over_http};
+use crate::genesys::transport::over_http;
 use crate::lifecycle::Lifecycle;
 use crate::{api, telemetry};
 
@@ -21,7 +21,7 @@ pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode> {
     telemetry::start("skillsync=info,warn");
     let lifecycle = Lifecycle::default();
     let around = Surroundings {
-        transport: over_http(&TransportSettings::default())?,
+        transport: over_http(&app::transport_settings(&config)?)?,
         // What a process before this one sent may still count at Genesys.
         gate_start: Start::AsIfFull,
         clock: WallClock::System,

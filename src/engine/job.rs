@@ -153,7 +153,7 @@ impl Job {
     /// A pass takes the entry up; false if it has ended meanwhile and is not to be touched.
     pub(super) fn begin(&self, index: u32, now: Timestamp) -> bool {
         self.change(|state| {
-            state.parked_until = None;
+            state.parked_until = state.parked_until.filter(|until| *until > now);
             state.started_at.get_or_insert(now);
             state.turn(index, EntryState::Running)
         })
@@ -170,6 +170,20 @@ impl Job {
             if let Some(entry) = state.entries.get_mut(index as usize) {
                 entry.unsettled = unsettled;
                 entry.result.get_or_insert_default().message = Some(message.into());
+            }
+        });
+    }
+
+    /// Nothing of the job can begin: every open entry waits, and says for what.
+    pub(super) fn hold_up(&self, message: &str, parked_until: Option<Timestamp>) {
+        self.change(|state| {
+            state.parked_until = parked_until;
+            for index in 0..state.counts.total() {
+                if state.turn(index, EntryState::Waiting)
+                    && let Some(entry) = state.entries.get_mut(index as usize)
+                {
+                    entry.result.get_or_insert_default().message = Some(message.into());
+                }
             }
         });
     }
@@ -304,7 +318,7 @@ impl State {
                 (0, 1..) if self.cancelled => JobStatus::Cancelled,
                 (0, _) => JobStatus::Completed,
             }
-        } else if self.parked_until.is_some() {
+        } else if self.parked_until.is_some() && self.counts.of(EntryState::Running) == 0 {
             JobStatus::Parked
         } else if self.started_at.is_some() {
             JobStatus::Running

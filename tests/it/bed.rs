@@ -23,11 +23,17 @@ pub(crate) struct Bed {
 impl Bed {
     /// Starts both; `extra` is added to the configuration.
     pub(crate) fn start(scenario: Scenario, extra: &str) -> Self {
+        let secret = scenario.credentials.client_secret.clone();
+        Self::start_with_secret(scenario, extra, &secret)
+    }
+
+    /// The same with another secret than Genesys knows.
+    pub(crate) fn start_with_secret(scenario: Scenario, extra: &str, secret: &str) -> Self {
         let login = &scenario.credentials;
         let config = Config::from_toml(&format!(
             "[genesys]\napi_url = 'http://genesys.test'\nlogin_url = 'http://genesys.test'\n\
              client_id = '{}'\nclient_secret = '{}'\n{extra}",
-            login.client_id, login.client_secret
+            login.client_id, secret
         ))
         .expect("the test's configuration is good");
         let seed = scenario.seed;

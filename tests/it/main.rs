@@ -9,4 +9,7 @@
 
 mod bed;
 mod layers;
+mod limits;
 mod main_job;
+mod outage;
+mod tokens;

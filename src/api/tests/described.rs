@@ -74,6 +74,7 @@ fn operations_are_named_for_the_methods_of_clients() {
         "cancelSyncJob",
         "createSyncJob",
         "getHealth",
+        "getLimits",
         "getOpenApiDocument",
         "getReadiness",
         "getSyncJob",

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 use uuid::Uuid;
 
-use super::{ApiContext, ApiSettings, Readiness, router};
+use super::{ApiContext, ApiSettings, LimitsSource, LimitsView, Readiness, router};
 use crate::clock::WallClock;
 use crate::domain::conflict::ConflictPolicy;
 use crate::domain::user::DirectoryUser;
@@ -99,6 +99,15 @@ impl Genesys for PlainGenesys {
     }
 }
 
+#[derive(Debug)]
+struct NoLimits;
+
+impl LimitsSource for NoLimits {
+    fn limits(&self) -> LimitsView {
+        LimitsView::default()
+    }
+}
+
 /// The API over an engine of its own.
 struct TestApi {
     router: Router,
@@ -124,7 +133,8 @@ impl TestApi {
         let clock = WallClock::following("2026-11-22T20:15:00Z".parse().unwrap());
         let engine = Engine::start(Arc::new(genesys), engine_settings(), clock, &lifecycle);
         let (sender, readiness) = watch::channel(Readiness::Ready);
-        let context = ApiContext { engine, clock, readiness, settings, lifecycle: lifecycle.clone() };
+        let limits = Arc::new(NoLimits);
+        let context = ApiContext { engine, clock, readiness, limits, settings, lifecycle: lifecycle.clone() };
         Self { router: router(context), lifecycle, readiness: sender }
     }
 
