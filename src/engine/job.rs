@@ -145,8 +145,13 @@ impl Job {
 
     /// The entry's user is known now.
     pub(super) fn resolved(&self, index: u32, user: UserId) {
-        if let Some(entry) = self.lock().entries.get_mut(index as usize) {
+        let mut state = self.lock();
+        // What held it up until now does so no more.
+        if state.turn(index, EntryState::Pending)
+            && let Some(entry) = state.entries.get_mut(index as usize)
+        {
             entry.user = Some(user);
+            entry.result = None;
         }
     }
 

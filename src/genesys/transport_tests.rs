@@ -7,6 +7,7 @@ use axum::Router;
 use axum::extract::Request as AxumRequest;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
+use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
@@ -37,6 +38,24 @@ async fn a_redirect_is_handed_over_and_not_followed() {
     let answer = over_http(&TransportSettings::default()).unwrap().oneshot(get(&home)).await.unwrap();
     assert_eq!(answer.status(), 302);
     assert_eq!(asked.load(Ordering::Relaxed), 0, "the token goes to no other host");
+}
+
+#[tokio::test]
+async fn a_connection_serves_many_calls() {
+    let lifecycle = Lifecycle::default();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&connections);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let home = format!("http://{}", listener.local_addr().unwrap());
+    let listener = listener.tap_io(move |_| {
+        counter.fetch_add(1, Ordering::Relaxed);
+    });
+    lifecycle.spawn_until_stop(async move { axum::serve(listener, Router::new()).await.unwrap() });
+    let transport = over_http(&TransportSettings::default()).unwrap();
+    for _ in 0..20 {
+        assert_eq!(transport.clone().oneshot(get(&home)).await.unwrap().status(), 404);
+    }
+    assert_eq!(connections.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test]
@@ -86,4 +105,6 @@ fn settings_that_cannot_be_used_name_their_key() {
     assert!(over_http(&proxy).unwrap_err().to_string().starts_with("genesys.proxy"));
     let ca = TransportSettings { extra_ca: Some(b"nothing".to_vec()), ..TransportSettings::default() };
     assert!(over_http(&ca).unwrap_err().to_string().starts_with("genesys.ca_file"));
+    let ca = include_bytes!("testdata/ca.pem").to_vec();
+    assert!(over_http(&TransportSettings { extra_ca: Some(ca), ..TransportSettings::default() }).is_ok());
 }

@@ -10,8 +10,8 @@ use skillsync::domain::job::JobStatus;
 use skillsync::domain::{EntryState, Mode, Target};
 use skillsync::lifecycle::Lifecycle;
 use skillsync::simulator::{
-    Behaviour, Credentials, Fault, FaultKind, Generated, Latency, Limits, Moment, Population, RateLimit, Route,
-    Scenario,
+    Behaviour, Body as FaultBody, Credentials, Fault, FaultKind, Generated, Latency, Limits, Moment, Population,
+    RateLimit, Route, Scenario,
 };
 use tokio::time::sleep;
 use tower::ServiceExt;
@@ -104,7 +104,7 @@ async fn with_a_wrong_secret_jobs_wait_and_say_why_and_so_does_readyz() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_is_disabled_is_not_answered_with_a_storm_of_logins() {
-    let refused = FaultKind::Status { status: 401, moment: Moment::BeforeEffect, body: Default::default() };
+    let refused = FaultKind::Status { status: 401, moment: Moment::BeforeEffect, body: FaultBody::default() };
     let mut scenario = org();
     scenario.behaviour.faults = vec![Fault::on(&[], refused).during(secs(5), secs(605))];
     let bed = Bed::start(scenario, FAST);

@@ -106,9 +106,9 @@ impl<T> Admissions<T> {
         if self.next_grant_at(now)? > now {
             return None;
         }
-        let (pauses, paces, due) = (&self.pauses, &self.paces, self.bulk_due_at(now));
+        let (pauses, paces) = (&self.pauses, &self.paces);
         let open = |route| pauses.route_until(route, now).is_none() && paces.free_at(route, now) <= now;
-        let next = self.queue.take(open, due.is_none_or(|due| due <= now))?;
+        let next = self.queue.take(open, self.bulk_free_at(now).is_some_and(|at| at <= now))?;
         self.foreign.granted();
         self.paces.granted(next.route, now);
         for (lane, granted) in Lane::ALL.into_iter().zip(&mut self.granted) {
@@ -122,24 +122,25 @@ impl<T> Admissions<T> {
     /// When the next waiter may go if nothing else happens; none while nobody waits or only an answer can help.
     pub(super) fn next_grant_at(&self, now: Instant) -> Option<Instant> {
         let lane = Lane::ALL.into_iter().filter_map(|lane| self.lane_free_at(lane, now)).min()?;
-        let place = self.windows.free_at(now)?;
         let probe = self.breaker.free_at(now)?;
         let pause = self.pauses.until(now).unwrap_or(now);
-        Some(lane.max(place).max(probe).max(pause).max(self.foreign.free_at(now)))
+        Some(lane.max(probe).max(pause).max(self.foreign.free_at(now)))
     }
 
     fn lane_free_at(&self, lane: Lane, now: Instant) -> Option<Instant> {
         let of = |route| self.pauses.route_until(route, now).unwrap_or(now).max(self.paces.free_at(route, now));
         let route = self.queue.routes(lane).map(of).min()?;
-        match lane {
-            Lane::Bulk if !self.queue.bulk_is_owed() => Some(route.max(self.bulk_due_at(now).unwrap_or(now))),
-            Lane::Bulk | Lane::Continuation | Lane::Interactive => Some(route),
-        }
+        let place = match lane {
+            Lane::Bulk if !self.queue.bulk_is_owed() => self.bulk_free_at(now)?,
+            Lane::Bulk | Lane::Continuation | Lane::Interactive => self.windows.free_at(now)?,
+        };
+        Some(route.max(place))
     }
 
-    /// When the next bulk call is due in an even spread; none if nothing has to be spread.
-    fn bulk_due_at(&self, now: Instant) -> Option<Instant> {
-        self.next_due.filter(|_| self.windows.even_gap(now).is_some())
+    /// When a bulk call has its place, and is due in an even spread.
+    fn bulk_free_at(&self, now: Instant) -> Option<Instant> {
+        let due = self.next_due.filter(|_| self.windows.even_gap(now).is_some());
+        Some(self.windows.free_for_bulk_at(now)?.max(due.unwrap_or(now)))
     }
 
     /// Calls of all lanes count, so that bulk reads leave room for the writes that will follow them.

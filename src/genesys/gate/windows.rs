@@ -15,6 +15,9 @@ use crate::genesys::call::RouteClass;
 /// With so few places left in a window nothing is gained by spreading them, and a call would be held up for nothing.
 const LEFT_TO_CHANCE: usize = 2;
 
+const KEPT_ONE_IN: usize = 128;
+const FAR: Duration = Duration::from_millis(50);
+
 /// A little less than the average distance, so that a call that goes late is made up for.
 const EVEN_SHARE: f64 = 0.995;
 
@@ -127,16 +130,28 @@ impl Windows {
 
     /// When a place is free if nothing else happens: `now`, an instant to come, or none while only an answer can help.
     pub(super) fn free_at(&self, now: Instant) -> Option<Instant> {
+        self.free_beyond(|_| 0, now)
+    }
+
+    /// The same for those who leave the last places of a large window to others.
+    pub(super) fn free_for_bulk_at(&self, now: Instant) -> Option<Instant> {
+        self.free_beyond(kept_from_bulk, now)
+    }
+
+    fn free_beyond(&self, kept: impl Fn(WindowLimit) -> usize, now: Instant) -> Option<Instant> {
         if self.in_flight >= self.max_in_flight {
             return None;
         }
-        self.limits.iter().try_fold(now, |latest, window| Some(latest.max(self.free_in(*window, now)?)))
+        self.limits
+            .iter()
+            .try_fold(now, |latest, window| Some(latest.max(self.free_in(*window, kept(*window), now)?)))
     }
 
     /// How far apart calls go in an even spread: as far as the places of a window come back on average. None where next
     /// to nothing is left to be spread.
     pub(super) fn even_gap(&self, now: Instant) -> Option<Duration> {
-        let spread = self.limits.iter().filter(|window| self.left(**window, now) > LEFT_TO_CHANCE);
+        let spread =
+            self.limits.iter().filter(|window| self.left(**window, now) > kept_from_bulk(**window) + LEFT_TO_CHANCE);
         spread.map(|window| (window.period / window.calls.get()).mul_f64(EVEN_SHARE)).max()
     }
 
@@ -194,12 +209,12 @@ impl Windows {
     }
 
     /// Goes through the ends of calls in the order in which they give back their places, as far as is needed.
-    fn free_in(&self, window: WindowLimit, now: Instant) -> Option<Instant> {
+    fn free_in(&self, window: WindowLimit, kept: usize, now: Instant) -> Option<Instant> {
         let mut used = self.in_flight;
         let mut returns: Vec<_> = self.ended().map(|ended| ended.returns(window, now).peekable()).collect();
         used += returns.iter().map(ExactSizeIterator::len).sum::<usize>();
         let mut free_at = now;
-        for _ in count(window.calls.get())..=used {
+        for _ in count(window.calls.get()) - kept..=used {
             let heads = returns.iter_mut().enumerate().filter_map(|(of, times)| Some((*times.peek()?, of)));
             let (next, of) = heads.min()?;
             returns[of].next();
@@ -214,10 +229,16 @@ impl Windows {
     }
 }
 
+/// Places of `window` that bulk leaves to the writes that follow its reads and to interactive calls: less than one in a
+/// hundred, so that these find one free almost always. None where the next place is never far.
+fn kept_from_bulk(window: WindowLimit) -> usize {
+    let calls = window.calls.get();
+    if window.period / calls < FAR { 0 } else { count(calls) / KEPT_ONE_IN }
+}
+
 fn count(calls: u32) -> usize {
     usize::try_from(calls).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
-#[path = "windows_tests.rs"]
 mod tests;
