@@ -1,5 +1,7 @@
 //! The composition root: the only place where the parts are put together.
 
+mod limits;
+
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +13,7 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
+use self::limits::GateLimits;
 use crate::api::{self, ApiContext, ApiKey, ApiSettings, Readiness, Role, ServeSettings, Shared};
 use crate::clock::WallClock;
 use crate::config::{ApiKeyConfig, Config, ConfigError, KeyRole, SyncConfig};
@@ -20,7 +23,7 @@ use crate::domain::entry::AssignmentName;
 use crate::engine::{Backoff, Engine, EngineSettings};
 use crate::genesys::gate::{Credit, Gate, Limits, Start, WindowLimit};
 use crate::genesys::login::{Credentials, LoginStatus, TokenSource};
-use crate::genesys::transport::{Transport, TransportError};
+use crate::genesys::transport::{Transport, TransportError, TransportSettings};
 use crate::genesys::{Endpoints, GenesysClient};
 use crate::journal::{Journal, Recovered};
 use crate::lifecycle::Lifecycle;
@@ -76,6 +79,7 @@ pub fn router(config: &Config, service: &Service, lifecycle: &Lifecycle) -> Rout
     api::router(ApiContext {
         engine: service.engine.clone(),
         clock: service.clock,
+        limits: Arc::new(GateLimits::new(service.gate.clone(), service.clock)),
         readiness: follow_logins(Arc::clone(&service.tokens), lifecycle),
         settings: ApiSettings {
             max_body_bytes: config.server.max_body_bytes,
@@ -117,6 +121,17 @@ pub fn in_memory(simulator: &Simulator, attempt_timeout: Duration) -> Transport 
             }
         }
     }))
+}
+
+/// How the configuration wants Genesys to be reached.
+pub fn transport_settings(config: &Config) -> Result<TransportSettings, ConfigError> {
+    Ok(TransportSettings {
+        proxy: config.genesys.proxy.clone(),
+        extra_ca: config.genesys.extra_ca()?,
+        connect_timeout: config.genesys.connect_timeout,
+        attempt_timeout: config.genesys.attempt_timeout,
+        ..TransportSettings::default()
+    })
 }
 
 fn limits(config: &Config) -> Limits {
@@ -167,9 +182,7 @@ fn follow_logins(tokens: Arc<TokenSource>, lifecycle: &Lifecycle) -> watch::Rece
     lifecycle.spawn_until_stop(async move {
         let mut logins = tokens.status();
         let first = async {
-            while tokens.ensure().await.is_err() {
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
+            while tokens.ensure().await.is_err() {}
             std::future::pending::<()>().await;
         };
         let follow = async {

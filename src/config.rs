@@ -113,6 +113,17 @@ pub struct GenesysConfig {
     /// `genesys.max_in_flight`: calls under way at once.
     #[serde(default = "ten")]
     pub max_in_flight: NonZeroU32,
+    /// `genesys.proxy`: address of an HTTP proxy for every connection to Genesys; those of the environment are not used.
+    pub proxy: Option<String>,
+    /// `genesys.ca_file`: certificates in PEM form that are trusted besides those of the machine, for a proxy that opens
+    /// TLS.
+    ca_file: Option<PathBuf>,
+    /// `genesys.connect_timeout`: how long a connection may take to come about.
+    #[serde(default = "ten_seconds", deserialize_with = "duration")]
+    pub connect_timeout: Duration,
+    /// `genesys.attempt_timeout`: how long one call may take, from being sent to the last byte of its answer.
+    #[serde(default = "a_minute", deserialize_with = "duration")]
+    pub attempt_timeout: Duration,
     /// `genesys.wfm_path`: path of a user's WFM assignments, with `{userId}` in it.
     #[serde(default = "wfm_path")]
     pub wfm_path: String,
@@ -228,8 +239,21 @@ impl GenesysConfig {
         }
     }
 
+    /// What `genesys.ca_file` holds.
+    pub fn extra_ca(&self) -> Result<Option<Vec<u8>>, ConfigError> {
+        let read = |file: &PathBuf| {
+            std::fs::read(file)
+                .map_err(|error| contradiction("genesys.ca_file", format!("{}: {error}", file.display())))
+        };
+        self.ca_file.as_ref().map(read).transpose()
+    }
+
     fn check(&self) -> Result<(), ConfigError> {
         self.client_secret()?;
+        self.extra_ca()?;
+        if self.proxy.as_ref().is_some_and(|proxy| !proxy.starts_with("http://") && !proxy.starts_with("https://")) {
+            return Err(contradiction("genesys.proxy", "must begin with http:// or https://"));
+        }
         if !self.wfm_path.starts_with('/') || !self.wfm_path.contains("{userId}") {
             return Err(contradiction("genesys.wfm_path", "must begin with / and contain {userId}"));
         }
@@ -267,6 +291,14 @@ fn parse_duration(text: &str) -> Option<Duration> {
 
 fn ten() -> NonZeroU32 {
     NonZeroU32::MIN.saturating_add(9)
+}
+
+fn ten_seconds() -> Duration {
+    Duration::from_secs(10)
+}
+
+fn a_minute() -> Duration {
+    Duration::from_secs(60)
 }
 
 fn wfm_path() -> String {
@@ -312,6 +344,9 @@ mod tests {
             (&format!("{MINIMAL}max_in_flight = 0"), "max_in_flight"),
             (&format!("{MINIMAL}wfm_path = '/x'"), "genesys.wfm_path"),
             (&format!("{MINIMAL}colour = 'red'"), "colour"),
+            (&format!("{MINIMAL}proxy = 'proxy:8080'"), "genesys.proxy"),
+            (&format!("{MINIMAL}ca_file = '/does/not/exist'"), "genesys.ca_file"),
+            (&format!("{MINIMAL}attempt_timeout = 'soon'"), "attempt_timeout"),
             (&format!("{MINIMAL}[sync]\npatience = 'long'"), "patience"),
             (&format!("{MINIMAL}[server]\nlisten = '0.0.0.0:80'"), "server.listen"),
         ] {

@@ -10,6 +10,7 @@ mod faults;
 mod idempotency;
 mod job_view;
 mod layers;
+mod limits;
 mod names;
 mod paging;
 mod probes;
@@ -38,6 +39,10 @@ use uuid::Uuid;
 pub use self::access::{ApiKey, Role};
 pub use self::document::text as openapi_text;
 use self::idempotency::IdempotencyKeys;
+pub use self::limits::{
+    BreakerView, CreditView, LearnedLimitView, LimitLaneView, LimitWindowView, LimitsSource, LimitsView,
+    PausedRouteView,
+};
 pub use self::names::{SyncLane, SyncMode, SyncTarget};
 pub use self::probes::Readiness;
 pub use self::serve::{ServeSettings, serve};
@@ -79,6 +84,7 @@ pub struct ApiContext {
     pub engine: Engine,
     pub clock: WallClock,
     pub readiness: watch::Receiver<Readiness>,
+    pub limits: Arc<dyn LimitsSource>,
     pub settings: ApiSettings,
     pub lifecycle: Lifecycle,
     /// What only requests share with each other.
@@ -119,6 +125,7 @@ fn described_routes(settings: &ApiSettings) -> OpenApiRouter<ApiContext> {
         .routes(routes!(sync_jobs::again::retry_sync_job))
         .routes(routes!(sync_jobs::again::apply_sync_job))
         .routes(routes!(users::get_user))
+        .routes(routes!(limits::get_limits))
         .routes(routes!(probes::get_health))
         .routes(routes!(probes::get_readiness))
         .routes(routes!(probes::get_openapi_document))

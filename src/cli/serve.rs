@@ -13,7 +13,7 @@ use crate::app::{self, Surroundings};
 use crate::clock::WallClock;
 use crate::config::{Config, JournalConfig};
 use crate::genesys::gate::Start;
-use crate::genesys::transport::{TransportSettings, over_http};
+use crate::genesys::transport::over_http;
 use crate::journal::{Journal, NoJournal, Recovered, SqliteJournal};
 use crate::lifecycle::Lifecycle;
 use crate::telemetry;
@@ -25,7 +25,7 @@ pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode> {
     let lifecycle = Lifecycle::default();
     let (journal, recovered) = open(&config.journal)?;
     let around = Surroundings {
-        transport: over_http(&TransportSettings::default())?,
+        transport: over_http(&app::transport_settings(&config)?)?,
         // What a process before this one sent may still count at Genesys.
         gate_start: Start::AsIfFull,
         journal: Arc::clone(&journal),

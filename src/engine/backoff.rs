@@ -23,9 +23,13 @@ impl Backoff {
 
     /// The pause after the `tries`th try in a row that failed.
     pub fn pause(&self, tries: u32) -> Duration {
-        let bound = self.first.saturating_mul(2u32.saturating_pow(tries.saturating_sub(1))).min(self.longest);
         let share: f64 = self.random.lock().unwrap_or_else(PoisonError::into_inner).random();
-        bound.mul_f64(share)
+        self.longest_pause(tries).mul_f64(share)
+    }
+
+    /// What [`Backoff::pause`] is bounded by: for those who are alone.
+    pub fn longest_pause(&self, tries: u32) -> Duration {
+        self.first.saturating_mul(2u32.saturating_pow(tries.saturating_sub(1))).min(self.longest)
     }
 }
 

@@ -160,15 +160,20 @@ impl Job {
 
     /// The entry's user is known now.
     pub(super) fn resolved(&self, index: u32, user: UserId) {
-        if let Some(entry) = self.lock().entries.get_mut(index as usize) {
+        let mut state = self.lock();
+        // What held it up until now does so no more.
+        if state.turn(index, EntryState::Pending)
+            && let Some(entry) = state.entries.get_mut(index as usize)
+        {
             entry.user = Some(user);
+            entry.result = None;
         }
     }
 
     /// A pass takes the entry up; false if it has ended meanwhile and is not to be touched.
     pub(super) fn begin(&self, index: u32, now: Timestamp) -> bool {
         self.change(|state| {
-            state.parked_until = None;
+            state.parked_until = state.parked_until.filter(|until| *until > now);
             state.started_at.get_or_insert(now);
             state.turn(index, EntryState::Running)
         })
@@ -185,6 +190,33 @@ impl Job {
             if let Some(entry) = state.entries.get_mut(index as usize) {
                 entry.unsettled = unsettled;
                 entry.result.get_or_insert_default().message = Some(message.into());
+            }
+        });
+    }
+
+    /// Nothing of the job can begin: every open entry waits, and says for what. Saying it again changes nothing, so that
+    /// nobody who follows the job is woken for it.
+    pub(super) fn hold_up(&self, message: &str, parked_until: Option<Timestamp>) {
+        let waits = |entry: &Entry| {
+            let told = entry.result.as_ref().and_then(|result| result.message.as_deref());
+            entry.state == EntryState::Waiting && told == Some(message)
+        };
+        let known = {
+            let state = self.lock();
+            let mut open = state.entries.iter().filter(|entry| !entry.state.is_terminal());
+            state.parked_until == parked_until && open.all(waits)
+        };
+        if known {
+            return;
+        }
+        self.change(|state| {
+            state.parked_until = parked_until;
+            for index in 0..state.counts.total() {
+                if state.turn(index, EntryState::Waiting)
+                    && let Some(entry) = state.entries.get_mut(index as usize)
+                {
+                    entry.result.get_or_insert_default().message = Some(message.into());
+                }
             }
         });
     }
@@ -329,7 +361,7 @@ impl State {
                 (0, 1..) if self.cancelled => JobStatus::Cancelled,
                 (0, _) => JobStatus::Completed,
             }
-        } else if self.parked_until.is_some() {
+        } else if self.parked_until.is_some() && self.counts.of(EntryState::Running) == 0 {
             JobStatus::Parked
         } else if self.started_at.is_some() {
             JobStatus::Running

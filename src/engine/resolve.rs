@@ -54,6 +54,8 @@ fn wait_until(engine: &EngineCore, job: &Job, error: &CallError, tries: u32) -> 
         return fail_open(engine, job, &failure);
     }
     tracing::warn!(job = %job.id(), %error, "cannot resolve the job's users and assignments yet");
+    let parked_until = retry_at.map(|at| engine.clock.date_of(at));
+    job.hold_up(&format!("Genesys is not available, waiting: {error}"), parked_until);
     Some(retry_at.unwrap_or_else(|| Instant::now() + engine.backoff.pause(tries)))
 }
 

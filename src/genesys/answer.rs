@@ -102,6 +102,7 @@ fn told(status: StatusCode, headers: &HeaderMap, body: ErrorBody) -> UpstreamAns
 fn unanswered(route: Route, error: &StackError) -> CallError {
     let answer = UpstreamAnswer { message: error.to_string().into(), ..UpstreamAnswer::default() };
     match error {
+        StackError::Paused(paused) => CallError::Unavailable { answer, retry_at: Some(paused.until) },
         StackError::Transport(TransportError::NoAnswer(_)) if route.writes() => CallError::Uncertain(answer),
         StackError::Transport(TransportError::NoAnswer(_) | TransportError::NotSent(_)) | StackError::Login(_) => {
             CallError::Unavailable { answer, retry_at: None }

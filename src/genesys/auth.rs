@@ -9,6 +9,7 @@ use http::header::AUTHORIZATION;
 use http::{Request, Response, StatusCode};
 use tower::{Layer, Service, ServiceExt};
 
+use super::gate::{GateError, Paused};
 use super::login::{LoginError, TokenSource};
 use super::transport::TransportError;
 
@@ -19,6 +20,18 @@ pub(super) enum StackError {
     Login(#[from] LoginError),
     #[error(transparent)]
     Transport(#[from] TransportError),
+    /// Nothing was sent.
+    #[error(transparent)]
+    Paused(#[from] Paused),
+}
+
+impl From<GateError<TransportError>> for StackError {
+    fn from(error: GateError<TransportError>) -> Self {
+        match error {
+            GateError::Paused(paused) => Self::Paused(paused),
+            GateError::Transport(error) => Self::Transport(error),
+        }
+    }
 }
 
 /// See the module.
@@ -50,7 +63,7 @@ pub(super) struct Auth<S> {
 
 impl<S> Service<Request<Bytes>> for Auth<S>
 where
-    S: Service<Request<Bytes>, Response = Response<Bytes>, Error = TransportError> + Clone + Send + 'static,
+    S: Service<Request<Bytes>, Response = Response<Bytes>, Error = GateError<TransportError>> + Clone + Send + 'static,
     S::Future: Send,
 {
     type Response = Response<Bytes>;
@@ -67,14 +80,25 @@ where
         Box::pin(async move {
             let token = tokens.token().await?;
             let answer = inner.clone().oneshot(with_token(request.clone(), &token.header)).await?;
-            if answer.status() != StatusCode::UNAUTHORIZED {
+            if !refuses(&answer) {
+                tokens.took(&token).await;
                 return Ok(answer);
             }
             tokens.drop_token(&token).await;
             let token = tokens.token().await?;
-            Ok(inner.oneshot(with_token(request, &token.header)).await?)
+            let answer = inner.oneshot(with_token(request, &token.header)).await?;
+            if refuses(&answer) {
+                tokens.drop_token(&token).await;
+            } else {
+                tokens.took(&token).await;
+            }
+            Ok(answer)
         })
     }
+}
+
+fn refuses(answer: &Response<Bytes>) -> bool {
+    answer.status() == StatusCode::UNAUTHORIZED
 }
 
 fn with_token(mut request: Request<Bytes>, token: &http::HeaderValue) -> Request<Bytes> {

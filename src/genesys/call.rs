@@ -53,6 +53,20 @@ pub enum Route {
 }
 
 impl Route {
+    pub const ALL: [Self; 11] = [
+        Self::Users,
+        Self::User,
+        Self::UserByExternalId,
+        Self::RoutingSkills,
+        Self::SkillGroups,
+        Self::UserSkillsRead,
+        Self::UserSkillsAdd,
+        Self::UserSkillsReplace,
+        Self::UserSkillRemove,
+        Self::WfmRead,
+        Self::WfmWrite,
+    ];
+
     /// The route's name in metrics and logs; never holds an id.
     pub fn name(self) -> &'static str {
         match self {
@@ -70,17 +84,49 @@ impl Route {
         }
     }
 
+    /// What kind of call this is for Genesys.
+    pub fn class(self) -> RouteClass {
+        match self {
+            Self::UserSkillsAdd | Self::UserSkillsReplace | Self::UserSkillRemove | Self::WfmWrite => RouteClass::Write,
+            Self::Users | Self::RoutingSkills | Self::SkillGroups => RouteClass::Listing,
+            Self::User | Self::UserByExternalId | Self::UserSkillsRead | Self::WfmRead => RouteClass::Read,
+        }
+    }
+
     /// Whether a call on this route changes something at Genesys.
     pub fn writes(self) -> bool {
+        self.class() == RouteClass::Write
+    }
+}
+
+/// Routes whose calls take Genesys about the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RouteClass {
+    /// Pages of hundreds of entries.
+    Listing,
+    /// One user's own resource.
+    Read,
+    Write,
+}
+
+impl RouteClass {
+    pub const ALL: [Self; 3] = [Self::Listing, Self::Read, Self::Write];
+
+    /// Its place in [`RouteClass::ALL`].
+    pub fn index(self) -> usize {
         match self {
-            Self::UserSkillsAdd | Self::UserSkillsReplace | Self::UserSkillRemove | Self::WfmWrite => true,
-            Self::Users
-            | Self::User
-            | Self::UserByExternalId
-            | Self::RoutingSkills
-            | Self::SkillGroups
-            | Self::UserSkillsRead
-            | Self::WfmRead => false,
+            Self::Listing => 0,
+            Self::Read => 1,
+            Self::Write => 2,
+        }
+    }
+
+    /// The class's name in views.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Listing => "listing",
+            Self::Read => "read",
+            Self::Write => "write",
         }
     }
 }

@@ -61,6 +61,9 @@ impl Outgoing {
     }
 }
 
+/// The largest body that Genesys takes.
+const MOST_BODY_BYTES: usize = 512_000;
+
 /// Users a page: the most that the listing gives.
 const USERS_PER_PAGE: u32 = 500;
 
@@ -79,6 +82,7 @@ impl GenesysClient {
     /// Sends a request and classifies its answer.
     pub(super) async fn send(&self, lane: Lane, errand: &Errand, out: Outgoing) -> Result<Response<Bytes>, CallError> {
         let route = out.route;
+        check_size(&out.body)?;
         let context = CallContext { lane, route, meter: errand.meter.clone() };
         let mut request = Request::builder()
             .method(out.method)
@@ -174,6 +178,20 @@ impl GenesysClient {
     }
 }
 
+/// What can be split is split before it comes here, by the 50 lines that a bulk call takes; the whole set of a user's
+/// groups cannot be.
+fn check_size(body: &Bytes) -> Result<(), CallError> {
+    if body.len() <= MOST_BODY_BYTES {
+        return Ok(());
+    }
+    let detail = format!(
+        "the request would have {} bytes; Genesys takes {MOST_BODY_BYTES} at most, and a user's whole set cannot be \
+         split. List fewer assignments.",
+        body.len()
+    );
+    Err(unsendable(&detail))
+}
+
 fn unsendable(detail: &str) -> CallError {
     CallError::Rejected(UpstreamAnswer { message: detail.into(), ..UpstreamAnswer::default() })
 }
@@ -251,5 +269,19 @@ impl Genesys for GenesysClient {
 
     fn sustained_calls_per_second(&self) -> f64 {
         self.gate.sustained_rate()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_that_genesys_would_not_take_is_refused_before_it_is_sent() {
+        assert!(check_size(&Bytes::from(vec![b' '; MOST_BODY_BYTES])).is_ok());
+        let Err(CallError::Rejected(told)) = check_size(&Bytes::from(vec![b' '; MOST_BODY_BYTES + 1])) else {
+            panic!("not refused")
+        };
+        assert!(told.message.contains("512001 bytes"), "{told}");
     }
 }

@@ -56,6 +56,8 @@ where
             let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
             match &result {
                 Ok(answer) => tracing::debug!(status = answer.status().as_u16(), took_ms, "answered"),
+                // Every user of a job may be turned back once: the job's state says it, the log need not.
+                Err(StackError::Paused(paused)) => tracing::debug!(%paused, "turned back"),
                 Err(error) => tracing::warn!(%error, took_ms, "no answer"),
             }
             result

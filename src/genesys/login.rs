@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -17,6 +18,9 @@ use tower::ServiceExt;
 
 use super::transport::{Transport, TransportError};
 use crate::engine::Backoff;
+
+/// The token endpoint's limit counts by the minute: sooner is no use.
+const PAUSE_OF_THROTTLED_LOGINS: Duration = Duration::from_secs(10);
 
 /// Who we are to Genesys.
 #[derive(Debug, Clone)]
@@ -66,7 +70,9 @@ impl fmt::Debug for Token {
 /// Where tokens come from.
 ///
 /// Invariant: at most one login is under way, because it happens with the state locked; whoever waited for it finds its
-/// result there. After a failed login nobody tries again before a pause is over, however many ask.
+/// result there. After a failed login nobody tries again before a pause is over, however many ask: they wait for it, and
+/// share what comes of it. A token that Genesys refused before it took it even once counts as a failed login, or a
+/// disabled client would be answered with logins at the full rate of the calls.
 #[derive(Debug)]
 pub struct TokenSource {
     transport: Transport,
@@ -74,6 +80,8 @@ pub struct TokenSource {
     credentials: Credentials,
     backoff: Arc<Backoff>,
     state: Mutex<State>,
+    /// The newest token that Genesys took.
+    proven: AtomicU64,
     status: watch::Sender<LoginStatus>,
 }
 
@@ -108,6 +116,7 @@ impl TokenSource {
             credentials,
             backoff,
             state: Mutex::default(),
+            proven: AtomicU64::new(0),
             status: watch::Sender::new(LoginStatus::NotTried),
         }
     }
@@ -123,40 +132,73 @@ impl TokenSource {
     }
 
     pub(super) async fn token(&self) -> Result<Token, LoginError> {
-        let mut state = self.state.lock().await;
-        if let Some(token) = state.token.as_ref().filter(|token| Instant::now() < token.renew_at) {
-            return Ok(token.clone());
+        let mut failures_before = None;
+        loop {
+            let mut state = self.state.lock().await;
+            if let Some(token) = state.token.as_ref().filter(|token| Instant::now() < token.renew_at) {
+                return Ok(token.clone());
+            }
+            let failures = state.failures;
+            match state.not_before.clone().filter(|(until, _)| Instant::now() < *until) {
+                // Somebody tried while this call waited.
+                Some((_, error)) if failures_before.is_some_and(|before| before != failures) => return Err(error),
+                Some((until, _)) => {
+                    failures_before.get_or_insert(failures);
+                    drop(state);
+                    tokio::time::sleep_until(until).await;
+                }
+                None => return self.try_log_in(&mut state).await,
+            }
         }
-        if let Some((_, error)) = state.not_before.as_ref().filter(|(until, _)| Instant::now() < *until) {
-            return Err(error.clone());
-        }
-        let answer = self.log_in(state.logins + 1).await;
+    }
+
+    async fn try_log_in(&self, state: &mut State) -> Result<Token, LoginError> {
         state.logins += 1;
-        match answer {
+        match self.log_in(state.logins).await {
             Ok(token) => {
-                state.failures = 0;
-                state.not_before = None;
                 state.token = Some(token.clone());
+                state.not_before = None;
                 self.status.send_replace(LoginStatus::LoggedIn);
                 Ok(token)
             }
             Err(error) => {
-                state.failures += 1;
-                let pause = self.backoff.pause(state.failures);
-                state.not_before = Some((Instant::now() + pause, error.clone()));
-                tracing::warn!(%error, failures = state.failures, "login failed");
-                self.status.send_replace(LoginStatus::Failed(error.clone()));
+                self.failed(state, &error);
                 Err(error)
             }
         }
+    }
+
+    /// Without jitter: there is one login at a time, so there is nobody to be spread.
+    fn failed(&self, state: &mut State, error: &LoginError) {
+        state.failures += 1;
+        let least = match error {
+            LoginError::Throttled(_) => PAUSE_OF_THROTTLED_LOGINS,
+            LoginError::Refused(_) | LoginError::OutOfReach(_) => Duration::ZERO,
+        };
+        let pause = self.backoff.longest_pause(state.failures).max(least);
+        state.not_before = Some((Instant::now() + pause, error.clone()));
+        tracing::warn!(%error, failures = state.failures, "login failed");
+        self.status.send_replace(LoginStatus::Failed(error.clone()));
     }
 
     /// Genesys does not take this token any more. Of many calls that find out together the first drops it, and the rest
     /// leave its successor alone.
     pub(super) async fn drop_token(&self, refused: &Token) {
         let mut state = self.state.lock().await;
-        if state.token.as_ref().is_some_and(|token| token.generation == refused.generation) {
-            state.token = None;
+        if state.token.as_ref().is_none_or(|token| token.generation != refused.generation) {
+            return;
+        }
+        state.token = None;
+        if self.proven.load(Ordering::Relaxed) < refused.generation {
+            let error = LoginError::Refused("it does not take a token that it has just given".to_owned());
+            self.failed(&mut state, &error);
+        }
+    }
+
+    /// Genesys took this token.
+    pub(super) async fn took(&self, token: &Token) {
+        if self.proven.fetch_max(token.generation, Ordering::Relaxed) < token.generation {
+            self.state.lock().await.failures = 0;
         }
     }
 

@@ -1,7 +1,8 @@
 //! Which calls the stack repeats by itself: few, soon, and only where a repetition can do no harm.
 //!
 //! What takes longer is not waited for here: the engine parks the work and gives its seat away. A write that may have
-//! been carried out is never repeated here: the engine reads first.
+//! been carried out is never repeated here, idempotent or not: somebody else may have written in between, so the engine
+//! reads first.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,28 +11,91 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tower::retry::Policy;
+use tower::retry::budget::{Budget, TpsBudget};
 
 use super::answer::retry_after;
 use super::auth::StackError;
 use super::call::CallContext;
+use super::gate::LONGEST_WAIT;
 use super::transport::TransportError;
 use crate::engine::Backoff;
 
-/// Nobody sleeps on a `Retry-After` longer than this; the work is parked.
-pub(super) const LONGEST_PAUSE_SLEPT_ON: Duration = Duration::from_secs(180);
-
+/// Times that a call is made at most.
 const TRIES: u32 = 3;
+
+/// How many repetitions the calls of late pay for: in an outage nothing is answered, so almost nothing is repeated.
+/// Without it, each layer's repetitions would multiply the calls just when Genesys can bear the fewest.
+pub(super) fn budget() -> TpsBudget {
+    let (over, at_least_per_second, share) = (Duration::from_secs(10), 1, 0.2);
+    TpsBudget::new(over, at_least_per_second, share)
+}
 
 /// The retry layer's policy for one call.
 #[derive(Debug, Clone)]
 pub(super) struct RetryPolicy {
     backoff: Arc<Backoff>,
+    budget: Arc<TpsBudget>,
     tries: u32,
 }
 
 impl RetryPolicy {
-    pub(super) fn new(backoff: Arc<Backoff>) -> Self {
-        Self { backoff, tries: 0 }
+    pub(super) fn new(backoff: Arc<Backoff>, budget: Arc<TpsBudget>) -> Self {
+        Self { backoff, budget, tries: 0 }
+    }
+}
+
+/// How one try ended, as far as repeating it is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// 2xx, or a refusal that will not change: 400, 401 after its replay, 403, 404, 409, 413, 422 and what is not known.
+    Final,
+    /// 429.
+    Throttled,
+    /// 408 or 500.
+    GaveUp,
+    /// 502, 503 or 504: a gateway or a service that cannot be reached.
+    Trouble,
+    /// No connection.
+    NotSent,
+    /// The connection broke, or the time was over.
+    NoAnswer,
+    /// No token could be had.
+    NoToken,
+    /// The gate turned the call back.
+    TurnedBack,
+}
+
+impl Ending {
+    fn of(result: Result<u16, &StackError>) -> Self {
+        match result {
+            Ok(429) => Self::Throttled,
+            Ok(408 | 500) => Self::GaveUp,
+            Ok(502..=504) => Self::Trouble,
+            Ok(_) => Self::Final,
+            Err(StackError::Transport(TransportError::NotSent(_))) => Self::NotSent,
+            Err(StackError::Transport(TransportError::NoAnswer(_))) => Self::NoAnswer,
+            Err(StackError::Login(_)) => Self::NoToken,
+            Err(StackError::Paused(_)) => Self::TurnedBack,
+        }
+    }
+}
+
+/// Whether a call may have changed something by the time that it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    /// It only reads, or it did not get that far.
+    None,
+    Possible,
+}
+
+impl Effect {
+    fn of(writes: bool, ending: Ending) -> Self {
+        match ending {
+            Ending::Throttled | Ending::NotSent | Ending::NoToken | Ending::TurnedBack => Self::None,
+            // The status does not tell a trouble before the effect from one after it.
+            Ending::Final | Ending::GaveUp | Ending::Trouble | Ending::NoAnswer if writes => Self::Possible,
+            Ending::Final | Ending::GaveUp | Ending::Trouble | Ending::NoAnswer => Self::None,
+        }
     }
 }
 
@@ -42,25 +106,30 @@ enum Decision {
     HandOver,
     /// Again at once: the gate makes the call wait for as long as the answer asked.
     AgainThroughTheGate,
-    /// Again after a pause of our own.
+    /// Again after a pause of our own, if the budget has it.
     AgainAfterPause,
 }
 
-/// One row a class of outcomes; `writes` says whether the call may have changed something.
-fn decide(writes: bool, outcome: Result<(u16, Option<Duration>), &StackError>) -> Decision {
-    match outcome {
-        // The gate is paused by now. Nothing was carried out.
-        Ok((429, pause)) if pause.unwrap_or_default() <= LONGEST_PAUSE_SLEPT_ON => Decision::AgainThroughTheGate,
-        Ok((429, _)) => Decision::HandOver,
-        // Trouble on Genesys' side or on the way; the gateway's 502 and 504 do not tell whether a write was carried out.
-        Ok((408 | 500 | 502 | 503 | 504, _)) if !writes => Decision::AgainAfterPause,
-        Ok(_) => Decision::HandOver,
-        // No connection, so nothing was sent.
-        Err(StackError::Transport(TransportError::NotSent(_))) => Decision::AgainAfterPause,
-        Err(StackError::Transport(TransportError::NoAnswer(_))) if !writes => Decision::AgainAfterPause,
-        Err(StackError::Transport(TransportError::NoAnswer(_))) => Decision::HandOver,
+/// The table: one row a class of endings, with its reason.
+fn decide(ending: Ending, effect: Effect, told: Option<Duration>) -> Decision {
+    let short = told.unwrap_or_default() <= LONGEST_WAIT;
+    match (ending, effect) {
+        // Nothing else would come of it.
+        (Ending::Final, _) => Decision::HandOver,
+        // The gate is paused by now, and whoever comes to it waits or is turned back.
+        (Ending::Throttled, _) if short => Decision::AgainThroughTheGate,
+        (Ending::Throttled, _) => Decision::HandOver,
+        // The engine has to look first. 408 is one of the shapes of a conflict, too.
+        (_, Effect::Possible) => Decision::HandOver,
+        // Passes within seconds or not for minutes: the few tries are for the former.
+        (Ending::GaveUp | Ending::Trouble | Ending::NotSent | Ending::NoAnswer, Effect::None) if short => {
+            Decision::AgainAfterPause
+        }
+        (Ending::GaveUp | Ending::Trouble | Ending::NotSent | Ending::NoAnswer, Effect::None) => Decision::HandOver,
         // Logins have pauses of their own.
-        Err(StackError::Login(_)) => Decision::HandOver,
+        (Ending::NoToken, Effect::None) => Decision::HandOver,
+        // It says until when.
+        (Ending::TurnedBack, Effect::None) => Decision::HandOver,
     }
 }
 
@@ -73,20 +142,21 @@ impl Policy<Request<Bytes>, Response<Bytes>, StackError> for RetryPolicy {
         result: &mut Result<Response<Bytes>, StackError>,
     ) -> Option<Self::Future> {
         let writes = request.extensions().get::<CallContext>().is_none_or(|call| call.route.writes());
-        let outcome = match result {
-            Ok(answer) => Ok((answer.status().as_u16(), retry_after(answer.headers()))),
-            Err(error) => Err(&*error),
-        };
-        let decision = decide(writes, outcome);
+        let told = result.as_ref().ok().and_then(|answer| retry_after(answer.headers()));
+        let ending = Ending::of(result.as_ref().map(|answer| answer.status().as_u16()));
+        if ending == Ending::Final {
+            self.budget.deposit();
+        }
         self.tries += 1;
         if self.tries >= TRIES {
             return None;
         }
-        match decision {
+        match decide(ending, Effect::of(writes, ending), told) {
             Decision::HandOver => None,
             Decision::AgainThroughTheGate => Some(Box::pin(std::future::ready(()))),
+            Decision::AgainAfterPause if !self.budget.withdraw() => None,
             Decision::AgainAfterPause => {
-                let pause = self.backoff.pause(self.tries);
+                let pause = self.backoff.pause(self.tries).max(told.unwrap_or_default());
                 Some(Box::pin(tokio::time::sleep(pause)))
             }
         }
@@ -98,28 +168,5 @@ impl Policy<Request<Bytes>, Response<Bytes>, StackError> for RetryPolicy {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_can_do_no_harm_is_repeated() {
-        let (short, long) = (Some(Duration::from_secs(42)), Some(Duration::from_secs(181)));
-        let unsent = StackError::Transport(TransportError::NotSent(String::new()));
-        let unanswered = StackError::Transport(TransportError::NoAnswer(String::new()));
-        for (writes, outcome, expected) in [
-            (true, Ok((429, short)), Decision::AgainThroughTheGate),
-            (true, Ok((429, long)), Decision::HandOver),
-            (false, Ok((503, None)), Decision::AgainAfterPause),
-            (true, Ok((503, None)), Decision::HandOver),
-            (true, Ok((504, None)), Decision::HandOver),
-            (true, Ok((409, None)), Decision::HandOver),
-            (false, Ok((404, None)), Decision::HandOver),
-            (false, Ok((200, None)), Decision::HandOver),
-            (true, Err(&unsent), Decision::AgainAfterPause),
-            (true, Err(&unanswered), Decision::HandOver),
-            (false, Err(&unanswered), Decision::AgainAfterPause),
-        ] {
-            assert_eq!(decide(writes, outcome), expected, "writes: {writes}, {outcome:?}");
-        }
-    }
-}
+#[path = "retry_tests.rs"]
+mod tests;

@@ -12,7 +12,7 @@ use super::auth::{AuthLayer, StackError};
 use super::gate::{Gate, GateLayer};
 use super::instrument::InstrumentLayer;
 use super::login::TokenSource;
-use super::retry::RetryPolicy;
+use super::retry::{self, RetryPolicy};
 use super::transport::Transport;
 use crate::engine::Backoff;
 
@@ -28,7 +28,7 @@ pub(super) type Stack = BoxCloneSyncService<Request<Bytes>, Response<Bytes>, Sta
 pub(super) fn stack(transport: Transport, gate: Gate, tokens: Arc<TokenSource>, backoff: Arc<Backoff>) -> Stack {
     let layers = ServiceBuilder::new()
         .layer(InstrumentLayer)
-        .layer(RetryLayer::new(RetryPolicy::new(backoff)))
+        .layer(RetryLayer::new(RetryPolicy::new(backoff, Arc::new(retry::budget()))))
         .layer(AuthLayer::new(tokens))
         .layer(GateLayer::new(gate))
         .service(transport);

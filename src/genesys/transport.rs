@@ -24,6 +24,11 @@ pub enum TransportError {
 /// Settings of the connection to Genesys.
 #[derive(Debug, Clone)]
 pub struct TransportSettings {
+    /// Every connection goes through it. The proxies that the environment names are not asked: what carries the token
+    /// is for the configuration alone to say.
+    pub proxy: Option<String>,
+    /// Certificates in PEM form that are trusted besides those of the machine.
+    pub extra_ca: Option<Vec<u8>>,
     pub connect_timeout: Duration,
     /// From sending a request to the last byte of its answer.
     pub attempt_timeout: Duration,
@@ -34,6 +39,8 @@ pub struct TransportSettings {
 impl Default for TransportSettings {
     fn default() -> Self {
         Self {
+            proxy: None,
+            extra_ca: None,
             connect_timeout: Duration::from_secs(10),
             attempt_timeout: Duration::from_secs(60),
             most_answer_bytes: 32 * 1024 * 1024,
@@ -41,20 +48,52 @@ impl Default for TransportSettings {
     }
 }
 
-/// A transport over real connections, which are kept and used again. Redirects are not followed: the token must not go
-/// to another host.
-pub fn over_http(settings: &TransportSettings) -> Result<Transport, TransportError> {
-    // Fails only when a provider is installed already, and then that one serves.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder()
-        .connect_timeout(settings.connect_timeout)
-        .timeout(settings.attempt_timeout)
-        .redirect(reqwest::redirect::Policy::none())
-        .user_agent(concat!("skillsync/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| TransportError::NotSent(describe(&error)))?;
+/// Why there can be no transport with these settings.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TransportSettingsError {
+    #[error("genesys.proxy: {0}")]
+    Proxy(String),
+    #[error("genesys.ca_file: {0}")]
+    CertificateAuthority(String),
+    #[error("the connections to Genesys cannot be set up: {0}")]
+    Client(String),
+}
+
+/// Idle connections are kept for so long: longer than a pause between two jobs of a webhook, shorter than a gateway does.
+const KEEP_IDLE: Duration = Duration::from_secs(55);
+
+/// A transport over real connections, which are kept and used again; HTTP/2 where the other side offers it. Redirects
+/// are not followed: the token must not go to another host.
+pub fn over_http(settings: &TransportSettings) -> Result<Transport, TransportSettingsError> {
+    let client = client(settings)?;
     let most = settings.most_answer_bytes;
     Ok(BoxCloneSyncService::new(service_fn(move |request| exchange(client.clone(), request, most))))
+}
+
+fn client(settings: &TransportSettings) -> Result<reqwest::Client, TransportSettingsError> {
+    // Fails only when a provider is installed already, and then that one serves.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut builder = reqwest::Client::builder()
+        .no_proxy()
+        .connect_timeout(settings.connect_timeout)
+        .timeout(settings.attempt_timeout)
+        .pool_idle_timeout(KEEP_IDLE)
+        .tcp_keepalive(KEEP_IDLE)
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("skillsync/", env!("CARGO_PKG_VERSION")));
+    if let Some(proxy) = &settings.proxy {
+        let proxy = reqwest::Proxy::all(proxy).map_err(|error| TransportSettingsError::Proxy(describe(&error)))?;
+        builder = builder.proxy(proxy);
+    }
+    if let Some(pem) = &settings.extra_ca {
+        let bad = |problem: String| TransportSettingsError::CertificateAuthority(problem);
+        let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(|error| bad(describe(&error)))?;
+        if certificates.is_empty() {
+            return Err(bad("holds no certificate in PEM form".to_owned()));
+        }
+        builder = builder.tls_certs_merge(certificates);
+    }
+    builder.build().map_err(|error| TransportSettingsError::Client(describe(&error)))
 }
 
 async fn exchange(
@@ -71,10 +110,14 @@ async fn exchange(
             TransportError::NoAnswer(describe(&error))
         }
     })?;
+    let too_large = || TransportError::NoAnswer(format!("the answer is larger than {most} bytes"));
+    if answer.content_length().is_some_and(|length| length > most as u64) {
+        return Err(too_large());
+    }
     let mut body = BytesMut::new();
     while let Some(chunk) = answer.chunk().await.map_err(|error| TransportError::NoAnswer(describe(&error)))? {
         if body.len() + chunk.len() > most {
-            return Err(TransportError::NoAnswer(format!("the answer is larger than {most} bytes")));
+            return Err(too_large());
         }
         body.extend_from_slice(&chunk);
     }
@@ -95,3 +138,7 @@ fn describe(error: &reqwest::Error) -> String {
     }
     cause.to_string()
 }
+
+#[cfg(test)]
+#[path = "transport_tests.rs"]
+mod tests;

@@ -34,6 +34,11 @@ impl Bed {
         Self::join(Simulator::new(scenario.clone()), Arc::default(), scenario, extra, |wire| wire)
     }
 
+    /// The same with another secret than Genesys knows.
+    pub(crate) fn start_with_secret(scenario: &Scenario, extra: &str, secret: &str) -> Self {
+        Self::join_as(secret, Simulator::new(scenario.clone()), Arc::default(), scenario, extra, |wire| wire)
+    }
+
     /// Starts a service on what a service before it left in the journal, beside a simulator that went on.
     pub(crate) fn resume(simulator: Simulator, kept: Arc<MemoryJournal>, scenario: &Scenario) -> Self {
         Self::join(simulator, kept, scenario, "", |wire| wire)
@@ -47,11 +52,23 @@ impl Bed {
         extra: &str,
         way: impl FnOnce(Transport) -> Transport,
     ) -> Self {
+        let secret = scenario.credentials.client_secret.as_str();
+        Self::join_as(secret, simulator, journal, scenario, extra, way)
+    }
+
+    fn join_as(
+        secret: &str,
+        simulator: Simulator,
+        journal: Arc<MemoryJournal>,
+        scenario: &Scenario,
+        extra: &str,
+        way: impl FnOnce(Transport) -> Transport,
+    ) -> Self {
         let login = &scenario.credentials;
         let config = Config::from_toml(&format!(
             "[genesys]\napi_url = 'http://genesys.test'\nlogin_url = 'http://genesys.test'\n\
              client_id = '{}'\nclient_secret = '{}'\n{extra}",
-            login.client_id, login.client_secret
+            login.client_id, secret
         ))
         .expect("the test's configuration is good");
         let lifecycle = Lifecycle::default();

@@ -80,6 +80,7 @@ fn operations_are_named_for_the_methods_of_clients() {
         "createSyncJob",
         "followSyncJob",
         "getHealth",
+        "getLimits",
         "getOpenApiDocument",
         "getReadiness",
         "getSyncJob",

@@ -23,7 +23,7 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 use uuid::Uuid;
 
-use super::{ApiContext, ApiSettings, Readiness, Shared, router};
+use super::{ApiContext, ApiSettings, LimitsSource, LimitsView, Readiness, Shared, router};
 use crate::clock::WallClock;
 use crate::domain::conflict::ConflictPolicy;
 use crate::domain::user::DirectoryUser;
@@ -123,6 +123,15 @@ fn job(entries: u32) -> Value {
     json!({"entries": (0..entries).map(entry).collect::<Vec<_>>(), "target": "wfmSkillGroups"})
 }
 
+#[derive(Debug)]
+struct NoLimits;
+
+impl LimitsSource for NoLimits {
+    fn limits(&self) -> LimitsView {
+        LimitsView::default()
+    }
+}
+
 /// The API over an engine of its own.
 struct TestApi {
     router: Router,
@@ -155,8 +164,8 @@ impl TestApi {
             &lifecycle,
         );
         let (sender, readiness) = watch::channel(Readiness::Ready);
-        let (lifecycle_of_api, shared) = (lifecycle.clone(), Shared::default());
-        let context = ApiContext { engine, clock, readiness, settings, lifecycle: lifecycle_of_api, shared };
+        let (lifecycle_of_api, shared, limits) = (lifecycle.clone(), Shared::default(), Arc::new(NoLimits));
+        let context = ApiContext { engine, clock, readiness, limits, settings, lifecycle: lifecycle_of_api, shared };
         Self { router: router(context), lifecycle, readiness: sender }
     }
 

@@ -6,12 +6,19 @@ use tokio::time::Instant;
 
 use super::breaker::{Breaker, ProbeId};
 use super::foreign::ForeignUse;
-use super::limits::{Limits, Start};
+use super::limits::{Limits, Start, WindowLimit};
+use super::paces::LearnedPaces;
 use super::pauses::Pauses;
 use super::queue::{Queue, WaiterId};
 use super::view::{GateView, LaneView, WindowView};
 use super::windows::{Place, Windows};
-use crate::genesys::call::{Lane, Route};
+use crate::genesys::call::{Lane, Route, RouteClass};
+
+/// By so much a bulk call may make up for having been let through late, as timers wake late.
+const CATCH_UP: Duration = Duration::from_millis(10);
+
+/// A burst of other lanes holds bulk up for so many distances at most.
+const MOST_AHEAD: u32 = 10;
 
 /// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +55,10 @@ impl Ticket {
 /// Invariant: every ticket granted and not yet ended fills one place in flight and in every window, and nobody waits
 /// while [`Admissions::next_grant_at`] is not after now: the shell calls [`Admissions::grant`] until it yields nothing
 /// after each change and at that instant.
+///
+/// Bulk calls are spread evenly over what a window has left; the other lanes go in bursts. A bulk job that used up a
+/// window of a minute in a burst would leave nothing for a webhook for the rest of it, and the places would come back in
+/// a burst as well, for as long as the job lasts. The rate is the same either way.
 #[derive(Debug)]
 pub(super) struct Admissions<T> {
     windows: Windows,
@@ -55,6 +66,10 @@ pub(super) struct Admissions<T> {
     pauses: Pauses,
     breaker: Breaker,
     foreign: ForeignUse,
+    paces: LearnedPaces,
+    longest_wait: Duration,
+    /// When the next bulk call is due, while calls are spread.
+    next_due: Option<Instant>,
     granted: [u64; Lane::ALL.len()],
 }
 
@@ -66,6 +81,9 @@ impl<T> Admissions<T> {
             pauses: Pauses::default(),
             breaker: Breaker::new(limits.breaker_after),
             foreign: ForeignUse::default(),
+            paces: LearnedPaces::default(),
+            longest_wait: limits.longest_wait,
+            next_due: None,
             granted: [0; Lane::ALL.len()],
         }
     }
@@ -88,26 +106,66 @@ impl<T> Admissions<T> {
         if self.next_grant_at(now)? > now {
             return None;
         }
-        let place = self.windows.try_admit(now)?;
-        let pauses = &self.pauses;
-        let Some(next) = self.queue.take(|route| pauses.route_until(route, now).is_none()) else {
-            self.windows.abandoned(place);
-            return None;
-        };
+        let (pauses, paces) = (&self.pauses, &self.paces);
+        let open = |route| pauses.route_until(route, now).is_none() && paces.free_at(route, now) <= now;
+        let next = self.queue.take(open, self.bulk_free_at(now).is_some_and(|at| at <= now))?;
         self.foreign.granted();
+        self.paces.granted(next.route, now);
         for (lane, granted) in Lane::ALL.into_iter().zip(&mut self.granted) {
             *granted += u64::from(lane == next.lane);
         }
+        let place = self.windows.admit(next.route.class(), now);
+        self.next_due = self.due_after_a_call(now);
         Some((next.waiter, Ticket { place, probe: self.breaker.let_through(), route: next.route }))
     }
 
     /// When the next waiter may go if nothing else happens; none while nobody waits or only an answer can help.
     pub(super) fn next_grant_at(&self, now: Instant) -> Option<Instant> {
-        let route = self.queue.routes().map(|route| self.pauses.route_until(route, now).unwrap_or(now)).min()?;
-        let place = self.windows.free_at(now)?;
+        let lane = Lane::ALL.into_iter().filter_map(|lane| self.lane_free_at(lane, now)).min()?;
         let probe = self.breaker.free_at(now)?;
         let pause = self.pauses.until(now).unwrap_or(now);
-        Some(route.max(place).max(probe).max(pause).max(self.foreign.free_at(now)))
+        Some(lane.max(probe).max(pause).max(self.foreign.free_at(now)))
+    }
+
+    fn lane_free_at(&self, lane: Lane, now: Instant) -> Option<Instant> {
+        let of = |route| self.pauses.route_until(route, now).unwrap_or(now).max(self.paces.free_at(route, now));
+        let route = self.queue.routes(lane).map(of).min()?;
+        let place = match lane {
+            Lane::Bulk if !self.queue.bulk_is_owed() => self.bulk_free_at(now)?,
+            Lane::Bulk | Lane::Continuation | Lane::Interactive => self.windows.free_at(now)?,
+        };
+        Some(route.max(place))
+    }
+
+    /// When a bulk call has its place, and is due in an even spread.
+    fn bulk_free_at(&self, now: Instant) -> Option<Instant> {
+        let due = self.next_due.filter(|_| self.windows.even_gap(now).is_some());
+        Some(self.windows.free_for_bulk_at(now)?.max(due.unwrap_or(now)))
+    }
+
+    /// Calls of all lanes count, so that bulk reads leave room for the writes that will follow them.
+    fn due_after_a_call(&self, now: Instant) -> Option<Instant> {
+        let gap = self.windows.even_gap(now)?;
+        let latest_start = now.checked_sub(CATCH_UP)?;
+        let due = self.next_due.map_or(now, |due| due.max(latest_start));
+        Some((due + gap).min(now + gap * MOST_AHEAD))
+    }
+
+    /// Takes out those whose way is closed for longer than anybody waits here, each with the end of that.
+    pub(super) fn turn_back(&mut self, now: Instant) -> Vec<(T, Instant)> {
+        let horizon = now + self.longest_wait;
+        let ends = |route: &Route| Some((*route, self.closed_until(*route, now))).filter(|(_, end)| *end > horizon);
+        let closed: Vec<_> = Route::ALL.iter().filter_map(ends).collect();
+        let mut turned_back = Vec::new();
+        for (route, end) in closed {
+            turned_back.extend(self.queue.clear(route).map(|waiter| (waiter, end)));
+        }
+        turned_back
+    }
+
+    /// Until when no call of `route` goes, by what Genesys said; `now` if it does.
+    fn closed_until(&self, route: Route, now: Instant) -> Instant {
+        self.route_paused_until(route, now).unwrap_or(now).max(self.foreign.free_at(now))
     }
 
     pub(super) fn ended(&mut self, ticket: Ticket, outcome: Outcome, now: Instant) {
@@ -159,6 +217,11 @@ impl<T> Admissions<T> {
         self.pauses.extend_route(route, until, now);
     }
 
+    /// Keeps to a limit of one route that a 429 named.
+    pub(super) fn learn(&mut self, route: Route, limit: WindowLimit, now: Instant) {
+        self.paces.learn(route, limit, now);
+    }
+
     pub(super) fn paused_until(&self, now: Instant) -> Option<Instant> {
         self.pauses.until(now)
     }
@@ -193,9 +256,11 @@ impl<T> Admissions<T> {
             lanes: Lane::ALL.into_iter().zip(&self.granted).map(lane).collect(),
             paused_until: self.pauses.until(now),
             paused_routes: self.pauses.routes(now).collect(),
-            credit: self.windows.credit(),
+            learned_limits: self.paces.limits(now).collect(),
+            credit: RouteClass::ALL.map(|class| (class, self.windows.credit(class))).into(),
             left_by_others: self.foreign.left(now),
             breaker_open: self.breaker.is_open(),
+            next_probe_at: self.breaker.probe_at(),
         }
     }
 }

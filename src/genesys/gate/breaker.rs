@@ -91,6 +91,14 @@ impl Breaker {
         !matches!(self.state, State::Closed { .. })
     }
 
+    /// When the next probe is due; none while closed, or while one is under way.
+    pub(super) fn probe_at(&self) -> Option<Instant> {
+        match self.state {
+            State::ProbeDue { at, .. } => Some(at),
+            State::Closed { .. } | State::Probing { .. } => None,
+        }
+    }
+
     /// The interval that led to the current probe, if `probe` is that.
     fn interval_of(&self, probe: Option<ProbeId>) -> Option<Duration> {
         match self.state {

@@ -8,8 +8,17 @@ use http::{Request, Response};
 use tower::{Layer, Service, ServiceExt};
 
 use super::throttle::{Throttled, WindowCount};
-use super::{Gate, Outcome, Permit};
+use super::{Gate, Outcome, Paused, Permit};
 use crate::genesys::call::{CallContext, CallMeter, Lane, Route};
+
+/// Why a call came back without an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GateError<E> {
+    /// It was not sent.
+    Paused(Paused),
+    /// What the transport says.
+    Transport(E),
+}
 
 /// Puts the gate in front of a transport.
 #[derive(Debug, Clone)]
@@ -45,11 +54,11 @@ where
     S::Error: Send,
 {
     type Response = Response<Bytes>;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Bytes>, S::Error>> + Send>>;
+    type Error = GateError<S::Error>;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Bytes>, Self::Error>> + Send>>;
 
     /// Always ready: the transport is asked only when the turn has come, as it should not be held ready for hours.
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         Poll::Ready(Ok(()))
     }
 
@@ -57,14 +66,14 @@ where
         let (gate, transport) = (self.gate.clone(), self.inner.clone());
         Box::pin(async move {
             let (lane, route, meter) = wishes(&request);
-            let permit = gate.admit(lane, route).await;
+            let permit = gate.admit(lane, route).await.map_err(GateError::Paused)?;
             meter.count();
             let result = transport.oneshot(request).await;
             match &result {
                 Ok(response) => report(&gate, permit, route, response),
                 Err(_) => permit.answered(Outcome::NoAnswer),
             }
-            result
+            result.map_err(GateError::Transport)
         })
     }
 }
@@ -80,7 +89,12 @@ fn report(gate: &Gate, permit: Permit, route: Route, response: &Response<Bytes>)
         gate.observe_foreign_use(count.used, count.allowed, count.reset);
     }
     match Throttled::of(response) {
-        Some(throttled) => permit.throttled(throttled.one_service.then_some(route), throttled.length),
+        Some(throttled) => {
+            if let Some(limit) = throttled.limit.filter(|_| throttled.one_service) {
+                gate.learn_limit(route, limit);
+            }
+            permit.throttled(throttled.one_service.then_some(route), throttled.length);
+        }
         None if response.status().is_server_error() => permit.answered(Outcome::ServerTrouble),
         None => permit.answered(Outcome::Answered),
     }

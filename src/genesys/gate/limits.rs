@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+/// Above that a caller is turned back, and gives its seat to work that can go on.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(180);
+
 /// At most `calls` may reach Genesys in any stretch of time of length `period`, wherever it begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WindowLimit {
@@ -31,6 +34,8 @@ pub struct Limits {
     pub credit: Credit,
     /// Calls in a row that end in a 5xx or without an answer until the breaker opens.
     pub breaker_after: NonZeroU32,
+    /// Nobody waits for the end of a pause that lies farther ahead than this.
+    pub longest_wait: Duration,
 }
 
 impl Limits {
@@ -53,6 +58,7 @@ impl Default for Limits {
             max_in_flight: ten.calls,
             credit: Credit::SmallestRoundTrip,
             breaker_after: NonZeroU32::MIN.saturating_add(4),
+            longest_wait: LONGEST_WAIT,
         }
     }
 }

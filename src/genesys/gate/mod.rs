@@ -9,6 +9,7 @@ mod credit;
 mod foreign;
 mod layer;
 mod limits;
+mod paces;
 mod pauses;
 mod permit;
 mod queue;
@@ -29,10 +30,10 @@ use tokio::time::Instant;
 
 use self::admissions::Admissions;
 pub use self::admissions::Outcome;
-pub use self::layer::{GateLayer, GateService};
-pub use self::limits::{Credit, Limits, Start, WindowLimit};
-pub use self::permit::Permit;
-use self::permit::Waiting;
+pub use self::layer::{GateError, GateLayer, GateService};
+pub use self::limits::{Credit, LONGEST_WAIT, Limits, Start, WindowLimit};
+pub use self::permit::{Paused, Permit};
+use self::permit::{Turn, Waiting};
 pub use self::view::{GateView, LaneView, WindowView};
 use super::call::{Lane, Route};
 use crate::lifecycle::Lifecycle;
@@ -52,8 +53,9 @@ impl Gate {
         Self { shared: Arc::new(shared), sustained_rate: limits.sustained_rate() }
     }
 
-    /// Waits for the right to send one call. Dropping the future gives up the wait and leaves nothing behind.
-    pub async fn admit(&self, lane: Lane, route: Route) -> Permit {
+    /// Waits for the right to send one call, unless Genesys has closed the way for longer than anybody waits here, or
+    /// does so meanwhile. Dropping the future gives up the wait and leaves nothing behind.
+    pub async fn admit(&self, lane: Lane, route: Route) -> Result<Permit, Paused> {
         Waiting::join(&self.shared, lane, route).await
     }
 
@@ -65,6 +67,11 @@ impl Gate {
     /// Pauses one route until then, if it is not paused for longer already; the others go on.
     pub fn pause_route_until(&self, route: Route, until: Instant) {
         self.shared.change(|admissions, now| admissions.pause_route_until(route, until, now));
+    }
+
+    /// Keeps to a limit of one route that a 429 named, for a while.
+    pub fn learn_limit(&self, route: Route, limit: WindowLimit) {
+        self.shared.change(|admissions, now| admissions.learn(route, limit, now));
     }
 
     /// Takes in Genesys' own count: `used` of `allowed` calls in a window that ends in `reset`. Lowers the pace until
@@ -108,7 +115,7 @@ struct Shared {
 
 #[derive(Debug)]
 struct Desk {
-    admissions: Admissions<oneshot::Sender<Permit>>,
+    admissions: Admissions<oneshot::Sender<Turn>>,
     keeper: Keeper,
 }
 
@@ -132,7 +139,7 @@ impl Shared {
     }
 
     /// Makes a change, and grants everything that it made possible.
-    fn change<R>(self: &Arc<Self>, change: impl FnOnce(&mut Admissions<oneshot::Sender<Permit>>, Instant) -> R) -> R {
+    fn change<R>(self: &Arc<Self>, change: impl FnOnce(&mut Admissions<oneshot::Sender<Turn>>, Instant) -> R) -> R {
         let mut desk = self.lock();
         // Read under the lock, so that no later change is recorded with an earlier time.
         let now = Instant::now();
@@ -149,9 +156,13 @@ impl Shared {
         result
     }
 
-    fn grant_all(self: &Arc<Self>, desk: &mut Desk, now: Instant) -> Vec<(oneshot::Sender<Permit>, Permit)> {
+    /// Whose turn has come, and who is turned back.
+    fn grant_all(self: &Arc<Self>, desk: &mut Desk, now: Instant) -> Vec<(oneshot::Sender<Turn>, Turn)> {
+        let turned_back = desk.admissions.turn_back(now).into_iter();
+        let mut turns: Vec<_> = turned_back.map(|(waiter, until)| (waiter, Err(Paused { until }))).collect();
         let grants = std::iter::from_fn(|| desk.admissions.grant(now));
-        grants.map(|(waiter, ticket)| (waiter, Permit::new(Arc::clone(self), ticket))).collect()
+        turns.extend(grants.map(|(waiter, ticket)| (waiter, Ok(Permit::new(Arc::clone(self), ticket)))));
+        turns
     }
 
     async fn keep_time(self: Arc<Self>) {
@@ -184,9 +195,9 @@ impl Shared {
 }
 
 /// A waiter that is gone meanwhile leaves the permit here, and its drop gives the place back as never sent.
-fn deliver(granted: Vec<(oneshot::Sender<Permit>, Permit)>) {
-    for (waiter, permit) in granted {
-        drop(waiter.send(permit));
+fn deliver(turns: Vec<(oneshot::Sender<Turn>, Turn)>) {
+    for (waiter, turn) in turns {
+        drop(waiter.send(turn));
     }
 }
 

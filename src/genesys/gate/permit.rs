@@ -80,6 +80,17 @@ impl Drop for Permit {
     }
 }
 
+/// A caller was turned back: Genesys has closed its way for longer than anybody waits at the gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("Genesys limits the calls of this client for a longer time")]
+pub struct Paused {
+    /// It is no use to come again before.
+    pub until: Instant,
+}
+
+/// What a waiting caller is told.
+pub(super) type Turn = Result<Permit, Paused>;
+
 /// A caller that waits for its permit.
 ///
 /// Invariant: dropped before its turn it is removed from the queue; dropped after it, the permit is still in the
@@ -88,7 +99,7 @@ impl Drop for Permit {
 pub(super) struct Waiting {
     shared: Arc<Shared>,
     id: WaiterId,
-    turn: oneshot::Receiver<Permit>,
+    turn: oneshot::Receiver<Turn>,
 }
 
 impl Waiting {
@@ -100,13 +111,15 @@ impl Waiting {
 }
 
 impl Future for Waiting {
-    type Output = Permit;
+    type Output = Turn;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Permit> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Turn> {
         match Pin::new(&mut self.turn).poll(context) {
-            Poll::Ready(Ok(mut permit)) => {
-                permit.received = true;
-                Poll::Ready(permit)
+            Poll::Ready(Ok(mut turn)) => {
+                if let Ok(permit) = &mut turn {
+                    permit.received = true;
+                }
+                Poll::Ready(turn)
             }
             // The sender is dropped unused only with the gate itself, which this future keeps alive.
             Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,

@@ -59,19 +59,20 @@ impl<T> Queue<T> {
         waiter
     }
 
-    /// Takes the waiter whose turn it is among those whose route may go.
-    pub(super) fn take(&mut self, may_go: impl Fn(Route) -> bool) -> Option<Taken<T>> {
+    /// Takes the waiter whose turn it is among those whose route may go; one of the bulk lane only if `bulk_may_go`, or
+    /// if it is owed its turn.
+    pub(super) fn take(&mut self, may_go: impl Fn(Route) -> bool, bulk_may_go: bool) -> Option<Taken<T>> {
         let urgent = self.first(Lane::Continuation, &may_go).or_else(|| self.first(Lane::Interactive, &may_go));
         let bulk = self.first(Lane::Bulk, &may_go);
-        let bulk_is_owed = self.passed_over >= PASSED_OVER_AT_MOST;
         let id = match (urgent, bulk) {
-            (Some(_), Some(bulk)) if bulk_is_owed => bulk,
+            (Some(_), Some(bulk)) if self.bulk_is_owed() => bulk,
             (Some(urgent), Some(_)) => {
                 self.passed_over += 1;
                 urgent
             }
-            (Some(only), None) | (None, Some(only)) => only,
-            (None, None) => return None,
+            (Some(only), None) => only,
+            (None, Some(only)) if bulk_may_go || self.bulk_is_owed() => only,
+            (None, Some(_) | None) => return None,
         };
         if id.lane == Lane::Bulk {
             self.passed_over = 0;
@@ -79,9 +80,19 @@ impl<T> Queue<T> {
         self.leave(id).map(|waiter| Taken { lane: id.lane, route: id.route, waiter })
     }
 
-    /// The routes that anybody waits for; a route may come once per lane.
-    pub(super) fn routes(&self) -> impl Iterator<Item = Route> {
-        self.lanes.iter().flat_map(|routes| routes.keys().copied())
+    /// Whether so many others went first that the next turn is bulk's.
+    pub(super) fn bulk_is_owed(&self) -> bool {
+        self.passed_over >= PASSED_OVER_AT_MOST
+    }
+
+    /// Removes everybody who waits for a route.
+    pub(super) fn clear(&mut self, route: Route) -> impl Iterator<Item = T> {
+        self.lanes.iter_mut().filter_map(move |routes| routes.remove(&route)).flat_map(BTreeMap::into_values)
+    }
+
+    /// The routes that somebody waits for in `lane`.
+    pub(super) fn routes(&self, lane: Lane) -> impl Iterator<Item = Route> {
+        self.lanes[index(lane)].keys().copied()
     }
 
     /// Callers waiting in `lane`.
@@ -122,7 +133,7 @@ mod tests {
     }
 
     fn take<T>(queue: &mut Queue<T>, may_go: impl Fn(Route) -> bool) -> Option<(Lane, T)> {
-        queue.take(may_go).map(|taken| (taken.lane, taken.waiter))
+        queue.take(may_go, true).map(|taken| (taken.lane, taken.waiter))
     }
 
     #[test]
@@ -173,6 +184,30 @@ mod tests {
             assert_eq!(take(&mut queue, any_route), Some((Lane::Bulk, n)));
         }
         assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn bulk_that_may_not_go_yet_goes_all_the_same_once_it_is_owed_its_turn() {
+        let mut queue = Queue::new();
+        queue.join(Lane::Bulk, Route::Users, 100);
+        for n in 0..5 {
+            queue.join(Lane::Interactive, Route::Users, n);
+        }
+        let taken = (0..6).map(|_| queue.take(any_route, false).map(|taken| taken.waiter)).collect::<Vec<_>>();
+        assert_eq!(taken, [Some(0), Some(1), Some(2), Some(3), Some(100), Some(4)]);
+        queue.join(Lane::Bulk, Route::Users, 101);
+        assert_eq!(queue.take(any_route, false), None);
+    }
+
+    #[test]
+    fn clearing_a_route_removes_its_waiters_of_all_lanes() {
+        let mut queue = Queue::new();
+        for (n, lane) in Lane::ALL.into_iter().enumerate() {
+            queue.join(lane, Route::WfmWrite, n);
+            queue.join(lane, Route::User, n + 10);
+        }
+        assert_eq!(queue.clear(Route::WfmWrite).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!(Lane::ALL.map(|lane| queue.waiting(lane)), [1, 1, 1]);
     }
 
     #[derive(Debug, Clone)]

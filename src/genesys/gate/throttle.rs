@@ -1,10 +1,13 @@
 //! What an answer of Genesys says about its limits.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
 use serde::Deserialize;
+
+use super::limits::WindowLimit;
 
 /// Longer waits are not believed; they also keep far-off instants within the clock's range.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -18,6 +21,8 @@ pub(super) struct Throttled {
     pub(super) length: Option<Duration>,
     /// Whether the answer names a limit that belongs to a single service and not to the whole platform.
     pub(super) one_service: bool,
+    /// The limit that was hit, if the answer tells calls and period.
+    pub(super) limit: Option<WindowLimit>,
 }
 
 impl Throttled {
@@ -31,8 +36,10 @@ impl Throttled {
         let wait = |name| seconds(headers, name).filter(|wait| !wait.is_zero());
         let length = wait("retry-after").or_else(|| wait("inin-ratelimit-reset"));
         let body: ErrorBody = serde_json::from_slice(response.body()).unwrap_or_default();
-        let namespace = body.limit.and_then(|limit| limit.namespace);
-        Some(Self { length, one_service: namespace.is_some_and(|name| !name.eq_ignore_ascii_case(PLATFORM)) })
+        let named = body.limit.unwrap_or_default();
+        let limit = named.limit();
+        let one_service = named.namespace.is_some_and(|name| !name.eq_ignore_ascii_case(PLATFORM));
+        Some(Self { length, one_service, limit })
     }
 }
 
@@ -41,9 +48,26 @@ struct ErrorBody {
     limit: Option<NamedLimit>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct NamedLimit {
+    key: Option<String>,
     namespace: Option<String>,
+    value: Option<u32>,
+}
+
+impl NamedLimit {
+    /// The period is told by the end of the key alone, as in `skill.assign.rate.per.minute`.
+    fn limit(&self) -> Option<WindowLimit> {
+        let period = match self.key.as_deref()?.rsplit('.').next()? {
+            "second" => 1,
+            "minute" => 60,
+            "hour" => 3600,
+            "day" => 24 * 3600,
+            _ => return None,
+        };
+        Some(WindowLimit { calls: NonZeroU32::new(self.value?)?, period: Duration::from_secs(period) })
+    }
 }
 
 /// Genesys' own count of the calls in its current window: a hint that may be missing at any time.
@@ -101,9 +125,28 @@ mod tests {
             (&[("retry-after", "-1")], "", None, false),
             (&[("retry-after", "0"), ("inin-ratelimit-reset", "0")], "", None, false),
         ] {
-            assert_eq!(too_many(headers, body), Some(Throttled { length, one_service }), "{headers:?} {body}");
+            assert_eq!(
+                too_many(headers, body),
+                Some(Throttled { length, one_service, limit: None }),
+                "{headers:?} {body}"
+            );
         }
         assert_eq!(Throttled::of(&Response::new(Bytes::new())), None);
+    }
+
+    #[test]
+    fn a_limit_is_learned_only_if_both_its_calls_and_its_period_are_told() {
+        for (limit, expected) in [
+            (r#"{"key":"skill.assign.rate.per.minute","namespace":"routing","value":30}"#, Some((30, 60))),
+            (r#"{"key":"rate.per.second","value":3}"#, Some((3, 1))),
+            (r#"{"key":"rate.per.minute"}"#, None),
+            (r#"{"key":"rate.per.minute","value":0}"#, None),
+            (r#"{"key":"concurrent","value":30}"#, None),
+        ] {
+            let body: ErrorBody = serde_json::from_str(&format!(r#"{{"limit":{limit}}}"#)).unwrap();
+            let told = body.limit.unwrap().limit().map(|told| (told.calls.get(), told.period.as_secs()));
+            assert_eq!(told, expected, "{limit}");
+        }
     }
 
     #[test]

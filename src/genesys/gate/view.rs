@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::limits::WindowLimit;
-use crate::genesys::call::{Lane, Route};
+use crate::genesys::call::{Lane, Route, RouteClass};
 
 /// One window and how many of its places are taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,11 +33,15 @@ pub struct GateView {
     pub paused_until: Option<Instant>,
     /// Routes paused on their own, each with the end of its pause.
     pub paused_routes: Vec<(Route, Instant)>,
+    /// Routes with a limit learned from a 429, each with the time at which that is forgotten.
+    pub learned_limits: Vec<(Route, WindowLimit, Instant)>,
     /// What is taken off the time for which an answered call keeps its place.
-    pub credit: Duration,
+    pub credit: Vec<(RouteClass, Duration)>,
     /// Calls that other users of the token leave until Genesys resets its window, if fewer than the own limits.
     pub left_by_others: Option<usize>,
     pub breaker_open: bool,
+    /// When the open breaker lets the next probe through; none while one is under way.
+    pub next_probe_at: Option<Instant>,
 }
 
 impl GateView {

@@ -9,13 +9,24 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::credit::RoundTrips;
-use super::limits::{Limits, Start, WindowLimit};
+use super::limits::{Credit, Limits, Start, WindowLimit};
+use crate::genesys::call::RouteClass;
+
+/// With so few places left in a window nothing is gained by spreading them, and a call would be held up for nothing.
+const LEFT_TO_CHANCE: usize = 2;
+
+const KEPT_ONE_IN: usize = 128;
+const FAR: Duration = Duration::from_millis(50);
+
+/// A little less than the average distance, so that a call that goes late is made up for.
+const EVEN_SHARE: f64 = 0.995;
 
 /// A place in every window and one of the calls in flight.
 #[derive(Debug)]
 #[must_use = "a place that is neither answered, lost nor abandoned stays taken for ever"]
 pub(super) struct Place {
     taken_at: Instant,
+    class: RouteClass,
 }
 
 impl Place {
@@ -23,8 +34,8 @@ impl Place {
         self.taken_at
     }
 
-    fn into_taken_at(self) -> Instant {
-        self.taken_at
+    fn into_parts(self) -> (Instant, RouteClass) {
+        (self.taken_at, self.class)
     }
 }
 
@@ -44,11 +55,53 @@ pub(super) struct Windows {
     longest: Duration,
     max_in_flight: usize,
     in_flight: usize,
-    /// When calls were answered, in order of time.
-    answers: VecDeque<Instant>,
-    /// When calls ended without an answer, in order of time. Apart from `answers` because nothing is credited to them.
-    losses: VecDeque<Instant>,
+    answered: [Ended; RouteClass::ALL.len()],
+    /// Calls that ended without an answer; nothing is ever credited to them.
+    lost: Ended,
+}
+
+/// When calls of one class ended, in order of time, and what is credited to them.
+#[derive(Debug)]
+struct Ended {
+    times: VecDeque<Instant>,
     round_trips: RoundTrips,
+}
+
+impl Ended {
+    fn new(credit: Credit, times: Vec<Instant>) -> Self {
+        Self { times: times.into(), round_trips: RoundTrips::new(credit) }
+    }
+
+    /// Keeps the order of time also if two clock readings were taken the other way round.
+    fn record(&mut self, at: Instant) {
+        let at = self.times.back().map_or(at, |last| at.max(*last));
+        self.times.push_back(at);
+    }
+
+    /// For how long they keep their place in `window`.
+    fn hold(&self, window: WindowLimit) -> Duration {
+        window.period.saturating_sub(self.round_trips.credit())
+    }
+
+    fn expired(&self, hold: Duration, now: Instant) -> usize {
+        self.times.partition_point(|at| *at + hold <= now)
+    }
+
+    /// How many still hold a place in `window`.
+    fn held(&self, window: WindowLimit, now: Instant) -> usize {
+        self.times.len() - self.expired(self.hold(window), now)
+    }
+
+    /// When those that still hold a place in `window` give it back.
+    fn returns(&self, window: WindowLimit, now: Instant) -> impl ExactSizeIterator<Item = Instant> {
+        let hold = self.hold(window);
+        self.times.range(self.expired(hold, now)..).map(move |at| *at + hold)
+    }
+
+    /// Forgets what has left even the longest window without any credit, so that a dropping credit finds the rest.
+    fn forget(&mut self, longest: Duration, now: Instant) {
+        self.times.drain(..self.expired(longest, now));
+    }
 }
 
 impl Windows {
@@ -64,40 +117,62 @@ impl Windows {
             limits: limits.windows.clone(),
             max_in_flight: count(limits.max_in_flight.get()),
             in_flight: 0,
-            answers: VecDeque::new(),
-            losses: losses.into(),
-            round_trips: RoundTrips::new(limits.credit),
+            answered: RouteClass::ALL.map(|_| Ended::new(limits.credit, Vec::new())),
+            lost: Ended::new(Credit::None, losses),
         }
     }
 
-    /// Takes a place if one is free; [`Windows::free_at`] tells when to come back if not.
-    pub(super) fn try_admit(&mut self, now: Instant) -> Option<Place> {
-        (self.free_at(now)? <= now).then(|| {
-            self.in_flight += 1;
-            Place { taken_at: now }
-        })
+    /// Takes a place, which [`Windows::free_at`] has just shown to be free.
+    pub(super) fn admit(&mut self, class: RouteClass, now: Instant) -> Place {
+        self.in_flight += 1;
+        Place { taken_at: now, class }
     }
 
     /// When a place is free if nothing else happens: `now`, an instant to come, or none while only an answer can help.
     pub(super) fn free_at(&self, now: Instant) -> Option<Instant> {
+        self.free_beyond(|_| 0, now)
+    }
+
+    /// The same for those who leave the last places of a large window to others.
+    pub(super) fn free_for_bulk_at(&self, now: Instant) -> Option<Instant> {
+        self.free_beyond(kept_from_bulk, now)
+    }
+
+    fn free_beyond(&self, kept: impl Fn(WindowLimit) -> usize, now: Instant) -> Option<Instant> {
         if self.in_flight >= self.max_in_flight {
             return None;
         }
-        self.limits.iter().try_fold(now, |latest, window| Some(latest.max(self.free_in(*window, now)?)))
+        self.limits
+            .iter()
+            .try_fold(now, |latest, window| Some(latest.max(self.free_in(*window, kept(*window), now)?)))
+    }
+
+    /// How far apart calls go in an even spread: as far as the places of a window come back on average. None where next
+    /// to nothing is left to be spread.
+    pub(super) fn even_gap(&self, now: Instant) -> Option<Duration> {
+        let spread =
+            self.limits.iter().filter(|window| self.left(**window, now) > kept_from_bulk(**window) + LEFT_TO_CHANCE);
+        spread.map(|window| (window.period / window.calls.get()).mul_f64(EVEN_SHARE)).max()
+    }
+
+    fn left(&self, window: WindowLimit, now: Instant) -> usize {
+        let held = self.ended().map(|ended| ended.held(window, now)).sum::<usize>();
+        count(window.calls.get()).saturating_sub(self.in_flight + held)
     }
 
     /// The call was answered; from now on its places run out.
     pub(super) fn answered(&mut self, place: Place, now: Instant) {
-        let taken_at = self.end(place);
-        self.round_trips.observe(now.saturating_duration_since(taken_at));
-        record(&mut self.answers, now);
+        let (taken_at, class) = self.end(place);
+        let ended = &mut self.answered[class.index()];
+        ended.round_trips.observe(now.saturating_duration_since(taken_at));
+        ended.record(now);
         self.forget(now);
     }
 
     /// The call ended without an answer; from now on its places run out.
     pub(super) fn lost(&mut self, place: Place, now: Instant) {
         self.end(place);
-        record(&mut self.losses, now);
+        self.lost.record(now);
         self.forget(now);
     }
 
@@ -114,75 +189,56 @@ impl Windows {
         self.max_in_flight
     }
 
-    pub(super) fn credit(&self) -> Duration {
-        self.round_trips.credit()
+    pub(super) fn credit(&self, class: RouteClass) -> Duration {
+        self.answered[class.index()].round_trips.credit()
     }
 
     /// Each window with the number of its places that are taken.
     pub(super) fn usage(&self, now: Instant) -> impl Iterator<Item = (WindowLimit, usize)> {
-        self.limits.iter().map(move |window| (*window, self.in_flight + self.held(*window, now)))
+        let held = move |window| self.ended().map(|ended| ended.held(window, now)).sum::<usize>();
+        self.limits.iter().map(move |window| (*window, self.in_flight + held(*window)))
     }
 
-    fn end(&mut self, place: Place) -> Instant {
+    fn ended(&self) -> impl Iterator<Item = &Ended> {
+        self.answered.iter().chain([&self.lost])
+    }
+
+    fn end(&mut self, place: Place) -> (Instant, RouteClass) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        place.into_taken_at()
-    }
-
-    /// How long an answered call, and one without an answer, keep their place in `window`.
-    fn hold(&self, window: WindowLimit) -> (Duration, Duration) {
-        (window.period.saturating_sub(self.round_trips.credit()), window.period)
-    }
-
-    /// Places in `window` held by calls that are no longer under way.
-    fn held(&self, window: WindowLimit, now: Instant) -> usize {
-        let (hold_answered, hold_lost) = self.hold(window);
-        self.answers.len() - expired(&self.answers, hold_answered, now) + self.losses.len()
-            - expired(&self.losses, hold_lost, now)
+        place.into_parts()
     }
 
     /// Goes through the ends of calls in the order in which they give back their places, as far as is needed.
-    fn free_in(&self, window: WindowLimit, now: Instant) -> Option<Instant> {
-        let (hold_answered, hold_lost) = self.hold(window);
-        let mut answers = self.answers.range(expired(&self.answers, hold_answered, now)..).peekable();
-        let mut losses = self.losses.range(expired(&self.losses, hold_lost, now)..).peekable();
-        let used = self.in_flight + answers.len() + losses.len();
+    fn free_in(&self, window: WindowLimit, kept: usize, now: Instant) -> Option<Instant> {
+        let mut used = self.in_flight;
+        let mut returns: Vec<_> = self.ended().map(|ended| ended.returns(window, now).peekable()).collect();
+        used += returns.iter().map(ExactSizeIterator::len).sum::<usize>();
         let mut free_at = now;
-        for _ in count(window.calls.get())..=used {
-            let of_answer = answers.peek().map(|at| **at + hold_answered);
-            let of_loss = losses.peek().map(|at| **at + hold_lost);
-            let answer_is_next = of_answer.is_some_and(|at| of_loss.is_none_or(|other| at <= other));
-            free_at = if answer_is_next { of_answer? } else { of_loss? };
-            if answer_is_next {
-                answers.next()
-            } else {
-                losses.next()
-            };
+        for _ in count(window.calls.get()) - kept..=used {
+            let heads = returns.iter_mut().enumerate().filter_map(|(of, times)| Some((*times.peek()?, of)));
+            let (next, of) = heads.min()?;
+            returns[of].next();
+            free_at = next;
         }
         Some(free_at)
     }
 
-    /// Forgets what has left even the longest window without any credit, so that a dropping credit finds the rest.
     fn forget(&mut self, now: Instant) {
-        for times in [&mut self.answers, &mut self.losses] {
-            times.drain(..expired(times, self.longest, now));
-        }
+        let longest = self.longest;
+        self.answered.iter_mut().chain([&mut self.lost]).for_each(|ended| ended.forget(longest, now));
     }
+}
+
+/// Places of `window` that bulk leaves to the writes that follow its reads and to interactive calls: less than one in a
+/// hundred, so that these find one free almost always. None where the next place is never far.
+fn kept_from_bulk(window: WindowLimit) -> usize {
+    let calls = window.calls.get();
+    if window.period / calls < FAR { 0 } else { count(calls) / KEPT_ONE_IN }
 }
 
 fn count(calls: u32) -> usize {
     usize::try_from(calls).unwrap_or(usize::MAX)
 }
 
-/// Keeps the order of time also if two clock readings were taken the other way round.
-fn record(times: &mut VecDeque<Instant>, at: Instant) {
-    let at = times.back().map_or(at, |last| at.max(*last));
-    times.push_back(at);
-}
-
-fn expired(times: &VecDeque<Instant>, hold: Duration, now: Instant) -> usize {
-    times.partition_point(|at| *at + hold <= now)
-}
-
 #[cfg(test)]
-#[path = "windows_tests.rs"]
 mod tests;

@@ -1,5 +1,7 @@
 //! The whole gate on the paused clock, in front of a receiver that counts what arrives.
 
+mod pauses;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -45,7 +47,7 @@ impl Network {
     }
 
     async fn call(&self, lane: Lane, route: Route, outcome: impl Fn() -> Outcome) {
-        let permit = self.gate.admit(lane, route).await;
+        let permit = self.gate.admit(lane, route).await.unwrap();
         sleep(Duration::from_millis(20) + self.jitter.mul_f64(self.chance())).await;
         self.receiver.lock().unwrap().arrived(Instant::now());
         let outcome = outcome();
@@ -120,7 +122,7 @@ async fn the_rate_holds_when_callers_give_up_at_any_moment() {
 #[tokio::test(start_paused = true)]
 async fn interactive_calls_go_ahead_of_ten_thousand_bulk_calls_and_continuations_ahead_of_both() {
     let gate = gate(&one_window(1, secs(1)));
-    let held = gate.admit(Lane::Bulk, Route::User).await;
+    let held = gate.admit(Lane::Bulk, Route::User).await.unwrap();
     let mut bulk: Vec<_> = (0..10_000).map(|_| Box::pin(gate.admit(Lane::Bulk, Route::User))).collect();
     assert!(bulk.iter_mut().all(|waiting| waiting.now_or_never().is_none()));
     let mut urgent = Box::pin(gate.admit(Lane::Interactive, Route::User));
@@ -133,9 +135,9 @@ async fn interactive_calls_go_ahead_of_ten_thousand_bulk_calls_and_continuations
 
     held.answered(Outcome::Answered);
     let began = Instant::now();
-    write.await.answered(Outcome::Answered);
+    write.await.unwrap().answered(Outcome::Answered);
     assert_eq!(began.elapsed(), secs(1));
-    urgent.await.answered(Outcome::Answered);
+    urgent.await.unwrap().answered(Outcome::Answered);
     assert_eq!(began.elapsed(), secs(2));
     drop(bulk);
     assert_eq!(gate.snapshot().waiting(), 0);
@@ -159,7 +161,7 @@ async fn bulk_keeps_a_fifth_of_the_grants_under_pressure_from_the_other_lanes() 
 async fn cancelled_waiters_leave_nothing_and_their_turn_goes_to_the_next() {
     let lifecycle = Lifecycle::default();
     let gate = Gate::new(&one_window(1, secs(1)), Start::Empty, &lifecycle);
-    let held = gate.admit(Lane::Bulk, Route::User).await;
+    let held = gate.admit(Lane::Bulk, Route::User).await.unwrap();
     let mut first = Box::pin(gate.admit(Lane::Bulk, Route::User));
     let mut second = Box::pin(gate.admit(Lane::Bulk, Route::User));
     assert!((&mut first).now_or_never().is_none());
@@ -168,7 +170,7 @@ async fn cancelled_waiters_leave_nothing_and_their_turn_goes_to_the_next() {
     held.abandon();
     assert_eq!(gate.snapshot().in_flight, 1);
     drop(first);
-    let permit = second.now_or_never().expect("the second has its turn");
+    let permit = second.now_or_never().expect("the second has its turn").unwrap();
     permit.abandon();
     let view = gate.snapshot();
     assert_eq!((view.waiting(), view.in_flight, view.windows[0].used), (0, 0, 0));
@@ -180,104 +182,21 @@ async fn cancelled_waiters_leave_nothing_and_their_turn_goes_to_the_next() {
 async fn a_dropped_permit_counts_as_sent_at_that_moment() {
     let gate = gate(&one_window(1, secs(1)));
     let began = Instant::now();
-    let permit = gate.admit(Lane::Bulk, Route::User).await;
+    let permit = gate.admit(Lane::Bulk, Route::User).await.unwrap();
     sleep(secs(5)).await;
     drop(permit);
-    gate.admit(Lane::Bulk, Route::User).await.abandon();
+    gate.admit(Lane::Bulk, Route::User).await.unwrap().abandon();
     assert_eq!(began.elapsed(), secs(6));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_429_pauses_everything_and_a_second_one_extends_the_pause() {
-    let gate = gate(&Limits::default());
-    let began = Instant::now();
-    let first = gate.admit(Lane::Bulk, Route::User).await;
-    let second = gate.admit(Lane::Bulk, Route::WfmRead).await;
-    let waits = async {
-        sleep(secs(1)).await;
-        gate.admit(Lane::Continuation, Route::WfmWrite).await.answered(Outcome::Answered);
-        began.elapsed()
-    };
-    let throttled = async {
-        first.throttled(None, Some(secs(10)));
-        sleep(secs(2)).await;
-        second.throttled(None, Some(secs(300)));
-        gate.pause_until(began + secs(5));
-        assert_eq!(gate.paused_until(), Some(began + secs(302)));
-    };
-    let (passed_after, ()) = tokio::join!(waits, throttled);
-    assert_eq!(passed_after, secs(302));
-    assert_eq!(gate.paused_until(), None);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_429_without_a_length_pauses_for_longer_each_time() {
-    let gate = gate(&Limits::default());
-    let began = Instant::now();
-    for _ in 0..4 {
-        gate.admit(Lane::Bulk, Route::User).await.throttled(None, None);
-    }
-    gate.admit(Lane::Bulk, Route::User).await.answered(Outcome::Answered);
-    assert_eq!(began.elapsed(), secs(1 + 2 + 4 + 8));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_paused_route_holds_up_nobody_else_and_keeps_its_order() {
-    let gate = gate(&Limits::default());
-    let began = Instant::now();
-    gate.pause_route_until(Route::WfmWrite, began + secs(400));
-    let order = Mutex::new(Vec::new());
-    let paused = (0..100).map(|n| {
-        let (gate, order) = (&gate, &order);
-        async move {
-            gate.admit(Lane::Continuation, Route::WfmWrite).await.answered(Outcome::Answered);
-            assert!(began.elapsed() >= secs(400));
-            order.lock().unwrap().push(n);
-        }
-    });
-    let others = async {
-        for _ in 0..100 {
-            gate.admit(Lane::Bulk, Route::User).await.answered(Outcome::Answered);
-        }
-        assert!(began.elapsed() < secs(11), "{:?}", began.elapsed());
-        assert_eq!(gate.snapshot().paused_routes, [(Route::WfmWrite, began + secs(400))]);
-        assert_eq!(gate.snapshot().waiting_in(Lane::Continuation), 100);
-    };
-    tokio::join!(join_all(paused), others);
-    assert_eq!(order.into_inner().unwrap(), (0..100).collect::<Vec<_>>());
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_outage_is_probed_every_thirty_seconds_and_its_end_restores_the_full_rate() {
-    let limits = one_window(10, secs(1));
-    let network = Network::new(&gate(&limits), Duration::ZERO, 0);
-    let began = Instant::now();
-    let outage = began + secs(3600);
-    let health = || if Instant::now() < outage { Outcome::ServerTrouble } else { Outcome::Answered };
-    let caller = || async {
-        loop {
-            network.call(Lane::Bulk, Route::User, health).await;
-        }
-    };
-    let _ = tokio::time::timeout(secs(3660), join_all((0..10).map(|_| caller()))).await;
-    let receiver = network.receiver.lock().unwrap();
-    let probes: Vec<_> = receiver.arrivals().iter().filter(|at| **at > began + secs(60) && **at < outage).collect();
-    assert!((110..=121).contains(&probes.len()), "{} probes", probes.len());
-    assert!(probes.windows(2).all(|pair| *pair[1] - *pair[0] >= secs(30)));
-    let good = *receiver.arrivals().iter().find(|at| **at >= outage).expect("a good probe");
-    println!("{} probes, back {:?} after the outage", probes.len(), good - outage);
-    assert!(good - outage <= secs(30));
-    assert!(receiver.between(good + secs(5), good + secs(15)) >= 98);
 }
 
 #[tokio::test(start_paused = true)]
 async fn callers_that_finish_their_work_during_shutdown_still_get_their_turn() {
     let lifecycle = Lifecycle::default();
     let gate = Gate::new(&one_window(1, secs(1)), Start::Empty, &lifecycle);
-    gate.admit(Lane::Bulk, Route::User).await.answered(Outcome::Answered);
+    gate.admit(Lane::Bulk, Route::User).await.unwrap().answered(Outcome::Answered);
     lifecycle.begin_stop();
     let write = gate.admit(Lane::Continuation, Route::WfmWrite);
-    let permit = tokio::time::timeout(secs(2), write).await.expect("the gate is still kept");
+    let permit = tokio::time::timeout(secs(2), write).await.expect("the gate is still kept").unwrap();
     permit.answered(Outcome::Answered);
     assert!(lifecycle.stop(secs(1)).await);
 }
@@ -290,12 +209,35 @@ async fn fifty_thousand_tasks_wait_and_drain_in_order() {
     for n in 0..50_000 {
         let (gate, order) = (gate.clone(), Arc::clone(&order));
         lifecycle.spawn(async move {
-            gate.admit(Lane::Bulk, Route::User).await.answered(Outcome::Answered);
+            gate.admit(Lane::Bulk, Route::User).await.unwrap().answered(Outcome::Answered);
             order.lock().unwrap().push(n);
         });
     }
     let began = Instant::now();
     assert!(lifecycle.stop(secs(100)).await);
-    assert_eq!(began.elapsed(), secs(49));
+    assert!(began.elapsed() <= secs(50), "{:?}", began.elapsed());
     assert_eq!(*order.lock().unwrap(), (0..50_000).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn bulk_is_spread_over_the_window_and_leaves_room_for_a_burst_of_others() {
+    let gate = gate(&Limits::default());
+    let network = Network::new(&gate, Duration::ZERO, 0);
+    let bulk = network.saturate(20, Lane::Bulk, Route::User);
+    let interactive = async {
+        sleep(secs(20)).await;
+        assert!((100..=103).contains(&network.arrived()), "{}", network.arrived());
+        let began = Instant::now();
+        join_all((0..8).map(|_| network.call(Lane::Interactive, Route::User, || Outcome::Answered))).await;
+        assert!(began.elapsed() < secs(1), "{:?}", began.elapsed());
+        sleep(secs(300)).await;
+        let began = Instant::now();
+        for _ in 0..50 {
+            network.call(Lane::Interactive, Route::User, || Outcome::Answered).await;
+        }
+        let each = began.elapsed() / 50;
+        assert!(each <= Duration::from_millis(450), "two places of the minute and the round trip: {each:?}");
+    };
+    let _ = futures_util::future::select(Box::pin(bulk), Box::pin(interactive)).await;
+    network.receiver.lock().unwrap().assert_never_exceeded(&Limits::default().windows, "spread");
 }

@@ -1,0 +1,77 @@
+//! The gate as the HTTP API shows it: instants become dates, and counts are as wide as the API's.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::api::{
+    BreakerView, CreditView, LearnedLimitView, LimitLaneView, LimitWindowView, LimitsSource, LimitsView,
+    PausedRouteView,
+};
+use crate::clock::WallClock;
+use crate::genesys::call::{Route, RouteClass};
+use crate::genesys::gate::{Gate, LaneView, WindowLimit, WindowView};
+
+/// A gate with the clock that dates its instants.
+#[derive(Debug)]
+pub(super) struct GateLimits {
+    gate: Gate,
+    clock: WallClock,
+}
+
+impl GateLimits {
+    pub(super) fn new(gate: Gate, clock: WallClock) -> Self {
+        Self { gate, clock }
+    }
+
+    fn paused_route(&self, (route, until): (Route, Instant)) -> PausedRouteView {
+        PausedRouteView { route: route.name(), until: self.clock.date_of(until) }
+    }
+
+    fn learned_limit(&self, (route, limit, until): (Route, WindowLimit, Instant)) -> LearnedLimitView {
+        LearnedLimitView {
+            route: route.name(),
+            calls: limit.calls.get(),
+            period_seconds: limit.period.as_secs_f64(),
+            until: self.clock.date_of(until),
+        }
+    }
+}
+
+impl LimitsSource for GateLimits {
+    fn limits(&self) -> LimitsView {
+        let gate = self.gate.snapshot();
+        LimitsView {
+            windows: gate.windows.iter().map(window).collect(),
+            in_flight: narrow(gate.in_flight),
+            max_in_flight: narrow(gate.max_in_flight),
+            lanes: gate.lanes.iter().map(lane).collect(),
+            paused_until: gate.paused_until.map(|until| self.clock.date_of(until)),
+            paused_routes: gate.paused_routes.into_iter().map(|pause| self.paused_route(pause)).collect(),
+            learned_limits: gate.learned_limits.into_iter().map(|learned| self.learned_limit(learned)).collect(),
+            left_by_others: gate.left_by_others.map(narrow),
+            breaker: BreakerView {
+                open: gate.breaker_open,
+                next_probe_at: gate.next_probe_at.map(|at| self.clock.date_of(at)),
+            },
+            credits: gate.credit.into_iter().map(credit).collect(),
+        }
+    }
+}
+
+fn window(view: &WindowView) -> LimitWindowView {
+    let WindowLimit { calls, period } = view.limit;
+    LimitWindowView { calls: calls.get(), period_seconds: period.as_secs_f64(), used: narrow(view.used) }
+}
+
+fn lane(view: &LaneView) -> LimitLaneView {
+    LimitLaneView { lane: view.lane.name(), waiting: narrow(view.waiting), granted: view.granted }
+}
+
+fn credit((class, credit): (RouteClass, Duration)) -> CreditView {
+    CreditView { class: class.name(), milliseconds: credit.as_secs_f64() * 1000.0 }
+}
+
+fn narrow(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
