@@ -1,5 +1,6 @@
 //! How far the work on one user has come: what has to survive from round to round, and while the user waits.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -51,6 +52,8 @@ struct Refusal {
 pub(super) struct Attempt {
     write: AssignmentWrite,
     effects: Vec<(Ticket, Effects)>,
+    /// What attempts in a row wanted differently: whatever a replica shows of it may be the state before all of them.
+    contested: BTreeSet<AssignmentId>,
 }
 
 impl Progress {
@@ -118,12 +121,18 @@ impl Attempt {
             Outcome::Unchanged(_) | Outcome::SupersededBy(_) | Outcome::TooMany { .. } => None,
         });
         let mut effects: Vec<_> = effects.collect();
+        let mut contested = BTreeSet::new();
+        if let Some(earlier) = &earlier {
+            contested.clone_from(&earlier.contested);
+            let changed = |id: &AssignmentId| earlier.write.desired.get(*id) != write.desired.get(*id);
+            contested.extend(earlier.write.difference.ids().filter(changed));
+        }
         for (ticket, done) in earlier.into_iter().flat_map(|earlier| earlier.effects) {
             if !effects.iter().any(|(of, _)| of.is(&ticket)) {
                 effects.push((ticket, done));
             }
         }
-        Self { write, effects }
+        Self { write, effects, contested }
     }
 
     /// Whether what was found leaves open if it was carried out: a replica that lags behind shows the state before it.
@@ -150,7 +159,9 @@ impl Attempt {
 
     fn undecided(&self, found: &Observed) -> impl Iterator<Item = AssignmentId> {
         let done = |id: AssignmentId| found.assignments.get(id) == self.write.desired.get(id);
-        self.write.difference.ids().filter(move |id| !done(*id))
+        let open = self.write.difference.ids().filter(move |id| !done(*id));
+        let open: BTreeSet<_> = open.chain(self.contested.iter().copied()).collect();
+        open.into_iter()
     }
 
     /// Whether everything that is new about `found` is what the attempt would have done.

@@ -113,3 +113,10 @@ fn a_400_that_does_not_say_why_is_looked_into() {
     behaviour.faults = vec![Fault::on(&[Route::WfmWrite], FaultKind::Garbled { body: Body::NotJson }).at_most(1)];
     holds(&plan(behaviour, vec![submit(0, Target::WfmSkillGroups, Mode::Add, &[(1, None), (2, None)])]));
 }
+
+/// Two writes in a row without an answer, one undoing the other: a replica that showed the state before both was taken for
+/// the proof of the second.
+#[test]
+fn a_state_before_two_lost_answers_does_not_prove_the_second() {
+    holds(&Plan::from_seed(200_527));
+}
