@@ -65,11 +65,13 @@ pub(super) struct Pass<'a> {
     pub(super) key: UserKey,
     pub(super) tickets: Vec<Ticket>,
     pub(super) progress: Box<Progress>,
+    /// Whether the next read goes on with a write of the round before.
+    continues: bool,
 }
 
 impl<'a> Pass<'a> {
     pub(super) fn new(engine: &'a EngineCore, key: UserKey, tickets: Vec<Ticket>, progress: Box<Progress>) -> Self {
-        let mut pass = Self { engine, key, tickets: Vec::new(), progress };
+        let mut pass = Self { engine, key, tickets: Vec::new(), progress, continues: false };
         pass.take_up(tickets);
         pass
     }
@@ -137,6 +139,7 @@ impl<'a> Pass<'a> {
         }
         let errand = self.errand();
         let answer = self.engine.genesys.read(&errand, self.key).await;
+        self.continues = false;
         self.count_calls(&errand);
         let observed = answer.map_err(|error| self.read_failed(&error))?;
         self.progress.outages = 0;
@@ -239,9 +242,16 @@ impl<'a> Pass<'a> {
     fn refused(&mut self, answer: UpstreamAnswer, base: Observed) -> Round {
         let (policy, now) = (&self.engine.settings.conflicts, Instant::now());
         match self.progress.refused(answer, base, policy, now) {
-            None => Round::Again,
+            None => self.read_at_once(),
             Some(pause) => self.wait_out_conflict(pause),
         }
+    }
+
+    /// What the next read finds out ages, so it goes ahead of reads that begin something. One that comes after a pause does
+    /// not: a user who is busy would only be refused more often for it.
+    fn read_at_once(&mut self) -> Round {
+        self.continues = true;
+        Round::Again
     }
 
     /// No telling answer to a write: a read will show whether it was carried out. Never repeated blindly.
@@ -249,7 +259,7 @@ impl<'a> Pass<'a> {
         self.progress.must_read = true;
         self.progress.outages += 1;
         if self.progress.outages == 1 {
-            return Round::Again;
+            return self.read_at_once();
         }
         self.unavailable(answer, None)
     }
@@ -302,7 +312,8 @@ impl<'a> Pass<'a> {
 
     fn errand(&self) -> Errand {
         let urgent = self.tickets.iter().any(|ticket| ticket.urgency() == Urgency::Interactive);
-        Errand::new(if urgent { Urgency::Interactive } else { Urgency::Bulk })
+        let urgency = if urgent { Urgency::Interactive } else { Urgency::Bulk };
+        Errand { continues: self.continues, ..Errand::new(urgency) }
     }
 
     /// A call that serves several jobs is counted for the first of them, so that the jobs' calls add up.

@@ -123,13 +123,16 @@ impl CallMeter {
 #[derive(Debug, Clone)]
 pub struct Errand {
     pub urgency: Urgency,
+    /// Whether the call goes on with a write that was refused or whose answer was lost: as urgent as the write itself,
+    /// because what it finds out ages.
+    pub continues: bool,
     pub meter: CallMeter,
 }
 
 impl Errand {
     /// An errand with a fresh meter.
     pub fn new(urgency: Urgency) -> Self {
-        Self { urgency, meter: CallMeter::default() }
+        Self { urgency, continues: false, meter: CallMeter::default() }
     }
 }
 

@@ -2,11 +2,13 @@
 
 use crate::domain::job::Urgency;
 pub use crate::engine::port::CallMeter;
+use crate::engine::port::Errand;
 
 /// Who goes first when calls wait for a place in the gate's windows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Lane {
-    /// The write that follows a read: ahead of everything, so that nothing but one round trip lies between the two.
+    /// The write that follows a read, and the read that follows a refused write: ahead of everything, so that nothing but
+    /// one round trip lies between the two.
     Continuation,
     /// Webhooks and small jobs that asked for it.
     Interactive,
@@ -18,9 +20,10 @@ impl Lane {
     /// All lanes in order of precedence.
     pub const ALL: [Self; 3] = [Self::Continuation, Self::Interactive, Self::Bulk];
 
-    /// The lane of calls that do not continue anything.
-    pub fn of(urgency: Urgency) -> Self {
-        match urgency {
+    /// The lane of an errand's reads.
+    pub fn of(errand: &Errand) -> Self {
+        match errand.urgency {
+            _ if errand.continues => Self::Continuation,
             Urgency::Interactive => Self::Interactive,
             Urgency::Bulk => Self::Bulk,
         }

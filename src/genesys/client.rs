@@ -105,7 +105,7 @@ impl GenesysClient {
         route: Route,
         path: String,
     ) -> Result<T, CallError> {
-        let response = self.send(Lane::of(errand.urgency), errand, Outgoing::get(route, path)).await?;
+        let response = self.send(Lane::of(errand), errand, Outgoing::get(route, path)).await?;
         parse(route, &response)
     }
 

@@ -14,7 +14,7 @@ use crate::engine::port::{AssignmentWrite, CallError, Errand, Observed, Version}
 /// Reads a user's groups and their version.
 pub(super) async fn read(client: &GenesysClient, errand: &Errand, user: UserId) -> Result<Observed, CallError> {
     let out = Outgoing::get(Route::WfmRead, path(client, user));
-    let response = client.send(Lane::of(errand.urgency), errand, out).await?;
+    let response = client.send(Lane::of(errand), errand, out).await?;
     observed(Route::WfmRead, &response)
 }
 
