@@ -92,9 +92,9 @@ fn behaviour(pace: &Pace) -> Behaviour {
     Behaviour {
         latency: Latency { fixed: Duration::from_millis(20), spread: Duration::from_millis(20) },
         conflicts: Conflicts {
-            foreign_writer: ForeignWriter { share: Share::Users(45), ..ForeignWriter::default() },
-            read_lag: ReadLag { share: Share::Users(15), lag: pace.lag, ..ReadLag::default() },
-            busy: Busy { share: Share::Users(12), lasts: pace.busy },
+            foreign_writer: ForeignWriter { share: Share::Users(40), ..ForeignWriter::default() },
+            read_lag: ReadLag { share: Share::Users(10), lag: pace.lag, ..ReadLag::default() },
+            busy: Busy { share: Share::Users(10), lasts: pace.busy },
             blocked: Blocked { share: Share::Users(BLOCKED), ..Blocked::default() },
             ..Conflicts::default()
         },
