@@ -11,11 +11,16 @@ RUN mkdir -p src tests/it && echo 'fn main() {}' > src/main.rs && touch src/lib.
 
 COPY src src
 COPY examples examples
-RUN touch src/main.rs src/lib.rs && cargo build --locked --profile dist --bin skillsync
+RUN touch src/main.rs src/lib.rs && cargo build --locked --profile dist --bin skillsync && mkdir journal
 
 FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /build/target/dist/skillsync /usr/local/bin/skillsync
+# The journal's folder belongs to the user that the service runs as, and outlives the container as a volume.
+COPY --from=build --chown=nonroot:nonroot /build/journal /var/lib/skillsync
+ENV SKILLSYNC__JOURNAL__PATH=/var/lib/skillsync
+VOLUME /var/lib/skillsync
 USER nonroot
+WORKDIR /etc/skillsync
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
