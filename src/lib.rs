@@ -11,6 +11,8 @@ pub mod app;
 pub mod api;
 pub mod genesys;
 
+pub mod hris;
+
 pub mod engine;
 
 pub mod journal;

@@ -5,10 +5,26 @@ use std::path::{Path, PathBuf};
 
 /// Each module with the modules that it may name, `docs/ARCHITECTURE.md` says why.
 const MAY_NAME: &[(&str, &[&str])] = &[
-    ("cli", &["app", "api", "genesys", "journal", "simulator", "domain", "clock", "config", "lifecycle", "telemetry"]),
-    ("app", &["api", "genesys", "engine", "journal", "simulator", "domain", "clock", "config", "lifecycle"]),
-    ("api", &["engine", "journal", "domain", "clock", "lifecycle"]),
+    (
+        "cli",
+        &[
+            "app",
+            "api",
+            "genesys",
+            "hris",
+            "journal",
+            "simulator",
+            "domain",
+            "clock",
+            "config",
+            "lifecycle",
+            "telemetry",
+        ],
+    ),
+    ("app", &["api", "genesys", "hris", "engine", "journal", "simulator", "domain", "clock", "config", "lifecycle"]),
+    ("api", &["hris", "engine", "journal", "domain", "clock", "lifecycle"]),
     ("genesys", &["engine", "domain", "clock", "lifecycle"]),
+    ("hris", &["engine", "journal", "domain", "clock", "config", "lifecycle"]),
     ("engine", &["journal", "domain", "clock", "lifecycle"]),
     ("journal", &["domain"]),
     ("simulator", &["lifecycle"]),
