@@ -38,7 +38,6 @@ use uuid::Uuid;
 
 pub use self::access::{ApiKey, Role};
 pub use self::document::text as openapi_text;
-use self::idempotency::IdempotencyKeys;
 pub use self::limits::{
     BreakerView, CreditView, LearnedLimitView, LimitLaneView, LimitWindowView, LimitsSource, LimitsView,
     PausedRouteView,
@@ -94,14 +93,13 @@ pub struct ApiContext {
 /// What requests share with each other; new for each start of the service.
 #[derive(Debug, Clone)]
 pub struct Shared {
-    keys: Arc<IdempotencyKeys>,
     /// Tells revisions of this run from those of the one before.
     run: Uuid,
 }
 
 impl Default for Shared {
     fn default() -> Self {
-        Self { keys: Arc::default(), run: Uuid::new_v4() }
+        Self { run: Uuid::new_v4() }
     }
 }
 

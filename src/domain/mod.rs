@@ -1,5 +1,6 @@
 //! Pure rules of the trade: no I/O, no clock, no locks.
 
+pub mod acceptance;
 pub mod assignment;
 pub mod conflict;
 pub mod entry;

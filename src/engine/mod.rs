@@ -3,6 +3,7 @@
 //! It knows nothing of HTTP. What it needs from Genesys is the trait in [`port`]; what others may ask of it are the verbs
 //! of [`Engine`].
 
+mod acceptance;
 mod backoff;
 mod catalogue;
 mod directory;
@@ -18,6 +19,7 @@ mod resolve;
 mod scheduler;
 mod slots;
 mod standings;
+mod submit;
 mod ticket;
 mod users;
 mod verdict;
@@ -29,6 +31,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use self::acceptance::AcceptanceKeys;
+pub use self::acceptance::{Claim, OtherClaim, Reservation, TooManyKeys};
 pub use self::backoff::Backoff;
 pub use self::catalogue::Catalogue;
 use self::catalogue::Catalogues;
@@ -41,13 +45,14 @@ use self::queue::RunQueue;
 use self::registry::JobRegistry;
 use self::slots::UserSlots;
 use self::standings::Standings;
+pub use self::submit::{Once, OnceError, Under};
 use self::users::UserHistories;
 use crate::clock::WallClock;
 use crate::domain::conflict::ConflictPolicy;
-use crate::domain::entry::{AssignmentName, EntryOrder, EntryRequest};
-use crate::domain::job::{JobSpec, JobStatus};
+use crate::domain::entry::AssignmentName;
+use crate::domain::job::JobStatus;
 use crate::domain::{AssignmentId, EntryState, JobId, Target, UserId, UserKey, UserRef};
-use crate::journal::{AcceptedJob, Journal, JournalError, Recovered};
+use crate::journal::{Journal, Recovered};
 use crate::lifecycle::Lifecycle;
 
 /// How the engine goes about its work.
@@ -87,6 +92,7 @@ struct EngineCore {
     settings: EngineSettings,
     clock: WallClock,
     registry: JobRegistry,
+    keys: Arc<AcceptanceKeys>,
     open: OpenEntries,
     users: UserHistories,
     slots: UserSlots,
@@ -118,6 +124,7 @@ impl Engine {
     ) -> Self {
         let core = Arc::new(EngineCore {
             registry: JobRegistry::default(),
+            keys: Arc::new(AcceptanceKeys::recovered(recovered.keys)),
             open: OpenEntries::default(),
             users: UserHistories::default(),
             slots: UserSlots::default(),
@@ -141,20 +148,6 @@ impl Engine {
         engine
     }
 
-    /// Accepts a job: once this answers, the job is durable and readable, and each of its entries will end in one
-    /// explained state. If the journal cannot take it, nothing of it is accepted.
-    pub async fn submit(&self, spec: JobSpec, entries: Vec<EntryRequest>) -> Result<JobSnapshot, JournalError> {
-        self.submit_orders(spec, entries.into_iter().map(EntryOrder::from).collect()).await
-    }
-
-    async fn submit_orders(&self, spec: JobSpec, entries: Vec<EntryOrder>) -> Result<JobSnapshot, JournalError> {
-        let created_at = self.core.clock.now();
-        let job = AcceptedJob { id: self.core.registry.next_id(created_at), spec, created_at, entries };
-        self.core.journal.accept(job.clone()).await?;
-        tracing::info!(job = %job.id, entries = job.entries.len(), target = job.spec.target.name(), "accepted a job");
-        Ok(self.take_up(Job::new(job, Arc::clone(&self.core.journal), self.core.open.clone())))
-    }
-
     /// Makes a job readable, and works on what is open of it.
     fn take_up(&self, job: Job) -> JobSnapshot {
         let job = Arc::new(job);
@@ -166,29 +159,6 @@ impl Engine {
             self.lifecycle.spawn_until_stop(async move { resolve::resolve_and_park(&core, &job, first_order).await });
         }
         snapshot
-    }
-
-    /// A new job from the entries that did not come through; the outer `None` if there is no such job, the inner one if
-    /// it has no such entries.
-    pub async fn retry(&self, id: JobId) -> Result<Option<Option<JobSnapshot>>, JournalError> {
-        let Some(job) = self.core.registry.get(id) else { return Ok(None) };
-        let orders = job.orders(&[EntryState::Failed, EntryState::Cancelled, EntryState::Held]);
-        self.submit_again(job.spec().clone(), orders).await.map(Some)
-    }
-
-    /// A new job that carries out what a dry run planned, each entry held to its plan; `None` as for
-    /// [`Engine::retry`].
-    pub async fn apply(&self, id: JobId) -> Result<Option<Option<JobSnapshot>>, JournalError> {
-        let Some(job) = self.core.registry.get(id) else { return Ok(None) };
-        let spec = JobSpec { dry_run: false, ..job.spec().clone() };
-        self.submit_again(spec, job.planned()).await.map(Some)
-    }
-
-    async fn submit_again(&self, spec: JobSpec, orders: Vec<EntryOrder>) -> Result<Option<JobSnapshot>, JournalError> {
-        if orders.is_empty() {
-            return Ok(None);
-        }
-        self.submit_orders(spec, orders).await.map(Some)
     }
 
     /// Jobs older than `before`, newest first; and whether there are more.

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use futures_util::future::BoxFuture;
 
 use super::{AcceptedJob, EntryOutcome, JobCounters, Journal, JournalError, KeptStanding, Recovered, RecoveredJob};
+use crate::domain::acceptance::{AcceptanceKey, KeyId};
 use crate::domain::{JobId, UserKey};
 
 /// Keeps everything at once, as if each entry were flushed by itself.
@@ -17,6 +18,7 @@ pub struct MemoryJournal(Mutex<Kept>);
 struct Kept {
     jobs: BTreeMap<JobId, RecoveredJob>,
     standings: BTreeMap<UserKey, KeptStanding>,
+    keys: BTreeMap<KeyId, (AcceptanceKey, JobId)>,
 }
 
 impl MemoryJournal {
@@ -26,6 +28,7 @@ impl MemoryJournal {
         Recovered {
             jobs: kept.jobs.values().cloned().collect(),
             standings: kept.standings.iter().map(|(user, standing)| (*user, standing.clone())).collect(),
+            keys: kept.keys.values().copied().collect(),
         }
     }
 
@@ -39,10 +42,19 @@ fn done() -> BoxFuture<'static, Result<(), JournalError>> {
 }
 
 impl Journal for MemoryJournal {
-    fn accept(&self, job: AcceptedJob) -> BoxFuture<'_, Result<(), JournalError>> {
+    fn accept(&self, job: AcceptedJob, keys: Vec<AcceptanceKey>) -> BoxFuture<'_, Result<(), JournalError>> {
         let outcomes = vec![None; job.entries.len()];
-        self.lock().jobs.insert(job.id, RecoveredJob { job, counters: JobCounters::default(), outcomes });
+        let mut kept = self.lock();
+        kept.keys.extend(keys.into_iter().map(|key| (key.id, (key, job.id))));
+        kept.jobs.insert(job.id, RecoveredJob { job, counters: JobCounters::default(), outcomes });
         done()
+    }
+
+    fn forget_keys(&self, keys: Vec<KeyId>) {
+        let mut kept = self.lock();
+        for key in keys {
+            kept.keys.remove(&key);
+        }
     }
 
     fn intend(&self, user: UserKey, standing: KeptStanding) -> BoxFuture<'_, Result<(), JournalError>> {

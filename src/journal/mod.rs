@@ -1,4 +1,5 @@
-//! What must survive: accepted jobs, what became of their entries, what we own, and which writes were under way.
+//! What must survive: accepted jobs with the keys that they were sent under, what became of their entries, what we own,
+//! and which writes were under way.
 //!
 //! The interface speaks of jobs and users, not of tables, so that another store can take its place. Two kinds of things
 //! are written down. What a promise hangs on is durable before the call answers: an accepted job before its 202, a
@@ -6,7 +7,10 @@
 
 mod memory;
 mod record;
+mod recovery;
+mod schema;
 mod sqlite;
+mod statements;
 mod writer;
 
 use std::collections::BTreeSet;
@@ -19,6 +23,7 @@ use jiff::Timestamp;
 
 pub use self::memory::MemoryJournal;
 pub use self::sqlite::SqliteJournal;
+use crate::domain::acceptance::{AcceptanceKey, KeyId};
 use crate::domain::conflict::Cause;
 use crate::domain::entry::{Effects, EntryOrder};
 use crate::domain::job::{ConflictCounts, JobSpec};
@@ -38,7 +43,7 @@ pub enum JournalError {
     InUse(PathBuf),
     /// Written by a newer version of the program.
     #[error("the journal at {path} has version {found}, this program knows {known}; run a newer skillsync")]
-    TooNew { path: PathBuf, found: i64, known: i64 },
+    TooNew { path: PathBuf, found: u32, known: u32 },
     /// Cannot be understood.
     #[error("the journal at {path} is damaged: {detail}; restore a backup, or move the file away to start afresh")]
     Damaged { path: PathBuf, detail: String },
@@ -111,12 +116,17 @@ pub struct Recovered {
     /// In the order of acceptance.
     pub jobs: Vec<RecoveredJob>,
     pub standings: Vec<(UserKey, KeptStanding)>,
+    /// The keys that jobs were accepted under, also those whose time is over.
+    pub keys: Vec<(AcceptanceKey, JobId)>,
 }
 
 /// Where things are written down.
 pub trait Journal: fmt::Debug + Send + Sync {
-    /// Durable when it answers; nothing of the job is kept if it fails.
-    fn accept(&self, job: AcceptedJob) -> BoxFuture<'_, Result<(), JournalError>>;
+    /// Takes a job and the keys that it was sent under. Durable when it answers; nothing of either is kept if it fails.
+    fn accept(&self, job: AcceptedJob, keys: Vec<AcceptanceKey>) -> BoxFuture<'_, Result<(), JournalError>>;
+
+    /// The time of these keys is over.
+    fn forget_keys(&self, keys: Vec<KeyId>);
 
     /// A write is about to go out that makes these ours. Durable when it answers.
     fn intend(&self, user: UserKey, standing: KeptStanding) -> BoxFuture<'_, Result<(), JournalError>>;
@@ -136,9 +146,11 @@ pub trait Journal: fmt::Debug + Send + Sync {
 pub struct NoJournal;
 
 impl Journal for NoJournal {
-    fn accept(&self, _: AcceptedJob) -> BoxFuture<'_, Result<(), JournalError>> {
+    fn accept(&self, _: AcceptedJob, _: Vec<AcceptanceKey>) -> BoxFuture<'_, Result<(), JournalError>> {
         Box::pin(std::future::ready(Ok(())))
     }
+
+    fn forget_keys(&self, _: Vec<KeyId>) {}
 
     fn intend(&self, _: UserKey, _: KeptStanding) -> BoxFuture<'_, Result<(), JournalError>> {
         Box::pin(std::future::ready(Ok(())))

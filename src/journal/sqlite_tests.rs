@@ -1,12 +1,18 @@
 use std::path::PathBuf;
 
+use jiff::Timestamp;
+use rusqlite::Connection;
+use uuid::Uuid;
+
 use super::*;
+use crate::domain::acceptance::KeyKind;
 use crate::domain::assignment::Difference;
 use crate::domain::conflict::Cause;
 use crate::domain::entry::{AssignmentName, Effects, EntryOrder, EntryRequest, ListedAssignment};
 use crate::domain::job::{ConflictCounts, JobSpec, Urgency};
-use crate::domain::{AssignmentId, EntryState, Mode, Proficiency, Reason, UserRef};
+use crate::domain::{AssignmentId, EntryState, Mode, Proficiency, Reason, Target, UserId, UserRef};
 use crate::journal::KeptConflict;
+use crate::journal::schema::VERSION;
 
 /// A folder that is removed at the end.
 struct Folder(PathBuf);
@@ -113,8 +119,8 @@ async fn what_was_written_down_is_read_back_as_it_was() {
     let folder = Folder::new();
     let (journal, recovered) = folder.open();
     assert_eq!(recovered, Recovered::default());
-    journal.accept(job(2, 5)).await.unwrap();
-    journal.accept(job(1, 1)).await.unwrap();
+    journal.accept(job(2, 5), Vec::new()).await.unwrap();
+    journal.accept(job(1, 1), Vec::new()).await.unwrap();
     journal.ended(JobId(Uuid::from_u128(2)), 3, outcome(), counters());
     let (user, stands) = standing();
     journal.intend(user, stands.clone()).await.unwrap();
@@ -128,11 +134,54 @@ async fn what_was_written_down_is_read_back_as_it_was() {
     assert_eq!(recovered.standings, [(user, stands)]);
 }
 
+fn key(number: u8, kind: KeyKind) -> AcceptanceKey {
+    AcceptanceKey { id: KeyId([number; 16]), kind, fingerprint: [number; 32], kept_until: at(i64::from(number)) }
+}
+
+#[tokio::test]
+async fn keys_are_written_down_with_their_job_and_forgotten_when_their_time_is_over() {
+    let folder = Folder::new();
+    let (journal, _) = folder.open();
+    let (one, two, three) = (key(1, KeyKind::Idempotency), key(2, KeyKind::Delivery), key(3, KeyKind::Delivery));
+    journal.accept(job(1, 1), vec![one, two]).await.unwrap();
+    journal.accept(job(2, 1), vec![three]).await.unwrap();
+    journal.forget_keys(vec![one.id]);
+    drop(journal);
+    let (journal, recovered) = folder.open();
+    let (first, second) = (JobId(Uuid::from_u128(1)), JobId(Uuid::from_u128(2)));
+    assert_eq!(recovered.keys, [(two, first), (three, second)]);
+    // A job that cannot be accepted takes its keys with it: its id is taken.
+    journal.accept(job(1, 1), vec![one]).await.unwrap_err();
+    drop(journal);
+    assert_eq!(folder.open().1.keys.len(), 2);
+}
+
+#[tokio::test]
+async fn a_journal_of_the_first_version_is_read_and_brought_up_to_date() {
+    let folder = Folder::new();
+    std::fs::create_dir_all(&folder.0).unwrap();
+    let first = Connection::open(folder.0.join("journal.sqlite")).unwrap();
+    first.execute_batch(include_str!("testdata/version_1.sql")).unwrap();
+    drop(first);
+    for _ in 0..2 {
+        let (journal, recovered) = folder.open();
+        assert_eq!(recovered.jobs.len(), 1);
+        assert_eq!(recovered.jobs[0].job.spec.label.as_deref(), Some("nightly"));
+        let states: Vec<_> = recovered.jobs[0].outcomes.iter().map(|o| o.as_ref().map(|o| o.state)).collect();
+        assert_eq!(states, [Some(EntryState::Applied), None]);
+        assert_eq!((recovered.standings.len(), recovered.keys.len()), (1, 0));
+        drop(journal);
+    }
+    let again = Connection::open(folder.0.join("journal.sqlite")).unwrap();
+    let version: u32 = again.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    assert_eq!(version, VERSION);
+}
+
 #[tokio::test]
 async fn what_nobody_waited_for_is_written_before_the_journal_closes() {
     let folder = Folder::new();
     let (journal, _) = folder.open();
-    journal.accept(job(1, 1000)).await.unwrap();
+    journal.accept(job(1, 1000), Vec::new()).await.unwrap();
     for position in 0..1000 {
         journal.ended(JobId(Uuid::from_u128(1)), position, outcome(), counters());
     }
@@ -173,7 +222,7 @@ async fn a_damaged_journal_is_refused_by_name() {
 async fn submitters_in_parallel_share_flushes() {
     let folder = Folder::new();
     let (journal, _) = folder.open();
-    let jobs = (1..=64).map(|number| journal.accept(job(number, 1)));
+    let jobs = (1..=64).map(|number| journal.accept(job(number, 1), Vec::new()));
     for accepted in futures_util::future::join_all(jobs).await {
         accepted.unwrap();
     }

@@ -4,17 +4,22 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::record::{CountersRecord, OrderRecord, OutcomeRecord, SpecRecord, StandingRecord};
+use super::statements::write_all;
 use super::{AcceptedJob, EntryOutcome, JobCounters, JournalError, KeptStanding, LATEST};
+use crate::domain::acceptance::{AcceptanceKey, KeyId};
 use crate::domain::{JobId, UserKey};
 
 /// One thing to write down.
 #[derive(Debug)]
 pub(super) enum Entry {
-    Accepted(AcceptedJob),
+    Accepted {
+        job: AcceptedJob,
+        keys: Vec<AcceptanceKey>,
+    },
+    KeysExpired(Vec<KeyId>),
     Ended {
         job: JobId,
         position: u32,
@@ -107,57 +112,6 @@ impl Writer {
 
 /// Entries a batch at most: bounds how long the first of them waits for the last.
 const MOST_A_BATCH: usize = 4096;
-
-fn write_all(connection: &mut Connection, batch: &[Message]) -> rusqlite::Result<()> {
-    let transaction = connection.transaction()?;
-    for (entry, _) in batch {
-        write(&transaction, entry)?;
-    }
-    transaction.commit()
-}
-
-fn write(connection: &Connection, entry: &Entry) -> rusqlite::Result<()> {
-    match entry {
-        Entry::Accepted(job) => accepted(connection, job),
-        Entry::Ended { job, position, outcome, counters } => {
-            connection.prepare_cached("UPDATE entry SET outcome = ?3 WHERE job = ?1 AND position = ?2")?.execute(
-                params![job.0.as_bytes(), position, json(&OutcomeRecord::from(EntryOutcome::clone(outcome)))?],
-            )?;
-            connection
-                .prepare_cached("UPDATE job SET counters = ?2 WHERE id = ?1")?
-                .execute(params![job.0.as_bytes(), json(&CountersRecord::from(*counters))?])?;
-            Ok(())
-        }
-        Entry::Stands { user, standing } => {
-            connection
-                .prepare_cached("INSERT OR REPLACE INTO standing (target, user, standing) VALUES (?1, ?2, ?3)")?
-                .execute(params![
-                    user.target.name(),
-                    user.user.0.as_bytes(),
-                    json(&StandingRecord::from(standing.clone()))?
-                ])?;
-            Ok(())
-        }
-        Entry::Mark => Ok(()),
-    }
-}
-
-fn accepted(connection: &Connection, job: &AcceptedJob) -> rusqlite::Result<()> {
-    connection.prepare_cached("INSERT INTO job (id, created_at, spec) VALUES (?1, ?2, ?3)")?.execute(params![
-        job.id.0.as_bytes(),
-        job.created_at.as_millisecond(),
-        json(&SpecRecord::from(&job.spec))?
-    ])?;
-    let mut insert = connection.prepare_cached("INSERT INTO entry (job, position, request) VALUES (?1, ?2, ?3)")?;
-    for (position, request) in (0u32..).zip(&job.entries) {
-        insert.execute(params![job.id.0.as_bytes(), position, json(&OrderRecord::from(request.clone()))?])?;
-    }
-    Ok(())
-}
-
-fn json(record: &impl serde::Serialize) -> rusqlite::Result<String> {
-    serde_json::to_string(record).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
-}
 
 /// Starts the writer's thread.
 pub(super) fn start(connection: Connection, path: PathBuf) -> std::io::Result<(Sender<Message>, Thread)> {

@@ -26,6 +26,7 @@ pub(crate) struct Bed {
     pub(crate) service: Service,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) kept: Arc<MemoryJournal>,
+    clock: WallClock,
 }
 
 impl Bed {
@@ -42,6 +43,17 @@ impl Bed {
     /// Starts a service on what a service before it left in the journal, beside a simulator that went on.
     pub(crate) fn resume(simulator: Simulator, kept: Arc<MemoryJournal>, scenario: &Scenario) -> Self {
         Self::join(simulator, kept, scenario, "", |wire| wire)
+    }
+
+    /// The process ends, whatever is under way is cut off, and another one starts `pause` later on what is left in the
+    /// journal: Genesys and the calendar went on.
+    pub(crate) async fn restart(self, scenario: &Scenario, pause: Duration) -> Self {
+        self.lifecycle.begin_stop();
+        let Self { simulator, kept, clock, service, .. } = self;
+        drop(service);
+        tokio::time::sleep(pause).await;
+        let secret = &scenario.credentials.client_secret;
+        Self::join_at(clock, secret, simulator, kept, scenario, "", |wire| wire)
     }
 
     /// Starts a service beside a simulator that runs already, with something of the test's own between them.
@@ -64,6 +76,19 @@ impl Bed {
         extra: &str,
         way: impl FnOnce(Transport) -> Transport,
     ) -> Self {
+        let clock = WallClock::following(ORIGIN.parse().expect("a date"));
+        Self::join_at(clock, secret, simulator, journal, scenario, extra, way)
+    }
+
+    fn join_at(
+        clock: WallClock,
+        secret: &str,
+        simulator: Simulator,
+        journal: Arc<MemoryJournal>,
+        scenario: &Scenario,
+        extra: &str,
+        way: impl FnOnce(Transport) -> Transport,
+    ) -> Self {
         let login = &scenario.credentials;
         let config = Config::from_toml(&format!(
             "[genesys]\napi_url = 'http://genesys.test'\nlogin_url = 'http://genesys.test'\n\
@@ -78,11 +103,11 @@ impl Bed {
             gate_start: Start::Empty,
             recovered: journal.recovered(),
             journal,
-            clock: WallClock::following(ORIGIN.parse().expect("a date")),
+            clock,
             seed: scenario.seed,
         };
         let service = app::start(&config, around, &lifecycle).expect("the service starts");
-        Self { simulator, service, lifecycle, kept }
+        Self { simulator, service, lifecycle, kept, clock }
     }
 
     /// Submits a job of the given mode over all `entries`.

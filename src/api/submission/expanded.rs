@@ -17,8 +17,8 @@ use sha2::{Digest, Sha256};
 use tokio::io::{AsyncRead, BufReader, ReadBuf};
 use tokio_util::io::StreamReader;
 
-use crate::api::idempotency::Fingerprint;
 use crate::api::problem::Problem;
+use crate::domain::acceptance::Fingerprint;
 
 /// The largest window of a zstd frame that is taken, as a power of two: what a decoder may be made to set aside.
 const ZSTD_WINDOW: u32 = 23;

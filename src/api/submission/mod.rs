@@ -25,8 +25,8 @@ pub(super) use self::csv::COLUMNS;
 use self::expanded::{BodyReader, Expanded};
 pub(super) use self::parameters::JobParameters;
 use super::faults::Faults;
-use super::idempotency::Fingerprint;
 use super::problem::Problem;
+use crate::domain::acceptance::Fingerprint;
 use crate::domain::entry::EntryRequest;
 use crate::domain::job::JobSpec;
 

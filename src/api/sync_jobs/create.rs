@@ -8,11 +8,12 @@ use axum::response::Response;
 use super::accepted;
 use crate::api::ApiContext;
 use crate::api::access::Caller;
-use crate::api::idempotency::{self, Claim, IdempotencyHeader};
+use crate::api::idempotency::{IdempotencyHeader, Turn, same_job};
 use crate::api::job_view::{self, SyncJobView};
 use crate::api::problem::{MEDIA_TYPE, Problem, ProblemView};
 use crate::api::submission::request::SyncJobRequest;
 use crate::api::submission::{Incoming, JobParameters};
+use crate::engine::Under;
 
 /// Submit a sync job
 ///
@@ -24,7 +25,8 @@ use crate::api::submission::{Incoming, JobParameters};
 /// each row fills one, `assignments` (`Name:4;Other name`; a backslash before `;`, `:` or `\` makes it part of a name)
 /// and `occurred_at`. Faults of such bodies name their line.
 ///
-/// With an `Idempotency-Key`, the same submission sent again within 24 hours is answered with the same job.
+/// With an `Idempotency-Key`, the same submission sent again within 24 hours is answered with the same job, also when the
+/// service was restarted in between.
 #[utoipa::path(
     post,
     path = "/v1/sync-jobs",
@@ -89,25 +91,19 @@ pub(in crate::api) async fn create_sync_job(
     refuse_if_unable(&api)?;
     let (head, body) = request.into_parts();
     let incoming = Incoming::new(&head, body, api.settings.max_body_bytes)?;
-    let mut reservation = None;
-    if let Some(key) = idempotency::key_of(&head.headers)? {
-        match api.shared.keys.claim(&caller.name, key, api.clock.now())? {
-            Claim::Reserved(reserved) => reservation = Some(reserved),
-            Claim::Accepted(before, job) => {
-                let same = incoming.fingerprint().await? == before;
-                let job = api.engine.job(job).filter(|_| same).ok_or_else(Problem::key_reused)?;
-                return Ok(accepted(&api, job));
-            }
+    let reservation = match Turn::of(&api.engine, &caller, &head.headers)? {
+        Turn::New(reservation) => reservation,
+        Turn::Again(before, job) => {
+            let same = incoming.fingerprint().await? == before;
+            return Ok(accepted(&api, same_job(&api, job, same)?));
         }
-    }
+    };
     let (submission, fingerprint) = incoming.read().await?;
     // Once more: receiving and reading the body may have taken a while.
     refuse_if_unable(&api)?;
-    let submitted = api.engine.submit(submission.spec, submission.entries).await;
+    let under = reservation.map(|reservation| Under { reservation, fingerprint });
+    let submitted = api.engine.submit_under(under, submission.spec, submission.entries).await;
     let job = submitted.map_err(|_| Problem::not_written_down())?;
-    if let Some(reservation) = reservation {
-        reservation.accepted(fingerprint, job.id, api.clock.now());
-    }
     Ok(accepted(&api, job))
 }
 

@@ -1,0 +1,159 @@
+//! How jobs come in: submitted, submitted under a key, and made anew from what a job before left.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::acceptance::{Claim, Reservation, TooManyKeys};
+use super::job::Job;
+use super::{Engine, JobSnapshot};
+use crate::domain::acceptance::{Fingerprint, KeySpace};
+use crate::domain::entry::{EntryOrder, EntryRequest};
+use crate::domain::job::JobSpec;
+use crate::domain::{EntryState, JobId};
+use crate::journal::{AcceptedJob, JournalError};
+
+/// Expired keys that one submission clears away: more than it adds.
+const EXPIRED_AT_ONCE: usize = 64;
+
+/// A reserved key, and what was sent under it.
+#[derive(Debug)]
+pub struct Under {
+    pub reservation: Reservation,
+    pub fingerprint: Fingerprint,
+}
+
+/// What a submission under a key came to.
+#[derive(Debug)]
+pub struct Once {
+    pub job: JobId,
+    /// Whether the job had been accepted before.
+    pub seen_before: bool,
+}
+
+/// Why a submission under a key was not accepted.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum OnceError {
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    TooManyKeys(#[from] TooManyKeys),
+}
+
+impl Engine {
+    /// Accepts a job: once this answers, the job is durable and readable, and each of its entries will end in one
+    /// explained state. If the journal cannot take it, nothing of it is accepted.
+    pub async fn submit(&self, spec: JobSpec, entries: Vec<EntryRequest>) -> Result<JobSnapshot, JournalError> {
+        self.submit_under(None, spec, entries).await
+    }
+
+    /// Accepts a job, and the key that it was sent under with it: both or neither.
+    pub async fn submit_under(
+        &self,
+        under: Option<Under>,
+        spec: JobSpec,
+        entries: Vec<EntryRequest>,
+    ) -> Result<JobSnapshot, JournalError> {
+        self.submit_orders(under, spec, entries.into_iter().map(EntryOrder::from).collect()).await
+    }
+
+    /// Accepts a job unless one was accepted under this key while it is kept: then it is that one. Of many at once, also
+    /// over restarts, one makes the job and the others are told of it. What the entries say is not compared.
+    pub async fn submit_once(
+        &self,
+        space: &KeySpace,
+        key: &str,
+        spec: JobSpec,
+        entries: Vec<EntryRequest>,
+    ) -> Result<Once, OnceError> {
+        loop {
+            match self.claim(space, key)? {
+                Claim::Accepted(_, job) => return Ok(Once { job, seen_before: true }),
+                Claim::Accepting(other) => other.ended().await,
+                Claim::Reserved(reservation) => {
+                    let under = Under { reservation, fingerprint: Fingerprint::default() };
+                    let job = self.submit_under(Some(under), spec, entries).await?.id;
+                    return Ok(Once { job, seen_before: false });
+                }
+            }
+        }
+    }
+
+    /// Claims a key for a submission that is still to be read.
+    pub fn claim(&self, space: &KeySpace, key: &str) -> Result<Claim, TooManyKeys> {
+        self.expire_keys(EXPIRED_AT_ONCE);
+        self.core.keys.claim(space, key)
+    }
+
+    fn expire_keys(&self, limit: usize) {
+        let expired = self.core.keys.expire(self.core.clock.now(), limit);
+        if !expired.is_empty() {
+            self.core.journal.forget_keys(expired);
+        }
+    }
+
+    /// A new job from the entries that did not come through; the outer `None` if there is no such job, the inner one if
+    /// it has no such entries.
+    pub async fn retry(&self, id: JobId, under: Option<Under>) -> Result<Option<Option<JobSnapshot>>, JournalError> {
+        let Some(job) = self.core.registry.get(id) else { return Ok(None) };
+        let orders = job.orders(&[EntryState::Failed, EntryState::Cancelled, EntryState::Held]);
+        self.submit_again(under, job.spec().clone(), orders).await.map(Some)
+    }
+
+    /// A new job that carries out what a dry run planned, each entry held to its plan; `None` as for
+    /// [`Engine::retry`].
+    pub async fn apply(&self, id: JobId, under: Option<Under>) -> Result<Option<Option<JobSnapshot>>, JournalError> {
+        let Some(job) = self.core.registry.get(id) else { return Ok(None) };
+        let spec = JobSpec { dry_run: false, ..job.spec().clone() };
+        self.submit_again(under, spec, job.planned()).await.map(Some)
+    }
+
+    async fn submit_again(
+        &self,
+        under: Option<Under>,
+        spec: JobSpec,
+        orders: Vec<EntryOrder>,
+    ) -> Result<Option<JobSnapshot>, JournalError> {
+        if orders.is_empty() {
+            return Ok(None);
+        }
+        self.submit_orders(under, spec, orders).await.map(Some)
+    }
+
+    /// In a task of its own: a caller who goes away while the journal writes would else leave a job that is written down
+    /// and not worked on, and a key that is free in memory and taken in the journal.
+    async fn submit_orders(
+        &self,
+        under: Option<Under>,
+        spec: JobSpec,
+        orders: Vec<EntryOrder>,
+    ) -> Result<JobSnapshot, JournalError> {
+        let (told, answer) = oneshot::channel();
+        let engine = self.clone();
+        self.lifecycle.spawn(async move {
+            // Who asked may be gone: the job goes on all the same.
+            let _ = told.send(engine.accept(under, spec, orders).await);
+        });
+        answer.await.unwrap_or(Err(JournalError::Closed))
+    }
+
+    async fn accept(
+        &self,
+        under: Option<Under>,
+        spec: JobSpec,
+        entries: Vec<EntryOrder>,
+    ) -> Result<JobSnapshot, JournalError> {
+        let created_at = self.core.clock.now();
+        let job = AcceptedJob { id: self.core.registry.next_id(created_at), spec, created_at, entries };
+        let key = under.as_ref().map(|under| under.reservation.key(under.fingerprint, created_at));
+        self.core.journal.accept(job.clone(), key.into_iter().collect()).await?;
+        let id = job.id;
+        tracing::info!(job = %id, entries = job.entries.len(), target = job.spec.target.name(), "accepted a job");
+        let snapshot = self.take_up(Job::new(job, Arc::clone(&self.core.journal), self.core.open.clone()));
+        // Readable first, so that nobody is told of a job that cannot be read.
+        if let (Some(under), Some(key)) = (under, key) {
+            under.reservation.accepted(key, id);
+        }
+        Ok(snapshot)
+    }
+}
