@@ -20,6 +20,7 @@ use crate::config::{ApiKeyConfig, Config, ConfigError, KeyRole, SyncConfig};
 use crate::domain::AssignmentId;
 use crate::domain::conflict::ConflictPolicy;
 use crate::domain::entry::AssignmentName;
+use crate::domain::hold::{HoldThresholds, Percent};
 use crate::engine::{Backoff, Engine, EngineSettings};
 use crate::genesys::gate::{Credit, Gate, Limits, Start, WindowLimit};
 use crate::genesys::login::{Credentials, LoginStatus, TokenSource};
@@ -162,6 +163,11 @@ fn engine_settings(sync: &SyncConfig, seed: u64) -> EngineSettings {
         patience: sync.patience,
         write_without_read: sync.write_without_read,
         seats: 20,
+        hold: HoldThresholds {
+            users_percent: Percent::new(sync.hold_users_percent).unwrap_or(Percent::ALL),
+            users_min: sync.hold_users_min,
+            skill_percent: Percent::new(sync.hold_skill_percent).unwrap_or(Percent::ALL),
+        },
         managed: sync.managed.iter().map(|name| assignment_name(name)).collect(),
         cache_max_age: Duration::from_secs(600),
         recheck_names_after: Duration::from_secs(60),

@@ -5,6 +5,7 @@
 mod access;
 mod limits;
 mod region;
+mod thresholds;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Deserializer, de};
 
 pub use self::access::{ApiKeyConfig, KeyRole};
 pub use self::limits::CallLimits;
+use self::thresholds::percent;
 
 /// The prefix of environment variables: `SKILLSYNC__GENESYS__CLIENT_ID` is `genesys.client_id`.
 pub const ENVIRONMENT_PREFIX: &str = "SKILLSYNC__";
@@ -148,6 +150,15 @@ pub struct SyncConfig {
     pub write_without_read: bool,
     /// `sync.managed`: names or ids that count as ours, whoever assigned them.
     pub managed: Vec<String>,
+    /// `sync.hold_users_percent`: a job that would take something away from more of its users is held; 100 means never.
+    #[serde(deserialize_with = "percent")]
+    pub hold_users_percent: u8,
+    /// `sync.hold_users_min`: fewer users than these are never too many, of the job or of one skill.
+    pub hold_users_min: u32,
+    /// `sync.hold_skill_percent`: a job that would take one skill away from more of those who have it is held; 100 means
+    /// never.
+    #[serde(deserialize_with = "percent")]
+    pub hold_skill_percent: u8,
 }
 
 impl Default for SyncConfig {
@@ -158,6 +169,9 @@ impl Default for SyncConfig {
             conflict_attempts: NonZeroU32::MIN.saturating_add(9),
             write_without_read: true,
             managed: Vec::new(),
+            hold_users_percent: 20,
+            hold_users_min: 20,
+            hold_skill_percent: 50,
         }
     }
 }
@@ -348,6 +362,7 @@ mod tests {
             (&format!("{MINIMAL}ca_file = '/does/not/exist'"), "genesys.ca_file"),
             (&format!("{MINIMAL}attempt_timeout = 'soon'"), "attempt_timeout"),
             (&format!("{MINIMAL}[sync]\npatience = 'long'"), "patience"),
+            (&format!("{MINIMAL}[sync]\nhold_users_percent = 101"), "hold_users_percent"),
             (&format!("{MINIMAL}[server]\nlisten = '0.0.0.0:80'"), "server.listen"),
         ] {
             let error = load(toml).expect_err(toml);

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::names::{SyncJobStatus, SyncLane, SyncMode, SyncTarget};
 use crate::domain::EntryState;
 use crate::domain::conflict::Cause;
+use crate::domain::hold::Hold;
 use crate::domain::job::{ConflictCounts, EntryCounts, Urgency};
 use crate::engine::{Engine, JobSnapshot};
 
@@ -37,6 +38,39 @@ pub(super) struct SyncJobView {
     counts: EntryCountsView,
     conflicts: ConflictCountsView,
     calls: CallsView,
+    /// What a held job would take away, while it is held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = HeldView, required = false)]
+    held: Option<HeldView>,
+}
+
+/// Why a job is held: what it would take away. Nothing of the job has been written.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct HeldView {
+    /// Users who would lose something.
+    users: u32,
+    /// Their share of the job's users.
+    #[schema(example = 34.6)]
+    users_percent: f64,
+    /// What would be lost, the largest losses first; at most 20.
+    skills: Vec<SkillLossView>,
+    /// What is too much about it, and what to do.
+    message: Box<str>,
+}
+
+/// A skill or skill group that users of a held job would lose.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SkillLossView {
+    id: Uuid,
+    /// Its name, if the catalogue has it.
+    name: Option<Box<str>>,
+    /// Users who would lose it.
+    users: u32,
+    /// Their share of the job's users who have it, as far as is known.
+    #[schema(example = 80.0)]
+    holders_percent: f64,
 }
 
 /// How many entries are in each state.
@@ -97,6 +131,7 @@ impl SyncJobView {
             counts: job.counts.into(),
             conflicts: job.conflicts.into(),
             calls: CallsView { made: job.calls_made, estimated: job.calls_made.saturating_add(calls_ahead_of(&job)) },
+            held: job.hold.map(HeldView::from),
             label: job.spec.label,
         }
     }
@@ -116,8 +151,8 @@ fn calls_ahead(open_entries: u32) -> u32 {
 /// Unchanged users take one, conflicts take more, and listings are shared by all.
 fn calls_ahead_of(job: &JobSnapshot) -> u32 {
     const ENOUGH: u32 = 20;
-    let open = job.counts.open();
-    let ended = job.counts.total() - open;
+    let open = job.counts.ahead();
+    let ended = job.counts.total() - job.counts.open();
     if ended < ENOUGH {
         return calls_ahead(open);
     }
@@ -127,7 +162,7 @@ fn calls_ahead_of(job: &JobSnapshot) -> u32 {
 
 /// Jobs take turns, so a bulk job is done for sure only when the work of all jobs is; interactive ones go ahead of it.
 fn estimated_finish_at(job: &JobSnapshot, engine: &Engine, now: Timestamp) -> Option<Timestamp> {
-    let open = job.counts.open();
+    let open = job.counts.ahead();
     if open == 0 {
         return None;
     }
@@ -138,6 +173,28 @@ fn estimated_finish_at(job: &JobSnapshot, engine: &Engine, now: Timestamp) -> Op
     let calls = calls_ahead_of(job).saturating_add(calls_ahead(of_others));
     let work = SignedDuration::try_from(engine.time_for(calls)).ok()?;
     job.parked_until.map_or(now, |until| until.max(now)).checked_add(work).ok()
+}
+
+impl From<Hold> for HeldView {
+    fn from(hold: Hold) -> Self {
+        let losses = hold.skills.into_iter().map(|loss| SkillLossView {
+            id: loss.id.0,
+            name: loss.name,
+            users: loss.users,
+            holders_percent: percent(loss.users, loss.holders),
+        });
+        Self {
+            users: hold.users,
+            users_percent: percent(hold.users, hold.of_users),
+            skills: losses.collect(),
+            message: hold.message,
+        }
+    }
+}
+
+/// A share in hundredths, to one decimal place.
+fn percent(part: u32, whole: u32) -> f64 {
+    (f64::from(part) * 1000.0 / f64::from(whole.max(1))).round() / 10.0
 }
 
 impl From<EntryCounts> for EntryCountsView {

@@ -78,7 +78,7 @@ pub enum EntryState {
     Superseded,
     /// Cancelled before it began.
     Cancelled,
-    /// Held back by a safety threshold.
+    /// Held back with its whole job by a removal threshold: not begun, and waiting for somebody to decide.
     Held,
 }
 
@@ -100,14 +100,8 @@ impl EntryState {
     /// Whether an entry in this state has ended.
     pub fn is_terminal(self) -> bool {
         match self {
-            Self::Pending | Self::Running | Self::Waiting => false,
-            Self::Planned
-            | Self::Applied
-            | Self::Unchanged
-            | Self::Failed
-            | Self::Superseded
-            | Self::Cancelled
-            | Self::Held => true,
+            Self::Pending | Self::Running | Self::Waiting | Self::Held => false,
+            Self::Planned | Self::Applied | Self::Unchanged | Self::Failed | Self::Superseded | Self::Cancelled => true,
         }
     }
 }

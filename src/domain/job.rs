@@ -91,6 +91,11 @@ impl EntryCounts {
         self.0.iter().sum()
     }
 
+    /// Entries that go on by themselves: those that have not ended and are not held.
+    pub fn ahead(&self) -> u32 {
+        self.open() - self.of(EntryState::Held)
+    }
+
     /// Entries that have not ended.
     pub fn open(&self) -> u32 {
         EntryState::ALL.into_iter().filter(|state| !state.is_terminal()).map(|state| self.of(state)).sum()

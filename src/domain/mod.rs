@@ -5,6 +5,7 @@ pub mod assignment;
 pub mod conflict;
 pub mod entry;
 pub mod fold;
+pub mod hold;
 pub mod job;
 pub mod user;
 

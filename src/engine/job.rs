@@ -2,6 +2,7 @@
 
 mod changes;
 mod follow;
+mod hold;
 mod kept;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,6 +17,7 @@ use super::port::Version;
 use crate::domain::assignment::Difference;
 use crate::domain::conflict::Cause;
 use crate::domain::entry::{Effects, EntryOrder, EntryRequest};
+use crate::domain::hold::Hold;
 use crate::domain::job::{ConflictCounts, EntryCounts, JobSpec, JobStatus};
 use crate::domain::{EntryState, JobId, Reason, UserId};
 use crate::journal::{AcceptedJob, Journal};
@@ -69,6 +71,8 @@ pub struct JobSnapshot {
     pub counts: EntryCounts,
     pub conflicts: ConflictCounts,
     pub calls_made: u32,
+    /// Why it is held, if it is.
+    pub hold: Option<Hold>,
     /// Grows with every change.
     pub revision: u64,
 }
@@ -98,6 +102,10 @@ struct State {
     finished_at: Option<Timestamp>,
     parked_until: Option<Timestamp>,
     cancelled: bool,
+    /// Why nothing of it has begun, while it is held.
+    hold: Option<Box<Hold>>,
+    /// It was held, and somebody let it go on.
+    released: bool,
     revision: u64,
     changes: Changes,
 }
@@ -126,6 +134,8 @@ impl Job {
             finished_at: None,
             parked_until: None,
             cancelled: false,
+            hold: None,
+            released: false,
             revision: 0,
             changes: Changes::new(entries.len()),
             entries,
@@ -294,6 +304,7 @@ impl Job {
             counts: state.counts,
             conflicts: state.conflicts,
             calls_made: state.calls_made,
+            hold: state.hold.as_deref().cloned(),
             revision: state.revision,
         }
     }
@@ -320,10 +331,10 @@ impl Job {
 
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
-        let open_before = state.counts.open();
+        let before = state.counts.ahead();
         state.revision += 1;
         let result = change(&mut state);
-        self.open.moved(open_before, state.counts.open());
+        self.open.moved(before, state.counts.ahead());
         // Under the lock, so that the revision told never goes back.
         self.revision.send_replace(state.revision);
         result
@@ -351,16 +362,18 @@ impl State {
         if self.counts.open() == 0 {
             self.finished_at.get_or_insert(now);
             self.parked_until = None;
+            self.hold = None;
         }
     }
 
     fn status(&self) -> JobStatus {
         if self.counts.open() == 0 {
-            match (self.counts.of(EntryState::Held), self.counts.of(EntryState::Cancelled)) {
-                (1.., _) => JobStatus::Held,
-                (0, 1..) if self.cancelled => JobStatus::Cancelled,
-                (0, _) => JobStatus::Completed,
+            match self.counts.of(EntryState::Cancelled) {
+                1.. if self.cancelled => JobStatus::Cancelled,
+                _ => JobStatus::Completed,
             }
+        } else if self.counts.of(EntryState::Held) > 0 {
+            JobStatus::Held
         } else if self.parked_until.is_some() && self.counts.of(EntryState::Running) == 0 {
             JobStatus::Parked
         } else if self.started_at.is_some() {
@@ -380,12 +393,6 @@ impl From<EntryOrder> for Entry {
 
 impl Entry {
     fn snapshot(&self, index: u32) -> EntrySnapshot {
-        EntrySnapshot {
-            index,
-            request: self.request.clone(),
-            user: self.user,
-            state: self.state,
-            result: self.result.as_deref().cloned().unwrap_or_default(),
-        }
+        EntrySnapshot { index, request: self.request.clone(), user: self.user, state: self.state, result: self.told() }
     }
 }

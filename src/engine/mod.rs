@@ -15,6 +15,7 @@ pub mod port;
 mod progress;
 mod queue;
 mod registry;
+mod release;
 mod resolve;
 mod scheduler;
 mod slots;
@@ -23,6 +24,7 @@ mod submit;
 mod ticket;
 mod users;
 mod verdict;
+mod weigh;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -50,6 +52,7 @@ use self::users::UserHistories;
 use crate::clock::WallClock;
 use crate::domain::conflict::ConflictPolicy;
 use crate::domain::entry::AssignmentName;
+use crate::domain::hold::HoldThresholds;
 use crate::domain::job::JobStatus;
 use crate::domain::{AssignmentId, EntryState, JobId, Target, UserId, UserKey, UserRef};
 use crate::journal::{Journal, Recovered};
@@ -67,6 +70,8 @@ pub struct EngineSettings {
     pub seats: usize,
     /// What counts as ours, by name or id, whoever assigned it.
     pub managed: Vec<AssignmentName>,
+    /// How much a job may take away without being looked at.
+    pub hold: HoldThresholds,
     /// How old the cached directory and catalogues may get.
     pub cache_max_age: Duration,
     /// How old they have to be before a name that is missing is looked for again.
@@ -151,14 +156,19 @@ impl Engine {
     /// Makes a job readable, and works on what is open of it.
     fn take_up(&self, job: Job) -> JobSnapshot {
         let job = Arc::new(job);
-        let first_order = self.core.next_order.fetch_add(u64::from(job.len()), Ordering::Relaxed);
         self.core.registry.insert(Arc::clone(&job));
         let snapshot = job.snapshot();
-        if snapshot.finished_at.is_none() {
-            let core = Arc::clone(&self.core);
-            self.lifecycle.spawn_until_stop(async move { resolve::resolve_and_park(&core, &job, first_order).await });
+        if snapshot.counts.ahead() > 0 {
+            self.work_on(job);
         }
         snapshot
+    }
+
+    /// Begins, or begins again, to bring the open entries of a job on their way.
+    fn work_on(&self, job: Arc<Job>) {
+        let first_order = self.core.next_order.fetch_add(u64::from(job.len()), Ordering::Relaxed);
+        let core = Arc::clone(&self.core);
+        self.lifecycle.spawn_until_stop(async move { resolve::resolve_and_park(&core, &job, first_order).await });
     }
 
     /// Jobs older than `before`, newest first; and whether there are more.

@@ -1,7 +1,9 @@
-//! From what a caller wrote to ids: users through the directory, assignments through the catalogue.
+//! From what a caller wrote to ids, and on to the users' slots: users through the directory, assignments through the
+//! catalogue, and between the two the scales.
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::EngineCore;
@@ -11,26 +13,82 @@ use super::job::{EntryResult, Job};
 use super::port::{CallError, Errand};
 use super::ticket::Ticket;
 use super::verdict::Failure;
+use super::weigh::Scales;
 use crate::domain::entry::EntryRequest;
 use crate::domain::{Assignments, EntryState, Reason, UserId, UserKey, UserRef};
+use crate::journal::JobNote;
 
-/// Resolves every entry of a job and parks it with its user; what cannot be resolved ends with its reason, and the others
-/// go on. While Genesys is out of reach the job waits.
+/// An entry whose user and assignments are known by id.
+#[derive(Debug)]
+pub(super) struct Resolved {
+    /// The entry's place in its job.
+    pub(super) index: u32,
+    pub(super) user: UserId,
+    pub(super) listed: Arc<Assignments>,
+    /// When it happened at the sender; else when the job was accepted.
+    pub(super) effective_at: Timestamp,
+    dated: bool,
+}
+
+/// Resolves every entry of a job, weighs the job, and parks each entry with its user. What cannot be resolved ends with its
+/// reason, and the others go on; a job that would take too much away is held. While Genesys is out of reach the job waits.
 pub(super) async fn resolve_and_park(engine: &EngineCore, job: &Arc<Job>, first_order: u64) {
     let errand = Errand::new(job.spec().urgency);
-    let mut tries = 0;
-    loop {
-        match try_resolve(engine, job, first_order, &errand).await {
-            Ok(()) => break,
-            Err(error) => {
-                job.count_calls(errand.meter.take());
-                tries += 1;
-                let Some(at) = wait_until(engine, job, &error, tries) else { return };
-                tokio::time::sleep_until(at).await;
-            }
-        }
+    for entry in resolve_and_weigh(engine, job, &errand).await.unwrap_or_default() {
+        park(engine, job, entry, first_order);
     }
     job.count_calls(errand.meter.take());
+}
+
+/// The entries that may go on; `None` if none may.
+async fn resolve_and_weigh(engine: &EngineCore, job: &Arc<Job>, errand: &Errand) -> Option<Vec<Resolved>> {
+    let mut patience = Patience { engine, job, errand, tries: 0 };
+    let entries = loop {
+        match try_resolve(engine, job, errand).await {
+            Ok(entries) => break entries,
+            Err(error) => patience.wait(&error).await?,
+        }
+    };
+    if job.has_begun() || job.was_released() {
+        return Some(entries);
+    }
+    let mut scales = Scales::new(engine, job, &entries);
+    let hold = loop {
+        match scales.weigh(errand).await {
+            Ok(hold) => break hold,
+            Err(error) => patience.wait(&error).await?,
+        }
+    };
+    let Some(hold) = hold else { return Some(entries) };
+    tracing::warn!(job = %job.id(), users = hold.users, of_users = hold.of_users, why = %hold.message, "held a job");
+    if let Err(error) = engine.journal.note(job.id(), JobNote::Held(hold.clone())).await {
+        // Held all the same: after a restart it is weighed again.
+        tracing::error!(job = %job.id(), %error, "cannot write down that a job is held");
+    }
+    job.hold_back(hold);
+    None
+}
+
+/// Waiting for a Genesys that is out of reach.
+struct Patience<'a> {
+    engine: &'a EngineCore,
+    job: &'a Job,
+    errand: &'a Errand,
+    tries: u32,
+}
+
+impl Patience<'_> {
+    /// Waits until it is worth trying again; `None` if the job has nothing open any more.
+    async fn wait(&mut self, error: &CallError) -> Option<()> {
+        self.job.count_calls(self.errand.meter.take());
+        self.tries += 1;
+        let at = wait_until(self.engine, self.job, error, self.tries)?;
+        tokio::select! {
+            () = tokio::time::sleep_until(at) => Some(()),
+            // Nobody goes on asking Genesys for a job that was cancelled meanwhile.
+            () = self.job.over() => None,
+        }
+    }
 }
 
 /// When to try again; `None` if the job has nothing open any more.
@@ -66,7 +124,8 @@ fn fail_open(engine: &EngineCore, job: &Job, failure: &Failure) -> Option<Instan
     None
 }
 
-async fn try_resolve(engine: &EngineCore, job: &Arc<Job>, first_order: u64, errand: &Errand) -> Result<(), CallError> {
+/// Ends what cannot be resolved, and answers the rest.
+async fn try_resolve(engine: &EngineCore, job: &Job, errand: &Errand) -> Result<Vec<Resolved>, CallError> {
     let target = job.spec().target;
     let genesys = engine.genesys.as_ref();
     let open: Vec<(u32, EntryRequest)> =
@@ -81,36 +140,30 @@ async fn try_resolve(engine: &EngineCore, job: &Arc<Job>, first_order: u64, erra
     }
     let wanted: Vec<UserRef> = open.iter().map(|(_, entry)| entry.user.clone()).collect();
     let users = engine.directory.find_all(genesys, errand, &wanted).await?;
+    let mut resolved = Vec::with_capacity(open.len());
     for ((index, entry), user) in open.into_iter().zip(users) {
-        let resolved = find_user(&entry.user, &user).and_then(|user| Ok((user, find_assignments(&catalogue, &entry)?)));
-        match resolved {
-            Ok((user, listed)) => park(engine, job, index, &entry, user, listed, first_order),
+        let found = find_user(&entry.user, &user).and_then(|user| Ok((user, find_assignments(&catalogue, &entry)?)));
+        match found {
+            Ok((user, listed)) => {
+                job.resolved(index, user);
+                engine.users.note(&entry.user, user, job.id(), index);
+                let effective_at = entry.occurred_at.unwrap_or(job.created_at());
+                let dated = entry.occurred_at.is_some() || job.was_released();
+                resolved.push(Resolved { index, user, listed: Arc::new(listed), effective_at, dated });
+            }
             Err(failure) => fail(engine, job, index, &failure),
         }
     }
-    Ok(())
+    Ok(resolved)
 }
 
-fn park(
-    engine: &EngineCore,
-    job: &Arc<Job>,
-    index: u32,
-    entry: &EntryRequest,
-    user: UserId,
-    listed: Assignments,
-    first_order: u64,
-) {
-    let key = UserKey { target: job.spec().target, user };
-    let ticket = Ticket {
-        job: Arc::clone(job),
-        index,
-        listed: Arc::new(listed),
-        effective_at: entry.occurred_at.unwrap_or(job.created_at()),
-        dated: entry.occurred_at.is_some(),
-        order: first_order + u64::from(index),
-    };
+fn park(engine: &EngineCore, job: &Arc<Job>, entry: Resolved, first_order: u64) {
+    let Resolved { index, user, listed, effective_at, dated } = entry;
+    // It may have waited since it was resolved.
     job.resolved(index, user);
-    engine.users.note(&entry.user, user, job.id(), index);
+    let key = UserKey { target: job.spec().target, user };
+    let order = first_order + u64::from(index);
+    let ticket = Ticket { job: Arc::clone(job), index, listed, effective_at, dated, order };
     if engine.slots.park(key, ticket) {
         engine.queue.push(job.spec().urgency, job.id(), key);
     }

@@ -29,6 +29,8 @@ pub(super) struct Standing {
     pub(super) applied_at: Option<Timestamp>,
     /// Where there are no versions: for each assignment that our latest writes touched, the set that they left, and when.
     recent: BTreeMap<AssignmentId, (Arc<Assignments>, Instant)>,
+    /// Grows with everything that a look begun before it would not show.
+    moved: u64,
 }
 
 impl Standing {
@@ -46,7 +48,8 @@ impl Standing {
 /// The standings of all users that skillsync has dealt with.
 ///
 /// Invariant: only the running pass over a user writes that user's standing, and there is one at most (see `slots`); so
-/// recalling at the start of a step and recording at its end loses nothing.
+/// recalling at the start of a step and recording at its end loses nothing. Who weighs a job may add what it saw, and only
+/// if no pass has written or lost its trust since it began to look.
 #[derive(Debug)]
 pub(super) struct Standings {
     users: DashMap<UserKey, Standing>,
@@ -75,6 +78,20 @@ impl Standings {
         }
     }
 
+    /// What to hand to [`Standings::saw_since`] after a look that begins now.
+    pub(super) fn look(&self, key: UserKey) -> u64 {
+        self.users.get(&key).map_or(0, |standing| standing.moved)
+    }
+
+    /// A state was seen by somebody else than the user's pass: kept if nothing has moved since the look began.
+    pub(super) fn saw_since(&self, key: UserKey, look: u64, observed: &Observed) {
+        let mut standing = self.users.entry(key).or_default();
+        let newer = standing.newest.as_ref().is_none_or(|newest| newest.version <= observed.version);
+        if newer && standing.moved == look {
+            standing.newest = Some(observed.clone());
+        }
+    }
+
     /// A pass ended with nothing left to write: what is owned now, and how new the newest change in it was.
     pub(super) fn settled(&self, key: UserKey, owned: BTreeSet<AssignmentId>, applied_at: Option<Timestamp>) {
         let mut standing = self.users.entry(key).or_default();
@@ -86,6 +103,7 @@ impl Standings {
     /// A write that makes these ours is about to go out: written down first, so that they still count as ours if the
     /// process ends before its answer comes. Whether they are there is for a read to say.
     pub(super) async fn intend(&self, key: UserKey, owned: &BTreeSet<AssignmentId>) -> Result<(), JournalError> {
+        self.users.entry(key).or_default().moved += 1;
         let mut standing = self.recall(key);
         if owned.is_subset(&standing.owned) {
             return Ok(());
@@ -102,6 +120,7 @@ impl Standings {
     /// A write passed, and was answered with the state it brought about where the target tells it.
     pub(super) fn wrote(&self, key: UserKey, write: &AssignmentWrite, after: Option<&Observed>) {
         let mut standing = self.users.entry(key).or_default();
+        standing.moved += 1;
         if !key.target.checks_versions() {
             let now = Instant::now();
             standing.recent.retain(|_, (_, at)| *at + LONGEST_LAG > now);
@@ -116,6 +135,7 @@ impl Standings {
     pub(super) fn distrust(&self, key: UserKey) {
         if let Some(mut standing) = self.users.get_mut(&key) {
             standing.newest = None;
+            standing.moved += 1;
         }
     }
 }

@@ -18,7 +18,7 @@ pub(super) struct Ticket {
     pub(super) listed: Arc<Assignments>,
     /// When it happened at the sender; else when the job was accepted.
     pub(super) effective_at: Timestamp,
-    /// Whether the sender said when it happened: only such an entry can come too late.
+    /// Whether it can come too late: the sender said when it happened, or its job was held meanwhile.
     pub(super) dated: bool,
     /// The order of acceptance over all jobs.
     pub(super) order: u64,

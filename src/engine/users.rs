@@ -23,6 +23,10 @@ impl UserHistories {
             self.names.insert(folded(named), user);
         }
         let mut entries = self.entries.entry(user).or_default();
+        if entries.contains(&(job, index)) {
+            // Resolved again: after an outage, or because its job was held.
+            return;
+        }
         if entries.len() == Self::KEPT {
             entries.pop_front();
         }

@@ -6,7 +6,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
 
-use super::{AcceptedJob, EntryOutcome, JobCounters, Journal, JournalError, KeptStanding, Recovered, RecoveredJob};
+use super::{
+    AcceptedJob, EntryOutcome, JobCounters, JobNote, JobNotes, Journal, JournalError, KeptStanding, Recovered,
+    RecoveredJob,
+};
 use crate::domain::acceptance::{AcceptanceKey, KeyId};
 use crate::domain::{JobId, UserKey};
 
@@ -44,9 +47,10 @@ fn done() -> BoxFuture<'static, Result<(), JournalError>> {
 impl Journal for MemoryJournal {
     fn accept(&self, job: AcceptedJob, keys: Vec<AcceptanceKey>) -> BoxFuture<'_, Result<(), JournalError>> {
         let outcomes = vec![None; job.entries.len()];
+        let recovered = RecoveredJob { job, counters: JobCounters::default(), notes: JobNotes::default(), outcomes };
         let mut kept = self.lock();
-        kept.keys.extend(keys.into_iter().map(|key| (key.id, (key, job.id))));
-        kept.jobs.insert(job.id, RecoveredJob { job, counters: JobCounters::default(), outcomes });
+        kept.keys.extend(keys.into_iter().map(|key| (key.id, (key, recovered.job.id))));
+        kept.jobs.insert(recovered.job.id, recovered);
         done()
     }
 
@@ -73,6 +77,13 @@ impl Journal for MemoryJournal {
 
     fn stands(&self, user: UserKey, standing: KeptStanding) {
         self.lock().standings.insert(user, standing);
+    }
+
+    fn note(&self, job: JobId, note: JobNote) -> BoxFuture<'_, Result<(), JournalError>> {
+        if let Some(kept) = self.lock().jobs.get_mut(&job) {
+            kept.notes.add(note);
+        }
+        done()
     }
 
     fn flush(&self) -> BoxFuture<'_, Result<(), JournalError>> {

@@ -6,6 +6,7 @@
 //! write intent before the write. What can be found out again is written soon, and no later than [`LATEST`].
 
 mod memory;
+mod notes;
 mod record;
 mod recovery;
 mod schema;
@@ -26,6 +27,7 @@ pub use self::sqlite::SqliteJournal;
 use crate::domain::acceptance::{AcceptanceKey, KeyId};
 use crate::domain::conflict::Cause;
 use crate::domain::entry::{Effects, EntryOrder};
+use crate::domain::hold::Hold;
 use crate::domain::job::{ConflictCounts, JobSpec};
 use crate::domain::{AssignmentId, EntryState, JobId, Reason, UserKey};
 
@@ -94,6 +96,31 @@ pub struct JobCounters {
     pub started_at: Option<Timestamp>,
 }
 
+/// Something that was decided about a job as a whole. Of each kind the newest counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobNote {
+    /// It takes too much away to go on by itself.
+    Held(Hold),
+    /// It may go on all the same.
+    Released,
+}
+
+/// The newest notes on a job.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JobNotes {
+    /// Either held or released, if it ever was held.
+    pub hold: Option<JobNote>,
+}
+
+impl JobNotes {
+    /// Puts a note in the place of an older one of its kind.
+    pub fn add(&mut self, note: JobNote) {
+        match note {
+            JobNote::Held(_) | JobNote::Released => self.hold = Some(note),
+        }
+    }
+}
+
 /// What is remembered of a user.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeptStanding {
@@ -106,6 +133,7 @@ pub struct KeptStanding {
 pub struct RecoveredJob {
     pub job: AcceptedJob,
     pub counters: JobCounters,
+    pub notes: JobNotes,
     /// What became of each entry, in order; `None` for those that have not ended.
     pub outcomes: Vec<Option<EntryOutcome>>,
 }
@@ -137,6 +165,9 @@ pub trait Journal: fmt::Debug + Send + Sync {
     /// What is remembered of a user has changed.
     fn stands(&self, user: UserKey, standing: KeptStanding);
 
+    /// Something was decided about a job. Durable when it answers.
+    fn note(&self, job: JobId, note: JobNote) -> BoxFuture<'_, Result<(), JournalError>>;
+
     /// Waits until everything handed over so far is durable.
     fn flush(&self) -> BoxFuture<'_, Result<(), JournalError>>;
 }
@@ -159,6 +190,10 @@ impl Journal for NoJournal {
     fn ended(&self, _: JobId, _: u32, _: EntryOutcome, _: JobCounters) {}
 
     fn stands(&self, _: UserKey, _: KeptStanding) {}
+
+    fn note(&self, _: JobId, _: JobNote) -> BoxFuture<'_, Result<(), JournalError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 
     fn flush(&self) -> BoxFuture<'_, Result<(), JournalError>> {
         Box::pin(std::future::ready(Ok(())))

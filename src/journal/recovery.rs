@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::record::{CountersRecord, OrderRecord, OutcomeRecord, SpecRecord, StandingRecord};
-use super::{AcceptedJob, EntryOutcome, JobCounters, Recovered, RecoveredJob};
+use super::{AcceptedJob, EntryOutcome, JobCounters, Recovered, RecoveredJob, notes};
 use crate::domain::acceptance::{AcceptanceKey, KeyId, KeyKind};
 use crate::domain::{JobId, Target, UserId, UserKey};
 
@@ -29,7 +29,8 @@ pub(super) fn recover(connection: &Connection) -> rusqlite::Result<Recovered> {
         let created_at = Timestamp::from_millisecond(row.get(1)?).unwrap_or(Timestamp::UNIX_EPOCH);
         let counters = optional::<CountersRecord>(row, 3)?.map(JobCounters::from).unwrap_or_default();
         let job = AcceptedJob { id: JobId(id), spec: spec.into(), created_at, entries: requests };
-        recovered.jobs.push(RecoveredJob { job, counters, outcomes });
+        let notes = notes::read(connection, job.id)?;
+        recovered.jobs.push(RecoveredJob { job, counters, notes, outcomes });
     }
     let mut standings = connection.prepare("SELECT target, user, standing FROM standing")?;
     let mut rows = standings.query([])?;

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode};
 
-use super::JournalError;
+use super::{JournalError, notes};
 
 /// The version that this program writes; a journal with a higher one is not touched.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 /// What brings a journal from each version to the next, from the empty file on. Never edited once released: a step that
 /// turned out wrong is followed by another.
@@ -23,6 +23,7 @@ const STEPS: [&str; VERSION as usize] = [
     "CREATE TABLE acceptance_key (
          id BLOB PRIMARY KEY, kind TEXT NOT NULL, fingerprint BLOB NOT NULL, job BLOB NOT NULL, kept_until INTEGER NOT NULL
      ) WITHOUT ROWID;",
+    notes::TABLE,
 ];
 
 /// Opens the database, brings its tables up to date, and makes every commit durable.

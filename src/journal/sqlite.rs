@@ -10,7 +10,9 @@ use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
 use super::writer::{self, Entry, Message, Thread};
-use super::{AcceptedJob, EntryOutcome, JobCounters, Journal, JournalError, KeptStanding, Recovered, recovery, schema};
+use super::{
+    AcceptedJob, EntryOutcome, JobCounters, JobNote, Journal, JournalError, KeptStanding, Recovered, recovery, schema,
+};
 use crate::domain::acceptance::{AcceptanceKey, KeyId};
 use crate::domain::{JobId, UserKey};
 
@@ -100,6 +102,10 @@ impl Journal for SqliteJournal {
 
     fn stands(&self, user: UserKey, standing: KeptStanding) {
         self.soon(Entry::Stands { user, standing });
+    }
+
+    fn note(&self, job: JobId, note: JobNote) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.durably(Entry::Noted { job, note })
     }
 
     fn flush(&self) -> BoxFuture<'_, Result<(), JournalError>> {

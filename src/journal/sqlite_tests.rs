@@ -9,6 +9,7 @@ use crate::domain::acceptance::KeyKind;
 use crate::domain::assignment::Difference;
 use crate::domain::conflict::Cause;
 use crate::domain::entry::{AssignmentName, Effects, EntryOrder, EntryRequest, ListedAssignment};
+use crate::domain::hold::{Hold, SkillLoss};
 use crate::domain::job::{ConflictCounts, JobSpec, Urgency};
 use crate::domain::{AssignmentId, EntryState, Mode, Proficiency, Reason, Target, UserId, UserRef};
 use crate::journal::KeptConflict;
@@ -132,6 +133,28 @@ async fn what_was_written_down_is_read_back_as_it_was() {
     assert_eq!(recovered.jobs[1].outcomes, [None, None, None, Some(outcome()), None]);
     assert_eq!(recovered.jobs[1].counters, counters());
     assert_eq!(recovered.standings, [(user, stands)]);
+}
+
+fn hold() -> Hold {
+    let loss = SkillLoss { id: AssignmentId(Uuid::from_u128(1)), name: Some("Billing".into()), users: 40, holders: 50 };
+    Hold { users: 40, of_users: 60, skills: vec![loss], message: "too many".into() }
+}
+
+#[tokio::test]
+async fn the_newest_decision_about_a_job_is_read_back() {
+    let folder = Folder::new();
+    let (journal, _) = folder.open();
+    for number in 1..=3 {
+        journal.accept(job(number, 1), Vec::new()).await.unwrap();
+        if number > 1 {
+            journal.note(JobId(Uuid::from_u128(number)), JobNote::Held(hold())).await.unwrap();
+        }
+    }
+    journal.note(JobId(Uuid::from_u128(3)), JobNote::Released).await.unwrap();
+    drop(journal);
+    let (_journal, recovered) = folder.open();
+    let holds: Vec<_> = recovered.jobs.into_iter().map(|kept| kept.notes.hold).collect();
+    assert_eq!(holds, [None, Some(JobNote::Held(hold())), Some(JobNote::Released)]);
 }
 
 fn key(number: u8, kind: KeyKind) -> AcceptanceKey {

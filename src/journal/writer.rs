@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::statements::write_all;
-use super::{AcceptedJob, EntryOutcome, JobCounters, JournalError, KeptStanding, LATEST};
+use super::{AcceptedJob, EntryOutcome, JobCounters, JobNote, JournalError, KeptStanding, LATEST};
 use crate::domain::acceptance::{AcceptanceKey, KeyId};
 use crate::domain::{JobId, UserKey};
 
@@ -29,6 +29,10 @@ pub(super) enum Entry {
     Stands {
         user: UserKey,
         standing: KeptStanding,
+    },
+    Noted {
+        job: JobId,
+        note: JobNote,
     },
     /// Nothing but a wish to know that everything before it is durable.
     Mark,

@@ -10,6 +10,7 @@
 
 mod bed;
 mod crashes;
+mod held;
 mod keys;
 mod known_versions;
 mod layers;

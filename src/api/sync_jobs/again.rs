@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
+use utoipa::IntoResponses;
 
 use super::create::refuse_if_unable;
 use super::{JobPath, accepted};
@@ -37,6 +38,28 @@ pub(in crate::api) async fn cancel_sync_job(
     Ok(Json(SyncJobView::of(job, &api.engine, api.clock.now())).into_response())
 }
 
+/// What the calls have in common that make a job of another one, or let one go on.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "describes answers; none is made of it")]
+enum GoesOnResponses {
+    /// Accepted; the job is readable at once.
+    #[response(status = 202, headers(
+        ("Location" = String, description = "The path of the job."),
+        ("Retry-After" = i32, description = "Seconds after which it is worth asking for it."),
+    ))]
+    Accepted(SyncJobView),
+    /// There is no such job.
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(ProblemView),
+    /// The service is stopping, or has as much to do as it takes.
+    #[response(
+        status = 503,
+        content_type = "application/problem+json",
+        headers(("Retry-After" = i32, description = "Seconds after which to send it again."))
+    )]
+    Unable(ProblemView),
+}
+
 /// Retry a sync job
 ///
 /// A new job from the entries that have failed or were cancelled so far, with the same target and mode.
@@ -47,18 +70,11 @@ pub(in crate::api) async fn cancel_sync_job(
     tag = "sync-jobs",
     params(("jobId" = Uuid, Path, description = "The `id` of the job."), IdempotencyHeader),
     responses(
-        (status = 202, description = "Accepted; the new job is readable at once.", body = SyncJobView, headers(
-            ("Location" = String, description = "The path of the new job."),
-            ("Retry-After" = i32, description = "Seconds after which it is worth asking for it."),
-        )),
-        (status = 404, description = "There is no such job.", body = ProblemView, content_type = MEDIA_TYPE),
+        GoesOnResponses,
         (status = 409, description = "No entry has failed or was cancelled, or the same request is being accepted just now.",
             body = ProblemView, content_type = MEDIA_TYPE),
         (status = 422, description = "The idempotency key belongs to another submission.",
             body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 503, description = "The service is stopping, or has as much to do as it takes.",
-            body = ProblemView, content_type = MEDIA_TYPE,
-            headers(("Retry-After" = i32, description = "Seconds after which to send it again."))),
     ),
 )]
 pub(in crate::api) async fn retry_sync_job(
@@ -82,10 +98,13 @@ pub(in crate::api) async fn retry_sync_job(
     Ok(accepted(&api, job))
 }
 
-/// Carry out the plan of a dry run
+/// Apply a dry run, or a held job
 ///
-/// A new job from the entries that a dry run planned. Each is held to its plan: where the user has changed since, so that
-/// something else would come of it, the entry fails as `planOutdated` and nothing is written.
+/// Of a dry run: a new job from the entries that it planned. Each is held to its plan: where the user has changed since, so
+/// that something else would come of it, the entry fails as `planOutdated` and nothing is written.
+///
+/// Of a held job: the same job goes on, whatever it takes away. An entry whose user has been changed by a newer entry
+/// meanwhile ends as `superseded`. Applying it again changes nothing.
 #[utoipa::path(
     post,
     path = "/v1/sync-jobs/{jobId}/apply",
@@ -93,18 +112,11 @@ pub(in crate::api) async fn retry_sync_job(
     tag = "sync-jobs",
     params(("jobId" = Uuid, Path, description = "The `id` of the job."), IdempotencyHeader),
     responses(
-        (status = 202, description = "Accepted; the new job is readable at once.", body = SyncJobView, headers(
-            ("Location" = String, description = "The path of the new job."),
-            ("Retry-After" = i32, description = "Seconds after which it is worth asking for it."),
-        )),
-        (status = 404, description = "There is no such job.", body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 409, description = "The job has no planned entries, is still planning, or the same request is being accepted just now.",
+        GoesOnResponses,
+        (status = 409, description = "The job is not held and has no planned entries, is still planning, or the same request is being accepted just now.",
             body = ProblemView, content_type = MEDIA_TYPE),
         (status = 422, description = "The idempotency key belongs to another submission.",
             body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 503, description = "The service is stopping, or has as much to do as it takes.",
-            body = ProblemView, content_type = MEDIA_TYPE,
-            headers(("Retry-After" = i32, description = "Seconds after which to send it again."))),
     ),
 )]
 pub(in crate::api) async fn apply_sync_job(
@@ -118,6 +130,9 @@ pub(in crate::api) async fn apply_sync_job(
         PathTurn::New(under) => under,
         PathTurn::Again(job) => return Ok(accepted(&api, job)),
     };
+    if let Some(released) = api.engine.release(id).await.map_err(|_| Problem::not_written_down())? {
+        return Ok(accepted(&api, released));
+    }
     let planning = api.engine.job(id).ok_or_else(Problem::job_not_found)?;
     if planning.finished_at.is_none() {
         return Err(Problem::nothing_to_do("this job has not ended yet; apply it when its plan is complete"));
@@ -128,6 +143,6 @@ pub(in crate::api) async fn apply_sync_job(
         .await
         .map_err(|_| Problem::not_written_down())?
         .ok_or_else(Problem::job_not_found)?;
-    let job = job.ok_or_else(|| Problem::nothing_to_do("this job has no planned entries; only a dry run has"))?;
+    let job = job.ok_or_else(|| Problem::nothing_to_do("this job is not held, and has no planned entries"))?;
     Ok(accepted(&api, job))
 }

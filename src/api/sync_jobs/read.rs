@@ -29,11 +29,11 @@ use crate::engine::JobSnapshot;
     responses(
         (status = 200, description = "The job as it stands.", body = SyncJobView, headers(
             ("ETag" = String, description = "What to send as `If-None-Match`."),
-            ("Retry-After" = i32, description = "Seconds after which to ask again; absent once the job has ended."),
+            ("Retry-After" = i32, description = "Seconds after which to ask again; absent once the job has ended, and while it is held."),
         )),
         (status = 304, description = "The job is as it is known.", headers(
             ("ETag" = String, description = "What was sent as `If-None-Match`."),
-            ("Retry-After" = i32, description = "Seconds after which to ask again; absent once the job has ended."),
+            ("Retry-After" = i32, description = "Seconds after which to ask again; absent once the job has ended, and while it is held."),
         )),
         (status = 400, description = "A query parameter is not valid.", body = ProblemView, content_type = MEDIA_TYPE),
         (status = 404, description = "There is no such job.", body = ProblemView, content_type = MEDIA_TYPE),
@@ -66,7 +66,8 @@ pub(in crate::api) async fn get_sync_job(
 }
 
 fn answer(api: &ApiContext, job: JobSnapshot, tag: &str, known: bool) -> Response {
-    let poll_after = job.finished_at.is_none().then(|| job_view::poll_after_seconds(&api.engine));
+    // Nothing becomes of a held job by asking for it.
+    let poll_after = (job.counts.ahead() > 0).then(|| job_view::poll_after_seconds(&api.engine));
     let mut response = if known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {

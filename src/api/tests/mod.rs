@@ -26,6 +26,7 @@ use uuid::Uuid;
 use super::{ApiContext, ApiSettings, LimitsSource, LimitsView, Readiness, Shared, router};
 use crate::clock::WallClock;
 use crate::domain::conflict::ConflictPolicy;
+use crate::domain::hold::{HoldThresholds, Percent};
 use crate::domain::user::DirectoryUser;
 use crate::domain::{AssignmentId, Target, UserId, UserKey};
 use crate::engine::port::{
@@ -247,6 +248,7 @@ fn engine_settings() -> EngineSettings {
         write_without_read: true,
         seats: 4,
         managed: Vec::new(),
+        hold: HoldThresholds { users_percent: Percent::ALL, users_min: 0, skill_percent: Percent::ALL },
         cache_max_age: Duration::from_secs(600),
         recheck_names_after: Duration::from_secs(60),
         seed: 1,

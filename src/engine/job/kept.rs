@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{ConflictRecord, Entry, EntryResult, Job, State};
 use crate::engine::open::OpenEntries;
 use crate::engine::port::Version;
-use crate::journal::{EntryOutcome, JobCounters, Journal, KeptConflict, RecoveredJob};
+use crate::journal::{EntryOutcome, JobCounters, JobNote, Journal, KeptConflict, RecoveredJob};
 
 impl Job {
     /// A job as a process before this one left it.
@@ -24,6 +24,11 @@ impl Job {
                 if let Some(entry) = state.entries.get_mut(index as usize) {
                     entry.result = Some(Box::new(outcome.into()));
                 }
+            }
+            match kept.notes.hold {
+                Some(JobNote::Held(hold)) => state.hold_back(hold),
+                Some(JobNote::Released) => state.released = true,
+                None => {}
             }
             state.finish_if_over(finished_at.unwrap_or(created_at));
         });

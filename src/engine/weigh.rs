@@ -1,0 +1,148 @@
+//! Weighing: how much a job would take away, found out before anything of it is written.
+//!
+//! First by what is known without a call. A job that takes away can reach no more than what we own, what it lists, and what
+//! is configured as managed; only `replace` reaches everything. If even all of that would not be too much, the job goes
+//! on, and has cost nothing. Else the users in doubt are read, and it is what they really have that counts.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+
+use super::EngineCore;
+use super::job::Job;
+use super::port::{CallError, Errand, Observed};
+use super::resolve::Resolved;
+use crate::domain::assignment::Difference;
+use crate::domain::fold::{Change, Start, fold};
+use crate::domain::hold::{Hold, Weight};
+use crate::domain::{AssignmentId, Assignments, Mode, UserId, UserKey};
+
+/// What a user has, as far as is known, and what of it the job would take away.
+#[derive(Debug, Clone, Default)]
+struct Share {
+    has: Vec<AssignmentId>,
+    loses: Vec<AssignmentId>,
+}
+
+/// A job being weighed; what was read is kept while Genesys is out of reach.
+pub(super) struct Scales<'a> {
+    engine: &'a EngineCore,
+    job: &'a Job,
+    /// What the job asks for each user, in the order in which it will be folded.
+    asked: BTreeMap<UserId, Vec<Arc<Assignments>>>,
+    managed: Arc<BTreeSet<AssignmentId>>,
+    read: HashMap<UserId, Share>,
+}
+
+impl<'a> Scales<'a> {
+    /// Entries that are held to a plan are left out: what they may take away was settled, and could be looked at, before.
+    pub(super) fn new(engine: &'a EngineCore, job: &'a Job, entries: &[Resolved]) -> Self {
+        let mut asked = BTreeMap::<_, Vec<_>>::new();
+        for entry in entries.iter().filter(|entry| job.plan(entry.index).is_none()) {
+            asked.entry(entry.user).or_default().push((entry.effective_at, Arc::clone(&entry.listed)));
+        }
+        let in_order = |(user, mut listed): (UserId, Vec<_>)| {
+            listed.sort_by_key(|(effective_at, _)| *effective_at);
+            (user, listed.into_iter().map(|(_, listed)| listed).collect())
+        };
+        let managed = engine.catalogues.managed(job.spec().target);
+        Self { engine, job, asked: asked.into_iter().map(in_order).collect(), managed, read: HashMap::new() }
+    }
+
+    /// Why the job has to be held, if it has to.
+    pub(super) async fn weigh(&mut self, errand: &Errand) -> Result<Option<Hold>, CallError> {
+        let thresholds = self.engine.settings.hold;
+        let takes_nothing = self.job.spec().dry_run || self.job.spec().mode == Mode::Add;
+        if takes_nothing || !thresholds.concern(self.asked.len()) {
+            return Ok(None);
+        }
+        let at_most: BTreeMap<_, _> = self.asked.keys().map(|user| (*user, self.at_most(*user))).collect();
+        let everything = self.job.spec().mode == Mode::Replace;
+        if !everything && !thresholds.are_exceeded_by(&weight(at_most.values())) {
+            return Ok(None);
+        }
+        let doubtful = at_most.iter().filter(|(_, share)| everything || !share.loses.is_empty()).map(|(user, _)| *user);
+        self.read_all(doubtful.collect(), errand).await?;
+        let weight = weight(at_most.iter().map(|(user, at_most)| self.read.get(user).unwrap_or(at_most)));
+        let catalogue = self.engine.catalogues.known(self.job.spec().target);
+        let name = |id| catalogue.as_ref()?.name(id).map(Into::into);
+        Ok(thresholds.are_exceeded_by(&weight).then(|| thresholds.held(&weight, name)))
+    }
+
+    /// What a user can lose at most by anything but `replace`: the job folded on all that it could reach. What the user
+    /// turns out not to have is lost to nobody, and what somebody else assigned is not reached.
+    fn at_most(&self, user: UserId) -> Share {
+        let owned = self.engine.standings.recall(self.key(user)).owned;
+        let listed = self.asked.get(&user).into_iter().flatten().flat_map(|listed| listed.ids());
+        let within_reach = owned.iter().copied().chain(listed).chain(self.managed.iter().copied());
+        let loses = self.loses(user, &within_reach.map(|id| (id, None)).collect(), &owned);
+        // Who has what is counted the other way: by what is known, so that a share is not taken for smaller than it is.
+        let has = owned.iter().copied().chain(loses.iter().copied()).collect::<BTreeSet<_>>();
+        Share { has: has.into_iter().collect(), loses }
+    }
+
+    fn loses(&self, user: UserId, current: &Assignments, owned: &BTreeSet<AssignmentId>) -> Vec<AssignmentId> {
+        let (target, mode) = (self.job.spec().target, self.job.spec().mode);
+        let start = Start { target, current, owned, managed: &self.managed };
+        let listed = self.asked.get(&user).into_iter().flatten();
+        let changes: Vec<_> = listed.map(|listed| Change { mode, listed }).collect();
+        Difference::between(current, &fold(start, &changes).desired).removed
+    }
+
+    /// Reads users, a bounded number of them at a time.
+    async fn read_all(&mut self, users: Vec<UserId>, errand: &Errand) -> Result<(), CallError> {
+        let unread: Vec<_> = users.into_iter().filter(|user| !self.read.contains_key(user)).collect();
+        if self.read.is_empty() {
+            tracing::info!(job = %self.job.id(), users = unread.len(), "weighing what the job would take away");
+        }
+        let (engine, job) = (self.engine, self.job);
+        let keys: Vec<_> = unread.into_iter().map(|user| self.key(user)).collect();
+        let mut reads = stream::iter(keys)
+            // A call that is under way when the job is cancelled is finished; no other begins.
+            .map(
+                |key| async move { (key.user, if job.is_over() { Ok(None) } else { read(engine, errand, key).await }) },
+            )
+            .buffer_unordered(engine.settings.seats);
+        while let Some((user, found)) = reads.next().await {
+            job.count_calls(errand.meter.take());
+            let share = found?.map_or_else(Share::default, |found| self.found(user, &found));
+            self.read.insert(user, share);
+        }
+        Ok(())
+    }
+
+    fn found(&self, user: UserId, found: &Observed) -> Share {
+        let owned = self.engine.standings.recall(self.key(user)).owned;
+        Share { has: found.assignments.ids().collect(), loses: self.loses(user, &found.assignments, &owned) }
+    }
+
+    fn key(&self, user: UserId) -> UserKey {
+        UserKey { target: self.job.spec().target, user }
+    }
+}
+
+fn weight<'s>(shares: impl Iterator<Item = &'s Share>) -> Weight {
+    let mut weight = Weight::default();
+    for share in shares {
+        weight.add(share.has.iter().copied(), &share.loses);
+    }
+    weight
+}
+
+/// What a user has; `None` if Genesys does not tell for a reason that concerns this user alone: then nothing will be
+/// written for them either, and their pass says why. Where versions are checked, the pass can begin with what is read here.
+async fn read(engine: &EngineCore, errand: &Errand, key: UserKey) -> Result<Option<Observed>, CallError> {
+    let look = engine.standings.look(key);
+    match engine.genesys.read(errand, key).await {
+        Ok(found) => {
+            if key.target.checks_versions() {
+                engine.standings.saw_since(key, look, &found);
+            }
+            Ok(Some(found))
+        }
+        Err(CallError::NotFound(_) | CallError::Forbidden(_) | CallError::Rejected(_)) => Ok(None),
+        Err(error @ (CallError::Conflict(_) | CallError::Uncertain(_) | CallError::Unavailable { .. })) => Err(error),
+    }
+}

@@ -1,0 +1,104 @@
+//! The written form of what was decided about jobs as a whole.
+
+use rusqlite::{Connection, params};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{JobNote, JobNotes};
+use crate::domain::hold::{Hold, SkillLoss};
+use crate::domain::{AssignmentId, JobId};
+
+/// The table of notes: the newest of each kind.
+pub(super) const TABLE: &str = "CREATE TABLE note (
+         job BLOB NOT NULL, kind TEXT NOT NULL, note TEXT NOT NULL, PRIMARY KEY (job, kind)
+     ) WITHOUT ROWID;";
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum NoteRecord {
+    Held(HoldRecord),
+    Released,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct HoldRecord {
+    users: u32,
+    of_users: u32,
+    skills: Vec<LossRecord>,
+    message: Box<str>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct LossRecord {
+    id: Uuid,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<Box<str>>,
+    users: u32,
+    holders: u32,
+}
+
+impl NoteRecord {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Held(_) | Self::Released => "hold",
+        }
+    }
+}
+
+impl From<JobNote> for NoteRecord {
+    fn from(note: JobNote) -> Self {
+        match note {
+            JobNote::Held(Hold { users, of_users, skills, message }) => {
+                let losses = skills.into_iter().map(|SkillLoss { id, name, users, holders }| LossRecord {
+                    id: id.0,
+                    name,
+                    users,
+                    holders,
+                });
+                Self::Held(HoldRecord { users, of_users, skills: losses.collect(), message })
+            }
+            JobNote::Released => Self::Released,
+        }
+    }
+}
+
+impl From<NoteRecord> for JobNote {
+    fn from(record: NoteRecord) -> Self {
+        match record {
+            NoteRecord::Held(HoldRecord { users, of_users, skills, message }) => {
+                let losses = skills.into_iter().map(|LossRecord { id, name, users, holders }| SkillLoss {
+                    id: AssignmentId(id),
+                    name,
+                    users,
+                    holders,
+                });
+                Self::Held(Hold { users, of_users, skills: losses.collect(), message })
+            }
+            NoteRecord::Released => Self::Released,
+        }
+    }
+}
+
+/// Writes a note in the place of an older one of its kind.
+pub(super) fn write(connection: &Connection, job: JobId, note: JobNote) -> rusqlite::Result<()> {
+    let note = NoteRecord::from(note);
+    let text = serde_json::to_string(&note).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO note (job, kind, note) VALUES (?1, ?2, ?3)")?
+        .execute(params![job.0.as_bytes(), note.kind(), text])?;
+    Ok(())
+}
+
+/// The notes on a job.
+pub(super) fn read(connection: &Connection, job: JobId) -> rusqlite::Result<JobNotes> {
+    let mut select = connection.prepare_cached("SELECT note FROM note WHERE job = ?1")?;
+    let mut notes = JobNotes::default();
+    let mut rows = select.query([job.0.as_bytes()])?;
+    while let Some(row) = rows.next()? {
+        let record: NoteRecord = serde_json::from_str(row.get_ref(0)?.as_str()?)
+            .map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, error.into()))?;
+        notes.add(record.into());
+    }
+    Ok(notes)
+}
