@@ -17,6 +17,7 @@ use subtle::{Choice, ConstantTimeEq};
 use tokio::time::Instant;
 
 use super::allowance::Allowance;
+use super::dashboard;
 use super::problem::Problem;
 
 /// What a caller may do; each role includes those before it.
@@ -48,8 +49,8 @@ pub(super) struct Caller {
 #[derive(Debug)]
 pub(super) struct Access(Vec<(ApiKey, Mutex<Allowance>)>);
 
-/// Paths that need no key: probes, and what describes the service.
-const OPEN: [&str; 3] = ["/healthz", "/readyz", "/openapi.json"];
+/// Paths that need no key: probes, what describes the service, and the page, which asks for a key itself.
+const OPEN: [&str; 4] = ["/healthz", "/readyz", "/openapi.json", "/"];
 
 impl Access {
     pub(super) fn new(keys: &[ApiKey], requests_per_second: NonZeroU32) -> Self {
@@ -95,7 +96,7 @@ impl Access {
 
 /// Whether nobody is asked for a key here.
 pub(super) fn is_open(path: &str) -> bool {
-    OPEN.contains(&path) || path == "/docs" || path.starts_with("/docs/")
+    OPEN.contains(&path) || path == "/docs" || path.starts_with("/docs/") || path.starts_with(dashboard::FOLDER)
 }
 
 /// The token of `Authorization: Bearer <token>`.

@@ -4,6 +4,7 @@
 
 mod access;
 mod allowance;
+mod dashboard;
 mod document;
 mod entry_view;
 mod faults;
@@ -107,7 +108,8 @@ impl Default for Shared {
 pub fn router(context: ApiContext) -> Router {
     let settings = context.settings.clone();
     let (router, _) = described_routes(&settings).split_for_parts();
-    layers::around(router.with_state(context), &settings)
+    let page = dashboard::routes().layer(layers::time_limit(&settings));
+    layers::around(router.merge(page).with_state(context), &settings)
 }
 
 /// The document of all routes.

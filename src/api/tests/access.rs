@@ -30,7 +30,7 @@ async fn without_a_key_only_what_describes_the_service_is_open() {
     for open in ["/healthz", "/readyz", "/openapi.json"] {
         assert_eq!(api.get(open).await.status, 200, "{open}");
     }
-    for closed in [JOBS, "/v1/users/E1", "/v1/nothing", "/nothing", "/"] {
+    for closed in [JOBS, "/v1/users/E1", "/v1/nothing", "/nothing", "/dashboard"] {
         let answer = api.get(closed).await;
         answer.assert_problem(401, "/problems/unauthorized");
         assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"skillsync\"");

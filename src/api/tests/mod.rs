@@ -3,6 +3,7 @@
 mod access;
 mod again;
 mod bodies;
+mod dashboard;
 mod described;
 mod errors;
 mod follow;

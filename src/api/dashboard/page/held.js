@@ -1,0 +1,25 @@
+// What a held job would do: the summary that somebody decides on.
+
+import { h } from "./dom.js";
+import { count, many } from "./format.js";
+import { notice } from "./parts.js";
+
+export function heldSummary({ held, counts }) {
+  if (!held) return notice("warn", h("strong", {}, "This job is held. "), "Nothing of it has been written.");
+  return h("section", { class: "notice is-warn held", "aria-label": "Why the job is held" },
+    h("div", {},
+      h("p", {}, h("strong", {}, `Held: ${many(held.users, "user")} would lose something, ${held.usersPercent} % of those in the job.`)),
+      h("p", {}, held.message),
+      h("p", {}, `Nothing has been written. Apply carries out all ${count(counts.held)} held entries, cancel ends them.`)),
+    held.skills.length > 0 && lossesOf(held.skills));
+}
+
+function lossesOf(skills) {
+  const row = (skill) => h("tr", {},
+    h("th", { scope: "row" }, skill.name ?? skill.id),
+    h("td", { class: "number minus" }, `−${count(skill.users)}`),
+    h("td", { class: "number" }, `${skill.holdersPercent} %`));
+  return h("table", { class: "rows compact" }, h("caption", { class: "hidden" }, "What would be lost, the largest losses first"),
+    h("thead", {}, h("tr", {}, ["Would be lost", "Users", "Of those who have it"].map((text, at) => h("th", { scope: "col", class: at ? "number" : null }, text)))),
+    h("tbody", {}, skills.map(row)));
+}

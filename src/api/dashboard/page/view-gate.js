@@ -1,0 +1,115 @@
+// The gate: how much of each window is used, who waits, what is paused. As a panel, and as a page with everything.
+
+import { asTable, chart, lines } from "./charts.js";
+import { h, once, render } from "./dom.js";
+import { count, exactTime, many, percent, until, when } from "./format.js";
+import { gate, KEPT } from "./gate.js";
+import { term } from "./tips.js";
+
+const HEIGHT = 150;
+
+export function gatePanel(signal, { wide = false } = {}) {
+  const drawing = chart("Use of each window of the gate over the last five minutes. The present figures are below.", wide ? 220 : HEIGHT, draw);
+  const windows = h("ul", { class: "meters" });
+  const lanes = h("p", { class: "lanes" });
+  const state = h("span", { class: "chip" });
+  const element = h("section", { class: "panel chart-panel", "aria-label": "Gate" },
+    h("div", { class: "panel-head" }, h("h2", {}, term("other", "gate", "Gate")), state),
+    h("p", { class: "muted caption" }, "Share of each window that is used, in the last five minutes; shaded: paused"),
+    h("div", { class: "chart-place" }, drawing.element), windows, lanes);
+  const update = once(() => {
+    const now = gate.now;
+    if (!now || signal.aborted) return;
+    const standing = standingOf(now);
+    render(state, standing, () => standing[1]);
+    state.className = `chip is-${standing[0]}`;
+    render(windows, now.windows, () => now.windows.map(meter));
+    const waiting = now.lanes.map((lane) => `${lane.lane} ${count(lane.waiting)}`).join(", ");
+    render(lanes, [waiting, now.inFlight], () => [h("span", { class: "muted" }, "Waiting: "), waiting, h("span", { class: "muted" }, " · in flight: "), `${now.inFlight} of ${now.maxInFlight}`]);
+    drawing.redraw();
+  });
+  gate.addEventListener("change", update, { signal });
+  gate.watch(signal);
+  update();
+  return { element };
+}
+
+const nameOf = (limit) => `${count(limit.calls)} per ${limit.periodSeconds} s`;
+
+function meter(limit, number) {
+  const meterBar = h("span", { class: "meter", "aria-hidden": "true" }, h("span", { class: `meter-fill line-back-${number}` }));
+  meterBar.firstChild.style.width = percent(Math.min(1, limit.used / limit.calls)).replace(" ", "");
+  return h("li", {}, h("span", { class: `swatch line-back-${number}`, "aria-hidden": "true" }), nameOf(limit), meterBar, h("b", {}, `${count(limit.used)} used`));
+}
+
+function standingOf(limits) {
+  if (limits.breaker.open) return ["failed", "Genesys is down"];
+  if (limits.pausedUntil && Date.parse(limits.pausedUntil) > Date.now()) return ["held", `paused ${until(limits.pausedUntil)}`];
+  if (limits.pausedRoutes.length) return ["held", many(limits.pausedRoutes.length, "route paused", "routes paused")];
+  if (limits.leftByOthers !== null) return ["waiting", "others use the limit too"];
+  return ["applied", "open"];
+}
+
+function draw(width, height) {
+  const { samples } = gate;
+  if (samples.length === 0) return [];
+  const to = samples.at(-1).at;
+  const from = Math.min(samples[0].at, to - KEPT * 200);
+  const series = samples.at(-1).limits.windows.map((limit, number) => ({
+    name: nameOf(limit),
+    points: samples.map(({ at, limits }) => ({ at, share: (limits.windows[number]?.used ?? 0) / limit.calls })),
+  }));
+  return lines(series, bandsOf(samples), from, to, width, height);
+}
+
+// Stretches in which nothing was sent: because Genesys asked for it, or does not work.
+function bandsOf(samples) {
+  const bands = [];
+  let open = null;
+  for (const { at, limits } of samples) {
+    const why = limits.breaker.open ? "Genesys does not work" : Date.parse(limits.pausedUntil ?? 0) > at ? "paused as Genesys asked" : null;
+    if (open && open.title !== why) open = null;
+    if (why && !open) bands.push((open = { from: at, to: at, title: why }));
+    if (open) open.to = at;
+  }
+  return bands;
+}
+
+// The page of its own: the panel, and all that the service tells.
+export function gateView(root, _, signal) {
+  const panel = gatePanel(signal, { wide: true });
+  const all = h("div", { class: "panel" });
+  root.append(h("h1", {}, "Gate"),
+    h("p", { class: "intro" }, "Every call to Genesys goes through one gate. In none of its windows are more calls made than permitted; if a job is slower than you hoped, here is why."),
+    panel.element, all);
+  const update = once(() => {
+    if (!gate.now || signal.aborted) return;
+    render(all, gate.now, () => detailsOf(gate.now));
+  });
+  gate.addEventListener("change", update, { signal });
+  update();
+}
+
+function detailsOf(limits) {
+  const line = (name, text) => h("div", {}, h("dt", {}, name), h("dd", {}, text));
+  const breaker = limits.breaker.open ? `open${limits.breaker.nextProbeAt ? `; the next probe at ${exactTime(limits.breaker.nextProbeAt)}` : "; a probe is under way"}` : "closed: Genesys works";
+  return [
+    h("div", { class: "panel-head" }, h("h2", {}, "Details")),
+    h("dl", { class: "list" },
+      line("Paused", limits.pausedUntil ? `until ${when(limits.pausedUntil)}` : "no"),
+      line(term("other", "breaker", "Breaker"), breaker),
+      line("Routes paused", limits.pausedRoutes.map((route) => `${route.route} until ${exactTime(route.until)}`).join(", ") || "none"),
+      line("Limits learned of single routes", limits.learnedLimits.map((limit) => `${limit.route}: ${nameOf(limit)}, until ${exactTime(limit.until)}`).join("; ") || "none"),
+      line("Left by other users of the OAuth client", limits.leftByOthers === null ? "they do not get in the way" : `${count(limits.leftByOthers)} calls`),
+      line("In flight", `${limits.inFlight} of at most ${limits.maxInFlight}`)),
+    lanesTable(limits),
+    asTable("Use of the windows in the last minutes", ["At", ...limits.windows.map(nameOf), "Waiting"],
+      gate.samples.filter((_, at) => at % 10 === 0).map(({ at, limits: then }) => [exactTime(at), ...then.windows.map((window) => window.used), then.lanes.reduce((sum, lane) => sum + lane.waiting, 0)])),
+  ];
+}
+
+function lanesTable(limits) {
+  return h("table", { class: "rows" }, h("caption", {}, "Lanes, in order of precedence"),
+    h("thead", {}, h("tr", {}, ["Lane", "Waiting", "Let through since the start"].map((text, at) => h("th", { scope: "col", class: at ? "number" : null }, text)))),
+    h("tbody", {}, limits.lanes.map((lane) => h("tr", {}, h("th", { scope: "row" }, lane.lane), h("td", { class: "number", "data-head": "Waiting" }, count(lane.waiting)), h("td", { class: "number", "data-head": "Let through" }, count(lane.granted))))));
+}

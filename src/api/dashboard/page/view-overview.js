@@ -1,0 +1,121 @@
+// The first page: how the last night went, what needs somebody now, all jobs, and the gate.
+
+import { h, once, render } from "./dom.js";
+import { count, lasting, many, when } from "./format.js";
+import { gate } from "./gate.js";
+import { failuresOf } from "./failures.js";
+import { isOpen, jobs } from "./jobs.js";
+import { jobsTable } from "./jobs-table.js";
+import { jobLink, nameOf } from "./parts.js";
+import { term } from "./tips.js";
+import { conflictsByHour } from "./view-conflicts.js";
+import { gatePanel } from "./view-gate.js";
+import { REASONS } from "./words.js";
+
+export function overview(root, _, signal) {
+  const headline = h("h1", { class: "headline" }, "Reading the jobs …");
+  const since = h("p", { class: "muted since" }, "The last 24 hours");
+  const figures = h("dl", { class: "figures" });
+  const needs = h("section", { class: "needs", "aria-label": "What needs you now" });
+  const table = jobsTable(signal);
+  const conflicts = conflictsByHour();
+  const rate = gatePanel(signal);
+  root.append(
+    h("section", { class: "summary", "aria-label": "Last night" }, h("div", { class: "lead" }, headline, since), figures),
+    needs,
+    h("div", { class: "columns" }, table.element, h("div", { class: "side" }, conflicts.element, rate.element)));
+
+  const update = once(() => {
+    if (!jobs.loaded || signal.aborted) return;
+    const night = nightOf(jobs.recent());
+    render(headline, headlineOf(night), () => headlineOf(night));
+    render(since, sinceOf(night), () => sinceOf(night));
+    render(figures, night.figures, () => figuresOf(night));
+    updateNeeds(night);
+    table.update();
+    conflicts.update(night.jobs);
+  });
+  const updateNeeds = (night) => {
+    const failed = night.withFailures.slice(0, 6).map((job) => ({ job, groups: failuresOf(job, update) }));
+    const limits = gate.now;
+    const signature = [jobs.notReady, limits?.pausedUntil, limits?.breaker.open, night.held.map((job) => job.id), failed.map(({ job, groups }) => [job.id, job.counts.failed, groups?.length])];
+    render(needs, signature, () => needsOf(night, failed, limits));
+  };
+  jobs.addEventListener("change", update, { signal });
+  gate.addEventListener("change", update, { signal });
+  update();
+}
+
+// What the jobs of a night come to.
+function nightOf(all) {
+  const sum = (field) => all.reduce((total, job) => total + field(job), 0);
+  const ended = all.filter((job) => job.finishedAt && job.status === "completed");
+  const night = {
+    jobs: all,
+    well: ended.filter((job) => job.counts.failed === 0),
+    withFailures: all.filter((job) => job.counts.failed > 0),
+    held: all.filter((job) => job.status === "held"),
+    running: all.filter(isOpen),
+    cancelled: all.filter((job) => job.status === "cancelled"),
+  };
+  night.figures = {
+    well: night.well.length, withFailures: night.withFailures.length, held: night.held.length, running: night.running.length,
+    cancelled: night.cancelled.length, applied: sum((job) => job.counts.applied), unchanged: sum((job) => (job.dryRun ? 0 : job.counts.unchanged)),
+    failed: sum((job) => job.counts.failed), conflicts: sum((job) => job.conflicts.total), blocked: sum((job) => job.conflicts.blocked),
+  };
+  return night;
+}
+
+function headlineOf({ jobs: all, held, withFailures, running, figures }) {
+  if (all.length === 0) return "No jobs in the last 24 hours.";
+  const parts = [];
+  if (held.length) parts.push(`${many(held.length, "job")} held`);
+  if (figures.failed) parts.push(`${many(figures.failed, "entry", "entries")} failed in ${many(withFailures.length, "job")}`);
+  if (parts.length) return `${parts.join(", ")}.`;
+  if (running.length) return `${many(running.length, "job")} under way; nothing has failed.`;
+  return all.length === 1 ? "The job of the last 24 hours ended well." : `All ${count(all.length)} jobs of the last 24 hours ended well.`;
+}
+
+function sinceOf({ jobs: all }) {
+  const last = all.map((job) => job.finishedAt).filter(Boolean).sort().at(-1);
+  const jobsText = many(all.length, "job");
+  return last ? `Last 24 hours: ${jobsText}; the last one ended ${when(last)}.` : `Last 24 hours: ${jobsText}.`;
+}
+
+function figuresOf({ figures }) {
+  const figure = (label, value, kind = "", detail = "") =>
+    h("div", { class: `figure ${value > 0 ? kind : ""}` }, h("dt", {}, label), h("dd", {}, count(value)), h("dd", { class: "detail" }, detail));
+  return [
+    figure("ended well", figures.well, "is-good", figures.cancelled ? `${count(figures.cancelled)} cancelled` : "jobs"),
+    figure("with failures", figures.withFailures, "is-bad", "jobs"),
+    figure("held", figures.held, "is-warn", "jobs"),
+    figure("under way", figures.running, "is-busy", "jobs"),
+    figure("applied", figures.applied, "", `and ${count(figures.unchanged)} unchanged`),
+    figure("failed", figures.failed, "is-bad", "entries"),
+    figure("conflicts", figures.conflicts, "", figures.conflicts ? `${count(figures.conflicts - figures.blocked)} resolved` : "none"),
+  ];
+}
+
+function needsOf(night, failed, limits) {
+  const items = [];
+  const item = (kind, title, text, ...links) => items.push(h("li", { class: `need is-${kind}` }, h("div", {}, h("strong", {}, title), text && h("p", {}, text)), h("div", { class: "links" }, links)));
+  if (jobs.notReady) item("bad", "The service is not ready", jobs.notReady);
+  if (limits?.breaker.open) item("bad", "Genesys does not work at the moment", "Single calls find out when it works again; jobs go on by themselves then.", h("a", { href: "#/gate" }, "See the gate"));
+  if (limits?.pausedUntil && Date.parse(limits.pausedUntil) - Date.now() > 5000) item("warn", `Genesys asked to send nothing until ${when(limits.pausedUntil)}`, `Another ${lasting(Date.parse(limits.pausedUntil) - Date.now())}; work goes on by itself then.`, h("a", { href: "#/gate" }, "See the gate"));
+  for (const job of night.held) item("warn", `${nameOf(job)} is held`, job.held?.message ?? "It would remove much. Look at its summary, then apply or cancel it.", jobLink(job, "Decide"));
+  for (const { job, groups } of failed) items.push(failureItem(job, groups));
+  const more = night.withFailures.length - failed.length;
+  if (more > 0) item("bad", `${many(more, "more job")} with failures`, "They are in the list below.");
+  if (items.length === 0) return h("p", { class: "calm" }, h("span", { class: "dot is-good", "aria-hidden": "true" }), " Nothing needs you now.");
+  return [h("h2", {}, "Needs you now"), h("ul", { class: "need-list" }, items)];
+}
+
+function failureItem(job, groups) {
+  const reasons = (groups ?? []).map(({ reason, entries, more }) => {
+    const [, , todo, who] = REASONS[reason] ?? ["", "", "", ""];
+    return h("li", {}, term("reason", reason), ` ${count(entries.length)}${more ? "+" : ""}: ${todo}`, who && h("span", { class: "muted" }, ` Call: ${who}.`));
+  });
+  return h("li", { class: "need is-bad" },
+    h("div", {}, h("strong", {}, `${nameOf(job)}: ${many(job.counts.failed, "entry", "entries")} failed`), h("span", { class: "muted" }, ` ${when(job.createdAt)}`), h("ul", { class: "reasons" }, reasons)),
+    h("div", { class: "links" }, h("a", { href: `#/jobs/${job.id}/failed`, "data-key": `failed-${job.id}` }, "See the rows")));
+}

@@ -1,0 +1,52 @@
+// One user: what skillsync assigned, and what every job of late did for them.
+
+import { get, Refused } from "./api.js";
+import { copyButton } from "./download.js";
+import { entryDetails } from "./entry-details.js";
+import { h, render } from "./dom.js";
+import { many, when } from "./format.js";
+import { jobs } from "./jobs.js";
+import { chip, nameOf, notice } from "./parts.js";
+import { TARGETS } from "./words.js";
+
+export async function userView(root, reference, signal) {
+  document.getElementById("find-user").value = reference;
+  const place = h("div", { class: "known" }, h("p", { class: "empty" }, "Reading …"));
+  root.append(h("nav", { class: "crumbs", "aria-label": "Where you are" }, h("a", { href: "#/" }, "Jobs"), " / users / ", h("span", { "aria-current": "page" }, reference)), h("h1", {}, reference), place);
+  try {
+    const user = await get(`/v1/users/${encodeURIComponent(reference)}`, signal);
+    const show = () => render(place, user.entries.map(({ jobId }) => jobs.get(jobId)?.label ?? null), () => historyOf(user));
+    jobs.addEventListener("change", show, { signal });
+    show();
+  } catch (fault) {
+    if (!(fault instanceof Refused)) {
+      if (fault.name === "AbortError") return;
+      throw fault;
+    }
+    const unknown = h("p", {}, "No job has named this user under this key since the service started. Try the e-mail address, the employee id, ", h("code", {}, "authority:key"), " for an external id, or the Genesys user id.");
+    place.replaceChildren(fault.status === 404 ? h("div", { class: "panel" }, h("h2", {}, "Not known here"), unknown) : notice("fault", fault.message));
+  }
+}
+
+function historyOf(user) {
+  const owned = user.owned.filter(({ assignments }) => assignments.length > 0);
+  return [
+    h("p", { class: "facts" }, h("span", { class: "muted" }, "Genesys user id "), h("code", {}, user.id), copyButton(user.id, "user id")),
+    h("section", { class: "panel", "aria-labelledby": "owned" }, h("div", { class: "panel-head" }, h("h2", { id: "owned" }, "Assigned by skillsync")),
+      owned.length ? owned.map(ownedOf) : h("p", { class: "muted" }, "Nothing: what this user has was assigned by others.")),
+    h("section", { "aria-labelledby": "history" }, h("h2", { id: "history" }, `History: the last ${many(user.entries.length, "entry", "entries")}`), user.entries.map(entryOf)),
+  ];
+}
+
+function ownedOf({ target, assignments }) {
+  return h("div", { class: "owned" }, h("h3", {}, TARGETS[target]),
+    h("ul", { class: "diffs" }, assignments.map((item) => h("li", { class: "diff is-preserved" }, item.name ?? item.id))));
+}
+
+function entryOf({ jobId, target, entry }) {
+  const job = jobs.get(jobId);
+  return h("article", { class: "panel history" },
+    h("div", { class: "panel-head" }, h("h3", {}, h("a", { href: `#/jobs/${jobId}` }, job ? nameOf(job) : `job ${jobId.slice(0, 8)}`), " ", chip("state", entry.state)),
+      h("span", { class: "muted" }, [TARGETS[target], entry.ref, entry.finishedAt && when(entry.finishedAt)].filter(Boolean).join(" · "))),
+    entryDetails(entry));
+}
