@@ -1,6 +1,7 @@
 //! The composition root: the only place where the parts are put together.
 
 mod limits;
+mod metrics;
 
 use std::io;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
 use self::limits::GateLimits;
+use self::metrics::ServiceMetrics;
 use crate::api::{self, ApiContext, ApiKey, ApiSettings, Readiness, Role, ServeSettings, Shared};
 use crate::clock::WallClock;
 use crate::config::{ApiKeyConfig, Config, ConfigError, KeyRole, SyncConfig};
@@ -81,6 +83,12 @@ pub fn router(config: &Config, service: &Service, lifecycle: &Lifecycle) -> Rout
         engine: service.engine.clone(),
         clock: service.clock,
         limits: Arc::new(GateLimits::new(service.gate.clone(), service.clock)),
+        metrics: Arc::new(ServiceMetrics {
+            engine: service.engine.clone(),
+            gate: service.gate.clone(),
+            tokens: Arc::clone(&service.tokens),
+            clock: service.clock,
+        }),
         readiness: follow_logins(Arc::clone(&service.tokens), lifecycle),
         settings: ApiSettings {
             max_body_bytes: config.server.max_body_bytes,
@@ -88,6 +96,7 @@ pub fn router(config: &Config, service: &Service, lifecycle: &Lifecycle) -> Rout
             api_keys: config.server.api_keys.iter().map(api_key).collect(),
             requests_per_second: config.server.requests_per_second,
             max_open_entries: config.server.max_open_entries,
+            open_metrics: config.server.open_metrics,
         },
         lifecycle: lifecycle.clone(),
         shared: Shared::default(),

@@ -76,6 +76,8 @@ pub struct ServerConfig {
     pub max_connections: NonZeroU32,
     /// `server.max_open_entries`: entries that have not ended, of all jobs; beyond that nothing new is accepted.
     pub max_open_entries: u32,
+    /// `server.open_metrics`: whether `/metrics` may be read without a key, for a scraper that cannot send one.
+    pub open_metrics: bool,
 }
 
 impl Default for ServerConfig {
@@ -89,6 +91,7 @@ impl Default for ServerConfig {
             requests_per_second: NonZeroU32::MIN.saturating_add(99),
             max_connections: NonZeroU32::MIN.saturating_add(1023),
             max_open_entries: 1_000_000,
+            open_metrics: false,
         }
     }
 }

@@ -23,4 +23,5 @@ pub mod domain;
 pub mod clock;
 pub mod config;
 pub mod lifecycle;
+pub mod metrics;
 pub mod telemetry;

@@ -4,7 +4,6 @@
 //! decides otherwise. Without any key configured the service listens on loopback only, and whoever is on this machine
 //! may do everything.
 
-use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{Request, State};
@@ -16,6 +15,7 @@ use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 use tokio::time::Instant;
 
+use super::ApiSettings;
 use super::allowance::Allowance;
 use super::dashboard;
 use super::problem::Problem;
@@ -47,23 +47,30 @@ pub(super) struct Caller {
 
 /// The keys, and what is left to each of its allowance.
 #[derive(Debug)]
-pub(super) struct Access(Vec<(ApiKey, Mutex<Allowance>)>);
+pub(super) struct Access {
+    keys: Vec<(ApiKey, Mutex<Allowance>)>,
+    open_metrics: bool,
+}
 
 /// Paths that need no key: probes, what describes the service, and the page, which asks for a key itself.
 const OPEN: [&str; 4] = ["/healthz", "/readyz", "/openapi.json", "/"];
 
+/// Counts say how much is going on in the company: open only if the configuration says so.
+const METRICS: &str = "/metrics";
+
 impl Access {
-    pub(super) fn new(keys: &[ApiKey], requests_per_second: NonZeroU32) -> Self {
-        let allowance = || Mutex::new(Allowance::new(requests_per_second));
-        Self(keys.iter().map(|key| (key.clone(), allowance())).collect())
+    pub(super) fn new(settings: &ApiSettings) -> Self {
+        let allowance = || Mutex::new(Allowance::new(settings.requests_per_second));
+        let keys = settings.api_keys.iter().map(|key| (key.clone(), allowance())).collect();
+        Self { keys, open_metrics: settings.open_metrics }
     }
 
     /// Who is asking, if they may.
     fn admit(&self, method: &Method, path: &str, headers: &HeaderMap) -> Result<Option<Caller>, Problem> {
-        if is_open(path) {
+        if is_open(path) || (self.open_metrics && path == METRICS) {
             return Ok(None);
         }
-        if self.0.is_empty() {
+        if self.keys.is_empty() {
             return Ok(Some(Caller { name: "".into() }));
         }
         let (key, allowance) = self.holder_of(bearer(headers).ok_or_else(Problem::no_key)?)?;
@@ -84,7 +91,7 @@ impl Access {
     fn holder_of(&self, given: &[u8]) -> Result<&(ApiKey, Mutex<Allowance>), Problem> {
         let digest = Sha256::digest(given);
         let mut found = None;
-        for held in &self.0 {
+        for held in &self.keys {
             let same: Choice = held.0.sha256.as_slice().ct_eq(digest.as_slice());
             if bool::from(same) {
                 found = Some(held);

@@ -1,6 +1,6 @@
 //! What happens to every request on its way in and out, in one order and one place.
 //!
-//! Outside in: credentials are marked as not to be shown > request id and problem documents > tracing > panics become
+//! Outside in: credentials are marked as not to be shown > request id and problem documents > counts > tracing > panics become
 //! answers > access > size limit > time limit, which routes that hold their answers back do not have. Everything that can fail lies inside the layer that writes problem documents, so
 //! every error, whoever made it, has the same form and carries the request id.
 
@@ -28,6 +28,7 @@ use uuid::Uuid;
 
 use super::ApiSettings;
 use super::access::{self, Access};
+use super::metrics::{self, RequestStatistics};
 use super::problem::{self, Problem};
 
 /// The header that carries the request id, both ways.
@@ -60,12 +61,13 @@ fn is_presentable(id: &[u8]) -> bool {
 }
 
 /// Wraps all routes.
-pub(super) fn around(router: Router, settings: &ApiSettings) -> Router {
-    let access = Arc::new(Access::new(&settings.api_keys, settings.requests_per_second));
+pub(super) fn around(router: Router, settings: &ApiSettings, requests: Arc<RequestStatistics>) -> Router {
+    let access = Arc::new(Access::new(settings));
     let outer = ServiceBuilder::new()
         .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
         .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .layer(middleware::from_fn(identified))
+        .layer(middleware::from_fn_with_state(requests, metrics::counted))
         .layer(tracing_layer())
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(access, access::admitted));

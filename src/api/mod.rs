@@ -12,6 +12,7 @@ mod idempotency;
 mod job_view;
 mod layers;
 mod limits;
+mod metrics;
 mod names;
 mod paging;
 mod probes;
@@ -43,7 +44,11 @@ pub use self::limits::{
     BreakerView, CreditView, LearnedLimitView, LimitLaneView, LimitWindowView, LimitsSource, LimitsView,
     PausedRouteView,
 };
-pub use self::names::{SyncLane, SyncMode, SyncTarget};
+pub use self::metrics::{MetricsSource, WebhookResult};
+use self::metrics::{RequestStatistics, WebhookStatistics};
+pub use self::names::{
+    ConflictCause, SyncJobEntryState, SyncJobStatus, SyncLane, SyncMode, SyncTarget, reason as reason_word,
+};
 pub use self::probes::Readiness;
 pub use self::serve::{ServeSettings, serve};
 pub use self::submission::request::{AssignmentRequest, SyncJobEntryRequest, SyncJobRequest, UserReference};
@@ -64,6 +69,8 @@ pub struct ApiSettings {
     pub requests_per_second: NonZeroU32,
     /// Entries that have not ended, of all jobs; beyond that nothing new is accepted.
     pub max_open_entries: u32,
+    /// Whether `/metrics` is open to those without a key.
+    pub open_metrics: bool,
 }
 
 impl Default for ApiSettings {
@@ -74,6 +81,7 @@ impl Default for ApiSettings {
             api_keys: Vec::new(),
             requests_per_second: NonZeroU32::MIN.saturating_add(99),
             max_open_entries: 1_000_000,
+            open_metrics: false,
         }
     }
 }
@@ -85,6 +93,7 @@ pub struct ApiContext {
     pub clock: WallClock,
     pub readiness: watch::Receiver<Readiness>,
     pub limits: Arc<dyn LimitsSource>,
+    pub metrics: Arc<dyn MetricsSource>,
     pub settings: ApiSettings,
     pub lifecycle: Lifecycle,
     /// What only requests share with each other.
@@ -96,20 +105,23 @@ pub struct ApiContext {
 pub struct Shared {
     /// Tells revisions of this run from those of the one before.
     run: Uuid,
+    requests: Arc<RequestStatistics>,
+    webhooks: Arc<WebhookStatistics>,
 }
 
 impl Default for Shared {
     fn default() -> Self {
-        Self { run: Uuid::new_v4() }
+        Self { run: Uuid::new_v4(), requests: Arc::default(), webhooks: Arc::default() }
     }
 }
 
 /// All routes, inside all layers.
 pub fn router(context: ApiContext) -> Router {
     let settings = context.settings.clone();
+    let requests = Arc::clone(&context.shared.requests);
     let (router, _) = described_routes(&settings).split_for_parts();
     let page = dashboard::routes().layer(layers::time_limit(&settings));
-    layers::around(router.merge(page).with_state(context), &settings)
+    layers::around(router.merge(page).with_state(context), &settings, requests)
 }
 
 /// The document of all routes.
@@ -126,6 +138,7 @@ fn described_routes(settings: &ApiSettings) -> OpenApiRouter<ApiContext> {
         .routes(routes!(sync_jobs::again::apply_sync_job))
         .routes(routes!(users::get_user))
         .routes(routes!(limits::get_limits))
+        .routes(routes!(metrics::get_metrics))
         .routes(routes!(probes::get_health))
         .routes(routes!(probes::get_readiness))
         .routes(routes!(probes::get_openapi_document))

@@ -21,6 +21,13 @@ macro_rules! words {
         #[serde(rename_all = "camelCase")]
         pub enum $name { $($variant),+ }
 
+        impl $name {
+            /// The word on the wire.
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+
         impl Words for $name {
             const WORDS: &'static [&'static str] = &[$($word),+];
         }
@@ -109,7 +116,7 @@ words! {
 
 /// The word for a reason. A plain string on the wire: it is absent for most entries, and a nullable enum breaks
 /// generated clients.
-pub(super) fn reason(reason: domain::Reason) -> &'static str {
+pub fn reason(reason: domain::Reason) -> &'static str {
     match reason {
         domain::Reason::UserNotFound => "userNotFound",
         domain::Reason::UserAmbiguous => "userAmbiguous",

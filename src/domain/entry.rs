@@ -125,6 +125,24 @@ pub enum Reason {
     PlanOutdated,
 }
 
+impl Reason {
+    pub const ALL: [Self; 13] = [
+        Self::UserNotFound,
+        Self::UserAmbiguous,
+        Self::UserInactive,
+        Self::AssignmentNotFound,
+        Self::AssignmentAmbiguous,
+        Self::TooManyAssignments,
+        Self::Blocked,
+        Self::ConflictsExhausted,
+        Self::Forbidden,
+        Self::Rejected,
+        Self::UpstreamUnavailable,
+        Self::StaleEvent,
+        Self::PlanOutdated,
+    ];
+}
+
 /// What an entry brought about, as the result reports it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Effects {

@@ -60,6 +60,11 @@ pub enum JobStatus {
     Cancelled,
 }
 
+impl JobStatus {
+    pub const ALL: [Self; 6] =
+        [Self::Queued, Self::Running, Self::Parked, Self::Held, Self::Completed, Self::Cancelled];
+}
+
 /// How many entries are in each state.
 ///
 /// Invariant: the counts of all states add up to the number of entries, because they change only by

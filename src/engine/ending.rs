@@ -72,6 +72,7 @@ impl Pass<'_> {
     /// Gives the refused writes without a cause theirs, and counts them once for each job concerned.
     pub(super) fn settle(&mut self, settled: Settled, found: Option<&Observed>) {
         self.progress.explain(settled.cause, found, &self.engine.clock);
+        self.engine.open.ended().count_conflicts(settled.cause, settled.writes);
         for job in self.jobs() {
             job.count_conflicts(settled.cause, settled.writes);
         }

@@ -1,23 +1,81 @@
-//! How many entries have not ended, over all jobs.
+//! How many entries have not ended, over all jobs, and how those ended that have.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// The number of open entries; clones are handles to the same one.
+use crate::domain::conflict::Cause;
+use crate::domain::{EntryState, Reason};
+use crate::metrics::Counter;
+
+/// The number of open entries, and what became of others; clones are handles to the same one.
 ///
-/// Invariant: it is the sum of the open entries of all jobs, because each job reports every change of its own under the
-/// lock that the change is made under.
+/// Invariant: the number is the sum of the open entries of all jobs, because each job reports every change of its own
+/// under the lock that the change is made under.
 #[derive(Debug, Clone, Default)]
-pub(super) struct OpenEntries(Arc<AtomicU32>);
+pub(super) struct OpenEntries {
+    open: Arc<AtomicU32>,
+    ended: Arc<EndedEntries>,
+}
+
+/// How entries ended, and which conflicts were met, since the start of the process.
+#[derive(Debug, Default)]
+pub struct EndedEntries {
+    states: [Counter; EntryState::ALL.len()],
+    reasons: [Counter; Reason::ALL.len()],
+    conflicts: [Counter; Cause::ALL.len()],
+}
 
 impl OpenEntries {
     /// A job had `before` open entries and has `after`.
     pub(super) fn moved(&self, before: u32, after: u32) {
         // Adding the difference modulo 2^32 adds or subtracts.
-        self.0.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
+        self.open.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
     }
 
     pub(super) fn count(&self) -> u32 {
-        self.0.load(Ordering::Relaxed)
+        self.open.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn ended(&self) -> &Arc<EndedEntries> {
+        &self.ended
+    }
+}
+
+impl EndedEntries {
+    pub(super) fn count(&self, state: EntryState, reason: Option<Reason>) {
+        self.states[state as usize].count();
+        if let Some(reason) = reason {
+            self.reasons[reason as usize].count();
+        }
+    }
+
+    pub(super) fn count_conflicts(&self, cause: Cause, writes: u32) {
+        self.conflicts[cause as usize].add(u64::from(writes));
+    }
+
+    /// Entries that ended in each of the states that are an end.
+    pub fn by_state(&self) -> impl Iterator<Item = (EntryState, &Counter)> {
+        EntryState::ALL.into_iter().zip(&self.states).filter(|(state, _)| state.is_terminal())
+    }
+
+    pub fn by_reason(&self) -> impl Iterator<Item = (Reason, &Counter)> {
+        Reason::ALL.into_iter().zip(&self.reasons)
+    }
+
+    /// Refused writes, each once, however many jobs were waiting for it.
+    pub fn conflicts(&self) -> impl Iterator<Item = (Cause, &Counter)> {
+        Cause::ALL.into_iter().zip(&self.conflicts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn enums_index_their_arrays_in_the_order_of_their_lists() {
+        assert!(EntryState::ALL.iter().enumerate().all(|(at, state)| *state as usize == at));
+        assert!(Reason::ALL.iter().enumerate().all(|(at, reason)| *reason as usize == at));
+        assert!(Cause::ALL.iter().enumerate().all(|(at, cause)| *cause as usize == at));
     }
 }

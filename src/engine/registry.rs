@@ -43,6 +43,11 @@ impl JobRegistry {
         self.jobs.read().unwrap_or_else(PoisonError::into_inner).get(&id).map(Arc::clone)
     }
 
+    /// Shows each job in turn.
+    pub(super) fn for_each(&self, look: impl FnMut(&Arc<Job>)) {
+        self.jobs.read().unwrap_or_else(PoisonError::into_inner).values().for_each(look);
+    }
+
     /// At most `limit` jobs older than `before`, newest first, only those of a status if given; and whether there are more.
     pub(super) fn list(&self, status: Option<JobStatus>, before: Option<JobId>, limit: usize) -> (Vec<Arc<Job>>, bool) {
         let newest = before.map_or(Bound::Unbounded, Bound::Excluded);

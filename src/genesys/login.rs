@@ -18,6 +18,7 @@ use tower::ServiceExt;
 
 use super::transport::{Transport, TransportError};
 use crate::engine::Backoff;
+use crate::metrics::Counter;
 
 /// The token endpoint's limit counts by the minute: sooner is no use.
 const PAUSE_OF_THROTTLED_LOGINS: Duration = Duration::from_secs(10);
@@ -51,6 +52,37 @@ pub enum LoginStatus {
     Failed(LoginError),
 }
 
+/// How one login ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginEnd {
+    LoggedIn,
+    Refused,
+    Throttled,
+    OutOfReach,
+}
+
+impl LoginEnd {
+    pub const ALL: [Self; 4] = [Self::LoggedIn, Self::Refused, Self::Throttled, Self::OutOfReach];
+
+    fn of(error: &LoginError) -> Self {
+        match error {
+            LoginError::Refused(_) => Self::Refused,
+            LoginError::Throttled(_) => Self::Throttled,
+            LoginError::OutOfReach(_) => Self::OutOfReach,
+        }
+    }
+
+    /// The name in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LoggedIn => "logged_in",
+            Self::Refused => "refused",
+            Self::Throttled => "throttled",
+            Self::OutOfReach => "out_of_reach",
+        }
+    }
+}
+
 /// A token as it goes into a header.
 #[derive(Clone)]
 pub(super) struct Token {
@@ -82,6 +114,7 @@ pub struct TokenSource {
     state: Mutex<State>,
     /// The newest token that Genesys took.
     proven: AtomicU64,
+    ends: [Counter; LoginEnd::ALL.len()],
     status: watch::Sender<LoginStatus>,
 }
 
@@ -117,6 +150,7 @@ impl TokenSource {
             backoff,
             state: Mutex::default(),
             proven: AtomicU64::new(0),
+            ends: Default::default(),
             status: watch::Sender::new(LoginStatus::NotTried),
         }
     }
@@ -124,6 +158,11 @@ impl TokenSource {
     /// How logins go.
     pub fn status(&self) -> watch::Receiver<LoginStatus> {
         self.status.subscribe()
+    }
+
+    /// How logins ended since the start of the process.
+    pub fn ends(&self) -> impl Iterator<Item = (LoginEnd, &Counter)> {
+        LoginEnd::ALL.into_iter().zip(&self.ends)
     }
 
     /// Logs in if there is no good token, and tells how that went.
@@ -158,6 +197,7 @@ impl TokenSource {
             Ok(token) => {
                 state.token = Some(token.clone());
                 state.not_before = None;
+                self.ends[LoginEnd::LoggedIn as usize].count();
                 self.status.send_replace(LoginStatus::LoggedIn);
                 Ok(token)
             }
@@ -171,6 +211,7 @@ impl TokenSource {
     /// Without jitter: there is one login at a time, so there is nobody to be spread.
     fn failed(&self, state: &mut State, error: &LoginError) {
         state.failures += 1;
+        self.ends[LoginEnd::of(error) as usize].count();
         let least = match error {
             LoginError::Throttled(_) => PAUSE_OF_THROTTLED_LOGINS,
             LoginError::Refused(_) | LoginError::OutOfReach(_) => Duration::ZERO,

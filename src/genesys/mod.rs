@@ -13,6 +13,7 @@ pub mod login;
 mod retry;
 mod routing_skills;
 mod stack;
+pub mod statistics;
 pub mod transport;
 mod wfm;
 mod wire;

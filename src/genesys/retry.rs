@@ -17,6 +17,7 @@ use super::answer::retry_after;
 use super::auth::StackError;
 use super::call::CallContext;
 use super::gate::LONGEST_WAIT;
+use super::statistics::{CallStatistics, RetryCause};
 use super::transport::TransportError;
 use crate::engine::Backoff;
 
@@ -35,12 +36,13 @@ pub(super) fn budget() -> TpsBudget {
 pub(super) struct RetryPolicy {
     backoff: Arc<Backoff>,
     budget: Arc<TpsBudget>,
+    statistics: Arc<CallStatistics>,
     tries: u32,
 }
 
 impl RetryPolicy {
-    pub(super) fn new(backoff: Arc<Backoff>, budget: Arc<TpsBudget>) -> Self {
-        Self { backoff, budget, tries: 0 }
+    pub(super) fn new(backoff: Arc<Backoff>, budget: Arc<TpsBudget>, statistics: Arc<CallStatistics>) -> Self {
+        Self { backoff, budget, statistics, tries: 0 }
     }
 }
 
@@ -153,9 +155,16 @@ impl Policy<Request<Bytes>, Response<Bytes>, StackError> for RetryPolicy {
         }
         match decide(ending, Effect::of(writes, ending), told) {
             Decision::HandOver => None,
-            Decision::AgainThroughTheGate => Some(Box::pin(std::future::ready(()))),
-            Decision::AgainAfterPause if !self.budget.withdraw() => None,
+            Decision::AgainThroughTheGate => {
+                self.statistics.retried(RetryCause::Throttled);
+                Some(Box::pin(std::future::ready(())))
+            }
+            Decision::AgainAfterPause if !self.budget.withdraw() => {
+                self.statistics.refused_retry();
+                None
+            }
             Decision::AgainAfterPause => {
+                self.statistics.retried(RetryCause::Trouble);
                 let pause = self.backoff.pause(self.tries).max(told.unwrap_or_default());
                 Some(Box::pin(tokio::time::sleep(pause)))
             }

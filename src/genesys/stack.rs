@@ -26,9 +26,10 @@ pub(super) type Stack = BoxCloneSyncService<Request<Bytes>, Response<Bytes>, Sta
 /// gate would hand out its places first come first served, and ten bulk calls that wait for the windows would keep an
 /// urgent one out.
 pub(super) fn stack(transport: Transport, gate: Gate, tokens: Arc<TokenSource>, backoff: Arc<Backoff>) -> Stack {
+    let repetition = RetryPolicy::new(backoff, Arc::new(retry::budget()), Arc::clone(gate.statistics()));
     let layers = ServiceBuilder::new()
         .layer(InstrumentLayer)
-        .layer(RetryLayer::new(RetryPolicy::new(backoff, Arc::new(retry::budget()))))
+        .layer(RetryLayer::new(repetition))
         .layer(AuthLayer::new(tokens))
         .layer(GateLayer::new(gate))
         .service(transport);

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
+use http::Request;
 use skillsync::app::{self, Service, Surroundings};
 use skillsync::clock::WallClock;
 use skillsync::config::Config;
@@ -16,6 +18,7 @@ use skillsync::genesys::transport::Transport;
 use skillsync::journal::MemoryJournal;
 use skillsync::lifecycle::Lifecycle;
 use skillsync::simulator::{Scenario, Simulator};
+use tower::ServiceExt;
 
 /// The date at which every test begins.
 pub(crate) const ORIGIN: &str = "2026-11-22T22:00:00Z";
@@ -27,6 +30,7 @@ pub(crate) struct Bed {
     pub(crate) lifecycle: Lifecycle,
     pub(crate) kept: Arc<MemoryJournal>,
     clock: WallClock,
+    pub(crate) config: Config,
 }
 
 impl Bed {
@@ -107,7 +111,7 @@ impl Bed {
             seed: scenario.seed,
         };
         let service = app::start(&config, around, &lifecycle).expect("the service starts");
-        Self { simulator, service, lifecycle, kept, clock }
+        Self { simulator, service, lifecycle, kept, clock, config }
     }
 
     /// Submits a job of the given mode over all `entries`.
@@ -126,6 +130,15 @@ impl Bed {
             }
             revisions.changed().await.expect("the job lives");
         }
+    }
+
+    /// What the HTTP side answers to a GET, as text.
+    pub(crate) async fn get(&self, path: &str) -> String {
+        let router = app::router(&self.config, &self.service, &self.lifecycle);
+        let request = Request::get(path).body(Body::empty()).expect("a request");
+        let answer = router.oneshot(request).await.expect("routers do not fail");
+        let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await.expect("a body");
+        String::from_utf8(body.into()).expect("text")
     }
 
     /// All entries of a job.

@@ -5,7 +5,8 @@
     clippy::print_stdout,
     clippy::unwrap_used,
     clippy::cast_precision_loss,
-    reason = "a test fails by panicking, prints its seed, and compares ratios"
+    clippy::float_cmp,
+    reason = "a test fails by panicking, prints its seed, and compares ratios and whole numbers"
 )]
 
 mod bed;
@@ -16,6 +17,7 @@ mod known_versions;
 mod layers;
 mod limits;
 mod main_job;
+mod metrics;
 mod outage;
 mod outcomes;
 mod restarts;

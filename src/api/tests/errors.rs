@@ -1,5 +1,6 @@
 //! Every error, whoever makes it, is a problem document that carries the request id.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -78,7 +79,8 @@ async fn a_panic_is_a_problem_that_tells_nothing() {
     async fn panics() {
         panic!("secret");
     }
-    let router = layers::around(Router::new().route("/", get(panics)), &ApiSettings::default());
+    let panicking = Router::new().route("/", get(panics));
+    let router = layers::around(panicking, &ApiSettings::default(), Arc::default());
     let response = router.oneshot(Request::get("/").body(Body::empty()).unwrap()).await.unwrap();
     assert_eq!(response.status(), 500);
     let id = response.headers()[layers::REQUEST_ID].to_str().unwrap().to_owned();

@@ -9,6 +9,7 @@ mod errors;
 mod follow;
 mod idempotency;
 mod jobs;
+mod metrics;
 mod refused;
 
 use std::sync::Arc;
@@ -24,7 +25,7 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 use uuid::Uuid;
 
-use super::{ApiContext, ApiSettings, LimitsSource, LimitsView, Readiness, Shared, router};
+use super::{ApiContext, ApiSettings, LimitsSource, LimitsView, MetricsSource, Readiness, Shared, router};
 use crate::clock::WallClock;
 use crate::domain::conflict::ConflictPolicy;
 use crate::domain::hold::{HoldThresholds, Percent};
@@ -37,6 +38,7 @@ use crate::engine::port::{
 use crate::engine::{Engine, EngineSettings};
 use crate::journal::{NoJournal, Recovered};
 use crate::lifecycle::Lifecycle;
+use crate::metrics::MetricsText;
 
 /// A Genesys with the employees E0 to E9 and the group `Billing T2`, where everybody has nothing and every write passes.
 #[derive(Debug, Default)]
@@ -134,6 +136,13 @@ impl LimitsSource for NoLimits {
     }
 }
 
+#[derive(Debug)]
+struct NoMetrics;
+
+impl MetricsSource for NoMetrics {
+    fn write(&self, _: &mut MetricsText) {}
+}
+
 /// The API over an engine of its own.
 struct TestApi {
     router: Router,
@@ -167,7 +176,9 @@ impl TestApi {
         );
         let (sender, readiness) = watch::channel(Readiness::Ready);
         let (lifecycle_of_api, shared, limits) = (lifecycle.clone(), Shared::default(), Arc::new(NoLimits));
-        let context = ApiContext { engine, clock, readiness, limits, settings, lifecycle: lifecycle_of_api, shared };
+        let metrics = Arc::new(NoMetrics);
+        let context =
+            ApiContext { engine, clock, readiness, limits, metrics, settings, lifecycle: lifecycle_of_api, shared };
         Self { router: router(context), lifecycle, readiness: sender }
     }
 

@@ -4,7 +4,7 @@ use super::{EntrySnapshot, Job, JobSnapshot};
 use crate::domain::EntryState;
 use crate::domain::assignment::Difference;
 use crate::domain::entry::EntryOrder;
-use crate::domain::job::JobStatus;
+use crate::domain::job::{EntryCounts, JobStatus};
 
 /// What a follower of a job has been told: everything up to this change.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,6 +19,12 @@ impl Followed {
     pub fn all_of(revision: u64) -> Self {
         Self { revision, entry: u32::MAX }
     }
+}
+
+/// What a job adds up to.
+pub(in crate::engine) struct Figures {
+    pub(in crate::engine) status: JobStatus,
+    pub(in crate::engine) counts: EntryCounts,
 }
 
 /// What a follower has not been told.
@@ -42,6 +48,12 @@ impl Job {
         let entries = entries.collect();
         let job = changed.next().is_none().then(|| self.snapshot_of(&state));
         News { entries, job }
+    }
+
+    /// What the job adds up to.
+    pub(in crate::engine) fn figures(&self) -> Figures {
+        let state = self.lock();
+        Figures { status: state.status(), counts: state.counts }
     }
 
     /// Where the job stands.

@@ -38,6 +38,8 @@ impl Job {
     /// Hands an entry that has just ended to the journal.
     pub(super) fn write_down(&self, state: &State, index: u32) {
         if let Some(entry) = state.entries.get(index as usize) {
+            let reason = entry.result.as_ref().and_then(|result| result.reason);
+            self.open.ended().count(entry.state, reason);
             self.journal.ended(self.id, index, entry.outcome(), state.counters());
         }
     }

@@ -260,6 +260,7 @@ impl<T> Admissions<T> {
             credit: RouteClass::ALL.map(|class| (class, self.windows.credit(class))).into(),
             left_by_others: self.foreign.left(now),
             breaker_open: self.breaker.is_open(),
+            breaker_openings: self.breaker.openings(),
             next_probe_at: self.breaker.probe_at(),
         }
     }

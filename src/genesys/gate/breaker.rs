@@ -23,6 +23,7 @@ pub(super) struct ProbeId(u64);
 pub(super) struct Breaker {
     opens_after: NonZeroU32,
     probes: u64,
+    openings: u64,
     state: State,
 }
 
@@ -35,7 +36,7 @@ enum State {
 
 impl Breaker {
     pub(super) fn new(opens_after: NonZeroU32) -> Self {
-        Self { opens_after, probes: 0, state: State::Closed { troubles: 0 } }
+        Self { opens_after, probes: 0, openings: 0, state: State::Closed { troubles: 0 } }
     }
 
     /// From when the next call may go: `now`, the time of the next probe, or none until the current probe has ended.
@@ -67,7 +68,10 @@ impl Breaker {
             State::Closed { troubles } if troubles + 1 < self.opens_after.get() => {
                 self.state = State::Closed { troubles: troubles + 1 };
             }
-            State::Closed { .. } => self.wait(FIRST_INTERVAL, now),
+            State::Closed { .. } => {
+                self.openings += 1;
+                self.wait(FIRST_INTERVAL, now);
+            }
             // Also calls from before the breaker opened come in here: it is open already.
             State::ProbeDue { .. } | State::Probing { .. } => self.cut_short(probe, now),
         }
@@ -89,6 +93,11 @@ impl Breaker {
 
     pub(super) fn is_open(&self) -> bool {
         !matches!(self.state, State::Closed { .. })
+    }
+
+    /// How often it opened.
+    pub(super) fn openings(&self) -> u64 {
+        self.openings
     }
 
     /// When the next probe is due; none while closed, or while one is under way.
@@ -149,6 +158,7 @@ mod tests {
         }
         breaker.let_through();
         breaker.succeeded();
+        assert_eq!(breaker.openings(), 1);
         assert_eq!(breaker.free_at(now), Some(now));
         assert_eq!(breaker.let_through(), None);
     }

@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Request, Response};
+use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt};
 
 use super::throttle::{Throttled, WindowCount};
@@ -66,9 +67,14 @@ where
         let (gate, transport) = (self.gate.clone(), self.inner.clone());
         Box::pin(async move {
             let (lane, route, meter) = wishes(&request);
+            let came_at = Instant::now();
             let permit = gate.admit(lane, route).await.map_err(GateError::Paused)?;
+            let sent_at = Instant::now();
+            gate.statistics().waited(lane, sent_at - came_at);
             meter.count();
             let result = transport.oneshot(request).await;
+            let status = result.as_ref().ok().map(|answer| answer.status().as_u16());
+            gate.statistics().ended(route, status, sent_at.elapsed());
             match &result {
                 Ok(response) => report(&gate, permit, route, response),
                 Err(_) => permit.answered(Outcome::NoAnswer),

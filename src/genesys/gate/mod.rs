@@ -36,6 +36,7 @@ pub use self::permit::{Paused, Permit};
 use self::permit::{Turn, Waiting};
 pub use self::view::{GateView, LaneView, WindowView};
 use super::call::{Lane, Route};
+use super::statistics::CallStatistics;
 use crate::lifecycle::Lifecycle;
 
 /// Lets calls through at the permitted rate; clones share one state.
@@ -43,6 +44,7 @@ use crate::lifecycle::Lifecycle;
 pub struct Gate {
     shared: Arc<Shared>,
     sustained_rate: f64,
+    statistics: Arc<CallStatistics>,
 }
 
 impl Gate {
@@ -50,7 +52,7 @@ impl Gate {
     pub fn new(limits: &Limits, start: Start, lifecycle: &Lifecycle) -> Self {
         let desk = Desk { admissions: Admissions::new(limits, start, Instant::now()), keeper: Keeper::Away };
         let shared = Shared { desk: Mutex::new(desk), rescheduled: Notify::new(), lifecycle: lifecycle.clone() };
-        Self { shared: Arc::new(shared), sustained_rate: limits.sustained_rate() }
+        Self { shared: Arc::new(shared), sustained_rate: limits.sustained_rate(), statistics: Arc::default() }
     }
 
     /// Waits for the right to send one call, unless Genesys has closed the way for longer than anybody waits here, or
@@ -93,6 +95,11 @@ impl Gate {
 
     pub fn snapshot(&self) -> GateView {
         self.shared.lock().admissions.view(Instant::now())
+    }
+
+    /// What the calls that came through here add up to.
+    pub fn statistics(&self) -> &Arc<CallStatistics> {
+        &self.statistics
     }
 
     /// Calls per second that can be kept up for ever.

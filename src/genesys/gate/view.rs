@@ -40,6 +40,8 @@ pub struct GateView {
     /// Calls that other users of the token leave until Genesys resets its window, if fewer than the own limits.
     pub left_by_others: Option<usize>,
     pub breaker_open: bool,
+    /// How often the breaker opened.
+    pub breaker_openings: u64,
     /// When the open breaker lets the next probe through; none while one is under way.
     pub next_probe_at: Option<Instant>,
 }

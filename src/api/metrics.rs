@@ -1,0 +1,172 @@
+//! `GET /metrics`: what Prometheus asks for, and what the HTTP side itself counts.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::Method;
+use axum::http::header::CONTENT_TYPE;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tokio::time::Instant;
+
+use super::ApiContext;
+use crate::metrics::{Family, Histogram, MetricsText};
+
+/// What the parts below count; the composition root knows them all, this module does not.
+pub trait MetricsSource: fmt::Debug + Send + Sync {
+    /// Writes the families of the parts as they stand.
+    fn write(&self, text: &mut MetricsText);
+}
+
+const REQUESTS: Family = Family::counter(
+    "skillsync_http_requests_total",
+    "Requests to this service by method, route and status. Routes are templates; what matched none is unmatched.",
+);
+const DURATION: Family = Family::histogram(
+    "skillsync_http_request_duration_seconds",
+    "Time from a request's head to the head of its answer, by route. Long polls are held back on purpose.",
+);
+const WEBHOOKS: Family =
+    Family::counter("skillsync_webhooks_total", "Webhook deliveries by configured source and what became of them.");
+
+const DURATION_BOUNDS: [f64; 7] = [0.005, 0.025, 0.1, 0.5, 2.0, 10.0, 30.0];
+
+/// Read what Prometheus collects
+///
+/// In the text format of Prometheus, version 0.0.4. `docs/OPERATIONS.md` explains each metric.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    operation_id = "getMetrics",
+    tag = "service",
+    responses((status = 200, description = "All metrics.", body = String, content_type = "text/plain")),
+)]
+pub(super) async fn get_metrics(State(api): State<ApiContext>) -> Response {
+    let mut text = MetricsText::default();
+    api.metrics.write(&mut text);
+    api.shared.requests.write(&mut text);
+    api.shared.webhooks.write(&mut text);
+    ([(CONTENT_TYPE, MetricsText::MEDIA_TYPE)], text.finish()).into_response()
+}
+
+/// Requests by route: as many as there are routes, because requests that match none count as one.
+#[derive(Debug, Default)]
+pub(super) struct RequestStatistics(Mutex<BTreeMap<String, OfRoute>>);
+
+#[derive(Debug)]
+struct OfRoute {
+    answers: BTreeMap<(&'static str, u16), u64>,
+    took: Histogram,
+}
+
+impl RequestStatistics {
+    fn answered(&self, method: &Method, route: &str, status: u16, took: Duration) {
+        let mut routes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !routes.contains_key(route) {
+            let new = OfRoute { answers: BTreeMap::new(), took: Histogram::new(&DURATION_BOUNDS) };
+            routes.insert(route.to_owned(), new);
+        }
+        if let Some(of_route) = routes.get_mut(route) {
+            *of_route.answers.entry((known_method(method), status)).or_default() += 1;
+            of_route.took.record(took);
+        }
+    }
+
+    fn write(&self, text: &mut MetricsText) {
+        let routes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        text.family(&REQUESTS);
+        for (route, of_route) in &*routes {
+            for ((method, status), count) in &of_route.answers {
+                text.series(&[("method", method), ("route", route), ("status", &status.to_string())], count);
+            }
+        }
+        text.family(&DURATION);
+        for (route, of_route) in &*routes {
+            text.distribution(&[("route", route)], &of_route.took.distribution());
+        }
+    }
+}
+
+/// Methods are what callers send: only those that mean something have a name of their own.
+fn known_method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        _ => "other",
+    }
+}
+
+/// Counts each request and its answer.
+pub(super) async fn counted(
+    State(requests): State<Arc<RequestStatistics>>,
+    matched: Option<MatchedPath>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (begun, method) = (Instant::now(), request.method().clone());
+    let response = next.run(request).await;
+    let route = matched.as_ref().map_or("unmatched", MatchedPath::as_str);
+    requests.answered(&method, route, response.status().as_u16(), begun.elapsed());
+    response
+}
+
+/// What became of a webhook delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WebhookResult {
+    /// A job came of it.
+    Accepted,
+    /// It was seen before; the same job was answered.
+    Duplicate,
+    /// Nothing in it concerns us.
+    Ignored,
+    /// Its signature, or its age, is not what it should be.
+    Unauthorized,
+    /// It could not be understood.
+    Invalid,
+    /// It could not be taken at the time: the sender has to come again.
+    Refused,
+}
+
+impl WebhookResult {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Duplicate => "duplicate",
+            Self::Ignored => "ignored",
+            Self::Unauthorized => "unauthorized",
+            Self::Invalid => "invalid",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// Webhook deliveries by source and result.
+///
+/// Invariant: only configured sources are counted, so that callers cannot make series; deliveries to others are
+/// requests with status 404.
+#[derive(Debug, Default)]
+pub(super) struct WebhookStatistics(Mutex<BTreeMap<(String, WebhookResult), u64>>);
+
+impl WebhookStatistics {
+    #[cfg_attr(not(test), expect(dead_code, reason = "called by the webhook route, which is not there yet"))]
+    pub(super) fn count(&self, configured_source: &str, result: WebhookResult) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry((configured_source.to_owned(), result)).or_default() += 1;
+    }
+
+    pub(super) fn write(&self, text: &mut MetricsText) {
+        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        text.family(&WEBHOOKS);
+        for ((source, result), count) in &*counts {
+            text.series(&[("source", source), ("result", result.name())], count);
+        }
+    }
+}

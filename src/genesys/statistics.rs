@@ -1,0 +1,162 @@
+//! What the calls to Genesys add up to: how they ended, how long they took, how long they waited at the gate.
+
+use std::time::Duration;
+
+use super::call::{Lane, Route, RouteClass};
+use crate::metrics::{Counter, Histogram};
+
+/// How one attempt ended: the statuses that make a difference one by one, the others by their class. The last stands for
+/// no connection, and for an answer that did not come or did not come whole.
+const ENDS: [&str; 20] = [
+    "2xx",
+    "3xx",
+    "400",
+    "401",
+    "403",
+    "404",
+    "408",
+    "409",
+    "412",
+    "413",
+    "422",
+    "428",
+    "429",
+    "4xx",
+    "500",
+    "502",
+    "503",
+    "504",
+    "5xx",
+    "no_answer",
+];
+
+/// The place of an end among [`ENDS`]; no status stands for no answer.
+fn place_of(status: Option<u16>) -> usize {
+    let Some(status) = status else { return ENDS.len() - 1 };
+    let named = |name: &str| ENDS.iter().position(|known| *known == name);
+    named(&status.to_string()).or_else(|| named(&format!("{}xx", status / 100))).unwrap_or(ENDS.len() - 1)
+}
+
+/// Why a call was made again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetryCause {
+    /// 429: the gate made it wait.
+    Throttled,
+    /// A 5xx, 408, or no answer.
+    Trouble,
+}
+
+impl RetryCause {
+    pub const ALL: [Self; 2] = [Self::Throttled, Self::Trouble];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Throttled => "throttled",
+            Self::Trouble => "trouble",
+        }
+    }
+}
+
+/// Genesys answers within a second or is in trouble; an attempt is given up after a minute.
+const ANSWER_BOUNDS: [f64; 10] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+/// A webhook waits for moments, a bulk job for as long as its pace takes, a pause for minutes.
+const WAIT_BOUNDS: [f64; 8] = [0.01, 0.1, 0.5, 2.0, 10.0, 60.0, 300.0, 1800.0];
+
+/// Counted since the start of the process.
+#[derive(Debug)]
+pub struct CallStatistics {
+    calls: [[Counter; ENDS.len()]; Route::ALL.len()],
+    answers: [Histogram; RouteClass::ALL.len()],
+    waits: [Histogram; Lane::ALL.len()],
+    retries: [Counter; RetryCause::ALL.len()],
+    refused_retries: Counter,
+}
+
+impl Default for CallStatistics {
+    fn default() -> Self {
+        Self {
+            calls: Default::default(),
+            answers: std::array::from_fn(|_| Histogram::new(&ANSWER_BOUNDS)),
+            waits: std::array::from_fn(|_| Histogram::new(&WAIT_BOUNDS)),
+            retries: Default::default(),
+            refused_retries: Counter::default(),
+        }
+    }
+}
+
+impl CallStatistics {
+    /// One attempt was answered with this status, or not answered.
+    pub(super) fn ended(&self, route: Route, status: Option<u16>, took: Duration) {
+        self.calls[route as usize][place_of(status)].count();
+        self.answers[route.class().index()].record(took);
+    }
+
+    /// A caller waited at the gate for so long, and was let through.
+    pub(super) fn waited(&self, lane: Lane, length: Duration) {
+        self.waits[lane as usize].record(length);
+    }
+
+    pub(super) fn retried(&self, cause: RetryCause) {
+        self.retries[cause as usize].count();
+    }
+
+    /// A repetition would have made sense, and the budget did not have it.
+    pub(super) fn refused_retry(&self) {
+        self.refused_retries.count();
+    }
+
+    /// Attempts by route and end, those that ever happened.
+    pub fn calls(&self) -> impl Iterator<Item = (Route, &'static str, u64)> {
+        let counts = Route::ALL.into_iter().zip(&self.calls).flat_map(|(route, counts)| {
+            ENDS.into_iter().zip(counts).map(move |(end, count)| (route, end, count.value()))
+        });
+        counts.filter(|(_, _, count)| *count > 0)
+    }
+
+    /// How long attempts took, from being sent to the last byte of the answer.
+    pub fn answers(&self) -> impl Iterator<Item = (RouteClass, &Histogram)> {
+        RouteClass::ALL.into_iter().zip(&self.answers)
+    }
+
+    pub fn waits(&self) -> impl Iterator<Item = (Lane, &Histogram)> {
+        Lane::ALL.into_iter().zip(&self.waits)
+    }
+
+    pub fn retries(&self) -> impl Iterator<Item = (RetryCause, &Counter)> {
+        RetryCause::ALL.into_iter().zip(&self.retries)
+    }
+
+    pub fn refused_retries(&self) -> &Counter {
+        &self.refused_retries
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_end_has_a_place_of_its_own_and_a_route_keeps_to_its_row() {
+        let (statistics, took) = (CallStatistics::default(), Duration::from_millis(80));
+        let ends = [
+            (Some(200), "2xx"),
+            (Some(409), "409"),
+            (Some(418), "4xx"),
+            (Some(504), "504"),
+            (Some(599), "5xx"),
+            (None, "no_answer"),
+        ];
+        for (route, (end, _)) in Route::ALL.into_iter().zip(ends) {
+            statistics.ended(route, end, took);
+        }
+        let expected: Vec<_> = Route::ALL.into_iter().zip(ends).map(|(route, (_, name))| (route, name, 1)).collect();
+        assert_eq!(statistics.calls().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn enums_index_their_arrays_in_the_order_of_their_lists() {
+        assert!(Route::ALL.iter().enumerate().all(|(at, route)| *route as usize == at));
+        assert!(Lane::ALL.iter().enumerate().all(|(at, lane)| *lane as usize == at));
+        assert!(RetryCause::ALL.iter().enumerate().all(|(at, cause)| *cause as usize == at));
+    }
+}
