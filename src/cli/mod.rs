@@ -1,10 +1,12 @@
 //! The command line: one file a subcommand.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to its user here")]
 
+mod completions;
 mod demo;
 mod health;
 mod http;
 mod openapi;
+mod push;
 mod serve;
 mod simulate;
 
@@ -29,8 +31,13 @@ enum Command {
     Demo(demo::DemoArguments),
     /// Run the Genesys simulator alone.
     Simulate(simulate::SimulateArguments),
+    /// Submit a file of entries to a running service and follow it; exits with 0 if all is well, 1 if some entries
+    /// failed or are held, 2 if it could not be done.
+    Push(Box<push::PushArguments>),
     /// Ask a running service whether it lives; exits with 0 if it does.
     Health(health::HealthArguments),
+    /// Print a script that completes commands and options in a shell.
+    Completions(completions::CompletionsArguments),
     /// Print the OpenAPI document of the service.
     Openapi,
 }
@@ -54,6 +61,8 @@ pub fn main() -> ExitCode {
         Command::Demo(arguments) => runtime.block_on(demo::run(&arguments)),
         Command::Simulate(arguments) => runtime.block_on(simulate::run(&arguments)),
         Command::Health(arguments) => runtime.block_on(health::run(&arguments)),
+        Command::Push(arguments) => Ok(runtime.block_on(push::run(&arguments))),
+        Command::Completions(arguments) => Ok(completions::run(&arguments)),
         Command::Openapi => Ok(openapi::run()),
     };
     outcome.unwrap_or_else(|error| failed(&error))

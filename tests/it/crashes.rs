@@ -21,10 +21,10 @@ const KILLS: usize = 6;
 const USERS: usize = 400;
 
 /// The service as a process, killed without mercy when dropped.
-struct Process(Child);
+pub(crate) struct Process(Child);
 
 impl Process {
-    fn start(port: u16, genesys: &str, journal: &Path) -> Self {
+    pub(crate) fn start(port: u16, genesys: &str, journal: &Path) -> Self {
         let log = File::options().append(true).create(true).open(journal.join("../service.log")).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_skillsync"))
             .arg("serve")
@@ -51,12 +51,16 @@ impl Drop for Process {
     }
 }
 
-struct Client {
+pub(crate) struct Client {
     transport: Transport,
     url: String,
 }
 
 impl Client {
+    pub(crate) fn new(url: String) -> Self {
+        Self { transport: over_http(&TransportSettings::default()).unwrap(), url }
+    }
+
     /// `None` while nobody answers.
     async fn call(&self, method: Method, path: &str, body: &Value) -> Option<(u16, Value)> {
         let body = if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) };
@@ -66,7 +70,7 @@ impl Client {
         Some((answer.status().as_u16(), serde_json::from_slice(answer.body()).unwrap_or_default()))
     }
 
-    async fn until(&self, path: &str, done: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn until(&self, path: &str, done: impl Fn(&Value) -> bool) -> Value {
         loop {
             match self.call(Method::GET, path, &Value::Null).await {
                 Some((200, body)) if done(&body) => return body,
@@ -102,7 +106,7 @@ fn job() -> Value {
     json!({ "target": "wfmSkillGroups", "mode": "managed", "entries": entries })
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
@@ -119,8 +123,7 @@ async fn nothing_accepted_is_lost_over_many_kills() {
     server.spawn(async move { serving.serve(listener, async move { stopping.stopping().await }).await.unwrap() });
 
     let port = free_port();
-    let transport = over_http(&TransportSettings::default()).unwrap();
-    let client = Client { transport, url: format!("http://127.0.0.1:{port}") };
+    let client = Client::new(format!("http://127.0.0.1:{port}"));
     let mut process = Process::start(port, &genesys, &journal);
     client.until("/healthz", |_| true).await;
     let (status, accepted) = client.call(Method::POST, "/v1/sync-jobs", &job()).await.unwrap();

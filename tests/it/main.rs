@@ -20,6 +20,7 @@ mod main_job;
 mod metrics;
 mod outage;
 mod outcomes;
+mod push;
 mod restarts;
 mod scenarios;
 mod sim;

@@ -1,0 +1,193 @@
+//! `skillsync push`: submits a file to a running service and follows what becomes of it.
+//!
+//! Exits with 0 if every entry came through, with 1 if some failed or are held, with 2 if it could not be done.
+
+mod display;
+mod plan;
+mod remote;
+mod report;
+mod source;
+
+use std::io::{IsTerminal, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use self::display::Display;
+use self::remote::Remote;
+use self::source::{JobOptions, Source};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct PushArguments {
+    /// The entries: CSV, NDJSON or JSON, told by the name's ending.
+    file: PathBuf,
+    /// The address of the service.
+    #[arg(long, env = "SKILLSYNC_URL", default_value = "http://127.0.0.1:8080")]
+    url: String,
+    /// A key with the role submit; other users of this machine can read it in the list of processes, so rather give a
+    /// file.
+    #[arg(long, env = "SKILLSYNC_KEY", hide_env_values = true, conflicts_with = "key_file")]
+    key: Option<String>,
+    /// A file that holds the key.
+    #[arg(long, value_name = "FILE", env = "SKILLSYNC_KEY_FILE")]
+    key_file: Option<PathBuf>,
+    #[command(flatten)]
+    job: JobOptions,
+    /// Show what would be done, and do it if that is confirmed, or with --yes.
+    #[arg(long)]
+    dry_run: bool,
+    /// Carry out the plan of --dry-run without asking.
+    #[arg(long, requires = "dry_run")]
+    yes: bool,
+    /// The same key and file give the same job, however often they are sent; a new one each time if not given.
+    #[arg(long)]
+    idempotency_key: Option<String>,
+    /// Send the file compressed.
+    #[arg(long)]
+    gzip: bool,
+    /// Where rows that failed are written; FILE.failed.csv beside the file if not given.
+    #[arg(long, value_name = "FILE")]
+    failed_to: Option<PathBuf>,
+    /// Give up when the service has not answered for so many seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    patience: u64,
+}
+
+/// How it went, as the exit code tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    AllWell,
+    /// Entries failed, or are held or cancelled.
+    SomeNot,
+}
+
+impl Outcome {
+    fn of(view: &Value) -> Self {
+        let count = |state: &str| view.pointer(&format!("/counts/{state}")).and_then(Value::as_u64).unwrap_or_default();
+        let well = count("failed") + count("held") + count("cancelled") == 0;
+        if well { Self::AllWell } else { Self::SomeNot }
+    }
+}
+
+pub(super) async fn run(arguments: &PushArguments) -> ExitCode {
+    match push(arguments).await {
+        Ok(Outcome::AllWell) => ExitCode::SUCCESS,
+        Ok(Outcome::SomeNot) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("skillsync: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn push(arguments: &PushArguments) -> Result<Outcome> {
+    let source = Source::read(&arguments.file, &arguments.job, arguments.dry_run)?;
+    let remote = Remote::new(&arguments.url, key(arguments)?, Duration::from_secs(arguments.patience))?;
+    // A submission whose answer is lost is sent again: without a key it would be carried out twice.
+    let key = arguments.idempotency_key.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
+    let accepted = remote.submit(&source, &key, arguments.gzip).await?;
+    let view = follow(&remote, &accepted).await?;
+    if !arguments.dry_run {
+        return finish(&remote, &view, arguments).await;
+    }
+    let changes = plan::show(&remote, &view).await?;
+    let outcome = finish(&remote, &view, arguments).await?;
+    if changes == 0 || !confirmed(arguments, changes)? {
+        return Ok(outcome);
+    }
+    let applied = remote.apply(remote::id_of(&view)?).await?;
+    let view = follow(&remote, &applied).await?;
+    let applied = finish(&remote, &view, arguments).await?;
+    Ok(if outcome == Outcome::AllWell { applied } else { outcome })
+}
+
+fn key(arguments: &PushArguments) -> Result<Option<String>> {
+    let Some(file) = &arguments.key_file else { return Ok(arguments.key.clone()) };
+    let text = std::fs::read_to_string(file).with_context(|| format!("--key-file: cannot read {}", file.display()))?;
+    Ok(Some(text.trim().to_owned()))
+}
+
+/// Follows a job until it has ended or is held, and answers how it stood then.
+async fn follow(remote: &Remote, accepted: &Value) -> Result<Value> {
+    let id = remote::id_of(accepted)?;
+    println!("job {id}");
+    let mut display = Display::new()?;
+    let mut known = None;
+    loop {
+        let asked_at = Instant::now();
+        if let Some((view, tag)) = remote.job(id, known.as_deref()).await? {
+            display.show(&view);
+            if is_over(&view) {
+                display.finish();
+                return Ok(view);
+            }
+            known = tag;
+        }
+        // Changes come by the dozen a second; nobody reads them so fast.
+        tokio::time::sleep_until(asked_at + display::REFRESH).await;
+    }
+}
+
+fn is_over(view: &Value) -> bool {
+    view.get("finishedAt").is_some_and(Value::is_string) || view.get("status").is_some_and(|status| status == "held")
+}
+
+/// Tells how a job ended, and keeps its failed rows.
+async fn finish(remote: &Remote, view: &Value, arguments: &PushArguments) -> Result<Outcome> {
+    report::print(view);
+    let count = |state: &str| view.pointer(&format!("/counts/{state}")).and_then(Value::as_u64).unwrap_or_default();
+    let id = remote::id_of(view)?;
+    if count("failed") > 0 {
+        report::print_failures(&remote.failures(id).await?, count("failed"));
+        let file = arguments.failed_to.clone().unwrap_or_else(|| source::failed_rows_beside(&arguments.file));
+        let rows = remote.failed_rows(id).await?;
+        std::fs::write(&file, rows).with_context(|| format!("cannot write the failed rows to {}", file.display()))?;
+        println!("failed rows: {} (correct them and push that file)", file.display());
+    }
+    if count("held") > 0 {
+        report::print_held(&arguments.url, id);
+    }
+    Ok(Outcome::of(view))
+}
+
+fn confirmed(arguments: &PushArguments, changes: u64) -> Result<bool> {
+    if arguments.yes {
+        return Ok(true);
+    }
+    if !std::io::stdin().is_terminal() {
+        println!("nothing was written; --yes carries the plan out");
+        return Ok(false);
+    }
+    print!("carry out {changes} changes? [y/N] ");
+    std::io::stdout().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_failed_is_held_or_was_cancelled_is_not_well() {
+        assert_eq!(Outcome::of(&json!({"counts": {"applied": 3, "unchanged": 2, "superseded": 1}})), Outcome::AllWell);
+        for state in ["failed", "held", "cancelled"] {
+            assert_eq!(Outcome::of(&json!({"counts": {"applied": 3, state: 1}})), Outcome::SomeNot, "{state}");
+        }
+    }
+
+    #[test]
+    fn a_held_job_is_over_for_who_follows_it() {
+        assert!(is_over(&json!({"status": "held", "finishedAt": null})));
+        assert!(is_over(&json!({"status": "completed", "finishedAt": "2026-11-23T19:00:00Z"})));
+        assert!(!is_over(&json!({"status": "running", "finishedAt": null})));
+    }
+}
