@@ -178,7 +178,8 @@ fn engine_settings(sync: &SyncConfig, seed: u64) -> EngineSettings {
             skill_percent: Percent::new(sync.hold_skill_percent).unwrap_or(Percent::ALL),
         },
         managed: sync.managed.iter().map(|name| assignment_name(name)).collect(),
-        cache_max_age: Duration::from_secs(600),
+        renew_after: Duration::from_secs(600),
+        use_until: Duration::from_secs(1800),
         recheck_names_after: Duration::from_secs(60),
         seed,
     }

@@ -1,11 +1,10 @@
 //! The names of skills and groups, cached.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
+use super::cache::{Ages, Cache};
 use super::port::{CallError, CatalogueItem, Errand, Genesys};
 use crate::domain::entry::AssignmentName;
 use crate::domain::{AssignmentId, Target};
@@ -16,7 +15,6 @@ pub struct Catalogue {
     names: HashMap<AssignmentId, Box<str>>,
     by_name: HashMap<Box<str>, Vec<AssignmentId>>,
     by_folded_name: HashMap<Box<str>, Vec<AssignmentId>>,
-    read_at: Instant,
     /// What the configuration lists as managed, as far as it is in the catalogue.
     managed: Arc<BTreeSet<AssignmentId>>,
 }
@@ -30,14 +28,14 @@ pub enum Match<T> {
 }
 
 impl Catalogue {
-    fn new(items: Vec<CatalogueItem>, managed: &[AssignmentName], read_at: Instant) -> Self {
+    fn new(items: Vec<CatalogueItem>, managed: &[AssignmentName]) -> Self {
         let (mut by_name, mut by_folded_name) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
         for item in &items {
             by_name.entry(item.name.clone()).or_default().push(item.id);
             by_folded_name.entry(folded(&item.name)).or_default().push(item.id);
         }
         let names = items.into_iter().map(|item| (item.id, item.name)).collect();
-        let mut catalogue = Self { names, by_name, by_folded_name, read_at, managed: Arc::default() };
+        let mut catalogue = Self { names, by_name, by_folded_name, managed: Arc::default() };
         let managed = managed.iter().filter_map(|name| match catalogue.find(name) {
             Match::One(id) => Some(id),
             Match::Several(_) | Match::None => None,
@@ -73,37 +71,27 @@ fn folded(name: &str) -> Box<str> {
 }
 
 /// The catalogues of all targets.
-///
-/// Invariant: a catalogue is replaced as a whole; who holds one keeps a consistent view.
 #[derive(Debug)]
 pub(super) struct Catalogues {
-    routing_skills: Cached,
-    skill_groups: Cached,
-    max_age: Duration,
+    routing_skills: Cache<Arc<Catalogue>>,
+    skill_groups: Cache<Arc<Catalogue>>,
     /// What the configuration lists as managed, by name or id.
     managed: Vec<AssignmentName>,
 }
 
-#[derive(Debug, Default)]
-struct Cached {
-    current: RwLock<Option<Arc<Catalogue>>>,
-    /// Held while reading, so that many jobs that need the catalogue cause one read.
-    reading: tokio::sync::Mutex<()>,
-}
-
 impl Catalogues {
-    pub(super) fn new(max_age: Duration, managed: Vec<AssignmentName>) -> Self {
-        Self { routing_skills: Cached::default(), skill_groups: Cached::default(), max_age, managed }
+    pub(super) fn new(ages: Ages, managed: Vec<AssignmentName>) -> Self {
+        Self { routing_skills: Cache::new(ages), skill_groups: Cache::new(ages), managed }
     }
 
-    /// The catalogue, read again if it is older than the maximum age.
+    /// The catalogue.
     pub(super) async fn get(
         &self,
         genesys: &dyn Genesys,
         errand: &Errand,
         target: Target,
     ) -> Result<Arc<Catalogue>, CallError> {
-        self.no_older_than(genesys, errand, target, self.max_age).await
+        Ok(Arc::clone(&self.of(target).get(self.read(genesys, errand, target)).await?.value))
     }
 
     /// The catalogue, read again if it is older than `age`: for a name that was not found.
@@ -114,20 +102,22 @@ impl Catalogues {
         target: Target,
         age: Duration,
     ) -> Result<Arc<Catalogue>, CallError> {
-        let cached = self.of(target);
-        let _reading = cached.reading.lock().await;
-        if let Some(catalogue) = self.known(target).filter(|catalogue| catalogue.read_at.elapsed() <= age) {
-            return Ok(catalogue);
-        }
-        let items = genesys.list_catalogue(errand, target).await?;
-        let catalogue = Arc::new(Catalogue::new(items, &self.managed, Instant::now()));
-        *cached.current.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&catalogue));
-        Ok(catalogue)
+        let reading = self.of(target).not_older_than(age, self.read(genesys, errand, target)).await?;
+        Ok(Arc::clone(&reading.value))
+    }
+
+    /// Waits until somebody has used a catalogue that is getting old, then reads a new one.
+    pub(super) async fn renew_when_due(&self, genesys: &dyn Genesys, errand: &Errand) -> Result<(), CallError> {
+        let target = tokio::select! {
+            () = self.routing_skills.due() => Target::RoutingSkills,
+            () = self.skill_groups.due() => Target::WfmSkillGroups,
+        };
+        self.of(target).freshen(self.read(genesys, errand, target)).await
     }
 
     /// The catalogue as last read, if it was.
     pub(super) fn known(&self, target: Target) -> Option<Arc<Catalogue>> {
-        self.of(target).current.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.of(target).newest().map(|reading| Arc::clone(&reading.value))
     }
 
     /// What the configuration lists as managed, by id.
@@ -135,7 +125,11 @@ impl Catalogues {
         self.known(target).map(|catalogue| Arc::clone(&catalogue.managed)).unwrap_or_default()
     }
 
-    fn of(&self, target: Target) -> &Cached {
+    async fn read(&self, genesys: &dyn Genesys, errand: &Errand, target: Target) -> Result<Arc<Catalogue>, CallError> {
+        Ok(Arc::new(Catalogue::new(genesys.list_catalogue(errand, target).await?, &self.managed)))
+    }
+
+    fn of(&self, target: Target) -> &Cache<Arc<Catalogue>> {
         match target {
             Target::RoutingSkills => &self.routing_skills,
             Target::WfmSkillGroups => &self.skill_groups,
@@ -153,7 +147,7 @@ mod tests {
     fn a_name_is_found_exactly_or_else_without_regard_to_case() {
         let item = |n: u128, name: &str| CatalogueItem { id: AssignmentId(Uuid::from_u128(n)), name: Box::from(name) };
         let items = vec![item(1, "Billing"), item(2, "billing"), item(3, "Claims T2"), item(4, "X"), item(5, "X")];
-        let catalogue = Catalogue::new(items, &[], Instant::now());
+        let catalogue = Catalogue::new(items, &[]);
         let find = |name: &str| catalogue.find(&AssignmentName::Name(name.into()));
         assert_eq!(find("Billing"), Match::One(AssignmentId(Uuid::from_u128(1))));
         assert_eq!(find("BILLING"), Match::Several(2));

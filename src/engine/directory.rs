@@ -1,83 +1,30 @@
-//! Who is who at Genesys, cached: users by id, e-mail address, employee id and external id.
+//! Who is who at Genesys: listings that are read in bulk and kept, and look-ups of the few who are not on them.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use super::cache::{Ages, Cache, Reading};
 use super::catalogue::Match;
-use super::port::{CallError, Errand, Genesys, UserListing};
-use crate::domain::user::DirectoryUser;
-use crate::domain::{UserId, UserRef};
-
-/// A listing of users as it was at one time.
-#[derive(Debug)]
-struct Listing {
-    by_id: HashMap<UserId, DirectoryUser>,
-    by_email: HashMap<Box<str>, Vec<UserId>>,
-    by_employee_id: HashMap<Box<str>, Vec<UserId>>,
-    read_at: Instant,
-}
-
-/// A user that was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Found {
-    pub(super) user: UserId,
-    pub(super) active: bool,
-}
-
-impl Listing {
-    fn new(users: Vec<DirectoryUser>, read_at: Instant) -> Self {
-        let (mut by_email, mut by_employee_id) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
-        for user in &users {
-            if let Some(email) = &user.email {
-                by_email.entry(email.to_lowercase().into_boxed_str()).or_default().push(user.id);
-            }
-            if let Some(employee_id) = &user.employee_id {
-                by_employee_id.entry(employee_id.clone()).or_default().push(user.id);
-            }
-        }
-        let by_id = users.into_iter().map(|user| (user.id, user)).collect();
-        Self { by_id, by_email, by_employee_id, read_at }
-    }
-
-    fn find(&self, wanted: &UserRef) -> Match<Found> {
-        let several = match wanted {
-            UserRef::Id(id) => self.by_id.get(id).map(|user| std::slice::from_ref(&user.id)),
-            UserRef::Email(email) => self.by_email.get(email.trim().to_lowercase().as_str()).map(Vec::as_slice),
-            UserRef::EmployeeId(id) => self.by_employee_id.get(id.trim()).map(Vec::as_slice),
-            UserRef::ExternalId { .. } => None,
-        };
-        match several {
-            Some([one]) => {
-                let active = self.by_id.get(one).is_some_and(|user| user.active);
-                Match::One(Found { user: *one, active })
-            }
-            Some(several) => Match::Several(several.len()),
-            None => Match::None,
-        }
-    }
-}
+use super::listing::{Found, Listing};
+use super::port::{CallError, Errand, Expand, Genesys, UserListing};
+use crate::domain::{Assignments, UserId, UserRef};
 
 /// The directory of the org.
 ///
-/// Invariant: a listing is replaced as a whole, and only one task at a time reads a new one; the others wait for it and
-/// use it.
+/// Nobody waits for a listing that is merely getting old: it is used, and a new one is read meanwhile. Who is not on it
+/// may be new, so the few who are missing are looked up one by one, where there is a way to, before a whole listing is
+/// read for them.
 #[derive(Debug)]
 pub(super) struct Directory {
-    listings: Mutex<Listings>,
-    max_age: Duration,
-    /// A user who is not found is looked for again only when the listing is at least this old.
+    active: Cache<Listing>,
+    inactive: Cache<Listing>,
+    single: Mutex<HashMap<UserRef, LookUp>>,
+    ages: Ages,
+    /// A user who was not found is looked for again only after this time.
     recheck_after: Duration,
-}
-
-#[derive(Debug, Default)]
-struct Listings {
-    active: Option<Arc<Listing>>,
-    inactive: Option<Arc<Listing>>,
-    single: HashMap<UserRef, LookUp>,
 }
 
 /// The answer to a look-up of one user.
@@ -87,106 +34,176 @@ struct LookUp {
     at: Instant,
 }
 
-impl Directory {
-    /// Jobs that name at most this many users by id, and none otherwise, look them up one by one.
-    const FEW: usize = 10;
+/// The skills that a listing showed; of who is not in it nothing is known.
+#[derive(Debug)]
+pub(super) struct ShownSkills {
+    pub(super) skills: HashMap<UserId, Assignments>,
+    /// When the listing was begun to be read.
+    pub(super) begun_at: Instant,
+}
 
-    pub(super) fn new(max_age: Duration, recheck_after: Duration) -> Self {
-        Self { listings: Mutex::default(), max_age, recheck_after }
+/// So many users at most are looked up one by one instead of in a listing.
+const FEW: usize = 10;
+/// Look-ups that are remembered; the directory's listing has the rest.
+const MOST_LOOK_UPS: usize = 10_000;
+
+/// Whether Genesys has a way to this one user. For an employee id there is none but the listing.
+fn has_a_way(user: &UserRef) -> bool {
+    match user {
+        UserRef::Id(_) | UserRef::Email(_) | UserRef::ExternalId { .. } => true,
+        UserRef::EmployeeId(_) => false,
+    }
+}
+
+/// Whether listings tell who this is.
+fn is_listed(user: &UserRef) -> bool {
+    !matches!(user, UserRef::ExternalId { .. })
+}
+
+impl Directory {
+    pub(super) fn new(ages: Ages, recheck_after: Duration) -> Self {
+        Self { active: Cache::new(ages), inactive: Cache::new(ages), single: Mutex::default(), ages, recheck_after }
     }
 
-    /// Finds all users of a job, in order, with as few calls as possible: listings in bulk, single look-ups for external
-    /// ids and for jobs that name just a few users by id.
+    /// Finds all users of a job, in order, with as few calls as possible.
     pub(super) async fn find_all(
         &self,
         genesys: &dyn Genesys,
         errand: &Errand,
         wanted: &[UserRef],
     ) -> Result<Vec<Match<Found>>, CallError> {
-        let mut listings = self.listings.lock().await;
-        let few_ids = wanted.len() <= Self::FEW && wanted.iter().all(|user| matches!(user, UserRef::Id(_)));
-        let listed = |user: &UserRef| !matches!(user, UserRef::ExternalId { .. });
-        if listings.active.is_none() && few_ids || !wanted.iter().any(listed) {
-            let mut found = Vec::with_capacity(wanted.len());
-            for user in wanted {
-                found.push(self.find_single(&mut listings, genesys, errand, user).await?);
-            }
-            return Ok(found);
+        if !self.has_to_list(wanted) && self.active.usable().is_none() {
+            return self.find_singly(genesys, errand, wanted).await;
         }
-        let mut active = listings.active(genesys, errand, self.max_age).await?;
-        let missing = |active: &Listing| wanted.iter().any(|user| listed(user) && active.find(user) == Match::None);
-        if missing(&active) && active.read_at.elapsed() >= self.recheck_after {
-            active = listings.active(genesys, errand, self.recheck_after).await?;
+        let mut active = self.active.get(list(genesys, errand, UserListing::Active)).await?;
+        let missing = |active: &Reading<Listing>| -> Vec<UserRef> {
+            let lacks = |user: &&UserRef| is_listed(user) && active.value.find(user) == Match::None;
+            wanted.iter().filter(lacks).cloned().collect()
+        };
+        let mut lacking = missing(&active);
+        let singly = |lacking: &[UserRef]| lacking.len() <= FEW && lacking.iter().all(has_a_way);
+        if !singly(&lacking) {
+            let age = if active.value.complete { self.recheck_after } else { Duration::ZERO };
+            active = self.active.not_older_than(age, list(genesys, errand, UserListing::Active)).await?;
+            lacking = missing(&active);
         }
-        let inactive =
-            if missing(&active) { Some(listings.inactive(genesys, errand, self.max_age).await?) } else { None };
+        let inactive = if singly(&lacking) {
+            None
+        } else {
+            Some(self.inactive.get(list(genesys, errand, UserListing::Inactive)).await?)
+        };
         let mut found = Vec::with_capacity(wanted.len());
         for user in wanted {
-            found.push(match (user, active.find(user), &inactive) {
-                (UserRef::ExternalId { .. }, _, _) => self.find_single(&mut listings, genesys, errand, user).await?,
-                (_, Match::None, Some(inactive)) => inactive.find(user),
-                (_, known, _) => known,
+            found.push(match (active.value.find(user), &inactive) {
+                (Match::None, Some(inactive)) if is_listed(user) => inactive.value.find(user),
+                (Match::None, _) => self.look_up(genesys, errand, user).await?,
+                (known, _) => known,
             });
         }
         Ok(found)
     }
 
-    async fn find_single(
+    /// Whether these users cannot be found without a listing.
+    pub(super) fn has_to_list(&self, wanted: &[UserRef]) -> bool {
+        let many = wanted.iter().filter(|user| is_listed(user)).count() > FEW;
+        self.active.usable().is_none() && (many || !wanted.iter().all(has_a_way))
+    }
+
+    /// Calls that the listing of active users takes, if one was read.
+    pub(super) fn pages(&self) -> Option<u32> {
+        self.active.newest().map(|listing| listing.value.pages)
+    }
+
+    /// Reads the active users anew, with their skills.
+    pub(super) async fn read_with_skills(
         &self,
-        listings: &mut Listings,
+        genesys: &dyn Genesys,
+        errand: &Errand,
+    ) -> Result<ShownSkills, CallError> {
+        let mut skills = HashMap::new();
+        let read = async {
+            let (listing, shown) = Listing::new(genesys.list_users(errand, UserListing::Active, Expand::Skills).await?);
+            skills = shown;
+            Ok(listing)
+        };
+        let begun_at = self.active.renew(read).await?.begun_at;
+        Ok(ShownSkills { skills, begun_at })
+    }
+
+    /// Waits until somebody has used a listing that is getting old, then reads a new one.
+    pub(super) async fn renew_when_due(&self, genesys: &dyn Genesys, errand: &Errand) -> Result<(), CallError> {
+        let (cache, which) = tokio::select! {
+            () = self.active.due() => (&self.active, UserListing::Active),
+            () = self.inactive.due() => (&self.inactive, UserListing::Inactive),
+        };
+        cache.freshen(list(genesys, errand, which)).await
+    }
+
+    async fn find_singly(
+        &self,
+        genesys: &dyn Genesys,
+        errand: &Errand,
+        wanted: &[UserRef],
+    ) -> Result<Vec<Match<Found>>, CallError> {
+        let mut found = Vec::with_capacity(wanted.len());
+        for user in wanted {
+            found.push(self.look_up(genesys, errand, user).await?);
+        }
+        Ok(found)
+    }
+
+    async fn look_up(
+        &self,
         genesys: &dyn Genesys,
         errand: &Errand,
         wanted: &UserRef,
     ) -> Result<Match<Found>, CallError> {
-        let still_good = |look_up: &&LookUp| match &look_up.found {
-            Match::One(found) if found.active => look_up.at.elapsed() <= self.max_age,
-            Match::One(_) | Match::Several(_) | Match::None => look_up.at.elapsed() <= self.recheck_after,
-        };
-        if let Some(known) = listings.single.get(wanted).filter(still_good) {
-            return Ok(known.found.clone());
+        if let Some(known) = self.looked_up(wanted) {
+            return Ok(known);
         }
-        let user = match wanted {
-            UserRef::Id(id) => genesys.find_user(errand, *id).await?,
-            UserRef::ExternalId { authority, key } => genesys.find_external(errand, authority, key).await?,
-            UserRef::Email(_) | UserRef::EmployeeId(_) => None,
+        let users = match wanted {
+            UserRef::Id(id) => genesys.find_user(errand, *id).await?.into_iter().collect(),
+            UserRef::ExternalId { authority, key } => {
+                genesys.find_external(errand, authority, key).await?.into_iter().collect()
+            }
+            UserRef::Email(email) => genesys.find_by_email(errand, email.trim()).await?,
+            UserRef::EmployeeId(_) => Vec::new(),
         };
-        let found = user.map_or(Match::None, |user| Match::One(Found { user: user.id, active: user.active }));
-        listings.single.insert(wanted.clone(), LookUp { found: found.clone(), at: Instant::now() });
+        let found = the_one(users.iter().map(Found::from).collect());
+        let mut single = self.single.lock().unwrap_or_else(PoisonError::into_inner);
+        if single.len() >= MOST_LOOK_UPS {
+            single.clear();
+        }
+        single.insert(wanted.clone(), LookUp { found: found.clone(), at: Instant::now() });
         Ok(found)
     }
-}
 
-impl Listings {
-    async fn active(
-        &mut self,
-        genesys: &dyn Genesys,
-        errand: &Errand,
-        max_age: Duration,
-    ) -> Result<Arc<Listing>, CallError> {
-        renew(&mut self.active, genesys, errand, UserListing::Active, max_age).await
-    }
-
-    async fn inactive(
-        &mut self,
-        genesys: &dyn Genesys,
-        errand: &Errand,
-        max_age: Duration,
-    ) -> Result<Arc<Listing>, CallError> {
-        renew(&mut self.inactive, genesys, errand, UserListing::Inactive, max_age).await
+    /// What a look-up told, while it is to be believed; that somebody does not exist is believed for less long.
+    fn looked_up(&self, wanted: &UserRef) -> Option<Match<Found>> {
+        let single = self.single.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = single.get(wanted)?;
+        let age = match &known.found {
+            Match::One(found) if found.active => self.ages.renew_after,
+            Match::One(_) | Match::Several(_) | Match::None => self.recheck_after,
+        };
+        (known.at.elapsed() <= age).then(|| known.found.clone())
     }
 }
 
-async fn renew(
-    listing: &mut Option<Arc<Listing>>,
-    genesys: &dyn Genesys,
-    errand: &Errand,
-    which: UserListing,
-    max_age: Duration,
-) -> Result<Arc<Listing>, CallError> {
-    if let Some(listing) = listing.as_ref().filter(|listing| listing.read_at.elapsed() < max_age) {
-        return Ok(Arc::clone(listing));
+/// Somebody who is active goes before others of the same name who are not.
+fn the_one(mut users: Vec<Found>) -> Match<Found> {
+    if users.iter().any(|user| user.active) {
+        users.retain(|user| user.active);
     }
-    let read = Arc::new(Listing::new(genesys.list_users(errand, which).await?, Instant::now()));
-    *listing = Some(Arc::clone(&read));
-    Ok(read)
+    match users.as_slice() {
+        [] => Match::None,
+        [one] => Match::One(*one),
+        several => Match::Several(several.len()),
+    }
+}
+
+async fn list(genesys: &dyn Genesys, errand: &Errand, which: UserListing) -> Result<Listing, CallError> {
+    let (listing, _) = Listing::new(genesys.list_users(errand, which, Expand::Plain).await?);
+    tracing::debug!(?which, pages = listing.pages, complete = listing.complete, "read the directory");
+    Ok(listing)
 }

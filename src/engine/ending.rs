@@ -102,11 +102,9 @@ impl Pass<'_> {
     }
 
     pub(super) fn fail(&self, ticket: &Ticket, failure: &Failure) {
-        let result = EntryResult {
-            reason: Some(failure.reason),
-            message: Some(failure.message.clone()),
-            ..EntryResult::default()
-        };
+        let begun = self.progress.unsure.as_ref().is_some_and(|attempt| attempt.is_for(ticket));
+        let message = if begun { failure.after_a_part() } else { failure.message.clone() };
+        let result = EntryResult { reason: Some(failure.reason), message: Some(message), ..EntryResult::default() };
         self.end(ticket, EntryState::Failed, result);
     }
 

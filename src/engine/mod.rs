@@ -5,18 +5,22 @@
 
 mod acceptance;
 mod backoff;
+mod cache;
 mod catalogue;
 mod directory;
 mod ending;
 mod job;
+mod listing;
 mod open;
 mod overview;
 mod pass;
 pub mod port;
+mod preread;
 mod progress;
 mod queue;
 mod registry;
 mod release;
+mod renewal;
 mod resolve;
 mod scheduler;
 mod slots;
@@ -37,6 +41,7 @@ use tokio::sync::watch;
 use self::acceptance::AcceptanceKeys;
 pub use self::acceptance::{Claim, OtherClaim, Reservation, TooManyKeys};
 pub use self::backoff::Backoff;
+use self::cache::Ages;
 pub use self::catalogue::Catalogue;
 use self::catalogue::Catalogues;
 use self::directory::Directory;
@@ -75,8 +80,10 @@ pub struct EngineSettings {
     pub managed: Vec<AssignmentName>,
     /// How much a job may take away without being looked at.
     pub hold: HoldThresholds,
-    /// How old the cached directory and catalogues may get.
-    pub cache_max_age: Duration,
+    /// The cached directory and catalogues are read again when they are used at this age.
+    pub renew_after: Duration,
+    /// Beyond this age they are not used any more.
+    pub use_until: Duration,
     /// How old they have to be before a name that is missing is looked for again.
     pub recheck_names_after: Duration,
     pub seed: u64,
@@ -130,6 +137,7 @@ impl Engine {
         clock: WallClock,
         lifecycle: &Lifecycle,
     ) -> Self {
+        let ages = Ages { renew_after: settings.renew_after, use_until: settings.use_until };
         let core = Arc::new(EngineCore {
             registry: JobRegistry::default(),
             keys: Arc::new(AcceptanceKeys::recovered(recovered.keys)),
@@ -138,8 +146,8 @@ impl Engine {
             slots: UserSlots::default(),
             queue: RunQueue::default(),
             standings: Standings::recovered(recovered.standings, Arc::clone(&journal)),
-            directory: Directory::new(settings.cache_max_age, settings.recheck_names_after),
-            catalogues: Catalogues::new(settings.cache_max_age, settings.managed.clone()),
+            directory: Directory::new(ages, settings.recheck_names_after),
+            catalogues: Catalogues::new(ages, settings.managed.clone()),
             backoff: Backoff::new(Duration::from_secs(1), Duration::from_secs(60), settings.seed),
             next_order: AtomicU64::new(0),
             genesys,
@@ -148,6 +156,7 @@ impl Engine {
             clock,
         });
         scheduler::start(&core, lifecycle);
+        renewal::start(&core, lifecycle);
         let engine = Self { core, lifecycle: lifecycle.clone() };
         for kept in recovered.jobs {
             let (journal, open) = (Arc::clone(&engine.core.journal), engine.core.open.clone());

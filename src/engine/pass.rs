@@ -212,6 +212,7 @@ impl<'a> Pass<'a> {
         let errand = self.errand();
         let answer = self.engine.genesys.write(&errand, self.key, &write).await;
         self.count_calls(&errand);
+        self.engine.standings.touched(self.key);
         self.progress.writes += 1;
         match answer {
             Ok(after) => {

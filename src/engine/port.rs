@@ -143,6 +143,32 @@ pub enum UserListing {
     Inactive,
 }
 
+/// What a listing of users is to show of each, apart from who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expand {
+    Plain,
+    Skills,
+}
+
+/// A user of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedUser {
+    pub user: DirectoryUser,
+    /// The user's skills, if they were asked for and the listing shows them. None means that they are not known, never
+    /// that there are none.
+    pub skills: Option<Assignments>,
+}
+
+/// A listing of users, each once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserPages {
+    pub users: Vec<ListedUser>,
+    /// Calls that it took.
+    pub pages: u32,
+    /// Whether it has as many users as Genesys says that there are; who moved between pages may be missing.
+    pub complete: bool,
+}
+
 /// One name of a catalogue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CatalogueItem {
@@ -169,7 +195,8 @@ pub trait Genesys: fmt::Debug + Send + Sync {
         &'a self,
         errand: &'a Errand,
         listing: UserListing,
-    ) -> BoxFuture<'a, Result<Vec<DirectoryUser>, CallError>>;
+        expand: Expand,
+    ) -> BoxFuture<'a, Result<UserPages, CallError>>;
 
     /// One user by id.
     fn find_user<'a>(
@@ -185,6 +212,13 @@ pub trait Genesys: fmt::Debug + Send + Sync {
         authority: &'a str,
         key: &'a str,
     ) -> BoxFuture<'a, Result<Option<DirectoryUser>, CallError>>;
+
+    /// Everybody with this e-mail address, active or not.
+    fn find_by_email<'a>(
+        &'a self,
+        errand: &'a Errand,
+        email: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<DirectoryUser>, CallError>>;
 
     /// The catalogue of what can be assigned.
     fn list_catalogue<'a>(

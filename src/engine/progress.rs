@@ -171,6 +171,11 @@ impl Attempt {
         new.ids().all(|id| touched(id) && found.assignments.get(id) == self.write.desired.get(id))
     }
 
+    /// Whether the write would have done something for `ticket`.
+    pub(super) fn is_for(&self, ticket: &Ticket) -> bool {
+        self.effects.iter().any(|(of, _)| of.is(ticket))
+    }
+
     /// What the write would have done for `ticket`.
     pub(super) fn take_effects_of(&mut self, ticket: &Ticket) -> Option<Effects> {
         let at = self.effects.iter().position(|(of, _)| of.is(ticket))?;

@@ -1,19 +1,21 @@
 //! From what a caller wrote to ids, and on to the users' slots: users through the directory, assignments through the
 //! catalogue, and between the two the scales.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::EngineCore;
 use super::catalogue::{Catalogue, Match};
-use super::directory::Found;
+use super::directory::ShownSkills;
 use super::job::{EntryResult, Job};
+use super::listing::Found;
 use super::port::{CallError, Errand};
 use super::ticket::Ticket;
 use super::verdict::Failure;
 use super::weigh::Scales;
+use super::{EngineCore, preread};
 use crate::domain::entry::EntryRequest;
 use crate::domain::{Assignments, EntryState, Reason, UserId, UserKey, UserRef};
 use crate::journal::JobNote;
@@ -30,36 +32,67 @@ pub(super) struct Resolved {
     dated: bool,
 }
 
+impl Resolved {
+    fn ticket(self, job: &Arc<Job>, first_order: u64) -> Ticket {
+        let Self { index, user: _, listed, effective_at, dated } = self;
+        Ticket { job: Arc::clone(job), index, listed, effective_at, dated, order: first_order + u64::from(index) }
+    }
+}
+
+/// What is open of a job and can go on.
+#[derive(Debug, Default)]
+struct Resolution {
+    entries: Vec<Resolved>,
+    /// What a listing showed that was read for the job.
+    shown: Option<ShownSkills>,
+}
+
 /// Resolves every entry of a job, weighs the job, and parks each entry with its user. What cannot be resolved ends with its
 /// reason, and the others go on; a job that would take too much away is held. While Genesys is out of reach the job waits.
 pub(super) async fn resolve_and_park(engine: &EngineCore, job: &Arc<Job>, first_order: u64) {
     let errand = Errand::new(job.spec().urgency);
-    for entry in resolve_and_weigh(engine, job, &errand).await.unwrap_or_default() {
-        park(engine, job, entry, first_order);
+    let Resolution { entries, shown } = resolve_and_weigh(engine, job, &errand).await.unwrap_or_default();
+    let several = named_several_times(&entries);
+    for entry in entries {
+        let (user, index) = (entry.user, entry.index);
+        // It may have waited since it was resolved.
+        job.resolved(index, user);
+        let key = UserKey { target: job.spec().target, user };
+        let ticket = entry.ticket(job, first_order);
+        // Several entries of one user are folded in the order in which they happened.
+        let shown = shown.as_ref().filter(|_| !several.contains(&user));
+        if !shown.is_some_and(|shown| preread::end_if_shown(engine, key, &ticket, shown)) {
+            park(engine, key, ticket);
+        }
     }
     job.count_calls(errand.meter.take());
 }
 
+fn named_several_times(entries: &[Resolved]) -> HashSet<UserId> {
+    let mut seen = HashSet::with_capacity(entries.len());
+    entries.iter().map(|entry| entry.user).filter(|user| !seen.insert(*user)).collect()
+}
+
 /// The entries that may go on; `None` if none may.
-async fn resolve_and_weigh(engine: &EngineCore, job: &Arc<Job>, errand: &Errand) -> Option<Vec<Resolved>> {
+async fn resolve_and_weigh(engine: &EngineCore, job: &Arc<Job>, errand: &Errand) -> Option<Resolution> {
     let mut patience = Patience { engine, job, errand, tries: 0 };
-    let entries = loop {
+    let resolution = loop {
         match try_resolve(engine, job, errand).await {
-            Ok(entries) => break entries,
+            Ok(resolution) => break resolution,
             Err(error) => patience.wait(&error).await?,
         }
     };
     if job.has_begun() || job.was_released() {
-        return Some(entries);
+        return Some(resolution);
     }
-    let mut scales = Scales::new(engine, job, &entries);
+    let mut scales = Scales::new(engine, job, &resolution.entries);
     let hold = loop {
         match scales.weigh(errand).await {
             Ok(hold) => break hold,
             Err(error) => patience.wait(&error).await?,
         }
     };
-    let Some(hold) = hold else { return Some(entries) };
+    let Some(hold) = hold else { return Some(resolution) };
     tracing::warn!(job = %job.id(), users = hold.users, of_users = hold.of_users, why = %hold.message, "held a job");
     if let Err(error) = engine.journal.note(job.id(), JobNote::Held(hold.clone())).await {
         // Held all the same: after a restart it is weighed again.
@@ -125,7 +158,7 @@ fn fail_open(engine: &EngineCore, job: &Job, failure: &Failure) -> Option<Instan
 }
 
 /// Ends what cannot be resolved, and answers the rest.
-async fn try_resolve(engine: &EngineCore, job: &Job, errand: &Errand) -> Result<Vec<Resolved>, CallError> {
+async fn try_resolve(engine: &EngineCore, job: &Job, errand: &Errand) -> Result<Resolution, CallError> {
     let target = job.spec().target;
     let genesys = engine.genesys.as_ref();
     let open: Vec<(u32, EntryRequest)> =
@@ -139,8 +172,9 @@ async fn try_resolve(engine: &EngineCore, job: &Job, errand: &Errand) -> Result<
             engine.catalogues.no_older_than(genesys, errand, target, engine.settings.recheck_names_after).await?;
     }
     let wanted: Vec<UserRef> = open.iter().map(|(_, entry)| entry.user.clone()).collect();
+    let shown = preread::read_for(engine, job, &wanted, errand).await?;
     let users = engine.directory.find_all(genesys, errand, &wanted).await?;
-    let mut resolved = Vec::with_capacity(open.len());
+    let mut entries = Vec::with_capacity(open.len());
     for ((index, entry), user) in open.into_iter().zip(users) {
         let found = find_user(&entry.user, &user).and_then(|user| Ok((user, find_assignments(&catalogue, &entry)?)));
         match found {
@@ -149,23 +183,18 @@ async fn try_resolve(engine: &EngineCore, job: &Job, errand: &Errand) -> Result<
                 engine.users.note(&entry.user, user, job.id(), index);
                 let effective_at = entry.occurred_at.unwrap_or(job.created_at());
                 let dated = entry.occurred_at.is_some() || job.was_released();
-                resolved.push(Resolved { index, user, listed: Arc::new(listed), effective_at, dated });
+                entries.push(Resolved { index, user, listed: Arc::new(listed), effective_at, dated });
             }
             Err(failure) => fail(engine, job, index, &failure),
         }
     }
-    Ok(resolved)
+    Ok(Resolution { entries, shown })
 }
 
-fn park(engine: &EngineCore, job: &Arc<Job>, entry: Resolved, first_order: u64) {
-    let Resolved { index, user, listed, effective_at, dated } = entry;
-    // It may have waited since it was resolved.
-    job.resolved(index, user);
-    let key = UserKey { target: job.spec().target, user };
-    let order = first_order + u64::from(index);
-    let ticket = Ticket { job: Arc::clone(job), index, listed, effective_at, dated, order };
+fn park(engine: &EngineCore, key: UserKey, ticket: Ticket) {
+    let (urgency, job) = (ticket.urgency(), ticket.job.id());
     if engine.slots.park(key, ticket) {
-        engine.queue.push(job.spec().urgency, job.id(), key);
+        engine.queue.push(urgency, job, key);
     }
 }
 

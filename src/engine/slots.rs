@@ -11,7 +11,8 @@ use crate::domain::{JobId, UserKey};
 /// The slots of all users with something to do.
 ///
 /// Invariant: at most one pass over a user runs at a time, because only [`UserSlots::begin`] makes a slot `Running`, it
-/// does so only from `Queued`, and the shard's lock makes that one step.
+/// does so only from `Queued`, and the shard's lock makes that one step. [`UserSlots::take_idle`] makes a new one, under
+/// the same lock.
 ///
 /// Invariant: no ticket is lost. A ticket is parked either into a slot that exists, and then whoever ends that slot's
 /// pass sees it, because `end` looks and removes under the same shard lock; or into a new slot, and then the caller is
@@ -78,6 +79,19 @@ impl UserSlots {
         slot.phase = Phase::Running;
         let progress = slot.progress.take().unwrap_or_default();
         Some((slot.take_up(), progress))
+    }
+
+    /// Takes a user for whom nothing is pending and nothing runs, as a pass does; false if there is something. Whoever
+    /// takes it ends it with [`UserSlots::end`], and nobody else works on the user until then.
+    pub(super) fn take_idle(&self, key: UserKey) -> bool {
+        match self.0.entry(key) {
+            MapEntry::Occupied(_) => false,
+            MapEntry::Vacant(vacant) => {
+                let phase = Phase::Running;
+                vacant.insert(Slot { phase, pending: Vec::new(), taken: Vec::new(), progress: None });
+                true
+            }
+        }
     }
 
     /// What was parked since the running pass began or last asked.

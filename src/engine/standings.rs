@@ -31,6 +31,8 @@ pub(super) struct Standing {
     recent: BTreeMap<AssignmentId, (Arc<Assignments>, Instant)>,
     /// Grows with everything that a look begun before it would not show.
     moved: u64,
+    /// When we last sent a write, or learned how one ended.
+    touched_at: Option<Instant>,
 }
 
 impl Standing {
@@ -38,6 +40,11 @@ impl Standing {
     pub(super) fn is_behind(&self, found: &Observed, now: Instant) -> bool {
         let mut recent = self.recent.iter().filter(|(_, (_, at))| *at + LONGEST_LAG > now);
         recent.any(|(id, (left, _))| found.assignments.get(*id) != left.get(*id))
+    }
+
+    /// Whether everything that we wrote must show in a listing that was begun to be read at this time.
+    pub(super) fn shows_in(&self, begun_at: Instant) -> bool {
+        self.touched_at.is_none_or(|touched| touched + LONGEST_LAG <= begun_at)
     }
 
     fn kept(&self) -> KeptStanding {
@@ -58,9 +65,12 @@ pub(super) struct Standings {
 
 impl Standings {
     /// The standings that a process before this one left. States are not among them: the first pass over a user reads.
+    /// When it last wrote is not known either, so it may have been just now.
     pub(super) fn recovered(kept: Vec<(UserKey, KeptStanding)>, journal: Arc<dyn Journal>) -> Self {
+        let touched_at = Some(Instant::now());
         let users = kept.into_iter().map(|(user, kept)| {
-            (user, Standing { owned: kept.owned, applied_at: kept.applied_at, ..Standing::default() })
+            let KeptStanding { owned, applied_at } = kept;
+            (user, Standing { owned, applied_at, touched_at, ..Standing::default() })
         });
         Self { users: users.collect(), journal }
     }
@@ -103,8 +113,12 @@ impl Standings {
     /// A write that makes these ours is about to go out: written down first, so that they still count as ours if the
     /// process ends before its answer comes. Whether they are there is for a read to say.
     pub(super) async fn intend(&self, key: UserKey, owned: &BTreeSet<AssignmentId>) -> Result<(), JournalError> {
-        self.users.entry(key).or_default().moved += 1;
-        let mut standing = self.recall(key);
+        let mut standing = {
+            let mut standing = self.users.entry(key).or_default();
+            standing.moved += 1;
+            standing.touched_at = Some(Instant::now());
+            standing.clone()
+        };
         if owned.is_subset(&standing.owned) {
             return Ok(());
         }
@@ -115,6 +129,11 @@ impl Standings {
     /// Adds to what is owned.
     pub(super) fn claim(&self, key: UserKey, assigned: &BTreeSet<AssignmentId>) {
         self.users.entry(key).or_default().owned.extend(assigned);
+    }
+
+    /// A write was answered, or given up on.
+    pub(super) fn touched(&self, key: UserKey) {
+        self.users.entry(key).or_default().touched_at = Some(Instant::now());
     }
 
     /// A write passed, and was answered with the state it brought about where the target tells it.

@@ -21,6 +21,11 @@ impl Failure {
         Self { reason, message: message.into() }
     }
 
+    /// The message for an entry of which a part was carried out, or may have been.
+    pub(super) fn after_a_part(&self) -> Box<str> {
+        format!("{} A part of the entry may have been carried out before: look at the user.", self.message).into()
+    }
+
     pub(super) fn user_gone(answer: &UpstreamAnswer) -> Self {
         Self::new(
             Reason::UserNotFound,

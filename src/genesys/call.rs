@@ -45,6 +45,7 @@ pub enum Route {
     Users,
     User,
     UserByExternalId,
+    UserSearch,
     RoutingSkills,
     SkillGroups,
     UserSkillsRead,
@@ -56,10 +57,11 @@ pub enum Route {
 }
 
 impl Route {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Users,
         Self::User,
         Self::UserByExternalId,
+        Self::UserSearch,
         Self::RoutingSkills,
         Self::SkillGroups,
         Self::UserSkillsRead,
@@ -76,6 +78,7 @@ impl Route {
             Self::Users => "users",
             Self::User => "user",
             Self::UserByExternalId => "user_by_external_id",
+            Self::UserSearch => "user_search",
             Self::RoutingSkills => "routing_skills",
             Self::SkillGroups => "skill_groups",
             Self::UserSkillsRead => "user_skills_read",
@@ -92,7 +95,9 @@ impl Route {
         match self {
             Self::UserSkillsAdd | Self::UserSkillsReplace | Self::UserSkillRemove | Self::WfmWrite => RouteClass::Write,
             Self::Users | Self::RoutingSkills | Self::SkillGroups => RouteClass::Listing,
-            Self::User | Self::UserByExternalId | Self::UserSkillsRead | Self::WfmRead => RouteClass::Read,
+            Self::User | Self::UserByExternalId | Self::UserSearch | Self::UserSkillsRead | Self::WfmRead => {
+                RouteClass::Read
+            }
         }
     }
 

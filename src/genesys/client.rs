@@ -1,11 +1,8 @@
-//! The engine's Genesys, over the stack: requests and their answers, route by route.
+//! Sends requests through the stack and classifies their answers; what they are about is for the routes' own files.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
-use futures_util::{FutureExt, TryFutureExt};
 use http::header::{CONTENT_TYPE, HeaderName};
 use http::{HeaderValue, Method, Request, Response};
 use serde::de::DeserializeOwned;
@@ -18,14 +15,9 @@ use super::gate::Gate;
 use super::login::TokenSource;
 use super::stack::{Stack, stack};
 use super::transport::Transport;
-use super::wire::{CursorPage, Named, Page, User};
-use super::{routing_skills, wfm};
-use crate::domain::user::DirectoryUser;
-use crate::domain::{Target, UserId, UserKey};
+use super::wire::Page;
 use crate::engine::Backoff;
-use crate::engine::port::{
-    AssignmentWrite, CallError, CatalogueItem, Errand, Genesys, Observed, UpstreamAnswer, UserListing, WriteError,
-};
+use crate::engine::port::{CallError, Errand, UpstreamAnswer};
 
 /// Where the resources are.
 #[derive(Debug, Clone)]
@@ -43,7 +35,7 @@ pub struct Endpoints {
 pub struct GenesysClient {
     stack: Stack,
     pub(super) endpoints: Arc<Endpoints>,
-    gate: Gate,
+    pub(super) gate: Gate,
 }
 
 /// What goes out with a request apart from its address.
@@ -64,8 +56,15 @@ impl Outgoing {
 /// The largest body that Genesys takes.
 const MOST_BODY_BYTES: usize = 512_000;
 
-/// Users a page: the most that the listing gives.
-const USERS_PER_PAGE: u32 = 500;
+/// All pages of a listing.
+#[derive(Debug)]
+pub(super) struct Pages<T> {
+    pub(super) entities: Vec<T>,
+    /// How many pages there were.
+    pub(super) number: u32,
+    /// How many entities there are, if all pages said the same.
+    pub(super) total: Option<usize>,
+}
 
 impl GenesysClient {
     pub fn new(
@@ -115,66 +114,18 @@ impl GenesysClient {
         errand: &Errand,
         route: Route,
         path: impl Fn(u32) -> String,
-    ) -> Result<Vec<T>, CallError> {
-        let mut all = Vec::new();
-        for number in 1.. {
-            let page: Page<T> = self.get(errand, route, path(number)).await?;
-            let last = page.entities.is_empty() || number >= page.page_count;
-            all.extend(page.entities);
+    ) -> Result<Pages<T>, CallError> {
+        let mut all = Pages { entities: Vec::new(), number: 0, total: None };
+        loop {
+            all.number += 1;
+            let page: Page<T> = self.get(errand, route, path(all.number)).await?;
+            all.total = Some(page.total).filter(|total| all.number == 1 || all.total == Some(*total));
+            let last = page.entities.is_empty() || all.number >= page.count;
+            all.entities.extend(page.entities);
             if last {
-                break;
+                return Ok(all);
             }
         }
-        Ok(all)
-    }
-
-    async fn users(&self, errand: &Errand, listing: UserListing) -> Result<Vec<DirectoryUser>, CallError> {
-        let state = match listing {
-            UserListing::Active => "active",
-            UserListing::Inactive => "inactive",
-        };
-        let path = |number| {
-            format!("/api/v2/users?pageSize={USERS_PER_PAGE}&pageNumber={number}&state={state}&expand=employerInfo")
-        };
-        let users: Vec<User> = self.pages(errand, Route::Users, path).await?;
-        // Pages are no snapshot: who moved between two of them comes twice.
-        let mut seen = HashSet::new();
-        Ok(users.into_iter().map(DirectoryUser::from).filter(|user| seen.insert(user.id)).collect())
-    }
-
-    async fn one_user(&self, errand: &Errand, route: Route, path: String) -> Result<Option<DirectoryUser>, CallError> {
-        match self.get::<User>(errand, route, path).await {
-            Ok(user) => Ok(Some(user.into())),
-            Err(CallError::NotFound(_)) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    async fn skills(&self, errand: &Errand) -> Result<Vec<CatalogueItem>, CallError> {
-        let path = |number| format!("/api/v2/routing/skills?pageSize=500&pageNumber={number}");
-        let skills: Vec<Named> = self.pages(errand, Route::RoutingSkills, path).await?;
-        Ok(skills.into_iter().filter(Named::is_active).map(CatalogueItem::from).collect())
-    }
-
-    async fn groups(&self, errand: &Errand) -> Result<Vec<CatalogueItem>, CallError> {
-        let mut all = Vec::new();
-        let mut next = Some("/api/v2/routing/skillgroups?pageSize=200".to_owned());
-        while let Some(path) = next {
-            let page: CursorPage<Named> = self.get(errand, Route::SkillGroups, path).await?;
-            all.extend(page.entities.into_iter().map(CatalogueItem::from));
-            next = page.next_uri.map(|uri| self.own_path(&uri)).transpose()?;
-        }
-        Ok(all)
-    }
-
-    /// The path of a `nextUri`, which may come as a path or as an address of the API's own host. The token goes nowhere
-    /// else.
-    fn own_path(&self, uri: &str) -> Result<String, CallError> {
-        let path = uri.strip_prefix(&self.endpoints.api_url).unwrap_or(uri);
-        if path.starts_with('/') && !path.starts_with("//") {
-            return Ok(path.to_owned());
-        }
-        Err(unsendable("the listing's nextUri leads to another host"))
     }
 }
 
@@ -192,7 +143,7 @@ fn check_size(body: &Bytes) -> Result<(), CallError> {
     Err(unsendable(&detail))
 }
 
-fn unsendable(detail: &str) -> CallError {
+pub(super) fn unsendable(detail: &str) -> CallError {
     CallError::Rejected(UpstreamAnswer { message: detail.into(), ..UpstreamAnswer::default() })
 }
 
@@ -202,74 +153,12 @@ pub(super) fn json(body: &impl serde::Serialize) -> Result<Bytes, CallError> {
 }
 
 /// Everything outside `A-Z a-z 0-9 - . _ ~` as `%XX`.
-fn path_segment(text: &str) -> String {
+pub(super) fn path_segment(text: &str) -> String {
     let encode = |byte: u8| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
         _ => format!("%{byte:02X}"),
     };
     text.bytes().map(encode).collect()
-}
-
-impl Genesys for GenesysClient {
-    fn read<'a>(&'a self, errand: &'a Errand, key: UserKey) -> BoxFuture<'a, Result<Observed, CallError>> {
-        match key.target {
-            Target::RoutingSkills => routing_skills::read(self, errand, key.user).boxed(),
-            Target::WfmSkillGroups => wfm::read(self, errand, key.user).boxed(),
-        }
-    }
-
-    fn write<'a>(
-        &'a self,
-        errand: &'a Errand,
-        key: UserKey,
-        write: &'a AssignmentWrite,
-    ) -> BoxFuture<'a, Result<Option<Observed>, WriteError>> {
-        match key.target {
-            Target::RoutingSkills => routing_skills::write(self, errand, key.user, write).boxed(),
-            Target::WfmSkillGroups => wfm::write(self, errand, key.user, write).err_into().boxed(),
-        }
-    }
-
-    fn list_users<'a>(
-        &'a self,
-        errand: &'a Errand,
-        listing: UserListing,
-    ) -> BoxFuture<'a, Result<Vec<DirectoryUser>, CallError>> {
-        self.users(errand, listing).boxed()
-    }
-
-    fn find_user<'a>(
-        &'a self,
-        errand: &'a Errand,
-        user: UserId,
-    ) -> BoxFuture<'a, Result<Option<DirectoryUser>, CallError>> {
-        self.one_user(errand, Route::User, format!("/api/v2/users/{user}")).boxed()
-    }
-
-    fn find_external<'a>(
-        &'a self,
-        errand: &'a Errand,
-        authority: &'a str,
-        key: &'a str,
-    ) -> BoxFuture<'a, Result<Option<DirectoryUser>, CallError>> {
-        let path = format!("/api/v2/users/externalid/{}/{}", path_segment(authority), path_segment(key));
-        self.one_user(errand, Route::UserByExternalId, path).boxed()
-    }
-
-    fn list_catalogue<'a>(
-        &'a self,
-        errand: &'a Errand,
-        target: Target,
-    ) -> BoxFuture<'a, Result<Vec<CatalogueItem>, CallError>> {
-        match target {
-            Target::RoutingSkills => self.skills(errand).boxed(),
-            Target::WfmSkillGroups => self.groups(errand).boxed(),
-        }
-    }
-
-    fn sustained_calls_per_second(&self) -> f64 {
-        self.gate.sustained_rate()
-    }
 }
 
 #[cfg(test)]

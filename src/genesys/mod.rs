@@ -6,15 +6,18 @@
 mod answer;
 mod auth;
 pub mod call;
+mod catalogues;
 mod client;
 pub mod gate;
 mod instrument;
 pub mod login;
+mod port;
 mod retry;
 mod routing_skills;
 mod stack;
 pub mod statistics;
 pub mod transport;
+mod users;
 mod wfm;
 mod wire;
 

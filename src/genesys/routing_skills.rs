@@ -15,7 +15,7 @@ const LINES_PER_CALL: usize = 50;
 /// Reads all of a user's skills.
 pub(super) async fn read(client: &GenesysClient, errand: &Errand, user: UserId) -> Result<Observed, CallError> {
     let path = |number| format!("/api/v2/users/{user}/routingskills?pageSize=100&pageNumber={number}");
-    let skills: Vec<UserSkill> = client.pages(errand, Route::UserSkillsRead, path).await?;
+    let skills = client.pages::<UserSkill>(errand, Route::UserSkillsRead, path).await?.entities;
     Ok(Observed { assignments: skills.iter().map(UserSkill::assignment).collect(), version: None })
 }
 

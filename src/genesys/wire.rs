@@ -5,16 +5,17 @@ use uuid::Uuid;
 
 use crate::domain::user::DirectoryUser;
 use crate::domain::{AssignmentId, Assignments, Proficiency, UserId};
-use crate::engine::port::{CatalogueItem, Observed, Version};
+use crate::engine::port::{CatalogueItem, ListedUser, Observed, Version};
 
 /// A page of a listing by page number.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub(super) struct Page<T> {
     #[serde(default = "Vec::new")]
     pub(super) entities: Vec<T>,
+    #[serde(default, rename = "pageCount")]
+    pub(super) count: u32,
     #[serde(default)]
-    pub(super) page_count: u32,
+    pub(super) total: usize,
 }
 
 /// A page of a listing by cursor.
@@ -34,6 +35,8 @@ pub(super) struct User {
     email: Option<Box<str>>,
     state: Option<Box<str>>,
     employer_info: Option<EmployerInfo>,
+    /// Best effort, as its documentation says: missing tells nothing.
+    skills: Option<Vec<UserSkill>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -42,15 +45,47 @@ struct EmployerInfo {
     employee_id: Option<Box<str>>,
 }
 
-impl From<User> for DirectoryUser {
+impl From<User> for ListedUser {
     fn from(user: User) -> Self {
-        Self {
+        let skills = user.skills.map(|skills| skills.iter().map(UserSkill::assignment).collect());
+        let user = DirectoryUser {
             id: UserId(user.id),
             email: user.email,
             employee_id: user.employer_info.and_then(|info| info.employee_id),
             active: user.state.as_deref().is_none_or(|state| state == "active"),
-        }
+        };
+        Self { user, skills }
     }
+}
+
+/// A search for everybody with an e-mail address, active or not; without the state only the active are found.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct EmailSearch<'a> {
+    page_size: u32,
+    query: [Criterion<'a>; 2],
+}
+
+#[derive(Debug, Serialize)]
+struct Criterion<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    fields: [&'static str; 1],
+    values: Vec<&'a str>,
+}
+
+impl<'a> EmailSearch<'a> {
+    pub(super) fn of(email: &'a str) -> Self {
+        let exactly = |field, values| Criterion { kind: "EXACT", fields: [field], values };
+        Self { page_size: 25, query: [exactly("email", vec![email]), exactly("state", vec!["active", "inactive"])] }
+    }
+}
+
+/// What a search found; without a hit, `results` is left out.
+#[derive(Debug, Deserialize)]
+pub(super) struct Found {
+    #[serde(default = "Vec::new")]
+    pub(super) results: Vec<User>,
 }
 
 /// A skill or group, of a catalogue or of a user.

@@ -120,7 +120,8 @@ impl Resource {
         self.now.visible_at <= now
     }
 
-    fn shown_at(&self, now: Instant) -> &Snapshot {
+    /// The same, for a listing: what it shows of a resource is no read of it.
+    pub(super) fn shown_at(&self, now: Instant) -> &Snapshot {
         let mut newest_first = std::iter::once(&self.now).chain(self.past.iter().rev());
         newest_first.find(|state| state.visible_at <= now).unwrap_or_else(|| self.past.front().unwrap_or(&self.now))
     }

@@ -15,6 +15,7 @@ pub enum Route {
     Users,
     User,
     UserByExternalId,
+    UserSearch,
     RoutingSkills,
     SkillGroups,
     UserSkillsRead,
@@ -37,6 +38,7 @@ impl Route {
             | Self::Users
             | Self::User
             | Self::UserByExternalId
+            | Self::UserSearch
             | Self::RoutingSkills
             | Self::SkillGroups
             | Self::UserSkillsRead
@@ -48,7 +50,7 @@ impl Route {
     /// The permission without which the org answers 403.
     pub(super) fn permission(self) -> Option<&'static str> {
         match self {
-            Self::Users | Self::User | Self::UserByExternalId => Some("directory:user:view"),
+            Self::Users | Self::User | Self::UserByExternalId | Self::UserSearch => Some("directory:user:view"),
             Self::RoutingSkills | Self::UserSkillsRead => Some("routing:skill:view"),
             Self::UserSkillsAdd | Self::UserSkillsReplace | Self::UserSkillRemove => Some("routing:skill:assign"),
             Self::SkillGroups => Some("routing:skillGroup:view"),
@@ -129,6 +131,9 @@ impl Router {
             ["routing", "skills"] => get(method, Route::RoutingSkills, Subject::Nothing),
             ["routing", "skillgroups"] => get(method, Route::SkillGroups, Subject::Nothing),
             ["users"] => get(method, Route::Users, Subject::Nothing),
+            ["users", "search"] => {
+                only(method, &Method::POST, "POST", Matched::new(Route::UserSearch, Subject::Nothing))
+            }
             ["users", "externalid", authority, key] => {
                 let subject = Subject::External { authority: decoded(authority), key: decoded(key) };
                 get(method, Route::UserByExternalId, subject)
@@ -193,6 +198,7 @@ mod tests {
             (Method::GET, "/api/v2/users", Route::Users),
             (Method::GET, &format!("/api/v2/users/{USER}"), Route::User),
             (Method::GET, "/api/v2/users/externalid/hris/A%2F1", Route::UserByExternalId),
+            (Method::POST, "/api/v2/users/search", Route::UserSearch),
             (Method::GET, "/api/v2/routing/skills", Route::RoutingSkills),
             (Method::GET, "/api/v2/routing/skillgroups", Route::SkillGroups),
             (Method::GET, &skills, Route::UserSkillsRead),

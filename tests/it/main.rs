@@ -11,6 +11,7 @@
 
 mod bed;
 mod crashes;
+mod directory;
 mod held;
 mod keys;
 mod known_versions;

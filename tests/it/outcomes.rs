@@ -6,7 +6,8 @@ use skillsync::domain::assignment::{Proficiency, Target};
 use skillsync::domain::entry::{AssignmentName, EntryRequest, ListedAssignment};
 use skillsync::domain::{EntryState, Mode, Reason, UserId, UserRef};
 use skillsync::simulator::{
-    Assignment, CatalogueEntry, Explicit, Outage, Population, Scenario, SimUser, Target as SimTarget, UserState,
+    Assignment, Behaviour, Body, CatalogueEntry, Explicit, Fault, FaultKind, Moment, Outage, Population, Route,
+    Scenario, SimUser, Target as SimTarget, UserState,
 };
 use uuid::Uuid;
 
@@ -188,4 +189,20 @@ async fn what_has_not_begun_can_be_cancelled() {
     tokio::time::sleep(Duration::from_secs(600)).await;
     assert_eq!(bed.simulator.statistics().client_writes, 0);
     assert_eq!(bed.service.engine.occupied_slots(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_that_fails_half_way_says_that_a_part_may_have_been_carried_out() {
+    let refused = FaultKind::Status { status: 403, moment: Moment::BeforeEffect, body: Body::Json };
+    let behaviour = Behaviour { faults: vec![Fault::on(&[Route::UserSkillRemove], refused)], ..Behaviour::default() };
+    let bed = Bed::start(&Scenario { behaviour, ..small_org() }, "[sync]\nmanaged = ['A']");
+    let entries = vec![entry(employee("E1"), &["C"], Some(4.0))];
+    let job = bed.submit(Target::RoutingSkills, Mode::Managed, entries).await;
+    bed.finish(job).await;
+    let failed = bed.entries(job).remove(0);
+    assert_eq!((failed.state, failed.result.reason), (EntryState::Failed, Some(Reason::Forbidden)));
+    let message = failed.result.message.unwrap();
+    assert!(message.contains("A part of the entry may have been carried out"), "{message}");
+    let skills = bed.simulator.assignments_of(id(1), SimTarget::RoutingSkills).unwrap();
+    assert_eq!(skills.len(), 3, "C was added, A was not removed");
 }

@@ -32,8 +32,8 @@ use crate::domain::hold::{HoldThresholds, Percent};
 use crate::domain::user::DirectoryUser;
 use crate::domain::{AssignmentId, Target, UserId, UserKey};
 use crate::engine::port::{
-    AssignmentWrite, CallError, CatalogueItem, Errand, Genesys, Observed, UpstreamAnswer, UserListing, Version,
-    WriteError,
+    AssignmentWrite, CallError, CatalogueItem, Errand, Expand, Genesys, ListedUser, Observed, UpstreamAnswer,
+    UserListing, UserPages, Version, WriteError,
 };
 use crate::engine::{Engine, EngineSettings};
 use crate::journal::{NoJournal, Recovered};
@@ -61,6 +61,25 @@ fn foreign(version: u64) -> Observed {
     Observed { assignments, version: Some(Version(version + 1)) }
 }
 
+/// Ten active users without skills that are known.
+fn users() -> impl Iterator<Item = ListedUser> {
+    let user = |n: u128| DirectoryUser {
+        id: UserId(Uuid::from_u128(n + 1)),
+        email: Some(format!("e{n}@example.com").into()),
+        employee_id: Some(format!("E{n}").into()),
+        active: true,
+    };
+    (0..10).map(move |n| ListedUser { user: user(n), skills: None })
+}
+
+fn down<T>() -> BoxFuture<'static, Result<T, CallError>>
+where
+    T: Send + 'static,
+{
+    let answer = UpstreamAnswer { message: "down".into(), ..UpstreamAnswer::default() };
+    Box::pin(std::future::ready(Err(CallError::Unavailable { answer, retry_at: None })))
+}
+
 impl Genesys for PlainGenesys {
     fn read<'a>(&'a self, _: &'a Errand, _: UserKey) -> BoxFuture<'a, Result<Observed, CallError>> {
         ready(foreign(self.version.load(Ordering::Relaxed)))
@@ -82,18 +101,13 @@ impl Genesys for PlainGenesys {
         &'a self,
         _: &'a Errand,
         listing: UserListing,
-    ) -> BoxFuture<'a, Result<Vec<DirectoryUser>, CallError>> {
+        _: Expand,
+    ) -> BoxFuture<'a, Result<UserPages, CallError>> {
         if self.unreachable {
-            let answer = UpstreamAnswer { message: "down".into(), ..UpstreamAnswer::default() };
-            return Box::pin(std::future::ready(Err(CallError::Unavailable { answer, retry_at: None })));
+            return down();
         }
-        let user = |n: u128| DirectoryUser {
-            id: UserId(Uuid::from_u128(n + 1)),
-            email: Some(format!("e{n}@example.com").into()),
-            employee_id: Some(format!("E{n}").into()),
-            active: true,
-        };
-        ready(if listing == UserListing::Active { (0..10).map(user).collect() } else { Vec::new() })
+        let users = if listing == UserListing::Active { users().collect() } else { Vec::new() };
+        ready(UserPages { users, pages: 1, complete: true })
     }
 
     fn find_user<'a>(&'a self, _: &'a Errand, _: UserId) -> BoxFuture<'a, Result<Option<DirectoryUser>, CallError>> {
@@ -107,6 +121,17 @@ impl Genesys for PlainGenesys {
         _: &'a str,
     ) -> BoxFuture<'a, Result<Option<DirectoryUser>, CallError>> {
         ready(None)
+    }
+
+    fn find_by_email<'a>(
+        &'a self,
+        _: &'a Errand,
+        email: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<DirectoryUser>, CallError>> {
+        if self.unreachable {
+            return down();
+        }
+        ready(users().map(|listed| listed.user).filter(|user| user.email.as_deref() == Some(email)).collect())
     }
 
     fn list_catalogue<'a>(&'a self, _: &'a Errand, _: Target) -> BoxFuture<'a, Result<Vec<CatalogueItem>, CallError>> {
@@ -261,7 +286,8 @@ fn engine_settings() -> EngineSettings {
         seats: 4,
         managed: Vec::new(),
         hold: HoldThresholds { users_percent: Percent::ALL, users_min: 0, skill_percent: Percent::ALL },
-        cache_max_age: Duration::from_secs(600),
+        renew_after: Duration::from_secs(600),
+        use_until: Duration::from_secs(1800),
         recheck_names_after: Duration::from_secs(60),
         seed: 1,
     }

@@ -207,6 +207,7 @@ impl Model {
             Route::Users => self.list_users(call),
             Route::User => self.read_user(call),
             Route::UserByExternalId => self.find_user(call),
+            Route::UserSearch => self.search_users(call),
             Route::RoutingSkills => self.list_skills(call),
             Route::SkillGroups => self.list_groups(call),
             Route::UserSkillsRead => self.read_user_skills(call),

@@ -1,5 +1,6 @@
 //! The directory: `/api/v2/users`.
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::resource::Target;
@@ -25,6 +26,32 @@ impl Expand {
     }
 }
 
+/// A search; what else it holds is ignored, as the real API does.
+#[derive(Debug, Deserialize)]
+struct Search {
+    query: Vec<Criterion>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Criterion {
+    #[serde(rename = "type")]
+    kind: String,
+    fields: Vec<String>,
+    #[serde(default)]
+    values: Vec<String>,
+}
+
+impl Criterion {
+    fn matches(&self, user: &User) -> bool {
+        let profile = &user.profile;
+        self.fields.iter().any(|field| match field.as_str() {
+            "email" => self.values.iter().any(|value| value.eq_ignore_ascii_case(&profile.email)),
+            "state" => self.values.iter().any(|value| value == profile.state.name()),
+            _ => false,
+        })
+    }
+}
+
 impl Model {
     pub(super) fn list_users(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
         let page = Page::of(call)?;
@@ -37,22 +64,42 @@ impl Model {
         };
         let expand = Expand::of(call);
         let matching = || self.org.users().filter(|user| wanted.is_none_or(|state| user.profile.state == state));
-        let entities = page.of_items(matching()).map(|user| self.entry(user, expand)).collect();
+        let entities = page.of_items(matching()).map(|user| self.entry(call, user, expand)).collect();
         Ok(Reply::ok(page.listing(call, matching().count(), entities)))
+    }
+
+    /// Users who meet all criteria, each of which names a field and the values that it may have. Without one for the
+    /// state only active users are found; without a hit `results` is left out.
+    pub(super) fn search_users(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
+        let search: Search = call.json()?;
+        if let Some(wrong) = search.query.iter().find(|criterion| criterion.kind != "EXACT") {
+            return Err(Reply::invalid(&format!("A criterion of type {} is not simulated.", wrong.kind)));
+        }
+        let of_state = search.query.iter().any(|criterion| criterion.fields.iter().any(|field| field == "state"));
+        let found = self.org.users().filter(|user| {
+            (of_state || user.profile.state == UserState::Active) && search.query.iter().all(|one| one.matches(user))
+        });
+        let expand = Expand { skills: false, employer: false };
+        let results: Vec<Value> = found.map(|user| self.entry(call, user, expand)).collect();
+        let mut answer = json!({ "total": results.len(), "pageCount": 1, "pageSize": 25, "pageNumber": 1 });
+        if !results.is_empty() {
+            answer["results"] = Value::Array(results);
+        }
+        Ok(Reply::ok(answer))
     }
 
     pub(super) fn read_user(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
         let user = self.org.user(call.user()?).ok_or_else(|| Reply::not_found("user"))?;
-        Ok(Reply::ok(self.entry(user, Expand::of(call))))
+        Ok(Reply::ok(self.entry(call, user, Expand::of(call))))
     }
 
     pub(super) fn find_user(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
         let Subject::External { authority, key } = &call.matched.subject else { return Err(Reply::not_found("user")) };
         let user = self.org.by_external_id(authority, key).ok_or_else(|| Reply::not_found("user"))?;
-        Ok(Reply::ok(self.entry(user, Expand::of(call))))
+        Ok(Reply::ok(self.entry(call, user, Expand::of(call))))
     }
 
-    fn entry(&self, user: &User, expand: Expand) -> Value {
+    fn entry(&self, call: &Call<'_>, user: &User, expand: Expand) -> Value {
         let profile = &user.profile;
         let mut entry = json!({
             "id": profile.id, "name": profile.name, "email": profile.email, "state": profile.state.name(),
@@ -66,7 +113,7 @@ impl Model {
         let share = self.behaviour.expand_drops_skills;
         let dropped = share > 0.0 && self.dice.unit("expand", Some(profile.id), 0) < share;
         if expand.skills && !dropped {
-            let skills = user.resource(Target::RoutingSkills).current().set.iter();
+            let skills = user.resource(Target::RoutingSkills).shown_at(call.now).set.iter();
             entry["skills"] = skills.map(|skill| self.skill_entry(skill)).collect();
         }
         entry

@@ -10,7 +10,7 @@
 //! the sets of own assignments that are possible ("worlds"), and a run is at fault only when none is left.
 //!
 //! Not a fault: an entry that ends as `unchanged` on a state that was already history when it was read (a lagging
-//! replica, within [`LAG`]); a foreign change within a `replace`; something that was done by an entry that failed.
+//! replica, within [`LAG`]) or that a listing showed which was read for its job; a foreign change within a `replace`; something that was done by an entry that failed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -77,7 +77,10 @@ struct History<'a> {
     /// The state before the first effect, and after each.
     states: Vec<Set>,
     writes: Vec<Write<'a>>,
+    /// Of the user's own resource.
     reads: Vec<&'a Exchange>,
+    /// Pages of users that showed this one's skills.
+    listings: Vec<&'a Exchange>,
     entries: Vec<&'a Entry>,
     worlds: BTreeSet<Owned>,
     /// The first state that a read after the last telling answer can show.
@@ -94,8 +97,9 @@ impl<'a> History<'a> {
         let states = std::iter::once(set_of(initial)).chain(effects.iter().map(|effect| set_of(&effect.after)));
         let mine = |exchange: &&Exchange| exchange.user == user && exchange.target == target;
         let exchanges: Vec<&Exchange> = run.exchanges.iter().filter(mine).collect();
-        let reads: Vec<&Exchange> =
-            exchanges.iter().copied().filter(|e| !e.writes && e.status.is_some_and(|s| s < 300)).collect();
+        let shows = |e: &&Exchange| !e.writes && e.status.is_some_and(|s| s < 300);
+        let (listings, reads): (Vec<&Exchange>, Vec<_>) =
+            exchanges.iter().copied().filter(shows).partition(|read| read.listed);
         let entries = run.entries.iter().filter(|e| e.user == user && e.target == target && !e.dry_run).collect();
         Self {
             target,
@@ -104,6 +108,7 @@ impl<'a> History<'a> {
             writes: writes(&exchanges, &reads, &effects, target),
             effects,
             reads,
+            listings,
             entries,
             worlds: BTreeSet::from([Owned::new()]),
             floor: 0,
@@ -179,7 +184,7 @@ impl<'a> History<'a> {
         let mut worlds = BTreeSet::new();
         let bases = match write {
             Some(write) => self.bases(write),
-            None => self.shown_until(at, self.last_own_effect(at)),
+            None => self.shown_to(batch, at),
         };
         for base in &bases {
             for owned in &self.worlds {
@@ -253,11 +258,34 @@ impl<'a> History<'a> {
         }
     }
 
+    /// The states on which entries that ended at `at` without a write can have had nothing to do: those that the last
+    /// read can have shown, or a listing that was read for them, and is thus no older than they are.
+    fn shown_to(&self, batch: &[&Entry], at: Instant) -> Vec<usize> {
+        let floor = self.last_own_effect(at);
+        let for_them = |listing: &&&Exchange| {
+            listing.ended_at <= at && batch.iter().all(|entry| entry.accepted_at <= listing.sent_at)
+        };
+        match self.listings.iter().rev().find(for_them) {
+            Some(listing) if batch.iter().all(|entry| matches!(entry.mode, Mode::Add | Mode::Managed)) => {
+                let mut states = self.shown_by(listing, floor);
+                if self.reads.iter().any(|read| read.ended_at <= at) {
+                    states.extend(self.shown_until(at, floor));
+                }
+                states
+            }
+            _ => self.shown_until(at, floor),
+        }
+    }
+
     /// The states from `floor` on that the last read before `at` can have shown.
     fn shown_until(&self, at: Instant, floor: usize) -> Vec<usize> {
-        let Some(read) = self.reads.iter().rev().find(|read| read.ended_at <= at) else {
-            return (floor..self.states.len()).collect();
-        };
+        match self.reads.iter().rev().find(|read| read.ended_at <= at) {
+            Some(read) => self.shown_by(read, floor),
+            None => (floor..self.states.len()).collect(),
+        }
+    }
+
+    fn shown_by(&self, read: &Exchange, floor: usize) -> Vec<usize> {
         let began = |state: &usize| state.checked_sub(1).is_none_or(|effect| self.effects[effect].at <= read.ended_at);
         let ended = |state: &usize| self.effects.get(*state).is_none_or(|next| next.at + LAG >= read.sent_at);
         (floor..self.states.len()).filter(|state| began(state) && ended(state)).collect()

@@ -48,7 +48,15 @@ pub(super) struct Submission {
     pub(super) mode: Mode,
     pub(super) dry_run: bool,
     pub(super) urgent: bool,
+    pub(super) naming: Naming,
     pub(super) entries: Vec<Wish>,
+}
+
+/// By what a job names its users: only for employee ids the whole directory has to be listed.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Naming {
+    Id,
+    EmployeeId,
 }
 
 /// One entry: a user, items of the catalogue with their rating, and when it happened, in seconds from the start.
@@ -89,7 +97,8 @@ fn target(dice: &mut StdRng) -> Target {
 fn what(dice: &mut StdRng, users: usize) -> What {
     let user = dice.random_range(0..users);
     match dice.random_range(0..20) {
-        0..11 => What::Submit(submission(dice, users)),
+        0..8 => What::Submit(submission(dice, users)),
+        8..11 => What::Submit(nightly(dice, users)),
         11 => What::Cancel(dice.random_range(0..8)),
         12 | 13 => What::Foreign(user, target(dice)),
         14..17 => What::Toggle(user, target(dice), dice.random_range(0..ITEMS)),
@@ -109,7 +118,24 @@ fn submission(dice: &mut StdRng, users: usize) -> Submission {
         mode: *modes.choose(dice).unwrap(),
         dry_run: dice.random_bool(0.05),
         urgent: dice.random_bool(0.3),
+        naming: if dice.random_bool(0.5) { Naming::Id } else { Naming::EmployeeId },
         entries: (0..dice.random_range(1..=3)).map(|_| wish(dice, users)).collect(),
+    }
+}
+
+/// Everybody once, most of them with what they have: what a listing is read for.
+fn nightly(dice: &mut StdRng, users: usize) -> Submission {
+    let one = |dice: &mut StdRng, user| {
+        let items = (0..dice.random_range(0..=2)).map(|_| (dice.random_range(0..ITEMS), None)).collect();
+        Wish { user, items, occurred: None }
+    };
+    Submission {
+        target: Target::RoutingSkills,
+        mode: *[Mode::Add, Mode::Managed].choose(dice).unwrap(),
+        dry_run: dice.random_bool(0.1),
+        urgent: false,
+        naming: Naming::EmployeeId,
+        entries: (0..users).map(|user| one(dice, user)).collect(),
     }
 }
 

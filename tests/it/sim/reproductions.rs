@@ -15,7 +15,7 @@ use skillsync::simulator::{
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
-use super::plan::{Operation, Plan, Submission, What, Wish};
+use super::plan::{Naming, Operation, Plan, Submission, What, Wish};
 use super::run::run;
 use super::{story, verdict};
 
@@ -32,7 +32,10 @@ fn conflicts(conflicts: Conflicts) -> Behaviour {
 
 fn submit(at: u64, target: Target, mode: Mode, items: &[(usize, Option<u8>)]) -> Operation {
     let entries = vec![Wish { user: 0, items: items.to_vec(), occurred: None }];
-    Operation { at, what: What::Submit(Submission { target, mode, dry_run: false, urgent: false, entries }) }
+    Operation {
+        at,
+        what: What::Submit(Submission { target, mode, dry_run: false, urgent: false, naming: Naming::Id, entries }),
+    }
 }
 
 fn holds(plan: &Plan) {

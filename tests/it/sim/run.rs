@@ -14,7 +14,7 @@ use skillsync::simulator::{Assignment, ConflictCause, Ledger, Simulator, Target}
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::plan::{Plan, Submission, What};
+use super::plan::{Naming, Plan, Submission, What};
 use super::tap::{Exchange, Tap};
 use crate::bed::{Bed, ORIGIN};
 
@@ -146,7 +146,7 @@ impl Running {
     async fn submit(&mut self, submission: &Submission) {
         let entries = submission.entries.iter().map(|wish| EntryRequest {
             reference: None,
-            user: UserRef::Id(UserId(self.users[wish.user])),
+            user: self.named(submission.naming, self.users[wish.user]),
             assignments: wish.items.iter().map(|item| self.listed(submission.target, *item)).collect(),
             occurred_at: wish.occurred.map(|seconds| origin() + SignedDuration::from_secs(seconds)),
         });
@@ -160,6 +160,13 @@ impl Running {
         let service = self.jobs.len() % self.services.len();
         let job = self.services[service].service.engine.submit(spec, entries.collect()).await.unwrap();
         self.jobs.push((service, job.id, submission.clone(), Instant::now()));
+    }
+
+    fn named(&self, naming: Naming, user: Uuid) -> UserRef {
+        match naming {
+            Naming::Id => UserRef::Id(UserId(user)),
+            Naming::EmployeeId => UserRef::EmployeeId(self.simulator.user(user).unwrap().employee_id.unwrap().into()),
+        }
     }
 
     fn listed(&self, target: Target, (item, rating): (usize, Option<u8>)) -> ListedAssignment {
@@ -186,7 +193,7 @@ impl Running {
         for (nth, (service, job, submission, accepted_at)) in self.jobs.iter().enumerate() {
             for snapshot in self.services[*service].entries(*job) {
                 let request = snapshot.request;
-                let UserRef::Id(user) = request.user else { panic!("users go by id here") };
+                let user = self.users[submission.entries[snapshot.index as usize].user];
                 let finished = snapshot.result.finished_at;
                 let mut listed: BTreeMap<Uuid, Option<f64>> = BTreeMap::new();
                 for item in &request.assignments {
@@ -197,7 +204,7 @@ impl Running {
                 }
                 entries.push(Entry {
                     job: nth,
-                    user: user.0,
+                    user,
                     target: submission.target,
                     mode: submission.mode,
                     dry_run: submission.dry_run,

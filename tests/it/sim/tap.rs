@@ -18,6 +18,8 @@ pub(super) struct Exchange {
     pub(super) user: Uuid,
     pub(super) target: Target,
     pub(super) writes: bool,
+    /// Whether a listing showed it among others.
+    pub(super) listed: bool,
     pub(super) sent_at: Instant,
     pub(super) ended_at: Instant,
     pub(super) if_match: Option<u64>,
@@ -42,10 +44,14 @@ impl Tap {
         let tap = self.clone();
         BoxCloneSyncService::new(tower::service_fn(move |request: Request<Bytes>| {
             let (tap, inner, begun) = (tap.clone(), inner.clone(), Begun::new(&request));
+            let (listing, sent_at) = (shows_skills(&request), Instant::now());
             async move {
                 let answer = inner.oneshot(request).await;
                 if let Some(begun) = begun {
                     tap.0.lock().unwrap().push(begun.ended(answer.as_ref().ok()));
+                }
+                if let Some(answer) = answer.as_ref().ok().filter(|answer| listing && answer.status().is_success()) {
+                    tap.0.lock().unwrap().extend(listed(answer, sent_at));
                 }
                 answer
             }
@@ -82,6 +88,7 @@ impl Begun {
             user,
             target,
             writes,
+            listed: false,
             sent_at,
             ended_at: Instant::now(),
             if_match,
@@ -89,6 +96,31 @@ impl Begun {
             shown: body.and_then(|body| body["version"].as_u64()),
         }
     }
+}
+
+/// Whether a request is for a page of users with their skills.
+pub(super) fn shows_skills(request: &Request<Bytes>) -> bool {
+    let asked = request.uri().query().is_some_and(|query| query.contains("expand=skills"));
+    request.uri().path() == "/api/v2/users" && asked
+}
+
+/// Everybody whose skills a page shows.
+fn listed(page: &Response<Bytes>, sent_at: Instant) -> Vec<Exchange> {
+    let page: serde_json::Value = serde_json::from_slice(page.body()).unwrap_or_default();
+    let shown = page["entities"].as_array().into_iter().flatten().filter(|user| user.get("skills").is_some());
+    shown
+        .map(|user| Exchange {
+            user: user["id"].as_str().unwrap().parse().unwrap(),
+            target: Target::RoutingSkills,
+            writes: false,
+            listed: true,
+            sent_at,
+            ended_at: Instant::now(),
+            if_match: None,
+            status: Some(200),
+            shown: None,
+        })
+        .collect()
 }
 
 /// Whose assignments a path is about.

@@ -1,0 +1,82 @@
+//! The engine's Genesys: each of its verbs on the route that does it.
+
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, TryFutureExt};
+
+use super::client::GenesysClient;
+use super::{catalogues, routing_skills, users, wfm};
+use crate::domain::user::DirectoryUser;
+use crate::domain::{Target, UserId, UserKey};
+use crate::engine::port::{
+    AssignmentWrite, CallError, CatalogueItem, Errand, Expand, Genesys, Observed, UserListing, UserPages, WriteError,
+};
+
+impl Genesys for GenesysClient {
+    fn read<'a>(&'a self, errand: &'a Errand, key: UserKey) -> BoxFuture<'a, Result<Observed, CallError>> {
+        match key.target {
+            Target::RoutingSkills => routing_skills::read(self, errand, key.user).boxed(),
+            Target::WfmSkillGroups => wfm::read(self, errand, key.user).boxed(),
+        }
+    }
+
+    fn write<'a>(
+        &'a self,
+        errand: &'a Errand,
+        key: UserKey,
+        write: &'a AssignmentWrite,
+    ) -> BoxFuture<'a, Result<Option<Observed>, WriteError>> {
+        match key.target {
+            Target::RoutingSkills => routing_skills::write(self, errand, key.user, write).boxed(),
+            Target::WfmSkillGroups => wfm::write(self, errand, key.user, write).err_into().boxed(),
+        }
+    }
+
+    fn list_users<'a>(
+        &'a self,
+        errand: &'a Errand,
+        listing: UserListing,
+        expand: Expand,
+    ) -> BoxFuture<'a, Result<UserPages, CallError>> {
+        users::list(self, errand, listing, expand).boxed()
+    }
+
+    fn find_user<'a>(
+        &'a self,
+        errand: &'a Errand,
+        user: UserId,
+    ) -> BoxFuture<'a, Result<Option<DirectoryUser>, CallError>> {
+        users::by_id(self, errand, user).boxed()
+    }
+
+    fn find_external<'a>(
+        &'a self,
+        errand: &'a Errand,
+        authority: &'a str,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<Option<DirectoryUser>, CallError>> {
+        users::by_external_id(self, errand, authority, key).boxed()
+    }
+
+    fn find_by_email<'a>(
+        &'a self,
+        errand: &'a Errand,
+        email: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<DirectoryUser>, CallError>> {
+        users::by_email(self, errand, email).boxed()
+    }
+
+    fn list_catalogue<'a>(
+        &'a self,
+        errand: &'a Errand,
+        target: Target,
+    ) -> BoxFuture<'a, Result<Vec<CatalogueItem>, CallError>> {
+        match target {
+            Target::RoutingSkills => catalogues::skills(self, errand).boxed(),
+            Target::WfmSkillGroups => catalogues::groups(self, errand).boxed(),
+        }
+    }
+
+    fn sustained_calls_per_second(&self) -> f64 {
+        self.gate.sustained_rate()
+    }
+}
