@@ -54,16 +54,21 @@ export function keyed(parent, items, key, create, update) {
   }
 }
 
-// Calls `work` at most once a frame, however often it is asked for.
-export function once(work) {
+// Calls `work` in the next frame, however often it is asked for, and at most every `apart` milliseconds.
+export function once(work, apart = 0) {
   let asked = false;
+  let last = -Infinity;
+  const run = () => {
+    asked = false;
+    last = performance.now();
+    work();
+  };
   return () => {
     if (asked) return;
     asked = true;
-    requestAnimationFrame(() => {
-      asked = false;
-      work();
-    });
+    const early = last + apart - performance.now();
+    if (early > 0) setTimeout(() => requestAnimationFrame(run), early);
+    else requestAnimationFrame(run);
   };
 }
 

@@ -4,14 +4,18 @@ import { h } from "./dom.js";
 import { count, many } from "./format.js";
 import { notice } from "./parts.js";
 
+// The largest losses decide; the rest is there to be opened.
+const SHOWN = 5;
+
 export function heldSummary({ held, counts }) {
   if (!held) return notice("warn", h("strong", {}, "This job is held. "), "Nothing of it has been written.");
   return h("section", { class: "notice is-warn held", "aria-label": "Why the job is held" },
     h("div", {},
       h("p", {}, h("strong", {}, `Held: ${many(held.users, "user")} would lose something, ${held.usersPercent} % of those in the job.`)),
       h("p", {}, held.message),
-      h("p", {}, `Nothing has been written. Apply carries out all ${count(counts.held)} held entries, cancel ends them.`)),
-    held.skills.length > 0 && lossesOf(held.skills));
+      h("p", {}, `Apply carries out all ${count(counts.held)} held entries; cancel ends them.`)),
+    held.skills.length > 0 && h("div", {}, lossesOf(held.skills.slice(0, SHOWN)),
+      held.skills.length > SHOWN && h("details", { class: "as-table" }, h("summary", {}, `${count(held.skills.length - SHOWN)} more`), lossesOf(held.skills.slice(SHOWN)))));
 }
 
 function lossesOf(skills) {

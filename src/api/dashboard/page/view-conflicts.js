@@ -61,9 +61,10 @@ function conflictPanel(title, caption, timeOf) {
   const total = h("span", { class: "muted" });
   const table = h("div");
   const none = h("p", { class: "empty chart-empty" }, "No conflicts.");
+  const place = h("div", { class: "chart-place" }, drawing.element, none);
   const element = h("section", { class: "panel chart-panel", "aria-label": title },
     h("div", { class: "panel-head" }, h("h2", {}, title), total), h("p", { class: "muted caption" }, caption),
-    h("div", { class: "chart-place" }, drawing.element, none), legend, table);
+    place, legend, table);
   const update = (fresh) => {
     const sums = CAUSE_ORDER.map((cause) => [cause, fresh.reduce((sum, bucket) => sum + (bucket.parts[cause] ?? 0), 0)]);
     const all = sums.reduce((sum, [, number]) => sum + number, 0);
@@ -72,6 +73,7 @@ function conflictPanel(title, caption, timeOf) {
     element.drawn = signature;
     buckets = all ? fresh : [];
     none.hidden = all > 0;
+    place.classList.toggle("is-empty", all === 0);
     total.textContent = all ? many(all, "conflict") : "";
     render(legend, sums, () => sums.filter(([, number]) => number).map(([cause, number]) =>
       h("li", {}, h("span", { class: `swatch back-${cause}`, "aria-hidden": "true" }), term("cause", cause), " ", h("b", {}, count(number)))));

@@ -23,7 +23,8 @@ export function jobView(root, path, signal) {
     if (!entries.job || signal.aborted) return;
     parts ??= build(root, entries, state, signal, again);
     parts(entries);
-  });
+    // A large job tells of hundreds of changes a second; nobody reads that fast.
+  }, 200);
   const again = async () => {
     try {
       await entries.start();
@@ -64,7 +65,7 @@ function build(root, entries, state, signal, again) {
   return () => {
     const { job } = entries;
     const all = entries.all();
-    render(title, [job.status, job.counts.failed, job.label], () => [nameOf(job), " ", statusChip(job), job.dryRun && h("span", { class: "chip is-planned" }, "dry run")]);
+    render(title, [job.status, job.counts.failed, job.label], () => [nameOf(job), " ", statusChip(job), " ", job.dryRun && h("span", { class: "chip is-planned" }, "dry run")]);
     render(facts, [job.startedAt, job.finishedAt], () => factsOf(job));
     actions.update();
     updateProgress(bar, job);

@@ -86,7 +86,7 @@ function faultsOf(refusal, text) {
   const rows = errors.map((fault) => {
     const column = (fault.pointer ?? "").replace(/^\//, "") || fault.parameter || "";
     return h("tr", {},
-      h("th", { scope: "row", class: "number" }, fault.line ? `line ${count(fault.line)}` : ""),
+      h("th", { scope: "row", class: "line-number" }, fault.line ? `line ${count(fault.line)}` : ""),
       h("td", { "data-head": "Column" }, column ? h("code", {}, column) : "the whole row"),
       h("td", { "data-head": "What is wrong" }, fault.detail, fault.line && lines[fault.line - 1] !== undefined ? h("code", { class: "quoted" }, lines[fault.line - 1].slice(0, 200)) : null));
   });

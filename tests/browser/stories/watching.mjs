@@ -1,0 +1,47 @@
+// A job is watched from its start to its end, live.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { pageAt, reads } from "../page.mjs";
+
+export function stories(live) {
+  test("a job is seen to progress and to finish, over its event stream", { timeout: 60_000 }, async () => {
+    const { page, done } = await pageAt(live.demo);
+    const streams = [];
+    page.on("request", (request) => request.url().endsWith("/events") && streams.push(request.headers().accept));
+    const row = page.locator(".jobs tbody tr", { hasText: "nightly" });
+    await row.getByRole("link", { name: "nightly" }).click();
+    await page.evaluate(() => {
+      window.seen = new Set();
+      const look = () => window.seen.add(document.querySelector(".job-progress [role=progressbar]")?.getAttribute("aria-valuenow"));
+      new MutationObserver(look).observe(document.body, { subtree: true, attributes: true, childList: true });
+    });
+    await reads(page.locator(".standing"), /to go, done about \d\d:\d\d/);
+    await reads(page.locator("h1"), "3 failed", 45_000);
+    await reads(page.locator(".standing"), /500 of 500 entries ended .* took \d+ s/);
+    assert.ok((await page.evaluate(() => window.seen.size)) > 5, "the bar did not move");
+    assert.deepEqual(streams.slice(0, 1), ["text/event-stream"]);
+    await reads(page.locator("#said"), "nightly has ended: 477 applied, 3 failed");
+    await reads(page.locator(".chart-panel"), /foreign writer \d+/);
+    assert.ok((await page.locator(".chart rect").count()) > 3);
+    await done();
+  });
+
+  test("the first page tells how the night went and what needs somebody", async () => {
+    const { page, done } = await pageAt(live.demo);
+    await reads(page.locator(".headline"), "3 entries failed in 1 job.");
+    await reads(page.locator(".need"), /nightly: 3 entries failed .*blocked 3: .*Call: workforce planning/);
+    await reads(page.locator(".figures"), /applied 477 .* conflicts \d+/);
+    await page.getByRole("link", { name: "See the rows" }).click();
+    await reads(page.locator("#entry-count"), "1–3 of 3");
+    await done();
+  });
+
+  test("the gate shows its windows, and that it is open", async () => {
+    const { page, done } = await pageAt(live.demo, { path: "#/gate" });
+    await reads(page.locator(".meters"), /70 per 1 s .*3,600 per 60 s/);
+    await reads(page.locator(".list"), "closed: Genesys works");
+    await page.waitForFunction(() => document.querySelectorAll("path.line").length === 2);
+    await done();
+  });
+}
