@@ -28,6 +28,8 @@ use crate::genesys::gate::{Credit, Gate, Limits, Start, WindowLimit};
 use crate::genesys::login::{Credentials, LoginStatus, TokenSource};
 use crate::genesys::transport::{Transport, TransportError, TransportSettings};
 use crate::genesys::{Endpoints, GenesysClient};
+use crate::hris::filter::FilterRunner;
+use crate::hris::{self, Foundations, Intake, RecordTransport, Sources};
 use crate::journal::{Journal, Recovered};
 use crate::lifecycle::Lifecycle;
 use crate::simulator::Simulator;
@@ -52,12 +54,24 @@ pub struct Surroundings {
 pub struct Service {
     pub engine: Engine,
     pub gate: Gate,
+    /// Takes in what HR systems send.
+    pub intake: Intake,
     clock: WallClock,
     tokens: Arc<TokenSource>,
 }
 
 /// Puts a service together and starts its tasks; they end with `lifecycle`.
 pub fn start(config: &Config, around: Surroundings, lifecycle: &Lifecycle) -> Result<Service, ConfigError> {
+    start_beside(config, around, lifecycle, hris::over_http()?)
+}
+
+/// The same with another way to the HR systems that records are read at.
+pub fn start_beside(
+    config: &Config,
+    around: Surroundings,
+    lifecycle: &Lifecycle,
+    records: RecordTransport,
+) -> Result<Service, ConfigError> {
     let backoff = Arc::new(Backoff::new(Duration::from_millis(500), Duration::from_secs(30), around.seed));
     let gate = Gate::new(&limits(config), around.gate_start, lifecycle);
     let credentials =
@@ -66,15 +80,27 @@ pub fn start(config: &Config, around: Surroundings, lifecycle: &Lifecycle) -> Re
     let login = TokenSource::new(around.transport.clone(), &login_url, credentials, Arc::clone(&backoff));
     let tokens = Arc::new(login);
     let client = GenesysClient::new(around.transport, gate.clone(), Arc::clone(&tokens), backoff, endpoints(config)?);
+    let sources = Sources::compile(&config.webhooks, FilterRunner::of_this_program())?;
+    let mut recovered = around.recovered;
+    let memos = std::mem::take(&mut recovered.memos);
     let engine = Engine::start(
         Arc::new(client),
-        around.journal,
-        around.recovered,
+        Arc::clone(&around.journal),
+        recovered,
         engine_settings(&config.sync, around.seed),
         around.clock,
         lifecycle,
     );
-    Ok(Service { engine, gate, clock: around.clock, tokens })
+    let intake = Intake::start(Foundations {
+        sources,
+        engine: engine.clone(),
+        journal: around.journal,
+        memos,
+        clock: around.clock,
+        lifecycle: lifecycle.clone(),
+        transport: records,
+    });
+    Ok(Service { engine, gate, intake, clock: around.clock, tokens })
 }
 
 /// The HTTP side of a service.
@@ -99,6 +125,7 @@ pub fn router(config: &Config, service: &Service, lifecycle: &Lifecycle) -> Rout
             open_metrics: config.server.open_metrics,
         },
         lifecycle: lifecycle.clone(),
+        intake: service.intake.clone(),
         shared: Shared::default(),
     })
 }

@@ -6,6 +6,7 @@ mod access;
 mod limits;
 mod region;
 mod thresholds;
+mod webhooks;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -22,6 +23,10 @@ use serde::{Deserialize, Deserializer, de};
 pub use self::access::{ApiKeyConfig, KeyRole};
 pub use self::limits::CallLimits;
 use self::thresholds::percent;
+pub use self::webhooks::{
+    AssignConfig, ConditionConfig, DedupeConfig, FetchMethod, Preset, RecordConfig, RuleConfig, SignatureAlgorithm,
+    SignatureConfig, SignatureEncoding, SignatureKey, SourceMode, SourceTarget, UserConfig, WebhookConfig, WhenConfig,
+};
 
 /// The prefix of environment variables: `SKILLSYNC__GENESYS__CLIENT_ID` is `genesys.client_id`.
 pub const ENVIRONMENT_PREFIX: &str = "SKILLSYNC__";
@@ -33,6 +38,8 @@ pub enum ConfigError {
     Unreadable(Box<figment::Error>),
     #[error("{key}: {problem}")]
     Contradiction { key: &'static str, problem: String },
+    #[error("webhooks.{source_name}: {key}: {problem}")]
+    Webhook { source_name: String, key: String, problem: String },
 }
 
 impl From<figment::Error> for ConfigError {
@@ -52,6 +59,9 @@ pub struct Config {
     pub sync: SyncConfig,
     #[serde(default)]
     pub journal: JournalConfig,
+    /// `[[webhooks]]`: HR systems that send to us.
+    #[serde(default)]
+    pub webhooks: Vec<WebhookConfig>,
 }
 
 /// `[server]`: who may call us, and where.
@@ -216,6 +226,7 @@ impl Config {
         config.genesys.login_url()?;
         config.genesys.check()?;
         access::check(&config.server.api_keys)?;
+        webhooks::check(&config.webhooks)?;
         if config.server.api_keys.is_empty() && !config.server.listen.ip().is_loopback() {
             return Err(contradiction(
                 "server.listen",

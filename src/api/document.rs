@@ -69,8 +69,11 @@ pub(super) fn completed(mut document: OpenApi) -> OpenApi {
     ];
     for (path, item) in &mut document.paths.paths {
         let closed = !access::is_open(path);
+        let is_delivery = path.starts_with("/v1/webhooks/");
         for operation in operations(item) {
-            let common = everywhere.iter().chain(with_a_key.iter().filter(|_| closed));
+            // Senders of webhooks are told to come again, never that they were too slow.
+            let everywhere = everywhere.iter().filter(|(status, _)| !is_delivery || *status != "408");
+            let common = everywhere.chain(with_a_key.iter().filter(|_| closed));
             describe(operation, common);
             // An empty list says that nothing is needed; none at all would say nothing.
             let needed = closed.then(|| SecurityRequirement::new(KEY, [""; 0]));

@@ -9,6 +9,7 @@ mod document;
 mod entry_view;
 mod faults;
 mod idempotency;
+mod imports;
 mod job_view;
 mod layers;
 mod limits;
@@ -26,6 +27,7 @@ mod sync_jobs;
 #[cfg(test)]
 mod tests;
 mod users;
+mod webhooks;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -54,6 +56,7 @@ pub use self::serve::{ServeSettings, serve};
 pub use self::submission::request::{AssignmentRequest, SyncJobEntryRequest, SyncJobRequest, UserReference};
 use crate::clock::WallClock;
 use crate::engine::Engine;
+use crate::hris::Intake;
 use crate::lifecycle::Lifecycle;
 
 /// Bounds on requests.
@@ -96,6 +99,7 @@ pub struct ApiContext {
     pub metrics: Arc<dyn MetricsSource>,
     pub settings: ApiSettings,
     pub lifecycle: Lifecycle,
+    pub intake: Intake,
     /// What only requests share with each other.
     pub shared: Shared,
 }
@@ -136,6 +140,8 @@ fn described_routes(settings: &ApiSettings) -> OpenApiRouter<ApiContext> {
         .routes(routes!(sync_jobs::again::cancel_sync_job))
         .routes(routes!(sync_jobs::again::retry_sync_job))
         .routes(routes!(sync_jobs::again::apply_sync_job))
+        .routes(routes!(imports::import_people))
+        .routes(routes!(webhooks::list_webhook_sources))
         .routes(routes!(users::get_user))
         .routes(routes!(limits::get_limits))
         .routes(routes!(metrics::get_metrics))
@@ -144,6 +150,12 @@ fn described_routes(settings: &ApiSettings) -> OpenApiRouter<ApiContext> {
         .routes(routes!(probes::get_openapi_document))
         .layer(layers::time_limit(settings))
         .merge(held_back_routes())
+        .merge(sender_routes())
+}
+
+/// Routes for senders of webhooks, which take a time limit of another status: many of them never come back after a 4xx.
+fn sender_routes() -> OpenApiRouter<ApiContext> {
+    OpenApiRouter::new().routes(routes!(webhooks::receive_webhook)).routes(routes!(webhooks::receive_unsigned_webhook))
 }
 
 /// Routes that hold their answers back, within bounds of their own.

@@ -38,8 +38,10 @@ kinds! {
     INVALID_REQUEST = "/problems/invalid-request", BAD_REQUEST, "The request is not valid";
     MALFORMED_BODY = "/problems/malformed-body", BAD_REQUEST, "The body cannot be read";
     UNAUTHORIZED = "/problems/unauthorized", UNAUTHORIZED, "A key is needed";
+    NOT_LET_IN = "/problems/not-let-in", UNAUTHORIZED, "The delivery is not let in";
     FORBIDDEN = "/problems/forbidden", FORBIDDEN, "This key does not permit that";
     NOT_FOUND = "/problems/not-found", NOT_FOUND, "There is nothing at this path";
+    NO_SUCH_SOURCE = "/problems/no-such-source", NOT_FOUND, "There is no such source";
     JOB_NOT_FOUND = "/problems/job-not-found", NOT_FOUND, "There is no such job";
     USER_NOT_KNOWN = "/problems/user-not-known", NOT_FOUND, "skillsync has not dealt with this user";
     METHOD_NOT_ALLOWED = "/problems/method-not-allowed", METHOD_NOT_ALLOWED, "This path does not take this method";
@@ -49,6 +51,7 @@ kinds! {
     TOO_LARGE = "/problems/body-too-large", PAYLOAD_TOO_LARGE, "The body is too large";
     UNSUPPORTED = "/problems/unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "The body has a form that is not taken";
     KEY_REUSED = "/problems/idempotency-key-reused", UNPROCESSABLE_ENTITY, "The idempotency key belongs to another body";
+    NOT_UNDERSTOOD = "/problems/not-understood", UNPROCESSABLE_ENTITY, "The payload cannot be understood";
     TOO_MANY_REQUESTS = "/problems/too-many-requests", TOO_MANY_REQUESTS, "This key asks too often";
     INTERNAL = "/problems/internal", INTERNAL_SERVER_ERROR, "Something went wrong in skillsync";
     STOPPING = "/problems/stopping", SERVICE_UNAVAILABLE, "The service is stopping";
@@ -114,6 +117,21 @@ impl Problem {
     /// The key has used up its allowance.
     pub(super) fn too_many_requests(wait: Duration) -> Self {
         Self { retry_after: Some(wait), ..Self::new(TOO_MANY_REQUESTS, "this key asks more often than is permitted") }
+    }
+
+    /// A delivery without the right signature; what was wrong with it is in the log, not in the answer.
+    pub(super) fn not_let_in() -> Self {
+        Self::new(NOT_LET_IN, "the signature, its time or the secret of the path is wrong; the log here says which")
+    }
+
+    /// No source has this name.
+    pub(super) fn no_such_source() -> Self {
+        Self::new(NO_SUCH_SOURCE, "no source of this name is configured here; sources are listed under `[[webhooks]]`")
+    }
+
+    /// A payload or an export that means nothing to the source; the same again would mean no more.
+    pub(super) fn not_understood(detail: impl Into<String>) -> Self {
+        Self::new(NOT_UNDERSTOOD, detail)
     }
 
     /// Another request with this idempotency key has not been answered yet.

@@ -5,6 +5,7 @@ mod completions;
 mod demo;
 mod health;
 mod http;
+mod map;
 mod openapi;
 mod push;
 mod serve;
@@ -38,6 +39,11 @@ enum Command {
     Health(health::HealthArguments),
     /// Print a script that completes commands and options in a shell.
     Completions(completions::CompletionsArguments),
+    /// Show what a payload or an export becomes by a source's rules, and why; nothing is sent.
+    Map(map::MapArguments),
+    /// Run a filter over a payload; the service starts this itself.
+    #[command(name = "run-filter", hide = true)]
+    RunFilter,
     /// Print the OpenAPI document of the service.
     Openapi,
 }
@@ -52,6 +58,10 @@ struct ConfigFile {
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if matches!(arguments.command, Command::RunFilter) {
+        // Before there are threads: a filter gets by with little memory.
+        return crate::hris::filter::run_as_child();
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),
@@ -63,6 +73,8 @@ pub fn main() -> ExitCode {
         Command::Health(arguments) => runtime.block_on(health::run(&arguments)),
         Command::Push(arguments) => Ok(runtime.block_on(push::run(&arguments))),
         Command::Completions(arguments) => Ok(completions::run(&arguments)),
+        Command::Map(arguments) => runtime.block_on(map::run(&arguments)),
+        Command::RunFilter => Ok(ExitCode::FAILURE),
         Command::Openapi => Ok(openapi::run()),
     };
     outcome.unwrap_or_else(|error| failed(&error))

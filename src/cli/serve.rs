@@ -14,6 +14,7 @@ use crate::clock::WallClock;
 use crate::config::{Config, JournalConfig};
 use crate::genesys::gate::Start;
 use crate::genesys::transport::over_http;
+use crate::hris::Intake;
 use crate::journal::{Journal, NoJournal, Recovered, SqliteJournal};
 use crate::lifecycle::Lifecycle;
 use crate::telemetry;
@@ -51,6 +52,7 @@ pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode> {
             stopping.begin_stop();
         }
     });
+    reload_when_told(file, &service.intake, &lifecycle)?;
     tokio::select! {
         signal = told_to_stop() => signal?,
         () = lifecycle.stopping() => {}
@@ -68,6 +70,23 @@ pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode> {
         tracing::error!(%error, "not everything could be written down");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Reads `[[webhooks]]` again at each SIGHUP. What else has changed in the file takes a restart.
+fn reload_when_told(file: Option<&Path>, intake: &Intake, lifecycle: &Lifecycle) -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut hangup = signal(SignalKind::hangup())?;
+    let (file, intake) = (file.map(Path::to_owned), intake.clone());
+    lifecycle.spawn_until_stop(async move {
+        while hangup.recv().await.is_some() {
+            let read = Config::load(file.as_deref()).map_err(|error| error.to_string());
+            match intake.sources().reload(read.as_ref().map(|config| &config.webhooks[..]).map_err(Clone::clone)) {
+                Ok(sources) => tracing::info!(sources, "read the sources of webhooks again"),
+                Err(fault) => tracing::error!(fault, "the configuration is faulty; the old sources stay"),
+            }
+        }
+    });
+    Ok(())
 }
 
 /// Opens the journal and tells what it holds.

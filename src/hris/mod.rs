@@ -3,4 +3,26 @@
 //! Pure as far as it goes: a signature is verified and a payload mapped without any knowledge of HTTP or Genesys. What
 //! waits for something (a filter that runs, a record that is fetched) has a bound on how long.
 
+mod attributes;
+mod csv;
+mod delivery;
+pub mod filter;
+mod intake;
+mod mapping;
+mod people;
+mod record;
+mod rules;
+mod senders;
 pub mod signature;
+mod source;
+mod sources;
+
+pub use self::attributes::Attributes;
+pub use self::delivery::Refused;
+pub use self::intake::{Export, Foundations, ImportFault, Intake, IntakeFault, Receipt};
+pub use self::mapping::{Mapped, Mapping, MappingFault, PersonFault};
+pub use self::people::{Changed, NotUnderstood};
+pub use self::record::{RecordTransport, over_http};
+pub use self::rules::{Derived, Rules};
+pub use self::source::Source;
+pub use self::sources::Sources;

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use futures_util::future::BoxFuture;
 
 use super::{
-    AcceptedJob, EntryOutcome, JobCounters, JobNote, JobNotes, Journal, JournalError, KeptStanding, Recovered,
+    AcceptedJob, EntryOutcome, JobCounters, JobNote, JobNotes, Journal, JournalError, KeptStanding, Memo, Recovered,
     RecoveredJob,
 };
 use crate::domain::acceptance::{AcceptanceKey, KeyId};
@@ -22,6 +22,7 @@ struct Kept {
     jobs: BTreeMap<JobId, RecoveredJob>,
     standings: BTreeMap<UserKey, KeptStanding>,
     keys: BTreeMap<KeyId, (AcceptanceKey, JobId)>,
+    memos: BTreeMap<(Box<str>, Box<str>), Memo>,
 }
 
 impl MemoryJournal {
@@ -32,6 +33,7 @@ impl MemoryJournal {
             jobs: kept.jobs.values().cloned().collect(),
             standings: kept.standings.iter().map(|(user, standing)| (*user, standing.clone())).collect(),
             keys: kept.keys.values().copied().collect(),
+            memos: kept.memos.values().cloned().collect(),
         }
     }
 
@@ -82,6 +84,18 @@ impl Journal for MemoryJournal {
     fn note(&self, job: JobId, note: JobNote) -> BoxFuture<'_, Result<(), JournalError>> {
         if let Some(kept) = self.lock().jobs.get_mut(&job) {
             kept.notes.add(note);
+        }
+        done()
+    }
+
+    fn remember(&self, memos: Vec<Memo>) -> BoxFuture<'_, Result<(), JournalError>> {
+        let mut kept = self.lock();
+        for memo in memos {
+            let place = (memo.space.clone(), memo.key.clone());
+            match memo.value {
+                Some(_) => drop(kept.memos.insert(place, memo)),
+                None => drop(kept.memos.remove(&place)),
+            }
         }
         done()
     }

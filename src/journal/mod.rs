@@ -6,6 +6,7 @@
 //! write intent before the write. What can be found out again is written soon, and no later than [`LATEST`].
 
 mod memory;
+mod memos;
 mod notes;
 mod record;
 mod recovery;
@@ -146,6 +147,17 @@ pub struct Recovered {
     pub standings: Vec<(UserKey, KeptStanding)>,
     /// The keys that jobs were accepted under, also those whose time is over.
     pub keys: Vec<(AcceptanceKey, JobId)>,
+    pub memos: Vec<Memo>,
+}
+
+/// A note that another part keeps here, in words of its own, until it takes it back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Memo {
+    /// Whose it is.
+    pub space: Box<str>,
+    pub key: Box<str>,
+    /// What it says; without it, it is taken back.
+    pub value: Option<Box<str>>,
 }
 
 /// Where things are written down.
@@ -167,6 +179,9 @@ pub trait Journal: fmt::Debug + Send + Sync {
 
     /// Something was decided about a job. Durable when it answers.
     fn note(&self, job: JobId, note: JobNote) -> BoxFuture<'_, Result<(), JournalError>>;
+
+    /// Keeps memos, or takes them back. Durable when it answers; all of them or none.
+    fn remember(&self, memos: Vec<Memo>) -> BoxFuture<'_, Result<(), JournalError>>;
 
     /// Waits until everything handed over so far is durable.
     fn flush(&self) -> BoxFuture<'_, Result<(), JournalError>>;
@@ -192,6 +207,10 @@ impl Journal for NoJournal {
     fn stands(&self, _: UserKey, _: KeptStanding) {}
 
     fn note(&self, _: JobId, _: JobNote) -> BoxFuture<'_, Result<(), JournalError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn remember(&self, _: Vec<Memo>) -> BoxFuture<'_, Result<(), JournalError>> {
         Box::pin(std::future::ready(Ok(())))
     }
 

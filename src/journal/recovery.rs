@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::record::{CountersRecord, OrderRecord, OutcomeRecord, SpecRecord, StandingRecord};
-use super::{AcceptedJob, EntryOutcome, JobCounters, Recovered, RecoveredJob, notes};
+use super::{AcceptedJob, EntryOutcome, JobCounters, Recovered, RecoveredJob, memos, notes};
 use crate::domain::acceptance::{AcceptanceKey, KeyId, KeyKind};
 use crate::domain::{JobId, Target, UserId, UserKey};
 
@@ -42,6 +42,7 @@ pub(super) fn recover(connection: &Connection) -> rusqlite::Result<Recovered> {
         recovered.standings.push((user, parsed::<StandingRecord>(row, 2)?.into()));
     }
     recovered.keys = keys(connection)?;
+    recovered.memos = memos::recover(connection)?;
     Ok(recovered)
 }
 

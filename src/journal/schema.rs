@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode};
 
-use super::{JournalError, notes};
+use super::{JournalError, memos, notes};
 
 /// The version that this program writes; a journal with a higher one is not touched.
 pub(super) const VERSION: u32 = 3;
@@ -54,7 +54,7 @@ fn prepare(connection: &mut Connection, found: u32) -> rusqlite::Result<()> {
         transaction.pragma_update(None, "user_version", VERSION)?;
         transaction.commit()?;
     }
-    Ok(())
+    connection.execute_batch(memos::TABLE)
 }
 
 pub(super) fn damaged(path: &Path, error: &rusqlite::Error) -> JournalError {

@@ -11,7 +11,8 @@ use tokio::sync::oneshot;
 
 use super::writer::{self, Entry, Message, Thread};
 use super::{
-    AcceptedJob, EntryOutcome, JobCounters, JobNote, Journal, JournalError, KeptStanding, Recovered, recovery, schema,
+    AcceptedJob, EntryOutcome, JobCounters, JobNote, Journal, JournalError, KeptStanding, Memo, Recovered, recovery,
+    schema,
 };
 use crate::domain::acceptance::{AcceptanceKey, KeyId};
 use crate::domain::{JobId, UserKey};
@@ -106,6 +107,10 @@ impl Journal for SqliteJournal {
 
     fn note(&self, job: JobId, note: JobNote) -> BoxFuture<'_, Result<(), JournalError>> {
         self.durably(Entry::Noted { job, note })
+    }
+
+    fn remember(&self, memos: Vec<Memo>) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.durably(Entry::Memos(memos))
     }
 
     fn flush(&self) -> BoxFuture<'_, Result<(), JournalError>> {

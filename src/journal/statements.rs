@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 
 use super::record::{CountersRecord, OrderRecord, OutcomeRecord, SpecRecord, StandingRecord};
 use super::writer::{Entry, Message};
-use super::{AcceptedJob, EntryOutcome, notes};
+use super::{AcceptedJob, EntryOutcome, memos, notes};
 use crate::domain::JobId;
 use crate::domain::acceptance::AcceptanceKey;
 
@@ -47,6 +47,7 @@ fn write(connection: &Connection, entry: &Entry) -> rusqlite::Result<()> {
             Ok(())
         }
         Entry::Noted { job, note } => notes::write(connection, *job, note.clone()),
+        Entry::Memos(kept) => memos::write(connection, kept),
         Entry::Mark => Ok(()),
     }
 }

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::statements::write_all;
-use super::{AcceptedJob, EntryOutcome, JobCounters, JobNote, JournalError, KeptStanding, LATEST};
+use super::{AcceptedJob, EntryOutcome, JobCounters, JobNote, JournalError, KeptStanding, LATEST, Memo};
 use crate::domain::acceptance::{AcceptanceKey, KeyId};
 use crate::domain::{JobId, UserKey};
 
@@ -34,6 +34,7 @@ pub(super) enum Entry {
         job: JobId,
         note: JobNote,
     },
+    Memos(Vec<Memo>),
     /// Nothing but a wish to know that everything before it is durable.
     Mark,
 }

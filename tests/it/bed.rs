@@ -15,6 +15,7 @@ use skillsync::domain::{EntryState, JobId, Mode, UserRef};
 use skillsync::engine::{EntrySnapshot, JobSnapshot};
 use skillsync::genesys::gate::Start;
 use skillsync::genesys::transport::Transport;
+use skillsync::hris::RecordTransport;
 use skillsync::journal::MemoryJournal;
 use skillsync::lifecycle::Lifecycle;
 use skillsync::simulator::{Scenario, Simulator};
@@ -57,7 +58,7 @@ impl Bed {
         drop(service);
         tokio::time::sleep(pause).await;
         let secret = &scenario.credentials.client_secret;
-        Self::join_at(clock, secret, simulator, kept, scenario, "", |wire| wire)
+        Self::join_at(clock, secret, simulator, kept, scenario, "", |wire| wire, no_hris())
     }
 
     /// Starts a service beside a simulator that runs already, with something of the test's own between them.
@@ -72,6 +73,18 @@ impl Bed {
         Self::join_as(secret, simulator, journal, scenario, extra, way)
     }
 
+    /// The same beside an HR system of the test's own.
+    pub(crate) fn join_hris(
+        simulator: Simulator,
+        journal: Arc<MemoryJournal>,
+        scenario: &Scenario,
+        extra: &str,
+        records: RecordTransport,
+    ) -> Self {
+        let secret = scenario.credentials.client_secret.as_str();
+        Self::join_all(secret, simulator, journal, scenario, extra, |wire| wire, records)
+    }
+
     fn join_as(
         secret: &str,
         simulator: Simulator,
@@ -80,10 +93,23 @@ impl Bed {
         extra: &str,
         way: impl FnOnce(Transport) -> Transport,
     ) -> Self {
-        let clock = WallClock::following(ORIGIN.parse().expect("a date"));
-        Self::join_at(clock, secret, simulator, journal, scenario, extra, way)
+        Self::join_all(secret, simulator, journal, scenario, extra, way, no_hris())
     }
 
+    fn join_all(
+        secret: &str,
+        simulator: Simulator,
+        journal: Arc<MemoryJournal>,
+        scenario: &Scenario,
+        extra: &str,
+        way: impl FnOnce(Transport) -> Transport,
+        records: RecordTransport,
+    ) -> Self {
+        let clock = WallClock::following(ORIGIN.parse().expect("a date"));
+        Self::join_at(clock, secret, simulator, journal, scenario, extra, way, records)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the verbs above give all but what they are about")]
     fn join_at(
         clock: WallClock,
         secret: &str,
@@ -92,6 +118,7 @@ impl Bed {
         scenario: &Scenario,
         extra: &str,
         way: impl FnOnce(Transport) -> Transport,
+        records: RecordTransport,
     ) -> Self {
         let login = &scenario.credentials;
         let config = Config::from_toml(&format!(
@@ -110,7 +137,7 @@ impl Bed {
             clock,
             seed: scenario.seed,
         };
-        let service = app::start(&config, around, &lifecycle).expect("the service starts");
+        let service = app::start_beside(&config, around, &lifecycle, records).expect("the service starts");
         Self { simulator, service, lifecycle, kept, clock, config }
     }
 
@@ -145,6 +172,11 @@ impl Bed {
     pub(crate) fn entries(&self, job: JobId) -> Vec<EntrySnapshot> {
         self.service.engine.entries(job, None, 0, usize::MAX).expect("the job exists").0
     }
+}
+
+/// The way to an HR system of a test that has none.
+fn no_hris() -> RecordTransport {
+    skillsync::hris::over_http().expect("there can be a client")
 }
 
 /// An entry for the `n`th generated employee.

@@ -13,6 +13,7 @@ mod bed;
 mod crashes;
 mod directory;
 mod held;
+mod hris;
 mod keys;
 mod known_versions;
 mod layers;

@@ -108,7 +108,7 @@ pub(in crate::api) async fn create_sync_job(
 }
 
 /// Nothing new is taken while the service stops, or while as much is open as it takes.
-pub(super) fn refuse_if_unable(api: &ApiContext) -> Result<(), Problem> {
+pub(in crate::api) fn refuse_if_unable(api: &ApiContext) -> Result<(), Problem> {
     if api.lifecycle.is_stopping() {
         return Err(Problem::stopping());
     }

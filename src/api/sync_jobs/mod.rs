@@ -22,7 +22,7 @@ use crate::domain::JobId;
 use crate::engine::JobSnapshot;
 
 /// The answer to everything that makes a job.
-fn accepted(api: &ApiContext, job: JobSnapshot) -> Response {
+pub(super) fn accepted(api: &ApiContext, job: JobSnapshot) -> Response {
     let location = format!("/v1/sync-jobs/{}", job.id);
     let poll_after = job_view::poll_after_seconds(&api.engine);
     let view = SyncJobView::of(job, &api.engine, api.clock.now());

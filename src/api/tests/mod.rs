@@ -36,6 +36,8 @@ use crate::engine::port::{
     UserListing, UserPages, Version, WriteError,
 };
 use crate::engine::{Engine, EngineSettings};
+use crate::hris::filter::FilterRunner;
+use crate::hris::{Foundations, Intake, Sources};
 use crate::journal::{NoJournal, Recovered};
 use crate::lifecycle::Lifecycle;
 use crate::metrics::MetricsText;
@@ -201,9 +203,27 @@ impl TestApi {
         );
         let (sender, readiness) = watch::channel(Readiness::Ready);
         let (lifecycle_of_api, shared, limits) = (lifecycle.clone(), Shared::default(), Arc::new(NoLimits));
+        let intake = Intake::start(Foundations {
+            sources: Sources::compile(&[], FilterRunner::of_this_program()).unwrap(),
+            engine: engine.clone(),
+            journal: Arc::new(NoJournal),
+            memos: Vec::new(),
+            clock,
+            lifecycle: lifecycle.clone(),
+            transport: crate::hris::over_http().unwrap(),
+        });
         let metrics = Arc::new(NoMetrics);
-        let context =
-            ApiContext { engine, clock, readiness, limits, metrics, settings, lifecycle: lifecycle_of_api, shared };
+        let context = ApiContext {
+            intake,
+            engine,
+            clock,
+            readiness,
+            limits,
+            metrics,
+            settings,
+            lifecycle: lifecycle_of_api,
+            shared,
+        };
         Self { router: router(context), lifecycle, readiness: sender }
     }
 

@@ -1,0 +1,220 @@
+//! `POST /v1/webhooks/{source}`: what HR systems send, let in by its signature alone.
+//!
+//! Several senders never come back after a 4xx. So only a wrong signature and a body that means nothing get one; whatever
+//! may pass at another time gets 503 with `Retry-After`.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::to_bytes;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::ApiContext;
+use super::names::{SyncMode, SyncTarget};
+use super::problem::{MEDIA_TYPE, Problem, ProblemView};
+use super::sync_jobs::create::refuse_if_unable;
+use crate::hris::{IntakeFault, MappingFault, Receipt};
+
+/// The largest delivery; senders of more send exports.
+const LARGEST_DELIVERY: usize = 8 * 1024 * 1024;
+/// How long a delivery may take to come in.
+const LONGEST_RECEIPT: Duration = Duration::from_secs(10);
+/// How long it may take to be answered then: senders wait for 3 seconds.
+const LONGEST_ANSWER: Duration = Duration::from_millis(2800);
+/// When a sender that is turned back may come again.
+const COME_AGAIN: Duration = Duration::from_secs(5);
+
+/// What became of a delivery.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WebhookReceiptView {
+    /// The job that it made, now or when it came first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Uuid, required = false)]
+    job_id: Option<Uuid>,
+    /// People whose records are read at the sender before a job can be made.
+    records_to_read: usize,
+    /// People of the payload who could not be mapped; the log says why.
+    not_mapped: usize,
+}
+
+/// All sources that are configured.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WebhookSourceList {
+    items: Vec<WebhookSourceView>,
+    /// Why the configuration that was read last is not the one in use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    reload_fault: Option<String>,
+}
+
+/// One source.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WebhookSourceView {
+    name: String,
+    target: SyncTarget,
+    mode: SyncMode,
+    /// Number of rules.
+    rules: usize,
+    /// People whose records are still to be read.
+    records_to_read: usize,
+}
+
+/// Receive a signed webhook
+///
+/// Verified by the signature of the source's sender, over the bytes as they came. The answer goes out when what the delivery
+/// says is durable: as a job with the lane `interactive`, or, where the sender only says who has changed, as a record to be
+/// read. A delivery that comes again is answered with the same job and not carried out again.
+#[utoipa::path(
+    post,
+    path = "/v1/webhooks/{source}",
+    operation_id = "receiveWebhook",
+    tag = "webhooks",
+    params(("source" = String, Path, description = "The name of the source.")),
+    request_body(description = "As the sender of the source writes it.",
+        content((serde_json::Value = "application/json"), (String = "text/csv"))),
+    responses(
+        (status = 200, description = "Nothing in it is of interest here, for example a handshake.",
+            body = WebhookReceiptView),
+        (status = 202, description = "Durable, and being carried out.", body = WebhookReceiptView),
+        (status = 401, description = "The signature or its time is wrong.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 404, description = "There is no such source.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 413, description = "The body is too large for a delivery.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 422, description = "The body cannot be understood, or nobody in it can be mapped.",
+            body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 503, description = "Not now; send it again.", body = ProblemView, content_type = MEDIA_TYPE,
+            headers(("Retry-After" = i32, description = "Seconds after which to send it again."))),
+    ),
+)]
+pub(super) async fn receive_webhook(
+    State(api): State<ApiContext>,
+    Path(source): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    receive(&api, &source, None, request).await
+}
+
+/// Receive a webhook that is not signed
+///
+/// For senders that do not sign: the last segment of the path is the source's secret.
+#[utoipa::path(
+    post,
+    path = "/v1/webhooks/{source}/{secret}",
+    operation_id = "receiveUnsignedWebhook",
+    tag = "webhooks",
+    params(
+        ("source" = String, Path, description = "The name of the source."),
+        ("secret" = String, Path, description = "The secret of the source."),
+    ),
+    request_body(description = "As the sender of the source writes it.",
+        content((serde_json::Value = "application/json"), (String = "text/csv"))),
+    responses(
+        (status = 200, description = "Nothing in it is of interest here.", body = WebhookReceiptView),
+        (status = 202, description = "Durable, and being carried out.", body = WebhookReceiptView),
+        (status = 401, description = "The secret is wrong.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 404, description = "There is no such source.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 413, description = "The body is too large for a delivery.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 422, description = "The body cannot be understood, or nobody in it can be mapped.",
+            body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 503, description = "Not now; send it again.", body = ProblemView, content_type = MEDIA_TYPE,
+            headers(("Retry-After" = i32, description = "Seconds after which to send it again."))),
+    ),
+)]
+pub(super) async fn receive_unsigned_webhook(
+    State(api): State<ApiContext>,
+    Path((source, secret)): Path<(String, String)>,
+    request: Request,
+) -> Result<Response, Problem> {
+    receive(&api, &source, Some(&secret), request).await
+}
+
+/// List the sources of webhooks and exports
+#[utoipa::path(
+    get,
+    path = "/v1/webhooks",
+    operation_id = "listWebhookSources",
+    tag = "webhooks",
+    responses((status = 200, description = "The sources, in order of their names.", body = WebhookSourceList)),
+)]
+pub(super) async fn list_webhook_sources(State(api): State<ApiContext>) -> Json<WebhookSourceList> {
+    let view = |source: &crate::hris::Source| WebhookSourceView {
+        name: source.name.to_string(),
+        target: source.target.into(),
+        mode: source.mode.into(),
+        rules: source.rules().len(),
+        records_to_read: api.intake.waiting(&source.name),
+    };
+    let sources = api.intake.sources();
+    let items = sources.all().iter().map(|source| view(source)).collect();
+    Json(WebhookSourceList { items, reload_fault: sources.reload_fault() })
+}
+
+async fn receive(
+    api: &ApiContext,
+    source: &str,
+    path_secret: Option<&str>,
+    request: Request,
+) -> Result<Response, Problem> {
+    refuse_if_unable(api)?;
+    let (head, body) = request.into_parts();
+    let received = tokio::time::timeout(LONGEST_RECEIPT, to_bytes(body, LARGEST_DELIVERY)).await;
+    let body = match received {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => return Err(Problem::too_large()),
+        Err(_) => return Err(Problem::full("the delivery did not come in within its time; send it again", COME_AGAIN)),
+    };
+    let taken = tokio::time::timeout(LONGEST_ANSWER, take(api, source, path_secret, &head.headers, &body)).await;
+    taken.unwrap_or_else(|_| Err(Problem::full("the delivery could not be taken in time; send it again", COME_AGAIN)))
+}
+
+async fn take(
+    api: &ApiContext,
+    source: &str,
+    path_secret: Option<&str>,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Result<Response, Problem> {
+    let delivered = api.intake.deliver(source, path_secret, headers, body).await;
+    let receipt = delivered.map_err(|fault| refused(source, &fault))?;
+    let status = if receipt.job.is_none() && receipt.waiting == 0 { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok((status, Json(WebhookReceiptView::from(receipt))).into_response())
+}
+
+fn refused(source: &str, fault: &IntakeFault) -> Problem {
+    if !matches!(fault, IntakeFault::UnknownSource) {
+        tracing::warn!(source, %fault, "a delivery is not taken");
+    }
+    match fault {
+        IntakeFault::UnknownSource => Problem::no_such_source(),
+        IntakeFault::Refused(_) => Problem::not_let_in(),
+        IntakeFault::Mapping(fault) => mapping_fault(fault),
+        IntakeFault::Nobody(_) => Problem::not_understood(fault.to_string()),
+        IntakeFault::Journal(_) => Problem::not_written_down(),
+        IntakeFault::TooManyKeys(_) => {
+            Problem::full("too many deliveries are remembered; send it again later", COME_AGAIN)
+        }
+    }
+}
+
+/// What it means to a sender that a body could not be mapped.
+pub(super) fn mapping_fault(fault: &MappingFault) -> Problem {
+    if fault.passes_later() {
+        Problem::full(fault.to_string(), COME_AGAIN)
+    } else {
+        Problem::not_understood(fault.to_string())
+    }
+}
+
+impl From<Receipt> for WebhookReceiptView {
+    fn from(receipt: Receipt) -> Self {
+        Self { job_id: receipt.job.map(|job| job.0), records_to_read: receipt.waiting, not_mapped: receipt.faults }
+    }
+}

@@ -1,0 +1,137 @@
+//! `skillsync map`: what a payload or an export becomes, and by which rule; nothing is sent.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use http::{HeaderMap, HeaderValue, header};
+use serde::Serialize;
+
+use crate::config::Config;
+use crate::domain::UserRef;
+use crate::hris::filter::FilterRunner;
+use crate::hris::{Mapped, Mapping, Sources};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct MapArguments {
+    /// The name of the source.
+    #[arg(long)]
+    source: String,
+    /// Take the file as an export, as `/v1/imports` does; a CSV file always is one.
+    #[arg(long)]
+    export: bool,
+    /// Take the file as the record of a person that the sender answers.
+    #[arg(long, conflicts_with = "export")]
+    record: bool,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    json: bool,
+    /// The payload or export.
+    file: PathBuf,
+    #[command(flatten)]
+    config: super::ConfigFile,
+}
+
+/// One person, as it is printed.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PersonView {
+    user: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    occurred_at: Option<String>,
+    leaver: bool,
+    assignments: Vec<AssignmentView>,
+}
+
+#[derive(Debug, Serialize)]
+struct AssignmentView {
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proficiency: Option<f32>,
+    because: Vec<Box<str>>,
+}
+
+pub(super) async fn run(arguments: &MapArguments) -> Result<ExitCode> {
+    let config = Config::load(arguments.config.config.as_deref()).context("the configuration cannot be used")?;
+    let sources = Sources::compile(&config.webhooks, FilterRunner::of_this_program())?;
+    let Some(source) = sources.get(&arguments.source) else {
+        let names: Vec<_> = sources.all().iter().map(|source| source.name.to_string()).collect();
+        bail!("there is no source {:?}; configured are: {}", arguments.source, names.join(", "));
+    };
+    let body = std::fs::read(&arguments.file).with_context(|| arguments.file.display().to_string())?;
+    let is_csv = arguments.file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
+    let mapping = if arguments.record {
+        source.map_record("the record's id", &body, jiff::Timestamp::UNIX_EPOCH).await?
+    } else if arguments.export || is_csv {
+        source.map_export(is_csv, &body).await?
+    } else {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        source.map_delivery(&headers, &body).await?
+    };
+    if arguments.json {
+        print_json(&mapping)?;
+    } else {
+        print_table(&mapping);
+    }
+    Ok(if mapping.faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn print_json(mapping: &Mapping) -> Result<()> {
+    let faults = mapping.faults.iter();
+    let document = serde_json::json!({
+        "people": mapping.people.iter().map(PersonView::of).collect::<Vec<_>>(),
+        "faults": faults.map(|f| serde_json::json!({"position": f.position, "problem": f.problem})).collect::<Vec<_>>(),
+        "recordsToRead": mapping.changed.iter().map(|changed| &*changed.record).collect::<Vec<_>>(),
+    });
+    println!("{}", serde_json::to_string_pretty(&document)?);
+    Ok(())
+}
+
+fn print_table(mapping: &Mapping) {
+    let mut lines = vec![["user", "gets", "because of"].map(str::to_owned)];
+    for person in mapping.people.iter().map(PersonView::of) {
+        let nothing = if person.leaver { "nothing: has left" } else { "nothing: no rule matches" };
+        if person.assignments.is_empty() {
+            lines.push([person.user.clone(), nothing.to_owned(), String::new()]);
+        }
+        for assignment in &person.assignments {
+            let rating = assignment.proficiency.map(|rating| format!(" at {rating}")).unwrap_or_default();
+            let name = format!("{}{rating}", assignment.name);
+            lines.push([person.user.clone(), name, assignment.because.join(", ")]);
+        }
+    }
+    let width = |column: usize| {
+        lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max().unwrap_or_default()
+    };
+    let (first, second) = (width(0), width(1));
+    for [user, gets, because] in &lines {
+        println!("{}", format!("{user:first$}  {gets:second$}  {because}").trim_end());
+    }
+    for changed in &mapping.changed {
+        println!("the record {} would be read at the sender; see --record", changed.record);
+    }
+    for fault in &mapping.faults {
+        println!("the person at position {}: {}", fault.position, fault.problem);
+    }
+}
+
+impl PersonView {
+    fn of(person: &Mapped) -> Self {
+        let assignment = |derived: &crate::hris::Derived| AssignmentView {
+            name: derived.name.to_string(),
+            proficiency: derived.proficiency.map(crate::domain::Proficiency::value),
+            because: derived.because.clone(),
+        };
+        Self {
+            user: match &person.user {
+                UserRef::Id(id) => id.to_string(),
+                UserRef::Email(text) | UserRef::EmployeeId(text) => text.to_string(),
+                UserRef::ExternalId { authority, key } => format!("{authority}:{key}"),
+            },
+            occurred_at: person.occurred_at.map(|at| at.to_string()),
+            leaver: person.leaver,
+            assignments: person.assignments.iter().map(assignment).collect(),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! HR exports as CSV: the first line names the attributes, each other line is a person.
+
+use std::io;
+
+use csv_async::{AsyncReaderBuilder, ByteRecord};
+
+use super::attributes::Attributes;
+use super::people::{NotUnderstood, Person, Told};
+
+/// Rows after which others get their turn.
+const ROWS_AT_A_TIME: usize = 256;
+/// Columns of an export; more are not one.
+const MOST_COLUMNS: usize = 1000;
+
+/// The people of an export. Columns are apart by a comma, or by a semicolon or tab if the first line has more of those.
+pub(super) async fn people(text: &[u8]) -> Result<Told, NotUnderstood> {
+    let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
+    let mut rows =
+        AsyncReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter(text)).create_reader(text);
+    let mut record = ByteRecord::new();
+    let broken =
+        |error: csv_async::Error| NotUnderstood::new(format!("cannot be read as CSV: {}", io::Error::from(error)));
+    if !rows.read_byte_record(&mut record).await.map_err(broken)? {
+        return Err(NotUnderstood::new("the file is empty; its first line has to name the columns"));
+    }
+    let columns = columns(&record)?;
+    let mut told = Told::default();
+    while rows.read_byte_record(&mut record).await.map_err(broken)? {
+        let line = record.position().map_or(0, csv_async::Position::line);
+        if record.len() != columns.len() {
+            let (found, named) = (record.len(), columns.len());
+            return Err(NotUnderstood::new(format!("line {line} has {found} cells, the first line names {named}")));
+        }
+        let mut attributes = Attributes::default();
+        for (column, cell) in columns.iter().zip(&record) {
+            let cell = std::str::from_utf8(cell)
+                .map_err(|_| NotUnderstood::new(format!("line {line}: {column} is not valid UTF-8")))?;
+            attributes.add(column, cell);
+        }
+        told.people.push(Person { attributes, ..Person::default() });
+        if told.people.len() % ROWS_AT_A_TIME == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    Ok(told)
+}
+
+fn columns(record: &ByteRecord) -> Result<Vec<String>, NotUnderstood> {
+    let names = record.iter().map(|cell| std::str::from_utf8(cell).map(|name| name.trim().to_owned()));
+    let names: Vec<_> =
+        names.collect::<Result<_, _>>().map_err(|_| NotUnderstood::new("the first line is not valid UTF-8"))?;
+    if names.len() > MOST_COLUMNS {
+        return Err(NotUnderstood::new(format!("the first line names more than {MOST_COLUMNS} columns")));
+    }
+    for (at, name) in names.iter().enumerate() {
+        let same = |other: &String| super::attributes::folded(other) == super::attributes::folded(name);
+        if !name.is_empty() && names.iter().take(at).any(same) {
+            return Err(NotUnderstood::new(format!("the first line names the column {name:?} twice")));
+        }
+    }
+    Ok(names)
+}
+
+fn delimiter(text: &[u8]) -> u8 {
+    let first = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let count = |delimiter: u8| first.split(|byte| *byte == delimiter).count();
+    // The last of equals is taken, so the comma comes last.
+    [b'\t', b';', b','].into_iter().max_by_key(|delimiter| count(*delimiter)).unwrap_or(b',')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn titles(text: &str) -> Result<Vec<String>, NotUnderstood> {
+        let told = people(text.as_bytes()).await?;
+        Ok(told.people.iter().map(|person| person.attributes.first("job title").unwrap_or("-").to_owned()).collect())
+    }
+
+    #[tokio::test]
+    async fn an_export_has_a_person_a_line() {
+        assert_eq!(titles("ID,Job Title\n1,Agent\n2,\n").await.unwrap(), ["Agent", "-"]);
+        assert_eq!(titles("\u{feff}ID;Job Title\r\n1;\"Agent; senior\"\r\n").await.unwrap(), ["Agent; senior"]);
+        assert_eq!(titles("ID\tJob Title\n1\tAgent\n").await.unwrap(), ["Agent"]);
+        assert_eq!(titles("ID,Job Title\n").await.unwrap(), [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_export_is_refused() {
+        for (bad, said) in
+            [("", "empty"), ("a,A\n1,2\n", "twice"), ("a,b\n1\n", "line 2 has 1 cells"), ("a,b\n1,2,3\n", "line 2")]
+        {
+            assert!(titles(bad).await.unwrap_err().0.contains(said), "{bad}");
+        }
+        assert!(people(b"a,b\n\xff,2\n").await.unwrap_err().0.contains("UTF-8"));
+    }
+}

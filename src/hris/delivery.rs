@@ -1,0 +1,121 @@
+//! One delivery: whether it may come in, and what it is told apart by.
+
+use http::HeaderMap;
+use http::header::HeaderName;
+use jiff::Timestamp;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::senders;
+use super::signature::{SignatureFault, only};
+use super::source::{Admission, Source};
+use crate::config::{ConfigError, Preset, WebhookConfig};
+
+/// What tells deliveries of a source apart, so that one that comes again is not carried out again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum KeyRule {
+    /// A header that stays the same over all attempts.
+    Header(HeaderName),
+    /// A JSON pointer into the body.
+    Pointer(String),
+    /// Event, record and its date.
+    Merge,
+    /// The digest of the body, and of these headers with it.
+    Digest(Vec<HeaderName>),
+}
+
+/// Why a delivery is not let in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    #[error(transparent)]
+    Signature(#[from] SignatureFault),
+    #[error("the secret of the path is wrong or missing")]
+    Path,
+    #[error("the source takes no deliveries: it has no secret")]
+    Nobody,
+}
+
+impl KeyRule {
+    pub(super) fn compile(config: &WebhookConfig) -> Result<Self, ConfigError> {
+        let preset = match config.preset {
+            Preset::StandardWebhooks => Self::Header(HeaderName::from_static("webhook-id")),
+            Preset::Finch => Self::Header(HeaderName::from_static("finch-event-id")),
+            Preset::BambooHr => Self::Digest(vec![HeaderName::from_static("x-bamboohr-timestamp")]),
+            Preset::Merge => Self::Merge,
+            Preset::HiBob | Preset::Personio | Preset::Workday | Preset::Generic => Self::Digest(Vec::new()),
+        };
+        let Some(dedupe) = &config.dedupe else { return Ok(preset) };
+        if !matches!(config.preset, Preset::Generic | Preset::Workday) {
+            return Err(config.fault("dedupe", "is given by the preset; use preset = \"generic\" for another"));
+        }
+        match (&dedupe.header, &dedupe.pointer) {
+            (Some(header), None) => header
+                .parse()
+                .map(Self::Header)
+                .map_err(|_| config.fault("dedupe.header", "is not the name of a header")),
+            (None, Some(pointer)) if pointer.starts_with('/') => Ok(Self::Pointer(pointer.clone())),
+            (None, Some(_)) => Err(config.fault("dedupe.pointer", "is not a JSON pointer: it has to begin with /")),
+            _ => Err(config.fault("dedupe", "must have exactly one of header and pointer")),
+        }
+    }
+
+    /// The key of a delivery. Where the part that it is made of is missing, the digest of the body stands in.
+    pub(super) fn key(&self, headers: &HeaderMap, body: &[u8], payload: Option<&Value>) -> String {
+        let found = match self {
+            Self::Header(name) => only(headers, name).ok().map(str::to_owned),
+            Self::Pointer(pointer) => payload.and_then(|payload| match payload.pointer(pointer)? {
+                Value::String(text) => Some(text.clone()),
+                Value::Number(number) => Some(number.to_string()),
+                Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+            }),
+            Self::Merge => payload.and_then(senders::merge_key),
+            Self::Digest(with) => {
+                let values = with.iter().filter_map(|name| headers.get(name));
+                return digest(body, values.map(http::HeaderValue::as_bytes));
+            }
+        };
+        found.filter(|key| !key.is_empty()).unwrap_or_else(|| digest(body, std::iter::empty()))
+    }
+}
+
+fn digest<'a>(body: &[u8], others: impl Iterator<Item = &'a [u8]>) -> String {
+    let mut digest = Sha256::new();
+    digest.update(body);
+    others.for_each(|other| digest.update(other));
+    digest.finalize().iter().fold("sha256:".to_owned(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+impl Source {
+    /// Lets a delivery in, or not. The bytes are those that came, before anything has been parsed.
+    pub fn admit(
+        &self,
+        path_secret: Option<&str>,
+        headers: &HeaderMap,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<(), Refused> {
+        match &self.admission {
+            Admission::Signature(verifier) => Ok(verifier.verify(headers, body, now)?),
+            Admission::Path(_) => {
+                if path_secret.is_some_and(|given| self.is_path_secret(given)) {
+                    Ok(())
+                } else {
+                    Err(Refused::Path)
+                }
+            }
+            Admission::Nobody => Err(Refused::Nobody),
+        }
+    }
+
+    /// Whether this is a sender's question whether anybody is there, which no secret is needed for.
+    pub fn is_handshake(&self, body: &[u8]) -> bool {
+        senders::is_handshake(self.preset, body)
+    }
+
+    /// What the delivery is told apart by.
+    pub fn delivery_key(&self, headers: &HeaderMap, body: &[u8]) -> String {
+        let needs_payload = matches!(self.key_rule, KeyRule::Pointer(_) | KeyRule::Merge);
+        let payload = needs_payload.then(|| serde_json::from_slice(body).ok()).flatten();
+        self.key_rule.key(headers, body, payload.as_ref())
+    }
+}

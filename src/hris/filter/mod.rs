@@ -1,0 +1,126 @@
+//! jq filters of operators: from any payload to people.
+//!
+//! A filter is a program, and one that never ends is easily written. The language offers no way to interrupt it, and a
+//! thread cannot be stopped from outside. So each run is a process of its own: this same program, without an environment,
+//! with bounds on memory and processor time, and killed when its time is up. See `docs/decisions`.
+
+mod child;
+mod people;
+mod program;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, Command};
+use tokio::sync::Semaphore;
+
+pub use self::child::run as run_as_child;
+pub use self::people::people;
+
+/// How long one run may take.
+const LONGEST_RUN: Duration = Duration::from_millis(1500);
+/// How long a payload waits for others to be mapped; together with a run, well within what senders wait for an answer.
+const LONGEST_WAIT: Duration = Duration::from_millis(1000);
+/// What one run may answer.
+const LARGEST_OUTPUT: usize = 8 * 1024 * 1024;
+/// Runs at a time.
+const MOST_RUNS: usize = 2;
+
+/// The subcommand by which this program runs a filter.
+pub const SUBCOMMAND: &str = "run-filter";
+
+/// Why a run came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FilterFault {
+    /// What the filter says of this payload; the same again next time.
+    #[error("the filter fails: {0}")]
+    Failed(String),
+    #[error("the filter yields more than {LARGEST_OUTPUT} bytes")]
+    TooMuch,
+    /// Ran into one of its bounds; a payload of the same kind may well pass.
+    #[error("the filter was stopped: it took longer than {LONGEST_RUN:?}, or too much memory")]
+    Stopped,
+    #[error("too many payloads wait for their filters")]
+    Busy,
+    #[error("the filter cannot be started: {0}")]
+    CannotStart(String),
+}
+
+/// Runs filters, a bounded number at a time.
+#[derive(Debug, Clone)]
+pub struct FilterRunner {
+    program: PathBuf,
+    places: Arc<Semaphore>,
+}
+
+impl FilterRunner {
+    /// Runs filters in processes of `program`, which understands [`SUBCOMMAND`].
+    pub fn new(program: PathBuf) -> Self {
+        Self { program, places: Arc::new(Semaphore::new(MOST_RUNS)) }
+    }
+
+    /// Runs filters in processes of the program that this is.
+    pub fn of_this_program() -> Self {
+        // On Linux this names the running file even after it was replaced by a newer one.
+        let running = PathBuf::from("/proc/self/exe");
+        Self::new(if running.exists() { running } else { std::env::current_exe().unwrap_or_default() })
+    }
+
+    /// What `filter` yields for `payload`, as JSON: the array of its outputs.
+    pub async fn run(&self, filter: &str, payload: &[u8]) -> Result<Vec<u8>, FilterFault> {
+        let place = tokio::time::timeout(LONGEST_WAIT, self.places.acquire()).await;
+        let Ok(Ok(_place)) = place else { return Err(FilterFault::Busy) };
+        let cannot = |error: std::io::Error| FilterFault::CannotStart(error.to_string());
+        let mut child = self.command().spawn().map_err(cannot)?;
+        // A run that is not waited for any more is killed, because the child is dropped with it.
+        let outcome = tokio::time::timeout(LONGEST_RUN, converse(&mut child, filter, payload)).await;
+        match outcome {
+            Ok(answer) => answer,
+            Err(_) => Err(FilterFault::Stopped),
+        }
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg(SUBCOMMAND).env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        // A panic in there is told by the exit code.
+        command.env(OsString::from("RUST_BACKTRACE"), "0").kill_on_drop(true);
+        command
+    }
+}
+
+async fn converse(child: &mut Child, filter: &str, payload: &[u8]) -> Result<Vec<u8>, FilterFault> {
+    let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
+        return Err(FilterFault::CannotStart("it has no pipes".to_owned()));
+    };
+    let send = async {
+        // Whoever ends early does not read to the end; what it has to say is on the other pipe.
+        let _ = stdin.write_all(&child::request(filter, payload)).await;
+        drop(stdin);
+    };
+    let receive = async {
+        let mut output = Vec::new();
+        let most = u64::try_from(LARGEST_OUTPUT + 1).unwrap_or(u64::MAX);
+        stdout.take(most).read_to_end(&mut output).await.map(|_| output)
+    };
+    let ((), output) = tokio::join!(send, receive);
+    let output = output.map_err(|_| FilterFault::Stopped)?;
+    if output.len() > LARGEST_OUTPUT {
+        return Err(FilterFault::TooMuch);
+    }
+    let status = child.wait().await.map_err(|_| FilterFault::Stopped)?;
+    match status.code() {
+        Some(child::GOOD) => Ok(output),
+        Some(child::FAILED) => Err(FilterFault::Failed(String::from_utf8_lossy(&output).into_owned())),
+        Some(_) | None => Err(FilterFault::Stopped),
+    }
+}
+
+/// Whether a filter can be run at all; what is wrong with it, if not.
+pub fn check(filter: &str) -> Result<(), String> {
+    program::with_compiled(filter, |_| ())
+}

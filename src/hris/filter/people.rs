@@ -1,0 +1,112 @@
+//! What a filter yields, read as people.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::domain::UserRef;
+use crate::hris::attributes::Attributes;
+use crate::hris::people::{Changed, NotUnderstood, Person, Told, checked, date};
+
+/// One person as a filter writes them.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Yielded {
+    email: Option<String>,
+    employee_id: Option<String>,
+    /// `authority:key`.
+    external_id: Option<String>,
+    occurred_at: Option<String>,
+    #[serde(default)]
+    attributes: Value,
+    #[serde(default)]
+    leaver: bool,
+    /// Instead of all others but the date: the sender's id of a record that has to be read.
+    changed: Option<String>,
+}
+
+/// Reads the outputs: people, or arrays of them.
+pub fn people(outputs: &[u8]) -> Result<Told, NotUnderstood> {
+    let outputs: Vec<Value> = serde_json::from_slice(outputs)
+        .map_err(|error| NotUnderstood::new(format!("the filter yields something that is not JSON: {error}")))?;
+    let mut told = Told::default();
+    let each = outputs.into_iter().flat_map(|output| match output {
+        Value::Array(several) => several,
+        Value::Null => Vec::new(),
+        one @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => vec![one],
+    });
+    for (at, value) in each.enumerate() {
+        let wrong = |what: String| NotUnderstood::new(format!("the filter's person at position {at}: {what}"));
+        let yielded = Yielded::deserialize(value).map_err(|error| wrong(error.to_string()))?;
+        yielded.take(&mut told).map_err(wrong)?;
+    }
+    Ok(told)
+}
+
+impl Yielded {
+    fn take(self, told: &mut Told) -> Result<(), String> {
+        let read = |text: &String| date(text).ok_or_else(|| format!("occurredAt is not a date: {text:?}"));
+        let occurred_at = self.occurred_at.as_ref().map(read).transpose()?;
+        let name = |key: &str, text: String| checked(&text).map_err(|problem| format!("{key} {problem}"));
+        let user = match (self.email, self.employee_id, self.external_id, self.changed) {
+            (None, None, None, Some(record)) => {
+                told.changed.push(Changed { record: name("changed", record)?, occurred_at });
+                return Ok(());
+            }
+            (None, None, None, None) => None,
+            (Some(email), None, None, None) => Some(UserRef::Email(name("email", email)?)),
+            (None, Some(id), None, None) => Some(UserRef::EmployeeId(name("employeeId", id)?)),
+            (None, None, Some(id), None) => Some(external(&name("externalId", id)?)?),
+            _ => return Err("must have only one of email, employeeId, externalId and changed".to_owned()),
+        };
+        if !self.attributes.is_object() && !self.attributes.is_null() {
+            return Err("attributes is not an object".to_owned());
+        }
+        let attributes = Attributes::of_json(&self.attributes);
+        told.people.push(Person { user, attributes, occurred_at, left: self.leaver });
+        Ok(())
+    }
+}
+
+fn external(id: &str) -> Result<UserRef, String> {
+    match id.split_once(':').map(|(authority, key)| (authority.trim(), key.trim())) {
+        Some((authority, key)) if !authority.is_empty() && !key.is_empty() => {
+            Ok(UserRef::ExternalId { authority: authority.into(), key: key.into() })
+        }
+        Some(_) | None => Err("externalId must have the form authority:key".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_yields_people_and_records_to_read() {
+        let outputs = br#"[[{"email": "a@x", "occurredAt": "2026-01-31T18:42:00Z", "attributes": {"title": "Agent"}},
+            {"externalId": "hr:7", "leaver": true}], {"changed": "4711"}, null]"#;
+        let told = people(outputs).unwrap();
+        assert_eq!(told.people.len(), 2);
+        assert_eq!(told.people[0].user, Some(UserRef::Email("a@x".into())));
+        assert_eq!(told.people[0].attributes.first("title"), Some("Agent"));
+        assert!(told.people[1].left);
+        assert_eq!(told.changed, [Changed { record: "4711".into(), occurred_at: None }]);
+    }
+
+    #[test]
+    fn what_is_no_person_is_refused() {
+        for bad in [
+            r#"["a"]"#,
+            r#"[{"mail": "a@x"}]"#,
+            r#"[{"email": "a@x", "employeeId": "1"}]"#,
+            r#"[{"email": " "}]"#,
+            r#"[{"email": "a@x", "occurredAt": "yesterday"}]"#,
+            r#"[{"externalId": "7"}]"#,
+            r#"[{"email": 7}]"#,
+            r#"[{"email": "a@x", "attributes": ["b"]}]"#,
+            "[",
+            "{}",
+        ] {
+            assert!(people(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+}

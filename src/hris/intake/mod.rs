@@ -1,0 +1,180 @@
+//! What becomes of deliveries and exports: jobs, each durable before its sender is answered.
+
+mod import;
+mod known;
+mod waiting;
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+
+pub use self::import::{Export, ImportFault};
+use self::known::KnownPeople;
+use self::waiting::WaitingRecords;
+use super::delivery::Refused;
+use super::mapping::{Mapping, MappingFault};
+use super::record::RecordTransport;
+use super::source::Source;
+use super::sources::Sources;
+use crate::clock::WallClock;
+use crate::domain::JobId;
+use crate::domain::acceptance::{Fingerprint, KeySpace};
+use crate::domain::job::Urgency;
+use crate::engine::{Claim, Engine, Reservation, TooManyKeys, Under};
+use crate::journal::{Journal, JournalError, Memo};
+use crate::lifecycle::Lifecycle;
+
+/// What became of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    /// The job that it made, now or when it came first.
+    pub job: Option<JobId>,
+    /// People whose records are read before a job can be made.
+    pub waiting: usize,
+    /// People of the payload who could not be mapped.
+    pub faults: usize,
+}
+
+/// Why a delivery was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum IntakeFault {
+    #[error("there is no such source")]
+    UnknownSource,
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    #[error(transparent)]
+    Mapping(#[from] MappingFault),
+    #[error("nobody in it can be mapped; the first: {0}")]
+    Nobody(String),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    TooManyKeys(#[from] TooManyKeys),
+}
+
+/// Takes in what HR systems send; clones are handles to the same one.
+#[derive(Debug, Clone)]
+pub struct Intake(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    sources: Sources,
+    engine: Engine,
+    journal: Arc<dyn Journal>,
+    clock: WallClock,
+    lifecycle: Lifecycle,
+    transport: RecordTransport,
+    waiting: WaitingRecords,
+    known: KnownPeople,
+}
+
+/// What an intake stands on.
+#[derive(Debug)]
+pub struct Foundations {
+    pub sources: Sources,
+    pub engine: Engine,
+    pub journal: Arc<dyn Journal>,
+    /// What a process before this one left.
+    pub memos: Vec<Memo>,
+    pub clock: WallClock,
+    pub lifecycle: Lifecycle,
+    pub transport: RecordTransport,
+}
+
+impl Intake {
+    /// Starts with what a process before this one left: records that are still to be read, and who is known.
+    pub fn start(on: Foundations) -> Self {
+        let Foundations { sources, engine, journal, memos, clock, lifecycle, transport } = on;
+        let known = KnownPeople::recovered(&memos);
+        let waiting = WaitingRecords::default();
+        let parts = Parts { sources, engine, journal, clock, lifecycle, transport, waiting, known };
+        let intake = Self(Arc::new(parts));
+        waiting::resume(&intake, &memos);
+        intake
+    }
+
+    /// The sources.
+    pub fn sources(&self) -> &Sources {
+        &self.0.sources
+    }
+
+    /// Records that are still to be read.
+    pub fn waiting(&self, source: &str) -> usize {
+        self.0.waiting.count(source)
+    }
+
+    /// Takes a delivery. Once this answers, what it says is durable: as a job, or as a record to be read.
+    pub async fn deliver(
+        &self,
+        source: &str,
+        path_secret: Option<&str>,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<Receipt, IntakeFault> {
+        let source = self.0.sources.get(source).ok_or(IntakeFault::UnknownSource)?;
+        if source.is_handshake(body) {
+            return Ok(Receipt { job: None, waiting: 0, faults: 0 });
+        }
+        source.admit(path_secret, headers, body, self.0.clock.now())?;
+        let key = source.delivery_key(headers, body);
+        let reservation = match self.claim(&source, &key).await? {
+            Ok(reservation) => reservation,
+            Err(job) => return Ok(Receipt { job: Some(job), waiting: 0, faults: 0 }),
+        };
+        let mapping = source.map_delivery(headers, body).await?;
+        self.take(&source, &key, reservation, &mapping).await
+    }
+
+    /// The delivery's key to itself, or the job that was made under it.
+    async fn claim(&self, source: &Source, key: &str) -> Result<Result<Reservation, JobId>, TooManyKeys> {
+        let space = KeySpace::of_deliveries(&source.name);
+        loop {
+            match self.0.engine.claim(&space, key)? {
+                Claim::Reserved(reservation) => return Ok(Ok(reservation)),
+                Claim::Accepted(_, job) => return Ok(Err(job)),
+                Claim::Accepting(other) => other.ended().await,
+            }
+        }
+    }
+
+    async fn take(
+        &self,
+        source: &Arc<Source>,
+        key: &str,
+        reservation: Reservation,
+        mapping: &Mapping,
+    ) -> Result<Receipt, IntakeFault> {
+        if let (Some(first), true, true) =
+            (mapping.faults.first(), mapping.people.is_empty(), mapping.changed.is_empty())
+        {
+            return Err(IntakeFault::Nobody(first.problem.clone()));
+        }
+        if !mapping.faults.is_empty() {
+            tracing::warn!(
+                source = &*source.name,
+                people = mapping.faults.len(),
+                "people of a delivery are not mapped"
+            );
+        }
+        let (waiting, faults) = (mapping.changed.len(), mapping.faults.len());
+        if waiting > 0 {
+            waiting::accept(self, source, key, &mapping.changed).await?;
+        }
+        let job = if mapping.people.is_empty() {
+            None
+        } else {
+            let under = Under { reservation, fingerprint: Fingerprint::default() };
+            Some(self.submit(source, Some(under), mapping).await?)
+        };
+        Ok(Receipt { job, waiting, faults })
+    }
+
+    /// A job of what a delivery or a record says: interactive, unless it is as large as an export.
+    async fn submit(&self, source: &Source, under: Option<Under>, mapping: &Mapping) -> Result<JobId, JournalError> {
+        let few = mapping.people.len() <= Urgency::MOST_INTERACTIVE_ENTRIES;
+        let urgency = if few { Urgency::Interactive } else { Urgency::Bulk };
+        let (spec, entries) = source.job(mapping, "webhook", urgency);
+        self.0.known.learn(&*self.0.journal, source, mapping.people.iter().map(|person| &person.user)).await?;
+        Ok(self.0.engine.submit_under(under, spec, entries).await?.id)
+    }
+}

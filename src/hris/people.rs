@@ -1,0 +1,168 @@
+//! What a payload says: whom it is about, and what is known of them.
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+use super::attributes::Attributes;
+use crate::config::UserConfig;
+use crate::domain::UserRef;
+
+/// A payload that cannot be understood; sending it again would not help.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotUnderstood(pub String);
+
+impl NotUnderstood {
+    pub(super) fn new(what: impl Into<String>) -> Self {
+        Self(what.into())
+    }
+}
+
+/// A person, with all that the sender told of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Person {
+    /// Whom a filter named; else an attribute says it.
+    pub user: Option<UserRef>,
+    pub attributes: Attributes,
+    pub occurred_at: Option<Timestamp>,
+    /// The sender says so, whatever the attributes say.
+    pub left: bool,
+}
+
+/// A person of whom only the sender's id was told.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Changed {
+    /// What the sender calls their record.
+    pub record: Box<str>,
+    pub occurred_at: Option<Timestamp>,
+}
+
+/// Everything that one payload says. Nothing at all for events that are about something else, and for handshakes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Told {
+    pub people: Vec<Person>,
+    pub changed: Vec<Changed>,
+}
+
+impl Told {
+    pub(super) fn person(person: Person) -> Self {
+        Self { people: vec![person], changed: Vec::new() }
+    }
+
+    pub(super) fn changed(record: &str, occurred_at: Option<Timestamp>) -> Self {
+        Self { people: Vec::new(), changed: vec![Changed { record: record.into(), occurred_at }] }
+    }
+}
+
+/// Which attribute names the user at Genesys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Identity {
+    Email(String),
+    EmployeeId(String),
+    ExternalId { attribute: String, authority: Box<str> },
+}
+
+impl Identity {
+    /// Reads `user`, or says what is wrong with it.
+    pub(super) fn compile(config: &UserConfig) -> Result<Self, &'static str> {
+        let UserConfig { email, employee_id, external_id, authority } = config;
+        let named = [email, employee_id, external_id, authority].into_iter().flatten();
+        if named.into_iter().any(|text| text.trim().is_empty()) {
+            return Err("names an attribute without a name");
+        }
+        match (email, employee_id, external_id, authority) {
+            (Some(attribute), None, None, None) => Ok(Self::Email(attribute.clone())),
+            (None, Some(attribute), None, None) => Ok(Self::EmployeeId(attribute.clone())),
+            (None, None, Some(attribute), Some(authority)) => {
+                Ok(Self::ExternalId { attribute: attribute.clone(), authority: authority.trim().into() })
+            }
+            (None, None, Some(_), None) => Err("has external_id without authority"),
+            _ => Err("must have exactly one of email, employee_id and external_id"),
+        }
+    }
+
+    /// The user that these attributes name.
+    pub(super) fn of(&self, attributes: &Attributes) -> Result<UserRef, String> {
+        let (Self::Email(attribute) | Self::EmployeeId(attribute) | Self::ExternalId { attribute, .. }) = self;
+        let key = match attributes.values(attribute) {
+            [] => return Err(format!("lacks {attribute}, which names the user")),
+            [key] => key.as_str(),
+            [key, others @ ..] if others.iter().all(|other| other == key) => key.as_str(),
+            several => return Err(format!("has {} values of {attribute}, which names the user", several.len())),
+        };
+        let key = checked(key).map_err(|problem| format!("{attribute} {problem}"))?;
+        Ok(match self {
+            Self::Email(_) => UserRef::Email(key),
+            Self::EmployeeId(_) => UserRef::EmployeeId(key),
+            Self::ExternalId { authority, .. } => UserRef::ExternalId { authority: authority.clone(), key },
+        })
+    }
+}
+
+/// A text that can name somebody.
+pub(super) fn checked(key: &str) -> Result<Box<str>, &'static str> {
+    const LONGEST: usize = 320;
+    let key = key.trim();
+    if key.is_empty() {
+        Err("is empty")
+    } else if key.chars().count() > LONGEST {
+        Err("is longer than 320 characters")
+    } else if key.chars().any(char::is_control) {
+        Err("contains control characters")
+    } else {
+        Ok(key.into())
+    }
+}
+
+/// A date as senders write it: RFC 3339, offsets without a colon, or no offset at all, which means UTC.
+pub(super) fn date(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    let without_offset = || TimeZone::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok();
+    text.parse().ok().or_else(without_offset)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn senders_write_dates_in_many_ways() {
+        for text in [
+            "2026-01-31T18:42:00Z",
+            "2026-01-31T18:42:00+0000",
+            "2026-01-31T19:42:00+01:00",
+            "2026-01-31T18:42:00",
+            "2026-01-31 18:42:00",
+        ] {
+            assert_eq!(date(text).map(|date| date.to_string()).as_deref(), Some("2026-01-31T18:42:00Z"), "{text}");
+        }
+        assert!(date("2025-01-08T13:06:26.915906").is_some());
+        for bad in ["", "yesterday", "31.01.2026"] {
+            assert_eq!(date(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn one_attribute_names_the_user() {
+        let config = |email: Option<&str>, external_id: Option<&str>, authority: Option<&str>| UserConfig {
+            email: email.map(Into::into),
+            employee_id: None,
+            external_id: external_id.map(Into::into),
+            authority: authority.map(Into::into),
+        };
+        assert!(Identity::compile(&config(None, None, None)).is_err());
+        assert!(Identity::compile(&config(Some("mail"), Some("id"), Some("hr"))).is_err());
+        assert!(Identity::compile(&config(None, Some("id"), None)).is_err());
+        assert!(Identity::compile(&config(Some(" "), None, None)).is_err());
+        let identity = Identity::compile(&config(None, Some("ID"), Some("workday"))).unwrap();
+        let mut attributes = Attributes::default();
+        assert!(identity.of(&attributes).unwrap_err().contains("lacks ID"));
+        attributes.add("id", " 4711 ");
+        attributes.add("id", "4711");
+        let user = UserRef::ExternalId { authority: "workday".into(), key: "4711".into() };
+        assert_eq!(identity.of(&attributes), Ok(user));
+        attributes.add("id", "4712");
+        assert!(identity.of(&attributes).unwrap_err().contains("3 values"));
+    }
+}

@@ -1,0 +1,133 @@
+//! Conditions on attributes, compiled.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use regex::{Regex, RegexBuilder};
+
+use crate::config::{ConditionConfig, WhenConfig};
+use crate::hris::attributes::{Attributes, folded};
+
+/// What is wrong with a condition, at which key of `when`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::hris) struct ConditionFault {
+    pub(in crate::hris) key: String,
+    pub(in crate::hris) problem: String,
+}
+
+/// Who is meant; everybody if there are no conditions.
+#[derive(Debug, Default)]
+pub(in crate::hris) struct When {
+    all: Vec<Condition>,
+    /// Not given, or one of these.
+    any: Option<Vec<Condition>>,
+    not: Vec<Condition>,
+}
+
+#[derive(Debug)]
+struct Condition {
+    attribute: String,
+    test: Test,
+}
+
+#[derive(Debug)]
+enum Test {
+    Is(BTreeSet<String>),
+    Prefix(String),
+    Matches(Regex),
+    Exists(bool),
+}
+
+/// A compiled expression may take this much memory; those that need more are mistakes.
+const LARGEST_EXPRESSION: usize = 1 << 20;
+
+impl When {
+    /// Compiles the conditions, or says what is wrong with the first that is.
+    pub(in crate::hris) fn compile(when: &WhenConfig) -> Result<Self, ConditionFault> {
+        let list = |name: &str, conditions: &[ConditionConfig]| -> Result<Vec<Condition>, ConditionFault> {
+            let numbered = conditions.iter().enumerate();
+            numbered
+                .map(|(at, condition)| {
+                    Condition::compile(condition)
+                        .map_err(|problem| ConditionFault { key: format!("{name}[{at}]"), problem })
+                })
+                .collect()
+        };
+        if when.any.as_ref().is_some_and(Vec::is_empty) {
+            return Err(ConditionFault {
+                key: "any".to_owned(),
+                problem: "is empty: nobody would be meant".to_owned(),
+            });
+        }
+        Ok(Self {
+            all: list("all", when.all.as_deref().unwrap_or_default())?,
+            any: when.any.as_deref().map(|any| list("any", any)).transpose()?,
+            not: list("not", when.not.as_deref().unwrap_or_default())?,
+        })
+    }
+
+    /// Whether this person is meant. With `split_on`, values are lists in one text.
+    pub(in crate::hris) fn holds(&self, attributes: &Attributes, split_on: Option<&str>) -> bool {
+        let holds = |condition: &Condition| condition.holds(attributes, split_on);
+        self.all.iter().all(holds)
+            && self.any.as_ref().is_none_or(|any| any.iter().any(holds))
+            && !self.not.iter().any(holds)
+    }
+}
+
+impl Condition {
+    fn compile(condition: &ConditionConfig) -> Result<Self, String> {
+        let attribute = condition.attr.trim();
+        if attribute.is_empty() {
+            return Err("attr is empty".to_owned());
+        }
+        let ConditionConfig { attr: _, eq, r#in, prefix, regex, exists } = condition;
+        let test = match (eq, r#in, prefix, regex, exists) {
+            (Some(text), None, None, None, None) => Test::Is([folded(text)].into()),
+            (None, Some(texts), None, None, None) if texts.is_empty() => return Err("in is empty".to_owned()),
+            (None, Some(texts), None, None, None) => Test::Is(texts.iter().map(|text| folded(text)).collect()),
+            (None, None, Some(prefix), None, None) if prefix.trim().is_empty() => {
+                return Err("prefix is empty; use exists".to_owned());
+            }
+            (None, None, Some(prefix), None, None) => Test::Prefix(folded(prefix)),
+            (None, None, None, Some(regex), None) => Test::Matches(compiled(regex)?),
+            (None, None, None, None, Some(exists)) => Test::Exists(*exists),
+            _ => return Err("must have exactly one of eq, in, prefix, regex and exists".to_owned()),
+        };
+        Ok(Self { attribute: attribute.to_owned(), test })
+    }
+
+    fn holds(&self, attributes: &Attributes, split_on: Option<&str>) -> bool {
+        let values = attributes.values(&self.attribute);
+        if let Test::Exists(wanted) = self.test {
+            return wanted != values.is_empty();
+        }
+        values.iter().any(|value| match split_on {
+            Some(between) => value.split(between).any(|part| self.test.fits(part)),
+            None => self.test.fits(value),
+        })
+    }
+}
+
+impl Test {
+    fn fits(&self, value: &str) -> bool {
+        let value: Cow<'_, str> = folded(value).into();
+        match self {
+            Self::Is(texts) => texts.contains(&*value),
+            Self::Prefix(prefix) => value.starts_with(prefix),
+            Self::Matches(expression) => expression.is_match(&value),
+            Self::Exists(wanted) => *wanted,
+        }
+    }
+}
+
+fn compiled(expression: &str) -> Result<Regex, String> {
+    let mut builder = RegexBuilder::new(expression);
+    builder.case_insensitive(true).size_limit(LARGEST_EXPRESSION);
+    // The library points at the place over several lines; its last line says what is wrong.
+    let problem = |error: regex::Error| {
+        let text = error.to_string();
+        format!("regex {expression:?}: {}", text.lines().last().unwrap_or_default().trim())
+    };
+    builder.build().map_err(problem)
+}

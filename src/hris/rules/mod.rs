@@ -1,0 +1,127 @@
+//! Attributes to assignments: a list of rules, compiled once, each with conditions that are data.
+
+mod condition;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(super) use self::condition::When;
+use super::attributes::{Attributes, folded};
+use crate::config::{RuleConfig, SourceTarget};
+use crate::domain::entry::AssignmentName;
+use crate::domain::{AssignmentId, Proficiency};
+
+/// What is wrong with the rules, at which key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleFault {
+    pub key: String,
+    pub problem: String,
+}
+
+/// An assignment that follows from attributes, and the rules that it follows from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Derived {
+    pub name: AssignmentName,
+    pub proficiency: Option<Proficiency>,
+    /// Ids, in the order of the rules.
+    pub because: Vec<Box<str>>,
+}
+
+/// The rules of a source.
+#[derive(Debug)]
+pub struct Rules(Vec<Rule>);
+
+#[derive(Debug)]
+struct Rule {
+    id: Box<str>,
+    when: When,
+    assign: Vec<(AssignmentName, Option<Proficiency>)>,
+    split_on: Option<String>,
+}
+
+impl Rules {
+    /// Compiles the rules, or says what is wrong with the first that is.
+    pub fn compile(rules: &[RuleConfig], target: SourceTarget) -> Result<Self, RuleFault> {
+        let mut ids = BTreeSet::new();
+        let compiled = rules.iter().map(|rule| {
+            let fault = |key: &str, problem: String| RuleFault { key: format!("rules.{}.{key}", rule.id), problem };
+            if rule.id.trim().is_empty() || rule.id.chars().any(char::is_control) || rule.id.len() > 128 {
+                return Err(RuleFault { key: "rules.id".to_owned(), problem: format!("{:?} names no rule", rule.id) });
+            }
+            if !ids.insert(rule.id.as_str()) {
+                return Err(fault("id", "is given twice".to_owned()));
+            }
+            if rule.split_on.as_deref() == Some("") {
+                return Err(fault("split_on", "is empty; leave it out, or name what stands between values".to_owned()));
+            }
+            if rule.assign.is_empty() {
+                return Err(fault("assign", "is empty: the rule does nothing".to_owned()));
+            }
+            let when =
+                When::compile(&rule.when).map_err(|found| fault(&format!("when.{}", found.key), found.problem))?;
+            let assign = rule.assign.iter().map(|assign| assigned(assign, target));
+            let assign = assign.collect::<Result<_, _>>().map_err(|problem| fault("assign", problem))?;
+            Ok(Rule { id: rule.id.as_str().into(), when, assign, split_on: rule.split_on.clone() })
+        });
+        compiled.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// What follows from a person's attributes: the union of all rules that match, of several proficiencies the highest.
+    pub fn apply(&self, attributes: &Attributes) -> Vec<Derived> {
+        let mut derived: BTreeMap<String, Derived> = BTreeMap::new();
+        for rule in self.0.iter().filter(|rule| rule.when.holds(attributes, rule.split_on.as_deref())) {
+            for (name, proficiency) in &rule.assign {
+                let derived = derived.entry(folded(&name.to_string())).or_insert_with(|| Derived {
+                    name: name.clone(),
+                    proficiency: None,
+                    because: Vec::new(),
+                });
+                if derived.proficiency < *proficiency {
+                    derived.proficiency = *proficiency;
+                }
+                if derived.because.last() != Some(&rule.id) {
+                    derived.because.push(rule.id.clone());
+                }
+            }
+        }
+        derived.into_values().collect()
+    }
+
+    /// Number of rules.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Everything that any rule assigns, with the rule that names it first.
+    pub fn assigned(&self) -> impl Iterator<Item = (&str, &AssignmentName)> {
+        self.0.iter().flat_map(|rule| rule.assign.iter().map(|(name, _)| (&*rule.id, name)))
+    }
+}
+
+fn assigned(
+    assign: &crate::config::AssignConfig,
+    target: SourceTarget,
+) -> Result<(AssignmentName, Option<Proficiency>), String> {
+    let skill = assign.skill.trim();
+    if skill.is_empty() || skill.chars().any(char::is_control) || skill.chars().count() > 256 {
+        return Err(format!("skill {:?} names nothing", assign.skill));
+    }
+    let name =
+        skill.parse().map_or_else(|_| AssignmentName::Name(skill.into()), |id| AssignmentName::Id(AssignmentId(id)));
+    match (assign.proficiency, target) {
+        (None, _) => Ok((name, None)),
+        (Some(_), SourceTarget::WfmSkillGroups) => {
+            Err(format!("skill {skill:?} has a proficiency, which only routingSkills have"))
+        }
+        (Some(value), SourceTarget::RoutingSkills) => match Proficiency::new(value) {
+            Some(proficiency) => Ok((name, Some(proficiency))),
+            None => Err(format!("skill {skill:?}: a proficiency lies within 0.0 and 5.0, not at {value}")),
+        },
+    }
+}

@@ -1,0 +1,86 @@
+//! How the known senders write their payloads, and what they tell.
+
+mod bamboo_hr;
+mod finch;
+mod hi_bob;
+mod merge;
+mod personio;
+mod rows;
+#[cfg(test)]
+mod tests;
+
+use http::HeaderMap;
+use http::header::HeaderName;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::people::{NotUnderstood, Told};
+use super::signature;
+use crate::config::{ConditionConfig, Preset, WhenConfig};
+
+pub(super) use self::rows::rows;
+
+/// What the payload of a delivery tells.
+pub(super) fn read(preset: Preset, payload: &Value, headers: &HeaderMap) -> Result<Told, NotUnderstood> {
+    match preset {
+        Preset::BambooHr => bamboo_hr::read(payload, stamp(headers, "x-bamboohr-timestamp")),
+        Preset::HiBob => hi_bob::read(payload),
+        Preset::Merge => merge::read(payload),
+        Preset::Finch => finch::read(payload),
+        Preset::Personio => personio::read(payload),
+        Preset::Workday | Preset::StandardWebhooks | Preset::Generic => rows(payload),
+    }
+}
+
+/// Whether deliveries of this sender never carry more than ids.
+pub(super) fn names_only(preset: Preset) -> bool {
+    matches!(preset, Preset::HiBob | Preset::Finch | Preset::Personio)
+}
+
+/// What tells deliveries of Merge apart.
+pub(super) fn merge_key(payload: &Value) -> Option<String> {
+    merge::delivery_key(payload)
+}
+
+/// Whether this is the sender's question whether anybody is there. It is not signed, says nothing, and wants a 2xx.
+pub(super) fn is_handshake(preset: Preset, body: &[u8]) -> bool {
+    preset == Preset::HiBob && hi_bob::is_handshake(body)
+}
+
+/// Who has left, where the operator does not say.
+pub(super) fn leaver(preset: Preset) -> Option<WhenConfig> {
+    let words: &[(&str, &[&str])] = match preset {
+        Preset::BambooHr => &[("status", &["inactive", "terminated"]), ("employmentStatus", &["terminated"])],
+        Preset::HiBob => &[("internal.status", &["inactive"]), ("internal.lifecycleStatus", &["terminated", "left"])],
+        Preset::Merge => &[("employment_status", &["inactive"]), ("remote_was_deleted", &["true"])],
+        Preset::Finch => &[("is_active", &["false"])],
+        Preset::Personio => &[("status", &["inactive"]), ("attributes.status.value", &["inactive"])],
+        Preset::Workday | Preset::StandardWebhooks | Preset::Generic => return None,
+    };
+    let condition = |(attr, words): &(&str, &[&str])| ConditionConfig {
+        attr: (*attr).to_owned(),
+        r#in: Some(words.iter().map(|word| (*word).to_owned()).collect()),
+        ..ConditionConfig::default()
+    };
+    Some(WhenConfig { any: Some(words.iter().map(condition).collect()), ..WhenConfig::default() })
+}
+
+/// A text that has to be there.
+fn text<'a>(value: &'a Value, pointer: &str) -> Result<&'a str, NotUnderstood> {
+    let found = value.pointer(pointer).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
+    found.ok_or_else(|| NotUnderstood::new(format!("{pointer} is not a text, or not there")))
+}
+
+/// An id that has to be there; some senders write numbers where they document texts.
+fn id(value: &Value, pointer: &str) -> Result<String, NotUnderstood> {
+    match value.pointer(pointer) {
+        Some(Value::Number(number)) => Ok(number.to_string()),
+        _ => text(value, pointer).map(|id| id.trim().to_owned()),
+    }
+}
+
+/// A time in seconds from a header.
+fn stamp(headers: &HeaderMap, name: &'static str) -> Option<Timestamp> {
+    let value = headers.get(HeaderName::from_static(name))?.to_str().ok()?;
+    signature::seconds(value)
+}

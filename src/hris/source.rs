@@ -1,0 +1,211 @@
+//! A source as it was compiled from its configuration: who may deliver, how its payloads are read, what follows.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::HeaderName;
+use secrecy::{ExposeSecret, SecretString};
+use subtle::ConstantTimeEq;
+
+use super::delivery::KeyRule;
+use super::filter::{self, FilterRunner};
+use super::people::Identity;
+use super::rules::{Rules, When};
+use super::senders;
+use super::signature::{Algorithm, Encoding, KeyForm, Scheme, Verifier};
+use crate::config::{
+    ConfigError, Preset, RecordConfig, SignatureAlgorithm, SignatureConfig, SignatureEncoding, SignatureKey,
+    SourceMode, SourceTarget, WebhookConfig,
+};
+use crate::domain::{Mode, Target};
+
+/// One source.
+#[derive(Debug)]
+pub struct Source {
+    pub name: Arc<str>,
+    pub preset: Preset,
+    pub target: Target,
+    pub mode: Mode,
+    pub(super) admission: Admission,
+    pub(super) key_rule: KeyRule,
+    pub(super) filter: Option<String>,
+    pub(super) runner: FilterRunner,
+    pub(super) identity: Option<Identity>,
+    pub(super) required: Vec<String>,
+    pub(super) leaver: Option<When>,
+    pub(super) rules: Rules,
+    pub(super) record: Option<RecordConfig>,
+}
+
+/// What lets a delivery in.
+#[derive(Debug)]
+pub(super) enum Admission {
+    Signature(Verifier),
+    /// The last segment of the path, for senders that do not sign.
+    Path(Vec<SecretString>),
+    /// Nothing: the source takes exports only.
+    Nobody,
+}
+
+/// The shortest secret of a path: it is all there is, and stands in the logs of whatever is in front of us.
+const SHORTEST_PATH_SECRET: usize = 24;
+
+impl Source {
+    /// Compiles a source, or says what is wrong with it, at which key.
+    pub fn compile(config: &WebhookConfig, runner: &FilterRunner) -> Result<Self, ConfigError> {
+        let identity = config.user.as_ref().map(Identity::compile).transpose();
+        let identity = identity.map_err(|problem| config.fault("user", problem))?;
+        let filter = config.filter()?;
+        let checked = |key: &str, filter: &str| filter::check(filter).map_err(|problem| config.fault(key, problem));
+        filter.as_deref().map(|filter| checked("filter", filter)).transpose()?;
+        if let Some(record) = &config.record {
+            super::record::check(config, record)?;
+            record.filter.as_deref().map(|filter| checked("record.filter", filter)).transpose()?;
+        }
+        if identity.is_none() && filter.is_none() {
+            let problem = "is missing: say which attribute names the user, like { employee_id = \"employeeNumber\" }";
+            return Err(config.fault("user", problem));
+        }
+        if senders::names_only(config.preset) && config.record.is_none() && filter.is_none() {
+            let problem = "is missing: this sender only says who has changed, so their record has to be read somewhere";
+            return Err(config.fault("record", problem));
+        }
+        let leaver = config.leaver.clone().or_else(|| senders::leaver(config.preset));
+        let leaver = leaver.as_ref().map(When::compile).transpose();
+        let rules =
+            Rules::compile(&config.rules, config.target).map_err(|fault| config.fault(fault.key, fault.problem))?;
+        Ok(Self {
+            name: config.name.as_str().into(),
+            preset: config.preset,
+            target: match config.target {
+                SourceTarget::RoutingSkills => Target::RoutingSkills,
+                SourceTarget::WfmSkillGroups => Target::WfmSkillGroups,
+            },
+            mode: match config.mode {
+                SourceMode::Add => Mode::Add,
+                SourceMode::Managed => Mode::Managed,
+                SourceMode::Replace => Mode::Replace,
+            },
+            admission: admission(config)?,
+            key_rule: KeyRule::compile(config)?,
+            filter,
+            runner: runner.clone(),
+            identity,
+            required: config.required.clone(),
+            leaver: leaver.map_err(|fault| config.fault(format!("leaver.{}", fault.key), fault.problem))?,
+            rules,
+            record: config.record.clone(),
+        })
+    }
+
+    /// Whether this is the secret of the path; false for senders that sign.
+    pub fn is_path_secret(&self, given: &str) -> bool {
+        let Admission::Path(secrets) = &self.admission else { return false };
+        let same = |secret: &SecretString| secret.expose_secret().as_bytes().ct_eq(given.as_bytes());
+        secrets.iter().fold(subtle::Choice::from(0), |found, secret| found | same(secret)).into()
+    }
+
+    /// Whether its sender puts the secret into the path.
+    pub fn takes_path_secret(&self) -> bool {
+        matches!(self.admission, Admission::Path(_))
+    }
+
+    /// Number of rules.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+}
+
+fn admission(config: &WebhookConfig) -> Result<Admission, ConfigError> {
+    let secrets = config.secrets()?;
+    let Some(mut scheme) = scheme(config)? else {
+        if config.tolerance.is_some() {
+            return Err(config.fault("tolerance", "has no meaning: this sender does not sign"));
+        }
+        if let Some(secret) = secrets.iter().find(|secret| !is_path_secret(secret.expose_secret())) {
+            let length = secret.expose_secret().len();
+            return Err(config.fault(
+                "secret",
+                format!(
+                    "is a segment of a path: at least {SHORTEST_PATH_SECRET} letters, digits, - and _ are needed, not \
+                     {length} characters of others; `openssl rand -hex 32` makes one"
+                ),
+            ));
+        }
+        return Ok(if secrets.is_empty() { Admission::Nobody } else { Admission::Path(secrets) });
+    };
+    scheme.tolerance = match (&scheme.timestamp_header, config.tolerance) {
+        (None, Some(_)) => return Err(config.fault("tolerance", "has no meaning: this sender signs no time")),
+        (None, None) => None,
+        (Some(_), tolerance) => tolerance.or(scheme.tolerance).or(Some(Duration::from_secs(300))),
+    };
+    if secrets.is_empty() {
+        return Err(config.fault("secret", "is missing (or secret_file)"));
+    }
+    Verifier::new(scheme, &secrets)
+        .map(Admission::Signature)
+        .map_err(|problem| config.fault("secret", problem.to_string()))
+}
+
+fn is_path_secret(secret: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    secret.len() >= SHORTEST_PATH_SECRET && secret.chars().all(plain)
+}
+
+/// How the sender signs; `None` if it does not.
+fn scheme(config: &WebhookConfig) -> Result<Option<Scheme>, ConfigError> {
+    let preset = match config.preset {
+        Preset::StandardWebhooks => Scheme::standard_webhooks(),
+        Preset::Finch => Scheme::finch(),
+        Preset::BambooHr => Scheme::bamboo_hr(),
+        Preset::HiBob => Scheme::hi_bob(),
+        Preset::Merge => Scheme::merge(),
+        Preset::Personio | Preset::Workday | Preset::Generic => {
+            return config.signature.as_ref().map(|signature| custom(config, signature)).transpose();
+        }
+    };
+    match &config.signature {
+        None => Ok(Some(preset)),
+        Some(_) => Err(config.fault("signature", "is given by the preset; use preset = \"generic\" for another")),
+    }
+}
+
+fn custom(config: &WebhookConfig, signature: &SignatureConfig) -> Result<Scheme, ConfigError> {
+    let fault = |key: &str, problem: &str| config.fault(format!("signature.{key}"), problem);
+    let header =
+        |key: &str, name: &str| name.parse::<HeaderName>().map_err(|_| fault(key, "is not the name of a header"));
+    let optional = |key: &str, name: &Option<String>| name.as_deref().map(|name| header(key, name)).transpose();
+    let scheme = Scheme {
+        header: header("header", &signature.header)?,
+        algorithm: match signature.algorithm {
+            SignatureAlgorithm::Sha256 => Algorithm::HmacSha256,
+            SignatureAlgorithm::Sha512 => Algorithm::HmacSha512,
+        },
+        signed: Scheme::template(&signature.signed).map_err(|problem| fault("signed", &problem.to_string()))?,
+        key_form: match signature.key {
+            SignatureKey::Utf8 => KeyForm::Utf8,
+            SignatureKey::Base64 => KeyForm::Base64,
+        },
+        encoding: match signature.encoding {
+            SignatureEncoding::Hex => Encoding::Hex,
+            SignatureEncoding::Base64 => Encoding::Base64,
+            SignatureEncoding::Base64url => Encoding::Base64Url,
+        },
+        prefix: signature.prefix.as_str().into(),
+        list: signature.list,
+        id_header: optional("id_header", &signature.id_header)?,
+        timestamp_header: optional("timestamp_header", &signature.timestamp_header)?,
+        tolerance: None,
+    };
+    for (named, part, key, placeholder) in [
+        (scheme.id_header.is_some(), super::signature::Part::Id, "id_header", "{id}"),
+        (scheme.timestamp_header.is_some(), super::signature::Part::Timestamp, "timestamp_header", "{ts}"),
+    ] {
+        match (named, scheme.signed.contains(&part)) {
+            (true, false) => return Err(fault(key, &format!("is not signed: signed lacks {placeholder}"))),
+            (false, true) => return Err(fault(key, &format!("is missing, while signed has {placeholder}"))),
+            (true, true) | (false, false) => {}
+        }
+    }
+    Ok(scheme)
+}

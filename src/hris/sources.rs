@@ -1,0 +1,142 @@
+//! All sources as they are configured now, replaced as a whole when the configuration is read again.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::filter::FilterRunner;
+use super::source::Source;
+use crate::config::{ConfigError, WebhookConfig};
+
+/// The sources by name.
+///
+/// Invariant: the set is replaced as a whole, and only by one that compiled; who holds a source keeps a consistent view.
+#[derive(Debug)]
+pub struct Sources {
+    current: RwLock<BTreeMap<Arc<str>, Arc<Source>>>,
+    runner: FilterRunner,
+    /// Why the newest configuration is not the one in use.
+    fault: RwLock<Option<String>>,
+}
+
+impl Sources {
+    /// Compiles all sources, or says what is wrong with the first that is.
+    pub fn compile(configs: &[WebhookConfig], runner: FilterRunner) -> Result<Self, ConfigError> {
+        let current = RwLock::new(compiled(configs, &runner)?);
+        Ok(Self { current, runner, fault: RwLock::default() })
+    }
+
+    /// The source of this name.
+    pub fn get(&self, name: &str) -> Option<Arc<Source>> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// All sources, in order of their names.
+    pub fn all(&self) -> Vec<Arc<Source>> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Puts those of a configuration that was read again in their place. If it is faulty, the old ones stay, and the fault
+    /// is kept to be shown.
+    pub fn reload(&self, read: Result<&[WebhookConfig], String>) -> Result<usize, String> {
+        let compiled = read.and_then(|configs| compiled(configs, &self.runner).map_err(|fault| fault.to_string()));
+        let outcome = compiled.map(|compiled| {
+            let count = compiled.len();
+            *self.current.write().unwrap_or_else(PoisonError::into_inner) = compiled;
+            count
+        });
+        *self.fault.write().unwrap_or_else(PoisonError::into_inner) = outcome.as_ref().err().cloned();
+        outcome
+    }
+
+    /// Why the newest configuration is not the one in use.
+    pub fn reload_fault(&self) -> Option<String> {
+        self.fault.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn compiled(configs: &[WebhookConfig], runner: &FilterRunner) -> Result<BTreeMap<Arc<str>, Arc<Source>>, ConfigError> {
+    let sources = configs.iter().map(|config| {
+        let source = Source::compile(config, runner)?;
+        Ok((Arc::clone(&source.name), Arc::new(source)))
+    });
+    sources.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn configured(rules: &str) -> Vec<WebhookConfig> {
+        let toml = format!(
+            "[genesys]\nregion = 'eu-central-1'\nclient_id = 'i'\nclient_secret = 's'\n[[webhooks]]\nname = 'hr'\n\
+             preset = 'merge'\ntarget = 'routingSkills'\nsecret = 'k'\nuser = {{ email = 'work_email' }}\n{rules}"
+        );
+        Config::from_toml(&toml).unwrap().webhooks
+    }
+
+    #[test]
+    fn a_faulty_configuration_leaves_the_old_rules_in_place_and_shows() {
+        let rule = |id: &str| format!("[[webhooks.rules]]\nid = '{id}'\nassign = [{{ skill = 'A' }}]\n");
+        let sources = Sources::compile(&configured(&rule("a")), FilterRunner::of_this_program()).unwrap();
+        let faulty = configured("[[webhooks.rules]]\nid = 'b'\nassign = []\n");
+        let problem = sources.reload(Ok(&faulty)).unwrap_err();
+        assert_eq!(problem, "webhooks.hr: rules.b.assign: is empty: the rule does nothing");
+        assert_eq!((sources.get("hr").unwrap().rules().len(), sources.reload_fault()), (1, Some(problem)));
+        assert_eq!(sources.reload(Err("no such file".to_owned())), Err("no such file".to_owned()));
+        assert_eq!(sources.reload(Ok(&configured(&(rule("a") + &rule("b"))))), Ok(1));
+        assert_eq!((sources.get("hr").unwrap().rules().len(), sources.reload_fault()), (2, None));
+    }
+
+    #[test]
+    fn faults_name_source_and_key() {
+        let base = "name = 'hr'\ntarget = 'routingSkills'\n";
+        for (source, said) in [
+            ("preset = 'merge'\nuser = { email = 'e' }", "webhooks.hr: secret: is missing"),
+            (
+                "preset = 'merge'\nuser = { email = 'e' }\nsecret = ''",
+                "webhooks.hr: secret: the secret is missing or empty",
+            ),
+            ("preset = 'merge'\nsecret = 'k'", "webhooks.hr: user: is missing"),
+            ("preset = 'merge'\nsecret = 'k'\nuser = { email = 'e' }\ntolerance = '5m'", "webhooks.hr: tolerance"),
+            (
+                "preset = 'finch'\nsecret = 'k!'\nuser = { email = 'e' }\nrecord = { url = 'https://x/{id}' }",
+                "not base64",
+            ),
+            ("preset = 'hibob'\nsecret = 'k'\nuser = { email = 'e' }", "webhooks.hr: record: is missing"),
+            (
+                "preset = 'hibob'\nsecret = 'k'\nuser = { email = 'e' }\nrecord = { url = 'http://x/{id}' }",
+                "record.url",
+            ),
+            (
+                "preset = 'hibob'\nsecret = 'k'\nuser = { email = 'e' }\nrecord = { url = 'https://{id}/' }",
+                "record.url",
+            ),
+            ("preset = 'hibob'\nsecret = 'k'\nuser = { email = 'e' }\nrecord = { url = 'https://x/' }", "record.url"),
+            (
+                "preset = 'personio'\nsecret = 'short'\nuser = { email = 'e' }\nrecord = { url = 'https://x/{id}' }",
+                "secret",
+            ),
+            ("preset = 'generic'\nsecret = 'k'\nfilter = 'env'\nsignature = { header = 'X-S' }", "webhooks.hr: filter"),
+            (
+                "preset = 'generic'\nsecret = 'k'\nfilter = '.'\nsignature = { header = 'X-S', signed = '{id}' }",
+                "signature.signed",
+            ),
+            (
+                "preset = 'generic'\nsecret = 'k'\nfilter = '.'\nsignature = { header = 'X-S', timestamp_header = 'X-T' }",
+                "webhooks.hr: signature.timestamp_header: is not signed",
+            ),
+            (
+                "preset = 'merge'\nsecret = 'k'\nuser = { email = 'e' }\nleaver = { any = [] }",
+                "webhooks.hr: leaver.any",
+            ),
+        ] {
+            let toml = format!(
+                "[genesys]\nregion = 'eu-central-1'\nclient_id = 'i'\nclient_secret = 's'\n[[webhooks]]\n{base}{source}"
+            );
+            let config = Config::from_toml(&toml).unwrap();
+            let fault = Sources::compile(&config.webhooks, FilterRunner::of_this_program()).unwrap_err().to_string();
+            assert!(fault.contains(said), "{source}: {fault}");
+        }
+    }
+}

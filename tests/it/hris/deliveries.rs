@@ -1,0 +1,144 @@
+//! Deliveries over HTTP, on the paused clock: what senders are answered, and what they are never answered.
+
+use std::sync::Arc;
+
+use skillsync::domain::EntryState;
+use skillsync::domain::job::Urgency;
+
+use super::{BEGIN, Office, by_title, employees, hex, titled};
+use crate::bed::in_state;
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_becomes_an_interactive_job_once_however_often_it_comes() {
+    let (scenario, sources) = (employees(10), by_title("hr", ""));
+    let office = Office::open(&scenario, &sources);
+    let body = titled(1, "Group 7");
+    let first = office.bamboo("hr", &body, BEGIN).await;
+    assert_eq!(first.status, 202, "{first:?}");
+    let again = office.bamboo("hr", &body, BEGIN).await;
+    assert_eq!((again.status, again.job()), (202, first.job()));
+    let job = office.bed.finish(first.job()).await;
+    assert_eq!((job.spec.urgency, job.spec.label.as_deref()), (Urgency::Interactive, Some("webhook hr")));
+    assert_eq!(in_state(&job, EntryState::Applied), 1);
+    assert_eq!(office.groups(1), ["Group 7"]);
+
+    let (simulator, kept) = (office.bed.simulator.clone(), Arc::clone(&office.bed.kept));
+    office.bed.lifecycle.begin_stop();
+    let next = Office::reopen(simulator, kept, &scenario, &sources);
+    let after = next.bamboo("hr", &body, BEGIN).await;
+    assert_eq!((after.status, after.job()), (202, first.job()), "also over a restart");
+}
+
+#[tokio::test(start_paused = true)]
+async fn late_deliveries_do_not_beat_newer_ones() {
+    let office = Office::open(&employees(10), &by_title("hr", ""));
+    let newer = office.bamboo("hr", &titled(1, "Group 2"), BEGIN + 60).await;
+    office.finish(&newer).await;
+    let older = office.bamboo("hr", &titled(1, "Group 3"), BEGIN).await;
+    let job = office.bed.finish(older.job()).await;
+    assert_eq!(in_state(&job, EntryState::Superseded), 1, "{:?}", job.counts);
+    assert_eq!(office.groups(1), ["Group 2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_at_once_are_one_job() {
+    let office = Office::open(&employees(10), &by_title("hr", ""));
+    let body = titled(3, "Group 1");
+    let answers = futures_util::future::join_all((0..20).map(|_| office.bamboo("hr", &body, BEGIN))).await;
+    assert!(answers.iter().all(|answer| answer.status == 202 && answer.job() == answers[0].job()));
+    assert_eq!(office.bed.service.engine.jobs(None, None, 100).0.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_wrong_signature_and_a_strange_body_are_refused_for_good() {
+    let office = Office::open(&employees(10), &by_title("hr", ""));
+    let body = titled(1, "Group 1");
+    let unsigned = office.post("/v1/webhooks/hr", &[], &body).await;
+    assert_eq!((unsigned.status, unsigned.body["type"].as_str()), (401, Some("/problems/not-let-in")));
+    let stale = office.bamboo("hr", &body, BEGIN - 3 * 3600 - 1).await;
+    assert_eq!(stale.status, 401);
+    for strange in ["", "[]", "no JSON", "{\"employees\": [{}]}", "{\"employees\": [{\"id\": \"1\", \"fields\": {}}]}"]
+    {
+        let answer = office.bamboo("hr", strange, BEGIN).await;
+        assert_eq!((answer.status, answer.body["type"].as_str()), (422, Some("/problems/not-understood")), "{strange}");
+    }
+    let unknown = office.bamboo("other", &body, BEGIN).await;
+    assert_eq!(unknown.status, 404);
+    let nothing = office.bamboo("hr", "{\"type\": \"form.signed\"}", BEGIN).await;
+    assert_eq!(nothing.status, 200, "what is of no interest here is still good");
+    assert!(office.bed.service.engine.jobs(None, None, 100).0.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_full_or_stopping_asks_to_come_again() {
+    let full = "[server]\nmax_open_entries = 0\n".to_owned() + &by_title("hr", "");
+    let office = Office::open(&employees(10), &full);
+    let answer = office.bamboo("hr", &titled(1, "Group 1"), BEGIN).await;
+    assert_eq!((answer.status, answer.retry_after.is_some()), (503, true), "{answer:?}");
+    let office = Office::open(&employees(10), &by_title("hr", ""));
+    office.bed.lifecycle.begin_stop();
+    let answer = office.bamboo("hr", &titled(1, "Group 1"), BEGIN).await;
+    assert_eq!((answer.status, answer.retry_after.is_some()), (503, true), "{answer:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_told_to_come_less_often_and_no_key_is_asked_for() {
+    let sha256 = "ab".repeat(32);
+    let closed = format!(
+        "[server]\nrequests_per_second = 1\napi_keys = [{{ name = 'hr', sha256 = '{sha256}', role = 'submit' }}]\n{}",
+        by_title("hr", "")
+    );
+    let office = Office::open(&employees(10), &closed);
+    for n in 0..50 {
+        let answer = office.bamboo("hr", &titled(1, "Group 1"), BEGIN + n).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+    }
+    let import = office.post("/v1/imports/hr?scope=delta", &[("content-type", "text/csv")], "a\n1\n").await;
+    assert_eq!(import.status, 401, "exports need a key");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handshake_is_answered_and_a_secret_of_the_path_lets_in() {
+    let secret = "3f1c0e3b8f5d4e0f9a7d6c5b4a392817";
+    let sources = format!(
+        "[[webhooks]]\nname = 'bob'\npreset = 'hibob'\ntarget = 'routingSkills'\nsecret = 'bob-test-secret'\n\
+         user = {{ email = 'email' }}\nrecord = {{ url = 'https://hr.test/{{id}}' }}\n\
+         [[webhooks]]\nname = 'push'\npreset = 'workday'\ntarget = 'wfmSkillGroups'\nsecret = '{secret}'\n\
+         user = {{ employee_id = 'Employee_ID' }}\n[[webhooks.rules]]\nid = 'all'\nassign = [{{ skill = 'Group 1' }}]\n"
+    );
+    let office = Office::open(&employees(10), &sources);
+    for ping in ["\"Ping test\"", "{\"text\": \"Ping test\"}"] {
+        assert_eq!(office.post("/v1/webhooks/bob", &[], ping).await.status, 200);
+    }
+    let report = "{\"Report_Entry\": [{\"Employee_ID\": \"E1001\"}]}";
+    for path in ["/v1/webhooks/push", "/v1/webhooks/push/wrong", "/v1/webhooks/push/3f1c0e3b8f5d4e0f9a7d6c5b4a392818"] {
+        assert_eq!(office.post(path, &[], report).await.status, 401, "{path}");
+    }
+    let answer = office.post(&format!("/v1/webhooks/push/{secret}"), &[], report).await;
+    assert_eq!(answer.status, 202, "{answer:?}");
+    office.finish(&answer).await;
+    assert_eq!(office.groups(1), ["Group 1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leaver_loses_what_skillsync_assigned_and_nothing_else() {
+    let office = Office::open(&employees(10), &by_title("hr", ""));
+    let hired = office.bamboo("hr", &titled(1, "Group 7"), BEGIN).await;
+    office.finish(&hired).await;
+    let left = titled(1, "Group 7").replace("\"id\":\"1\"", "\"id\":\"1\",\"action\":\"Deleted\"");
+    let answer = office.bamboo("hr", &left, BEGIN + 1).await;
+    office.finish(&answer).await;
+    assert_eq!(office.groups(1), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_may_be_rotated() {
+    let office = Office::open(&employees(10), &by_title("hr", "previous_secret = 'the one before'"));
+    let (body, stamp) = (titled(1, "Group 1"), BEGIN.to_string());
+    let signed = [body.as_bytes(), stamp.as_bytes()].concat();
+    for (secret, status) in [("the one before", 202), ("another", 401)] {
+        let signature = hex(ring::hmac::HMAC_SHA256, secret, &signed);
+        let headers = [("x-bamboohr-timestamp", &*stamp), ("x-bamboohr-signature", &*signature)];
+        assert_eq!(office.post("/v1/webhooks/hr", &headers, &body).await.status, status, "{secret}");
+    }
+}

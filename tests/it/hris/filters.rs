@@ -1,0 +1,54 @@
+//! Filters that mean harm, or are mistakes: none of them costs more than its bounds.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use skillsync::hris::filter::{FilterFault, FilterRunner, check};
+
+fn runner() -> FilterRunner {
+    FilterRunner::new(PathBuf::from(env!("CARGO_BIN_EXE_skillsync")))
+}
+
+#[tokio::test]
+async fn a_filter_that_never_ends_is_stopped() {
+    for endless in ["def f: f; f", "[range(1e18)] | length", "last(repeat(1))", "def f: [f]; f", "until(false; . + 1)"]
+    {
+        check(endless).unwrap();
+        #[expect(clippy::disallowed_methods, reason = "real processes take real time")]
+        let begun = Instant::now();
+        let outcome = runner().run(endless, b"1").await;
+        assert!(matches!(outcome, Err(FilterFault::Stopped)), "{endless}: {outcome:?}");
+        assert!(begun.elapsed() < Duration::from_secs(5), "{endless}");
+    }
+}
+
+#[tokio::test]
+async fn a_filter_that_yields_without_end_is_stopped() {
+    let outcome = runner().run("repeat(\"a text of some length that comes again and again\")", b"1").await;
+    assert!(matches!(outcome, Err(FilterFault::TooMuch | FilterFault::Stopped)), "{outcome:?}");
+    let outcome = runner().run("[limit(1000000; repeat(\"0123456789\"))]", b"1").await;
+    assert!(matches!(outcome, Err(FilterFault::TooMuch | FilterFault::Stopped)), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn many_that_never_end_do_not_run_at_once() {
+    let runner = runner();
+    let runs = (0..8).map(|_| runner.run("def f: f; f", b"1"));
+    let outcomes = futures_util::future::join_all(runs).await;
+    let busy = outcomes.iter().filter(|outcome| matches!(outcome, Err(FilterFault::Busy))).count();
+    assert!(busy >= 4, "{outcomes:?}");
+    assert!(runner.run(".", b"[1]").await.is_ok(), "the places are free again");
+}
+
+#[tokio::test]
+async fn a_run_has_no_environment_and_fails_with_reasons() {
+    for reaching in ["env", "$ENV", "input", "halt", "debug", "now", "import \"a\" as $a; $a"] {
+        assert!(check(reaching).is_err(), "{reaching}");
+        let outcome = runner().run(reaching, b"1").await;
+        assert!(matches!(outcome, Err(FilterFault::Failed(_))), "{reaching}: {outcome:?}");
+    }
+    assert_eq!(runner().run(".a", b"{\"a\": [1]}").await.unwrap(), b"[[1]]");
+    assert!(matches!(runner().run("error(\"no\")", b"1").await, Err(FilterFault::Failed(said)) if said.contains("no")));
+    let gone = FilterRunner::new(PathBuf::from("/does/not/exist")).run(".", b"1").await;
+    assert!(matches!(gone, Err(FilterFault::CannotStart(_))), "{gone:?}");
+}

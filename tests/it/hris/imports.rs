@@ -1,0 +1,91 @@
+//! Whole exports over HTTP, on the paused clock.
+
+use super::{Answer, BEGIN, Office, by_title, employees, titled};
+
+const CSV: [(&str, &str); 1] = [("content-type", "text/csv")];
+
+fn export(people: &[(usize, &str)]) -> String {
+    let rows = people.iter().map(|(n, title)| format!("E{},{title}\n", 1000 + n));
+    "employeeNumber,jobTitle\n".to_owned() + &rows.collect::<String>()
+}
+
+async fn import(office: &Office, source: &str, scope: &str, people: &[(usize, &str)]) -> Answer {
+    let answer = office.post(&format!("/v1/imports/{source}?scope={scope}"), &CSV, &export(people)).await;
+    assert_eq!(answer.status, 202, "{answer:?}");
+    office.finish(&answer).await;
+    answer
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_missing_from_a_full_export_has_left_and_from_a_delta_has_not() {
+    let office = Office::open(&employees(10), &by_title("hr", ""));
+    import(&office, "hr", "full", &[(1, "Group 1"), (2, "Group 2"), (3, "Group 3")]).await;
+    import(&office, "hr", "delta", &[(1, "Group 4")]).await;
+    assert_eq!([office.groups(1), office.groups(2), office.groups(3)], [["Group 4"], ["Group 2"], ["Group 3"]]);
+    let full = import(&office, "hr", "full", &[(1, "Group 4"), (3, "Group 3")]).await;
+    assert_eq!(full.body["counts"]["total"], 3, "two who are there and one who left");
+    assert_eq!([office.groups(1).len(), office.groups(2).len(), office.groups(3).len()], [1, 0, 1]);
+    let once_more = import(&office, "hr", "full", &[(1, "Group 4"), (3, "Group 3")]).await;
+    assert_eq!(once_more.body["counts"]["total"], 2, "who has nothing of ours left is not asked after again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_sources_full_export_says_nothing_of_anothers_people() {
+    let sources = by_title("north", "") + &by_title("south", "");
+    let (scenario, office) = (employees(10), Office::open(&employees(10), &sources));
+    let delivered = office.bamboo("north", &titled(1, "Group 1"), BEGIN).await;
+    office.finish(&delivered).await;
+    import(&office, "south", "full", &[(2, "Group 2"), (3, "Group 3")]).await;
+    import(&office, "south", "full", &[(2, "Group 2")]).await;
+    assert_eq!([office.groups(1).len(), office.groups(2).len(), office.groups(3).len()], [1, 1, 0]);
+
+    // Who is known is known after a restart as well, also by deliveries.
+    let (simulator, kept) = (office.bed.simulator.clone(), std::sync::Arc::clone(&office.bed.kept));
+    office.bed.lifecycle.begin_stop();
+    let next = Office::reopen(simulator, kept, &scenario, &sources);
+    import(&next, "north", "full", &[(4, "Group 4")]).await;
+    assert_eq!([next.groups(1).len(), next.groups(2).len(), next.groups(4).len()], [0, 1, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_about_one_person_are_taken_together() {
+    let office = Office::open(&employees(10), &by_title("hr", ""));
+    import(&office, "hr", "delta", &[(1, "Group 1"), (2, "Group 5"), (1, "Group 2")]).await;
+    let mut groups = office.groups(1);
+    groups.sort();
+    assert_eq!(groups, ["Group 1", "Group 2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_of_a_faulty_export_is_accepted() {
+    let office = Office::open(&employees(10), &by_title("hr", "required = ['jobTitle']"));
+    let path = "/v1/imports/hr?scope=full";
+    let faulty = office.post(path, &CSV, "employeeNumber,jobTitle\nE1001,Group 1\n,Group 2\nE1003,\n").await;
+    assert_eq!(faulty.status, 400, "{faulty:?}");
+    assert_eq!(faulty.body["errors"].as_array().unwrap().len(), 2);
+    for (path, headers, body, status) in [
+        (path, &CSV[..], "", 422),
+        (path, &CSV[..], "employeeNumber,jobTitle\n", 422),
+        (path, &[("content-type", "application/json")], "{\"Report_Entry\": []}", 422),
+        (path, &[("content-type", "text/plain")], "x", 415),
+        ("/v1/imports/hr", &CSV[..], "employeeNumber\n1\n", 400),
+        ("/v1/imports/hr?scope=some", &CSV[..], "employeeNumber\n1\n", 400),
+        ("/v1/imports/other?scope=full", &CSV[..], "employeeNumber\n1\n", 404),
+    ] {
+        let answer = office.post(path, headers, body).await;
+        assert_eq!(answer.status, status, "{path} {body}: {answer:?}");
+    }
+    assert!(office.bed.service.engine.jobs(None, None, 100).0.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_import_under_a_key_is_accepted_once() {
+    let office = Office::open(&employees(10), &by_title("hr", ""));
+    let headers = [CSV[0], ("idempotency-key", "2026-11-22")];
+    let send =
+        async |people: &[(usize, &str)]| office.post("/v1/imports/hr?scope=delta", &headers, &export(people)).await;
+    let first = send(&[(1, "Group 1")]).await;
+    let again = send(&[(1, "Group 1")]).await;
+    assert_eq!((first.status, again.status, again.job()), (202, 202, first.job()));
+    assert_eq!(send(&[(1, "Group 2")]).await.status, 422);
+}
