@@ -1,5 +1,6 @@
 //! The composition root: the only place where the parts are put together.
 
+mod calls;
 mod limits;
 mod metrics;
 
@@ -14,11 +15,13 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
+use self::calls::JournalledCalls;
+pub use self::calls::start_from;
 use self::limits::GateLimits;
 use self::metrics::ServiceMetrics;
 use crate::api::{self, ApiContext, ApiKey, ApiSettings, Readiness, Role, ServeSettings, Shared};
 use crate::clock::WallClock;
-use crate::config::{ApiKeyConfig, Config, ConfigError, KeyRole, SyncConfig};
+use crate::config::{ApiKeyConfig, Config, ConfigError, KeyRole};
 use crate::domain::AssignmentId;
 use crate::domain::conflict::ConflictPolicy;
 use crate::domain::entry::AssignmentName;
@@ -73,7 +76,8 @@ pub fn start_beside(
     records: RecordTransport,
 ) -> Result<Service, ConfigError> {
     let backoff = Arc::new(Backoff::new(Duration::from_millis(500), Duration::from_secs(30), around.seed));
-    let gate = Gate::new(&limits(config), around.gate_start, lifecycle);
+    let book = Arc::new(JournalledCalls { journal: Arc::clone(&around.journal), clock: around.clock });
+    let gate = Gate::with_book(&limits(config), around.gate_start, book, lifecycle);
     let credentials =
         Credentials { client_id: config.genesys.client_id.clone(), client_secret: config.genesys.client_secret()? };
     let login_url = config.genesys.login_url()?;
@@ -87,7 +91,7 @@ pub fn start_beside(
         Arc::new(client),
         Arc::clone(&around.journal),
         recovered,
-        engine_settings(&config.sync, around.seed),
+        engine_settings(config, around.seed),
         around.clock,
         lifecycle,
     );
@@ -188,7 +192,8 @@ fn endpoints(config: &Config) -> Result<Endpoints, ConfigError> {
     Ok(Endpoints { api_url: config.genesys.api_url()?, wfm_path: config.genesys.wfm_path.clone(), version_header })
 }
 
-fn engine_settings(sync: &SyncConfig, seed: u64) -> EngineSettings {
+fn engine_settings(config: &Config, seed: u64) -> EngineSettings {
+    let sync = &config.sync;
     EngineSettings {
         conflicts: ConflictPolicy {
             patience: sync.conflict_patience,
@@ -207,6 +212,7 @@ fn engine_settings(sync: &SyncConfig, seed: u64) -> EngineSettings {
         managed: sync.managed.iter().map(|name| assignment_name(name)).collect(),
         renew_after: Duration::from_secs(600),
         use_until: Duration::from_secs(1800),
+        retention: config.journal.retention,
         recheck_names_after: Duration::from_secs(60),
         seed,
     }

@@ -3,6 +3,7 @@
 //! The only module that reads the environment. Every error names the key, and the file or variable that it came from.
 
 mod access;
+mod journal;
 mod limits;
 mod region;
 mod thresholds;
@@ -21,6 +22,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de};
 
 pub use self::access::{ApiKeyConfig, KeyRole};
+pub use self::journal::JournalConfig;
 pub use self::limits::CallLimits;
 use self::thresholds::percent;
 pub use self::webhooks::{
@@ -189,22 +191,6 @@ impl Default for SyncConfig {
     }
 }
 
-/// `[journal]`: what survives a restart.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct JournalConfig {
-    /// `journal.enabled`: false keeps everything in memory only, and a restart forgets it.
-    pub enabled: bool,
-    /// `journal.path`: a folder of its own.
-    pub path: PathBuf,
-}
-
-impl Default for JournalConfig {
-    fn default() -> Self {
-        Self { enabled: true, path: PathBuf::from("./skillsync-data") }
-    }
-}
-
 impl Config {
     /// Reads `file`, if given or if the default one exists, and the environment over it.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
@@ -225,6 +211,7 @@ impl Config {
         config.genesys.api_url()?;
         config.genesys.login_url()?;
         config.genesys.check()?;
+        config.journal.check()?;
         access::check(&config.server.api_keys)?;
         webhooks::check(&config.webhooks)?;
         if config.server.api_keys.is_empty() && !config.server.listen.ip().is_loopback() {
@@ -307,14 +294,18 @@ fn contradiction(key: &'static str, problem: impl Into<String>) -> ConfigError {
     ConfigError::Contradiction { key, problem: problem.into() }
 }
 
-/// Durations as people write them: `500ms`, `2m`, `24h`, `1h 30m`.
+/// Durations as people write them: `500ms`, `2m`, `24h`, `1h 30m`, `7d`.
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
     parse_duration(&text).ok_or_else(|| de::Error::custom(format!("{text:?} is not a duration like 500ms, 2m or 24h")))
 }
 
 fn parse_duration(text: &str) -> Option<Duration> {
-    text.trim().parse::<SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok())
+    let text = text.trim();
+    if let Some(days) = text.strip_suffix('d').and_then(|days| days.trim().parse::<u64>().ok()) {
+        return days.checked_mul(24 * 3600).map(Duration::from_secs);
+    }
+    text.parse::<SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok())
 }
 
 fn ten() -> NonZeroU32 {
@@ -378,6 +369,8 @@ mod tests {
             (&format!("{MINIMAL}[sync]\npatience = 'long'"), "patience"),
             (&format!("{MINIMAL}[sync]\nhold_users_percent = 101"), "hold_users_percent"),
             (&format!("{MINIMAL}[server]\nlisten = '0.0.0.0:80'"), "server.listen"),
+            (&format!("{MINIMAL}[journal]\nretention = 'long'"), "retention"),
+            (&format!("{MINIMAL}[journal]\nmax_bytes = 1000"), "journal.max_bytes"),
         ] {
             let error = load(toml).expect_err(toml);
             assert!(error.contains(key), "{error} does not name {key}");
@@ -405,7 +398,9 @@ mod tests {
 
     #[test]
     fn durations_are_written_as_people_write_them() {
-        for (text, expected) in [("500ms", 500), ("2m", 120_000), ("24h", 86_400_000), ("1h 30m", 5_400_000)] {
+        for (text, expected) in
+            [("500ms", 500), ("2m", 120_000), ("24h", 86_400_000), ("1h 30m", 5_400_000), ("7d", 604_800_000)]
+        {
             assert_eq!(parse_duration(text), Some(Duration::from_millis(expected)), "{text}");
         }
         assert_eq!(parse_duration("-1s"), None);

@@ -94,7 +94,7 @@ impl Problem {
 
     /// No job has this id, or it is no id at all, which comes to the same for a caller.
     pub(super) fn job_not_found() -> Self {
-        Self::new(JOB_NOT_FOUND, "no job has this id; jobs are known under the `id` of the answer to their submission")
+        Self::new(JOB_NOT_FOUND, "no job has this id, or it ended so long ago that it was removed")
     }
 
     /// No key was sent.

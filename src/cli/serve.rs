@@ -12,7 +12,6 @@ use super::told_to_stop;
 use crate::app::{self, Surroundings};
 use crate::clock::WallClock;
 use crate::config::{Config, JournalConfig};
-use crate::genesys::gate::Start;
 use crate::genesys::transport::over_http;
 use crate::hris::Intake;
 use crate::journal::{Journal, NoJournal, Recovered, SqliteJournal};
@@ -25,13 +24,14 @@ pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode> {
     telemetry::start("skillsync=info,warn");
     let lifecycle = Lifecycle::default();
     let (journal, recovered) = open(&config.journal)?;
+    let clock = WallClock::System;
     let around = Surroundings {
         transport: over_http(&app::transport_settings(&config)?)?,
         // What a process before this one sent may still count at Genesys.
-        gate_start: Start::AsIfFull,
+        gate_start: app::start_from(&recovered.calls, clock),
         journal: Arc::clone(&journal),
         recovered,
-        clock: WallClock::System,
+        clock,
         seed: uuid::Uuid::new_v4().as_u64_pair().0,
     };
     let service = app::start(&config, around, &lifecycle)?;
@@ -96,7 +96,7 @@ fn open(config: &JournalConfig) -> Result<(Arc<dyn Journal>, Recovered)> {
         return Ok((Arc::new(NoJournal), Recovered::default()));
     }
     let begun = Instant::now();
-    let (journal, recovered) = SqliteJournal::open(&config.path)?;
+    let (journal, recovered) = SqliteJournal::open(&config.path, config.max_bytes)?;
     let open = recovered.jobs.iter().flat_map(|job| &job.outcomes).filter(|outcome| outcome.is_none()).count();
     let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     tracing::info!(jobs = recovered.jobs.len(), open_entries = open, took_ms, "read the journal");

@@ -106,6 +106,7 @@ struct State {
     hold: Option<Box<Hold>>,
     /// It was held, and somebody let it go on.
     released: bool,
+    keep_until: Option<Timestamp>,
     revision: u64,
     changes: Changes,
 }
@@ -136,6 +137,7 @@ impl Job {
             cancelled: false,
             hold: None,
             released: false,
+            keep_until: None,
             revision: 0,
             changes: Changes::new(entries.len()),
             entries,

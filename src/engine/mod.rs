@@ -22,6 +22,7 @@ mod registry;
 mod release;
 mod renewal;
 mod resolve;
+mod retention;
 mod scheduler;
 mod slots;
 mod standings;
@@ -63,7 +64,7 @@ use crate::domain::entry::AssignmentName;
 use crate::domain::hold::HoldThresholds;
 use crate::domain::job::JobStatus;
 use crate::domain::{AssignmentId, EntryState, JobId, Target, UserId, UserKey, UserRef};
-use crate::journal::{Journal, Recovered};
+use crate::journal::{Journal, JournalUsage, Recovered};
 use crate::lifecycle::Lifecycle;
 
 /// How the engine goes about its work.
@@ -84,6 +85,8 @@ pub struct EngineSettings {
     pub renew_after: Duration,
     /// Beyond this age they are not used any more.
     pub use_until: Duration,
+    /// How long a job can be read after it has ended.
+    pub retention: Duration,
     /// How old they have to be before a name that is missing is looked for again.
     pub recheck_names_after: Duration,
     pub seed: u64,
@@ -138,9 +141,10 @@ impl Engine {
         lifecycle: &Lifecycle,
     ) -> Self {
         let ages = Ages { renew_after: settings.renew_after, use_until: settings.use_until };
+        let keys = recovered.keys;
         let core = Arc::new(EngineCore {
             registry: JobRegistry::default(),
-            keys: Arc::new(AcceptanceKeys::recovered(recovered.keys)),
+            keys: Arc::new(AcceptanceKeys::recovered(keys.clone())),
             open: OpenEntries::default(),
             users: UserHistories::default(),
             slots: UserSlots::default(),
@@ -157,10 +161,16 @@ impl Engine {
         });
         scheduler::start(&core, lifecycle);
         renewal::start(&core, lifecycle);
+        retention::start(&core, lifecycle);
         let engine = Self { core, lifecycle: lifecycle.clone() };
         for kept in recovered.jobs {
             let (journal, open) = (Arc::clone(&engine.core.journal), engine.core.open.clone());
             engine.take_up(Job::recovered(kept, journal, open));
+        }
+        for (key, job) in keys {
+            if let Some(job) = engine.core.registry.get(job) {
+                job.keep_until(key.kept_until);
+            }
         }
         engine
     }
@@ -247,6 +257,11 @@ impl Engine {
     pub fn time_for(&self, calls: u32) -> Duration {
         Duration::try_from_secs_f64(f64::from(calls) / self.core.genesys.sustained_calls_per_second())
             .unwrap_or(Duration::MAX)
+    }
+
+    /// How much the journal holds.
+    pub fn journal_usage(&self) -> JournalUsage {
+        self.core.journal.usage()
     }
 
     /// Entries of all jobs that have not ended.

@@ -48,6 +48,20 @@ impl JobRegistry {
         self.jobs.read().unwrap_or_else(PoisonError::into_inner).values().for_each(look);
     }
 
+    /// At most `limit` jobs newer than `after`, oldest first.
+    pub(super) fn from(&self, after: Option<JobId>, limit: usize) -> Vec<Arc<Job>> {
+        let oldest = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let jobs = self.jobs.read().unwrap_or_else(PoisonError::into_inner);
+        jobs.range((oldest, Bound::Unbounded)).take(limit).map(|(_, job)| Arc::clone(job)).collect()
+    }
+
+    pub(super) fn remove(&self, ids: &[JobId]) {
+        let mut jobs = self.jobs.write().unwrap_or_else(PoisonError::into_inner);
+        for id in ids {
+            jobs.remove(id);
+        }
+    }
+
     /// At most `limit` jobs older than `before`, newest first, only those of a status if given; and whether there are more.
     pub(super) fn list(&self, status: Option<JobStatus>, before: Option<JobId>, limit: usize) -> (Vec<Arc<Job>>, bool) {
         let newest = before.map_or(Bound::Unbounded, Bound::Excluded);

@@ -81,15 +81,8 @@ impl Engine {
 
     /// Claims a key for a submission that is still to be read.
     pub fn claim(&self, space: &KeySpace, key: &str) -> Result<Claim, TooManyKeys> {
-        self.expire_keys(EXPIRED_AT_ONCE);
+        self.core.expire_keys(EXPIRED_AT_ONCE);
         self.core.keys.claim(space, key)
-    }
-
-    fn expire_keys(&self, limit: usize) {
-        let expired = self.core.keys.expire(self.core.clock.now(), limit);
-        if !expired.is_empty() {
-            self.core.journal.forget_keys(expired);
-        }
     }
 
     /// A new job from the entries that did not come through; the outer `None` if there is no such job, the inner one if
@@ -149,7 +142,11 @@ impl Engine {
         self.core.journal.accept(job.clone(), key.into_iter().collect()).await?;
         let id = job.id;
         tracing::info!(job = %id, entries = job.entries.len(), target = job.spec.target.name(), "accepted a job");
-        let snapshot = self.take_up(Job::new(job, Arc::clone(&self.core.journal), self.core.open.clone()));
+        let job = Job::new(job, Arc::clone(&self.core.journal), self.core.open.clone());
+        if let Some(key) = &key {
+            job.keep_until(key.kept_until);
+        }
+        let snapshot = self.take_up(job);
         // Readable first, so that nobody is told of a job that cannot be read.
         if let (Some(under), Some(key)) = (under, key) {
             under.reservation.accepted(key, id);

@@ -9,8 +9,15 @@ use crate::domain::{JobId, UserId, UserRef};
 /// The newest entries of each user, and the references that users were named by.
 #[derive(Debug, Default)]
 pub(super) struct UserHistories {
-    entries: DashMap<UserId, VecDeque<(JobId, u32)>>,
+    users: DashMap<UserId, History>,
     names: DashMap<UserRef, UserId>,
+}
+
+#[derive(Debug, Default)]
+struct History {
+    entries: VecDeque<(JobId, u32)>,
+    /// What the user was named by.
+    names: Vec<UserRef>,
 }
 
 impl UserHistories {
@@ -19,18 +26,35 @@ impl UserHistories {
 
     /// An entry turned out to be about this user.
     pub(super) fn note(&self, named: &UserRef, user: UserId, job: JobId, index: u32) {
+        let mut history = self.users.entry(user).or_default();
+        // It may be resolved again: after an outage, or because its job was held.
+        if !history.entries.contains(&(job, index)) {
+            if history.entries.len() == Self::KEPT {
+                history.entries.pop_front();
+            }
+            history.entries.push_back((job, index));
+        }
         if !matches!(named, UserRef::Id(_)) {
-            self.names.insert(folded(named), user);
+            let name = folded(named);
+            if !history.names.contains(&name) {
+                history.names.push(name.clone());
+            }
+            // Under the user's lock, so that nobody who forgets the user meanwhile leaves the name behind.
+            self.names.insert(name, user);
         }
-        let mut entries = self.entries.entry(user).or_default();
-        if entries.contains(&(job, index)) {
-            // Resolved again: after an outage, or because its job was held.
-            return;
-        }
-        if entries.len() == Self::KEPT {
-            entries.pop_front();
-        }
-        entries.push_back((job, index));
+    }
+
+    /// A job is kept no more; a user that no other job named is forgotten.
+    pub(super) fn forget(&self, user: UserId, job: JobId) {
+        self.users.remove_if_mut(&user, |_, history| {
+            history.entries.retain(|(kept, _)| *kept != job);
+            if history.entries.is_empty() {
+                for name in &history.names {
+                    self.names.remove_if(name, |_, named| *named == user);
+                }
+            }
+            history.entries.is_empty()
+        });
     }
 
     /// The user, and the entries about them, newest first.
@@ -41,8 +65,8 @@ impl UserHistories {
                 *self.names.get(&folded(named))?
             }
         };
-        let entries = self.entries.get(&user)?;
-        Some((user, entries.iter().rev().copied().collect()))
+        let history = self.users.get(&user)?;
+        Some((user, history.entries.iter().rev().copied().collect()))
     }
 }
 
@@ -52,5 +76,25 @@ fn folded(named: &UserRef) -> UserRef {
         UserRef::Email(email) => UserRef::Email(email.trim().to_lowercase().into()),
         UserRef::EmployeeId(id) => UserRef::EmployeeId(id.trim().into()),
         UserRef::Id(_) | UserRef::ExternalId { .. } => named.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_user_is_forgotten_with_the_last_job_that_named_them() {
+        let (users, user) = (UserHistories::default(), UserId(Uuid::from_u128(1)));
+        let (first, second) = (JobId(Uuid::from_u128(2)), JobId(Uuid::from_u128(3)));
+        let (name, other) = (UserRef::EmployeeId("E1".into()), UserRef::Email("A@example.com".into()));
+        users.note(&name, user, first, 0);
+        users.note(&other, user, second, 7);
+        users.forget(user, first);
+        assert_eq!(users.find(&name), Some((user, vec![(second, 7)])));
+        users.forget(user, second);
+        assert_eq!((users.find(&other), users.users.len(), users.names.len()), (None, 0, 0));
     }
 }

@@ -7,8 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use futures_util::future::BoxFuture;
 
 use super::{
-    AcceptedJob, EntryOutcome, JobCounters, JobNote, JobNotes, Journal, JournalError, KeptStanding, Memo, Recovered,
-    RecoveredJob,
+    AcceptedJob, CallRecord, EntryOutcome, JobCounters, JobNote, JobNotes, Journal, JournalError, JournalUsage,
+    KeptStanding, Memo, Recovered, RecoveredJob,
 };
 use crate::domain::acceptance::{AcceptanceKey, KeyId};
 use crate::domain::{JobId, UserKey};
@@ -23,6 +23,7 @@ struct Kept {
     standings: BTreeMap<UserKey, KeptStanding>,
     keys: BTreeMap<KeyId, (AcceptanceKey, JobId)>,
     memos: BTreeMap<(Box<str>, Box<str>), Memo>,
+    calls: Vec<CallRecord>,
 }
 
 impl MemoryJournal {
@@ -34,6 +35,7 @@ impl MemoryJournal {
             standings: kept.standings.iter().map(|(user, standing)| (*user, standing.clone())).collect(),
             keys: kept.keys.values().copied().collect(),
             memos: kept.memos.values().cloned().collect(),
+            calls: kept.calls.clone(),
         }
     }
 
@@ -98,6 +100,31 @@ impl Journal for MemoryJournal {
             }
         }
         done()
+    }
+
+    fn forget_jobs(&self, jobs: Vec<JobId>) {
+        let mut kept = self.lock();
+        for job in jobs {
+            kept.jobs.remove(&job);
+        }
+    }
+
+    fn calls(&self, record: CallRecord) -> BoxFuture<'_, Result<(), JournalError>> {
+        let mut kept = self.lock();
+        kept.calls.retain(|earlier| earlier.ended_at >= record.forget_before);
+        kept.calls.push(record);
+        done()
+    }
+
+    fn usage(&self) -> JournalUsage {
+        let count = |count| u64::try_from(count).unwrap_or(u64::MAX);
+        let kept = self.lock();
+        JournalUsage {
+            jobs: count(kept.jobs.len()),
+            entries: count(kept.jobs.values().map(|kept| kept.job.entries.len()).sum()),
+            keys: count(kept.keys.len()),
+            ..JournalUsage::default()
+        }
     }
 
     fn flush(&self) -> BoxFuture<'_, Result<(), JournalError>> {

@@ -5,6 +5,7 @@
 //! are written down. What a promise hangs on is durable before the call answers: an accepted job before its 202, a
 //! write intent before the write. What can be found out again is written soon, and no later than [`LATEST`].
 
+mod housekeeping;
 mod memory;
 mod memos;
 mod notes;
@@ -13,6 +14,7 @@ mod recovery;
 mod schema;
 mod sqlite;
 mod statements;
+mod usage;
 mod writer;
 
 use std::collections::BTreeSet;
@@ -24,7 +26,8 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
 pub use self::memory::MemoryJournal;
-pub use self::sqlite::SqliteJournal;
+pub use self::sqlite::{DEFAULT_MAX_BYTES, SqliteJournal};
+pub use self::usage::JournalUsage;
 use crate::domain::acceptance::{AcceptanceKey, KeyId};
 use crate::domain::conflict::Cause;
 use crate::domain::entry::{Effects, EntryOrder};
@@ -41,6 +44,9 @@ pub enum JournalError {
     /// No room, or no permission: the journal goes on as soon as there is.
     #[error("the journal cannot write ({0}); check the room and the permissions of journal.path")]
     CannotWrite(String),
+    /// As large as it may get: the last of the room is for what becomes of what was accepted.
+    #[error("the journal has reached journal.max_bytes ({0}); jobs that end make room when journal.retention is over")]
+    Full(u64),
     /// Another process has it.
     #[error("the journal at {0} is in use by another process; give each its own journal.path")]
     InUse(PathBuf),
@@ -139,6 +145,20 @@ pub struct RecoveredJob {
     pub outcomes: Vec<Option<EntryOutcome>>,
 }
 
+/// What has to be known of the calls to Genesys by a process that comes after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallRecord {
+    /// Calls that ended since the record before, and when the last of them did.
+    pub ended: u32,
+    pub ended_at: Timestamp,
+    /// Calls may be under way until then.
+    pub lease_until: Timestamp,
+    /// How many at most that no record counts as ended.
+    pub at_most: u32,
+    /// Records of calls that ended before are of no interest any more.
+    pub forget_before: Timestamp,
+}
+
 /// Everything that was read back at the start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recovered {
@@ -147,6 +167,8 @@ pub struct Recovered {
     pub standings: Vec<(UserKey, KeptStanding)>,
     /// The keys that jobs were accepted under, also those whose time is over.
     pub keys: Vec<(AcceptanceKey, JobId)>,
+    /// The calls that may still count at Genesys, oldest first; the last one has the lease. Empty if none was ever recorded.
+    pub calls: Vec<CallRecord>,
     pub memos: Vec<Memo>,
 }
 
@@ -183,6 +205,15 @@ pub trait Journal: fmt::Debug + Send + Sync {
     /// Keeps memos, or takes them back. Durable when it answers; all of them or none.
     fn remember(&self, memos: Vec<Memo>) -> BoxFuture<'_, Result<(), JournalError>>;
 
+    /// These jobs have ended so long ago that they are not kept any more.
+    fn forget_jobs(&self, jobs: Vec<JobId>);
+
+    /// Calls may be under way to Genesys as the record says. Durable when it answers.
+    fn calls(&self, record: CallRecord) -> BoxFuture<'_, Result<(), JournalError>>;
+
+    /// How much is kept.
+    fn usage(&self) -> JournalUsage;
+
     /// Waits until everything handed over so far is durable.
     fn flush(&self) -> BoxFuture<'_, Result<(), JournalError>>;
 }
@@ -197,6 +228,16 @@ impl Journal for NoJournal {
     }
 
     fn forget_keys(&self, _: Vec<KeyId>) {}
+
+    fn forget_jobs(&self, _: Vec<JobId>) {}
+
+    fn calls(&self, _: CallRecord) -> BoxFuture<'_, Result<(), JournalError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn usage(&self) -> JournalUsage {
+        JournalUsage::default()
+    }
 
     fn intend(&self, _: UserKey, _: KeptStanding) -> BoxFuture<'_, Result<(), JournalError>> {
         Box::pin(std::future::ready(Ok(())))

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::record::{CountersRecord, OrderRecord, OutcomeRecord, SpecRecord, StandingRecord};
-use super::{AcceptedJob, EntryOutcome, JobCounters, Recovered, RecoveredJob, memos, notes};
+use super::{AcceptedJob, CallRecord, EntryOutcome, JobCounters, Recovered, RecoveredJob, memos, notes};
 use crate::domain::acceptance::{AcceptanceKey, KeyId, KeyKind};
 use crate::domain::{JobId, Target, UserId, UserKey};
 
@@ -43,6 +43,7 @@ pub(super) fn recover(connection: &Connection) -> rusqlite::Result<Recovered> {
     }
     recovered.keys = keys(connection)?;
     recovered.memos = memos::recover(connection)?;
+    recovered.calls = calls(connection)?;
     Ok(recovered)
 }
 
@@ -62,6 +63,22 @@ fn keys(connection: &Connection) -> rusqlite::Result<Vec<(AcceptanceKey, JobId)>
         found.push((key, JobId(uuid(row, 3)?)));
     }
     Ok(found)
+}
+
+fn calls(connection: &Connection) -> rusqlite::Result<Vec<CallRecord>> {
+    let date = |millisecond| Timestamp::from_millisecond(millisecond).unwrap_or(Timestamp::UNIX_EPOCH);
+    let mut calls =
+        connection.prepare("SELECT ended, ended_at, lease_until, at_most FROM call_record ORDER BY number")?;
+    let records = calls.query_map([], |row| {
+        Ok(CallRecord {
+            ended: row.get(0)?,
+            ended_at: date(row.get(1)?),
+            lease_until: date(row.get(2)?),
+            at_most: row.get(3)?,
+            forget_before: Timestamp::MIN,
+        })
+    })?;
+    records.collect()
 }
 
 fn uuid(row: &Row<'_>, column: usize) -> rusqlite::Result<Uuid> {

@@ -7,7 +7,7 @@ use rusqlite::{Connection, ErrorCode};
 use super::{JournalError, memos, notes};
 
 /// The version that this program writes; a journal with a higher one is not touched.
-pub(super) const VERSION: u32 = 3;
+pub(super) const VERSION: u32 = 4;
 
 /// What brings a journal from each version to the next, from the empty file on. Never edited once released: a step that
 /// turned out wrong is followed by another.
@@ -24,10 +24,19 @@ const STEPS: [&str; VERSION as usize] = [
          id BLOB PRIMARY KEY, kind TEXT NOT NULL, fingerprint BLOB NOT NULL, job BLOB NOT NULL, kept_until INTEGER NOT NULL
      ) WITHOUT ROWID;",
     notes::TABLE,
+    "CREATE TABLE forgotten_job (job BLOB PRIMARY KEY) WITHOUT ROWID;
+     CREATE TABLE call_record (
+         number INTEGER PRIMARY KEY, ended INTEGER NOT NULL, ended_at INTEGER NOT NULL, lease_until INTEGER NOT NULL,
+         at_most INTEGER NOT NULL
+     );",
 ];
 
+const INCREMENTAL: i64 = 2;
+/// What the log beside the database is cut back to.
+const LOG_BYTES: i64 = 64 * 1024 * 1024;
+
 /// Opens the database, brings its tables up to date, and makes every commit durable.
-pub(super) fn prepared(path: &Path) -> Result<Connection, JournalError> {
+pub(super) fn prepared(path: &Path, max_bytes: u64) -> Result<Connection, JournalError> {
     let of = |error: &rusqlite::Error| match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => damaged(path, error),
         Some(_) | None => JournalError::CannotWrite(format!("{}: {error}", path.display())),
@@ -39,12 +48,20 @@ pub(super) fn prepared(path: &Path) -> Result<Connection, JournalError> {
         return Err(JournalError::TooNew { path: path.to_owned(), found, known: VERSION });
     }
     prepare(&mut connection, found).map_err(|error| of(&error))?;
+    limit(&connection, max_bytes).map_err(|error| of(&error))?;
     Ok(connection)
 }
 
 fn prepare(connection: &mut Connection, found: u32) -> rusqlite::Result<()> {
+    // Room that is free can be given back only by a file that was made for it; an older one is written anew, once.
+    let gives_back: i64 = connection.pragma_query_value(None, "auto_vacuum", |row| row.get(0))?;
+    if gives_back != INCREMENTAL {
+        connection.pragma_update(None, "auto_vacuum", INCREMENTAL)?;
+        connection.execute_batch("VACUUM")?;
+    }
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
     if found < VERSION {
         // All steps or none: a process that ends in between leaves a journal of the version that it found.
         let transaction = connection.transaction()?;
@@ -55,6 +72,13 @@ fn prepare(connection: &mut Connection, found: u32) -> rusqlite::Result<()> {
         transaction.commit()?;
     }
     connection.execute_batch(memos::TABLE)
+}
+
+/// From then on the database fails as if the disk were full.
+fn limit(connection: &Connection, max_bytes: u64) -> rusqlite::Result<()> {
+    let page: u32 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    let pages = max_bytes.div_ceil(u64::from(page.max(1)));
+    connection.pragma(None, "max_page_count", u32::try_from(pages).unwrap_or(u32::MAX - 1), |_| Ok(()))
 }
 
 pub(super) fn damaged(path: &Path, error: &rusqlite::Error) -> JournalError {

@@ -1,21 +1,26 @@
 //! The embedded journal: one `SQLite` database in WAL mode, flushed to the disk with each batch.
 
 use std::fs::{File, TryLockError};
+use std::num::NonZeroU64;
 use std::path::Path;
 use std::sync::mpsc::Sender;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
+use super::usage::{Change, JournalUsage, Tally};
 use super::writer::{self, Entry, Message, Thread};
 use super::{
-    AcceptedJob, EntryOutcome, JobCounters, JobNote, Journal, JournalError, KeptStanding, Memo, Recovered, recovery,
-    schema,
+    AcceptedJob, CallRecord, EntryOutcome, JobCounters, JobNote, Journal, JournalError, KeptStanding, Memo, Recovered,
+    recovery, schema,
 };
 use crate::domain::acceptance::{AcceptanceKey, KeyId};
 use crate::domain::{JobId, UserKey};
+
+/// Larger than most ever get: some ten million entries.
+pub const DEFAULT_MAX_BYTES: NonZeroU64 = NonZeroU64::MIN.saturating_add(8 * 1024 * 1024 * 1024 - 1);
 
 /// A journal in a folder of its own.
 ///
@@ -24,13 +29,15 @@ use crate::domain::{JobId, UserKey};
 pub struct SqliteJournal {
     outbox: Mutex<Option<Sender<Message>>>,
     thread: Mutex<Option<Thread>>,
+    tally: Arc<Tally>,
     /// Held for as long as the journal is open.
     _lock: File,
 }
 
 impl SqliteJournal {
-    /// Opens the journal in `folder`, which is made if it is not there, and reads back what it holds.
-    pub fn open(folder: &Path) -> Result<(Self, Recovered), JournalError> {
+    /// Opens the journal in `folder`, which is made if it is not there, and reads back what it holds. The database does
+    /// not grow beyond `max_bytes`.
+    pub fn open(folder: &Path, max_bytes: NonZeroU64) -> Result<(Self, Recovered), JournalError> {
         let cannot = |error: std::io::Error| JournalError::CannotWrite(format!("{}: {error}", folder.display()));
         std::fs::create_dir_all(folder).map_err(cannot)?;
         let lock = File::create(folder.join("lock")).map_err(cannot)?;
@@ -40,10 +47,11 @@ impl SqliteJournal {
             Err(TryLockError::Error(error)) => return Err(cannot(error)),
         }
         let path = folder.join("journal.sqlite");
-        let connection = schema::prepared(&path)?;
+        let connection = schema::prepared(&path, max_bytes.get())?;
         let recovered = recovery::recover(&connection).map_err(|error| schema::damaged(&path, &error))?;
-        let (outbox, thread) = writer::start(connection, path).map_err(cannot)?;
-        let journal = Self { outbox: Mutex::new(Some(outbox)), thread: Mutex::new(Some(thread)), _lock: lock };
+        let tally = Arc::new(Tally::new(&path, counted(&recovered)));
+        let (outbox, thread) = writer::start(connection, Arc::clone(&tally), max_bytes.get()).map_err(cannot)?;
+        let journal = Self { outbox: Mutex::new(Some(outbox)), thread: Mutex::new(Some(thread)), tally, _lock: lock };
         Ok((journal, recovered))
     }
 
@@ -113,11 +121,36 @@ impl Journal for SqliteJournal {
         self.durably(Entry::Memos(memos))
     }
 
+    fn forget_jobs(&self, jobs: Vec<JobId>) {
+        self.soon(Entry::JobsForgotten(jobs));
+    }
+
+    fn calls(&self, record: CallRecord) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.durably(Entry::Called(record))
+    }
+
+    fn usage(&self) -> JournalUsage {
+        self.tally.usage()
+    }
+
     fn flush(&self) -> BoxFuture<'_, Result<(), JournalError>> {
         self.durably(Entry::Mark)
+    }
+}
+
+fn counted(recovered: &Recovered) -> Change {
+    let count = |count| i64::try_from(count).unwrap_or(i64::MAX);
+    Change {
+        jobs: count(recovered.jobs.len()),
+        entries: count(recovered.jobs.iter().map(|kept| kept.outcomes.len()).sum()),
+        keys: count(recovered.keys.len()),
     }
 }
 
 #[cfg(test)]
 #[path = "sqlite_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "room_tests.rs"]
+mod room_tests;

@@ -16,15 +16,15 @@ use crate::journal::KeptConflict;
 use crate::journal::schema::VERSION;
 
 /// A folder that is removed at the end.
-struct Folder(PathBuf);
+pub(super) struct Folder(pub(super) PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(std::env::temp_dir().join(format!("skillsync-journal-{}", Uuid::new_v4())))
     }
 
-    fn open(&self) -> (SqliteJournal, Recovered) {
-        SqliteJournal::open(&self.0).expect("the journal opens")
+    pub(super) fn open(&self) -> (SqliteJournal, Recovered) {
+        SqliteJournal::open(&self.0, DEFAULT_MAX_BYTES).expect("the journal opens")
     }
 }
 
@@ -34,11 +34,11 @@ impl Drop for Folder {
     }
 }
 
-fn at(second: i64) -> Timestamp {
+pub(super) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_790_000_000 + second).expect("a date")
 }
 
-fn job(number: u128, entries: usize) -> AcceptedJob {
+pub(super) fn job(number: u128, entries: usize) -> AcceptedJob {
     let users = [
         UserRef::Id(UserId(Uuid::from_u128(7))),
         UserRef::Email("ana@example.com".into()),
@@ -74,7 +74,7 @@ fn plan() -> Difference {
     Difference { removed: vec![AssignmentId(Uuid::from_u128(3))], ..Difference::default() }
 }
 
-fn outcome() -> EntryOutcome {
+pub(super) fn outcome() -> EntryOutcome {
     EntryOutcome {
         state: EntryState::Failed,
         reason: Some(Reason::Blocked),
@@ -102,7 +102,7 @@ fn outcome() -> EntryOutcome {
     }
 }
 
-fn counters() -> JobCounters {
+pub(super) fn counters() -> JobCounters {
     let mut conflicts = ConflictCounts::default();
     conflicts.count(Cause::Blocked);
     conflicts.count(Cause::ForeignWriter);
@@ -219,7 +219,9 @@ async fn what_nobody_waited_for_is_written_before_the_journal_closes() {
 async fn a_second_process_is_turned_away() {
     let folder = Folder::new();
     let (_journal, _) = folder.open();
-    assert!(matches!(SqliteJournal::open(&folder.0), Err(JournalError::InUse(path)) if path == folder.0));
+    assert!(
+        matches!(SqliteJournal::open(&folder.0, DEFAULT_MAX_BYTES), Err(JournalError::InUse(path)) if path == folder.0)
+    );
 }
 
 #[tokio::test]
@@ -227,7 +229,7 @@ async fn a_newer_journal_is_not_touched() {
     let folder = Folder::new();
     drop(folder.open());
     Connection::open(folder.0.join("journal.sqlite")).unwrap().pragma_update(None, "user_version", 99).unwrap();
-    let error = SqliteJournal::open(&folder.0).unwrap_err();
+    let error = SqliteJournal::open(&folder.0, DEFAULT_MAX_BYTES).unwrap_err();
     assert!(matches!(error, JournalError::TooNew { found: 99, known: VERSION, .. }), "{error}");
 }
 
@@ -236,7 +238,7 @@ async fn a_damaged_journal_is_refused_by_name() {
     let folder = Folder::new();
     drop(folder.open());
     std::fs::write(folder.0.join("journal.sqlite"), vec![b'x'; 8192]).unwrap();
-    let error = SqliteJournal::open(&folder.0).unwrap_err();
+    let error = SqliteJournal::open(&folder.0, DEFAULT_MAX_BYTES).unwrap_err();
     assert!(matches!(&error, JournalError::Damaged { .. }), "{error}");
     assert!(error.to_string().contains("journal.sqlite"), "{error}");
 }

@@ -3,53 +3,100 @@
 use rusqlite::{Connection, params};
 
 use super::record::{CountersRecord, OrderRecord, OutcomeRecord, SpecRecord, StandingRecord};
+use super::usage::Change;
 use super::writer::{Entry, Message};
-use super::{AcceptedJob, EntryOutcome, memos, notes};
-use crate::domain::JobId;
+use super::{AcceptedJob, CallRecord, EntryOutcome, JobCounters, KeptStanding, memos, notes};
 use crate::domain::acceptance::AcceptanceKey;
+use crate::domain::{JobId, UserKey};
 
-/// Writes a batch as one transaction: all of it or nothing.
-pub(super) fn write_all(connection: &mut Connection, batch: &[Message]) -> rusqlite::Result<()> {
+/// Writes a batch as one transaction, all of it or nothing; what it adds and takes away.
+pub(super) fn write_all(connection: &mut Connection, batch: &[Message]) -> rusqlite::Result<Change> {
     let transaction = connection.transaction()?;
+    let mut change = Change::default();
     for (entry, _) in batch {
-        write(&transaction, entry)?;
+        change += write(&transaction, entry)?;
     }
-    transaction.commit()
+    transaction.commit()?;
+    Ok(change)
 }
 
-fn write(connection: &Connection, entry: &Entry) -> rusqlite::Result<()> {
+fn write(connection: &Connection, entry: &Entry) -> rusqlite::Result<Change> {
     match entry {
         Entry::Accepted { job, keys } => {
             accepted(connection, job)?;
-            keys.iter().try_for_each(|key| kept_key(connection, key, job.id))
+            keys.iter().try_for_each(|key| kept_key(connection, key, job.id))?;
+            return Ok(Change { jobs: 1, entries: count(job.entries.len()), keys: count(keys.len()) });
         }
         Entry::KeysExpired(keys) => {
             let mut delete = connection.prepare_cached("DELETE FROM acceptance_key WHERE id = ?1")?;
-            keys.iter().try_for_each(|key| delete.execute([key.0]).map(drop))
+            let gone = keys.iter().try_fold(0, |gone, key| Ok::<_, rusqlite::Error>(gone + delete.execute([key.0])?));
+            return Ok(Change { keys: -count(gone?), ..Change::default() });
         }
-        Entry::Ended { job, position, outcome, counters } => {
-            connection.prepare_cached("UPDATE entry SET outcome = ?3 WHERE job = ?1 AND position = ?2")?.execute(
-                params![job.0.as_bytes(), position, json(&OutcomeRecord::from(EntryOutcome::clone(outcome)))?],
-            )?;
-            connection
-                .prepare_cached("UPDATE job SET counters = ?2 WHERE id = ?1")?
-                .execute(params![job.0.as_bytes(), json(&CountersRecord::from(*counters))?])?;
-            Ok(())
+        Entry::JobsForgotten(jobs) => {
+            let gone = jobs.iter().try_fold(0, |gone, job| forgotten(connection, *job).map(|one| gone + one));
+            return Ok(Change { jobs: -count(gone?), ..Change::default() });
         }
-        Entry::Stands { user, standing } => {
-            connection
-                .prepare_cached("INSERT OR REPLACE INTO standing (target, user, standing) VALUES (?1, ?2, ?3)")?
-                .execute(params![
-                    user.target.name(),
-                    user.user.0.as_bytes(),
-                    json(&StandingRecord::from(standing.clone()))?
-                ])?;
-            Ok(())
-        }
-        Entry::Noted { job, note } => notes::write(connection, *job, note.clone()),
-        Entry::Memos(kept) => memos::write(connection, kept),
-        Entry::Mark => Ok(()),
+        Entry::Ended { job, position, outcome, counters } => ended(connection, *job, *position, outcome, *counters)?,
+        Entry::Stands { user, standing } => stands(connection, *user, standing)?,
+        Entry::Called(record) => called(connection, record)?,
+        Entry::Noted { job, note } => notes::write(connection, *job, note.clone())?,
+        Entry::Memos(kept) => memos::write(connection, kept)?,
+        Entry::Mark => {}
     }
+    Ok(Change::default())
+}
+
+fn count(rows: usize) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
+}
+
+fn ended(
+    connection: &Connection,
+    job: JobId,
+    position: u32,
+    outcome: &EntryOutcome,
+    counters: JobCounters,
+) -> rusqlite::Result<()> {
+    let record = json(&OutcomeRecord::from(outcome.clone()))?;
+    connection.prepare_cached("UPDATE entry SET outcome = ?3 WHERE job = ?1 AND position = ?2")?.execute(params![
+        job.0.as_bytes(),
+        position,
+        record
+    ])?;
+    connection
+        .prepare_cached("UPDATE job SET counters = ?2 WHERE id = ?1")?
+        .execute(params![job.0.as_bytes(), json(&CountersRecord::from(counters))?])?;
+    Ok(())
+}
+
+fn stands(connection: &Connection, user: UserKey, standing: &KeptStanding) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO standing (target, user, standing) VALUES (?1, ?2, ?3)")?
+        .execute(params![user.target.name(), user.user.0.as_bytes(), json(&StandingRecord::from(standing.clone()))?])?;
+    Ok(())
+}
+
+/// The job goes at once, its entries a few at a time, see [`super::housekeeping`].
+fn forgotten(connection: &Connection, job: JobId) -> rusqlite::Result<usize> {
+    let gone = connection.prepare_cached("DELETE FROM job WHERE id = ?1")?.execute([job.0.as_bytes()])?;
+    connection.prepare_cached("DELETE FROM note WHERE job = ?1")?.execute([job.0.as_bytes()])?;
+    connection.prepare_cached("INSERT OR IGNORE INTO forgotten_job (job) VALUES (?1)")?.execute([job.0.as_bytes()])?;
+    Ok(gone)
+}
+
+fn called(connection: &Connection, record: &CallRecord) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM call_record WHERE ended_at < ?1")?
+        .execute([record.forget_before.as_millisecond()])?;
+    connection
+        .prepare_cached("INSERT INTO call_record (ended, ended_at, lease_until, at_most) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![
+            record.ended,
+            record.ended_at.as_millisecond(),
+            record.lease_until.as_millisecond(),
+            record.at_most
+        ])?;
+    Ok(())
 }
 
 fn accepted(connection: &Connection, job: &AcceptedJob) -> rusqlite::Result<()> {

@@ -1,14 +1,17 @@
 //! The one thread that writes: collects what comes in while the last batch is flushed, and flushes it as one.
 
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
+use super::housekeeping::Housekeeping;
 use super::statements::write_all;
-use super::{AcceptedJob, EntryOutcome, JobCounters, JobNote, JournalError, KeptStanding, LATEST, Memo};
+use super::usage::Tally;
+use super::{AcceptedJob, CallRecord, EntryOutcome, JobCounters, JobNote, JournalError, KeptStanding, LATEST, Memo};
 use crate::domain::acceptance::{AcceptanceKey, KeyId};
 use crate::domain::{JobId, UserKey};
 
@@ -20,6 +23,8 @@ pub(super) enum Entry {
         keys: Vec<AcceptanceKey>,
     },
     KeysExpired(Vec<KeyId>),
+    JobsForgotten(Vec<JobId>),
+    Called(CallRecord),
     Ended {
         job: JobId,
         position: u32,
@@ -50,22 +55,22 @@ const RETRY: Duration = Duration::from_millis(500);
 ///
 /// Invariant: an entry that somebody waits for is either durable when they are told so, or not written at all; an entry
 /// that nobody waits for is kept until it is durable, over any number of failures, in its order.
-pub(super) struct Writer {
+struct Writer {
     connection: Connection,
     inbox: Receiver<Message>,
     /// Taken from the inbox and not durable yet.
     unwritten: Vec<Message>,
+    housekeeping: Housekeeping,
+    tally: Arc<Tally>,
+    max_bytes: u64,
 }
 
 impl Writer {
-    pub(super) fn new(connection: Connection, inbox: Receiver<Message>) -> Self {
-        Self { connection, inbox, unwritten: Vec::new() }
-    }
-
-    pub(super) fn run(mut self) {
+    fn run(mut self) {
         let mut failed = false;
         while self.collect(failed) {
-            failed = self.flush().is_err();
+            failed = self.flush().is_err() || self.tidy_up().is_err();
+            self.tally.failing(failed);
         }
         // The last sender is gone: one more try for what is left.
         let _ = self.flush();
@@ -73,7 +78,7 @@ impl Writer {
 
     /// Waits for something to write, and a little longer if nobody waits for it; false when nothing more can come.
     fn collect(&mut self, failed: bool) -> bool {
-        let first = if self.unwritten.is_empty() {
+        let first = if self.unwritten.is_empty() && !self.housekeeping.is_due() {
             self.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected)
         } else {
             self.inbox.recv_timeout(if failed { RETRY } else { Duration::ZERO })
@@ -83,8 +88,9 @@ impl Writer {
             Err(RecvTimeoutError::Timeout) => return true,
             Err(RecvTimeoutError::Disconnected) => return false,
         }
+        let until = Instant::now() + LATEST / 2;
         while self.unwritten.iter().all(|(_, told)| told.is_none()) {
-            match self.inbox.recv_timeout(LATEST / 2) {
+            match self.inbox.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(message) => self.unwritten.push(message),
                 Err(_) => break,
             }
@@ -94,37 +100,75 @@ impl Writer {
     }
 
     fn flush(&mut self) -> Result<(), JournalError> {
+        self.turn_back_if_full();
         if self.unwritten.is_empty() {
             return Ok(());
         }
-        let written = write_all(&mut self.connection, &self.unwritten)
-            .map_err(|error| JournalError::CannotWrite(error.to_string()));
-        if let Err(error) = &written {
-            tracing::error!(%error, waiting = self.unwritten.len(), "the journal cannot write");
+        let written = write_all(&mut self.connection, &self.unwritten).map_err(|error| cannot(&error));
+        match &written {
+            Ok(change) => self.tally.count(*change),
+            Err(error) => tracing::error!(%error, waiting = self.unwritten.len(), "the journal cannot write"),
         }
         let mut kept = Vec::new();
         for (entry, told) in self.unwritten.drain(..) {
             match (told, &written) {
-                (Some(told), _) => drop(told.send(written.clone())),
+                (Some(told), _) => drop(told.send(written.clone().map(drop))),
                 (None, Err(_)) => kept.push((entry, None)),
-                (None, Ok(())) => {}
+                (None, Ok(_)) if matches!(entry, Entry::JobsForgotten(_)) => self.housekeeping.wake(),
+                (None, Ok(_)) => {}
             }
         }
         self.unwritten = kept;
-        written
+        written.map(drop)
+    }
+
+    /// New jobs are not let into the last of the room: what becomes of those that were accepted needs it.
+    fn turn_back_if_full(&mut self) {
+        let is_job = |(entry, _): &Message| matches!(entry, Entry::Accepted { .. });
+        if !self.unwritten.iter().any(is_job) || used_bytes(&self.connection) < self.max_bytes / 10 * 9 {
+            return;
+        }
+        tracing::error!(max_bytes = self.max_bytes, "the journal is full and takes no new jobs; see journal.max_bytes");
+        for (_, told) in self.unwritten.extract_if(.., |message| is_job(message)) {
+            told.map(|told| told.send(Err(JournalError::Full(self.max_bytes))));
+        }
+    }
+
+    fn tidy_up(&mut self) -> Result<(), JournalError> {
+        let change = self.housekeeping.step(&mut self.connection).map_err(|error| cannot(&error));
+        match &change {
+            Ok(change) => self.tally.count(*change),
+            Err(error) => tracing::warn!(%error, "the journal cannot be tidied up yet"),
+        }
+        change.map(drop)
     }
 }
 
 /// Entries a batch at most: bounds how long the first of them waits for the last.
 const MOST_A_BATCH: usize = 4096;
 
+fn cannot(error: &rusqlite::Error) -> JournalError {
+    JournalError::CannotWrite(error.to_string())
+}
+
+/// Of the database, without what is free in it. Answered from memory; unknown counts as none, as then nothing works.
+fn used_bytes(connection: &Connection) -> u64 {
+    let value = |name| connection.pragma_query_value(None, name, |row| row.get::<_, u32>(0)).unwrap_or_default();
+    u64::from(value("page_count").saturating_sub(value("freelist_count"))) * u64::from(value("page_size"))
+}
+
 /// Starts the writer's thread.
-pub(super) fn start(connection: Connection, path: PathBuf) -> std::io::Result<(Sender<Message>, Thread)> {
+pub(super) fn start(
+    connection: Connection,
+    tally: Arc<Tally>,
+    max_bytes: u64,
+) -> std::io::Result<(Sender<Message>, Thread)> {
     let (outbox, inbox) = std::sync::mpsc::channel();
-    let writer = Writer::new(connection, inbox);
+    let (unwritten, housekeeping) = (Vec::new(), Housekeeping::new());
+    let writer = Writer { connection, inbox, unwritten, housekeeping, tally, max_bytes };
     let thread = std::thread::Builder::new().name("journal".to_owned()).spawn(move || {
         writer.run();
-        tracing::debug!(path = %path.display(), "the journal is closed");
+        tracing::debug!("the journal is closed");
     })?;
     Ok((outbox, thread))
 }

@@ -16,7 +16,7 @@ use skillsync::engine::{EntrySnapshot, JobSnapshot};
 use skillsync::genesys::gate::Start;
 use skillsync::genesys::transport::Transport;
 use skillsync::hris::RecordTransport;
-use skillsync::journal::MemoryJournal;
+use skillsync::journal::{Journal, MemoryJournal};
 use skillsync::lifecycle::Lifecycle;
 use skillsync::simulator::{Scenario, Simulator};
 use tower::ServiceExt;
@@ -42,7 +42,10 @@ impl Bed {
 
     /// The same with another secret than Genesys knows.
     pub(crate) fn start_with_secret(scenario: &Scenario, extra: &str, secret: &str) -> Self {
-        Self::join_as(secret, Simulator::new(scenario.clone()), Arc::default(), scenario, extra, |wire| wire)
+        let simulator = Simulator::new(scenario.clone());
+        let mut login = scenario.clone();
+        secret.clone_into(&mut login.credentials.client_secret);
+        Self::join(simulator, Arc::default(), &login, extra, |wire| wire)
     }
 
     /// Starts a service on what a service before it left in the journal, beside a simulator that went on.
@@ -50,71 +53,74 @@ impl Bed {
         Self::join(simulator, kept, scenario, "", |wire| wire)
     }
 
-    /// The process ends, whatever is under way is cut off, and another one starts `pause` later on what is left in the
+    /// The process stops, what is under way is finished, and another one starts `pause` later on what is left in the
     /// journal: Genesys and the calendar went on.
     pub(crate) async fn restart(self, scenario: &Scenario, pause: Duration) -> Self {
+        assert!(self.lifecycle.stop(Duration::from_secs(120)).await, "what is under way ends");
+        let journal = Arc::clone(&self.kept);
+        self.replaced(scenario, pause, journal, |wire| wire).await
+    }
+
+    /// Another process starts `pause` later in the place of one that is dead.
+    pub(crate) async fn replaced(
+        self,
+        scenario: &Scenario,
+        pause: Duration,
+        journal: Arc<dyn Journal>,
+        way: impl FnOnce(Transport) -> Transport,
+    ) -> Self {
         self.lifecycle.begin_stop();
         let Self { simulator, kept, clock, service, .. } = self;
         drop(service);
         tokio::time::sleep(pause).await;
-        let secret = &scenario.credentials.client_secret;
-        Self::join_at(clock, secret, simulator, kept, scenario, "", |wire| wire, no_hris())
+        Self::join_at(clock, simulator, kept, journal, scenario, "", way, no_hris())
     }
 
     /// Starts a service beside a simulator that runs already, with something of the test's own between them.
     pub(crate) fn join(
         simulator: Simulator,
-        journal: Arc<MemoryJournal>,
+        kept: Arc<MemoryJournal>,
         scenario: &Scenario,
         extra: &str,
         way: impl FnOnce(Transport) -> Transport,
     ) -> Self {
-        let secret = scenario.credentials.client_secret.as_str();
-        Self::join_as(secret, simulator, journal, scenario, extra, way)
+        let clock = WallClock::following(ORIGIN.parse().expect("a date"));
+        let journal = Arc::clone(&kept);
+        Self::join_at(clock, simulator, kept, journal, scenario, extra, way, no_hris())
     }
 
     /// The same beside an HR system of the test's own.
     pub(crate) fn join_hris(
         simulator: Simulator,
-        journal: Arc<MemoryJournal>,
+        kept: Arc<MemoryJournal>,
         scenario: &Scenario,
         extra: &str,
-        records: RecordTransport,
-    ) -> Self {
-        let secret = scenario.credentials.client_secret.as_str();
-        Self::join_all(secret, simulator, journal, scenario, extra, |wire| wire, records)
-    }
-
-    fn join_as(
-        secret: &str,
-        simulator: Simulator,
-        journal: Arc<MemoryJournal>,
-        scenario: &Scenario,
-        extra: &str,
-        way: impl FnOnce(Transport) -> Transport,
-    ) -> Self {
-        Self::join_all(secret, simulator, journal, scenario, extra, way, no_hris())
-    }
-
-    fn join_all(
-        secret: &str,
-        simulator: Simulator,
-        journal: Arc<MemoryJournal>,
-        scenario: &Scenario,
-        extra: &str,
-        way: impl FnOnce(Transport) -> Transport,
         records: RecordTransport,
     ) -> Self {
         let clock = WallClock::following(ORIGIN.parse().expect("a date"));
-        Self::join_at(clock, secret, simulator, journal, scenario, extra, way, records)
+        let journal = Arc::clone(&kept);
+        Self::join_at(clock, simulator, kept, journal, scenario, extra, |wire| wire, records)
     }
 
+    /// Starts a first service with something of the test's own before what the journal keeps, and on the wire.
+    pub(crate) fn first(
+        simulator: Simulator,
+        kept: Arc<MemoryJournal>,
+        journal: Arc<dyn Journal>,
+        scenario: &Scenario,
+        way: impl FnOnce(Transport) -> Transport,
+    ) -> Self {
+        let clock = WallClock::following(ORIGIN.parse().expect("a date"));
+        Self::join_at(clock, simulator, kept, journal, scenario, "", way, no_hris())
+    }
+
+    /// The same at another date, and with something of the test's own before what the journal keeps.
     #[expect(clippy::too_many_arguments, reason = "the verbs above give all but what they are about")]
     fn join_at(
         clock: WallClock,
-        secret: &str,
         simulator: Simulator,
-        journal: Arc<MemoryJournal>,
+        kept: Arc<MemoryJournal>,
+        journal: Arc<dyn Journal>,
         scenario: &Scenario,
         extra: &str,
         way: impl FnOnce(Transport) -> Transport,
@@ -124,15 +130,19 @@ impl Bed {
         let config = Config::from_toml(&format!(
             "[genesys]\napi_url = 'http://genesys.test'\nlogin_url = 'http://genesys.test'\n\
              client_id = '{}'\nclient_secret = '{}'\n{extra}",
-            login.client_id, secret
+            login.client_id, login.client_secret
         ))
         .expect("the test's configuration is good");
         let lifecycle = Lifecycle::default();
-        let kept = Arc::clone(&journal);
+        let recovered = kept.recovered();
         let around = Surroundings {
             transport: way(app::in_memory(&simulator, Duration::from_secs(60))),
-            gate_start: Start::Empty,
-            recovered: journal.recovered(),
+            gate_start: if recovered.calls.is_empty() {
+                Start::Empty
+            } else {
+                app::start_from(&recovered.calls, clock)
+            },
+            recovered,
             journal,
             clock,
             seed: scenario.seed,

@@ -12,6 +12,8 @@
 mod bed;
 mod crashes;
 mod directory;
+mod dying;
+mod every_operation;
 mod held;
 mod hris;
 mod keys;
@@ -23,7 +25,9 @@ mod metrics;
 mod outage;
 mod outcomes;
 mod push;
+mod rate_over_restarts;
 mod restarts;
+mod retention;
 mod scenarios;
 mod sim;
 mod sockets;

@@ -1,6 +1,5 @@
 //! What a restart finds again: the same simulated Genesys, the same journal, a new service.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use skillsync::domain::{EntryState, Mode, Target};
@@ -37,12 +36,7 @@ async fn a_job_goes_on_where_the_process_before_left_it() {
         let job = bed.submit(Target::WfmSkillGroups, Mode::Add, entries).await;
         for life in 1..=3u64 {
             tokio::time::sleep(Duration::from_secs(5 + 3 * life + seed)).await;
-            // The process ends: whatever is under way is cut off, and only the journal is left of it.
-            bed.lifecycle.begin_stop();
-            let (simulator, kept) = (bed.simulator.clone(), Arc::clone(&bed.kept));
-            drop(bed);
-            tokio::time::sleep(Duration::from_secs(60)).await;
-            bed = Bed::resume(simulator, kept, &scenario(seed));
+            bed = bed.restart(&scenario(seed), Duration::from_secs(20 * (life - 1))).await;
         }
         let view = bed.finish(job).await;
         let done = in_state(&view, EntryState::Applied) + in_state(&view, EntryState::Unchanged);
@@ -63,8 +57,7 @@ async fn what_we_assigned_before_a_restart_is_still_ours_after_it() {
     let bed = Bed::start(&scenario(1), "");
     let job = bed.submit(Target::WfmSkillGroups, Mode::Managed, vec![employee(1, &["Group 29", "Group 30"])]).await;
     bed.finish(job).await;
-    bed.lifecycle.begin_stop();
-    let bed = Bed::resume(bed.simulator.clone(), Arc::clone(&bed.kept), &scenario(1));
+    let bed = bed.restart(&scenario(1), Duration::ZERO).await;
     let job = bed.submit(Target::WfmSkillGroups, Mode::Managed, vec![employee(1, &["Group 30"])]).await;
     bed.finish(job).await;
     let entry = &bed.entries(job)[0];

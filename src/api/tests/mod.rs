@@ -308,6 +308,7 @@ fn engine_settings() -> EngineSettings {
         hold: HoldThresholds { users_percent: Percent::ALL, users_min: 0, skill_percent: Percent::ALL },
         renew_after: Duration::from_secs(600),
         use_until: Duration::from_secs(1800),
+        retention: Duration::from_secs(7 * 86_400),
         recheck_names_after: Duration::from_secs(60),
         seed: 1,
     }

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::{ConflictRecord, Entry, EntryResult, Job, State};
+use crate::domain::UserId;
 use crate::engine::open::OpenEntries;
 use crate::engine::port::Version;
 use crate::journal::{EntryOutcome, JobCounters, JobNote, Journal, KeptConflict, RecoveredJob};
@@ -33,6 +36,24 @@ impl Job {
             state.finish_if_over(finished_at.unwrap_or(created_at));
         });
         job
+    }
+
+    /// The job stays readable until then, whatever the retention: somebody may ask for it by the key it was sent under.
+    pub(in crate::engine) fn keep_until(&self, until: Timestamp) {
+        let mut state = self.lock();
+        state.keep_until = state.keep_until.max(Some(until));
+    }
+
+    /// Whether the job ended before then, and nobody has to be able to read it any more.
+    pub(in crate::engine) fn may_go(&self, ended_before: Timestamp, now: Timestamp) -> bool {
+        let state = self.lock();
+        let kept = state.keep_until.is_some_and(|until| until > now);
+        !kept && state.finished_at.is_some_and(|at| at <= ended_before)
+    }
+
+    /// The users that its entries turned out to be about.
+    pub(in crate::engine) fn users(&self) -> Vec<UserId> {
+        self.lock().entries.iter().filter_map(|entry| entry.user).collect()
     }
 
     /// Hands an entry that has just ended to the journal.

@@ -245,6 +245,16 @@ impl<T> Admissions<T> {
         }
     }
 
+    /// Whether a call is under way or waits for its turn.
+    pub(super) fn is_busy(&self) -> bool {
+        self.windows.in_flight() > 0 || !self.nobody_waits()
+    }
+
+    /// How many calls ended after `from` and until `to`, and when the last of them did.
+    pub(super) fn ended_between(&self, from: Option<Instant>, to: Instant) -> (usize, Option<Instant>) {
+        self.windows.ended_between(from, to)
+    }
+
     pub(super) fn view(&self, now: Instant) -> GateView {
         let window = |(limit, used)| WindowView { limit, used };
         let lane =

@@ -46,6 +46,17 @@ impl Limits {
     }
 }
 
+impl Start {
+    /// Calls that have to be presumed.
+    pub(super) fn presumed(&self, limits: &Limits, now: Instant) -> Option<(u32, Instant)> {
+        match self {
+            Self::Empty => None,
+            Self::AsIfFull => limits.windows.iter().map(|window| window.calls.get()).max().map(|most| (most, now)),
+            Self::Recent { presumed, .. } => presumed.map(|(calls, at)| (calls, at.min(now))),
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         let window = |calls: u32, secs| WindowLimit {
@@ -70,7 +81,12 @@ pub enum Start {
     Empty,
     /// Everything permitted was used this very moment: for a start without any knowledge of the process before.
     AsIfFull,
-    /// When the calls of the process before were last under way: the time of the answer, or of the process's end if
-    /// none is known. The time of sending would be too early, as a call may arrive later than it is sent.
-    Recent(Vec<Instant>),
+    /// What is known of the calls of the processes before. The time of each is that of its answer, or of the process's end
+    /// if none is known: the time of sending would be too early, as a call may arrive later than it is sent.
+    Recent {
+        /// Calls that a book has counted.
+        counted: Vec<Instant>,
+        /// Calls that no book has counted, and that have to be presumed: so many, under way no later than then.
+        presumed: Option<(u32, Instant)>,
+    },
 }

@@ -4,6 +4,7 @@
 //! decided by `admissions.rs`, a pure type; this file adds the lock, the clock and the way to wake a caller.
 
 mod admissions;
+mod book;
 mod breaker;
 mod credit;
 mod foreign;
@@ -30,6 +31,8 @@ use tokio::time::Instant;
 
 use self::admissions::Admissions;
 pub use self::admissions::Outcome;
+use self::book::Lease;
+pub use self::book::{CallBook, Page};
 pub use self::layer::{GateError, GateLayer, GateService};
 pub use self::limits::{Credit, LONGEST_WAIT, Limits, Start, WindowLimit};
 pub use self::permit::{Paused, Permit};
@@ -43,6 +46,8 @@ use crate::lifecycle::Lifecycle;
 #[derive(Debug, Clone)]
 pub struct Gate {
     shared: Arc<Shared>,
+    /// Covers every call that goes out, if a book is kept.
+    lease: Option<Arc<Lease>>,
     sustained_rate: f64,
     statistics: Arc<CallStatistics>,
 }
@@ -52,13 +57,28 @@ impl Gate {
     pub fn new(limits: &Limits, start: Start, lifecycle: &Lifecycle) -> Self {
         let desk = Desk { admissions: Admissions::new(limits, start, Instant::now()), keeper: Keeper::Away };
         let shared = Shared { desk: Mutex::new(desk), rescheduled: Notify::new(), lifecycle: lifecycle.clone() };
-        Self { shared: Arc::new(shared), sustained_rate: limits.sustained_rate(), statistics: Arc::default() }
+        Self {
+            shared: Arc::new(shared),
+            lease: None,
+            sustained_rate: limits.sustained_rate(),
+            statistics: Arc::default(),
+        }
+    }
+
+    /// The same, with a book kept of its calls for the process that comes after.
+    pub fn with_book(limits: &Limits, start: Start, book: Arc<dyn CallBook>, lifecycle: &Lifecycle) -> Self {
+        let lease = Some(Arc::new(Lease::new(book, limits, &start, Instant::now())));
+        Self { lease, ..Self::new(limits, start, lifecycle) }
     }
 
     /// Waits for the right to send one call, unless Genesys has closed the way for longer than anybody waits here, or
     /// does so meanwhile. Dropping the future gives up the wait and leaves nothing behind.
     pub async fn admit(&self, lane: Lane, route: Route) -> Result<Permit, Paused> {
-        Waiting::join(&self.shared, lane, route).await
+        let permit = Waiting::join(&self.shared, lane, route).await?;
+        if let Some(lease) = &self.lease {
+            lease.cover(&self.shared).await;
+        }
+        Ok(permit)
     }
 
     /// Pauses everything until then, if it is not paused for longer already.

@@ -106,11 +106,12 @@ impl Ended {
 
 impl Windows {
     pub(super) fn new(limits: &Limits, start: Start, now: Instant) -> Self {
-        let mut losses = match start {
-            Start::Empty => Vec::new(),
-            Start::AsIfFull => vec![now; limits.windows.iter().map(|w| count(w.calls.get())).max().unwrap_or(0)],
-            Start::Recent(calls) => calls.into_iter().map(|at| at.min(now)).collect(),
+        let presumed = start.presumed(limits, now);
+        let mut losses: Vec<_> = match start {
+            Start::Empty | Start::AsIfFull => Vec::new(),
+            Start::Recent { counted, .. } => counted.into_iter().map(|at| at.min(now)).collect(),
         };
+        losses.extend(presumed.into_iter().flat_map(|(calls, at)| std::iter::repeat_n(at, count(calls))));
         losses.sort_unstable();
         Self {
             longest: limits.windows.iter().map(|window| window.period).max().unwrap_or_default(),
@@ -197,6 +198,16 @@ impl Windows {
     pub(super) fn usage(&self, now: Instant) -> impl Iterator<Item = (WindowLimit, usize)> {
         let held = move |window| self.ended().map(|ended| ended.held(window, now)).sum::<usize>();
         self.limits.iter().map(move |window| (*window, self.in_flight + held(*window)))
+    }
+
+    /// How many calls ended after `from` and until `to`, and when the last of them did, as far as they still count.
+    pub(super) fn ended_between(&self, from: Option<Instant>, to: Instant) -> (usize, Option<Instant>) {
+        let within = |ended: &Ended| {
+            let first = from.map_or(0, |from| ended.times.partition_point(|at| *at <= from));
+            let range = first..ended.times.partition_point(|at| *at <= to).max(first);
+            (range.len(), range.last().and_then(|last| ended.times.get(last).copied()))
+        };
+        self.ended().map(within).fold((0, None), |(count, last), (more, at)| (count + more, last.max(at)))
     }
 
     fn ended(&self) -> impl Iterator<Item = &Ended> {

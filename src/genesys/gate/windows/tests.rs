@@ -182,7 +182,7 @@ fn a_fresh_gate_may_know_of_the_calls_of_the_process_before() {
     let now = Instant::now() + Duration::from_secs(10);
     let recent = vec![now - ms(200), now - ms(900), now + ms(500), now - ms(5000)];
     let limits = limits(vec![at_most(4, ms(1000))], 10, Credit::None);
-    let mut windows = Windows::new(&limits, Start::Recent(recent), now);
+    let mut windows = Windows::new(&limits, Start::Recent { counted: recent, presumed: None }, now);
     let place = windows.try_admit(RouteClass::Read, now).expect("three of four are taken");
     assert_eq!(windows.free_at(now), Some(now + ms(100)));
     windows.abandoned(place);

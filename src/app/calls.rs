@@ -1,0 +1,53 @@
+//! The book that the gate keeps of its calls, in the journal; and what the journal tells a fresh gate.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::clock::WallClock;
+use crate::genesys::gate::{CallBook, Page, Start};
+use crate::journal::{CallRecord, Journal};
+
+/// Writes the gate's pages into the journal, with dates in place of instants.
+#[derive(Debug)]
+pub(super) struct JournalledCalls {
+    pub(super) journal: Arc<dyn Journal>,
+    pub(super) clock: WallClock,
+}
+
+impl CallBook for JournalledCalls {
+    fn write(&self, page: Page) -> BoxFuture<'_, bool> {
+        let date = |at| self.clock.date_of(at);
+        let record = CallRecord {
+            ended: page.ended,
+            ended_at: date(page.ended_at),
+            lease_until: date(page.lease_until),
+            at_most: page.at_most,
+            forget_before: page.forget_before.map_or(Timestamp::MIN, date),
+        };
+        Box::pin(async move { self.journal.calls(record).await.is_ok() })
+    }
+}
+
+/// Dates are kept in whole milliseconds: a call is taken for one of the next.
+const ROUNDING: Duration = Duration::from_millis(1);
+
+/// What a fresh gate has to believe of the calls of the process before; with nothing recorded, that everything permitted
+/// was used this very moment.
+pub fn start_from(calls: &[CallRecord], clock: WallClock) -> Start {
+    let Some(newest) = calls.last() else { return Start::AsIfFull };
+    let (now, date) = (Instant::now(), clock.now());
+    // What lies in the future, by a clock that was set back, counts from now on.
+    let instant = |at: Timestamp| {
+        let ago = Duration::try_from(date.duration_since(at)).unwrap_or_default();
+        now.checked_sub(ago.saturating_sub(ROUNDING))
+    };
+    let counted = calls.iter().filter_map(|record| Some((instant(record.ended_at)?, record.ended)));
+    Start::Recent {
+        counted: counted.flat_map(|(at, calls)| (0..calls).map(move |_| at)).collect(),
+        presumed: instant(newest.lease_until).map(|at| (newest.at_most, at)),
+    }
+}

@@ -1,0 +1,75 @@
+//! Ended jobs are kept for a while and then forgotten, a few at a time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::EngineCore;
+use super::job::Job;
+use crate::lifecycle::Lifecycle;
+
+/// Jobs looked at, or keys forgotten, before others get their turn.
+const AT_ONCE: usize = 500;
+
+/// Starts the task that forgets.
+pub(super) fn start(core: &Arc<EngineCore>, lifecycle: &Lifecycle) {
+    let core = Arc::clone(core);
+    lifecycle.spawn_until_stop(async move {
+        let pause = (core.settings.retention / 100).clamp(Duration::from_secs(1), Duration::from_secs(600));
+        loop {
+            tokio::time::sleep(pause).await;
+            core.forget_expired_keys().await;
+            core.forget_old_jobs().await;
+        }
+    });
+}
+
+impl EngineCore {
+    /// Forgets the keys whose time is over, at most `limit` of them; how many.
+    pub(super) fn expire_keys(&self, limit: usize) -> usize {
+        let expired = self.keys.expire(self.clock.now(), limit);
+        let count = expired.len();
+        if count > 0 {
+            self.journal.forget_keys(expired);
+        }
+        count
+    }
+
+    async fn forget_expired_keys(&self) {
+        while self.expire_keys(AT_ONCE) > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn forget_old_jobs(&self) {
+        let now = self.clock.now();
+        let retention = SignedDuration::try_from(self.settings.retention).unwrap_or(SignedDuration::MAX);
+        let ended_before = now.checked_sub(retention).unwrap_or(Timestamp::MIN);
+        let (mut after, mut removed) = (None, 0);
+        loop {
+            let jobs = self.registry.from(after, AT_ONCE);
+            let Some(last) = jobs.last() else { break };
+            after = Some(last.id());
+            let old: Vec<_> = jobs.into_iter().filter(|job| job.may_go(ended_before, now)).collect();
+            removed += old.len();
+            self.forget(&old);
+            tokio::task::yield_now().await;
+        }
+        if removed > 0 {
+            tracing::info!(jobs = removed, "removed jobs that ended longer ago than journal.retention");
+        }
+    }
+
+    fn forget(&self, jobs: &[Arc<Job>]) {
+        if jobs.is_empty() {
+            return;
+        }
+        let ids: Vec<_> = jobs.iter().map(|job| job.id()).collect();
+        self.registry.remove(&ids);
+        for job in jobs {
+            job.users().into_iter().for_each(|user| self.users.forget(user, job.id()));
+        }
+        self.journal.forget_jobs(ids);
+    }
+}
