@@ -12,7 +12,12 @@ before(async () => {
 
 after(() => Promise.all([closeBrowser(), live.demo?.stop(), live.guarded?.stop()]));
 
-for (const name of ["watching", "failures", "uploading", "deciding", "access", "keyboard", "size", "accessibility", "screenshots"]) {
-  const { stories } = await import(`./stories/${name}.mjs`);
-  describe(name, () => stories(live));
-}
+const stories = async (name) => {
+  const told = await import(`./stories/${name}.mjs`);
+  return () => describe(name, { concurrency: 1 }, () => told.stories(live));
+};
+
+// While the demo's job runs, which takes its time, the other service is driven.
+const [watching, access] = await Promise.all(["watching", "access"].map(stories));
+describe("at the same time", { concurrency: 2 }, () => (watching(), access()));
+for (const name of ["failures", "uploading", "deciding", "size", "keyboard", "accessibility", "screenshots"]) (await stories(name))();

@@ -41,7 +41,21 @@ export function stories(live) {
     const { page, done } = await pageAt(live.demo, { path: "#/gate" });
     await reads(page.locator(".meters"), /70 per 1 s .*3,600 per 60 s/);
     await reads(page.locator(".list"), "closed: Genesys works");
-    await page.waitForFunction(() => document.querySelectorAll("path.line").length === 2);
+    // Two windows and three lanes.
+    await page.waitForFunction(() => document.querySelectorAll("path.line").length === 5);
+    await done();
+  });
+
+  test("a service that does not answer is told of, and the page comes back by itself", async () => {
+    // Without a status: requests that never reached the service.
+    const lost = ["/v1/sync-jobs", "/v1/limits", "/readyz"].map((path) => `undefined ${path}`);
+    const { page, done } = await pageAt(live.demo, { refused: lost });
+    await reads(page.locator(".headline"), "3 entries failed");
+    await page.context().setOffline(true);
+    await reads(page.locator("#link-state"), "skillsync does not answer");
+    await reads(page.locator(".headline"), "3 entries failed");
+    await page.context().setOffline(false);
+    await page.locator("#link-state").waitFor({ state: "hidden" });
     await done();
   });
 }

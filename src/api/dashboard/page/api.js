@@ -1,9 +1,9 @@
 // Calls to the service's own API, with the key of whoever looks. The key lives in this tab only and is gone with it.
 
 const STORED = "skillsync.key";
-let key = read();
+let key = storedKey();
 
-function read() {
+function storedKey() {
   try {
     return sessionStorage.getItem(STORED);
   } catch {
@@ -60,13 +60,21 @@ function reached(yes) {
 }
 
 export async function get(path, signal) {
-  const answer = await ask(path, { signal, headers: { accept: "application/json" } });
-  return answer.json();
+  return read(await ask(path, { signal, headers: { accept: "application/json" } }));
 }
 
 export async function post(path, options = {}) {
-  const answer = await ask(path, { ...options, method: "POST" });
-  return answer.json();
+  return read(await ask(path, { ...options, method: "POST" }));
+}
+
+// The content of an answer; one that breaks off is like none.
+async function read(answer) {
+  try {
+    return await answer.json();
+  } catch (fault) {
+    if (fault.name === "AbortError") throw fault;
+    throw new Refused(0, { title: "Broken off", detail: "the answer broke off; this page tries again" });
+  }
 }
 
 export const job = (id) => `/v1/sync-jobs/${encodeURIComponent(id)}`;

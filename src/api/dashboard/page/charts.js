@@ -42,12 +42,13 @@ export function bars(buckets, names, width, height, titleOf) {
   return drawn;
 }
 
-// `series`: [{name, points: [{at, share}]}] with shares from 0 to 1; `bands`: [{from, to, title}] are shaded.
-export function lines(series, bands, from, to, width, height) {
+// `series`: [{name, points: [{at, share}]}] with shares from 0 to 1; `bands`: [{from, to, title}] are shaded; `label` writes
+// what a share stands for.
+export function lines(series, bands, from, to, width, height, label = (share) => `${share * 100} %`) {
   const inner = height - AXIS - 6;
   const x = (at) => SIDE + ((at - from) / (to - from)) * (width - SIDE - 4);
   const y = (share) => 6 + inner - Math.min(1, share) * inner;
-  const drawn = [...gridlines([0, 0.5, 1], y, width, (share) => `${share * 100} %`)];
+  const drawn = [...gridlines([0, 0.5, 1], y, width, label)];
   for (const band of bands) {
     const left = Math.max(SIDE, x(band.from));
     drawn.push(s("rect", { class: "band", x: left, width: Math.max(2, x(band.to) - left), y: 6, height: inner }, s("title", {}, band.title)));
@@ -82,7 +83,7 @@ function ticks(times, x, width, height) {
 }
 
 // The next number that divides well.
-function niceTop(value) {
+export function niceTop(value) {
   const size = 10 ** Math.floor(Math.log10(value));
   const step = [1, 2, 4, 5, 10].find((factor) => factor * size >= value) ?? 10;
   return Math.max(2, step * size);

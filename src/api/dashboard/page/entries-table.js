@@ -42,7 +42,7 @@ export function entriesTable(entries, firstState, signal) {
     empty.hidden = found.length > 0;
     empty.textContent = entries.all().length === 0 ? "Reading the entries …" : "No entry is like that.";
     const { total } = entries.job.counts;
-    part.hidden = total <= MOST || entries.complete;
+    part.hidden = total <= MOST;
     part.textContent = `Search and filter look at the first ${count(MOST)} of ${count(total)} entries, and at the failed ones. All of them: GET /v1/sync-jobs/${entries.job.id}/entries.`;
   });
 

@@ -7,7 +7,7 @@ import { follow } from "./stream.js";
 import { REASONS } from "./words.js";
 
 const PAGE = 1000;
-// More than this are not all read: a page is no place to look through 100,000 rows.
+// Of the entries behind these only those that failed are kept: a page is no place to look through 100,000 rows.
 export const MOST = 20_000;
 
 export class Entries extends EventTarget {
@@ -17,7 +17,6 @@ export class Entries extends EventTarget {
   #haystacks = [];
   job = null;
   fault = null;
-  complete = false;
   live = false;
 
   constructor(id, signal) {
@@ -60,14 +59,10 @@ export class Entries extends EventTarget {
       const page = await get(`${pathOf(this.#id)}/entries?limit=${PAGE}${filter}${cursor}`, this.#signal);
       // A row that the stream has told is newer than the list.
       this.#takeEntries(filter ? page.items.filter((entry) => !this.#rows[entry.index]) : page.items);
-      if (!page.nextCursor) {
-        this.complete = true;
-        break;
-      }
+      if (!page.nextCursor) break;
       cursor = `&cursor=${encodeURIComponent(page.nextCursor)}`;
     }
-    // Of a long job, what failed is read even if it lies behind the end.
-    if (!this.complete && !filter) await this.#readFailed();
+    if (this.job.counts.total > MOST && this.job.counts.failed > 0) await this.#readFailed();
     this.#tell();
   }
 
@@ -84,6 +79,7 @@ export class Entries extends EventTarget {
 
   #takeEntries(entries) {
     for (const entry of entries) {
+      if (entry.index >= MOST && entry.state !== "failed") continue;
       this.#rows[entry.index] = entry;
       this.#haystacks[entry.index] = null;
     }

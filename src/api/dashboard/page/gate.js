@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { resting, shown } from "./stream.js";
 
 const EVERY = 1000;
-export const KEPT = 300;
+const KEPT = 300;
 
 class GateHistory extends EventTarget {
   samples = [];

@@ -24,7 +24,8 @@ export function actionsOf(entries, again) {
       jobs.refresh();
       say(`${nameOf(job)}: ${action} was accepted`);
       if (made.id !== job.id) location.hash = `#/jobs/${made.id}`;
-      else again();
+      // A job that is followed tells by itself.
+      else if (!entries.live) again();
     } catch (refusal) {
       if (!(refusal instanceof Refused)) throw refusal;
       fault.replaceChildren(notice("fault", refusal.message));

@@ -5,6 +5,7 @@ import { resting, shown } from "./stream.js";
 import { OPEN_STATUSES } from "./words.js";
 
 const PAGE = 200;
+const NEWEST = 50;
 const MOST = 2000;
 const DAY = 24 * 3600 * 1000;
 const WHILE_BUSY = 1500;
@@ -13,11 +14,13 @@ const WHILE_IDLE = 6000;
 const SINGLE = 12;
 
 export const isOpen = (job) => OPEN_STATUSES.includes(job.status);
+const canChange = (job) => isOpen(job) || job.status === "held";
 
 class Jobs extends EventTarget {
   #byId = new Map();
   #cursor = undefined;
   #running = false;
+  #turn = 0;
   #wake = () => {};
   // Whether the first answer is there, and why the service is not ready.
   loaded = false;
@@ -31,7 +34,7 @@ class Jobs extends EventTarget {
   // Those of the last 24 hours, and what is open or held from before.
   recent(now = Date.now()) {
     const since = now - DAY;
-    return this.all().filter((job) => isOpen(job) || job.status === "held" || Date.parse(job.finishedAt ?? job.createdAt) >= since);
+    return this.all().filter((job) => canChange(job) || Date.parse(job.finishedAt ?? job.createdAt) >= since);
   }
 
   get(id) {
@@ -72,7 +75,9 @@ class Jobs extends EventTarget {
 
   async #look() {
     const first = !this.loaded;
-    const page = await get(`/v1/sync-jobs?limit=${first ? PAGE : 50}`);
+    // Many that can change lie behind the newest: a longer page is cheaper than asking for each.
+    const many = this.all().slice(NEWEST).filter(canChange).length > SINGLE;
+    const page = await get(`/v1/sync-jobs?limit=${first || many ? PAGE : NEWEST}`);
     const oldest = page.items.at(-1);
     // More new jobs than fit on a page, or the first look at a busy day: read on.
     const gap = !first && oldest && !this.#byId.has(oldest.id) && page.nextCursor;
@@ -82,8 +87,11 @@ class Jobs extends EventTarget {
     this.put(...page.items);
     if (gap) await this.#readOn(page.nextCursor, (job) => this.#byId.has(job.id));
     if (first) this.#cursor = await this.#readOn(this.#cursor, (job) => Date.parse(job.createdAt) < Date.now() - DAY);
-    const others = this.all().filter((job) => (isOpen(job) || job.status === "held") && !inPage.has(job.id));
-    const fresh = await Promise.all(others.slice(-SINGLE).map((job) => get(pathOf(job.id)).catch(() => job)));
+    const others = this.all().filter((job) => canChange(job) && !inPage.has(job.id));
+    // A few at a time, in turn.
+    const turn = (this.#turn++ * SINGLE) % Math.max(1, others.length);
+    const asked = [...others.slice(turn), ...others.slice(0, turn)].slice(-SINGLE);
+    const fresh = await Promise.all(asked.map((job) => get(pathOf(job.id)).catch(() => job)));
     this.notReady = await readiness();
     this.put(...fresh);
   }

@@ -1,22 +1,23 @@
 // The gate: how much of each window is used, who waits, what is paused. As a panel, and as a page with everything.
 
-import { asTable, chart, lines } from "./charts.js";
+import { asTable, chart, lines, niceTop } from "./charts.js";
 import { h, once, render } from "./dom.js";
 import { count, exactTime, many, percent, until, when } from "./format.js";
-import { gate, KEPT } from "./gate.js";
+import { gate } from "./gate.js";
 import { term } from "./tips.js";
 
 const HEIGHT = 150;
 
 export function gatePanel(signal, { wide = false } = {}) {
   const drawing = chart("Use of each window of the gate over the last five minutes. The present figures are below.", wide ? 220 : HEIGHT, draw);
+  const queue = wide ? queueChart() : null;
   const windows = h("ul", { class: "meters" });
   const lanes = h("p", { class: "lanes" });
   const state = h("span", { class: "chip" });
   const element = h("section", { class: "panel chart-panel", "aria-label": "Gate" },
     h("div", { class: "panel-head" }, h("h2", {}, term("other", "gate", "Gate")), state),
     h("p", { class: "muted caption" }, "Share of each window that is used, in the last five minutes; shaded: paused"),
-    h("div", { class: "chart-place" }, drawing.element), windows, lanes);
+    h("div", { class: "chart-place" }, drawing.element), windows, lanes, queue?.element);
   const update = once(() => {
     const now = gate.now;
     if (!now || signal.aborted) return;
@@ -27,11 +28,25 @@ export function gatePanel(signal, { wide = false } = {}) {
     const waiting = now.lanes.map((lane) => `${lane.lane} ${count(lane.waiting)}`).join(", ");
     render(lanes, [waiting, now.inFlight], () => [h("span", { class: "muted" }, "Waiting: "), waiting, h("span", { class: "muted" }, " · in flight: "), `${now.inFlight} of ${now.maxInFlight}`]);
     drawing.redraw();
+    queue?.update();
   });
   gate.addEventListener("change", update, { signal });
   gate.watch(signal);
   update();
   return { element };
+}
+
+// How many calls of each lane wait, over the same time.
+function queueChart() {
+  const drawing = chart("Calls that wait in each lane over the last five minutes. The present figures are below.", HEIGHT, drawQueue);
+  const legend = h("ul", { class: "legend" });
+  const element = h("div", {}, h("h3", {}, "Calls waiting, by lane"), h("div", { class: "chart-place" }, drawing.element), legend);
+  const update = () => {
+    const { lanes } = gate.now;
+    render(legend, lanes.map((lane) => lane.waiting), () => lanes.map(({ lane, waiting }, number) => h("li", {}, h("span", { class: `swatch line-back-${number}`, "aria-hidden": "true" }), `${lane} `, h("b", {}, count(waiting)))));
+    drawing.redraw();
+  };
+  return { element, update };
 }
 
 const nameOf = (limit) => `${count(limit.calls)} per ${limit.periodSeconds} s`;
@@ -53,13 +68,30 @@ function standingOf(limits) {
 function draw(width, height) {
   const { samples } = gate;
   if (samples.length === 0) return [];
-  const to = samples.at(-1).at;
-  const from = Math.min(samples[0].at, to - KEPT * 200);
+  const [from, to] = spanOf(samples);
   const series = samples.at(-1).limits.windows.map((limit, number) => ({
     name: nameOf(limit),
     points: samples.map(({ at, limits }) => ({ at, share: (limits.windows[number]?.used ?? 0) / limit.calls })),
   }));
   return lines(series, bandsOf(samples), from, to, width, height);
+}
+
+function drawQueue(width, height) {
+  const { samples } = gate;
+  if (samples.length === 0) return [];
+  const [from, to] = spanOf(samples);
+  const top = niceTop(Math.max(2, ...samples.flatMap(({ limits }) => limits.lanes.map((lane) => lane.waiting))));
+  const series = samples.at(-1).limits.lanes.map(({ lane }, number) => ({
+    name: lane,
+    points: samples.map(({ at, limits }) => ({ at, share: (limits.lanes[number]?.waiting ?? 0) / top })),
+  }));
+  return lines(series, bandsOf(samples), from, to, width, height, (share) => count(share * top));
+}
+
+// From the first sample, or a minute ago if there are few, to the last.
+function spanOf(samples) {
+  const to = samples.at(-1).at;
+  return [Math.min(samples[0].at, to - 60_000), to];
 }
 
 // Stretches in which nothing was sent: because Genesys asked for it, or does not work.
