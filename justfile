@@ -23,3 +23,7 @@ ci:
 # Write the OpenAPI document anew after a change of the HTTP API.
 openapi:
     cargo run -- openapi > openapi/openapi.json
+
+# The gate beside other rate limiters, and the service beside the least that its work takes; prints the tables of docs/PACE.md.
+bench-pace *parts:
+    cargo bench --bench pace -- {{parts}}

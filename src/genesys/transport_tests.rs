@@ -108,3 +108,57 @@ fn settings_that_cannot_be_used_name_their_key() {
     let ca = include_bytes!("testdata/ca.pem").to_vec();
     assert!(over_http(&TransportSettings { extra_ca: Some(ca), ..TransportSettings::default() }).is_ok());
 }
+
+/// A server behind TLS that offers HTTP/2 and HTTP/1.1 and answers with the version that came to be used; and the
+/// authority that has signed for it.
+async fn behind_tls(lifecycle: &Lifecycle) -> (String, String) {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let authority_key = rcgen::KeyPair::generate().unwrap();
+    let mut authority = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let authority_pem = authority.self_signed(&authority_key).unwrap().pem();
+    let issuer = rcgen::Issuer::new(authority, authority_key);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let leaf = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::Pkcs8(key.serialize_der().into());
+    let mut config = rustls::ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![leaf.der().clone()], key)
+        .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    lifecycle.spawn_until_stop(async move {
+        loop {
+            let Ok((stream, _)) = listener.accept().await else { return };
+            // Who does not trust the certificate breaks off here.
+            let Ok(stream) = acceptor.accept(stream).await else { continue };
+            let say = hyper::service::service_fn(|request: Request<hyper::body::Incoming>| async move {
+                let version = format!("{:?}", request.version());
+                Ok::<_, std::convert::Infallible>(Response::new(http_body_util::Full::new(Bytes::from(version))))
+            });
+            let server = hyper_util::server::conn::auto::Builder::new(hyper_util::rt::TokioExecutor::new());
+            let _ = server.serve_connection(hyper_util::rt::TokioIo::new(stream), say).await;
+        }
+    });
+    (format!("https://localhost:{port}/"), authority_pem)
+}
+
+#[tokio::test]
+async fn http_2_is_used_where_it_is_offered_and_an_authority_of_ones_own_is_trusted() {
+    let lifecycle = Lifecycle::default();
+    let (home, authority) = behind_tls(&lifecycle).await;
+    let settings = TransportSettings { extra_ca: Some(authority.into_bytes()), ..TransportSettings::default() };
+    let answer = over_http(&settings).unwrap().oneshot(get(&home)).await.unwrap();
+    assert_eq!(answer.body(), "HTTP/2.0");
+}
+
+#[tokio::test]
+async fn a_certificate_of_an_unknown_authority_is_refused_before_anything_is_sent() {
+    let lifecycle = Lifecycle::default();
+    let (home, _) = behind_tls(&lifecycle).await;
+    let refused = over_http(&TransportSettings::default()).unwrap().oneshot(get(&home)).await;
+    let Err(TransportError::NotSent(why)) = refused else { panic!("{refused:?}") };
+    assert!(why.contains("certificate"), "{why}");
+}
