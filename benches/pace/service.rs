@@ -103,7 +103,12 @@ async fn submit(service: &Service, urgency: Urgency, users: impl Iterator<Item =
     let entry = |n: usize| EntryRequest {
         reference: None,
         user: UserRef::EmployeeId(format!("E{}", 1000 + n).into()),
-        assignments: vec![ListedAssignment { name: AssignmentName::Name(group.into()), proficiency: None }].into(),
+        assignments: vec![ListedAssignment {
+            name: AssignmentName::Name(group.into()),
+            proficiency: None,
+            because: None,
+        }]
+        .into(),
         occurred_at: None,
     };
     let spec = JobSpec { target: Target::WfmSkillGroups, mode: Mode::Add, label: None, dry_run: false, urgency };

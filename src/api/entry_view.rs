@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::names::{self, ConflictCause, SyncJobEntryState};
 use super::submission::request::UserReference;
+use crate::domain::entry::ListedAssignment;
 use crate::domain::{AssignmentId, Proficiency};
 use crate::engine::{Catalogue, ConflictRecord, EntrySnapshot};
 
@@ -54,6 +55,22 @@ pub(super) struct SyncJobEntryView {
     superseded_by: Option<String>,
     #[schema(value_type = Option<String>, format = DateTime)]
     finished_at: Option<Timestamp>,
+    /// Which rules of a source the wanted assignments follow from; absent where none do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    because: Vec<BecauseView>,
+}
+
+/// Why an assignment is wanted.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct BecauseView {
+    /// Name or id, as the rule has it.
+    #[schema(example = "Billing")]
+    assignment: String,
+    /// The ids of the rules, apart by commas.
+    #[schema(example = "sales-emea")]
+    rules: Box<str>,
 }
 
 /// A skill or skill group of a user.
@@ -88,6 +105,7 @@ impl SyncJobEntryView {
         let rated = |items: &[(AssignmentId, Option<Proficiency>)]| {
             items.iter().map(|(id, proficiency)| AssignmentView::of(*id, *proficiency, catalogue)).collect()
         };
+        let because = entry.request.assignments.iter().filter_map(BecauseView::of).collect();
         let result = entry.result;
         let effects = &result.effects;
         Self {
@@ -107,7 +125,14 @@ impl SyncJobEntryView {
             conflicts: result.conflicts.into_iter().map(ConflictView::from).collect(),
             superseded_by: result.superseded_by.map(|(job, index)| format!("{job}/{index}")),
             finished_at: result.finished_at,
+            because,
         }
+    }
+}
+
+impl BecauseView {
+    fn of(listed: &ListedAssignment) -> Option<Self> {
+        Some(Self { assignment: listed.name.to_string(), rules: listed.because.clone()? })
     }
 }
 

@@ -30,6 +30,8 @@ impl fmt::Display for AssignmentName {
 pub struct ListedAssignment {
     pub name: AssignmentName,
     pub proficiency: Option<Proficiency>,
+    /// The rules that it follows from, where it does.
+    pub because: Option<Box<str>>,
 }
 
 /// What a caller asks for one user, parsed and valid.

@@ -200,10 +200,11 @@ impl Mapped {
     }
 
     fn entry(&self) -> EntryRequest {
-        let listed = self
-            .assignments
-            .iter()
-            .map(|derived| ListedAssignment { name: derived.name.clone(), proficiency: derived.proficiency });
+        let listed = self.assignments.iter().map(|derived| ListedAssignment {
+            name: derived.name.clone(),
+            proficiency: derived.proficiency,
+            because: Some(derived.because.join(", ").into()),
+        });
         EntryRequest {
             reference: None,
             user: self.user.clone(),

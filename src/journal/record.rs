@@ -100,6 +100,8 @@ struct ListedRecord {
     name: Option<Box<str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     proficiency: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    because: Option<Box<str>>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -121,8 +123,12 @@ impl From<EntryOrder> for OrderRecord {
         let listed = request.assignments.into_iter().map(|listed| {
             let proficiency = listed.proficiency.map(|rating| f64::from(rating.value()));
             match listed.name {
-                AssignmentName::Id(id) => ListedRecord { id: Some(id.0), name: None, proficiency },
-                AssignmentName::Name(name) => ListedRecord { id: None, name: Some(name), proficiency },
+                AssignmentName::Id(id) => {
+                    ListedRecord { id: Some(id.0), name: None, proficiency, because: listed.because }
+                }
+                AssignmentName::Name(name) => {
+                    ListedRecord { id: None, name: Some(name), proficiency, because: listed.because }
+                }
             }
         });
         Self {
@@ -148,6 +154,7 @@ impl From<OrderRecord> for EntryOrder {
                 None => AssignmentName::Name(listed.name.unwrap_or_default()),
             },
             proficiency: listed.proficiency.and_then(Proficiency::new),
+            because: listed.because,
         });
         let request = EntryRequest {
             reference: record.reference,

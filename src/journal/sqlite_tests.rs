@@ -49,8 +49,16 @@ pub(super) fn job(number: u128, entries: usize) -> AcceptedJob {
         reference: n.is_multiple_of(2).then(|| format!("row-{n}").into()),
         user: users[n % 4].clone(),
         assignments: Box::new([
-            ListedAssignment { name: AssignmentName::Name("Billing".into()), proficiency: Proficiency::new(3.3) },
-            ListedAssignment { name: AssignmentName::Id(AssignmentId(Uuid::from_u128(9))), proficiency: None },
+            ListedAssignment {
+                name: AssignmentName::Name("Billing".into()),
+                proficiency: Proficiency::new(3.3),
+                because: Some("rule".into()),
+            },
+            ListedAssignment {
+                name: AssignmentName::Id(AssignmentId(Uuid::from_u128(9))),
+                proficiency: None,
+                because: None,
+            },
         ]),
         occurred_at: n.is_multiple_of(3).then(|| at(5)),
     };

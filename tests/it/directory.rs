@@ -31,6 +31,7 @@ fn as_it_is(user: &SimUser) -> EntryRequest {
     let listed = |skill: &skillsync::simulator::Assignment| ListedAssignment {
         name: AssignmentName::Id(AssignmentId(skill.id)),
         proficiency: skill.proficiency.and_then(Proficiency::new),
+        because: None,
     };
     named(UserRef::EmployeeId(user.employee_id.clone().unwrap().into()), user.skills.iter().map(listed).collect())
 }

@@ -54,6 +54,7 @@ fn entry(user: UserRef, names: &[&str], proficiency: Option<f64>) -> EntryReques
     let listed = |name: &&str| ListedAssignment {
         name: AssignmentName::Name((*name).into()),
         proficiency: proficiency.and_then(Proficiency::new),
+        because: None,
     };
     EntryRequest { reference: None, user, assignments: names.iter().map(listed).collect(), occurred_at: None }
 }

@@ -76,7 +76,11 @@ fn listed(cell: &str, target: Option<Target>, faults: &mut Faults) -> Box<[Liste
                     format!("a proficiency must lie within {} and {}", rules::PROFICIENCY.0, rules::PROFICIENCY.1)
                 }
                 proficiency => {
-                    return Some(ListedAssignment { name: part.assignment(), proficiency: proficiency.flatten() });
+                    return Some(ListedAssignment {
+                        name: part.assignment(),
+                        proficiency: proficiency.flatten(),
+                        because: None,
+                    });
                 }
             },
         };
@@ -208,7 +212,7 @@ mod tests {
             AssignmentName::Name("a;b:4\\".into()),
             AssignmentName::Id(AssignmentId(id.parse().unwrap())),
         ];
-        let listed = names.map(|name| ListedAssignment { name, proficiency: Proficiency::new(3.3) });
+        let listed = names.map(|name| ListedAssignment { name, proficiency: Proficiency::new(3.3), because: None });
         let cell = listed.iter().map(part_of).collect::<Vec<_>>().join(";");
         let mut faults = Faults::default();
         assert_eq!(super::listed(&cell, Some(Target::RoutingSkills), &mut faults)[..], listed, "{cell}");

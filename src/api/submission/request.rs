@@ -166,7 +166,7 @@ impl AssignmentRequest {
             Some(value) => Some(Proficiency::new(value)?),
             None => None,
         };
-        Some(ListedAssignment { name, proficiency })
+        Some(ListedAssignment { name, proficiency, because: None })
     }
 }
 

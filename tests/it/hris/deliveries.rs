@@ -21,12 +21,15 @@ async fn a_delivery_becomes_an_interactive_job_once_however_often_it_comes() {
     assert_eq!((job.spec.urgency, job.spec.label.as_deref()), (Urgency::Interactive, Some("webhook hr")));
     assert_eq!(in_state(&job, EntryState::Applied), 1);
     assert_eq!(office.groups(1), ["Group 7"]);
+    let because = |office: &Office| office.bed.entries(first.job())[0].request.assignments[0].because.clone();
+    assert_eq!(because(&office).as_deref(), Some("title-7"), "the result can be explained");
 
     let (simulator, kept) = (office.bed.simulator.clone(), Arc::clone(&office.bed.kept));
     office.bed.lifecycle.begin_stop();
     let next = Office::reopen(simulator, kept, &scenario, &sources);
     let after = next.bamboo("hr", &body, BEGIN).await;
     assert_eq!((after.status, after.job()), (202, first.job()), "also over a restart");
+    assert_eq!(because(&next).as_deref(), Some("title-7"));
 }
 
 #[tokio::test(start_paused = true)]

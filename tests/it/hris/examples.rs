@@ -12,12 +12,12 @@ pub(crate) fn sources(config: &Config) -> Sources {
     Sources::compile(&config.webhooks, FilterRunner::new(PathBuf::from(env!("CARGO_BIN_EXE_skillsync")))).unwrap()
 }
 
-fn read(name: &str) -> Vec<u8> {
+pub(super) fn example(name: &str) -> Vec<u8> {
     std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/hris").join(name)).expect(name)
 }
 
-fn source(name: &str) -> std::sync::Arc<Source> {
-    let text = String::from_utf8(read(&format!("{name}.toml"))).unwrap();
+pub(super) fn named(name: &str) -> std::sync::Arc<Source> {
+    let text = String::from_utf8(example(&format!("{name}.toml"))).unwrap();
     let config = Config::from_toml(&text).expect(name);
     sources(&config).all().remove(0)
 }
@@ -40,13 +40,13 @@ fn shown(mapping: &Mapping) -> Vec<String> {
 async fn delivery(name: &str) -> Vec<String> {
     let headers: HeaderMap =
         [(HeaderName::from_static("content-type"), HeaderValue::from_static("application/json"))].into_iter().collect();
-    shown(&source(name).map_delivery(&headers, &read(&format!("{name}.json"))).await.expect(name))
+    shown(&named(name).map_delivery(&headers, &example(&format!("{name}.json"))).await.expect(name))
 }
 
 async fn record(name: &str) -> Vec<String> {
-    let record = read(&format!("{name}.record.json"));
+    let record = example(&format!("{name}.record.json"));
     let at = "2026-11-22T22:00:00Z".parse().unwrap();
-    let mapping = source(name).map_record("the id of the event", &record, at).await.expect(name);
+    let mapping = named(name).map_record("the id of the event", &record, at).await.expect(name);
     assert!(mapping.people.iter().all(|person| person.occurred_at == Some(at)), "as it was when it was asked for");
     shown(&mapping)
 }
@@ -67,8 +67,8 @@ async fn payloads_with_attributes_become_assignments() {
         "EmployeeId(\"E1003\") left",
     ];
     assert_eq!(delivery("workday").await, workday);
-    assert_eq!(shown(&source("workday").map_export(true, &read("workday.csv")).await.unwrap()), workday);
-    assert_eq!(shown(&source("workday").map_export(false, &read("workday.json")).await.unwrap()), workday);
+    assert_eq!(shown(&named("workday").map_export(true, &example("workday.csv")).await.unwrap()), workday);
+    assert_eq!(shown(&named("workday").map_export(false, &example("workday.json")).await.unwrap()), workday);
 }
 
 #[tokio::test]

@@ -3,8 +3,11 @@
 mod deliveries;
 mod examples;
 mod filters;
+mod fuzz;
 mod imports;
 mod records;
+mod socket;
+mod storm;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -17,7 +17,7 @@ use crate::bed::Bed;
 
 /// An HR system with records, and a log of who was asked for.
 #[derive(Default)]
-struct HrSystem {
+pub(super) struct HrSystem {
     titles: Mutex<HashMap<String, String>>,
     asked: Mutex<Vec<(tokio::time::Instant, String)>>,
     status: Mutex<Option<StatusCode>>,
@@ -26,7 +26,7 @@ struct HrSystem {
 const LATENCY: Duration = Duration::from_millis(500);
 
 impl HrSystem {
-    fn set(&self, n: usize, title: &str) {
+    pub(super) fn set(&self, n: usize, title: &str) {
         self.titles.lock().unwrap().insert(n.to_string(), title.to_owned());
     }
 
@@ -34,7 +34,7 @@ impl HrSystem {
         self.asked.lock().unwrap().iter().filter(|(_, asked)| *asked == n.to_string()).count()
     }
 
-    fn transport(self: &Arc<Self>) -> RecordTransport {
+    pub(super) fn transport(self: &Arc<Self>) -> RecordTransport {
         let system = Arc::clone(self);
         RecordTransport::new(service_fn(move |request: Request<Bytes>| {
             let system = Arc::clone(&system);

@@ -174,6 +174,7 @@ impl Running {
         ListedAssignment {
             name: AssignmentName::Id(AssignmentId(self.item(target, item))),
             proficiency: rating.and_then(|rating| Proficiency::new(f64::from(rating))),
+            because: None,
         }
     }
 
