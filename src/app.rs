@@ -1,5 +1,6 @@
 //! The composition root: the only place where the parts are put together.
 
+mod callbacks;
 mod calls;
 mod limits;
 mod metrics;
@@ -15,6 +16,7 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
+use self::callbacks::CalledBack;
 use self::calls::JournalledCalls;
 pub use self::calls::start_from;
 use self::limits::GateLimits;
@@ -87,14 +89,16 @@ pub fn start_beside(
     let sources = Sources::compile(&config.webhooks, FilterRunner::of_this_program())?;
     let mut recovered = around.recovered;
     let memos = std::mem::take(&mut recovered.memos);
+    let called_back = CalledBack::configured(&config.callbacks)?;
     let engine = Engine::start(
         Arc::new(client),
         Arc::clone(&around.journal),
         recovered,
-        engine_settings(config, around.seed),
+        EngineSettings { callback: called_back.by_default.clone(), ..engine_settings(config, around.seed) },
         around.clock,
         lifecycle,
     );
+    called_back.start(&engine, around.clock, around.seed, lifecycle)?;
     let intake = Intake::start(Foundations {
         sources,
         engine: engine.clone(),
@@ -127,6 +131,7 @@ pub fn router(config: &Config, service: &Service, lifecycle: &Lifecycle) -> Rout
             requests_per_second: config.server.requests_per_second,
             max_open_entries: config.server.max_open_entries,
             open_metrics: config.server.open_metrics,
+            callbacks: callbacks::rules(&config.callbacks),
         },
         lifecycle: lifecycle.clone(),
         intake: service.intake.clone(),
@@ -209,6 +214,7 @@ fn engine_settings(config: &Config, seed: u64) -> EngineSettings {
             users_min: sync.hold_users_min,
             skill_percent: Percent::new(sync.hold_skill_percent).unwrap_or(Percent::ALL),
         },
+        callback: None,
         managed: sync.managed.iter().map(|name| assignment_name(name)).collect(),
         renew_after: Duration::from_secs(600),
         use_until: Duration::from_secs(1800),

@@ -3,6 +3,7 @@
 //! The only module that reads the environment. Every error names the key, and the file or variable that it came from.
 
 mod access;
+mod callbacks;
 mod journal;
 mod limits;
 mod region;
@@ -22,6 +23,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de};
 
 pub use self::access::{ApiKeyConfig, KeyRole};
+pub use self::callbacks::CallbacksConfig;
 pub use self::journal::JournalConfig;
 pub use self::limits::CallLimits;
 use self::thresholds::percent;
@@ -64,6 +66,8 @@ pub struct Config {
     /// `[[webhooks]]`: HR systems that send to us.
     #[serde(default)]
     pub webhooks: Vec<WebhookConfig>,
+    #[serde(default)]
+    pub callbacks: CallbacksConfig,
 }
 
 /// `[server]`: who may call us, and where.
@@ -212,6 +216,7 @@ impl Config {
         config.genesys.login_url()?;
         config.genesys.check()?;
         config.journal.check()?;
+        config.callbacks.secret()?;
         access::check(&config.server.api_keys)?;
         webhooks::check(&config.webhooks)?;
         if config.server.api_keys.is_empty() && !config.server.listen.ip().is_loopback() {
@@ -367,6 +372,7 @@ mod tests {
             (&format!("{MINIMAL}ca_file = '/does/not/exist'"), "genesys.ca_file"),
             (&format!("{MINIMAL}attempt_timeout = 'soon'"), "attempt_timeout"),
             (&format!("{MINIMAL}[sync]\npatience = 'long'"), "patience"),
+            (&format!("{MINIMAL}[callbacks]\nurl = 'https://x'"), "callbacks.secret"),
             (&format!("{MINIMAL}[sync]\nhold_users_percent = 101"), "hold_users_percent"),
             (&format!("{MINIMAL}[server]\nlisten = '0.0.0.0:80'"), "server.listen"),
             (&format!("{MINIMAL}[journal]\nretention = 'long'"), "retention"),

@@ -9,6 +9,8 @@ pub mod cli;
 pub mod app;
 
 pub mod api;
+
+pub mod callback;
 pub mod genesys;
 
 pub mod hris;

@@ -111,7 +111,14 @@ async fn submit(service: &Service, urgency: Urgency, users: impl Iterator<Item =
         .into(),
         occurred_at: None,
     };
-    let spec = JobSpec { target: Target::WfmSkillGroups, mode: Mode::Add, label: None, dry_run: false, urgency };
+    let spec = JobSpec {
+        target: Target::WfmSkillGroups,
+        mode: Mode::Add,
+        label: None,
+        dry_run: false,
+        urgency,
+        callback: None,
+    };
     service.engine.submit(spec, users.map(entry).collect()).await.expect("nothing is written down").id
 }
 

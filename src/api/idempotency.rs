@@ -61,7 +61,9 @@ impl Turn {
             Self::New(reservation) => {
                 Ok(PathTurn::New(reservation.map(|reservation| Under { reservation, fingerprint })))
             }
-            Self::Again(before, job) => same_job(api, job, before == fingerprint).map(PathTurn::Again),
+            Self::Again(before, job) => {
+                same_job(api, job, before == fingerprint).map(|job| PathTurn::Again(Box::new(job)))
+            }
         }
     }
 }
@@ -69,7 +71,7 @@ impl Turn {
 /// [`Turn`], of a request whose fingerprint is known at once.
 pub(super) enum PathTurn {
     New(Option<Under>),
-    Again(JobSnapshot),
+    Again(Box<JobSnapshot>),
 }
 
 /// The job that a key stands for, unless something else was sent under it.

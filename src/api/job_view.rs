@@ -2,11 +2,14 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::names::{SyncJobStatus, SyncLane, SyncMode, SyncTarget};
+use crate::clock::WallClock;
 use crate::domain::EntryState;
+use crate::domain::callback::{CallbackProgress, CallbackUrl};
 use crate::domain::conflict::Cause;
 use crate::domain::hold::Hold;
 use crate::domain::job::{ConflictCounts, EntryCounts, Urgency};
@@ -42,6 +45,10 @@ pub(super) struct SyncJobView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = HeldView, required = false)]
     held: Option<HeldView>,
+    /// How far telling the caller has come, if somebody is to be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = CallbackView, required = false)]
+    callback: Option<CallbackView>,
 }
 
 /// Why a job is held: what it would take away. Nothing of the job has been written.
@@ -71,6 +78,36 @@ pub(super) struct SkillLossView {
     /// Their share of the job's users who have it, as far as is known.
     #[schema(example = 80.0)]
     holders_percent: f64,
+}
+
+/// How far telling somebody that the job has ended, or is held, has come.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CallbackView {
+    /// Where to, without what follows the path.
+    #[schema(example = "https://hr.example.com/hooks/skillsync")]
+    url: Box<str>,
+    /// `waiting` for the job or for the next attempt, `delivered`, or `givenUp`.
+    #[schema(example = "delivered")]
+    state: &'static str,
+    /// Attempts since the service started.
+    attempts: u32,
+    /// What became of the last attempt.
+    last: Option<Box<str>>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    next_attempt_at: Option<Timestamp>,
+}
+
+impl CallbackView {
+    fn of(url: &CallbackUrl, progress: CallbackProgress) -> Self {
+        let state = match &progress.settled {
+            Some(settled) if settled.delivered => "delivered",
+            Some(_) => "givenUp",
+            None => "waiting",
+        };
+        let CallbackProgress { attempts, last, next_attempt_at, .. } = progress;
+        Self { url: url.shown().into(), state, attempts, last, next_attempt_at }
+    }
 }
 
 /// How many entries are in each state.
@@ -132,8 +169,18 @@ impl SyncJobView {
             conflicts: job.conflicts.into(),
             calls: CallsView { made: job.calls_made, estimated: job.calls_made.saturating_add(calls_ahead_of(&job)) },
             held: job.hold.map(HeldView::from),
+            callback: job.spec.callback.as_ref().map(|url| CallbackView::of(url, job.callback)),
             label: job.spec.label,
         }
+    }
+}
+
+/// A job as messages to others show it: as its callers see it, but for the callback itself, which every attempt changes.
+pub fn job_document(engine: &Engine, clock: WallClock) -> impl Fn(JobSnapshot) -> Value + Send + Sync + use<> {
+    let engine = engine.clone();
+    move |mut job| {
+        job.spec.callback = None;
+        serde_json::to_value(SyncJobView::of(job, &engine, clock.now())).unwrap_or_default()
     }
 }
 

@@ -19,6 +19,7 @@ mod paging;
 mod probes;
 mod problem;
 mod query;
+mod reader;
 mod rules;
 mod schemas;
 mod serve;
@@ -42,6 +43,7 @@ use uuid::Uuid;
 
 pub use self::access::{ApiKey, Role};
 pub use self::document::text as openapi_text;
+pub use self::job_view::job_document;
 pub use self::limits::{
     BreakerView, CreditView, LearnedLimitView, LimitLaneView, LimitWindowView, LimitsSource, LimitsView,
     PausedRouteView,
@@ -55,6 +57,7 @@ pub use self::probes::Readiness;
 pub use self::serve::{ServeSettings, serve};
 pub use self::submission::request::{AssignmentRequest, SyncJobEntryRequest, SyncJobRequest, UserReference};
 use crate::clock::WallClock;
+use crate::domain::callback::CallbackRules;
 use crate::engine::Engine;
 use crate::hris::Intake;
 use crate::lifecycle::Lifecycle;
@@ -74,6 +77,8 @@ pub struct ApiSettings {
     pub max_open_entries: u32,
     /// Whether `/metrics` is open to those without a key.
     pub open_metrics: bool,
+    /// What callers may ask of callbacks.
+    pub callbacks: CallbackRules,
 }
 
 impl Default for ApiSettings {
@@ -85,6 +90,7 @@ impl Default for ApiSettings {
             requests_per_second: NonZeroU32::MIN.saturating_add(99),
             max_open_entries: 1_000_000,
             open_metrics: false,
+            callbacks: CallbackRules::default(),
         }
     }
 }
@@ -124,8 +130,8 @@ pub fn router(context: ApiContext) -> Router {
     let settings = context.settings.clone();
     let requests = Arc::clone(&context.shared.requests);
     let (router, _) = described_routes(&settings).split_for_parts();
-    let page = dashboard::routes().layer(layers::time_limit(&settings));
-    layers::around(router.merge(page).with_state(context), &settings, requests)
+    let pages = dashboard::routes().merge(reader::routes()).layer(layers::time_limit(&settings));
+    layers::around(router.merge(pages).with_state(context), &settings, requests)
 }
 
 /// The document of all routes.

@@ -1,5 +1,6 @@
 //! Query parameters: read by name, every fault of them named at once.
 
+use std::fmt;
 use std::time::Duration;
 
 use axum::extract::Query;
@@ -55,6 +56,16 @@ impl QueryReader {
             self.faults.add_parameter(name, format_args!("must be {expected}, not {}", shortened(value)));
         }
         read
+    }
+
+    /// A parameter that is held against rules which say themselves what is wrong.
+    pub(super) fn checked<T, E: fmt::Display>(
+        &mut self,
+        name: &str,
+        check: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let value = self.pairs.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())?;
+        check(value).map_err(|error| self.faults.add_parameter(name, error)).ok()
     }
 
     /// One of a closed set of words.

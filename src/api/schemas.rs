@@ -12,6 +12,13 @@ pub(super) fn label() -> Object {
     text(rules::LONGEST_LABEL, "The caller's name for the job, for people to read.", "nightly")
 }
 
+pub(super) const CALLBACK_URL: &str = "Who is told, as a signed message of Standard Webhooks, when the job ends or is held. Taken only if the service has a \
+     secret to sign with.";
+
+pub(super) fn callback_url() -> Object {
+    formatted(SchemaFormat::Custom("uri".to_owned()), CALLBACK_URL, "https://hr.example.com/hooks/skillsync")
+}
+
 pub(super) fn reference() -> Object {
     text(rules::LONGEST_REFERENCE, "The caller's own name for the row; it comes back.", "row-1")
 }
@@ -34,16 +41,16 @@ pub(super) fn assignment_name() -> Object {
 }
 
 pub(super) fn user_id() -> Object {
-    formatted(KnownFormat::Uuid, "The Genesys user id.", "9f0e3c1a-6b57-4f0e-8f5b-0c8f0f2f4a11")
+    formatted(known(KnownFormat::Uuid), "The Genesys user id.", "9f0e3c1a-6b57-4f0e-8f5b-0c8f0f2f4a11")
 }
 
 pub(super) fn assignment_id() -> Object {
-    formatted(KnownFormat::Uuid, "The id of the skill or skill group.", "c2a9d1e4-1f0b-4a39-b7de-5a3f1f9a7b02")
+    formatted(known(KnownFormat::Uuid), "The id of the skill or skill group.", "c2a9d1e4-1f0b-4a39-b7de-5a3f1f9a7b02")
 }
 
 pub(super) fn occurred_at() -> Object {
     let what = "When it happened at the sender, for putting events in order; default is the order of acceptance.";
-    formatted(KnownFormat::DateTime, what, "2026-11-22T20:15:00Z")
+    formatted(known(KnownFormat::DateTime), what, "2026-11-22T20:15:00Z")
 }
 
 pub(super) fn proficiency() -> Object {
@@ -115,10 +122,14 @@ fn text(longest: usize, what: &str, example: &str) -> Object {
         .build()
 }
 
-fn formatted(format: KnownFormat, what: &str, example: &str) -> Object {
+fn known(format: KnownFormat) -> SchemaFormat {
+    SchemaFormat::KnownFormat(format)
+}
+
+fn formatted(format: SchemaFormat, what: &str, example: &str) -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)
-        .format(Some(SchemaFormat::KnownFormat(format)))
+        .format(Some(format))
         .description(Some(what))
         .examples([example])
         .build()

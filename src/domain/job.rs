@@ -4,6 +4,7 @@ use std::fmt;
 
 use uuid::Uuid;
 
+use super::callback::CallbackUrl;
 use super::conflict::Cause;
 use super::{EntryState, Mode, Target};
 
@@ -47,6 +48,8 @@ pub struct JobSpec {
     pub label: Option<Box<str>>,
     pub dry_run: bool,
     pub urgency: Urgency,
+    /// Who is told when it ends or is held.
+    pub callback: Option<CallbackUrl>,
 }
 
 /// Where a job stands.

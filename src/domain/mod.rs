@@ -2,6 +2,7 @@
 
 pub mod acceptance;
 pub mod assignment;
+pub mod callback;
 pub mod conflict;
 pub mod entry;
 pub mod fold;

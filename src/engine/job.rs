@@ -15,6 +15,7 @@ pub use self::follow::{Followed, News};
 use super::open::OpenEntries;
 use super::port::Version;
 use crate::domain::assignment::Difference;
+use crate::domain::callback::CallbackProgress;
 use crate::domain::conflict::Cause;
 use crate::domain::entry::{Effects, EntryOrder, EntryRequest};
 use crate::domain::hold::Hold;
@@ -73,6 +74,8 @@ pub struct JobSnapshot {
     pub calls_made: u32,
     /// Why it is held, if it is.
     pub hold: Option<Hold>,
+    /// How far its callback has come, if it wants one.
+    pub callback: CallbackProgress,
     /// Grows with every change.
     pub revision: u64,
 }
@@ -93,7 +96,7 @@ pub(super) struct Job {
 }
 
 #[derive(Debug)]
-struct State {
+pub(super) struct State {
     entries: Vec<Entry>,
     counts: EntryCounts,
     conflicts: ConflictCounts,
@@ -107,6 +110,7 @@ struct State {
     /// It was held, and somebody let it go on.
     released: bool,
     keep_until: Option<Timestamp>,
+    pub(super) callback: CallbackProgress,
     revision: u64,
     changes: Changes,
 }
@@ -138,6 +142,7 @@ impl Job {
             hold: None,
             released: false,
             keep_until: None,
+            callback: CallbackProgress::default(),
             revision: 0,
             changes: Changes::new(entries.len()),
             entries,
@@ -307,6 +312,7 @@ impl Job {
             conflicts: state.conflicts,
             calls_made: state.calls_made,
             hold: state.hold.as_deref().cloned(),
+            callback: state.callback.clone(),
             revision: state.revision,
         }
     }
@@ -331,7 +337,7 @@ impl Job {
         self.revision.subscribe()
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
         let before = state.counts.ahead();
         state.revision += 1;

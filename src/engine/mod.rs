@@ -6,6 +6,7 @@
 mod acceptance;
 mod backoff;
 mod cache;
+mod callback;
 mod catalogue;
 mod directory;
 mod ending;
@@ -43,6 +44,7 @@ use self::acceptance::AcceptanceKeys;
 pub use self::acceptance::{Claim, OtherClaim, Reservation, TooManyKeys};
 pub use self::backoff::Backoff;
 use self::cache::Ages;
+use self::callback::CalledBack;
 pub use self::catalogue::Catalogue;
 use self::catalogue::Catalogues;
 use self::directory::Directory;
@@ -59,6 +61,7 @@ use self::standings::Standings;
 pub use self::submit::{Once, OnceError, Under};
 use self::users::UserHistories;
 use crate::clock::WallClock;
+use crate::domain::callback::CallbackUrl;
 use crate::domain::conflict::ConflictPolicy;
 use crate::domain::entry::AssignmentName;
 use crate::domain::hold::HoldThresholds;
@@ -87,6 +90,8 @@ pub struct EngineSettings {
     pub use_until: Duration,
     /// How long a job can be read after it has ended.
     pub retention: Duration,
+    /// Who is told of jobs that name nobody themselves.
+    pub callback: Option<CallbackUrl>,
     /// How old they have to be before a name that is missing is looked for again.
     pub recheck_names_after: Duration,
     pub seed: u64,
@@ -115,6 +120,7 @@ struct EngineCore {
     users: UserHistories,
     slots: UserSlots,
     queue: RunQueue,
+    called_back: CalledBack,
     standings: Standings,
     directory: Directory,
     catalogues: Catalogues,
@@ -149,6 +155,7 @@ impl Engine {
             users: UserHistories::default(),
             slots: UserSlots::default(),
             queue: RunQueue::default(),
+            called_back: CalledBack::default(),
             standings: Standings::recovered(recovered.standings, Arc::clone(&journal)),
             directory: Directory::new(ages, settings.recheck_names_after),
             catalogues: Catalogues::new(ages, settings.managed.clone()),
@@ -179,6 +186,7 @@ impl Engine {
     fn take_up(&self, job: Job) -> JobSnapshot {
         let job = Arc::new(job);
         self.core.registry.insert(Arc::clone(&job));
+        self.core.called_back.note(&job);
         let snapshot = job.snapshot();
         if snapshot.counts.ahead() > 0 {
             self.work_on(job);

@@ -161,7 +161,14 @@ mod tests {
     use crate::journal::{AcceptedJob, NoJournal};
 
     fn ticket(urgency: Urgency) -> Ticket {
-        let spec = JobSpec { target: Target::WfmSkillGroups, mode: Mode::Add, label: None, dry_run: false, urgency };
+        let spec = JobSpec {
+            target: Target::WfmSkillGroups,
+            mode: Mode::Add,
+            label: None,
+            dry_run: false,
+            urgency,
+            callback: None,
+        };
         let created_at = jiff::Timestamp::UNIX_EPOCH;
         let job = AcceptedJob { id: JobId(Uuid::nil()), spec, created_at, entries: Vec::new() };
         Ticket {

@@ -137,6 +137,8 @@ impl Engine {
         entries: Vec<EntryOrder>,
     ) -> Result<JobSnapshot, JournalError> {
         let created_at = self.core.clock.now();
+        let callback = spec.callback.or_else(|| self.core.settings.callback.clone());
+        let spec = JobSpec { callback, ..spec };
         let job = AcceptedJob { id: self.core.registry.next_id(created_at), spec, created_at, entries };
         let key = under.as_ref().map(|under| under.reservation.key(under.fingerprint, created_at));
         self.core.journal.accept(job.clone(), key.into_iter().collect()).await?;

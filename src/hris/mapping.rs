@@ -110,7 +110,7 @@ impl Source {
     /// The job that a mapping makes; `way` is how it came in.
     pub fn job(&self, mapping: &Mapping, way: &str, urgency: Urgency) -> (JobSpec, Vec<EntryRequest>) {
         let label = Some(format!("{way} {}", self.name).into());
-        let spec = JobSpec { target: self.target, mode: self.mode, label, dry_run: false, urgency };
+        let spec = JobSpec { target: self.target, mode: self.mode, label, dry_run: false, urgency, callback: None };
         (spec, mapping.people.iter().map(Mapped::entry).collect())
     }
 

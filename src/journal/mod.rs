@@ -29,6 +29,7 @@ pub use self::memory::MemoryJournal;
 pub use self::sqlite::{DEFAULT_MAX_BYTES, SqliteJournal};
 pub use self::usage::JournalUsage;
 use crate::domain::acceptance::{AcceptanceKey, KeyId};
+use crate::domain::callback::CallbackSettled;
 use crate::domain::conflict::Cause;
 use crate::domain::entry::{Effects, EntryOrder};
 use crate::domain::hold::Hold;
@@ -110,20 +111,28 @@ pub enum JobNote {
     Held(Hold),
     /// It may go on all the same.
     Released,
+    /// Nothing more will be done about a callback.
+    CallbackSettled(CallbackSettled),
 }
 
 /// The newest notes on a job.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JobNotes {
-    /// Either held or released, if it ever was held.
-    pub hold: Option<JobNote>,
+    /// Why it is held, if it is.
+    pub held: Option<Hold>,
+    /// It was held, and may go on.
+    pub released: bool,
+    /// The newest callback that is settled.
+    pub callback: Option<CallbackSettled>,
 }
 
 impl JobNotes {
     /// Puts a note in the place of an older one of its kind.
     pub fn add(&mut self, note: JobNote) {
         match note {
-            JobNote::Held(_) | JobNote::Released => self.hold = Some(note),
+            JobNote::Held(hold) => self.held = Some(hold),
+            JobNote::Released => (self.held, self.released) = (None, true),
+            JobNote::CallbackSettled(settled) => self.callback = Some(settled),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! The written form of what was decided about jobs as a whole.
 
+use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{JobNote, JobNotes};
+use crate::domain::callback::{CallbackEvent, CallbackSettled};
 use crate::domain::hold::{Hold, SkillLoss};
 use crate::domain::{AssignmentId, JobId};
 
@@ -18,6 +20,7 @@ pub(super) const TABLE: &str = "CREATE TABLE note (
 enum NoteRecord {
     Held(HoldRecord),
     Released,
+    CallbackSettled(SettledRecord),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -38,10 +41,25 @@ struct LossRecord {
     holders: u32,
 }
 
+#[derive(Debug, Serialize, Deserialize)]
+struct SettledRecord {
+    event: EventWord,
+    delivered: bool,
+    at: Timestamp,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum EventWord {
+    Held,
+    Ended,
+}
+
 impl NoteRecord {
     fn kind(&self) -> &'static str {
         match self {
             Self::Held(_) | Self::Released => "hold",
+            Self::CallbackSettled(_) => "callback",
         }
     }
 }
@@ -59,6 +77,13 @@ impl From<JobNote> for NoteRecord {
                 Self::Held(HoldRecord { users, of_users, skills: losses.collect(), message })
             }
             JobNote::Released => Self::Released,
+            JobNote::CallbackSettled(CallbackSettled { event, delivered, at }) => {
+                let event = match event {
+                    CallbackEvent::Held => EventWord::Held,
+                    CallbackEvent::Ended => EventWord::Ended,
+                };
+                Self::CallbackSettled(SettledRecord { event, delivered, at })
+            }
         }
     }
 }
@@ -76,6 +101,13 @@ impl From<NoteRecord> for JobNote {
                 Self::Held(Hold { users, of_users, skills: losses.collect(), message })
             }
             NoteRecord::Released => Self::Released,
+            NoteRecord::CallbackSettled(SettledRecord { event, delivered, at }) => {
+                let event = match event {
+                    EventWord::Held => CallbackEvent::Held,
+                    EventWord::Ended => CallbackEvent::Ended,
+                };
+                Self::CallbackSettled(CallbackSettled { event, delivered, at })
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::{EntryOutcome, JobCounters, KeptConflict, KeptStanding};
 use crate::domain::assignment::Difference;
+use crate::domain::callback::CallbackUrl;
 use crate::domain::conflict::Cause;
 use crate::domain::entry::{AssignmentName, Effects, EntryOrder, EntryRequest, ListedAssignment};
 use crate::domain::job::{ConflictCounts, JobSpec, Urgency};
@@ -56,6 +57,8 @@ pub(super) struct SpecRecord<'a> {
     label: Option<Cow<'a, str>>,
     dry_run: bool,
     urgency: UrgencyWord,
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    callback: Option<Cow<'a, str>>,
 }
 
 impl<'a> From<&'a JobSpec> for SpecRecord<'a> {
@@ -66,6 +69,7 @@ impl<'a> From<&'a JobSpec> for SpecRecord<'a> {
             label: spec.label.as_deref().map(Cow::Borrowed),
             dry_run: spec.dry_run,
             urgency: spec.urgency.into(),
+            callback: spec.callback.as_ref().map(|url| Cow::Borrowed(url.as_str())),
         }
     }
 }
@@ -78,6 +82,7 @@ impl From<SpecRecord<'_>> for JobSpec {
             label: record.label.map(|label| label.into_owned().into()),
             dry_run: record.dry_run,
             urgency: record.urgency.into(),
+            callback: record.callback.map(|url| CallbackUrl::kept(url.into_owned().into())),
         }
     }
 }

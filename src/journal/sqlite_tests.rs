@@ -7,13 +7,14 @@ use uuid::Uuid;
 use super::*;
 use crate::domain::acceptance::KeyKind;
 use crate::domain::assignment::Difference;
+use crate::domain::callback::{CallbackEvent, CallbackSettled, CallbackUrl};
 use crate::domain::conflict::Cause;
 use crate::domain::entry::{AssignmentName, Effects, EntryOrder, EntryRequest, ListedAssignment};
 use crate::domain::hold::{Hold, SkillLoss};
 use crate::domain::job::{ConflictCounts, JobSpec, Urgency};
 use crate::domain::{AssignmentId, EntryState, Mode, Proficiency, Reason, Target, UserId, UserRef};
-use crate::journal::KeptConflict;
 use crate::journal::schema::VERSION;
+use crate::journal::{JobNotes, KeptConflict};
 
 /// A folder that is removed at the end.
 pub(super) struct Folder(pub(super) PathBuf);
@@ -70,6 +71,7 @@ pub(super) fn job(number: u128, entries: usize) -> AcceptedJob {
             label: Some("nightly".into()),
             dry_run: false,
             urgency: Urgency::Bulk,
+            callback: Some(CallbackUrl::kept("https://hr.example.com/hook?token=x".into())),
         },
         created_at: at(0),
         entries: (0..entries)
@@ -158,11 +160,18 @@ async fn the_newest_decision_about_a_job_is_read_back() {
             journal.note(JobId(Uuid::from_u128(number)), JobNote::Held(hold())).await.unwrap();
         }
     }
-    journal.note(JobId(Uuid::from_u128(3)), JobNote::Released).await.unwrap();
+    let (second, third) = (JobId(Uuid::from_u128(2)), JobId(Uuid::from_u128(3)));
+    let settled = |event| CallbackSettled { event, delivered: true, at: at(7) };
+    journal.note(second, JobNote::CallbackSettled(settled(CallbackEvent::Held))).await.unwrap();
+    journal.note(third, JobNote::Released).await.unwrap();
+    journal.note(third, JobNote::CallbackSettled(settled(CallbackEvent::Held))).await.unwrap();
+    journal.note(third, JobNote::CallbackSettled(settled(CallbackEvent::Ended))).await.unwrap();
     drop(journal);
     let (_journal, recovered) = folder.open();
-    let holds: Vec<_> = recovered.jobs.into_iter().map(|kept| kept.notes.hold).collect();
-    assert_eq!(holds, [None, Some(JobNote::Held(hold())), Some(JobNote::Released)]);
+    let notes: Vec<_> = recovered.jobs.into_iter().map(|kept| kept.notes).collect();
+    let held = JobNotes { held: Some(hold()), released: false, callback: Some(settled(CallbackEvent::Held)) };
+    let released = JobNotes { held: None, released: true, callback: Some(settled(CallbackEvent::Ended)) };
+    assert_eq!(notes, [JobNotes::default(), held, released]);
 }
 
 fn key(number: u8, kind: KeyKind) -> AcceptanceKey {

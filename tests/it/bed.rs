@@ -153,7 +153,7 @@ impl Bed {
 
     /// Submits a job of the given mode over all `entries`.
     pub(crate) async fn submit(&self, target: Target, mode: Mode, entries: Vec<EntryRequest>) -> JobId {
-        let spec = JobSpec { target, mode, label: None, dry_run: false, urgency: Urgency::Bulk };
+        let spec = JobSpec { target, mode, label: None, dry_run: false, urgency: Urgency::Bulk, callback: None };
         self.service.engine.submit(spec, entries).await.expect("the journal takes it").id
     }
 

@@ -46,7 +46,14 @@ fn email(address: &str) -> EntryRequest {
 
 async fn urgent(bed: &Bed, entries: Vec<EntryRequest>) -> JobId {
     let urgency = Urgency::Interactive;
-    let spec = JobSpec { target: Target::WfmSkillGroups, mode: Mode::Add, label: None, dry_run: false, urgency };
+    let spec = JobSpec {
+        target: Target::WfmSkillGroups,
+        mode: Mode::Add,
+        label: None,
+        dry_run: false,
+        urgency,
+        callback: None,
+    };
     bed.service.engine.submit(spec, entries).await.unwrap().id
 }
 

@@ -1,11 +1,13 @@
 //! Removal thresholds: what is held, what it costs to find out, and what becomes of a held job.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use skillsync::app;
 use skillsync::config::Config;
 use skillsync::domain::job::JobStatus;
@@ -48,9 +50,25 @@ async fn assigned(bed: &Bed, groups: &[&str]) {
 }
 
 async fn call(bed: &Bed, method: Method, path: String) -> (u16, Value) {
+    call_as(bed, None, method, path).await
+}
+
+/// The same with keys configured, and one of them sent.
+async fn call_as(bed: &Bed, key: Option<&str>, method: Method, path: String) -> (u16, Value) {
     let minimal = "[genesys]\napi_url = 'http://g'\nlogin_url = 'http://g'\nclient_id = 'i'\nclient_secret = 's'";
-    let router = app::router(&Config::from_toml(minimal).unwrap(), &bed.service, &bed.lifecycle);
-    let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+    let of = |name: &str| {
+        let (digest, mut sum) = (Sha256::digest(name), String::new());
+        digest.iter().for_each(|byte| write!(sum, "{byte:02x}").unwrap());
+        format!("\n[[server.api_keys]]\nname = '{name}'\nsha256 = '{sum}'\nrole = '{name}'")
+    };
+    let keys = key.map(|_| of("submit") + &of("admin")).unwrap_or_default();
+    let config = Config::from_toml(&format!("{minimal}{keys}")).unwrap();
+    let router = app::router(&config, &bed.service, &bed.lifecycle);
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("authorization", format!("Bearer {}", key.unwrap_or_default()));
+    let request = request.body(Body::empty()).unwrap();
     let answer = router.oneshot(request).await.unwrap();
     let status = answer.status().as_u16();
     (status, serde_json::from_slice(&to_bytes(answer.into_body(), usize::MAX).await.unwrap()).unwrap())
@@ -135,6 +153,21 @@ async fn one_skill_taken_from_most_of_those_who_have_it_is_too_much() {
         let job = submit(&bed, Mode::Add, USERS, &["Group 1"]).await;
         bed.finish(job).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_held_job_goes_on_only_for_an_admin_and_anybody_who_submits_may_cancel_it() {
+    let bed = Bed::start(&org(4), "");
+    for (verb, submit_may) in [("apply", 403), ("cancel", 200)] {
+        let job = submit(&bed, Mode::Replace, USERS, &[]).await;
+        assert_eq!(decided(&bed, job).await.status, JobStatus::Held);
+        let path = format!("/v1/sync-jobs/{job}/{verb}");
+        assert_eq!(call_as(&bed, Some("submit"), Method::POST, path.clone()).await.0, submit_may, "{verb}");
+        assert_eq!(bed.service.engine.job(job).unwrap().status == JobStatus::Held, verb == "apply");
+    }
+    let job = submit(&bed, Mode::Replace, USERS, &[]).await;
+    decided(&bed, job).await;
+    assert_eq!(call_as(&bed, Some("admin"), Method::POST, format!("/v1/sync-jobs/{job}/apply")).await.0, 202);
 }
 
 #[tokio::test(start_paused = true)]

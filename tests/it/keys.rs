@@ -26,7 +26,14 @@ fn scenario() -> Scenario {
 
 async fn deliver(bed: &Bed, source: &str, key: &str) -> (JobId, bool) {
     let urgency = Urgency::Interactive;
-    let spec = JobSpec { target: Target::WfmSkillGroups, mode: Mode::Add, label: None, dry_run: false, urgency };
+    let spec = JobSpec {
+        target: Target::WfmSkillGroups,
+        mode: Mode::Add,
+        label: None,
+        dry_run: false,
+        urgency,
+        callback: None,
+    };
     let space = KeySpace::of_deliveries(&source.into());
     let once = bed.service.engine.submit_once(&space, key, spec, vec![employee(1, &["Group 1"])]).await.unwrap();
     assert!(bed.service.engine.job(once.job).is_some(), "who is told of a job can read it");

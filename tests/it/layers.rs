@@ -26,6 +26,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
         "app",
         &[
             "api",
+            "callback",
             "genesys",
             "hris",
             "engine",
@@ -39,6 +40,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
         ],
     ),
     ("api", &["hris", "engine", "journal", "domain", "clock", "lifecycle", "metrics"]),
+    ("callback", &["engine", "domain", "clock", "lifecycle"]),
     ("genesys", &["engine", "domain", "clock", "lifecycle", "metrics"]),
     ("hris", &["engine", "journal", "domain", "clock", "config", "lifecycle"]),
     ("engine", &["journal", "domain", "clock", "lifecycle", "metrics"]),

@@ -10,6 +10,7 @@
 )]
 
 mod bed;
+mod callbacks;
 mod crashes;
 mod directory;
 mod dying;

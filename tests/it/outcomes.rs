@@ -134,6 +134,7 @@ async fn a_dry_run_says_what_would_be_done_and_writes_nothing() {
         label: None,
         dry_run: true,
         urgency: Urgency::Bulk,
+        callback: None,
     };
     let job = bed.service.engine.submit(spec, vec![entry(employee("E1"), &["C"], None)]).await.unwrap().id;
     bed.finish(job).await;

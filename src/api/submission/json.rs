@@ -14,6 +14,7 @@ use crate::api::faults::{Faults, Pointer};
 use crate::api::names::{SyncLane, SyncMode, SyncTarget, Words as _};
 use crate::api::problem::Problem;
 use crate::api::rules;
+use crate::domain::callback::CallbackUrl;
 use crate::domain::entry::EntryRequest;
 use crate::domain::job::Urgency;
 use crate::domain::{Mode, Target};
@@ -54,8 +55,8 @@ pub(super) fn what(error: &serde_json::Error) -> String {
 /// What the body does not say, the parameters may.
 fn job(root: &RawValue, parameters: JobParameters, faults: &mut Faults) -> Option<Submission> {
     let at = Pointer::Root;
-    let known = ["target", "mode", "label", "dryRun", "lane", "entries"];
-    let [target, mode, label, dry_run, lane, list] = members(root, known, &at, faults)?;
+    let known = ["target", "mode", "label", "dryRun", "lane", "callbackUrl", "entries"];
+    let [target, mode, label, dry_run, lane, callback, list] = members(root, known, &at, faults)?;
     if target.is_none() && parameters.target.is_none() {
         faults.add(&at.member("target"), format_args!("is missing; give one of {}", SyncTarget::WORDS.join(", ")));
     }
@@ -65,12 +66,19 @@ fn job(root: &RawValue, parameters: JobParameters, faults: &mut Faults) -> Optio
         label.and_then(|raw| diagnose::text(raw, rules::LONGEST_LABEL, &at.member("label"), faults)).map(Into::into);
     let dry_run = dry_run.and_then(|raw| leaf(raw, "true or false", &at.member("dryRun"), faults));
     let urgency = lane.and_then(|raw| word::<SyncLane>(raw, &at.member("lane"), faults)).map(Urgency::from);
+    let callback = callback.and_then(|raw| {
+        let (at, longest) = (at.member("callbackUrl"), CallbackUrl::LONGEST);
+        let url = diagnose::text(raw, longest, &at, faults)?;
+        CallbackUrl::new(&url, parameters.callbacks).map_err(|error| faults.add(&at, error)).ok()
+    });
     let whole = JobParameters {
         target: target.or(parameters.target),
         mode: mode.or(parameters.mode),
         label: label.or(parameters.label),
         dry_run: dry_run.or(parameters.dry_run),
         urgency: urgency.or(parameters.urgency),
+        callback: callback.or(parameters.callback),
+        callbacks: parameters.callbacks,
     };
     let entries = entries(list, &whole, faults)?;
     Some(Submission { spec: whole.spec()?, entries })

@@ -26,6 +26,7 @@ use self::expanded::{BodyReader, Expanded};
 pub(super) use self::parameters::JobParameters;
 use super::faults::Faults;
 use super::problem::Problem;
+use crate::api::ApiSettings;
 use crate::domain::acceptance::Fingerprint;
 use crate::domain::entry::EntryRequest;
 use crate::domain::job::JobSpec;
@@ -71,11 +72,11 @@ pub(super) struct Incoming {
 
 impl Incoming {
     /// Looks at the head; a body is not taken in any form that it does not announce.
-    pub(super) fn new(head: &Parts, body: Body, most_bytes: usize) -> Result<Self, Problem> {
+    pub(super) fn new(head: &Parts, body: Body, settings: &ApiSettings) -> Result<Self, Problem> {
         let format = BodyFormat::announced(&head.headers)?;
-        let parameters = JobParameters::read(&head.uri)?;
+        let parameters = JobParameters::read(&head.uri, settings.callbacks)?;
         let beside = format!("{format:?}?{}", head.uri.query().unwrap_or_default());
-        Ok(Self { format, parameters, body: Expanded::new(&head.headers, body, most_bytes)?, beside })
+        Ok(Self { format, parameters, body: Expanded::new(&head.headers, body, settings.max_body_bytes)?, beside })
     }
 
     /// Reads the body: a valid job and its fingerprint, or everything that is wrong with it.

@@ -10,6 +10,7 @@ use crate::api::names::{SyncLane, SyncMode, SyncTarget, Words as _};
 use crate::api::problem::Problem;
 use crate::api::query::{QueryReader, parameter};
 use crate::api::{rules, schemas};
+use crate::domain::callback::{CallbackRules, CallbackUrl};
 use crate::domain::job::{JobSpec, Urgency};
 use crate::domain::{Mode, Target};
 
@@ -21,6 +22,9 @@ pub(in crate::api) struct JobParameters {
     pub(super) label: Option<Box<str>>,
     pub(super) dry_run: Option<bool>,
     pub(super) urgency: Option<Urgency>,
+    pub(super) callback: Option<CallbackUrl>,
+    /// What is permitted of callbacks.
+    pub(super) callbacks: CallbackRules,
 }
 
 impl IntoParams for JobParameters {
@@ -36,13 +40,14 @@ impl IntoParams for JobParameters {
             parameter("label", "The caller's name for the job.", schemas::label()),
             parameter("dryRun", "Only tell what would be done.", flag),
             parameter("lane", "How urgent the job is.", Ref::from_schema_name("SyncLane")),
+            parameter("callbackUrl", schemas::CALLBACK_URL, schemas::callback_url()),
         ]
     }
 }
 
 impl JobParameters {
-    pub(super) fn read(uri: &Uri) -> Result<Self, Problem> {
-        let mut query = QueryReader::new(uri, &["target", "mode", "label", "dryRun", "lane"])?;
+    pub(super) fn read(uri: &Uri, callbacks: CallbackRules) -> Result<Self, Problem> {
+        let mut query = QueryReader::new(uri, &["target", "mode", "label", "dryRun", "lane", "callbackUrl"])?;
         let label = |label: &str| rules::text(label, rules::LONGEST_LABEL).is_ok().then(|| label.into());
         let read = Self {
             target: query.word::<SyncTarget>("target").map(Target::from),
@@ -50,6 +55,8 @@ impl JobParameters {
             label: query.parsed("label", "a text without control characters, neither blank nor too long", label),
             dry_run: query.parsed("dryRun", "true or false", |value| value.parse().ok()),
             urgency: query.word::<SyncLane>("lane").map(Urgency::from),
+            callback: query.checked("callbackUrl", |url| CallbackUrl::new(url, callbacks)),
+            callbacks,
         };
         query.finish(read)
     }
@@ -62,6 +69,7 @@ impl JobParameters {
             label: self.label,
             dry_run: self.dry_run.unwrap_or(false),
             urgency: self.urgency.unwrap_or(Urgency::Bulk),
+            callback: self.callback,
         })
     }
 

@@ -30,6 +30,9 @@ pub struct SyncJobRequest {
     #[serde(default = "bulk")]
     #[schema(required = false)]
     pub lane: SyncLane,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schemas::callback_url)]
+    pub callback_url: Option<String>,
     #[schema(schema_with = schemas::entries)]
     pub entries: Vec<SyncJobEntryRequest>,
 }

@@ -9,10 +9,11 @@ use utoipa::IntoResponses;
 use super::create::refuse_if_unable;
 use super::{JobPath, accepted};
 use crate::api::ApiContext;
-use crate::api::access::Caller;
+use crate::api::access::{Caller, Role};
 use crate::api::idempotency::{IdempotencyHeader, PathTurn, Turn};
 use crate::api::job_view::SyncJobView;
 use crate::api::problem::{MEDIA_TYPE, Problem, ProblemView};
+use crate::domain::job::JobStatus;
 
 /// Cancel a sync job
 ///
@@ -40,7 +41,7 @@ pub(in crate::api) async fn cancel_sync_job(
 
 /// What the calls have in common that make a job of another one, or let one go on.
 #[derive(IntoResponses)]
-#[expect(dead_code, reason = "describes answers; none is made of it")]
+#[expect(dead_code, clippy::large_enum_variant, reason = "describes answers; none is made of it")]
 enum GoesOnResponses {
     /// Accepted; the job is readable at once.
     #[response(status = 202, headers(
@@ -86,7 +87,7 @@ pub(in crate::api) async fn retry_sync_job(
     refuse_if_unable(&api)?;
     let under = match Turn::of_path(&api, &caller, &headers, &format!("retry {id}"))? {
         PathTurn::New(under) => under,
-        PathTurn::Again(job) => return Ok(accepted(&api, job)),
+        PathTurn::Again(job) => return Ok(accepted(&api, *job)),
     };
     let job = api
         .engine
@@ -103,7 +104,7 @@ pub(in crate::api) async fn retry_sync_job(
 /// Of a dry run: a new job from the entries that it planned. Each is held to its plan: where the user has changed since, so
 /// that something else would come of it, the entry fails as `planOutdated` and nothing is written.
 ///
-/// Of a held job: the same job goes on, whatever it takes away. An entry whose user has been changed by a newer entry
+/// Of a held job, for which the key needs the role admin: the same job goes on, whatever it takes away. An entry whose user has been changed by a newer entry
 /// meanwhile ends as `superseded`. Applying it again changes nothing.
 #[utoipa::path(
     post,
@@ -128,8 +129,13 @@ pub(in crate::api) async fn apply_sync_job(
     refuse_if_unable(&api)?;
     let under = match Turn::of_path(&api, &caller, &headers, &format!("apply {id}"))? {
         PathTurn::New(under) => under,
-        PathTurn::Again(job) => return Ok(accepted(&api, job)),
+        PathTurn::Again(job) => return Ok(accepted(&api, *job)),
     };
+    if api.engine.job(id).is_some_and(|job| job.status == JobStatus::Held) && caller.role < Role::Admin {
+        return Err(Problem::forbidden(
+            "a removal threshold holds this job back; only a key with the role admin lets it go on",
+        ));
+    }
     if let Some(released) = api.engine.release(id).await.map_err(|_| Problem::not_written_down())? {
         return Ok(accepted(&api, released));
     }

@@ -90,7 +90,7 @@ pub(in crate::api) async fn create_sync_job(
 ) -> Result<Response, Problem> {
     refuse_if_unable(&api)?;
     let (head, body) = request.into_parts();
-    let incoming = Incoming::new(&head, body, api.settings.max_body_bytes)?;
+    let incoming = Incoming::new(&head, body, &api.settings)?;
     let reservation = match Turn::of(&api.engine, &caller, &head.headers)? {
         Turn::New(reservation) => reservation,
         Turn::Again(before, job) => {

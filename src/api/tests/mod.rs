@@ -3,6 +3,7 @@
 mod access;
 mod again;
 mod bodies;
+mod callbacks;
 mod dashboard;
 mod described;
 mod errors;
@@ -10,6 +11,7 @@ mod follow;
 mod idempotency;
 mod jobs;
 mod metrics;
+mod reader;
 mod refused;
 
 use std::sync::Arc;
@@ -305,6 +307,7 @@ fn engine_settings() -> EngineSettings {
         write_without_read: true,
         seats: 4,
         managed: Vec::new(),
+        callback: None,
         hold: HoldThresholds { users_percent: Percent::ALL, users_min: 0, skill_percent: Percent::ALL },
         renew_after: Duration::from_secs(600),
         use_until: Duration::from_secs(1800),

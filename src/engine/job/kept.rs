@@ -8,7 +8,7 @@ use super::{ConflictRecord, Entry, EntryResult, Job, State};
 use crate::domain::UserId;
 use crate::engine::open::OpenEntries;
 use crate::engine::port::Version;
-use crate::journal::{EntryOutcome, JobCounters, JobNote, Journal, KeptConflict, RecoveredJob};
+use crate::journal::{EntryOutcome, JobCounters, Journal, KeptConflict, RecoveredJob};
 
 impl Job {
     /// A job as a process before this one left it.
@@ -28,10 +28,10 @@ impl Job {
                     entry.result = Some(Box::new(outcome.into()));
                 }
             }
-            match kept.notes.hold {
-                Some(JobNote::Held(hold)) => state.hold_back(hold),
-                Some(JobNote::Released) => state.released = true,
-                None => {}
+            state.callback.settled = kept.notes.callback;
+            state.released = kept.notes.released;
+            if let Some(hold) = kept.notes.held {
+                state.hold_back(hold);
             }
             state.finish_if_over(finished_at.unwrap_or(created_at));
         });

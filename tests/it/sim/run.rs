@@ -156,6 +156,7 @@ impl Running {
             label: None,
             dry_run: submission.dry_run,
             urgency: if submission.urgent { Urgency::Interactive } else { Urgency::Bulk },
+            callback: None,
         };
         let service = self.jobs.len() % self.services.len();
         let job = self.services[service].service.engine.submit(spec, entries.collect()).await.unwrap();

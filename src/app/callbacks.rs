@@ -1,0 +1,64 @@
+//! Callbacks as they are configured.
+
+use std::sync::Arc;
+
+use secrecy::ExposeSecret;
+
+use crate::api;
+use crate::callback::{self, Courier, SigningKey, Wire};
+use crate::clock::WallClock;
+use crate::config::{CallbacksConfig, ConfigError};
+use crate::domain::callback::{CallbackRules, CallbackUrl};
+use crate::engine::Engine;
+use crate::lifecycle::Lifecycle;
+
+/// What the configuration permits.
+pub(super) fn rules(config: &CallbacksConfig) -> CallbackRules {
+    CallbackRules {
+        enabled: config.secret().is_ok_and(|secret| secret.is_some()),
+        allow_http: config.allow_http,
+        allow_private_networks: config.allow_private_networks,
+    }
+}
+
+/// Checked, and not started yet.
+pub(super) struct CalledBack {
+    key: Option<SigningKey>,
+    rules: CallbackRules,
+    /// Who is told of jobs that name nobody themselves.
+    pub(super) by_default: Option<CallbackUrl>,
+}
+
+impl CalledBack {
+    pub(super) fn configured(config: &CallbacksConfig) -> Result<Self, ConfigError> {
+        let contradiction = |key, problem: &str| ConfigError::Contradiction { key, problem: problem.to_owned() };
+        let key = config.secret()?.map(|secret| {
+            SigningKey::new(secret.expose_secret()).ok_or_else(|| {
+                let example =
+                    "must be whsec_ and the Base64 of at least 24 bytes: echo whsec_$(openssl rand -base64 32)";
+                contradiction("callbacks.secret", example)
+            })
+        });
+        let rules = rules(config);
+        let url = config.url.as_ref().map(|url| {
+            CallbackUrl::new(url, rules).map_err(|error| contradiction("callbacks.url", &error.to_string()))
+        });
+        Ok(Self { key: key.transpose()?, rules, by_default: url.transpose()? })
+    }
+
+    /// Starts to tell, if there is something to sign with.
+    pub(super) fn start(
+        self,
+        engine: &Engine,
+        clock: WallClock,
+        seed: u64,
+        lifecycle: &Lifecycle,
+    ) -> Result<(), ConfigError> {
+        let Some(key) = self.key else { return Ok(()) };
+        let wire = Wire::new(self.rules)
+            .map_err(|error| ConfigError::Contradiction { key: "callbacks", problem: error.to_string() })?;
+        let show = Arc::new(api::job_document(engine, clock));
+        callback::start(Courier { engine: engine.clone(), key, post: Arc::new(wire), show, clock, seed }, lifecycle);
+        Ok(())
+    }
+}

@@ -1,0 +1,185 @@
+//! Callbacks: who asked for it is told when a job ends or is held, as a signed message of Standard Webhooks.
+//!
+//! A callback is due as long as its job has come to such a point and the journal does not say that it is settled; so it
+//! survives restarts without a queue of its own. It may arrive more than once, under the same `webhook-id`.
+
+mod signature;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+
+pub use self::signature::SigningKey;
+pub use self::wire::Wire;
+use crate::clock::WallClock;
+use crate::domain::JobId;
+use crate::domain::callback::{CallbackEvent, CallbackProgress, CallbackSettled, CallbackUrl};
+use crate::domain::job::JobStatus;
+use crate::engine::{Backoff, Engine, JobSnapshot};
+use crate::lifecycle::Lifecycle;
+
+/// After so long without success a callback is given up.
+const PATIENCE: SignedDuration = SignedDuration::from_hours(24);
+/// The bound of the first pause, and of the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(2 * 3600));
+/// Attempts under way at once.
+const AT_ONCE: usize = 8;
+
+/// A message, ready to be sent.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// The same for all attempts: who takes callbacks knows by it what it has seen before.
+    pub id: String,
+    pub at: Timestamp,
+    pub signature: String,
+    pub body: Bytes,
+}
+
+/// What the other side said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    pub status: u16,
+    /// The header, as it was.
+    pub retry_after: Option<Box<str>>,
+}
+
+/// The way of a message: real ones are made by [`Wire`], tests bring their own.
+pub trait Post: fmt::Debug + Send + Sync {
+    /// One attempt; why it failed goes into logs and views.
+    fn post<'a>(&'a self, url: &'a CallbackUrl, message: Message) -> BoxFuture<'a, Result<Answer, String>>;
+}
+
+/// How a job is shown in a message.
+pub type Show = Arc<dyn Fn(JobSnapshot) -> Value + Send + Sync>;
+
+/// What all callbacks share.
+#[derive(Clone)]
+pub struct Courier {
+    pub engine: Engine,
+    pub key: SigningKey,
+    pub post: Arc<dyn Post>,
+    pub show: Show,
+    pub clock: WallClock,
+    pub seed: u64,
+}
+
+impl fmt::Debug for Courier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Courier").field("post", &self.post).finish_non_exhaustive()
+    }
+}
+
+/// Tells the callers of all jobs that want it, from now on and those left by a process before; until the service stops.
+pub fn start(courier: Courier, lifecycle: &Lifecycle) {
+    let Some(mut jobs) = courier.engine.jobs_with_callback() else { return };
+    let (first, longest) = PAUSES;
+    let round = Arc::new(Round {
+        backoff: Backoff::new(first, longest, courier.seed),
+        seats: Semaphore::new(AT_ONCE),
+        courier,
+    });
+    let followers = lifecycle.clone();
+    lifecycle.spawn_until_stop(async move {
+        while let Some(job) = jobs.recv().await {
+            let round = Arc::clone(&round);
+            followers.spawn_until_stop(async move { round.follow(job).await });
+        }
+    });
+}
+
+struct Round {
+    courier: Courier,
+    backoff: Backoff,
+    seats: Semaphore,
+}
+
+impl Round {
+    /// Tells of one job whatever there is to tell, until its end.
+    async fn follow(&self, id: JobId) {
+        let Some(mut revisions) = self.courier.engine.watch(id) else { return };
+        loop {
+            revisions.mark_unchanged();
+            let Some(job) = self.courier.engine.job(id) else { return };
+            match due(&job) {
+                Some(event) => self.deliver(&job, event).await,
+                None if job.finished_at.is_some() => return,
+                None => drop(revisions.changed().await),
+            }
+        }
+    }
+
+    /// Tries until the callback is taken, given up, or not due any more.
+    async fn deliver(&self, job: &JobSnapshot, event: CallbackEvent) {
+        let Some(url) = &job.spec.callback else { return };
+        let begun = job.finished_at.unwrap_or_else(|| self.courier.clock.now());
+        let mut attempts = 0;
+        loop {
+            let Some(job) = self.courier.engine.job(job.id).filter(|job| due(job) == Some(event)) else { return };
+            let (id, answer) = (job.id, self.attempt(url, job, event).await);
+            attempts += 1;
+            let now = self.courier.clock.now();
+            let last = match &answer {
+                Ok(answer) => format!("answered {}", answer.status),
+                Err(error) => error.clone(),
+            };
+            let status = answer.as_ref().map_or(0, |answer| answer.status);
+            let delivered = (200..300).contains(&status);
+            let over = delivered || status == 410 || now.duration_since(begun) >= PATIENCE;
+            let settled = over.then_some(CallbackSettled { event, delivered, at: now });
+            let named = answer.ok().and_then(|answer| pause_named(&answer, now)).unwrap_or_default();
+            let pause = self.backoff.pause(attempts).max(named);
+            let next_attempt_at = (!over).then(|| now.checked_add(pause).unwrap_or(now));
+            tracing::info!(job = %id, event = event.name(), attempts, delivered, over, last, "called back");
+            let progress = CallbackProgress { settled, attempts, last: Some(last.into()), next_attempt_at };
+            self.courier.engine.callback_went(id, progress).await;
+            if over {
+                return;
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn attempt(&self, url: &CallbackUrl, job: JobSnapshot, event: CallbackEvent) -> Result<Answer, String> {
+        let Ok(_seat) = self.seats.acquire().await else { return Err("the service is stopping".to_owned()) };
+        let at = self.courier.clock.now();
+        let id = format!("job_{}_{}", job.id, event.name());
+        let kind = match job.status {
+            JobStatus::Held => "job.held",
+            JobStatus::Cancelled => "job.cancelled",
+            JobStatus::Completed | JobStatus::Queued | JobStatus::Running | JobStatus::Parked => "job.completed",
+        };
+        let since = job.finished_at.unwrap_or(at);
+        let body = json!({ "type": kind, "timestamp": since, "data": (self.courier.show)(job) }).to_string();
+        let signature = self.courier.key.sign(&id, at, body.as_bytes());
+        self.courier.post.post(url, Message { id, at, signature, body: body.into() }).await
+    }
+}
+
+/// What there is to tell of a job and has not been settled.
+fn due(job: &JobSnapshot) -> Option<CallbackEvent> {
+    let settled = job.callback.settled.as_ref().map(|settled| settled.event);
+    match job.status {
+        JobStatus::Completed | JobStatus::Cancelled => Some(CallbackEvent::Ended),
+        JobStatus::Held => Some(CallbackEvent::Held),
+        JobStatus::Queued | JobStatus::Running | JobStatus::Parked => None,
+    }
+    .filter(|event| job.spec.callback.is_some() && settled != Some(*event))
+}
+
+/// What `Retry-After` asks for, in seconds or as a date; not longer than the patience.
+fn pause_named(answer: &Answer, now: Timestamp) -> Option<Duration> {
+    let text = answer.retry_after.as_deref()?.trim();
+    let seconds = text.parse().ok().map(SignedDuration::from_secs);
+    let until = || jiff::fmt::rfc2822::parse(text).ok().map(|date| date.timestamp().duration_since(now));
+    let pause = seconds.or_else(until)?.clamp(SignedDuration::ZERO, PATIENCE);
+    Duration::try_from(pause).ok()
+}

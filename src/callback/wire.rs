@@ -1,0 +1,100 @@
+//! The way of callbacks: a client of its own, which looks at the addresses that it really connects to.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+use super::{Answer, Message, Post};
+use crate::domain::callback::{CallbackRules, CallbackUrl, is_public};
+
+/// How long one attempt may take, from the name to the head of the answer.
+const ATTEMPT: Duration = Duration::from_secs(15);
+
+/// Sends callbacks over real connections. Redirects are not followed and proxies not asked: a callback goes where its URL
+/// says, and nowhere else.
+#[derive(Debug, Clone)]
+pub struct Wire {
+    client: reqwest::Client,
+    rules: CallbackRules,
+}
+
+impl Wire {
+    /// A client for what the rules permit.
+    pub fn new(rules: CallbackRules) -> Result<Self, reqwest::Error> {
+        // Fails only when a provider is installed already, and then that one serves.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .https_only(!rules.allow_http)
+            .connect_timeout(ATTEMPT)
+            .timeout(ATTEMPT)
+            .pool_max_idle_per_host(0)
+            .dns_resolver(Arc::new(Guarded { allow_private: rules.allow_private_networks }))
+            .user_agent(concat!("skillsync/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Self { client, rules })
+    }
+
+    pub(super) async fn send(&self, url: &CallbackUrl, message: Message) -> Result<Answer, String> {
+        // The rules may have become stricter since the job was accepted. Addresses in the URL itself are not resolved.
+        CallbackUrl::new(url.as_str(), self.rules).map_err(|error| format!("the URL {error}"))?;
+        let request = self
+            .client
+            .post(url.as_str())
+            .header(CONTENT_TYPE, "application/json")
+            .header("webhook-id", message.id)
+            .header("webhook-timestamp", message.at.as_second())
+            .header("webhook-signature", message.signature)
+            .body(message.body);
+        #[expect(clippy::disallowed_methods, reason = "callbacks do not go to Genesys, so not through its gate")]
+        let answer = request.send().await.map_err(|error| describe(&error))?;
+        let retry_after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        Ok(Answer { status: answer.status().as_u16(), retry_after: retry_after.map(Into::into) })
+    }
+}
+
+impl Post for Wire {
+    fn post<'a>(&'a self, url: &'a CallbackUrl, message: Message) -> BoxFuture<'a, Result<Answer, String>> {
+        self.send(url, message).boxed()
+    }
+}
+
+/// Resolves names, and leaves out the addresses that nothing may be sent to. What passes here is what is connected to: a
+/// name that changes its mind after it was looked at gains nothing.
+#[derive(Debug)]
+struct Guarded {
+    allow_private: bool,
+}
+
+impl Resolve for Guarded {
+    fn resolve(&self, name: Name) -> Resolving {
+        let allow_private = self.allow_private;
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let permitted: Vec<SocketAddr> = found.filter(|found| allow_private || is_public(found.ip())).collect();
+            if permitted.is_empty() {
+                return Err("the host is in a private network; callbacks.allow_private_networks permits it".into());
+            }
+            let permitted: Addrs = Box::new(permitted.into_iter());
+            Ok(permitted)
+        })
+    }
+}
+
+/// The innermost cause, without the URL.
+fn describe(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "timed out".to_owned();
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
