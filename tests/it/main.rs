@@ -9,6 +9,7 @@
     reason = "a test fails by panicking, prints its seed, and compares ratios and whole numbers"
 )]
 
+mod at_once;
 mod bed;
 mod callbacks;
 mod crashes;

@@ -1,0 +1,147 @@
+//! What only sockets show of the API: many callers at a time, and callers who are slow or too many.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use skillsync::api::{ServeSettings, serve};
+use skillsync::app::{self, Surroundings};
+use skillsync::clock::WallClock;
+use skillsync::config::Config;
+use skillsync::genesys::gate::Start;
+use skillsync::journal::{NoJournal, Recovered};
+use skillsync::lifecycle::Lifecycle;
+use skillsync::simulator::{Generated, Population, Scenario, Simulator};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// A service on a free port, beside a simulator in memory that lets one call through.
+async fn start(server: &str, settings: ServeSettings) -> (SocketAddr, Lifecycle) {
+    let population = Population::Generated(Generated { users: 10, ..Generated::default() });
+    let simulator = Simulator::new(Scenario { population, ..Scenario::default() });
+    let config = Config::from_toml(&format!(
+        "[genesys]\napi_url = 'http://genesys.test'\nlogin_url = 'http://genesys.test'\nclient_id = 'i'\n\
+         client_secret = 's'\nlimits = '1/3600s'\n[server]\n{server}"
+    ))
+    .unwrap();
+    let lifecycle = Lifecycle::default();
+    let around = Surroundings {
+        transport: app::in_memory(&simulator, Duration::from_secs(60)),
+        gate_start: Start::AsIfFull,
+        journal: Arc::new(NoJournal),
+        recovered: Recovered::default(),
+        clock: WallClock::System,
+        seed: 1,
+    };
+    let service = app::start(&config, around, &lifecycle).unwrap();
+    let router = app::router(&config, &service, &lifecycle);
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stopping = lifecycle.clone();
+    lifecycle.spawn(async move { serve(listener, router, settings, stopping).await.unwrap() });
+    (address, lifecycle)
+}
+
+/// A request that asks for the connection to be closed, so that an answer ends with it.
+fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\r\n")
+}
+
+/// What comes back up to `until`, or up to the end of the connection.
+async fn answer(stream: &mut TcpStream, until: Option<&str>) -> String {
+    let (mut got, mut part) = (Vec::new(), vec![0; 16 * 1024]);
+    loop {
+        let text = String::from_utf8_lossy(&got);
+        if until.is_some_and(|until| text.contains(until)) {
+            return text.into_owned();
+        }
+        match stream.read(&mut part).await {
+            Ok(0) | Err(_) => return String::from_utf8_lossy(&got).into_owned(),
+            Ok(read) => got.extend_from_slice(&part[..read]),
+        }
+    }
+}
+
+async fn ask(address: SocketAddr, request: &str, until: Option<&str>) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    answer(&mut stream, until).await
+}
+
+fn body(answer: &str) -> Value {
+    serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+}
+
+/// Submits a job and reads it back by every route, the moment that it is accepted.
+async fn submit_and_read(address: SocketAddr, nth: usize) {
+    let entry =
+        json!({"ref": format!("row-{nth}"), "user": {"employeeId": "E1001"}, "assignments": [{"name": "Group 1"}]});
+    let job = json!({"target": "wfmSkillGroups", "label": format!("job {nth}"), "entries": [entry]}).to_string();
+    let head = "host: here\r\nconnection: close\r\ncontent-type: application/json\r\n";
+    let request = format!("POST /v1/sync-jobs HTTP/1.1\r\n{head}content-length: {}\r\n\r\n{job}", job.len());
+    let accepted = ask(address, &request, None).await;
+    assert!(accepted.starts_with("HTTP/1.1 202"), "{accepted}");
+    let id = body(&accepted)["id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/sync-jobs/{id}");
+    assert_eq!(body(&ask(address, &get(&path), None).await)["label"], format!("job {nth}"));
+    let entries = body(&ask(address, &get(&format!("{path}/entries")), None).await);
+    assert_eq!(entries["items"][0]["ref"], format!("row-{nth}"));
+    let told = ask(address, &get(&format!("{path}/events")), Some("event: job")).await;
+    assert!(told.contains(&id), "{told}");
+    // Newer jobs may come before it, so as many are listed as there can be.
+    let list = ask(address, &get("/v1/sync-jobs?limit=200"), None).await;
+    assert!(list.contains(&id), "job {nth} is not listed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_two_hundred_submitters_at_a_time_send_is_readable_at_once_by_every_route() {
+    let (address, lifecycle) = start("", ServeSettings::default()).await;
+    join_all((0..200).map(|nth| submit_and_read(address, nth))).await;
+    lifecycle.begin_stop();
+}
+
+#[tokio::test]
+async fn who_is_slow_to_say_what_they_want_is_cut_off_and_others_are_not() {
+    let settings = ServeSettings { header_timeout: Duration::from_millis(200), ..ServeSettings::default() };
+    let (address, lifecycle) = start("", settings).await;
+    let mut slow = TcpStream::connect(address).await.unwrap();
+    slow.write_all(b"GET /healthz HTTP/1.1\r\nhost:").await.unwrap();
+    assert!(ask(address, &get("/healthz"), None).await.starts_with("HTTP/1.1 200"));
+    let cut = answer(&mut slow, None).await;
+    assert!(!cut.contains("200 OK"), "the connection ended without an answer to what was not asked: {cut}");
+    lifecycle.begin_stop();
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let (address, lifecycle) = start("request_timeout = '200ms'", ServeSettings::default()).await;
+    let head =
+        "POST /v1/sync-jobs HTTP/1.1\r\nhost: here\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{";
+    let refused = ask(address, head, None).await;
+    assert!(refused.starts_with("HTTP/1.1 408") && refused.contains("connection: close"), "{refused}");
+    assert_eq!(body(&refused)["type"], "/problems/timeout");
+    lifecycle.begin_stop();
+}
+
+#[tokio::test]
+async fn beyond_the_most_connections_callers_wait_for_one_to_end() {
+    let settings = ServeSettings { max_connections: 2, ..ServeSettings::default() };
+    let (address, lifecycle) = start("", settings).await;
+    let kept = "GET /healthz HTTP/1.1\r\nhost: here\r\n\r\n";
+    let mut seated = Vec::new();
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(kept.as_bytes()).await.unwrap();
+        assert!(answer(&mut stream, Some("\"ok\"")).await.starts_with("HTTP/1.1 200"));
+        seated.push(stream);
+    }
+    let mut third = TcpStream::connect(address).await.unwrap();
+    third.write_all(get("/healthz").as_bytes()).await.unwrap();
+    let early = tokio::time::timeout(Duration::from_millis(100), answer(&mut third, Some("HTTP"))).await;
+    assert!(early.is_err(), "answered beyond the limit: {early:?}");
+    seated.pop();
+    assert!(answer(&mut third, None).await.starts_with("HTTP/1.1 200"));
+    lifecycle.begin_stop();
+}
