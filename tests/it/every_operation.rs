@@ -43,7 +43,7 @@ fn start(journal: &Arc<DyingJournal>, kept: &Arc<MemoryJournal>) -> Bed {
 /// Sends the job under a key until it is taken; the job.
 async fn submit(bed: &Bed) -> JobId {
     let (target, mode, urgency) = (Target::WfmSkillGroups, Mode::Managed, Urgency::Bulk);
-    let spec = JobSpec { target, mode, label: None, dry_run: false, urgency };
+    let spec = JobSpec { target, mode, label: None, dry_run: false, urgency, callback: None };
     let space = KeySpace::of_deliveries(&"hris".into());
     loop {
         let entries = (1..=USERS).map(|n| employee(n, &["Group 1", "Group 2"])).collect();

@@ -45,7 +45,7 @@ async fn an_ended_job_is_forgotten_after_its_time_and_an_open_one_is_not() {
 async fn a_job_can_be_read_for_as_long_as_its_key_is_kept_also_after_a_restart() {
     let bed = Bed::start(&scenario(), "[journal]\nretention = '1h'\n");
     let (target, mode, urgency) = (Target::WfmSkillGroups, Mode::Add, Urgency::Interactive);
-    let spec = JobSpec { target, mode, label: None, dry_run: false, urgency };
+    let spec = JobSpec { target, mode, label: None, dry_run: false, urgency, callback: None };
     let space = KeySpace::of_deliveries(&"hris".into());
     let submit = |bed: &Bed| {
         let (engine, spec, space) = (bed.service.engine.clone(), spec.clone(), space.clone());
