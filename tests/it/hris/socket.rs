@@ -13,7 +13,7 @@ use skillsync::domain::job::{JobSpec, Urgency};
 use skillsync::domain::{Mode, Target};
 use skillsync::genesys::gate::Start;
 use skillsync::genesys::transport::{TransportSettings, over_http};
-use skillsync::journal::SqliteJournal;
+use skillsync::journal::{DEFAULT_MAX_BYTES, SqliteJournal};
 use skillsync::lifecycle::Lifecycle;
 use skillsync::simulator::Simulator;
 use tokio::net::TcpListener;
@@ -41,7 +41,7 @@ async fn senders_are_answered_within_three_seconds_while_a_bulk_job_runs() {
     let (config, lifecycle) = (config.unwrap(), Lifecycle::default());
     let simulator = Simulator::new(scenario.clone());
     let folder = std::env::temp_dir().join(format!("skillsync-senders-{}", uuid::Uuid::new_v4()));
-    let (journal, recovered) = SqliteJournal::open(&folder).unwrap();
+    let (journal, recovered) = SqliteJournal::open(&folder, DEFAULT_MAX_BYTES).unwrap();
     let journal = Arc::new(journal);
     let around = Surroundings {
         transport: app::in_memory(&simulator, Duration::from_secs(60)),
@@ -63,6 +63,7 @@ async fn senders_are_answered_within_three_seconds_while_a_bulk_job_runs() {
         label: None,
         dry_run: false,
         urgency: Urgency::Bulk,
+        callback: None,
     };
     service.engine.submit(spec, bulk).await.unwrap();
 
