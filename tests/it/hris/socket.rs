@@ -46,7 +46,7 @@ async fn senders_are_answered_within_three_seconds_while_a_bulk_job_runs() {
     let around = Surroundings {
         transport: app::in_memory(&simulator, Duration::from_secs(60)),
         gate_start: Start::Empty,
-        journal: journal.clone(),
+        journal: Arc::<SqliteJournal>::clone(&journal),
         recovered,
         clock: WallClock::System,
         seed: 1,

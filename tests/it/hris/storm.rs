@@ -143,7 +143,7 @@ async fn ten_thousand_deliveries_beside_a_bulk_job_end_with_the_newest_of_each_p
     }
 
     for (n, title) in &last {
-        assert_eq!(&office.groups(*n), &[title.clone()], "employee {n}");
+        assert_eq!(&office.groups(*n), std::slice::from_ref(title), "employee {n}");
     }
     let jobs = engine.jobs(None, None, usize::MAX).0;
     let made = |label: &str| jobs.iter().filter(|job| job.spec.label.as_deref() == Some(label)).count();
