@@ -8,6 +8,10 @@ promtool=$(command -v promtool || true)
 [ -n "$promtool" ] || { echo "promtool is not here (Debian: apt-get install prometheus); metrics and rules are not checked"; exit 1; }
 "$promtool" check rules ops/prometheus/skillsync.rules.yml
 
+systemd-analyze verify ops/systemd/skillsync.service 2>&1 | grep -v "is not executable" || true
+systemd-analyze security --offline=true --threshold=20 ops/systemd/skillsync.service | tail -1
+ops/check-manifests.py
+
 port=${PORT:-18087}
 cargo build --quiet --locked
 target/debug/skillsync demo --keep --port "$port" >target/ops-demo.log 2>&1 &

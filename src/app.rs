@@ -63,6 +63,7 @@ pub struct Service {
     pub intake: Intake,
     clock: WallClock,
     tokens: Arc<TokenSource>,
+    journal: Arc<dyn Journal>,
 }
 
 /// Puts a service together and starts its tasks; they end with `lifecycle`.
@@ -80,16 +81,13 @@ pub fn start_beside(
     let backoff = Arc::new(Backoff::new(Duration::from_millis(500), Duration::from_secs(30), around.seed));
     let book = Arc::new(JournalledCalls { journal: Arc::clone(&around.journal), clock: around.clock });
     let gate = Gate::with_book(&limits(config), around.gate_start, book, lifecycle);
-    let credentials =
-        Credentials { client_id: config.genesys.client_id.clone(), client_secret: config.genesys.client_secret()? };
-    let login_url = config.genesys.login_url()?;
-    let login = TokenSource::new(around.transport.clone(), &login_url, credentials, Arc::clone(&backoff));
-    let tokens = Arc::new(login);
+    let tokens = login(config, around.transport.clone(), Arc::clone(&backoff))?;
     let client = GenesysClient::new(around.transport, gate.clone(), Arc::clone(&tokens), backoff, endpoints(config)?);
     let sources = Sources::compile(&config.webhooks, FilterRunner::of_this_program())?;
     let mut recovered = around.recovered;
     let memos = std::mem::take(&mut recovered.memos);
     let called_back = CalledBack::configured(&config.callbacks)?;
+    let journal = Arc::clone(&around.journal);
     let engine = Engine::start(
         Arc::new(client),
         Arc::clone(&around.journal),
@@ -108,7 +106,25 @@ pub fn start_beside(
         lifecycle: lifecycle.clone(),
         transport: records,
     });
-    Ok(Service { engine, gate, intake, clock: around.clock, tokens })
+    Ok(Service { engine, gate, intake, clock: around.clock, tokens, journal })
+}
+
+/// A client of its own, for who wants to ask Genesys a few things and runs no service.
+pub fn client(
+    config: &Config,
+    transport: Transport,
+    lifecycle: &Lifecycle,
+) -> Result<(GenesysClient, Arc<TokenSource>), ConfigError> {
+    let backoff = Arc::new(Backoff::new(Duration::from_millis(500), Duration::from_secs(30), 0));
+    let gate = Gate::new(&limits(config), Start::Empty, lifecycle);
+    let tokens = login(config, transport.clone(), Arc::clone(&backoff))?;
+    Ok((GenesysClient::new(transport, gate, Arc::clone(&tokens), backoff, endpoints(config)?), tokens))
+}
+
+fn login(config: &Config, transport: Transport, backoff: Arc<Backoff>) -> Result<Arc<TokenSource>, ConfigError> {
+    let credentials =
+        Credentials { client_id: config.genesys.client_id.clone(), client_secret: config.genesys.client_secret()? };
+    Ok(Arc::new(TokenSource::new(transport, &config.genesys.login_url()?, credentials, backoff)))
 }
 
 /// The HTTP side of a service.
@@ -121,6 +137,7 @@ pub fn router(config: &Config, service: &Service, lifecycle: &Lifecycle) -> Rout
             engine: service.engine.clone(),
             gate: service.gate.clone(),
             tokens: Arc::clone(&service.tokens),
+            journal: Arc::clone(&service.journal),
             clock: service.clock,
         }),
         readiness: follow_logins(Arc::clone(&service.tokens), lifecycle),

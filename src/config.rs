@@ -5,6 +5,7 @@
 mod access;
 mod callbacks;
 mod journal;
+mod keys;
 mod limits;
 mod region;
 mod thresholds;
@@ -25,6 +26,7 @@ use serde::{Deserialize, Deserializer, de};
 pub use self::access::{ApiKeyConfig, KeyRole};
 pub use self::callbacks::CallbacksConfig;
 pub use self::journal::JournalConfig;
+pub use self::keys::example;
 pub use self::limits::CallLimits;
 use self::thresholds::percent;
 pub use self::webhooks::{

@@ -15,6 +15,7 @@ use crate::domain::job::JobStatus;
 use crate::engine::Engine;
 use crate::genesys::gate::{Gate, GateView, WindowLimit};
 use crate::genesys::login::{LoginStatus, TokenSource};
+use crate::journal::{Journal, JournalHealth};
 use crate::metrics::{Family, MetricsText};
 
 const BUILD: Family = Family::gauge("skillsync_build_info", "Always 1; the label says which version runs.");
@@ -66,12 +67,25 @@ const BREAKER: Family =
     Family::gauge("skillsync_gate_breaker_open", "1 while Genesys seems to be down and only probes go out, else 0.");
 const OPENINGS: Family = Family::counter("skillsync_gate_breaker_openings_total", "How often the breaker opened.");
 
+const FLUSHES: Family = Family::histogram(
+    "skillsync_journal_flush_duration_seconds",
+    "Time that the journal took to make a batch durable.",
+);
+const FAILURES: Family =
+    Family::counter("skillsync_journal_failures_total", "Batches that the journal could not write; it tries again.");
+const UNWRITTEN: Family = Family::gauge(
+    "skillsync_journal_unwritten_records",
+    "Records handed to the journal and not durable yet; grows while it cannot write.",
+);
+const JOURNAL_SIZE: Family = Family::gauge("skillsync_journal_size_bytes", "Size of the journal on the disk.");
+
 /// The parts that are asked when somebody asks for metrics.
 #[derive(Debug)]
 pub(super) struct ServiceMetrics {
     pub(super) engine: Engine,
     pub(super) gate: Gate,
     pub(super) tokens: Arc<TokenSource>,
+    pub(super) journal: Arc<dyn Journal>,
     pub(super) clock: WallClock,
 }
 
@@ -82,6 +96,7 @@ impl MetricsSource for ServiceMetrics {
         self.write_calls(text);
         self.write_logins(text);
         write_gate(text, &self.gate.snapshot());
+        self.write_journal(text);
     }
 }
 
@@ -135,6 +150,11 @@ impl ServiceMetrics {
         text.family(&REFUSED_RETRIES).counter(&[], statistics.refused_retries());
     }
 
+    fn write_journal(&self, text: &mut MetricsText) {
+        let usage = self.journal.usage();
+        write_journal_of(text, self.journal.health().as_ref(), usage.database_bytes + usage.log_bytes);
+    }
+
     fn write_logins(&self, text: &mut MetricsText) {
         text.family(&LOGINS);
         for (end, count) in self.tokens.ends() {
@@ -142,6 +162,26 @@ impl ServiceMetrics {
         }
         let logged_in = *self.tokens.status().borrow() == LoginStatus::LoggedIn;
         text.family(&LOGGED_IN).series(&[], u8::from(logged_in));
+    }
+}
+
+/// Shown without series where nothing is written down.
+fn write_journal_of(text: &mut MetricsText, health: Option<&JournalHealth>, bytes: u64) {
+    text.family(&FLUSHES);
+    if let Some(health) = health {
+        text.distribution(&[], &health.flushes);
+    }
+    text.family(&FAILURES);
+    if let Some(health) = health {
+        text.series(&[], health.failures);
+    }
+    text.family(&UNWRITTEN);
+    if let Some(health) = health {
+        text.series(&[], health.unwritten);
+    }
+    text.family(&JOURNAL_SIZE);
+    if health.is_some() {
+        text.series(&[], bytes);
     }
 }
 

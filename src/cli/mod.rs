@@ -1,7 +1,9 @@
 //! The command line: one file a subcommand.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to its user here")]
 
+mod check;
 mod completions;
+mod config;
 mod demo;
 mod health;
 mod http;
@@ -37,6 +39,10 @@ enum Command {
     Push(Box<push::PushArguments>),
     /// Ask a running service whether it lives; exits with 0 if it does.
     Health(health::HealthArguments),
+    /// Try the configuration out: login, permissions, limits, catalogue, journal; changes nothing.
+    Check(check::CheckArguments),
+    /// Say whether the configuration can be used, or print an example with every key.
+    Config(config::ConfigArguments),
     /// Print a script that completes commands and options in a shell.
     Completions(completions::CompletionsArguments),
     /// Show what a payload or an export becomes by a source's rules, and why; nothing is sent.
@@ -72,6 +78,8 @@ pub fn main() -> ExitCode {
         Command::Simulate(arguments) => runtime.block_on(simulate::run(&arguments)),
         Command::Health(arguments) => runtime.block_on(health::run(&arguments)),
         Command::Push(arguments) => Ok(runtime.block_on(push::run(&arguments))),
+        Command::Check(arguments) => runtime.block_on(check::run(&arguments)),
+        Command::Config(arguments) => config::run(&arguments),
         Command::Completions(arguments) => Ok(completions::run(&arguments)),
         Command::Map(arguments) => runtime.block_on(map::run(&arguments)),
         Command::RunFilter => Ok(ExitCode::FAILURE),

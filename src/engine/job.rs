@@ -93,6 +93,8 @@ pub(super) struct Job {
     state: Mutex<State>,
     revision: watch::Sender<u64>,
     open: OpenEntries,
+    /// What is logged for the job says so, and names the request that it came with.
+    span: tracing::Span,
 }
 
 #[derive(Debug)]
@@ -148,11 +150,16 @@ impl Job {
             entries,
         };
         open.moved(0, total);
-        Self { id, spec, created_at, journal, state: Mutex::new(state), revision: watch::Sender::new(0), open }
+        let span = tracing::info_span!("job", job = %id);
+        Self { id, spec, created_at, journal, state: Mutex::new(state), revision: watch::Sender::new(0), open, span }
     }
 
     pub(super) fn id(&self) -> JobId {
         self.id
+    }
+
+    pub(super) fn span(&self) -> tracing::Span {
+        self.span.clone()
     }
 
     pub(super) fn spec(&self) -> &JobSpec {

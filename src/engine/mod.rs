@@ -39,6 +39,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tracing::Instrument as _;
 
 use self::acceptance::AcceptanceKeys;
 pub use self::acceptance::{Claim, OtherClaim, Reservation, TooManyKeys};
@@ -198,7 +199,9 @@ impl Engine {
     fn work_on(&self, job: Arc<Job>) {
         let first_order = self.core.next_order.fetch_add(u64::from(job.len()), Ordering::Relaxed);
         let core = Arc::clone(&self.core);
-        self.lifecycle.spawn_until_stop(async move { resolve::resolve_and_park(&core, &job, first_order).await });
+        let span = job.span();
+        let work = async move { resolve::resolve_and_park(&core, &job, first_order).await };
+        self.lifecycle.spawn_until_stop(work.instrument(span));
     }
 
     /// Jobs older than `before`, newest first; and whether there are more.

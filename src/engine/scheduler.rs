@@ -6,6 +6,7 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
 use tokio_util::time::DelayQueue;
+use tracing::Instrument as _;
 
 use super::EngineCore;
 use super::pass::{Pass, PassEnd};
@@ -48,7 +49,9 @@ async fn work_on(
     deferrals: mpsc::UnboundedSender<Deferred>,
 ) {
     let Some((tickets, progress)) = core.slots.begin(user) else { return };
-    let pass = Pass::new(&core, user, tickets, progress).run();
+    // A pass may work for several jobs; what it does is told as done for the first.
+    let span = tickets.first().map_or_else(tracing::Span::none, |ticket| ticket.job.span());
+    let pass = Pass::new(&core, user, tickets, progress).run().instrument(span);
     match std::panic::AssertUnwindSafe(pass).catch_unwind().await {
         Ok(PassEnd::Done) => {
             if let Some((urgency, job)) = core.slots.end(user) {

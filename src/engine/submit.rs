@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
+use tracing::Instrument as _;
 
 use super::acceptance::{Claim, Reservation, TooManyKeys};
 use super::job::Job;
@@ -123,10 +124,12 @@ impl Engine {
     ) -> Result<JobSnapshot, JournalError> {
         let (told, answer) = oneshot::channel();
         let engine = self.clone();
-        self.lifecycle.spawn(async move {
+        // What is logged for the job from here on names the request that it came with.
+        let accepting = async move {
             // Who asked may be gone: the job goes on all the same.
             let _ = told.send(engine.accept(under, spec, orders).await);
-        });
+        };
+        self.lifecycle.spawn(accepting.in_current_span());
         answer.await.unwrap_or(Err(JournalError::Closed))
     }
 

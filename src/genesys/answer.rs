@@ -86,6 +86,11 @@ fn header(headers: &HeaderMap, name: &str) -> Option<Box<str>> {
     headers.get(name).and_then(|value| value.to_str().ok()).map(Box::from)
 }
 
+/// What Genesys' support asks for.
+pub(super) fn correlation_id(headers: &HeaderMap) -> Option<&str> {
+    headers.get(CORRELATION_ID)?.to_str().ok()
+}
+
 fn told(status: StatusCode, headers: &HeaderMap, body: ErrorBody) -> UpstreamAnswer {
     let mut message = body.message.or(body.detail).unwrap_or_else(|| "no message".to_owned());
     if let Some((end, _)) = message.char_indices().nth(LONGEST_MESSAGE) {

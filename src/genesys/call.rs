@@ -54,10 +54,11 @@ pub enum Route {
     UserSkillRemove,
     WfmRead,
     WfmWrite,
+    OrgLimits,
 }
 
 impl Route {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Users,
         Self::User,
         Self::UserByExternalId,
@@ -70,6 +71,7 @@ impl Route {
         Self::UserSkillRemove,
         Self::WfmRead,
         Self::WfmWrite,
+        Self::OrgLimits,
     ];
 
     /// The route's name in metrics and logs; never holds an id.
@@ -87,6 +89,7 @@ impl Route {
             Self::UserSkillRemove => "user_skill_remove",
             Self::WfmRead => "wfm_read",
             Self::WfmWrite => "wfm_write",
+            Self::OrgLimits => "org_limits",
         }
     }
 
@@ -95,9 +98,12 @@ impl Route {
         match self {
             Self::UserSkillsAdd | Self::UserSkillsReplace | Self::UserSkillRemove | Self::WfmWrite => RouteClass::Write,
             Self::Users | Self::RoutingSkills | Self::SkillGroups => RouteClass::Listing,
-            Self::User | Self::UserByExternalId | Self::UserSearch | Self::UserSkillsRead | Self::WfmRead => {
-                RouteClass::Read
-            }
+            Self::User
+            | Self::UserByExternalId
+            | Self::UserSearch
+            | Self::UserSkillsRead
+            | Self::WfmRead
+            | Self::OrgLimits => RouteClass::Read,
         }
     }
 

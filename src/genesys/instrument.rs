@@ -48,14 +48,17 @@ where
             Some(call) => (call.route.name(), call.lane.name()),
             None => ("other", "bulk"),
         };
-        let span = tracing::debug_span!("genesys_call", route, lane);
+        let span = tracing::info_span!("genesys_call", route, lane);
         let begun = Instant::now();
         let answer = self.inner.call(request);
         let call = async move {
             let result = answer.await;
             let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
             match &result {
-                Ok(answer) => tracing::debug!(status = answer.status().as_u16(), took_ms, "answered"),
+                Ok(answer) => {
+                    let correlation_id = super::answer::correlation_id(answer.headers());
+                    tracing::debug!(status = answer.status().as_u16(), took_ms, correlation_id, "answered");
+                }
                 // Every user of a job may be turned back once: the job's state says it, the log need not.
                 Err(StackError::Paused(paused)) => tracing::debug!(%paused, "turned back"),
                 Err(error) => tracing::warn!(%error, took_ms, "no answer"),

@@ -16,6 +16,7 @@ mod retry;
 mod routing_skills;
 mod stack;
 pub mod statistics;
+pub mod survey;
 pub mod transport;
 mod users;
 mod wfm;

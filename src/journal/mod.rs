@@ -6,6 +6,7 @@
 //! write intent before the write. What can be found out again is written soon, and no later than [`LATEST`].
 
 mod housekeeping;
+mod inspect;
 mod memory;
 mod memos;
 mod notes;
@@ -14,6 +15,7 @@ mod recovery;
 mod schema;
 mod sqlite;
 mod statements;
+mod statistics;
 mod usage;
 mod writer;
 
@@ -25,8 +27,10 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
+pub use self::inspect::{Inspection, inspect};
 pub use self::memory::MemoryJournal;
 pub use self::sqlite::{DEFAULT_MAX_BYTES, SqliteJournal};
+pub use self::statistics::JournalHealth;
 pub use self::usage::JournalUsage;
 use crate::domain::acceptance::{AcceptanceKey, KeyId};
 use crate::domain::callback::CallbackSettled;
@@ -222,6 +226,11 @@ pub trait Journal: fmt::Debug + Send + Sync {
 
     /// How much is kept.
     fn usage(&self) -> JournalUsage;
+
+    /// How it gets on; `None` where nothing is written.
+    fn health(&self) -> Option<JournalHealth> {
+        None
+    }
 
     /// Waits until everything handed over so far is durable.
     fn flush(&self) -> BoxFuture<'_, Result<(), JournalError>>;

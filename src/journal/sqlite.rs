@@ -10,6 +10,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
+use super::statistics::{JournalHealth, JournalStatistics};
 use super::usage::{Change, JournalUsage, Tally};
 use super::writer::{self, Entry, Message, Thread};
 use super::{
@@ -30,6 +31,7 @@ pub struct SqliteJournal {
     outbox: Mutex<Option<Sender<Message>>>,
     thread: Mutex<Option<Thread>>,
     tally: Arc<Tally>,
+    statistics: Arc<JournalStatistics>,
     /// Held for as long as the journal is open.
     _lock: File,
 }
@@ -50,8 +52,11 @@ impl SqliteJournal {
         let connection = schema::prepared(&path, max_bytes.get())?;
         let recovered = recovery::recover(&connection).map_err(|error| schema::damaged(&path, &error))?;
         let tally = Arc::new(Tally::new(&path, counted(&recovered)));
-        let (outbox, thread) = writer::start(connection, Arc::clone(&tally), max_bytes.get()).map_err(cannot)?;
-        let journal = Self { outbox: Mutex::new(Some(outbox)), thread: Mutex::new(Some(thread)), tally, _lock: lock };
+        let statistics = Arc::<JournalStatistics>::default();
+        let (outbox, thread) =
+            writer::start(connection, Arc::clone(&tally), Arc::clone(&statistics), max_bytes.get()).map_err(cannot)?;
+        let (outbox, thread) = (Mutex::new(Some(outbox)), Mutex::new(Some(thread)));
+        let journal = Self { outbox, thread, tally, statistics, _lock: lock };
         Ok((journal, recovered))
     }
 
@@ -66,7 +71,9 @@ impl SqliteJournal {
 
     fn send(&self, message: Message) -> Result<(), JournalError> {
         let outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner);
-        outbox.as_ref().ok_or(JournalError::Closed)?.send(message).map_err(|_| JournalError::Closed)
+        outbox.as_ref().ok_or(JournalError::Closed)?.send(message).map_err(|_| JournalError::Closed)?;
+        self.statistics.taken();
+        Ok(())
     }
 
     fn durably(&self, entry: Entry) -> BoxFuture<'_, Result<(), JournalError>> {
@@ -93,6 +100,10 @@ impl Drop for SqliteJournal {
 }
 
 impl Journal for SqliteJournal {
+    fn health(&self) -> Option<JournalHealth> {
+        Some(self.statistics.health())
+    }
+
     fn accept(&self, job: AcceptedJob, keys: Vec<AcceptanceKey>) -> BoxFuture<'_, Result<(), JournalError>> {
         self.durably(Entry::Accepted { job, keys })
     }

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::housekeeping::Housekeeping;
 use super::statements::write_all;
+use super::statistics::JournalStatistics;
 use super::usage::Tally;
 use super::{AcceptedJob, CallRecord, EntryOutcome, JobCounters, JobNote, JournalError, KeptStanding, LATEST, Memo};
 use crate::domain::acceptance::{AcceptanceKey, KeyId};
@@ -62,6 +63,7 @@ struct Writer {
     unwritten: Vec<Message>,
     housekeeping: Housekeeping,
     tally: Arc<Tally>,
+    statistics: Arc<JournalStatistics>,
     max_bytes: u64,
 }
 
@@ -104,11 +106,13 @@ impl Writer {
         if self.unwritten.is_empty() {
             return Ok(());
         }
+        let begun = Instant::now();
         let written = write_all(&mut self.connection, &self.unwritten).map_err(|error| cannot(&error));
         match &written {
             Ok(change) => self.tally.count(*change),
             Err(error) => tracing::error!(%error, waiting = self.unwritten.len(), "the journal cannot write"),
         }
+        let batch = self.unwritten.len();
         let mut kept = Vec::new();
         for (entry, told) in self.unwritten.drain(..) {
             match (told, &written) {
@@ -118,6 +122,8 @@ impl Writer {
                 (None, Ok(_)) => {}
             }
         }
+        let over = batch - kept.len();
+        self.statistics.flushed(begun.elapsed(), written.is_ok(), over);
         self.unwritten = kept;
         written.map(drop)
     }
@@ -131,6 +137,7 @@ impl Writer {
         tracing::error!(max_bytes = self.max_bytes, "the journal is full and takes no new jobs; see journal.max_bytes");
         for (_, told) in self.unwritten.extract_if(.., |message| is_job(message)) {
             told.map(|told| told.send(Err(JournalError::Full(self.max_bytes))));
+            self.statistics.turned_back();
         }
     }
 
@@ -161,11 +168,12 @@ fn used_bytes(connection: &Connection) -> u64 {
 pub(super) fn start(
     connection: Connection,
     tally: Arc<Tally>,
+    statistics: Arc<JournalStatistics>,
     max_bytes: u64,
 ) -> std::io::Result<(Sender<Message>, Thread)> {
     let (outbox, inbox) = std::sync::mpsc::channel();
     let (unwritten, housekeeping) = (Vec::new(), Housekeeping::new());
-    let writer = Writer { connection, inbox, unwritten, housekeeping, tally, max_bytes };
+    let writer = Writer { connection, inbox, unwritten, housekeeping, tally, statistics, max_bytes };
     let thread = std::thread::Builder::new().name("journal".to_owned()).spawn(move || {
         writer.run();
         tracing::debug!("the journal is closed");

@@ -171,11 +171,16 @@ impl Bed {
 
     /// What the HTTP side answers to a GET, as text.
     pub(crate) async fn get(&self, path: &str) -> String {
+        self.send(Request::get(path).body(Body::empty()).expect("a request")).await.1
+    }
+
+    /// What the HTTP side answers, as status and text.
+    pub(crate) async fn send(&self, request: Request<Body>) -> (u16, String) {
         let router = app::router(&self.config, &self.service, &self.lifecycle);
-        let request = Request::get(path).body(Body::empty()).expect("a request");
         let answer = router.oneshot(request).await.expect("routers do not fail");
+        let status = answer.status().as_u16();
         let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await.expect("a body");
-        String::from_utf8(body.into()).expect("text")
+        (status, String::from_utf8(body.into()).expect("text"))
     }
 
     /// All entries of a job.

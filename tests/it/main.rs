@@ -9,9 +9,11 @@
     reason = "a test fails by panicking, prints its seed, and compares ratios and whole numbers"
 )]
 
+mod api_examples;
 mod at_once;
 mod bed;
 mod callbacks;
+mod check;
 mod crashes;
 mod directory;
 mod dying;
@@ -22,6 +24,7 @@ mod keys;
 mod known_versions;
 mod layers;
 mod limits;
+mod logs;
 mod main_job;
 mod metrics;
 mod outage;

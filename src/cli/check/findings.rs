@@ -1,0 +1,89 @@
+//! What a check found: lines for people, or one document for programs.
+
+use std::fmt::Display;
+
+use serde::Serialize;
+
+/// How grave a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Level {
+    Ok,
+    Warn,
+    Fail,
+}
+
+/// One line.
+#[derive(Debug, Serialize)]
+pub(super) struct Finding {
+    level: Level,
+    what: &'static str,
+    found: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    todo: Option<&'static str>,
+}
+
+/// All lines in the order in which they were found.
+#[derive(Debug, Default)]
+pub(super) struct Findings(Vec<Finding>);
+
+impl Findings {
+    pub(super) fn ok(&mut self, what: &'static str, found: impl Display) {
+        self.add(Level::Ok, what, found, None);
+    }
+
+    pub(super) fn warn(&mut self, what: &'static str, found: impl Display, todo: &'static str) {
+        self.add(Level::Warn, what, found, Some(todo));
+    }
+
+    pub(super) fn fail(&mut self, what: &'static str, found: impl Display, todo: &'static str) {
+        self.add(Level::Fail, what, found, Some(todo));
+    }
+
+    pub(super) fn failed(&self) -> bool {
+        self.0.iter().any(|finding| finding.level == Level::Fail)
+    }
+
+    pub(super) fn table(&self) -> String {
+        self.0.iter().map(line).collect()
+    }
+
+    pub(super) fn json(&self) -> String {
+        let document = serde_json::json!({ "ok": !self.failed(), "findings": self.0 });
+        format!("{document:#}\n")
+    }
+
+    fn add(&mut self, level: Level, what: &'static str, found: impl Display, todo: Option<&'static str>) {
+        self.0.push(Finding { level, what, found: found.to_string(), todo });
+    }
+}
+
+fn line(finding: &Finding) -> String {
+    let Finding { level, what, found, todo } = finding;
+    let level = match level {
+        Level::Ok => "ok",
+        Level::Warn => "warn",
+        Level::Fail => "FAIL",
+    };
+    let todo = todo.map(|todo| format!("{:20}-> {todo}\n", "")).unwrap_or_default();
+    format!("{level:<5}{what:<15}{found}\n{todo}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_is_no_failure_and_every_line_says_what_to_do() {
+        let mut findings = Findings::default();
+        findings.ok("login", "worked");
+        findings.warn("limits", "not told", "ask");
+        assert!(!findings.failed());
+        findings.fail("catalogue", "forbidden", "grant it");
+        assert!(findings.failed());
+        assert!(findings.table().contains("FAIL catalogue      forbidden\n                    -> grant it\n"));
+        let document: serde_json::Value = serde_json::from_str(&findings.json()).unwrap();
+        assert_eq!((document["ok"].as_bool(), document["findings"][1]["level"].as_str()), (Some(false), Some("warn")));
+    }
+}

@@ -1,0 +1,28 @@
+//! `skillsync config`: the configuration that would be used, or an example that explains every key.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+
+use crate::config::{Config, example};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ConfigArguments {
+    /// Print an example with every key, its default and its meaning.
+    #[arg(long)]
+    example: bool,
+    /// Say whether this file and the environment can be used; `skillsync.toml` if not given.
+    #[arg(long, value_name = "FILE", conflicts_with = "example")]
+    config: Option<PathBuf>,
+}
+
+pub(super) fn run(arguments: &ConfigArguments) -> Result<ExitCode> {
+    if arguments.example {
+        print!("{}", example());
+        return Ok(ExitCode::SUCCESS);
+    }
+    Config::load(arguments.config.as_deref()).context("the configuration cannot be used")?;
+    println!("the configuration can be used; `skillsync check` tries it out");
+    Ok(ExitCode::SUCCESS)
+}

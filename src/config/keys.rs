@@ -1,0 +1,169 @@
+//! Every key with what it means: the example configuration is written from this.
+//!
+//! A test asks the configuration itself which keys it knows, so that one that is added there and not here fails it by
+//! name; another reads every default that is written here and holds it against the real one.
+
+/// What stands behind a key in the example.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Value {
+    /// Has to be given: stands in the example as it is.
+    Needed(&'static str),
+    /// The default, as TOML: stands in the example as a comment.
+    Default(&'static str),
+    /// There is no default; this is what one could look like.
+    Optional(&'static str),
+}
+
+/// One key.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    pub(super) value: Value,
+    pub(super) about: &'static str,
+}
+
+/// The keys of one table of the file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Section {
+    /// Its head in the file: `[server]`, or `[[server.api_keys]]` for one of several.
+    pub(super) head: &'static str,
+    pub(super) about: &'static str,
+    /// Whether the whole table may be left out and has nothing that is needed.
+    pub(super) optional: bool,
+    pub(super) keys: &'static [Key],
+}
+
+const fn needed(name: &'static str, value: &'static str, about: &'static str) -> Key {
+    Key { name, value: Value::Needed(value), about }
+}
+
+const fn default(name: &'static str, value: &'static str, about: &'static str) -> Key {
+    Key { name, value: Value::Default(value), about }
+}
+
+const fn optional(name: &'static str, value: &'static str, about: &'static str) -> Key {
+    Key { name, value: Value::Optional(value), about }
+}
+
+pub(super) const SECTIONS: &[Section] = &[
+    Section {
+        head: "[genesys]",
+        about: "The org, and who we are to it. The OAuth client needs the client credentials grant and the permissions\n\
+                directory:user:view, routing:skill:view and, for routingSkills, routing:skill:assign.",
+        optional: false,
+        keys: &[
+            needed("region", "\"eu-central-1\"", "A named region, or a base domain such as \"mypurecloud.de\"."),
+            optional("api_url", "\"https://api.mypurecloud.de\"", "Instead of a region, together with login_url."),
+            optional("login_url", "\"https://login.mypurecloud.de\"", "Instead of a region, together with api_url."),
+            needed("client_id", "\"00000000-0000-0000-0000-000000000000\"", "The id of the OAuth client."),
+            needed("client_secret", "\"change me\"", "Its secret. Better: client_secret_file."),
+            optional("client_secret_file", "\"/run/secrets/genesys\"", "A file that holds the secret, in its place."),
+            default(
+                "limits",
+                "\"10/1s, 300/60s\"",
+                "Calls a window; all of them hold. 300 a minute is what Genesys permits an OAuth client by default.",
+            ),
+            default("max_in_flight", "10", "Calls under way at once."),
+            optional("proxy", "\"http://proxy.example:3128\"", "An HTTP proxy for every connection to Genesys."),
+            optional("ca_file", "\"/etc/ssl/proxy.pem\"", "Certificates (PEM) trusted besides those of the machine."),
+            default("connect_timeout", "\"10s\"", "How long a connection may take to come about."),
+            default("attempt_timeout", "\"60s\"", "How long one call may take, to the last byte of its answer."),
+            default(
+                "wfm_path",
+                "\"/api/v2/wfm/users/{userId}/assignments\"",
+                "Path of a user's WFM assignments at the partner endpoint.",
+            ),
+            default("version_header", "\"If-Match\"", "The header that carries the version of a WFM write."),
+        ],
+    },
+    Section {
+        head: "[server]",
+        about: "Who may call us, and where.",
+        optional: true,
+        keys: &[
+            default("listen", "\"127.0.0.1:8080\"", "Address and port. Others than loopback take server.api_keys."),
+            default("shutdown_grace", "\"30s\"", "How long what is in flight may take to finish at a stop."),
+            default("max_body_bytes", "67108864", "Larger submissions get 413, also once they are decompressed."),
+            default("request_timeout", "\"60s\"", "How long a request may take to be read and answered."),
+            default("requests_per_second", "100", "Of each key; more get 429."),
+            default("max_connections", "1024", "Open at once; more wait to be accepted."),
+            default("max_open_entries", "1000000", "Entries that have not ended; beyond that submissions get 503."),
+            default("open_metrics", "false", "Whether /metrics may be read without a key."),
+        ],
+    },
+    Section {
+        head: "[[server.api_keys]]",
+        about: "Who may call us; one table a key, none: only this machine. To make one:\n\
+                openssl rand -hex 32 | tee key | tr -d '\\n' | sha256sum",
+        optional: true,
+        keys: &[
+            optional("name", "\"hr-export\"", "Who holds it, for logs."),
+            optional(
+                "sha256",
+                "\"0000000000000000000000000000000000000000000000000000000000000000\"",
+                "The SHA-256 of the key; the key itself is nowhere in the configuration.",
+            ),
+            optional("role", "\"submit\"", "read; submit: also submitting and cancelling; admin: everything."),
+        ],
+    },
+    Section {
+        head: "[sync]",
+        about: "How jobs are carried out.",
+        optional: true,
+        keys: &[
+            default("patience", "\"24h\"", "How long an entry waits for Genesys to be available."),
+            default("conflict_patience", "\"2m\"", "How long conflicts of one user are waited out."),
+            default("conflict_attempts", "10", "Writes at most for one user."),
+            default("write_without_read", "true", "Write at once where the version is known and checked."),
+            default("managed", "[]", "Names or ids of skills that count as ours, whoever assigned them."),
+            default(
+                "hold_users_percent",
+                "20",
+                "A job that would take something away from more of its users is held until somebody decides; 100: never.",
+            ),
+            default("hold_skill_percent", "50", "The same for one skill, of the job's users who have it."),
+            default("hold_users_min", "20", "Fewer users than these are never too many."),
+        ],
+    },
+    Section {
+        head: "[journal]",
+        about: "What survives a restart.",
+        optional: true,
+        keys: &[
+            default("enabled", "true", "false keeps everything in memory: a restart forgets it."),
+            default("path", "\"./skillsync-data\"", "A folder of its own; one process has it at a time."),
+        ],
+    },
+];
+
+const HEAD: &str = "\
+# The configuration of skillsync: every key with its default. What is not a comment has to be given.
+# Each key can also be given in the environment, as SKILLSYNC__SECTION__KEY.
+# Written by `skillsync config --example`.
+";
+
+/// The example configuration: what has to be given, and every other key as a comment with its default.
+pub fn example() -> String {
+    let mut parts = vec![HEAD.to_owned()];
+    for section in SECTIONS {
+        let head = if section.optional { comment(section.head) } else { format!("{}\n", section.head) };
+        parts.push(comment(section.about) + &head);
+        parts.extend(section.keys.iter().map(|key| comment(key.about) + &line(key)));
+    }
+    parts.join("\n")
+}
+
+fn line(key: &Key) -> String {
+    match key.value {
+        Value::Needed(value) => format!("{} = {value}\n", key.name),
+        Value::Default(value) | Value::Optional(value) => format!("# {} = {value}\n", key.name),
+    }
+}
+
+fn comment(text: &str) -> String {
+    format!("# {}\n", text.replace('\n', "\n# "))
+}
+
+#[cfg(test)]
+#[path = "keys_tests.rs"]
+mod tests;

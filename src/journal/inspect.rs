@@ -1,0 +1,86 @@
+//! Looks at a journal without opening it for work: nothing is made, brought up to date or recovered.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::JournalError;
+use super::schema::{self, VERSION};
+
+/// What is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Inspection {
+    /// Nothing yet, and it can be made.
+    Absent,
+    /// A process has it: it works.
+    InUse,
+    /// It is there and can be written.
+    Ready {
+        version: u32,
+        /// The version that this program writes.
+        known: u32,
+        bytes: u64,
+    },
+}
+
+/// Looks at the journal in `folder`.
+pub fn inspect(folder: &Path) -> Result<Inspection, JournalError> {
+    let cannot = |error: std::io::Error| JournalError::CannotWrite(format!("{}: {error}", folder.display()));
+    if !folder.exists() {
+        let above = folder.ancestors().skip(1).find(|above| above.exists() && !above.as_os_str().is_empty());
+        probe(above.unwrap_or(Path::new("."))).map_err(cannot)?;
+        return Ok(Inspection::Absent);
+    }
+    probe(folder).map_err(cannot)?;
+    let database = folder.join("journal.sqlite");
+    if !database.exists() {
+        return Ok(Inspection::Absent);
+    }
+    let lock = File::options().read(true).write(true).open(folder.join("lock")).map_err(cannot)?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(Inspection::InUse),
+        Err(TryLockError::Error(error)) => return Err(cannot(error)),
+    }
+    let version = version_of(&database).map_err(|error| schema::damaged(&database, &error))?;
+    if version > VERSION {
+        return Err(JournalError::TooNew { path: database, found: version, known: VERSION });
+    }
+    let bytes = std::fs::metadata(&database).map_err(cannot)?.len();
+    Ok(Inspection::Ready { version, known: VERSION, bytes })
+}
+
+/// Writes a file and takes it away again: permissions alone do not tell of a disk that is full or read-only.
+fn probe(folder: &Path) -> std::io::Result<()> {
+    let file = folder.join(format!(".skillsync-probe-{}", uuid::Uuid::new_v4()));
+    let written = std::fs::write(&file, [0; 4096]);
+    let removed = std::fs::remove_file(&file);
+    written.and(removed)
+}
+
+fn version_of(database: &Path) -> rusqlite::Result<u32> {
+    let connection = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::SqliteJournal;
+
+    #[test]
+    fn a_journal_is_absent_in_use_or_ready_and_is_left_as_it_is() {
+        let folder = std::env::temp_dir().join(format!("skillsync-inspect-{}", uuid::Uuid::new_v4()));
+        assert_eq!(inspect(&folder.join("journal")).unwrap(), Inspection::Absent);
+        assert!(!folder.exists(), "looking makes nothing");
+        let (journal, _) = SqliteJournal::open(&folder).unwrap();
+        assert_eq!(inspect(&folder).unwrap(), Inspection::InUse);
+        drop(journal);
+        let Inspection::Ready { version, known, bytes } = inspect(&folder).unwrap() else { panic!("not ready") };
+        assert!(version == known && bytes > 0);
+        std::fs::write(folder.join("journal.sqlite"), "not a database, but long enough to be taken for one").unwrap();
+        assert!(matches!(inspect(&folder), Err(JournalError::Damaged { .. })));
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}
