@@ -132,6 +132,74 @@ pub(super) const SECTIONS: &[Section] = &[
         keys: &[
             default("enabled", "true", "false keeps everything in memory: a restart forgets it."),
             default("path", "\"./skillsync-data\"", "A folder of its own; one process has it at a time."),
+            default("retention", "\"7d\"", "How long a job can be read after it has ended; then it is removed."),
+            default("max_bytes", "8589934592", "The largest that it may become; new jobs get 503 before it is full."),
+        ],
+    },
+    Section {
+        head: "[callbacks]",
+        about: "Signed messages (Standard Webhooks) to whoever asked for one, when a job ends or is held: docs/CALLBACKS.md.",
+        optional: true,
+        keys: &[
+            optional("url", "\"https://hr.example.com/skillsync\"", "Who is told of jobs that name nobody themselves."),
+            optional(
+                "secret",
+                "\"whsec_bm90IGEgc2VjcmV0LCBidXQgbG9uZyBlbm91Z2g=\"",
+                "What messages are signed with: echo whsec_$(openssl rand -base64 32). Better: secret_file.",
+            ),
+            optional("secret_file", "\"/run/secrets/callbacks\"", "A file that holds the secret, in its place."),
+            default("allow_http", "false", "Whether messages may go over plain HTTP."),
+            default("allow_private_networks", "false", "Whether they may go to this machine and to private networks."),
+        ],
+    },
+    Section {
+        head: "[[webhooks]]",
+        about: "An HR system that sends to us; one table a source. docs/HRIS.md has every key below these, and\n\
+                examples/hris/ a configuration for each sender.",
+        optional: true,
+        keys: &[
+            optional("name", "\"hr\"", "Its place in /v1/webhooks/{name} and /v1/imports/{name}."),
+            optional(
+                "preset",
+                "\"bamboohr\"",
+                "standardWebhooks, bamboohr, hibob, merge, finch, personio, workday or generic.",
+            ),
+            optional("target", "\"routingSkills\"", "routingSkills or wfmSkillGroups."),
+            optional("mode", "\"managed\"", "managed (if not given), add or replace."),
+            optional("secret", "\"change me\"", "What the sender signs with. Better: secret_file."),
+            optional("secret_file", "\"/run/secrets/hr\"", "A file that holds it, in its place."),
+            optional(
+                "previous_secret",
+                "\"changed\"",
+                "One that is good as well, while the sender moves to a new one.",
+            ),
+            optional("previous_secret_file", "\"/run/secrets/hr-before\"", "A file that holds it."),
+            optional("tolerance", "\"5m\"", "How far the time of a signature may lie from now; else the preset's."),
+            optional("signature", "{ header = \"x-signature\" }", "How a generic sender signs."),
+            optional("dedupe", "{ header = \"x-delivery-id\" }", "What tells deliveries of a generic sender apart."),
+            optional("user", "{ email = \"workEmail\" }", "Which attribute names the user at Genesys."),
+            optional(
+                "filter",
+                "\".people\"",
+                "A jq filter from the payload to people, instead of the preset's reading.",
+            ),
+            optional("filter_file", "\"/etc/skillsync/people.jq\"", "A file that holds it."),
+            optional("required", "[\"jobTitle\"]", "Attributes without which a person is not mapped but reported."),
+            optional(
+                "leaver",
+                "{ any = [{ attr = \"status\", eq = \"Inactive\" }] }",
+                "Who has left; else the preset's.",
+            ),
+            optional(
+                "rules",
+                "[{ id = \"agents\", when = { all = [{ attr = \"jobTitle\", eq = \"Agent\" }] }, assign = [{ skill = \"Billing\" }] }]",
+                "Attributes to assignments.",
+            ),
+            optional(
+                "record",
+                "{ url = \"https://hr.example.com/people/{id}\" }",
+                "Where a person's record is read, for senders that only say who has changed.",
+            ),
         ],
     },
 ];

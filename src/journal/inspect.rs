@@ -67,14 +67,14 @@ fn version_of(database: &Path) -> rusqlite::Result<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::SqliteJournal;
+    use crate::journal::{DEFAULT_MAX_BYTES, SqliteJournal};
 
     #[test]
     fn a_journal_is_absent_in_use_or_ready_and_is_left_as_it_is() {
         let folder = std::env::temp_dir().join(format!("skillsync-inspect-{}", uuid::Uuid::new_v4()));
         assert_eq!(inspect(&folder.join("journal")).unwrap(), Inspection::Absent);
         assert!(!folder.exists(), "looking makes nothing");
-        let (journal, _) = SqliteJournal::open(&folder).unwrap();
+        let (journal, _) = SqliteJournal::open(&folder, DEFAULT_MAX_BYTES).unwrap();
         assert_eq!(inspect(&folder).unwrap(), Inspection::InUse);
         drop(journal);
         let Inspection::Ready { version, known, bytes } = inspect(&folder).unwrap() else { panic!("not ready") };
