@@ -121,10 +121,8 @@ pub(super) async fn counted(
 /// What became of a webhook delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum WebhookResult {
-    /// A job came of it.
+    /// It was taken, now or when it came first.
     Accepted,
-    /// It was seen before; the same job was answered.
-    Duplicate,
     /// Nothing in it concerns us.
     Ignored,
     /// Its signature, or its age, is not what it should be.
@@ -139,7 +137,6 @@ impl WebhookResult {
     fn name(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
-            Self::Duplicate => "duplicate",
             Self::Ignored => "ignored",
             Self::Unauthorized => "unauthorized",
             Self::Invalid => "invalid",
@@ -156,7 +153,6 @@ impl WebhookResult {
 pub(super) struct WebhookStatistics(Mutex<BTreeMap<(String, WebhookResult), u64>>);
 
 impl WebhookStatistics {
-    #[cfg_attr(not(test), expect(dead_code, reason = "called by the webhook route, which is not there yet"))]
     pub(super) fn count(&self, configured_source: &str, result: WebhookResult) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *counts.entry((configured_source.to_owned(), result)).or_default() += 1;

@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::ApiContext;
+use super::metrics::WebhookResult;
 use super::names::{SyncMode, SyncTarget};
 use super::problem::{MEDIA_TYPE, Problem, ProblemView};
 use super::sync_jobs::create::refuse_if_unable;
@@ -183,9 +184,25 @@ async fn take(
     body: &Bytes,
 ) -> Result<Response, Problem> {
     let delivered = api.intake.deliver(source, path_secret, headers, body).await;
+    if let Some(result) = counted(&delivered) {
+        api.shared.webhooks.count(source, result);
+    }
     let receipt = delivered.map_err(|fault| refused(source, &fault))?;
     let status = if receipt.job.is_none() && receipt.waiting == 0 { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok((status, Json(WebhookReceiptView::from(receipt))).into_response())
+}
+
+/// What the delivery counts as; not at all for a source that is not configured.
+fn counted(delivered: &Result<Receipt, IntakeFault>) -> Option<WebhookResult> {
+    Some(match delivered {
+        Ok(receipt) if receipt.job.is_none() && receipt.waiting == 0 => WebhookResult::Ignored,
+        Ok(_) => WebhookResult::Accepted,
+        Err(IntakeFault::UnknownSource) => return None,
+        Err(IntakeFault::Refused(_)) => WebhookResult::Unauthorized,
+        Err(IntakeFault::Mapping(fault)) if fault.passes_later() => WebhookResult::Refused,
+        Err(IntakeFault::Mapping(_) | IntakeFault::Nobody(_)) => WebhookResult::Invalid,
+        Err(IntakeFault::Journal(_) | IntakeFault::TooManyKeys(_)) => WebhookResult::Refused,
+    })
 }
 
 fn refused(source: &str, fault: &IntakeFault) -> Problem {
