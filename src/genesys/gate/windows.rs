@@ -15,7 +15,7 @@ use crate::genesys::call::RouteClass;
 /// With so few places left in a window nothing is gained by spreading them, and a call would be held up for nothing.
 const LEFT_TO_CHANCE: usize = 2;
 
-const KEPT_ONE_IN: usize = 128;
+const KEPT_ONE_IN: usize = 64;
 const FAR: Duration = Duration::from_millis(50);
 
 /// A little less than the average distance, so that a call that goes late is made up for.
@@ -240,8 +240,8 @@ impl Windows {
     }
 }
 
-/// Places of `window` that bulk leaves to the writes that follow its reads and to interactive calls: less than one in a
-/// hundred, so that these find one free almost always. None where the next place is never far.
+/// Places of `window` that bulk leaves to the writes that follow its reads and to interactive calls: so few that the rate
+/// hardly feels it, so that these find one free almost always. None where the next place is never far.
 fn kept_from_bulk(window: WindowLimit) -> usize {
     let calls = window.calls.get();
     if window.period / calls < FAR { 0 } else { count(calls) / KEPT_ONE_IN }
