@@ -1,16 +1,23 @@
 #!/usr/bin/env bash
 # Holds what is under ops/ against the tools that will read it: promtool for the metrics of a running service and the
-# alert rules. Says what it could not check.
+# alert rules, systemd for the unit, the published schemas for the manifests. Installs what is missing, from Debian and PyPI.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-promtool=$(command -v promtool || true)
-[ -n "$promtool" ] || { echo "promtool is not here (Debian: apt-get install prometheus); metrics and rules are not checked"; exit 1; }
-"$promtool" check rules ops/prometheus/skillsync.rules.yml
+need() { # command, Debian package
+  command -v "$1" >/dev/null && return
+  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$2" >/dev/null
+}
+need promtool prometheus
+need systemd-analyze systemd
+
+promtool check rules ops/prometheus/skillsync.rules.yml
 
 systemd-analyze verify ops/systemd/skillsync.service 2>&1 | grep -v "is not executable" || true
 systemd-analyze security --offline=true --threshold=20 ops/systemd/skillsync.service | tail -1
-ops/check-manifests.py
+venv=$PWD/target/ops-venv
+[ -x "$venv/bin/kubernetes-validate" ] || { python3 -m venv "$venv" && "$venv/bin/pip" install -q pyyaml kubernetes-validate; }
+PATH="$venv/bin:$PATH" ops/check-manifests.py
 
 port=${PORT:-18087}
 cargo build --quiet --locked
@@ -23,5 +30,5 @@ for _ in $(seq 120); do
   sleep 0.5
 done
 curl --fail --silent "http://127.0.0.1:$port/metrics" >target/metrics.txt
-"$promtool" check metrics <target/metrics.txt
+promtool check metrics <target/metrics.txt
 echo "promtool takes $(grep -c '^# TYPE' target/metrics.txt) families, $(grep -vc '^#' target/metrics.txt) samples"

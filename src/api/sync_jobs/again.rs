@@ -72,6 +72,7 @@ enum GoesOnResponses {
     params(("jobId" = Uuid, Path, description = "The `id` of the job."), IdempotencyHeader),
     responses(
         GoesOnResponses,
+        (status = 400, description = "The Idempotency-Key is not one; nothing was done.", body = ProblemView, content_type = MEDIA_TYPE),
         (status = 409, description = "No entry has failed or was cancelled, or the same request is being accepted just now.",
             body = ProblemView, content_type = MEDIA_TYPE),
         (status = 422, description = "The idempotency key belongs to another submission.",
@@ -114,6 +115,7 @@ pub(in crate::api) async fn retry_sync_job(
     params(("jobId" = Uuid, Path, description = "The `id` of the job."), IdempotencyHeader),
     responses(
         GoesOnResponses,
+        (status = 400, description = "The Idempotency-Key is not one; nothing was done.", body = ProblemView, content_type = MEDIA_TYPE),
         (status = 409, description = "The job is not held and has no planned entries, is still planning, or the same request is being accepted just now.",
             body = ProblemView, content_type = MEDIA_TYPE),
         (status = 422, description = "The idempotency key belongs to another submission.",
