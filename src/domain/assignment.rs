@@ -1,6 +1,7 @@
 //! What is assigned to a user: skills with a proficiency, or WFM skill groups without one.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use uuid::Uuid;
 
@@ -87,6 +88,12 @@ impl Proficiency {
 // Never NaN, never negative zero: both are refused or normalised by `new`.
 impl Eq for Proficiency {}
 
+impl Hash for Proficiency {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.to_bits().hash(state);
+    }
+}
+
 impl fmt::Display for Proficiency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -94,7 +101,7 @@ impl fmt::Display for Proficiency {
 }
 
 /// A set of assignments, each with its proficiency where the target has one, ordered by id.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Assignments(Vec<(AssignmentId, Option<Proficiency>)>);
 
 impl Assignments {
@@ -161,7 +168,7 @@ impl FromIterator<(AssignmentId, Option<Proficiency>)> for Assignments {
 }
 
 /// How one set differs from another.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Difference {
     pub added: Vec<(AssignmentId, Option<Proficiency>)>,
     pub updated: Vec<(AssignmentId, Option<Proficiency>)>,

@@ -1,19 +1,21 @@
 //! One entry of a job: what it asks, where it stands, and why it ended as it did.
 
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::assignment::Difference;
+use super::shared::Shared;
 use super::{AssignmentId, Proficiency, UserRef};
 
 /// How a caller names an assignment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum AssignmentName {
     /// The id of the skill or group.
     Id(AssignmentId),
     /// Its name in the catalogue.
-    Name(Box<str>),
+    Name(Arc<str>),
 }
 
 impl fmt::Display for AssignmentName {
@@ -26,7 +28,7 @@ impl fmt::Display for AssignmentName {
 }
 
 /// One assignment that a caller lists.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ListedAssignment {
     pub name: AssignmentName,
     pub proficiency: Option<Proficiency>,
@@ -40,9 +42,29 @@ pub struct EntryRequest {
     /// The caller's own name for the row.
     pub reference: Option<Box<str>>,
     pub user: UserRef,
-    pub assignments: Box<[ListedAssignment]>,
+    /// Those of one role are best one list: see [`SharedLists`].
+    pub assignments: Arc<[ListedAssignment]>,
     /// When it happened at the sender, for putting events in order.
     pub occurred_at: Option<Timestamp>,
+}
+
+/// Makes equal lists of assignments one, and equal names in them.
+#[derive(Debug, Default)]
+pub struct SharedLists {
+    names: Shared<str>,
+    lists: Shared<[ListedAssignment]>,
+}
+
+impl SharedLists {
+    /// An assignment that is called so.
+    pub fn named(&mut self, name: &str) -> AssignmentName {
+        AssignmentName::Name(self.names.one(name))
+    }
+
+    /// The list.
+    pub fn list(&mut self, listed: Vec<ListedAssignment>) -> Arc<[ListedAssignment]> {
+        self.lists.one(listed)
+    }
 }
 
 /// An entry to be carried out, and what it may do at most.
@@ -146,7 +168,7 @@ impl Reason {
 }
 
 /// What an entry brought about, as the result reports it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Effects {
     pub difference: Difference,
     /// Assignments of others that `managed` left alone.

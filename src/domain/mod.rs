@@ -8,6 +8,7 @@ pub mod entry;
 pub mod fold;
 pub mod hold;
 pub mod job;
+pub mod shared;
 pub mod user;
 
 pub use assignment::{AssignmentId, Assignments, Proficiency, Target};

@@ -50,7 +50,7 @@ impl Catalogue {
             AssignmentName::Id(id) if self.names.contains_key(id) => Match::One(*id),
             AssignmentName::Id(_) => Match::None,
             AssignmentName::Name(name) => {
-                let exact = self.by_name.get(name);
+                let exact = self.by_name.get(name.as_ref());
                 match exact.or_else(|| self.by_folded_name.get(&folded(name))).map(Vec::as_slice) {
                     Some([one]) => Match::One(*one),
                     Some(several) => Match::Several(several.len()),

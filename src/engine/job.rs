@@ -1,6 +1,7 @@
 //! One accepted job in memory: its entries, their states, and what they add up to.
 
 mod changes;
+mod entries;
 mod follow;
 mod hold;
 mod kept;
@@ -11,13 +12,13 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use self::changes::Changes;
+use self::entries::Entries;
 pub use self::follow::{Followed, News};
 use super::open::OpenEntries;
 use super::port::Version;
-use crate::domain::assignment::Difference;
 use crate::domain::callback::CallbackProgress;
 use crate::domain::conflict::Cause;
-use crate::domain::entry::{Effects, EntryOrder, EntryRequest};
+use crate::domain::entry::{Effects, EntryRequest};
 use crate::domain::hold::Hold;
 use crate::domain::job::{ConflictCounts, EntryCounts, JobSpec, JobStatus};
 use crate::domain::{EntryState, JobId, Reason, UserId};
@@ -99,13 +100,15 @@ pub(super) struct Job {
 
 #[derive(Debug)]
 pub(super) struct State {
-    entries: Vec<Entry>,
+    entries: Entries,
     counts: EntryCounts,
     conflicts: ConflictCounts,
     calls_made: u32,
     started_at: Option<Timestamp>,
     finished_at: Option<Timestamp>,
     parked_until: Option<Timestamp>,
+    /// What those entries wait for that wait and tell nothing themselves.
+    held_up: Option<Box<str>>,
     cancelled: bool,
     /// Why nothing of it has begun, while it is held.
     hold: Option<Box<Hold>>,
@@ -117,22 +120,11 @@ pub(super) struct State {
     changes: Changes,
 }
 
-#[derive(Debug)]
-struct Entry {
-    request: EntryRequest,
-    plan: Option<Box<Difference>>,
-    user: Option<UserId>,
-    state: EntryState,
-    /// A write may be on its way or have been carried out unseen: cancelling must wait for its end.
-    unsettled: bool,
-    result: Option<Box<EntryResult>>,
-}
-
 impl Job {
     pub(super) fn new(job: AcceptedJob, journal: Arc<dyn Journal>, open: OpenEntries) -> Self {
         let AcceptedJob { id, spec, created_at, entries: orders } = job;
         let total = u32::try_from(orders.len()).unwrap_or(u32::MAX);
-        let entries: Vec<_> = orders.into_iter().map(Entry::from).collect();
+        let entries = Entries::from(orders);
         let state = State {
             counts: EntryCounts::pending(total),
             conflicts: ConflictCounts::default(),
@@ -140,6 +132,7 @@ impl Job {
             started_at: None,
             finished_at: None,
             parked_until: None,
+            held_up: None,
             cancelled: false,
             hold: None,
             released: false,
@@ -178,19 +171,16 @@ impl Job {
     /// What the entry asks, unless it has ended already.
     pub(super) fn open_request(&self, index: u32) -> Option<EntryRequest> {
         let state = self.lock();
-        let entry = state.entries.get(index as usize)?;
-        (!entry.state.is_terminal()).then(|| entry.request.clone())
+        state.entries.state(index).filter(|state| !state.is_terminal()).and_then(|_| state.entries.request(index))
     }
 
     /// The entry's user is known now.
     pub(super) fn resolved(&self, index: u32, user: UserId) {
         let mut state = self.lock();
         // What held it up until now does so no more.
-        if state.turn(index, EntryState::Pending)
-            && let Some(entry) = state.entries.get_mut(index as usize)
-        {
-            entry.user = Some(user);
-            entry.result = None;
+        if state.turn(index, EntryState::Pending) {
+            state.entries.set_user(index, user);
+            state.entries.clear_result(index);
         }
     }
 
@@ -208,12 +198,9 @@ impl Job {
     pub(super) fn wait(&self, index: u32, message: &str, unsettled: bool, parked_until: Option<Timestamp>) {
         self.change(|state| {
             state.parked_until = state.parked_until.max(parked_until);
-            if !state.turn(index, EntryState::Waiting) {
-                return;
-            }
-            if let Some(entry) = state.entries.get_mut(index as usize) {
-                entry.unsettled = unsettled;
-                entry.result.get_or_insert_default().message = Some(message.into());
+            if state.turn(index, EntryState::Waiting) {
+                state.entries.set_unsettled(index, unsettled);
+                state.entries.set_message(index, message);
             }
         });
     }
@@ -221,25 +208,20 @@ impl Job {
     /// Nothing of the job can begin: every open entry waits, and says for what. Saying it again changes nothing, so that
     /// nobody who follows the job is woken for it.
     pub(super) fn hold_up(&self, message: &str, parked_until: Option<Timestamp>) {
-        let waits = |entry: &Entry| {
-            let told = entry.result.as_ref().and_then(|result| result.message.as_deref());
-            entry.state == EntryState::Waiting && told == Some(message)
-        };
         let known = {
             let state = self.lock();
-            let mut open = state.entries.iter().filter(|entry| !entry.state.is_terminal());
-            state.parked_until == parked_until && open.all(waits)
+            let all_wait = state.counts.open() == state.counts.of(EntryState::Waiting);
+            all_wait && state.parked_until == parked_until && state.held_up.as_deref() == Some(message)
         };
         if known {
             return;
         }
         self.change(|state| {
             state.parked_until = parked_until;
+            state.held_up = Some(message.into());
             for index in 0..state.counts.total() {
-                if state.turn(index, EntryState::Waiting)
-                    && let Some(entry) = state.entries.get_mut(index as usize)
-                {
-                    entry.result.get_or_insert_default().message = Some(message.into());
+                if state.turn(index, EntryState::Waiting) {
+                    state.entries.clear_result(index);
                 }
             }
         });
@@ -251,9 +233,7 @@ impl Job {
             if !state.turn(index, to) {
                 return;
             }
-            if let Some(entry) = state.entries.get_mut(index as usize) {
-                entry.result = Some(Box::new(EntryResult { finished_at: Some(now), ..result }));
-            }
+            state.entries.set_result(index, EntryResult { finished_at: Some(now), ..result });
             self.write_down(state, index);
             state.finish_if_over(now);
         });
@@ -264,25 +244,11 @@ impl Job {
         self.change(|state| {
             state.cancelled = true;
             for index in 0..state.counts.total() {
-                let entry = state.entries.get_mut(index as usize);
-                let Some(entry) = entry.filter(|entry| !entry.unsettled) else { continue };
-                match entry.state {
-                    EntryState::Pending | EntryState::Waiting | EntryState::Held => {
-                        let result = entry.result.get_or_insert_default();
-                        result.message = Some("cancelled before it was carried out".into());
-                        result.finished_at = Some(now);
-                        state.counts.moved(entry.state, EntryState::Cancelled);
-                        entry.state = EntryState::Cancelled;
-                        state.changes.record(state.revision, index);
-                        self.write_down(state, index);
-                    }
-                    EntryState::Running
-                    | EntryState::Planned
-                    | EntryState::Applied
-                    | EntryState::Unchanged
-                    | EntryState::Failed
-                    | EntryState::Superseded
-                    | EntryState::Cancelled => {}
+                let runs = state.entries.state(index) == Some(EntryState::Running);
+                if !runs && !state.entries.is_unsettled(index) && state.turn(index, EntryState::Cancelled) {
+                    state.entries.set_message(index, "cancelled before it was carried out");
+                    state.entries.set_finished(index, now);
+                    self.write_down(state, index);
                 }
             }
             state.finish_if_over(now);
@@ -332,11 +298,9 @@ impl Job {
         limit: usize,
     ) -> (Vec<EntrySnapshot>, Option<u32>) {
         let state = self.lock();
-        let mut matching = (from..)
-            .zip(state.entries.iter().skip(from as usize))
-            .filter(|(_, entry)| wanted.is_none_or(|wanted| wanted == entry.state));
-        let page = matching.by_ref().take(limit).map(|(index, entry)| entry.snapshot(index)).collect();
-        (page, matching.next().map(|(index, _)| index))
+        let mut matching = state.entries.places(from, |state| wanted.is_none_or(|wanted| wanted == state));
+        let page = matching.by_ref().take(limit).filter_map(|index| state.entry(index)).collect();
+        (page, matching.next())
     }
 
     /// Resolves with each new revision.
@@ -362,10 +326,10 @@ impl Job {
 
 impl State {
     fn turn(&mut self, index: u32, to: EntryState) -> bool {
-        match self.entries.get_mut(index as usize) {
-            Some(entry) if !entry.state.is_terminal() => {
-                self.counts.moved(entry.state, to);
-                entry.state = to;
+        match self.entries.state(index) {
+            Some(before) if !before.is_terminal() => {
+                self.entries.turn(index, to);
+                self.counts.moved(before, to);
                 self.changes.record(self.revision, index);
                 true
             }
@@ -373,10 +337,22 @@ impl State {
         }
     }
 
+    /// An entry as a value. What waits or is held with all of its job is so for the job's reason.
+    fn entry(&self, index: u32) -> Option<EntrySnapshot> {
+        let mut entry = self.entries.snapshot(index)?;
+        if entry.state == EntryState::Held {
+            entry.result.message = Some("held back with its job, which says why; apply the job or cancel it".into());
+        } else if entry.state == EntryState::Waiting && entry.result.message.is_none() {
+            entry.result.message.clone_from(&self.held_up);
+        }
+        Some(entry)
+    }
+
     fn finish_if_over(&mut self, now: Timestamp) {
         if self.counts.open() == 0 {
             self.finished_at.get_or_insert(now);
             self.parked_until = None;
+            self.held_up = None;
             self.hold = None;
         }
     }
@@ -396,18 +372,5 @@ impl State {
         } else {
             JobStatus::Queued
         }
-    }
-}
-
-impl From<EntryOrder> for Entry {
-    fn from(order: EntryOrder) -> Self {
-        let EntryOrder { request, plan } = order;
-        Self { request, plan, user: None, state: EntryState::Pending, unsettled: false, result: None }
-    }
-}
-
-impl Entry {
-    fn snapshot(&self, index: u32) -> EntrySnapshot {
-        EntrySnapshot { index, request: self.request.clone(), user: self.user, state: self.state, result: self.told() }
     }
 }

@@ -1,7 +1,7 @@
 //! From what a caller wrote to ids, and on to the users' slots: users through the directory, assignments through the
 //! catalogue, and between the two the scales.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -16,7 +16,7 @@ use super::ticket::Ticket;
 use super::verdict::Failure;
 use super::weigh::Scales;
 use super::{EngineCore, preread};
-use crate::domain::entry::EntryRequest;
+use crate::domain::entry::{EntryRequest, ListedAssignment};
 use crate::domain::{Assignments, EntryState, Reason, UserId, UserKey, UserRef};
 use crate::journal::JobNote;
 
@@ -163,27 +163,26 @@ async fn try_resolve(engine: &EngineCore, job: &Job, errand: &Errand) -> Result<
     let genesys = engine.genesys.as_ref();
     let open: Vec<(u32, EntryRequest)> =
         (0..job.len()).filter_map(|index| Some((index, job.open_request(index)?))).collect();
-    let mut catalogue = engine.catalogues.get(genesys, errand, target).await?;
-    let unknown = |catalogue: &Catalogue| {
-        open.iter().flat_map(|(_, entry)| &entry.assignments).any(|listed| catalogue.find(&listed.name) == Match::None)
-    };
-    if unknown(&catalogue) {
-        catalogue =
-            engine.catalogues.no_older_than(genesys, errand, target, engine.settings.recheck_names_after).await?;
+    let catalogue = engine.catalogues.get(genesys, errand, target).await?;
+    let mut lists = ResolvedLists::of(&open, &catalogue);
+    if lists.lack_a_name() {
+        let recheck_after = engine.settings.recheck_names_after;
+        let catalogue = engine.catalogues.no_older_than(genesys, errand, target, recheck_after).await?;
+        lists = ResolvedLists::of(&open, &catalogue);
     }
     let wanted: Vec<UserRef> = open.iter().map(|(_, entry)| entry.user.clone()).collect();
     let shown = preread::read_for(engine, job, &wanted, errand).await?;
     let users = engine.directory.find_all(genesys, errand, &wanted).await?;
     let mut entries = Vec::with_capacity(open.len());
     for ((index, entry), user) in open.into_iter().zip(users) {
-        let found = find_user(&entry.user, &user).and_then(|user| Ok((user, find_assignments(&catalogue, &entry)?)));
+        let found = find_user(&entry.user, &user).and_then(|user| Ok((user, lists.get(&entry.assignments)?)));
         match found {
             Ok((user, listed)) => {
                 job.resolved(index, user);
                 engine.users.note(&entry.user, user, job.id(), index);
                 let effective_at = entry.occurred_at.unwrap_or(job.created_at());
                 let dated = entry.occurred_at.is_some() || job.was_released();
-                entries.push(Resolved { index, user, listed: Arc::new(listed), effective_at, dated });
+                entries.push(Resolved { index, user, listed, effective_at, dated });
             }
             Err(failure) => fail(engine, job, index, &failure),
         }
@@ -225,8 +224,31 @@ fn kind(wanted: &UserRef) -> &'static str {
     }
 }
 
-fn find_assignments(catalogue: &Catalogue, entry: &EntryRequest) -> Result<Assignments, Failure> {
-    let found = entry.assignments.iter().map(|listed| match catalogue.find(&listed.name) {
+/// The lists of some entries by id; each list once, however many entries have it.
+struct ResolvedLists(HashMap<usize, Result<Arc<Assignments>, Failure>>);
+
+impl ResolvedLists {
+    /// A list is known by where it lies, for as long as the entries are there.
+    fn of(entries: &[(u32, EntryRequest)], catalogue: &Catalogue) -> Self {
+        let mut lists = HashMap::new();
+        for (_, entry) in entries {
+            let resolved = || find_assignments(catalogue, &entry.assignments).map(Arc::new);
+            lists.entry(entry.assignments.as_ptr().addr()).or_insert_with(resolved);
+        }
+        Self(lists)
+    }
+
+    fn lack_a_name(&self) -> bool {
+        self.0.values().any(|list| list.as_ref().is_err_and(|failure| failure.reason == Reason::AssignmentNotFound))
+    }
+
+    fn get(&self, list: &Arc<[ListedAssignment]>) -> Result<Arc<Assignments>, Failure> {
+        self.0.get(&list.as_ptr().addr()).cloned().unwrap_or_else(|| Ok(Arc::default()))
+    }
+}
+
+fn find_assignments(catalogue: &Catalogue, listed: &[ListedAssignment]) -> Result<Assignments, Failure> {
+    let found = listed.iter().map(|listed| match catalogue.find(&listed.name) {
         Match::One(id) => Ok((id, listed.proficiency)),
         Match::Several(number) => Err(Failure::new(
             Reason::AssignmentAmbiguous,

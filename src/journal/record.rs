@@ -125,14 +125,14 @@ pub(super) struct OrderRecord {
 impl From<EntryOrder> for OrderRecord {
     fn from(order: EntryOrder) -> Self {
         let EntryOrder { request, plan } = order;
-        let listed = request.assignments.into_iter().map(|listed| {
+        let listed = request.assignments.iter().cloned().map(|listed| {
             let proficiency = listed.proficiency.map(|rating| f64::from(rating.value()));
             match listed.name {
                 AssignmentName::Id(id) => {
                     ListedRecord { id: Some(id.0), name: None, proficiency, because: listed.because }
                 }
                 AssignmentName::Name(name) => {
-                    ListedRecord { id: None, name: Some(name), proficiency, because: listed.because }
+                    ListedRecord { id: None, name: Some(name.as_ref().into()), proficiency, because: listed.because }
                 }
             }
         });
@@ -156,7 +156,7 @@ impl From<OrderRecord> for EntryOrder {
         let listed = record.assignments.into_iter().map(|listed| ListedAssignment {
             name: match listed.id {
                 Some(id) => AssignmentName::Id(AssignmentId(id)),
-                None => AssignmentName::Name(listed.name.unwrap_or_default()),
+                None => AssignmentName::Name(listed.name.unwrap_or_default().into()),
             },
             proficiency: listed.proficiency.and_then(Proficiency::new),
             because: listed.because,

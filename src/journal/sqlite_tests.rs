@@ -49,7 +49,7 @@ pub(super) fn job(number: u128, entries: usize) -> AcceptedJob {
     let request = |n: usize| EntryRequest {
         reference: n.is_multiple_of(2).then(|| format!("row-{n}").into()),
         user: users[n % 4].clone(),
-        assignments: Box::new([
+        assignments: Arc::new([
             ListedAssignment {
                 name: AssignmentName::Name("Billing".into()),
                 proficiency: Proficiency::new(3.3),

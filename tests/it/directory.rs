@@ -180,5 +180,5 @@ async fn who_moves_between_two_pages_is_found_all_the_same() {
 }
 
 fn entries_without_skills(entries: Vec<EntryRequest>) -> Vec<EntryRequest> {
-    entries.into_iter().map(|entry| EntryRequest { assignments: Box::default(), ..entry }).collect()
+    entries.into_iter().map(|entry| EntryRequest { assignments: std::sync::Arc::default(), ..entry }).collect()
 }

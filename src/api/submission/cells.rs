@@ -1,5 +1,7 @@
 //! The cells of a CSV row: into an entry, and an entry into cells.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -7,21 +9,26 @@ use super::csv::COLUMNS;
 use super::parameters::LINE;
 use crate::api::faults::{Faults, shortened};
 use crate::api::rules;
-use crate::domain::entry::{AssignmentName, EntryRequest, ListedAssignment};
+use crate::domain::entry::{AssignmentName, EntryRequest, ListedAssignment, SharedLists};
 use crate::domain::{AssignmentId, Proficiency, Target, UserId, UserRef};
 
 /// The cells in the order of [`COLUMNS`]; an empty one stands for nothing.
 pub(super) type Row<'a> = [&'a str; COLUMNS.len()];
 
 /// The entry of a row, or every fault of it.
-pub(super) fn entry(row: &Row<'_>, target: Option<Target>, faults: &mut Faults) -> Option<EntryRequest> {
+pub(super) fn entry(
+    row: &Row<'_>,
+    target: Option<Target>,
+    lists: &mut SharedLists,
+    faults: &mut Faults,
+) -> Option<EntryRequest> {
     let before = faults.total();
     let [reference, id, email, employee_id, external_id, assignments, occurred_at] = *row;
     if !reference.is_empty() {
         is_text(reference, rules::LONGEST_REFERENCE, "ref", faults);
     }
     let user = user([id, email, employee_id, external_id], faults);
-    let assignments = listed(assignments, target, faults);
+    let assignments = listed(assignments, target, lists, faults);
     let occurred_at = occurred(occurred_at, faults);
     let reference = (!reference.is_empty()).then(|| reference.into());
     (faults.total() == before).then_some(EntryRequest { reference, user: user?, assignments, occurred_at })
@@ -58,12 +65,12 @@ fn occurred(cell: &str, faults: &mut Faults) -> Option<Timestamp> {
     read?.inspect_err(fault).ok()
 }
 
-fn listed(cell: &str, target: Option<Target>, faults: &mut Faults) -> Box<[ListedAssignment]> {
+fn listed(cell: &str, target: Option<Target>, lists: &mut SharedLists, faults: &mut Faults) -> Arc<[ListedAssignment]> {
     let (column, most) = (LINE.member("assignments"), rules::MOST_ASSIGNMENTS);
     let parts = parts(cell);
     if parts.len() > most {
         faults.add(&column, format_args!("must list at most {most} assignments, not {}", parts.len()));
-        return Box::default();
+        return Arc::default();
     }
     let read = parts.into_iter().filter_map(|part| {
         let fault = match rules::text(&part.name, rules::LONGEST_NAME) {
@@ -77,7 +84,7 @@ fn listed(cell: &str, target: Option<Target>, faults: &mut Faults) -> Box<[Liste
                 }
                 proficiency => {
                     return Some(ListedAssignment {
-                        name: part.assignment(),
+                        name: part.assignment(lists),
                         proficiency: proficiency.flatten(),
                         because: None,
                     });
@@ -87,7 +94,8 @@ fn listed(cell: &str, target: Option<Target>, faults: &mut Faults) -> Box<[Liste
         faults.add(&column, format_args!("{}: {fault}", shortened(&part.name)));
         None
     });
-    read.collect()
+    let read = read.collect();
+    lists.list(read)
 }
 
 /// One assignment as it is written in a cell.
@@ -114,10 +122,10 @@ impl Part {
         self
     }
 
-    fn assignment(self) -> AssignmentName {
+    fn assignment(self, lists: &mut SharedLists) -> AssignmentName {
         match self.name.parse() {
             Ok(id) if !self.escaped => AssignmentName::Id(AssignmentId(id)),
-            Ok(_) | Err(_) => AssignmentName::Name(self.name.into()),
+            Ok(_) | Err(_) => lists.named(&self.name),
         }
     }
 }
@@ -183,7 +191,7 @@ mod tests {
 
     fn read(cell: &str) -> Vec<(String, Option<f32>)> {
         let mut faults = Faults::default();
-        let listed = listed(cell, Some(Target::RoutingSkills), &mut faults);
+        let listed = listed(cell, Some(Target::RoutingSkills), &mut SharedLists::default(), &mut faults);
         assert!(faults.is_empty(), "{cell}: {faults:?}");
         listed.iter().map(|listed| (listed.name.to_string(), listed.proficiency.map(Proficiency::value))).collect()
     }
@@ -199,7 +207,7 @@ mod tests {
         assert!(read("").is_empty() && read(" ; ").is_empty());
         for bad in [":4", "A:6"] {
             let mut faults = Faults::default();
-            listed(bad, Some(Target::RoutingSkills), &mut faults);
+            listed(bad, Some(Target::RoutingSkills), &mut SharedLists::default(), &mut faults);
             assert_eq!(faults.total(), 1, "{bad}");
         }
     }
@@ -215,6 +223,10 @@ mod tests {
         let listed = names.map(|name| ListedAssignment { name, proficiency: Proficiency::new(3.3), because: None });
         let cell = listed.iter().map(part_of).collect::<Vec<_>>().join(";");
         let mut faults = Faults::default();
-        assert_eq!(super::listed(&cell, Some(Target::RoutingSkills), &mut faults)[..], listed, "{cell}");
+        assert_eq!(
+            super::listed(&cell, Some(Target::RoutingSkills), &mut SharedLists::default(), &mut faults)[..],
+            listed,
+            "{cell}"
+        );
     }
 }

@@ -14,7 +14,7 @@ use super::parameters::JobParameters;
 use crate::api::faults::{Faults, Pointer, shortened};
 use crate::api::rules;
 use crate::domain::Target;
-use crate::domain::entry::EntryRequest;
+use crate::domain::entry::{EntryRequest, SharedLists};
 
 /// The columns, in the order in which they are written out.
 pub(in crate::api) const COLUMNS: [&str; 7] =
@@ -34,13 +34,13 @@ pub(super) async fn read(
 ) -> io::Result<Vec<EntryRequest>> {
     let mut rows = AsyncReaderBuilder::new().has_headers(false).flexible(true).create_reader(body);
     let mut record = ByteRecord::new();
-    let (mut entries, mut count) = (Vec::new(), 0);
+    let (mut entries, mut count, mut lists) = (Vec::new(), 0, SharedLists::default());
     let header = if next(&mut rows, &mut record).await? { header(&record, faults) } else { None };
     while next(&mut rows, &mut record).await? {
         count += 1;
         if let Some(header) = header.as_ref().filter(|_| count <= rules::MOST_ENTRIES) {
             faults.at_line(record.position().map(csv_async::Position::line));
-            entries.extend(entry(&record, header, parameters.target, faults));
+            entries.extend(entry(&record, header, parameters.target, &mut lists, faults));
         }
         if count % LINES_AT_A_TIME == 0 {
             tokio::task::yield_now().await;
@@ -84,7 +84,13 @@ fn header(record: &ByteRecord, faults: &mut Faults) -> Option<Header> {
     (faults.total() == before).then_some(header)
 }
 
-fn entry(record: &ByteRecord, header: &Header, target: Option<Target>, faults: &mut Faults) -> Option<EntryRequest> {
+fn entry(
+    record: &ByteRecord,
+    header: &Header,
+    target: Option<Target>,
+    lists: &mut SharedLists,
+    faults: &mut Faults,
+) -> Option<EntryRequest> {
     if record.len() != header.width {
         faults.add_here(format_args!("has {} cells; the first line names {} columns", record.len(), header.width));
         return None;
@@ -97,5 +103,5 @@ fn entry(record: &ByteRecord, header: &Header, target: Option<Target>, faults: &
             Err(_) => faults.add(&Pointer::Root.member(column), "is not valid UTF-8"),
         }
     }
-    if faults.total() > before { None } else { cells::entry(&row, target, faults) }
+    if faults.total() > before { None } else { cells::entry(&row, target, lists, faults) }
 }

@@ -15,7 +15,7 @@ use crate::api::names::{SyncLane, SyncMode, SyncTarget, Words as _};
 use crate::api::problem::Problem;
 use crate::api::rules;
 use crate::domain::callback::CallbackUrl;
-use crate::domain::entry::EntryRequest;
+use crate::domain::entry::{EntryRequest, SharedLists};
 use crate::domain::job::Urgency;
 use crate::domain::{Mode, Target};
 
@@ -91,9 +91,9 @@ fn entries(list: Option<&RawValue>, job: &JobParameters, faults: &mut Faults) ->
         faults.add(&at, "is missing");
         return None;
     };
-    let mut accepted = Vec::new();
+    let (mut accepted, mut lists) = (Vec::new(), SharedLists::default());
     let count = elements(list, rules::MOST_ENTRIES, &at, faults, |index, raw, faults| {
-        accepted.extend(entry(raw, job.target, &at.element(index), faults));
+        accepted.extend(entry(raw, job.target, &mut lists, &at.element(index), faults));
     })?;
     let most = rules::MOST_ENTRIES;
     if count == 0 {
@@ -111,11 +111,12 @@ fn entries(list: Option<&RawValue>, job: &JobParameters, faults: &mut Faults) ->
 pub(super) fn entry(
     raw: &RawValue,
     target: Option<Target>,
+    lists: &mut SharedLists,
     at: &Pointer<'_>,
     faults: &mut Faults,
 ) -> Option<EntryRequest> {
     let parsed: Result<SyncJobEntryRequest, _> = objects::one(&mut serde_json::Deserializer::from_str(raw.get()));
-    if let Some(accepted) = parsed.ok().and_then(|entry| entry.accepted(target)) {
+    if let Some(accepted) = parsed.ok().and_then(|entry| entry.accepted(target, lists)) {
         return Some(accepted);
     }
     let before = faults.total();
@@ -137,7 +138,7 @@ mod tests {
         for target in [None, Some(Target::RoutingSkills), Some(Target::WfmSkillGroups)] {
             let parsed: Result<SyncJobEntryRequest, _> =
                 objects::one(&mut serde_json::Deserializer::from_str(raw.get()));
-            let accepted = parsed.ok().and_then(|entry| entry.accepted(target)).is_some();
+            let accepted = parsed.ok().and_then(|entry| entry.accepted(target, &mut SharedLists::default())).is_some();
             let mut faults = Faults::default();
             diagnose::entry(raw, target, &Pointer::Root, &mut faults);
             assert_eq!(accepted, faults.is_empty(), "{text} for {target:?}: {faults:?}");

@@ -10,7 +10,7 @@ use super::json;
 use super::parameters::{JobParameters, LINE};
 use crate::api::faults::Faults;
 use crate::api::rules;
-use crate::domain::entry::EntryRequest;
+use crate::domain::entry::{EntryRequest, SharedLists};
 
 /// Lines after which others get their turn.
 pub(super) const LINES_AT_A_TIME: usize = 256;
@@ -22,6 +22,7 @@ pub(super) async fn read(
     faults: &mut Faults,
 ) -> io::Result<Vec<EntryRequest>> {
     let (mut entries, mut count, mut line) = (Vec::new(), 0, Vec::new());
+    let mut lists = SharedLists::default();
     for number in 1.. {
         line.clear();
         if body.read_until(b'\n', &mut line).await? == 0 {
@@ -38,7 +39,7 @@ pub(super) async fn read(
         count += 1;
         if count <= rules::MOST_ENTRIES {
             faults.at_line(Some(number));
-            entries.extend(entry(text, parameters, faults));
+            entries.extend(entry(text, parameters, &mut lists, faults));
         }
         if count % LINES_AT_A_TIME == 0 {
             tokio::task::yield_now().await;
@@ -48,13 +49,18 @@ pub(super) async fn read(
     Ok(entries)
 }
 
-fn entry(line: &[u8], parameters: &JobParameters, faults: &mut Faults) -> Option<EntryRequest> {
+fn entry(
+    line: &[u8],
+    parameters: &JobParameters,
+    lists: &mut SharedLists,
+    faults: &mut Faults,
+) -> Option<EntryRequest> {
     let Ok(text) = std::str::from_utf8(line) else {
         faults.add_here("is not valid UTF-8");
         return None;
     };
     match serde_json::from_str::<&RawValue>(text) {
-        Ok(raw) => json::entry(raw, parameters.target, &LINE, faults),
+        Ok(raw) => json::entry(raw, parameters.target, lists, &LINE, faults),
         Err(error) => {
             faults.add_here(format_args!("is not valid JSON: {}, at column {}", json::what(&error), error.column()));
             None

@@ -3,6 +3,7 @@
 //! What serde derives for a struct also takes an array of its fields in order. No sender means that, and the diagnosis
 //! would find nothing wrong with what the typed parse takes for granted.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -40,4 +41,12 @@ pub(super) fn one<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: 
 pub(super) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     let read = Vec::<FromObject<T>>::deserialize(deserializer)?;
     Ok(read.into_iter().map(|FromObject(value)| value).collect())
+}
+
+#[derive(serde::Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// A text, borrowed where it stands in the body as it is meant. (An `Option<Cow<str>>` is never borrowed by serde itself.)
+pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'de, str>>, D::Error> {
+    Option::deserialize(deserializer).map(|read: Option<Text<'de>>| read.map(|Text(text)| text))
 }

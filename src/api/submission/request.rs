@@ -1,5 +1,7 @@
 //! What callers send: the shapes of the document, and their turning into domain types.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -8,13 +10,13 @@ use uuid::Uuid;
 use super::objects;
 use crate::api::names::{SyncLane, SyncMode, SyncTarget};
 use crate::api::{rules, schemas};
-use crate::domain::entry::{AssignmentName, EntryRequest, ListedAssignment};
+use crate::domain::entry::{AssignmentName, EntryRequest, ListedAssignment, SharedLists};
 use crate::domain::{AssignmentId, Proficiency, Target, UserId, UserRef};
 
 /// A sync job to be accepted.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SyncJobRequest {
+pub struct SyncJobRequest<'a> {
     pub target: SyncTarget,
     /// Default `managed`.
     #[serde(default = "managed")]
@@ -33,8 +35,9 @@ pub struct SyncJobRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = schemas::callback_url)]
     pub callback_url: Option<String>,
+    #[serde(borrow)]
     #[schema(schema_with = schemas::entries)]
-    pub entries: Vec<SyncJobEntryRequest>,
+    pub entries: Vec<SyncJobEntryRequest<'a>>,
 }
 
 fn managed() -> SyncMode {
@@ -48,15 +51,15 @@ fn bulk() -> SyncLane {
 /// One user and their assignments.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SyncJobEntryRequest {
+pub struct SyncJobEntryRequest<'a> {
     #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = schemas::reference)]
     pub reference: Option<Box<str>>,
     #[serde(deserialize_with = "objects::one")]
     pub user: UserReference,
-    #[serde(deserialize_with = "objects::list")]
+    #[serde(borrow, deserialize_with = "objects::list")]
     #[schema(schema_with = schemas::assignments)]
-    pub assignments: Vec<AssignmentRequest>,
+    pub assignments: Vec<AssignmentRequest<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = schemas::occurred_at)]
     pub occurred_at: Option<Timestamp>,
@@ -83,29 +86,32 @@ pub struct UserReference {
 /// Names a skill or skill group: exactly one of `id` and `name` is given.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct AssignmentRequest {
+pub struct AssignmentRequest<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = schemas::assignment_id)]
     pub id: Option<Uuid>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Borrowed from the body: most names were there before.
+    #[serde(borrow, default, deserialize_with = "objects::text", skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = schemas::assignment_name)]
-    pub name: Option<Box<str>>,
+    pub name: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = schemas::proficiency)]
     pub proficiency: Option<f64>,
 }
 
-impl SyncJobEntryRequest {
+impl SyncJobEntryRequest<'_> {
     /// The entry, if it keeps every rule; which rule it breaks is for [`super::diagnose`] to say. Without a valid
     /// target the rules that depend on it are not held against the entry.
-    pub(super) fn accepted(self, target: Option<Target>) -> Option<EntryRequest> {
+    pub(super) fn accepted(self, target: Option<Target>, lists: &mut SharedLists) -> Option<EntryRequest> {
         if self.assignments.len() > rules::MOST_ASSIGNMENTS {
             return None;
         }
+        let listed = self.assignments.into_iter().map(|listed| listed.accepted(target, lists));
+        let listed = listed.collect::<Option<_>>()?;
         Some(EntryRequest {
             reference: valid(self.reference, rules::LONGEST_REFERENCE)?,
             user: self.user.accepted()?,
-            assignments: self.assignments.into_iter().map(|listed| listed.accepted(target)).collect::<Option<_>>()?,
+            assignments: lists.list(listed),
             occurred_at: self.occurred_at,
         })
     }
@@ -136,32 +142,35 @@ impl From<UserRef> for UserReference {
     }
 }
 
-impl From<EntryRequest> for SyncJobEntryRequest {
+impl From<EntryRequest> for SyncJobEntryRequest<'_> {
     fn from(entry: EntryRequest) -> Self {
         Self {
             reference: entry.reference,
             user: entry.user.into(),
-            assignments: entry.assignments.into_iter().map(AssignmentRequest::from).collect(),
+            assignments: entry.assignments.iter().map(AssignmentRequest::from).collect(),
             occurred_at: entry.occurred_at,
         }
     }
 }
 
-impl From<ListedAssignment> for AssignmentRequest {
-    fn from(listed: ListedAssignment) -> Self {
-        let (id, name) = match listed.name {
+impl From<&ListedAssignment> for AssignmentRequest<'_> {
+    fn from(listed: &ListedAssignment) -> Self {
+        let (id, name) = match &listed.name {
             AssignmentName::Id(id) => (Some(id.0), None),
-            AssignmentName::Name(name) => (None, Some(name)),
+            AssignmentName::Name(name) => (None, Some(Cow::Owned(name.as_ref().to_owned()))),
         };
         Self { id, name, proficiency: listed.proficiency.map(|proficiency| proficiency.value().into()) }
     }
 }
 
-impl AssignmentRequest {
-    fn accepted(self, target: Option<Target>) -> Option<ListedAssignment> {
+impl AssignmentRequest<'_> {
+    fn accepted(self, target: Option<Target>, lists: &mut SharedLists) -> Option<ListedAssignment> {
         let name = match (self.id, self.name) {
             (Some(id), None) => AssignmentName::Id(AssignmentId(id)),
-            (None, name @ Some(_)) => AssignmentName::Name(valid(name, rules::LONGEST_NAME)??),
+            (None, Some(name)) => {
+                rules::text(&name, rules::LONGEST_NAME).ok()?;
+                lists.named(&name)
+            }
             (Some(_), Some(_)) | (None, None) => return None,
         };
         let proficiency = match self.proficiency {

@@ -1,42 +1,100 @@
 //! Which entries of a job changed when, so that a follower can be told what it has not seen.
 
-use std::collections::BTreeSet;
-
-/// The newest change of each entry that has changed since the job was accepted.
+/// The newest change of each entry that has changed since the job was accepted: a list in the order of the changes, threaded
+/// through the entries, because a job has many of them and each has one place in it.
 ///
 /// Invariant: an entry is listed at most once, under the revision of its newest change: who was told everything up to a
-/// revision finds everything else behind it, and nothing twice.
-#[derive(Debug, Default)]
+/// revision finds everything else behind it, and nothing twice. Entries that change with the same revision are recorded in
+/// ascending order.
+#[derive(Debug)]
 pub(super) struct Changes {
-    by_revision: BTreeSet<(u64, u32)>,
-    /// The revision under which an entry is listed; 0 for one that has not changed.
-    revisions: Box<[u64]>,
+    places: Box<[Place]>,
+    oldest: u32,
+    newest: u32,
 }
+
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// Of the newest change; 0 for an entry that has not changed and is not listed.
+    revision: u64,
+    older: u32,
+    newer: u32,
+}
+
+/// The end of the list, in either direction.
+const NONE: u32 = u32::MAX;
 
 impl Changes {
     pub(super) fn new(entries: usize) -> Self {
-        Self { by_revision: BTreeSet::new(), revisions: vec![0; entries].into() }
+        let unlisted = Place { revision: 0, older: NONE, newer: NONE };
+        Self { places: vec![unlisted; entries].into(), oldest: NONE, newest: NONE }
     }
 
     /// The entry changed with this revision.
     pub(super) fn record(&mut self, revision: u64, entry: u32) {
-        let Some(listed) = self.revisions.get_mut(entry as usize) else { return };
-        let before = std::mem::replace(listed, revision);
-        if before != revision {
-            self.by_revision.remove(&(before, entry));
-            self.by_revision.insert((revision, entry));
+        let Some(place) = self.place(entry).filter(|place| place.revision != revision) else { return };
+        if place.revision != 0 {
+            self.join(place.older, place.newer);
         }
+        let newest = self.newest;
+        self.set(entry, Place { revision, older: NONE, newer: NONE });
+        self.join(newest, entry);
+        self.join(entry, NONE);
     }
 
     /// Entries that changed behind this place, oldest change first.
-    pub(super) fn after(&self, place: (u64, u32)) -> impl Iterator<Item = (u64, u32)> + '_ {
-        use std::ops::Bound::{Excluded, Unbounded};
-        self.by_revision.range((Excluded(place), Unbounded)).copied()
+    pub(super) fn after(&self, (revision, entry): (u64, u32)) -> impl Iterator<Item = (u64, u32)> + '_ {
+        let mut next = match self.place(entry) {
+            _ if revision == 0 => self.oldest,
+            // The usual case: who follows goes on where it was.
+            Some(told) if told.revision == revision => told.newer,
+            Some(_) | None => self.first_behind((revision, entry)),
+        };
+        std::iter::from_fn(move || {
+            let (entry, place) = (next, self.place(next)?);
+            next = place.newer;
+            Some((place.revision, entry))
+        })
+    }
+
+    /// Looked for from the newest change on: who follows has seen most.
+    fn first_behind(&self, told: (u64, u32)) -> u32 {
+        let (mut first, mut at) = (NONE, self.newest);
+        while let Some(place) = self.place(at).filter(|place| (place.revision, at) > told) {
+            (first, at) = (at, place.older);
+        }
+        first
+    }
+
+    fn place(&self, entry: u32) -> Option<Place> {
+        self.places.get(entry as usize).copied()
+    }
+
+    fn set(&mut self, entry: u32, place: Place) {
+        if let Some(known) = self.places.get_mut(entry as usize) {
+            *known = place;
+        }
+    }
+
+    /// Makes two neighbours, of which one may be the end.
+    fn join(&mut self, older: u32, newer: u32) {
+        match self.places.get_mut(older as usize) {
+            Some(place) => place.newer = newer,
+            None => self.oldest = newer,
+        }
+        match self.places.get_mut(newer as usize) {
+            Some(place) => place.older = older,
+            None => self.newest = older,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -50,5 +108,24 @@ mod tests {
         assert_eq!(changes.after((0, 0)).collect::<Vec<_>>(), [(2, 1), (2, 2), (3, 0)]);
         assert_eq!(changes.after((2, 1)).collect::<Vec<_>>(), [(2, 2), (3, 0)]);
         assert_eq!(changes.after((3, u32::MAX)).count(), 0);
+    }
+
+    proptest! {
+        /// Against a sorted set, whatever changes in whatever order and from wherever it is read.
+        #[test]
+        fn a_follower_finds_what_it_has_not_seen(steps in proptest::collection::vec(proptest::collection::btree_set(0..8u32, 0..8), 0..20)) {
+            let (mut changes, mut expected) = (Changes::new(8), BTreeSet::new());
+            for (revision, entries) in (1..).zip(steps) {
+                for entry in entries {
+                    changes.record(revision, entry);
+                    expected.retain(|(_, known)| *known != entry);
+                    expected.insert((revision, entry));
+                }
+                for told in (0..=revision).flat_map(|revision| [0, 3, 7, u32::MAX].map(|entry| (revision, entry))) {
+                    let behind: Vec<_> = expected.iter().copied().filter(|change| *change > told).collect();
+                    prop_assert_eq!(changes.after(told).collect::<Vec<_>>(), behind);
+                }
+            }
+        }
     }
 }

@@ -41,10 +41,10 @@ impl Job {
     pub(in crate::engine) fn news(&self, told: Followed, limit: usize) -> News {
         let state = self.lock();
         let mut changed = state.changes.after((told.revision, told.entry));
-        let entries = changed.by_ref().take(limit).filter_map(|(revision, index)| {
-            let entry = state.entries.get(index as usize)?;
-            Some((Followed { revision, entry: index }, entry.snapshot(index)))
-        });
+        let entries = changed
+            .by_ref()
+            .take(limit)
+            .filter_map(|(revision, index)| Some((Followed { revision, entry: index }, state.entry(index)?)));
         let entries = entries.collect();
         let job = changed.next().is_none().then(|| self.snapshot_of(&state));
         News { entries, job }
@@ -63,25 +63,23 @@ impl Job {
 
     /// What the entry is to change at most, if that was settled before.
     pub(in crate::engine) fn plan(&self, index: u32) -> Option<Box<Difference>> {
-        self.lock().entries.get(index as usize)?.plan.clone()
+        self.lock().entries.plan(index).cloned().map(Box::new)
     }
 
     /// The entries in one of these states, to be carried out again.
     pub(in crate::engine) fn orders(&self, states: &[EntryState]) -> Vec<EntryOrder> {
         let state = self.lock();
-        let wanted = state.entries.iter().filter(|entry| states.contains(&entry.state));
-        wanted.map(|entry| EntryOrder { request: entry.request.clone(), plan: entry.plan.clone() }).collect()
+        let wanted = state.entries.places(0, |state| states.contains(&state));
+        wanted.filter_map(|index| state.entries.order(index)).collect()
     }
 
     /// The planned entries of a dry run, each held to its plan.
     pub(in crate::engine) fn planned(&self) -> Vec<EntryOrder> {
         let state = self.lock();
-        let planned = state.entries.iter().filter(|entry| entry.state == EntryState::Planned);
-        let order = planned.map(|entry| EntryOrder {
-            request: entry.request.clone(),
-            plan: Some(Box::new(
-                entry.result.as_ref().map(|result| result.effects.difference.clone()).unwrap_or_default(),
-            )),
+        let planned = state.entries.places(0, |state| state == EntryState::Planned);
+        let order = planned.filter_map(|index| {
+            let plan = Some(Box::new(state.entries.result(index).effects.difference));
+            Some(EntryOrder { request: state.entries.request(index)?, plan })
         });
         order.collect()
     }

@@ -1,6 +1,6 @@
 //! A job that is held back as a whole, before anything of it has begun, until somebody lets it go on or cancels it.
 
-use super::{Entry, EntryResult, Job, State};
+use super::{Job, State};
 use crate::domain::EntryState;
 use crate::domain::hold::Hold;
 
@@ -58,22 +58,9 @@ impl State {
 
     fn turn_open(&mut self, to: EntryState) {
         for index in 0..self.counts.total() {
-            if self.turn(index, to)
-                && let Some(entry) = self.entries.get_mut(index as usize)
-            {
-                entry.result = None;
+            if self.turn(index, to) {
+                self.entries.clear_result(index);
             }
         }
-    }
-}
-
-impl Entry {
-    /// What there is to tell of it. What is held is so for the same reason as all of its job.
-    pub(super) fn told(&self) -> EntryResult {
-        let mut told = self.result.as_deref().cloned().unwrap_or_default();
-        if self.state == EntryState::Held {
-            told.message = Some("held back with its job, which says why; apply the job or cancel it".into());
-        }
-        told
     }
 }

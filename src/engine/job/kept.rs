@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{ConflictRecord, Entry, EntryResult, Job, State};
-use crate::domain::UserId;
+use super::{ConflictRecord, EntryResult, Job, State};
+use crate::domain::{EntryState, UserId};
 use crate::engine::open::OpenEntries;
 use crate::engine::port::Version;
 use crate::journal::{EntryOutcome, JobCounters, Journal, KeptConflict, RecoveredJob};
@@ -24,9 +24,7 @@ impl Job {
             for (index, outcome) in (0u32..).zip(kept.outcomes) {
                 let Some(outcome) = outcome else { continue };
                 state.turn(index, outcome.state);
-                if let Some(entry) = state.entries.get_mut(index as usize) {
-                    entry.result = Some(Box::new(outcome.into()));
-                }
+                state.entries.set_result(index, outcome.into());
             }
             state.callback.settled = kept.notes.callback;
             state.released = kept.notes.released;
@@ -53,15 +51,15 @@ impl Job {
 
     /// The users that its entries turned out to be about.
     pub(in crate::engine) fn users(&self) -> Vec<UserId> {
-        self.lock().entries.iter().filter_map(|entry| entry.user).collect()
+        self.lock().entries.users().collect()
     }
 
     /// Hands an entry that has just ended to the journal.
     pub(super) fn write_down(&self, state: &State, index: u32) {
-        if let Some(entry) = state.entries.get(index as usize) {
-            let reason = entry.result.as_ref().and_then(|result| result.reason);
-            self.open.ended().count(entry.state, reason);
-            self.journal.ended(self.id, index, entry.outcome(), state.counters());
+        if let Some(ended) = state.entries.state(index) {
+            let outcome = outcome(ended, state.entries.result(index));
+            self.open.ended().count(ended, outcome.reason);
+            self.journal.ended(self.id, index, outcome, state.counters());
         }
     }
 }
@@ -77,27 +75,24 @@ impl State {
     }
 }
 
-impl Entry {
-    fn outcome(&self) -> EntryOutcome {
-        let result = self.result.as_deref().cloned().unwrap_or_default();
-        let conflicts = result.conflicts.into_iter().map(|conflict| KeptConflict {
-            cause: conflict.cause,
-            status: conflict.status,
-            sent: conflict.sent.map(|version| version.0),
-            found: conflict.found.map(|version| version.0),
-            correlation_id: conflict.correlation_id,
-            at: conflict.at,
-        });
-        EntryOutcome {
-            state: self.state,
-            reason: result.reason,
-            message: result.message,
-            effects: result.effects,
-            attempts: result.attempts,
-            conflicts: conflicts.collect(),
-            superseded_by: result.superseded_by,
-            finished_at: result.finished_at,
-        }
+fn outcome(state: EntryState, result: EntryResult) -> EntryOutcome {
+    let conflicts = result.conflicts.into_iter().map(|conflict| KeptConflict {
+        cause: conflict.cause,
+        status: conflict.status,
+        sent: conflict.sent.map(|version| version.0),
+        found: conflict.found.map(|version| version.0),
+        correlation_id: conflict.correlation_id,
+        at: conflict.at,
+    });
+    EntryOutcome {
+        state,
+        reason: result.reason,
+        message: result.message,
+        effects: result.effects,
+        attempts: result.attempts,
+        conflicts: conflicts.collect(),
+        superseded_by: result.superseded_by,
+        finished_at: result.finished_at,
     }
 }
 

@@ -198,7 +198,7 @@ impl Running {
                 let user = self.users[submission.entries[snapshot.index as usize].user];
                 let finished = snapshot.result.finished_at;
                 let mut listed: BTreeMap<Uuid, Option<f64>> = BTreeMap::new();
-                for item in &request.assignments {
+                for item in request.assignments.iter() {
                     let AssignmentName::Id(id) = item.name else { panic!("assignments go by id here") };
                     let rating = item.proficiency.map(|rating| f64::from(rating.value()));
                     let known = listed.entry(id.0).or_default();

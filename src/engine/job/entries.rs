@@ -1,0 +1,404 @@
+//! The entries of a job in little memory: there are up to a hundred thousand of them, and they stay readable for days.
+//!
+//! What callers wrote as text is one text for the whole job, equal lists and equal effects are one, and what only few
+//! entries have to tell is kept apart from them. How little that comes to is measured in `docs/PERFORMANCE.md`.
+
+use std::collections::HashMap;
+use std::num::NonZeroI64;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{ConflictRecord, EntryResult, EntrySnapshot};
+use crate::domain::assignment::Difference;
+use crate::domain::entry::{Effects, EntryOrder, EntryRequest, ListedAssignment};
+use crate::domain::shared::Shared;
+use crate::domain::{EntryState, JobId, Reason, UserId, UserRef};
+
+/// All entries of a job, in the order in which they were sent.
+///
+/// The states are apart from the rest, because they are what is searched.
+#[derive(Debug)]
+pub(super) struct Entries {
+    states: Box<[EntryState]>,
+    rows: Box<[Row]>,
+    texts: Box<str>,
+    lists: Box<[Arc<[ListedAssignment]>]>,
+    effects: Shared<Effects>,
+    /// Empty if no entry was dated by its sender.
+    dates: Box<[Option<Timestamp>]>,
+    /// Empty if no entry is held to a plan.
+    plans: Box<[Option<Difference>]>,
+}
+
+/// What is kept of one entry besides its state.
+#[derive(Debug)]
+struct Row {
+    /// Where its texts end in the text of the job, one behind the other; the first begins where the last of the entry before ends.
+    reference_ends: u32,
+    authority_ends: u32,
+    key_ends: u32,
+    /// The place of its list.
+    list: u32,
+    naming: Naming,
+    has_reference: bool,
+    is_resolved: bool,
+    /// A write may be on its way or have been carried out unseen: cancelling must wait for its end.
+    is_unsettled: bool,
+    attempts: u32,
+    /// The user, once known; for who was named by id from the beginning.
+    user: Uuid,
+    finished_at: Option<Milliseconds>,
+    effects: Option<Arc<Effects>>,
+    remark: Option<Box<Remark>>,
+}
+
+/// A date of this program's clock, which tells whole milliseconds; in a third of the room. There is none for the first of 1970.
+#[derive(Debug, Clone, Copy)]
+struct Milliseconds(NonZeroI64);
+
+impl Milliseconds {
+    fn of(date: Timestamp) -> Option<Self> {
+        NonZeroI64::new(date.as_millisecond()).map(Self)
+    }
+
+    fn date(self) -> Option<Timestamp> {
+        Timestamp::from_millisecond(self.0.get()).ok()
+    }
+}
+
+/// How the user was named.
+#[derive(Debug, Clone, Copy)]
+enum Naming {
+    Id,
+    Email,
+    EmployeeId,
+    ExternalId,
+}
+
+/// What most entries have nothing of.
+#[derive(Debug, Default)]
+struct Remark {
+    reason: Option<Reason>,
+    message: Option<Box<str>>,
+    conflicts: Box<[ConflictRecord]>,
+    superseded_by: Option<(JobId, u32)>,
+}
+
+impl From<Vec<EntryOrder>> for Entries {
+    fn from(orders: Vec<EntryOrder>) -> Self {
+        let dates = column(orders.iter().map(|order| order.request.occurred_at));
+        let plans = column(orders.iter().map(|order| order.plan.as_deref().cloned()));
+        let (mut texts, mut lists) = (String::new(), Lists::default());
+        let rows: Vec<_> = orders.into_iter().map(|order| Row::new(order, &mut texts, &mut lists)).collect();
+        Self {
+            states: vec![EntryState::Pending; rows.len()].into(),
+            rows: rows.into(),
+            texts: texts.into(),
+            lists: lists.known.into(),
+            effects: Shared::default(),
+            dates,
+            plans,
+        }
+    }
+}
+
+/// What each entry has of something, or nothing at all where none has any.
+fn column<T: Clone>(values: impl Iterator<Item = Option<T>> + Clone) -> Box<[Option<T>]> {
+    if values.clone().all(|value| value.is_none()) { Box::default() } else { values.collect() }
+}
+
+/// Numbers lists. Lists that are equal and not one are numbered apart: whoever reads a body makes equal ones one.
+#[derive(Debug, Default)]
+struct Lists {
+    known: Vec<Arc<[ListedAssignment]>>,
+    places: HashMap<*const ListedAssignment, u32>,
+}
+
+impl Lists {
+    fn number(&mut self, list: Arc<[ListedAssignment]>) -> u32 {
+        let next = place(self.known.len());
+        // What is known stays alive, so no other list comes to lie where it is.
+        let number = *self.places.entry(list.as_ptr()).or_insert(next);
+        if number == next {
+            self.known.push(list);
+        }
+        number
+    }
+}
+
+/// A place in a text or a list of one job, which are both far shorter than this reaches.
+fn place(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+impl Row {
+    fn new(order: EntryOrder, texts: &mut String, lists: &mut Lists) -> Self {
+        let EntryRequest { reference, user, assignments, .. } = order.request;
+        let (naming, authority, key, id) = match user {
+            UserRef::Id(id) => (Naming::Id, None, None, id.0),
+            UserRef::Email(key) => (Naming::Email, None, Some(key), Uuid::nil()),
+            UserRef::EmployeeId(key) => (Naming::EmployeeId, None, Some(key), Uuid::nil()),
+            UserRef::ExternalId { authority, key } => (Naming::ExternalId, Some(authority), Some(key), Uuid::nil()),
+        };
+        let mut add = |text: Option<&str>| {
+            texts.push_str(text.unwrap_or_default());
+            place(texts.len())
+        };
+        Self {
+            reference_ends: add(reference.as_deref()),
+            authority_ends: add(authority.as_deref()),
+            key_ends: add(key.as_deref()),
+            list: lists.number(assignments),
+            naming,
+            has_reference: reference.is_some(),
+            is_resolved: false,
+            is_unsettled: false,
+            attempts: 0,
+            user: id,
+            finished_at: None,
+            effects: None,
+            remark: None,
+        }
+    }
+
+    fn user(&self) -> Option<UserId> {
+        self.is_resolved.then_some(UserId(self.user))
+    }
+}
+
+impl Entries {
+    /// Number of entries.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Where an entry stands.
+    pub(super) fn state(&self, index: u32) -> Option<EntryState> {
+        self.states.get(index as usize).copied()
+    }
+
+    /// Puts an entry into another state; the one before.
+    pub(super) fn turn(&mut self, index: u32, to: EntryState) -> Option<EntryState> {
+        self.states.get_mut(index as usize).map(|state| std::mem::replace(state, to))
+    }
+
+    /// The entries from `from` on whose state passes.
+    pub(super) fn places(&self, from: u32, wanted: impl Fn(EntryState) -> bool) -> impl Iterator<Item = u32> {
+        let states = self.states.get(from as usize..).unwrap_or_default();
+        (from..).zip(states).filter(move |(_, state)| wanted(**state)).map(|(index, _)| index)
+    }
+
+    /// What an entry asks.
+    pub(super) fn request(&self, index: u32) -> Option<EntryRequest> {
+        let row = self.row(index)?;
+        let begins = index.checked_sub(1).and_then(|before| self.row(before)).map_or(0, |before| before.key_ends);
+        let text = |from: u32, to: u32| Box::from(self.texts.get(from as usize..to as usize).unwrap_or_default());
+        let key = || text(row.authority_ends, row.key_ends);
+        Some(EntryRequest {
+            reference: row.has_reference.then(|| text(begins, row.reference_ends)),
+            user: match row.naming {
+                Naming::Id => UserRef::Id(UserId(row.user)),
+                Naming::Email => UserRef::Email(key()),
+                Naming::EmployeeId => UserRef::EmployeeId(key()),
+                Naming::ExternalId => {
+                    UserRef::ExternalId { authority: text(row.reference_ends, row.authority_ends), key: key() }
+                }
+            },
+            assignments: self.lists.get(row.list as usize).map(Arc::clone).unwrap_or_default(),
+            occurred_at: self.dates.get(index as usize).copied().flatten(),
+        })
+    }
+
+    /// What an entry asks, and what it may do at most.
+    pub(super) fn order(&self, index: u32) -> Option<EntryOrder> {
+        Some(EntryOrder { request: self.request(index)?, plan: self.plan(index).map(|plan| Box::new(plan.clone())) })
+    }
+
+    /// What an entry is to change at most, if that was settled before.
+    pub(super) fn plan(&self, index: u32) -> Option<&Difference> {
+        self.plans.get(index as usize)?.as_ref()
+    }
+
+    /// An entry as a value.
+    pub(super) fn snapshot(&self, index: u32) -> Option<EntrySnapshot> {
+        let (row, state) = (self.row(index)?, self.state(index)?);
+        Some(EntrySnapshot { index, request: self.request(index)?, user: row.user(), state, result: row.result() })
+    }
+
+    /// What is known of how an entry went.
+    pub(super) fn result(&self, index: u32) -> EntryResult {
+        self.row(index).map(Row::result).unwrap_or_default()
+    }
+
+    /// Keeps what is known of how an entry went, in the place of what was known before.
+    pub(super) fn set_result(&mut self, index: u32, result: EntryResult) {
+        let EntryResult { reason, message, effects, attempts, conflicts, superseded_by, finished_at } = result;
+        let effects = (effects != Effects::default()).then(|| self.effects.one(effects));
+        let Some(row) = self.row_mut(index) else { return };
+        let plain = reason.is_none() && message.is_none() && conflicts.is_empty() && superseded_by.is_none();
+        let remark = || Box::new(Remark { reason, message, conflicts: conflicts.into(), superseded_by });
+        row.remark = (!plain).then(remark);
+        (row.effects, row.attempts, row.finished_at) = (effects, attempts, finished_at.and_then(Milliseconds::of));
+    }
+
+    /// Tells what an entry waits for, or why it came to nothing.
+    pub(super) fn set_message(&mut self, index: u32, message: &str) {
+        if let Some(row) = self.row_mut(index) {
+            row.remark.get_or_insert_default().message = Some(message.into());
+        }
+    }
+
+    /// An entry has come to nothing yet, and there is nothing to tell of it any more.
+    pub(super) fn clear_result(&mut self, index: u32) {
+        if let Some(row) = self.row_mut(index) {
+            (row.effects, row.attempts, row.finished_at, row.remark) = (None, 0, None, None);
+        }
+    }
+
+    pub(super) fn set_finished(&mut self, index: u32, at: Timestamp) {
+        if let Some(row) = self.row_mut(index) {
+            row.finished_at = Milliseconds::of(at);
+        }
+    }
+
+    pub(super) fn set_user(&mut self, index: u32, user: UserId) {
+        if let Some(row) = self.row_mut(index) {
+            (row.user, row.is_resolved) = (user.0, true);
+        }
+    }
+
+    /// Whether a write may be on its way for an entry, or have been carried out unseen.
+    pub(super) fn is_unsettled(&self, index: u32) -> bool {
+        self.row(index).is_some_and(|row| row.is_unsettled)
+    }
+
+    pub(super) fn set_unsettled(&mut self, index: u32, unsettled: bool) {
+        if let Some(row) = self.row_mut(index) {
+            row.is_unsettled = unsettled;
+        }
+    }
+
+    /// The users that the entries turned out to be about.
+    pub(super) fn users(&self) -> impl Iterator<Item = UserId> + '_ {
+        self.rows.iter().filter_map(Row::user)
+    }
+
+    fn row(&self, index: u32) -> Option<&Row> {
+        self.rows.get(index as usize)
+    }
+
+    fn row_mut(&mut self, index: u32) -> Option<&mut Row> {
+        self.rows.get_mut(index as usize)
+    }
+}
+
+impl Row {
+    fn result(&self) -> EntryResult {
+        let mut result = EntryResult {
+            effects: self.effects.as_deref().cloned().unwrap_or_default(),
+            attempts: self.attempts,
+            finished_at: self.finished_at.and_then(Milliseconds::date),
+            ..EntryResult::default()
+        };
+        if let Some(remark) = &self.remark {
+            result.reason = remark.reason;
+            result.message.clone_from(&remark.message);
+            result.conflicts = remark.conflicts.to_vec();
+            result.superseded_by = remark.superseded_by;
+        }
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::AssignmentId;
+    use crate::domain::conflict::Cause;
+    use crate::domain::entry::SharedLists;
+
+    fn request(reference: Option<&str>, user: UserRef, names: &[&str], lists: &mut SharedLists) -> EntryRequest {
+        let listed = names.iter().map(|name| ListedAssignment {
+            name: lists.named(name),
+            proficiency: None,
+            because: Some("rule".into()),
+        });
+        let listed = listed.collect();
+        EntryRequest { reference: reference.map(Into::into), user, assignments: lists.list(listed), occurred_at: None }
+    }
+
+    fn all_kinds() -> Vec<EntryRequest> {
+        let mut lists = SharedLists::default();
+        let external = UserRef::ExternalId { authority: "a:b".into(), key: "c:d".into() };
+        vec![
+            request(Some("ä-1"), UserRef::Email("ana@example.com".into()), &["Billing", "VIP"], &mut lists),
+            request(None, UserRef::Id(UserId(Uuid::from_u128(7))), &[], &mut lists),
+            request(Some(""), external, &["Billing", "VIP"], &mut lists),
+            request(None, UserRef::EmployeeId("E1".into()), &["Billing"], &mut lists),
+        ]
+    }
+
+    #[test]
+    fn what_was_put_in_comes_out() {
+        let mut requests = all_kinds();
+        let undated = Entries::from(requests.iter().cloned().map(EntryOrder::from).collect::<Vec<_>>());
+        assert!(undated.dates.is_empty() && undated.plans.is_empty());
+        if let Some(second) = requests.get_mut(1) {
+            second.occurred_at = Some(Timestamp::UNIX_EPOCH);
+        }
+        let plan = Difference { removed: vec![AssignmentId(Uuid::from_u128(1))], ..Difference::default() };
+        let mut orders: Vec<_> = requests.into_iter().map(EntryOrder::from).collect();
+        if let Some(last) = orders.last_mut() {
+            last.plan = Some(Box::new(plan));
+        }
+        let entries = Entries::from(orders.clone());
+        let back: Vec<_> = (0..).map_while(|index| entries.order(index)).collect();
+        assert_eq!(back, orders);
+        assert_eq!(entries.lists.len(), 3, "equal lists are one");
+    }
+
+    #[test]
+    fn a_result_comes_out_as_it_was_put_in() {
+        let mut entries = Entries::from(all_kinds().into_iter().map(EntryOrder::from).collect::<Vec<_>>());
+        let conflict = ConflictRecord {
+            cause: Cause::Busy,
+            status: Some(409),
+            sent: None,
+            found: None,
+            correlation_id: Some("c".into()),
+            at: Timestamp::UNIX_EPOCH,
+        };
+        let effects = Effects { preserved: vec![AssignmentId(Uuid::from_u128(1))], ..Effects::default() };
+        let plain = EntryResult {
+            effects: effects.clone(),
+            attempts: 2,
+            finished_at: "2026-11-23T07:30:00.125Z".parse().ok(),
+            ..EntryResult::default()
+        };
+        let rich = EntryResult {
+            reason: Some(Reason::Blocked),
+            message: Some("m".into()),
+            conflicts: vec![conflict],
+            superseded_by: Some((JobId(Uuid::nil()), 3)),
+            ..plain.clone()
+        };
+        for (index, result) in [(0, &plain), (1, &rich), (2, &plain), (3, &EntryResult::default())] {
+            entries.set_result(index, result.clone());
+            assert_eq!(entries.result(index), *result);
+        }
+        let shared = |index: usize| entries.rows.get(index).and_then(|row| row.effects.clone());
+        assert!(
+            shared(0).zip(shared(2)).is_some_and(|(one, other)| Arc::ptr_eq(&one, &other)),
+            "equal effects are one"
+        );
+        entries.clear_result(1);
+        assert_eq!(entries.result(1), EntryResult::default());
+    }
+
+    #[test]
+    fn a_row_stays_small() {
+        assert!(size_of::<Row>() <= 72, "{}", size_of::<Row>());
+    }
+}
