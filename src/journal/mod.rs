@@ -10,6 +10,7 @@ mod inspect;
 mod memory;
 mod memos;
 mod notes;
+mod order;
 mod record;
 mod recovery;
 mod schema;

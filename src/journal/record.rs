@@ -11,9 +11,9 @@ use super::{EntryOutcome, JobCounters, KeptConflict, KeptStanding};
 use crate::domain::assignment::Difference;
 use crate::domain::callback::CallbackUrl;
 use crate::domain::conflict::Cause;
-use crate::domain::entry::{AssignmentName, Effects, EntryOrder, EntryRequest, ListedAssignment};
+use crate::domain::entry::Effects;
 use crate::domain::job::{ConflictCounts, JobSpec, Urgency};
-use crate::domain::{AssignmentId, EntryState, JobId, Mode, Proficiency, Reason, Target, UserId, UserRef};
+use crate::domain::{AssignmentId, EntryState, JobId, Mode, Proficiency, Reason, Target};
 
 /// A closed set of words, written as words.
 macro_rules! words {
@@ -89,95 +89,6 @@ impl From<SpecRecord<'_>> for JobSpec {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-enum UserRecord {
-    Id(Uuid),
-    Email(Box<str>),
-    EmployeeId(Box<str>),
-    ExternalId(Box<str>, Box<str>),
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ListedRecord {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    id: Option<Uuid>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    name: Option<Box<str>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    proficiency: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    because: Option<Box<str>>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct OrderRecord {
-    #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
-    reference: Option<Box<str>>,
-    user: UserRecord,
-    assignments: Vec<ListedRecord>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    occurred_at: Option<Timestamp>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    plan: Option<DifferenceRecord>,
-}
-
-impl From<EntryOrder> for OrderRecord {
-    fn from(order: EntryOrder) -> Self {
-        let EntryOrder { request, plan } = order;
-        let listed = request.assignments.iter().cloned().map(|listed| {
-            let proficiency = listed.proficiency.map(|rating| f64::from(rating.value()));
-            match listed.name {
-                AssignmentName::Id(id) => {
-                    ListedRecord { id: Some(id.0), name: None, proficiency, because: listed.because }
-                }
-                AssignmentName::Name(name) => {
-                    ListedRecord { id: None, name: Some(name.as_ref().into()), proficiency, because: listed.because }
-                }
-            }
-        });
-        Self {
-            reference: request.reference,
-            user: match request.user {
-                UserRef::Id(id) => UserRecord::Id(id.0),
-                UserRef::Email(email) => UserRecord::Email(email),
-                UserRef::EmployeeId(id) => UserRecord::EmployeeId(id),
-                UserRef::ExternalId { authority, key } => UserRecord::ExternalId(authority, key),
-            },
-            assignments: listed.collect(),
-            occurred_at: request.occurred_at,
-            plan: plan.map(|plan| DifferenceRecord::from(*plan)),
-        }
-    }
-}
-
-impl From<OrderRecord> for EntryOrder {
-    fn from(record: OrderRecord) -> Self {
-        let listed = record.assignments.into_iter().map(|listed| ListedAssignment {
-            name: match listed.id {
-                Some(id) => AssignmentName::Id(AssignmentId(id)),
-                None => AssignmentName::Name(listed.name.unwrap_or_default().into()),
-            },
-            proficiency: listed.proficiency.and_then(Proficiency::new),
-            because: listed.because,
-        });
-        let request = EntryRequest {
-            reference: record.reference,
-            user: match record.user {
-                UserRecord::Id(id) => UserRef::Id(UserId(id)),
-                UserRecord::Email(email) => UserRef::Email(email),
-                UserRecord::EmployeeId(id) => UserRef::EmployeeId(id),
-                UserRecord::ExternalId(authority, key) => UserRef::ExternalId { authority, key },
-            },
-            assignments: listed.collect(),
-            occurred_at: record.occurred_at,
-        };
-        Self { request, plan: record.plan.map(|plan| Box::new(plan.into())) }
-    }
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct ConflictRecord {
     cause: CauseWord,
     status: Option<u16>,
@@ -211,7 +122,7 @@ pub(super) struct OutcomeRecord {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct DifferenceRecord {
+pub(super) struct DifferenceRecord {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     added: Vec<(Uuid, Option<f64>)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

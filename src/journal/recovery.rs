@@ -5,7 +5,8 @@ use rusqlite::{Connection, Row};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::record::{CountersRecord, OrderRecord, OutcomeRecord, SpecRecord, StandingRecord};
+use super::order::OrderReader;
+use super::record::{CountersRecord, OutcomeRecord, SpecRecord, StandingRecord};
 use super::{AcceptedJob, CallRecord, EntryOutcome, JobCounters, Recovered, RecoveredJob, memos, notes};
 use crate::domain::acceptance::{AcceptanceKey, KeyId, KeyKind};
 use crate::domain::{JobId, Target, UserId, UserKey};
@@ -18,10 +19,10 @@ pub(super) fn recover(connection: &Connection) -> rusqlite::Result<Recovered> {
     let mut rows = jobs.query([])?;
     while let Some(row) = rows.next()? {
         let id = uuid(row, 0)?;
-        let (mut requests, mut outcomes) = (Vec::new(), Vec::new());
+        let (mut orders, mut requests, mut outcomes) = (OrderReader::default(), Vec::new(), Vec::new());
         let mut of_job = entries.query([id.as_bytes()])?;
         while let Some(entry) = of_job.next()? {
-            requests.push(parsed::<OrderRecord>(entry, 0)?.into());
+            requests.push(orders.read(entry.get_ref(0)?.as_str()?).map_err(|error| unreadable(0, error))?);
             outcomes.push(optional::<OutcomeRecord>(entry, 1)?.map(EntryOutcome::from));
         }
         let spec: String = row.get(2)?;

@@ -2,7 +2,8 @@
 
 use rusqlite::{Connection, params};
 
-use super::record::{CountersRecord, OrderRecord, OutcomeRecord, SpecRecord, StandingRecord};
+use super::order::OrderWriter;
+use super::record::{CountersRecord, OutcomeRecord, SpecRecord, StandingRecord};
 use super::usage::Change;
 use super::writer::{Entry, Message};
 use super::{AcceptedJob, CallRecord, EntryOutcome, JobCounters, KeptStanding, memos, notes};
@@ -106,8 +107,9 @@ fn accepted(connection: &Connection, job: &AcceptedJob) -> rusqlite::Result<()> 
         json(&SpecRecord::from(&job.spec))?
     ])?;
     let mut insert = connection.prepare_cached("INSERT INTO entry (job, position, request) VALUES (?1, ?2, ?3)")?;
-    for (position, request) in (0u32..).zip(&job.entries) {
-        insert.execute(params![job.id.0.as_bytes(), position, json(&OrderRecord::from(request.clone()))?])?;
+    let mut writer = OrderWriter::default();
+    for (position, order) in (0u32..).zip(&job.entries) {
+        insert.execute(params![job.id.0.as_bytes(), position, writer.write(order).map_err(unwritable)?])?;
     }
     Ok(())
 }
@@ -128,5 +130,9 @@ fn kept_key(connection: &Connection, key: &AcceptanceKey, job: JobId) -> rusqlit
 }
 
 fn json(record: &impl serde::Serialize) -> rusqlite::Result<String> {
-    serde_json::to_string(record).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+    serde_json::to_string(record).map_err(unwritable)
+}
+
+fn unwritable(error: serde_json::Error) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(error.into())
 }
