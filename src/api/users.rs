@@ -68,7 +68,7 @@ impl UserView {
     fn of(user: UserSnapshot, engine: &Engine) -> Self {
         let owned = user.owned.into_iter().map(|(target, ids)| {
             let catalogue = engine.catalogue(target);
-            let assignments = ids.into_iter().map(|id| AssignmentView::of(id, None, catalogue.as_deref())).collect();
+            let assignments = ids.iter().map(|id| AssignmentView::of(*id, None, catalogue.as_deref())).collect();
             OwnedView { target: target.into(), assignments }
         });
         let entries = user.entries.into_iter().map(|(job, target, entry)| {

@@ -7,24 +7,35 @@ use std::sync::Arc;
 
 /// Makes equal values one: of a hundred thousand employees most have the list of their role in common.
 ///
-/// Lives as long as values are added, for one job or one body at a time, so that nothing has to be removed from it.
+/// What nobody else has any more is forgotten before more room is taken.
 #[derive(Debug)]
-pub struct Shared<T: ?Sized>(HashSet<Arc<T>>);
+pub struct Shared<T: ?Sized> {
+    known: HashSet<Arc<T>>,
+    /// So many are looked through for those that nobody has.
+    look_at: usize,
+}
+
+/// Fewer are not worth a look.
+const FEW: usize = 256;
 
 impl<T: ?Sized> Default for Shared<T> {
     fn default() -> Self {
-        Self(HashSet::new())
+        Self { known: HashSet::new(), look_at: FEW }
     }
 }
 
 impl<T: ?Sized + Hash + Eq> Shared<T> {
     /// The value that is equal to this one and was here first.
     pub fn one<V: Borrow<T> + Into<Arc<T>>>(&mut self, value: V) -> Arc<T> {
-        if let Some(known) = self.0.get(value.borrow()) {
+        if let Some(known) = self.known.get(value.borrow()) {
             return Arc::clone(known);
         }
+        if self.known.len() >= self.look_at {
+            self.known.retain(|known| Arc::strong_count(known) > 1);
+            self.look_at = FEW.max(2 * self.known.len());
+        }
         let new = value.into();
-        self.0.insert(Arc::clone(&new));
+        self.known.insert(Arc::clone(&new));
         new
     }
 }
@@ -39,5 +50,16 @@ mod tests {
         let (first, second, other) = (names.one("Billing"), names.one("Billing".to_owned()), names.one("Sales"));
         assert!(Arc::ptr_eq(&first, &second));
         assert!(!Arc::ptr_eq(&first, &other));
+    }
+
+    #[test]
+    fn what_nobody_has_any_more_is_forgotten() {
+        let mut numbers = Shared::<usize>::default();
+        let kept: Vec<_> = (0..10).map(|n| numbers.one(n)).collect();
+        for n in 0..100 * FEW {
+            numbers.one(n);
+        }
+        assert!(numbers.known.len() <= FEW + kept.len(), "{}", numbers.known.len());
+        assert!(Arc::ptr_eq(&kept[3], &numbers.one(3)));
     }
 }

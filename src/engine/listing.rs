@@ -32,6 +32,11 @@ impl From<&DirectoryUser> for Found {
     }
 }
 
+/// Nearly every name is that of one user.
+fn room_for_one() -> Vec<UserId> {
+    Vec::with_capacity(1)
+}
+
 impl Listing {
     /// The listing, and the skills that it shows.
     pub(super) fn new(read: UserPages) -> (Self, HashMap<UserId, Assignments>) {
@@ -46,10 +51,10 @@ impl Listing {
         for listed in read.users {
             let user = listed.user;
             if let Some(email) = &user.email {
-                listing.by_email.entry(email.to_lowercase().into()).or_default().push(user.id);
+                listing.by_email.entry(email.to_lowercase().into()).or_insert_with(room_for_one).push(user.id);
             }
             if let Some(employee_id) = user.employee_id {
-                listing.by_employee_id.entry(employee_id).or_default().push(user.id);
+                listing.by_employee_id.entry(employee_id).or_insert_with(room_for_one).push(user.id);
             }
             listing.active.insert(user.id, user.active);
             shown.extend(listed.skills.map(|skills| (user.id, skills)));

@@ -105,7 +105,7 @@ pub struct UserSnapshot {
     /// The newest entries about them, newest first.
     pub entries: Vec<(JobId, Target, EntrySnapshot)>,
     /// What skillsync itself assigned.
-    pub owned: Vec<(Target, BTreeSet<AssignmentId>)>,
+    pub owned: Vec<(Target, Arc<BTreeSet<AssignmentId>>)>,
 }
 
 /// Everything that belongs to one Genesys org.

@@ -22,7 +22,7 @@ pub struct Version(pub u64);
 /// A user's assignments as one read, or the answer to one write, showed them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observed {
-    pub assignments: Assignments,
+    pub assignments: Arc<Assignments>,
     /// Present for targets that check versions.
     pub version: Option<Version>,
 }

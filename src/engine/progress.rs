@@ -193,7 +193,7 @@ fn compare(sent: &Observed, found: &Observed, standing: &Standing, unsure: Optio
         Some(_) => found.version != sent.version,
         None => found.assignments != sent.assignments,
     };
-    let done = |attempt: &Attempt| attempt.write.desired == found.assignments;
+    let done = |attempt: &Attempt| attempt.write.desired == *found.assignments;
     // The calls before the refused one were carried out.
     let begun = |attempt: &Attempt| !done(attempt) && sent.version.is_none() && attempt.explains(sent, found);
     if !moved || unsure.is_some_and(begun) {

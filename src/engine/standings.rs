@@ -1,7 +1,7 @@
 //! What is remembered of a user between passes: what we own, what we last saw, how new the newest change was.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use dashmap::DashMap;
@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::port::{AssignmentWrite, Observed, Version};
+use crate::domain::shared::Shared;
 use crate::domain::{AssignmentId, Assignments, UserKey};
 use crate::journal::{Journal, JournalError, KeptStanding};
 
@@ -20,7 +21,7 @@ const LONGEST_LAG: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, Default)]
 pub(super) struct Standing {
     /// What skillsync itself assigned.
-    pub(super) owned: BTreeSet<AssignmentId>,
+    pub(super) owned: Arc<BTreeSet<AssignmentId>>,
     /// The newest state that a read or the answer to a write showed.
     pub(super) newest: Option<Observed>,
     /// The version that our last write brought about.
@@ -48,7 +49,7 @@ impl Standing {
     }
 
     fn kept(&self) -> KeptStanding {
-        KeptStanding { owned: self.owned.clone(), applied_at: self.applied_at }
+        KeptStanding { owned: self.owned.as_ref().clone(), applied_at: self.applied_at }
     }
 }
 
@@ -60,7 +61,21 @@ impl Standing {
 #[derive(Debug)]
 pub(super) struct Standings {
     users: DashMap<UserKey, Standing>,
+    /// Users of one role have the same.
+    sets: Mutex<Sets>,
     journal: Arc<dyn Journal>,
+}
+
+#[derive(Debug, Default)]
+struct Sets {
+    owned: Shared<BTreeSet<AssignmentId>>,
+    states: Shared<Assignments>,
+}
+
+impl Sets {
+    fn state(&mut self, observed: &Observed) -> Observed {
+        Observed { assignments: self.states.one(Arc::clone(&observed.assignments)), version: observed.version }
+    }
 }
 
 impl Standings {
@@ -68,11 +83,12 @@ impl Standings {
     /// When it last wrote is not known either, so it may have been just now.
     pub(super) fn recovered(kept: Vec<(UserKey, KeptStanding)>, journal: Arc<dyn Journal>) -> Self {
         let touched_at = Some(Instant::now());
+        let mut sets = Sets::default();
         let users = kept.into_iter().map(|(user, kept)| {
             let KeptStanding { owned, applied_at } = kept;
-            (user, Standing { owned, applied_at, touched_at, ..Standing::default() })
+            (user, Standing { owned: sets.owned.one(owned), applied_at, touched_at, ..Standing::default() })
         });
-        Self { users: users.collect(), journal }
+        Self { users: users.collect(), sets: Mutex::new(sets), journal }
     }
 
     /// What is remembered; the empty standing of a user never seen.
@@ -82,9 +98,10 @@ impl Standings {
 
     /// A state was seen; kept only if none newer is known.
     pub(super) fn saw(&self, key: UserKey, observed: &Observed) {
+        let observed = self.sets().state(observed);
         let mut standing = self.users.entry(key).or_default();
         if standing.newest.as_ref().is_none_or(|newest| newest.version <= observed.version) {
-            standing.newest = Some(observed.clone());
+            standing.newest = Some(observed);
         }
     }
 
@@ -95,15 +112,17 @@ impl Standings {
 
     /// A state was seen by somebody else than the user's pass: kept if nothing has moved since the look began.
     pub(super) fn saw_since(&self, key: UserKey, look: u64, observed: &Observed) {
+        let observed = self.sets().state(observed);
         let mut standing = self.users.entry(key).or_default();
         let newer = standing.newest.as_ref().is_none_or(|newest| newest.version <= observed.version);
         if newer && standing.moved == look {
-            standing.newest = Some(observed.clone());
+            standing.newest = Some(observed);
         }
     }
 
     /// A pass ended with nothing left to write: what is owned now, and how new the newest change in it was.
     pub(super) fn settled(&self, key: UserKey, owned: BTreeSet<AssignmentId>, applied_at: Option<Timestamp>) {
+        let owned = self.sets().owned.one(owned);
         let mut standing = self.users.entry(key).or_default();
         standing.owned = owned;
         standing.applied_at = standing.applied_at.max(applied_at);
@@ -122,13 +141,13 @@ impl Standings {
         if owned.is_subset(&standing.owned) {
             return Ok(());
         }
-        standing.owned.extend(owned);
+        Arc::make_mut(&mut standing.owned).extend(owned);
         self.journal.intend(key, standing.kept()).await
     }
 
     /// Adds to what is owned.
     pub(super) fn claim(&self, key: UserKey, assigned: &BTreeSet<AssignmentId>) {
-        self.users.entry(key).or_default().owned.extend(assigned);
+        Arc::make_mut(&mut self.users.entry(key).or_default().owned).extend(assigned);
     }
 
     /// A write was answered, or given up on.
@@ -138,6 +157,7 @@ impl Standings {
 
     /// A write passed, and was answered with the state it brought about where the target tells it.
     pub(super) fn wrote(&self, key: UserKey, write: &AssignmentWrite, after: Option<&Observed>) {
+        let after = after.map(|after| self.sets().state(after));
         let mut standing = self.users.entry(key).or_default();
         standing.moved += 1;
         if !key.target.checks_versions() {
@@ -146,8 +166,13 @@ impl Standings {
             let left = Arc::new(write.desired.clone());
             standing.recent.extend(write.difference.ids().map(|id| (id, (Arc::clone(&left), now))));
         }
-        standing.written = after.and_then(|after| after.version);
-        standing.newest = after.cloned();
+        standing.written = after.as_ref().and_then(|after| after.version);
+        standing.newest = after;
+    }
+
+    /// Never asked for while a user's standing is held.
+    fn sets(&self) -> MutexGuard<'_, Sets> {
+        self.sets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The newest state is not trusted any more: forgets it, so that the next pass reads.

@@ -32,11 +32,13 @@ impl UserHistories {
             if history.entries.len() == Self::KEPT {
                 history.entries.pop_front();
             }
+            history.entries.reserve_exact(1);
             history.entries.push_back((job, index));
         }
         if !matches!(named, UserRef::Id(_)) {
             let name = folded(named);
             if !history.names.contains(&name) {
+                history.names.reserve_exact(1);
                 history.names.push(name.clone());
             }
             // Under the user's lock, so that nobody who forgets the user meanwhile leaves the name behind.

@@ -6,7 +6,7 @@ use http::Method;
 use super::call::{Lane, Route};
 use super::client::{GenesysClient, Outgoing, json};
 use super::wire::{SkillRating, UserSkill};
-use crate::domain::{AssignmentId, Proficiency, UserId};
+use crate::domain::{AssignmentId, Assignments, Proficiency, UserId};
 use crate::engine::port::{AssignmentWrite, CallError, Errand, Observed, WriteError};
 
 /// Lines that a bulk call takes.
@@ -16,7 +16,8 @@ const LINES_PER_CALL: usize = 50;
 pub(super) async fn read(client: &GenesysClient, errand: &Errand, user: UserId) -> Result<Observed, CallError> {
     let path = |number| format!("/api/v2/users/{user}/routingskills?pageSize=100&pageNumber={number}");
     let skills = client.pages::<UserSkill>(errand, Route::UserSkillsRead, path).await?.entities;
-    Ok(Observed { assignments: skills.iter().map(UserSkill::assignment).collect(), version: None })
+    let assignments: Assignments = skills.iter().map(UserSkill::assignment).collect();
+    Ok(Observed { assignments: assignments.into(), version: None })
 }
 
 /// Adds before it removes, so that a crash in between leaves nobody without skills; replaces in one call only where the

@@ -151,7 +151,7 @@ impl WfmAssignments {
     pub(super) fn observed(self, etag: Option<u64>) -> Observed {
         let assignments: Assignments =
             self.skill_groups.into_iter().map(|group| (AssignmentId(group.id), None)).collect();
-        Observed { assignments, version: self.version.or(etag).map(Version) }
+        Observed { assignments: assignments.into(), version: self.version.or(etag).map(Version) }
     }
 }
 

@@ -32,7 +32,7 @@ use crate::clock::WallClock;
 use crate::domain::conflict::ConflictPolicy;
 use crate::domain::hold::{HoldThresholds, Percent};
 use crate::domain::user::DirectoryUser;
-use crate::domain::{AssignmentId, Target, UserId, UserKey};
+use crate::domain::{AssignmentId, Assignments, Target, UserId, UserKey};
 use crate::engine::port::{
     AssignmentWrite, CallError, CatalogueItem, Errand, Expand, Genesys, ListedUser, Observed, UpstreamAnswer,
     UserListing, UserPages, Version, WriteError,
@@ -61,8 +61,9 @@ fn ready<'a, T: Send + 'a, E: Send + 'a>(value: T) -> BoxFuture<'a, Result<T, E>
 
 /// What somebody else has assigned up to a version.
 fn foreign(version: u64) -> Observed {
-    let assignments = (0..version).map(|n| (AssignmentId(Uuid::from_u128(0xf0 + u128::from(n))), None)).collect();
-    Observed { assignments, version: Some(Version(version + 1)) }
+    let assignments: Assignments =
+        (0..version).map(|n| (AssignmentId(Uuid::from_u128(0xf0 + u128::from(n))), None)).collect();
+    Observed { assignments: assignments.into(), version: Some(Version(version + 1)) }
 }
 
 /// Ten active users without skills that are known.
@@ -98,7 +99,7 @@ impl Genesys for PlainGenesys {
         if write.base != foreign(self.version.load(Ordering::Relaxed)).version {
             return Box::pin(std::future::ready(Err(CallError::Conflict(UpstreamAnswer::default()).into())));
         }
-        ready(Some(Observed { assignments: write.desired.clone(), version: Some(Version(2)) }))
+        ready(Some(Observed { assignments: write.desired.clone().into(), version: Some(Version(2)) }))
     }
 
     fn list_users<'a>(
