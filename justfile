@@ -24,6 +24,10 @@ ci:
 openapi:
     cargo run -- openapi > openapi/openapi.json
 
+# What the service itself costs, beside the least that it could; writes docs/PERFORMANCE.md (some twenty minutes).
+bench:
+    benches/report.sh
+
 # The gate beside other rate limiters, and the service beside the least that its work takes; prints the tables of docs/PACE.md.
 bench-pace *parts:
     cargo bench --bench pace -- {{parts}}

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Writes docs/PERFORMANCE.md and the picture in it anew. Takes about twenty minutes on two quiet cores; what else runs shows in the figures.
+#   benches/report.sh            all sections
+set -euo pipefail
+cd "$(dirname "$0")/.."
+report=docs/PERFORMANCE.md
+new=$(mktemp)
+trap 'rm -f "$new"' EXIT
+
+{
+  printf '# Performance: what the service itself costs\n\n'
+  printf 'Written by `just bench` (`benches/report.sh`) on %s: %s cores of %s, %s GB of memory, %s, release profile. ' \
+    "$(date -u +%F)" "$(nproc)" "$(sed -n 's/^model name[^:]*: //p;T;q' /proc/cpuinfo)" \
+    "$(awk '/MemTotal/ { printf "%.0f", $2 / 1e6 }' /proc/meminfo)" "$(rustc --version | cut -d' ' -f1-2)"
+  printf 'Every figure stands beside a limit that was measured in the same run, and it is their ratio that counts. '
+  printf 'How well the permitted rate is used is in [PACE.md](PACE.md).\n\n'
+  for bench in scale api journal; do
+    cargo bench --locked --bench "$bench"
+  done
+  cat benches/findings.md
+} > "$new"
+mv "$new" "$report"
+chmod 644 "$report"
