@@ -1,7 +1,8 @@
 //! Who is who at Genesys: listings that are read in bulk and kept, and look-ups of the few who are not on them.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -22,6 +23,7 @@ pub(super) struct Directory {
     active: Cache<Listing>,
     inactive: Cache<Listing>,
     single: Mutex<HashMap<UserRef, LookUp>>,
+    shown: Showing,
     ages: Ages,
     /// A user who was not found is looked for again only after this time.
     recheck_after: Duration,
@@ -37,9 +39,38 @@ struct LookUp {
 /// The skills that a listing showed; of who is not in it nothing is known.
 #[derive(Debug)]
 pub(super) struct ShownSkills {
-    pub(super) skills: HashMap<UserId, Assignments>,
+    pub(super) skills: HashMap<UserId, Arc<Assignments>>,
     /// When the listing was begun to be read.
     pub(super) begun_at: Instant,
+}
+
+/// Who waits for a listing with skills: of many jobs that come at once all but the first are served by one.
+///
+/// Invariant: a listing is kept only while somebody waits who may still use it, because it is as large as the org.
+#[derive(Debug, Default)]
+struct Showing {
+    newest: tokio::sync::Mutex<Option<Arc<ShownSkills>>>,
+    waiting: AtomicUsize,
+}
+
+/// One who waits; given up by dropping it.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(waiting: &'a AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting)
+    }
+
+    fn is_the_last(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 1
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// So many users at most are looked up one by one instead of in a listing.
@@ -62,7 +93,8 @@ fn is_listed(user: &UserRef) -> bool {
 
 impl Directory {
     pub(super) fn new(ages: Ages, recheck_after: Duration) -> Self {
-        Self { active: Cache::new(ages), inactive: Cache::new(ages), single: Mutex::default(), ages, recheck_after }
+        let (active, inactive, single) = (Cache::new(ages), Cache::new(ages), Mutex::default());
+        Self { active, inactive, single, shown: Showing::default(), ages, recheck_after }
     }
 
     /// Finds all users of a job, in order, with as few calls as possible.
@@ -114,12 +146,23 @@ impl Directory {
         self.active.newest().map(|listing| listing.value.pages)
     }
 
-    /// Reads the active users anew, with their skills.
+    /// The active users with their skills, as a listing shows them that is not begun before now.
     pub(super) async fn read_with_skills(
         &self,
         genesys: &dyn Genesys,
         errand: &Errand,
-    ) -> Result<ShownSkills, CallError> {
+    ) -> Result<Arc<ShownSkills>, CallError> {
+        let (asked_at, waiting) = (Instant::now(), Waiting::new(&self.shown.waiting));
+        let mut newest = self.shown.newest.lock().await;
+        let shown = match newest.take().filter(|shown| shown.begun_at >= asked_at) {
+            Some(shown) => shown,
+            None => Arc::new(self.list_with_skills(genesys, errand).await?),
+        };
+        *newest = (!waiting.is_the_last()).then(|| Arc::clone(&shown));
+        Ok(shown)
+    }
+
+    async fn list_with_skills(&self, genesys: &dyn Genesys, errand: &Errand) -> Result<ShownSkills, CallError> {
         let mut skills = HashMap::new();
         let read = async {
             let (listing, shown) = Listing::new(genesys.list_users(errand, UserListing::Active, Expand::Skills).await?);

@@ -1,9 +1,11 @@
 //! The users of one listing, by every name that they go by.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::catalogue::Match;
 use super::port::UserPages;
+use crate::domain::shared::Shared;
 use crate::domain::user::DirectoryUser;
 use crate::domain::{Assignments, UserId, UserRef};
 
@@ -39,7 +41,7 @@ fn room_for_one() -> Vec<UserId> {
 
 impl Listing {
     /// The listing, and the skills that it shows.
-    pub(super) fn new(read: UserPages) -> (Self, HashMap<UserId, Assignments>) {
+    pub(super) fn new(read: UserPages) -> (Self, HashMap<UserId, Arc<Assignments>>) {
         let mut listing = Self {
             active: HashMap::with_capacity(read.users.len()),
             by_email: HashMap::new(),
@@ -47,7 +49,7 @@ impl Listing {
             pages: read.pages,
             complete: read.complete,
         };
-        let mut shown = HashMap::new();
+        let (mut shown, mut sets) = (HashMap::new(), Shared::default());
         for listed in read.users {
             let user = listed.user;
             if let Some(email) = &user.email {
@@ -57,7 +59,7 @@ impl Listing {
                 listing.by_employee_id.entry(employee_id).or_insert_with(room_for_one).push(user.id);
             }
             listing.active.insert(user.id, user.active);
-            shown.extend(listed.skills.map(|skills| (user.id, skills)));
+            shown.extend(listed.skills.map(|skills| (user.id, sets.one(skills))));
         }
         (listing, shown)
     }

@@ -4,6 +4,8 @@
 //! and it may be older than a user's own resource, so it is believed in one case only: it shows, of its own accord,
 //! everything that an entry asks for. Whatever is to be written, removed or replaced is computed from the user's own resource.
 
+use std::sync::Arc;
+
 use super::EngineCore;
 use super::directory::ShownSkills;
 use super::job::Job;
@@ -21,7 +23,7 @@ pub(super) async fn read_for(
     job: &Job,
     wanted: &[UserRef],
     errand: &Errand,
-) -> Result<Option<ShownSkills>, CallError> {
+) -> Result<Option<Arc<ShownSkills>>, CallError> {
     if !may_help(job) || !pays(engine, wanted) {
         return Ok(None);
     }

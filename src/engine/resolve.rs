@@ -44,7 +44,7 @@ impl Resolved {
 struct Resolution {
     entries: Vec<Resolved>,
     /// What a listing showed that was read for the job.
-    shown: Option<ShownSkills>,
+    shown: Option<Arc<ShownSkills>>,
 }
 
 /// Resolves every entry of a job, weighs the job, and parks each entry with its user. What cannot be resolved ends with its

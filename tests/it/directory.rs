@@ -90,6 +90,26 @@ async fn a_nightly_run_reads_pages_and_touches_only_who_has_changed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn jobs_that_come_at_once_share_a_listing() {
+    let bed = Bed::start(&org(3_000, Behaviour::default()), "");
+    let everybody = bed.simulator.users();
+    let active: Vec<&SimUser> = everybody.iter().filter(|user| user.state == UserState::Active).collect();
+    let mut jobs = Vec::new();
+    for part in active.chunks(540) {
+        let entries = part.iter().copied().map(as_it_is).collect();
+        jobs.push(bed.submit(Target::RoutingSkills, Mode::Managed, entries).await);
+    }
+    for job in jobs {
+        let job = bed.finish(job).await;
+        assert_eq!(in_state(&job, EntryState::Unchanged), 540);
+    }
+    assert_eq!((calls(&bed, Route::Users), calls(&bed, Route::UserSkillsRead)), (6, 0), "its six pages, once");
+    let job = bed.submit(Target::RoutingSkills, Mode::Managed, vec![as_it_is(active[0]), as_it_is(active[1])]).await;
+    bed.finish(job).await;
+    assert_eq!(calls(&bed, Route::Users), 6, "no listing for two users");
+}
+
+#[tokio::test(start_paused = true)]
 async fn whose_skills_a_listing_leaves_out_is_read_singly() {
     let behaviour = Behaviour { expand_drops_skills: 0.25, ..Behaviour::default() };
     let (bed, job, _) = nightly(200, 1_000, behaviour).await;
