@@ -232,6 +232,7 @@ fn engine_settings(config: &Config, seed: u64) -> EngineSettings {
             skill_percent: Percent::new(sync.hold_skill_percent).unwrap_or(Percent::ALL),
         },
         callback: None,
+        most_created_skills: sync.create_missing_skills,
         managed: sync.managed.iter().map(|name| assignment_name(name)).collect(),
         renew_after: Duration::from_secs(600),
         use_until: Duration::from_secs(1800),

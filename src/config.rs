@@ -171,6 +171,8 @@ pub struct SyncConfig {
     pub write_without_read: bool,
     /// `sync.managed`: names or ids that count as ours, whoever assigned them.
     pub managed: Vec<String>,
+    /// `sync.create_missing_skills`: of `routingSkills`, skills that Genesys lacks and that one job may have created.
+    pub create_missing_skills: u32,
     /// `sync.hold_users_percent`: a job that would take something away from more of its users is held; 100 means never.
     #[serde(deserialize_with = "percent")]
     pub hold_users_percent: u8,
@@ -190,6 +192,7 @@ impl Default for SyncConfig {
             conflict_attempts: NonZeroU32::MIN.saturating_add(9),
             write_without_read: true,
             managed: Vec::new(),
+            create_missing_skills: 0,
             hold_users_percent: 20,
             hold_users_min: 20,
             hold_skill_percent: 50,

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::names::{SyncJobStatus, SyncLane, SyncMode, SyncTarget};
 use crate::clock::WallClock;
 use crate::domain::EntryState;
+use crate::domain::assignment::CatalogueItem;
 use crate::domain::callback::{CallbackProgress, CallbackUrl};
 use crate::domain::conflict::Cause;
 use crate::domain::hold::Hold;
@@ -41,6 +42,10 @@ pub(super) struct SyncJobView {
     counts: EntryCountsView,
     conflicts: ConflictCountsView,
     calls: CallsView,
+    /// Skills that Genesys did not have and that were created for the job.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    created_skills: Vec<CreatedSkillView>,
     /// What a held job would take away, while it is held.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = HeldView, required = false)]
@@ -49,6 +54,13 @@ pub(super) struct SyncJobView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = CallbackView, required = false)]
     callback: Option<CallbackView>,
+}
+
+/// A skill that Genesys did not have.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct CreatedSkillView {
+    id: Uuid,
+    name: Box<str>,
 }
 
 /// Why a job is held: what it would take away. Nothing of the job has been written.
@@ -153,6 +165,7 @@ pub(super) struct CallsView {
 impl SyncJobView {
     /// The job as it stands at `now`.
     pub(super) fn of(job: JobSnapshot, engine: &Engine, now: Timestamp) -> Self {
+        let estimated = job.calls_made.saturating_add(calls_ahead_of(&job));
         Self {
             id: job.id.0,
             status: job.status.into(),
@@ -167,7 +180,8 @@ impl SyncJobView {
             parked_until: job.parked_until,
             counts: job.counts.into(),
             conflicts: job.conflicts.into(),
-            calls: CallsView { made: job.calls_made, estimated: job.calls_made.saturating_add(calls_ahead_of(&job)) },
+            calls: CallsView { made: job.calls_made, estimated },
+            created_skills: job.created.into_iter().map(CreatedSkillView::from).collect(),
             held: job.hold.map(HeldView::from),
             callback: job.spec.callback.as_ref().map(|url| CallbackView::of(url, job.callback)),
             label: job.spec.label,
@@ -220,6 +234,12 @@ fn estimated_finish_at(job: &JobSnapshot, engine: &Engine, now: Timestamp) -> Op
     let calls = calls_ahead_of(job).saturating_add(calls_ahead(of_others));
     let work = SignedDuration::try_from(engine.time_for(calls)).ok()?;
     job.parked_until.map_or(now, |until| until.max(now)).checked_add(work).ok()
+}
+
+impl From<CatalogueItem> for CreatedSkillView {
+    fn from(skill: CatalogueItem) -> Self {
+        Self { id: skill.id.0, name: skill.name }
+    }
 }
 
 impl From<Hold> for HeldView {

@@ -117,6 +117,11 @@ pub(super) const SECTIONS: &[Section] = &[
             default("write_without_read", "true", "Write at once where the version is known and checked."),
             default("managed", "[]", "Names or ids of skills that count as ours, whoever assigned them."),
             default(
+                "create_missing_skills",
+                "0",
+                "Routing skills that Genesys lacks and that one job may have created; of a job that lacks more, none is.",
+            ),
+            default(
                 "hold_users_percent",
                 "20",
                 "A job that would take something away from more of its users is held until somebody decides; 100: never.",

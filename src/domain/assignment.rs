@@ -60,6 +60,13 @@ impl fmt::Display for AssignmentId {
     }
 }
 
+/// A skill or skill group of the catalogue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CatalogueItem {
+    pub id: AssignmentId,
+    pub name: Box<str>,
+}
+
 /// How well a user has a skill: 0.0 to 5.0.
 ///
 /// Kept as `f32`, which holds every rating that a person would write and prints it back unchanged.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{MutexGuard, Notify};
 use tokio::time::Instant;
 
 use super::port::CallError;
@@ -73,10 +73,10 @@ impl<T> Cache<T> {
         age: Duration,
         read: impl Future<Output = Result<T, CallError>>,
     ) -> Result<Arc<Reading<T>>, CallError> {
-        let _reading = self.reading.lock().await;
+        let turn = self.turn().await;
         match self.newest().filter(|newest| newest.begun_at.elapsed() <= age) {
             Some(newest) => Ok(newest),
-            None => self.read(read).await,
+            None => turn.read(read).await,
         }
     }
 
@@ -85,15 +85,18 @@ impl<T> Cache<T> {
         &self,
         read: impl Future<Output = Result<T, CallError>>,
     ) -> Result<Arc<Reading<T>>, CallError> {
-        let _reading = self.reading.lock().await;
-        self.read(read).await
+        self.turn().await.read(read).await
     }
 
-    async fn read(&self, read: impl Future<Output = Result<T, CallError>>) -> Result<Arc<Reading<T>>, CallError> {
-        let begun_at = Instant::now();
-        let reading = Arc::new(Reading { value: read.await?, begun_at });
+    /// Waits until nobody reads, and keeps others from it.
+    pub(super) async fn turn(&self) -> Turn<'_, T> {
+        Turn { cache: self, _reading: self.reading.lock().await }
+    }
+
+    fn replace(&self, value: T, begun_at: Instant) -> Arc<Reading<T>> {
+        let reading = Arc::new(Reading { value, begun_at });
         *self.newest.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&reading));
-        Ok(reading)
+        reading
     }
 
     /// Waits until somebody has used a reading that is getting old.
@@ -104,5 +107,30 @@ impl<T> Cache<T> {
     /// Reads anew what is getting old.
     pub(super) async fn freshen(&self, read: impl Future<Output = Result<T, CallError>>) -> Result<(), CallError> {
         self.not_older_than(self.ages.renew_after, read).await.map(drop)
+    }
+}
+
+/// The right to put another reading in the place of the newest; one at a time has it.
+#[derive(Debug)]
+pub(super) struct Turn<'a, T> {
+    cache: &'a Cache<T>,
+    _reading: MutexGuard<'a, ()>,
+}
+
+impl<T> Turn<'_, T> {
+    /// A new reading.
+    pub(super) async fn read(
+        &self,
+        read: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<Arc<Reading<T>>, CallError> {
+        let begun_at = Instant::now();
+        Ok(self.cache.replace(read.await?, begun_at))
+    }
+
+    /// The newest reading with what was learnt since; it gets no younger by that.
+    pub(super) fn amend(&self, amended: impl FnOnce(&T) -> T) {
+        if let Some(newest) = self.cache.newest() {
+            self.cache.replace(amended(&newest.value), newest.begun_at);
+        }
     }
 }

@@ -44,6 +44,12 @@ impl Catalogue {
         catalogue
     }
 
+    /// The same with one item more.
+    fn with(&self, item: CatalogueItem, managed: &[AssignmentName]) -> Self {
+        let known = self.names.iter().map(|(id, name)| CatalogueItem { id: *id, name: name.clone() });
+        Self::new(known.chain([item]).collect(), managed)
+    }
+
     /// The assignment that is meant: by its exact name, else by its name without regard to case and outer blanks.
     pub fn find(&self, name: &AssignmentName) -> Match<AssignmentId> {
         match name {
@@ -66,8 +72,28 @@ impl Catalogue {
     }
 }
 
-fn folded(name: &str) -> Box<str> {
+/// Names that are told apart by more than case and outer blanks.
+pub(super) fn folded(name: &str) -> Box<str> {
     name.trim().to_lowercase().into()
+}
+
+/// A skill that was to be there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Skill {
+    Known(AssignmentId),
+    Created(CatalogueItem),
+    /// So many have the name.
+    Ambiguous(usize),
+}
+
+impl Skill {
+    fn known(found: Match<AssignmentId>) -> Option<Self> {
+        match found {
+            Match::One(id) => Some(Self::Known(id)),
+            Match::Several(number) => Some(Self::Ambiguous(number)),
+            Match::None => None,
+        }
+    }
 }
 
 /// The catalogues of all targets.
@@ -104,6 +130,39 @@ impl Catalogues {
     ) -> Result<Arc<Catalogue>, CallError> {
         let reading = self.of(target).not_older_than(age, self.read(genesys, errand, target)).await?;
         Ok(Arc::clone(&reading.value))
+    }
+
+    /// The skill of this name, created if there is none. Nobody else creates or reads skills meanwhile, so that of many who
+    /// need the same one creates it, and no reading that began before is taken for a newer one.
+    pub(super) async fn find_or_create_skill(
+        &self,
+        genesys: &dyn Genesys,
+        errand: &Errand,
+        name: &str,
+    ) -> Result<Skill, CallError> {
+        let (target, wanted) = (Target::RoutingSkills, AssignmentName::Name(name.trim().into()));
+        let turn = self.of(target).turn().await;
+        let known = self.known(target).map_or(Match::None, |catalogue| catalogue.find(&wanted));
+        if let Some(known) = Skill::known(known) {
+            return Ok(known);
+        }
+        match genesys.create_skill(errand, name.trim()).await {
+            Ok(item) => {
+                turn.amend(|catalogue| Arc::new(catalogue.with(item.clone(), &self.managed)));
+                Ok(Skill::Created(item))
+            }
+            // Somebody else was first, or the answer was lost: the listing tells.
+            Err(error @ (CallError::Conflict(_) | CallError::Uncertain(_))) => {
+                let reading = turn.read(self.read(genesys, errand, target)).await?;
+                Skill::known(reading.value.find(&wanted)).ok_or(error)
+            }
+            Err(
+                error @ (CallError::NotFound(_)
+                | CallError::Forbidden(_)
+                | CallError::Rejected(_)
+                | CallError::Unavailable { .. }),
+            ) => Err(error),
+        }
     }
 
     /// Waits until somebody has used a catalogue that is getting old, then reads a new one.

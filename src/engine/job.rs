@@ -16,6 +16,7 @@ use self::entries::Entries;
 pub use self::follow::{Followed, News};
 use super::open::OpenEntries;
 use super::port::Version;
+use crate::domain::assignment::CatalogueItem;
 use crate::domain::callback::CallbackProgress;
 use crate::domain::conflict::Cause;
 use crate::domain::entry::{Effects, EntryRequest};
@@ -73,6 +74,8 @@ pub struct JobSnapshot {
     pub counts: EntryCounts,
     pub conflicts: ConflictCounts,
     pub calls_made: u32,
+    /// Skills that Genesys did not have and that were created for it.
+    pub created: Vec<CatalogueItem>,
     /// Why it is held, if it is.
     pub hold: Option<Hold>,
     /// How far its callback has come, if it wants one.
@@ -104,6 +107,7 @@ pub(super) struct State {
     counts: EntryCounts,
     conflicts: ConflictCounts,
     calls_made: u32,
+    created: Vec<CatalogueItem>,
     started_at: Option<Timestamp>,
     finished_at: Option<Timestamp>,
     parked_until: Option<Timestamp>,
@@ -129,6 +133,7 @@ impl Job {
             counts: EntryCounts::pending(total),
             conflicts: ConflictCounts::default(),
             calls_made: 0,
+            created: Vec::new(),
             started_at: None,
             finished_at: None,
             parked_until: None,
@@ -267,6 +272,14 @@ impl Job {
         }
     }
 
+    /// A skill was created for this job; all that were.
+    pub(super) fn add_created(&self, skill: CatalogueItem) -> Vec<CatalogueItem> {
+        self.change(|state| {
+            state.created.push(skill);
+            state.created.clone()
+        })
+    }
+
     /// The job as a value.
     pub(super) fn snapshot(&self) -> JobSnapshot {
         self.snapshot_of(&self.lock())
@@ -284,6 +297,7 @@ impl Job {
             counts: state.counts,
             conflicts: state.conflicts,
             calls_made: state.calls_made,
+            created: state.created.clone(),
             hold: state.hold.as_deref().cloned(),
             callback: state.callback.clone(),
             revision: state.revision,

@@ -8,6 +8,7 @@ mod backoff;
 mod cache;
 mod callback;
 mod catalogue;
+mod creation;
 mod directory;
 mod ending;
 mod job;
@@ -83,6 +84,8 @@ pub struct EngineSettings {
     pub seats: usize,
     /// What counts as ours, by name or id, whoever assigned it.
     pub managed: Vec<AssignmentName>,
+    /// Of `routingSkills`, skills that Genesys lacks and that one job may have created.
+    pub most_created_skills: u32,
     /// How much a job may take away without being looked at.
     pub hold: HoldThresholds,
     /// The cached directory and catalogues are read again when they are used at this age.

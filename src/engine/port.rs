@@ -10,10 +10,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
+pub use crate::domain::assignment::CatalogueItem;
 use crate::domain::assignment::Difference;
 use crate::domain::job::Urgency;
 use crate::domain::user::DirectoryUser;
-use crate::domain::{AssignmentId, Assignments, Target, UserId, UserKey};
+use crate::domain::{Assignments, Target, UserId, UserKey};
 
 /// The version of a resource, as Genesys numbers it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -169,13 +170,6 @@ pub struct UserPages {
     pub complete: bool,
 }
 
-/// One name of a catalogue.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CatalogueItem {
-    pub id: AssignmentId,
-    pub name: Box<str>,
-}
-
 /// Genesys, as far as the engine is concerned.
 pub trait Genesys: fmt::Debug + Send + Sync {
     /// Reads a user's own resource: never a listing, never a cache.
@@ -226,6 +220,10 @@ pub trait Genesys: fmt::Debug + Send + Sync {
         errand: &'a Errand,
         target: Target,
     ) -> BoxFuture<'a, Result<Vec<CatalogueItem>, CallError>>;
+
+    /// Creates a routing skill of this name.
+    fn create_skill<'a>(&'a self, errand: &'a Errand, name: &'a str)
+    -> BoxFuture<'a, Result<CatalogueItem, CallError>>;
 
     /// Calls a second that the configured limits allow in the long run, for estimates.
     fn sustained_calls_per_second(&self) -> f64;

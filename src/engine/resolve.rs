@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::catalogue::{Catalogue, Match};
+use super::creation::Creation;
 use super::directory::ShownSkills;
 use super::job::{EntryResult, Job};
 use super::listing::Found;
@@ -15,9 +16,9 @@ use super::port::{CallError, Errand};
 use super::ticket::Ticket;
 use super::verdict::Failure;
 use super::weigh::Scales;
-use super::{EngineCore, preread};
-use crate::domain::entry::{EntryRequest, ListedAssignment};
-use crate::domain::{Assignments, EntryState, Reason, UserId, UserKey, UserRef};
+use super::{EngineCore, creation, preread};
+use crate::domain::entry::{AssignmentName, EntryRequest, ListedAssignment};
+use crate::domain::{Assignments, EntryState, Proficiency, Reason, UserId, UserKey, UserRef};
 use crate::journal::JobNote;
 
 /// An entry whose user and assignments are known by id.
@@ -27,14 +28,23 @@ pub(super) struct Resolved {
     pub(super) index: u32,
     pub(super) user: UserId,
     pub(super) listed: Arc<Assignments>,
+    /// What it lists beside that and Genesys lacks: to be created before the entry goes on.
+    pub(super) lacking: Arc<[Lacking]>,
     /// When it happened at the sender; else when the job was accepted.
     pub(super) effective_at: Timestamp,
     dated: bool,
 }
 
+/// A skill that Genesys lacks, as an entry lists it.
+#[derive(Debug)]
+pub(super) struct Lacking {
+    pub(super) name: Arc<str>,
+    pub(super) proficiency: Option<Proficiency>,
+}
+
 impl Resolved {
     fn ticket(self, job: &Arc<Job>, first_order: u64) -> Ticket {
-        let Self { index, user: _, listed, effective_at, dated } = self;
+        let Self { index, user: _, listed, lacking: _, effective_at, dated } = self;
         Ticket { job: Arc::clone(job), index, listed, effective_at, dated, order: first_order + u64::from(index) }
     }
 }
@@ -76,23 +86,35 @@ fn named_several_times(entries: &[Resolved]) -> HashSet<UserId> {
 /// The entries that may go on; `None` if none may.
 async fn resolve_and_weigh(engine: &EngineCore, job: &Arc<Job>, errand: &Errand) -> Option<Resolution> {
     let mut patience = Patience { engine, job, errand, tries: 0 };
-    let resolution = loop {
+    let mut resolution = loop {
         match try_resolve(engine, job, errand).await {
             Ok(resolution) => break resolution,
             Err(error) => patience.wait(&error).await?,
         }
     };
-    if job.has_begun() || job.was_released() {
-        return Some(resolution);
+    if !job.has_begun() && !job.was_released() {
+        weigh(engine, job, errand, &mut patience, &resolution.entries).await?;
     }
-    let mut scales = Scales::new(engine, job, &resolution.entries);
+    creation::create_lacking(engine, job, errand, &mut patience, &mut resolution.entries).await?;
+    Some(resolution)
+}
+
+/// Weighs a job; `None` if it is held back now, or has nothing open any more.
+async fn weigh(
+    engine: &EngineCore,
+    job: &Job,
+    errand: &Errand,
+    patience: &mut Patience<'_>,
+    entries: &[Resolved],
+) -> Option<()> {
+    let mut scales = Scales::new(engine, job, entries);
     let hold = loop {
         match scales.weigh(errand).await {
             Ok(hold) => break hold,
             Err(error) => patience.wait(&error).await?,
         }
     };
-    let Some(hold) = hold else { return Some(resolution) };
+    let Some(hold) = hold else { return Some(()) };
     tracing::warn!(job = %job.id(), users = hold.users, of_users = hold.of_users, why = %hold.message, "held a job");
     if let Err(error) = engine.journal.note(job.id(), JobNote::Held(hold.clone())).await {
         // Held all the same: after a restart it is weighed again.
@@ -103,7 +125,7 @@ async fn resolve_and_weigh(engine: &EngineCore, job: &Arc<Job>, errand: &Errand)
 }
 
 /// Waiting for a Genesys that is out of reach.
-struct Patience<'a> {
+pub(super) struct Patience<'a> {
     engine: &'a EngineCore,
     job: &'a Job,
     errand: &'a Errand,
@@ -112,7 +134,7 @@ struct Patience<'a> {
 
 impl Patience<'_> {
     /// Waits until it is worth trying again; `None` if the job has nothing open any more.
-    async fn wait(&mut self, error: &CallError) -> Option<()> {
+    pub(super) async fn wait(&mut self, error: &CallError) -> Option<()> {
         self.job.count_calls(self.errand.meter.take());
         self.tries += 1;
         let at = wait_until(self.engine, self.job, error, self.tries)?;
@@ -164,11 +186,12 @@ async fn try_resolve(engine: &EngineCore, job: &Job, errand: &Errand) -> Result<
     let open: Vec<(u32, EntryRequest)> =
         (0..job.len()).filter_map(|index| Some((index, job.open_request(index)?))).collect();
     let catalogue = engine.catalogues.get(genesys, errand, target).await?;
-    let mut lists = ResolvedLists::of(&open, &catalogue);
+    let creation = creation::of(engine, job);
+    let mut lists = ResolvedLists::of(&open, &catalogue, creation);
     if lists.lack_a_name() {
         let recheck_after = engine.settings.recheck_names_after;
         let catalogue = engine.catalogues.no_older_than(genesys, errand, target, recheck_after).await?;
-        lists = ResolvedLists::of(&open, &catalogue);
+        lists = ResolvedLists::of(&open, &catalogue, creation);
     }
     let wanted: Vec<UserRef> = open.iter().map(|(_, entry)| entry.user.clone()).collect();
     let shown = preread::read_for(engine, job, &wanted, errand).await?;
@@ -177,12 +200,12 @@ async fn try_resolve(engine: &EngineCore, job: &Job, errand: &Errand) -> Result<
     for ((index, entry), user) in open.into_iter().zip(users) {
         let found = find_user(&entry.user, &user).and_then(|user| Ok((user, lists.get(&entry.assignments)?)));
         match found {
-            Ok((user, listed)) => {
+            Ok((user, (listed, lacking))) => {
                 job.resolved(index, user);
                 engine.users.note(&entry.user, user, job.id(), index);
                 let effective_at = entry.occurred_at.unwrap_or(job.created_at());
                 let dated = entry.occurred_at.is_some() || job.was_released();
-                entries.push(Resolved { index, user, listed, effective_at, dated });
+                entries.push(Resolved { index, user, listed, lacking, effective_at, dated });
             }
             Err(failure) => fail(engine, job, index, &failure),
         }
@@ -224,48 +247,55 @@ fn kind(wanted: &UserRef) -> &'static str {
     }
 }
 
+/// A list by id, and what of it Genesys lacks and can be created.
+type FoundList = (Arc<Assignments>, Arc<[Lacking]>);
+
 /// The lists of some entries by id; each list once, however many entries have it.
-struct ResolvedLists(HashMap<usize, Result<Arc<Assignments>, Failure>>);
+struct ResolvedLists(HashMap<usize, Result<FoundList, Failure>>);
 
 impl ResolvedLists {
     /// A list is known by where it lies, for as long as the entries are there.
-    fn of(entries: &[(u32, EntryRequest)], catalogue: &Catalogue) -> Self {
+    fn of(entries: &[(u32, EntryRequest)], catalogue: &Catalogue, creation: Creation) -> Self {
         let mut lists = HashMap::new();
         for (_, entry) in entries {
-            let resolved = || find_assignments(catalogue, &entry.assignments).map(Arc::new);
+            let resolved = || find_assignments(catalogue, &entry.assignments, creation);
             lists.entry(entry.assignments.as_ptr().addr()).or_insert_with(resolved);
         }
         Self(lists)
     }
 
     fn lack_a_name(&self) -> bool {
-        self.0.values().any(|list| list.as_ref().is_err_and(|failure| failure.reason == Reason::AssignmentNotFound))
+        self.0.values().any(|list| match list {
+            Ok((_, lacking)) => !lacking.is_empty(),
+            Err(failure) => failure.reason == Reason::AssignmentNotFound,
+        })
     }
 
-    fn get(&self, list: &Arc<[ListedAssignment]>) -> Result<Arc<Assignments>, Failure> {
-        self.0.get(&list.as_ptr().addr()).cloned().unwrap_or_else(|| Ok(Arc::default()))
+    fn get(&self, list: &Arc<[ListedAssignment]>) -> Result<FoundList, Failure> {
+        self.0.get(&list.as_ptr().addr()).cloned().unwrap_or_else(|| Ok((Arc::default(), Arc::default())))
     }
 }
 
-fn find_assignments(catalogue: &Catalogue, listed: &[ListedAssignment]) -> Result<Assignments, Failure> {
-    let found = listed.iter().map(|listed| match catalogue.find(&listed.name) {
-        Match::One(id) => Ok((id, listed.proficiency)),
-        Match::Several(number) => Err(Failure::new(
-            Reason::AssignmentAmbiguous,
-            format!("{number} assignments at Genesys are called {:?}. Name it by id.", listed.name.to_string()),
-        )),
-        Match::None => Err(Failure::new(
-            Reason::AssignmentNotFound,
-            format!(
-                "Genesys has no assignment {:?}. Correct the name, or create it there first.",
-                listed.name.to_string()
-            ),
-        )),
-    });
-    found.collect()
+fn find_assignments(
+    catalogue: &Catalogue,
+    listed: &[ListedAssignment],
+    creation: Creation,
+) -> Result<FoundList, Failure> {
+    let (mut found, mut lacking) = (Vec::with_capacity(listed.len()), Vec::new());
+    for ListedAssignment { name, proficiency, because: _ } in listed {
+        match (catalogue.find(name), name) {
+            (Match::One(id), _) => found.push((id, *proficiency)),
+            (Match::Several(number), _) => return Err(Failure::assignment_ambiguous(&name.to_string(), number)),
+            (Match::None, AssignmentName::Name(name)) if creation == Creation::Permitted => {
+                lacking.push(Lacking { name: Arc::clone(name), proficiency: *proficiency });
+            }
+            (Match::None, _) => return Err(creation.refused(name)),
+        }
+    }
+    Ok((Arc::new(found.into_iter().collect()), lacking.into()))
 }
 
-fn fail(engine: &EngineCore, job: &Job, index: u32, failure: &Failure) {
+pub(super) fn fail(engine: &EngineCore, job: &Job, index: u32, failure: &Failure) {
     let result =
         EntryResult { reason: Some(failure.reason), message: Some(failure.message.clone()), ..EntryResult::default() };
     job.end(index, EntryState::Failed, result, engine.clock.now());

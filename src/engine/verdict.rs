@@ -33,6 +33,15 @@ impl Failure {
         )
     }
 
+    pub(super) fn assignment_ambiguous(name: &str, number: usize) -> Self {
+        let message = format!("{number} assignments at Genesys are called {name:?}. Name it by id.");
+        Self::new(Reason::AssignmentAmbiguous, message)
+    }
+
+    pub(super) fn assignment_not_found(name: &str, todo: &str) -> Self {
+        Self::new(Reason::AssignmentNotFound, format!("Genesys has no assignment {name:?}. {todo}"))
+    }
+
     pub(super) fn forbidden(answer: &UpstreamAnswer) -> Self {
         Self::new(
             Reason::Forbidden,

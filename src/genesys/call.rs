@@ -47,6 +47,7 @@ pub enum Route {
     UserByExternalId,
     UserSearch,
     RoutingSkills,
+    SkillCreate,
     SkillGroups,
     UserSkillsRead,
     UserSkillsAdd,
@@ -58,12 +59,13 @@ pub enum Route {
 }
 
 impl Route {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Users,
         Self::User,
         Self::UserByExternalId,
         Self::UserSearch,
         Self::RoutingSkills,
+        Self::SkillCreate,
         Self::SkillGroups,
         Self::UserSkillsRead,
         Self::UserSkillsAdd,
@@ -82,6 +84,7 @@ impl Route {
             Self::UserByExternalId => "user_by_external_id",
             Self::UserSearch => "user_search",
             Self::RoutingSkills => "routing_skills",
+            Self::SkillCreate => "skill_create",
             Self::SkillGroups => "skill_groups",
             Self::UserSkillsRead => "user_skills_read",
             Self::UserSkillsAdd => "user_skills_add",
@@ -96,7 +99,11 @@ impl Route {
     /// What kind of call this is for Genesys.
     pub fn class(self) -> RouteClass {
         match self {
-            Self::UserSkillsAdd | Self::UserSkillsReplace | Self::UserSkillRemove | Self::WfmWrite => RouteClass::Write,
+            Self::SkillCreate
+            | Self::UserSkillsAdd
+            | Self::UserSkillsReplace
+            | Self::UserSkillRemove
+            | Self::WfmWrite => RouteClass::Write,
             Self::Users | Self::RoutingSkills | Self::SkillGroups => RouteClass::Listing,
             Self::User
             | Self::UserByExternalId

@@ -1,8 +1,11 @@
-//! What can be assigned: the listings of skills and of skill groups.
+//! What can be assigned: the listings of skills and of skill groups, and a skill that there was not.
 
-use super::call::Route;
-use super::client::{GenesysClient, unsendable};
-use super::wire::{CursorPage, Named};
+use http::Method;
+
+use super::answer::parse;
+use super::call::{Lane, Route};
+use super::client::{GenesysClient, Outgoing, json, unsendable};
+use super::wire::{CursorPage, Named, NewSkill};
 use crate::engine::port::{CallError, CatalogueItem, Errand};
 
 /// All active routing skills.
@@ -10,6 +13,18 @@ pub(super) async fn skills(client: &GenesysClient, errand: &Errand) -> Result<Ve
     let path = |number| format!("/api/v2/routing/skills?pageSize=500&pageNumber={number}");
     let skills = client.pages::<Named>(errand, Route::RoutingSkills, path).await?.entities;
     Ok(skills.into_iter().filter(Named::is_active).map(CatalogueItem::from).collect())
+}
+
+/// Creates a skill; a conflict if there is one of this name, active or not.
+pub(super) async fn create_skill(
+    client: &GenesysClient,
+    errand: &Errand,
+    name: &str,
+) -> Result<CatalogueItem, CallError> {
+    let (route, path) = (Route::SkillCreate, "/api/v2/routing/skills".to_owned());
+    let out = Outgoing { method: Method::POST, route, path, header: None, body: json(&NewSkill { name })? };
+    let answer = client.send(Lane::of(errand), errand, out).await?;
+    parse::<Named>(route, &answer).map(CatalogueItem::from)
 }
 
 /// All skill groups.

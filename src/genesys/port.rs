@@ -76,6 +76,14 @@ impl Genesys for GenesysClient {
         }
     }
 
+    fn create_skill<'a>(
+        &'a self,
+        errand: &'a Errand,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<CatalogueItem, CallError>> {
+        catalogues::create_skill(self, errand, name).boxed()
+    }
+
     fn sustained_calls_per_second(&self) -> f64 {
         self.gate.sustained_rate()
     }

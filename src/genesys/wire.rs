@@ -111,6 +111,12 @@ impl From<Named> for CatalogueItem {
     }
 }
 
+/// A skill to be created.
+#[derive(Debug, Serialize)]
+pub(super) struct NewSkill<'a> {
+    pub(super) name: &'a str,
+}
+
 #[derive(Debug, Deserialize)]
 pub(super) struct UserSkill {
     id: Uuid,

@@ -34,6 +34,7 @@ pub use self::sqlite::{DEFAULT_MAX_BYTES, SqliteJournal};
 pub use self::statistics::JournalHealth;
 pub use self::usage::JournalUsage;
 use crate::domain::acceptance::{AcceptanceKey, KeyId};
+use crate::domain::assignment::CatalogueItem;
 use crate::domain::callback::CallbackSettled;
 use crate::domain::conflict::Cause;
 use crate::domain::entry::{Effects, EntryOrder};
@@ -118,6 +119,8 @@ pub enum JobNote {
     Released,
     /// Nothing more will be done about a callback.
     CallbackSettled(CallbackSettled),
+    /// All skills that were created for it so far.
+    Created(Vec<CatalogueItem>),
 }
 
 /// The newest notes on a job.
@@ -129,6 +132,8 @@ pub struct JobNotes {
     pub released: bool,
     /// The newest callback that is settled.
     pub callback: Option<CallbackSettled>,
+    /// Skills that were created for it.
+    pub created: Vec<CatalogueItem>,
 }
 
 impl JobNotes {
@@ -138,6 +143,7 @@ impl JobNotes {
             JobNote::Held(hold) => self.held = Some(hold),
             JobNote::Released => (self.held, self.released) = (None, true),
             JobNote::CallbackSettled(settled) => self.callback = Some(settled),
+            JobNote::Created(skills) => self.created = skills,
         }
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{JobNote, JobNotes};
+use crate::domain::assignment::CatalogueItem;
 use crate::domain::callback::{CallbackEvent, CallbackSettled};
 use crate::domain::hold::{Hold, SkillLoss};
 use crate::domain::{AssignmentId, JobId};
@@ -21,6 +22,13 @@ enum NoteRecord {
     Held(HoldRecord),
     Released,
     CallbackSettled(SettledRecord),
+    Created(Vec<SkillRecord>),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct SkillRecord {
+    id: Uuid,
+    name: Box<str>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -60,6 +68,7 @@ impl NoteRecord {
         match self {
             Self::Held(_) | Self::Released => "hold",
             Self::CallbackSettled(_) => "callback",
+            Self::Created(_) => "created",
         }
     }
 }
@@ -84,6 +93,9 @@ impl From<JobNote> for NoteRecord {
                 };
                 Self::CallbackSettled(SettledRecord { event, delivered, at })
             }
+            JobNote::Created(skills) => Self::Created(
+                skills.into_iter().map(|skill| SkillRecord { id: skill.id.0, name: skill.name }).collect(),
+            ),
         }
     }
 }
@@ -107,6 +119,10 @@ impl From<NoteRecord> for JobNote {
                     EventWord::Ended => CallbackEvent::Ended,
                 };
                 Self::CallbackSettled(CallbackSettled { event, delivered, at })
+            }
+            NoteRecord::Created(skills) => {
+                let item = |SkillRecord { id, name }| CatalogueItem { id: AssignmentId(id), name };
+                Self::Created(skills.into_iter().map(item).collect())
             }
         }
     }

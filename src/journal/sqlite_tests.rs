@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::acceptance::KeyKind;
-use crate::domain::assignment::Difference;
+use crate::domain::assignment::{CatalogueItem, Difference};
 use crate::domain::callback::{CallbackEvent, CallbackSettled, CallbackUrl};
 use crate::domain::conflict::Cause;
 use crate::domain::entry::{AssignmentName, Effects, EntryOrder, EntryRequest, ListedAssignment};
@@ -150,6 +150,11 @@ fn hold() -> Hold {
     Hold { users: 40, of_users: 60, skills: vec![loss], message: "too many".into() }
 }
 
+fn created(names: &[&str]) -> Vec<CatalogueItem> {
+    let item = |name: &&str| CatalogueItem { id: AssignmentId(Uuid::from_u128(7)), name: (*name).into() };
+    names.iter().map(item).collect()
+}
+
 #[tokio::test]
 async fn the_newest_decision_about_a_job_is_read_back() {
     let folder = Folder::new();
@@ -166,11 +171,14 @@ async fn the_newest_decision_about_a_job_is_read_back() {
     journal.note(third, JobNote::Released).await.unwrap();
     journal.note(third, JobNote::CallbackSettled(settled(CallbackEvent::Held))).await.unwrap();
     journal.note(third, JobNote::CallbackSettled(settled(CallbackEvent::Ended))).await.unwrap();
+    journal.note(third, JobNote::Created(created(&["Claims"]))).await.unwrap();
+    journal.note(third, JobNote::Created(created(&["Claims", "Returns"]))).await.unwrap();
     drop(journal);
     let (_journal, recovered) = folder.open();
     let notes: Vec<_> = recovered.jobs.into_iter().map(|kept| kept.notes).collect();
-    let held = JobNotes { held: Some(hold()), released: false, callback: Some(settled(CallbackEvent::Held)) };
-    let released = JobNotes { held: None, released: true, callback: Some(settled(CallbackEvent::Ended)) };
+    let held = JobNotes { held: Some(hold()), callback: Some(settled(CallbackEvent::Held)), ..JobNotes::default() };
+    let callback = Some(settled(CallbackEvent::Ended));
+    let released = JobNotes { held: None, released: true, callback, created: created(&["Claims", "Returns"]) };
     assert_eq!(notes, [JobNotes::default(), held, released]);
 }
 

@@ -115,6 +115,11 @@ impl Simulator {
         self.caught_up().foreign_set(Instant::now(), user, target, assignments.into())
     }
 
+    /// Lets somebody else create a skill now.
+    pub fn foreign_skill(&self, name: &str) -> Uuid {
+        self.caught_up().add_skill(name.to_owned()).id
+    }
+
     /// Changes a user's state in the directory; false if there is no such user.
     pub fn set_user_state(&self, user: Uuid, state: UserState) -> bool {
         self.caught_up().set_state(user, state)

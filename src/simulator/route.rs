@@ -17,6 +17,7 @@ pub enum Route {
     UserByExternalId,
     UserSearch,
     RoutingSkills,
+    SkillCreate,
     SkillGroups,
     UserSkillsRead,
     UserSkillsAdd,
@@ -40,6 +41,7 @@ impl Route {
             | Self::UserByExternalId
             | Self::UserSearch
             | Self::RoutingSkills
+            | Self::SkillCreate
             | Self::SkillGroups
             | Self::UserSkillsRead
             | Self::WfmRead
@@ -53,6 +55,7 @@ impl Route {
             Self::Users | Self::User | Self::UserByExternalId | Self::UserSearch => Some("directory:user:view"),
             Self::RoutingSkills | Self::UserSkillsRead => Some("routing:skill:view"),
             Self::UserSkillsAdd | Self::UserSkillsReplace | Self::UserSkillRemove => Some("routing:skill:assign"),
+            Self::SkillCreate => Some("routing:skill:manage"),
             Self::SkillGroups => Some("routing:skillGroup:view"),
             Self::WfmRead => Some("wfm:agent:view"),
             Self::WfmWrite => Some("wfm:agent:edit"),
@@ -128,7 +131,11 @@ impl Router {
         let Some(rest) = path.strip_prefix("/api/v2/") else { return Matched::unknown() };
         let segments: Vec<&str> = rest.split('/').collect();
         match segments.as_slice() {
-            ["routing", "skills"] => get(method, Route::RoutingSkills, Subject::Nothing),
+            ["routing", "skills"] => match *method {
+                Method::GET => Matched::new(Route::RoutingSkills, Subject::Nothing),
+                Method::POST => Matched::new(Route::SkillCreate, Subject::Nothing),
+                _ => Matched::wrong_method("GET, POST"),
+            },
             ["routing", "skillgroups"] => get(method, Route::SkillGroups, Subject::Nothing),
             ["users"] => get(method, Route::Users, Subject::Nothing),
             ["users", "search"] => {
@@ -200,6 +207,7 @@ mod tests {
             (Method::GET, "/api/v2/users/externalid/hris/A%2F1", Route::UserByExternalId),
             (Method::POST, "/api/v2/users/search", Route::UserSearch),
             (Method::GET, "/api/v2/routing/skills", Route::RoutingSkills),
+            (Method::POST, "/api/v2/routing/skills", Route::SkillCreate),
             (Method::GET, "/api/v2/routing/skillgroups", Route::SkillGroups),
             (Method::GET, &skills, Route::UserSkillsRead),
             (Method::PATCH, &format!("{skills}/bulk"), Route::UserSkillsAdd),

@@ -15,6 +15,7 @@ mod bed;
 mod callbacks;
 mod check;
 mod crashes;
+mod created_skills;
 mod directory;
 mod dying;
 mod every_operation;

@@ -143,6 +143,10 @@ impl Genesys for PlainGenesys {
         ready(vec![CatalogueItem { id: AssignmentId(Uuid::from_u128(BILLING)), name: "Billing T2".into() }])
     }
 
+    fn create_skill<'a>(&'a self, _: &'a Errand, _: &'a str) -> BoxFuture<'a, Result<CatalogueItem, CallError>> {
+        down()
+    }
+
     fn sustained_calls_per_second(&self) -> f64 {
         5.0
     }
@@ -307,6 +311,7 @@ fn engine_settings() -> EngineSettings {
         patience: Duration::from_secs(86_400),
         write_without_read: true,
         seats: 4,
+        most_created_skills: 0,
         managed: Vec::new(),
         callback: None,
         hold: HoldThresholds { users_percent: Percent::ALL, users_min: 0, skill_percent: Percent::ALL },

@@ -28,6 +28,7 @@ impl Job {
             }
             state.callback.settled = kept.notes.callback;
             state.released = kept.notes.released;
+            state.created = kept.notes.created;
             if let Some(hold) = kept.notes.held {
                 state.hold_back(hold);
             }

@@ -209,6 +209,7 @@ impl Model {
             Route::UserByExternalId => self.find_user(call),
             Route::UserSearch => self.search_users(call),
             Route::RoutingSkills => self.list_skills(call),
+            Route::SkillCreate => self.create_skill(call),
             Route::SkillGroups => self.list_groups(call),
             Route::UserSkillsRead => self.read_user_skills(call),
             Route::UserSkillsAdd => self.add_user_skills(call),

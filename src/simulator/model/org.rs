@@ -78,6 +78,12 @@ impl Catalogue {
         Self { entries, foreign: foreign_ids, ordinary, by_id }
     }
 
+    pub(super) fn add(&mut self, entry: CatalogueEntry) {
+        self.by_id.insert(entry.id, self.entries.len());
+        self.ordinary.push(entry.id);
+        self.entries.push(entry);
+    }
+
     pub(super) fn has(&self, id: Uuid) -> bool {
         self.by_id.contains_key(&id)
     }

@@ -67,3 +67,18 @@ async fn what_the_api_does_not_take_has_no_effect() {
     assert_eq!(client.write(Method::PATCH, &nobody, &json!([])).await.status, 404);
     assert!(client.simulator.ledger().effects().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_skill_is_created_once_by_name() {
+    let (client, user, _) = org(0).await;
+    let path = "/api/v2/routing/skills";
+    let created = client.write(Method::POST, path, &json!({ "name": "Claims" })).await;
+    assert_eq!((created.status, &created.body["name"]), (200, &json!("Claims")));
+    let listed = client.get("/api/v2/routing/skills?name=claims").await;
+    assert_eq!(listed.body["entities"][0]["id"], created.body["id"]);
+    assert_eq!(client.write(Method::POST, path, &json!({ "name": "CLAIMS" })).await.status, 409);
+    assert_eq!(client.write(Method::POST, path, &json!({ "name": " " })).await.status, 400);
+    let id = created.body["id"].as_str().unwrap().parse().unwrap();
+    let bulk = format!("{}/bulk", skills_path(user));
+    assert_eq!(client.write(Method::PATCH, &bulk, &at_level(&[id], 1.0)).await.status, 200);
+}

@@ -1,0 +1,200 @@
+//! Skills that Genesys lacks: created where that is permitted, once, and by nothing that is not carried out.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use axum::body::Body as HttpBody;
+use axum::http::Request;
+use serde_json::Value;
+use skillsync::domain::job::{JobSpec, JobStatus, Urgency};
+use skillsync::domain::{EntryState, JobId, Mode, Reason, Target};
+use skillsync::engine::EntrySnapshot;
+use skillsync::simulator::{
+    Behaviour, Body, Fault, FaultKind, Generated, Moment, Population, Route, Scenario, Target as SimTarget,
+};
+
+use crate::bed::{Bed, employee, in_state};
+
+const PERMITTED: &str = "[sync]\ncreate_missing_skills = 5\n";
+
+fn org(faults: Vec<Fault>) -> Scenario {
+    Scenario {
+        population: Population::Generated(Generated { users: 40, skills_per_user: 0, ..Generated::default() }),
+        behaviour: Behaviour { faults, ..Behaviour::default() },
+        ..Scenario::default()
+    }
+}
+
+fn created(bed: &Bed) -> usize {
+    bed.simulator.ledger().count(Route::SkillCreate, 200)
+}
+
+/// What a user has, by name.
+fn skills(bed: &Bed, n: usize) -> Vec<String> {
+    let id = format!("E{}", 1000 + n);
+    let user = bed.simulator.users().into_iter().find(|user| user.employee_id.as_ref() == Some(&id)).unwrap();
+    let catalogue = bed.simulator.catalogue(SimTarget::RoutingSkills);
+    let name = |id| catalogue.iter().find(|entry| entry.id == id).map(|entry| entry.name.clone()).unwrap();
+    user.skills.iter().map(|skill| name(skill.id)).collect()
+}
+
+async fn run(bed: &Bed, mode: Mode, rows: &[(usize, &[&str])]) -> JobId {
+    let entries = rows.iter().map(|(n, skills)| employee(*n, skills)).collect();
+    let job = bed.submit(Target::RoutingSkills, mode, entries).await;
+    bed.finish(job).await;
+    job
+}
+
+fn failure(entry: &EntrySnapshot) -> (Option<Reason>, &str) {
+    (entry.result.reason, entry.result.message.as_deref().unwrap_or_default())
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_jobs_that_need_the_same_skill_at_once_one_creates_it() {
+    let bed = Bed::start(&org(Vec::new()), PERMITTED);
+    let rows = |n: usize| vec![employee(n, &["Claims T3"]), employee(n + 20, &[" claims t3 ", &format!("Own {n}")])];
+    let jobs =
+        futures_util::future::join_all((1..=20).map(|n| bed.submit(Target::RoutingSkills, Mode::Add, rows(n)))).await;
+    let mut told = Vec::new();
+    for job in jobs {
+        let job = bed.finish(job).await;
+        assert_eq!(in_state(&job, EntryState::Applied), 2, "{:?}", job.counts);
+        told.extend(job.created.into_iter().map(|skill| skill.name));
+    }
+    assert_eq!((created(&bed), bed.simulator.ledger().count(Route::SkillCreate, 409)), (21, 0));
+    assert_eq!((told.len(), told.iter().collect::<BTreeSet<_>>().len()), (21, 21), "each told by one job");
+    assert!((1..=20).all(|n| skills(&bed, n).len() == 1 && skills(&bed, n + 20).len() == 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_job_tells_what_was_created_also_after_a_restart() {
+    let scenario = org(Vec::new());
+    let bed = Bed::start(&scenario, PERMITTED);
+    let job = run(&bed, Mode::Managed, &[(1, &["Claims", "Returns"]), (2, &["Claims"])]).await;
+    let bed = bed.restart(&scenario, Duration::from_secs(60)).await;
+    let (_, view) = bed.send(Request::get(format!("/v1/sync-jobs/{job}")).body(HttpBody::empty()).unwrap()).await;
+    let view: Value = serde_json::from_str(&view).unwrap();
+    let names: Vec<_> = view["createdSkills"].as_array().unwrap().iter().map(|skill| &skill["name"]).collect();
+    assert_eq!(names, ["Claims", "Returns"]);
+    let catalogue = bed.simulator.catalogue(SimTarget::RoutingSkills);
+    let claims = catalogue.iter().find(|entry| entry.name == "Claims").unwrap();
+    assert_eq!(view["createdSkills"][0]["id"], claims.id.to_string());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_created_unless_it_is_permitted_and_assigned() {
+    let off = Bed::start(&org(Vec::new()), "");
+    let job = run(&off, Mode::Managed, &[(1, &["Claims"])]).await;
+    assert_eq!(failure(&off.entries(job)[0]).0, Some(Reason::AssignmentNotFound));
+    let on = Bed::start(&org(Vec::new()), PERMITTED);
+    let job = run(&on, Mode::Remove, &[(1, &["Claims"])]).await;
+    assert_eq!(failure(&on.entries(job)[0]).0, Some(Reason::AssignmentNotFound), "nobody has it");
+    let job = on.submit(Target::WfmSkillGroups, Mode::Add, vec![employee(1, &["Claims"])]).await;
+    on.finish(job).await;
+    assert_eq!(failure(&on.entries(job)[0]).0, Some(Reason::AssignmentNotFound), "groups are never created");
+    let job = run(&on, Mode::Add, &[(999, &["Claims"])]).await;
+    assert_eq!(failure(&on.entries(job)[0]).0, Some(Reason::UserNotFound), "not for somebody who is not there");
+    assert_eq!((created(&off), created(&on)), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_creates_nothing_and_says_what_would_be() {
+    let bed = Bed::start(&org(Vec::new()), PERMITTED);
+    let spec = JobSpec {
+        target: Target::RoutingSkills,
+        mode: Mode::Managed,
+        label: None,
+        dry_run: true,
+        urgency: Urgency::Bulk,
+        callback: None,
+    };
+    let rows = vec![employee(1, &["Claims"]), employee(2, &["Skill 1"])];
+    let job = bed.service.engine.submit(spec, rows).await.unwrap().id;
+    bed.finish(job).await;
+    let entries = bed.entries(job);
+    let (reason, message) = failure(&entries[0]);
+    assert_eq!(reason, Some(Reason::AssignmentNotFound));
+    assert!(message.contains("without dryRun would"), "{message}");
+    assert_eq!((entries[1].state, created(&bed)), (EntryState::Planned, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_held_job_creates_nothing_until_it_is_released() {
+    let bed = Bed::start(&org(Vec::new()), PERMITTED);
+    let everybody = |skill: &'static str| (1..=40).map(|n| employee(n, &[skill])).collect();
+    let first = bed.submit(Target::RoutingSkills, Mode::Managed, everybody("Skill 1")).await;
+    bed.finish(first).await;
+    let held = bed.submit(Target::RoutingSkills, Mode::Managed, everybody("Claims")).await;
+    while bed.service.engine.job(held).unwrap().status != JobStatus::Held {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!(bed.simulator.ledger().count(Route::SkillCreate, 200), 0);
+    bed.service.engine.release(held).await.unwrap().expect("it was held");
+    let job = bed.finish(held).await;
+    assert_eq!((in_state(&job, EntryState::Applied), created(&bed)), (40, 1));
+    assert_eq!(skills(&bed, 7), ["Claims"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_skill_that_somebody_else_created_meanwhile_is_found() {
+    let bed = Bed::start(&org(Vec::new()), PERMITTED);
+    run(&bed, Mode::Add, &[(1, &["Skill 1"])]).await;
+    bed.simulator.foreign_skill("Claims");
+    let job = run(&bed, Mode::Add, &[(2, &["Claims"])]).await;
+    assert_eq!((created(&bed), bed.simulator.ledger().count(Route::SkillCreate, 409)), (0, 1));
+    assert_eq!((skills(&bed, 2), bed.service.engine.job(job).unwrap().created.len()), (vec!["Claims".to_owned()], 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_creates_nothing_twice() {
+    for moment in [Moment::BeforeEffect, Moment::AfterEffect] {
+        let lost = Fault::on(&[Route::SkillCreate], FaultKind::Reset { moment }).at_most(1);
+        let bed = Bed::start(&org(vec![lost]), PERMITTED);
+        let job = run(&bed, Mode::Add, &[(1, &["Claims"])]).await;
+        assert_eq!(skills(&bed, 1), ["Claims"], "{moment:?}");
+        let named = bed.simulator.catalogue(SimTarget::RoutingSkills).iter().filter(|e| e.name == "Claims").count();
+        assert_eq!((named, bed.simulator.ledger().count(Route::SkillCreate, 409)), (1, 0), "{moment:?}");
+        assert_eq!(bed.entries(job)[0].state, EntryState::Applied);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_lacks_more_than_is_permitted_has_none_created() {
+    let bed = Bed::start(&org(Vec::new()), PERMITTED);
+    let names: Vec<String> = (1..=6).map(|n| format!("Column {n}")).collect();
+    let mut rows: Vec<_> = (1..=6).map(|n| employee(n, &[&names[n - 1]])).collect();
+    rows.push(employee(7, &["Skill 1"]));
+    let job = bed.submit(Target::RoutingSkills, Mode::Managed, rows).await;
+    let job = bed.finish(job).await;
+    assert_eq!((in_state(&job, EntryState::Failed), in_state(&job, EntryState::Applied), created(&bed)), (6, 1, 0));
+    let entries = bed.entries(job.id);
+    let (reason, message) = failure(&entries[0]);
+    assert_eq!(reason, Some(Reason::AssignmentNotFound));
+    assert!(message.contains("lacks 6 skills, more than the 5"), "{message}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_may_not_create_skills_is_told_so_and_the_others_go_on() {
+    let mut scenario = org(Vec::new());
+    scenario.behaviour.missing_permissions = vec!["routing:skill:manage".to_owned()];
+    let bed = Bed::start(&scenario, PERMITTED);
+    let job = run(&bed, Mode::Managed, &[(1, &["Claims"]), (2, &["Skill 1"])]).await;
+    let entries = bed.entries(job);
+    let (reason, message) = failure(&entries[0]);
+    assert_eq!((reason, entries[1].state), (Some(Reason::Forbidden), EntryState::Applied));
+    assert!(message.contains("routing:skill:manage"), "{message}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_is_taken_and_never_listed_fails_soon() {
+    let status = FaultKind::Status { status: 409, moment: Moment::BeforeEffect, body: Body::Json };
+    let bed = Bed::start(&org(vec![Fault::on(&[Route::SkillCreate], status)]), PERMITTED);
+    let begun = tokio::time::Instant::now();
+    let job = run(&bed, Mode::Managed, &[(1, &["Claims"])]).await;
+    let entries = bed.entries(job);
+    let (reason, message) = failure(&entries[0]);
+    assert_eq!(reason, Some(Reason::AssignmentNotFound));
+    assert!(message.contains("not active"), "{message}");
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+}
