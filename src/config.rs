@@ -41,7 +41,7 @@ pub const ENVIRONMENT_PREFIX: &str = "SKILLSYNC__";
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     #[error("{0}")]
-    Unreadable(Box<figment::Error>),
+    Unreadable(String),
     #[error("{key}: {problem}")]
     Contradiction { key: &'static str, problem: String },
     #[error("webhooks.{source_name}: {key}: {problem}")]
@@ -49,8 +49,13 @@ pub enum ConfigError {
 }
 
 impl From<figment::Error> for ConfigError {
+    /// Without the lines of the file that a syntax error shows: secrets stand in them, and errors are logged.
     fn from(error: figment::Error) -> Self {
-        Self::Unreadable(Box::new(error))
+        let is_of_the_file =
+            |line: &&str| line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').starts_with('|');
+        let text = error.to_string();
+        let told: Vec<_> = text.lines().filter(|line| !is_of_the_file(line)).map(str::trim).collect();
+        Self::Unreadable(told.join(", "))
     }
 }
 
@@ -357,6 +362,12 @@ mod tests {
         assert_eq!(config.genesys.login_url().unwrap(), "https://login.mypurecloud.de");
         assert_eq!(config.genesys.client_secret().unwrap().expose_secret(), "s");
         assert_eq!(config.sync.conflict_patience, Duration::from_secs(120));
+    }
+
+    #[test]
+    fn a_syntax_error_does_not_show_what_stands_in_its_line() {
+        let fault = load("[genesys]\nclient_secret = 'hidden\n").unwrap_err();
+        assert!(fault.contains("line 2") && !fault.contains("hidden"), "{fault}");
     }
 
     #[test]
