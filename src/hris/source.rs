@@ -110,7 +110,16 @@ impl Source {
         matches!(self.admission, Admission::Path(_))
     }
 
-    /// Number of rules.
+    /// What lets deliveries in, in words.
+    pub fn way_in(&self) -> &'static str {
+        match self.admission {
+            Admission::Signature(_) => "deliveries are signed",
+            Admission::Path(_) => "deliveries have a secret in their path",
+            Admission::Nobody => "exports only, as it has no secret",
+        }
+    }
+
+    /// Attributes to assignments.
     pub fn rules(&self) -> &Rules {
         &self.rules
     }

@@ -3,6 +3,7 @@
 //! Exits with 0 if nothing failed, also with warnings, and with 1 if something did.
 
 mod findings;
+mod sources;
 mod steps;
 
 use std::path::PathBuf;
@@ -30,7 +31,8 @@ pub(super) async fn run(arguments: &CheckArguments) -> Result<ExitCode> {
             findings.ok("configuration", "can be used");
             steps::access(&config, &mut findings);
             steps::journal(&config, &mut findings);
-            steps::genesys(&config, &mut findings).await?;
+            let sources = sources::compiled(&config, &mut findings);
+            steps::genesys(&config, &sources, &mut findings).await?;
         }
         Err(error) => {
             findings.fail("configuration", error, "correct the key; `skillsync config --example` explains all");

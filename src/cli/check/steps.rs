@@ -6,12 +6,14 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::findings::Findings;
+use super::sources;
 use crate::app;
 use crate::config::Config;
 use crate::domain::Target;
 use crate::genesys::GenesysClient;
 use crate::genesys::survey::{CallError, CatalogueItem};
 use crate::genesys::transport::over_http;
+use crate::hris::Source;
 use crate::journal::{Inspection, JournalError, inspect};
 use crate::lifecycle::Lifecycle;
 
@@ -52,7 +54,7 @@ pub(super) fn journal(config: &Config, findings: &mut Findings) {
 }
 
 /// Login, permissions, limits and catalogues; what needs a login is left out without one.
-pub(super) async fn genesys(config: &Config, findings: &mut Findings) -> Result<()> {
+pub(super) async fn genesys(config: &Config, sources: &[Source], findings: &mut Findings) -> Result<()> {
     let lifecycle = Lifecycle::default();
     let (client, tokens) = app::client(config, over_http(&app::transport_settings(config)?)?, &lifecycle)?;
     if let Err(error) = tokens.ensure().await {
@@ -65,12 +67,15 @@ pub(super) async fn genesys(config: &Config, findings: &mut Findings) -> Result<
         Err(error) => findings.fail("directory", error, "grant the OAuth client directory:user:view"),
     }
     limits(config, &client, findings).await;
-    catalogues(config, &client, findings).await;
-    findings.warn(
-        "permissions",
-        "writing was not tried, as a check changes nothing",
-        "make sure of routing:skill:assign for routingSkills; a dry run and one user show the rest",
-    );
+    catalogues(config, sources, &client, findings).await;
+    let todo = match config.sync.create_missing_skills {
+        0 => "make sure of routing:skill:assign for routingSkills; a dry run and one user show the rest",
+        _ => {
+            "make sure of routing:skill:assign and, for sync.create_missing_skills, routing:skill:manage; a dry run and \
+             one user show the rest"
+        }
+    };
+    findings.warn("permissions", "writing was not tried, as a check changes nothing", todo);
     lifecycle.stop(Duration::from_secs(1)).await;
     Ok(())
 }
@@ -109,17 +114,23 @@ async fn limits(config: &Config, client: &GenesysClient, findings: &mut Findings
     }
 }
 
-async fn catalogues(config: &Config, client: &GenesysClient, findings: &mut Findings) {
+async fn catalogues(config: &Config, sources: &[Source], client: &GenesysClient, findings: &mut Findings) {
     let mut known = BTreeSet::new();
     for (target, what) in [(Target::RoutingSkills, "skills"), (Target::WfmSkillGroups, "skill groups")] {
         match client.catalogue(target).await {
             Ok(items) => {
                 findings.ok(what, format_args!("{} in the catalogue", items.len()));
-                known.extend(items.iter().flat_map(words_for));
+                let words: BTreeSet<_> = items.iter().flat_map(words_for).collect();
+                sources::rules(sources, target, &words, findings);
+                known.extend(words);
             }
             Err(error) => findings.fail(what, error, "grant the OAuth client routing:skill:view"),
         }
     }
+    managed(config, &known, findings);
+}
+
+fn managed(config: &Config, known: &BTreeSet<String>, findings: &mut Findings) {
     let missing: Vec<_> = config.sync.managed.iter().filter(|name| !known.contains(&name.to_lowercase())).collect();
     match (config.sync.managed.len(), missing.len()) {
         (0, _) => {}

@@ -98,7 +98,7 @@ impl Rules {
         self.0.is_empty()
     }
 
-    /// Everything that any rule assigns, with the rule that names it first.
+    /// Everything that any rule assigns, with the id of the rule.
     pub fn assigned(&self) -> impl Iterator<Item = (&str, &AssignmentName)> {
         self.0.iter().flat_map(|rule| rule.assign.iter().map(|(name, _)| (&*rule.id, name)))
     }
