@@ -27,6 +27,10 @@ const LONGEST_RUN: Duration = Duration::from_millis(1500);
 const LONGEST_WAIT: Duration = Duration::from_millis(1000);
 /// What one run may answer.
 const LARGEST_OUTPUT: usize = 8 * 1024 * 1024;
+/// Bytes of a filter; longer ones belong into several sources, or are mistakes.
+const LONGEST_FILTER: usize = 16 * 1024;
+/// What compiling the deepest filter of that length takes, with room to spare. Only what is used of it becomes memory.
+const COMPILER_STACK: usize = 256 * 1024 * 1024;
 /// Runs at a time.
 const MOST_RUNS: usize = 2;
 
@@ -121,6 +125,18 @@ async fn converse(child: &mut Child, filter: &str, payload: &[u8]) -> Result<Vec
 }
 
 /// Whether a filter can be run at all; what is wrong with it, if not.
+///
+/// The parser calls itself for each bracket, so a filter of nothing else needs much stack: with a bound on the one and
+/// plenty of the other, no filter ends the process, neither at the start nor when the configuration is read again.
 pub fn check(filter: &str) -> Result<(), String> {
-    program::with_compiled(filter, |_| ())
+    if filter.len() > LONGEST_FILTER {
+        return Err(format!("is longer than {LONGEST_FILTER} bytes"));
+    }
+    std::thread::scope(|scope| {
+        let compiling = std::thread::Builder::new()
+            .stack_size(COMPILER_STACK)
+            .spawn_scoped(scope, || program::with_compiled(filter, |_| ()))
+            .map_err(|error| format!("cannot be compiled now: {error}"))?;
+        compiling.join().unwrap_or_else(|_| Err("cannot be compiled".to_owned()))
+    })
 }
