@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::Method;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::time::Instant;
@@ -134,6 +134,17 @@ pub enum WebhookResult {
 }
 
 impl WebhookResult {
+    /// What a delivery counts as that was answered so.
+    pub(super) fn of(answer: StatusCode) -> Self {
+        match answer {
+            StatusCode::ACCEPTED => Self::Accepted,
+            StatusCode::OK => Self::Ignored,
+            StatusCode::UNAUTHORIZED => Self::Unauthorized,
+            status if status.is_client_error() => Self::Invalid,
+            _ => Self::Refused,
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",

@@ -192,6 +192,11 @@ impl Problem {
         Self::new(INTERNAL, "the request was not carried out to its end; the log tells more under this request id")
     }
 
+    /// The status that it is answered with.
+    pub(super) fn status(&self) -> StatusCode {
+        self.kind.status
+    }
+
     /// What a bare status means.
     pub(super) fn of_status(status: StatusCode) -> Self {
         let detail = match status {

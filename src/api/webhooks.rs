@@ -164,6 +164,20 @@ async fn receive(
     path_secret: Option<&str>,
     request: Request,
 ) -> Result<Response, Problem> {
+    let answer = receive_within_time(api, source, path_secret, request).await;
+    if api.intake.sources().get(source).is_some() {
+        let status = answer.as_ref().map_or_else(Problem::status, Response::status);
+        api.shared.webhooks.count(source, WebhookResult::of(status));
+    }
+    answer
+}
+
+async fn receive_within_time(
+    api: &ApiContext,
+    source: &str,
+    path_secret: Option<&str>,
+    request: Request,
+) -> Result<Response, Problem> {
     refuse_if_unable(api)?;
     let (head, body) = request.into_parts();
     let received = tokio::time::timeout(LONGEST_RECEIPT, to_bytes(body, LARGEST_DELIVERY)).await;
@@ -184,30 +198,14 @@ async fn take(
     body: &Bytes,
 ) -> Result<Response, Problem> {
     let delivered = api.intake.deliver(source, path_secret, headers, body).await;
-    if let Some(result) = counted(&delivered) {
-        api.shared.webhooks.count(source, result);
-    }
     let receipt = delivered.map_err(|fault| refused(source, &fault))?;
     let status = if receipt.job.is_none() && receipt.waiting == 0 { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok((status, Json(WebhookReceiptView::from(receipt))).into_response())
 }
 
-/// What the delivery counts as; not at all for a source that is not configured.
-fn counted(delivered: &Result<Receipt, IntakeFault>) -> Option<WebhookResult> {
-    Some(match delivered {
-        Ok(receipt) if receipt.job.is_none() && receipt.waiting == 0 => WebhookResult::Ignored,
-        Ok(_) => WebhookResult::Accepted,
-        Err(IntakeFault::UnknownSource) => return None,
-        Err(IntakeFault::Refused(_)) => WebhookResult::Unauthorized,
-        Err(IntakeFault::Mapping(fault)) if fault.passes_later() => WebhookResult::Refused,
-        Err(IntakeFault::Mapping(_) | IntakeFault::Nobody(_)) => WebhookResult::Invalid,
-        Err(IntakeFault::Journal(_) | IntakeFault::TooManyKeys(_)) => WebhookResult::Refused,
-    })
-}
-
 fn refused(source: &str, fault: &IntakeFault) -> Problem {
     if !matches!(fault, IntakeFault::UnknownSource) {
-        tracing::warn!(source, %fault, "a delivery is not taken");
+        tracing::warn!(source, fault = fault.for_logs(), "a delivery is not taken");
     }
     match fault {
         IntakeFault::UnknownSource => Problem::no_such_source(),
@@ -217,6 +215,9 @@ fn refused(source: &str, fault: &IntakeFault) -> Problem {
         IntakeFault::Journal(_) => Problem::not_written_down(),
         IntakeFault::TooManyKeys(_) => {
             Problem::full("too many deliveries are remembered; send it again later", COME_AGAIN)
+        }
+        IntakeFault::TooManyRecords => {
+            Problem::full("too many records are still to be read; send it again later", COME_AGAIN)
         }
     }
 }

@@ -36,6 +36,18 @@ pub enum UserRef {
     ExternalId { authority: Box<str>, key: Box<str> },
 }
 
+impl UserRef {
+    /// The same for all spellings that mean the same user.
+    #[must_use]
+    pub fn folded(&self) -> Self {
+        match self {
+            Self::Email(email) => Self::Email(email.trim().to_lowercase().into()),
+            Self::EmployeeId(id) => Self::EmployeeId(id.trim().into()),
+            Self::Id(_) | Self::ExternalId { .. } => self.clone(),
+        }
+    }
+}
+
 /// A user as the directory lists them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirectoryUser {

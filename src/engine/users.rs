@@ -36,7 +36,7 @@ impl UserHistories {
             history.entries.push_back((job, index));
         }
         if !matches!(named, UserRef::Id(_)) {
-            let name = folded(named);
+            let name = named.folded();
             if !history.names.contains(&name) {
                 history.names.reserve_exact(1);
                 history.names.push(name.clone());
@@ -64,20 +64,11 @@ impl UserHistories {
         let user = match named {
             UserRef::Id(id) => *id,
             UserRef::Email(_) | UserRef::EmployeeId(_) | UserRef::ExternalId { .. } => {
-                *self.names.get(&folded(named))?
+                *self.names.get(&named.folded())?
             }
         };
         let history = self.users.get(&user)?;
         Some((user, history.entries.iter().rev().copied().collect()))
-    }
-}
-
-/// E-mail addresses are compared without case.
-fn folded(named: &UserRef) -> UserRef {
-    match named {
-        UserRef::Email(email) => UserRef::Email(email.trim().to_lowercase().into()),
-        UserRef::EmployeeId(id) => UserRef::EmployeeId(id.trim().into()),
-        UserRef::Id(_) | UserRef::ExternalId { .. } => named.clone(),
     }
 }
 

@@ -22,6 +22,9 @@ pub(super) enum KeyRule {
     Merge,
     /// The digest of the body, and of these headers with it.
     Digest(Vec<HeaderName>),
+    /// Nothing: who becomes an agent, then a trainee, then an agent again is told of in the same words as the first time.
+    /// A state that comes once more changes nothing, while one that is taken for known is lost.
+    Arrival,
 }
 
 /// Why a delivery is not let in.
@@ -42,7 +45,8 @@ impl KeyRule {
             Preset::Finch => Self::Header(HeaderName::from_static("finch-event-id")),
             Preset::BambooHr => Self::Digest(vec![HeaderName::from_static("x-bamboohr-timestamp")]),
             Preset::Merge => Self::Merge,
-            Preset::HiBob | Preset::Personio | Preset::Workday | Preset::Generic => Self::Digest(Vec::new()),
+            Preset::HiBob | Preset::Personio => Self::Digest(Vec::new()),
+            Preset::Workday | Preset::Generic => Self::of_custom(config)?,
         };
         let Some(dedupe) = &config.dedupe else { return Ok(preset) };
         if !matches!(config.preset, Preset::Generic | Preset::Workday) {
@@ -59,8 +63,23 @@ impl KeyRule {
         }
     }
 
-    /// The key of a delivery. Where the part that it is made of is missing, the digest of the body stands in.
-    pub(super) fn key(&self, headers: &HeaderMap, body: &[u8], payload: Option<&Value>) -> String {
+    /// By what is signed beside the body, where something is. A filter is trusted to find the date in the body.
+    fn of_custom(config: &WebhookConfig) -> Result<Self, ConfigError> {
+        let signature = config.signature.as_ref();
+        let named = |name: Option<&String>| name.and_then(|name| name.parse::<HeaderName>().ok());
+        let id = named(signature.and_then(|signature| signature.id_header.as_ref()));
+        let stamp = named(signature.and_then(|signature| signature.timestamp_header.as_ref()));
+        Ok(match (id, stamp) {
+            (Some(id), _) => Self::Header(id),
+            (None, Some(stamp)) => Self::Digest(vec![stamp]),
+            (None, None) if config.filter()?.is_some() => Self::Digest(Vec::new()),
+            (None, None) => Self::Arrival,
+        })
+    }
+
+    /// The key of a delivery that came `now`. Where the part that it is made of is missing, the digest of the body stands
+    /// in.
+    fn key(&self, headers: &HeaderMap, body: &[u8], payload: Option<&Value>, now: Timestamp) -> String {
         let found = match self {
             Self::Header(name) => only(headers, name).ok().map(str::to_owned),
             Self::Pointer(pointer) => payload.and_then(|payload| match payload.pointer(pointer)? {
@@ -73,6 +92,7 @@ impl KeyRule {
                 let values = with.iter().filter_map(|name| headers.get(name));
                 return digest(body, values.map(http::HeaderValue::as_bytes));
             }
+            Self::Arrival => return format!("{} at {now}", digest(body, std::iter::empty())),
         };
         found.filter(|key| !key.is_empty()).unwrap_or_else(|| digest(body, std::iter::empty()))
     }
@@ -112,10 +132,10 @@ impl Source {
         senders::is_handshake(self.preset, body)
     }
 
-    /// What the delivery is told apart by.
-    pub fn delivery_key(&self, headers: &HeaderMap, body: &[u8]) -> String {
+    /// What the delivery is told apart by, if it came `now`.
+    pub fn delivery_key(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> String {
         let needs_payload = matches!(self.key_rule, KeyRule::Pointer(_) | KeyRule::Merge);
         let payload = needs_payload.then(|| serde_json::from_slice(body).ok()).flatten();
-        self.key_rule.key(headers, body, payload.as_ref())
+        self.key_rule.key(headers, body, payload.as_ref(), now)
     }
 }

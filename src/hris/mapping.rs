@@ -53,6 +53,15 @@ pub enum MappingFault {
 }
 
 impl MappingFault {
+    /// What went wrong, without anything that the body or a filter says.
+    pub(super) fn for_logs(&self) -> String {
+        match self {
+            Self::NotUnderstood(_) => "it cannot be understood; `skillsync map` says why".to_owned(),
+            Self::Filter(FilterFault::Failed(_)) => "its filter fails; `skillsync map` says why".to_owned(),
+            Self::Filter(fault) => fault.to_string(),
+        }
+    }
+
     /// Whether the same body may well pass at another time.
     pub fn passes_later(&self) -> bool {
         match self {
@@ -156,7 +165,7 @@ impl Source {
         let mut people: Vec<Person> = Vec::with_capacity(told.people.len());
         for mut person in told.people {
             person.left = self.has_left(&person);
-            let place = self.user(&person).ok().map(|user| *places.entry(user).or_insert(people.len()));
+            let place = self.user(&person).ok().map(|user| *places.entry(user.folded()).or_insert(people.len()));
             match place.and_then(|place| people.get_mut(place)) {
                 Some(before) => before.unite(person),
                 None => people.push(person),

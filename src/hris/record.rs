@@ -163,7 +163,55 @@ fn in_path(id: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use axum::Router;
+    use axum::response::Redirect;
+    use axum::routing::get;
+    use tokio::net::TcpListener;
+
     use super::*;
+    use crate::config::Config;
+    use crate::lifecycle::Lifecycle;
+
+    /// An HR system on a socket: one record is good, the others each go wrong in a way of their own.
+    async fn hr_system(lifecycle: &Lifecycle) -> String {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new()
+            .route("/good", get(|| async { "{}" }))
+            .route("/elsewhere", get(|| async { Redirect::temporary("http://localhost:1/good") }))
+            .route("/within", get(|| async { Redirect::temporary("/good") }))
+            .route("/endless", get(|| async { vec![b' '; LARGEST_ANSWER + 1] }))
+            .route("/never", get(std::future::pending::<()>))
+            .route("/gone", get(|| async { StatusCode::GONE }));
+        lifecycle.spawn_until_stop(async move { axum::serve(listener, router).await.unwrap() });
+        format!("http://{address}/{{id}}")
+    }
+
+    #[tokio::test]
+    async fn an_hr_system_is_not_followed_elsewhere_and_not_waited_for_without_end() {
+        let lifecycle = Lifecycle::default();
+        let url = hr_system(&lifecycle).await;
+        let toml = format!(
+            "[genesys]\nregion = 'eu-central-1'\nclient_id = 'i'\nclient_secret = 's'\n[[webhooks]]\nname = 'hr'\n\
+             preset = 'hibob'\ntarget = 'routingSkills'\nsecret = 'k'\nuser = {{ email = 'email' }}\n\
+             record = {{ url = '{url}', timeout = '300ms', authorization = 'Bearer t' }}"
+        );
+        let config = Config::from_toml(&toml).unwrap().webhooks.remove(0).record.unwrap();
+        let transport = over_http().unwrap();
+        assert_eq!(fetch(&transport, &config, "good").await, Ok(Fetched::Record("{}".into())));
+        assert_eq!(fetch(&transport, &config, "gone").await, Ok(Fetched::Gone));
+        for (id, said) in [
+            ("elsewhere", "the answer is 307"),
+            ("within", "the answer is 307"),
+            ("endless", "larger than"),
+            ("never", "no answer within 300ms"),
+        ] {
+            let problem = fetch(&transport, &config, id).await.unwrap_err();
+            assert!(problem.contains(said), "{id}: {problem}");
+            assert!(!problem.contains(id) && !problem.contains("127.0.0.1"), "{problem}");
+        }
+        lifecycle.stop(Duration::from_secs(1)).await;
+    }
 
     #[test]
     fn an_id_cannot_leave_its_place() {

@@ -82,7 +82,8 @@ pub struct WebhookConfig {
     pub tolerance: Option<Duration>,
     /// `signature`: how a `generic` sender signs, or a `workday` one that does.
     pub signature: Option<SignatureConfig>,
-    /// `dedupe`: what tells deliveries of a `generic` sender apart; else the digest of the body.
+    /// `dedupe`: what tells deliveries of a `generic` sender apart; else what is signed beside the body, or, where a filter
+    /// reads it, the digest of the body.
     pub dedupe: Option<DedupeConfig>,
     /// `user`: which attribute names the user at Genesys. A filter may name users itself.
     pub user: Option<UserConfig>,

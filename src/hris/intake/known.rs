@@ -82,12 +82,12 @@ fn memo(source: &Source, user: &str, value: Option<&str>) -> Memo {
     Memo { space: SPACE.into(), key: format!("{}\n{user}", source.name).into(), value: value.map(Into::into) }
 }
 
-/// The written form of a reference; addresses without regard to case. Ids of Genesys are no way of naming people here.
+/// The written form of a reference, the same for all spellings. Ids of Genesys are no way of naming people here.
 pub(super) fn written(user: &UserRef) -> Option<Box<str>> {
-    match user {
+    match user.folded() {
         UserRef::Id(_) => None,
-        UserRef::Email(email) => Some(format!("email:{}", email.trim().to_lowercase()).into()),
-        UserRef::EmployeeId(id) => Some(format!("employeeId:{}", id.trim()).into()),
+        UserRef::Email(email) => Some(format!("email:{email}").into()),
+        UserRef::EmployeeId(id) => Some(format!("employeeId:{id}").into()),
         UserRef::ExternalId { authority, key } => Some(format!("externalId:{authority}:{key}").into()),
     }
 }

@@ -50,6 +50,23 @@ pub enum IntakeFault {
     Journal(#[from] JournalError),
     #[error(transparent)]
     TooManyKeys(#[from] TooManyKeys),
+    #[error("too many records are still to be read")]
+    TooManyRecords,
+}
+
+impl IntakeFault {
+    /// What went wrong, without anything that the delivery says.
+    pub fn for_logs(&self) -> String {
+        match self {
+            Self::Mapping(fault) => fault.for_logs(),
+            Self::UnknownSource
+            | Self::Refused(_)
+            | Self::Nobody(_)
+            | Self::Journal(_)
+            | Self::TooManyKeys(_)
+            | Self::TooManyRecords => self.to_string(),
+        }
+    }
 }
 
 /// Takes in what HR systems send; clones are handles to the same one.
@@ -115,8 +132,9 @@ impl Intake {
         if source.is_handshake(body) {
             return Ok(Receipt { job: None, waiting: 0, faults: 0 });
         }
-        source.admit(path_secret, headers, body, self.0.clock.now())?;
-        let key = source.delivery_key(headers, body);
+        let now = self.0.clock.now();
+        source.admit(path_secret, headers, body, now)?;
+        let key = source.delivery_key(headers, body, now);
         let reservation = match self.claim(&source, &key).await? {
             Ok(reservation) => reservation,
             Err(job) => return Ok(Receipt { job: Some(job), waiting: 0, faults: 0 }),
@@ -157,6 +175,9 @@ impl Intake {
             );
         }
         let (waiting, faults) = (mapping.changed.len(), mapping.faults.len());
+        if self.0.waiting.lacks_room_for(waiting) {
+            return Err(IntakeFault::TooManyRecords);
+        }
         if waiting > 0 {
             waiting::accept(self, source, key, &mapping.changed).await?;
         }

@@ -26,6 +26,8 @@ const SPACE: &str = "record";
 /// The first pause after a failure; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// People whose records wait at a time, more than any org has: beyond that, something sends ids of its own making.
+const MOST_WAITING: usize = 200_000;
 
 /// Source and the sender's id of a person.
 type Place = (Arc<str>, Box<str>);
@@ -51,6 +53,11 @@ struct Kept {
 impl WaitingRecords {
     pub(super) fn count(&self, source: &str) -> usize {
         self.places().keys().filter(|(of, _)| &**of == source).count()
+    }
+
+    /// Whether so many more would be too many.
+    pub(super) fn lacks_room_for(&self, more: usize) -> bool {
+        self.places().len() + more > MOST_WAITING
     }
 
     /// Adds a delivery; true if nobody works on the place, so that a task is needed.
@@ -202,7 +209,7 @@ async fn carry_out(
 ) -> Result<(), Setback> {
     let mapping = match fetched {
         Fetched::Record(body) => source.map_record(&place.1, &body, asked_at).await.map_err(|fault| {
-            let text = fault.to_string();
+            let text = fault.for_logs();
             if fault.passes_later() { Setback::Passing(text) } else { Setback::Final(text) }
         })?,
         Fetched::Gone => source.map_gone(&place.1, asked_at),
