@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use skillsync::genesys::transport::{Transport, TransportSettings, over_http};
 use skillsync::lifecycle::Lifecycle;
@@ -25,9 +26,15 @@ pub(crate) struct Process(Child);
 
 impl Process {
     pub(crate) fn start(port: u16, genesys: &str, journal: &Path) -> Self {
+        Self::configured(port, genesys, journal, None)
+    }
+
+    /// The same with a file of more settings.
+    pub(crate) fn configured(port: u16, genesys: &str, journal: &Path, config: Option<&Path>) -> Self {
         let log = File::options().append(true).create(true).open(journal.join("../service.log")).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_skillsync"))
             .arg("serve")
+            .args(config.into_iter().flat_map(|file| [Path::new("--config"), file]))
             .env("SKILLSYNC__SERVER__LISTEN", format!("127.0.0.1:{port}"))
             .env("SKILLSYNC__GENESYS__API_URL", genesys)
             .env("SKILLSYNC__GENESYS__LOGIN_URL", genesys)
@@ -40,6 +47,11 @@ impl Process {
             .spawn()
             .unwrap();
         Self(child)
+    }
+
+    /// Tells it to read its configuration again.
+    pub(crate) fn reload(&self) {
+        kill_process(Pid::from_child(&self.0), Signal::HUP).unwrap();
     }
 }
 

@@ -19,7 +19,7 @@ use crate::bed::{Bed, in_state};
 
 /// Log lines in memory.
 #[derive(Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Captured(Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Captured {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -46,7 +46,7 @@ impl Captured {
     /// While there is just one subscriber in the process, `tracing` asks the thread that first comes to a place in the code
     /// whether it is of interest, and other tests run in threads without one: a second subscriber that does nothing makes
     /// it ask all there are.
-    fn start() -> (Self, (tracing::Dispatch, tracing::subscriber::DefaultGuard)) {
+    pub(crate) fn start() -> (Self, (tracing::Dispatch, tracing::subscriber::DefaultGuard)) {
         let second = tracing::Dispatch::new(tracing_subscriber::registry());
         let captured = Self::default();
         let lines = tracing_subscriber::fmt::layer().json().with_writer(captured.clone());
@@ -54,7 +54,7 @@ impl Captured {
         (captured, (second, tracing::subscriber::set_default(subscriber)))
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 }

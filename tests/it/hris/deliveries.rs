@@ -5,6 +5,7 @@ use std::sync::Arc;
 use skillsync::domain::EntryState;
 use skillsync::domain::job::Urgency;
 
+use super::senders::{Event, Vendor};
 use super::{BEGIN, Office, by_title, employees, hex, titled};
 use crate::bed::in_state;
 
@@ -121,6 +122,45 @@ async fn a_handshake_is_answered_and_a_secret_of_the_path_lets_in() {
     assert_eq!(answer.status, 202, "{answer:?}");
     office.finish(&answer).await;
     assert_eq!(office.groups(1), ["Group 1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_became_of_each_delivery_is_counted_by_source() {
+    let office = Office::open(&employees(10), &(by_title("hr", "") + &by_title("other", "")));
+    let body = titled(1, "Group 1");
+    office.bamboo("hr", &body, BEGIN).await;
+    office.bamboo("hr", &body, BEGIN).await;
+    office.bamboo("hr", "{\"type\": \"form.signed\"}", BEGIN).await;
+    office.bamboo("hr", "[]", BEGIN).await;
+    office.post("/v1/webhooks/hr", &[], &body).await;
+    office.bamboo("other", &body, BEGIN).await;
+    office.bamboo("nobody-configured-this", &body, BEGIN).await;
+    let text = office.get_text("/metrics").await;
+    let series: Vec<_> = text.lines().filter(|line| line.starts_with("skillsync_webhooks_total{")).collect();
+    let expected = [
+        "skillsync_webhooks_total{source=\"hr\",result=\"accepted\"} 2",
+        "skillsync_webhooks_total{source=\"hr\",result=\"ignored\"} 1",
+        "skillsync_webhooks_total{source=\"hr\",result=\"unauthorized\"} 1",
+        "skillsync_webhooks_total{source=\"hr\",result=\"invalid\"} 1",
+        "skillsync_webhooks_total{source=\"other\",result=\"accepted\"} 1",
+    ];
+    assert_eq!(series, expected, "and nothing of a source that is not configured");
+    let full = Office::open(&employees(10), &("[server]\nmax_open_entries = 0\n".to_owned() + &by_title("hr", "")));
+    assert_eq!(full.bamboo("hr", &body, BEGIN).await.status, 503);
+    let text = full.get_text("/metrics").await;
+    assert!(text.contains("skillsync_webhooks_total{source=\"hr\",result=\"refused\"} 1"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_that_comes_back_is_news_where_nothing_tells_deliveries_apart() {
+    let office = Office::open(&employees(10), &Vendor::Workday.source());
+    for title in ["Group 1", "Group 2", "Group 1"] {
+        let event = Event { n: 3, title: title.to_owned(), changed_at: BEGIN };
+        let answer = Vendor::Workday.deliver(&office, &event, BEGIN).await;
+        office.finish(&answer).await;
+        assert_eq!(office.groups(3), [title]);
+        tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,25 +1,15 @@
 //! The configurations under `examples/hris` with their payloads: what each becomes, and by which rule.
 
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use skillsync::config::Config;
-use skillsync::hris::filter::FilterRunner;
-use skillsync::hris::{Mapping, Source, Sources};
+use skillsync::hris::{Mapping, Source};
 
-/// The sources of a file, whose filters run in the real program.
-pub(crate) fn sources(config: &Config) -> Sources {
-    Sources::compile(&config.webhooks, FilterRunner::new(PathBuf::from(env!("CARGO_BIN_EXE_skillsync")))).unwrap()
-}
+use super::filters::runner;
+use super::properties::{example, source};
 
-pub(super) fn example(name: &str) -> Vec<u8> {
-    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/hris").join(name)).expect(name)
-}
-
-pub(super) fn named(name: &str) -> std::sync::Arc<Source> {
-    let text = String::from_utf8(example(&format!("{name}.toml"))).unwrap();
-    let config = Config::from_toml(&text).expect(name);
-    sources(&config).all().remove(0)
+fn named(name: &str) -> Arc<Source> {
+    source(name, runner())
 }
 
 /// A line a person.

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use skillsync::hris::filter::{FilterFault, FilterRunner, check};
 
-fn runner() -> FilterRunner {
+/// Runs filters in the real program.
+pub(super) fn runner() -> FilterRunner {
     FilterRunner::new(PathBuf::from(env!("CARGO_BIN_EXE_skillsync")))
 }
 
@@ -28,6 +29,46 @@ async fn a_filter_that_yields_without_end_is_stopped() {
     assert!(matches!(outcome, Err(FilterFault::TooMuch | FilterFault::Stopped)), "{outcome:?}");
     let outcome = runner().run("[limit(1000000; repeat(\"0123456789\"))]", b"1").await;
     assert!(matches!(outcome, Err(FilterFault::TooMuch | FilterFault::Stopped)), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_filter_that_takes_memory_or_recurses_without_end_is_stopped() {
+    for greedy in [
+        // A text of a terabyte, an array of it, an object of it.
+        "reduce range(40) as $n (\"x\"; . + .)",
+        "reduce range(40) as $n ([1]; . + .) | length",
+        "reduce range(1e9) as $n ({}; .[$n | tostring] = $n)",
+        "\"x\" * 1e12",
+        // Not a tail call: every level keeps its place on the stack.
+        "def f(n): 1 + f(n + 1); f(0)",
+        "def f: [.[] | f]; [range(1e6)] | until(false; [.]) | f",
+        "[limit(1e7; repeat([.]))] | tojson",
+    ] {
+        check(greedy).unwrap();
+        let outcome = runner().run(greedy, b"1").await;
+        assert!(
+            matches!(outcome, Err(FilterFault::Stopped | FilterFault::TooMuch | FilterFault::Failed(_))),
+            "{greedy}: {outcome:?}"
+        );
+    }
+    // A payload that nests without end is refused before the filter sees it, or stopped.
+    let deep = [vec![b'['; 1_000_000], vec![b']'; 1_000_000]].concat();
+    let outcome = runner().run(".", &deep).await;
+    assert!(matches!(outcome, Err(FilterFault::Stopped | FilterFault::Failed(_))), "{outcome:?}");
+}
+
+#[test]
+fn a_filter_that_nests_without_end_is_refused_before_it_is_compiled() {
+    for (open, close) in
+        [("[", "]"), ("(", ")"), ("{a:", "}"), ("if . then ", " else . end"), ("-", ""), ("def f: ", ".;")]
+    {
+        let nested = open.repeat(100_000) + "." + &close.repeat(100_000);
+        let problem = check(&nested).unwrap_err();
+        assert!(problem.contains("longer"), "{open}: {problem}");
+        // Within the bound it is compiled or refused, and the process lives.
+        let deepest = (16 * 1024 - 1) / (open.len() + close.len());
+        let _ = check(&(open.repeat(deepest) + "." + &close.repeat(deepest)));
+    }
 }
 
 #[tokio::test]

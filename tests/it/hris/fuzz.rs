@@ -1,20 +1,16 @@
-//! Noise and damaged payloads against verifier, CSV and mapping: whatever comes, nothing panics, and nothing that was not
-//! signed is let in. The same cases each time; `SKILLSYNC_FUZZ_CASES` makes it a longer run.
-//!
-//! `cargo fuzz` needs a nightly compiler; these are its targets without coverage to guide them, on mutations of payloads
-//! that are understood.
+//! Noise and damaged payloads against verifier, CSV and mapping: whatever comes, what `properties.rs` says holds. The same
+//! cases each time; `SKILLSYNC_FUZZ_CASES` makes it a longer run, and `fuzz/` one that is guided by coverage.
 
-use std::sync::Arc;
-
-use axum::http::HeaderMap;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::{Config as Cases, RngAlgorithm, TestRng, TestRunner};
-use skillsync::hris::Source;
+use proptest::test_runner::{Config as Cases, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use tokio::runtime::{Builder, Runtime};
 
-use super::examples::{example, named};
-
-const PRESETS: [&str; 7] = ["bamboohr", "bamboohr-events", "hibob", "merge", "finch", "personio", "workday"];
+use super::filters;
+use super::properties::{
+    a_body_is_mapped_or_refused, an_export_is_mapped_or_refused, example, only_what_was_signed_is_let_in,
+    outputs_of_a_filter_are_read_or_refused, source, sources,
+};
 
 fn runner() -> TestRunner {
     #[expect(clippy::disallowed_methods, reason = "who runs the tests says how long")]
@@ -49,39 +45,43 @@ fn changed(mut payload: Vec<u8>, changes: &[Change]) -> Vec<u8> {
     payload
 }
 
-fn sources() -> Vec<(Arc<Source>, Vec<u8>)> {
-    PRESETS.iter().map(|name| (named(name), example(&format!("{name}.json")))).collect()
+fn runtime() -> Runtime {
+    Builder::new_current_thread().build().unwrap()
+}
+
+fn hold<S: Strategy>(cases: &S, property: impl Fn(S::Value)) {
+    let held = |case| {
+        property(case);
+        Ok::<(), TestCaseError>(())
+    };
+    runner().run(cases, held).unwrap();
 }
 
 #[test]
 fn damaged_payloads_are_mapped_or_refused() {
-    let (sources, clock) = (sources(), tokio::runtime::Builder::new_current_thread().build().unwrap());
-    let strategy = (0..sources.len(), changes());
-    let outcome = runner().run(&strategy, |(which, changes)| {
+    let (sources, runtime) = (sources(), runtime());
+    hold(&(0..sources.len(), changes()), |(which, changes)| {
         let (source, payload) = &sources[which];
-        let body = changed(payload.clone(), &changes);
-        let now = jiff::Timestamp::UNIX_EPOCH;
-        prop_assert!(source.admit(Some("guess"), &HeaderMap::new(), &body, now).is_err());
-        prop_assert!(!source.delivery_key(&HeaderMap::new(), &body).is_empty());
-        // Whether it is understood is not the question; that it ends is.
-        let _ = clock.block_on(source.map_delivery(&HeaderMap::new(), &body));
-        let _ = clock.block_on(source.map_export(false, &body));
-        let _ = clock.block_on(source.map_record("1", &body, now));
-        Ok(())
+        runtime.block_on(a_body_is_mapped_or_refused(source, &changed(payload.clone(), &changes)));
     });
-    outcome.unwrap();
 }
 
 #[test]
 fn damaged_exports_are_mapped_or_refused() {
-    let (source, export) = (named("workday"), example("workday.csv"));
-    let clock = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let outcome = runner().run(&changes(), |changes| {
-        let body = changed(export.clone(), &changes);
-        if let Ok(mapping) = clock.block_on(source.map_export(true, &body)) {
-            prop_assert!(mapping.people.len() + mapping.faults.len() <= body.len());
-        }
-        Ok(())
+    let (source, export, runtime) = (source("workday", filters::runner()), example("workday.csv"), runtime());
+    hold(&changes(), |changes| {
+        runtime.block_on(an_export_is_mapped_or_refused(&source, true, &changed(export.clone(), &changes)));
     });
-    outcome.unwrap();
+}
+
+#[test]
+fn only_who_knows_the_secret_is_let_in() {
+    hold(&vec(any::<u8>(), 0..300), |noise| only_what_was_signed_is_let_in(&noise));
+}
+
+#[test]
+fn damaged_outputs_of_filters_are_read_or_refused() {
+    let outputs = br#"[[{"email": "a@x", "occurredAt": "2026-01-31T18:42:00Z", "attributes": {"title": "Agent"}},
+        {"externalId": "hr:7", "leaver": true}], {"changed": "4711"}, null]"#;
+    hold(&changes(), |changes| outputs_of_a_filter_are_read_or_refused(&changed(outputs.to_vec(), &changes)));
 }

@@ -5,7 +5,10 @@ mod examples;
 mod filters;
 mod fuzz;
 mod imports;
+mod process;
+mod properties;
 mod records;
+mod senders;
 mod socket;
 mod storm;
 
@@ -15,6 +18,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
+use bytes::Bytes;
 use ring::hmac;
 use serde_json::Value;
 use skillsync::app;
@@ -76,29 +80,37 @@ impl Office {
         Answer { status: head.status.as_u16(), retry_after, body: serde_json::from_slice(&body).unwrap_or_default() }
     }
 
+    /// What is answered to a GET, as text.
+    pub(crate) async fn get_text(&self, path: &str) -> String {
+        let response = self.router.clone().oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
+        String::from_utf8(to_bytes(response.into_body(), usize::MAX).await.unwrap().into()).unwrap()
+    }
+
     /// A delivery of BambooHR, signed at this second.
     pub(crate) async fn bamboo(&self, source: &str, body: &str, at: i64) -> Answer {
-        let stamp = at.to_string();
-        let signature = hex(hmac::HMAC_SHA256, BAMBOO_SECRET, &[body.as_bytes(), stamp.as_bytes()].concat());
-        let headers = [("x-bamboohr-timestamp", stamp.as_str()), ("x-bamboohr-signature", signature.as_str())];
+        let headers = bamboo_headers(body, at);
+        let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
         self.post(&format!("/v1/webhooks/{source}"), &headers, body).await
     }
 
     /// The groups that Genesys has for the `n`th employee, by name.
     pub(crate) fn groups(&self, n: usize) -> Vec<String> {
-        let simulator = &self.bed.simulator;
-        let id = format!("E{}", 1000 + n);
-        let user = simulator.users().into_iter().find(|user| user.employee_id.as_ref() == Some(&id)).unwrap();
-        let assigned = simulator.assignments_of(user.id, Target::WfmSkillGroups).unwrap();
-        let catalogue = simulator.catalogue(Target::WfmSkillGroups);
-        let name = |id| catalogue.iter().find(|entry| entry.id == id).map(|entry| entry.name.clone()).unwrap();
-        assigned.into_iter().map(|assigned| name(assigned.id)).collect()
+        groups_of(&self.bed.simulator, n)
     }
 
     /// Waits until nothing is left to do.
     pub(crate) async fn finish(&self, answer: &Answer) {
         self.bed.finish(answer.job()).await;
     }
+}
+
+fn groups_of(simulator: &Simulator, n: usize) -> Vec<String> {
+    let id = format!("E{}", 1000 + n);
+    let user = simulator.users().into_iter().find(|user| user.employee_id.as_ref() == Some(&id)).unwrap();
+    let assigned = simulator.assignments_of(user.id, Target::WfmSkillGroups).unwrap();
+    let catalogue = simulator.catalogue(Target::WfmSkillGroups);
+    let name = |id| catalogue.iter().find(|entry| entry.id == id).map(|entry| entry.name.clone()).unwrap();
+    assigned.into_iter().map(|assigned| name(assigned.id)).collect()
 }
 
 impl Answer {
@@ -114,6 +126,20 @@ pub(crate) const BEGIN: i64 = 1_795_384_800;
 pub(crate) fn hex(algorithm: hmac::Algorithm, secret: &str, signed: &[u8]) -> String {
     let tag = hmac::sign(&hmac::Key::new(algorithm, secret.as_bytes()), signed);
     tag.as_ref().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+/// How BambooHR signs at this second.
+pub(crate) fn bamboo_headers(body: &str, at: i64) -> [(&'static str, String); 2] {
+    let stamp = at.to_string();
+    let signature = hex(hmac::HMAC_SHA256, BAMBOO_SECRET, &[body.as_bytes(), stamp.as_bytes()].concat());
+    [("x-bamboohr-timestamp", stamp), ("x-bamboohr-signature", signature)]
+}
+
+/// The same as a call over a socket.
+pub(crate) fn bamboo_request(url: &str, body: String, at: i64) -> Request<Bytes> {
+    let headers = bamboo_headers(&body, at);
+    let request = headers.iter().fold(Request::post(url), |request, (name, value)| request.header(*name, value));
+    request.body(Bytes::from(body)).unwrap()
 }
 
 /// The `n`th employee with a job title, as BambooHR sends them.

@@ -14,6 +14,7 @@ use tower::service_fn;
 
 use super::{Answer, BEGIN, Office, by_title, employees};
 use crate::bed::Bed;
+use crate::logs::Captured;
 
 /// An HR system with records, and a log of who was asked for.
 #[derive(Default)]
@@ -155,6 +156,37 @@ async fn an_hr_system_that_fails_is_asked_again_with_growing_pauses_until_patien
     assert!((10..30).contains(&within_an_hour), "{within_an_hour}");
     tokio::time::sleep(Duration::from_secs(48 * 3600)).await;
     assert_eq!(office.bed.service.intake.waiting("hr"), 0, "after a day it is given up, and the log says so");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_logs_say_what_went_wrong_and_nothing_of_what_was_sent() {
+    let (captured, guard) = Captured::start();
+    let system = Arc::new(HrSystem::default());
+    let office = open(&system, Simulator::new(employees(20)), Arc::default());
+    for body in [
+        "Ana-7734 is no JSON",
+        "{\"type\": \"employee.updated\", \"data\": {\"employeeId\": [\"Ana-7734\"]}}",
+        "{\"employees\": [{\"id\": \"Ana-7734\", \"fields\": {\"name\": \"Ana-7734\"}}]}",
+    ] {
+        assert_eq!(office.bamboo("hr", body, BEGIN).await.status, 422, "{body}");
+    }
+    assert_eq!(office.post("/v1/webhooks/hr", &[("x-bamboohr-signature", "Ana-7734")], "{}").await.status, 401);
+    // A record that is not understood, one that names nobody, and one that cannot be read.
+    system.set(2, "\": Ana-7734");
+    event(&office, 2, BEGIN).await;
+    event(&office, 7734, BEGIN).await;
+    settled(&office).await;
+    *system.status.lock().unwrap() = Some(StatusCode::FORBIDDEN);
+    event(&office, 3, BEGIN).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    drop(guard);
+    let text = captured.text();
+    for said in ["a delivery is not taken", "leads to nothing", "a record cannot be read yet", "403 Forbidden"] {
+        assert!(text.contains(said), "{said} is not in\n{text}");
+    }
+    let line =
+        text.lines().find(|line| line.contains("7734") || line.contains("Bearer t") || line.contains("jobTitle"));
+    assert_eq!(line, None, "it is in the logs");
 }
 
 #[tokio::test(start_paused = true)]

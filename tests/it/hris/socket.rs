@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::StreamExt;
-use http::Request;
 use skillsync::app::{self, Surroundings};
 use skillsync::clock::WallClock;
 use skillsync::config::Config;
@@ -20,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tower::ServiceExt;
 
-use super::{BAMBOO_SECRET, by_title, employees, hex, titled};
+use super::{bamboo_request, by_title, employees, titled};
 use crate::bed::employee;
 
 const DELIVERIES: usize = 2_000;
@@ -72,12 +70,9 @@ async fn senders_are_answered_within_three_seconds_while_a_bulk_job_runs() {
     let attempts = (0..DELIVERIES).map(|n| {
         let (client, url) = (client.clone(), url.clone());
         async move {
-            let body = titled(1 + n % 500, &format!("Group {}", 1 + n % 30));
             // A second of its own for each event of a person.
-            let stamp = (begun + i64::try_from(n / 500).unwrap()).to_string();
-            let signature = hex(ring::hmac::HMAC_SHA256, BAMBOO_SECRET, &[body.as_bytes(), stamp.as_bytes()].concat());
-            let request = Request::post(url).header("x-bamboohr-timestamp", stamp);
-            let request = request.header("x-bamboohr-signature", signature).body(Bytes::from(body)).unwrap();
+            let at = begun + i64::try_from(n / 500).unwrap();
+            let request = bamboo_request(&url, titled(1 + n % 500, &format!("Group {}", 1 + n % 30)), at);
             let sent = Instant::now();
             let answer = client.oneshot(request).await.unwrap();
             (answer.status().as_u16(), sent.elapsed())

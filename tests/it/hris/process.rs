@@ -1,0 +1,223 @@
+//! The real binary with sources: rules that are read again at a SIGHUP, and a sender's word over `kill -9`.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract;
+use axum::http::StatusCode;
+use axum::routing::get;
+use futures_util::future::join_all;
+use serde_json::Value;
+use skillsync::clock::WallClock;
+use skillsync::genesys::transport::{Transport, TransportSettings, over_http};
+use skillsync::lifecycle::Lifecycle;
+use skillsync::simulator::{Limits, Scenario, Simulator};
+use tokio::net::TcpListener;
+use tower::ServiceExt;
+use uuid::Uuid;
+
+use super::{BAMBOO_SECRET, bamboo_request, by_title, employees, groups_of, titled};
+use crate::crashes::{Client, Process, free_port};
+
+/// A folder with a configuration and a journal, and a simulated Genesys on a socket.
+struct Site {
+    folder: PathBuf,
+    simulator: Simulator,
+    genesys: String,
+    port: u16,
+    lifecycle: Lifecycle,
+}
+
+impl Site {
+    async fn open() -> Self {
+        let folder = std::env::temp_dir().join(format!("skillsync-process-{}", Uuid::new_v4()));
+        std::fs::create_dir_all(folder.join("journal")).unwrap();
+        let lifecycle = Lifecycle::default();
+        let limits = Limits { windows: Vec::new(), ..Limits::default() };
+        let simulator = Simulator::new(Scenario { limits, ..employees(PEOPLE) });
+        let (listener, genesys) = listener().await;
+        let (serving, stopping) = (simulator.clone(), lifecycle.clone());
+        lifecycle
+            .spawn(async move { serving.serve(listener, async move { stopping.stopping().await }).await.unwrap() });
+        Self { folder, simulator, genesys, port: free_port(), lifecycle }
+    }
+
+    fn configure(&self, sources: &str) {
+        std::fs::write(self.config(), sources).unwrap();
+    }
+
+    fn config(&self) -> PathBuf {
+        self.folder.join("skillsync.toml")
+    }
+
+    fn start(&self) -> Process {
+        Process::configured(self.port, &self.genesys, &self.folder.join("journal"), Some(&self.config()))
+    }
+
+    fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("service.log")).unwrap()
+    }
+
+    async fn close(self) {
+        self.lifecycle.stop(Duration::from_secs(5)).await;
+        std::fs::remove_dir_all(&self.folder).unwrap();
+    }
+}
+
+async fn listener() -> (TcpListener, String) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    (listener, url)
+}
+
+/// Delivers what BambooHR would; the status, unless nobody answers.
+async fn deliver(transport: &Transport, site: &Site, body: String) -> Option<u16> {
+    let now = WallClock::System.now().as_second();
+    let request = bamboo_request(&format!("{}/v1/webhooks/hr", site.url()), body, now);
+    transport.clone().oneshot(request).await.ok().map(|answer| answer.status().as_u16())
+}
+
+fn transport() -> Transport {
+    over_http(&TransportSettings::default()).unwrap()
+}
+
+#[tokio::test]
+async fn good_rules_are_taken_at_a_sighup_and_faulty_ones_are_refused_by_name() {
+    let site = Site::open().await;
+    site.configure(&by_title("hr", ""));
+    let (process, client) = (site.start(), Client::new(site.url()));
+    let rules = |view: &Value| view["items"][0]["rules"].as_u64();
+    client.until("/v1/webhooks", |view| rules(view) == Some(30)).await;
+
+    let one = format!(
+        "[[webhooks]]\nname = 'hr'\npreset = 'bamboohr'\ntarget = 'wfmSkillGroups'\nsecret = '{BAMBOO_SECRET}'\n\
+         user = {{ employee_id = 'employeeNumber' }}\n[[webhooks.rules]]\nid = 'everybody'\nassign = [{{ skill = 'Group 9' }}]\n"
+    );
+    site.configure(&one);
+    process.reload();
+    client.until("/v1/webhooks", |view| rules(view) == Some(1) && view["reloadFault"].is_null()).await;
+
+    let condition = "[[webhooks.rules]]\nid = 'b'\nassign = [{ skill = 'A' }]\nwhen = { all = [{ attr = 'x' }] }\n";
+    for (faulty, key, reason) in [
+        (one.clone() + condition, "webhooks.hr: rules.b.when.all[0]", "must have exactly one of eq, in"),
+        (one.replace("secret =", "secrets ="), "secrets", "unknown field"),
+        (one.replace(BAMBOO_SECRET, ""), "webhooks.hr: secret", "empty"),
+        (one.clone() + "previous_secret = 'hidden", "TOML parse error at line", "invalid"),
+    ] {
+        site.configure(&faulty);
+        process.reload();
+        let said = |view: &Value| view["reloadFault"].as_str().is_some_and(|fault| fault.contains(key));
+        let view = client.until("/v1/webhooks", said).await;
+        assert_eq!(rules(&view), Some(1), "the old ones stay");
+        let log = site.log();
+        let line =
+            log.lines().rfind(|line| line.contains("the configuration is faulty; the old sources stay")).unwrap();
+        assert!(line.contains(key) && line.contains(reason), "{line}");
+        assert!(!line.contains("hidden"), "{line}");
+    }
+    assert_eq!(deliver(&transport(), &site, titled(1, "Group 1")).await, Some(202), "and go on working");
+    client.until("/v1/sync-jobs", |view| view["items"][0]["finishedAt"].is_string()).await;
+    assert_eq!(groups_of(&site.simulator, 1), ["Group 9"]);
+
+    site.configure(&one);
+    process.reload();
+    client.until("/v1/webhooks", |view| view["reloadFault"].is_null()).await;
+    drop(process);
+    site.close().await;
+}
+
+const PEOPLE: usize = 40;
+
+/// An HR system that is down until it is told otherwise, and a log of whom it told of.
+#[derive(Default)]
+struct Records {
+    up: AtomicBool,
+    told: Mutex<Vec<usize>>,
+}
+
+async fn record(records: Arc<Records>, id: usize) -> Result<String, StatusCode> {
+    if !records.up.load(Ordering::Relaxed) {
+        return Err(StatusCode::SERVICE_UNAVAILABLE);
+    }
+    records.told.lock().unwrap().push(id);
+    Ok(format!("{{\"employeeNumber\": \"E{}\", \"jobTitle\": \"Group {}\"}}", 1000 + id, 1 + id % 30))
+}
+
+fn event(n: usize) -> String {
+    format!("{{\"type\":\"employee.updated\",\"data\":{{\"employeeId\":\"{n}\"}}}}")
+}
+
+#[tokio::test]
+async fn no_event_that_was_answered_with_202_is_lost_over_kills() {
+    let site = Site::open().await;
+    let records = Arc::new(Records::default());
+    let (hr, hr_url) = listener().await;
+    let asked = Arc::clone(&records);
+    let answer = move |extract::Path(id): extract::Path<usize>| record(Arc::clone(&asked), id);
+    let (router, stopping) = (Router::new().route("/{id}", get(answer)), site.lifecycle.clone());
+    site.lifecycle.spawn(async move {
+        axum::serve(hr, router).with_graceful_shutdown(async move { stopping.stopping().await }).await.unwrap();
+    });
+    site.configure(&by_title("hr", &format!("record = {{ url = '{hr_url}/{{id}}', per_second = 40 }}")));
+    let (mut process, client, transport) = (site.start(), Client::new(site.url()), transport());
+    client.until("/healthz", |_| true).await;
+
+    // Each round a part of the events is under way when the process is killed: their senders see no answer.
+    let mut open: Vec<usize> = (1..=PEOPLE).collect();
+    let mut rounds = 0;
+    while !open.is_empty() {
+        rounds += 1;
+        let (killed, killing) = (Mutex::new(Some(process)), PEOPLE / 4);
+        let answered = Mutex::new(0);
+        let attempts = open.iter().map(|n| {
+            let (transport, site, killed, answered) = (&transport, &site, &killed, &answered);
+            async move {
+                let status = deliver(transport, site, event(*n)).await;
+                if status == Some(202) {
+                    let mut answered = answered.lock().unwrap();
+                    *answered += 1;
+                    if *answered == killing {
+                        drop(killed.lock().unwrap().take());
+                    }
+                }
+                status
+            }
+        });
+        let statuses = join_all(attempts).await;
+        open = open.into_iter().zip(statuses).filter(|(_, status)| *status != Some(202)).map(|(n, _)| n).collect();
+        drop(killed);
+        process = site.start();
+        let kept = (PEOPLE - open.len()) as u64;
+        client.until("/v1/webhooks", |view| view["items"][0]["recordsToRead"].as_u64() >= Some(kept)).await;
+    }
+    println!("{rounds} rounds until every sender had its answer");
+
+    // And once more while records are read and jobs are made of them.
+    records.up.store(true, Ordering::Relaxed);
+    drop(process);
+    let process = site.start();
+    client.until("/v1/webhooks", |view| view["items"][0]["recordsToRead"].as_u64() < Some(PEOPLE as u64 - 10)).await;
+    drop(process);
+    let process = site.start();
+    client.until("/v1/webhooks", |view| view["items"][0]["recordsToRead"] == 0).await;
+    let ended = |view: &Value| view["items"].as_array().unwrap().iter().all(|job| job["finishedAt"].is_string());
+    let jobs = client.until("/v1/sync-jobs?limit=100", ended).await;
+    let made = jobs["items"].as_array().unwrap().len();
+    assert!(
+        (PEOPLE..PEOPLE + 5).contains(&made),
+        "a job an event, but for one that was made as the process was killed: {made}"
+    );
+    for n in 1..=PEOPLE {
+        assert_eq!(groups_of(&site.simulator, n), [format!("Group {}", 1 + n % 30)], "employee {n}");
+    }
+    println!("{} records read for {PEOPLE} events", records.told.lock().unwrap().len());
+    drop(process);
+    site.close().await;
+}
