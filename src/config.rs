@@ -40,8 +40,8 @@ pub const ENVIRONMENT_PREFIX: &str = "SKILLSYNC__";
 /// Why the configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    #[error("{0}")]
-    Unreadable(String),
+    #[error("{}", without_the_lines_of_the_file(.0))]
+    Unreadable(Box<figment::Error>),
     #[error("{key}: {problem}")]
     Contradiction { key: &'static str, problem: String },
     #[error("webhooks.{source_name}: {key}: {problem}")]
@@ -49,14 +49,18 @@ pub enum ConfigError {
 }
 
 impl From<figment::Error> for ConfigError {
-    /// Without the lines of the file that a syntax error shows: secrets stand in them, and errors are logged.
     fn from(error: figment::Error) -> Self {
-        let is_of_the_file =
-            |line: &&str| line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').starts_with('|');
-        let text = error.to_string();
-        let told: Vec<_> = text.lines().filter(|line| !is_of_the_file(line)).map(str::trim).collect();
-        Self::Unreadable(told.join(", "))
+        Self::Unreadable(Box::new(error))
     }
+}
+
+/// Without the lines of the file that a syntax error shows: secrets stand in them, and errors are logged.
+fn without_the_lines_of_the_file(error: &figment::Error) -> String {
+    let is_of_the_file =
+        |line: &&str| line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').starts_with('|');
+    let text = error.to_string();
+    let told: Vec<_> = text.lines().filter(|line| !is_of_the_file(line)).map(str::trim).collect();
+    told.join(", ")
 }
 
 /// The whole configuration.

@@ -87,10 +87,10 @@ pub(super) enum Skill {
 }
 
 impl Skill {
-    fn known(found: Match<AssignmentId>) -> Option<Self> {
+    fn known(found: &Match<AssignmentId>) -> Option<Self> {
         match found {
-            Match::One(id) => Some(Self::Known(id)),
-            Match::Several(number) => Some(Self::Ambiguous(number)),
+            Match::One(id) => Some(Self::Known(*id)),
+            Match::Several(number) => Some(Self::Ambiguous(*number)),
             Match::None => None,
         }
     }
@@ -143,7 +143,7 @@ impl Catalogues {
         let (target, wanted) = (Target::RoutingSkills, AssignmentName::Name(name.trim().into()));
         let turn = self.of(target).turn().await;
         let known = self.known(target).map_or(Match::None, |catalogue| catalogue.find(&wanted));
-        if let Some(known) = Skill::known(known) {
+        if let Some(known) = Skill::known(&known) {
             return Ok(known);
         }
         match genesys.create_skill(errand, name.trim()).await {
@@ -154,7 +154,7 @@ impl Catalogues {
             // Somebody else was first, or the answer was lost: the listing tells.
             Err(error @ (CallError::Conflict(_) | CallError::Uncertain(_))) => {
                 let reading = turn.read(self.read(genesys, errand, target)).await?;
-                Skill::known(reading.value.find(&wanted)).ok_or(error)
+                Skill::known(&reading.value.find(&wanted)).ok_or(error)
             }
             Err(
                 error @ (CallError::NotFound(_)

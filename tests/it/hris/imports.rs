@@ -54,6 +54,16 @@ async fn rows_about_one_person_are_taken_together() {
     let mut groups = office.groups(1);
     groups.sort();
     assert_eq!(groups, ["Group 1", "Group 2"]);
+
+    let by_address = by_title("hr", "").replace("employee_id = 'employeeNumber'", "email = 'mail'");
+    let office = Office::open(&employees(10), &by_address);
+    let rows = "mail,jobTitle\nagent1@example.com,Group 1\nAgent1@Example.com,Group 2\n";
+    let answer = office.post("/v1/imports/hr?scope=delta", &CSV, rows).await;
+    assert_eq!(answer.body["counts"]["total"], 1, "an address is the same in any spelling");
+    office.finish(&answer).await;
+    let mut groups = office.groups(1);
+    groups.sort();
+    assert_eq!(groups, ["Group 1", "Group 2"]);
 }
 
 #[tokio::test(start_paused = true)]
