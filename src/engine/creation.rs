@@ -107,7 +107,7 @@ impl Resolved {
     /// What the entry lists, with what was created of it.
     fn completed(&self, skills: &Skills) -> Result<Arc<Assignments>, Failure> {
         let mut listed: Vec<_> = self.listed.iter().collect();
-        for lacking in self.lacking.iter() {
+        for lacking in &*self.lacking {
             match skills.get(&folded(&lacking.name)) {
                 Some(Ok(id)) => listed.push((*id, lacking.proficiency)),
                 Some(Err(failure)) => return Err(failure.clone()),
