@@ -12,7 +12,7 @@ const ON_A_PAGE = 50;
 export function entriesTable(entries, firstState, signal) {
   const chosen = { state: firstState, text: "", page: 0, open: new Set() };
   const state = h("select", { id: "entry-state", onchange: () => choose(state.value) });
-  const search = h("input", { id: "entry-search", type: "search", placeholder: "User, row, message, skill, correlation id", spellcheck: "false", oninput: () => choose(chosen.state, search.value) });
+  const search = h("input", { id: "entry-search", type: "search", placeholder: "User, row, skill, message", title: "In user, row, message, skill and correlation id", spellcheck: "false", oninput: () => choose(chosen.state, search.value) });
   const body = h("tbody");
   const empty = h("p", { class: "empty", hidden: true });
   const part = h("p", { class: "notice", hidden: true });

@@ -3,7 +3,7 @@
 import { h, keyed, once, say } from "./dom.js";
 import { count, fullTime, many, when } from "./format.js";
 import { isOpen, jobs } from "./jobs.js";
-import { jobLink, outlook, progress, progressText, statusChip, updateProgress, verdictOf } from "./parts.js";
+import { jobLink, nameOf, outlook, progress, progressText, statusChip, updateProgress, verdictOf } from "./parts.js";
 import { TARGETS } from "./words.js";
 
 const ON_A_PAGE = 25;
@@ -78,7 +78,7 @@ function row(job) {
     conflicts: h("td", { class: "number", "data-head": "Conflicts" }),
   };
   const made = h("tr", {},
-    h("th", { scope: "row" }, jobLink(job), h("span", { class: "sub" }, [TARGETS[job.target], job.mode, job.dryRun && "dry run", job.lane === "interactive" && "interactive"].filter(Boolean).join(" · "))),
+    h("th", { scope: "row", class: "label", title: nameOf(job) }, jobLink(job), h("span", { class: "sub" }, [TARGETS[job.target], job.mode, job.dryRun && "dry run", job.lane === "interactive" && "interactive"].filter(Boolean).join(" · "))),
     cells.status,
     h("td", { class: "wide", "data-head": "Progress" }, cells.bar, cells.text),
     cells.failed, cells.conflicts,

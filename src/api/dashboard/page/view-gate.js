@@ -16,7 +16,7 @@ export function gatePanel(signal, { wide = false } = {}) {
   const state = h("span", { class: "chip" });
   const element = h("section", { class: "panel chart-panel", "aria-label": "Gate" },
     h("div", { class: "panel-head" }, h("h2", {}, term("other", "gate", "Gate")), state),
-    h("p", { class: "muted caption" }, "Share of each window that is used, in the last five minutes; shaded: paused"),
+    h("p", { class: "muted caption" }, "Share of each window that is used, since this page was opened (five minutes at most); shaded: paused"),
     h("div", { class: "chart-place" }, drawing.element), windows, lanes, queue?.element);
   const update = once(() => {
     const now = gate.now;
