@@ -1,5 +1,6 @@
 //! `skillsync push` as its caller meets it: the real binary against a real service, which is killed in the middle.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -115,6 +116,30 @@ async fn a_push_outlives_the_service_and_keeps_the_failed_rows_to_be_pushed_agai
 }
 
 #[tokio::test]
+async fn whoever_stops_following_is_told_that_the_job_goes_on() {
+    let stage = Stage::new().await;
+    let process = stage.serve().await;
+    let file = stage.file("roster.csv", &roster(false));
+    let mut child = stage.push(&file, &["--target", "wfmSkillGroups"]).spawn().unwrap();
+    let ended = tokio::task::spawn_blocking(move || {
+        let mut first = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut first).unwrap();
+        rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT).unwrap();
+        (first, child.wait_with_output().unwrap())
+    });
+    let (first, output) = ended.await.unwrap();
+    let job = first.trim().trim_start_matches("job ").to_owned();
+    let (code, out, err) = told(output);
+    assert_eq!(code, Some(2), "{out}{err}");
+    assert!(err.contains("the job goes on") && err.contains(&format!("/v1/sync-jobs/{job}/cancel")), "{err}");
+    let done = |view: &serde_json::Value| view["finishedAt"].is_string();
+    let view = stage.client.until(&format!("/v1/sync-jobs/{job}"), done).await;
+    assert_eq!(view["counts"]["failed"], 0, "{view}");
+    drop(process);
+    stage.end().await;
+}
+
+#[tokio::test]
 async fn a_plan_is_shown_and_carried_out_only_when_that_is_said() {
     let stage = Stage::new().await;
     let process = stage.serve().await;
@@ -141,6 +166,7 @@ async fn what_cannot_be_done_ends_with_2_and_says_why() {
     let good = stage.file("roster.csv", &roster(false));
     let (code, _, err) = stage.pushed(&good, &["--target", "wfmSkillGroups", "--patience", "0"]).await;
     assert_eq!(code, Some(2), "nobody listens: {err}");
+    assert!(err.contains("is the service running"), "{err}");
     let process = stage.serve().await;
     let (code, _, err) = stage.pushed(&good, &[]).await;
     assert_eq!(code, Some(2), "{err}");

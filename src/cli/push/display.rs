@@ -1,10 +1,12 @@
 //! Live progress: a bar on a terminal, plain lines otherwise.
 
+use std::fmt;
 use std::io::IsTerminal;
 use std::time::Duration;
 
 use anyhow::Result;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -24,12 +26,15 @@ impl Display {
             let now = Instant::now();
             return Ok(Self::Lines { begun: now, next: now });
         }
-        let form = "{bar:40} {pos}/{len}  {per_sec:.1}  {msg}  {elapsed}";
-        Ok(Self::Bar(ProgressBar::new(0).with_style(ProgressStyle::with_template(form)?)))
+        let style = ProgressStyle::with_template("{bar:40} {pos}/{len}  {rate}  {msg}  {elapsed}")?;
+        let style = style.with_key("rate", |state: &ProgressState, out: &mut dyn fmt::Write| {
+            let _ = write!(out, "{:.1}/s", state.per_sec());
+        });
+        Ok(Self::Bar(ProgressBar::new(0).with_style(style)))
     }
 
-    pub(super) fn show(&mut self, view: &Value) {
-        let progress = Progress::of(view);
+    pub(super) fn show(&mut self, view: &Value, now: Timestamp) {
+        let progress = Progress::of(view, now);
         match self {
             Self::Bar(bar) => {
                 bar.set_length(progress.total);
@@ -60,18 +65,30 @@ struct Progress {
 }
 
 impl Progress {
-    fn of(view: &Value) -> Self {
+    fn of(view: &Value, now: Timestamp) -> Self {
         let number = |pointer: &str| view.pointer(pointer).and_then(Value::as_u64).unwrap_or_default();
-        let text = |name: &str| view.get(name).and_then(Value::as_str);
+        let in_the_future = |name: &str| {
+            let at: Timestamp = view.get(name)?.as_str()?.parse().ok()?;
+            Some(lasting(at.duration_since(now).as_secs().max(0)))
+        };
         let total = number("/counts/total");
         let open = number("/counts/pending") + number("/counts/running") + number("/counts/waiting");
         let mut told = format!("{} failed, {} conflicts", number("/counts/failed"), number("/conflicts/total"));
-        if let Some(until) = text("parkedUntil") {
-            told = format!("{told}, parked until {until}");
-        } else if let Some(end) = text("estimatedFinishAt") {
-            told = format!("{told}, done about {end}");
+        if let Some(pause) = in_the_future("parkedUntil") {
+            told = format!("{told}, parked for {pause}");
+        } else if let Some(rest) = in_the_future("estimatedFinishAt") {
+            told = format!("{told}, about {rest} to go");
         }
         Self { total, ended: total.saturating_sub(open), told }
+    }
+}
+
+/// A length of time, in the two units that matter.
+fn lasting(seconds: i64) -> String {
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
     }
 }
 
@@ -85,10 +102,12 @@ mod tests {
     fn progress_is_what_has_ended_and_a_parked_job_says_until_when() {
         let mut view = json!({"counts": {"total": 10, "pending": 3, "running": 1, "waiting": 1, "failed": 2},
             "conflicts": {"total": 4}, "parkedUntil": null, "estimatedFinishAt": "2026-11-23T20:00:00Z"});
-        let progress = Progress::of(&view);
+        let now = "2026-11-23T19:58:30Z".parse().unwrap();
+        let progress = Progress::of(&view, now);
         assert_eq!((progress.total, progress.ended), (10, 5));
-        assert_eq!(progress.told, "2 failed, 4 conflicts, done about 2026-11-23T20:00:00Z");
+        assert_eq!(progress.told, "2 failed, 4 conflicts, about 1 min 30 s to go");
         view["parkedUntil"] = "2026-11-23T21:00:00Z".into();
-        assert!(Progress::of(&view).told.ends_with("parked until 2026-11-23T21:00:00Z"));
+        assert!(Progress::of(&view, now).told.ends_with("parked for 1 h 1 min"));
+        assert_eq!(lasting(27), "27 s");
     }
 }

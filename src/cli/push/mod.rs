@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -21,6 +21,8 @@ use uuid::Uuid;
 use self::display::Display;
 use self::remote::Remote;
 use self::source::{JobOptions, Source};
+use super::told_to_stop;
+use crate::clock::WallClock;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct PushArguments {
@@ -53,7 +55,7 @@ pub(super) struct PushArguments {
     /// Where rows that failed are written; FILE.failed.csv beside the file if not given.
     #[arg(long, value_name = "FILE")]
     failed_to: Option<PathBuf>,
-    /// Give up when the service has not answered for so many seconds.
+    /// Give up when the service has not answered for so many seconds; 10 at most if it never has.
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     patience: u64,
 }
@@ -91,17 +93,19 @@ async fn push(arguments: &PushArguments) -> Result<Outcome> {
     // A submission whose answer is lost is sent again: without a key it would be carried out twice.
     let key = arguments.idempotency_key.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
     let accepted = remote.submit(&source, &key, arguments.gzip).await?;
-    let view = follow(&remote, &accepted).await?;
     if !arguments.dry_run {
+        let view = follow_unless_told_to_stop(&remote, &accepted).await?;
         return finish(&remote, &view, arguments).await;
     }
+    // Whoever breaks a plan off leaves nothing behind. To catch the signal here would keep it from the question below.
+    let view = follow(&remote, &accepted).await?;
     let changes = plan::show(&remote, &view).await?;
     let outcome = finish(&remote, &view, arguments).await?;
     if changes == 0 || !confirmed(arguments, changes)? {
         return Ok(outcome);
     }
     let applied = remote.apply(remote::id_of(&view)?).await?;
-    let view = follow(&remote, &applied).await?;
+    let view = follow_unless_told_to_stop(&remote, &applied).await?;
     let applied = finish(&remote, &view, arguments).await?;
     Ok(if outcome == Outcome::AllWell { applied } else { outcome })
 }
@@ -110,6 +114,19 @@ fn key(arguments: &PushArguments) -> Result<Option<String>> {
     let Some(file) = &arguments.key_file else { return Ok(arguments.key.clone()) };
     let text = std::fs::read_to_string(file).with_context(|| format!("--key-file: cannot read {}", file.display()))?;
     Ok(Some(text.trim().to_owned()))
+}
+
+/// Following can be broken off; the job cannot be so, and whoever does it is told.
+async fn follow_unless_told_to_stop(remote: &Remote, accepted: &Value) -> Result<Value> {
+    tokio::select! {
+        biased;
+        told = told_to_stop() => {
+            told?;
+            let job = remote.address_of(remote::id_of(accepted)?);
+            bail!("no longer followed; the job goes on: look at it with GET {job}, end it with POST {job}/cancel")
+        }
+        view = follow(remote, accepted) => view,
+    }
 }
 
 /// Follows a job until it has ended or is held, and answers how it stood then.
@@ -121,7 +138,7 @@ async fn follow(remote: &Remote, accepted: &Value) -> Result<Value> {
     loop {
         let asked_at = Instant::now();
         if let Some((view, tag)) = remote.job(id, known.as_deref()).await? {
-            display.show(&view);
+            display.show(&view, WallClock::System.now());
             if is_over(&view) {
                 display.finish();
                 return Ok(view);
@@ -150,7 +167,7 @@ async fn finish(remote: &Remote, view: &Value, arguments: &PushArguments) -> Res
         println!("failed rows: {} (correct them and push that file)", file.display());
     }
     if count("held") > 0 {
-        report::print_held(&arguments.url, id);
+        report::print_held(view, &remote.address_of(id));
     }
     Ok(Outcome::of(view))
 }

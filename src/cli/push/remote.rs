@@ -1,6 +1,7 @@
 //! The service, as `push` calls it: every call is repeated while the service is away, so that a restart of it in the middle
-//! of a job does not end the following of it.
+//! of a job does not end the following of it. A service that has never answered is given up soon: the address is wrong.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -20,6 +21,8 @@ use crate::genesys::transport::{Transport, TransportSettings, over_http};
 const HELD_BACK: &str = "25s";
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// How long a service may take to be there at all.
+const FIRST_ANSWER: Duration = Duration::from_secs(10);
 /// Failures that are shown one by one.
 pub(super) const MOST_SHOWN: usize = 10;
 
@@ -28,6 +31,8 @@ pub(super) struct Remote {
     base: String,
     authorization: Option<HeaderValue>,
     patience: Duration,
+    /// Whether anybody has ever answered at that address.
+    answered: AtomicBool,
 }
 
 /// One call, which can be made again.
@@ -66,7 +71,13 @@ impl Remote {
             base: url.trim_end_matches('/').to_owned(),
             authorization,
             patience,
+            answered: AtomicBool::new(false),
         })
+    }
+
+    /// The address of a job.
+    pub(super) fn address_of(&self, id: &str) -> String {
+        format!("{}/v1/sync-jobs/{id}", self.base)
     }
 
     /// Submits a job and answers its view.
@@ -122,7 +133,7 @@ impl Remote {
     /// Makes a call until it is answered by a service that works: repeating is harmless, as submissions carry their key
     /// and applying twice only finds nothing left to do.
     async fn send(&self, call: &Call) -> Result<Response<Bytes>> {
-        let (begun, mut pause) = (Instant::now(), FIRST_PAUSE);
+        let (begun, mut pause, mut told) = (Instant::now(), FIRST_PAUSE, String::new());
         loop {
             let trouble = match self.attempt(call).await? {
                 Ok(answer) if !is_passing(answer.status()) => return accepted(answer),
@@ -132,10 +143,17 @@ impl Remote {
                 }
                 Err(error) => error,
             };
-            if begun.elapsed() + pause > self.patience {
-                bail!("{}: {trouble}", self.base);
+            let answered = self.answered.load(Ordering::Relaxed);
+            let patience = if answered { self.patience } else { self.patience.min(FIRST_ANSWER) };
+            if begun.elapsed() + pause > patience {
+                let hint = if answered { "" } else { "; is the service running, and --url its address?" };
+                bail!("{}: {trouble}{hint}", self.base);
             }
-            eprintln!("{}: {trouble}; asking again in {:.1} s", self.base, pause.as_secs_f64());
+            // The same trouble is told once, however long it lasts.
+            if trouble != told {
+                eprintln!("{}: {trouble}; asking again for {} s", self.base, patience.as_secs());
+                told = trouble;
+            }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
@@ -149,7 +167,9 @@ impl Remote {
             .with_context(|| format!("--url: {} is not an address", self.base))?;
         *request.headers_mut() = call.headers.clone();
         request.headers_mut().extend(self.authorization.clone().map(|value| (AUTHORIZATION, value)));
-        Ok(self.transport.clone().oneshot(request).await.map_err(|error| error.to_string()))
+        let answer = self.transport.clone().oneshot(request).await;
+        self.answered.fetch_or(answer.is_ok(), Ordering::Relaxed);
+        Ok(answer.map_err(|error| error.to_string()))
     }
 }
 

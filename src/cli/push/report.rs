@@ -45,12 +45,11 @@ fn failure(entry: &Value) -> String {
     format!("{row} failed, {}: {}", text("reason").unwrap_or_default(), text("message").unwrap_or_default())
 }
 
-/// Says how a held job goes on.
-pub(super) fn print_held(url: &str, id: &str) {
-    let url = url.trim_end_matches('/');
-    println!("held: it would take away more than the safety thresholds permit; look at it, then one of");
-    println!("  curl -X POST {url}/v1/sync-jobs/{id}/apply");
-    println!("  curl -X POST {url}/v1/sync-jobs/{id}/cancel");
+/// Says why a job is held, and how it goes on.
+pub(super) fn print_held(view: &Value, address: &str) {
+    println!("held: {}", view.pointer("/held/message").and_then(Value::as_str).unwrap_or_default());
+    println!("  apply (takes a key with the role admin): curl -X POST {address}/apply");
+    println!("  cancel: curl -X POST {address}/cancel");
 }
 
 #[cfg(test)]
