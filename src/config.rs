@@ -8,6 +8,7 @@ mod journal;
 mod keys;
 mod limits;
 mod region;
+mod telemetry;
 mod thresholds;
 mod webhooks;
 
@@ -28,6 +29,7 @@ pub use self::callbacks::CallbacksConfig;
 pub use self::journal::JournalConfig;
 pub use self::keys::example;
 pub use self::limits::CallLimits;
+pub use self::telemetry::TelemetryConfig;
 use self::thresholds::percent;
 pub use self::webhooks::{
     AssignConfig, ConditionConfig, DedupeConfig, FetchMethod, Preset, RecordConfig, RuleConfig, SignatureAlgorithm,
@@ -79,6 +81,8 @@ pub struct Config {
     pub webhooks: Vec<WebhookConfig>,
     #[serde(default)]
     pub callbacks: CallbacksConfig,
+    #[serde(default)]
+    pub telemetry: TelemetryConfig,
 }
 
 /// `[server]`: who may call us, and where.
@@ -231,6 +235,7 @@ impl Config {
         config.genesys.check()?;
         config.journal.check()?;
         config.callbacks.secret()?;
+        config.telemetry.check()?;
         access::check(&config.server.api_keys)?;
         webhooks::check(&config.webhooks)?;
         if config.server.api_keys.is_empty() && !config.server.listen.ip().is_loopback() {
@@ -397,6 +402,7 @@ mod tests {
             (&format!("{MINIMAL}[server]\nlisten = '0.0.0.0:80'"), "server.listen"),
             (&format!("{MINIMAL}[journal]\nretention = 'long'"), "retention"),
             (&format!("{MINIMAL}[journal]\nmax_bytes = 1000"), "journal.max_bytes"),
+            (&format!("{MINIMAL}[telemetry]\notlp_endpoint = 'collector:4318'"), "telemetry.otlp_endpoint"),
         ] {
             let error = load(toml).expect_err(toml);
             assert!(error.contains(key), "{error} does not name {key}");

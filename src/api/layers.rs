@@ -30,6 +30,7 @@ use super::ApiSettings;
 use super::access::{self, Access};
 use super::metrics::{self, RequestStatistics};
 use super::problem::{self, Problem};
+use crate::telemetry;
 
 /// The header that carries the request id, both ways.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -127,7 +128,8 @@ fn tracing_layer() -> Tracing {
         .on_failure(())
 }
 
-/// One span a request. It names the route, not the path, and no query: both may hold personal data.
+/// One span a request, in the trace that the caller names. It names the route, not the path, and no query: both may hold
+/// personal data.
 #[derive(Debug, Clone, Copy)]
 struct RequestSpan;
 
@@ -135,7 +137,7 @@ impl<B> MakeSpan<B> for RequestSpan {
     fn make_span(&mut self, request: &http::Request<B>) -> Span {
         let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str);
         let id = request.extensions().get::<RequestId>().map_or("", RequestId::as_str);
-        tracing::info_span!(
+        let span = tracing::info_span!(
             "request",
             method = %request.method(),
             route,
@@ -143,7 +145,9 @@ impl<B> MakeSpan<B> for RequestSpan {
             caller = tracing::field::Empty,
             status = tracing::field::Empty,
             latency_ms = tracing::field::Empty,
-        )
+        );
+        telemetry::join_trace(&span, request.headers());
+        span
     }
 }
 

@@ -11,17 +11,17 @@ use tokio::time::Instant;
 use super::told_to_stop;
 use crate::app::{self, Surroundings};
 use crate::clock::WallClock;
-use crate::config::{Config, JournalConfig};
+use crate::config::{Config, JournalConfig, TelemetryConfig};
 use crate::genesys::transport::over_http;
 use crate::hris::Intake;
 use crate::journal::{Journal, NoJournal, Recovered, SqliteJournal};
 use crate::lifecycle::Lifecycle;
-use crate::telemetry;
+use crate::telemetry::{self, Export, ExportSettings};
 
 /// Runs until SIGTERM or Ctrl-C, then lets what is in flight finish; a second signal cuts that short.
 pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode> {
     let config = Config::load(file).context("the configuration cannot be used")?;
-    telemetry::start("skillsync=info,warn");
+    let export = start_telemetry(&config.telemetry)?;
     let lifecycle = Lifecycle::default();
     let (journal, recovered) = open(&config.journal)?;
     let clock = WallClock::System;
@@ -69,7 +69,21 @@ pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode> {
     if let Err(error) = journal.flush().await {
         tracing::error!(%error, "not everything could be written down");
     }
+    if let Some(export) = export {
+        export.finish().await;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Starts logging, and the export of spans if there is somebody to take them.
+fn start_telemetry(config: &TelemetryConfig) -> Result<Option<Export>> {
+    let level = "skillsync=info,warn";
+    let Some(endpoint) = config.otlp_endpoint.clone() else {
+        telemetry::start(level);
+        return Ok(None);
+    };
+    let settings = ExportSettings { endpoint, service_name: config.service_name.clone() };
+    Ok(Some(telemetry::start_exporting(level, &settings)?))
 }
 
 /// Reads `[[webhooks]]` again at each SIGHUP. What else has changed in the file takes a restart.

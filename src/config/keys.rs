@@ -82,7 +82,11 @@ pub(super) const SECTIONS: &[Section] = &[
         optional: true,
         keys: &[
             default("listen", "\"127.0.0.1:8080\"", "Address and port. Others than loopback take server.api_keys."),
-            default("shutdown_grace", "\"30s\"", "How long what is in flight may take to finish at a stop."),
+            default(
+                "shutdown_grace",
+                "\"30s\"",
+                "How long what is in flight may take to finish at a stop; a second signal cuts it short.",
+            ),
             default("max_body_bytes", "67108864", "Larger submissions get 413, also once they are decompressed."),
             default("request_timeout", "\"60s\"", "How long a request may take to be read and answered."),
             default("requests_per_second", "100", "Of each key; more get 429."),
@@ -137,8 +141,16 @@ pub(super) const SECTIONS: &[Section] = &[
         keys: &[
             default("enabled", "true", "false keeps everything in memory: a restart forgets it."),
             default("path", "\"./skillsync-data\"", "A folder of its own; one process has it at a time."),
-            default("retention", "\"7d\"", "How long a job can be read after it has ended; then it is removed."),
-            default("max_bytes", "8589934592", "The largest that it may become; new jobs get 503 before it is full."),
+            default(
+                "retention",
+                "\"7d\"",
+                "How long a job can be read after it has ended; one sent under a key at least as long as the key, a held one until it is decided.",
+            ),
+            default(
+                "max_bytes",
+                "8589934592",
+                "The largest that it may become; new jobs get 503 when nine tenths are in use.",
+            ),
         ],
     },
     Section {
@@ -155,6 +167,19 @@ pub(super) const SECTIONS: &[Section] = &[
             optional("secret_file", "\"/run/secrets/callbacks\"", "A file that holds the secret, in its place."),
             default("allow_http", "false", "Whether messages may go over plain HTTP."),
             default("allow_private_networks", "false", "Whether they may go to this machine and to private networks."),
+        ],
+    },
+    Section {
+        head: "[telemetry]",
+        about: "Traces for an OpenTelemetry collector: docs/OPERATIONS.md has what a span holds.",
+        optional: true,
+        keys: &[
+            optional(
+                "otlp_endpoint",
+                "\"http://localhost:4318\"",
+                "Where a collector takes OTLP over HTTP; /v1/traces is added. Without it nothing is exported.",
+            ),
+            default("service_name", "\"skillsync\"", "What this service is called there."),
         ],
     },
     Section {

@@ -97,8 +97,6 @@ pub(super) struct Job {
     state: Mutex<State>,
     revision: watch::Sender<u64>,
     open: OpenEntries,
-    /// What is logged for the job says so, and names the request that it came with.
-    span: tracing::Span,
 }
 
 #[derive(Debug)]
@@ -122,6 +120,9 @@ pub(super) struct State {
     pub(super) callback: CallbackProgress,
     revision: u64,
     changes: Changes,
+    /// What is logged for the job says so, and names the request that it came with. There is one from the first work on
+    /// the job to its end, so that as a span of a trace it lasts as long as the job, and not as long as it can be read.
+    span: Option<tracing::Span>,
 }
 
 impl Job {
@@ -146,18 +147,23 @@ impl Job {
             revision: 0,
             changes: Changes::new(entries.len()),
             entries,
+            span: None,
         };
         open.moved(0, total);
-        let span = tracing::info_span!("job", job = %id);
-        Self { id, spec, created_at, journal, state: Mutex::new(state), revision: watch::Sender::new(0), open, span }
+        Self { id, spec, created_at, journal, state: Mutex::new(state), revision: watch::Sender::new(0), open }
     }
 
     pub(super) fn id(&self) -> JobId {
         self.id
     }
 
+    /// The span of the work on the job; none once it has ended.
     pub(super) fn span(&self) -> tracing::Span {
-        self.span.clone()
+        let mut state = self.lock();
+        if state.counts.open() == 0 {
+            return tracing::Span::none();
+        }
+        state.span.get_or_insert_with(|| tracing::info_span!("job", job = %self.id)).clone()
     }
 
     pub(super) fn spec(&self) -> &JobSpec {
@@ -368,6 +374,7 @@ impl State {
             self.parked_until = None;
             self.held_up = None;
             self.hold = None;
+            self.span = None;
         }
     }
 

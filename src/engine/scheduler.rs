@@ -6,10 +6,11 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
 use tokio_util::time::DelayQueue;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 use super::EngineCore;
 use super::pass::{Pass, PassEnd};
+use super::ticket::Ticket;
 use crate::domain::UserKey;
 use crate::domain::job::Urgency;
 use crate::lifecycle::Lifecycle;
@@ -49,8 +50,7 @@ async fn work_on(
     deferrals: mpsc::UnboundedSender<Deferred>,
 ) {
     let Some((tickets, progress)) = core.slots.begin(user) else { return };
-    // A pass may work for several jobs; what it does is told as done for the first.
-    let span = tickets.first().map_or_else(tracing::Span::none, |ticket| ticket.job.span());
+    let span = span_of_pass(user, &tickets);
     let pass = Pass::new(&core, user, tickets, progress).run().instrument(span);
     match std::panic::AssertUnwindSafe(pass).catch_unwind().await {
         Ok(PassEnd::Done) => {
@@ -70,6 +70,18 @@ async fn work_on(
             let _ = deferrals.send((Instant::now() + core.backoff.pause(10), user));
         }
     }
+}
+
+/// A pass may work for several jobs: what it does is told as done for the first entry, and follows from the others' jobs.
+fn span_of_pass(user: UserKey, tickets: &[Ticket]) -> Span {
+    let Some(first) = tickets.first() else { return Span::none() };
+    let (target, entry, entries) = (user.target.name(), first.index, tickets.len());
+    let span = tracing::info_span!(parent: &first.job.span(), "pass", target, entry, entries);
+    let others = tickets.iter().filter(|ticket| ticket.job.id() != first.job.id());
+    for other in others {
+        span.follows_from(other.job.span());
+    }
+    span
 }
 
 async fn wake_deferred(core: Arc<EngineCore>, mut deferred: mpsc::UnboundedReceiver<Deferred>) {

@@ -7,7 +7,8 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tokio::time::Instant;
 use tower::{Layer, Service};
-use tracing::Instrument as _;
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
 
 use super::auth::StackError;
 use super::call::CallContext;
@@ -48,7 +49,7 @@ where
             Some(call) => (call.route.name(), call.lane.name()),
             None => ("other", "bulk"),
         };
-        let span = tracing::info_span!("genesys_call", route, lane);
+        let span = tracing::info_span!("genesys_call", route, lane, status = Empty, correlation_id = Empty);
         let begun = Instant::now();
         let answer = self.inner.call(request);
         let call = async move {
@@ -56,8 +57,10 @@ where
             let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
             match &result {
                 Ok(answer) => {
-                    let correlation_id = super::answer::correlation_id(answer.headers());
-                    tracing::debug!(status = answer.status().as_u16(), took_ms, correlation_id, "answered");
+                    let span = Span::current();
+                    span.record("status", answer.status().as_u16());
+                    span.record("correlation_id", super::answer::correlation_id(answer.headers()));
+                    tracing::debug!(took_ms, "answered");
                 }
                 // Every user of a job may be turned back once: the job's state says it, the log need not.
                 Err(StackError::Paused(paused)) => tracing::debug!(%paused, "turned back"),

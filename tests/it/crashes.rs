@@ -26,11 +26,20 @@ pub(crate) struct Process(Child);
 
 impl Process {
     pub(crate) fn start(port: u16, genesys: &str, journal: &Path) -> Self {
-        Self::configured(port, genesys, journal, None)
+        Self::start_with(port, genesys, journal, &[])
+    }
+
+    /// The same with more in its environment.
+    pub(crate) fn start_with(port: u16, genesys: &str, journal: &Path, environment: &[(&str, &str)]) -> Self {
+        Self::spawn(port, genesys, journal, None, environment)
     }
 
     /// The same with a file of more settings.
-    pub(crate) fn configured(port: u16, genesys: &str, journal: &Path, config: Option<&Path>) -> Self {
+    pub(crate) fn configured(port: u16, genesys: &str, journal: &Path, config: &Path) -> Self {
+        Self::spawn(port, genesys, journal, Some(config), &[])
+    }
+
+    fn spawn(port: u16, genesys: &str, journal: &Path, config: Option<&Path>, environment: &[(&str, &str)]) -> Self {
         let log = File::options().append(true).create(true).open(journal.join("../service.log")).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_skillsync"))
             .arg("serve")
@@ -42,6 +51,7 @@ impl Process {
             .env("SKILLSYNC__GENESYS__CLIENT_SECRET", "not-a-secret")
             .env("SKILLSYNC__GENESYS__LIMITS", "60/200ms")
             .env("SKILLSYNC__JOURNAL__PATH", journal)
+            .envs(environment.iter().copied())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
@@ -52,6 +62,13 @@ impl Process {
     /// Tells it to read its configuration again.
     pub(crate) fn reload(&self) {
         kill_process(Pid::from_child(&self.0), Signal::HUP).unwrap();
+    }
+
+    /// Tells it to stop, and waits until it has.
+    pub(crate) async fn stop(mut self) {
+        kill_process(Pid::from_child(&self.0), Signal::TERM).unwrap();
+        let status = tokio::task::spawn_blocking(move || self.0.wait().unwrap()).await.unwrap();
+        assert!(status.success(), "{status}");
     }
 }
 

@@ -39,7 +39,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "metrics",
         ],
     ),
-    ("api", &["hris", "engine", "journal", "domain", "clock", "lifecycle", "metrics"]),
+    ("api", &["hris", "engine", "journal", "domain", "clock", "lifecycle", "metrics", "telemetry"]),
     ("callback", &["engine", "domain", "clock", "lifecycle"]),
     ("genesys", &["engine", "domain", "clock", "lifecycle", "metrics"]),
     ("hris", &["engine", "journal", "domain", "clock", "config", "lifecycle"]),

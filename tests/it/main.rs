@@ -38,3 +38,4 @@ mod scenarios;
 mod sim;
 mod sockets;
 mod tokens;
+mod traces;

@@ -7,6 +7,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt};
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
 use super::throttle::{Throttled, WindowCount};
 use super::{Gate, Outcome, Paused, Permit};
@@ -72,8 +74,10 @@ where
             let sent_at = Instant::now();
             gate.statistics().waited(lane, sent_at - came_at);
             meter.count();
-            let result = transport.oneshot(request).await;
+            let attempt = tracing::info_span!("attempt", status = Empty);
+            let result = transport.oneshot(request).instrument(attempt.clone()).await;
             let status = result.as_ref().ok().map(|answer| answer.status().as_u16());
+            attempt.record("status", status);
             gate.statistics().ended(route, status, sent_at.elapsed());
             match &result {
                 Ok(response) => report(&gate, permit, route, response),

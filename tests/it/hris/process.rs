@@ -54,7 +54,7 @@ impl Site {
     }
 
     fn start(&self) -> Process {
-        Process::configured(self.port, &self.genesys, &self.folder.join("journal"), Some(&self.config()))
+        Process::configured(self.port, &self.genesys, &self.folder.join("journal"), &self.config())
     }
 
     fn url(&self) -> String {
