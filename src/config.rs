@@ -7,6 +7,7 @@ mod callbacks;
 mod journal;
 mod keys;
 mod limits;
+mod reference;
 mod region;
 mod telemetry;
 mod thresholds;
@@ -29,6 +30,7 @@ pub use self::callbacks::CallbacksConfig;
 pub use self::journal::JournalConfig;
 pub use self::keys::example;
 pub use self::limits::CallLimits;
+pub use self::reference::reference;
 pub use self::telemetry::TelemetryConfig;
 use self::thresholds::percent;
 pub use self::webhooks::{
