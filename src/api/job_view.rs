@@ -232,7 +232,8 @@ fn estimated_finish_at(job: &JobSnapshot, engine: &Engine, now: Timestamp) -> Op
         Urgency::Bulk => engine.open_entries().saturating_sub(open),
     };
     let calls = calls_ahead_of(job).saturating_add(calls_ahead(of_others));
-    let work = SignedDuration::try_from(engine.time_for(calls)).ok()?;
+    // In whole milliseconds, like every date.
+    let work = SignedDuration::from_millis(i64::try_from(engine.time_for(calls).as_millis()).ok()?);
     job.parked_until.map_or(now, |until| until.max(now)).checked_add(work).ok()
 }
 
