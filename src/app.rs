@@ -129,6 +129,7 @@ fn login(config: &Config, transport: Transport, backoff: Arc<Backoff>) -> Result
 
 /// The HTTP side of a service.
 pub fn router(config: &Config, service: &Service, lifecycle: &Lifecycle) -> Router {
+    let settings = api_settings(config);
     api::router(ApiContext {
         engine: service.engine.clone(),
         clock: service.clock,
@@ -141,19 +142,24 @@ pub fn router(config: &Config, service: &Service, lifecycle: &Lifecycle) -> Rout
             clock: service.clock,
         }),
         readiness: follow_logins(Arc::clone(&service.tokens), lifecycle),
-        settings: ApiSettings {
-            max_body_bytes: config.server.max_body_bytes,
-            request_timeout: config.server.request_timeout,
-            api_keys: config.server.api_keys.iter().map(api_key).collect(),
-            requests_per_second: config.server.requests_per_second,
-            max_open_entries: config.server.max_open_entries,
-            open_metrics: config.server.open_metrics,
-            callbacks: callbacks::rules(&config.callbacks),
-        },
+        shared: Shared::new(&settings),
+        settings: Arc::new(settings),
         lifecycle: lifecycle.clone(),
         intake: service.intake.clone(),
-        shared: Shared::default(),
     })
+}
+
+fn api_settings(config: &Config) -> ApiSettings {
+    ApiSettings {
+        max_body_bytes: config.server.max_body_bytes,
+        request_timeout: config.server.request_timeout,
+        api_keys: config.server.api_keys.iter().map(api_key).collect(),
+        requests_per_second: config.server.requests_per_second,
+        max_open_entries: config.server.max_open_entries,
+        open_metrics: config.server.open_metrics,
+        callbacks: callbacks::rules(&config.callbacks),
+        max_streams: config.server.streams(),
+    }
 }
 
 /// Answers requests on a listener until the service is told to stop.

@@ -107,6 +107,8 @@ pub struct ServerConfig {
     pub requests_per_second: NonZeroU32,
     /// `server.max_connections`: open at once; more wait to be accepted.
     pub max_connections: NonZeroU32,
+    /// `server.max_streams`: event streams and waiting polls at once; half of the connections if it is not given.
+    max_streams: Option<NonZeroU32>,
     /// `server.max_open_entries`: entries that have not ended, of all jobs; beyond that nothing new is accepted.
     pub max_open_entries: u32,
     /// `server.open_metrics`: whether `/metrics` may be read without a key, for a scraper that cannot send one.
@@ -123,6 +125,7 @@ impl Default for ServerConfig {
             api_keys: Vec::new(),
             requests_per_second: NonZeroU32::MIN.saturating_add(99),
             max_connections: NonZeroU32::MIN.saturating_add(1023),
+            max_streams: None,
             max_open_entries: 1_000_000,
             open_metrics: false,
         }
@@ -238,6 +241,7 @@ impl Config {
         config.journal.check()?;
         config.callbacks.secret()?;
         config.telemetry.check()?;
+        config.server.check()?;
         access::check(&config.server.api_keys)?;
         webhooks::check(&config.webhooks)?;
         if config.server.api_keys.is_empty() && !config.server.listen.ip().is_loopback() {
@@ -251,6 +255,24 @@ impl Config {
             ));
         }
         Ok(config)
+    }
+}
+
+impl ServerConfig {
+    /// Event streams and waiting polls at once. Each takes a connection, so there are fewer of them.
+    pub fn streams(&self) -> usize {
+        let streams = self.max_streams.map_or(self.max_connections.get().div_ceil(2), NonZeroU32::get);
+        usize::try_from(streams).unwrap_or(usize::MAX)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        match self.max_streams.filter(|streams| *streams >= self.max_connections) {
+            Some(streams) => Err(contradiction(
+                "server.max_streams",
+                format!("{streams} streams leave none of the {} connections for anything else", self.max_connections),
+            )),
+            None => Ok(()),
+        }
     }
 }
 
@@ -402,6 +424,7 @@ mod tests {
             (&format!("{MINIMAL}[callbacks]\nurl = 'https://x'"), "callbacks.secret"),
             (&format!("{MINIMAL}[sync]\nhold_users_percent = 101"), "hold_users_percent"),
             (&format!("{MINIMAL}[server]\nlisten = '0.0.0.0:80'"), "server.listen"),
+            (&format!("{MINIMAL}[server]\nmax_connections = 10\nmax_streams = 10"), "server.max_streams"),
             (&format!("{MINIMAL}[journal]\nretention = 'long'"), "retention"),
             (&format!("{MINIMAL}[journal]\nmax_bytes = 1000"), "journal.max_bytes"),
             (&format!("{MINIMAL}[telemetry]\notlp_endpoint = 'collector:4318'"), "telemetry.otlp_endpoint"),

@@ -1,20 +1,19 @@
 //! A job as the HTTP API shows it.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::names::{SyncJobStatus, SyncLane, SyncMode, SyncTarget};
-use crate::clock::WallClock;
 use crate::domain::EntryState;
 use crate::domain::assignment::CatalogueItem;
 use crate::domain::callback::{CallbackProgress, CallbackUrl};
 use crate::domain::conflict::Cause;
 use crate::domain::hold::Hold;
-use crate::domain::job::{ConflictCounts, EntryCounts, Urgency};
-use crate::engine::{Engine, JobSnapshot};
+use crate::domain::job::{ConflictCounts, EntryCounts};
+use crate::engine::{Engine, Forecast, JobSnapshot};
 
 /// A sync job.
 #[derive(Debug, Serialize, ToSchema)]
@@ -33,7 +32,7 @@ pub(super) struct SyncJobView {
     started_at: Option<Timestamp>,
     #[schema(value_type = Option<String>, format = DateTime)]
     finished_at: Option<Timestamp>,
-    /// When the job will be done at the permitted rate, if nothing gets in the way; null when it is.
+    /// When the job will be done, by the work that is ahead of it and the pace at which calls go at present; null when it is.
     #[schema(value_type = Option<String>, format = DateTime)]
     estimated_finish_at: Option<Timestamp>,
     /// Until when Genesys asked to wait.
@@ -158,14 +157,18 @@ pub(super) struct ConflictCountsView {
 pub(super) struct CallsView {
     /// Calls made so far.
     made: u32,
-    /// Calls that it will have taken in the end, roughly.
+    /// Calls that it will have taken in the end, by what is known of its entries and what the ended ones took.
     estimated: u32,
 }
 
 impl SyncJobView {
-    /// The job as it stands at `now`.
-    pub(super) fn of(job: JobSnapshot, engine: &Engine, now: Timestamp) -> Self {
-        let estimated = job.calls_made.saturating_add(calls_ahead_of(&job));
+    /// The job as it stands.
+    pub(super) fn of(job: JobSnapshot, engine: &Engine) -> Self {
+        let forecast = engine.forecast(&job);
+        Self::with(job, forecast)
+    }
+
+    pub(super) fn with(job: JobSnapshot, forecast: Forecast) -> Self {
         Self {
             id: job.id.0,
             status: job.status.into(),
@@ -176,11 +179,11 @@ impl SyncJobView {
             created_at: job.created_at,
             started_at: job.started_at,
             finished_at: job.finished_at,
-            estimated_finish_at: estimated_finish_at(&job, engine, now),
+            estimated_finish_at: forecast.ends_at,
             parked_until: job.parked_until,
             counts: job.counts.into(),
             conflicts: job.conflicts.into(),
-            calls: CallsView { made: job.calls_made, estimated },
+            calls: CallsView { made: job.calls_made, estimated: job.calls_made.saturating_add(forecast.calls_ahead) },
             created_skills: job.created.into_iter().map(CreatedSkillView::from).collect(),
             held: job.hold.map(HeldView::from),
             callback: job.spec.callback.as_ref().map(|url| CallbackView::of(url, job.callback)),
@@ -190,51 +193,19 @@ impl SyncJobView {
 }
 
 /// A job as messages to others show it: as its callers see it, but for the callback itself, which every attempt changes.
-pub fn job_document(engine: &Engine, clock: WallClock) -> impl Fn(JobSnapshot) -> Value + Send + Sync + use<> {
+pub fn job_document(engine: &Engine) -> impl Fn(JobSnapshot) -> Value + Send + Sync + use<> {
     let engine = engine.clone();
     move |mut job| {
         job.spec.callback = None;
-        serde_json::to_value(SyncJobView::of(job, &engine, clock.now())).unwrap_or_default()
+        serde_json::to_value(SyncJobView::of(job, &engine)).unwrap_or_default()
     }
 }
 
-/// Seconds after which it is worth asking for the job again: when it may be done, but neither at once nor in ages.
-pub(super) fn poll_after_seconds(engine: &Engine) -> u64 {
-    engine.time_for(calls_ahead(engine.open_entries())).as_secs().clamp(1, 30)
-}
-
-/// Calls that open entries will take: a read and a write each, where nothing better is known.
-fn calls_ahead(open_entries: u32) -> u32 {
-    open_entries.saturating_mul(2)
-}
-
-/// Calls that a job will still take: what its entries have taken so far, once enough of them have ended to tell.
-/// Unchanged users take one, conflicts take more, and listings are shared by all.
-fn calls_ahead_of(job: &JobSnapshot) -> u32 {
-    const ENOUGH: u32 = 20;
-    let open = job.counts.ahead();
-    let ended = job.counts.total() - job.counts.open();
-    if ended < ENOUGH {
-        return calls_ahead(open);
-    }
-    let ahead = u64::from(open) * u64::from(job.calls_made) / u64::from(ended);
-    u32::try_from(ahead).unwrap_or(u32::MAX).max(open)
-}
-
-/// Jobs take turns, so a bulk job is done for sure only when the work of all jobs is; interactive ones go ahead of it.
-fn estimated_finish_at(job: &JobSnapshot, engine: &Engine, now: Timestamp) -> Option<Timestamp> {
-    let open = job.counts.ahead();
-    if open == 0 {
-        return None;
-    }
-    let of_others = match job.spec.urgency {
-        Urgency::Interactive => 0,
-        Urgency::Bulk => engine.open_entries().saturating_sub(open),
-    };
-    let calls = calls_ahead_of(job).saturating_add(calls_ahead(of_others));
-    // In whole milliseconds, like every date.
-    let work = SignedDuration::from_millis(i64::try_from(engine.time_for(calls).as_millis()).ok()?);
-    job.parked_until.map_or(now, |until| until.max(now)).checked_add(work).ok()
+/// Seconds after which it is worth asking for the job again: when it may be done, but neither at once nor in ages. None if
+/// nothing becomes of it by waiting.
+pub(super) fn poll_after_seconds(forecast: Forecast, now: Timestamp) -> Option<u64> {
+    let ends_at = forecast.ends_at?;
+    u64::try_from(ends_at.duration_since(now).as_secs()).ok().map(|seconds| seconds.clamp(1, 30)).or(Some(1))
 }
 
 impl From<CatalogueItem> for CreatedSkillView {

@@ -151,21 +151,21 @@ impl<B> MakeSpan<B> for RequestSpan {
     }
 }
 
-/// One line an answer; probes and polls come often and only show at debug level.
+/// One line an answer; probes and polls come often and only show at debug level. What is told is part of the line and not of
+/// the span, which would put it into words for every poll, told or not.
 #[derive(Debug, Clone, Copy)]
 struct Answered;
 
 impl<B> OnResponse<B> for Answered {
     fn on_response(self, response: &Response<B>, latency: Duration, span: &Span) {
-        let status = response.status();
-        span.record("status", status.as_u16());
-        span.record("latency_ms", u64::try_from(latency.as_millis()).unwrap_or(u64::MAX));
-        if status.is_server_error() {
-            tracing::warn!(parent: span, "answered");
-        } else if status.is_client_error() || status == StatusCode::ACCEPTED {
-            tracing::info!(parent: span, "answered");
+        let answer = response.status();
+        let (status, latency_ms) = (answer.as_u16(), u64::try_from(latency.as_millis()).unwrap_or(u64::MAX));
+        if answer.is_server_error() {
+            tracing::warn!(parent: span, status, latency_ms, "answered");
+        } else if answer.is_client_error() || answer == StatusCode::ACCEPTED {
+            tracing::info!(parent: span, status, latency_ms, "answered");
         } else {
-            tracing::debug!(parent: span, "answered");
+            tracing::debug!(parent: span, status, latency_ms, "answered");
         }
     }
 }

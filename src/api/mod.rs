@@ -8,6 +8,7 @@ mod dashboard;
 mod document;
 mod entry_view;
 mod faults;
+mod feeds;
 mod idempotency;
 mod imports;
 mod job_view;
@@ -23,6 +24,7 @@ mod reader;
 mod rules;
 mod schemas;
 mod serve;
+mod streams;
 mod submission;
 mod sync_jobs;
 #[cfg(test)]
@@ -43,6 +45,7 @@ use uuid::Uuid;
 
 pub use self::access::{ApiKey, Role};
 pub use self::document::text as openapi_text;
+use self::feeds::Feeds;
 pub use self::job_view::job_document;
 pub use self::limits::{
     BreakerView, CreditView, LearnedLimitView, LimitLaneView, LimitWindowView, LimitsSource, LimitsView,
@@ -55,6 +58,8 @@ pub use self::names::{
 };
 pub use self::probes::Readiness;
 pub use self::serve::{ServeSettings, serve};
+use self::streams::Streams;
+use self::submission::BodyRoom;
 pub use self::submission::request::{AssignmentRequest, SyncJobEntryRequest, SyncJobRequest, UserReference};
 use crate::clock::WallClock;
 use crate::domain::callback::CallbackRules;
@@ -73,6 +78,8 @@ pub struct ApiSettings {
     pub api_keys: Vec<ApiKey>,
     /// Of each key.
     pub requests_per_second: NonZeroU32,
+    /// Answers that are held back at a time: event streams, and polls that wait.
+    pub max_streams: usize,
     /// Entries that have not ended, of all jobs; beyond that nothing new is accepted.
     pub max_open_entries: u32,
     /// Whether `/metrics` is open to those without a key.
@@ -88,6 +95,7 @@ impl Default for ApiSettings {
             request_timeout: Duration::from_secs(60),
             api_keys: Vec::new(),
             requests_per_second: NonZeroU32::MIN.saturating_add(99),
+            max_streams: 512,
             max_open_entries: 1_000_000,
             open_metrics: false,
             callbacks: CallbackRules::default(),
@@ -103,7 +111,7 @@ pub struct ApiContext {
     pub readiness: watch::Receiver<Readiness>,
     pub limits: Arc<dyn LimitsSource>,
     pub metrics: Arc<dyn MetricsSource>,
-    pub settings: ApiSettings,
+    pub settings: Arc<ApiSettings>,
     pub lifecycle: Lifecycle,
     pub intake: Intake,
     /// What only requests share with each other.
@@ -117,17 +125,28 @@ pub struct Shared {
     run: Uuid,
     requests: Arc<RequestStatistics>,
     webhooks: Arc<WebhookStatistics>,
+    feeds: Arc<Feeds>,
+    streams: Arc<Streams>,
+    room: BodyRoom,
 }
 
-impl Default for Shared {
-    fn default() -> Self {
-        Self { run: Uuid::new_v4(), requests: Arc::default(), webhooks: Arc::default() }
+impl Shared {
+    pub fn new(settings: &ApiSettings) -> Self {
+        let run = Uuid::new_v4();
+        Self {
+            run,
+            requests: Arc::default(),
+            webhooks: Arc::default(),
+            feeds: Arc::new(Feeds::new(run)),
+            streams: Arc::new(Streams::new(settings)),
+            room: BodyRoom::new(settings.max_body_bytes),
+        }
     }
 }
 
 /// All routes, inside all layers.
 pub fn router(context: ApiContext) -> Router {
-    let settings = context.settings.clone();
+    let settings = Arc::clone(&context.settings);
     let requests = Arc::clone(&context.shared.requests);
     let (router, _) = described_routes(&settings).split_for_parts();
     let pages = dashboard::routes().merge(reader::routes()).layer(layers::time_limit(&settings));

@@ -57,7 +57,7 @@ impl CalledBack {
         let Some(key) = self.key else { return Ok(()) };
         let wire = Wire::new(self.rules)
             .map_err(|error| ConfigError::Contradiction { key: "callbacks", problem: error.to_string() })?;
-        let show = Arc::new(api::job_document(engine, clock));
+        let show = Arc::new(api::job_document(engine));
         callback::start(Courier { engine: engine.clone(), key, post: Arc::new(wire), show, clock, seed }, lifecycle);
         Ok(())
     }

@@ -91,6 +91,11 @@ pub(super) const SECTIONS: &[Section] = &[
             default("request_timeout", "\"60s\"", "How long a request may take to be read and answered."),
             default("requests_per_second", "100", "Of each key; more get 429."),
             default("max_connections", "1024", "Open at once; more wait to be accepted."),
+            optional(
+                "max_streams",
+                "512",
+                "Event streams and waiting polls at once; half of the connections if not given.",
+            ),
             default("max_open_entries", "1000000", "Entries that have not ended; beyond that submissions get 503."),
             default("open_metrics", "false", "Whether /metrics may be read without a key."),
         ],

@@ -110,6 +110,11 @@ impl Catalogues {
         Self { routing_skills: Cache::new(ages), skill_groups: Cache::new(ages), managed }
     }
 
+    /// Whether the catalogue has to be read before it can be used.
+    pub(super) fn has_to_read(&self, target: Target) -> bool {
+        self.of(target).usable().is_none()
+    }
+
     /// The catalogue.
     pub(super) async fn get(
         &self,

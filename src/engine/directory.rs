@@ -73,6 +73,8 @@ impl Drop for Waiting<'_> {
     }
 }
 
+/// Users that one call of a listing shows.
+const A_PAGE: usize = 500;
 /// So many users at most are looked up one by one instead of in a listing.
 const FEW: usize = 10;
 /// Look-ups that are remembered; the directory's listing has the rest.
@@ -139,6 +141,18 @@ impl Directory {
     pub(super) fn has_to_list(&self, wanted: &[UserRef]) -> bool {
         let many = wanted.iter().filter(|user| is_listed(user)).count() > FEW;
         self.active.usable().is_none() && (many || !wanted.iter().all(has_a_way))
+    }
+
+    /// Calls that finding these users takes, as far as can be told before it is done; `anew` if they are listed in any case.
+    pub(super) fn calls_to_find(&self, wanted: &[UserRef], anew: bool) -> u32 {
+        let narrow = |count| u32::try_from(count).unwrap_or(u32::MAX);
+        if anew || self.has_to_list(wanted) {
+            self.pages().unwrap_or_else(|| narrow(wanted.len().div_ceil(A_PAGE)))
+        } else if self.active.usable().is_none() {
+            narrow(wanted.iter().filter(|user| self.looked_up(user).is_none()).count())
+        } else {
+            0
+        }
     }
 
     /// Calls that the listing of active users takes, if one was read.

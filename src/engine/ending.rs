@@ -111,6 +111,7 @@ impl Pass<'_> {
     fn end(&self, ticket: &Ticket, state: EntryState, result: EntryResult) {
         let result =
             EntryResult { attempts: self.progress.writes, conflicts: self.progress.conflicts.clone(), ..result };
+        ticket.job.passed(ticket.work, state, result.reason);
         ticket.job.end(ticket.index, state, result, self.engine.clock.now());
     }
 

@@ -5,6 +5,7 @@ mod entries;
 mod follow;
 mod hold;
 mod kept;
+mod work;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,6 +17,7 @@ use self::entries::Entries;
 pub use self::follow::{Followed, News};
 use super::open::OpenEntries;
 use super::port::Version;
+use super::workload::{Load, Workload};
 use crate::domain::assignment::CatalogueItem;
 use crate::domain::callback::CallbackProgress;
 use crate::domain::conflict::Cause;
@@ -76,6 +78,11 @@ pub struct JobSnapshot {
     pub calls_made: u32,
     /// Skills that Genesys did not have and that were created for it.
     pub created: Vec<CatalogueItem>,
+    /// When the last of those that wait goes on, as far as that is known.
+    pub waits_until: Option<Timestamp>,
+    /// What is ahead of it, and how many of its users will be stuck.
+    pub(super) load: Load,
+    pub(super) stuck_ahead: f64,
     /// Why it is held, if it is.
     pub hold: Option<Hold>,
     /// How far its callback has come, if it wants one.
@@ -111,6 +118,11 @@ pub(super) struct State {
     parked_until: Option<Timestamp>,
     /// What those entries wait for that wait and tell nothing themselves.
     held_up: Option<Box<str>>,
+    /// When the last of those that wait goes on, as far as that is known.
+    waits_until: Option<Timestamp>,
+    work: Workload,
+    /// What is ahead of the job, as last reported.
+    load: Load,
     cancelled: bool,
     /// Why nothing of it has begun, while it is held.
     hold: Option<Box<Hold>>,
@@ -130,7 +142,7 @@ impl Job {
         let AcceptedJob { id, spec, created_at, entries: orders } = job;
         let total = u32::try_from(orders.len()).unwrap_or(u32::MAX);
         let entries = Entries::from(orders);
-        let state = State {
+        let mut state = State {
             counts: EntryCounts::pending(total),
             conflicts: ConflictCounts::default(),
             calls_made: 0,
@@ -139,6 +151,9 @@ impl Job {
             finished_at: None,
             parked_until: None,
             held_up: None,
+            waits_until: None,
+            work: Workload::default(),
+            load: Load::default(),
             cancelled: false,
             hold: None,
             released: false,
@@ -149,7 +164,7 @@ impl Job {
             entries,
             span: None,
         };
-        open.moved(0, total);
+        state.report_load(&spec, &open);
         Self { id, spec, created_at, journal, state: Mutex::new(state), revision: watch::Sender::new(0), open }
     }
 
@@ -206,8 +221,16 @@ impl Job {
 
     /// The pass over the entry's user goes on later. Only an entry whose writes have all been answered can be cancelled
     /// while it waits.
-    pub(super) fn wait(&self, index: u32, message: &str, unsettled: bool, parked_until: Option<Timestamp>) {
+    pub(super) fn wait(
+        &self,
+        index: u32,
+        message: &str,
+        unsettled: bool,
+        until: Timestamp,
+        parked_until: Option<Timestamp>,
+    ) {
         self.change(|state| {
+            state.waits_until = state.waits_until.max(Some(until));
             state.parked_until = state.parked_until.max(parked_until);
             if state.turn(index, EntryState::Waiting) {
                 state.entries.set_unsettled(index, unsettled);
@@ -271,10 +294,13 @@ impl Job {
         self.change(|state| (0..writes).for_each(|_| state.conflicts.count(cause)));
     }
 
-    /// Counts calls that were made for this job.
+    /// Counts calls that a pass made for this job.
     pub(super) fn count_calls(&self, calls: u32) {
         if calls > 0 {
-            self.change(|state| state.calls_made += calls);
+            self.change(|state| {
+                state.calls_made += calls;
+                state.work.called(calls);
+            });
         }
     }
 
@@ -304,6 +330,9 @@ impl Job {
             conflicts: state.conflicts,
             calls_made: state.calls_made,
             created: state.created.clone(),
+            waits_until: state.waits_until,
+            load: state.load,
+            stuck_ahead: state.work.stuck_ahead(),
             hold: state.hold.as_deref().cloned(),
             callback: state.callback.clone(),
             revision: state.revision,
@@ -329,13 +358,20 @@ impl Job {
     }
 
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        self.adjust(|state| {
+            state.revision += 1;
+            let result = change(state);
+            // Under the lock, so that the revision told never goes back.
+            self.revision.send_replace(state.revision);
+            result
+        })
+    }
+
+    /// A change that nobody who follows the job is woken for.
+    fn adjust<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
-        let before = state.counts.ahead();
-        state.revision += 1;
         let result = change(&mut state);
-        self.open.moved(before, state.counts.ahead());
-        // Under the lock, so that the revision told never goes back.
-        self.revision.send_replace(state.revision);
+        state.report_load(&self.spec, &self.open);
         result
     }
 
@@ -373,6 +409,7 @@ impl State {
             self.finished_at.get_or_insert(now);
             self.parked_until = None;
             self.held_up = None;
+            self.waits_until = None;
             self.hold = None;
             self.span = None;
         }

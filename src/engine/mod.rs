@@ -11,6 +11,7 @@ mod catalogue;
 mod creation;
 mod directory;
 mod ending;
+mod forecast;
 mod job;
 mod listing;
 mod open;
@@ -30,9 +31,11 @@ mod slots;
 mod standings;
 mod submit;
 mod ticket;
+mod turns;
 mod users;
 mod verdict;
 mod weigh;
+mod workload;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -50,6 +53,7 @@ use self::callback::CalledBack;
 pub use self::catalogue::Catalogue;
 use self::catalogue::Catalogues;
 use self::directory::Directory;
+pub use self::forecast::Forecast;
 use self::job::Job;
 pub use self::job::{ConflictRecord, EntryResult, EntrySnapshot, Followed, JobSnapshot, News};
 pub use self::open::EndedEntries;
@@ -265,12 +269,6 @@ impl Engine {
     /// The names of a target's assignments, as far as they are known.
     pub fn catalogue(&self, target: Target) -> Option<Arc<Catalogue>> {
         self.core.catalogues.known(target)
-    }
-
-    /// Calls that the open entries of all jobs will need at least, and how long they take at the permitted rate.
-    pub fn time_for(&self, calls: u32) -> Duration {
-        Duration::try_from_secs_f64(f64::from(calls) / self.core.genesys.sustained_calls_per_second())
-            .unwrap_or(Duration::MAX)
     }
 
     /// How much the journal holds.

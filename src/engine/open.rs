@@ -1,19 +1,23 @@
-//! How many entries have not ended, over all jobs, and how those ended that have.
+//! What has not ended, over all jobs, and how those entries ended that have.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use super::turns::{Ahead, Turns};
+use super::workload::Load;
 use crate::domain::conflict::Cause;
+use crate::domain::job::Urgency;
 use crate::domain::{EntryState, Reason};
 use crate::metrics::Counter;
 
 /// The number of open entries, and what became of others; clones are handles to the same one.
 ///
-/// Invariant: the number is the sum of the open entries of all jobs, because each job reports every change of its own
-/// under the lock that the change is made under.
+/// Invariant: number and turns are sums over the jobs, because each job reports every change of its own under the lock
+/// that the change is made under.
 #[derive(Debug, Clone, Default)]
 pub(super) struct OpenEntries {
     open: Arc<AtomicU32>,
+    turns: Arc<Mutex<Turns>>,
     ended: Arc<EndedEntries>,
 }
 
@@ -26,10 +30,18 @@ pub struct EndedEntries {
 }
 
 impl OpenEntries {
-    /// A job had `before` open entries and has `after`.
-    pub(super) fn moved(&self, before: u32, after: u32) {
-        // Adding the difference modulo 2^32 adds or subtracts.
-        self.open.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
+    /// A job had `before` ahead of it and has `after`.
+    pub(super) fn moved(&self, urgency: Urgency, before: Load, after: Load) {
+        if before != after {
+            // Adding the difference modulo 2^32 adds or subtracts.
+            self.open.fetch_add(after.entries.wrapping_sub(before.entries), Ordering::Relaxed);
+            self.turns.lock().unwrap_or_else(PoisonError::into_inner).moved(urgency, before, after);
+        }
+    }
+
+    /// What goes before the end of a job that has so much ahead of it.
+    pub(super) fn ahead_of(&self, urgency: Urgency, own: Load) -> Ahead {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner).ahead_of(urgency, own)
     }
 
     pub(super) fn count(&self) -> u32 {

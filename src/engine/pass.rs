@@ -303,10 +303,11 @@ impl<'a> Pass<'a> {
 
     /// Gives the seat away; jobs show the time only if it is Genesys that named it.
     fn later(&self, at: Instant, message: &str, named: Option<Instant>) -> Round {
-        let parked_until = named.map(|named| self.engine.clock.date_of(named));
+        let clock = &self.engine.clock;
+        let (until, parked_until) = (clock.date_of(at), named.map(|named| clock.date_of(named)));
         let unsettled = self.progress.unsure.is_some();
         for ticket in &self.tickets {
-            ticket.job.wait(ticket.index, message, unsettled, parked_until);
+            ticket.job.wait(ticket.index, message, unsettled, until, parked_until);
         }
         Round::Later(at)
     }

@@ -170,6 +170,17 @@ pub struct UserPages {
     pub complete: bool,
 }
 
+/// How fast calls go, as lately seen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pace {
+    /// All calls together, while some are waiting.
+    pub calls_per_second: f64,
+    /// The part of them that bulk work gets beside the interactive work that comes in.
+    pub bulk_share: f64,
+    /// No bulk call goes before.
+    pub opens_at: Instant,
+}
+
 /// Genesys, as far as the engine is concerned.
 pub trait Genesys: fmt::Debug + Send + Sync {
     /// Reads a user's own resource: never a listing, never a cache.
@@ -225,6 +236,6 @@ pub trait Genesys: fmt::Debug + Send + Sync {
     fn create_skill<'a>(&'a self, errand: &'a Errand, name: &'a str)
     -> BoxFuture<'a, Result<CatalogueItem, CallError>>;
 
-    /// Calls a second that the configured limits allow in the long run, for estimates.
-    fn sustained_calls_per_second(&self) -> f64;
+    /// How fast reads and writes of a target go, for estimates.
+    fn pace(&self, target: Target) -> Pace;
 }

@@ -24,10 +24,15 @@ pub(super) async fn read_for(
     wanted: &[UserRef],
     errand: &Errand,
 ) -> Result<Option<Arc<ShownSkills>>, CallError> {
-    if !may_help(job) || !pays(engine, wanted) {
+    if !is_due(engine, job, wanted) {
         return Ok(None);
     }
     engine.directory.read_with_skills(engine.genesys.as_ref(), errand).await.map(Some)
+}
+
+/// Whether the listing is read for a job.
+pub(super) fn is_due(engine: &EngineCore, job: &Job, wanted: &[UserRef]) -> bool {
+    may_help(job) && pays(engine, wanted)
 }
 
 /// Whether a listing can show that an entry of the job has nothing to do. That somebody does not have a skill is never

@@ -16,6 +16,7 @@ use super::port::{CallError, Errand};
 use super::ticket::Ticket;
 use super::verdict::Failure;
 use super::weigh::Scales;
+use super::workload::Work;
 use super::{EngineCore, creation, preread};
 use crate::domain::entry::{AssignmentName, EntryRequest, ListedAssignment};
 use crate::domain::{Assignments, EntryState, Proficiency, Reason, UserId, UserKey, UserRef};
@@ -43,9 +44,10 @@ pub(super) struct Lacking {
 }
 
 impl Resolved {
-    fn ticket(self, job: &Arc<Job>, first_order: u64) -> Ticket {
+    fn ticket(self, job: &Arc<Job>, first_order: u64, work: Work) -> Ticket {
         let Self { index, user: _, listed, lacking: _, effective_at, dated } = self;
-        Ticket { job: Arc::clone(job), index, listed, effective_at, dated, order: first_order + u64::from(index) }
+        let order = first_order + u64::from(index);
+        Ticket { job: Arc::clone(job), index, listed, effective_at, dated, order, work }
     }
 }
 
@@ -63,19 +65,27 @@ pub(super) async fn resolve_and_park(engine: &EngineCore, job: &Arc<Job>, first_
     let errand = Errand::new(job.spec().urgency);
     let Resolution { entries, shown } = resolve_and_weigh(engine, job, &errand).await.unwrap_or_default();
     let several = named_several_times(&entries);
+    let mut on_the_way = HashSet::new();
     for entry in entries {
         let (user, index) = (entry.user, entry.index);
         // It may have waited since it was resolved.
         job.resolved(index, user);
         let key = UserKey { target: job.spec().target, user };
-        let ticket = entry.ticket(job, first_order);
+        let again = several.contains(&user) && !on_the_way.insert(user);
+        let ticket = entry.ticket(job, first_order, if again { Work::Shared } else { work_of(engine, job, key) });
         // Several entries of one user are folded in the order in which they happened.
         let shown = shown.as_ref().filter(|_| !several.contains(&user));
         if !shown.is_some_and(|shown| preread::end_if_shown(engine, key, &ticket, shown)) {
             park(engine, key, ticket);
         }
     }
-    job.count_calls(errand.meter.take());
+    job.count_preparation(errand.meter.take());
+}
+
+/// What the pass over a user will take.
+fn work_of(engine: &EngineCore, job: &Job, key: UserKey) -> Work {
+    let assumes = engine.settings.write_without_read && key.target.checks_versions() && engine.standings.knows(key);
+    if assumes || job.spec().dry_run { Work::OneCall } else { Work::ReadAndWrite }
 }
 
 fn named_several_times(entries: &[Resolved]) -> HashSet<UserId> {
@@ -135,7 +145,7 @@ pub(super) struct Patience<'a> {
 impl Patience<'_> {
     /// Waits until it is worth trying again; `None` if the job has nothing open any more.
     pub(super) async fn wait(&mut self, error: &CallError) -> Option<()> {
-        self.job.count_calls(self.errand.meter.take());
+        self.job.count_preparation(self.errand.meter.take());
         self.tries += 1;
         let at = wait_until(self.engine, self.job, error, self.tries)?;
         tokio::select! {
@@ -185,6 +195,10 @@ async fn try_resolve(engine: &EngineCore, job: &Job, errand: &Errand) -> Result<
     let genesys = engine.genesys.as_ref();
     let open: Vec<(u32, EntryRequest)> =
         (0..job.len()).filter_map(|index| Some((index, job.open_request(index)?))).collect();
+    let wanted: Vec<UserRef> = open.iter().map(|(_, entry)| entry.user.clone()).collect();
+    let lists_users = preread::is_due(engine, job, &wanted);
+    let calls_to_find = engine.directory.calls_to_find(&wanted, lists_users);
+    job.prepares(u32::from(engine.catalogues.has_to_read(target)) + calls_to_find);
     let catalogue = engine.catalogues.get(genesys, errand, target).await?;
     let creation = creation::of(engine, job);
     let mut lists = ResolvedLists::of(&open, &catalogue, creation);
@@ -193,7 +207,6 @@ async fn try_resolve(engine: &EngineCore, job: &Job, errand: &Errand) -> Result<
         let catalogue = engine.catalogues.no_older_than(genesys, errand, target, recheck_after).await?;
         lists = ResolvedLists::of(&open, &catalogue, creation);
     }
-    let wanted: Vec<UserRef> = open.iter().map(|(_, entry)| entry.user.clone()).collect();
     let shown = preread::read_for(engine, job, &wanted, errand).await?;
     let users = engine.directory.find_all(genesys, errand, &wanted).await?;
     let mut entries = Vec::with_capacity(open.len());
@@ -215,6 +228,7 @@ async fn try_resolve(engine: &EngineCore, job: &Job, errand: &Errand) -> Result<
 
 fn park(engine: &EngineCore, key: UserKey, ticket: Ticket) {
     let (urgency, job) = (ticket.urgency(), ticket.job.id());
+    ticket.job.parked(ticket.work);
     if engine.slots.park(key, ticket) {
         engine.queue.push(urgency, job, key);
     }

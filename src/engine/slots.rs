@@ -158,6 +158,7 @@ mod tests {
     use crate::domain::{Mode, Target, UserId};
     use crate::engine::job::Job;
     use crate::engine::open::OpenEntries;
+    use crate::engine::workload::Work;
     use crate::journal::{AcceptedJob, NoJournal};
 
     fn ticket(urgency: Urgency) -> Ticket {
@@ -178,6 +179,7 @@ mod tests {
             effective_at: jiff::Timestamp::UNIX_EPOCH,
             dated: false,
             order: 0,
+            work: Work::ReadAndWrite,
         }
     }
 

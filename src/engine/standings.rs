@@ -91,6 +91,11 @@ impl Standings {
         Self { users: users.collect(), sets: Mutex::new(sets), journal }
     }
 
+    /// Whether a state of the user is remembered.
+    pub(super) fn knows(&self, key: UserKey) -> bool {
+        self.users.get(&key).is_some_and(|standing| standing.newest.is_some())
+    }
+
     /// What is remembered; the empty standing of a user never seen.
     pub(super) fn recall(&self, key: UserKey) -> Standing {
         self.users.get(&key).map(|standing| standing.clone()).unwrap_or_default()

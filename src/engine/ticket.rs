@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::job::Job;
+use super::workload::Work;
 use crate::domain::Assignments;
 use crate::domain::job::Urgency;
 
@@ -22,6 +23,8 @@ pub(super) struct Ticket {
     pub(super) dated: bool,
     /// The order of acceptance over all jobs.
     pub(super) order: u64,
+    /// What its pass takes, for estimates.
+    pub(super) work: Work,
 }
 
 impl Ticket {

@@ -98,6 +98,7 @@ impl<'a> Scales<'a> {
             tracing::info!(job = %self.job.id(), users = unread.len(), "weighing what the job would take away");
         }
         let (engine, job) = (self.engine, self.job);
+        job.is_weighed(self.read.len(), unread.len());
         let keys: Vec<_> = unread.into_iter().map(|user| self.key(user)).collect();
         let mut reads = stream::iter(keys)
             // A call that is under way when the job is cancelled is finished; no other begins.
@@ -106,7 +107,7 @@ impl<'a> Scales<'a> {
             )
             .buffer_unordered(engine.settings.seats);
         while let Some((user, found)) = reads.next().await {
-            job.count_calls(errand.meter.take());
+            job.count_preparation(errand.meter.take());
             let share = found?.map_or_else(Share::default, |found| self.found(user, &found));
             self.read.insert(user, share);
         }

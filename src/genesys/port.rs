@@ -8,7 +8,8 @@ use super::{catalogues, routing_skills, users, wfm};
 use crate::domain::user::DirectoryUser;
 use crate::domain::{Target, UserId, UserKey};
 use crate::engine::port::{
-    AssignmentWrite, CallError, CatalogueItem, Errand, Expand, Genesys, Observed, UserListing, UserPages, WriteError,
+    AssignmentWrite, CallError, CatalogueItem, Errand, Expand, Genesys, Observed, Pace, UserListing, UserPages,
+    WriteError,
 };
 
 impl Genesys for GenesysClient {
@@ -84,7 +85,10 @@ impl Genesys for GenesysClient {
         catalogues::create_skill(self, errand, name).boxed()
     }
 
-    fn sustained_calls_per_second(&self) -> f64 {
-        self.gate.sustained_rate()
+    fn pace(&self, target: Target) -> Pace {
+        self.gate.pace(match target {
+            Target::RoutingSkills => &routing_skills::ROUTES,
+            Target::WfmSkillGroups => &wfm::ROUTES,
+        })
     }
 }

@@ -12,6 +12,10 @@ use crate::engine::port::{AssignmentWrite, CallError, Errand, Observed, WriteErr
 /// Lines that a bulk call takes.
 const LINES_PER_CALL: usize = 50;
 
+/// The routes that a user's skills are read and written on.
+pub(super) const ROUTES: [Route; 4] =
+    [Route::UserSkillsRead, Route::UserSkillsAdd, Route::UserSkillsReplace, Route::UserSkillRemove];
+
 /// Reads all of a user's skills.
 pub(super) async fn read(client: &GenesysClient, errand: &Errand, user: UserId) -> Result<Observed, CallError> {
     let path = |number| format!("/api/v2/users/{user}/routingskills?pageSize=100&pageNumber={number}");

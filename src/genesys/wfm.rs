@@ -11,6 +11,9 @@ use super::wire::{WfmAssignments, WfmUpdate};
 use crate::domain::UserId;
 use crate::engine::port::{AssignmentWrite, CallError, Errand, Observed, Version};
 
+/// The routes that a user's groups are read and written on.
+pub(super) const ROUTES: [Route; 2] = [Route::WfmRead, Route::WfmWrite];
+
 /// Reads a user's groups and their version.
 pub(super) async fn read(client: &GenesysClient, errand: &Errand, user: UserId) -> Result<Observed, CallError> {
     let out = Outgoing::get(Route::WfmRead, path(client, user));

@@ -145,3 +145,44 @@ async fn beyond_the_most_connections_callers_wait_for_one_to_end() {
     assert!(answer(&mut third, None).await.starts_with("HTTP/1.1 200"));
     lifecycle.begin_stop();
 }
+
+#[tokio::test]
+async fn streams_and_waiting_polls_are_fewer_than_connections_and_give_their_seats_back() {
+    let (address, lifecycle) = start("max_streams = 3", ServeSettings::default()).await;
+    let path = submitted(address).await;
+    let events = format!("{path}/events");
+    let mut streams = Vec::new();
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(get(&events).as_bytes()).await.unwrap();
+        assert!(answer(&mut stream, Some("event: job")).await.starts_with("HTTP/1.1 200"));
+        streams.push(stream);
+    }
+    let mut waiting = TcpStream::connect(address).await.unwrap();
+    waiting.write_all(get(&format!("{path}?wait=60s")).as_bytes()).await.unwrap();
+    let refused = loop {
+        // Until the one that waits has been heard.
+        let refused = ask(address, &get(&events), Some("event: job")).await;
+        if !refused.starts_with("HTTP/1.1 200") {
+            break refused;
+        }
+    };
+    assert!(refused.starts_with("HTTP/1.1 503") && refused.to_lowercase().contains("retry-after: 5"), "{refused}");
+    assert_eq!(body(&refused)["type"], "/problems/full");
+    let refused = ask(address, &get(&format!("{path}?wait=1s")), None).await;
+    assert_eq!(body(&refused)["type"], "/problems/full");
+    assert!(ask(address, &get(&path), None).await.starts_with("HTTP/1.1 200"), "who does not wait is answered");
+    drop(streams);
+    while !ask(address, &get(&events), Some("event: job")).await.starts_with("HTTP/1.1 200") {}
+    lifecycle.begin_stop();
+}
+
+/// The path of a job that stays open.
+async fn submitted(address: SocketAddr) -> String {
+    let entry = json!({"user": {"employeeId": "E1001"}, "assignments": [{"name": "Group 1"}]});
+    let job = json!({"target": "wfmSkillGroups", "entries": [entry]}).to_string();
+    let head = "host: here\r\nconnection: close\r\ncontent-type: application/json\r\n";
+    let request = format!("POST /v1/sync-jobs HTTP/1.1\r\n{head}content-length: {}\r\n\r\n{job}", job.len());
+    let accepted = ask(address, &request, None).await;
+    format!("/v1/sync-jobs/{}", body(&accepted)["id"].as_str().unwrap())
+}

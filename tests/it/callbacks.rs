@@ -58,7 +58,7 @@ fn tell(bed: &Bed, receiver: &Arc<Receiver>) {
     let clock = WallClock::following(ORIGIN.parse().unwrap());
     let (engine, post) = (bed.service.engine.clone(), Arc::clone(receiver) as Arc<dyn Post>);
     let key = SigningKey::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
-    let show = Arc::new(api::job_document(&engine, clock));
+    let show = Arc::new(api::job_document(&engine));
     callback::start(Courier { engine, key, post, show, clock, seed: 1 }, &bed.lifecycle);
 }
 

@@ -70,6 +70,10 @@ impl Process {
         let status = tokio::task::spawn_blocking(move || self.0.wait().unwrap()).await.unwrap();
         assert!(status.success(), "{status}");
     }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
 }
 
 impl Drop for Process {

@@ -11,6 +11,7 @@
 
 mod api_examples;
 mod at_once;
+mod bad_bodies;
 mod bed;
 mod callbacks;
 mod check;
@@ -18,6 +19,7 @@ mod crashes;
 mod created_skills;
 mod directory;
 mod dying;
+mod estimates;
 mod every_operation;
 mod held;
 mod hris;

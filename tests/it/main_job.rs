@@ -12,7 +12,7 @@ use skillsync::simulator::{
 use crate::bed::{Bed, employee, in_state};
 
 /// 9 % foreign writers, 3 % lagging reads, 3 % busy users, three blocked ones: about 15 % of the writes conflict.
-fn original_report(users: usize, seed: u64) -> Scenario {
+pub(crate) fn original_report(users: usize, seed: u64) -> Scenario {
     let share = |percent: usize| Share::Users(users * percent / 100);
     let window = |calls, seconds| RateLimit { calls, per: Duration::from_secs(seconds) };
     Scenario {

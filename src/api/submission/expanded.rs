@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use async_compression::tokio::bufread::{GzipDecoder, ZstdDecoder};
 use async_compression::zstd::DParameter;
@@ -17,11 +18,15 @@ use sha2::{Digest, Sha256};
 use tokio::io::{AsyncRead, BufReader, ReadBuf};
 use tokio_util::io::StreamReader;
 
+use super::room::{BodyRoom, NoRoom, Taken};
 use crate::api::problem::Problem;
 use crate::domain::acceptance::Fingerprint;
 
 /// The largest window of a zstd frame that is taken, as a power of two: what a decoder may be made to set aside.
 const ZSTD_WINDOW: u32 = 23;
+
+/// Large bodies take a few seconds to be read.
+const COME_AGAIN: Duration = Duration::from_secs(5);
 
 /// A body as it is read by the readers of the formats.
 pub(super) type BodyReader = BufReader<Expanded>;
@@ -31,6 +36,7 @@ pub(super) type BodyReader = BufReader<Expanded>;
 pub(super) struct Expanded {
     inner: Box<dyn AsyncRead + Send + Unpin>,
     left: usize,
+    room: Taken,
     digest: Sha256,
 }
 
@@ -56,8 +62,8 @@ impl Error for Undelivered {
 }
 
 impl Expanded {
-    /// Reads `body` in the encoding that the headers announce, at most `most` bytes of it.
-    pub(super) fn new(headers: &HeaderMap, body: Body, most: usize) -> Result<BodyReader, Problem> {
+    /// Reads `body` in the encoding that the headers announce, at most `most` bytes of it, as far as there is room.
+    pub(super) fn new(headers: &HeaderMap, body: Body, most: usize, room: &BodyRoom) -> Result<BodyReader, Problem> {
         let wire = StreamReader::new(body.into_data_stream().map_err(|error| io::Error::other(Undelivered(error))));
         let encoding = headers.get(CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").trim());
         let inner: Box<dyn AsyncRead + Send + Unpin> = match encoding.unwrap_or_default().to_ascii_lowercase().as_str()
@@ -75,7 +81,14 @@ impl Expanded {
                 ));
             }
         };
-        Ok(BufReader::with_capacity(64 * 1024, Self { inner, left: most, digest: Sha256::new() }))
+        Ok(BufReader::with_capacity(64 * 1024, Self { inner, left: most, room: room.begin(), digest: Sha256::new() }))
+    }
+
+    fn count(&mut self, came: &[u8]) -> io::Result<()> {
+        self.left = self.left.checked_sub(came.len()).ok_or_else(|| io::Error::other(TooLarge))?;
+        self.room.more(came.len()).map_err(io::Error::other)?;
+        self.digest.update(came);
+        Ok(())
     }
 
     /// The fingerprint of what was read, of its form, and of the parameters beside it.
@@ -93,14 +106,12 @@ impl AsyncRead for Expanded {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.inner).poll_read(context, buffer))?;
         let came = buffer.filled().get(before..).unwrap_or_default();
-        let Some(left) = self.left.checked_sub(came.len()) else {
+        let taken = self.count(came);
+        if taken.is_err() {
             // Who fails has given nothing.
             buffer.set_filled(before);
-            return Poll::Ready(Err(io::Error::other(TooLarge)));
-        };
-        self.left = left;
-        self.digest.update(came);
-        Poll::Ready(Ok(()))
+        }
+        Poll::Ready(taken)
     }
 }
 
@@ -111,6 +122,9 @@ pub(super) fn unreadable(error: &io::Error) -> Problem {
     while let Some(error) = cause {
         if error.is::<TooLarge>() || error.is::<LengthLimitError>() {
             return Problem::too_large();
+        }
+        if error.is::<NoRoom>() {
+            return Problem::full("too many large bodies are being read; send it again later", COME_AGAIN);
         }
         undelivered |= error.is::<Undelivered>();
         cause = error.source();

@@ -12,6 +12,7 @@ mod lines;
 mod objects;
 mod parameters;
 pub(super) mod request;
+mod room;
 mod walk;
 
 use axum::body::Body;
@@ -24,9 +25,10 @@ pub(super) use self::cells::row_of;
 pub(super) use self::csv::COLUMNS;
 use self::expanded::{BodyReader, Expanded};
 pub(super) use self::parameters::JobParameters;
+pub(super) use self::room::BodyRoom;
 use super::faults::Faults;
 use super::problem::Problem;
-use crate::api::ApiSettings;
+use crate::api::ApiContext;
 use crate::domain::acceptance::Fingerprint;
 use crate::domain::entry::EntryRequest;
 use crate::domain::job::JobSpec;
@@ -72,11 +74,13 @@ pub(super) struct Incoming {
 
 impl Incoming {
     /// Looks at the head; a body is not taken in any form that it does not announce.
-    pub(super) fn new(head: &Parts, body: Body, settings: &ApiSettings) -> Result<Self, Problem> {
+    pub(super) fn new(head: &Parts, body: Body, api: &ApiContext) -> Result<Self, Problem> {
         let format = BodyFormat::announced(&head.headers)?;
+        let settings = &api.settings;
         let parameters = JobParameters::read(&head.uri, settings.callbacks)?;
         let beside = format!("{format:?}?{}", head.uri.query().unwrap_or_default());
-        Ok(Self { format, parameters, body: Expanded::new(&head.headers, body, settings.max_body_bytes)?, beside })
+        let body = Expanded::new(&head.headers, body, settings.max_body_bytes, &api.shared.room)?;
+        Ok(Self { format, parameters, body, beside })
     }
 
     /// Reads the body: a valid job and its fingerprint, or everything that is wrong with it.

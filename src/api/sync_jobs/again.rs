@@ -36,7 +36,7 @@ pub(in crate::api) async fn cancel_sync_job(
 ) -> Result<Response, Problem> {
     let job = api.engine.cancel(id).ok_or_else(Problem::job_not_found)?;
     tracing::info!(job = %id, "a caller cancelled a job");
-    Ok(Json(SyncJobView::of(job, &api.engine, api.clock.now())).into_response())
+    Ok(Json(SyncJobView::of(job, &api.engine)).into_response())
 }
 
 /// What the calls have in common that make a job of another one, or let one go on.

@@ -9,7 +9,7 @@ use super::accepted;
 use crate::api::ApiContext;
 use crate::api::access::Caller;
 use crate::api::idempotency::{IdempotencyHeader, Turn, same_job};
-use crate::api::job_view::{self, SyncJobView};
+use crate::api::job_view::SyncJobView;
 use crate::api::problem::{MEDIA_TYPE, Problem, ProblemView};
 use crate::api::submission::request::SyncJobRequest;
 use crate::api::submission::{Incoming, JobParameters};
@@ -90,7 +90,7 @@ pub(in crate::api) async fn create_sync_job(
 ) -> Result<Response, Problem> {
     refuse_if_unable(&api)?;
     let (head, body) = request.into_parts();
-    let incoming = Incoming::new(&head, body, &api.settings)?;
+    let incoming = Incoming::new(&head, body, &api)?;
     let reservation = match Turn::of(&api.engine, &caller, &head.headers)? {
         Turn::New(reservation) => reservation,
         Turn::Again(before, job) => {
@@ -107,14 +107,16 @@ pub(in crate::api) async fn create_sync_job(
     Ok(accepted(&api, job))
 }
 
+/// A service that has as much to do as it takes is busy for longer than this, but may take a small job before.
+const COME_AGAIN: Duration = Duration::from_secs(30);
+
 /// Nothing new is taken while the service stops, or while as much is open as it takes.
 pub(in crate::api) fn refuse_if_unable(api: &ApiContext) -> Result<(), Problem> {
     if api.lifecycle.is_stopping() {
         return Err(Problem::stopping());
     }
     if api.engine.open_entries() >= api.settings.max_open_entries {
-        let wait = Duration::from_secs(job_view::poll_after_seconds(&api.engine));
-        return Err(Problem::full("too many entries are still to be carried out; send it again later", wait));
+        return Err(Problem::full("too many entries are still to be carried out; send it again later", COME_AGAIN));
     }
     Ok(())
 }

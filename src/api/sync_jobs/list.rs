@@ -38,7 +38,6 @@ pub(in crate::api) struct JobPage {
 pub(in crate::api) async fn list_sync_jobs(State(api): State<ApiContext>, query: JobsQuery) -> Json<JobPage> {
     let (jobs, more) = api.engine.jobs(query.status, query.before, query.limit);
     let next_cursor = jobs.last().filter(|_| more).map(|job| cursor_behind(job.id));
-    let now = api.clock.now();
-    let items = jobs.into_iter().map(|job| SyncJobView::of(job, &api.engine, now)).collect();
+    let items = jobs.into_iter().map(|job| SyncJobView::of(job, &api.engine)).collect();
     Json(JobPage { items, next_cursor })
 }

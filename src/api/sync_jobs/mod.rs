@@ -24,8 +24,10 @@ use crate::engine::JobSnapshot;
 /// The answer to everything that makes a job.
 pub(super) fn accepted(api: &ApiContext, job: JobSnapshot) -> Response {
     let location = format!("/v1/sync-jobs/{}", job.id);
-    let poll_after = job_view::poll_after_seconds(&api.engine);
-    let view = SyncJobView::of(job, &api.engine, api.clock.now());
+    // A job that was accepted before may have ended.
+    let forecast = api.engine.forecast(&job);
+    let poll_after = job_view::poll_after_seconds(forecast, api.clock.now()).unwrap_or(1);
+    let view = SyncJobView::with(job, forecast);
     let headers = [(LOCATION, location), (RETRY_AFTER, poll_after.to_string())];
     (StatusCode::ACCEPTED, headers, Json(view)).into_response()
 }

@@ -1,7 +1,7 @@
 //! `GET /v1/sync-jobs/{jobId}`: one job, now or as soon as it changes.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::header::{ETAG, IF_NONE_MATCH, RETRY_AFTER};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::JobPath;
 use crate::api::ApiContext;
+use crate::api::access::Caller;
 use crate::api::job_view::{self, SyncJobView};
 use crate::api::paging::WaitQuery;
 use crate::api::problem::{MEDIA_TYPE, Problem, ProblemView};
@@ -37,41 +38,65 @@ use crate::engine::JobSnapshot;
         )),
         (status = 400, description = "A query parameter is not valid.", body = ProblemView, content_type = MEDIA_TYPE),
         (status = 404, description = "There is no such job.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 503, description = "As many polls wait as there may be; poll without `wait` meanwhile.",
+            body = ProblemView, content_type = MEDIA_TYPE,
+            headers(("Retry-After" = i32, description = "Seconds after which to come again."))),
     ),
 )]
 pub(in crate::api) async fn get_sync_job(
     State(api): State<ApiContext>,
+    Extension(caller): Extension<Caller>,
     JobPath(id): JobPath,
     WaitQuery(wait): WaitQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    let job = api.engine.job(id).ok_or_else(Problem::job_not_found)?;
+    let known = Known { headers: &headers, first: job.revision };
+    let Some(wait) = wait.filter(|_| !known.is_news(&api, &job)) else { return Ok(answer(&api, job, &headers)) };
+    let _seat = api.shared.streams.take(&caller)?;
     let mut revisions = api.engine.watch(id).ok_or_else(Problem::job_not_found)?;
-    let deadline = Instant::now() + wait.unwrap_or_default();
-    let first = api.engine.job(id).ok_or_else(Problem::job_not_found)?.revision;
+    let deadline = Instant::now() + wait;
     loop {
         revisions.mark_unchanged();
         let job = api.engine.job(id).ok_or_else(Problem::job_not_found)?;
-        let tag = tag_of(&api, &job);
-        let known = knows(&headers, &tag);
-        let news = if headers.contains_key(IF_NONE_MATCH) { !known } else { job.revision != first };
-        if news || job.finished_at.is_some() || Instant::now() >= deadline {
-            return Ok(answer(&api, job, &tag, known));
+        if known.is_news(&api, &job) || Instant::now() >= deadline || api.lifecycle.is_stopping() {
+            return Ok(answer(&api, job, &headers));
         }
         tokio::select! {
             _ = revisions.changed() => {}
             () = tokio::time::sleep_until(deadline) => {}
-            () = api.lifecycle.stopping() => return Ok(answer(&api, job, &tag, known)),
+            () = api.lifecycle.stopping() => {}
         }
     }
 }
 
-fn answer(api: &ApiContext, job: JobSnapshot, tag: &str, known: bool) -> Response {
-    // Nothing becomes of a held job by asking for it.
-    let poll_after = (job.counts.ahead() > 0).then(|| job_view::poll_after_seconds(&api.engine));
-    let mut response = if known {
+/// What the caller has seen of the job.
+struct Known<'a> {
+    headers: &'a HeaderMap,
+    /// The revision when the request came.
+    first: u64,
+}
+
+impl Known<'_> {
+    /// Whether there is something that the caller waits for: another state than is known, or the end.
+    fn is_news(&self, api: &ApiContext, job: &JobSnapshot) -> bool {
+        let moved = if self.headers.contains_key(IF_NONE_MATCH) {
+            !knows(self.headers, &tag_of(api, job))
+        } else {
+            job.revision != self.first
+        };
+        moved || job.finished_at.is_some()
+    }
+}
+
+fn answer(api: &ApiContext, job: JobSnapshot, headers: &HeaderMap) -> Response {
+    let tag = tag_of(api, &job);
+    let forecast = api.engine.forecast(&job);
+    let poll_after = job_view::poll_after_seconds(forecast, api.clock.now());
+    let mut response = if knows(headers, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        Json(SyncJobView::of(job, &api.engine, api.clock.now())).into_response()
+        Json(SyncJobView::with(job, forecast)).into_response()
     };
     let headers = response.headers_mut();
     headers.extend(tag.parse().ok().map(|tag| (ETAG, tag)));

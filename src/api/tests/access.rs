@@ -5,6 +5,8 @@ use axum::http::Request;
 use sha2::{Digest, Sha256};
 
 use super::{PlainGenesys, TestApi};
+use crate::api::access::Caller;
+use crate::api::streams::Streams;
 use crate::api::{ApiKey, ApiSettings, Role};
 
 const JOBS: &str = "/v1/sync-jobs";
@@ -65,4 +67,21 @@ async fn a_key_that_asks_too_often_is_told_when_to_ask_again() {
     assert_eq!(api.send(request("GET", JOBS, "Bearer sender")).await.status, 200, "others are not held up");
     tokio::time::advance(std::time::Duration::from_secs(1)).await;
     assert_eq!(api.send(request("GET", JOBS, "Bearer reader")).await.status, 200);
+}
+
+#[tokio::test]
+async fn one_of_several_keys_has_half_of_the_streams_at_most() {
+    let key = |name: &str| ApiKey { name: name.into(), sha256: Sha256::digest(name).into(), role: Role::Read };
+    let settings = ApiSettings { api_keys: vec![key("a"), key("b")], max_streams: 3, ..ApiSettings::default() };
+    let (streams, caller) = (Streams::new(&settings), |name: &str| Caller { name: name.into(), role: Role::Read });
+    let held: Vec<_> = (0..2).map(|_| streams.take(&caller("a")).unwrap()).collect();
+    assert!(streams.take(&caller("a")).is_err(), "the other key is left some");
+    let other = streams.take(&caller("b")).unwrap();
+    assert!(streams.take(&caller("b")).is_err() && streams.open() == 3, "all are taken");
+    drop(held);
+    assert!(streams.take(&caller("b")).is_ok() && streams.open() == 1);
+    drop(other);
+    let alone = Streams::new(&ApiSettings { api_keys: vec![key("a")], ..settings });
+    let held: Vec<_> = (0..3).map(|_| alone.take(&caller("a")).unwrap()).collect();
+    assert!(alone.take(&caller("a")).is_err() && held.len() == 3);
 }

@@ -111,3 +111,26 @@ async fn changes_are_told_to_their_end_and_from_where_one_left_off() {
     let another_run = api.send(with(&path, "last-event-id", "0-9999-1")).await;
     assert_eq!(events(&another_run).len(), 12);
 }
+
+#[tokio::test(start_paused = true)]
+async fn many_followers_are_told_the_same_and_everything() {
+    let api = TestApi::with(PlainGenesys { unreachable: true, ..PlainGenesys::default() }, ApiSettings::default());
+    let location = api.submit(job(300).to_string()).await.header("location").to_owned();
+    let path = format!("{location}/events");
+    let cancel = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        api.post(&format!("{location}/cancel"), "").await;
+    };
+    // One comes late, and has to be told of all that the others have seen before.
+    let late = async {
+        tokio::time::sleep(Duration::from_millis(1950)).await;
+        api.get(&path).await
+    };
+    let (first, second, late, ()) = tokio::join!(api.get(&path), api.get(&path), late, cancel);
+    let [first, second, late] = [first, second, late].map(|answer| events(&answer));
+    assert_eq!(first, second);
+    let cancelled =
+        |told: &[(String, String, Value)]| told.iter().filter(|(_, _, data)| data["state"] == "cancelled").count();
+    assert_eq!((cancelled(&first), cancelled(&late)), (300, 300));
+    assert_eq!(first.last(), late.last());
+}

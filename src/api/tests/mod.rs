@@ -24,6 +24,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tower::ServiceExt;
 use uuid::Uuid;
 
@@ -34,7 +35,7 @@ use crate::domain::hold::{HoldThresholds, Percent};
 use crate::domain::user::DirectoryUser;
 use crate::domain::{AssignmentId, Assignments, Target, UserId, UserKey};
 use crate::engine::port::{
-    AssignmentWrite, CallError, CatalogueItem, Errand, Expand, Genesys, ListedUser, Observed, UpstreamAnswer,
+    AssignmentWrite, CallError, CatalogueItem, Errand, Expand, Genesys, ListedUser, Observed, Pace, UpstreamAnswer,
     UserListing, UserPages, Version, WriteError,
 };
 use crate::engine::{Engine, EngineSettings};
@@ -147,8 +148,8 @@ impl Genesys for PlainGenesys {
         down()
     }
 
-    fn sustained_calls_per_second(&self) -> f64 {
-        5.0
+    fn pace(&self, _: Target) -> Pace {
+        Pace { calls_per_second: 5.0, bulk_share: 1.0, opens_at: Instant::now() }
     }
 }
 
@@ -209,7 +210,7 @@ impl TestApi {
             &lifecycle,
         );
         let (sender, readiness) = watch::channel(Readiness::Ready);
-        let (lifecycle_of_api, shared, limits) = (lifecycle.clone(), Shared::default(), Arc::new(NoLimits));
+        let (lifecycle_of_api, shared, limits) = (lifecycle.clone(), Shared::new(&settings), Arc::new(NoLimits));
         let intake = Intake::start(Foundations {
             sources: Sources::compile(&[], FilterRunner::of_this_program()).unwrap(),
             engine: engine.clone(),
@@ -227,7 +228,7 @@ impl TestApi {
             readiness,
             limits,
             metrics,
-            settings,
+            settings: Arc::new(settings),
             lifecycle: lifecycle_of_api,
             shared,
         };

@@ -10,8 +10,10 @@ use super::limits::{Limits, Start, WindowLimit};
 use super::paces::LearnedPaces;
 use super::pauses::Pauses;
 use super::queue::{Queue, WaiterId};
+use super::throughput::Throughput;
 use super::view::{GateView, LaneView, WindowView};
 use super::windows::{Place, Windows};
+use crate::engine::port::Pace;
 use crate::genesys::call::{Lane, Route, RouteClass};
 
 /// By so much a bulk call may make up for having been let through late, as timers wake late.
@@ -71,6 +73,7 @@ pub(super) struct Admissions<T> {
     /// When the next bulk call is due, while calls are spread.
     next_due: Option<Instant>,
     granted: [u64; Lane::ALL.len()],
+    throughput: Throughput,
 }
 
 impl<T> Admissions<T> {
@@ -85,6 +88,7 @@ impl<T> Admissions<T> {
             longest_wait: limits.longest_wait,
             next_due: None,
             granted: [0; Lane::ALL.len()],
+            throughput: Throughput::default(),
         }
     }
 
@@ -103,12 +107,23 @@ impl<T> Admissions<T> {
 
     /// Takes the next waiter that may go now out of the queue, with its ticket.
     pub(super) fn grant(&mut self, now: Instant) -> Option<(T, Ticket)> {
+        self.throughput.passed(now);
+        let next = self.take_next(now);
+        if next.is_none() {
+            let for_the_gate = !self.queue.is_empty() && !self.breaker.is_open();
+            self.throughput.waits_from(for_the_gate.then(|| self.pauses.until(now).unwrap_or(now)));
+        }
+        next
+    }
+
+    fn take_next(&mut self, now: Instant) -> Option<(T, Ticket)> {
         if self.next_grant_at(now)? > now {
             return None;
         }
         let (pauses, paces) = (&self.pauses, &self.paces);
         let open = |route| pauses.route_until(route, now).is_none() && paces.free_at(route, now) <= now;
         let next = self.queue.take(open, self.bulk_free_at(now).is_some_and(|at| at <= now))?;
+        self.throughput.granted(next.lane, now);
         self.foreign.granted();
         self.paces.granted(next.route, now);
         for (lane, granted) in Lane::ALL.into_iter().zip(&mut self.granted) {
@@ -242,6 +257,18 @@ impl<T> Admissions<T> {
         if allowed > 0 && believed.is_none_or(|believed| left < believed) {
             let others = self.windows.in_flight().saturating_sub(1);
             self.foreign.restrict(left.saturating_sub(others), now + reset, now);
+        }
+    }
+
+    /// How fast calls of these routes go from here on, where `permitted` a second can be kept up at most.
+    pub(super) fn pace(&self, routes: &[Route], permitted: f64, now: Instant) -> Pace {
+        let paused = routes.iter().filter_map(|route| self.route_paused_until(*route, now)).max();
+        let ways =
+            [paused, self.breaker.probe_at(), self.windows.free_for_bulk_at(now), Some(self.foreign.free_at(now))];
+        Pace {
+            calls_per_second: self.throughput.rate(permitted),
+            bulk_share: self.throughput.bulk_share(permitted),
+            opens_at: ways.into_iter().flatten().fold(now, Instant::max),
         }
     }
 

@@ -15,6 +15,7 @@ mod pauses;
 mod permit;
 mod queue;
 mod throttle;
+mod throughput;
 mod view;
 mod windows;
 
@@ -40,6 +41,7 @@ use self::permit::{Turn, Waiting};
 pub use self::view::{GateView, LaneView, WindowView};
 use super::call::{Lane, Route};
 use super::statistics::CallStatistics;
+use crate::engine::port::Pace;
 use crate::lifecycle::Lifecycle;
 
 /// Lets calls through at the permitted rate; clones share one state.
@@ -122,9 +124,9 @@ impl Gate {
         &self.statistics
     }
 
-    /// Calls per second that can be kept up for ever.
-    pub fn sustained_rate(&self) -> f64 {
-        self.sustained_rate
+    /// How fast calls of these routes go from here on.
+    pub fn pace(&self, routes: &[Route]) -> Pace {
+        self.shared.lock().admissions.pace(routes, self.sustained_rate, Instant::now())
     }
 }
 

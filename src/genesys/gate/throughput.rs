@@ -1,0 +1,140 @@
+//! How fast calls really go: what the gate has granted lately while somebody was waiting.
+//!
+//! The configured limits say what may go at most. Genesys' slowness, limits of single routes, other users of the token and
+//! urgent calls all take something off that, and each would be a guess if it were put into a formula. What was granted
+//! holds all of them.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::genesys::call::Lane;
+
+/// What is longer ago than this counts for little: two windows of the usual length, so that what comes and goes with them
+/// is evened out.
+const MEMORY: Duration = Duration::from_secs(120);
+
+/// For so long the permitted pace is taken as seen, so that the first calls alone do not decide.
+const GIVEN_CREDIT: Duration = Duration::from_secs(4);
+
+/// Calls granted, and the time in which they were.
+///
+/// Invariant: only time counts in which somebody waited and the gate was what they waited for: not before the first
+/// grant, when places may be taken for the calls of a process before, and neither a pause nor an outage, which end at a
+/// time of their own. What was granted without a wait says nothing of the pace and does not count either.
+#[derive(Debug, Default)]
+pub(super) struct Throughput {
+    seconds: f64,
+    granted: [f64; Lane::ALL.len()],
+    begun: bool,
+    /// From when on time counts; none while it does not.
+    counts_from: Option<Instant>,
+}
+
+impl Throughput {
+    /// Takes in the time since the last look.
+    pub(super) fn passed(&mut self, now: Instant) {
+        let Some(from) = self.counts_from.filter(|from| *from < now) else { return };
+        let waited = now - from;
+        let kept = (-waited.div_duration_f64(MEMORY)).exp();
+        self.seconds = self.seconds * kept + waited.as_secs_f64();
+        self.granted.iter_mut().for_each(|calls| *calls *= kept);
+        self.counts_from = Some(now);
+    }
+
+    /// A call of `lane` goes.
+    pub(super) fn granted(&mut self, lane: Lane, now: Instant) {
+        self.begun = true;
+        if self.counts_from.is_some_and(|from| from <= now) {
+            Lane::ALL.iter().zip(&mut self.granted).filter(|(of, _)| **of == lane).for_each(|(_, calls)| *calls += 1.0);
+        }
+    }
+
+    /// Nothing more goes now: whoever waits does so from then on; none if nobody waits, or not for the gate.
+    pub(super) fn waits_from(&mut self, from: Option<Instant>) {
+        self.counts_from = from.filter(|_| self.begun);
+    }
+
+    /// Calls a second, where `permitted` can be kept up at most.
+    pub(super) fn rate(&self, permitted: f64) -> f64 {
+        let credit = GIVEN_CREDIT.as_secs_f64();
+        let seen = self.granted.iter().sum::<f64>() + permitted * credit;
+        (seen / (self.seconds + credit)).min(permitted)
+    }
+
+    /// The share of bulk calls in those that begin something: the writes that follow are shared alike.
+    pub(super) fn bulk_share(&self, permitted: f64) -> f64 {
+        let of =
+            |lane| Lane::ALL.iter().zip(&self.granted).filter(|(at, _)| **at == lane).map(|(_, calls)| *calls).sum();
+        let (interactive, bulk): (f64, f64) = (of(Lane::Interactive), of(Lane::Bulk));
+        let bulk = bulk + permitted * GIVEN_CREDIT.as_secs_f64();
+        bulk / (bulk + interactive)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secs(n: f64) -> Duration {
+        Duration::from_secs_f64(n)
+    }
+
+    /// One grant each `distance` for so long, while somebody waits all the time.
+    fn run(throughput: &mut Throughput, from: Instant, lane: Lane, distance: f64, length: f64) -> Instant {
+        let mut now = from;
+        while now < from + secs(length) {
+            throughput.waits_from(Some(now));
+            now += secs(distance);
+            throughput.passed(now);
+            throughput.granted(lane, now);
+        }
+        now
+    }
+
+    #[test]
+    fn the_pace_is_the_permitted_one_until_it_is_seen_to_be_another() {
+        let (mut throughput, start) = (Throughput::default(), Instant::now());
+        assert_eq!((throughput.rate(5.0), throughput.bulk_share(5.0)), (5.0, 1.0));
+        throughput.granted(Lane::Bulk, start);
+        for (distance, after, expected) in [(0.5, 20.0, 2.5), (0.5, 120.0, 2.15), (0.1, 120.0, 5.0)] {
+            run(&mut throughput, start, Lane::Bulk, distance, after);
+            assert!((throughput.rate(5.0) - expected).abs() < 0.06, "{} after {after}", throughput.rate(5.0));
+        }
+    }
+
+    #[test]
+    fn time_counts_only_while_somebody_waits_for_the_gate() {
+        let (mut throughput, start) = (Throughput::default(), Instant::now());
+        // Before the first grant.
+        throughput.waits_from(Some(start));
+        throughput.passed(start + secs(60.0));
+        let now = start + secs(60.0);
+        throughput.granted(Lane::Bulk, now);
+        // Nobody waits.
+        throughput.waits_from(None);
+        throughput.passed(now + secs(60.0));
+        // A pause that ends later.
+        throughput.waits_from(Some(now + secs(200.0)));
+        throughput.passed(now + secs(100.0));
+        throughput.passed(now + secs(200.0));
+        assert_eq!(throughput.rate(5.0), 5.0);
+        throughput.passed(now + secs(208.0));
+        assert_eq!(throughput.rate(5.0), 5.0 * 4.0 / 12.0);
+    }
+
+    #[test]
+    fn urgent_calls_take_their_share_of_bulk() {
+        let (mut throughput, start) = (Throughput::default(), Instant::now());
+        throughput.granted(Lane::Bulk, start);
+        let mut now = start;
+        for _ in 0..100 {
+            now = run(&mut throughput, now, Lane::Interactive, 0.2, 0.2);
+            now = run(&mut throughput, now, Lane::Continuation, 0.2, 0.2);
+            now = run(&mut throughput, now, Lane::Bulk, 0.2, 0.2);
+        }
+        let share = throughput.bulk_share(5.0);
+        assert!((0.5..0.75).contains(&share), "{share}");
+        assert!((throughput.rate(5.0) - 5.0).abs() < 0.05);
+    }
+}
