@@ -31,3 +31,7 @@ bench:
 # The gate beside other rate limiters, and the service beside the least that its work takes; prints the tables of docs/PACE.md.
 bench-pace *parts:
     cargo bench --bench pace -- {{parts}}
+
+# Polls, submissions and event streams beside a bare axum handler; prints the tables of docs/API-PERFORMANCE.md.
+bench-api *parts:
+    cargo bench --bench api -- {{parts}}
