@@ -5,6 +5,7 @@
 //! as a hundred.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -123,7 +124,8 @@ impl Feed {
     fn event(&self, text: &mut String, name: &str, at: Followed, view: &impl Serialize) {
         let (run, Followed { revision, entry }) = (self.run.simple(), at);
         let data = serde_json::to_string(view).unwrap_or_default();
-        text.push_str(&format!("event: {name}\nid: {run}-{revision}-{entry}\ndata: {data}\n\n"));
+        // Writing to a string does not fail.
+        let _ = write!(text, "event: {name}\nid: {run}-{revision}-{entry}\ndata: {data}\n\n");
     }
 
     /// When those who follow this job look next, where so many follow some job.
@@ -132,9 +134,9 @@ impl Feed {
         let gather = GATHER_FOR_EACH.saturating_mul(followers).clamp(GATHER, GATHER_AT_MOST);
         // Jobs look one after the other.
         let phase = gather.mul_f64(f64::from(self.job.0.as_fields().0 % 1000) / 1000.0);
-        let elapsed = self.begun.elapsed() + gather - phase;
-        let looks = (elapsed.as_nanos() / gather.as_nanos()).saturating_add(1);
-        self.begun + gather * u32::try_from(looks).unwrap_or(u32::MAX) + phase - gather
+        let elapsed = self.begun.elapsed() + gather.saturating_sub(phase);
+        let looks = u32::try_from(elapsed.as_nanos() / gather.as_nanos()).unwrap_or(u32::MAX);
+        self.begun + gather * looks + phase
     }
 }
 

@@ -142,6 +142,7 @@ fn exact(count: u64) -> f64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "whole numbers, and ratios computed alike")]
 mod tests {
     use tokio::time::Instant;
 
@@ -153,7 +154,9 @@ mod tests {
 
     fn turns(bulk: &[u32]) -> Turns {
         let mut turns = Turns::default();
-        bulk.iter().for_each(|users| turns.moved(Urgency::Bulk, Load::default(), load(*users)));
+        for users in bulk {
+            turns.moved(Urgency::Bulk, Load::default(), load(*users));
+        }
         turns
     }
 

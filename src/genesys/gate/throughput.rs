@@ -73,6 +73,7 @@ impl Throughput {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "whole numbers, and ratios computed alike")]
 mod tests {
     use super::*;
 
