@@ -4,6 +4,8 @@
 //! that of the callers; callers and servers share the machine.
 #![expect(
     clippy::expect_used,
+    clippy::format_collect,
+    clippy::panic,
     clippy::print_stdout,
     clippy::cast_precision_loss,
     reason = "a benchmark ends by panicking, prints what it finds, and works in ratios"

@@ -96,7 +96,8 @@ pub(crate) fn run() {
     for (which, row) in rows.into_iter().enumerate() {
         println!("| {row} | {:.0} ms | {:.2} x |", of(which), ratio(which));
     }
-    let (before, _) = (memory::resident(), memory::forget_peak());
+    memory::forget_peak();
+    let before = memory::resident();
     accept(&durable);
     println!(
         "\nPeak memory while a body is accepted: {:.0} MB above what was resident before, the body of {:.1} MB included (limit: body + 100 MB).\n",

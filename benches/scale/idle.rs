@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::thread::sleep;
@@ -57,7 +57,7 @@ fn fill(folder: &Path) {
     runtime(false).block_on(async {
         let limits = "limits = \"1000000/1s\"\nmax_in_flight = 1000\n[sync]\nhold_users_percent = 100";
         let org = Org::of(PER_JOB, 5).answering_at_once();
-        let running = start(org.transport(), journal.clone(), limits);
+        let running = start(org.transport(), Arc::clone(&journal) as _, limits);
         for _ in 0..JOBS {
             let job = running.submit(Target::WfmSkillGroups, roster::entries(0, PER_JOB, 0)).await;
             running.finish(job).await;
@@ -99,7 +99,7 @@ impl Process {
     /// How often its threads have been put on a processor after waiting.
     fn wakeups(&self) -> u64 {
         let threads = fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("Linux says it");
-        threads.map(|thread| switches(thread.expect("Linux says it").path())).sum()
+        threads.map(|thread| switches(&thread.expect("Linux says it").path())).sum()
     }
 }
 
@@ -110,7 +110,7 @@ impl Drop for Process {
     }
 }
 
-fn switches(thread: PathBuf) -> u64 {
+fn switches(thread: &Path) -> u64 {
     let status = fs::read_to_string(thread.join("status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
     line.and_then(|number| number.trim().parse().ok()).unwrap_or_default()

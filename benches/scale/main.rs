@@ -7,7 +7,8 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::cast_precision_loss,
-    reason = "a benchmark ends by panicking, prints what it finds, and works in ratios"
+    clippy::disallowed_methods,
+    reason = "a benchmark ends by panicking, prints what it finds, works in ratios, and lives in real time where no clock is paused"
 )]
 
 mod acceptance;

@@ -17,7 +17,7 @@ const OF_ROLES: usize = 300;
 /// The `n`th employee's assignments, as places in the catalogue.
 pub(crate) fn assignments(n: usize) -> impl Iterator<Item = usize> {
     let role = n % ROLES;
-    let own = (n / 7 % 10 == 0).then_some(OF_ROLES + role % (CATALOGUE - OF_ROLES));
+    let own = (n / 7).is_multiple_of(10).then_some(OF_ROLES + role % (CATALOGUE - OF_ROLES));
     (0..ASSIGNMENTS).map(move |nth| own.filter(|_| nth == 0).unwrap_or((role * 7 + nth * 11) % OF_ROLES))
 }
 

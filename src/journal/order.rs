@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry as MapEntry;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -61,14 +62,17 @@ impl OrderWriter {
     pub(super) fn write(&mut self, order: &EntryOrder) -> serde_json::Result<String> {
         let EntryOrder { request, plan } = order;
         let list = request.assignments.as_ptr().addr();
-        if !self.lists.contains_key(&list) {
-            let records: Vec<_> = request.assignments.iter().map(ListedRecord::from).collect();
-            self.lists.insert(list, serde_json::value::to_raw_value(&records)?);
-        }
+        let assignments = match self.lists.entry(list) {
+            MapEntry::Occupied(known) => known.into_mut(),
+            MapEntry::Vacant(new) => {
+                let records: Vec<_> = request.assignments.iter().map(ListedRecord::from).collect();
+                new.insert(serde_json::value::to_raw_value(&records)?)
+            }
+        };
         serde_json::to_string(&OrderRecord {
             reference: request.reference.as_deref().map(Cow::Borrowed),
             user: UserRecord::from(&request.user),
-            assignments: self.lists.get(&list).map_or(RawValue::NULL, AsRef::as_ref),
+            assignments,
             occurred_at: request.occurred_at,
             plan: plan.as_deref().cloned().map(DifferenceRecord::from),
         })

@@ -99,7 +99,14 @@ impl Vendor {
             Self::Generic => {
                 "signature = { header = 'X-Signature', prefix = 'sha256=' }\ndedupe = { header = 'X-Delivery' }"
             }
-            _ => "",
+            Self::StandardWebhooks
+            | Self::BambooHrFields
+            | Self::BambooHrEvents
+            | Self::HiBob
+            | Self::Merge
+            | Self::Finch
+            | Self::Personio
+            | Self::Workday => "",
         };
         by_title(self.name(), more)
             .replace("preset = 'bamboohr'", &format!("preset = '{preset}'"))

@@ -72,9 +72,9 @@ fn timeline(dice: &mut Dice) -> (Vec<(i64, Happening)>, BTreeMap<usize, String>)
             last.insert(n, event.title.clone());
             happenings.push((second, Happening::Change(event.clone())));
             let late = if vendor.may_be_late() { i64::try_from(dice.below(120)).unwrap() } else { 0 };
-            let lost = vendor.repeats_after().filter(|_| dice.below(8) == 0);
+            let unanswered = vendor.repeats_after().filter(|_| dice.below(8) == 0);
             let twice = (dice.below(20) == 0).then_some(1);
-            for after in [Some(0), lost, twice].into_iter().flatten() {
+            for after in [Some(0), unanswered, twice].into_iter().flatten() {
                 happenings.push((second + late + after, Happening::Delivery(event.clone())));
             }
         }
