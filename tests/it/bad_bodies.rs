@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use uuid::Uuid;
 
-use crate::crashes::Process;
+use crate::process::Process;
 
 const NO_GENESYS: &str = "http://127.0.0.1:9";
 const JSON: &str = "application/json";

@@ -32,6 +32,7 @@ mod main_job;
 mod metrics;
 mod outage;
 mod outcomes;
+mod process;
 mod push;
 mod rate_over_restarts;
 mod restarts;

@@ -10,7 +10,7 @@ use skillsync::simulator::{Behaviour, Generated, Latency, Population, Scenario, 
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
-use crate::crashes::{Client, Process, free_port};
+use crate::process::{Client, Process, free_port};
 
 const USERS: usize = 150;
 

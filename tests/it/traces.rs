@@ -26,8 +26,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use uuid::Uuid;
 
 use crate::bed::Bed;
-use crate::crashes::{Client, Process, free_port};
 use crate::logs::{personal, scenario, submit};
+use crate::process::{Client, Process, free_port};
 
 /// Spans in memory, in the form in which they go out.
 #[derive(Debug, Clone, Default)]

@@ -20,7 +20,7 @@ use tower::ServiceExt;
 use uuid::Uuid;
 
 use super::{BAMBOO_SECRET, bamboo_request, by_title, employees, groups_of, titled};
-use crate::crashes::{Client, Process, free_port};
+use crate::process::{Client, Process, free_port};
 
 /// A folder with a configuration and a journal, and a simulated Genesys on a socket.
 struct Site {

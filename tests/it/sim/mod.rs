@@ -73,7 +73,7 @@ fn soak(from: u64, runs: u64) -> BTreeMap<u64, Vec<Violation>> {
 }
 
 /// A number from the environment, for longer soaks and for a seed that failed elsewhere.
-fn setting(name: &str, default: u64) -> u64 {
+pub(crate) fn setting(name: &str, default: u64) -> u64 {
     #[expect(clippy::disallowed_methods, reason = "a soak is set from outside; the service does not read this")]
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }

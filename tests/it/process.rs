@@ -1,0 +1,184 @@
+//! The service as a process of its own, and who talks to it over HTTP: for what only the real binary shows.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use skillsync::genesys::transport::{Transport, TransportSettings, over_http};
+use skillsync::lifecycle::Lifecycle;
+use skillsync::simulator::Simulator;
+use tokio::net::TcpListener;
+use tower::ServiceExt;
+use uuid::Uuid;
+
+/// A folder that is removed at the end.
+pub(crate) struct Folder(pub(crate) PathBuf);
+
+impl Folder {
+    pub(crate) fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("skillsync-{name}-{}", Uuid::new_v4()));
+        std::fs::create_dir_all(folder.join("journal")).unwrap();
+        Self(folder)
+    }
+
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.0.join("journal")
+    }
+
+    /// What the processes whose journal is here have logged.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.0.join("service.log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The service as a process, killed without mercy when dropped.
+pub(crate) struct Process(Child);
+
+impl Process {
+    pub(crate) fn start(port: u16, genesys: &str, journal: &Path) -> Self {
+        Self::start_with(port, genesys, journal, &[])
+    }
+
+    /// The same with more in its environment.
+    pub(crate) fn start_with(port: u16, genesys: &str, journal: &Path, environment: &[(&str, &str)]) -> Self {
+        Self::spawn(port, genesys, journal, None, environment)
+    }
+
+    /// The same with a file of more settings.
+    pub(crate) fn configured(port: u16, genesys: &str, journal: &Path, config: &Path) -> Self {
+        Self::spawn(port, genesys, journal, Some(config), &[])
+    }
+
+    fn spawn(port: u16, genesys: &str, journal: &Path, config: Option<&Path>, environment: &[(&str, &str)]) -> Self {
+        let log = File::options().append(true).create(true).open(journal.join("../service.log")).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_skillsync"))
+            .arg("serve")
+            .args(config.into_iter().flat_map(|file| [Path::new("--config"), file]))
+            .env("SKILLSYNC__SERVER__LISTEN", format!("127.0.0.1:{port}"))
+            .env("SKILLSYNC__GENESYS__API_URL", genesys)
+            .env("SKILLSYNC__GENESYS__LOGIN_URL", genesys)
+            .env("SKILLSYNC__GENESYS__CLIENT_ID", "skillsync-simulated")
+            .env("SKILLSYNC__GENESYS__CLIENT_SECRET", "not-a-secret")
+            .env("SKILLSYNC__GENESYS__LIMITS", "60/200ms")
+            .env("SKILLSYNC__JOURNAL__PATH", journal)
+            .envs(environment.iter().copied())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        Self(child)
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Tells it to read its configuration again.
+    pub(crate) fn reload(&self) {
+        kill_process(Pid::from_child(&self.0), Signal::HUP).unwrap();
+    }
+
+    /// Tells it to stop.
+    pub(crate) fn terminate(&self) {
+        kill_process(Pid::from_child(&self.0), Signal::TERM).unwrap();
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) async fn ended(mut self) -> ExitStatus {
+        tokio::task::spawn_blocking(move || self.0.wait().unwrap()).await.unwrap()
+    }
+
+    /// Tells it to stop, and waits until it has.
+    pub(crate) async fn stop(self) {
+        self.terminate();
+        let status = self.ended().await;
+        assert!(status.success(), "{status}");
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // SIGKILL: nothing is flushed, nothing is said goodbye to.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct Client {
+    transport: Transport,
+    pub(crate) url: String,
+}
+
+impl Client {
+    pub(crate) fn new(url: String) -> Self {
+        Self { transport: over_http(&TransportSettings::default()).unwrap(), url }
+    }
+
+    /// `None` if nobody answers.
+    pub(crate) async fn send(&self, request: http::request::Builder, body: &Value) -> Option<Response<Bytes>> {
+        let body = if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) };
+        let request = request.header("content-type", "application/json").body(body).unwrap();
+        self.transport.clone().oneshot(request).await.ok()
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &str) -> http::request::Builder {
+        Request::builder().method(method).uri(format!("{}{path}", self.url))
+    }
+
+    /// Status and body; `None` if nobody answers.
+    pub(crate) async fn call(&self, method: Method, path: &str, body: &Value) -> Option<(u16, Value)> {
+        let answer = self.send(self.request(method, path), body).await?;
+        Some((answer.status().as_u16(), serde_json::from_slice(answer.body()).unwrap_or_default()))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Option<(u16, Value)> {
+        self.call(Method::GET, path, &Value::Null).await
+    }
+
+    /// Asks until the answer is 200 and `done` says so.
+    pub(crate) async fn until(&self, path: &str, done: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            match self.get(path).await {
+                Some((200, body)) if done(&body) => return body,
+                Some(_) | None => {}
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+pub(crate) fn free_port() -> u16 {
+    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// Serves a simulated Genesys until `lifecycle` ends; where.
+pub(crate) async fn serve_genesys(simulator: &Simulator, lifecycle: &Lifecycle) -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let genesys = format!("http://{}", listener.local_addr().unwrap());
+    let (serving, stopping) = (simulator.clone(), lifecycle.clone());
+    lifecycle.spawn(async move { serving.serve(listener, async move { stopping.stopping().await }).await.unwrap() });
+    genesys
+}
+
+/// A job that gives employees one group.
+pub(crate) fn job_for(employees: impl IntoIterator<Item = usize>, group: &str) -> Value {
+    let entries: Vec<_> = employees
+        .into_iter()
+        .map(|n| {
+            serde_json::json!({ "user": { "employeeId": format!("E{}", 1000 + n) }, "assignments": [{ "name": group }] })
+        })
+        .collect();
+    serde_json::json!({ "target": "wfmSkillGroups", "mode": "add", "entries": entries })
+}
