@@ -35,3 +35,7 @@ bench-pace *parts:
 # Polls, submissions and event streams beside a bare axum handler; prints the tables of docs/API-PERFORMANCE.md.
 bench-api *parts:
     cargo bench --bench api -- {{parts}}
+
+# The journal beside raw appends, and how long it takes to read one back; prints the figures of docs/JOURNAL.md.
+bench-journal:
+    cargo bench --bench journal

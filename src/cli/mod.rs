@@ -7,6 +7,7 @@ mod config;
 mod demo;
 mod health;
 mod http;
+mod journal;
 mod map;
 mod openapi;
 mod push;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Brings employees' skills from an HR system into Genesys Cloud: in bulk, at the permitted rate, without lost updates.
 #[derive(Debug, Parser)]
@@ -41,6 +43,9 @@ enum Command {
     Health(health::HealthArguments),
     /// Try the configuration out: login, permissions, limits, catalogue, journal; changes nothing.
     Check(check::CheckArguments),
+    /// Look at the journal, also while the service runs: how much there is, whether it is sound, its records, a backup.
+    #[command(subcommand)]
+    Journal(journal::JournalCommand),
     /// Say whether the configuration can be used, or print an example with every key.
     Config(config::ConfigArguments),
     /// Print a script that completes commands and options in a shell.
@@ -79,6 +84,7 @@ pub fn main() -> ExitCode {
         Command::Health(arguments) => runtime.block_on(health::run(&arguments)),
         Command::Push(arguments) => Ok(runtime.block_on(push::run(&arguments))),
         Command::Check(arguments) => runtime.block_on(check::run(&arguments)),
+        Command::Journal(command) => journal::run(&command),
         Command::Config(arguments) => config::run(&arguments),
         Command::Completions(arguments) => Ok(completions::run(&arguments)),
         Command::Map(arguments) => runtime.block_on(map::run(&arguments)),
@@ -93,12 +99,29 @@ fn failed(error: &anyhow::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Resolves at the first SIGTERM or Ctrl-C.
-async fn told_to_stop() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        interrupted = tokio::signal::ctrl_c() => interrupted,
+/// SIGTERM and Ctrl-C, from now on: what comes while nobody waits is not lost.
+#[derive(Debug)]
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
+
+    /// Waits for the next one.
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Resolves at the first signal.
+async fn told_to_stop() -> std::io::Result<()> {
+    StopSignals::listen()?.next().await;
+    Ok(())
 }

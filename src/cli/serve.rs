@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-use super::told_to_stop;
+use super::StopSignals;
 use crate::app::{self, Surroundings};
 use crate::clock::WallClock;
 use crate::config::{Config, JournalConfig, TelemetryConfig};
@@ -53,8 +53,9 @@ pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode> {
         }
     });
     reload_when_told(file, &service.intake, &lifecycle)?;
+    let mut signals = StopSignals::listen()?;
     tokio::select! {
-        signal = told_to_stop() => signal?,
+        () = signals.next() => {}
         () = lifecycle.stopping() => {}
     }
     tracing::info!("stopping: what is in flight may finish");
@@ -64,7 +65,7 @@ pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode> {
                 tracing::warn!("the grace time is over; open work is left undone");
             }
         }
-        _ = told_to_stop() => tracing::warn!("told to stop a second time; open work is left undone"),
+        () = signals.next() => tracing::warn!("told to stop a second time; open work is left undone"),
     }
     if let Err(error) = journal.flush().await {
         tracing::error!(%error, "not everything could be written down");

@@ -19,6 +19,7 @@ use crate::domain::assignment::Difference;
 use crate::domain::conflict::{Cause, Step};
 use crate::domain::fold::{Change, Folded, Start, fold};
 use crate::domain::job::Urgency;
+use crate::journal::JournalError;
 
 /// How a pass ended.
 #[derive(Debug)]
@@ -206,8 +207,7 @@ impl<'a> Pass<'a> {
             replaces: folded.replaces,
         };
         if let Err(error) = self.engine.standings.intend(self.key, &folded.owned).await {
-            let answer = UpstreamAnswer { message: error.to_string().into(), ..UpstreamAnswer::default() };
-            return self.unavailable(&answer, None);
+            return self.not_written_down(&error);
         }
         let errand = self.errand();
         let answer = self.engine.genesys.write(&errand, self.key, &write).await;
@@ -295,6 +295,14 @@ impl<'a> Pass<'a> {
         }
         let at = retry_at.unwrap_or_else(|| Instant::now() + self.engine.backoff.pause(self.progress.outages));
         self.later(at, &format!("Genesys is not available, waiting: {answer}"), retry_at)
+    }
+
+    /// The journal could not take what the write makes ours, so the write did not go out. There is no end to this patience:
+    /// what became of the entries could not be written down either.
+    fn not_written_down(&mut self, error: &JournalError) -> Round {
+        self.progress.outages += 1;
+        let at = Instant::now() + self.engine.backoff.pause(self.progress.outages);
+        self.later(at, &format!("waiting until the journal can be written: {error}"), None)
     }
 
     fn wait_out_conflict(&self, pause: Duration) -> Round {

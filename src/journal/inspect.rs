@@ -7,6 +7,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::JournalError;
 use super::schema::{self, VERSION};
+use super::sqlite::{DATABASE, LOCK};
 
 /// What is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,17 +34,19 @@ pub fn inspect(folder: &Path) -> Result<Inspection, JournalError> {
         return Ok(Inspection::Absent);
     }
     probe(folder).map_err(cannot)?;
-    let database = folder.join("journal.sqlite");
+    let database = folder.join(DATABASE);
     if !database.exists() {
         return Ok(Inspection::Absent);
     }
-    let lock = File::options().read(true).write(true).open(folder.join("lock")).map_err(cannot)?;
+    let lock = File::options().read(true).write(true).open(folder.join(LOCK)).map_err(cannot)?;
     match lock.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Ok(Inspection::InUse),
         Err(TryLockError::Error(error)) => return Err(cannot(error)),
     }
-    let version = version_of(&database).map_err(|error| schema::damaged(&database, &error))?;
+    let version = Connection::open_with_flags(&database, OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .and_then(|connection| version_of(&connection))
+        .map_err(|error| schema::failed(&database, &error))?;
     if version > VERSION {
         return Err(JournalError::TooNew { path: database, found: version, known: VERSION });
     }
@@ -59,8 +62,8 @@ fn probe(folder: &Path) -> std::io::Result<()> {
     written.and(removed)
 }
 
-fn version_of(database: &Path) -> rusqlite::Result<u32> {
-    let connection = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+/// The version of the tables.
+pub(super) fn version_of(connection: &Connection) -> rusqlite::Result<u32> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 

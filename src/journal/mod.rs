@@ -5,14 +5,18 @@
 //! are written down. What a promise hangs on is durable before the call answers: an accepted job before its 202, a
 //! write intent before the write. What can be found out again is written soon, and no later than [`LATEST`].
 
+mod damage;
 mod housekeeping;
 mod inspect;
+mod log_check;
 mod memory;
 mod memos;
 mod notes;
 mod order;
+mod reader;
 mod record;
 mod recovery;
+mod rows;
 mod schema;
 mod sqlite;
 mod statements;
@@ -30,6 +34,7 @@ use jiff::Timestamp;
 
 pub use self::inspect::{Inspection, inspect};
 pub use self::memory::MemoryJournal;
+pub use self::reader::{Contents, ExportError, Exported, JournalReader, Verdict};
 pub use self::sqlite::{DEFAULT_MAX_BYTES, SqliteJournal};
 pub use self::statistics::JournalHealth;
 pub use self::usage::JournalUsage;
@@ -54,14 +59,23 @@ pub enum JournalError {
     /// As large as it may get: the last of the room is for what becomes of what was accepted.
     #[error("the journal has reached journal.max_bytes ({0}); jobs that end make room when journal.retention is over")]
     Full(u64),
+    /// There is nothing to look at.
+    #[error("there is no journal at {0}")]
+    Absent(PathBuf),
     /// Another process has it.
     #[error("the journal at {0} is in use by another process; give each its own journal.path")]
     InUse(PathBuf),
     /// Written by a newer version of the program.
     #[error("the journal at {path} has version {found}, this program knows {known}; run a newer skillsync")]
     TooNew { path: PathBuf, found: u32, known: u32 },
+    /// Of an earlier version, and only looked at.
+    #[error("the journal at {path} has version {found}, this program reads {known}; the service brings it up to date")]
+    TooOld { path: PathBuf, found: u32, known: u32 },
     /// Cannot be understood.
-    #[error("the journal at {path} is damaged: {detail}; restore a backup, or move the file away to start afresh")]
+    #[error(
+        "the journal at {path} is damaged: {detail}. Nothing was changed. Restore a backup; or save what can be read with \
+         `skillsync journal export`, and move the folder away to start afresh"
+    )]
     Damaged { path: PathBuf, detail: String },
     /// The service is stopping.
     #[error("the journal is closed")]

@@ -37,10 +37,7 @@ const LOG_BYTES: i64 = 64 * 1024 * 1024;
 
 /// Opens the database, brings its tables up to date, and makes every commit durable.
 pub(super) fn prepared(path: &Path, max_bytes: u64) -> Result<Connection, JournalError> {
-    let of = |error: &rusqlite::Error| match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => damaged(path, error),
-        Some(_) | None => JournalError::CannotWrite(format!("{}: {error}", path.display())),
-    };
+    let of = |error: &rusqlite::Error| failed(path, error);
     let mut connection = Connection::open(path).map_err(|error| of(&error))?;
     let found: u32 =
         connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(|error| of(&error))?;
@@ -81,6 +78,14 @@ fn limit(connection: &Connection, max_bytes: u64) -> rusqlite::Result<()> {
     connection.pragma(None, "max_page_count", u32::try_from(pages).unwrap_or(u32::MAX - 1), |_| Ok(()))
 }
 
-pub(super) fn damaged(path: &Path, error: &rusqlite::Error) -> JournalError {
-    JournalError::Damaged { path: PathBuf::from(path), detail: error.to_string() }
+/// What a failure of the database means: damage, or something that passes.
+pub(super) fn failed(path: &Path, error: &rusqlite::Error) -> JournalError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => damaged(path, error.to_string()),
+        Some(_) | None => JournalError::CannotWrite(format!("{}: {error}", path.display())),
+    }
+}
+
+pub(super) fn damaged(path: &Path, detail: String) -> JournalError {
+    JournalError::Damaged { path: PathBuf::from(path), detail }
 }

@@ -5,6 +5,7 @@ use std::num::NonZeroU64;
 use std::path::Path;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -15,13 +16,21 @@ use super::usage::{Change, JournalUsage, Tally};
 use super::writer::{self, Entry, Message, Thread};
 use super::{
     AcceptedJob, CallRecord, EntryOutcome, JobCounters, JobNote, Journal, JournalError, KeptStanding, Memo, Recovered,
-    recovery, schema,
+    damage, recovery, schema,
 };
 use crate::domain::acceptance::{AcceptanceKey, KeyId};
 use crate::domain::{JobId, UserKey};
 
 /// Larger than most ever get: some ten million entries.
 pub const DEFAULT_MAX_BYTES: NonZeroU64 = NonZeroU64::MIN.saturating_add(8 * 1024 * 1024 * 1024 - 1);
+
+/// The database in the folder.
+pub(super) const DATABASE: &str = "journal.sqlite";
+
+/// The file whose lock says that a process works with the journal.
+pub(super) const LOCK: &str = "lock";
+/// Who only looks has the lock for a moment; that is not to turn a service away.
+const LOOKED_AT: Duration = Duration::from_millis(20);
 
 /// A journal in a folder of its own.
 ///
@@ -42,15 +51,16 @@ impl SqliteJournal {
     pub fn open(folder: &Path, max_bytes: NonZeroU64) -> Result<(Self, Recovered), JournalError> {
         let cannot = |error: std::io::Error| JournalError::CannotWrite(format!("{}: {error}", folder.display()));
         std::fs::create_dir_all(folder).map_err(cannot)?;
-        let lock = File::create(folder.join("lock")).map_err(cannot)?;
-        match lock.try_lock() {
+        let lock = File::create(folder.join(LOCK)).map_err(cannot)?;
+        match locked(&lock) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(JournalError::InUse(folder.to_owned())),
             Err(TryLockError::Error(error)) => return Err(cannot(error)),
         }
-        let path = folder.join("journal.sqlite");
+        let path = folder.join(DATABASE);
+        damage::look_at_log(&path).map_err(cannot)??;
         let connection = schema::prepared(&path, max_bytes.get())?;
-        let recovered = recovery::recover(&connection).map_err(|error| schema::damaged(&path, &error))?;
+        let recovered = recovery::recover(&connection).map_err(|error| damage::found(&path, &connection, &error))?;
         let tally = Arc::new(Tally::new(&path, counted(&recovered)));
         let statistics = Arc::<JournalStatistics>::default();
         let (outbox, thread) =
@@ -149,6 +159,17 @@ impl Journal for SqliteJournal {
     }
 }
 
+fn locked(lock: &File) -> Result<(), TryLockError> {
+    match lock.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            #[expect(clippy::disallowed_methods, reason = "at the start, when nothing runs yet that could be held up")]
+            std::thread::sleep(LOOKED_AT);
+            lock.try_lock()
+        }
+        taken => taken,
+    }
+}
+
 fn counted(recovered: &Recovered) -> Change {
     let count = |count| i64::try_from(count).unwrap_or(i64::MAX);
     Change {
@@ -160,7 +181,7 @@ fn counted(recovered: &Recovered) -> Change {
 
 #[cfg(test)]
 #[path = "sqlite_tests.rs"]
-mod tests;
+pub(super) mod tests;
 
 #[cfg(test)]
 #[path = "room_tests.rs"]

@@ -17,14 +17,14 @@ use crate::journal::schema::VERSION;
 use crate::journal::{JobNotes, KeptConflict};
 
 /// A folder that is removed at the end.
-pub(super) struct Folder(pub(super) PathBuf);
+pub(in crate::journal) struct Folder(pub(in crate::journal) PathBuf);
 
 impl Folder {
-    pub(super) fn new() -> Self {
+    pub(in crate::journal) fn new() -> Self {
         Self(std::env::temp_dir().join(format!("skillsync-journal-{}", Uuid::new_v4())))
     }
 
-    pub(super) fn open(&self) -> (SqliteJournal, Recovered) {
+    pub(in crate::journal) fn open(&self) -> (SqliteJournal, Recovered) {
         SqliteJournal::open(&self.0, DEFAULT_MAX_BYTES).expect("the journal opens")
     }
 }
@@ -35,11 +35,11 @@ impl Drop for Folder {
     }
 }
 
-pub(super) fn at(second: i64) -> Timestamp {
+pub(in crate::journal) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_790_000_000 + second).expect("a date")
 }
 
-pub(super) fn job(number: u128, entries: usize) -> AcceptedJob {
+pub(in crate::journal) fn job(number: u128, entries: usize) -> AcceptedJob {
     let users = [
         UserRef::Id(UserId(Uuid::from_u128(7))),
         UserRef::Email("ana@example.com".into()),
@@ -84,7 +84,7 @@ fn plan() -> Difference {
     Difference { removed: vec![AssignmentId(Uuid::from_u128(3))], ..Difference::default() }
 }
 
-pub(super) fn outcome() -> EntryOutcome {
+pub(in crate::journal) fn outcome() -> EntryOutcome {
     EntryOutcome {
         state: EntryState::Failed,
         reason: Some(Reason::Blocked),
@@ -112,7 +112,7 @@ pub(super) fn outcome() -> EntryOutcome {
     }
 }
 
-pub(super) fn counters() -> JobCounters {
+pub(in crate::journal) fn counters() -> JobCounters {
     let mut conflicts = ConflictCounts::default();
     conflicts.count(Cause::Blocked);
     conflicts.count(Cause::ForeignWriter);

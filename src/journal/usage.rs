@@ -4,6 +4,8 @@ use std::ops::AddAssign;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
+use super::damage::log_of;
+
 /// How much the journal holds at the moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct JournalUsage {
@@ -49,11 +51,9 @@ pub(super) struct Tally {
 
 impl Tally {
     pub(super) fn new(database: &Path, found: Change) -> Self {
-        let mut log = database.as_os_str().to_owned();
-        log.push("-wal");
         Self {
             database: database.to_owned(),
-            log: log.into(),
+            log: log_of(database),
             jobs: found.jobs.into(),
             entries: found.entries.into(),
             keys: found.keys.into(),

@@ -34,6 +34,13 @@ impl Folder {
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.0.join("service.log")).unwrap_or_default()
     }
+
+    /// Waits until this is logged.
+    pub(crate) async fn logged(&self, text: &str) {
+        while !self.log().contains(text) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
 }
 
 impl Drop for Folder {
@@ -147,6 +154,11 @@ impl Client {
         self.call(Method::GET, path, &Value::Null).await
     }
 
+    pub(crate) async fn text(&self, path: &str) -> String {
+        let answer = self.send(self.request(Method::GET, path), &Value::Null).await.unwrap();
+        String::from_utf8(answer.into_body().into()).unwrap()
+    }
+
     /// Asks until the answer is 200 and `done` says so.
     pub(crate) async fn until(&self, path: &str, done: impl Fn(&Value) -> bool) -> Value {
         loop {
@@ -181,4 +193,11 @@ pub(crate) fn job_for(employees: impl IntoIterator<Item = usize>, group: &str) -
         })
         .collect();
     serde_json::json!({ "target": "wfmSkillGroups", "mode": "add", "entries": entries })
+}
+
+/// Submits under a key; `None` if nobody answers.
+pub(crate) async fn submit(client: &Client, key: &str, body: &Value) -> Option<(u16, Value)> {
+    let request = client.request(Method::POST, "/v1/sync-jobs").header("idempotency-key", key);
+    let answer = client.send(request, body).await?;
+    Some((answer.status().as_u16(), serde_json::from_slice(answer.body()).unwrap_or_default()))
 }

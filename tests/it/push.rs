@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use skillsync::lifecycle::Lifecycle;
 use skillsync::simulator::{Behaviour, Generated, Latency, Population, Scenario, Simulator};
-use tokio::net::TcpListener;
 use uuid::Uuid;
 
-use crate::process::{Client, Process, free_port};
+use crate::process::{Client, Process, free_port, serve_genesys};
 
 const USERS: usize = 150;
 
@@ -36,11 +35,7 @@ impl Stage {
         };
         scenario.limits.windows.clear();
         let (simulator, lifecycle) = (Simulator::new(scenario), Lifecycle::default());
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let genesys = format!("http://{}", listener.local_addr().unwrap());
-        let (serving, stopping) = (simulator.clone(), lifecycle.clone());
-        lifecycle
-            .spawn(async move { serving.serve(listener, async move { stopping.stopping().await }).await.unwrap() });
+        let genesys = serve_genesys(&simulator, &lifecycle).await;
         let port = free_port();
         let client = Client::new(format!("http://127.0.0.1:{port}"));
         Self { folder, genesys, simulator, lifecycle, client, port }

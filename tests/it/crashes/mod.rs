@@ -26,9 +26,9 @@ use skillsync::simulator::{
 };
 use tokio::time::Instant;
 
-use self::submitter::{Submitter, submit};
+use self::submitter::Submitter;
 use self::verdict::{Asked, Life, Verdict};
-use crate::process::{Client, Folder, Process, free_port, job_for, serve_genesys};
+use crate::process::{Client, Folder, Process, free_port, job_for, serve_genesys, submit};
 use crate::sim::setting;
 
 /// The group that the large job gives.
@@ -130,7 +130,7 @@ impl Campaign {
 
     /// Lets everything end, and waits for it.
     async fn finish(&self) -> Vec<Value> {
-        self.submitter.end();
+        self.submitter.end().await;
         let mut jobs = Vec::new();
         for id in self.submitter.accepted().iter().map(|known| &known.job).chain([&self.job]) {
             let path = format!("/v1/sync-jobs/{id}");

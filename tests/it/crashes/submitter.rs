@@ -3,12 +3,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use http::Method;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::Value;
 
-use crate::process::{Client, job_for};
+use crate::process::{Client, job_for, submit};
 
 /// The group that its jobs give.
 pub(super) const GROUP: &str = "Group 2";
@@ -25,6 +24,8 @@ pub(super) struct Accepted {
 struct State {
     accepted: Vec<Accepted>,
     unanswered: usize,
+    /// It is to end, and it has.
+    end: bool,
     over: bool,
 }
 
@@ -36,7 +37,8 @@ impl Submitter {
     pub(super) async fn run(self, client: Client, users: usize, seed: u64) {
         let mut dice = StdRng::seed_from_u64(seed);
         for number in 0.. {
-            if self.with(|state| state.over) {
+            if self.with(|state| state.end) {
+                self.with(|state| state.over = true);
                 return;
             }
             let key = format!("small-{number}");
@@ -55,8 +57,12 @@ impl Submitter {
         }
     }
 
-    pub(super) fn end(&self) {
-        self.with(|state| state.over = true);
+    /// Lets it end its last submission.
+    pub(super) async fn end(&self) {
+        self.with(|state| state.end = true);
+        while !self.with(|state| state.over) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     pub(super) fn accepted(&self) -> Vec<Accepted> {
@@ -71,11 +77,4 @@ impl Submitter {
     fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
         look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
-
-/// Submits under a key; `None` if nobody answers.
-pub(super) async fn submit(client: &Client, key: &str, body: &Value) -> Option<(u16, Value)> {
-    let request = client.request(Method::POST, "/v1/sync-jobs").header("idempotency-key", key);
-    let answer = client.send(request, body).await?;
-    Some((answer.status().as_u16(), serde_json::from_slice(answer.body()).unwrap_or_default()))
 }

@@ -1,0 +1,154 @@
+//! Durable submissions a second, beside raw appends of the same bytes.
+
+use std::future::Future;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use http::Request;
+use skillsync::app::{self, Surroundings};
+use skillsync::clock::WallClock;
+use skillsync::config::Config;
+use skillsync::genesys::gate::Start;
+use skillsync::journal::{DEFAULT_MAX_BYTES, Journal, JournalReader, SqliteJournal};
+use skillsync::lifecycle::Lifecycle;
+use skillsync::simulator::{Scenario, Simulator};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tower::ServiceExt;
+
+use crate::Folder;
+use crate::jobs::job;
+use crate::raw::RawLog;
+
+/// How long each cell is measured.
+const LENGTH: Duration = Duration::from_secs(5);
+
+struct Found {
+    per_second: f64,
+    half: Duration,
+    p99: Duration,
+}
+
+pub(crate) async fn run() {
+    let bytes = record_bytes().await;
+    println!("Submissions of one entry, each durable before it is answered; a record is {bytes} bytes.\n");
+    println!("| | 1 client | of raw | 64 clients | of raw | p50, p99 with 64 |");
+    println!("|---|---|---|---|---|---|");
+    let mut raw = Vec::new();
+    let mut journal = Vec::new();
+    let mut http = Vec::new();
+    // One after another in turn, so that a disk that changes its mind does so for all of them.
+    for clients in [1, 64] {
+        raw.push(append(clients, bytes).await);
+        journal.push(accept(clients).await);
+        http.push(submit(clients).await);
+    }
+    row("append and fdatasync, grouped", &raw, &raw);
+    row("`Journal::accept`", &journal, &raw);
+    row("`POST /v1/sync-jobs`, without a socket", &http, &raw);
+    println!();
+}
+
+fn row(name: &str, found: &[Found], raw: &[Found]) {
+    let cell = |n: usize| {
+        let share = found[n].per_second / raw[n].per_second * 100.0;
+        format!("{:.0}/s | {share:.0} %", found[n].per_second)
+    };
+    println!("| {name} | {} | {} | {:.1?}, {:.1?} |", cell(0), cell(1), found[1].half, found[1].p99);
+}
+
+/// Keeps so many clients busy, each with one thing at a time.
+async fn measure<F>(clients: usize, operation: impl Fn(usize) -> F) -> Found
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (until, mut waiting) = (Instant::now() + LENGTH, JoinSet::new());
+    let begin = |number| {
+        let (begun, work) = (Instant::now(), operation(number));
+        async move {
+            work.await;
+            begun.elapsed()
+        }
+    };
+    let mut took = Vec::new();
+    for number in 0..clients {
+        waiting.spawn(begin(number));
+    }
+    while let Some(one) = waiting.join_next().await {
+        took.push(one.expect("no panic"));
+        if Instant::now() < until {
+            waiting.spawn(begin(clients + took.len()));
+        }
+    }
+    took.sort_unstable();
+    let at = |share: usize| took[(took.len() - 1) * share / 100];
+    Found { per_second: took.len() as f64 / LENGTH.as_secs_f64(), half: at(50), p99: at(99) }
+}
+
+async fn append(clients: usize, bytes: usize) -> Found {
+    let folder = Folder::new();
+    let log = Arc::new(RawLog::open(&folder));
+    let found = measure(clients, |_| {
+        let log = Arc::clone(&log);
+        async move { log.append(vec![b'x'; bytes]).await }
+    });
+    let found = found.await;
+    Arc::into_inner(log).expect("nobody appends any more").close();
+    found
+}
+
+async fn accept(clients: usize) -> Found {
+    let folder = Folder::new();
+    let (journal, _) = SqliteJournal::open(&folder.0, DEFAULT_MAX_BYTES).expect("a journal");
+    let journal = Arc::new(journal);
+    measure(clients, |_| {
+        let journal = Arc::clone(&journal);
+        async move { journal.accept(job(1), Vec::new()).await.expect("room") }
+    })
+    .await
+}
+
+/// Through router, parser and engine. Genesys permits next to nothing, so that nothing else is going on.
+async fn submit(clients: usize) -> Found {
+    let (folder, lifecycle) = (Folder::new(), Lifecycle::default());
+    let (journal, recovered) = SqliteJournal::open(&folder.0, DEFAULT_MAX_BYTES).expect("a journal");
+    let mut config = Config::from_toml(
+        "[genesys]\napi_url = 'http://g'\nlogin_url = 'http://g'\nclient_id = 'skillsync-simulated'\n\
+         client_secret = 'not-a-secret'\nlimits = '1/10m'",
+    )
+    .expect("a configuration");
+    config.server.requests_per_second = NonZeroU32::MAX;
+    let around = Surroundings {
+        transport: app::in_memory(&Simulator::new(Scenario::default()), Duration::from_secs(60)),
+        gate_start: Start::AsIfFull,
+        journal: Arc::new(journal),
+        recovered,
+        clock: WallClock::System,
+        seed: 1,
+    };
+    let service = app::start(&config, around, &lifecycle).expect("a service");
+    let router = app::router(&config, &service, &lifecycle);
+    let found = measure(clients, |number| {
+        let body = format!(
+            r#"{{"target":"wfmSkillGroups","entries":[{{"ref":"row-{number}","user":{{"employeeId":"E{number}"}},"assignments":[{{"name":"Billing T2"}},{{"name":"VIP"}}]}}]}}"#
+        );
+        let request = Request::post("/v1/sync-jobs").header("content-type", "application/json");
+        let answer = router.clone().oneshot(request.body(Body::from(body)).expect("a request"));
+        async move { assert_eq!(answer.await.expect("an answer").status(), 202) }
+    });
+    let found = found.await;
+    lifecycle.stop(Duration::from_secs(5)).await;
+    found
+}
+
+/// What the journal keeps of one such job.
+async fn record_bytes() -> usize {
+    let folder = Folder::new();
+    let (journal, _) = SqliteJournal::open(&folder.0, DEFAULT_MAX_BYTES).expect("a journal");
+    journal.accept(job(1), Vec::new()).await.expect("room");
+    let mut lines = Vec::new();
+    JournalReader::open(&folder.0).expect("a journal").export(&mut lines).expect("lines");
+    lines.len()
+}

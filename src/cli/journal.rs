@@ -1,0 +1,125 @@
+//! `skillsync journal`: looks at what is written down, also while the service runs.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Subcommand;
+
+use crate::config::Config;
+use crate::journal::{ExportError, JournalReader};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum JournalCommand {
+    /// Tell how much there is of what.
+    Stats(Where),
+    /// Read the whole journal and say whether it is sound; exits with 1 if it is not.
+    Verify(Where),
+    /// Write every record as a line of JSON. It holds what callers sent: names of people and their skills.
+    Export {
+        #[command(flatten)]
+        of: Where,
+        /// Write to this file; else to standard output.
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Copy the journal into a new file, as it is at this moment.
+    Backup {
+        #[command(flatten)]
+        of: Where,
+        /// The file, which must not be there yet.
+        file: PathBuf,
+    },
+}
+
+/// Which journal.
+#[derive(Debug, clap::Args)]
+pub(super) struct Where {
+    /// The configuration whose `journal.path` is meant; `skillsync.toml` if not given.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The folder of a journal, or a backup; no configuration is read then.
+    #[arg(long, value_name = "PATH", conflicts_with = "config")]
+    path: Option<PathBuf>,
+}
+
+impl Where {
+    fn open(&self) -> Result<JournalReader> {
+        let path = match &self.path {
+            Some(path) => path.clone(),
+            None => Config::load(self.config.as_deref()).context("the configuration cannot be used")?.journal.path,
+        };
+        Ok(JournalReader::open(&path)?)
+    }
+}
+
+pub(super) fn run(command: &JournalCommand) -> Result<ExitCode> {
+    match command {
+        JournalCommand::Stats(of) => stats(&of.open()?),
+        JournalCommand::Verify(of) => verify(&of.open()?),
+        JournalCommand::Export { of, output } => export(&of.open()?, output.as_deref()),
+        JournalCommand::Backup { of, file } => {
+            let bytes = of.open()?.backup(file)?;
+            println!("{}: {bytes} bytes", file.display());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn stats(journal: &JournalReader) -> Result<ExitCode> {
+    let contents = journal.contents()?;
+    let date = |at: Option<jiff::Timestamp>| at.map_or_else(|| "none".to_owned(), |at| at.to_string());
+    println!("version           {}", contents.version);
+    println!("database          {} bytes", contents.database_bytes);
+    println!("log beside it     {} bytes", contents.log_bytes);
+    println!(
+        "jobs              {}, oldest {}, newest {}",
+        contents.jobs,
+        date(contents.oldest_job),
+        date(contents.newest_job)
+    );
+    println!("entries           {}", contents.entries.values().sum::<u64>());
+    for (state, entries) in &contents.entries {
+        println!("  {state:<15} {entries}");
+    }
+    println!("users remembered  {}", contents.standings);
+    println!("keys              {}", contents.keys);
+    println!("memos             {}", contents.memos);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn verify(journal: &JournalReader) -> Result<ExitCode> {
+    let verdict = journal.verify()?;
+    for remark in &verdict.remarks {
+        println!("note: {remark}");
+    }
+    for fault in &verdict.faults {
+        println!("fault: {fault}");
+    }
+    if verdict.faults.is_empty() {
+        println!("sound: {} records were read and understood", verdict.records);
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("not sound: restore a backup, or save what can be read with `skillsync journal export`");
+    Ok(ExitCode::FAILURE)
+}
+
+fn export(journal: &JournalReader, output: Option<&Path>) -> Result<ExitCode> {
+    let mut to: Box<dyn Write> = match output {
+        Some(file) => Box::new(File::create_new(file).with_context(|| file.display().to_string())?),
+        None => Box::new(io::stdout().lock()),
+    };
+    let exported = match journal.export(&mut BufWriter::new(&mut to)) {
+        // Who reads the lines has seen enough.
+        Err(ExportError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
+        exported => exported?,
+    };
+    eprintln!("{} records", exported.lines);
+    if exported.unreadable == 0 {
+        return Ok(ExitCode::SUCCESS);
+    }
+    eprintln!("{} records could not be read and are left out", exported.unreadable);
+    Ok(ExitCode::FAILURE)
+}

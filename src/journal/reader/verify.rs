@@ -1,0 +1,91 @@
+//! Whether a journal is whole: its files, and every record in it.
+
+use rusqlite::Connection;
+
+use super::JournalReader;
+use crate::journal::damage::{self, log_damaged, log_of};
+use crate::journal::log_check::{self, LogEnd};
+use crate::journal::rows::{self, RowError};
+use crate::journal::{JournalError, memos};
+
+/// Faults that are listed.
+const MOST_FAULTS: u32 = 100;
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// Records that were read and understood.
+    pub records: u64,
+    /// What is wrong; nothing if all is well.
+    pub faults: Vec<String>,
+    /// What is worth knowing, and right.
+    pub remarks: Vec<String>,
+}
+
+impl JournalReader {
+    /// Reads everything. Only what keeps it from being read at all is an error.
+    pub fn verify(&self) -> Result<Verdict, JournalError> {
+        let mut verdict = Verdict::default();
+        self.look_at_log(&mut verdict)?;
+        let view = self.view()?;
+        verdict.faults.extend(damage::faults(&view, MOST_FAULTS).map_err(|error| self.fault(&error.into()))?);
+        if verdict.faults.is_empty() {
+            understand(&view, &mut verdict).map_err(|error| self.fault(&error))?;
+        } else {
+            verdict.remarks.push("the records were not read, because the database is damaged".to_owned());
+        }
+        Ok(verdict)
+    }
+
+    /// The log is at rest only while nobody works with it.
+    fn look_at_log(&self, verdict: &mut Verdict) -> Result<(), JournalError> {
+        if self.in_use() {
+            verdict.remarks.push(
+                "a service works with it; the log beside the database was read as the service sees it".to_owned(),
+            );
+            return Ok(());
+        }
+        let log = log_of(&self.database);
+        let cannot = |error| JournalError::CannotWrite(format!("{}: {error}", log.display()));
+        match log_check::check(&self.database, &log).map_err(cannot)? {
+            LogEnd::Whole => {}
+            LogEnd::CutShort { offset, bytes } => verdict.remarks.push(format!(
+                "{} ends in {bytes} half written bytes at offset {offset}, which nobody was promised",
+                log.display()
+            )),
+            LogEnd::Damaged { offset } => verdict.faults.push(log_damaged(&log, offset).to_string()),
+        }
+        Ok(())
+    }
+}
+
+/// Reads every record, and what belongs to nothing.
+fn understand(view: &Connection, verdict: &mut Verdict) -> Result<(), RowError> {
+    rows::each_job(view, |job| verdict.count(job, |job| 1 + job.outcomes.len() as u64))?;
+    rows::each_standing(view, |standing| verdict.count(standing, |_| 1))?;
+    rows::each_key(view, |key| verdict.count(key, |_| 1))?;
+    rows::each_call(view, |call| verdict.count(call, |_| 1))?;
+    verdict.records += memos::recover(view)?.len() as u64;
+    let orphans =
+        "SELECT count(*) FROM entry WHERE job NOT IN (SELECT id FROM job UNION ALL SELECT job FROM forgotten_job)";
+    let orphans: u32 = view.query_row(orphans, [], |row| row.get(0))?;
+    if orphans > 0 {
+        verdict.faults.push(format!("{orphans} entries belong to no job"));
+    }
+    Ok(())
+}
+
+impl Verdict {
+    /// Counts what was understood, and lists what was not; a database that fails ends the reading.
+    fn count<T>(&mut self, read: Result<T, RowError>, records: impl FnOnce(&T) -> u64) -> Result<(), RowError> {
+        match read {
+            Ok(read) => self.records += records(&read),
+            Err(RowError::Database(error)) => return Err(error.into()),
+            Err(fault @ RowError::NotUnderstood(_)) if self.faults.len() < MOST_FAULTS as usize => {
+                self.faults.push(fault.to_string());
+            }
+            Err(RowError::NotUnderstood(_)) => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,171 @@
+//! A process that writes a small journal and says what it was told is durable.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+use jiff::Timestamp;
+use skillsync::domain::acceptance::{AcceptanceKey, KeyId, KeyKind};
+use skillsync::domain::entry::{Effects, EntryOrder};
+use skillsync::domain::job::{JobSpec, Urgency};
+use skillsync::domain::{AssignmentId, EntryState, JobId, Mode, Target, UserId, UserKey};
+use skillsync::journal::{
+    AcceptedJob, CallRecord, DEFAULT_MAX_BYTES, EntryOutcome, JobCounters, JobNote, Journal, JournalError,
+    KeptStanding, Memo, SqliteJournal,
+};
+use uuid::Uuid;
+
+use crate::bed::employee;
+use crate::process::Folder;
+
+/// Jobs that are accepted.
+pub(super) const JOBS: u32 = 4;
+/// The one whose retention is over in the end.
+pub(super) const FORGOTTEN: u32 = 3;
+/// The test that is this process.
+const TEST: &str = "files::life::one_life";
+/// Where the journal is; also tells that this is the process.
+const FOLDER: &str = "FAULT_FOLDER";
+
+pub(super) fn id(number: u32) -> JobId {
+    JobId(Uuid::from_u128(number.into()))
+}
+
+fn date() -> Timestamp {
+    Timestamp::from_second(1_790_000_000).unwrap()
+}
+
+pub(super) fn job(number: u32) -> AcceptedJob {
+    let spec = JobSpec {
+        target: Target::WfmSkillGroups,
+        mode: Mode::Managed,
+        label: None,
+        dry_run: false,
+        urgency: Urgency::Bulk,
+        callback: None,
+    };
+    // Enough for several pages.
+    let entries = (1..=20).map(|n| EntryOrder::from(employee(n, &["Group 1", "Group 2", "Group 3"]))).collect();
+    AcceptedJob { id: id(number), spec, created_at: date(), entries }
+}
+
+pub(super) fn key(number: u32) -> AcceptanceKey {
+    let byte = number.to_le_bytes()[0];
+    let (id, kind) = (KeyId([byte; 16]), KeyKind::Idempotency);
+    AcceptanceKey { id, kind, fingerprint: [byte; 32], kept_until: date() }
+}
+
+pub(super) fn standing() -> (UserKey, KeptStanding) {
+    let user = UserKey { target: Target::WfmSkillGroups, user: UserId(Uuid::from_u128(7)) };
+    (user, KeptStanding { owned: [AssignmentId(Uuid::from_u128(1))].into(), applied_at: Some(date()) })
+}
+
+pub(super) fn outcome() -> EntryOutcome {
+    EntryOutcome {
+        state: EntryState::Applied,
+        reason: None,
+        message: Some("done".into()),
+        effects: Effects::default(),
+        attempts: 1,
+        conflicts: Vec::new(),
+        superseded_by: None,
+        finished_at: Some(date()),
+    }
+}
+
+/// What a process has left behind, apart from its journal.
+pub(super) struct Lived {
+    pub(super) output: String,
+    /// Its operations on the files.
+    pub(super) operations: Vec<String>,
+}
+
+/// Lets a process live, with a fault if one is given: its kind and the number of the operation.
+pub(super) fn lived(shim: &Path, folder: &Folder, fault: Option<(&str, usize)>) -> Lived {
+    let log = folder.0.join("operations");
+    let mut process = Command::new(std::env::current_exe().unwrap());
+    process.args([TEST, "--exact", "--ignored", "--nocapture"]);
+    process.env("LD_PRELOAD", shim).env("FAULT_LOG", &log).env(FOLDER, folder.journal());
+    if let Some((kind, at)) = fault {
+        process.env("FAULT_KIND", kind).env("FAULT_AT", at.to_string());
+    }
+    let output = String::from_utf8(process.output().unwrap().stdout).unwrap();
+    let operations = std::fs::read_to_string(log).unwrap_or_default().lines().map(str::to_owned).collect();
+    Lived { output, operations }
+}
+
+/// What the process was told.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) accepted: BTreeSet<u32>,
+    pub(super) intended: bool,
+    /// Everything that was handed over.
+    pub(super) durable: bool,
+    pub(super) cannot_open: bool,
+    pub(super) closed: bool,
+}
+
+impl Told {
+    pub(super) fn of(output: &str) -> Self {
+        let mut told = Self::default();
+        for line in output.lines() {
+            match line.split_once(": ").unwrap_or((line, "")) {
+                ("accepted", number) => {
+                    told.accepted.insert(number.parse().unwrap());
+                }
+                ("intended", _) => told.intended = true,
+                ("durable", _) => told.durable = true,
+                ("cannot open", _) => told.cannot_open = true,
+                ("closed", _) => told.closed = true,
+                _ => {}
+            }
+        }
+        told
+    }
+}
+
+/// Asks until it is done: a fault passes.
+async fn insist<F: Future<Output = Result<(), JournalError>>>(operation: impl Fn() -> F) {
+    while let Err(error) = operation().await {
+        println!("refused: {error}");
+    }
+}
+
+async fn live(journal: &SqliteJournal) {
+    for number in 1..=JOBS {
+        insist(|| journal.accept(job(number), vec![key(number)])).await;
+        println!("accepted: {number}");
+    }
+    let (user, stands) = standing();
+    insist(|| journal.intend(user, stands.clone())).await;
+    println!("intended: 1");
+    for position in (0..).zip(&job(1).entries).map(|(position, _)| position) {
+        journal.ended(id(1), position, outcome(), JobCounters::default());
+    }
+    insist(|| journal.note(id(2), JobNote::Released)).await;
+    insist(|| journal.remember(vec![Memo { space: "test".into(), key: "one".into(), value: Some("memo".into()) }]))
+        .await;
+    let (ended_at, lease_until, forget_before) = (date(), date(), Timestamp::MIN);
+    insist(|| journal.calls(CallRecord { ended: 1, ended_at, lease_until, at_most: 2, forget_before })).await;
+    journal.forget_jobs(vec![id(FORGOTTEN)]);
+    insist(|| journal.flush()).await;
+    println!("durable: all");
+    // Each flush is followed by a step of housekeeping.
+    insist(|| journal.flush()).await;
+}
+
+#[test]
+#[ignore = "a process that other tests start, with faults in its way"]
+fn one_life() {
+    #[expect(clippy::disallowed_methods, reason = "set by the test that starts this process")]
+    let Ok(folder) = std::env::var(FOLDER) else { return };
+    match SqliteJournal::open(Path::new(&folder), DEFAULT_MAX_BYTES) {
+        Err(error) => println!("\ncannot open: {error}"),
+        Ok((journal, _)) => {
+            println!();
+            tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(live(&journal));
+            drop(journal);
+            println!("closed: 1");
+        }
+    }
+}
