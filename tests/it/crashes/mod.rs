@@ -91,7 +91,7 @@ impl Campaign {
 
     /// Waits for the first answer of a process, and holds what it knows against what was known before.
     async fn resumed(&mut self, begun: Instant, dice: &mut StdRng) {
-        let began = WallClock::System.date_of(begun);
+        let started_on = WallClock::System.date_of(begun);
         let path = format!("/v1/sync-jobs/{}", self.job);
         let view = self.client.until(&path, |_| true).await;
         self.slowest_answer = self.slowest_answer.max(begun.elapsed());
@@ -103,7 +103,7 @@ impl Campaign {
             let (status, job) = submit(&self.client, &known.key, &known.body).await.unwrap();
             assert_eq!(job["id"].as_str(), Some(known.job.as_str()), "{status}: the key leads to its job, {job}");
         }
-        self.compare_ended(began).await;
+        self.compare_ended(started_on).await;
     }
 
     /// Entries that had ended before the process began can only be known from the journal: they stay as they are.

@@ -113,7 +113,9 @@ fn under_way(ledger: &Ledger, lives: &[Life]) -> BTreeMap<Uuid, usize> {
                 && record.ended_at.is_none_or(|ended| ended + SETTLE >= life.killed)
         };
         let users: BTreeSet<_> = writes.iter().filter(at_the_kill).filter_map(|record| record.user).collect();
-        users.into_iter().for_each(|user| *hit.entry(user).or_default() += 1);
+        for user in users {
+            *hit.entry(user).or_default() += 1;
+        }
     }
     hit
 }

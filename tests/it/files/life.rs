@@ -96,6 +96,7 @@ pub(super) fn lived(shim: &Path, folder: &Folder, fault: Option<(&str, usize)>) 
 
 /// What the process was told.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "a list of what was said")]
 pub(super) struct Told {
     pub(super) accepted: BTreeSet<u32>,
     pub(super) intended: bool,
