@@ -165,7 +165,9 @@ impl Source {
         let mut people: Vec<Person> = Vec::with_capacity(told.people.len());
         for mut person in told.people {
             person.left = self.has_left(&person);
-            let place = self.user(&person).ok().map(|user| *places.entry(user.folded()).or_insert(people.len()));
+            // Settled here: together, the rows may spell their name in several ways.
+            person.user = self.user(&person).ok();
+            let place = person.user.as_ref().map(|user| *places.entry(user.folded()).or_insert(people.len()));
             match place.and_then(|place| people.get_mut(place)) {
                 Some(before) => before.unite(person),
                 None => people.push(person),
