@@ -1,4 +1,4 @@
-//! Senders as they are: 10,000 events of all vendors about 500 people, out of order and more than once, while a bulk job
+//! Senders as they are: 10,000 deliveries of all vendors about 500 people, out of order and more than once, while a bulk job
 //! of 5,000 runs; on the paused clock.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,7 @@ use super::{BEGIN, Office, by_title, employees, titled};
 use crate::bed::{Bed, employee};
 
 const PEOPLE: usize = 500;
-const EVENTS_A_PERSON: usize = 20;
+const EVENTS_A_PERSON: usize = 17;
 
 /// A generator that gives the same numbers each time.
 struct Dice(u64);
