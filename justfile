@@ -24,7 +24,7 @@ ci:
 openapi:
     cargo run -- openapi > openapi/openapi.json
 
-# What the service itself costs, beside the least that it could; writes docs/PERFORMANCE.md (some twenty minutes).
+# What the service itself costs, beside the least that it could; writes docs/PERFORMANCE.md (some ten minutes).
 bench:
     benches/report.sh
 

@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Writes docs/PERFORMANCE.md and the picture in it anew. Takes about twenty minutes on two quiet cores; what else runs shows in the figures.
-#   benches/report.sh            all sections
+# Writes docs/PERFORMANCE.md and the picture in it anew. Takes about ten minutes on two quiet cores; what else runs shows in the figures.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 report=docs/PERFORMANCE.md
@@ -13,10 +12,8 @@ trap 'rm -f "$new"' EXIT
     "$(date -u +%F)" "$(nproc)" "$(sed -n 's/^model name[^:]*: //p;T;q' /proc/cpuinfo)" \
     "$(awk '/MemTotal/ { printf "%.0f", $2 / 1e6 }' /proc/meminfo)" "$(rustc --version | cut -d' ' -f1-2)"
   printf 'Every figure stands beside a limit that was measured in the same run, and it is their ratio that counts. '
-  printf 'How well the permitted rate is used is in [PACE.md](PACE.md).\n\n'
-  for bench in scale api journal; do
-    cargo bench --locked --bench "$bench"
-  done
+  printf 'How well the permitted rate is used is in [PACE.md](PACE.md), the API under load in [API-PERFORMANCE.md](API-PERFORMANCE.md), the journal in [JOURNAL.md](JOURNAL.md).\n\n'
+  cargo bench --locked --bench scale
   cat benches/findings.md
 } > "$new"
 mv "$new" "$report"
