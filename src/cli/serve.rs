@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
 use super::StopSignals;
@@ -23,6 +24,8 @@ pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode> {
     let config = Config::load(file).context("the configuration cannot be used")?;
     let export = start_telemetry(&config.telemetry)?;
     let lifecycle = Lifecycle::default();
+    // From here on a SIGHUP does not end the process; what comes before there are sources to read again is kept.
+    let hangup = signal(SignalKind::hangup())?;
     let (journal, recovered) = open(&config.journal)?;
     let clock = WallClock::System;
     let around = Surroundings {
@@ -35,6 +38,7 @@ pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode> {
         seed: uuid::Uuid::new_v4().as_u64_pair().0,
     };
     let service = app::start(&config, around, &lifecycle)?;
+    reload_when_told(hangup, file, &service.intake, &lifecycle);
     let listener = TcpListener::bind(config.server.listen)
         .await
         .with_context(|| format!("server.listen: cannot listen on {}", config.server.listen))?;
@@ -44,6 +48,7 @@ pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode> {
     } else {
         tracing::info!(%address, keys, "listening; callers are asked for a key");
     }
+    let mut signals = StopSignals::listen()?;
     let (router, stopping) = (app::router(&config, &service, &lifecycle), lifecycle.clone());
     let serving = config.clone();
     lifecycle.spawn(async move {
@@ -52,8 +57,6 @@ pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode> {
             stopping.begin_stop();
         }
     });
-    reload_when_told(file, &service.intake, &lifecycle)?;
-    let mut signals = StopSignals::listen()?;
     tokio::select! {
         () = signals.next() => {}
         () = lifecycle.stopping() => {}
@@ -88,9 +91,7 @@ fn start_telemetry(config: &TelemetryConfig) -> Result<Option<Export>> {
 }
 
 /// Reads `[[webhooks]]` again at each SIGHUP. What else has changed in the file takes a restart.
-fn reload_when_told(file: Option<&Path>, intake: &Intake, lifecycle: &Lifecycle) -> Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut hangup = signal(SignalKind::hangup())?;
+fn reload_when_told(mut hangup: Signal, file: Option<&Path>, intake: &Intake, lifecycle: &Lifecycle) {
     let (file, intake) = (file.map(Path::to_owned), intake.clone());
     lifecycle.spawn_until_stop(async move {
         while hangup.recv().await.is_some() {
@@ -101,7 +102,6 @@ fn reload_when_told(file: Option<&Path>, intake: &Intake, lifecycle: &Lifecycle)
             }
         }
     });
-    Ok(())
 }
 
 /// Opens the journal and tells what it holds.

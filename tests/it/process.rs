@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,6 +14,7 @@ use skillsync::genesys::transport::{Transport, TransportSettings, over_http};
 use skillsync::lifecycle::Lifecycle;
 use skillsync::simulator::Simulator;
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 use tower::ServiceExt;
 use uuid::Uuid;
 
@@ -35,9 +37,11 @@ impl Folder {
         std::fs::read_to_string(self.0.join("service.log")).unwrap_or_default()
     }
 
-    /// Waits until this is logged.
-    pub(crate) async fn logged(&self, text: &str) {
-        while !self.log().contains(text) {
+    /// Waits until such a line is logged.
+    pub(crate) async fn logged(&self, such: impl Fn(&str) -> bool) {
+        let begun = Instant::now();
+        while !self.log().lines().any(&such) {
+            assert!(begun.elapsed() < MAX_WAIT, "never logged, only:\n{}", self.log());
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -161,18 +165,34 @@ impl Client {
 
     /// Asks until the answer is 200 and `done` says so.
     pub(crate) async fn until(&self, path: &str, done: impl Fn(&Value) -> bool) -> Value {
+        let begun = Instant::now();
         loop {
-            match self.get(path).await {
+            let answer = self.get(path).await;
+            match answer {
                 Some((200, body)) if done(&body) => return body,
                 Some(_) | None => {}
             }
+            assert!(begun.elapsed() < MAX_WAIT, "{path} still answers {answer:?}");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 }
 
+/// What takes longer than this on a busy machine does not end at all.
+const MAX_WAIT: Duration = Duration::from_mins(5);
+
+/// A port for a process that is started later, and again. It lies below those that sockets get by themselves, so that
+/// nothing else of the tests takes it meanwhile.
 pub(crate) fn free_port() -> u16 {
-    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 20_000 + std::process::id() % 10_000;
+    loop {
+        let nth = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = u16::try_from(first).unwrap() + nth % 2_000;
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// Serves a simulated Genesys until `lifecycle` ends; where.

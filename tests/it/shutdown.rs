@@ -68,7 +68,7 @@ impl Stage {
 async fn a_second_signal_cuts_short_without_loss() {
     let (stage, process) = Stage::new(&[("SKILLSYNC__SERVER__SHUTDOWN_GRACE", "10m")]).await;
     process.terminate();
-    stage.folder.logged("stopping: what is in flight may finish").await;
+    stage.folder.logged(|line| line.contains("stopping: what is in flight may finish")).await;
     process.terminate();
     assert!(process.ended().await.success());
     assert!(stage.folder.log().contains("a second time"), "{}", stage.folder.log());

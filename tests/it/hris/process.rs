@@ -17,14 +17,13 @@ use skillsync::lifecycle::Lifecycle;
 use skillsync::simulator::{Limits, Scenario, Simulator};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
-use uuid::Uuid;
 
 use super::{BAMBOO_SECRET, bamboo_request, by_title, employees, groups_of, titled};
-use crate::process::{Client, Process, free_port};
+use crate::process::{Client, Folder, Process, free_port};
 
 /// A folder with a configuration and a journal, and a simulated Genesys on a socket.
 struct Site {
-    folder: PathBuf,
+    folder: Folder,
     simulator: Simulator,
     genesys: String,
     port: u16,
@@ -33,8 +32,7 @@ struct Site {
 
 impl Site {
     async fn open() -> Self {
-        let folder = std::env::temp_dir().join(format!("skillsync-process-{}", Uuid::new_v4()));
-        std::fs::create_dir_all(folder.join("journal")).unwrap();
+        let folder = Folder::new("process");
         let lifecycle = Lifecycle::default();
         let limits = Limits { windows: Vec::new(), ..Limits::default() };
         let simulator = Simulator::new(Scenario { limits, ..employees(PEOPLE) });
@@ -50,24 +48,19 @@ impl Site {
     }
 
     fn config(&self) -> PathBuf {
-        self.folder.join("skillsync.toml")
+        self.folder.0.join("skillsync.toml")
     }
 
     fn start(&self) -> Process {
-        Process::configured(self.port, &self.genesys, &self.folder.join("journal"), &self.config())
+        Process::configured(self.port, &self.genesys, &self.folder.journal(), &self.config())
     }
 
     fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.join("service.log")).unwrap()
-    }
-
     async fn close(self) {
         self.lifecycle.stop(Duration::from_secs(5)).await;
-        std::fs::remove_dir_all(&self.folder).unwrap();
     }
 }
 
@@ -116,11 +109,9 @@ async fn good_rules_are_taken_at_a_sighup_and_faulty_ones_are_refused_by_name() 
         let said = |view: &Value| view["reloadFault"].as_str().is_some_and(|fault| fault.contains(key));
         let view = client.until("/v1/webhooks", said).await;
         assert_eq!(rules(&view), Some(1), "the old ones stay");
-        let log = site.log();
-        let line =
-            log.lines().rfind(|line| line.contains("the configuration is faulty; the old sources stay")).unwrap();
-        assert!(line.contains(key) && line.contains(reason), "{line}");
-        assert!(!line.contains("hidden"), "{line}");
+        let refused = |line: &str| line.contains("the configuration is faulty; the old sources stay");
+        site.folder.logged(|line| refused(line) && line.contains(key) && line.contains(reason)).await;
+        assert!(!site.folder.log().contains("hidden"));
     }
     assert_eq!(deliver(&transport(), &site, titled(1, "Group 1")).await, Some(202), "and go on working");
     client.until("/v1/sync-jobs", |view| view["items"][0]["finishedAt"].is_string()).await;
