@@ -78,7 +78,8 @@ impl Gate {
     pub async fn admit(&self, lane: Lane, route: Route) -> Result<Permit, Paused> {
         let permit = Waiting::join(&self.shared, lane, route).await?;
         if let Some(lease) = &self.lease {
-            lease.cover(&self.shared).await;
+            // Boxed, so that nobody who still waits for its turn holds the room for it.
+            Box::pin(lease.cover(&self.shared)).await;
         }
         Ok(permit)
     }

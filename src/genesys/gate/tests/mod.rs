@@ -202,6 +202,13 @@ async fn callers_that_finish_their_work_during_shutdown_still_get_their_turn() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_caller_that_waits_holds_little_room() {
+    // What is on the heap for it besides: the channel and its place in the queue. Both together: docs/PACE.md.
+    let bytes = size_of_val(&gate(&Limits::default()).admit(Lane::Bulk, Route::Users));
+    assert!(bytes <= 96, "{bytes} bytes");
+}
+
+#[tokio::test(start_paused = true)]
 async fn fifty_thousand_tasks_wait_and_drain_in_order() {
     let lifecycle = Lifecycle::default();
     let gate = Gate::new(&one_window(1000, secs(1)), Start::Empty, &lifecycle);
