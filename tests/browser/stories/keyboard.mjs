@@ -8,6 +8,7 @@ export function stories(live) {
   test("the page is worked by keyboard, and the focus shows", async () => {
     const { page, done } = await pageAt(live.demo);
     await reads(page.locator(".headline"), "failed");
+    await page.locator(".reasons .term").first().waitFor();
     await page.keyboard.press("Tab");
     assert.equal(await page.evaluate(() => document.activeElement.className), "skip");
     assert.notEqual(await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle), "none");
