@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::cache::{Ages, Cache, Reading};
 use super::catalogue::Match;
-use super::listing::{Found, Listing};
+use super::listing::{self, Found, Listing};
 use super::port::{CallError, Errand, Expand, Genesys, UserListing};
 use crate::domain::{Assignments, UserId, UserRef};
 
@@ -178,12 +178,12 @@ impl Directory {
 
     async fn list_with_skills(&self, genesys: &dyn Genesys, errand: &Errand) -> Result<ShownSkills, CallError> {
         let mut skills = HashMap::new();
-        let read = async {
-            let (listing, shown) = Listing::new(genesys.list_users(errand, UserListing::Active, Expand::Skills).await?);
+        let reading = async {
+            let (listing, shown) = read(genesys, errand, UserListing::Active, Expand::Skills).await?;
             skills = shown;
             Ok(listing)
         };
-        let begun_at = self.active.renew(read).await?.begun_at;
+        let begun_at = self.active.renew(reading).await?.begun_at;
         Ok(ShownSkills { skills, begun_at })
     }
 
@@ -260,7 +260,19 @@ fn the_one(mut users: Vec<Found>) -> Match<Found> {
 }
 
 async fn list(genesys: &dyn Genesys, errand: &Errand, which: UserListing) -> Result<Listing, CallError> {
-    let (listing, _) = Listing::new(genesys.list_users(errand, which, Expand::Plain).await?);
+    let (listing, _) = read(genesys, errand, which, Expand::Plain).await?;
     tracing::debug!(?which, pages = listing.pages, complete = listing.complete, "read the directory");
     Ok(listing)
+}
+
+/// A listing, and the skills that it shows.
+async fn read(
+    genesys: &dyn Genesys,
+    errand: &Errand,
+    which: UserListing,
+    expand: Expand,
+) -> Result<(Listing, HashMap<UserId, Arc<Assignments>>), CallError> {
+    let mut reader = listing::Reader::default();
+    let read = genesys.list_users(errand, which, expand, &mut |user| reader.take(user)).await?;
+    Ok(reader.finish(read))
 }

@@ -1,10 +1,11 @@
 //! The users of one listing, by every name that they go by.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use super::catalogue::Match;
-use super::port::UserPages;
+use super::port::{ListedUser, UserPages};
 use crate::domain::shared::Shared;
 use crate::domain::user::DirectoryUser;
 use crate::domain::{Assignments, UserId, UserRef};
@@ -13,12 +14,20 @@ use crate::domain::{Assignments, UserId, UserRef};
 #[derive(Debug)]
 pub(super) struct Listing {
     active: HashMap<UserId, bool>,
-    by_email: HashMap<Box<str>, Vec<UserId>>,
-    by_employee_id: HashMap<Box<str>, Vec<UserId>>,
+    by_email: HashMap<Box<str>, Named>,
+    by_employee_id: HashMap<Box<str>, Named>,
     /// Calls that it took.
     pub(super) pages: u32,
     /// Whether it has as many users as Genesys says that there are.
     pub(super) complete: bool,
+}
+
+/// Who goes by a name.
+#[derive(Debug)]
+struct Named {
+    first: UserId,
+    /// How many there are.
+    users: u32,
 }
 
 /// A user that was found.
@@ -34,36 +43,46 @@ impl From<&DirectoryUser> for Found {
     }
 }
 
-/// Nearly every name is that of one user.
-fn room_for_one() -> Vec<UserId> {
-    Vec::with_capacity(1)
+/// A listing that is being read.
+#[derive(Debug, Default)]
+pub(super) struct Reader {
+    active: HashMap<UserId, bool>,
+    by_email: HashMap<Box<str>, Named>,
+    by_employee_id: HashMap<Box<str>, Named>,
+    skills: HashMap<UserId, Arc<Assignments>>,
+    sets: Shared<Assignments>,
+}
+
+impl Reader {
+    /// Takes in one user. Who came before, because of a move between two pages, is left as it was.
+    pub(super) fn take(&mut self, listed: ListedUser) {
+        let DirectoryUser { id, email, employee_id, active } = listed.user;
+        let Entry::Vacant(new) = self.active.entry(id) else { return };
+        new.insert(active);
+        if let Some(email) = email {
+            name(&mut self.by_email, email.to_lowercase().into(), id);
+        }
+        if let Some(employee_id) = employee_id {
+            name(&mut self.by_employee_id, employee_id, id);
+        }
+        if let Some(skills) = listed.skills {
+            self.skills.insert(id, self.sets.one(skills));
+        }
+    }
+
+    /// The listing, and the skills that it shows.
+    pub(super) fn finish(self, read: UserPages) -> (Listing, HashMap<UserId, Arc<Assignments>>) {
+        let Self { active, by_email, by_employee_id, skills, sets: _ } = self;
+        let complete = read.total.is_some_and(|total| active.len() >= total);
+        (Listing { active, by_email, by_employee_id, pages: read.pages, complete }, skills)
+    }
+}
+
+fn name(names: &mut HashMap<Box<str>, Named>, name: Box<str>, user: UserId) {
+    names.entry(name).and_modify(|named| named.users += 1).or_insert(Named { first: user, users: 1 });
 }
 
 impl Listing {
-    /// The listing, and the skills that it shows.
-    pub(super) fn new(read: UserPages) -> (Self, HashMap<UserId, Arc<Assignments>>) {
-        let mut listing = Self {
-            active: HashMap::with_capacity(read.users.len()),
-            by_email: HashMap::new(),
-            by_employee_id: HashMap::new(),
-            pages: read.pages,
-            complete: read.complete,
-        };
-        let (mut shown, mut sets) = (HashMap::new(), Shared::default());
-        for listed in read.users {
-            let user = listed.user;
-            if let Some(email) = &user.email {
-                listing.by_email.entry(email.to_lowercase().into()).or_insert_with(room_for_one).push(user.id);
-            }
-            if let Some(employee_id) = user.employee_id {
-                listing.by_employee_id.entry(employee_id).or_insert_with(room_for_one).push(user.id);
-            }
-            listing.active.insert(user.id, user.active);
-            shown.extend(listed.skills.map(|skills| (user.id, sets.one(skills))));
-        }
-        (listing, shown)
-    }
-
     pub(super) fn find(&self, wanted: &UserRef) -> Match<Found> {
         let users = match wanted {
             UserRef::Id(id) => return self.found(*id).map_or(Match::None, Match::One),
@@ -71,9 +90,9 @@ impl Listing {
             UserRef::EmployeeId(id) => self.by_employee_id.get(id.trim()),
             UserRef::ExternalId { .. } => None,
         };
-        match users.map(Vec::as_slice) {
-            Some([one]) => self.found(*one).map_or(Match::None, Match::One),
-            Some(several) => Match::Several(several.len()),
+        match users {
+            Some(Named { first, users: 1 }) => self.found(*first).map_or(Match::None, Match::One),
+            Some(Named { users, .. }) => Match::Several(*users as usize),
             None => Match::None,
         }
     }

@@ -160,14 +160,13 @@ pub struct ListedUser {
     pub skills: Option<Assignments>,
 }
 
-/// A listing of users, each once.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a listing of users told apart from them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UserPages {
-    pub users: Vec<ListedUser>,
     /// Calls that it took.
     pub pages: u32,
-    /// Whether it has as many users as Genesys says that there are; who moved between pages may be missing.
-    pub complete: bool,
+    /// How many users there are, if all pages said the same.
+    pub total: Option<usize>,
 }
 
 /// How fast calls go, as lately seen.
@@ -195,12 +194,14 @@ pub trait Genesys: fmt::Debug + Send + Sync {
         write: &'a AssignmentWrite,
     ) -> BoxFuture<'a, Result<Option<Observed>, WriteError>>;
 
-    /// All users of a listing, each once.
+    /// Hands over all users of a listing, page by page, so that no more than a page of them is held here. Pages are no
+    /// snapshot: who moves between two of them comes twice, and who moves the other way does not come at all.
     fn list_users<'a>(
         &'a self,
         errand: &'a Errand,
         listing: UserListing,
         expand: Expand,
+        take: &'a mut (dyn FnMut(ListedUser) + Send),
     ) -> BoxFuture<'a, Result<UserPages, CallError>>;
 
     /// One user by id.

@@ -11,7 +11,7 @@ use crate::engine::port::{CallError, CatalogueItem, Errand};
 /// All active routing skills.
 pub(super) async fn skills(client: &GenesysClient, errand: &Errand) -> Result<Vec<CatalogueItem>, CallError> {
     let path = |number| format!("/api/v2/routing/skills?pageSize=500&pageNumber={number}");
-    let skills = client.pages::<Named>(errand, Route::RoutingSkills, path).await?.entities;
+    let skills = client.all::<Named>(errand, Route::RoutingSkills, path).await?;
     Ok(skills.into_iter().filter(Named::is_active).map(CatalogueItem::from).collect())
 }
 

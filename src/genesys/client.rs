@@ -56,10 +56,9 @@ impl Outgoing {
 /// The largest body that Genesys takes.
 const MOST_BODY_BYTES: usize = 512_000;
 
-/// All pages of a listing.
+/// What the pages of a listing told apart from what was on them.
 #[derive(Debug)]
-pub(super) struct Pages<T> {
-    pub(super) entities: Vec<T>,
+pub(super) struct Pages {
     /// How many pages there were.
     pub(super) number: u32,
     /// How many entities there are, if all pages said the same.
@@ -108,20 +107,33 @@ impl GenesysClient {
         parse(route, &response)
     }
 
-    /// Reads all pages of a listing by page number.
+    /// All that is on the pages of a listing.
+    pub(super) async fn all<T: DeserializeOwned + Send>(
+        &self,
+        errand: &Errand,
+        route: Route,
+        path: impl Fn(u32) -> String,
+    ) -> Result<Vec<T>, CallError> {
+        let mut all = Vec::new();
+        self.pages(errand, route, path, |entity| all.push(entity)).await?;
+        Ok(all)
+    }
+
+    /// Reads all pages of a listing by page number, and hands over what is on them as it comes.
     pub(super) async fn pages<T: DeserializeOwned>(
         &self,
         errand: &Errand,
         route: Route,
         path: impl Fn(u32) -> String,
-    ) -> Result<Pages<T>, CallError> {
-        let mut all = Pages { entities: Vec::new(), number: 0, total: None };
+        take: impl FnMut(T),
+    ) -> Result<Pages, CallError> {
+        let (mut all, mut take) = (Pages { number: 0, total: None }, take);
         loop {
             all.number += 1;
             let page: Page<T> = self.get(errand, route, path(all.number)).await?;
             all.total = Some(page.total).filter(|total| all.number == 1 || all.total == Some(*total));
             let last = page.entities.is_empty() || all.number >= page.count;
-            all.entities.extend(page.entities);
+            page.entities.into_iter().for_each(&mut take);
             if last {
                 return Ok(all);
             }

@@ -8,8 +8,8 @@ use super::{catalogues, routing_skills, users, wfm};
 use crate::domain::user::DirectoryUser;
 use crate::domain::{Target, UserId, UserKey};
 use crate::engine::port::{
-    AssignmentWrite, CallError, CatalogueItem, Errand, Expand, Genesys, Observed, Pace, UserListing, UserPages,
-    WriteError,
+    AssignmentWrite, CallError, CatalogueItem, Errand, Expand, Genesys, ListedUser, Observed, Pace, UserListing,
+    UserPages, WriteError,
 };
 
 impl Genesys for GenesysClient {
@@ -37,8 +37,9 @@ impl Genesys for GenesysClient {
         errand: &'a Errand,
         listing: UserListing,
         expand: Expand,
+        take: &'a mut (dyn FnMut(ListedUser) + Send),
     ) -> BoxFuture<'a, Result<UserPages, CallError>> {
-        users::list(self, errand, listing, expand).boxed()
+        users::list(self, errand, listing, expand, take).boxed()
     }
 
     fn find_user<'a>(

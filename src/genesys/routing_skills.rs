@@ -19,7 +19,7 @@ pub(super) const ROUTES: [Route; 4] =
 /// Reads all of a user's skills.
 pub(super) async fn read(client: &GenesysClient, errand: &Errand, user: UserId) -> Result<Observed, CallError> {
     let path = |number| format!("/api/v2/users/{user}/routingskills?pageSize=100&pageNumber={number}");
-    let skills = client.pages::<UserSkill>(errand, Route::UserSkillsRead, path).await?.entities;
+    let skills = client.all::<UserSkill>(errand, Route::UserSkillsRead, path).await?;
     let assignments: Assignments = skills.iter().map(UserSkill::assignment).collect();
     Ok(Observed { assignments: assignments.into(), version: None })
 }

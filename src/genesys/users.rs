@@ -1,12 +1,10 @@
 //! The directory: `/api/v2/users` and the ways to a single user.
 
-use std::collections::HashSet;
-
 use http::Method;
 
 use super::answer;
 use super::call::{Lane, Route};
-use super::client::{GenesysClient, Outgoing, Pages, json, path_segment};
+use super::client::{GenesysClient, Outgoing, json, path_segment};
 use super::wire::{EmailSearch, Found, User};
 use crate::domain::UserId;
 use crate::domain::user::DirectoryUser;
@@ -15,15 +13,13 @@ use crate::engine::port::{CallError, Errand, Expand, ListedUser, UserListing, Us
 /// Users a page: the most that the listing gives.
 const PER_PAGE: u32 = 500;
 
-/// All users of a listing, each once.
-///
-/// Pages are no snapshot: who moves between two of them comes twice, and who moves the other way does not come at all.
-/// The former are dropped; the latter show in a total that is larger than what came, or is not that of the page before.
+/// Hands over all users of a listing, page by page.
 pub(super) async fn list(
     client: &GenesysClient,
     errand: &Errand,
     listing: UserListing,
     expand: Expand,
+    take: &mut (dyn FnMut(ListedUser) + Send),
 ) -> Result<UserPages, CallError> {
     let state = match listing {
         UserListing::Active => "active",
@@ -36,11 +32,8 @@ pub(super) async fn list(
     let path = |number| {
         format!("/api/v2/users?pageSize={PER_PAGE}&pageNumber={number}&state={state}&expand=employerInfo{skills}")
     };
-    let read: Pages<User> = client.pages(errand, Route::Users, path).await?;
-    let mut seen = HashSet::new();
-    let users = read.entities.into_iter().map(ListedUser::from);
-    let users: Vec<_> = users.filter(|listed| seen.insert(listed.user.id)).collect();
-    Ok(UserPages { complete: read.total.is_some_and(|total| users.len() >= total), pages: read.number, users })
+    let read = client.pages(errand, Route::Users, path, |user: User| take(user.into())).await?;
+    Ok(UserPages { pages: read.number, total: read.total })
 }
 
 /// One user by id.

@@ -108,12 +108,15 @@ impl Genesys for PlainGenesys {
         _: &'a Errand,
         listing: UserListing,
         _: Expand,
+        take: &'a mut (dyn FnMut(ListedUser) + Send),
     ) -> BoxFuture<'a, Result<UserPages, CallError>> {
         if self.unreachable {
             return down();
         }
-        let users = if listing == UserListing::Active { users().collect() } else { Vec::new() };
-        ready(UserPages { users, pages: 1, complete: true })
+        let users: Vec<_> = users().filter(|_| listing == UserListing::Active).collect();
+        let total = Some(users.len());
+        users.into_iter().for_each(take);
+        ready(UserPages { pages: 1, total })
     }
 
     fn find_user<'a>(&'a self, _: &'a Errand, _: UserId) -> BoxFuture<'a, Result<Option<DirectoryUser>, CallError>> {
