@@ -1,9 +1,8 @@
-//! The written form of an entry as it was accepted. Most entries of a job share their list with others: it is put into words
-//! once for all of them, and understood once when it is read back.
+//! The written form of an entry as it was accepted. Most entries of a job share their list with others: the first of them has
+//! it in words, the others name the first.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::collections::hash_map::Entry as MapEntry;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -44,44 +43,50 @@ struct OrderRecord<'a> {
     #[serde(borrow, rename = "ref", default, skip_serializing_if = "Option::is_none")]
     reference: Option<Cow<'a, str>>,
     user: UserRecord<'a>,
-    assignments: &'a RawValue,
+    /// The list, unless an entry before this one has the same.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    assignments: Option<&'a RawValue>,
+    /// The position of the first entry of the job that has the same list. Journals before version 5 repeat the list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    same_as: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     occurred_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     plan: Option<DifferenceRecord>,
 }
 
-/// Puts the entries of one job into words.
+/// Puts the entries of one job into words, in their order.
 #[derive(Debug, Default)]
 pub(super) struct OrderWriter {
-    /// The lists, by where they lie: the job that is written keeps them there.
-    lists: HashMap<usize, Box<RawValue>>,
+    /// Who has each list first. Lists are known by where they lie: the job that is written keeps them there.
+    first: HashMap<usize, u32>,
 }
 
 impl OrderWriter {
-    pub(super) fn write(&mut self, order: &EntryOrder) -> serde_json::Result<String> {
+    pub(super) fn write(&mut self, position: u32, order: &EntryOrder) -> serde_json::Result<String> {
         let EntryOrder { request, plan } = order;
-        let list = request.assignments.as_ptr().addr();
-        let assignments = match self.lists.entry(list) {
-            MapEntry::Occupied(known) => known.into_mut(),
-            MapEntry::Vacant(new) => {
-                let records: Vec<_> = request.assignments.iter().map(ListedRecord::from).collect();
-                new.insert(serde_json::value::to_raw_value(&records)?)
-            }
-        };
+        let first = *self.first.entry(request.assignments.as_ptr().addr()).or_insert(position);
+        let list = if first == position { Some(in_words(&request.assignments)?) } else { None };
         serde_json::to_string(&OrderRecord {
             reference: request.reference.as_deref().map(Cow::Borrowed),
             user: UserRecord::from(&request.user),
-            assignments,
+            assignments: list.as_deref(),
+            same_as: list.is_none().then_some(first),
             occurred_at: request.occurred_at,
             plan: plan.as_deref().cloned().map(DifferenceRecord::from),
         })
     }
 }
 
-/// Reads the entries of one job back.
+fn in_words(list: &[ListedAssignment]) -> serde_json::Result<Box<RawValue>> {
+    serde_json::value::to_raw_value(&list.iter().map(ListedRecord::from).collect::<Vec<_>>())
+}
+
+/// Reads the entries of one job back, in their order.
 #[derive(Debug, Default)]
 pub(super) struct OrderReader {
+    /// The lists of the entries so far.
+    of: Vec<Arc<[ListedAssignment]>>,
     /// The lists, by how they are written.
     lists: HashMap<Box<str>, Arc<[ListedAssignment]>>,
     shared: SharedLists,
@@ -90,10 +95,16 @@ pub(super) struct OrderReader {
 impl OrderReader {
     pub(super) fn read(&mut self, text: &str) -> serde_json::Result<EntryOrder> {
         let record: OrderRecord<'_> = serde_json::from_str(text)?;
+        let assignments = match (record.assignments, record.same_as) {
+            (Some(list), None) => self.list(list.get())?,
+            (None, Some(first)) => self.of.get(first as usize).cloned().ok_or_else(|| unknown("no such entry"))?,
+            (Some(_), Some(_)) | (None, None) => return Err(unknown("not one list")),
+        };
+        self.of.push(Arc::clone(&assignments));
         let request = EntryRequest {
             reference: record.reference.map(|text| text.into_owned().into()),
             user: record.user.into(),
-            assignments: self.list(record.assignments.get())?,
+            assignments,
             occurred_at: record.occurred_at,
         };
         Ok(EntryOrder { request, plan: record.plan.map(|plan| Box::new(plan.into())) })
@@ -116,6 +127,10 @@ impl OrderReader {
         self.lists.insert(text.into(), Arc::clone(&listed));
         Ok(listed)
     }
+}
+
+fn unknown(what: &str) -> serde_json::Error {
+    serde::de::Error::custom(what)
 }
 
 impl<'a> From<&'a ListedAssignment> for ListedRecord<'a> {
@@ -187,15 +202,30 @@ mod tests {
             order(None, UserRef::Id(UserId(Uuid::from_u128(7))), &none),
         ];
         let mut writer = OrderWriter::default();
-        let written = orders.each_ref().map(|order| writer.write(order).unwrap());
+        let written = [0, 1, 2, 3].map(|n| writer.write(n, &orders[n as usize]).unwrap());
         assert_eq!(
             written[1],
             r#"{"user":{"externalId":["a","\\k"]},"assignments":[{"name":"VIP","proficiency":3.299999952316284}]}"#
         );
+        assert_eq!(written[2], r#"{"user":{"email":"ana@example.com"},"sameAs":0}"#);
         let mut reader = OrderReader::default();
         let read = written.each_ref().map(|text| reader.read(text).unwrap());
         assert_eq!(read, orders);
         assert!(Arc::ptr_eq(&read[0].request.assignments, &read[2].request.assignments));
-        assert!(reader.read(r#"{"user":{"employeeId":"E1"},"assignments":{}}"#).is_err());
+        for not_understood in [r#""assignments":{}"#, r#""sameAs":4"#, r#""sameAs":0,"assignments":[]"#, r#""ref":"7""#]
+        {
+            let text = format!(r#"{{"user":{{"employeeId":"E1"}},{not_understood}}}"#);
+            assert!(reader.read(&text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn lists_that_older_journals_repeat_are_one() {
+        let mut reader = OrderReader::default();
+        let mut read = |id| {
+            let text = format!(r#"{{"user":{{"employeeId":"{id}"}},"assignments":[{{"name":"VIP"}}]}}"#);
+            reader.read(&text).unwrap().request.assignments
+        };
+        assert!(Arc::ptr_eq(&read("E1"), &read("E2")));
     }
 }

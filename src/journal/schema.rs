@@ -7,7 +7,7 @@ use rusqlite::{Connection, ErrorCode};
 use super::{JournalError, memos, notes};
 
 /// The version that this program writes; a journal with a higher one is not touched.
-pub(super) const VERSION: u32 = 4;
+pub(super) const VERSION: u32 = 5;
 
 /// What brings a journal from each version to the next, from the empty file on. Never edited once released: a step that
 /// turned out wrong is followed by another.
@@ -29,6 +29,8 @@ const STEPS: [&str; VERSION as usize] = [
          number INTEGER PRIMARY KEY, ended INTEGER NOT NULL, ended_at INTEGER NOT NULL, lease_until INTEGER NOT NULL,
          at_most INTEGER NOT NULL
      );",
+    // Entries name the one before them that has their list, and jobs may have a note of what was created.
+    "",
 ];
 
 const INCREMENTAL: i64 = 2;

@@ -109,7 +109,7 @@ fn accepted(connection: &Connection, job: &AcceptedJob) -> rusqlite::Result<()> 
     let mut insert = connection.prepare_cached("INSERT INTO entry (job, position, request) VALUES (?1, ?2, ?3)")?;
     let mut writer = OrderWriter::default();
     for (position, order) in (0u32..).zip(&job.entries) {
-        insert.execute(params![job.id.0.as_bytes(), position, writer.write(order).map_err(unwritable)?])?;
+        insert.execute(params![job.id.0.as_bytes(), position, writer.write(position, order).map_err(unwritable)?])?;
     }
     Ok(())
 }
