@@ -6,14 +6,14 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::extract::{Request, State};
+use axum::body::Body;
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, Method};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 use tokio::time::Instant;
+use tower_http::validate_request::ValidateRequest;
 
 use super::ApiSettings;
 use super::allowance::Allowance;
@@ -119,18 +119,27 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
 }
 
 /// Lets a request through with its [`Caller`], or answers why not.
-pub(super) async fn admitted(State(access): State<Arc<Access>>, mut request: Request, next: Next) -> Response {
-    match access.admit(request.method(), request.uri().path(), request.headers()) {
-        Ok(caller) => {
-            if let Some(caller) = caller {
-                // Of who reads, nothing is told; adding to a span puts all of it into words anew.
-                if !request.method().is_safe() {
-                    tracing::Span::current().record("caller", &*caller.name);
-                }
-                request.extensions_mut().insert(caller);
+#[derive(Debug, Clone)]
+pub(super) struct Admission(Arc<Access>);
+
+impl Admission {
+    pub(super) fn new(access: Access) -> Self {
+        Self(Arc::new(access))
+    }
+}
+
+impl<B> ValidateRequest<B> for Admission {
+    type ResponseBody = Body;
+
+    fn validate(&mut self, request: &mut http::Request<B>) -> Result<(), Response> {
+        let caller = self.0.admit(request.method(), request.uri().path(), request.headers());
+        if let Some(caller) = caller.map_err(IntoResponse::into_response)? {
+            // Of who reads, nothing is told; adding to a span puts all of it into words anew.
+            if !request.method().is_safe() {
+                tracing::Span::current().record("caller", &*caller.name);
             }
-            next.run(request).await
+            request.extensions_mut().insert(caller);
         }
-        Err(problem) => problem.into_response(),
+        Ok(())
     }
 }

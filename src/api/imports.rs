@@ -1,5 +1,7 @@
 //! `POST /v1/imports/{source}`: a whole HR export, through the rules of its source.
 
+use std::sync::Arc;
+
 use axum::body::to_bytes;
 use axum::extract::{Extension, Path, Request, State};
 use axum::http::HeaderMap;
@@ -62,7 +64,7 @@ use crate::hris::{Export, ImportFault};
     ),
 )]
 pub(super) async fn import_people(
-    State(api): State<ApiContext>,
+    State(api): State<Arc<ApiContext>>,
     Extension(caller): Extension<Caller>,
     Path(source): Path<String>,
     request: Request,

@@ -1,34 +1,41 @@
 //! What happens to every request on its way in and out, in one order and one place.
 //!
-//! Outside in: credentials are marked as not to be shown > request id and problem documents > counts > tracing > panics become
-//! answers > access > size limit > time limit, which routes that hold their answers back do not have. Everything that can fail lies inside the layer that writes problem documents, so
-//! every error, whoever made it, has the same form and carries the request id.
+//! Outside in: credentials are marked as not to be shown > request id, problem documents and counts > tracing > panics become
+//! answers > access > size limit > time limit, which routes that hold their answers back do not have. Everything that can
+//! fail lies inside the layer that writes problem documents, so every error, whoever made it, has the same form and
+//! carries the request id.
+//!
+//! They are put around the routes at once, and few of them are functions with a `Next`: each of those, and each further
+//! call of `Router::layer`, is a boxed copy of everything inside of it for every request.
 
 use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::HttpBody as _;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
+use axum::body::{Body, HttpBody as _};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONNECTION};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use tokio::time::Instant;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::classify::{ServerErrorsAsFailures, SharedClassifier};
 use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::map_response_body::MapResponseBodyLayer;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::{MakeSpan, OnResponse, TraceLayer};
+use tower_http::validate_request::ValidateRequestHeaderLayer;
 use tracing::Span;
 use uuid::Uuid;
 
 use super::ApiSettings;
-use super::access::{self, Access};
-use super::metrics::{self, RequestStatistics};
+use super::access::{Access, Admission};
+use super::metrics::RequestStatistics;
 use super::problem::{self, Problem};
 use crate::telemetry;
 
@@ -63,17 +70,19 @@ fn is_presentable(id: &[u8]) -> bool {
 
 /// Wraps all routes.
 pub(super) fn around(router: Router, settings: &ApiSettings, requests: Arc<RequestStatistics>) -> Router {
-    let access = Arc::new(Access::new(settings));
-    let outer = ServiceBuilder::new()
+    let admission = Admission::new(Access::new(settings));
+    let layers = ServiceBuilder::new()
         .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
         .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
-        .layer(middleware::from_fn(identified))
-        .layer(middleware::from_fn_with_state(requests, metrics::counted))
+        .layer(middleware::from_fn_with_state(requests, identified))
         .layer(tracing_layer())
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn_with_state(access, access::admitted));
-    // axum's own limit would be a second one, and a lower one.
-    router.layer(DefaultBodyLimit::disable()).layer(RequestBodyLimitLayer::new(settings.max_body_bytes)).layer(outer)
+        .layer(ValidateRequestHeaderLayer::custom(admission))
+        .layer(MapResponseBodyLayer::new(Body::new))
+        .layer(RequestBodyLimitLayer::new(settings.max_body_bytes))
+        // axum's own limit would be a second one, and a lower one.
+        .layer(DefaultBodyLimit::disable());
+    router.layer(layers)
 }
 
 /// What keeps a request from taking longer than it may, from its head to the head of its answer.
@@ -81,9 +90,14 @@ pub(super) fn time_limit(settings: &ApiSettings) -> TimeoutLayer {
     TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, settings.request_timeout)
 }
 
-/// Gives the request its id, and the answer the same id and, if it is an error, its document.
-async fn identified(mut request: Request, next: Next) -> Response {
-    let id = RequestId::of(&request);
+/// Gives the request its id, and the answer the same id and, if it is an error, its document; counts both.
+async fn identified(
+    State(requests): State<Arc<RequestStatistics>>,
+    matched: Option<MatchedPath>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let (begun, method, id) = (Instant::now(), request.method().clone(), RequestId::of(&request));
     let has_body = !request.body().is_end_stream();
     request.extensions_mut().insert(id.clone());
     let mut response = problem::complete(next.run(request).await, id.as_str());
@@ -91,6 +105,7 @@ async fn identified(mut request: Request, next: Next) -> Response {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response.headers_mut().insert(REQUEST_ID, id.0);
+    requests.answered(&method, matched.as_ref(), response.status(), begun.elapsed());
     response
 }
 
@@ -143,8 +158,6 @@ impl<B> MakeSpan<B> for RequestSpan {
             route,
             request_id = id,
             caller = tracing::field::Empty,
-            status = tracing::field::Empty,
-            latency_ms = tracing::field::Empty,
         );
         telemetry::join_trace(&span, request.headers());
         span

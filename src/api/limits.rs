@@ -1,6 +1,7 @@
 //! What the rate limit of the calls to Genesys is doing: for who wonders why a job is as fast as it is.
 
 use std::fmt;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
@@ -120,6 +121,6 @@ pub struct CreditView {
     tag = "service",
     responses((status = 200, description = "The limits as they stand.", body = LimitsView)),
 )]
-pub(super) async fn get_limits(State(api): State<ApiContext>) -> Json<LimitsView> {
+pub(super) async fn get_limits(State(api): State<Arc<ApiContext>>) -> Json<LimitsView> {
     Json(api.limits.limits())
 }

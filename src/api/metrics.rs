@@ -5,12 +5,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, StatusCode};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use tokio::time::Instant;
 
 use super::ApiContext;
 use crate::metrics::{Family, Histogram, MetricsText};
@@ -44,7 +42,7 @@ const DURATION_BOUNDS: [f64; 7] = [0.005, 0.025, 0.1, 0.5, 2.0, 10.0, 30.0];
     tag = "service",
     responses((status = 200, description = "All metrics.", body = String, content_type = "text/plain")),
 )]
-pub(super) async fn get_metrics(State(api): State<ApiContext>) -> Response {
+pub(super) async fn get_metrics(State(api): State<Arc<ApiContext>>) -> Response {
     let mut text = MetricsText::default();
     api.metrics.write(&mut text);
     api.shared.requests.write(&mut text);
@@ -63,14 +61,16 @@ struct OfRoute {
 }
 
 impl RequestStatistics {
-    fn answered(&self, method: &Method, route: &str, status: u16, took: Duration) {
+    /// Counts a request and its answer.
+    pub(super) fn answered(&self, method: &Method, route: Option<&MatchedPath>, status: StatusCode, took: Duration) {
+        let route = route.map_or("unmatched", MatchedPath::as_str);
         let mut routes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !routes.contains_key(route) {
             let new = OfRoute { answers: BTreeMap::new(), took: Histogram::new(&DURATION_BOUNDS) };
             routes.insert(route.to_owned(), new);
         }
         if let Some(of_route) = routes.get_mut(route) {
-            *of_route.answers.entry((known_method(method), status)).or_default() += 1;
+            *of_route.answers.entry((known_method(method), status.as_u16())).or_default() += 1;
             of_route.took.record(took);
         }
     }
@@ -102,20 +102,6 @@ fn known_method(method: &Method) -> &'static str {
         Method::DELETE => "DELETE",
         _ => "other",
     }
-}
-
-/// Counts each request and its answer.
-pub(super) async fn counted(
-    State(requests): State<Arc<RequestStatistics>>,
-    matched: Option<MatchedPath>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let (begun, method) = (Instant::now(), request.method().clone());
-    let response = next.run(request).await;
-    let route = matched.as_ref().map_or("unmatched", MatchedPath::as_str);
-    requests.answered(&method, route, response.status().as_u16(), begun.elapsed());
-    response
 }
 
 /// What became of a webhook delivery.

@@ -17,6 +17,7 @@ mod limits;
 mod metrics;
 mod names;
 mod paging;
+mod polls;
 mod probes;
 mod problem;
 mod query;
@@ -56,6 +57,7 @@ use self::metrics::{RequestStatistics, WebhookStatistics};
 pub use self::names::{
     ConflictCause, SyncJobEntryState, SyncJobStatus, SyncLane, SyncMode, SyncTarget, reason as reason_word,
 };
+use self::polls::Polls;
 pub use self::probes::Readiness;
 pub use self::serve::{ServeSettings, serve};
 use self::streams::Streams;
@@ -103,8 +105,8 @@ impl Default for ApiSettings {
     }
 }
 
-/// What the handlers work with.
-#[derive(Debug, Clone)]
+/// What the handlers work with: one for all requests.
+#[derive(Debug)]
 pub struct ApiContext {
     pub engine: Engine,
     pub clock: WallClock,
@@ -119,13 +121,14 @@ pub struct ApiContext {
 }
 
 /// What requests share with each other; new for each start of the service.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Shared {
     /// Tells revisions of this run from those of the one before.
     run: Uuid,
     requests: Arc<RequestStatistics>,
     webhooks: Arc<WebhookStatistics>,
     feeds: Arc<Feeds>,
+    polls: Polls,
     streams: Arc<Streams>,
     room: BodyRoom,
 }
@@ -138,6 +141,7 @@ impl Shared {
             requests: Arc::default(),
             webhooks: Arc::default(),
             feeds: Arc::new(Feeds::new(run)),
+            polls: Polls::default(),
             streams: Arc::new(Streams::new(settings)),
             room: BodyRoom::new(settings.max_body_bytes),
         }
@@ -150,7 +154,7 @@ pub fn router(context: ApiContext) -> Router {
     let requests = Arc::clone(&context.shared.requests);
     let (router, _) = described_routes(&settings).split_for_parts();
     let pages = dashboard::routes().merge(reader::routes()).layer(layers::time_limit(&settings));
-    layers::around(router.merge(pages).with_state(context), &settings, requests)
+    layers::around(router.merge(pages).with_state(Arc::new(context)), &settings, requests)
 }
 
 /// The document of all routes.
@@ -158,7 +162,7 @@ pub fn openapi() -> OpenApi {
     document::completed(described_routes(&ApiSettings::default()).into_openapi())
 }
 
-fn described_routes(settings: &ApiSettings) -> OpenApiRouter<ApiContext> {
+fn described_routes(settings: &ApiSettings) -> OpenApiRouter<Arc<ApiContext>> {
     OpenApiRouter::with_openapi(document::frame())
         .routes(routes!(sync_jobs::create::create_sync_job, sync_jobs::list::list_sync_jobs))
         .routes(routes!(sync_jobs::entries::list_sync_job_entries))
@@ -179,12 +183,12 @@ fn described_routes(settings: &ApiSettings) -> OpenApiRouter<ApiContext> {
 }
 
 /// Routes for senders of webhooks, which take a time limit of another status: many of them never come back after a 4xx.
-fn sender_routes() -> OpenApiRouter<ApiContext> {
+fn sender_routes() -> OpenApiRouter<Arc<ApiContext>> {
     OpenApiRouter::new().routes(routes!(webhooks::receive_webhook)).routes(routes!(webhooks::receive_unsigned_webhook))
 }
 
 /// Routes that hold their answers back, within bounds of their own.
-fn held_back_routes() -> OpenApiRouter<ApiContext> {
+fn held_back_routes() -> OpenApiRouter<Arc<ApiContext>> {
     OpenApiRouter::new()
         .routes(routes!(sync_jobs::read::get_sync_job))
         .routes(routes!(sync_jobs::events::follow_sync_job))

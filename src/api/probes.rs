@@ -1,5 +1,7 @@
 //! What those ask who run the service: is it alive, is it ready, what does it offer.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
@@ -55,7 +57,7 @@ pub(super) async fn get_health() -> Json<StatusView> {
             headers(("Retry-After" = i32, description = "Seconds after which to ask again."))),
     ),
 )]
-pub(super) async fn get_readiness(State(api): State<ApiContext>) -> Result<Json<StatusView>, Problem> {
+pub(super) async fn get_readiness(State(api): State<Arc<ApiContext>>) -> Result<Json<StatusView>, Problem> {
     if api.lifecycle.is_stopping() {
         return Err(Problem::stopping());
     }

@@ -1,5 +1,7 @@
 //! `GET /v1/users/{userRef}`: what skillsync knows of one user.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
@@ -59,7 +61,7 @@ pub(super) struct UserEntryView {
         (status = 404, description = "No job has named such a user.", body = ProblemView, content_type = MEDIA_TYPE),
     ),
 )]
-pub(super) async fn get_user(State(api): State<ApiContext>, user: UserPath) -> Result<Json<UserView>, Problem> {
+pub(super) async fn get_user(State(api): State<Arc<ApiContext>>, user: UserPath) -> Result<Json<UserView>, Problem> {
     let known = api.engine.user(&user.0).ok_or_else(Problem::user_not_known)?;
     Ok(Json(UserView::of(known, &api.engine)))
 }

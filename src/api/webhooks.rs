@@ -3,6 +3,7 @@
 //! Several senders never come back after a 4xx. So only a wrong signature and a body that means nothing get one; whatever
 //! may pass at another time gets 503 with `Retry-After`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
@@ -96,7 +97,7 @@ pub(super) struct WebhookSourceView {
     ),
 )]
 pub(super) async fn receive_webhook(
-    State(api): State<ApiContext>,
+    State(api): State<Arc<ApiContext>>,
     Path(source): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -130,7 +131,7 @@ pub(super) async fn receive_webhook(
     ),
 )]
 pub(super) async fn receive_unsigned_webhook(
-    State(api): State<ApiContext>,
+    State(api): State<Arc<ApiContext>>,
     Path((source, secret)): Path<(String, String)>,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -145,7 +146,7 @@ pub(super) async fn receive_unsigned_webhook(
     tag = "webhooks",
     responses((status = 200, description = "The sources, in order of their names.", body = WebhookSourceList)),
 )]
-pub(super) async fn list_webhook_sources(State(api): State<ApiContext>) -> Json<WebhookSourceList> {
+pub(super) async fn list_webhook_sources(State(api): State<Arc<ApiContext>>) -> Json<WebhookSourceList> {
     let view = |source: &crate::hris::Source| WebhookSourceView {
         name: source.name.to_string(),
         target: source.target.into(),

@@ -1,5 +1,7 @@
 //! What a caller does about a job that is there: cancel it, retry it, carry out its plan.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
@@ -31,7 +33,7 @@ use crate::domain::job::JobStatus;
     ),
 )]
 pub(in crate::api) async fn cancel_sync_job(
-    State(api): State<ApiContext>,
+    State(api): State<Arc<ApiContext>>,
     JobPath(id): JobPath,
 ) -> Result<Response, Problem> {
     let job = api.engine.cancel(id).ok_or_else(Problem::job_not_found)?;
@@ -80,7 +82,7 @@ enum GoesOnResponses {
     ),
 )]
 pub(in crate::api) async fn retry_sync_job(
-    State(api): State<ApiContext>,
+    State(api): State<Arc<ApiContext>>,
     Extension(caller): Extension<Caller>,
     JobPath(id): JobPath,
     headers: HeaderMap,
@@ -123,7 +125,7 @@ pub(in crate::api) async fn retry_sync_job(
     ),
 )]
 pub(in crate::api) async fn apply_sync_job(
-    State(api): State<ApiContext>,
+    State(api): State<Arc<ApiContext>>,
     Extension(caller): Extension<Caller>,
     JobPath(id): JobPath,
     headers: HeaderMap,

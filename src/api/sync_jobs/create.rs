@@ -1,5 +1,6 @@
 //! `POST /v1/sync-jobs`: submitting a job.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Extension, Request, State};
@@ -84,7 +85,7 @@ use crate::engine::Under;
     ),
 )]
 pub(in crate::api) async fn create_sync_job(
-    State(api): State<ApiContext>,
+    State(api): State<Arc<ApiContext>>,
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<Response, Problem> {

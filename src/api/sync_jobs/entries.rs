@@ -1,6 +1,7 @@
 //! `GET /v1/sync-jobs/{jobId}/entries`: page by page, or all of them as a stream that can be submitted again.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
@@ -74,7 +75,7 @@ impl Form {
     ),
 )]
 pub(in crate::api) async fn list_sync_job_entries(
-    State(api): State<ApiContext>,
+    State(api): State<Arc<ApiContext>>,
     JobPath(id): JobPath,
     query: EntriesQuery,
     headers: HeaderMap,
@@ -91,7 +92,7 @@ pub(in crate::api) async fn list_sync_job_entries(
         Form::Lines => ("application/x-ndjson", Form::Lines),
         Form::Csv => ("text/csv; charset=utf-8", Form::Csv),
     };
-    let body = Body::from_stream(all(api.engine, id, query, form));
+    let body = Body::from_stream(all(api.engine.clone(), id, query, form));
     Ok(([(CONTENT_TYPE, media_type)], body).into_response())
 }
 

@@ -62,7 +62,7 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
     ),
 )]
 pub(in crate::api) async fn follow_sync_job(
-    State(api): State<ApiContext>,
+    State(api): State<Arc<ApiContext>>,
     Extension(caller): Extension<Caller>,
     JobPath(id): JobPath,
     headers: HeaderMap,
@@ -84,7 +84,7 @@ pub(in crate::api) async fn follow_sync_job(
 
 /// One follower of one job.
 struct Follower {
-    api: ApiContext,
+    api: Arc<ApiContext>,
     feed: Arc<Feed>,
     revisions: watch::Receiver<u64>,
     told: Followed,

@@ -1,5 +1,7 @@
 //! `GET /v1/sync-jobs`: the jobs, newest first.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -35,7 +37,7 @@ pub(in crate::api) struct JobPage {
         (status = 400, description = "A query parameter is not valid.", body = ProblemView, content_type = MEDIA_TYPE),
     ),
 )]
-pub(in crate::api) async fn list_sync_jobs(State(api): State<ApiContext>, query: JobsQuery) -> Json<JobPage> {
+pub(in crate::api) async fn list_sync_jobs(State(api): State<Arc<ApiContext>>, query: JobsQuery) -> Json<JobPage> {
     let (jobs, more) = api.engine.jobs(query.status, query.before, query.limit);
     let next_cursor = jobs.last().filter(|_| more).map(|job| cursor_behind(job.id));
     let items = jobs.into_iter().map(|job| SyncJobView::of(job, &api.engine)).collect();

@@ -1,8 +1,9 @@
 //! `GET /v1/sync-jobs/{jobId}`: one job, now or as soon as it changes.
 
-use axum::Json;
+use std::sync::Arc;
+
 use axum::extract::{Extension, State};
-use axum::http::header::{ETAG, IF_NONE_MATCH, RETRY_AFTER};
+use axum::http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tokio::time::Instant;
@@ -10,7 +11,7 @@ use tokio::time::Instant;
 use super::JobPath;
 use crate::api::ApiContext;
 use crate::api::access::Caller;
-use crate::api::job_view::{self, SyncJobView};
+use crate::api::job_view::SyncJobView;
 use crate::api::paging::WaitQuery;
 use crate::api::problem::{MEDIA_TYPE, Problem, ProblemView};
 use crate::engine::JobSnapshot;
@@ -44,7 +45,7 @@ use crate::engine::JobSnapshot;
     ),
 )]
 pub(in crate::api) async fn get_sync_job(
-    State(api): State<ApiContext>,
+    State(api): State<Arc<ApiContext>>,
     Extension(caller): Extension<Caller>,
     JobPath(id): JobPath,
     WaitQuery(wait): WaitQuery,
@@ -91,16 +92,15 @@ impl Known<'_> {
 
 fn answer(api: &ApiContext, job: JobSnapshot, headers: &HeaderMap) -> Response {
     let tag = tag_of(api, &job);
-    let forecast = api.engine.forecast(&job);
-    let poll_after = job_view::poll_after_seconds(forecast, api.clock.now());
+    let told = api.shared.polls.answer(job, &api.engine, api.clock);
     let mut response = if knows(headers, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        Json(SyncJobView::with(job, forecast)).into_response()
+        ([(CONTENT_TYPE, "application/json")], told.body.clone()).into_response()
     };
     let headers = response.headers_mut();
     headers.extend(tag.parse().ok().map(|tag| (ETAG, tag)));
-    headers.extend(poll_after.map(|seconds| (RETRY_AFTER, seconds.into())));
+    headers.extend(told.retry_after.map(|seconds| (RETRY_AFTER, seconds.into())));
     response
 }
 
