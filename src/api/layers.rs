@@ -154,7 +154,7 @@ impl<B> MakeSpan<B> for RequestSpan {
         let id = request.extensions().get::<RequestId>().map_or("", RequestId::as_str);
         let span = tracing::info_span!(
             "request",
-            method = %request.method(),
+            method = request.method().as_str(),
             route,
             request_id = id,
             caller = tracing::field::Empty,

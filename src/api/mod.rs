@@ -123,8 +123,6 @@ pub struct ApiContext {
 /// What requests share with each other; new for each start of the service.
 #[derive(Debug)]
 pub struct Shared {
-    /// Tells revisions of this run from those of the one before.
-    run: Uuid,
     requests: Arc<RequestStatistics>,
     webhooks: Arc<WebhookStatistics>,
     feeds: Arc<Feeds>,
@@ -135,13 +133,13 @@ pub struct Shared {
 
 impl Shared {
     pub fn new(settings: &ApiSettings) -> Self {
+        // Tells revisions of this run from those of the one before.
         let run = Uuid::new_v4();
         Self {
-            run,
             requests: Arc::default(),
             webhooks: Arc::default(),
             feeds: Arc::new(Feeds::new(run)),
-            polls: Polls::default(),
+            polls: Polls::new(run),
             streams: Arc::new(Streams::new(settings)),
             room: BodyRoom::new(settings.max_body_bytes),
         }

@@ -1,11 +1,13 @@
 //! What polls of a job are told, put into words once for all who ask at about the same time.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use axum::http::HeaderValue;
 use bytes::Bytes;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::job_view::{self, SyncJobView};
 use crate::clock::WallClock;
@@ -21,8 +23,12 @@ const MOST: usize = 256;
 /// The latest answers.
 ///
 /// Invariant: an answer is given out only for the revision that it was written for.
-#[derive(Debug, Default)]
-pub(super) struct Polls(Mutex<HashMap<JobId, Arc<Told>>>);
+#[derive(Debug)]
+pub(super) struct Polls {
+    /// Tells revisions of this run from those of the one before.
+    run: Uuid,
+    latest: Mutex<HashMap<JobId, Arc<Told>>>,
+}
 
 /// An answer to a poll.
 #[derive(Debug)]
@@ -31,28 +37,52 @@ pub(super) struct Told {
     at: Instant,
     /// The job as JSON.
     pub(super) body: Bytes,
+    pub(super) tag: HeaderValue,
     /// Seconds after which to ask again.
     pub(super) retry_after: Option<u64>,
 }
 
 impl Polls {
-    /// What is told of a job as it stands.
-    pub(super) fn answer(&self, job: JobSnapshot, engine: &Engine, clock: WallClock) -> Arc<Told> {
-        let (id, revision, at) = (job.id, job.revision, Instant::now());
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
-        if let Some(known) = known.filter(|known| known.revision == revision && known.at + FRESH > at) {
-            return known;
+    pub(super) fn new(run: Uuid) -> Self {
+        Self { run, latest: Mutex::default() }
+    }
+
+    /// What is told of a job as it stands; `None` if there is no such job.
+    pub(super) fn told(&self, id: JobId, engine: &Engine, clock: WallClock) -> Option<Arc<Told>> {
+        let (revision, now) = (engine.revision(id)?, Instant::now());
+        let known = self.latest().get(&id).cloned();
+        if let Some(known) = known.filter(|known| known.revision == revision && known.at + FRESH > now) {
+            return Some(known);
         }
-        let forecast = engine.forecast(&job);
-        let retry_after = job_view::poll_after_seconds(forecast, clock.now());
-        // A view is made of strings, numbers and dates: it can always be written.
-        let body = serde_json::to_vec(&SyncJobView::with(job, forecast)).unwrap_or_default().into();
-        let told = Arc::new(Told { revision, at, body, retry_after });
-        let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if answers.len() >= MOST {
-            answers.clear();
+        let told = Arc::new(self.put_into_words(engine.job(id)?, engine, clock));
+        let mut latest = self.latest();
+        if latest.len() >= MOST {
+            latest.clear();
         }
-        answers.insert(id, Arc::clone(&told));
-        told
+        latest.insert(id, Arc::clone(&told));
+        Some(told)
+    }
+
+    fn put_into_words(&self, job: JobSnapshot, engine: &Engine, clock: WallClock) -> Told {
+        let (revision, forecast) = (job.revision, engine.forecast(&job));
+        Told {
+            revision,
+            at: Instant::now(),
+            // A view is made of strings, numbers and dates: it can always be written.
+            body: serde_json::to_vec(&SyncJobView::with(job, forecast)).unwrap_or_default().into(),
+            tag: self.tag(revision),
+            retry_after: job_view::poll_after_seconds(forecast, clock.now()),
+        }
+    }
+
+    /// The entity tag of a revision. Weak: two answers of one revision say the same, but for estimates.
+    pub(super) fn tag(&self, revision: u64) -> HeaderValue {
+        let tag = format!("W/\"{}-{revision}\"", self.run.simple());
+        // Letters and digits are a header's value; the type does not know.
+        HeaderValue::try_from(tag).unwrap_or(HeaderValue::from_static("*"))
+    }
+
+    fn latest(&self) -> MutexGuard<'_, HashMap<JobId, Arc<Told>>> {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -317,6 +317,10 @@ impl Job {
         self.snapshot_of(&self.lock())
     }
 
+    pub(super) fn revision(&self) -> u64 {
+        self.lock().revision
+    }
+
     fn snapshot_of(&self, state: &State) -> JobSnapshot {
         JobSnapshot {
             id: self.id,

@@ -243,6 +243,11 @@ impl Engine {
         self.core.registry.get(id).map(|job| job.snapshot())
     }
 
+    /// How often a job has changed.
+    pub fn revision(&self, id: JobId) -> Option<u64> {
+        self.core.registry.get(id).map(|job| job.revision())
+    }
+
     /// At most `limit` entries of a job from `from` on, only those in `state` if given; and where the next page starts.
     pub fn entries(
         &self,

@@ -1,10 +1,11 @@
 //! `GET /v1/sync-jobs/{jobId}`: one job, now or as soon as it changes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Extension, State};
 use axum::http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tokio::time::Instant;
 
@@ -13,7 +14,9 @@ use crate::api::ApiContext;
 use crate::api::access::Caller;
 use crate::api::job_view::SyncJobView;
 use crate::api::paging::WaitQuery;
+use crate::api::polls::Told;
 use crate::api::problem::{MEDIA_TYPE, Problem, ProblemView};
+use crate::domain::JobId;
 use crate::engine::JobSnapshot;
 
 /// Read a sync job
@@ -51,17 +54,34 @@ pub(in crate::api) async fn get_sync_job(
     WaitQuery(wait): WaitQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    if let Some(wait) = wait {
+        wait_for_news(&api, &caller, id, wait, &headers).await?;
+    }
+    let told = api.shared.polls.told(id, &api.engine, api.clock).ok_or_else(Problem::job_not_found)?;
+    Ok(answer(&told, &headers))
+}
+
+/// Waits until there is something to tell, or as long as the caller is willing to.
+async fn wait_for_news(
+    api: &ApiContext,
+    caller: &Caller,
+    id: JobId,
+    wait: Duration,
+    headers: &HeaderMap,
+) -> Result<(), Problem> {
     let job = api.engine.job(id).ok_or_else(Problem::job_not_found)?;
-    let known = Known { headers: &headers, first: job.revision };
-    let Some(wait) = wait.filter(|_| !known.is_news(&api, &job)) else { return Ok(answer(&api, job, &headers)) };
-    let _seat = api.shared.streams.take(&caller)?;
+    let known = Known { headers, first: job.revision };
+    if known.is_news(api, &job) {
+        return Ok(());
+    }
+    let _seat = api.shared.streams.take(caller)?;
     let mut revisions = api.engine.watch(id).ok_or_else(Problem::job_not_found)?;
     let deadline = Instant::now() + wait;
     loop {
         revisions.mark_unchanged();
         let job = api.engine.job(id).ok_or_else(Problem::job_not_found)?;
-        if known.is_news(&api, &job) || Instant::now() >= deadline || api.lifecycle.is_stopping() {
-            return Ok(answer(&api, job, &headers));
+        if known.is_news(api, &job) || Instant::now() >= deadline || api.lifecycle.is_stopping() {
+            return Ok(());
         }
         tokio::select! {
             _ = revisions.changed() => {}
@@ -82,7 +102,7 @@ impl Known<'_> {
     /// Whether there is something that the caller waits for: another state than is known, or the end.
     fn is_news(&self, api: &ApiContext, job: &JobSnapshot) -> bool {
         let moved = if self.headers.contains_key(IF_NONE_MATCH) {
-            !knows(self.headers, &tag_of(api, job))
+            !knows(self.headers, &api.shared.polls.tag(job.revision))
         } else {
             job.revision != self.first
         };
@@ -90,26 +110,20 @@ impl Known<'_> {
     }
 }
 
-fn answer(api: &ApiContext, job: JobSnapshot, headers: &HeaderMap) -> Response {
-    let tag = tag_of(api, &job);
-    let told = api.shared.polls.answer(job, &api.engine, api.clock);
-    let mut response = if knows(headers, &tag) {
+fn answer(told: &Told, headers: &HeaderMap) -> Response {
+    let mut response = if knows(headers, &told.tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         ([(CONTENT_TYPE, "application/json")], told.body.clone()).into_response()
     };
     let headers = response.headers_mut();
-    headers.extend(tag.parse().ok().map(|tag| (ETAG, tag)));
+    headers.insert(ETAG, told.tag.clone());
     headers.extend(told.retry_after.map(|seconds| (RETRY_AFTER, seconds.into())));
     response
 }
 
-/// Weak: two answers of the same revision say the same, but for estimates.
-fn tag_of(api: &ApiContext, job: &JobSnapshot) -> String {
-    format!("W/\"{}-{}\"", api.shared.run.simple(), job.revision)
-}
-
-fn knows(headers: &HeaderMap, tag: &str) -> bool {
+fn knows(headers: &HeaderMap, tag: &HeaderValue) -> bool {
+    let tag = tag.to_str().unwrap_or_default();
     let given = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
     given.flat_map(|value| value.split(',')).any(|given| given.trim() == "*" || opaque(given) == opaque(tag))
