@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_compression::tokio::bufread::{GzipDecoder, ZstdDecoder};
 use async_compression::zstd::DParameter;
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_ENCODING;
 use futures_util::TryStreamExt;
@@ -24,6 +24,9 @@ use crate::domain::acceptance::Fingerprint;
 
 /// The largest window of a zstd frame that is taken, as a power of two: what a decoder may be made to set aside.
 const ZSTD_WINDOW: u32 = 23;
+
+/// What is read of a body at a time; less of one that says it is shorter, because the buffer is cleared for each.
+const BUFFER: usize = 64 * 1024;
 
 /// Large bodies take a few seconds to be read.
 const COME_AGAIN: Duration = Duration::from_secs(5);
@@ -64,11 +67,16 @@ impl Error for Undelivered {
 impl Expanded {
     /// Reads `body` in the encoding that the headers announce, at most `most` bytes of it, as far as there is room.
     pub(super) fn new(headers: &HeaderMap, body: Body, most: usize, room: &BodyRoom) -> Result<BodyReader, Problem> {
+        let announced = body.size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok());
         let wire = StreamReader::new(body.into_data_stream().map_err(|error| io::Error::other(Undelivered(error))));
         let encoding = headers.get(CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").trim());
+        let mut buffer = BUFFER;
         let inner: Box<dyn AsyncRead + Send + Unpin> = match encoding.unwrap_or_default().to_ascii_lowercase().as_str()
         {
-            "" | "identity" => Box::new(wire),
+            "" | "identity" => {
+                buffer = announced.map_or(BUFFER, |bytes| bytes.clamp(1, BUFFER));
+                Box::new(wire)
+            }
             "gzip" | "x-gzip" => {
                 let mut decoder = GzipDecoder::new(wire);
                 decoder.multiple_members(true);
@@ -81,7 +89,7 @@ impl Expanded {
                 ));
             }
         };
-        Ok(BufReader::with_capacity(64 * 1024, Self { inner, left: most, room: room.begin(), digest: Sha256::new() }))
+        Ok(BufReader::with_capacity(buffer, Self { inner, left: most, room: room.begin(), digest: Sha256::new() }))
     }
 
     fn count(&mut self, came: &[u8]) -> io::Result<()> {
