@@ -1,6 +1,6 @@
 //! What happens to every request on its way in and out, in one order and one place.
 //!
-//! Outside in: credentials are marked as not to be shown > request id, problem documents and counts > tracing > panics become
+//! Outside in: credentials are marked as not to be shown > request id, span, problem documents and counts > panics become
 //! answers > access > size limit > time limit, which routes that hold their answers back do not have. Everything that can
 //! fail lies inside the layer that writes problem documents, so every error, whoever made it, has the same form and
 //! carries the request id.
@@ -22,15 +22,13 @@ use axum::response::{IntoResponse, Response};
 use tokio::time::Instant;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::classify::{ServerErrorsAsFailures, SharedClassifier};
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::map_response_body::MapResponseBodyLayer;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
-use tower_http::trace::{MakeSpan, OnResponse, TraceLayer};
 use tower_http::validate_request::ValidateRequestHeaderLayer;
-use tracing::Span;
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use super::ApiSettings;
@@ -42,8 +40,8 @@ use crate::telemetry;
 /// The header that carries the request id, both ways.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id of a request, as its extension.
-#[derive(Debug, Clone)]
+/// The id of a request.
+#[derive(Debug)]
 struct RequestId(HeaderValue);
 
 impl RequestId {
@@ -75,7 +73,6 @@ pub(super) fn around(router: Router, settings: &ApiSettings, requests: Arc<Reque
         .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
         .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .layer(middleware::from_fn_with_state(requests, identified))
-        .layer(tracing_layer())
         .layer(CatchPanicLayer::custom(panicked))
         .layer(ValidateRequestHeaderLayer::custom(admission))
         .layer(MapResponseBodyLayer::new(Body::new))
@@ -90,22 +87,24 @@ pub(super) fn time_limit(settings: &ApiSettings) -> TimeoutLayer {
     TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, settings.request_timeout)
 }
 
-/// Gives the request its id, and the answer the same id and, if it is an error, its document; counts both.
+/// Gives the request its id and its span, and the answer the same id and, if it is an error, its document; counts both.
 async fn identified(
     State(requests): State<Arc<RequestStatistics>>,
     matched: Option<MatchedPath>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Response {
     let (begun, method, id) = (Instant::now(), request.method().clone(), RequestId::of(&request));
     let has_body = !request.body().is_end_stream();
-    request.extensions_mut().insert(id.clone());
-    let mut response = problem::complete(next.run(request).await, id.as_str());
+    let span = span_of(&request, matched.as_ref(), &id);
+    let mut response = problem::complete(next.run(request).instrument(span.clone()).await, id.as_str());
     if has_body && is_answered_early(response.status()) {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response.headers_mut().insert(REQUEST_ID, id.0);
-    requests.answered(&method, matched.as_ref(), response.status(), begun.elapsed());
+    let took = begun.elapsed();
+    tell(&span, response.status(), took);
+    requests.answered(&method, matched.as_ref(), response.status(), took);
     response
 }
 
@@ -131,54 +130,29 @@ fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     Problem::internal().into_response()
 }
 
-type Tracing = TraceLayer<SharedClassifier<ServerErrorsAsFailures>, RequestSpan, (), Answered, (), (), ()>;
-
-fn tracing_layer() -> Tracing {
-    TraceLayer::new_for_http()
-        .make_span_with(RequestSpan)
-        .on_request(())
-        .on_response(Answered)
-        .on_body_chunk(())
-        .on_eos(())
-        .on_failure(())
-}
-
 /// One span a request, in the trace that the caller names. It names the route, not the path, and no query: both may hold
 /// personal data.
-#[derive(Debug, Clone, Copy)]
-struct RequestSpan;
-
-impl<B> MakeSpan<B> for RequestSpan {
-    fn make_span(&mut self, request: &http::Request<B>) -> Span {
-        let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str);
-        let id = request.extensions().get::<RequestId>().map_or("", RequestId::as_str);
-        let span = tracing::info_span!(
-            "request",
-            method = request.method().as_str(),
-            route,
-            request_id = id,
-            caller = tracing::field::Empty,
-        );
-        telemetry::join_trace(&span, request.headers());
-        span
-    }
+fn span_of(request: &Request, matched: Option<&MatchedPath>, id: &RequestId) -> Span {
+    let span = tracing::info_span!(
+        "request",
+        method = request.method().as_str(),
+        route = matched.map_or("unmatched", MatchedPath::as_str),
+        request_id = id.as_str(),
+        caller = tracing::field::Empty,
+    );
+    telemetry::join_trace(&span, request.headers());
+    span
 }
 
 /// One line an answer; probes and polls come often and only show at debug level. What is told is part of the line and not of
 /// the span, which would put it into words for every poll, told or not.
-#[derive(Debug, Clone, Copy)]
-struct Answered;
-
-impl<B> OnResponse<B> for Answered {
-    fn on_response(self, response: &Response<B>, latency: Duration, span: &Span) {
-        let answer = response.status();
-        let (status, latency_ms) = (answer.as_u16(), u64::try_from(latency.as_millis()).unwrap_or(u64::MAX));
-        if answer.is_server_error() {
-            tracing::warn!(parent: span, status, latency_ms, "answered");
-        } else if answer.is_client_error() || answer == StatusCode::ACCEPTED {
-            tracing::info!(parent: span, status, latency_ms, "answered");
-        } else {
-            tracing::debug!(parent: span, status, latency_ms, "answered");
-        }
+fn tell(span: &Span, answer: StatusCode, took: Duration) {
+    let (status, latency_ms) = (answer.as_u16(), u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+    if answer.is_server_error() {
+        tracing::warn!(parent: span, status, latency_ms, "answered");
+    } else if answer.is_client_error() || answer == StatusCode::ACCEPTED {
+        tracing::info!(parent: span, status, latency_ms, "answered");
+    } else {
+        tracing::debug!(parent: span, status, latency_ms, "answered");
     }
 }
