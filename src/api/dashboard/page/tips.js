@@ -11,7 +11,8 @@ export function startTips() {
   document.addEventListener("pointerover", (event) => over(event.target));
   document.addEventListener("focusin", (event) => over(event.target));
   document.addEventListener("focusout", hide);
-  document.addEventListener("scroll", hide, { capture: true, passive: true });
+  // The focus itself scrolls, and its event may come after the tip: who has the focus keeps it.
+  document.addEventListener("scroll", () => (owner && owner === document.activeElement ? place() : hide()), { capture: true, passive: true });
   document.addEventListener("keydown", (event) => event.key === "Escape" && hide());
 }
 
@@ -33,7 +34,11 @@ function show(marked) {
   (marked.closest("dialog") ?? document.body).append(tip);
   tip.replaceChildren(h("strong", {}, label), ` ${text}`);
   tip.hidden = false;
-  const at = marked.getBoundingClientRect();
+  place();
+}
+
+function place() {
+  const at = owner.getBoundingClientRect();
   const own = tip.getBoundingClientRect();
   const below = at.bottom + 6 + own.height < innerHeight;
   tip.style.left = `${Math.max(8, Math.min(at.left, innerWidth - own.width - 8))}px`;
