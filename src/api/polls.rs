@@ -14,7 +14,7 @@ use crate::clock::WallClock;
 use crate::domain::JobId;
 use crate::engine::{Engine, JobSnapshot};
 
-/// So old may what an answer foretells be. What it says of the job itself is never old.
+/// So old may what an answer foretells be. What it says of the job itself is as new as its entity tag.
 const FRESH: Duration = Duration::from_millis(100);
 
 /// Jobs whose answers are kept; more are hardly polled at a time.

@@ -11,7 +11,7 @@ use crate::domain::user::DirectoryUser;
 use crate::domain::{Assignments, UserId, UserRef};
 
 /// A listing of users.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Listing {
     active: HashMap<UserId, bool>,
     by_email: HashMap<Box<str>, Named>,
@@ -46,9 +46,7 @@ impl From<&DirectoryUser> for Found {
 /// A listing that is being read.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
-    active: HashMap<UserId, bool>,
-    by_email: HashMap<Box<str>, Named>,
-    by_employee_id: HashMap<Box<str>, Named>,
+    listing: Listing,
     skills: HashMap<UserId, Arc<Assignments>>,
     sets: Shared<Assignments>,
 }
@@ -57,13 +55,13 @@ impl Reader {
     /// Takes in one user. Who came before, because of a move between two pages, is left as it was.
     pub(super) fn take(&mut self, listed: ListedUser) {
         let DirectoryUser { id, email, employee_id, active } = listed.user;
-        let Entry::Vacant(new) = self.active.entry(id) else { return };
+        let Entry::Vacant(new) = self.listing.active.entry(id) else { return };
         new.insert(active);
         if let Some(email) = email {
-            name(&mut self.by_email, email.to_lowercase().into(), id);
+            name(&mut self.listing.by_email, email.to_lowercase().into(), id);
         }
         if let Some(employee_id) = employee_id {
-            name(&mut self.by_employee_id, employee_id, id);
+            name(&mut self.listing.by_employee_id, employee_id, id);
         }
         if let Some(skills) = listed.skills {
             self.skills.insert(id, self.sets.one(skills));
@@ -72,9 +70,9 @@ impl Reader {
 
     /// The listing, and the skills that it shows.
     pub(super) fn finish(self, read: UserPages) -> (Listing, HashMap<UserId, Arc<Assignments>>) {
-        let Self { active, by_email, by_employee_id, skills, sets: _ } = self;
-        let complete = read.total.is_some_and(|total| active.len() >= total);
-        (Listing { active, by_email, by_employee_id, pages: read.pages, complete }, skills)
+        let Self { listing, skills, sets: _ } = self;
+        let complete = read.total.is_some_and(|total| listing.active.len() >= total);
+        (Listing { pages: read.pages, complete, ..listing }, skills)
     }
 }
 

@@ -125,9 +125,9 @@ impl GenesysClient {
         errand: &Errand,
         route: Route,
         path: impl Fn(u32) -> String,
-        take: impl FnMut(T),
+        mut take: impl FnMut(T),
     ) -> Result<Pages, CallError> {
-        let (mut all, mut take) = (Pages { number: 0, total: None }, take);
+        let mut all = Pages { number: 0, total: None };
         loop {
             all.number += 1;
             let page: Page<T> = self.get(errand, route, path(all.number)).await?;

@@ -68,15 +68,12 @@ impl Expanded {
     /// Reads `body` in the encoding that the headers announce, at most `most` bytes of it, as far as there is room.
     pub(super) fn new(headers: &HeaderMap, body: Body, most: usize, room: &BodyRoom) -> Result<BodyReader, Problem> {
         let announced = body.size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok());
+        let buffer = announced.map_or(BUFFER, |bytes| bytes.clamp(1, BUFFER));
         let wire = StreamReader::new(body.into_data_stream().map_err(|error| io::Error::other(Undelivered(error))));
         let encoding = headers.get(CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").trim());
-        let mut buffer = BUFFER;
         let inner: Box<dyn AsyncRead + Send + Unpin> = match encoding.unwrap_or_default().to_ascii_lowercase().as_str()
         {
-            "" | "identity" => {
-                buffer = announced.map_or(BUFFER, |bytes| bytes.clamp(1, BUFFER));
-                Box::new(wire)
-            }
+            "" | "identity" => Box::new(wire),
             "gzip" | "x-gzip" => {
                 let mut decoder = GzipDecoder::new(wire);
                 decoder.multiple_members(true);
