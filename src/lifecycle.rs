@@ -31,6 +31,8 @@ impl Lifecycle {
         F: Future<Output = ()> + Send + 'static,
     {
         let stopping = self.stopping.clone();
+        // In a box, because it would take its room twice: where it is handed in, and where it is polled.
+        let task = Box::pin(task);
         self.tasks.spawn(async move {
             tokio::select! {
                 biased;

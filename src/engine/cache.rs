@@ -24,7 +24,8 @@ pub(super) struct Reading<T> {
     pub(super) begun_at: Instant,
 }
 
-/// The newest reading.
+/// The newest reading. New ones are read by a function that is called when its turn has come: a future handed through would
+/// take its room in each of those who wait.
 ///
 /// Invariant: a reading is replaced as a whole, by a newer one; who holds one keeps a consistent view. One task at a time
 /// reads a new one; the others wait for it and use it, as far as it is new enough for them.
@@ -57,10 +58,10 @@ impl<T> Cache<T> {
     }
 
     /// The newest reading if it can be used, else a new one.
-    pub(super) async fn get(
-        &self,
-        read: impl Future<Output = Result<T, CallError>>,
-    ) -> Result<Arc<Reading<T>>, CallError> {
+    pub(super) async fn get<F>(&self, read: impl FnOnce() -> F) -> Result<Arc<Reading<T>>, CallError>
+    where
+        F: Future<Output = Result<T, CallError>>,
+    {
         match self.usable() {
             Some(reading) => Ok(reading),
             None => self.not_older_than(self.ages.renew_after, read).await,
@@ -68,11 +69,14 @@ impl<T> Cache<T> {
     }
 
     /// A reading of at most this age.
-    pub(super) async fn not_older_than(
+    pub(super) async fn not_older_than<F>(
         &self,
         age: Duration,
-        read: impl Future<Output = Result<T, CallError>>,
-    ) -> Result<Arc<Reading<T>>, CallError> {
+        read: impl FnOnce() -> F,
+    ) -> Result<Arc<Reading<T>>, CallError>
+    where
+        F: Future<Output = Result<T, CallError>>,
+    {
         let turn = self.turn().await;
         match self.newest().filter(|newest| newest.begun_at.elapsed() <= age) {
             Some(newest) => Ok(newest),
@@ -81,10 +85,10 @@ impl<T> Cache<T> {
     }
 
     /// A reading of one's own.
-    pub(super) async fn renew(
-        &self,
-        read: impl Future<Output = Result<T, CallError>>,
-    ) -> Result<Arc<Reading<T>>, CallError> {
+    pub(super) async fn renew<F>(&self, read: impl FnOnce() -> F) -> Result<Arc<Reading<T>>, CallError>
+    where
+        F: Future<Output = Result<T, CallError>>,
+    {
         self.turn().await.read(read).await
     }
 
@@ -105,7 +109,10 @@ impl<T> Cache<T> {
     }
 
     /// Reads anew what is getting old.
-    pub(super) async fn freshen(&self, read: impl Future<Output = Result<T, CallError>>) -> Result<(), CallError> {
+    pub(super) async fn freshen<F>(&self, read: impl FnOnce() -> F) -> Result<(), CallError>
+    where
+        F: Future<Output = Result<T, CallError>>,
+    {
         self.not_older_than(self.ages.renew_after, read).await.map(drop)
     }
 }
@@ -119,12 +126,12 @@ pub(super) struct Turn<'a, T> {
 
 impl<T> Turn<'_, T> {
     /// A new reading.
-    pub(super) async fn read(
-        &self,
-        read: impl Future<Output = Result<T, CallError>>,
-    ) -> Result<Arc<Reading<T>>, CallError> {
+    pub(super) async fn read<F>(&self, read: impl FnOnce() -> F) -> Result<Arc<Reading<T>>, CallError>
+    where
+        F: Future<Output = Result<T, CallError>>,
+    {
         let begun_at = Instant::now();
-        Ok(self.cache.replace(read.await?, begun_at))
+        Ok(self.cache.replace(read().await?, begun_at))
     }
 
     /// The newest reading with what was learnt since; it gets no younger by that.

@@ -122,7 +122,7 @@ impl Catalogues {
         errand: &Errand,
         target: Target,
     ) -> Result<Arc<Catalogue>, CallError> {
-        Ok(Arc::clone(&self.of(target).get(self.read(genesys, errand, target)).await?.value))
+        Ok(Arc::clone(&self.of(target).get(|| self.read(genesys, errand, target)).await?.value))
     }
 
     /// The catalogue, read again if it is older than `age`: for a name that was not found.
@@ -133,7 +133,7 @@ impl Catalogues {
         target: Target,
         age: Duration,
     ) -> Result<Arc<Catalogue>, CallError> {
-        let reading = self.of(target).not_older_than(age, self.read(genesys, errand, target)).await?;
+        let reading = self.of(target).not_older_than(age, || self.read(genesys, errand, target)).await?;
         Ok(Arc::clone(&reading.value))
     }
 
@@ -158,7 +158,7 @@ impl Catalogues {
             }
             // Somebody else was first, or the answer was lost: the listing tells.
             Err(error @ (CallError::Conflict(_) | CallError::Uncertain(_))) => {
-                let reading = turn.read(self.read(genesys, errand, target)).await?;
+                let reading = turn.read(|| self.read(genesys, errand, target)).await?;
                 Skill::known(&reading.value.find(&wanted)).ok_or(error)
             }
             Err(
@@ -176,7 +176,7 @@ impl Catalogues {
             () = self.routing_skills.due() => Target::RoutingSkills,
             () = self.skill_groups.due() => Target::WfmSkillGroups,
         };
-        self.of(target).freshen(self.read(genesys, errand, target)).await
+        self.of(target).freshen(|| self.read(genesys, errand, target)).await
     }
 
     /// The catalogue as last read, if it was.

@@ -109,7 +109,7 @@ impl Directory {
         if !self.has_to_list(wanted) && self.active.usable().is_none() {
             return self.find_singly(genesys, errand, wanted).await;
         }
-        let mut active = self.active.get(list(genesys, errand, UserListing::Active)).await?;
+        let mut active = self.active.get(|| list(genesys, errand, UserListing::Active)).await?;
         let missing = |active: &Reading<Listing>| -> Vec<UserRef> {
             let lacks = |user: &&UserRef| is_listed(user) && active.value.find(user) == Match::None;
             wanted.iter().filter(lacks).cloned().collect()
@@ -118,13 +118,13 @@ impl Directory {
         let singly = |lacking: &[UserRef]| lacking.len() <= FEW && lacking.iter().all(has_a_way);
         if !singly(&lacking) {
             let age = if active.value.complete { self.recheck_after } else { Duration::ZERO };
-            active = self.active.not_older_than(age, list(genesys, errand, UserListing::Active)).await?;
+            active = self.active.not_older_than(age, || list(genesys, errand, UserListing::Active)).await?;
             lacking = missing(&active);
         }
         let inactive = if singly(&lacking) {
             None
         } else {
-            Some(self.inactive.get(list(genesys, errand, UserListing::Inactive)).await?)
+            Some(self.inactive.get(|| list(genesys, errand, UserListing::Inactive)).await?)
         };
         let mut found = Vec::with_capacity(wanted.len());
         for user in wanted {
@@ -178,7 +178,7 @@ impl Directory {
 
     async fn list_with_skills(&self, genesys: &dyn Genesys, errand: &Errand) -> Result<ShownSkills, CallError> {
         let mut skills = HashMap::new();
-        let reading = async {
+        let reading = async || {
             let (listing, shown) = read(genesys, errand, UserListing::Active, Expand::Skills).await?;
             skills = shown;
             Ok(listing)
@@ -193,7 +193,7 @@ impl Directory {
             () = self.active.due() => (&self.active, UserListing::Active),
             () = self.inactive.due() => (&self.inactive, UserListing::Inactive),
         };
-        cache.freshen(list(genesys, errand, which)).await
+        cache.freshen(|| list(genesys, errand, which)).await
     }
 
     async fn find_singly(
