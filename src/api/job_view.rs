@@ -1,5 +1,6 @@
 //! A job as the HTTP API shows it.
 
+use axum::body::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -189,6 +190,14 @@ impl SyncJobView {
             callback: job.spec.callback.as_ref().map(|url| CallbackView::of(url, job.callback)),
             label: job.spec.label,
         }
+    }
+
+    /// As JSON, written into room that most jobs fit in.
+    pub(super) fn json(&self) -> Bytes {
+        let mut json = Vec::with_capacity(1024);
+        // A view is made of strings, numbers and dates: it can always be written.
+        serde_json::to_writer(&mut json, self).unwrap_or_default();
+        json.into()
     }
 }
 

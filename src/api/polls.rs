@@ -68,8 +68,7 @@ impl Polls {
         Told {
             revision,
             at: Instant::now(),
-            // A view is made of strings, numbers and dates: it can always be written.
-            body: serde_json::to_vec(&SyncJobView::with(job, forecast)).unwrap_or_default().into(),
+            body: SyncJobView::with(job, forecast).json(),
             tag: self.tag(revision),
             retry_after: job_view::poll_after_seconds(forecast, clock.now()),
         }

@@ -49,8 +49,13 @@ impl QueryReader {
     }
 
     /// A parameter in the form that `parse` reads; `expected` completes "must be …".
-    pub(super) fn parsed<T>(&mut self, name: &str, expected: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
-        let value = self.pairs.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())?;
+    pub(super) fn parsed<T>(
+        &mut self,
+        name: &str,
+        expected: impl fmt::Display,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let value = given(&self.pairs, name)?;
         let read = parse(value);
         if read.is_none() {
             self.faults.add_parameter(name, format_args!("must be {expected}, not {}", shortened(value)));
@@ -64,13 +69,13 @@ impl QueryReader {
         name: &str,
         check: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
-        let value = self.pairs.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())?;
+        let value = given(&self.pairs, name)?;
         check(value).map_err(|error| self.faults.add_parameter(name, error)).ok()
     }
 
     /// One of a closed set of words.
     pub(super) fn word<T: Words + DeserializeOwned>(&mut self, name: &str) -> Option<T> {
-        self.parsed(name, &format!("one of {}", T::WORDS.join(", ")), |value| {
+        self.parsed(name, fmt::from_fn(|f| write!(f, "one of {}", T::WORDS.join(", "))), |value| {
             let deserializer: StrDeserializer<'_, Error> = value.into_deserializer();
             T::deserialize(deserializer).ok()
         })
@@ -78,20 +83,24 @@ impl QueryReader {
 
     /// The number of items on a page.
     pub(super) fn limit(&mut self) -> usize {
-        let expected = format!("a whole number from 1 to {}", rules::LARGEST_PAGE);
+        let expected = format_args!("a whole number from 1 to {}", rules::LARGEST_PAGE);
         let within = |value: &str| value.parse().ok().filter(|limit| (1..=rules::LARGEST_PAGE).contains(limit));
-        self.parsed("limit", &expected, within).unwrap_or(rules::DEFAULT_PAGE)
+        self.parsed("limit", expected, within).unwrap_or(rules::DEFAULT_PAGE)
     }
 
     /// How long the answer may be held back, as `30s`.
     pub(super) fn wait(&mut self) -> Option<Duration> {
         let longest = rules::LONGEST_WAIT.as_secs();
-        self.parsed("wait", &format!("a number of seconds from 0s to {longest}s"), |value| {
+        self.parsed("wait", format_args!("a number of seconds from 0s to {longest}s"), |value| {
             let seconds: u64 = value.strip_suffix('s')?.parse().ok()?;
             // The one way of writing it, as the document has it.
             (seconds <= longest && format!("{seconds}s") == value).then(|| Duration::from_secs(seconds))
         })
     }
+}
+
+fn given<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    pairs.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
 }
 
 /// Describes an optional query parameter.

@@ -36,11 +36,14 @@ const STEPS: [&str; VERSION as usize] = [
 const INCREMENTAL: i64 = 2;
 /// What the log beside the database is cut back to.
 const LOG_BYTES: i64 = 64 * 1024 * 1024;
+/// More than the writer has, so that none is compiled twice.
+const STATEMENTS: usize = 64;
 
 /// Opens the database, brings its tables up to date, and makes every commit durable.
 pub(super) fn prepared(path: &Path, max_bytes: u64) -> Result<Connection, JournalError> {
     let of = |error: &rusqlite::Error| failed(path, error);
     let mut connection = Connection::open(path).map_err(|error| of(&error))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     let found: u32 =
         connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(|error| of(&error))?;
     if found > VERSION {

@@ -160,8 +160,10 @@ fn cannot(error: &rusqlite::Error) -> JournalError {
 
 /// Of the database, without what is free in it. Answered from memory; unknown counts as none, as then nothing works.
 fn used_bytes(connection: &Connection) -> u64 {
-    let value = |name| connection.pragma_query_value(None, name, |row| row.get::<_, u32>(0)).unwrap_or_default();
-    u64::from(value("page_count").saturating_sub(value("freelist_count"))) * u64::from(value("page_size"))
+    let read = |pragma| connection.prepare_cached(pragma)?.query_row([], |row| row.get::<_, u32>(0));
+    let value = |pragma| read(pragma).unwrap_or_default();
+    let pages = value("PRAGMA page_count").saturating_sub(value("PRAGMA freelist_count"));
+    u64::from(pages) * u64::from(value("PRAGMA page_size"))
 }
 
 /// Starts the writer's thread.

@@ -7,10 +7,9 @@ pub(super) mod events;
 pub(super) mod list;
 pub(super) mod read;
 
-use axum::Json;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::StatusCode;
-use axum::http::header::{LOCATION, RETRY_AFTER};
+use axum::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use uuid::Uuid;
@@ -27,9 +26,9 @@ pub(super) fn accepted(api: &ApiContext, job: JobSnapshot) -> Response {
     // A job that was accepted before may have ended.
     let forecast = api.engine.forecast(&job);
     let poll_after = job_view::poll_after_seconds(forecast, api.clock.now()).unwrap_or(1);
-    let view = SyncJobView::with(job, forecast);
-    let headers = [(LOCATION, location), (RETRY_AFTER, poll_after.to_string())];
-    (StatusCode::ACCEPTED, headers, Json(view)).into_response()
+    let headers =
+        [(CONTENT_TYPE, "application/json".to_owned()), (LOCATION, location), (RETRY_AFTER, poll_after.to_string())];
+    (StatusCode::ACCEPTED, headers, SyncJobView::with(job, forecast).json()).into_response()
 }
 
 /// The job id of the path. What is no id names no job: 404 like an unknown one, so that callers have one case to handle.
