@@ -11,7 +11,7 @@ use skillsync::app::{self, Surroundings};
 use skillsync::clock::WallClock;
 use skillsync::config::Config;
 use skillsync::genesys::gate::Start;
-use skillsync::journal::{DEFAULT_MAX_BYTES, Journal, JournalReader, SqliteJournal};
+use skillsync::journal::{DEFAULT_MAX_BYTES, Journal, JournalReader, NoJournal, Recovered, SqliteJournal};
 use skillsync::lifecycle::Lifecycle;
 use skillsync::simulator::{Scenario, Simulator};
 use tokio::task::JoinSet;
@@ -39,15 +39,18 @@ pub(crate) async fn run() {
     let mut raw = Vec::new();
     let mut journal = Vec::new();
     let mut http = Vec::new();
+    let mut without = Vec::new();
     // One after another in turn, so that a disk that changes its mind does so for all of them.
     for clients in [1, 64] {
         raw.push(append(clients, bytes).await);
         journal.push(accept(clients).await);
-        http.push(submit(clients).await);
+        http.push(submit_durably(clients).await);
+        without.push(submit(clients, Arc::new(NoJournal), Recovered::default()).await);
     }
     row("append and fdatasync, grouped", &raw, &raw);
     row("`Journal::accept`", &journal, &raw);
     row("`POST /v1/sync-jobs`, without a socket", &http, &raw);
+    row("the same with `journal.enabled = false`: nothing is durable", &without, &raw);
     println!();
 }
 
@@ -60,28 +63,25 @@ fn row(name: &str, found: &[Found], raw: &[Found]) {
 }
 
 /// Keeps so many clients busy, each with one thing at a time.
-async fn measure<F>(clients: usize, operation: impl Fn(usize) -> F) -> Found
+async fn measure<F>(clients: usize, operation: impl Fn(usize) -> F + Clone + Send + 'static) -> Found
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let (until, mut waiting) = (Instant::now() + LENGTH, JoinSet::new());
-    let begin = |number| {
-        let (begun, work) = (Instant::now(), operation(number));
-        async move {
-            work.await;
-            begun.elapsed()
-        }
-    };
-    let mut took = Vec::new();
-    for number in 0..clients {
-        waiting.spawn(begin(number));
+    let until = Instant::now() + LENGTH;
+    let mut busy = JoinSet::new();
+    for client in 0..clients {
+        let operation = operation.clone();
+        busy.spawn(async move {
+            let mut took = Vec::new();
+            while Instant::now() < until {
+                let begun = Instant::now();
+                operation(client + took.len() * clients).await;
+                took.push(begun.elapsed());
+            }
+            took
+        });
     }
-    while let Some(one) = waiting.join_next().await {
-        took.push(one.expect("no panic"));
-        if Instant::now() < until {
-            waiting.spawn(begin(clients + took.len()));
-        }
-    }
+    let mut took = busy.join_all().await.concat();
     took.sort_unstable();
     let at = |share: usize| took[(took.len() - 1) * share / 100];
     Found { per_second: took.len() as f64 / LENGTH.as_secs_f64(), half: at(50), p99: at(99) }
@@ -90,8 +90,9 @@ where
 async fn append(clients: usize, bytes: usize) -> Found {
     let folder = Folder::new();
     let log = Arc::new(RawLog::open(&folder));
-    let found = measure(clients, |_| {
-        let log = Arc::clone(&log);
+    let appending = Arc::clone(&log);
+    let found = measure(clients, move |_| {
+        let log = Arc::clone(&appending);
         async move { log.append(vec![b'x'; bytes]).await }
     });
     let found = found.await;
@@ -103,17 +104,22 @@ async fn accept(clients: usize) -> Found {
     let folder = Folder::new();
     let (journal, _) = SqliteJournal::open(&folder.0, DEFAULT_MAX_BYTES).expect("a journal");
     let journal = Arc::new(journal);
-    measure(clients, |_| {
+    measure(clients, move |_| {
         let journal = Arc::clone(&journal);
         async move { journal.accept(job(1), Vec::new()).await.expect("room") }
     })
     .await
 }
 
-/// Through router, parser and engine. Genesys permits next to nothing, so that nothing else is going on.
-async fn submit(clients: usize) -> Found {
-    let (folder, lifecycle) = (Folder::new(), Lifecycle::default());
+async fn submit_durably(clients: usize) -> Found {
+    let folder = Folder::new();
     let (journal, recovered) = SqliteJournal::open(&folder.0, DEFAULT_MAX_BYTES).expect("a journal");
+    submit(clients, Arc::new(journal), recovered).await
+}
+
+/// Through router, parser and engine. Genesys permits next to nothing, so that nothing else is going on.
+async fn submit(clients: usize, journal: Arc<dyn Journal>, recovered: Recovered) -> Found {
+    let lifecycle = Lifecycle::default();
     let mut config = Config::from_toml(
         "[genesys]\napi_url = 'http://g'\nlogin_url = 'http://g'\nclient_id = 'skillsync-simulated'\n\
          client_secret = 'not-a-secret'\nlimits = '1/10m'",
@@ -123,14 +129,14 @@ async fn submit(clients: usize) -> Found {
     let around = Surroundings {
         transport: app::in_memory(&Simulator::new(Scenario::default()), Duration::from_secs(60)),
         gate_start: Start::AsIfFull,
-        journal: Arc::new(journal),
+        journal,
         recovered,
         clock: WallClock::System,
         seed: 1,
     };
     let service = app::start(&config, around, &lifecycle).expect("a service");
     let router = app::router(&config, &service, &lifecycle);
-    let found = measure(clients, |number| {
+    let found = measure(clients, move |number| {
         let body = format!(
             r#"{{"target":"wfmSkillGroups","entries":[{{"ref":"row-{number}","user":{{"employeeId":"E{number}"}},"assignments":[{{"name":"Billing T2"}},{{"name":"VIP"}}]}}]}}"#
         );

@@ -16,6 +16,8 @@ use crate::{roster, runtime};
 
 /// So few that the body is read on this thread, where allocations are counted.
 const ACCEPTED: usize = 500;
+/// Jobs of one entry, as events make them.
+const SMALL: usize = 2_000;
 const WRITTEN: usize = 2_000;
 /// So many that what they share weighs little, as in the jobs that are large enough for memory to matter.
 const TRACKED: usize = 10_000;
@@ -31,6 +33,7 @@ struct Cost {
 pub(crate) fn run() {
     let (tracked, unchanged) = tracked();
     let (written, conflict) = written();
+    let (submitted, waiting) = small();
     let costs = [
         Cost {
             what: "an entry accepted, from its JSON to the 202",
@@ -38,6 +41,13 @@ pub(crate) fn run() {
             found: accepted(),
             bound: 15.0,
         },
+        Cost {
+            what: "a job of one entry, from its JSON to the 202",
+            unit: "allocations",
+            found: submitted,
+            bound: 125.0,
+        },
+        Cost { what: "the same while it waits to be resolved", unit: "bytes", found: waiting, bound: 5_000.0 },
         Cost { what: "an entry tracked, over and readable", unit: "bytes", found: tracked, bound: 150.0 },
         Cost { what: "a user found unchanged: a read", unit: "allocations", found: unchanged, bound: 220.0 },
         Cost { what: "a user written: a read and a write", unit: "allocations", found: written, bound: 350.0 },
@@ -61,17 +71,28 @@ pub(crate) fn run() {
 }
 
 fn accepted() -> f64 {
-    let body = roster::body(ACCEPTED);
+    per(submitted(1, ACCEPTED).count_total, ACCEPTED)
+}
+
+/// Allocations for a job of one entry, and bytes kept for it while Genesys does not answer.
+fn small() -> (f64, f64) {
+    let info = submitted(SMALL, 1);
+    (per(info.count_total, SMALL), per(info.bytes_current.try_into().expect("more is kept than before"), SMALL))
+}
+
+/// What so many submissions of so many entries each take, after a first one.
+fn submitted(jobs: usize, entries: usize) -> AllocationInfo {
+    let body = roster::body(entries);
     let runtime = runtime(true);
     let running = runtime.block_on(async { start(silent_genesys(), Arc::new(NoJournal), "") });
-    let accept = || {
+    let submit = || {
         let request = Request::post("/v1/sync-jobs").header("content-type", "application/json");
         let request = request.body(Body::from(body.clone())).expect("a request");
         let answer = runtime.block_on(running.router.clone().oneshot(request)).expect("an answer");
         assert_eq!(answer.status(), 202);
     };
-    accept();
-    per(measure(accept).count_total, ACCEPTED)
+    submit();
+    measure(|| (0..jobs).for_each(|_| submit()))
 }
 
 /// Bytes kept for an entry, and allocations for a user who has everything already.
