@@ -24,6 +24,7 @@ mod every_operation;
 mod files;
 mod held;
 mod hris;
+mod journal_commands;
 mod keys;
 mod known_versions;
 mod layers;
