@@ -78,7 +78,7 @@ function configuration(genesys, port) {
   return [
     `[genesys]\napi_url = "http://127.0.0.1:${genesys}"\nlogin_url = "http://127.0.0.1:${genesys}"\n`,
     `client_id = "skillsync-simulated"\nclient_secret = "not-a-secret"\nlimits = "2000/1s"\n`,
-    `[journal]\nenabled = false\n[server]\nlisten = "127.0.0.1:${port}"\nrequests_per_second = 1000\n`,
+    `[journal]\nenabled = false\n[sync]\ncreate_missing_skills = 20\n[server]\nlisten = "127.0.0.1:${port}"\nrequests_per_second = 1000\n`,
     ...keys,
   ].join("");
 }

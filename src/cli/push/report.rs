@@ -24,7 +24,10 @@ fn table(view: &Value) -> Vec<String> {
     let status = view.get("status").and_then(Value::as_str).unwrap_or_default();
     let head = std::iter::once(format!("{status}, {calls} calls to Genesys"));
     let causes = (!causes.is_empty()).then(|| format!("  conflicts: {}", causes.join(", ")));
-    head.chain(rows).chain(causes).collect()
+    let skills = view.get("createdSkills").and_then(Value::as_array).into_iter().flatten();
+    let skills: Vec<_> = skills.filter_map(|skill| skill.get("name")?.as_str()).collect();
+    let created = (!skills.is_empty()).then(|| format!("  created skills: {}", skills.join(", ")));
+    head.chain(rows).chain(causes).chain(created).collect()
 }
 
 /// Prints the first failures.
@@ -65,7 +68,13 @@ mod tests {
         let table = table(&view).join("\n");
         assert!(table.starts_with("completed, 9 calls to Genesys"), "{table}");
         assert!(table.contains("applied            2") && table.contains("conflicts: "), "{table}");
-        assert!(!table.contains("held") && !table.contains("blocked"), "{table}");
+        assert!(!table.contains("held") && !table.contains("blocked") && !table.contains("created"), "{table}");
+    }
+
+    #[test]
+    fn created_skills_are_named() {
+        let view = json!({"status": "completed", "createdSkills": [{"id": "1", "name": "Spanish"}, {"name": "VIP"}]});
+        assert_eq!(table(&view), ["completed, 0 calls to Genesys", "  created skills: Spanish, VIP"]);
     }
 
     #[test]

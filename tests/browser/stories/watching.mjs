@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pageAt, reads } from "../page.mjs";
+import { client, KEYS } from "../services.mjs";
+import { signIn } from "./access.mjs";
 
 export function stories(live) {
   test("a job is seen to progress and to finish, over its event stream", { timeout: 60_000 }, async () => {
@@ -56,6 +58,16 @@ export function stories(live) {
     await reads(page.locator(".headline"), "3 entries failed");
     await page.context().setOffline(false);
     await page.locator("#link-state").waitFor({ state: "hidden" });
+    await done();
+  });
+
+  test("a job names the skills that were created for it", async () => {
+    const api = client(live.guarded.url, KEYS.boss);
+    const rows = "employee_id,assignments\nE1001,Skill one;Skill two\nE1002,Skill two\n";
+    const job = await api.ended((await api.submit({ target: "routingSkills", mode: "add", label: "new skills" }, rows)).id);
+    const { page, done } = await pageAt(live.guarded, { path: `#/jobs/${job.id}`, refused: ["401 /v1/sync-jobs", "401 /v1/limits", `401 /v1/sync-jobs/${job.id}`] });
+    await signIn(page, KEYS.boss);
+    await reads(page.locator(".created"), "Created at Genesys, which did not have them: Skill one, Skill two");
     await done();
   });
 }

@@ -47,6 +47,7 @@ function build(root, entries, state, signal, again) {
   const bar = progress(entries.job);
   const standing = h("p", { class: "standing" });
   const counts = h("ul", { class: "legend counts" });
+  const created = h("div");
   const banner = h("div");
   const held = h("div");
   const failures = h("section", { "aria-label": "Why entries failed" });
@@ -57,7 +58,7 @@ function build(root, entries, state, signal, again) {
   root.replaceChildren(
     h("nav", { class: "crumbs", "aria-label": "Where you are" }, h("a", { href: "#/" }, "Jobs"), " / ", h("span", { "aria-current": "page" }, nameOf(entries.job))),
     h("div", { class: "job-head" }, h("div", {}, title, facts), actions.element),
-    h("section", { class: "panel job-progress", "aria-label": "Progress" }, bar, standing, counts),
+    h("section", { class: "panel job-progress", "aria-label": "Progress" }, bar, standing, counts, created),
     banner, held, failures,
     h("div", { class: "job-body" }, table.element, h("div", { class: "side" }, plan, conflicts.element)));
 
@@ -72,6 +73,7 @@ function build(root, entries, state, signal, again) {
     const line = standingOf(job);
     render(standing, line, () => line);
     render(counts, job.counts, () => STATE_ORDER.filter((name) => job.counts[name]).map((name) => countOf(name, job.counts[name], table)));
+    render(created, job.createdSkills?.length ?? 0, () => createdOf(job));
     render(banner, [job.status, job.parkedUntil], () => bannerOf(job));
     render(held, [job.status, job.held ?? null], () => job.status === "held" && heldSummary(job));
     const groups = byReason(all);
@@ -106,6 +108,13 @@ function standingOf(job) {
 function countOf(state, number, table) {
   return h("li", {}, h("button", { type: "button", class: "count", "data-key": `count-${state}`, "data-term": `state/${state}`, onclick: () => table.choose(state) },
     h("span", { class: `swatch is-${state}`, "aria-hidden": "true" }), `${state} `, h("b", {}, count(number))));
+}
+
+function createdOf({ createdSkills }) {
+  if (!createdSkills) return null;
+  const named = createdSkills.slice(0, 8).map((skill) => skill.name).join(", ");
+  const others = createdSkills.length > 8 ? ` and ${count(createdSkills.length - 8)} more` : "";
+  return h("p", { class: "created" }, `Created at Genesys, which did not have ${createdSkills.length === 1 ? "it" : "them"}: ${named}${others}`);
 }
 
 function bannerOf(job) {
