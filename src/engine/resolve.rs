@@ -189,13 +189,25 @@ fn fail_open(engine: &EngineCore, job: &Job, failure: &Failure) -> Option<Instan
     None
 }
 
+/// An entry that has not ended, beside the user whom it names.
+struct Open {
+    index: u32,
+    assignments: Arc<[ListedAssignment]>,
+    occurred_at: Option<Timestamp>,
+}
+
+impl Open {
+    fn of(job: &Job, index: u32) -> Option<(Self, UserRef)> {
+        let EntryRequest { reference: _, user, assignments, occurred_at } = job.open_request(index)?;
+        Some((Self { index, assignments, occurred_at }, user))
+    }
+}
+
 /// Ends what cannot be resolved, and answers the rest.
 async fn try_resolve(engine: &EngineCore, job: &Job, errand: &Errand) -> Result<Resolution, CallError> {
     let target = job.spec().target;
     let genesys = engine.genesys.as_ref();
-    let open: Vec<(u32, EntryRequest)> =
-        (0..job.len()).filter_map(|index| Some((index, job.open_request(index)?))).collect();
-    let wanted: Vec<UserRef> = open.iter().map(|(_, entry)| entry.user.clone()).collect();
+    let (open, wanted): (Vec<_>, Vec<_>) = (0..job.len()).filter_map(|index| Open::of(job, index)).unzip();
     let lists_users = preread::is_due(engine, job, &wanted);
     let calls_to_find = engine.directory.calls_to_find(&wanted, lists_users);
     job.prepares(u32::from(engine.catalogues.has_to_read(target)) + calls_to_find);
@@ -210,12 +222,13 @@ async fn try_resolve(engine: &EngineCore, job: &Job, errand: &Errand) -> Result<
     let shown = preread::read_for(engine, job, &wanted, errand).await?;
     let users = engine.directory.find_all(genesys, errand, &wanted).await?;
     let mut entries = Vec::with_capacity(open.len());
-    for ((index, entry), user) in open.into_iter().zip(users) {
-        let found = find_user(&entry.user, &user).and_then(|user| Ok((user, lists.get(&entry.assignments)?)));
+    for ((entry, named), user) in open.iter().zip(&wanted).zip(users) {
+        let index = entry.index;
+        let found = find_user(named, &user).and_then(|user| Ok((user, lists.get(&entry.assignments)?)));
         match found {
             Ok((user, (listed, lacking))) => {
                 job.resolved(index, user);
-                engine.users.note(&entry.user, user, job.id(), index);
+                engine.users.note(named, user, job.id(), index);
                 let effective_at = entry.occurred_at.unwrap_or(job.created_at());
                 let dated = entry.occurred_at.is_some() || job.was_released();
                 entries.push(Resolved { index, user, listed, lacking, effective_at, dated });
@@ -269,9 +282,9 @@ struct ResolvedLists(HashMap<usize, Result<FoundList, Failure>>);
 
 impl ResolvedLists {
     /// A list is known by where it lies, for as long as the entries are there.
-    fn of(entries: &[(u32, EntryRequest)], catalogue: &Catalogue, creation: Creation) -> Self {
+    fn of(entries: &[Open], catalogue: &Catalogue, creation: Creation) -> Self {
         let mut lists = HashMap::new();
-        for (_, entry) in entries {
+        for entry in entries {
             let resolved = || find_assignments(catalogue, &entry.assignments, creation);
             lists.entry(entry.assignments.as_ptr().addr()).or_insert_with(resolved);
         }

@@ -1,6 +1,7 @@
 //! Which entries named a user, for those who ask about one.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use dashmap::DashMap;
 
@@ -10,14 +11,14 @@ use crate::domain::{JobId, UserId, UserRef};
 #[derive(Debug, Default)]
 pub(super) struct UserHistories {
     users: DashMap<UserId, History>,
-    names: DashMap<UserRef, UserId>,
+    names: DashMap<Arc<UserRef>, UserId>,
 }
 
 #[derive(Debug, Default)]
 struct History {
     entries: VecDeque<(JobId, u32)>,
     /// What the user was named by.
-    names: Vec<UserRef>,
+    names: Vec<Arc<UserRef>>,
 }
 
 impl UserHistories {
@@ -36,10 +37,10 @@ impl UserHistories {
             history.entries.push_back((job, index));
         }
         if !matches!(named, UserRef::Id(_)) {
-            let name = named.folded();
+            let name = Arc::new(named.folded());
             if !history.names.contains(&name) {
                 history.names.reserve_exact(1);
-                history.names.push(name.clone());
+                history.names.push(Arc::clone(&name));
             }
             // Under the user's lock, so that nobody who forgets the user meanwhile leaves the name behind.
             self.names.insert(name, user);
