@@ -58,10 +58,10 @@ impl<T> Cache<T> {
     }
 
     /// The newest reading if it can be used, else a new one.
-    pub(super) async fn get<F>(&self, read: impl FnOnce() -> F) -> Result<Arc<Reading<T>>, CallError>
-    where
-        F: Future<Output = Result<T, CallError>>,
-    {
+    pub(super) async fn get(
+        &self,
+        read: impl AsyncFnOnce() -> Result<T, CallError>,
+    ) -> Result<Arc<Reading<T>>, CallError> {
         match self.usable() {
             Some(reading) => Ok(reading),
             None => self.not_older_than(self.ages.renew_after, read).await,
@@ -69,14 +69,11 @@ impl<T> Cache<T> {
     }
 
     /// A reading of at most this age.
-    pub(super) async fn not_older_than<F>(
+    pub(super) async fn not_older_than(
         &self,
         age: Duration,
-        read: impl FnOnce() -> F,
-    ) -> Result<Arc<Reading<T>>, CallError>
-    where
-        F: Future<Output = Result<T, CallError>>,
-    {
+        read: impl AsyncFnOnce() -> Result<T, CallError>,
+    ) -> Result<Arc<Reading<T>>, CallError> {
         let turn = self.turn().await;
         match self.newest().filter(|newest| newest.begun_at.elapsed() <= age) {
             Some(newest) => Ok(newest),
@@ -85,10 +82,10 @@ impl<T> Cache<T> {
     }
 
     /// A reading of one's own.
-    pub(super) async fn renew<F>(&self, read: impl FnOnce() -> F) -> Result<Arc<Reading<T>>, CallError>
-    where
-        F: Future<Output = Result<T, CallError>>,
-    {
+    pub(super) async fn renew(
+        &self,
+        read: impl AsyncFnOnce() -> Result<T, CallError>,
+    ) -> Result<Arc<Reading<T>>, CallError> {
         self.turn().await.read(read).await
     }
 
@@ -109,10 +106,7 @@ impl<T> Cache<T> {
     }
 
     /// Reads anew what is getting old.
-    pub(super) async fn freshen<F>(&self, read: impl FnOnce() -> F) -> Result<(), CallError>
-    where
-        F: Future<Output = Result<T, CallError>>,
-    {
+    pub(super) async fn freshen(&self, read: impl AsyncFnOnce() -> Result<T, CallError>) -> Result<(), CallError> {
         self.not_older_than(self.ages.renew_after, read).await.map(drop)
     }
 }
@@ -126,10 +120,10 @@ pub(super) struct Turn<'a, T> {
 
 impl<T> Turn<'_, T> {
     /// A new reading.
-    pub(super) async fn read<F>(&self, read: impl FnOnce() -> F) -> Result<Arc<Reading<T>>, CallError>
-    where
-        F: Future<Output = Result<T, CallError>>,
-    {
+    pub(super) async fn read(
+        &self,
+        read: impl AsyncFnOnce() -> Result<T, CallError>,
+    ) -> Result<Arc<Reading<T>>, CallError> {
         let begun_at = Instant::now();
         Ok(self.cache.replace(read().await?, begun_at))
     }

@@ -244,3 +244,21 @@ enum SubmitFault {
     #[error(transparent)]
     TooManyKeys(#[from] TooManyKeys),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_people_wait_than_there_is_room_for() {
+        let waiting = WaitingRecords::default();
+        let place = |n: usize| (Arc::from("workday"), n.to_string().into());
+        for n in 0..MOST_WAITING {
+            assert!(waiting.add(&place(n), "first") && !waiting.lacks_room_for(MOST_WAITING - n - 1));
+        }
+        assert!(waiting.lacks_room_for(1));
+        assert!(!waiting.add(&place(7), "second"), "who waits already needs no room");
+        assert_eq!(waiting.take(&place(7)).len(), 2);
+        assert!(waiting.leave(&place(7)) && !waiting.lacks_room_for(1));
+    }
+}
