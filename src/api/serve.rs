@@ -82,6 +82,7 @@ async fn accept(listener: &TcpListener) -> TcpStream {
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
+                // Most likely there are no descriptors left: trying again at once would only spin.
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
