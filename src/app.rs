@@ -81,11 +81,13 @@ pub fn start_beside(
     let backoff = Arc::new(Backoff::new(Duration::from_millis(500), Duration::from_secs(30), around.seed));
     let book = Arc::new(JournalledCalls { journal: Arc::clone(&around.journal), clock: around.clock });
     let gate = Gate::with_book(&limits(config), around.gate_start, book, lifecycle);
-    let tokens = login(config, around.transport.clone(), Arc::clone(&backoff))?;
-    let client = GenesysClient::new(around.transport, gate.clone(), Arc::clone(&tokens), backoff, endpoints(config)?);
+    let (transport, clock) = (around.transport, around.clock);
+    let tokens = login(config, transport.clone(), Arc::clone(&backoff), clock)?;
+    let endpoints = endpoints(config)?;
+    let client = GenesysClient::new(transport, gate.clone(), Arc::clone(&tokens), backoff, endpoints, clock);
     let sources = Sources::compile(&config.webhooks, FilterRunner::of_this_program())?;
-    let mut recovered = around.recovered;
-    let memos = std::mem::take(&mut recovered.memos);
+    let recovered = around.recovered;
+    let memos = recovered.memos.clone();
     let called_back = CalledBack::configured(&config.callbacks)?;
     let journal = Arc::clone(&around.journal);
     let engine = Engine::start(
@@ -96,6 +98,8 @@ pub fn start_beside(
         around.clock,
         lifecycle,
     );
+    let (kept, ends) = (Arc::clone(&journal), lifecycle.clone());
+    lifecycle.spawn_until_stop(async move { ends.fail(kept.broken().await.to_string()) });
     called_back.start(&engine, around.clock, around.seed, lifecycle)?;
     let intake = Intake::start(Foundations {
         sources,
@@ -117,14 +121,20 @@ pub fn client(
 ) -> Result<(GenesysClient, Arc<TokenSource>), ConfigError> {
     let backoff = Arc::new(Backoff::new(Duration::from_millis(500), Duration::from_secs(30), 0));
     let gate = Gate::new(&limits(config), Start::Empty, lifecycle);
-    let tokens = login(config, transport.clone(), Arc::clone(&backoff))?;
-    Ok((GenesysClient::new(transport, gate, Arc::clone(&tokens), backoff, endpoints(config)?), tokens))
+    let clock = WallClock::System;
+    let tokens = login(config, transport.clone(), Arc::clone(&backoff), clock)?;
+    Ok((GenesysClient::new(transport, gate, Arc::clone(&tokens), backoff, endpoints(config)?, clock), tokens))
 }
 
-fn login(config: &Config, transport: Transport, backoff: Arc<Backoff>) -> Result<Arc<TokenSource>, ConfigError> {
+fn login(
+    config: &Config,
+    transport: Transport,
+    backoff: Arc<Backoff>,
+    clock: WallClock,
+) -> Result<Arc<TokenSource>, ConfigError> {
     let credentials =
         Credentials { client_id: config.genesys.client_id.clone(), client_secret: config.genesys.client_secret()? };
-    Ok(Arc::new(TokenSource::new(transport, &config.genesys.login_url()?, credentials, backoff)))
+    Ok(Arc::new(TokenSource::new(transport, &config.genesys.login_url()?, credentials, backoff, clock)))
 }
 
 /// The HTTP side of a service.
@@ -140,6 +150,7 @@ pub fn router(config: &Config, service: &Service, lifecycle: &Lifecycle) -> Rout
             tokens: Arc::clone(&service.tokens),
             journal: Arc::clone(&service.journal),
             clock: service.clock,
+            lifecycle: lifecycle.clone(),
         }),
         readiness: follow_logins(Arc::clone(&service.tokens), lifecycle),
         shared: Shared::new(&settings),
@@ -230,6 +241,7 @@ fn engine_settings(config: &Config, seed: u64) -> EngineSettings {
             longest_pause: Duration::from_secs(15),
         },
         patience: sync.patience,
+        future_tolerance: sync.future_tolerance,
         write_without_read: sync.write_without_read,
         seats: 20,
         hold: HoldThresholds {
@@ -243,7 +255,6 @@ fn engine_settings(config: &Config, seed: u64) -> EngineSettings {
         renew_after: Duration::from_secs(600),
         use_until: Duration::from_secs(1800),
         retention: config.journal.retention,
-        recheck_names_after: Duration::from_secs(60),
         seed,
     }
 }
@@ -258,25 +269,28 @@ fn assignment_name(text: &str) -> AssignmentName {
 /// Logs in at the start, tries until that works, and turns the state of logins into the readiness of the service.
 fn follow_logins(tokens: Arc<TokenSource>, lifecycle: &Lifecycle) -> watch::Receiver<Readiness> {
     let (readiness, receiver) = watch::channel(Readiness::Starting);
-    lifecycle.spawn_until_stop(async move {
-        let mut logins = tokens.status();
-        let first = async {
-            while tokens.ensure().await.is_err() {}
-            std::future::pending::<()>().await;
-        };
-        let follow = async {
-            loop {
-                readiness.send_replace(match &*logins.borrow_and_update() {
-                    LoginStatus::NotTried => Readiness::Starting,
-                    LoginStatus::LoggedIn => Readiness::Ready,
-                    LoginStatus::Failed(error) => Readiness::NotReady { detail: error.to_string() },
-                });
-                if logins.changed().await.is_err() {
-                    return;
+    lifecycle.keep_running_until_stop("logins", move || {
+        let (tokens, readiness) = (Arc::clone(&tokens), readiness.clone());
+        async move {
+            let mut logins = tokens.status();
+            let first = async {
+                while tokens.ensure().await.is_err() {}
+                std::future::pending::<()>().await;
+            };
+            let follow = async {
+                loop {
+                    readiness.send_replace(match &*logins.borrow_and_update() {
+                        LoginStatus::NotTried => Readiness::Starting,
+                        LoginStatus::LoggedIn => Readiness::Ready,
+                        LoginStatus::Failed(error) => Readiness::NotReady { detail: error.to_string() },
+                    });
+                    if logins.changed().await.is_err() {
+                        return;
+                    }
                 }
-            }
-        };
-        tokio::join!(first, follow);
+            };
+            tokio::join!(first, follow);
+        }
     });
     receiver
 }

@@ -180,6 +180,9 @@ pub struct SyncConfig {
     /// `sync.patience`: how long an entry waits for Genesys to be available.
     #[serde(deserialize_with = "duration")]
     pub patience: Duration,
+    /// `sync.future_tolerance`: how far the date of a change may lie ahead of now.
+    #[serde(deserialize_with = "duration")]
+    pub future_tolerance: Duration,
     /// `sync.conflict_patience`: how long a conflict is fought for.
     #[serde(deserialize_with = "duration")]
     pub conflict_patience: Duration,
@@ -206,6 +209,7 @@ impl Default for SyncConfig {
     fn default() -> Self {
         Self {
             patience: Duration::from_secs(24 * 3600),
+            future_tolerance: Duration::from_secs(600),
             conflict_patience: Duration::from_secs(120),
             conflict_attempts: NonZeroU32::MIN.saturating_add(9),
             write_without_read: true,

@@ -26,4 +26,5 @@ pub mod clock;
 pub mod config;
 pub mod lifecycle;
 pub mod metrics;
+pub mod retry_after;
 pub mod telemetry;

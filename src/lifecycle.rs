@@ -1,19 +1,47 @@
 //! Tasks and shutdown: who runs in the background, how they are told to stop, and who waits for them.
 
+use std::collections::BTreeMap;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+/// Pauses before a task that panicked is started anew: the first, twice as long each time, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// A task that ran for so long before it panicked was well.
+const WELL_AFTER: Duration = Duration::from_secs(600);
+/// After so many panics in a row the service cannot go on without the task: some four minutes.
+const MOST_PANICS: u32 = 10;
+/// The name of tasks that have none of their own.
+const OTHER: &str = "other";
 
 /// Owns every background task of one running service.
 ///
 /// Invariant: a task spawned here is either finished or cancelled when [`Lifecycle::stop`] returns; nothing outlives it
 /// unnoticed, because nothing else in the program spawns.
+///
+/// Invariant: no task ends by a panic unnoticed. It is counted and logged with the task's name alone, as the message of a
+/// panic may hold anything. What the service cannot do without is started anew by [`Lifecycle::keep_running`].
 #[derive(Debug, Clone, Default)]
 pub struct Lifecycle {
     tasks: TaskTracker,
     stopping: CancellationToken,
+    panics: Arc<Mutex<BTreeMap<&'static str, u64>>>,
+    failure: Arc<OnceLock<String>>,
+}
+
+/// What to do about a task that panics again and again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hopeless {
+    /// The service ends: a supervisor starts it anew.
+    EndService,
+    /// It is tried for ever.
+    TryOn,
 }
 
 impl Lifecycle {
@@ -22,7 +50,100 @@ impl Lifecycle {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        self.tasks.spawn(task);
+        let (this, task) = (self.clone(), Box::pin(task));
+        self.tasks.spawn(async move {
+            let _ = this.caught(OTHER, task).await;
+        });
+    }
+
+    /// Runs a task that the service cannot do without, until it ends by itself. If it panics, it is started anew after a
+    /// pause: what must not be lost by that is to be kept outside of it. If it panics time after time, the service fails.
+    pub fn keep_running<F, T>(&self, name: &'static str, task: F)
+    where
+        F: FnMut() -> T + Send + 'static,
+        T: Future<Output = ()> + Send + 'static,
+    {
+        self.register(name);
+        let this = self.clone();
+        self.tasks.spawn(async move { this.repeat(name, Hopeless::EndService, task).await });
+    }
+
+    /// The same until the service stops, for a task that may be dropped anywhere.
+    pub fn keep_running_until_stop<F, T>(&self, name: &'static str, task: F)
+    where
+        F: FnMut() -> T + Send + 'static,
+        T: Future<Output = ()> + Send + 'static,
+    {
+        self.register(name);
+        let this = self.clone();
+        self.spawn_until_stop(async move { this.repeat(name, Hopeless::EndService, task).await });
+    }
+
+    /// The same for a task that the service can do without for a while: it is tried anew however often it panics.
+    pub fn keep_trying_until_stop<F, T>(&self, name: &'static str, task: F)
+    where
+        F: FnMut() -> T + Send + 'static,
+        T: Future<Output = ()> + Send + 'static,
+    {
+        self.register(name);
+        let this = self.clone();
+        self.spawn_until_stop(async move { this.repeat(name, Hopeless::TryOn, task).await });
+    }
+
+    async fn repeat<F, T>(&self, name: &'static str, hopeless: Hopeless, mut task: F)
+    where
+        F: FnMut() -> T + Send,
+        T: Future<Output = ()> + Send,
+    {
+        let (mut pause, longest) = PAUSES;
+        let mut in_a_row = 0;
+        loop {
+            let begun = Instant::now();
+            if self.caught(name, async { task().await }).await.is_some() {
+                return;
+            }
+            if begun.elapsed() >= WELL_AFTER {
+                (pause, in_a_row) = (PAUSES.0, 0);
+            }
+            in_a_row += 1;
+            if in_a_row >= MOST_PANICS && hopeless == Hopeless::EndService {
+                return self.fail(format!("the task {name:?} panicked {in_a_row} times in a row; this is a defect"));
+            }
+            tokio::time::sleep(pause).await;
+            pause = longest.min(pause * 2);
+        }
+    }
+
+    /// Runs a piece of work of the given name; `None` if it panicked, which is counted and logged.
+    pub async fn caught<F: Future>(&self, name: &'static str, work: F) -> Option<F::Output> {
+        let result = AssertUnwindSafe(work).catch_unwind().await;
+        if result.is_err() {
+            *self.panics.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
+            // What it said is on stderr by way of the panic hook.
+            tracing::error!(task = name, "a task panicked; this is a defect of skillsync, please report it");
+        }
+        result.ok()
+    }
+
+    fn register(&self, name: &'static str) {
+        self.panics.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default();
+    }
+
+    /// How often tasks panicked, by name.
+    pub fn panics(&self) -> BTreeMap<&'static str, u64> {
+        self.panics.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The service cannot go on: it says why, is not ready any more, and stops. The first reason stays.
+    pub fn fail(&self, reason: String) {
+        tracing::error!(reason, "the service cannot go on, and ends");
+        let _ = self.failure.set(reason);
+        self.begin_stop();
+    }
+
+    /// Why the service cannot go on, if it cannot.
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.get().map(String::as_str)
     }
 
     /// Runs `task` until it ends or the service stops, whichever comes first; for work that may be dropped anywhere.
@@ -30,14 +151,14 @@ impl Lifecycle {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let stopping = self.stopping.clone();
+        let this = self.clone();
         // In a box, because it would take its room twice: where it is handed in, and where it is polled.
         let task = Box::pin(task);
         self.tasks.spawn(async move {
             tokio::select! {
                 biased;
-                () = stopping.cancelled() => {}
-                () = task => {}
+                () = this.stopping.cancelled() => {}
+                _ = this.caught(OTHER, task) => {}
             }
         });
     }
@@ -80,6 +201,37 @@ mod tests {
         lifecycle.spawn_until_stop(std::future::pending());
         assert!(lifecycle.stop(Duration::from_secs(5)).await);
         assert!(finished.await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_panics_is_counted_and_started_anew_with_growing_pauses() {
+        let (lifecycle, begun) = (Lifecycle::default(), Instant::now());
+        let starts = Arc::<Mutex<Vec<u64>>>::default();
+        let log = Arc::clone(&starts);
+        lifecycle.keep_running("clock", move || {
+            log.lock().unwrap().push(begun.elapsed().as_secs());
+            let well = log.lock().unwrap().len() == 4;
+            async move { assert!(well, "a defect") }
+        });
+        lifecycle.spawn(async { panic!("another") });
+        lifecycle.spawn_until_stop(async { panic!("one more") });
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(*starts.lock().unwrap(), [0, 1, 3, 7]);
+        assert_eq!(lifecycle.panics(), BTreeMap::from([("clock", 3), ("other", 2)]));
+        assert_eq!(lifecycle.failure(), None);
+        assert!(lifecycle.stop(Duration::from_secs(1)).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_service_fails_without_what_it_cannot_do_without_and_not_without_the_rest() {
+        let lifecycle = Lifecycle::default();
+        lifecycle.keep_trying_until_stop("optional", || async { panic!("a defect") });
+        tokio::time::sleep(Duration::from_secs(3600)).await;
+        assert!(lifecycle.failure().is_none() && !lifecycle.is_stopping() && lifecycle.panics()["optional"] > 100);
+        lifecycle.keep_running_until_stop("vital", || async { panic!("a defect") });
+        tokio::time::timeout(Duration::from_secs(600), lifecycle.stopping()).await.unwrap();
+        assert!(lifecycle.failure().unwrap().contains("vital"));
+        assert_eq!(lifecycle.panics()["vital"], u64::from(MOST_PANICS));
     }
 
     #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use skillsync::domain::entry::{AssignmentName, EntryOrder, EntryRequest, ListedAssignment};
-use skillsync::domain::job::{JobSpec, Urgency};
+use skillsync::domain::job::{JobSpec, SameUser, Urgency};
 use skillsync::domain::{JobId, Mode, Target, UserRef};
 use skillsync::journal::{AcceptedJob, Journal, SqliteJournal};
 use skillsync::lifecycle::Lifecycle;
@@ -76,6 +76,7 @@ fn accepted() -> AcceptedJob {
         dry_run: false,
         urgency: Urgency::Bulk,
         callback: None,
+        same_user: SameUser::InOrder,
     };
     let created_at = Timestamp::UNIX_EPOCH;
     AcceptedJob { id: JobId(Uuid::now_v7()), spec, created_at, entries: vec![EntryOrder::from(request)] }

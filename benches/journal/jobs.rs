@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use skillsync::domain::entry::{AssignmentName, EntryOrder, EntryRequest, ListedAssignment};
-use skillsync::domain::job::{JobSpec, Urgency};
+use skillsync::domain::job::{JobSpec, SameUser, Urgency};
 use skillsync::domain::{JobId, Mode, Target, UserRef};
 use skillsync::journal::AcceptedJob;
 use uuid::Uuid;
@@ -16,6 +16,7 @@ pub(crate) fn job(entries: usize) -> AcceptedJob {
         dry_run: false,
         urgency: Urgency::Bulk,
         callback: None,
+        same_user: SameUser::InOrder,
     };
     AcceptedJob { id: JobId(Uuid::now_v7()), spec, created_at: date(), entries: (0..entries).map(order).collect() }
 }

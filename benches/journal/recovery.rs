@@ -8,7 +8,7 @@ use std::time::Duration;
 use skillsync::domain::assignment::Difference;
 use skillsync::domain::entry::Effects;
 use skillsync::domain::{AssignmentId, EntryState};
-use skillsync::journal::{DEFAULT_MAX_BYTES, EntryOutcome, JobCounters, Journal, Recovered, SqliteJournal};
+use skillsync::journal::{DEFAULT_MAX_BYTES, EndedEntry, EntryOutcome, JobCounters, Journal, Recovered, SqliteJournal};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -75,7 +75,9 @@ async fn fill(folder: &Folder, ended: bool) {
         let (id, entries) = (job.id, job.entries.len());
         journal.accept(job, Vec::new()).await.expect("room");
         for position in (0u32..).take(if ended { entries } else { 0 }) {
-            journal.ended(id, position, outcome(), JobCounters::default());
+            drop(journal.conclude(
+                EndedEntry { job: id, position, outcome: outcome(), counters: JobCounters::default() }.into(),
+            ));
         }
         journal.flush().await.expect("room");
     }

@@ -8,7 +8,7 @@ use skillsync::app::{self, Service, Surroundings};
 use skillsync::clock::WallClock;
 use skillsync::config::Config;
 use skillsync::domain::entry::{AssignmentName, EntryRequest, ListedAssignment};
-use skillsync::domain::job::{JobSpec, Urgency};
+use skillsync::domain::job::{JobSpec, SameUser, Urgency};
 use skillsync::domain::{JobId, Mode, Target, UserRef};
 use skillsync::genesys::call::{Lane, Route};
 use skillsync::genesys::gate::{Outcome, Start};
@@ -118,6 +118,7 @@ async fn submit(service: &Service, urgency: Urgency, users: impl Iterator<Item =
         dry_run: false,
         urgency,
         callback: None,
+        same_user: SameUser::InOrder,
     };
     service.engine.submit(spec, users.map(entry).collect()).await.expect("nothing is written down").id
 }

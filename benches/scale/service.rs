@@ -9,7 +9,7 @@ use skillsync::app::{self, Service, Surroundings};
 use skillsync::clock::WallClock;
 use skillsync::config::Config;
 use skillsync::domain::entry::EntryRequest;
-use skillsync::domain::job::{JobSpec, Urgency};
+use skillsync::domain::job::{JobSpec, SameUser, Urgency};
 use skillsync::domain::{JobId, Mode, Target};
 use skillsync::engine::JobSnapshot;
 use skillsync::genesys::gate::Start;
@@ -71,7 +71,15 @@ impl Running {
     /// Submits a bulk job in mode `managed`.
     pub(crate) async fn submit(&self, target: Target, entries: Vec<EntryRequest>) -> JobId {
         let (mode, urgency) = (Mode::Managed, Urgency::Bulk);
-        let spec = JobSpec { target, mode, label: None, dry_run: false, urgency, callback: None };
+        let spec = JobSpec {
+            target,
+            mode,
+            label: None,
+            dry_run: false,
+            urgency,
+            callback: None,
+            same_user: SameUser::InOrder,
+        };
         self.service.engine.submit(spec, entries).await.expect("it is written down").id
     }
 

@@ -9,7 +9,7 @@ use super::names::{self, ConflictCause, SyncJobEntryState};
 use super::submission::request::UserReference;
 use crate::domain::entry::ListedAssignment;
 use crate::domain::{AssignmentId, Proficiency};
-use crate::engine::{Catalogue, ConflictRecord, EntrySnapshot};
+use crate::engine::{ConflictRecord, EntrySnapshot, Names};
 
 /// One page of a job's entries.
 #[derive(Debug, Serialize, ToSchema)]
@@ -35,8 +35,10 @@ pub(super) struct SyncJobEntryView {
     user_id: Option<Uuid>,
     state: SyncJobEntryState,
     /// Why it failed: userNotFound, userAmbiguous, userInactive, assignmentNotFound, assignmentAmbiguous,
-    /// tooManyAssignments, blocked, conflictsExhausted, forbidden, rejected or upstreamUnavailable. Or why it was
-    /// superseded without a later entry: staleEvent. Or why a plan was not carried out: planOutdated.
+    /// tooManyAssignments, blocked, conflictsExhausted, forbidden, rejected, upstreamUnavailable, duplicateUser or
+    /// internalError.
+    /// Or why it was superseded and nothing was done for it: staleEvent, as a newer change of the user had been carried
+    /// out before it was accepted. Or why a plan was not carried out: planOutdated.
     reason: Option<&'static str>,
     /// What happened, and what to do.
     message: Option<Box<str>>,
@@ -51,7 +53,8 @@ pub(super) struct SyncJobEntryView {
     /// Writes made for it.
     attempts: u32,
     conflicts: Vec<ConflictView>,
-    /// The entry that took its place, as `jobId/index`.
+    /// The later entry that undid it or did it over, or of a stale one the newer entry that had been carried out, as
+    /// `jobId/index`.
     superseded_by: Option<String>,
     #[schema(value_type = Option<String>, format = DateTime)]
     finished_at: Option<Timestamp>,
@@ -78,7 +81,7 @@ pub(super) struct BecauseView {
 #[serde(rename_all = "camelCase")]
 pub(super) struct AssignmentView {
     id: Uuid,
-    /// Its name, if the catalogue has it.
+    /// Its name, if it was ever read.
     name: Option<Box<str>>,
     proficiency: Option<f32>,
 }
@@ -99,11 +102,11 @@ pub(super) struct ConflictView {
 }
 
 impl SyncJobEntryView {
-    /// The entry, with the names of its assignments as far as `catalogue` has them.
-    pub(super) fn of(entry: EntrySnapshot, catalogue: Option<&Catalogue>) -> Self {
-        let plain = |ids: &[AssignmentId]| ids.iter().map(|id| AssignmentView::of(*id, None, catalogue)).collect();
+    /// The entry, with the names of its assignments as far as they are known.
+    pub(super) fn of(entry: EntrySnapshot, names: &Names<'_>) -> Self {
+        let plain = |ids: &[AssignmentId]| ids.iter().map(|id| AssignmentView::of(*id, None, names)).collect();
         let rated = |items: &[(AssignmentId, Option<Proficiency>)]| {
-            items.iter().map(|(id, proficiency)| AssignmentView::of(*id, *proficiency, catalogue)).collect()
+            items.iter().map(|(id, proficiency)| AssignmentView::of(*id, *proficiency, names)).collect()
         };
         let because = entry.request.assignments.iter().filter_map(BecauseView::of).collect();
         let result = entry.result;
@@ -137,8 +140,8 @@ impl BecauseView {
 }
 
 impl AssignmentView {
-    pub(super) fn of(id: AssignmentId, proficiency: Option<Proficiency>, catalogue: Option<&Catalogue>) -> Self {
-        let name = catalogue.and_then(|catalogue| catalogue.name(id)).map(Into::into);
+    pub(super) fn of(id: AssignmentId, proficiency: Option<Proficiency>, names: &Names<'_>) -> Self {
+        let name = names.of(id).map(|name| Box::from(&*name));
         Self { id: id.0, name, proficiency: proficiency.map(Proficiency::value) }
     }
 }

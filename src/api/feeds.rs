@@ -102,11 +102,11 @@ impl Feed {
 
     fn write(&self, told: Followed, engine: &Engine) -> Option<(Part, bool)> {
         let news = engine.news(self.job, told, AT_A_TIME)?;
-        let catalogue = engine.catalogue(engine.job(self.job)?.spec.target);
+        let names = engine.names(engine.job(self.job)?.spec.target);
         let (mut to, mut text, mut is_last) = (told, String::new(), false);
         for (place, entry) in news.entries {
             to = place;
-            self.event(&mut text, "entry", to, &SyncJobEntryView::of(entry, catalogue.as_deref()));
+            self.event(&mut text, "entry", to, &SyncJobEntryView::of(entry, &names));
         }
         let reaches_the_end = news.job.is_some();
         if let Some(job) = news.job {

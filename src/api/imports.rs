@@ -20,13 +20,13 @@ use super::sync_jobs::create::refuse_if_unable;
 use super::webhooks::mapping_fault;
 use super::{ApiContext, rules};
 use crate::engine::Under;
-use crate::hris::{Export, ImportFault};
+use crate::hris::{Export, ImportFault, Imported};
 
 /// Import a whole HR export
 ///
 /// The export goes through the rules of the source and becomes one job. As `text/csv` its first line names the attributes;
 /// as `application/json` it is an array of records, or an object with one (`Report_Entry` of a Workday report). Rows about
-/// the same user are taken together. Nothing is accepted unless everybody in it can be mapped.
+/// the same user are taken together. Dates that have not come yet are taken as of now. Nothing is accepted unless everybody in it can be mapped.
 #[utoipa::path(
     post,
     path = "/v1/imports/{source}",
@@ -89,7 +89,7 @@ pub(super) async fn import_people(
         Turn::Again(before, job) => return Ok(accepted(&api, same_job(&api, job, before == fingerprint)?)),
     };
     let imported = api.intake.import(&source, Export { is_csv, body: &body, full }).await;
-    let (mut spec, entries) = imported.map_err(refused)?;
+    let Imported { mut spec, entries, dated_in_future } = imported.map_err(refused)?;
     if entries.len() > rules::MOST_ENTRIES {
         let most = rules::MOST_ENTRIES;
         return Err(Problem::not_understood(format!(
@@ -99,6 +99,7 @@ pub(super) async fn import_people(
     }
     spec.dry_run = dry_run;
     refuse_if_unable(&api)?;
+    api.shared.webhooks.count_future_dates(&source, dated_in_future);
     let under = reservation.map(|reservation| Under { reservation, fingerprint });
     let submitted = api.engine.submit_under(under, spec, entries).await;
     Ok(accepted(&api, submitted.map_err(|_| Problem::not_written_down())?))

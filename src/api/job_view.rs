@@ -7,7 +7,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::names::{SyncJobStatus, SyncLane, SyncMode, SyncTarget};
+use super::names::{SyncJobStatus, SyncLane, SyncMode, SyncSameUser, SyncTarget};
 use crate::domain::EntryState;
 use crate::domain::assignment::CatalogueItem;
 use crate::domain::callback::{CallbackProgress, CallbackUrl};
@@ -27,6 +27,10 @@ pub(super) struct SyncJobView {
     label: Option<Box<str>>,
     dry_run: bool,
     lane: SyncLane,
+    /// What several entries about one user mean, if the job says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = SyncSameUser, required = false)]
+    same_user: Option<SyncSameUser>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -177,6 +181,7 @@ impl SyncJobView {
             mode: job.spec.mode.into(),
             dry_run: job.spec.dry_run,
             lane: job.spec.urgency.into(),
+            same_user: SyncSameUser::of(job.spec.same_user),
             created_at: job.created_at,
             started_at: job.started_at,
             finished_at: job.finished_at,

@@ -29,6 +29,10 @@ const DURATION: Family = Family::histogram(
 );
 const WEBHOOKS: Family =
     Family::counter("skillsync_webhooks_total", "Webhook deliveries by configured source and what became of them.");
+const FUTURE_DATES: Family = Family::counter(
+    "skillsync_webhook_future_dates_total",
+    "People in deliveries and exports whose change had a date in the future, by configured source; taken as of now.",
+);
 
 const DURATION_BOUNDS: [f64; 7] = [0.005, 0.025, 0.1, 0.5, 2.0, 10.0, 30.0];
 
@@ -142,24 +146,41 @@ impl WebhookResult {
     }
 }
 
-/// Webhook deliveries by source and result.
+/// Webhook deliveries by source and result, and dates that were not taken as they came.
 ///
 /// Invariant: only configured sources are counted, so that callers cannot make series; deliveries to others are
 /// requests with status 404.
 #[derive(Debug, Default)]
-pub(super) struct WebhookStatistics(Mutex<BTreeMap<(String, WebhookResult), u64>>);
+pub(super) struct WebhookStatistics {
+    results: Mutex<BTreeMap<(String, WebhookResult), u64>>,
+    /// Sources without any are left out.
+    future_dates: Mutex<BTreeMap<String, usize>>,
+}
 
 impl WebhookStatistics {
     pub(super) fn count(&self, configured_source: &str, result: WebhookResult) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.results.lock().unwrap_or_else(PoisonError::into_inner);
         *counts.entry((configured_source.to_owned(), result)).or_default() += 1;
     }
 
+    /// Counts people whose date was taken as of now.
+    pub(super) fn count_future_dates(&self, configured_source: &str, people: usize) {
+        if people > 0 {
+            let mut counts = self.future_dates.lock().unwrap_or_else(PoisonError::into_inner);
+            *counts.entry(configured_source.to_owned()).or_default() += people;
+        }
+    }
+
     pub(super) fn write(&self, text: &mut MetricsText) {
-        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = self.results.lock().unwrap_or_else(PoisonError::into_inner);
         text.family(&WEBHOOKS);
         for ((source, result), count) in &*counts {
             text.series(&[("source", source), ("result", result.name())], count);
+        }
+        let counts = self.future_dates.lock().unwrap_or_else(PoisonError::into_inner);
+        text.family(&FUTURE_DATES);
+        for (source, count) in &*counts {
+            text.series(&[("source", source)], count);
         }
     }
 }

@@ -74,6 +74,44 @@ words! {
     }
 }
 
+/// What it means that several entries of one job are about one user. `merge`: their lists are one list. `inOrder`: they are
+/// changes that follow each other, by `occurredAt` where it is given, else as they stand in the job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum SyncSameUser {
+    Merge,
+    InOrder,
+}
+
+impl SyncSameUser {
+    /// The word for it, if there is one: that such entries are refused is what the absent field means.
+    pub(super) fn of(same_user: domain::job::SameUser) -> Option<Self> {
+        match same_user {
+            domain::job::SameUser::Refuse => None,
+            domain::job::SameUser::Merge => Some(Self::Merge),
+            domain::job::SameUser::InOrder => Some(Self::InOrder),
+        }
+    }
+
+    /// The word on the wire.
+    pub fn word(self) -> &'static str {
+        domain::job::SameUser::from(self).name().unwrap_or_default()
+    }
+}
+
+impl Words for SyncSameUser {
+    const WORDS: &'static [&'static str] = &["merge", "inOrder"];
+}
+
+impl From<SyncSameUser> for domain::job::SameUser {
+    fn from(value: SyncSameUser) -> Self {
+        match value {
+            SyncSameUser::Merge => Self::Merge,
+            SyncSameUser::InOrder => Self::InOrder,
+        }
+    }
+}
+
 words! {
     /// Where a job stands. `parked`: Genesys asked to wait for long. `held`: a safety threshold stopped it.
     SyncJobStatus for domain::job::JobStatus {
@@ -87,7 +125,7 @@ words! {
 }
 
 words! {
-    /// Where an entry stands. `pending`, `running` and `waiting` are open; all others are final.
+    /// Where an entry stands. `pending`, `running`, `waiting` and `held` are open; all others are final.
     SyncJobEntryState for domain::EntryState {
         Pending => "pending",
         Running => "running",
@@ -131,6 +169,8 @@ pub fn reason(reason: domain::Reason) -> &'static str {
         domain::Reason::UpstreamUnavailable => "upstreamUnavailable",
         domain::Reason::StaleEvent => "staleEvent",
         domain::Reason::PlanOutdated => "planOutdated",
+        domain::Reason::DuplicateUser => "duplicateUser",
+        domain::Reason::InternalError => "internalError",
     }
 }
 
@@ -153,6 +193,7 @@ mod tests {
         assert_words_are_what_is_on_the_wire::<SyncTarget>();
         assert_words_are_what_is_on_the_wire::<SyncMode>();
         assert_words_are_what_is_on_the_wire::<SyncLane>();
+        assert_words_are_what_is_on_the_wire::<SyncSameUser>();
         assert_words_are_what_is_on_the_wire::<SyncJobStatus>();
         assert_words_are_what_is_on_the_wire::<SyncJobEntryState>();
         assert_words_are_what_is_on_the_wire::<ConflictCause>();

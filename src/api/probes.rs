@@ -58,6 +58,9 @@ pub(super) async fn get_health() -> Json<StatusView> {
     ),
 )]
 pub(super) async fn get_readiness(State(api): State<Arc<ApiContext>>) -> Result<Json<StatusView>, Problem> {
+    if let Some(reason) = api.lifecycle.failure() {
+        return Err(Problem::not_ready(reason));
+    }
     if api.lifecycle.is_stopping() {
         return Err(Problem::stopping());
     }

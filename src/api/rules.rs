@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::domain::UserRef;
+use crate::domain::dates::LatestDate;
+use crate::domain::{Target, UserRef};
 
 /// Entries of one job.
 pub(super) const MOST_ENTRIES: usize = 100_000;
@@ -27,6 +28,13 @@ pub(super) const DEFAULT_PAGE: usize = 100;
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Faults that one problem document lists; the rest is counted.
 pub(super) const MOST_FAULTS: usize = 100;
+
+/// What the rules for an entry depend on. Without a valid target, those that depend on it are not held against entries.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct EntryRules {
+    pub(super) target: Option<Target>,
+    pub(super) latest: LatestDate,
+}
 
 /// What is wrong with a string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -69,17 +69,13 @@ pub(super) async fn get_user(State(api): State<Arc<ApiContext>>, user: UserPath)
 impl UserView {
     fn of(user: UserSnapshot, engine: &Engine) -> Self {
         let owned = user.owned.into_iter().map(|(target, ids)| {
-            let catalogue = engine.catalogue(target);
-            let assignments = ids.iter().map(|id| AssignmentView::of(*id, None, catalogue.as_deref())).collect();
+            let names = engine.names(target);
+            let assignments = ids.iter().map(|id| AssignmentView::of(*id, None, &names)).collect();
             OwnedView { target: target.into(), assignments }
         });
         let entries = user.entries.into_iter().map(|(job, target, entry)| {
-            let catalogue = engine.catalogue(target);
-            UserEntryView {
-                job_id: job.0,
-                target: target.into(),
-                entry: SyncJobEntryView::of(entry, catalogue.as_deref()),
-            }
+            let names = engine.names(target);
+            UserEntryView { job_id: job.0, target: target.into(), entry: SyncJobEntryView::of(entry, &names) }
         });
         Self { id: user.user.0, owned: owned.collect(), entries: entries.collect() }
     }

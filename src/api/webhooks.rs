@@ -44,6 +44,8 @@ pub(super) struct WebhookReceiptView {
     records_to_read: usize,
     /// People of the payload who could not be mapped; the log says why.
     not_mapped: usize,
+    /// People whose change has a date in the future, later than clocks may differ: it is taken as of now.
+    dated_in_future: usize,
 }
 
 /// All sources that are configured.
@@ -200,6 +202,7 @@ async fn take(
 ) -> Result<Response, Problem> {
     let delivered = api.intake.deliver(source, path_secret, headers, body).await;
     let receipt = delivered.map_err(|fault| refused(source, &fault))?;
+    api.shared.webhooks.count_future_dates(source, receipt.dated_in_future);
     let status = if receipt.job.is_none() && receipt.waiting == 0 { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok((status, Json(WebhookReceiptView::from(receipt))).into_response())
 }
@@ -234,6 +237,11 @@ pub(super) fn mapping_fault(fault: &MappingFault) -> Problem {
 
 impl From<Receipt> for WebhookReceiptView {
     fn from(receipt: Receipt) -> Self {
-        Self { job_id: receipt.job.map(|job| job.0), records_to_read: receipt.waiting, not_mapped: receipt.faults }
+        Self {
+            job_id: receipt.job.map(|job| job.0),
+            records_to_read: receipt.waiting,
+            not_mapped: receipt.faults,
+            dated_in_future: receipt.dated_in_future,
+        }
     }
 }

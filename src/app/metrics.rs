@@ -16,6 +16,7 @@ use crate::engine::Engine;
 use crate::genesys::gate::{Gate, GateView, WindowLimit};
 use crate::genesys::login::{LoginStatus, TokenSource};
 use crate::journal::{Journal, JournalHealth};
+use crate::lifecycle::Lifecycle;
 use crate::metrics::{Family, MetricsText};
 
 const BUILD: Family = Family::gauge("skillsync_build_info", "Always 1; the label says which version runs.");
@@ -78,6 +79,10 @@ const UNWRITTEN: Family = Family::gauge(
     "Records handed to the journal and not durable yet; grows while it cannot write.",
 );
 const JOURNAL_SIZE: Family = Family::gauge("skillsync_journal_size_bytes", "Size of the journal on the disk.");
+const PANICS: Family = Family::counter(
+    "skillsync_task_panics_total",
+    "Panics of tasks, by task: a defect; what it did is taken up again.",
+);
 
 /// The parts that are asked when somebody asks for metrics.
 #[derive(Debug)]
@@ -87,6 +92,7 @@ pub(super) struct ServiceMetrics {
     pub(super) tokens: Arc<TokenSource>,
     pub(super) journal: Arc<dyn Journal>,
     pub(super) clock: WallClock,
+    pub(super) lifecycle: Lifecycle,
 }
 
 impl MetricsSource for ServiceMetrics {
@@ -97,6 +103,10 @@ impl MetricsSource for ServiceMetrics {
         self.write_logins(text);
         write_gate(text, &self.gate.snapshot());
         self.write_journal(text);
+        text.family(&PANICS);
+        for (task, count) in self.lifecycle.panics() {
+            text.series(&[("task", task)], count);
+        }
     }
 }
 

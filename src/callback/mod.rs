@@ -16,7 +16,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 
 pub use self::signature::SigningKey;
 pub use self::wire::Wire;
@@ -48,8 +48,8 @@ pub struct Message {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     pub status: u16,
-    /// The header, as it was.
-    pub retry_after: Option<Box<str>>,
+    /// How long it asks to be left alone.
+    pub retry_after: Option<Duration>,
 }
 
 /// The way of a message: real ones are made by [`Wire`], tests bring their own.
@@ -80,7 +80,8 @@ impl fmt::Debug for Courier {
 
 /// Tells the callers of all jobs that want it, from now on and those left by a process before; until the service stops.
 pub fn start(courier: Courier, lifecycle: &Lifecycle) {
-    let Some(mut jobs) = courier.engine.jobs_with_callback() else { return };
+    let Some(jobs) = courier.engine.jobs_with_callback() else { return };
+    let jobs = Arc::new(Mutex::new(jobs));
     let (first, longest) = PAUSES;
     let round = Arc::new(Round {
         backoff: Backoff::new(first, longest, courier.seed),
@@ -88,10 +89,17 @@ pub fn start(courier: Courier, lifecycle: &Lifecycle) {
         courier,
     });
     let followers = lifecycle.clone();
-    lifecycle.spawn_until_stop(async move {
-        while let Some(job) = jobs.recv().await {
-            let round = Arc::clone(&round);
-            followers.spawn_until_stop(async move { round.follow(job).await });
+    lifecycle.keep_trying_until_stop("callbacks", move || {
+        let (jobs, round, followers) = (Arc::clone(&jobs), Arc::clone(&round), followers.clone());
+        async move {
+            while let Some(job) = jobs.lock().await.recv().await {
+                let round = Arc::clone(&round);
+                // What is due follows from the job: starting anew loses nothing.
+                followers.keep_trying_until_stop("callback", move || {
+                    let round = Arc::clone(&round);
+                    async move { round.follow(job).await }
+                });
+            }
         }
     });
 }
@@ -135,7 +143,7 @@ impl Round {
             let delivered = (200..300).contains(&status);
             let over = delivered || status == 410 || now.duration_since(begun) >= PATIENCE;
             let settled = over.then_some(CallbackSettled { event, delivered, at: now });
-            let named = answer.ok().and_then(|answer| pause_named(&answer, now)).unwrap_or_default();
+            let named = answer.ok().and_then(|answer| answer.retry_after).unwrap_or_default();
             let pause = self.backoff.pause(attempts).max(named);
             let next_attempt_at = (!over).then(|| now.checked_add(pause).unwrap_or(now));
             tracing::info!(job = %id, event = event.name(), attempts, delivered, over, last, "called back");
@@ -173,13 +181,4 @@ fn due(job: &JobSnapshot) -> Option<CallbackEvent> {
         JobStatus::Queued | JobStatus::Running | JobStatus::Parked => None,
     }
     .filter(|event| job.spec.callback.is_some() && settled != Some(*event))
-}
-
-/// What `Retry-After` asks for, in seconds or as a date; not longer than the patience.
-fn pause_named(answer: &Answer, now: Timestamp) -> Option<Duration> {
-    let text = answer.retry_after.as_deref()?.trim();
-    let seconds = text.parse().ok().map(SignedDuration::from_secs);
-    let until = || jiff::fmt::rfc2822::parse(text).ok().map(|date| date.timestamp().duration_since(now));
-    let pause = seconds.or_else(until)?.clamp(SignedDuration::ZERO, PATIENCE);
-    Duration::try_from(pause).ok()
 }

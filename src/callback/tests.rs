@@ -42,7 +42,7 @@ async fn a_message_arrives_as_the_standard_says_and_redirects_are_not_followed()
         let (port, seen) = receiver(status).await;
         let url = CallbackUrl::new(&format!("http://127.0.0.1:{port}/hook"), OPEN).unwrap();
         let answer = Wire::new(OPEN).unwrap().send(&url, message()).await.unwrap();
-        assert_eq!(answer, Answer { status: status.as_u16(), retry_after: Some("120".into()) });
+        assert_eq!(answer, Answer { status: status.as_u16(), retry_after: Some(Duration::from_secs(120)) });
         let seen = seen.lock().unwrap();
         let [(headers, body)] = seen.as_slice() else { panic!("{} came", seen.len()) };
         assert_eq!(&body[..], b"{}");
@@ -74,15 +74,4 @@ async fn the_address_that_is_connected_to_is_what_is_looked_at() {
     let url = CallbackUrl::kept(format!("http://127.0.0.1:{port}/").into());
     assert!(Wire::new(plain).unwrap().send(&url, message()).await.is_err());
     assert_eq!(seen.lock().unwrap().len(), 0);
-}
-
-#[test]
-fn a_named_pause_is_read_in_both_forms() {
-    let now: Timestamp = "2026-11-23T20:00:00Z".parse().unwrap();
-    let named = |text: &str| pause_named(&Answer { status: 503, retry_after: Some(text.into()) }, now);
-    assert_eq!(named("120"), Some(Duration::from_secs(120)));
-    assert_eq!(named("Mon, 23 Nov 2026 20:01:00 GMT"), Some(Duration::from_secs(60)));
-    assert_eq!(named("Mon, 23 Nov 2026 19:01:00 GMT"), Some(Duration::ZERO));
-    assert_eq!(named("9999999"), Some(Duration::from_secs(24 * 3600)));
-    assert_eq!(named("soon"), None);
 }

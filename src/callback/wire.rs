@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::CONTENT_TYPE;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::{Answer, Message, Post};
 use crate::domain::callback::{CallbackRules, CallbackUrl, is_public};
+use crate::retry_after::retry_after;
 
 /// How long one attempt may take, from the name to the head of the answer.
 const ATTEMPT: Duration = Duration::from_secs(15);
@@ -54,8 +55,8 @@ impl Wire {
             .body(message.body);
         #[expect(clippy::disallowed_methods, reason = "callbacks do not go to Genesys, so not through its gate")]
         let answer = request.send().await.map_err(|error| describe(&error))?;
-        let retry_after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        Ok(Answer { status: answer.status().as_u16(), retry_after: retry_after.map(Into::into) })
+        let retry_after = retry_after(answer.headers(), message.at);
+        Ok(Answer { status: answer.status().as_u16(), retry_after })
     }
 }
 

@@ -53,8 +53,7 @@ pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode> {
     let serving = config.clone();
     lifecycle.spawn(async move {
         if let Err(error) = app::serve(&serving, listener, router, stopping.clone()).await {
-            tracing::error!(%error, "cannot serve any more");
-            stopping.begin_stop();
+            stopping.fail(format!("cannot serve any more: {error}"));
         }
     });
     tokio::select! {
@@ -76,7 +75,8 @@ pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode> {
     if let Some(export) = export {
         export.finish().await;
     }
-    Ok(ExitCode::SUCCESS)
+    // Not a success, so that a supervisor starts it anew.
+    Ok(if lifecycle.failure().is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// Starts logging, and the export of spans if there is somebody to take them.

@@ -121,6 +121,11 @@ pub(super) const SECTIONS: &[Section] = &[
         optional: true,
         keys: &[
             default("patience", "\"24h\"", "How long an entry waits for Genesys to be available."),
+            default(
+                "future_tolerance",
+                "\"10m\"",
+                "How far the date of a change may lie ahead of now. Beyond it a job is refused; a webhook or an export is taken as of now.",
+            ),
             default("conflict_patience", "\"2m\"", "How long conflicts of one user are waited out."),
             default("conflict_attempts", "10", "Writes at most for one user."),
             default("write_without_read", "true", "Write at once where the version is known and checked."),

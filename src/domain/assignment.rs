@@ -60,6 +60,10 @@ impl fmt::Display for AssignmentId {
     }
 }
 
+/// The version of a resource, as Genesys numbers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Version(pub u64);
+
 /// A skill or skill group of the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CatalogueItem {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::assignment::Difference;
 use super::shared::Shared;
-use super::{AssignmentId, Proficiency, UserRef};
+use super::{AssignmentId, Place, Proficiency, UserRef};
 
 /// How a caller names an assignment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -73,11 +73,13 @@ pub struct EntryOrder {
     pub request: EntryRequest,
     /// Exactly what it is to change; it is refused if it would change anything else.
     pub plan: Option<Box<Difference>>,
+    /// The place of the entry that it repeats, which it takes in the effective order.
+    pub repeats: Option<Place>,
 }
 
 impl From<EntryRequest> for EntryOrder {
     fn from(request: EntryRequest) -> Self {
-        Self { request, plan: None }
+        Self { request, plan: None, repeats: None }
     }
 }
 
@@ -130,7 +132,7 @@ impl EntryState {
     }
 }
 
-/// Why an entry failed, or was superseded without a later entry that did it.
+/// Why an entry failed, or that it was superseded because it came too late.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reason {
     UserNotFound,
@@ -147,10 +149,14 @@ pub enum Reason {
     StaleEvent,
     /// What a dry run planned no longer fits the live state.
     PlanOutdated,
+    /// Other rows of its job turned out to be about the same user, and the job does not say what that means.
+    DuplicateUser,
+    /// A defect of skillsync ended the work on it time after time.
+    InternalError,
 }
 
 impl Reason {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::UserNotFound,
         Self::UserAmbiguous,
         Self::UserInactive,
@@ -164,6 +170,8 @@ impl Reason {
         Self::UpstreamUnavailable,
         Self::StaleEvent,
         Self::PlanOutdated,
+        Self::DuplicateUser,
+        Self::InternalError,
     ];
 }
 

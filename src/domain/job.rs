@@ -40,6 +40,39 @@ impl Urgency {
     }
 }
 
+/// What it means that several rows of one job are about the same user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum SameUser {
+    /// In `managed` and `replace`, such rows are refused unless each of them has a date; in all else as [`Self::InOrder`].
+    #[default]
+    Refuse,
+    /// Their lists are one list, as in an export with one row per skill.
+    Merge,
+    /// Each row is a change of its own: by date where there is one, else row after row.
+    InOrder,
+}
+
+impl SameUser {
+    /// The name in the HTTP API, where the absent field means [`Self::Refuse`].
+    pub fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Refuse => None,
+            Self::Merge => Some("merge"),
+            Self::InOrder => Some("inOrder"),
+        }
+    }
+
+    /// Whether rows about one user are refused in this mode unless each of them has a date.
+    ///
+    /// A list of `managed` or `replace` is the whole of what a user is to have, so of two undated lists one would be lost.
+    pub fn refuses_in(self, mode: Mode) -> bool {
+        match mode {
+            Mode::Managed | Mode::Replace => self == Self::Refuse,
+            Mode::Add | Mode::Remove => false,
+        }
+    }
+}
+
 /// What a caller asks of all entries of a job alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobSpec {
@@ -50,6 +83,15 @@ pub struct JobSpec {
     pub urgency: Urgency,
     /// Who is told when it ends or is held.
     pub callback: Option<CallbackUrl>,
+    /// How several rows about one user are meant.
+    pub same_user: SameUser,
+}
+
+impl JobSpec {
+    /// Whether rows about one user are refused unless each of them has a date.
+    pub fn refuses_rows_of_one_user(&self) -> bool {
+        self.same_user.refuses_in(self.mode)
+    }
 }
 
 /// Where a job stands.

@@ -2,17 +2,22 @@
 
 pub mod acceptance;
 pub mod assignment;
+pub mod attempt;
 pub mod callback;
 pub mod conflict;
+pub mod dates;
 pub mod entry;
 pub mod fold;
+pub mod history;
 pub mod hold;
 pub mod job;
+pub mod place;
 pub mod shared;
 pub mod user;
 
-pub use assignment::{AssignmentId, Assignments, Proficiency, Target};
+pub use assignment::{AssignmentId, Assignments, Proficiency, Target, Version};
 pub use entry::{EntryState, Reason};
 pub use fold::Mode;
 pub use job::JobId;
+pub use place::{EntryId, Place};
 pub use user::{UserId, UserKey, UserRef};

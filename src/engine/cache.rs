@@ -1,6 +1,6 @@
 //! Something that is read as a whole, kept, and read again behind the backs of those who use it.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::{MutexGuard, Notify};
@@ -29,17 +29,38 @@ pub(super) struct Reading<T> {
 ///
 /// Invariant: a reading is replaced as a whole, by a newer one; who holds one keeps a consistent view. One task at a time
 /// reads a new one; the others wait for it and use it, as far as it is new enough for them.
+///
+/// Invariant: those who miss something cannot have it read all the time. Between two readings that are made for them there is
+/// a rest, longer than the reading took.
 #[derive(Debug)]
 pub(super) struct Cache<T> {
     newest: RwLock<Option<Arc<Reading<T>>>>,
     reading: tokio::sync::Mutex<()>,
+    last: Mutex<Option<Attempt>>,
     due: Notify,
     ages: Ages,
+    least_rest: Duration,
 }
 
+/// The last reading that came to an end, good or bad.
+#[derive(Debug, Clone)]
+struct Attempt {
+    begun_at: Instant,
+    rest_until: Instant,
+    failed: Option<CallError>,
+}
+
+/// The rest after a reading, as a multiple of the time that it took.
+const REST: u32 = 3;
+/// The rest after a reading that failed: those who need it have pauses of their own.
+const REST_AFTER_FAILURE: Duration = Duration::from_secs(1);
+
 impl<T> Cache<T> {
-    pub(super) fn new(ages: Ages) -> Self {
-        Self { newest: RwLock::default(), reading: tokio::sync::Mutex::default(), due: Notify::new(), ages }
+    /// Nothing is read again for something that is missing until it has rested for `least_rest`.
+    pub(super) fn new(ages: Ages, least_rest: Duration) -> Self {
+        let (newest, reading, last, due) =
+            (RwLock::default(), tokio::sync::Mutex::default(), Mutex::default(), Notify::new());
+        Self { newest, reading, last, due, ages, least_rest }
     }
 
     /// The newest reading, however old.
@@ -64,20 +85,42 @@ impl<T> Cache<T> {
     ) -> Result<Arc<Reading<T>>, CallError> {
         match self.usable() {
             Some(reading) => Ok(reading),
-            None => self.not_older_than(self.ages.renew_after, read).await,
+            None => self.that(|newest| newest.begun_at.elapsed() <= self.ages.renew_after, read).await,
         }
     }
 
-    /// A reading of at most this age.
-    pub(super) async fn not_older_than(
+    /// A reading that was not begun before `since`: one is enough for all who wait for one.
+    pub(super) async fn begun_since(
         &self,
-        age: Duration,
+        since: Instant,
         read: impl AsyncFnOnce() -> Result<T, CallError>,
     ) -> Result<Arc<Reading<T>>, CallError> {
-        let turn = self.turn().await;
-        match self.newest().filter(|newest| newest.begun_at.elapsed() <= age) {
-            Some(newest) => Ok(newest),
-            None => turn.read(read).await,
+        self.that(|newest| newest.begun_at >= since, read).await
+    }
+
+    /// The newest reading if it is good enough, else a new one, as soon as the rest after the last one is over. If somebody
+    /// else tries meanwhile and fails, that is the answer.
+    async fn that(
+        &self,
+        is_good: impl Fn(&Reading<T>) -> bool,
+        read: impl AsyncFnOnce() -> Result<T, CallError>,
+    ) -> Result<Arc<Reading<T>>, CallError> {
+        let asked_at = Instant::now();
+        loop {
+            let turn = self.turn().await;
+            if let Some(good) = self.newest().filter(|newest| is_good(newest)) {
+                return Ok(good);
+            }
+            let Some(last) = self.last() else { return turn.read(read).await };
+            if let Some(error) = last.failed.filter(|_| last.begun_at >= asked_at) {
+                return Err(error);
+            }
+            if last.rest_until <= Instant::now() {
+                return turn.read(read).await;
+            }
+            // Others may have their turn during the rest.
+            drop(turn);
+            tokio::time::sleep_until(last.rest_until).await;
         }
     }
 
@@ -100,6 +143,20 @@ impl<T> Cache<T> {
         reading
     }
 
+    fn last(&self) -> Option<Attempt> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn ended(&self, begun_at: Instant, failed: Option<&CallError>) {
+        let now = Instant::now();
+        let rest = match failed {
+            Some(_) => REST_AFTER_FAILURE,
+            None => self.least_rest.max(now.duration_since(begun_at) * REST),
+        };
+        let attempt = Attempt { begun_at, rest_until: now + rest, failed: failed.cloned() };
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(attempt);
+    }
+
     /// Waits until somebody has used a reading that is getting old.
     pub(super) async fn due(&self) {
         self.due.notified().await;
@@ -107,11 +164,12 @@ impl<T> Cache<T> {
 
     /// Reads anew what is getting old.
     pub(super) async fn freshen(&self, read: impl AsyncFnOnce() -> Result<T, CallError>) -> Result<(), CallError> {
-        self.not_older_than(self.ages.renew_after, read).await.map(drop)
+        self.that(|newest| newest.begun_at.elapsed() <= self.ages.renew_after, read).await.map(drop)
     }
 }
 
-/// The right to put another reading in the place of the newest; one at a time has it.
+/// The right to put another reading in the place of the newest; one at a time has it. Given up by dropping it, also in the
+/// middle of a reading.
 #[derive(Debug)]
 pub(super) struct Turn<'a, T> {
     cache: &'a Cache<T>,
@@ -125,7 +183,9 @@ impl<T> Turn<'_, T> {
         read: impl AsyncFnOnce() -> Result<T, CallError>,
     ) -> Result<Arc<Reading<T>>, CallError> {
         let begun_at = Instant::now();
-        Ok(self.cache.replace(read().await?, begun_at))
+        let read = read().await;
+        self.cache.ended(begun_at, read.as_ref().err());
+        Ok(self.cache.replace(read?, begun_at))
     }
 
     /// The newest reading with what was learnt since; it gets no younger by that.
@@ -135,3 +195,6 @@ impl<T> Turn<'_, T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

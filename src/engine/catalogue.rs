@@ -2,40 +2,47 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::cache::{Ages, Cache};
-use super::port::{CallError, CatalogueItem, Errand, Genesys};
+use super::port::{CallError, CatalogueItem, CatalogueListing, Errand, Extent, Genesys, UpstreamAnswer};
 use crate::domain::entry::AssignmentName;
 use crate::domain::{AssignmentId, Target};
 
 /// The catalogue of one target as it was at one time.
 #[derive(Debug)]
-pub struct Catalogue {
+pub(super) struct Catalogue {
     names: HashMap<AssignmentId, Box<str>>,
     by_name: HashMap<Box<str>, Vec<AssignmentId>>,
     by_folded_name: HashMap<Box<str>, Vec<AssignmentId>>,
     /// What the configuration lists as managed, as far as it is in the catalogue.
     managed: Arc<BTreeSet<AssignmentId>>,
+    extent: Extent,
+    taken_in: AtomicBool,
 }
 
 /// What a name stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Match<T> {
+pub(super) enum Match<T> {
     One(T),
     Several(usize),
     None,
 }
 
 impl Catalogue {
-    fn new(items: Vec<CatalogueItem>, managed: &[AssignmentName]) -> Self {
+    fn new(listing: CatalogueListing, managed: &[AssignmentName]) -> Self {
+        let CatalogueListing { items, extent } = listing;
         let (mut by_name, mut by_folded_name) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
         for item in &items {
             by_name.entry(item.name.clone()).or_default().push(item.id);
             by_folded_name.entry(folded(&item.name)).or_default().push(item.id);
         }
         let names = items.into_iter().map(|item| (item.id, item.name)).collect();
-        let mut catalogue = Self { names, by_name, by_folded_name, managed: Arc::default() };
+        let mut catalogue =
+            Self { names, by_name, by_folded_name, managed: Arc::default(), extent, taken_in: AtomicBool::new(false) };
         let managed = managed.iter().filter_map(|name| match catalogue.find(name) {
             Match::One(id) => Some(id),
             Match::Several(_) | Match::None => None,
@@ -47,11 +54,11 @@ impl Catalogue {
     /// The same with one item more.
     fn with(&self, item: CatalogueItem, managed: &[AssignmentName]) -> Self {
         let known = self.names.iter().map(|(id, name)| CatalogueItem { id: *id, name: name.clone() });
-        Self::new(known.chain([item]).collect(), managed)
+        Self::new(CatalogueListing { items: known.chain([item]).collect(), extent: self.extent }, managed)
     }
 
     /// The assignment that is meant: by its exact name, else by its name without regard to case and outer blanks.
-    pub fn find(&self, name: &AssignmentName) -> Match<AssignmentId> {
+    pub(super) fn find(&self, name: &AssignmentName) -> Match<AssignmentId> {
         match name {
             AssignmentName::Id(id) if self.names.contains_key(id) => Match::One(*id),
             AssignmentName::Id(_) => Match::None,
@@ -66,8 +73,27 @@ impl Catalogue {
         }
     }
 
+    /// Why a name that is not in it may exist all the same, if it may.
+    pub(super) fn doubt(&self, target: Target) -> Option<UpstreamAnswer> {
+        let of = match target {
+            Target::RoutingSkills => "routing skills",
+            Target::WfmSkillGroups => "skill groups",
+        };
+        (!self.extent.complete).then(|| self.extent.lacks(of))
+    }
+
+    /// Whether its names have not been taken in yet; they count as taken in from then on.
+    pub(super) fn is_new(&self) -> bool {
+        !self.taken_in.swap(true, Ordering::Relaxed)
+    }
+
+    /// All names.
+    pub(super) fn names(&self) -> impl Iterator<Item = (AssignmentId, &str)> {
+        self.names.iter().map(|(id, name)| (*id, name.as_ref()))
+    }
+
     /// The name of an assignment.
-    pub fn name(&self, id: AssignmentId) -> Option<&str> {
+    pub(super) fn name(&self, id: AssignmentId) -> Option<&str> {
         self.names.get(&id).map(AsRef::as_ref)
     }
 }
@@ -96,6 +122,9 @@ impl Skill {
     }
 }
 
+/// A catalogue is not read again sooner for a name that is missing.
+const LEAST_REST: Duration = Duration::from_secs(1);
+
 /// The catalogues of all targets.
 #[derive(Debug)]
 pub(super) struct Catalogues {
@@ -107,7 +136,7 @@ pub(super) struct Catalogues {
 
 impl Catalogues {
     pub(super) fn new(ages: Ages, managed: Vec<AssignmentName>) -> Self {
-        Self { routing_skills: Cache::new(ages), skill_groups: Cache::new(ages), managed }
+        Self { routing_skills: Cache::new(ages, LEAST_REST), skill_groups: Cache::new(ages, LEAST_REST), managed }
     }
 
     /// Whether the catalogue has to be read before it can be used.
@@ -125,15 +154,16 @@ impl Catalogues {
         Ok(Arc::clone(&self.of(target).get(|| self.read(genesys, errand, target)).await?.value))
     }
 
-    /// The catalogue, read again if it is older than `age`: for a name that was not found.
-    pub(super) async fn no_older_than(
+    /// The catalogue, as a reading shows it that was not begun before `since`: only that tells that a name does not exist, or
+    /// what has become of one. Readings are shared, with rests between them.
+    pub(super) async fn read_anew(
         &self,
         genesys: &dyn Genesys,
         errand: &Errand,
         target: Target,
-        age: Duration,
+        since: Instant,
     ) -> Result<Arc<Catalogue>, CallError> {
-        let reading = self.of(target).not_older_than(age, || self.read(genesys, errand, target)).await?;
+        let reading = self.of(target).begun_since(since, || self.read(genesys, errand, target)).await?;
         Ok(Arc::clone(&reading.value))
     }
 
@@ -159,7 +189,8 @@ impl Catalogues {
             // Somebody else was first, or the answer was lost: the listing tells.
             Err(error @ (CallError::Conflict(_) | CallError::Uncertain(_))) => {
                 let reading = turn.read(|| self.read(genesys, errand, target)).await?;
-                Skill::known(&reading.value.find(&wanted)).ok_or(error)
+                let doubt = || reading.value.doubt(target).map(CallError::unavailable);
+                Skill::known(&reading.value.find(&wanted)).ok_or_else(|| doubt().unwrap_or(error))
             }
             Err(
                 error @ (CallError::NotFound(_)
@@ -211,7 +242,7 @@ mod tests {
     fn a_name_is_found_exactly_or_else_without_regard_to_case() {
         let item = |n: u128, name: &str| CatalogueItem { id: AssignmentId(Uuid::from_u128(n)), name: Box::from(name) };
         let items = vec![item(1, "Billing"), item(2, "billing"), item(3, "Claims T2"), item(4, "X"), item(5, "X")];
-        let catalogue = Catalogue::new(items, &[]);
+        let catalogue = Catalogue::new(CatalogueListing { items, extent: Extent::default() }, &[]);
         let find = |name: &str| catalogue.find(&AssignmentName::Name(name.into()));
         assert_eq!(find("Billing"), Match::One(AssignmentId(Uuid::from_u128(1))));
         assert_eq!(find("BILLING"), Match::Several(2));

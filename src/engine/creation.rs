@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use super::EngineCore;
 use super::catalogue::{Skill, folded};
+use super::conclusion::Ending;
 use super::job::Job;
 use super::port::{CallError, CatalogueItem, Errand, UpstreamAnswer};
-use super::resolve::{Patience, Resolved, fail};
+use super::resolve::{Patience, Resolved};
 use super::verdict::Failure;
 use crate::domain::entry::AssignmentName;
 use crate::domain::{AssignmentId, Assignments, Mode, Reason, Target};
@@ -59,7 +60,7 @@ impl Creation {
 /// the job has nothing open any more.
 pub(super) async fn create_lacking(
     engine: &EngineCore,
-    job: &Job,
+    job: &Arc<Job>,
     errand: &Errand,
     patience: &mut Patience<'_>,
     entries: &mut Vec<Resolved>,
@@ -79,7 +80,7 @@ pub(super) async fn create_lacking(
         skills.insert(key.clone(), skill);
     }
     // Entries that share a list go on sharing it.
-    let mut lists = HashMap::new();
+    let (mut lists, mut failed) = (HashMap::new(), Vec::new());
     entries.retain_mut(|entry| {
         if entry.lacking.is_empty() {
             return true;
@@ -91,11 +92,12 @@ pub(super) async fn create_lacking(
                 true
             }
             Err(failure) => {
-                fail(engine, job, entry.index, failure);
+                failed.push(Ending::failed(job, entry.index, failure));
                 false
             }
         }
     });
+    engine.conclude(failed, None).shown().await;
     Some(())
 }
 
@@ -157,6 +159,9 @@ async fn created(engine: &EngineCore, job: &Job, skill: CatalogueItem) -> Assign
     let id = skill.id;
     tracing::info!(job = %job.id(), skill = %id, "created a skill that Genesys did not have");
     let all = job.add_created(skill);
+    if let Some(catalogue) = engine.catalogues.known(Target::RoutingSkills) {
+        engine.names.learn(&catalogue, engine.journal.as_ref()).await;
+    }
     if let Err(error) = engine.journal.note(job.id(), JobNote::Created(all)).await {
         // It is there all the same; after a restart the job does not tell of it.
         tracing::error!(job = %job.id(), %error, "cannot write down which skills were created");

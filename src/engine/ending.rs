@@ -2,69 +2,82 @@
 
 use std::sync::Arc;
 
+use super::conclusion::Ending;
 use super::job::{EntryResult, Job};
 use super::pass::{Pass, Round};
-use super::port::Observed;
-use super::standings::Standing;
+use super::port::{Observed, Written};
+use super::standings::{CarriedOut, Standing};
 use super::ticket::Ticket;
 use super::verdict::{self, Failure};
 use crate::domain::assignment::Difference;
 use crate::domain::conflict::{GaveUp, Settled};
-use crate::domain::fold::Folded;
-use crate::domain::{EntryState, Reason};
+use crate::domain::entry::Effects;
+use crate::domain::fold::{Change, Folded, Outcome, Start};
+use crate::domain::{AssignmentId, Assignments, EntryState, Place};
 
 impl Pass<'_> {
-    /// Late events do not beat newer ones.
+    /// Ends what comes too late. Without a date of its own, and if it repeats nothing, an entry is folded into its place,
+    /// as far back as what was carried out is known.
     pub(super) fn end_stale(&mut self, standing: &Standing) {
-        let Some(newest) = standing.applied_at else { return };
-        let (stale, current) =
-            std::mem::take(&mut self.tickets).into_iter().partition(|t| t.dated && t.effective_at < newest);
-        self.tickets = current;
-        for ticket in stale {
-            let message = format!("a change that happened later ({newest}) was carried out already; nothing was done");
-            let result = EntryResult {
-                reason: Some(Reason::StaleEvent),
-                message: Some(message.into()),
-                ..EntryResult::default()
+        for ticket in std::mem::take(&mut self.tickets) {
+            let newer = if ticket.can_be_stale {
+                standing.newer_than(ticket.place, ticket.job.created_at())
+            } else {
+                standing.below_forgotten(ticket.place)
             };
-            self.end(&ticket, EntryState::Superseded, result);
+            match newer {
+                Some((newer, by)) => {
+                    let (state, result) = verdict::stale(newer, by);
+                    self.end(&ticket, state, &result);
+                }
+                None => self.tickets.push(ticket),
+            }
         }
     }
 
-    /// Dry runs are each held against the state alone; they change nothing that others see.
-    pub(super) fn end_dry_runs(&mut self, observed: &Observed, standing: &Standing) {
-        let (dry, real) = std::mem::take(&mut self.tickets).into_iter().partition(|t| t.job.spec().dry_run);
+    /// Dry runs are each held against the state alone; they change nothing that others see. What one of them asks for one
+    /// user is taken together, as the run would take it.
+    pub(super) fn end_dry_runs(&mut self, current: &Assignments, standing: &Standing) {
+        let (mut dry, real): (Vec<_>, _) =
+            std::mem::take(&mut self.tickets).into_iter().partition(|t| t.job.spec().dry_run);
         self.tickets = real;
-        for ticket in dry {
-            let folded = self.fold(std::slice::from_ref(&ticket), observed, standing);
-            let Some(outcome) = folded.outcomes.into_iter().next() else { continue };
-            let (state, result) = verdict::planned(outcome);
-            self.end(&ticket, state, result);
+        while let Some(of) = dry.first().map(|ticket| ticket.job.id()) {
+            let (run, others): (Vec<_>, _) = dry.into_iter().partition(|ticket| ticket.job.id() == of);
+            dry = others;
+            let folded = self.fold(&run, current, standing);
+            for (ticket, outcome) in run.iter().zip(folded.outcomes) {
+                for (index, outcome) in shares(ticket, outcome) {
+                    let (state, result) = verdict::planned(outcome);
+                    self.end_row(ticket, index, state, result);
+                }
+                ticket.job.passed(ticket.work, EntryState::Planned, None);
+            }
         }
     }
 
-    /// What was planned by a dry run is carried out exactly so or not at all. Not looked at while a write may have been
-    /// carried out unseen: the state then holds what was planned, and nothing would be left to do.
-    pub(super) fn end_outdated_plans(&mut self, observed: &Observed, standing: &Standing) {
-        if self.progress.unsure.is_some() {
-            return;
+    /// What was planned by a dry run is carried out exactly so or not at all.
+    pub(super) fn end_outdated_plans(&mut self, current: &Assignments, standing: &Standing) {
+        let planned = |ticket: &Ticket| ticket.indices().any(|index| ticket.job.plan(index).is_some());
+        let (mut planned, free): (Vec<_>, _) = std::mem::take(&mut self.tickets).into_iter().partition(planned);
+        self.tickets = free;
+        while let Some(of) = planned.first().map(|ticket| ticket.job.id()) {
+            let (run, others): (Vec<_>, _) = planned.into_iter().partition(|ticket| ticket.job.id() == of);
+            planned = others;
+            let folded = self.fold(&run, current, standing);
+            for (ticket, outcome) in run.into_iter().zip(folded.outcomes) {
+                if fits_plan(&ticket, outcome) {
+                    self.tickets.push(ticket);
+                } else {
+                    self.fail(&ticket, &Failure::plan_outdated());
+                }
+            }
         }
-        let fits = |ticket: &Ticket| {
-            ticket.job.plan(ticket.index).is_none_or(|plan| {
-                let folded = self.fold(std::slice::from_ref(ticket), observed, standing);
-                *plan == Difference::between(&observed.assignments, &folded.desired)
-            })
-        };
-        let (fitting, outdated): (Vec<_>, Vec<_>) = self.tickets.iter().cloned().partition(fits);
-        self.tickets = fitting;
-        for ticket in outdated {
-            self.fail(&ticket, &Failure::plan_outdated());
-        }
+        self.sort_tickets();
     }
 
     pub(super) fn give_up(&mut self, gave_up: GaveUp) -> Round {
         // What we remember of this user did not help; the next pass starts from a read.
-        self.engine.standings.distrust(self.key);
+        self.engine.standings.forget_state(self.key);
         let answer = std::mem::take(&mut self.progress.last_refusal);
         self.fail_all(&Failure::gave_up(gave_up, self.progress.writes, &answer))
     }
@@ -78,20 +91,98 @@ impl Pass<'_> {
         }
     }
 
-    /// Records a fold that is now the state at Genesys: by a write that passed, or because it was so already.
-    pub(super) fn record(&mut self, folded: Folded, now: Option<&Observed>) -> Round {
+    /// Records a fold on `current` that is now the state at Genesys: by a write that passed, or because it was so already.
+    pub(super) fn record(
+        &mut self,
+        current: &Assignments,
+        standing: &Standing,
+        folded: Folded,
+        now: Option<&Observed>,
+    ) -> Round {
+        self.record_above(None, current, standing, folded, now);
+        Round::Recorded
+    }
+
+    /// The same where entries with places from `below` on are still to be carried out.
+    fn record_above(
+        &mut self,
+        below: Option<Place>,
+        current: &Assignments,
+        standing: &Standing,
+        folded: Folded,
+        now: Option<&Observed>,
+    ) {
         if let Some(settled) = self.progress.passed().filter(|settled| settled.writes > 0) {
             self.settle(settled, now);
         }
-        let links: Vec<_> = self.tickets.iter().map(|ticket| (ticket.job.id(), ticket.index)).collect();
-        let applied_at = self.tickets.iter().map(|ticket| ticket.effective_at).max();
-        self.engine.standings.settled(self.key, folded.owned, applied_at);
-        for (ticket, outcome) in std::mem::take(&mut self.tickets).into_iter().zip(folded.outcomes) {
-            let lost = self.progress.unsure.as_mut().and_then(|attempt| attempt.take_effects_of(&ticket));
-            let (state, result) = verdict::carried_out(outcome, lost, &folded.desired, &links);
-            self.end(&ticket, state, result);
+        let managed = self.engine.catalogues.managed(self.key.target);
+        let start = Start { target: self.key.target, current, owned: &standing.owned, managed: &managed };
+        let changes: Vec<Change> = self.tickets.iter().map(Ticket::change).collect();
+        // In this order: what was parked before it was prepared is seen here.
+        let unparked = self.engine.order.oldest(self.engine.clock.now());
+        let parked = self.engine.slots.oldest_pending(self.key);
+        let oldest = [parked, below].into_iter().flatten().fold(unparked, Place::min);
+        let done = CarriedOut {
+            start,
+            changes: &changes,
+            folded: &folded,
+            oldest,
+            at: self.engine.order.date(self.engine.clock.now()),
+        };
+        self.standing = Some(self.engine.standings.carried_out(self.key, &done));
+        for (ticket, outcome) in std::mem::take(&mut self.tickets).iter().zip(folded.outcomes) {
+            let (end, reason) = {
+                let (state, result) = verdict::carried_out(outcome.clone());
+                (state, result.reason)
+            };
+            for (index, outcome) in shares(ticket, outcome) {
+                let (state, result) = verdict::carried_out(outcome);
+                self.end_row(ticket, index, state, result);
+            }
+            ticket.job.passed(ticket.work, end, reason);
         }
-        Round::Recorded
+    }
+
+    /// Records a fold that was just written. What somebody else had taken away meanwhile was not taken away by it.
+    pub(super) fn record_written(
+        &mut self,
+        current: &Assignments,
+        standing: &Standing,
+        folded: Folded,
+        written: &Written,
+    ) -> Round {
+        let unsure = self.progress.unsure.as_deref();
+        let by_others = |id: &AssignmentId| !unsure.is_some_and(|attempt| attempt.explains(*id, None));
+        let mut found = current.clone();
+        for id in written.gone.iter().filter(|id| by_others(id)) {
+            found.remove(*id);
+        }
+        if found != *current {
+            let folded = self.fold(&self.tickets, &found, standing);
+            return self.record(&found, standing, folded, written.after.as_ref());
+        }
+        self.record(current, standing, folded, written.after.as_ref())
+    }
+
+    /// If writes without an answer turn out to have been carried out, and more was parked since: records what they were made
+    /// for by itself, as what came later was not part of it. Whether it did.
+    pub(super) fn record_unseen(&mut self, found: &Observed, current: &Assignments, standing: &Standing) -> bool {
+        let Some(attempt) = self.progress.unsure.clone() else { return false };
+        let undecided = attempt.is_undecided(&found.assignments, found.version);
+        if undecided || !attempt.is_done(&found.assignments) {
+            return false;
+        }
+        let is_part = |ticket: &Ticket| attempt.entries.contains(&ticket.entry());
+        let (written, later): (Vec<_>, Vec<_>) = self.tickets.iter().cloned().partition(is_part);
+        let folded = self.fold(&written, current, standing);
+        if written.is_empty() || later.is_empty() || folded.desired != *found.assignments {
+            return false;
+        }
+        self.tickets = written;
+        let below = later.iter().map(|ticket| ticket.place).min();
+        self.record_above(below, current, standing, folded, Some(found));
+        self.tickets = later;
+        true
     }
 
     pub(super) fn fail_all(&mut self, failure: &Failure) -> Round {
@@ -101,18 +192,44 @@ impl Pass<'_> {
         Round::Recorded
     }
 
-    pub(super) fn fail(&self, ticket: &Ticket, failure: &Failure) {
-        let begun = self.progress.unsure.as_ref().is_some_and(|attempt| attempt.is_for(ticket));
+    pub(super) fn fail(&mut self, ticket: &Ticket, failure: &Failure) {
+        let begun = self.may_have_begun(ticket);
         let message = if begun { failure.after_a_part() } else { failure.message.clone() };
         let result = EntryResult { reason: Some(failure.reason), message: Some(message), ..EntryResult::default() };
-        self.end(ticket, EntryState::Failed, result);
+        self.end(ticket, EntryState::Failed, &result);
     }
 
-    fn end(&self, ticket: &Ticket, state: EntryState, result: EntryResult) {
-        let result =
-            EntryResult { attempts: self.progress.writes, conflicts: self.progress.conflicts.clone(), ..result };
+    /// Ends the entries of cancelled jobs that wait for what became of a write; a read has just not shown it.
+    pub(super) fn end_cancelled(&mut self) {
+        let (cancelled, others) = std::mem::take(&mut self.tickets).into_iter().partition(|t| t.job.is_cancelled());
+        self.tickets = others;
+        let cancelled: Vec<Ticket> = cancelled;
+        for ticket in cancelled {
+            let message = if self.may_have_begun(&ticket) {
+                "cancelled; a write of it got no telling answer, and a read does not show it carried out: look at the user"
+            } else {
+                "cancelled before it was carried out"
+            };
+            let result = EntryResult { message: Some(message.into()), ..EntryResult::default() };
+            self.end(&ticket, EntryState::Cancelled, &result);
+        }
+    }
+
+    fn may_have_begun(&self, ticket: &Ticket) -> bool {
+        self.progress.unsure.as_ref().is_some_and(|attempt| attempt.entries.contains(&ticket.entry()))
+    }
+
+    fn end(&mut self, ticket: &Ticket, state: EntryState, result: &EntryResult) {
+        for index in ticket.indices() {
+            self.end_row(ticket, index, state, result.clone());
+        }
         ticket.job.passed(ticket.work, state, result.reason);
-        ticket.job.end(ticket.index, state, result, self.engine.clock.now());
+    }
+
+    fn end_row(&mut self, ticket: &Ticket, index: u32, state: EntryState, result: EntryResult) {
+        let (attempts, conflicts) = (self.progress.writes, self.progress.conflicts.clone());
+        let result = EntryResult { attempts, conflicts, ..result };
+        self.endings.push(Ending { job: Arc::clone(&ticket.job), index, state, result });
     }
 
     /// The jobs that this pass works for, each once.
@@ -122,4 +239,40 @@ impl Pass<'_> {
         jobs.dedup_by_key(|job| job.id());
         jobs
     }
+}
+
+/// What each row of a ticket gets of its outcome: of what was done, the first row that lists an assignment reports it, and
+/// what was done beside the lists is the first row's.
+pub(super) fn shares(ticket: &Ticket, outcome: Outcome) -> Vec<(u32, Outcome)> {
+    if ticket.rows.is_empty() {
+        return vec![(ticket.index, outcome)];
+    }
+    let (effects, applies) = match outcome {
+        Outcome::Applies(effects) => (effects, true),
+        Outcome::Unchanged(effects) => (effects, false),
+        Outcome::SupersededBy(_) | Outcome::TooMany { .. } => {
+            return ticket.indices().map(|index| (index, outcome.clone())).collect();
+        }
+    };
+    let lister = |id| ticket.rows.iter().position(|(_, listed)| listed.contains(id)).unwrap_or_default();
+    let share = |(row, (index, _)): (usize, &(u32, _))| {
+        let difference = effects.difference.clone().restricted_to(|id| lister(id) == row);
+        let kept = |ids: &[_]| ids.iter().copied().filter(|id| lister(*id) == row).collect();
+        let share =
+            Effects { preserved: kept(&effects.preserved), overwritten: kept(&effects.overwritten), difference };
+        let applies = applies && !share.difference.is_empty();
+        (*index, if applies { Outcome::Applies(share) } else { Outcome::Unchanged(share) })
+    };
+    ticket.rows.iter().enumerate().map(share).collect()
+}
+
+fn fits_plan(ticket: &Ticket, outcome: Outcome) -> bool {
+    shares(ticket, outcome).into_iter().all(|(index, outcome)| {
+        let would_do = match outcome {
+            Outcome::Applies(effects) => effects.difference,
+            Outcome::Unchanged(_) => Difference::default(),
+            Outcome::SupersededBy(_) | Outcome::TooMany { .. } => return false,
+        };
+        ticket.job.plan(index).is_none_or(|plan| *plan == would_do)
+    })
 }

@@ -7,10 +7,12 @@ mod hold;
 mod kept;
 mod work;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use self::changes::Changes;
 use self::entries::Entries;
@@ -24,8 +26,8 @@ use crate::domain::conflict::Cause;
 use crate::domain::entry::{Effects, EntryRequest};
 use crate::domain::hold::Hold;
 use crate::domain::job::{ConflictCounts, EntryCounts, JobSpec, JobStatus};
-use crate::domain::{EntryState, JobId, Reason, UserId};
-use crate::journal::{AcceptedJob, Journal};
+use crate::domain::{EntryState, JobId, Place, Reason, UserId};
+use crate::journal::{AcceptedJob, EndedEntry};
 
 /// A conflict that an entry met, and its cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +50,7 @@ pub struct EntryResult {
     /// Writes made for it.
     pub attempts: u32,
     pub conflicts: Vec<ConflictRecord>,
-    /// The entry that took its place.
+    /// The entry in a later place that undid it, or did it over.
     pub superseded_by: Option<(JobId, u32)>,
     pub finished_at: Option<Timestamp>,
 }
@@ -91,16 +93,35 @@ pub struct JobSnapshot {
     pub revision: u64,
 }
 
+/// How the places of a job's entries follow from their dates.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Dating {
+    /// A date that is later than acceptance by more than this counts as none.
+    pub(super) tolerance: SignedDuration,
+    /// For a job of a process before this one: when this one started. What is dated later than that by more than the
+    /// tolerance was dated by a wrong clock.
+    pub(super) started: Option<Timestamp>,
+}
+
+impl Dating {
+    /// Dates later than this are not believed any more.
+    pub(super) fn latest(self, now: Timestamp) -> Timestamp {
+        now.checked_add(self.tolerance).unwrap_or(Timestamp::MAX)
+    }
+}
+
 /// An accepted job.
 ///
-/// Invariant: an entry that has ended never changes again; every change of an entry moves the counts with it, under one
-/// lock that is never held across an await.
+/// Invariant: an entry whose end is decided never changes again, but to show that end; every change of an entry moves the
+/// counts with it, under one lock that is never held across an await.
 #[derive(Debug)]
 pub(super) struct Job {
     id: JobId,
     spec: JobSpec,
     created_at: Timestamp,
-    journal: Arc<dyn Journal>,
+    dating: Dating,
+    /// When it was accepted on the clock of this process; of a job that was accepted before its start, the start.
+    accepted_at: Instant,
     state: Mutex<State>,
     revision: watch::Sender<u64>,
     open: OpenEntries,
@@ -109,12 +130,16 @@ pub(super) struct Job {
 #[derive(Debug)]
 pub(super) struct State {
     entries: Entries,
+    /// Ends that are not durable yet, and so are not shown.
+    decided: BTreeMap<u32, (EntryState, EntryResult)>,
     counts: EntryCounts,
     conflicts: ConflictCounts,
     calls_made: u32,
     created: Vec<CatalogueItem>,
     started_at: Option<Timestamp>,
     finished_at: Option<Timestamp>,
+    /// When the newest end of an entry was.
+    ends_at: Option<Timestamp>,
     parked_until: Option<Timestamp>,
     /// What those entries wait for that wait and tell nothing themselves.
     held_up: Option<Box<str>>,
@@ -138,17 +163,19 @@ pub(super) struct State {
 }
 
 impl Job {
-    pub(super) fn new(job: AcceptedJob, journal: Arc<dyn Journal>, open: OpenEntries) -> Self {
+    pub(super) fn new(job: AcceptedJob, dating: Dating, open: OpenEntries) -> Self {
         let AcceptedJob { id, spec, created_at, entries: orders } = job;
         let total = u32::try_from(orders.len()).unwrap_or(u32::MAX);
         let entries = Entries::from(orders);
         let mut state = State {
+            decided: BTreeMap::new(),
             counts: EntryCounts::pending(total),
             conflicts: ConflictCounts::default(),
             calls_made: 0,
             created: Vec::new(),
             started_at: None,
             finished_at: None,
+            ends_at: None,
             parked_until: None,
             held_up: None,
             waits_until: None,
@@ -165,7 +192,8 @@ impl Job {
             span: None,
         };
         state.report_load(&spec, &open);
-        Self { id, spec, created_at, journal, state: Mutex::new(state), revision: watch::Sender::new(0), open }
+        let (accepted_at, state, revision) = (Instant::now(), Mutex::new(state), watch::Sender::new(0));
+        Self { id, spec, created_at, dating, accepted_at, state, revision, open }
     }
 
     pub(super) fn id(&self) -> JobId {
@@ -189,6 +217,46 @@ impl Job {
         self.created_at
     }
 
+    /// Where an entry stands in the effective order.
+    pub(super) fn place(&self, index: u32) -> Place {
+        self.place_in(&self.lock(), index)
+    }
+
+    /// The oldest place of those entries that have not ended.
+    pub(super) fn oldest_place(&self) -> Option<Place> {
+        let state = self.lock();
+        let open = state.entries.places(0, |state| !state.is_terminal());
+        open.map(|index| self.place_in(&state, index)).min()
+    }
+
+    fn place_in(&self, state: &State, index: u32) -> Place {
+        let own = || {
+            let occurred_at = state.entries.occurred_at(index);
+            Place::of((self.id, index), occurred_at, self.created_at, self.dating.tolerance)
+        };
+        let place = state.entries.repeats(index).unwrap_or_else(own);
+        match self.dating.started {
+            Some(started) => place.no_later_than(self.dating.latest(started), started),
+            None => place,
+        }
+    }
+
+    /// Whether an entry comes too late if something newer was carried out before it was accepted.
+    pub(super) fn can_be_stale(&self, index: u32) -> bool {
+        let state = self.lock();
+        state.entries.occurred_at(index).is_some() || state.entries.repeats(index).is_some()
+    }
+
+    /// Whether somebody has cancelled it.
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.lock().cancelled
+    }
+
+    /// Nothing that was looked at before tells that something is missing that the job names.
+    pub(super) fn accepted_at(&self) -> Instant {
+        self.accepted_at
+    }
+
     /// Number of entries.
     pub(super) fn len(&self) -> u32 {
         self.lock().counts.total()
@@ -197,7 +265,7 @@ impl Job {
     /// What the entry asks, unless it has ended already.
     pub(super) fn open_request(&self, index: u32) -> Option<EntryRequest> {
         let state = self.lock();
-        state.entries.state(index).filter(|state| !state.is_terminal()).and_then(|_| state.entries.request(index))
+        if state.is_open(index) { state.entries.request(index) } else { None }
     }
 
     /// The entry's user is known now.
@@ -261,31 +329,49 @@ impl Job {
         });
     }
 
-    /// The entry ends.
-    pub(super) fn end(&self, index: u32, to: EntryState, result: EntryResult, now: Timestamp) {
-        self.change(|state| {
-            if !state.turn(index, to) {
-                return;
-            }
-            state.entries.set_result(index, EntryResult { finished_at: Some(now), ..result });
-            self.write_down(state, index);
-            state.finish_if_over(now);
-        });
+    /// Decides how an entry ends; what is to be written down of it. `None` if that is decided already.
+    pub(super) fn decide(&self, index: u32, to: EntryState, result: EntryResult, now: Timestamp) -> Option<EndedEntry> {
+        let mut state = self.lock();
+        state.is_open(index).then(|| {
+            let result = EntryResult { finished_at: Some(now), ..result };
+            let ended = self.ended(&state, index, to, result.clone());
+            state.decided.insert(index, (to, result));
+            ended
+        })
     }
 
-    /// Ends every entry that no write is under way for.
-    pub(super) fn cancel(&self, now: Timestamp) {
+    /// Decides to cancel every entry that no write is under way for; what is to be written down of them.
+    pub(super) fn decide_to_cancel(&self, now: Timestamp) -> Vec<EndedEntry> {
         self.change(|state| {
             state.cancelled = true;
+            let mut ended = Vec::new();
             for index in 0..state.counts.total() {
                 let runs = state.entries.state(index) == Some(EntryState::Running);
-                if !runs && !state.entries.is_unsettled(index) && state.turn(index, EntryState::Cancelled) {
-                    state.entries.set_message(index, "cancelled before it was carried out");
-                    state.entries.set_finished(index, now);
-                    self.write_down(state, index);
+                if runs || state.entries.is_unsettled(index) || !state.is_open(index) {
+                    continue;
+                }
+                let message = Some("cancelled before it was carried out".into());
+                let result = EntryResult { message, finished_at: Some(now), ..EntryResult::default() };
+                ended.push(self.ended(state, index, EntryState::Cancelled, result.clone()));
+                state.decided.insert(index, (EntryState::Cancelled, result));
+            }
+            ended
+        })
+    }
+
+    /// Shows ends that were decided and are durable now.
+    pub(super) fn show_ends(&self, entries: &[u32]) {
+        self.change(|state| {
+            let mut last = None;
+            for index in entries {
+                let Some((to, result)) = state.decided.remove(index) else { continue };
+                if state.turn(*index, to) {
+                    self.open.ended().count(to, result.reason);
+                    last = last.max(result.finished_at);
+                    state.entries.set_result(*index, result);
                 }
             }
-            state.finish_if_over(now);
+            state.finish_if_over(last);
         });
     }
 
@@ -385,9 +471,15 @@ impl Job {
 }
 
 impl State {
+    /// Whether it is not decided how an entry ends.
+    fn is_open(&self, index: u32) -> bool {
+        let ended = self.entries.state(index).is_none_or(EntryState::is_terminal);
+        !ended && !self.decided.contains_key(&index)
+    }
+
     fn turn(&mut self, index: u32, to: EntryState) -> bool {
         match self.entries.state(index) {
-            Some(before) if !before.is_terminal() => {
+            Some(before) if self.is_open(index) => {
                 self.entries.turn(index, to);
                 self.counts.moved(before, to);
                 self.changes.record(self.revision, index);
@@ -408,9 +500,11 @@ impl State {
         Some(entry)
     }
 
-    fn finish_if_over(&mut self, now: Timestamp) {
+    /// Ends the job with its last entry; `at` is when that ended.
+    fn finish_if_over(&mut self, at: Option<Timestamp>) {
+        self.ends_at = self.ends_at.max(at);
         if self.counts.open() == 0 {
-            self.finished_at.get_or_insert(now);
+            self.finished_at = self.finished_at.or(self.ends_at);
             self.parked_until = None;
             self.held_up = None;
             self.waits_until = None;

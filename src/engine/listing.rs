@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use super::catalogue::Match;
-use super::port::{ListedUser, UserPages};
+use super::port::{Extent, ListedUser};
 use crate::domain::shared::Shared;
 use crate::domain::user::DirectoryUser;
 use crate::domain::{Assignments, UserId, UserRef};
@@ -16,10 +16,8 @@ pub(super) struct Listing {
     active: HashMap<UserId, bool>,
     by_email: HashMap<Box<str>, Named>,
     by_employee_id: HashMap<Box<str>, Named>,
-    /// Calls that it took.
-    pub(super) pages: u32,
-    /// Whether it has as many users as Genesys says that there are.
-    pub(super) complete: bool,
+    /// How much of it was read.
+    pub(super) extent: Extent,
 }
 
 /// Who goes by a name.
@@ -69,10 +67,9 @@ impl Reader {
     }
 
     /// The listing, and the skills that it shows.
-    pub(super) fn finish(self, read: UserPages) -> (Listing, HashMap<UserId, Arc<Assignments>>) {
+    pub(super) fn finish(self, extent: Extent) -> (Listing, HashMap<UserId, Arc<Assignments>>) {
         let Self { listing, skills, sets: _ } = self;
-        let complete = read.total.is_some_and(|total| listing.active.len() >= total);
-        (Listing { pages: read.pages, complete, ..listing }, skills)
+        (Listing { extent, ..listing }, skills)
     }
 }
 

@@ -4,23 +4,31 @@
 //! of [`Engine`].
 
 mod acceptance;
+mod attempts;
 mod backoff;
 mod cache;
 mod callback;
 mod catalogue;
+mod conclusion;
 mod creation;
+mod dates;
+mod deferrals;
 mod directory;
 mod ending;
 mod forecast;
 mod job;
 mod listing;
+mod names;
 mod open;
+mod order;
 mod overview;
 mod pass;
 pub mod port;
+mod preparation;
 mod preread;
 mod progress;
 mod queue;
+mod recheck;
 mod registry;
 mod release;
 mod renewal;
@@ -38,10 +46,10 @@ mod weigh;
 mod workload;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 use tracing::Instrument as _;
 
@@ -50,14 +58,16 @@ pub use self::acceptance::{Claim, OtherClaim, Reservation, TooManyKeys};
 pub use self::backoff::Backoff;
 use self::cache::Ages;
 use self::callback::CalledBack;
-pub use self::catalogue::Catalogue;
 use self::catalogue::Catalogues;
 use self::directory::Directory;
 pub use self::forecast::Forecast;
-use self::job::Job;
 pub use self::job::{ConflictRecord, EntryResult, EntrySnapshot, Followed, JobSnapshot, News};
+use self::job::{Dating, Job};
+use self::names::KnownNames;
+pub use self::names::Names;
 pub use self::open::EndedEntries;
 use self::open::OpenEntries;
+use self::order::AcceptanceOrder;
 pub use self::overview::Overview;
 use self::port::Genesys;
 use self::queue::RunQueue;
@@ -82,6 +92,8 @@ pub struct EngineSettings {
     pub conflicts: ConflictPolicy,
     /// How long an entry waits for Genesys to be available.
     pub patience: Duration,
+    /// How far the date of a change may lie ahead of now.
+    pub future_tolerance: Duration,
     /// Whether a write may go out without a read where the version is known and checked.
     pub write_without_read: bool,
     /// Users worked on at a time, in each lane.
@@ -100,9 +112,28 @@ pub struct EngineSettings {
     pub retention: Duration,
     /// Who is told of jobs that name nobody themselves.
     pub callback: Option<CallbackUrl>,
-    /// How old they have to be before a name that is missing is looked for again.
-    pub recheck_names_after: Duration,
     pub seed: u64,
+}
+
+impl EngineSettings {
+    fn dating(&self, started: Option<Timestamp>) -> Dating {
+        let tolerance = SignedDuration::try_from(self.future_tolerance).unwrap_or(SignedDuration::MAX);
+        Dating { tolerance, started }
+    }
+}
+
+impl EngineCore {
+    /// How the places of a job's entries follow from their dates; `started` for a job of a process before this one.
+    fn dating(&self, started: Option<Timestamp>) -> Dating {
+        self.settings.dating(started)
+    }
+
+    /// Enters a job of a process before this one into the acceptance order, if something of it is still to be parked.
+    fn order_of(&self, job: &Job) {
+        if let Some(place) = job.oldest_place() {
+            self.order.prepares(job.id(), place);
+        }
+    }
 }
 
 /// What is known of one user.
@@ -132,9 +163,11 @@ struct EngineCore {
     standings: Standings,
     directory: Directory,
     catalogues: Catalogues,
+    names: KnownNames,
     backoff: Backoff,
-    /// Numbers entries in the order of acceptance.
-    next_order: AtomicU64,
+    order: AcceptanceOrder,
+    /// Held while ends are decided and handed to the journal.
+    deciding: Mutex<()>,
 }
 
 /// The engine of one org; clones are handles to the same one.
@@ -155,6 +188,10 @@ impl Engine {
         lifecycle: &Lifecycle,
     ) -> Self {
         let ages = Ages { renew_after: settings.renew_after, use_until: settings.use_until };
+        let started = clock.now();
+        let latest = settings.dating(None).latest(started);
+        let accepted = recovered.jobs.iter().map(|kept| (kept.job.id, kept.job.created_at));
+        let standings = attempts::of_open_entries(recovered.standings, &recovered.jobs);
         let keys = recovered.keys;
         let core = Arc::new(EngineCore {
             registry: JobRegistry::default(),
@@ -164,11 +201,13 @@ impl Engine {
             slots: UserSlots::default(),
             queue: RunQueue::default(),
             called_back: CalledBack::default(),
-            standings: Standings::recovered(recovered.standings, Arc::clone(&journal)),
-            directory: Directory::new(ages, settings.recheck_names_after),
+            standings: Standings::recovered(standings, Arc::clone(&journal), clock, latest),
+            directory: Directory::new(ages),
             catalogues: Catalogues::new(ages, settings.managed.clone()),
+            names: KnownNames::recovered(&recovered.memos),
             backoff: Backoff::new(Duration::from_secs(1), Duration::from_secs(60), settings.seed),
-            next_order: AtomicU64::new(0),
+            order: AcceptanceOrder::after(accepted, latest),
+            deciding: Mutex::default(),
             genesys,
             journal,
             settings,
@@ -178,9 +217,15 @@ impl Engine {
         renewal::start(&core, lifecycle);
         retention::start(&core, lifecycle);
         let engine = Self { core, lifecycle: lifecycle.clone() };
-        for kept in recovered.jobs {
-            let (journal, open) = (Arc::clone(&engine.core.journal), engine.core.open.clone());
-            engine.take_up(Job::recovered(kept, journal, open));
+        let dating = engine.core.dating(Some(started));
+        let jobs = recovered.jobs.into_iter().map(|kept| Job::recovered(kept, dating, engine.core.open.clone()));
+        let jobs: Vec<_> = jobs.collect();
+        // All of them first: work on one may not overlook that another one is still to be prepared.
+        for job in &jobs {
+            engine.core.order_of(job);
+        }
+        for job in jobs {
+            engine.take_up(job);
         }
         for (key, job) in keys {
             if let Some(job) = engine.core.registry.get(job) {
@@ -204,10 +249,8 @@ impl Engine {
 
     /// Begins, or begins again, to bring the open entries of a job on their way.
     fn work_on(&self, job: Arc<Job>) {
-        let first_order = self.core.next_order.fetch_add(u64::from(job.len()), Ordering::Relaxed);
-        let core = Arc::clone(&self.core);
-        let span = job.span();
-        let work = async move { resolve::resolve_and_park(&core, &job, first_order).await };
+        let (core, lifecycle, span) = (Arc::clone(&self.core), self.lifecycle.clone(), job.span());
+        let work = async move { preparation::prepare(&core, &lifecycle, &job).await };
         self.lifecycle.spawn_until_stop(work.instrument(span));
     }
 
@@ -259,21 +302,14 @@ impl Engine {
         self.core.registry.get(id).map(|job| job.entries(state, from, limit))
     }
 
-    /// Ends what has not begun; what is under way is finished.
-    pub fn cancel(&self, id: JobId) -> Option<JobSnapshot> {
-        let job = self.core.registry.get(id)?;
-        job.cancel(self.core.clock.now());
-        Some(job.snapshot())
-    }
-
     /// Tells each new revision of a job.
     pub fn watch(&self, id: JobId) -> Option<watch::Receiver<u64>> {
         self.core.registry.get(id).map(|job| job.watch())
     }
 
     /// The names of a target's assignments, as far as they are known.
-    pub fn catalogue(&self, target: Target) -> Option<Arc<Catalogue>> {
-        self.core.catalogues.known(target)
+    pub fn names(&self, target: Target) -> Names<'_> {
+        self.core.names.with(self.core.catalogues.known(target))
     }
 
     /// How much the journal holds.

@@ -4,22 +4,27 @@
 //! most once. A round ends by recording outcomes, by asking for another round at once, or by giving the seat away until
 //! later; what has to survive that is in [`Progress`].
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::EngineCore;
+use super::conclusion::Ending;
 use super::port::{AssignmentWrite, CallError, Errand, Observed, UpstreamAnswer, WriteError};
-use super::progress::{Attempt, Progress};
+use super::preparation::MOST_PANICS;
+use super::progress::Progress;
 use super::standings::Standing;
 use super::ticket::Ticket;
 use super::verdict::Failure;
-use crate::domain::UserKey;
 use crate::domain::assignment::Difference;
+use crate::domain::attempt::Attempt;
 use crate::domain::conflict::{Cause, Step};
 use crate::domain::fold::{Change, Folded, Start, fold};
 use crate::domain::job::Urgency;
-use crate::journal::JournalError;
+use crate::domain::{AssignmentId, Assignments, UserKey};
+use crate::journal::{JournalError, KeptStanding};
 
 /// How a pass ended.
 #[derive(Debug)]
@@ -46,7 +51,14 @@ struct Base {
 }
 
 /// After so many looks, about a minute, at a state that is older than what is known, the look is believed.
-const MOST_LATE_READS: u32 = 8;
+const MAX_LATE_READS: u32 = 8;
+
+/// After so many writes without a telling answer the entries fail: after a little more than three minutes of pauses.
+const MAX_LOST_ANSWERS: u32 = 8;
+
+/// The pause before the look that follows the second of them; each further one is twice as long, up to a minute. The first
+/// is followed by a look at once, because most answers are lost once.
+const PAUSE_AFTER_LOST_ANSWER: Duration = Duration::from_secs(5);
 
 /// Whether a write that ended like this may have been carried out all the same. First-party tools see 408 for conflicts,
 /// and it is also what a write answers that took too long to tell.
@@ -66,13 +78,17 @@ pub(super) struct Pass<'a> {
     pub(super) key: UserKey,
     pub(super) tickets: Vec<Ticket>,
     pub(super) progress: Box<Progress>,
+    /// Entries that this round has ended, and what is remembered of the user since: shown when it is written down.
+    pub(super) endings: Vec<Ending>,
+    pub(super) standing: Option<KeptStanding>,
     /// Whether the next read goes on with a write of the round before.
     continues: bool,
 }
 
 impl<'a> Pass<'a> {
     pub(super) fn new(engine: &'a EngineCore, key: UserKey, tickets: Vec<Ticket>, progress: Box<Progress>) -> Self {
-        let mut pass = Self { engine, key, tickets: Vec::new(), progress, continues: false };
+        let mut pass =
+            Self { engine, key, tickets: Vec::new(), progress, endings: Vec::new(), standing: None, continues: false };
         pass.take_up(tickets);
         pass
     }
@@ -82,26 +98,65 @@ impl<'a> Pass<'a> {
         loop {
             self.take_up(self.engine.slots.newly_parked(self.key));
             let standing = self.engine.standings.recall(self.key);
-            self.end_stale(&standing);
-            if self.tickets.is_empty() {
-                if self.progress.in_dispute() {
-                    // Cancelled in the middle of it: what the refused write was computed from is not to be used again.
-                    self.engine.standings.distrust(self.key);
-                }
-                return PassEnd::Done;
+            if self.progress.unsure.is_none() && standing.attempt.is_some() {
+                // A process before this one has left it.
+                self.progress.unsure.clone_from(&standing.attempt);
+                self.progress.must_read = true;
             }
-            match self.round(&standing).await {
-                Round::Again => {}
-                Round::Recorded => self.progress = Box::default(),
-                Round::Later(at) => return PassEnd::Later { at, tickets: self.tickets, progress: self.progress },
+            let round = if self.progress.panics >= MOST_PANICS {
+                Some(self.fail_all(&Failure::defect(self.progress.panics)))
+            } else {
+                self.end_stale(&standing);
+                if self.tickets.is_empty() { None } else { Some(self.round(&standing).await) }
+            };
+            self.conclude(matches!(round, None | Some(Round::Recorded))).await;
+            match round {
+                None => return self.done(),
+                Some(Round::Again) => {}
+                Some(Round::Recorded) => self.progress = Box::default(),
+                Some(Round::Later(at)) => {
+                    return PassEnd::Later { at, tickets: self.tickets, progress: self.progress };
+                }
             }
         }
     }
 
+    fn done(&self) -> PassEnd {
+        if self.progress.in_dispute() {
+            // Cancelled in the middle of it: what the refused write was computed from is not to be used again.
+            self.engine.standings.forget_state(self.key);
+        }
+        // In this order: what was parked before it was prepared is seen here.
+        let oldest = self.engine.order.oldest(self.engine.clock.now());
+        if self.engine.slots.oldest_pending(self.key).is_none() {
+            let managed = self.engine.catalogues.managed(self.key.target);
+            self.engine.standings.forget_history(self.key, oldest, &managed);
+        }
+        PassEnd::Done
+    }
+
+    /// Has what the round ended written down, and then shown; `over` if nothing of the pass is left under way.
+    async fn conclude(&mut self, over: bool) {
+        let endings = std::mem::take(&mut self.endings);
+        let gave_up = over && (self.progress.intended || self.progress.unsure.is_some());
+        let unsure = self.progress.unsure.as_deref();
+        let standing =
+            self.standing.take().or_else(|| gave_up.then(|| self.engine.standings.gave_up(self.key, unsure)));
+        if endings.is_empty() && standing.is_none() {
+            return;
+        }
+        self.engine.conclude(endings, standing.map(|standing| (self.key, standing))).shown().await;
+    }
+
     fn take_up(&mut self, tickets: Vec<Ticket>) {
         let now = self.engine.clock.now();
-        self.tickets.extend(tickets.into_iter().filter(|ticket| ticket.job.begin(ticket.index, now)));
-        self.tickets.sort_by_key(|ticket| (ticket.effective_at, ticket.order));
+        let begins = |ticket: &Ticket| ticket.indices().filter(|row| ticket.job.begin(*row, now)).count() > 0;
+        self.tickets.extend(tickets.into_iter().filter(begins));
+        self.sort_tickets();
+    }
+
+    pub(super) fn sort_tickets(&mut self) {
+        self.tickets.sort_by_key(|ticket| (ticket.place, ticket.entry()));
     }
 
     async fn round(&mut self, standing: &Standing) -> Round {
@@ -114,20 +169,69 @@ impl<'a> Pass<'a> {
             Step::ReadAfter(pause) => return self.wait_out_conflict(pause),
             Step::GiveUp(gave_up) => return self.give_up(gave_up),
         }
-        self.end_dry_runs(&base.observed, standing);
-        self.end_outdated_plans(&base.observed, standing);
-        let folded = self.fold(&self.tickets, &base.observed, standing);
-        let mut difference = Difference::between(&base.observed.assignments, &folded.desired);
-        let unsure = self.progress.unsure.as_ref().filter(|attempt| attempt.is_undecided(&base.observed));
-        if let Some(attempt) = unsure {
-            attempt.settle(&base.observed, &folded.desired, &mut difference);
+        let refuted = |attempt: &Arc<Attempt>| attempt.is_refuted(&base.observed.assignments, base.observed.version);
+        self.progress.unsure = self.progress.unsure.take().filter(|attempt| !refuted(attempt));
+        // What was carried out unseen is reported like what is written now: both are held against the state before them.
+        let unsure = self.progress.unsure.clone();
+        let found = &base.observed.assignments;
+        let current = unsure.as_ref().map_or_else(|| Arc::clone(found), |attempt| Arc::new(attempt.undone_in(found)));
+        if self.record_unseen(&base.observed, &current, standing) {
+            return Round::Recorded;
+        }
+        self.end_dry_runs(&current, standing);
+        self.end_outdated_plans(&current, standing);
+        let folded = self.fold(&self.tickets, &current, standing);
+        let mut difference = Difference::between(found, &folded.desired);
+        let undecided = unsure.filter(|attempt| attempt.is_undecided(found, base.observed.version));
+        if let Some(attempt) = undecided {
+            attempt.settle(found, &folded.desired, &mut difference);
         } else if difference.is_empty() && !base.fresh {
             self.progress.must_read = true;
             return Round::Again;
         } else if difference.is_empty() {
-            return self.record(folded, Some(&base.observed));
+            return self.record(&current, standing, folded, Some(&base.observed));
         }
-        self.write(base.observed, folded, difference).await
+        if let Some(round) = self.leave_off() {
+            return round;
+        }
+        self.write(base.observed, &current, standing, folded, difference).await
+    }
+
+    /// After a write without a telling answer, and a look that does not show it carried out: ends what is not to be tried
+    /// again.
+    fn leave_off(&mut self) -> Option<Round> {
+        let lost = self.progress.lost_answers;
+        if lost == 0 && self.progress.unsure.is_none() {
+            return None;
+        }
+        if self.tickets.iter().any(|ticket| ticket.job.is_cancelled()) {
+            self.end_cancelled();
+            return Some(if self.tickets.is_empty() { Round::Recorded } else { Round::Again });
+        }
+        if lost == 0 {
+            return None;
+        }
+        let answer = self.progress.last_refusal.clone();
+        let failure = Failure::no_telling_answer(lost, &answer);
+        if lost >= MAX_LOST_ANSWERS {
+            return Some(self.fail_all(&failure));
+        }
+        let (out_of_time, patient) = self.by_patience();
+        self.tickets = patient;
+        for ticket in &out_of_time {
+            self.fail(ticket, &failure);
+        }
+        match (out_of_time.is_empty(), self.tickets.is_empty()) {
+            (true, _) => None,
+            (false, true) => Some(Round::Recorded),
+            (false, false) => Some(Round::Again),
+        }
+    }
+
+    /// Takes the tickets apart: those that have waited for all the patience there is, and the others.
+    fn by_patience(&mut self) -> (Vec<Ticket>, Vec<Ticket>) {
+        let (now, patience) = (self.engine.clock.now(), self.engine.settings.patience);
+        std::mem::take(&mut self.tickets).into_iter().partition(|ticket| ticket.waited(now) >= patience)
     }
 
     /// The state to fold on: the remembered one where a version check makes that safe, else the user's own resource.
@@ -142,13 +246,17 @@ impl<'a> Pass<'a> {
         let answer = self.engine.genesys.read(&errand, self.key).await;
         self.continues = false;
         self.count_calls(&errand);
-        let observed = answer.map_err(|error| self.read_failed(&error))?;
+        let observed = match answer {
+            Ok(observed) => observed,
+            Err(error) => return Err(self.read_failed(&error).await),
+        };
         self.progress.outages = 0;
-        let behind = remembered.is_some_and(|newest| observed.version < newest.version);
-        // After a lost answer, what we remember may be older than what we wrote; a replica that is further behind does
-        // not tell.
-        let useless = behind && self.progress.unsure.is_some() && !self.progress.in_dispute();
-        if useless || standing.is_behind(&observed, Instant::now()) {
+        let behind = observed.version < standing.version;
+        // After a lost answer, and after a start, what we remember may be older than what we wrote; a replica that is
+        // further behind does not tell.
+        let of_no_use = behind && (remembered.is_none() || self.progress.unsure.is_some());
+        let lost = self.progress.unsure.as_deref();
+        if (of_no_use && !self.progress.in_dispute()) || standing.is_behind(&observed, Instant::now(), lost) {
             return Err(self.look_again());
         }
         self.progress.late_reads = 0;
@@ -167,7 +275,7 @@ impl<'a> Pass<'a> {
     fn look_again(&mut self) -> Round {
         let pause = self.engine.settings.conflicts.pause(self.progress.late_reads);
         self.progress.late_reads += 1;
-        if self.progress.late_reads >= MOST_LATE_READS {
+        if self.progress.late_reads >= MAX_LATE_READS {
             self.engine.standings.distrust(self.key);
         }
         self.wait_out_conflict(pause)
@@ -187,55 +295,66 @@ impl<'a> Pass<'a> {
         step
     }
 
-    pub(super) fn fold(&self, tickets: &[Ticket], observed: &Observed, standing: &Standing) -> Folded {
+    pub(super) fn fold(&self, tickets: &[Ticket], current: &Assignments, standing: &Standing) -> Folded {
         let managed = self.engine.catalogues.managed(self.key.target);
-        let start = Start {
-            target: self.key.target,
-            current: &observed.assignments,
-            owned: &standing.owned,
-            managed: &managed,
-        };
-        let changes: Vec<_> = tickets.iter().map(|t| Change { mode: t.job.spec().mode, listed: &t.listed }).collect();
-        fold(start, &changes)
+        let start = Start { target: self.key.target, current, owned: &standing.owned, managed: &managed };
+        let changes: Vec<Change> = tickets.iter().map(Ticket::change).collect();
+        fold(start, standing.history.as_deref(), &changes)
     }
 
-    async fn write(&mut self, base: Observed, folded: Folded, difference: Difference) -> Round {
+    async fn write(
+        &mut self,
+        base: Observed,
+        current: &Assignments,
+        standing: &Standing,
+        folded: Folded,
+        difference: Difference,
+    ) -> Round {
         let write = AssignmentWrite {
             base: base.version,
             desired: folded.desired.clone(),
             difference,
             replaces: folded.replaces,
         };
-        if let Err(error) = self.engine.standings.intend(self.key, &folded.owned).await {
+        let attempt = Arc::new(self.attempt(&base, &write, &folded.owned));
+        if let Err(error) = self.engine.standings.intend(self.key, &attempt).await {
             return self.not_written_down(&error);
         }
+        self.progress.intended = true;
         let errand = self.errand();
         let answer = self.engine.genesys.write(&errand, self.key, &write).await;
         self.count_calls(&errand);
         self.engine.standings.touched(self.key);
         self.progress.writes += 1;
         match answer {
-            Ok(after) => {
-                self.engine.standings.wrote(self.key, &write, after.as_ref());
-                self.record(folded, after.as_ref())
+            Ok(written) => {
+                self.engine.standings.wrote(self.key, &write, written.after.as_ref());
+                self.record_written(current, standing, folded, &written)
             }
             Err(WriteError { error, begun }) => {
                 if begun || may_have_passed(&error) {
-                    self.remember_attempt(folded, write);
+                    self.progress.unsure = Some(attempt);
                 }
-                self.not_written(error, base)
+                self.not_written(error, base).await
             }
         }
     }
 
-    fn not_written(&mut self, error: CallError, base: Observed) -> Round {
+    /// What may have been written once this write has gone out.
+    fn attempt(&self, base: &Observed, write: &AssignmentWrite, claimed: &BTreeSet<AssignmentId>) -> Attempt {
+        let earlier = self.progress.unsure.as_deref().cloned().unwrap_or_default();
+        let entries = self.tickets.iter().map(Ticket::entry);
+        earlier.and(base.version, &base.assignments, &write.desired, &write.difference, claimed, entries)
+    }
+
+    async fn not_written(&mut self, error: CallError, base: Observed) -> Round {
         match error {
             CallError::Conflict(answer) => self.refused(answer, base),
-            CallError::Uncertain(answer) => self.answer_lost(&answer),
+            CallError::Uncertain(answer) => self.answer_lost(answer),
             CallError::Unavailable { answer, retry_at } => self.unavailable(&answer, retry_at),
-            CallError::NotFound(answer) => self.fail_all(&Failure::user_gone(&answer)),
+            CallError::NotFound(answer) => self.recheck_user(&Failure::user_gone(&answer)).await,
             CallError::Forbidden(answer) => self.fail_all(&Failure::forbidden(&answer)),
-            CallError::Rejected(answer) => self.fail_all(&Failure::rejected(&answer)),
+            CallError::Rejected(answer) => self.recheck_assignments(&Failure::rejected(&answer)).await,
         }
     }
 
@@ -255,46 +374,57 @@ impl<'a> Pass<'a> {
         Round::Again
     }
 
-    /// No telling answer to a write: a read will show whether it was carried out. Never repeated blindly.
-    fn answer_lost(&mut self, answer: &UpstreamAnswer) -> Round {
+    /// No telling answer to a write: a look will show whether it was carried out. Never repeated blindly, and not for ever:
+    /// the looks come at growing intervals, and what they do not show in the end fails.
+    fn answer_lost(&mut self, answer: UpstreamAnswer) -> Round {
+        let message = format!("Genesys gave no telling answer to a write, looking again: {answer}");
         self.progress.must_read = true;
-        self.progress.outages += 1;
-        if self.progress.outages == 1 {
+        self.progress.last_refusal = answer;
+        self.progress.lost_answers += 1;
+        if matches!(self.progress.lost_answers, 1 | MAX_LOST_ANSWERS) {
             return self.read_at_once();
         }
-        self.unavailable(answer, None)
+        let doublings = self.progress.lost_answers.saturating_sub(2).min(8);
+        let pause = PAUSE_AFTER_LOST_ANSWER.saturating_mul(1 << doublings).min(Duration::from_secs(60));
+        self.later(Instant::now() + self.within_patience(pause), &message, None)
     }
 
-    /// A write may have been carried out: what it would assign counts as ours, for as long as it is seen.
-    fn remember_attempt(&mut self, folded: Folded, write: AssignmentWrite) {
-        self.engine.standings.claim(self.key, &folded.owned);
-        let earlier = self.progress.unsure.take();
-        self.progress.unsure = Some(Attempt::new(&self.tickets, folded, write, earlier));
+    /// The pause, or what is left of the patience of the first entry to run out of it.
+    fn within_patience(&self, pause: Duration) -> Duration {
+        let (now, patience) = (self.engine.clock.now(), self.engine.settings.patience);
+        let left = self.tickets.iter().map(|ticket| patience.saturating_sub(ticket.waited(now))).min();
+        pause.min(left.unwrap_or(pause))
     }
 
-    fn read_failed(&mut self, error: &CallError) -> Round {
+    async fn read_failed(&mut self, error: &CallError) -> Round {
         match error {
             CallError::Unavailable { answer, retry_at } => self.unavailable(answer, *retry_at),
             CallError::Conflict(answer) | CallError::Uncertain(answer) => self.unavailable(answer, None),
-            CallError::NotFound(answer) => self.fail_all(&Failure::user_gone(answer)),
+            CallError::NotFound(answer) => self.recheck_user(&Failure::user_gone(answer)).await,
             CallError::Forbidden(answer) => self.fail_all(&Failure::forbidden(answer)),
             CallError::Rejected(answer) => self.fail_all(&Failure::rejected(answer)),
         }
     }
 
     /// Genesys is out of reach: entries that have waited for all the patience there is end, the others wait on.
-    fn unavailable(&mut self, answer: &UpstreamAnswer, retry_at: Option<Instant>) -> Round {
+    pub(super) fn unavailable(&mut self, answer: &UpstreamAnswer, retry_at: Option<Instant>) -> Round {
         self.progress.outages += 1;
         let patience = self.engine.settings.patience;
-        let now = self.engine.clock.now();
-        let (out_of_time, patient): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.tickets).into_iter().partition(|t| t.waited(now) >= patience);
+        let (out_of_time, patient) = self.by_patience();
         self.tickets = patient;
         for ticket in out_of_time {
             self.fail(&ticket, &Failure::unavailable(answer, patience));
         }
-        let at = retry_at.unwrap_or_else(|| Instant::now() + self.engine.backoff.pause(self.progress.outages));
-        self.later(at, &format!("Genesys is not available, waiting: {answer}"), retry_at)
+        if self.tickets.is_empty() {
+            return Round::Recorded;
+        }
+        let now = Instant::now();
+        let pause = match retry_at {
+            Some(at) => at.saturating_duration_since(now),
+            None => self.engine.backoff.pause(self.progress.outages),
+        };
+        let at = now + self.within_patience(pause);
+        self.later(at, &format!("Genesys is not available, waiting: {answer}"), retry_at.map(|_| at))
     }
 
     /// The journal could not take what the write makes ours, so the write did not go out. There is no end to this patience:
@@ -315,19 +445,21 @@ impl<'a> Pass<'a> {
         let (until, parked_until) = (clock.date_of(at), named.map(|named| clock.date_of(named)));
         let unsettled = self.progress.unsure.is_some();
         for ticket in &self.tickets {
-            ticket.job.wait(ticket.index, message, unsettled, until, parked_until);
+            for row in ticket.indices() {
+                ticket.job.wait(row, message, unsettled, until, parked_until);
+            }
         }
         Round::Later(at)
     }
 
-    fn errand(&self) -> Errand {
+    pub(super) fn errand(&self) -> Errand {
         let urgent = self.tickets.iter().any(|ticket| ticket.urgency() == Urgency::Interactive);
         let urgency = if urgent { Urgency::Interactive } else { Urgency::Bulk };
         Errand { continues: self.continues, ..Errand::new(urgency) }
     }
 
     /// A call that serves several jobs is counted for the first of them, so that the jobs' calls add up.
-    fn count_calls(&self, errand: &Errand) {
+    pub(super) fn count_calls(&self, errand: &Errand) {
         if let Some(first) = self.tickets.first() {
             first.job.count_calls(errand.meter.take());
         }

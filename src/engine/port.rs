@@ -10,15 +10,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
-pub use crate::domain::assignment::CatalogueItem;
 use crate::domain::assignment::Difference;
+pub use crate::domain::assignment::{CatalogueItem, Version};
 use crate::domain::job::Urgency;
 use crate::domain::user::DirectoryUser;
-use crate::domain::{Assignments, Target, UserId, UserKey};
-
-/// The version of a resource, as Genesys numbers it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Version(pub u64);
+use crate::domain::{AssignmentId, Assignments, Target, UserId, UserKey};
 
 /// A user's assignments as one read, or the answer to one write, showed them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,6 +84,22 @@ pub enum CallError {
     /// trying again, not before `retry_at` if that is given.
     #[error("unavailable: {answer}")]
     Unavailable { answer: UpstreamAnswer, retry_at: Option<Instant> },
+}
+
+impl CallError {
+    /// What cannot be had now, and nobody knows when it can.
+    pub(crate) fn unavailable(answer: UpstreamAnswer) -> Self {
+        Self::Unavailable { answer, retry_at: None }
+    }
+}
+
+/// A write that was carried out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Written {
+    /// The state that it brought about, where the target tells it.
+    pub after: Option<Observed>,
+    /// What it was to take away and somebody else had taken away before.
+    pub gone: Vec<AssignmentId>,
 }
 
 /// A write that was not carried out as a whole.
@@ -160,13 +172,36 @@ pub struct ListedUser {
     pub skills: Option<Assignments>,
 }
 
-/// What a listing of users told apart from them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UserPages {
+/// How much of a listing was read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Extent {
     /// Calls that it took.
     pub pages: u32,
-    /// How many users there are, if all pages said the same.
+    /// How many different ones it showed.
+    pub shown: usize,
+    /// How many there are, if the listing says so.
     pub total: Option<usize>,
+    /// Whether it shows everything that was there all the while. One that is not complete proves nobody's absence.
+    pub complete: bool,
+}
+
+impl Extent {
+    /// Why nothing can be concluded from what the listing `of` these does not show.
+    pub(crate) fn lacks(&self, of: &str) -> UpstreamAnswer {
+        let how = match self.total {
+            Some(total) if total > self.shown => format!("it shows {} of {total}", self.shown),
+            Some(_) | None => "pages of it were empty, or somebody left while it was read".to_owned(),
+        };
+        let message = format!("Genesys' listing of {of} is incomplete: {how}").into();
+        UpstreamAnswer { message, ..UpstreamAnswer::default() }
+    }
+}
+
+/// What can be assigned, as a listing shows it.
+#[derive(Debug, Clone, Default)]
+pub struct CatalogueListing {
+    pub items: Vec<CatalogueItem>,
+    pub extent: Extent,
 }
 
 /// How fast calls go, as lately seen.
@@ -185,14 +220,14 @@ pub trait Genesys: fmt::Debug + Send + Sync {
     /// Reads a user's own resource: never a listing, never a cache.
     fn read<'a>(&'a self, errand: &'a Errand, key: UserKey) -> BoxFuture<'a, Result<Observed, CallError>>;
 
-    /// Writes; answers the new state where the target tells it. Goes ahead of new reads, so that nothing but one round
+    /// Writes. Goes ahead of new reads, so that nothing but one round
     /// trip lies between a read and the write that follows it.
     fn write<'a>(
         &'a self,
         errand: &'a Errand,
         key: UserKey,
         write: &'a AssignmentWrite,
-    ) -> BoxFuture<'a, Result<Option<Observed>, WriteError>>;
+    ) -> BoxFuture<'a, Result<Written, WriteError>>;
 
     /// Hands over all users of a listing, page by page, so that no more than a page of them is held here. Pages are no
     /// snapshot: who moves between two of them comes twice, and who moves the other way does not come at all.
@@ -202,7 +237,7 @@ pub trait Genesys: fmt::Debug + Send + Sync {
         listing: UserListing,
         expand: Expand,
         take: &'a mut (dyn FnMut(ListedUser) + Send),
-    ) -> BoxFuture<'a, Result<UserPages, CallError>>;
+    ) -> BoxFuture<'a, Result<Extent, CallError>>;
 
     /// One user by id.
     fn find_user<'a>(
@@ -231,7 +266,7 @@ pub trait Genesys: fmt::Debug + Send + Sync {
         &'a self,
         errand: &'a Errand,
         target: Target,
-    ) -> BoxFuture<'a, Result<Vec<CatalogueItem>, CallError>>;
+    ) -> BoxFuture<'a, Result<CatalogueListing, CallError>>;
 
     /// Creates a routing skill of this name.
     fn create_skill<'a>(&'a self, errand: &'a Errand, name: &'a str)

@@ -7,13 +7,15 @@
 use std::sync::Arc;
 
 use super::EngineCore;
+use super::conclusion::{Concluding, Ending};
 use super::directory::ShownSkills;
+use super::ending::shares;
 use super::job::Job;
 use super::port::{CallError, Errand};
-use super::standings::Standing;
+use super::standings::{CarriedOut, Standing};
 use super::ticket::Ticket;
 use super::verdict;
-use crate::domain::fold::{Change, Folded, Outcome, Start, fold};
+use crate::domain::fold::{Folded, Outcome, Start, fold};
 use crate::domain::job::Urgency;
 use crate::domain::{Assignments, Mode, Target, UserKey, UserRef};
 
@@ -55,21 +57,41 @@ fn pays(engine: &EngineCore, wanted: &[UserRef]) -> bool {
 /// Ends the ticket's entry if the listing shows that there is nothing to do for it; else the ticket is to be parked.
 ///
 /// Invariant: nobody works on the user meanwhile: the slot is taken for as long as this looks, and only if it was free.
-pub(super) fn end_if_shown(engine: &EngineCore, key: UserKey, ticket: &Ticket, shown: &ShownSkills) -> bool {
-    let Some(skills) = shown.skills.get(&key.user) else { return false };
-    if !engine.slots.take_idle(key) {
-        return false;
-    }
+/// What is remembered of the user is with the journal before it is free again.
+pub(super) fn end_if_shown<'e>(
+    engine: &'e EngineCore,
+    key: UserKey,
+    ticket: &Ticket,
+    shown: &ShownSkills,
+) -> Option<Concluding<'e>> {
+    let skills = shown.skills.get(&key.user)?;
+    let _taken = Taken::idle(engine, key)?;
     let standing = engine.standings.recall(key);
     let folded = unchanged(engine, key, ticket, skills, &standing).filter(|_| standing.shows_in(shown.begun_at));
-    let ended = folded.is_some_and(|folded| end(engine, key, ticket, folded));
-    if let Some((urgency, job)) = engine.slots.end(key) {
-        engine.queue.push(urgency, job, key);
-    }
-    ended
+    folded.map(|folded| end(engine, key, ticket, &standing, skills, folded))
 }
 
-/// The fold on what the listing shows, if it changes nothing and does not rest on anything that is not shown.
+/// A user who was idle and is taken; free again when this is dropped, be it by a panic.
+struct Taken<'e>(&'e EngineCore, UserKey);
+
+impl<'e> Taken<'e> {
+    fn idle(engine: &'e EngineCore, user: UserKey) -> Option<Self> {
+        // Made only if it is taken: a user who is not would else be freed by its end.
+        engine.slots.take_idle(user).then(|| Self(engine, user))
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        let Self(engine, user) = self;
+        if let Some((urgency, job)) = engine.slots.end(*user) {
+            engine.queue.push(urgency, job, *user);
+        }
+    }
+}
+
+/// The fold on what the listing shows, if it changes nothing and does not rest on anything that is not shown. What belongs
+/// below something that was carried out already is for a pass.
 fn unchanged(
     engine: &EngineCore,
     key: UserKey,
@@ -77,32 +99,40 @@ fn unchanged(
     skills: &Assignments,
     standing: &Standing,
 ) -> Option<Folded> {
-    let too_late = ticket.dated && standing.applied_at.is_some_and(|newest| ticket.effective_at < newest);
     let all_shown = standing.owned.iter().all(|id| skills.contains(*id));
-    if too_late || !all_shown || ticket.job.plan(ticket.index).is_some() {
+    let planned = ticket.indices().any(|index| ticket.job.plan(index).is_some());
+    if !standing.is_newest(ticket.place) || standing.attempt.is_some() || !all_shown || planned {
         return None;
     }
     let managed = engine.catalogues.managed(key.target);
     let start = Start { target: key.target, current: skills, owned: &standing.owned, managed: &managed };
-    let folded = fold(start, &[Change { mode: ticket.job.spec().mode, listed: &ticket.listed }]);
+    let folded = fold(start, standing.history.as_deref(), &[ticket.change()]);
     let same = matches!(folded.outcomes.as_slice(), [Outcome::Unchanged(_)]) && folded.desired == *skills;
     same.then_some(folded)
 }
 
-fn end(engine: &EngineCore, key: UserKey, ticket: &Ticket, folded: Folded) -> bool {
+fn end<'e>(
+    engine: &'e EngineCore,
+    key: UserKey,
+    ticket: &Ticket,
+    standing: &Standing,
+    skills: &Assignments,
+    folded: Folded,
+) -> Concluding<'e> {
     let now = engine.clock.now();
-    if !ticket.job.begin(ticket.index, now) {
-        // Ended meanwhile, by a cancellation: parking it would do no harm, but there is nothing to park.
-        return true;
-    }
+    let begun = ticket.indices().filter(|index| ticket.job.begin(*index, now)).count();
     let dry = ticket.job.spec().dry_run;
-    if !dry {
-        engine.standings.settled(key, folded.owned, Some(ticket.effective_at));
-    }
-    for outcome in folded.outcomes {
-        let (state, result) =
-            if dry { verdict::planned(outcome) } else { verdict::carried_out(outcome, None, &folded.desired, &[]) };
-        ticket.job.end(ticket.index, state, result, now);
-    }
-    true
+    let managed = engine.catalogues.managed(key.target);
+    let start = Start { target: key.target, current: skills, owned: &standing.owned, managed: &managed };
+    let oldest = engine.order.oldest(now);
+    let done = CarriedOut { start, changes: &[ticket.change()], folded: &folded, oldest, at: engine.order.date(now) };
+    // Ended meanwhile, by a cancellation: then nothing was carried out.
+    let kept = (begun > 0 && !dry).then(|| (key, engine.standings.carried_out(key, &done)));
+    let outcome = folded.outcomes.into_iter().next();
+    let rows = outcome.into_iter().flat_map(|outcome| shares(ticket, outcome));
+    let endings = rows.map(|(index, outcome)| {
+        let (state, result) = if dry { verdict::planned(outcome) } else { verdict::carried_out(outcome) };
+        Ending { job: Arc::clone(&ticket.job), index, state, result }
+    });
+    engine.conclude(endings.collect(), kept)
 }

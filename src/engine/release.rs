@@ -1,4 +1,6 @@
-//! Letting a held job go on.
+//! What people decide about a job: to cancel it, and to let it go on when it is held.
+
+use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
@@ -9,6 +11,25 @@ use crate::domain::job::JobStatus;
 use crate::journal::{JobNote, JournalError};
 
 impl Engine {
+    /// Ends what has not begun; what is under way is finished. The answer shows what is durable. `None` if there is no such
+    /// job.
+    ///
+    /// In a task of its own: what is decided has to be shown, also if the caller goes away meanwhile.
+    pub async fn cancel(&self, id: JobId) -> Option<JobSnapshot> {
+        let job = self.core.registry.get(id)?;
+        let (told, answer) = oneshot::channel();
+        let (core, cancelled) = (Arc::clone(&self.core), Arc::clone(&job));
+        self.lifecycle.spawn(async move {
+            core.cancel(&cancelled).shown().await;
+            if cancelled.is_over() {
+                core.order.prepared(cancelled.id());
+            }
+            let _ = told.send(());
+        });
+        let _ = answer.await;
+        Some(job.snapshot())
+    }
+
     /// Lets a held job go on, without weighing it again. Durable when it answers; again for one that goes on already, it
     /// changes nothing. `None` if there is no such job, or it was never held.
     ///

@@ -15,12 +15,13 @@ type WhenDue = for<'a> fn(&'a EngineCore, &'a Errand) -> BoxFuture<'a, Result<()
 
 /// Starts a loop for the directory and one for the catalogues.
 pub(super) fn start(core: &Arc<EngineCore>, lifecycle: &Lifecycle) {
-    let both: [WhenDue; 2] = [
-        |core, errand| core.directory.renew_when_due(core.genesys.as_ref(), errand).boxed(),
-        |core, errand| core.catalogues.renew_when_due(core.genesys.as_ref(), errand).boxed(),
+    let both: [(&str, WhenDue); 2] = [
+        ("directory", |core, errand| core.directory.renew_when_due(core.genesys.as_ref(), errand).boxed()),
+        ("catalogues", |core, errand| core.catalogues.renew_when_due(core.genesys.as_ref(), errand).boxed()),
     ];
-    for when_due in both {
-        lifecycle.spawn_until_stop(renew(Arc::clone(core), when_due));
+    for (name, when_due) in both {
+        let core = Arc::clone(core);
+        lifecycle.keep_trying_until_stop(name, move || renew(Arc::clone(&core), when_due));
     }
 }
 

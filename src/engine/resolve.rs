@@ -1,25 +1,29 @@
 //! From what a caller wrote to ids, and on to the users' slots: users through the directory, assignments through the
 //! catalogue, and between the two the scales.
 
+mod same_user;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::catalogue::{Catalogue, Match};
+use super::conclusion::Ending;
 use super::creation::Creation;
-use super::directory::ShownSkills;
-use super::job::{EntryResult, Job};
-use super::listing::Found;
-use super::port::{CallError, Errand};
+use super::directory::{Search, ShownSkills, Sought};
+use super::job::Job;
+use super::port::{CallError, Errand, UpstreamAnswer};
+use super::preparation::Prepared;
 use super::ticket::Ticket;
 use super::verdict::Failure;
 use super::weigh::Scales;
 use super::workload::Work;
 use super::{EngineCore, creation, preread};
 use crate::domain::entry::{AssignmentName, EntryRequest, ListedAssignment};
-use crate::domain::{Assignments, EntryState, Proficiency, Reason, UserId, UserKey, UserRef};
+use crate::domain::job::JobStatus;
+use crate::domain::{Assignments, Place, Proficiency, Reason, UserId, UserKey, UserRef};
 use crate::journal::JobNote;
 
 /// An entry whose user and assignments are known by id.
@@ -31,9 +35,12 @@ pub(super) struct Resolved {
     pub(super) listed: Arc<Assignments>,
     /// What it lists beside that and Genesys lacks: to be created before the entry goes on.
     pub(super) lacking: Arc<[Lacking]>,
-    /// When it happened at the sender; else when the job was accepted.
-    pub(super) effective_at: Timestamp,
+    /// Where it stands in the effective order.
+    pub(super) place: Place,
+    /// Whether its sender said when it happened.
     dated: bool,
+    /// Of several rows about the user that are one list: what each of them lists.
+    rows: Arc<[(u32, Arc<Assignments>)]>,
 }
 
 /// A skill that Genesys lacks, as an entry lists it.
@@ -44,10 +51,9 @@ pub(super) struct Lacking {
 }
 
 impl Resolved {
-    fn ticket(self, job: &Arc<Job>, first_order: u64, work: Work) -> Ticket {
-        let Self { index, user: _, listed, lacking: _, effective_at, dated } = self;
-        let order = first_order + u64::from(index);
-        Ticket { job: Arc::clone(job), index, listed, effective_at, dated, order, work }
+    fn ticket(self, job: &Arc<Job>, work: Work) -> Ticket {
+        let Self { index, listed, place, rows, .. } = self;
+        Ticket { can_be_stale: job.can_be_stale(index), job: Arc::clone(job), index, rows, listed, place, work }
     }
 }
 
@@ -61,23 +67,39 @@ struct Resolution {
 
 /// Resolves every entry of a job, weighs the job, and parks each entry with its user. What cannot be resolved ends with its
 /// reason, and the others go on; a job that would take too much away is held. While Genesys is out of reach the job waits.
-pub(super) async fn resolve_and_park(engine: &EngineCore, job: &Arc<Job>, first_order: u64) {
+///
+/// Invariant: entries are parked in the order of their places, and the acceptance order knows the oldest that is not parked.
+pub(super) async fn resolve_and_park<'e>(engine: &'e EngineCore, job: &Arc<Job>, prepared: &mut Prepared<'e>) {
     let errand = Errand::new(job.spec().urgency);
-    let Resolution { entries, shown } = resolve_and_weigh(engine, job, &errand).await.unwrap_or_default();
+    let resolution = resolve_and_weigh(engine, job, &errand, &prepared.parked).await;
+    let Resolution { entries, shown } = resolution.unwrap_or_default();
+    let mut entries = same_user::taken_together(job, entries);
+    entries.sort_by_key(|entry| (entry.place, entry.index));
     let several = named_several_times(&entries);
     let mut on_the_way = HashSet::new();
     for entry in entries {
-        let (user, index) = (entry.user, entry.index);
-        // It may have waited since it was resolved.
-        job.resolved(index, user);
+        let (user, place) = (entry.user, entry.place);
         let key = UserKey { target: job.spec().target, user };
         let again = several.contains(&user) && !on_the_way.insert(user);
-        let ticket = entry.ticket(job, first_order, if again { Work::Shared } else { work_of(engine, job, key) });
+        let ticket = entry.ticket(job, if again { Work::Shared } else { work_of(engine, job, key) });
+        // It may have waited since it was resolved.
+        ticket.indices().for_each(|row| job.resolved(row, user));
+        engine.order.prepares(job.id(), place);
         // Several entries of one user are folded in the order in which they happened.
         let shown = shown.as_ref().filter(|_| !several.contains(&user));
-        if !shown.is_some_and(|shown| preread::end_if_shown(engine, key, &ticket, shown)) {
+        if let Some(ended) = shown.and_then(|shown| preread::end_if_shown(engine, key, &ticket, shown)) {
+            prepared.concluding.push(ended);
+        } else {
+            let rows: Vec<_> = ticket.indices().collect();
             park(engine, key, ticket);
+            prepared.parked.extend(rows);
         }
+    }
+    if job.status() != JobStatus::Held {
+        engine.order.prepared(job.id());
+    }
+    for ended in prepared.concluding.drain(..) {
+        ended.shown().await;
     }
     job.count_preparation(errand.meter.take());
 }
@@ -94,15 +116,26 @@ fn named_several_times(entries: &[Resolved]) -> HashSet<UserId> {
 }
 
 /// The entries that may go on; `None` if none may.
-async fn resolve_and_weigh(engine: &EngineCore, job: &Arc<Job>, errand: &Errand) -> Option<Resolution> {
+async fn resolve_and_weigh(
+    engine: &EngineCore,
+    job: &Arc<Job>,
+    errand: &Errand,
+    parked: &HashSet<u32>,
+) -> Option<Resolution> {
     let mut patience = Patience { engine, job, errand, tries: 0 };
+    let mut look = Look { since: job.accepted_at(), shown: None, parked };
     let mut resolution = loop {
-        match try_resolve(engine, job, errand).await {
+        let tried = tokio::select! {
+            tried = try_resolve(engine, job, errand, &mut look) => tried,
+            // Who waits for the same listing is next.
+            () = job.over() => return None,
+        };
+        match tried {
             Ok(resolution) => break resolution,
             Err(error) => patience.wait(&error).await?,
         }
     };
-    if !job.has_begun() && !job.was_released() {
+    if parked.is_empty() && !job.has_begun() && !job.was_released() {
         weigh(engine, job, errand, &mut patience, &resolution.entries).await?;
     }
     creation::create_lacking(engine, job, errand, &mut patience, &mut resolution.entries).await?;
@@ -112,7 +145,7 @@ async fn resolve_and_weigh(engine: &EngineCore, job: &Arc<Job>, errand: &Errand)
 /// Weighs a job; `None` if it is held back now, or has nothing open any more.
 async fn weigh(
     engine: &EngineCore,
-    job: &Job,
+    job: &Arc<Job>,
     errand: &Errand,
     patience: &mut Patience<'_>,
     entries: &[Resolved],
@@ -137,7 +170,7 @@ async fn weigh(
 /// Waiting for a Genesys that is out of reach.
 pub(super) struct Patience<'a> {
     engine: &'a EngineCore,
-    job: &'a Job,
+    job: &'a Arc<Job>,
     errand: &'a Errand,
     tries: u32,
 }
@@ -147,7 +180,7 @@ impl Patience<'_> {
     pub(super) async fn wait(&mut self, error: &CallError) -> Option<()> {
         self.job.count_preparation(self.errand.meter.take());
         self.tries += 1;
-        let at = wait_until(self.engine, self.job, error, self.tries)?;
+        let at = wait_until(self.engine, self.job, error, self.tries).await?;
         tokio::select! {
             () = tokio::time::sleep_until(at) => Some(()),
             // Nobody goes on asking Genesys for a job that was cancelled meanwhile.
@@ -157,89 +190,130 @@ impl Patience<'_> {
 }
 
 /// When to try again; `None` if the job has nothing open any more.
-fn wait_until(engine: &EngineCore, job: &Job, error: &CallError, tries: u32) -> Option<Instant> {
+async fn wait_until(engine: &EngineCore, job: &Arc<Job>, error: &CallError, tries: u32) -> Option<Instant> {
+    let patience = engine.settings.patience;
     let (failure, retry_at) = match error {
-        CallError::Unavailable { answer, retry_at } => {
-            (Failure::unavailable(answer, engine.settings.patience), *retry_at)
-        }
-        CallError::Conflict(answer) | CallError::Uncertain(answer) => {
-            (Failure::unavailable(answer, engine.settings.patience), None)
-        }
+        CallError::Unavailable { answer, retry_at } => (Failure::unavailable(answer, patience), *retry_at),
+        CallError::Conflict(answer) | CallError::Uncertain(answer) => (Failure::unavailable(answer, patience), None),
         CallError::NotFound(answer) | CallError::Rejected(answer) => {
-            return fail_open(engine, job, &Failure::rejected(answer));
+            fail_open(engine, job, &Failure::rejected(answer)).await;
+            return None;
         }
-        CallError::Forbidden(answer) => return fail_open(engine, job, &Failure::forbidden(answer)),
+        CallError::Forbidden(answer) => {
+            fail_open(engine, job, &Failure::forbidden(answer)).await;
+            return None;
+        }
     };
-    let now = engine.clock.now();
-    if now.duration_since(job.created_at())
-        >= jiff::SignedDuration::try_from(engine.settings.patience).unwrap_or_default()
-    {
-        return fail_open(engine, job, &failure);
+    let left = patience_left(engine, job);
+    if left.is_zero() {
+        fail_open(engine, job, &failure).await;
+        return None;
     }
     tracing::warn!(job = %job.id(), %error, "cannot resolve the job's users and assignments yet");
-    let parked_until = retry_at.map(|at| engine.clock.date_of(at));
+    let now = Instant::now();
+    let pause = retry_at.map_or_else(|| engine.backoff.pause(tries), |at| at.saturating_duration_since(now));
+    let at = now + pause.min(left);
+    let parked_until = retry_at.map(|_| engine.clock.date_of(at));
     job.hold_up(&format!("Genesys is not available, waiting: {error}"), parked_until);
-    Some(retry_at.unwrap_or_else(|| Instant::now() + engine.backoff.pause(tries)))
+    Some(at)
 }
 
-fn fail_open(engine: &EngineCore, job: &Job, failure: &Failure) -> Option<Instant> {
-    for index in 0..job.len() {
-        fail(engine, job, index, failure);
-    }
-    None
+/// How long the job's entries may still wait for Genesys.
+fn patience_left(engine: &EngineCore, job: &Job) -> Duration {
+    let waited = Duration::try_from(engine.clock.now().duration_since(job.created_at())).unwrap_or_default();
+    engine.settings.patience.saturating_sub(waited)
+}
+
+async fn fail_open(engine: &EngineCore, job: &Arc<Job>, failure: &Failure) {
+    let endings = (0..job.len()).map(|index| Ending::failed(job, index, failure)).collect();
+    engine.conclude(endings, None).shown().await;
 }
 
 /// An entry that has not ended, beside the user whom it names.
 struct Open {
     index: u32,
     assignments: Arc<[ListedAssignment]>,
-    occurred_at: Option<Timestamp>,
+    dated: bool,
 }
 
 impl Open {
     fn of(job: &Job, index: u32) -> Option<(Self, UserRef)> {
         let EntryRequest { reference: _, user, assignments, occurred_at } = job.open_request(index)?;
-        Some((Self { index, assignments, occurred_at }, user))
+        Some((Self { index, assignments, dated: occurred_at.is_some() }, user))
     }
 }
 
-/// Ends what cannot be resolved, and answers the rest.
-async fn try_resolve(engine: &EngineCore, job: &Job, errand: &Errand) -> Result<Resolution, CallError> {
+/// What the tries to resolve a job have in common.
+struct Look<'a> {
+    /// That something is missing is told only by a look that was not begun before.
+    since: Instant,
+    shown: Option<Arc<ShownSkills>>,
+    /// Entries that are with their users already.
+    parked: &'a HashSet<u32>,
+}
+
+/// Ends what cannot be resolved, and answers the rest. While a listing is not complete that does not show what an entry
+/// names, the job waits; at the end of its patience those entries end alone.
+async fn try_resolve(
+    engine: &EngineCore,
+    job: &Arc<Job>,
+    errand: &Errand,
+    look: &mut Look<'_>,
+) -> Result<Resolution, CallError> {
     let target = job.spec().target;
     let genesys = engine.genesys.as_ref();
-    let (open, wanted): (Vec<_>, Vec<_>) = (0..job.len()).filter_map(|index| Open::of(job, index)).unzip();
-    let lists_users = preread::is_due(engine, job, &wanted);
-    let calls_to_find = engine.directory.calls_to_find(&wanted, lists_users);
+    let unparked = (0..job.len()).filter(|index| !look.parked.contains(index));
+    let (open, wanted): (Vec<_>, Vec<_>) = unparked.filter_map(|index| Open::of(job, index)).unzip();
+    let lists_users = look.shown.is_none() && preread::is_due(engine, job, &wanted);
+    let calls_to_find = engine.directory.calls_to_find(&wanted, lists_users, look.since);
     job.prepares(u32::from(engine.catalogues.has_to_read(target)) + calls_to_find);
-    let catalogue = engine.catalogues.get(genesys, errand, target).await?;
+    let mut catalogue = engine.catalogues.get(genesys, errand, target).await?;
     let creation = creation::of(engine, job);
     let mut lists = ResolvedLists::of(&open, &catalogue, creation);
     if lists.lack_a_name() {
-        let recheck_after = engine.settings.recheck_names_after;
-        let catalogue = engine.catalogues.no_older_than(genesys, errand, target, recheck_after).await?;
+        catalogue = engine.catalogues.read_anew(genesys, errand, target, look.since).await?;
         lists = ResolvedLists::of(&open, &catalogue, creation);
     }
-    let shown = preread::read_for(engine, job, &wanted, errand).await?;
-    let users = engine.directory.find_all(genesys, errand, &wanted).await?;
-    let mut entries = Vec::with_capacity(open.len());
+    engine.names.learn(&catalogue, engine.journal.as_ref()).await;
+    if lists_users {
+        look.shown = preread::read_for(engine, job, &wanted, errand).await?;
+    }
+    let users = engine.directory.find_all(Search { genesys, errand, since: look.since }, &wanted).await?;
+    let doubt = catalogue.doubt(target).filter(|_| lists.lack_a_name());
+    let in_doubt = doubt.as_ref().or_else(|| users.iter().find_map(Sought::doubt));
+    if let Some(answer) = in_doubt.filter(|_| !patience_left(engine, job).is_zero()) {
+        look.since = Instant::now();
+        return Err(CallError::unavailable(answer.clone()));
+    }
+    let (mut entries, mut failed) = (Vec::with_capacity(open.len()), Vec::new());
     for ((entry, named), user) in open.iter().zip(&wanted).zip(users) {
         let index = entry.index;
-        let found = find_user(named, &user).and_then(|user| Ok((user, lists.get(&entry.assignments)?)));
+        let found = find_user(engine, named, &user)
+            .and_then(|user| Ok((user, lists.get(engine, &entry.assignments, doubt.as_ref())?)));
         match found {
             Ok((user, (listed, lacking))) => {
                 job.resolved(index, user);
                 engine.users.note(named, user, job.id(), index);
-                let effective_at = entry.occurred_at.unwrap_or(job.created_at());
-                let dated = entry.occurred_at.is_some() || job.was_released();
-                entries.push(Resolved { index, user, listed, lacking, effective_at, dated });
+                let place = job.place(index);
+                entries.push(Resolved {
+                    index,
+                    user,
+                    listed,
+                    lacking,
+                    place,
+                    dated: entry.dated,
+                    rows: Arc::default(),
+                });
             }
-            Err(failure) => fail(engine, job, index, &failure),
+            Err(failure) => failed.push(Ending::failed(job, index, &failure)),
         }
     }
-    Ok(Resolution { entries, shown })
+    let entries = same_user::refused(job, entries, &mut failed);
+    engine.conclude(failed, None).shown().await;
+    Ok(Resolution { entries, shown: look.shown.take() })
 }
 
-fn park(engine: &EngineCore, key: UserKey, ticket: Ticket) {
+pub(super) fn park(engine: &EngineCore, key: UserKey, ticket: Ticket) {
     let (urgency, job) = (ticket.urgency(), ticket.job.id());
     ticket.job.parked(ticket.work);
     if engine.slots.park(key, ticket) {
@@ -247,7 +321,11 @@ fn park(engine: &EngineCore, key: UserKey, ticket: Ticket) {
     }
 }
 
-fn find_user(wanted: &UserRef, found: &Match<Found>) -> Result<UserId, Failure> {
+pub(super) fn find_user(engine: &EngineCore, wanted: &UserRef, sought: &Sought) -> Result<UserId, Failure> {
+    let found = match sought {
+        Sought::Told(found) => found,
+        Sought::InDoubt(answer) => return Err(Failure::unavailable(answer, engine.settings.patience)),
+    };
     match found {
         Match::One(found) if found.active => Ok(found.user),
         Match::One(_) => Err(Failure::new(
@@ -292,18 +370,34 @@ impl ResolvedLists {
     }
 
     fn lack_a_name(&self) -> bool {
-        self.0.values().any(|list| match list {
-            Ok((_, lacking)) => !lacking.is_empty(),
-            Err(failure) => failure.reason == Reason::AssignmentNotFound,
-        })
+        self.0.values().any(lacks_a_name)
     }
 
-    fn get(&self, list: &Arc<[ListedAssignment]>) -> Result<FoundList, Failure> {
-        self.0.get(&list.as_ptr().addr()).cloned().unwrap_or_else(|| Ok((Arc::default(), Arc::default())))
+    /// A list; if a name is missing from it and there is a doubt whether that is true, the doubt.
+    fn get(
+        &self,
+        engine: &EngineCore,
+        list: &Arc<[ListedAssignment]>,
+        doubt: Option<&UpstreamAnswer>,
+    ) -> Result<FoundList, Failure> {
+        match (self.0.get(&list.as_ptr().addr()), doubt) {
+            (Some(list), Some(doubt)) if lacks_a_name(list) => {
+                Err(Failure::unavailable(doubt, engine.settings.patience))
+            }
+            (Some(list), _) => list.clone(),
+            (None, _) => Ok((Arc::default(), Arc::default())),
+        }
     }
 }
 
-fn find_assignments(
+fn lacks_a_name(list: &Result<FoundList, Failure>) -> bool {
+    match list {
+        Ok((_, lacking)) => !lacking.is_empty(),
+        Err(failure) => failure.reason == Reason::AssignmentNotFound,
+    }
+}
+
+pub(super) fn find_assignments(
     catalogue: &Catalogue,
     listed: &[ListedAssignment],
     creation: Creation,
@@ -320,10 +414,4 @@ fn find_assignments(
         }
     }
     Ok((Arc::new(found.into_iter().collect()), lacking.into()))
-}
-
-pub(super) fn fail(engine: &EngineCore, job: &Job, index: u32, failure: &Failure) {
-    let result =
-        EntryResult { reason: Some(failure.reason), message: Some(failure.message.clone()), ..EntryResult::default() };
-    job.end(index, EntryState::Failed, result, engine.clock.now());
 }

@@ -15,14 +15,16 @@ const AT_ONCE: usize = 500;
 /// Starts the task that forgets.
 pub(super) fn start(core: &Arc<EngineCore>, lifecycle: &Lifecycle) {
     let core = Arc::clone(core);
-    lifecycle.spawn_until_stop(async move {
-        let pause = (core.settings.retention / 100).clamp(Duration::from_secs(1), Duration::from_secs(600));
-        loop {
-            tokio::time::sleep(pause).await;
-            core.forget_expired_keys().await;
-            core.forget_old_jobs().await;
-        }
-    });
+    lifecycle.keep_trying_until_stop("retention", move || forget(Arc::clone(&core)));
+}
+
+async fn forget(core: Arc<EngineCore>) {
+    let pause = (core.settings.retention / 100).clamp(Duration::from_secs(1), Duration::from_secs(600));
+    loop {
+        tokio::time::sleep(pause).await;
+        core.forget_expired_keys().await;
+        core.forget_old_jobs().await;
+    }
 }
 
 impl EngineCore {

@@ -2,43 +2,47 @@
 
 use std::sync::Arc;
 
-use futures_util::{FutureExt, StreamExt};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
-use tokio_util::time::DelayQueue;
 use tracing::{Instrument as _, Span};
 
 use super::EngineCore;
+use super::deferrals::Deferrals;
 use super::pass::{Pass, PassEnd};
 use super::ticket::Ticket;
 use crate::domain::UserKey;
 use crate::domain::job::Urgency;
 use crate::lifecycle::Lifecycle;
 
-/// A user and when to take them up again.
-type Deferred = (Instant, UserKey);
-
 /// Starts one loop a lane, each with seats of its own, so that bulk work can never take the interactive lane's; and the
 /// clock for users that wait without a seat.
 pub(super) fn start(core: &Arc<EngineCore>, lifecycle: &Lifecycle) {
-    let (deferrals, deferred) = mpsc::unbounded_channel();
-    lifecycle.spawn_until_stop(wake_deferred(Arc::clone(core), deferred));
-    for lane in [Urgency::Interactive, Urgency::Bulk] {
-        lifecycle.spawn_until_stop(fill_seats(Arc::clone(core), lane, deferrals.clone(), lifecycle.clone()));
+    let deferrals = Arc::<Deferrals>::default();
+    let (clock, waiting) = (Arc::clone(core), Arc::clone(&deferrals));
+    lifecycle.keep_running_until_stop("deferrals", move || wake_deferred(Arc::clone(&clock), Arc::clone(&waiting)));
+    for (name, lane) in [("interactive_seats", Urgency::Interactive), ("bulk_seats", Urgency::Bulk)] {
+        let (core, deferrals, tasks) = (Arc::clone(core), Arc::clone(&deferrals), lifecycle.clone());
+        // Outside of the task, so that a new one does not hand out those again that are taken.
+        let seats = Arc::new(Semaphore::new(core.settings.seats));
+        let fill = move || {
+            let (core, seats, deferrals) = (Arc::clone(&core), Arc::clone(&seats), Arc::clone(&deferrals));
+            fill_seats(core, lane, seats, deferrals, tasks.clone())
+        };
+        lifecycle.keep_running_until_stop(name, fill);
     }
 }
 
 async fn fill_seats(
     core: Arc<EngineCore>,
     lane: Urgency,
-    deferrals: mpsc::UnboundedSender<Deferred>,
+    seats: Arc<Semaphore>,
+    deferrals: Arc<Deferrals>,
     lifecycle: Lifecycle,
 ) {
-    let seats = Arc::new(Semaphore::new(core.settings.seats));
     loop {
         let Ok(seat) = Arc::clone(&seats).acquire_owned().await else { return };
         let user = core.queue.pop(lane).await;
-        lifecycle.spawn(work_on(Arc::clone(&core), user, seat, deferrals.clone()));
+        lifecycle.spawn(work_on(Arc::clone(&core), user, seat, Arc::clone(&deferrals), lifecycle.clone()));
     }
 }
 
@@ -47,27 +51,27 @@ async fn work_on(
     core: Arc<EngineCore>,
     user: UserKey,
     _seat: OwnedSemaphorePermit,
-    deferrals: mpsc::UnboundedSender<Deferred>,
+    deferrals: Arc<Deferrals>,
+    lifecycle: Lifecycle,
 ) {
     let Some((tickets, progress)) = core.slots.begin(user) else { return };
-    let span = span_of_pass(user, &tickets);
-    let pass = Pass::new(&core, user, tickets, progress).run().instrument(span);
-    match std::panic::AssertUnwindSafe(pass).catch_unwind().await {
-        Ok(PassEnd::Done) => {
+    let (span, panics) = (span_of_pass(user, &tickets), progress.panics + 1);
+    let pass = async { Pass::new(&core, user, tickets, progress).run().await };
+    match lifecycle.caught("pass", pass).instrument(span).await {
+        Some(PassEnd::Done) => {
             if let Some((urgency, job)) = core.slots.end(user) {
                 core.queue.push(urgency, job, user);
             }
         }
-        Ok(PassEnd::Later { at, tickets, progress }) => {
+        Some(PassEnd::Later { at, tickets, progress }) => {
             core.slots.defer(user, tickets, progress);
-            let _ = deferrals.send((at, user));
+            deferrals.put(user, at);
         }
-        Err(_) => {
+        None => {
             // A defect of ours: nothing that was accepted is lost by it, and the user does not stay locked.
-            tracing::error!(user = %user.user, "a pass ended by a panic; its entries are taken up again");
-            core.standings.distrust(user);
-            core.slots.restore(user);
-            let _ = deferrals.send((Instant::now() + core.backoff.pause(10), user));
+            core.standings.forget_state(user);
+            core.slots.restore(user, panics);
+            deferrals.put(user, Instant::now() + core.backoff.pause(panics));
         }
     }
 }
@@ -84,19 +88,11 @@ fn span_of_pass(user: UserKey, tickets: &[Ticket]) -> Span {
     span
 }
 
-async fn wake_deferred(core: Arc<EngineCore>, mut deferred: mpsc::UnboundedReceiver<Deferred>) {
-    let mut waiting = DelayQueue::new();
-    loop {
-        tokio::select! {
-            biased;
-            Some(due) = waiting.next() => {
-                let user = due.into_inner();
-                if let Some(urgency) = core.slots.wake(user) {
-                    core.queue.resume(urgency, user);
-                }
-            }
-            Some((at, user)) = deferred.recv() => drop(waiting.insert_at(user, at)),
-            else => return,
+async fn wake_deferred(core: Arc<EngineCore>, deferrals: Arc<Deferrals>) {
+    let wake = |user| {
+        if let Some(urgency) = core.slots.wake(user) {
+            core.queue.resume(urgency, user);
         }
-    }
+    };
+    deferrals.keep_time(wake).await;
 }

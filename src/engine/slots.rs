@@ -6,7 +6,7 @@ use dashmap::mapref::entry::Entry as MapEntry;
 use super::progress::Progress;
 use super::ticket::Ticket;
 use crate::domain::job::Urgency;
-use crate::domain::{JobId, UserKey};
+use crate::domain::{JobId, Place, UserKey};
 
 /// The slots of all users with something to do.
 ///
@@ -99,6 +99,11 @@ impl UserSlots {
         self.0.get_mut(&key).map(|mut slot| slot.take_up()).unwrap_or_default()
     }
 
+    /// The oldest place of what was parked and is not taken up yet.
+    pub(super) fn oldest_pending(&self, key: UserKey) -> Option<Place> {
+        self.0.get(&key).and_then(|slot| slot.pending.iter().map(|ticket| ticket.place).min())
+    }
+
     /// Ends a pass that has nothing left of its own. If more was parked meanwhile, the user has to be queued again, in
     /// this lane and for this job.
     pub(super) fn end(&self, key: UserKey) -> Option<(Urgency, JobId)> {
@@ -128,9 +133,9 @@ impl UserSlots {
     }
 
     /// Ends a pass that has not come to an end by itself: everything that it had taken up is pending again.
-    pub(super) fn restore(&self, key: UserKey) {
+    pub(super) fn restore(&self, key: UserKey, panics: u32) {
         let taken = self.0.get_mut(&key).map(|mut slot| std::mem::take(&mut slot.taken)).unwrap_or_default();
-        self.defer(key, taken, Box::default());
+        self.defer(key, taken, Box::new(Progress::after_panics(panics)));
     }
 
     /// The time of a deferred user has come: says in which lane to queue them.
@@ -154,12 +159,12 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::job::JobSpec;
+    use crate::domain::job::{JobSpec, SameUser};
     use crate::domain::{Mode, Target, UserId};
-    use crate::engine::job::Job;
+    use crate::engine::job::{Dating, Job};
     use crate::engine::open::OpenEntries;
     use crate::engine::workload::Work;
-    use crate::journal::{AcceptedJob, NoJournal};
+    use crate::journal::AcceptedJob;
 
     fn ticket(urgency: Urgency) -> Ticket {
         let spec = JobSpec {
@@ -169,16 +174,18 @@ mod tests {
             dry_run: false,
             urgency,
             callback: None,
+            same_user: SameUser::InOrder,
         };
         let created_at = jiff::Timestamp::UNIX_EPOCH;
         let job = AcceptedJob { id: JobId(Uuid::nil()), spec, created_at, entries: Vec::new() };
+        let dating = Dating { tolerance: jiff::SignedDuration::ZERO, started: None };
         Ticket {
-            job: Arc::new(Job::new(job, Arc::new(NoJournal), OpenEntries::default())),
+            place: Place { at: created_at, entry: (job.id, 0) },
+            job: Arc::new(Job::new(job, dating, OpenEntries::default())),
             index: 0,
+            rows: Arc::default(),
             listed: Arc::default(),
-            effective_at: jiff::Timestamp::UNIX_EPOCH,
-            dated: false,
-            order: 0,
+            can_be_stale: false,
             work: Work::ReadAndWrite,
         }
     }

@@ -1,4 +1,4 @@
-//! What is remembered of a user between passes: what we own, what we last saw, how new the newest change was.
+//! What is remembered of a user between passes: what we own, what we last saw, what was carried out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,9 +9,13 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::port::{AssignmentWrite, Observed, Version};
+use crate::clock::WallClock;
+use crate::domain::attempt::Attempt;
+use crate::domain::fold::{Change, Folded, Outcome, Start};
+use crate::domain::history::{History, Holding};
 use crate::domain::shared::Shared;
-use crate::domain::{AssignmentId, Assignments, UserKey};
-use crate::journal::{Journal, JournalError, KeptStanding};
+use crate::domain::{AssignmentId, Assignments, EntryId, Place, UserKey};
+use crate::journal::{ForgottenChange, Journal, JournalError, KeptStanding, WrittenAssignment};
 
 /// How far behind a replica may be. Where there are no versions, a read that contradicts what we wrote ourselves is
 /// taken for old until our write is this old; after that, for somebody else's change.
@@ -24,12 +28,18 @@ pub(super) struct Standing {
     pub(super) owned: Arc<BTreeSet<AssignmentId>>,
     /// The newest state that a read or the answer to a write showed.
     pub(super) newest: Option<Observed>,
+    /// The newest version that was seen, also by a process before this one.
+    pub(super) version: Option<Version>,
     /// The version that our last write brought about.
     pub(super) written: Option<Version>,
-    /// When the newest change that was carried out happened.
-    pub(super) applied_at: Option<Timestamp>,
-    /// Where there are no versions: for each assignment that our latest writes touched, the set that they left, and when.
-    recent: BTreeMap<AssignmentId, (Arc<Assignments>, Instant)>,
+    /// The newest change that was carried out and is in no history any more.
+    pub(super) forgotten: Option<ForgottenChange>,
+    /// What was carried out while something older was still to come.
+    pub(super) history: Option<Arc<History>>,
+    /// A write of a process before this one, of which no telling answer has come.
+    pub(super) attempt: Option<Arc<Attempt>>,
+    /// Where there are no versions: what our latest writes left of each assignment that they touched, and when.
+    recent: BTreeMap<AssignmentId, (Holding, Instant)>,
     /// Grows with everything that a look begun before it would not show.
     moved: u64,
     /// When we last sent a write, or learned how one ended.
@@ -37,10 +47,14 @@ pub(super) struct Standing {
 }
 
 impl Standing {
-    /// Whether a state that was just read must be older than what we wrote ourselves.
-    pub(super) fn is_behind(&self, found: &Observed, now: Instant) -> bool {
+    /// Whether a state that was just read must be older than what we wrote ourselves. What a lost write of ours explains is
+    /// not.
+    pub(super) fn is_behind(&self, found: &Observed, now: Instant, lost: Option<&Attempt>) -> bool {
         let mut recent = self.recent.iter().filter(|(_, (_, at))| *at + LONGEST_LAG > now);
-        recent.any(|(id, (left, _))| found.assignments.get(*id) != left.get(*id))
+        recent.any(|(id, (left, _))| {
+            let holding = found.assignments.get(*id);
+            holding != *left && !lost.is_some_and(|lost| lost.explains(*id, holding))
+        })
     }
 
     /// Whether everything that we wrote must show in a listing that was begun to be read at this time.
@@ -48,9 +62,83 @@ impl Standing {
         self.touched_at.is_none_or(|touched| touched + LONGEST_LAG <= begun_at)
     }
 
-    fn kept(&self) -> KeptStanding {
-        KeptStanding { owned: self.owned.as_ref().clone(), applied_at: self.applied_at }
+    /// The change that was carried out before an entry was accepted and is newer than its place; or one that is, and of
+    /// which no more is known.
+    pub(super) fn newer_than(&self, place: Place, accepted_at: Timestamp) -> Option<(Place, Option<EntryId>)> {
+        let done = self.history.iter().flat_map(|history| history.done());
+        let before = done.filter(|done| done.change.place > place && done.at < accepted_at);
+        let newest = before.map(|done| (done.change.place, Some(done.change.by))).max();
+        newest.or_else(|| self.below_forgotten(place))
     }
+
+    /// The change in whose history an entry cannot be folded any more.
+    pub(super) fn below_forgotten(&self, place: Place) -> Option<(Place, Option<EntryId>)> {
+        self.forgotten.filter(|forgotten| forgotten.place > place).map(|forgotten| (forgotten.place, forgotten.by))
+    }
+
+    /// Whether nothing was carried out that belongs behind this place.
+    pub(super) fn is_newest(&self, place: Place) -> bool {
+        let newer = self.history.iter().flat_map(|history| history.done()).any(|done| done.change.place > place);
+        !newer && self.below_forgotten(place).is_none()
+    }
+
+    fn forget(&mut self, newest: Option<(Place, EntryId)>) {
+        let newest = newest.map(|(place, by)| ForgottenChange { place, by: Some(by) });
+        let older = |known: &ForgottenChange| newest.is_none_or(|newest| newest.place <= known.place);
+        self.forgotten = self.forgotten.filter(older).or(newest);
+    }
+
+    fn kept(&self, clock: WallClock, now: Instant, attempt: Option<Arc<Attempt>>) -> KeptStanding {
+        let recent = self.recent.iter().filter(|(_, (_, at))| *at + LONGEST_LAG > now);
+        let written = recent.map(|(id, (left, at))| WrittenAssignment { id: *id, left: *left, at: clock.date_of(*at) });
+        KeptStanding {
+            owned: Arc::clone(&self.owned),
+            forgotten: self.forgotten,
+            history: self.history.clone(),
+            version: self.version,
+            written: written.collect(),
+            attempt,
+        }
+    }
+
+    /// As a process before this one left it. A place in the future was a wrong clock's and counts as now.
+    fn recovered(kept: KeptStanding, clock: WallClock, latest: Timestamp) -> Self {
+        let (now, today) = (Instant::now(), clock.now());
+        let at = |date: Timestamp| {
+            let age = Duration::try_from(today.duration_since(date)).unwrap_or_default();
+            now.checked_sub(age)
+        };
+        let recent = kept.written.into_iter().filter_map(|written| Some((written.id, (written.left, at(written.at)?))));
+        let dated = |place: Place| place.no_later_than(latest, today);
+        let forgotten = kept.forgotten.map(|known| ForgottenChange { place: dated(known.place), ..known });
+        let mut history = kept.history;
+        if let Some(history) = &mut history {
+            Arc::make_mut(history).redate(dated);
+        }
+        Self {
+            owned: kept.owned,
+            version: kept.version,
+            forgotten,
+            history,
+            attempt: kept.attempt,
+            recent: recent.collect(),
+            // When it last wrote is not known, so it may have been just now.
+            touched_at: Some(now),
+            ..Self::default()
+        }
+    }
+}
+
+/// What a pass, or a listing, has brought about.
+#[derive(Debug)]
+pub(super) struct CarriedOut<'a> {
+    pub(super) start: Start<'a>,
+    pub(super) changes: &'a [Change],
+    pub(super) folded: &'a Folded,
+    /// Nothing older than this place may still come for the user.
+    pub(super) oldest: Place,
+    /// The date, which like that of acceptance never goes back.
+    pub(super) at: Timestamp,
 }
 
 /// The standings of all users that skillsync has dealt with.
@@ -64,6 +152,7 @@ pub(super) struct Standings {
     /// Users of one role have the same.
     sets: Mutex<Sets>,
     journal: Arc<dyn Journal>,
+    clock: WallClock,
 }
 
 #[derive(Debug, Default)]
@@ -79,16 +168,20 @@ impl Sets {
 }
 
 impl Standings {
-    /// The standings that a process before this one left. States are not among them: the first pass over a user reads.
-    /// When it last wrote is not known either, so it may have been just now.
-    pub(super) fn recovered(kept: Vec<(UserKey, KeptStanding)>, journal: Arc<dyn Journal>) -> Self {
-        let touched_at = Some(Instant::now());
+    /// The standings that a process before this one left. States are not among them: the first pass over a user reads, and
+    /// what it reads is held against the versions and writes that are.
+    pub(super) fn recovered(
+        kept: Vec<(UserKey, KeptStanding)>,
+        journal: Arc<dyn Journal>,
+        clock: WallClock,
+        latest: Timestamp,
+    ) -> Self {
         let mut sets = Sets::default();
         let users = kept.into_iter().map(|(user, kept)| {
-            let KeptStanding { owned, applied_at } = kept;
-            (user, Standing { owned: sets.owned.one(owned), applied_at, touched_at, ..Standing::default() })
+            let owned = sets.owned.one(Arc::clone(&kept.owned));
+            (user, Standing::recovered(KeptStanding { owned, ..kept }, clock, latest))
         });
-        Self { users: users.collect(), sets: Mutex::new(sets), journal }
+        Self { users: users.collect(), sets: Mutex::new(sets), journal, clock }
     }
 
     /// Whether a state of the user is remembered.
@@ -105,6 +198,7 @@ impl Standings {
     pub(super) fn saw(&self, key: UserKey, observed: &Observed) {
         let observed = self.sets().state(observed);
         let mut standing = self.users.entry(key).or_default();
+        standing.version = standing.version.max(observed.version);
         if standing.newest.as_ref().is_none_or(|newest| newest.version <= observed.version) {
             standing.newest = Some(observed);
         }
@@ -115,44 +209,72 @@ impl Standings {
         self.users.get(&key).map_or(0, |standing| standing.moved)
     }
 
-    /// A state was seen by somebody else than the user's pass: kept if nothing has moved since the look began.
+    /// A state was seen by somebody else than the user's pass: kept if nothing has moved since the look began, and if it is
+    /// not older than what is known.
     pub(super) fn saw_since(&self, key: UserKey, look: u64, observed: &Observed) {
         let observed = self.sets().state(observed);
         let mut standing = self.users.entry(key).or_default();
-        let newer = standing.newest.as_ref().is_none_or(|newest| newest.version <= observed.version);
-        if newer && standing.moved == look {
+        if standing.version <= observed.version && standing.moved == look {
+            standing.version = observed.version;
             standing.newest = Some(observed);
         }
     }
 
-    /// A pass ended with nothing left to write: what is owned now, and how new the newest change in it was.
-    pub(super) fn settled(&self, key: UserKey, owned: BTreeSet<AssignmentId>, applied_at: Option<Timestamp>) {
-        let owned = self.sets().owned.one(owned);
+    /// A fold is the state at Genesys now. Its changes are kept in the user's history if an older one may still come below
+    /// them. What is to be written down of it.
+    pub(super) fn carried_out(&self, key: UserKey, done: &CarriedOut<'_>) -> KeptStanding {
+        let owned = self.sets().owned.one(done.folded.owned.clone());
         let mut standing = self.users.entry(key).or_default();
+        let taken = done.changes.iter().zip(&done.folded.outcomes);
+        let taken = taken.filter(|(_, outcome)| !matches!(outcome, Outcome::TooMany { .. }));
+        let newest = taken.map(|(change, _)| (change.place, change.by)).max();
+        let may_come_below = newest.is_some_and(|(newest, _)| done.oldest < newest);
+        if may_come_below || standing.history.is_some() {
+            let mut history = standing.history.take().unwrap_or_else(|| Arc::new(History::starting_from(done.start)));
+            let changed = Arc::make_mut(&mut history);
+            changed.carry_out(done.start, done.changes, done.folded, done.at);
+            let forgotten = changed.forget(done.oldest, key.target, done.start.managed);
+            standing.forget(forgotten);
+            standing.history = (!history.events.is_empty()).then_some(history);
+        } else {
+            standing.forget(newest);
+        }
         standing.owned = owned;
-        standing.applied_at = standing.applied_at.max(applied_at);
-        self.journal.stands(key, standing.kept());
+        standing.attempt = None;
+        standing.kept(self.clock, Instant::now(), None)
     }
 
-    /// A write that makes these ours is about to go out: written down first, so that they still count as ours if the
-    /// process ends before its answer comes. Whether they are there is for a read to say.
-    pub(super) async fn intend(&self, key: UserKey, owned: &BTreeSet<AssignmentId>) -> Result<(), JournalError> {
-        let mut standing = {
+    /// Nothing older than `oldest` comes for the user any more.
+    pub(super) fn forget_history(&self, key: UserKey, oldest: Place, managed: &BTreeSet<AssignmentId>) {
+        let Some(mut standing) = self.users.get_mut(&key) else { return };
+        let Some(mut history) = standing.history.take() else { return };
+        let forgotten = Arc::make_mut(&mut history).forget(oldest, key.target, managed);
+        standing.forget(forgotten);
+        standing.history = (!history.events.is_empty()).then_some(history);
+    }
+
+    /// A pass has nothing more to do with what it may have written: that counts as ours, for as long as it is seen. What is
+    /// to be written down of it.
+    pub(super) fn gave_up(&self, key: UserKey, attempt: Option<&Attempt>) -> KeptStanding {
+        let mut standing = self.users.entry(key).or_default();
+        standing.attempt = None;
+        if let Some(attempt) = attempt.filter(|attempt| !attempt.claimed.is_subset(&standing.owned)) {
+            Arc::make_mut(&mut standing.owned).extend(&attempt.claimed);
+        }
+        standing.kept(self.clock, Instant::now(), None)
+    }
+
+    /// A write is about to go out: written down first, with what it is to bring about and what was there before, so that
+    /// another process can tell what it did if this one ends before its answer comes.
+    pub(super) async fn intend(&self, key: UserKey, attempt: &Arc<Attempt>) -> Result<(), JournalError> {
+        let now = Instant::now();
+        let kept = {
             let mut standing = self.users.entry(key).or_default();
             standing.moved += 1;
-            standing.touched_at = Some(Instant::now());
-            standing.clone()
+            standing.touched_at = Some(now);
+            standing.kept(self.clock, now, Some(Arc::clone(attempt)))
         };
-        if owned.is_subset(&standing.owned) {
-            return Ok(());
-        }
-        Arc::make_mut(&mut standing.owned).extend(owned);
-        self.journal.intend(key, standing.kept()).await
-    }
-
-    /// Adds to what is owned.
-    pub(super) fn claim(&self, key: UserKey, assigned: &BTreeSet<AssignmentId>) {
-        Arc::make_mut(&mut self.users.entry(key).or_default().owned).extend(assigned);
+        self.journal.intend(key, kept).await
     }
 
     /// A write was answered, or given up on.
@@ -168,10 +290,10 @@ impl Standings {
         if !key.target.checks_versions() {
             let now = Instant::now();
             standing.recent.retain(|_, (_, at)| *at + LONGEST_LAG > now);
-            let left = Arc::new(write.desired.clone());
-            standing.recent.extend(write.difference.ids().map(|id| (id, (Arc::clone(&left), now))));
+            standing.recent.extend(write.difference.ids().map(|id| (id, (write.desired.get(id), now))));
         }
         standing.written = after.as_ref().and_then(|after| after.version);
+        standing.version = standing.version.max(standing.written);
         standing.newest = after;
     }
 
@@ -180,11 +302,20 @@ impl Standings {
         self.sets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The newest state is not trusted any more: forgets it, so that the next pass reads.
-    pub(super) fn distrust(&self, key: UserKey) {
+    /// Forgets the newest state, so that the next pass reads.
+    pub(super) fn forget_state(&self, key: UserKey) {
         if let Some(mut standing) = self.users.get_mut(&key) {
             standing.newest = None;
             standing.moved += 1;
+        }
+    }
+
+    /// Neither the newest state nor its version is trusted any more: the next pass reads, and believes what it finds.
+    pub(super) fn distrust(&self, key: UserKey) {
+        self.forget_state(key);
+        if let Some(mut standing) = self.users.get_mut(&key) {
+            standing.version = None;
+            standing.recent.clear();
         }
     }
 }

@@ -1,17 +1,16 @@
 //! How jobs come in: submitted, submitted under a key, and made anew from what a job before left.
 
-use std::sync::Arc;
-
+use jiff::Timestamp;
 use tokio::sync::oneshot;
 use tracing::Instrument as _;
 
 use super::acceptance::{Claim, Reservation, TooManyKeys};
-use super::job::Job;
+use super::job::{Dating, Job};
 use super::{Engine, JobSnapshot};
 use crate::domain::acceptance::{Fingerprint, KeySpace};
 use crate::domain::entry::{EntryOrder, EntryRequest};
 use crate::domain::job::JobSpec;
-use crate::domain::{EntryState, JobId};
+use crate::domain::{EntryState, JobId, Place};
 use crate::journal::{AcceptedJob, JournalError};
 
 /// Expired keys that one submission clears away: more than it adds.
@@ -139,15 +138,19 @@ impl Engine {
         spec: JobSpec,
         entries: Vec<EntryOrder>,
     ) -> Result<JobSnapshot, JournalError> {
-        let created_at = self.core.clock.now();
         let callback = spec.callback.or_else(|| self.core.settings.callback.clone());
         let spec = JobSpec { callback, ..spec };
-        let job = AcceptedJob { id: self.core.registry.next_id(created_at), spec, created_at, entries };
+        let dating = self.core.dating(None);
+        let (id, created_at) =
+            self.core.order.accept(self.core.clock.now(), |id, at| oldest_place(&entries, id, at, dating));
+        let job = AcceptedJob { id, spec, created_at, entries };
         let key = under.as_ref().map(|under| under.reservation.key(under.fingerprint, created_at));
-        self.core.journal.accept(job.clone(), key.into_iter().collect()).await?;
-        let id = job.id;
+        if let Err(error) = self.core.journal.accept(job.clone(), key.into_iter().collect()).await {
+            self.core.order.prepared(id);
+            return Err(error);
+        }
         tracing::info!(job = %id, entries = job.entries.len(), target = job.spec.target.name(), "accepted a job");
-        let job = Job::new(job, Arc::clone(&self.core.journal), self.core.open.clone());
+        let job = Job::new(job, dating, self.core.open.clone());
         if let Some(key) = &key {
             job.keep_until(key.kept_until);
         }
@@ -158,4 +161,13 @@ impl Engine {
         }
         Ok(snapshot)
     }
+}
+
+/// The oldest place that one of these entries takes.
+fn oldest_place(entries: &[EntryOrder], id: JobId, accepted_at: Timestamp, dating: Dating) -> Option<Place> {
+    let places = (0u32..).zip(entries).map(|(index, order)| {
+        let own = || Place::of((id, index), order.request.occurred_at, accepted_at, dating.tolerance);
+        order.repeats.unwrap_or_else(own)
+    });
+    places.min()
 }

@@ -7,22 +7,23 @@ use jiff::Timestamp;
 
 use super::job::Job;
 use super::workload::Work;
-use crate::domain::Assignments;
+use crate::domain::fold::Change;
 use crate::domain::job::Urgency;
+use crate::domain::{Assignments, EntryId, Place};
 
-/// One entry, with its user and its assignments known by id.
+/// One entry, with its user and its assignments known by id; or several rows about one user that are taken as one.
 #[derive(Debug, Clone)]
 pub(super) struct Ticket {
     pub(super) job: Arc<Job>,
-    /// The entry's place in its job.
+    /// The entry's place in its job; of several rows, the first one's.
     pub(super) index: u32,
+    /// All rows with what each of them lists, if there are several.
+    pub(super) rows: Arc<[(u32, Arc<Assignments>)]>,
     pub(super) listed: Arc<Assignments>,
-    /// When it happened at the sender; else when the job was accepted.
-    pub(super) effective_at: Timestamp,
-    /// Whether it can come too late: the sender said when it happened, or its job was held meanwhile.
-    pub(super) dated: bool,
-    /// The order of acceptance over all jobs.
-    pub(super) order: u64,
+    pub(super) place: Place,
+    /// Whether it comes too late if something newer was carried out before it was accepted: it has a date of its own, or
+    /// it repeats an entry.
+    pub(super) can_be_stale: bool,
     /// What its pass takes, for estimates.
     pub(super) work: Work,
 }
@@ -38,8 +39,20 @@ impl Ticket {
         Duration::try_from(now.duration_since(self.job.created_at())).unwrap_or_default()
     }
 
-    /// Whether both are the same entry.
-    pub(super) fn is(&self, other: &Self) -> bool {
-        self.order == other.order
+    /// The entry that it is reported by.
+    pub(super) fn entry(&self) -> EntryId {
+        (self.job.id(), self.index)
+    }
+
+    /// What it asks for.
+    pub(super) fn change(&self) -> Change {
+        let (mode, listed) = (self.job.spec().mode, Arc::clone(&self.listed));
+        Change { place: self.place, by: self.entry(), mode, listed }
+    }
+
+    /// The rows of the job that end with it.
+    pub(super) fn indices(&self) -> impl Iterator<Item = u32> + '_ {
+        let single = self.rows.is_empty().then_some(self.index);
+        single.into_iter().chain(self.rows.iter().map(|(index, _)| *index))
     }
 }

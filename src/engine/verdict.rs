@@ -7,7 +7,7 @@ use super::port::UpstreamAnswer;
 use crate::domain::conflict::GaveUp;
 use crate::domain::entry::Effects;
 use crate::domain::fold::Outcome;
-use crate::domain::{Assignments, EntryState, JobId, Reason};
+use crate::domain::{EntryId, EntryState, Place, Reason};
 
 /// Why entries fail, and what to do about it.
 #[derive(Debug, Clone)]
@@ -66,6 +66,27 @@ impl Failure {
         )
     }
 
+    pub(super) fn no_telling_answer(writes: u32, answer: &UpstreamAnswer) -> Self {
+        Self::new(
+            Reason::UpstreamUnavailable,
+            format!(
+                "Genesys gave no telling answer to {writes} writes of this user, and a read does not show them carried out: \
+                 {answer}. Look at the user there, give the correlation id to Genesys support, and retry the entry."
+            ),
+        )
+    }
+
+    pub(super) fn duplicate_user(rows: &str) -> Self {
+        Self::new(
+            Reason::DuplicateUser,
+            format!(
+                "the rows {rows} turn out to be about one user, so which of their lists the user is to have is not known. \
+                 Leave one of them, or send the job with sameUser: \"merge\" (one row per skill) or \"inOrder\" (the last \
+                 row counts)."
+            ),
+        )
+    }
+
     pub(super) fn gave_up(gave_up: GaveUp, writes: u32, answer: &UpstreamAnswer) -> Self {
         match gave_up {
             GaveUp::Blocked { writes } => Self::new(
@@ -86,6 +107,16 @@ impl Failure {
         }
     }
 
+    pub(super) fn defect(panics: u32) -> Self {
+        Self::new(
+            Reason::InternalError,
+            format!(
+                "a defect of skillsync ended the work on this entry {panics} times in a row. Report it with the id of the \
+                 job and what the log says of the panics; then retry the entry."
+            ),
+        )
+    }
+
     pub(super) fn plan_outdated() -> Self {
         Self::new(
             Reason::PlanOutdated,
@@ -104,50 +135,41 @@ impl Failure {
     }
 }
 
-/// How an entry ends whose fold is now the state at Genesys. `lost` is what an earlier write of it would have brought
-/// about whose answer was lost: if the state holds it, it was that write.
-pub(super) fn carried_out(
-    outcome: Outcome,
-    lost: Option<Effects>,
-    state: &Assignments,
-    links: &[(JobId, u32)],
-) -> (EntryState, EntryResult) {
-    match outcome {
-        Outcome::Applies(effects) => (EntryState::Applied, with_effects(effects)),
-        Outcome::Unchanged(effects) => match lost.filter(|lost| holds(lost, state)) {
-            Some(lost) => (EntryState::Applied, with_effects(lost)),
-            None => (EntryState::Unchanged, with_effects(effects)),
-        },
-        Outcome::SupersededBy(at) => {
-            let result = EntryResult { superseded_by: links.get(at).copied(), ..EntryResult::default() };
-            (EntryState::Superseded, result)
-        }
-        Outcome::TooMany { would_be } => failed(Failure::too_many(would_be)),
-    }
+/// How an entry ends whose fold is now the state at Genesys.
+pub(super) fn carried_out(outcome: Outcome) -> (EntryState, EntryResult) {
+    ended(outcome, EntryState::Applied)
 }
 
 /// How the entry of a dry run ends.
 pub(super) fn planned(outcome: Outcome) -> (EntryState, EntryResult) {
+    ended(outcome, EntryState::Planned)
+}
+
+fn ended(outcome: Outcome, applied: EntryState) -> (EntryState, EntryResult) {
     match outcome {
-        Outcome::Applies(effects) => (EntryState::Planned, with_effects(effects)),
+        Outcome::Applies(effects) => (applied, with_effects(effects)),
         Outcome::Unchanged(effects) => (EntryState::Unchanged, with_effects(effects)),
-        Outcome::SupersededBy(_) => (EntryState::Superseded, EntryResult::default()),
-        Outcome::TooMany { would_be } => failed(Failure::too_many(would_be)),
+        Outcome::SupersededBy(by) => {
+            (EntryState::Superseded, EntryResult { superseded_by: Some(by), ..EntryResult::default() })
+        }
+        Outcome::TooMany { would_be } => {
+            let Failure { reason, message } = Failure::too_many(would_be);
+            let result = EntryResult { reason: Some(reason), message: Some(message), ..EntryResult::default() };
+            (EntryState::Failed, result)
+        }
     }
 }
 
-fn failed(failure: Failure) -> (EntryState, EntryResult) {
-    let result = EntryResult { reason: Some(failure.reason), message: Some(failure.message), ..EntryResult::default() };
-    (EntryState::Failed, result)
+/// How an entry ends that came too late.
+pub(super) fn stale(newer: Place, by: Option<EntryId>) -> (EntryState, EntryResult) {
+    let message = format!(
+        "a change that belongs behind this one ({}) was carried out before this one was accepted; nothing was done",
+        newer.at
+    );
+    let (reason, message) = (Some(Reason::StaleEvent), Some(message.into()));
+    (EntryState::Superseded, EntryResult { reason, message, superseded_by: by, ..EntryResult::default() })
 }
 
 fn with_effects(effects: Effects) -> EntryResult {
     EntryResult { effects, ..EntryResult::default() }
-}
-
-fn holds(effects: &Effects, state: &Assignments) -> bool {
-    let difference = &effects.difference;
-    let mut set = difference.added.iter().chain(&difference.updated);
-    set.all(|(id, proficiency)| state.get(*id) == Some(*proficiency))
-        && difference.removed.iter().all(|id| !state.contains(*id))
 }

@@ -17,7 +17,8 @@ use super::resolve::Resolved;
 use crate::domain::assignment::Difference;
 use crate::domain::fold::{Change, Start, fold};
 use crate::domain::hold::{Hold, Weight};
-use crate::domain::{AssignmentId, Assignments, Mode, UserId, UserKey};
+use crate::domain::job::SameUser;
+use crate::domain::{AssignmentId, Assignments, Mode, Place, UserId, UserKey};
 
 /// What a user has, as far as is known, and what of it the job would take away.
 #[derive(Debug, Clone, Default)]
@@ -31,7 +32,7 @@ pub(super) struct Scales<'a> {
     engine: &'a EngineCore,
     job: &'a Job,
     /// What the job asks for each user, in the order in which it will be folded.
-    asked: BTreeMap<UserId, Vec<Arc<Assignments>>>,
+    asked: BTreeMap<UserId, Vec<(Place, Arc<Assignments>)>>,
     managed: Arc<BTreeSet<AssignmentId>>,
     read: HashMap<UserId, Share>,
 }
@@ -41,11 +42,16 @@ impl<'a> Scales<'a> {
     pub(super) fn new(engine: &'a EngineCore, job: &'a Job, entries: &[Resolved]) -> Self {
         let mut asked = BTreeMap::<_, Vec<_>>::new();
         for entry in entries.iter().filter(|entry| job.plan(entry.index).is_none()) {
-            asked.entry(entry.user).or_default().push((entry.effective_at, Arc::clone(&entry.listed)));
+            asked.entry(entry.user).or_default().push((entry.place, Arc::clone(&entry.listed)));
         }
-        let in_order = |(user, mut listed): (UserId, Vec<_>)| {
-            listed.sort_by_key(|(effective_at, _)| *effective_at);
-            (user, listed.into_iter().map(|(_, listed)| listed).collect())
+        let merged = job.spec().same_user == SameUser::Merge;
+        let in_order = |(user, mut listed): (UserId, Vec<(Place, Arc<Assignments>)>)| {
+            listed.sort_by_key(|(place, _)| *place);
+            if merged && listed.len() > 1 {
+                let all = listed.iter().flat_map(|(_, listed)| listed.iter()).collect();
+                listed = listed.last().map(|(place, _)| (*place, Arc::new(all))).into_iter().collect();
+            }
+            (user, listed)
         };
         let managed = engine.catalogues.managed(job.spec().target);
         Self { engine, job, asked: asked.into_iter().map(in_order).collect(), managed, read: HashMap::new() }
@@ -75,7 +81,7 @@ impl<'a> Scales<'a> {
     /// turns out not to have is lost to nobody, and what somebody else assigned is not reached.
     fn at_most(&self, user: UserId) -> Share {
         let owned = self.engine.standings.recall(self.key(user)).owned;
-        let listed = self.asked.get(&user).into_iter().flatten().flat_map(|listed| listed.ids());
+        let listed = self.asked.get(&user).into_iter().flatten().flat_map(|(_, listed)| listed.ids());
         let within_reach = owned.iter().copied().chain(listed).chain(self.managed.iter().copied());
         let loses = self.loses(user, &within_reach.map(|id| (id, None)).collect(), &owned);
         // Who has what is counted the other way: by what is known, so that a share is not taken for smaller than it is.
@@ -87,8 +93,10 @@ impl<'a> Scales<'a> {
         let (target, mode) = (self.job.spec().target, self.job.spec().mode);
         let start = Start { target, current, owned, managed: &self.managed };
         let listed = self.asked.get(&user).into_iter().flatten();
-        let changes: Vec<_> = listed.map(|listed| Change { mode, listed }).collect();
-        Difference::between(current, &fold(start, &changes).desired).removed
+        let change =
+            |(place, listed): &(Place, _)| Change { place: *place, by: place.entry, mode, listed: Arc::clone(listed) };
+        let changes: Vec<_> = listed.map(change).collect();
+        Difference::between(current, &fold(start, None, &changes).desired).removed
     }
 
     /// Reads users, a bounded number of them at a time.

@@ -1,9 +1,8 @@
 //! What an answer of Genesys means: one pure function from status and body to a result in the engine's words.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
@@ -12,6 +11,7 @@ use super::auth::StackError;
 use super::call::Route;
 use super::transport::TransportError;
 use crate::engine::port::{CallError, UpstreamAnswer};
+use crate::retry_after::retry_after;
 
 /// The error body of the API: every field may be missing, and the body may be something else altogether.
 #[derive(Debug, Default, Deserialize)]
@@ -28,11 +28,12 @@ struct ErrorBody {
 /// Longest message of Genesys that is kept.
 const LONGEST_MESSAGE: usize = 500;
 
-/// Turns the end of a call into a result; `now` dates a `Retry-After`.
+/// Turns the end of a call into a result; `now` dates a `Retry-After`, which may itself name a date to be told from `today`.
 pub(super) fn classify(
     route: Route,
     outcome: Result<Response<Bytes>, StackError>,
     now: Instant,
+    today: Timestamp,
 ) -> Result<Response<Bytes>, CallError> {
     let response = outcome.map_err(|error| unanswered(route, &error))?;
     let status = response.status();
@@ -44,7 +45,7 @@ pub(super) fn classify(
     let body = body.unwrap_or_default();
     let stale = body.scim_type.as_deref() == Some("invalidVers")
         || body.message.as_deref().is_some_and(|message| message.contains("does not match the current version"));
-    let retry_at = retry_after(response.headers()).map(|pause| now + pause);
+    let retry_at = retry_after(response.headers(), today).map(|pause| now + pause);
     let answer = told(status, response.headers(), body);
     Err(match status.as_u16() {
         409 | 408 if route.writes() => CallError::Conflict(answer),
@@ -72,12 +73,6 @@ pub(super) fn parse<T: DeserializeOwned>(route: Route, response: &Response<Bytes
         let answer = UpstreamAnswer { status: Some(response.status().as_u16()), code: None, message, correlation_id };
         if route.writes() { CallError::Uncertain(answer) } else { CallError::Unavailable { answer, retry_at: None } }
     })
-}
-
-/// The pause that an answer asks for.
-pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds))
 }
 
 const CORRELATION_ID: &str = "inin-correlation-id";
@@ -125,7 +120,7 @@ mod tests {
     }
 
     fn kind(route: Route, status: u16, body: &'static str) -> &'static str {
-        match classify(route, Ok(answer(status, body)), Instant::now()) {
+        match classify(route, Ok(answer(status, body)), Instant::now(), Timestamp::UNIX_EPOCH) {
             Ok(_) => "ok",
             Err(CallError::Conflict(_)) => "conflict",
             Err(CallError::Uncertain(_)) => "uncertain",
@@ -180,9 +175,8 @@ mod tests {
     #[test]
     fn what_support_asks_for_is_kept() {
         let body = r#"{"message":"Refused.","code":"conflict","status":409,"contextId":"c-2"}"#;
-        let Err(CallError::Conflict(told)) = classify(Route::WfmWrite, Ok(answer(409, body)), Instant::now()) else {
-            panic!("not a conflict")
-        };
+        let refused = classify(Route::WfmWrite, Ok(answer(409, body)), Instant::now(), Timestamp::UNIX_EPOCH);
+        let Err(CallError::Conflict(told)) = refused else { panic!("not a conflict") };
         assert_eq!(told.to_string(), "409 conflict: Refused. (correlation id c-1)");
     }
 }

@@ -4,15 +4,20 @@ use http::Method;
 
 use super::answer::parse;
 use super::call::{Lane, Route};
-use super::client::{GenesysClient, Outgoing, json, unsendable};
-use super::wire::{CursorPage, Named, NewSkill};
-use crate::engine::port::{CallError, CatalogueItem, Errand};
+use super::client::{GenesysClient, Outgoing, json};
+use super::paging::Listing;
+use super::wire::{Named, NewSkill};
+use crate::engine::port::{CallError, CatalogueItem, CatalogueListing, Errand};
+
+const SKILLS: Listing = Listing { route: Route::RoutingSkills, of: "routing skills", none: "nothing", page_size: 500 };
+const GROUPS: Listing = Listing { route: Route::SkillGroups, of: "skill groups", none: "nothing", page_size: 200 };
 
 /// All active routing skills.
-pub(super) async fn skills(client: &GenesysClient, errand: &Errand) -> Result<Vec<CatalogueItem>, CallError> {
-    let path = |number| format!("/api/v2/routing/skills?pageSize=500&pageNumber={number}");
-    let skills = client.all::<Named>(errand, Route::RoutingSkills, path).await?;
-    Ok(skills.into_iter().filter(Named::is_active).map(CatalogueItem::from).collect())
+pub(super) async fn skills(client: &GenesysClient, errand: &Errand) -> Result<CatalogueListing, CallError> {
+    let path = |number| format!("/api/v2/routing/skills?pageSize={}&pageNumber={number}", SKILLS.page_size);
+    let (skills, extent) = client.all::<Named>(errand, SKILLS, path).await?;
+    let items = skills.into_iter().filter(Named::is_active).map(CatalogueItem::from).collect();
+    Ok(CatalogueListing { items, extent })
 }
 
 /// Creates a skill; a conflict if there is one of this name, active or not.
@@ -28,23 +33,8 @@ pub(super) async fn create_skill(
 }
 
 /// All skill groups.
-pub(super) async fn groups(client: &GenesysClient, errand: &Errand) -> Result<Vec<CatalogueItem>, CallError> {
-    let mut all = Vec::new();
-    let mut next = Some("/api/v2/routing/skillgroups?pageSize=200".to_owned());
-    while let Some(path) = next {
-        let page: CursorPage<Named> = client.get(errand, Route::SkillGroups, path).await?;
-        all.extend(page.entities.into_iter().map(CatalogueItem::from));
-        next = page.next_uri.map(|uri| own_path(client, &uri)).transpose()?;
-    }
-    Ok(all)
-}
-
-/// The path of a `nextUri`, which may come as a path or as an address of the API's own host. The token goes nowhere
-/// else.
-fn own_path(client: &GenesysClient, uri: &str) -> Result<String, CallError> {
-    let path = uri.strip_prefix(&client.endpoints.api_url).unwrap_or(uri);
-    if path.starts_with('/') && !path.starts_with("//") {
-        return Ok(path.to_owned());
-    }
-    Err(unsendable("the listing's nextUri leads to another host"))
+pub(super) async fn groups(client: &GenesysClient, errand: &Errand) -> Result<CatalogueListing, CallError> {
+    let first = format!("/api/v2/routing/skillgroups?pageSize={}", GROUPS.page_size);
+    let (groups, extent) = client.all_by_cursor::<Named>(errand, GROUPS, first).await?;
+    Ok(CatalogueListing { items: groups.into_iter().map(CatalogueItem::from).collect(), extent })
 }

@@ -13,11 +13,13 @@ use super::answer::{classify, parse};
 use super::call::{CallContext, Lane, Route};
 use super::gate::Gate;
 use super::login::TokenSource;
+use super::paging::{self, Entity, Listing, Marks, Reading};
 use super::stack::{Stack, stack};
 use super::transport::Transport;
 use super::wire::Page;
+use crate::clock::WallClock;
 use crate::engine::Backoff;
-use crate::engine::port::{CallError, Errand, UpstreamAnswer};
+use crate::engine::port::{CallError, Errand, Extent, UpstreamAnswer};
 
 /// Where the resources are.
 #[derive(Debug, Clone)]
@@ -36,6 +38,7 @@ pub struct GenesysClient {
     stack: Stack,
     pub(super) endpoints: Arc<Endpoints>,
     pub(super) gate: Gate,
+    clock: WallClock,
 }
 
 /// What goes out with a request apart from its address.
@@ -56,15 +59,6 @@ impl Outgoing {
 /// The largest body that Genesys takes.
 const MOST_BODY_BYTES: usize = 512_000;
 
-/// What the pages of a listing told apart from what was on them.
-#[derive(Debug)]
-pub(super) struct Pages {
-    /// How many pages there were.
-    pub(super) number: u32,
-    /// How many entities there are, if all pages said the same.
-    pub(super) total: Option<usize>,
-}
-
 impl GenesysClient {
     pub fn new(
         transport: Transport,
@@ -72,9 +66,10 @@ impl GenesysClient {
         tokens: Arc<TokenSource>,
         backoff: Arc<Backoff>,
         endpoints: Endpoints,
+        clock: WallClock,
     ) -> Self {
-        let stack = stack(transport, gate.clone(), tokens, backoff);
-        Self { stack, endpoints: Arc::new(endpoints), gate }
+        let stack = stack(transport, gate.clone(), tokens, backoff, clock);
+        Self { stack, endpoints: Arc::new(endpoints), gate, clock }
     }
 
     /// Sends a request and classifies its answer.
@@ -94,7 +89,7 @@ impl GenesysClient {
         }
         let request = request.body(out.body).map_err(|error| unsendable(&error.to_string()))?;
         let outcome = self.stack.clone().oneshot(request).await;
-        classify(route, outcome, Instant::now())
+        classify(route, outcome, Instant::now(), self.clock.now())
     }
 
     pub(super) async fn get<T: DeserializeOwned>(
@@ -107,37 +102,70 @@ impl GenesysClient {
         parse(route, &response)
     }
 
-    /// All that is on the pages of a listing.
-    pub(super) async fn all<T: DeserializeOwned + Send>(
+    /// All that is on the pages of a listing by page number.
+    pub(super) async fn all<T: DeserializeOwned + Entity + Send>(
         &self,
         errand: &Errand,
-        route: Route,
+        listing: Listing,
         path: impl Fn(u32) -> String,
-    ) -> Result<Vec<T>, CallError> {
+    ) -> Result<(Vec<T>, Extent), CallError> {
         let mut all = Vec::new();
-        self.pages(errand, route, path, |entity| all.push(entity)).await?;
-        Ok(all)
+        let extent = self.pages(errand, listing, path, |entity| all.push(entity)).await?;
+        Ok((all, extent))
     }
 
     /// Reads all pages of a listing by page number, and hands over what is on them as it comes.
-    pub(super) async fn pages<T: DeserializeOwned>(
+    pub(super) async fn pages<T: DeserializeOwned + Entity>(
         &self,
         errand: &Errand,
-        route: Route,
+        listing: Listing,
         path: impl Fn(u32) -> String,
         mut take: impl FnMut(T),
-    ) -> Result<Pages, CallError> {
-        let mut all = Pages { number: 0, total: None };
+    ) -> Result<Extent, CallError> {
+        let mut reading = Reading::new(listing);
         loop {
-            all.number += 1;
-            let page: Page<T> = self.get(errand, route, path(all.number)).await?;
-            all.total = Some(page.total).filter(|total| all.number == 1 || all.total == Some(*total));
-            let last = page.entities.is_empty() || all.number >= page.count;
-            page.entities.into_iter().for_each(&mut take);
-            if last {
-                return Ok(all);
+            let page: Page<T> = self.get(errand, listing.route, path(reading.next_page())).await?;
+            let Page { entities, count, total, next_uri } = page;
+            let entities = paging::entities(listing, entities, total)?;
+            let more =
+                reading.numbered(&entities, Marks { page_count: count, total, next_uri: next_uri.as_deref() })?;
+            entities.into_iter().for_each(&mut take);
+            if !more {
+                return Ok(reading.extent());
             }
         }
+    }
+
+    /// All that is on the pages of a listing by cursor; `first` is the path of its first page.
+    pub(super) async fn all_by_cursor<T: DeserializeOwned + Entity>(
+        &self,
+        errand: &Errand,
+        listing: Listing,
+        first: String,
+    ) -> Result<(Vec<T>, Extent), CallError> {
+        let (mut all, mut reading, mut path) = (Vec::new(), Reading::new(listing), first);
+        loop {
+            let page: Page<T> = self.get(errand, listing.route, path).await?;
+            let Page { entities, count, total, next_uri } = page;
+            let entities = paging::entities(listing, entities, total)?;
+            let more =
+                reading.by_cursor(&entities, Marks { page_count: count, total, next_uri: next_uri.as_deref() })?;
+            all.extend(entities);
+            match next_uri {
+                Some(uri) if more => path = self.own_path(&uri)?,
+                Some(_) | None => return Ok((all, reading.extent())),
+            }
+        }
+    }
+
+    /// The path of a `nextUri`, which may come as a path or as an address of the API's own host. The token goes nowhere
+    /// else.
+    fn own_path(&self, uri: &str) -> Result<String, CallError> {
+        let path = uri.strip_prefix(&self.endpoints.api_url).unwrap_or(uri);
+        if path.starts_with('/') && !path.starts_with("//") {
+            return Ok(path.to_owned());
+        }
+        Err(unsendable("the listing's nextUri leads to another host"))
     }
 }
 

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request};
+use http::{HeaderValue, Method, Request, Response};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tokio::sync::{Mutex, watch};
@@ -17,11 +17,18 @@ use tokio::time::Instant;
 use tower::ServiceExt;
 
 use super::transport::{Transport, TransportError};
+use crate::clock::WallClock;
 use crate::engine::Backoff;
 use crate::metrics::Counter;
+use crate::retry_after::retry_after;
 
 /// The token endpoint's limit counts by the minute: sooner is no use.
 const PAUSE_OF_THROTTLED_LOGINS: Duration = Duration::from_secs(10);
+
+/// The longest pause between logins that an answer can ask for: calls wait for the token, and keep their seats meanwhile.
+const LONGEST_TOLD: Duration = Duration::from_secs(300);
+/// A token is renewed after so long at the latest. Genesys gives them for a day or less unless told otherwise.
+const LONGEST_USE: Duration = Duration::from_secs(48 * 3600);
 
 /// Who we are to Genesys.
 #[derive(Debug, Clone)]
@@ -111,6 +118,7 @@ pub struct TokenSource {
     token_url: String,
     credentials: Credentials,
     backoff: Arc<Backoff>,
+    clock: WallClock,
     state: Mutex<State>,
     /// The newest token that Genesys took.
     proven: AtomicU64,
@@ -142,12 +150,19 @@ struct TokenRefusal {
 
 impl TokenSource {
     /// Tokens from `login_url`, by the client credentials grant.
-    pub fn new(transport: Transport, login_url: &str, credentials: Credentials, backoff: Arc<Backoff>) -> Self {
+    pub fn new(
+        transport: Transport,
+        login_url: &str,
+        credentials: Credentials,
+        backoff: Arc<Backoff>,
+        clock: WallClock,
+    ) -> Self {
         Self {
             transport,
             token_url: format!("{}/oauth/token", login_url.trim_end_matches('/')),
             credentials,
             backoff,
+            clock,
             state: Mutex::default(),
             proven: AtomicU64::new(0),
             ends: Default::default(),
@@ -193,7 +208,9 @@ impl TokenSource {
 
     async fn try_log_in(&self, state: &mut State) -> Result<Token, LoginError> {
         state.logins += 1;
-        match self.log_in(state.logins).await {
+        let answer = self.ask().await;
+        let told = answer.as_ref().ok().and_then(|answer| retry_after(answer.headers(), self.clock.now()));
+        match answer.and_then(|answer| token_in(&answer, state.logins)) {
             Ok(token) => {
                 state.token = Some(token.clone());
                 state.not_before = None;
@@ -202,21 +219,23 @@ impl TokenSource {
                 Ok(token)
             }
             Err(error) => {
-                self.failed(state, &error);
+                self.failed(state, &error, told);
                 Err(error)
             }
         }
     }
 
-    /// Without jitter: there is one login at a time, so there is nobody to be spread.
-    fn failed(&self, state: &mut State, error: &LoginError) {
+    /// Nobody tries again before a pause is over: ours, or the longer one that the answer asked for. Without jitter, as
+    /// there is one login at a time and so nobody to be spread.
+    fn failed(&self, state: &mut State, error: &LoginError, told: Option<Duration>) {
         state.failures += 1;
         self.ends[LoginEnd::of(error) as usize].count();
         let least = match error {
             LoginError::Throttled(_) => PAUSE_OF_THROTTLED_LOGINS,
             LoginError::Refused(_) | LoginError::OutOfReach(_) => Duration::ZERO,
         };
-        let pause = self.backoff.longest_pause(state.failures).max(least);
+        let pause =
+            self.backoff.longest_pause(state.failures).max(least).max(told.unwrap_or_default().min(LONGEST_TOLD));
         state.not_before = Some((Instant::now() + pause, error.clone()));
         tracing::warn!(%error, failures = state.failures, "login failed");
         self.status.send_replace(LoginStatus::Failed(error.clone()));
@@ -232,7 +251,7 @@ impl TokenSource {
         state.token = None;
         if self.proven.load(Ordering::Relaxed) < refused.generation {
             let error = LoginError::Refused("it does not take a token that it has just given".to_owned());
-            self.failed(&mut state, &error);
+            self.failed(&mut state, &error, None);
         }
     }
 
@@ -243,25 +262,11 @@ impl TokenSource {
         }
     }
 
-    async fn log_in(&self, generation: u64) -> Result<Token, LoginError> {
+    async fn ask(&self) -> Result<Response<Bytes>, LoginError> {
         let request = self.login_request().map_err(|error| LoginError::OutOfReach(error.to_string()))?;
-        let answer = self.transport.clone().oneshot(request).await.map_err(|error| match error {
+        self.transport.clone().oneshot(request).await.map_err(|error| match error {
             TransportError::NotSent(detail) | TransportError::NoAnswer(detail) => LoginError::OutOfReach(detail),
-        })?;
-        if !answer.status().is_success() {
-            return Err(refusal(answer.status(), answer.body()));
-        }
-        let answer: TokenAnswer = serde_json::from_slice(answer.body())
-            .map_err(|_| LoginError::OutOfReach("its answer is not a token".to_owned()))?;
-        if !answer.token_type.eq_ignore_ascii_case("bearer") {
-            return Err(LoginError::OutOfReach(format!("its token is of type {:?}", answer.token_type)));
-        }
-        let mut header = HeaderValue::try_from(format!("Bearer {}", answer.access_token))
-            .map_err(|_| LoginError::OutOfReach("its token does not fit a header".to_owned()))?;
-        header.set_sensitive(true);
-        // A token that ends while calls are on their way costs each of them a second try.
-        let good_for = Duration::from_secs(answer.expires_in.saturating_mul(95) / 100);
-        Ok(Token { header, generation, renew_at: Instant::now() + good_for })
+        })
     }
 
     fn login_request(&self) -> Result<Request<Bytes>, http::Error> {
@@ -274,6 +279,24 @@ impl TokenSource {
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(Bytes::from_static(b"grant_type=client_credentials"))
     }
+}
+
+/// The token that an answer of the token endpoint brings.
+fn token_in(answer: &Response<Bytes>, generation: u64) -> Result<Token, LoginError> {
+    if !answer.status().is_success() {
+        return Err(refusal(answer.status(), answer.body()));
+    }
+    let answer: TokenAnswer = serde_json::from_slice(answer.body())
+        .map_err(|_| LoginError::OutOfReach("its answer is not a token".to_owned()))?;
+    if !answer.token_type.eq_ignore_ascii_case("bearer") {
+        return Err(LoginError::OutOfReach(format!("its token is of type {:?}", answer.token_type)));
+    }
+    let mut header = HeaderValue::try_from(format!("Bearer {}", answer.access_token))
+        .map_err(|_| LoginError::OutOfReach("its token does not fit a header".to_owned()))?;
+    header.set_sensitive(true);
+    // A token that ends while calls are on their way costs each of them a second try.
+    let good_for = Duration::from_secs(answer.expires_in.saturating_mul(95) / 100).min(LONGEST_USE);
+    Ok(Token { header, generation, renew_at: Instant::now() + good_for })
 }
 
 /// The token endpoint's own throttle is a 400 whose text says so; any other 4xx will not go away by itself.

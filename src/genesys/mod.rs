@@ -11,6 +11,7 @@ mod client;
 pub mod gate;
 mod instrument;
 pub mod login;
+mod paging;
 mod port;
 mod retry;
 mod routing_skills;

@@ -8,8 +8,8 @@ use super::{catalogues, routing_skills, users, wfm};
 use crate::domain::user::DirectoryUser;
 use crate::domain::{Target, UserId, UserKey};
 use crate::engine::port::{
-    AssignmentWrite, CallError, CatalogueItem, Errand, Expand, Genesys, ListedUser, Observed, Pace, UserListing,
-    UserPages, WriteError,
+    AssignmentWrite, CallError, CatalogueItem, CatalogueListing, Errand, Expand, Extent, Genesys, ListedUser, Observed,
+    Pace, UserListing, WriteError, Written,
 };
 
 impl Genesys for GenesysClient {
@@ -25,7 +25,7 @@ impl Genesys for GenesysClient {
         errand: &'a Errand,
         key: UserKey,
         write: &'a AssignmentWrite,
-    ) -> BoxFuture<'a, Result<Option<Observed>, WriteError>> {
+    ) -> BoxFuture<'a, Result<Written, WriteError>> {
         match key.target {
             Target::RoutingSkills => routing_skills::write(self, errand, key.user, write).boxed(),
             Target::WfmSkillGroups => wfm::write(self, errand, key.user, write).err_into().boxed(),
@@ -38,7 +38,7 @@ impl Genesys for GenesysClient {
         listing: UserListing,
         expand: Expand,
         take: &'a mut (dyn FnMut(ListedUser) + Send),
-    ) -> BoxFuture<'a, Result<UserPages, CallError>> {
+    ) -> BoxFuture<'a, Result<Extent, CallError>> {
         users::list(self, errand, listing, expand, take).boxed()
     }
 
@@ -71,7 +71,7 @@ impl Genesys for GenesysClient {
         &'a self,
         errand: &'a Errand,
         target: Target,
-    ) -> BoxFuture<'a, Result<Vec<CatalogueItem>, CallError>> {
+    ) -> BoxFuture<'a, Result<CatalogueListing, CallError>> {
         match target {
             Target::RoutingSkills => catalogues::skills(self, errand).boxed(),
             Target::WfmSkillGroups => catalogues::groups(self, errand).boxed(),

@@ -13,13 +13,14 @@ use http::{Request, Response};
 use tower::retry::Policy;
 use tower::retry::budget::{Budget, TpsBudget};
 
-use super::answer::retry_after;
 use super::auth::StackError;
 use super::call::CallContext;
 use super::gate::LONGEST_WAIT;
 use super::statistics::{CallStatistics, RetryCause};
 use super::transport::TransportError;
+use crate::clock::WallClock;
 use crate::engine::Backoff;
+use crate::retry_after::retry_after;
 
 /// Times that a call is made at most.
 const TRIES: u32 = 3;
@@ -37,12 +38,18 @@ pub(super) struct RetryPolicy {
     backoff: Arc<Backoff>,
     budget: Arc<TpsBudget>,
     statistics: Arc<CallStatistics>,
+    clock: WallClock,
     tries: u32,
 }
 
 impl RetryPolicy {
-    pub(super) fn new(backoff: Arc<Backoff>, budget: Arc<TpsBudget>, statistics: Arc<CallStatistics>) -> Self {
-        Self { backoff, budget, statistics, tries: 0 }
+    pub(super) fn new(
+        backoff: Arc<Backoff>,
+        budget: Arc<TpsBudget>,
+        statistics: Arc<CallStatistics>,
+        clock: WallClock,
+    ) -> Self {
+        Self { backoff, budget, statistics, clock, tries: 0 }
     }
 }
 
@@ -144,7 +151,7 @@ impl Policy<Request<Bytes>, Response<Bytes>, StackError> for RetryPolicy {
         result: &mut Result<Response<Bytes>, StackError>,
     ) -> Option<Self::Future> {
         let writes = request.extensions().get::<CallContext>().is_none_or(|call| call.route.writes());
-        let told = result.as_ref().ok().and_then(|answer| retry_after(answer.headers()));
+        let told = result.as_ref().ok().and_then(|answer| retry_after(answer.headers(), self.clock.now()));
         let ending = Ending::of(result.as_ref().map(|answer| answer.status().as_u16()));
         if ending == Ending::Final {
             self.budget.deposit();

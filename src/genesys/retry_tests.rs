@@ -69,7 +69,7 @@ fn repeated(policy: &RetryPolicy, reads: u32, status: u16) -> usize {
 #[tokio::test(start_paused = true)]
 async fn an_outage_is_not_answered_with_a_storm() {
     let backoff = Arc::new(Backoff::new(Duration::from_millis(500), Duration::from_secs(30), 1));
-    let policy = RetryPolicy::new(backoff, Arc::new(budget()), Arc::default());
+    let policy = RetryPolicy::new(backoff, Arc::new(budget()), Arc::default(), WallClock::System);
     assert_eq!(repeated(&policy, 1000, 200), 0);
     let first = repeated(&policy, 1000, 503);
     assert!((200..=220).contains(&first), "a fifth of those that passed of late, and one a second: {first}");

@@ -5,9 +5,10 @@ use http::Method;
 
 use super::call::{Lane, Route};
 use super::client::{GenesysClient, Outgoing, json};
+use super::paging::Listing;
 use super::wire::{SkillRating, UserSkill};
 use crate::domain::{AssignmentId, Assignments, Proficiency, UserId};
-use crate::engine::port::{AssignmentWrite, CallError, Errand, Observed, WriteError};
+use crate::engine::port::{AssignmentWrite, CallError, Errand, Observed, WriteError, Written};
 
 /// Lines that a bulk call takes.
 const LINES_PER_CALL: usize = 50;
@@ -16,10 +17,17 @@ const LINES_PER_CALL: usize = 50;
 pub(super) const ROUTES: [Route; 4] =
     [Route::UserSkillsRead, Route::UserSkillsAdd, Route::UserSkillsReplace, Route::UserSkillRemove];
 
-/// Reads all of a user's skills.
+const OF_A_USER: Listing =
+    Listing { route: Route::UserSkillsRead, of: "a user's routing skills", none: "nothing", page_size: 100 };
+
+/// Reads all of a user's skills. A part of them is no state that anything could be computed from.
 pub(super) async fn read(client: &GenesysClient, errand: &Errand, user: UserId) -> Result<Observed, CallError> {
-    let path = |number| format!("/api/v2/users/{user}/routingskills?pageSize=100&pageNumber={number}");
-    let skills = client.all::<UserSkill>(errand, Route::UserSkillsRead, path).await?;
+    let size = OF_A_USER.page_size;
+    let path = |number| format!("/api/v2/users/{user}/routingskills?pageSize={size}&pageNumber={number}");
+    let (skills, extent) = client.all::<UserSkill>(errand, OF_A_USER, path).await?;
+    if !extent.complete {
+        return Err(CallError::unavailable(extent.lacks(OF_A_USER.of)));
+    }
     let assignments: Assignments = skills.iter().map(UserSkill::assignment).collect();
     Ok(Observed { assignments: assignments.into(), version: None })
 }
@@ -31,11 +39,11 @@ pub(super) async fn write(
     errand: &Errand,
     user: UserId,
     write: &AssignmentWrite,
-) -> Result<Option<Observed>, WriteError> {
+) -> Result<Written, WriteError> {
     if write.replaces {
         let lines: Vec<_> = write.desired.iter().collect();
         bulk(client, errand, Method::PUT, Route::UserSkillsReplace, user, &lines).await?;
-        return Ok(None);
+        return Ok(Written::default());
     }
     let difference = &write.difference;
     let lines: Vec<_> = difference.added.iter().chain(&difference.updated).copied().collect();
@@ -45,11 +53,14 @@ pub(super) async fn write(
         call.map_err(|error| WriteError { error, begun })?;
         begun = true;
     }
+    let mut written = Written::default();
     for skill in &difference.removed {
-        remove(client, errand, user, *skill).await.map_err(|error| WriteError { error, begun })?;
+        if !remove(client, errand, user, *skill).await.map_err(|error| WriteError { error, begun })? {
+            written.gone.push(*skill);
+        }
         begun = true;
     }
-    Ok(None)
+    Ok(written)
 }
 
 async fn bulk(
@@ -66,13 +77,14 @@ async fn bulk(
     client.send(Lane::Continuation, errand, out).await.map(drop)
 }
 
-/// A skill that is gone already is as good as removed.
-async fn remove(client: &GenesysClient, errand: &Errand, user: UserId, skill: AssignmentId) -> Result<(), CallError> {
+/// Whether the skill was there to be removed; one that is gone already is as good as removed.
+async fn remove(client: &GenesysClient, errand: &Errand, user: UserId, skill: AssignmentId) -> Result<bool, CallError> {
     let path = format!("/api/v2/users/{user}/routingskills/{skill}");
     let out =
         Outgoing { method: Method::DELETE, route: Route::UserSkillRemove, path, header: None, body: Bytes::new() };
     match client.send(Lane::Continuation, errand, out).await {
-        Ok(_) | Err(CallError::NotFound(_)) => Ok(()),
+        Ok(_) => Ok(true),
+        Err(CallError::NotFound(_)) => Ok(false),
         Err(error) => Err(error),
     }
 }

@@ -14,6 +14,7 @@ use super::instrument::InstrumentLayer;
 use super::login::TokenSource;
 use super::retry::{self, RetryPolicy};
 use super::transport::Transport;
+use crate::clock::WallClock;
 use crate::engine::Backoff;
 
 /// Everything between a call and the wire.
@@ -25,13 +26,19 @@ pub(super) type Stack = BoxCloneSyncService<Request<Bytes>, Response<Bytes>, Sta
 /// pays for its place in the windows. The limit of calls in flight is one of the gate's: a layer of its own outside the
 /// gate would hand out its places first come first served, and ten bulk calls that wait for the windows would keep an
 /// urgent one out.
-pub(super) fn stack(transport: Transport, gate: Gate, tokens: Arc<TokenSource>, backoff: Arc<Backoff>) -> Stack {
-    let repetition = RetryPolicy::new(backoff, Arc::new(retry::budget()), Arc::clone(gate.statistics()));
+pub(super) fn stack(
+    transport: Transport,
+    gate: Gate,
+    tokens: Arc<TokenSource>,
+    backoff: Arc<Backoff>,
+    clock: WallClock,
+) -> Stack {
+    let repetition = RetryPolicy::new(backoff, Arc::new(retry::budget()), Arc::clone(gate.statistics()), clock);
     let layers = ServiceBuilder::new()
         .layer(InstrumentLayer)
         .layer(RetryLayer::new(repetition))
         .layer(AuthLayer::new(tokens))
-        .layer(GateLayer::new(gate))
+        .layer(GateLayer::new(gate, clock))
         .service(transport);
     BoxCloneSyncService::new(layers)
 }

@@ -29,7 +29,7 @@ impl GenesysClient {
 
     /// What can be assigned.
     pub async fn catalogue(&self, target: Target) -> Result<Vec<CatalogueItem>, CallError> {
-        self.list_catalogue(&errand(), target).await
+        Ok(self.list_catalogue(&errand(), target).await?.items)
     }
 
     /// The limits of the platform that are in force for the org, as far as it tells them.

@@ -5,13 +5,16 @@ use http::Method;
 use super::answer;
 use super::call::{Lane, Route};
 use super::client::{GenesysClient, Outgoing, json, path_segment};
+use super::paging::Listing;
 use super::wire::{EmailSearch, Found, User};
 use crate::domain::UserId;
 use crate::domain::user::DirectoryUser;
-use crate::engine::port::{CallError, Errand, Expand, ListedUser, UserListing, UserPages};
+use crate::engine::port::{CallError, Errand, Expand, Extent, ListedUser, UserListing};
 
 /// Users a page: the most that the listing gives.
-const PER_PAGE: u32 = 500;
+const PER_PAGE: usize = 500;
+const ACTIVE: Listing = Listing { route: Route::Users, of: "users", none: "nobody", page_size: PER_PAGE };
+const INACTIVE: Listing = Listing { of: "inactive users", ..ACTIVE };
 
 /// Hands over all users of a listing, page by page.
 pub(super) async fn list(
@@ -20,10 +23,10 @@ pub(super) async fn list(
     listing: UserListing,
     expand: Expand,
     take: &mut (dyn FnMut(ListedUser) + Send),
-) -> Result<UserPages, CallError> {
-    let state = match listing {
-        UserListing::Active => "active",
-        UserListing::Inactive => "inactive",
+) -> Result<Extent, CallError> {
+    let (listing, state) = match listing {
+        UserListing::Active => (ACTIVE, "active"),
+        UserListing::Inactive => (INACTIVE, "inactive"),
     };
     let skills = match expand {
         Expand::Plain => "",
@@ -32,8 +35,7 @@ pub(super) async fn list(
     let path = |number| {
         format!("/api/v2/users?pageSize={PER_PAGE}&pageNumber={number}&state={state}&expand=employerInfo{skills}")
     };
-    let read = client.pages(errand, Route::Users, path, |user: User| take(user.into())).await?;
-    Ok(UserPages { pages: read.number, total: read.total })
+    client.pages(errand, listing, path, |user: User| take(user.into())).await
 }
 
 /// One user by id.

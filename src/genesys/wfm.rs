@@ -9,7 +9,7 @@ use super::call::{Lane, Route};
 use super::client::{GenesysClient, Outgoing, json};
 use super::wire::{WfmAssignments, WfmUpdate};
 use crate::domain::UserId;
-use crate::engine::port::{AssignmentWrite, CallError, Errand, Observed, Version};
+use crate::engine::port::{AssignmentWrite, CallError, Errand, Observed, Version, Written};
 
 /// The routes that a user's groups are read and written on.
 pub(super) const ROUTES: [Route; 2] = [Route::WfmRead, Route::WfmWrite];
@@ -27,12 +27,12 @@ pub(super) async fn write(
     errand: &Errand,
     user: UserId,
     write: &AssignmentWrite,
-) -> Result<Option<Observed>, CallError> {
+) -> Result<Written, CallError> {
     let header = write.base.map(|version| (client.endpoints.version_header.clone(), if_match(version)));
     let body = json(&WfmUpdate { skill_group_ids: write.desired.ids().map(|id| id.0).collect() })?;
     let out = Outgoing { method: Method::PATCH, route: Route::WfmWrite, path: path(client, user), header, body };
     let response = client.send(Lane::Continuation, errand, out).await?;
-    observed(Route::WfmWrite, &response).map(Some)
+    Ok(Written { after: Some(observed(Route::WfmWrite, &response)?), gone: Vec::new() })
 }
 
 fn path(client: &GenesysClient, user: UserId) -> String {

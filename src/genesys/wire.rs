@@ -3,28 +3,19 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::paging::Entity;
 use crate::domain::user::DirectoryUser;
 use crate::domain::{AssignmentId, Assignments, Proficiency, UserId};
 use crate::engine::port::{CatalogueItem, ListedUser, Observed, Version};
 
-/// A page of a listing by page number.
-#[derive(Debug, Deserialize)]
-pub(super) struct Page<T> {
-    #[serde(default = "Vec::new")]
-    pub(super) entities: Vec<T>,
-    #[serde(default, rename = "pageCount")]
-    pub(super) count: u32,
-    #[serde(default)]
-    pub(super) total: usize,
-}
-
-/// A page of a listing by cursor.
+/// A page of a listing. Those by cursor tell no count, and everything may be missing.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct CursorPage<T> {
-    #[serde(default = "Vec::new")]
-    pub(super) entities: Vec<T>,
-    #[serde(default)]
+pub(super) struct Page<T> {
+    pub(super) entities: Option<Vec<T>>,
+    #[serde(rename = "pageCount")]
+    pub(super) count: Option<u32>,
+    pub(super) total: Option<usize>,
     pub(super) next_uri: Option<String>,
 }
 
@@ -43,6 +34,12 @@ pub(super) struct User {
 #[serde(rename_all = "camelCase")]
 struct EmployerInfo {
     employee_id: Option<Box<str>>,
+}
+
+impl Entity for User {
+    fn id(&self) -> Uuid {
+        self.id
+    }
 }
 
 impl From<User> for ListedUser {
@@ -105,6 +102,12 @@ impl Named {
     }
 }
 
+impl Entity for Named {
+    fn id(&self) -> Uuid {
+        self.id
+    }
+}
+
 impl From<Named> for CatalogueItem {
     fn from(named: Named) -> Self {
         Self { id: AssignmentId(named.id), name: named.name }
@@ -121,6 +124,12 @@ pub(super) struct NewSkill<'a> {
 pub(super) struct UserSkill {
     id: Uuid,
     proficiency: Option<f64>,
+}
+
+impl Entity for UserSkill {
+    fn id(&self) -> Uuid {
+        self.id
+    }
 }
 
 impl UserSkill {

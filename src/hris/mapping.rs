@@ -12,8 +12,9 @@ use super::people::{Changed, NotUnderstood, Person, Told};
 use super::rules::Derived;
 use super::source::Source;
 use super::{csv, senders};
+use crate::domain::dates::LatestDate;
 use crate::domain::entry::{EntryRequest, ListedAssignment};
-use crate::domain::job::{JobSpec, Urgency};
+use crate::domain::job::{JobSpec, SameUser, Urgency};
 use crate::domain::{Mode, UserRef};
 
 /// One person, and what follows for them.
@@ -71,6 +72,21 @@ impl MappingFault {
     }
 }
 
+impl Mapping {
+    /// Takes what has a date that has not come yet as of now, and answers how many people had one: senders have to be
+    /// answered with success, and such a date would beat every change until it has come.
+    pub(super) fn take_future_dates_as_now(&mut self, latest: LatestDate) -> usize {
+        let mut taken = 0;
+        for person in &mut self.people {
+            if person.occurred_at.is_some_and(|date| latest.checked(date).is_err()) {
+                person.occurred_at = None;
+                taken += 1;
+            }
+        }
+        taken
+    }
+}
+
 impl Source {
     /// What the body of a delivery comes to.
     pub async fn map_delivery(&self, headers: &HeaderMap, body: &[u8]) -> Result<Mapping, MappingFault> {
@@ -119,7 +135,15 @@ impl Source {
     /// The job that a mapping makes; `way` is how it came in.
     pub fn job(&self, mapping: &Mapping, way: &str, urgency: Urgency) -> (JobSpec, Vec<EntryRequest>) {
         let label = Some(format!("{way} {}", self.name).into());
-        let spec = JobSpec { target: self.target, mode: self.mode, label, dry_run: false, urgency, callback: None };
+        let spec = JobSpec {
+            target: self.target,
+            mode: self.mode,
+            label,
+            dry_run: false,
+            urgency,
+            callback: None,
+            same_user: SameUser::InOrder,
+        };
         (spec, mapping.people.iter().map(Mapped::entry).collect())
     }
 
@@ -232,4 +256,22 @@ fn json(body: &[u8]) -> Result<Value, NotUnderstood> {
 fn is_csv(headers: &HeaderMap) -> bool {
     let kind = headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("text/csv")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn only_dates_in_the_future_are_taken_as_now() {
+        let date = |text: &str| text.parse::<Timestamp>().unwrap();
+        let person = |occurred_at| Mapped { occurred_at, ..Mapped::leaver(UserRef::EmployeeId("E1".into())) };
+        let dates = [Some(date("2026-11-22T20:00:00Z")), None, Some(date("2026-11-22T21:00:00Z"))];
+        let mut mapping = Mapping { people: dates.map(person).into(), ..Mapping::default() };
+        let latest = LatestDate::at(date("2026-11-22T20:15:00Z"), Duration::from_secs(600));
+        assert_eq!(mapping.take_future_dates_as_now(latest), 1);
+        assert_eq!(mapping.people, [dates[0], None, None].map(person));
+    }
 }

@@ -19,7 +19,7 @@ mod sources;
 
 pub use self::attributes::Attributes;
 pub use self::delivery::Refused;
-pub use self::intake::{Export, Foundations, ImportFault, Intake, IntakeFault, Receipt};
+pub use self::intake::{Export, Foundations, ImportFault, Imported, Intake, IntakeFault, Receipt};
 pub use self::mapping::{Mapped, Mapping, MappingFault, PersonFault};
 pub use self::people::{Changed, NotUnderstood};
 pub use self::record::{RecordTransport, over_http};

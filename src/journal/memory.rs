@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use futures_util::future::BoxFuture;
 
 use super::{
-    AcceptedJob, CallRecord, EntryOutcome, JobCounters, JobNote, JobNotes, Journal, JournalError, JournalUsage,
+    AcceptedJob, CallRecord, Conclusion, JobCounters, JobNote, JobNotes, Journal, JournalError, JournalUsage,
     KeptStanding, Memo, Recovered, RecoveredJob,
 };
 use crate::domain::acceptance::{AcceptanceKey, KeyId};
@@ -66,21 +66,21 @@ impl Journal for MemoryJournal {
     }
 
     fn intend(&self, user: UserKey, standing: KeptStanding) -> BoxFuture<'_, Result<(), JournalError>> {
-        self.stands(user, standing);
+        self.lock().standings.insert(user, standing);
         done()
     }
 
-    fn ended(&self, job: JobId, position: u32, outcome: EntryOutcome, counters: JobCounters) {
-        if let Some(kept) = self.lock().jobs.get_mut(&job) {
-            kept.counters = counters;
-            if let Some(slot) = kept.outcomes.get_mut(position as usize) {
-                *slot = Some(outcome);
+    fn conclude(&self, conclusion: Conclusion) -> BoxFuture<'_, Result<(), JournalError>> {
+        let mut kept = self.lock();
+        for ended in conclusion.ended {
+            let Some(job) = kept.jobs.get_mut(&ended.job) else { continue };
+            job.counters = ended.counters;
+            if let Some(slot) = job.outcomes.get_mut(ended.position as usize) {
+                *slot = Some(ended.outcome);
             }
         }
-    }
-
-    fn stands(&self, user: UserKey, standing: KeptStanding) {
-        self.lock().standings.insert(user, standing);
+        kept.standings.extend(conclusion.standing);
+        done()
     }
 
     fn note(&self, job: JobId, note: JobNote) -> BoxFuture<'_, Result<(), JournalError>> {

@@ -3,7 +3,8 @@
 //!
 //! The interface speaks of jobs and users, not of tables, so that another store can take its place. Two kinds of things
 //! are written down. What a promise hangs on is durable before the call answers: an accepted job before its 202, a
-//! write intent before the write. What can be found out again is written soon, and no later than [`LATEST`].
+//! write intent before the write, the end of an entry before it is shown. What can be found out again is written soon, and
+//! no later than [`LATEST`].
 
 mod damage;
 mod housekeeping;
@@ -19,6 +20,7 @@ mod recovery;
 mod rows;
 mod schema;
 mod sqlite;
+mod standing;
 mod statements;
 mod statistics;
 mod usage;
@@ -27,6 +29,7 @@ mod writer;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -40,14 +43,16 @@ pub use self::statistics::JournalHealth;
 pub use self::usage::JournalUsage;
 use crate::domain::acceptance::{AcceptanceKey, KeyId};
 use crate::domain::assignment::CatalogueItem;
+use crate::domain::attempt::Attempt;
 use crate::domain::callback::CallbackSettled;
 use crate::domain::conflict::Cause;
 use crate::domain::entry::{Effects, EntryOrder};
+use crate::domain::history::{History, Holding};
 use crate::domain::hold::Hold;
 use crate::domain::job::{ConflictCounts, JobSpec};
-use crate::domain::{AssignmentId, EntryState, JobId, Reason, UserKey};
+use crate::domain::{AssignmentId, EntryId, EntryState, JobId, Place, Reason, UserKey, Version};
 
-/// The longest time that an outcome waits for its flush.
+/// The longest time that what nobody waits for waits for its flush.
 pub const LATEST: Duration = Duration::from_millis(50);
 
 /// Why something could not be written down or read back.
@@ -80,6 +85,12 @@ pub enum JournalError {
     /// The service is stopping.
     #[error("the journal is closed")]
     Closed,
+    /// Nothing can be written any more until the service is started anew.
+    #[error(
+        "the thread that writes the journal ended by a panic; this is a defect of skillsync, please report it with the log. \
+         A restart goes on with what is durable"
+    )]
+    Broken,
 }
 
 /// A job as it was accepted.
@@ -165,8 +176,57 @@ impl JobNotes {
 /// What is remembered of a user.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeptStanding {
-    pub owned: BTreeSet<AssignmentId>,
-    pub applied_at: Option<Timestamp>,
+    /// What skillsync itself assigned.
+    pub owned: Arc<BTreeSet<AssignmentId>>,
+    /// The newest change that was carried out and is in no history any more.
+    pub forgotten: Option<ForgottenChange>,
+    /// What was carried out and an older change may still come below.
+    pub history: Option<Arc<History>>,
+    /// The newest version that was seen, where there are versions.
+    pub version: Option<Version>,
+    /// Where there are none: what our latest writes left, and when.
+    pub written: Vec<WrittenAssignment>,
+    /// A write that is about to go out, or of which no telling answer has come.
+    pub attempt: Option<Arc<Attempt>>,
+}
+
+/// A change of which only its place is remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ForgottenChange {
+    pub place: Place,
+    /// The entry that asked for it; none for one from a journal before version 6.
+    pub by: Option<EntryId>,
+}
+
+/// What a write of ours left of one assignment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WrittenAssignment {
+    pub id: AssignmentId,
+    pub left: Holding,
+    pub at: Timestamp,
+}
+
+impl From<EndedEntry> for Conclusion {
+    fn from(ended: EndedEntry) -> Self {
+        Self { ended: vec![ended], standing: None }
+    }
+}
+
+/// An entry that has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndedEntry {
+    pub job: JobId,
+    pub position: u32,
+    pub outcome: EntryOutcome,
+    /// What its job's counters stand at.
+    pub counters: JobCounters,
+}
+
+/// What belongs together at the end of entries: how they ended, and what is remembered of their user since.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Conclusion {
+    pub ended: Vec<EndedEntry>,
+    pub standing: Option<(UserKey, KeptStanding)>,
 }
 
 /// A job as it was read back.
@@ -224,14 +284,12 @@ pub trait Journal: fmt::Debug + Send + Sync {
     /// The time of these keys is over.
     fn forget_keys(&self, keys: Vec<KeyId>);
 
-    /// A write is about to go out that makes these ours. Durable when it answers.
+    /// A write is about to go out, as `standing.attempt` says. Durable when it answers.
     fn intend(&self, user: UserKey, standing: KeptStanding) -> BoxFuture<'_, Result<(), JournalError>>;
 
-    /// An entry has ended, and its job's counters stand at this.
-    fn ended(&self, job: JobId, position: u32, outcome: EntryOutcome, counters: JobCounters);
-
-    /// What is remembered of a user has changed.
-    fn stands(&self, user: UserKey, standing: KeptStanding);
+    /// Entries have ended. Taken when this is called, in the order of the calls, and kept over any number of failures until
+    /// it is durable, all of it at once: then it answers. Fails only if the journal is closed before.
+    fn conclude(&self, conclusion: Conclusion) -> BoxFuture<'_, Result<(), JournalError>>;
 
     /// Something was decided about a job. Durable when it answers.
     fn note(&self, job: JobId, note: JobNote) -> BoxFuture<'_, Result<(), JournalError>>;
@@ -255,6 +313,11 @@ pub trait Journal: fmt::Debug + Send + Sync {
 
     /// Waits until everything handed over so far is durable.
     fn flush(&self) -> BoxFuture<'_, Result<(), JournalError>>;
+
+    /// Waits until nothing can be written any more, and not because the journal was closed; mostly for ever. Tells why.
+    fn broken(&self) -> BoxFuture<'_, JournalError> {
+        Box::pin(std::future::pending())
+    }
 }
 
 /// Keeps nothing: for `journal.enabled = false`, and for tests of what does not survive.
@@ -282,9 +345,9 @@ impl Journal for NoJournal {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn ended(&self, _: JobId, _: u32, _: EntryOutcome, _: JobCounters) {}
-
-    fn stands(&self, _: UserKey, _: KeptStanding) {}
+    fn conclude(&self, _: Conclusion) -> BoxFuture<'_, Result<(), JournalError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 
     fn note(&self, _: JobId, _: JobNote) -> BoxFuture<'_, Result<(), JournalError>> {
         Box::pin(std::future::ready(Ok(())))

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::record::DifferenceRecord;
+use super::standing::PlaceRecord;
 use crate::domain::entry::{AssignmentName, EntryOrder, EntryRequest, ListedAssignment, SharedLists};
 use crate::domain::{AssignmentId, Proficiency, UserId, UserRef};
 
@@ -53,6 +54,9 @@ struct OrderRecord<'a> {
     occurred_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     plan: Option<DifferenceRecord>,
+    /// The place of the entry that it repeats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    repeats: Option<PlaceRecord>,
 }
 
 /// Puts the entries of one job into words, in their order.
@@ -64,7 +68,7 @@ pub(super) struct OrderWriter {
 
 impl OrderWriter {
     pub(super) fn write(&mut self, position: u32, order: &EntryOrder) -> serde_json::Result<String> {
-        let EntryOrder { request, plan } = order;
+        let EntryOrder { request, plan, repeats } = order;
         let first = *self.first.entry(request.assignments.as_ptr().addr()).or_insert(position);
         let list = if first == position { Some(in_words(&request.assignments)?) } else { None };
         serde_json::to_string(&OrderRecord {
@@ -74,6 +78,7 @@ impl OrderWriter {
             same_as: list.is_none().then_some(first),
             occurred_at: request.occurred_at,
             plan: plan.as_deref().cloned().map(DifferenceRecord::from),
+            repeats: repeats.map(PlaceRecord::from),
         })
     }
 }
@@ -107,7 +112,8 @@ impl OrderReader {
             assignments,
             occurred_at: record.occurred_at,
         };
-        Ok(EntryOrder { request, plan: record.plan.map(|plan| Box::new(plan.into())) })
+        let (plan, repeats) = (record.plan.map(|plan| Box::new(plan.into())), record.repeats.map(PlaceRecord::into));
+        Ok(EntryOrder { request, plan, repeats })
     }
 
     fn list(&mut self, text: &str) -> serde_json::Result<Arc<[ListedAssignment]>> {

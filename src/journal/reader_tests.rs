@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::JobId;
-use crate::journal::sqlite::tests::{Folder, counters, job, outcome};
+use crate::journal::sqlite::tests::{Folder, ended, job};
 use crate::journal::{DEFAULT_MAX_BYTES, Journal, Recovered, SqliteJournal};
 
 /// A journal at work, with two jobs of which one has an outcome.
@@ -13,7 +13,7 @@ async fn at_work(folder: &Folder) -> SqliteJournal {
     let (journal, _) = folder.open();
     journal.accept(job(1, 3), Vec::new()).await.unwrap();
     journal.accept(job(2, 200), Vec::new()).await.unwrap();
-    journal.ended(JobId(Uuid::from_u128(1)), 2, outcome(), counters());
+    journal.conclude(ended(JobId(Uuid::from_u128(1)), 2)).await.unwrap();
     journal.flush().await.unwrap();
     journal
 }

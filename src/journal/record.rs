@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{EntryOutcome, JobCounters, KeptConflict, KeptStanding};
+use super::{EntryOutcome, JobCounters, KeptConflict};
 use crate::domain::assignment::Difference;
 use crate::domain::callback::CallbackUrl;
 use crate::domain::conflict::Cause;
 use crate::domain::entry::Effects;
-use crate::domain::job::{ConflictCounts, JobSpec, Urgency};
+use crate::domain::job::{ConflictCounts, JobSpec, SameUser, Urgency};
 use crate::domain::{AssignmentId, EntryState, JobId, Mode, Proficiency, Reason, Target};
 
 /// A closed set of words, written as words.
@@ -39,13 +39,15 @@ macro_rules! words {
 words!(TargetWord for Target { RoutingSkills, WfmSkillGroups });
 words!(ModeWord for Mode { Add, Remove, Managed, Replace });
 words!(UrgencyWord for Urgency { Interactive, Bulk });
+words!(SameUserWord for SameUser { Refuse, Merge, InOrder });
 words!(CauseWord for Cause { WrongVersion, ForeignWriter, OwnConcurrency, ReadLag, Busy, Blocked });
 words!(StateWord for EntryState {
     Pending, Running, Waiting, Planned, Applied, Unchanged, Failed, Superseded, Cancelled, Held,
 });
 words!(ReasonWord for Reason {
     UserNotFound, UserAmbiguous, UserInactive, AssignmentNotFound, AssignmentAmbiguous, TooManyAssignments, Blocked,
-    ConflictsExhausted, Forbidden, Rejected, UpstreamUnavailable, StaleEvent, PlanOutdated,
+    ConflictsExhausted, Forbidden, Rejected, UpstreamUnavailable, StaleEvent, PlanOutdated, DuplicateUser,
+    InternalError,
 });
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -59,6 +61,9 @@ pub(super) struct SpecRecord<'a> {
     urgency: UrgencyWord,
     #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
     callback: Option<Cow<'a, str>>,
+    /// Older journals lack it: their jobs go on as they were meant, row after row.
+    #[serde(default)]
+    same_user: Option<SameUserWord>,
 }
 
 impl<'a> From<&'a JobSpec> for SpecRecord<'a> {
@@ -70,6 +75,7 @@ impl<'a> From<&'a JobSpec> for SpecRecord<'a> {
             dry_run: spec.dry_run,
             urgency: spec.urgency.into(),
             callback: spec.callback.as_ref().map(|url| Cow::Borrowed(url.as_str())),
+            same_user: Some(spec.same_user.into()),
         }
     }
 }
@@ -83,6 +89,7 @@ impl From<SpecRecord<'_>> for JobSpec {
             dry_run: record.dry_run,
             urgency: record.urgency.into(),
             callback: record.callback.map(|url| CallbackUrl::kept(url.into_owned().into())),
+            same_user: record.same_user.map_or(SameUser::InOrder, Into::into),
         }
     }
 }
@@ -147,19 +154,19 @@ impl From<DifferenceRecord> for Difference {
     }
 }
 
-fn uuids(ids: Vec<AssignmentId>) -> Vec<Uuid> {
+pub(super) fn uuids(ids: Vec<AssignmentId>) -> Vec<Uuid> {
     ids.into_iter().map(|id| id.0).collect()
 }
 
-fn ids(uuids: Vec<Uuid>) -> Vec<AssignmentId> {
+pub(super) fn ids(uuids: Vec<Uuid>) -> Vec<AssignmentId> {
     uuids.into_iter().map(AssignmentId).collect()
 }
 
-fn ratings(rated: Vec<(AssignmentId, Option<Proficiency>)>) -> Vec<(Uuid, Option<f64>)> {
+pub(super) fn ratings(rated: Vec<(AssignmentId, Option<Proficiency>)>) -> Vec<(Uuid, Option<f64>)> {
     rated.into_iter().map(|(id, rating)| (id.0, rating.map(|rating| f64::from(rating.value())))).collect()
 }
 
-fn rated(ratings: Vec<(Uuid, Option<f64>)>) -> Vec<(AssignmentId, Option<Proficiency>)> {
+pub(super) fn rated(ratings: Vec<(Uuid, Option<f64>)>) -> Vec<(AssignmentId, Option<Proficiency>)> {
     ratings.into_iter().map(|(id, rating)| (AssignmentId(id), rating.and_then(Proficiency::new))).collect()
 }
 
@@ -247,21 +254,25 @@ impl From<CountersRecord> for JobCounters {
     }
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct StandingRecord {
-    owned: Vec<Uuid>,
-    applied_at: Option<Timestamp>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl From<KeptStanding> for StandingRecord {
-    fn from(standing: KeptStanding) -> Self {
-        Self { owned: standing.owned.into_iter().map(|id| id.0).collect(), applied_at: standing.applied_at }
+    const OLDER: &str = r#"{"target":"routingSkills","mode":"managed","dryRun":false,"urgency":"bulk"}"#;
+
+    #[test]
+    fn rows_about_one_user_of_an_older_job_follow_each_other() {
+        let spec = JobSpec::from(serde_json::from_str::<SpecRecord<'_>>(OLDER).unwrap());
+        assert_eq!(spec.same_user, SameUser::InOrder);
     }
-}
 
-impl From<StandingRecord> for KeptStanding {
-    fn from(record: StandingRecord) -> Self {
-        Self { owned: record.owned.into_iter().map(AssignmentId).collect(), applied_at: record.applied_at }
+    #[test]
+    fn what_rows_about_one_user_mean_is_read_as_it_was_written() {
+        let older = JobSpec::from(serde_json::from_str::<SpecRecord<'_>>(OLDER).unwrap());
+        for same_user in [SameUser::Refuse, SameUser::Merge, SameUser::InOrder] {
+            let spec = JobSpec { same_user, ..older.clone() };
+            let written = serde_json::to_string(&SpecRecord::from(&spec)).unwrap();
+            assert_eq!(JobSpec::from(serde_json::from_str::<SpecRecord<'_>>(&written).unwrap()), spec);
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use rusqlite::Connection;
 use uuid::Uuid;
 
-use super::tests::{Folder, counters, job, outcome};
+use super::tests::{Folder, ended, job, outcome};
 use super::*;
 
 fn id(number: u128) -> JobId {
@@ -80,7 +80,7 @@ async fn a_full_journal_takes_no_jobs_but_outcomes_and_goes_on_when_there_is_roo
     };
     assert!(matches!(refused, JournalError::Full(bytes) if bytes == small.get()), "{refused}");
     for number in &accepted {
-        journal.ended(id(*number), 0, outcome(), counters());
+        drop(journal.conclude(ended(id(*number), 0)));
     }
     journal.flush().await.unwrap();
     let usage = journal.usage();
@@ -104,7 +104,7 @@ async fn what_fails_for_want_of_room_is_not_half_there_and_what_nobody_waits_for
     // Larger than all the room there is: SQLite itself runs into the limit, as it would on a full disk.
     let error = journal.accept(job(2, 20_000), Vec::new()).await.unwrap_err();
     assert!(matches!(&error, JournalError::CannotWrite(text) if text.contains("full")), "{error}");
-    journal.ended(id(1), 3, outcome(), counters());
+    drop(journal.conclude(ended(id(1), 3)));
     journal.accept(job(3, 10), Vec::new()).await.unwrap();
     drop(journal);
     let (_, recovered) = folder.open();

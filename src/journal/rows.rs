@@ -6,7 +6,8 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::order::OrderReader;
-use super::record::{CountersRecord, OutcomeRecord, SpecRecord, StandingRecord};
+use super::record::{CountersRecord, OutcomeRecord, SpecRecord};
+use super::standing::StandingRecord;
 use super::{AcceptedJob, CallRecord, EntryOutcome, JobCounters, KeptStanding, RecoveredJob, notes};
 use crate::domain::acceptance::{AcceptanceKey, KeyId, KeyKind};
 use crate::domain::entry::EntryOrder;

@@ -7,7 +7,7 @@ use rusqlite::{Connection, ErrorCode};
 use super::{JournalError, memos, notes};
 
 /// The version that this program writes; a journal with a higher one is not touched.
-pub(super) const VERSION: u32 = 5;
+pub(super) const VERSION: u32 = 6;
 
 /// What brings a journal from each version to the next, from the empty file on. Never edited once released: a step that
 /// turned out wrong is followed by another.
@@ -30,6 +30,9 @@ const STEPS: [&str; VERSION as usize] = [
          at_most INTEGER NOT NULL
      );",
     // Entries name the one before them that has their list, and jobs may have a note of what was created.
+    "",
+    // What is remembered of users has the place of what was carried out, histories, versions and writes under way; entries
+    // name the place of the one that they repeat.
     "",
 ];
 

@@ -10,13 +10,14 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use super::statistics::{JournalHealth, JournalStatistics};
 use super::usage::{Change, JournalUsage, Tally};
 use super::writer::{self, Entry, Message, Thread};
 use super::{
-    AcceptedJob, CallRecord, EntryOutcome, JobCounters, JobNote, Journal, JournalError, KeptStanding, Memo, Recovered,
-    damage, recovery, schema,
+    AcceptedJob, CallRecord, Conclusion, JobNote, Journal, JournalError, KeptStanding, Memo, Recovered, damage,
+    recovery, schema,
 };
 use crate::domain::acceptance::{AcceptanceKey, KeyId};
 use crate::domain::{JobId, UserKey};
@@ -41,6 +42,8 @@ pub struct SqliteJournal {
     thread: Mutex<Option<Thread>>,
     tally: Arc<Tally>,
     statistics: Arc<JournalStatistics>,
+    /// The thread has ended by a panic.
+    broken: CancellationToken,
     /// Held for as long as the journal is open.
     _lock: File,
 }
@@ -63,10 +66,12 @@ impl SqliteJournal {
         let recovered = recovery::recover(&connection).map_err(|error| damage::found(&path, &connection, &error))?;
         let tally = Arc::new(Tally::new(&path, counted(&recovered)));
         let statistics = Arc::<JournalStatistics>::default();
+        let broken = CancellationToken::new();
+        let (counts, figures) = (Arc::clone(&tally), Arc::clone(&statistics));
         let (outbox, thread) =
-            writer::start(connection, Arc::clone(&tally), Arc::clone(&statistics), max_bytes.get()).map_err(cannot)?;
+            writer::start(connection, counts, figures, max_bytes.get(), broken.clone()).map_err(cannot)?;
         let (outbox, thread) = (Mutex::new(Some(outbox)), Mutex::new(Some(thread)));
-        let journal = Self { outbox, thread, tally, statistics, _lock: lock };
+        let journal = Self { outbox, thread, tally, statistics, broken, _lock: lock };
         Ok((journal, recovered))
     }
 
@@ -74,14 +79,14 @@ impl SqliteJournal {
     pub fn close(&self) {
         drop(self.outbox.lock().unwrap_or_else(PoisonError::into_inner).take());
         if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            // The thread ends when it has written everything; it does not panic.
+            // The thread ends when it has written everything; a panic ended it before.
             let _ = thread.join();
         }
     }
 
     fn send(&self, message: Message) -> Result<(), JournalError> {
         let outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner);
-        outbox.as_ref().ok_or(JournalError::Closed)?.send(message).map_err(|_| JournalError::Closed)?;
+        outbox.as_ref().ok_or(JournalError::Closed)?.send(message).map_err(|_| self.gone())?;
         self.statistics.taken();
         Ok(())
     }
@@ -91,9 +96,14 @@ impl SqliteJournal {
         let sent = self.send((entry, Some(told)));
         async move {
             sent?;
-            answer.await.unwrap_or(Err(JournalError::Closed))
+            answer.await.unwrap_or_else(|_| Err(self.gone()))
         }
         .boxed()
+    }
+
+    /// Why the writer does not answer.
+    fn gone(&self) -> JournalError {
+        if self.broken.is_cancelled() { JournalError::Broken } else { JournalError::Closed }
     }
 
     fn soon(&self, entry: Entry) {
@@ -126,12 +136,8 @@ impl Journal for SqliteJournal {
         self.durably(Entry::Stands { user, standing })
     }
 
-    fn ended(&self, job: JobId, position: u32, outcome: EntryOutcome, counters: JobCounters) {
-        self.soon(Entry::Ended { job, position, outcome: Box::new(outcome), counters });
-    }
-
-    fn stands(&self, user: UserKey, standing: KeptStanding) {
-        self.soon(Entry::Stands { user, standing });
+    fn conclude(&self, conclusion: Conclusion) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.durably(Entry::Concluded(Box::new(conclusion)))
     }
 
     fn note(&self, job: JobId, note: JobNote) -> BoxFuture<'_, Result<(), JournalError>> {
@@ -156,6 +162,10 @@ impl Journal for SqliteJournal {
 
     fn flush(&self) -> BoxFuture<'_, Result<(), JournalError>> {
         self.durably(Entry::Mark)
+    }
+
+    fn broken(&self) -> BoxFuture<'_, JournalError> {
+        self.broken.cancelled().map(|()| JournalError::Broken).boxed()
     }
 }
 

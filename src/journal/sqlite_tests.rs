@@ -11,10 +11,10 @@ use crate::domain::callback::{CallbackEvent, CallbackSettled, CallbackUrl};
 use crate::domain::conflict::Cause;
 use crate::domain::entry::{AssignmentName, Effects, EntryOrder, EntryRequest, ListedAssignment};
 use crate::domain::hold::{Hold, SkillLoss};
-use crate::domain::job::{ConflictCounts, JobSpec, Urgency};
-use crate::domain::{AssignmentId, EntryState, Mode, Proficiency, Reason, Target, UserId, UserRef};
+use crate::domain::job::{ConflictCounts, JobSpec, SameUser, Urgency};
+use crate::domain::{AssignmentId, EntryState, Mode, Proficiency, Reason, Target, UserId, UserRef, Version};
 use crate::journal::schema::VERSION;
-use crate::journal::{JobNotes, KeptConflict};
+use crate::journal::{EndedEntry, EntryOutcome, JobCounters, JobNotes, KeptConflict};
 
 /// A folder that is removed at the end.
 pub(in crate::journal) struct Folder(pub(in crate::journal) PathBuf);
@@ -72,10 +72,11 @@ pub(in crate::journal) fn job(number: u128, entries: usize) -> AcceptedJob {
             dry_run: false,
             urgency: Urgency::Bulk,
             callback: Some(CallbackUrl::kept("https://hr.example.com/hook?token=x".into())),
+            same_user: SameUser::InOrder,
         },
         created_at: at(0),
         entries: (0..entries)
-            .map(|n| EntryOrder { request: request(n), plan: (n == 1).then(|| Box::new(plan())) })
+            .map(|n| EntryOrder { request: request(n), plan: (n == 1).then(|| Box::new(plan())), repeats: None })
             .collect(),
     }
 }
@@ -119,10 +120,15 @@ pub(in crate::journal) fn counters() -> JobCounters {
     JobCounters { calls_made: 42, conflicts, cancelled: true, started_at: Some(at(1)) }
 }
 
+/// The end of one entry.
+pub(in crate::journal) fn ended(job: JobId, position: u32) -> Conclusion {
+    EndedEntry { job, position, outcome: outcome(), counters: counters() }.into()
+}
+
 fn standing() -> (UserKey, KeptStanding) {
     let user = UserKey { target: Target::WfmSkillGroups, user: UserId(Uuid::from_u128(77)) };
     let owned = [AssignmentId(Uuid::from_u128(1))].into();
-    (user, KeptStanding { owned, applied_at: Some(at(4)) })
+    (user, KeptStanding { owned: Arc::new(owned), version: Some(Version(4)), ..KeptStanding::default() })
 }
 
 #[tokio::test]
@@ -132,7 +138,7 @@ async fn what_was_written_down_is_read_back_as_it_was() {
     assert_eq!(recovered, Recovered::default());
     journal.accept(job(2, 5), Vec::new()).await.unwrap();
     journal.accept(job(1, 1), Vec::new()).await.unwrap();
-    journal.ended(JobId(Uuid::from_u128(2)), 3, outcome(), counters());
+    journal.conclude(ended(JobId(Uuid::from_u128(2)), 3)).await.unwrap();
     let (user, stands) = standing();
     journal.intend(user, stands.clone()).await.unwrap();
     journal.flush().await.unwrap();
@@ -231,7 +237,7 @@ async fn what_nobody_waited_for_is_written_before_the_journal_closes() {
     let (journal, _) = folder.open();
     journal.accept(job(1, 1000), Vec::new()).await.unwrap();
     for position in 0..1000 {
-        journal.ended(JobId(Uuid::from_u128(1)), position, outcome(), counters());
+        drop(journal.conclude(ended(JobId(Uuid::from_u128(1)), position)));
     }
     journal.close();
     assert!(matches!(journal.flush().await, Err(JournalError::Closed)));
@@ -278,4 +284,36 @@ async fn submitters_in_parallel_share_flushes() {
     }
     drop(journal);
     assert_eq!(folder.open().1.jobs.len(), 64);
+}
+
+/// Somebody who waits for the journal, and panics when it answers.
+struct Panicking;
+
+impl std::task::Wake for Panicking {
+    fn wake(self: Arc<Self>) {
+        panic!("a defect in the thread that writes");
+    }
+}
+
+#[tokio::test]
+async fn a_panic_of_the_writer_is_told_to_all_who_wait_and_who_come_later() {
+    let folder = Folder::new();
+    let (journal, _) = folder.open();
+    let waker = std::task::Waker::from(Arc::new(Panicking));
+    let accepted = loop {
+        // Answered before anybody waited: nobody is woken then.
+        let mut accepted = journal.accept(job(1, 1), Vec::new());
+        if accepted.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending() {
+            break accepted;
+        }
+    };
+    let waits = journal.accept(job(2, 1), Vec::new());
+    assert!(matches!(journal.broken().await, JournalError::Broken));
+    // It was written with the one before, or not taken up any more.
+    assert!(matches!(waits.await, Ok(()) | Err(JournalError::Broken)));
+    assert!(matches!(journal.conclude(Conclusion::default()).await, Err(JournalError::Broken)));
+    drop(accepted);
+    drop(journal);
+    let (_journal, recovered) = folder.open();
+    assert_eq!(recovered.jobs[0].job.id, job(1, 1).id);
 }

@@ -3,10 +3,11 @@
 use rusqlite::{Connection, params};
 
 use super::order::OrderWriter;
-use super::record::{CountersRecord, OutcomeRecord, SpecRecord, StandingRecord};
+use super::record::{CountersRecord, OutcomeRecord, SpecRecord};
+use super::standing::StandingRecord;
 use super::usage::Change;
 use super::writer::{Entry, Message};
-use super::{AcceptedJob, CallRecord, EntryOutcome, JobCounters, KeptStanding, memos, notes};
+use super::{AcceptedJob, CallRecord, Conclusion, EndedEntry, KeptStanding, memos, notes};
 use crate::domain::acceptance::AcceptanceKey;
 use crate::domain::{JobId, UserKey};
 
@@ -37,7 +38,7 @@ fn write(connection: &Connection, entry: &Entry) -> rusqlite::Result<Change> {
             let gone = jobs.iter().try_fold(0, |gone, job| forgotten(connection, *job).map(|one| gone + one));
             return Ok(Change { jobs: -count(gone?), ..Change::default() });
         }
-        Entry::Ended { job, position, outcome, counters } => ended(connection, *job, *position, outcome, *counters)?,
+        Entry::Concluded(conclusion) => concluded(connection, conclusion)?,
         Entry::Stands { user, standing } => stands(connection, *user, standing)?,
         Entry::Called(record) => called(connection, record)?,
         Entry::Noted { job, note } => notes::write(connection, *job, note.clone())?,
@@ -51,13 +52,13 @@ fn count(rows: usize) -> i64 {
     i64::try_from(rows).unwrap_or(i64::MAX)
 }
 
-fn ended(
-    connection: &Connection,
-    job: JobId,
-    position: u32,
-    outcome: &EntryOutcome,
-    counters: JobCounters,
-) -> rusqlite::Result<()> {
+fn concluded(connection: &Connection, conclusion: &Conclusion) -> rusqlite::Result<()> {
+    conclusion.ended.iter().try_for_each(|ended| entry_ended(connection, ended))?;
+    conclusion.standing.iter().try_for_each(|(user, standing)| stands(connection, *user, standing))
+}
+
+fn entry_ended(connection: &Connection, ended: &EndedEntry) -> rusqlite::Result<()> {
+    let EndedEntry { job, position, outcome, counters } = ended;
     let record = json(&OutcomeRecord::from(outcome.clone()))?;
     connection.prepare_cached("UPDATE entry SET outcome = ?3 WHERE job = ?1 AND position = ?2")?.execute(params![
         job.0.as_bytes(),
@@ -66,14 +67,14 @@ fn ended(
     ])?;
     connection
         .prepare_cached("UPDATE job SET counters = ?2 WHERE id = ?1")?
-        .execute(params![job.0.as_bytes(), json(&CountersRecord::from(counters))?])?;
+        .execute(params![job.0.as_bytes(), json(&CountersRecord::from(*counters))?])?;
     Ok(())
 }
 
 fn stands(connection: &Connection, user: UserKey, standing: &KeptStanding) -> rusqlite::Result<()> {
     connection
         .prepare_cached("INSERT OR REPLACE INTO standing (target, user, standing) VALUES (?1, ?2, ?3)")?
-        .execute(params![user.target.name(), user.user.0.as_bytes(), json(&StandingRecord::from(standing.clone()))?])?;
+        .execute(params![user.target.name(), user.user.0.as_bytes(), json(&StandingRecord::from(standing))?])?;
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! The one thread that writes: collects what comes in while the last batch is flushed, and flushes it as one.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
@@ -7,12 +8,13 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::housekeeping::Housekeeping;
 use super::statements::write_all;
 use super::statistics::JournalStatistics;
 use super::usage::Tally;
-use super::{AcceptedJob, CallRecord, EntryOutcome, JobCounters, JobNote, JournalError, KeptStanding, LATEST, Memo};
+use super::{AcceptedJob, CallRecord, Conclusion, JobNote, JournalError, KeptStanding, LATEST, Memo};
 use crate::domain::acceptance::{AcceptanceKey, KeyId};
 use crate::domain::{JobId, UserKey};
 
@@ -26,12 +28,7 @@ pub(super) enum Entry {
     KeysExpired(Vec<KeyId>),
     JobsForgotten(Vec<JobId>),
     Called(CallRecord),
-    Ended {
-        job: JobId,
-        position: u32,
-        outcome: Box<EntryOutcome>,
-        counters: JobCounters,
-    },
+    Concluded(Box<Conclusion>),
     Stands {
         user: UserKey,
         standing: KeptStanding,
@@ -54,8 +51,8 @@ const RETRY: Duration = Duration::from_millis(500);
 
 /// Writes batches until the last sender is gone.
 ///
-/// Invariant: an entry that somebody waits for is either durable when they are told so, or not written at all; an entry
-/// that nobody waits for is kept until it is durable, over any number of failures, in its order.
+/// Invariant: an entry that somebody waits for is either durable when they are told so, or not written at all; the end of
+/// entries, and what nobody waits for, is kept until it is durable, over any number of failures, in its order.
 struct Writer {
     connection: Connection,
     inbox: Receiver<Message>,
@@ -68,7 +65,7 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(mut self) {
+    fn run(&mut self) {
         let mut failed = false;
         while self.collect(failed) {
             failed = self.flush().is_err() || self.tidy_up().is_err();
@@ -116,6 +113,7 @@ impl Writer {
         let mut kept = Vec::new();
         for (entry, told) in self.unwritten.drain(..) {
             match (told, &written) {
+                (told, Err(_)) if matches!(entry, Entry::Concluded(_)) => kept.push((entry, told)),
                 (Some(told), _) => drop(told.send(written.clone().map(drop))),
                 (None, Err(_)) => kept.push((entry, None)),
                 (None, Ok(_)) if matches!(entry, Entry::JobsForgotten(_)) => self.housekeeping.wake(),
@@ -166,19 +164,23 @@ fn used_bytes(connection: &Connection) -> u64 {
     u64::from(pages) * u64::from(value("PRAGMA page_size"))
 }
 
-/// Starts the writer's thread.
+/// Starts the writer's thread. It ends when the last sender is gone, or by a panic: then `broken` says so.
 pub(super) fn start(
     connection: Connection,
     tally: Arc<Tally>,
     statistics: Arc<JournalStatistics>,
     max_bytes: u64,
+    broken: CancellationToken,
 ) -> std::io::Result<(Sender<Message>, Thread)> {
     let (outbox, inbox) = std::sync::mpsc::channel();
     let (unwritten, housekeeping) = (Vec::new(), Housekeeping::new());
-    let writer = Writer { connection, inbox, unwritten, housekeeping, tally, statistics, max_bytes };
+    let mut writer = Writer { connection, inbox, unwritten, housekeeping, tally, statistics, max_bytes };
     let thread = std::thread::Builder::new().name("journal".to_owned()).spawn(move || {
-        writer.run();
-        tracing::debug!("the journal is closed");
+        match catch_unwind(AssertUnwindSafe(|| writer.run())) {
+            Ok(()) => tracing::debug!("the journal is closed"),
+            // Told before the writer is dropped, and with it those who wait for an answer.
+            Err(_) => broken.cancel(),
+        }
     })?;
     Ok((outbox, thread))
 }

@@ -10,7 +10,7 @@ use skillsync::clock::WallClock;
 use skillsync::config::Config;
 use skillsync::domain::assignment::Target;
 use skillsync::domain::entry::{AssignmentName, EntryRequest, ListedAssignment};
-use skillsync::domain::job::{JobSpec, Urgency};
+use skillsync::domain::job::{JobSpec, SameUser, Urgency};
 use skillsync::domain::{EntryState, JobId, Mode, UserRef};
 use skillsync::engine::{EntrySnapshot, JobSnapshot};
 use skillsync::genesys::gate::Start;
@@ -114,6 +114,20 @@ impl Bed {
         Self::join_at(clock, simulator, kept, journal, scenario, "", way, no_hris())
     }
 
+    /// Starts one life of a service whose settings and calendar outlive it, with something of the test's own before what
+    /// the journal keeps, and on the wire.
+    pub(crate) fn living(
+        clock: WallClock,
+        simulator: Simulator,
+        kept: &Arc<MemoryJournal>,
+        journal: Arc<dyn Journal>,
+        settings: (&Scenario, &str),
+        way: impl FnOnce(Transport) -> Transport,
+    ) -> Self {
+        let (scenario, extra) = settings;
+        Self::join_at(clock, simulator, Arc::clone(kept), journal, scenario, extra, way, no_hris())
+    }
+
     /// The same at another date, and with something of the test's own before what the journal keeps.
     #[expect(clippy::too_many_arguments, reason = "the verbs above give all but what they are about")]
     fn join_at(
@@ -153,7 +167,15 @@ impl Bed {
 
     /// Submits a job of the given mode over all `entries`.
     pub(crate) async fn submit(&self, target: Target, mode: Mode, entries: Vec<EntryRequest>) -> JobId {
-        let spec = JobSpec { target, mode, label: None, dry_run: false, urgency: Urgency::Bulk, callback: None };
+        let spec = JobSpec {
+            target,
+            mode,
+            label: None,
+            dry_run: false,
+            urgency: Urgency::Bulk,
+            callback: None,
+            same_user: SameUser::InOrder,
+        };
         self.service.engine.submit(spec, entries).await.expect("the journal takes it").id
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use skillsync::domain::entry::{AssignmentName, EntryRequest, ListedAssignment};
-use skillsync::domain::job::{JobSpec, Urgency};
+use skillsync::domain::job::{JobSpec, SameUser, Urgency};
 use skillsync::domain::{AssignmentId, EntryState, JobId, Mode, Proficiency, Target, UserRef};
 use skillsync::simulator::{
     Behaviour, Generated, Latency, Limits, Population, RateLimit, Route, RouteLimit, Scenario, SimUser,
@@ -230,6 +230,7 @@ async fn while_webhooks_keep_coming_in() {
                 dry_run: false,
                 urgency: Urgency::Interactive,
                 callback: None,
+                same_user: SameUser::InOrder,
             };
             bed.service.engine.submit(spec, vec![employee(n, &["Group 2"])]).await.expect("taken");
         }
@@ -248,7 +249,7 @@ async fn what_is_cancelled_is_expected_no_more() {
         engine.forecast(&engine.job(kept).expect("the job exists")).ends_at.expect("it is open")
     };
     let with_both = end();
-    bed.service.engine.cancel(cancelled);
+    bed.service.engine.cancel(cancelled).await;
     let alone = end();
     let sooner = with_both.duration_since(alone).as_secs();
     assert!((15..=40).contains(&sooner), "{sooner}");

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use skillsync::app;
 use skillsync::config::Config;
 use skillsync::domain::job::JobStatus;
-use skillsync::domain::{EntryState, JobId, Mode, Reason, Target};
+use skillsync::domain::{EntryState, JobId, Mode, Target};
 use skillsync::engine::JobSnapshot;
 use skillsync::simulator::{
     Assignment, Generated, Outage, Population, Route, Scenario, Simulator, Target as SimTarget,
@@ -148,7 +148,7 @@ async fn one_skill_taken_from_most_of_those_who_have_it_is_too_much() {
         let job = bed.submit(Target::WfmSkillGroups, Mode::Replace, entries).await;
         let job = decided(&bed, job).await;
         assert_eq!(job.status, status, "{takers} {:?}", job.hold);
-        bed.service.engine.cancel(job.id);
+        bed.service.engine.cancel(job.id).await;
         // Now everybody has it.
         let job = submit(&bed, Mode::Add, USERS, &["Group 1"]).await;
         bed.finish(job).await;
@@ -218,10 +218,12 @@ async fn what_is_released_late_does_not_undo_what_came_after_it() {
     bed.finish(newer).await;
     bed.service.engine.release(job).await.unwrap().unwrap();
     let done = decided(&bed, job).await;
-    assert_eq!((in_state(&done, EntryState::Applied), in_state(&done, EntryState::Superseded)), (49, 1));
-    let entry = &bed.entries(job)[0];
-    assert_eq!((entry.state, entry.result.reason), (EntryState::Superseded, Some(Reason::StaleEvent)));
-    assert!(!bed.simulator.users()[0].groups.is_empty());
+    assert_eq!(in_state(&done, EntryState::Applied), 50);
+    // It is folded below what came after it: what that added stays, and everything else goes.
+    let added: Vec<_> = bed.entries(newer)[0].result.effects.difference.added.iter().map(|(id, _)| id.0).collect();
+    assert_eq!(added.len(), 1);
+    assert_eq!(bed.simulator.users()[0].groups, added);
+    assert!(bed.simulator.users()[1..].iter().all(|user| user.groups.is_empty()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -239,7 +241,7 @@ async fn weighing_waits_out_an_outage_and_ends_with_a_cancelled_job() {
     let second = submit(&bed, Mode::Replace, USERS, &[]).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     let before = calls(&bed.simulator).0;
-    bed.service.engine.cancel(second);
+    bed.service.engine.cancel(second).await;
     assert_eq!(decided(&bed, second).await.status, JobStatus::Cancelled);
     tokio::time::sleep(Duration::from_secs(600)).await;
     let after = calls(&bed.simulator).0;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use skillsync::app;
 use skillsync::config::Config;
 use skillsync::domain::acceptance::KeySpace;
-use skillsync::domain::job::{JobSpec, Urgency};
+use skillsync::domain::job::{JobSpec, SameUser, Urgency};
 use skillsync::domain::{JobId, Mode, Target};
 use skillsync::simulator::{Generated, Population, Scenario};
 use tower::ServiceExt;
@@ -33,6 +33,7 @@ async fn deliver(bed: &Bed, source: &str, key: &str) -> (JobId, bool) {
         dry_run: false,
         urgency,
         callback: None,
+        same_user: SameUser::InOrder,
     };
     let space = KeySpace::of_deliveries(&source.into());
     let once = bed.service.engine.submit_once(&space, key, spec, vec![employee(1, &["Group 1"])]).await.unwrap();

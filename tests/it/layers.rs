@@ -19,6 +19,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "config",
             "lifecycle",
             "metrics",
+            "retry_after",
             "telemetry",
         ],
     ),
@@ -40,8 +41,8 @@ const MAY_NAME: &[(&str, &[&str])] = &[
         ],
     ),
     ("api", &["hris", "engine", "journal", "domain", "clock", "lifecycle", "metrics", "telemetry"]),
-    ("callback", &["engine", "domain", "clock", "lifecycle"]),
-    ("genesys", &["engine", "domain", "clock", "lifecycle", "metrics"]),
+    ("callback", &["engine", "domain", "clock", "lifecycle", "retry_after"]),
+    ("genesys", &["engine", "domain", "clock", "lifecycle", "metrics", "retry_after"]),
     ("hris", &["engine", "journal", "domain", "clock", "config", "lifecycle"]),
     ("engine", &["journal", "domain", "clock", "lifecycle", "metrics"]),
     ("journal", &["domain", "metrics"]),
@@ -51,6 +52,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("lifecycle", &[]),
     ("metrics", &[]),
+    ("retry_after", &[]),
     ("telemetry", &[]),
 ];
 

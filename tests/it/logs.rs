@@ -83,7 +83,8 @@ fn job() -> Value {
         entry(json!({"externalId": "workday:W-7734"}), "Group 1"),
         entry(json!({"employeeId": "E1001"}), "Underwater Basketry"),
     ];
-    json!({"target": "wfmSkillGroups", "label": "Ana's own list", "entries": known.chain(unknown).collect::<Vec<_>>()})
+    let entries: Vec<_> = known.chain(unknown).collect();
+    json!({"target": "wfmSkillGroups", "label": "Ana's own list", "sameUser": "inOrder", "entries": entries})
 }
 
 pub(crate) async fn submit(bed: &Bed) -> JobId {

@@ -9,6 +9,7 @@
     reason = "a test fails by panicking, prints its seed, and compares ratios and whole numbers"
 )]
 
+mod absurd_waits;
 mod api_examples;
 mod at_once;
 mod bad_bodies;
@@ -17,6 +18,7 @@ mod callbacks;
 mod check;
 mod crashes;
 mod created_skills;
+mod defects;
 mod directory;
 mod dying;
 mod estimates;
@@ -30,6 +32,7 @@ mod known_versions;
 mod layers;
 mod limits;
 mod logs;
+mod lookups;
 mod main_job;
 mod metrics;
 mod outage;

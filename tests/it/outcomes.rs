@@ -126,7 +126,7 @@ async fn a_managed_assignment_is_taken_away_when_it_is_no_longer_listed_and_othe
 
 #[tokio::test(start_paused = true)]
 async fn a_dry_run_says_what_would_be_done_and_writes_nothing() {
-    use skillsync::domain::job::{JobSpec, Urgency};
+    use skillsync::domain::job::{JobSpec, SameUser, Urgency};
     let bed = Bed::start(&small_org(), "");
     let spec = JobSpec {
         target: Target::WfmSkillGroups,
@@ -135,6 +135,7 @@ async fn a_dry_run_says_what_would_be_done_and_writes_nothing() {
         dry_run: true,
         urgency: Urgency::Bulk,
         callback: None,
+        same_user: SameUser::InOrder,
     };
     let job = bed.service.engine.submit(spec, vec![entry(employee("E1"), &["C"], None)]).await.unwrap().id;
     bed.finish(job).await;
@@ -183,7 +184,7 @@ async fn what_has_not_begun_can_be_cancelled() {
     bed.simulator.set_outage(Some(Outage::Unavailable));
     let job = bed.submit(Target::WfmSkillGroups, Mode::Add, vec![entry(employee("E1"), &["C"], None)]).await;
     tokio::time::sleep(Duration::from_secs(60)).await;
-    bed.service.engine.cancel(job);
+    bed.service.engine.cancel(job).await;
     let job = bed.finish(job).await;
     assert_eq!(in_state(&job, EntryState::Cancelled), 1);
     assert_eq!(job.status, skillsync::domain::job::JobStatus::Cancelled);

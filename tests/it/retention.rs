@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use skillsync::domain::acceptance::KeySpace;
-use skillsync::domain::job::{JobSpec, Urgency};
+use skillsync::domain::job::{JobSpec, SameUser, Urgency};
 use skillsync::domain::{Mode, Target, UserRef};
 use skillsync::simulator::{Generated, Outage, Population, Scenario};
 
@@ -45,7 +45,8 @@ async fn an_ended_job_is_forgotten_after_its_time_and_an_open_one_is_not() {
 async fn a_job_can_be_read_for_as_long_as_its_key_is_kept_also_after_a_restart() {
     let bed = Bed::start(&scenario(), "[journal]\nretention = '1h'\n");
     let (target, mode, urgency) = (Target::WfmSkillGroups, Mode::Add, Urgency::Interactive);
-    let spec = JobSpec { target, mode, label: None, dry_run: false, urgency, callback: None };
+    let spec =
+        JobSpec { target, mode, label: None, dry_run: false, urgency, callback: None, same_user: SameUser::InOrder };
     let space = KeySpace::of_deliveries(&"hris".into());
     let submit = |bed: &Bed| {
         let (engine, spec, space) = (bed.service.engine.clone(), spec.clone(), space.clone());

@@ -8,7 +8,8 @@ use uuid::Uuid;
 use super::csv::COLUMNS;
 use super::parameters::LINE;
 use crate::api::faults::{Faults, shortened};
-use crate::api::rules;
+use crate::api::rules::{self, EntryRules};
+use crate::domain::dates::LatestDate;
 use crate::domain::entry::{AssignmentName, EntryRequest, ListedAssignment, SharedLists};
 use crate::domain::{AssignmentId, Proficiency, Target, UserId, UserRef};
 
@@ -18,7 +19,7 @@ pub(super) type Row<'a> = [&'a str; COLUMNS.len()];
 /// The entry of a row, or every fault of it.
 pub(super) fn entry(
     row: &Row<'_>,
-    target: Option<Target>,
+    rules: EntryRules,
     lists: &mut SharedLists,
     faults: &mut Faults,
 ) -> Option<EntryRequest> {
@@ -28,8 +29,8 @@ pub(super) fn entry(
         is_text(reference, rules::LONGEST_REFERENCE, "ref", faults);
     }
     let user = user([id, email, employee_id, external_id], faults);
-    let assignments = listed(assignments, target, lists, faults);
-    let occurred_at = occurred(occurred_at, faults);
+    let assignments = listed(assignments, rules.target, lists, faults);
+    let occurred_at = occurred(occurred_at, rules.latest, faults);
     let reference = (!reference.is_empty()).then(|| reference.into());
     (faults.total() == before).then_some(EntryRequest { reference, user: user?, assignments, occurred_at })
 }
@@ -56,13 +57,13 @@ fn user(cells: [&str; 4], faults: &mut Faults) -> Option<UserRef> {
     None
 }
 
-fn occurred(cell: &str, faults: &mut Faults) -> Option<Timestamp> {
-    let read = (!cell.is_empty()).then(|| cell.parse());
-    let fault = |_: &jiff::Error| {
-        let detail = "must be a date as RFC 3339 writes it, like 2026-11-22T20:15:00Z";
-        faults.add(&LINE.member("occurred_at"), detail);
-    };
-    read?.inspect_err(fault).ok()
+fn occurred(cell: &str, latest: LatestDate, faults: &mut Faults) -> Option<Timestamp> {
+    if cell.is_empty() {
+        return None;
+    }
+    let read = cell.parse().map_err(|_| "must be a date as RFC 3339 writes it, like 2026-11-22T20:15:00Z".to_owned());
+    let checked = read.and_then(|date| latest.checked(date).map_err(|fault| fault.to_string()));
+    checked.inspect_err(|fault| faults.add(&LINE.member("occurred_at"), fault)).ok()
 }
 
 fn listed(cell: &str, target: Option<Target>, lists: &mut SharedLists, faults: &mut Faults) -> Arc<[ListedAssignment]> {

@@ -11,9 +11,9 @@ use super::cells::{self, Row};
 use super::expanded::BodyReader;
 use super::lines::LINES_AT_A_TIME;
 use super::parameters::JobParameters;
+use super::rows::{Places, Rows};
 use crate::api::faults::{Faults, Pointer, shortened};
-use crate::api::rules;
-use crate::domain::Target;
+use crate::api::rules::{self, EntryRules};
 use crate::domain::entry::{EntryRequest, SharedLists};
 
 /// The columns, in the order in which they are written out.
@@ -34,20 +34,22 @@ pub(super) async fn read(
 ) -> io::Result<Vec<EntryRequest>> {
     let mut rows = AsyncReaderBuilder::new().has_headers(false).flexible(true).create_reader(body);
     let mut record = ByteRecord::new();
-    let (mut entries, mut count, mut lists) = (Vec::new(), 0, SharedLists::default());
+    let (mut entries, mut count, mut lists) = (Rows::of(parameters, Places::Lines), 0, SharedLists::default());
     let header = if next(&mut rows, &mut record).await? { header(&record, faults) } else { None };
     while next(&mut rows, &mut record).await? {
         count += 1;
         if let Some(header) = header.as_ref().filter(|_| count <= rules::MOST_ENTRIES) {
-            faults.at_line(record.position().map(csv_async::Position::line));
-            entries.extend(entry(&record, header, parameters.target, &mut lists, faults));
+            let line = record.position().map(csv_async::Position::line);
+            faults.at_line(line);
+            let entry = entry(&record, header, parameters.entry_rules(), &mut lists, faults);
+            entries.add(line.unwrap_or_default(), entry);
         }
         if count % LINES_AT_A_TIME == 0 {
             tokio::task::yield_now().await;
         }
     }
     parameters.check(count, faults);
-    Ok(entries)
+    Ok(entries.finish(faults))
 }
 
 async fn next(rows: &mut AsyncReader<&mut BodyReader>, record: &mut ByteRecord) -> io::Result<bool> {
@@ -87,7 +89,7 @@ fn header(record: &ByteRecord, faults: &mut Faults) -> Option<Header> {
 fn entry(
     record: &ByteRecord,
     header: &Header,
-    target: Option<Target>,
+    rules: EntryRules,
     lists: &mut SharedLists,
     faults: &mut Faults,
 ) -> Option<EntryRequest> {
@@ -103,5 +105,5 @@ fn entry(
             Err(_) => faults.add(&Pointer::Root.member(column), "is not valid UTF-8"),
         }
     }
-    if faults.total() > before { None } else { cells::entry(&row, target, lists, faults) }
+    if faults.total() > before { None } else { cells::entry(&row, rules, lists, faults) }
 }

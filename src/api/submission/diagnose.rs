@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::walk::{elements, leaf, members};
 use crate::api::faults::{Faults, Pointer};
-use crate::api::rules::{self, TextFault};
+use crate::api::rules::{self, EntryRules, TextFault};
 use crate::domain::{Proficiency, Target};
 
 const A_UUID: &str = "a UUID";
@@ -18,7 +18,7 @@ const A_STRING: &str = "a string";
 const A_DATE: &str = "a date as RFC 3339 writes it, like \"2026-11-22T20:15:00Z\"";
 
 /// Names every fault of one entry.
-pub(super) fn entry(raw: &RawValue, target: Option<Target>, at: &Pointer<'_>, faults: &mut Faults) {
+pub(super) fn entry(raw: &RawValue, rules: EntryRules, at: &Pointer<'_>, faults: &mut Faults) {
     let known = ["ref", "user", "assignments", "occurredAt"];
     let Some([reference, user_ref, assignments, occurred_at]) = members(raw, known, at, faults) else { return };
     if let Some(raw) = reference {
@@ -29,11 +29,14 @@ pub(super) fn entry(raw: &RawValue, target: Option<Target>, at: &Pointer<'_>, fa
         None => faults.add(&at.member("user"), "is missing"),
     }
     match assignments {
-        Some(raw) => assignment_list(raw, target, &at.member("assignments"), faults),
+        Some(raw) => assignment_list(raw, rules.target, &at.member("assignments"), faults),
         None => faults.add(&at.member("assignments"), "is missing; give an empty array for none"),
     }
     if let Some(raw) = occurred_at {
-        leaf::<Timestamp>(raw, A_DATE, &at.member("occurredAt"), faults);
+        let at = at.member("occurredAt");
+        if let Some(Err(fault)) = leaf(raw, A_DATE, &at, faults).map(|date: Timestamp| rules.latest.checked(date)) {
+            faults.add(&at, fault);
+        }
     }
 }
 

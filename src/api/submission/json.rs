@@ -8,15 +8,16 @@ use serde_json::value::RawValue;
 
 use super::parameters::JobParameters;
 use super::request::SyncJobEntryRequest;
+use super::rows::{Places, Rows};
 use super::walk::{elements, leaf, members, word};
 use super::{Submission, diagnose, objects};
 use crate::api::faults::{Faults, Pointer};
-use crate::api::names::{SyncLane, SyncMode, SyncTarget, Words as _};
+use crate::api::names::{SyncLane, SyncMode, SyncSameUser, SyncTarget, Words as _};
 use crate::api::problem::Problem;
-use crate::api::rules;
+use crate::api::rules::{self, EntryRules};
 use crate::domain::callback::CallbackUrl;
 use crate::domain::entry::{EntryRequest, SharedLists};
-use crate::domain::job::Urgency;
+use crate::domain::job::{SameUser, Urgency};
 use crate::domain::{Mode, Target};
 
 /// Reads a job, or names everything that is wrong with it.
@@ -55,13 +56,17 @@ pub(super) fn what(error: &serde_json::Error) -> String {
 /// What the body does not say, the parameters may.
 fn job(root: &RawValue, parameters: JobParameters, faults: &mut Faults) -> Option<Submission> {
     let at = Pointer::Root;
-    let known = ["target", "mode", "label", "dryRun", "lane", "callbackUrl", "entries"];
-    let [target, mode, label, dry_run, lane, callback, list] = members(root, known, &at, faults)?;
+    let known = ["target", "mode", "label", "dryRun", "lane", "sameUser", "callbackUrl", "entries"];
+    let [target, mode, label, dry_run, lane, same_user, callback, list] = members(root, known, &at, faults)?;
     if target.is_none() && parameters.target.is_none() {
         faults.add(&at.member("target"), format_args!("is missing; give one of {}", SyncTarget::WORDS.join(", ")));
     }
     let target = target.and_then(|raw| word::<SyncTarget>(raw, &at.member("target"), faults)).map(Target::from);
+    let before = faults.total();
     let mode = mode.and_then(|raw| word::<SyncMode>(raw, &at.member("mode"), faults)).map(Mode::from);
+    let same_user = same_user.and_then(|raw| word::<SyncSameUser>(raw, &at.member("sameUser"), faults));
+    // With a wrong word there, nobody knows what several entries about one user mean; the job is refused anyway.
+    let same_user = if faults.total() > before { Some(SameUser::InOrder) } else { same_user.map(SameUser::from) };
     let label =
         label.and_then(|raw| diagnose::text(raw, rules::LONGEST_LABEL, &at.member("label"), faults)).map(Into::into);
     let dry_run = dry_run.and_then(|raw| leaf(raw, "true or false", &at.member("dryRun"), faults));
@@ -78,7 +83,9 @@ fn job(root: &RawValue, parameters: JobParameters, faults: &mut Faults) -> Optio
         dry_run: dry_run.or(parameters.dry_run),
         urgency: urgency.or(parameters.urgency),
         callback: callback.or(parameters.callback),
+        same_user: same_user.or(parameters.same_user),
         callbacks: parameters.callbacks,
+        latest: parameters.latest,
     };
     let entries = entries(list, &whole, faults)?;
     Some(Submission { spec: whole.spec()?, entries })
@@ -91,9 +98,10 @@ fn entries(list: Option<&RawValue>, job: &JobParameters, faults: &mut Faults) ->
         faults.add(&at, "is missing");
         return None;
     };
-    let (mut accepted, mut lists) = (Vec::new(), SharedLists::default());
+    let (mut rows, mut lists) = (Rows::of(job, Places::Elements), SharedLists::default());
     let count = elements(list, rules::MOST_ENTRIES, &at, faults, |index, raw, faults| {
-        accepted.extend(entry(raw, job.target, &mut lists, &at.element(index), faults));
+        let entry = entry(raw, job.entry_rules(), &mut lists, &at.element(index), faults);
+        rows.add(u64::try_from(index).unwrap_or(u64::MAX), entry);
     })?;
     let most = rules::MOST_ENTRIES;
     if count == 0 {
@@ -104,23 +112,23 @@ fn entries(list: Option<&RawValue>, job: &JobParameters, faults: &mut Faults) ->
     if let Some(detail) = job.too_many_for_lane(count) {
         faults.add(&root.member("lane"), detail);
     }
-    Some(accepted)
+    Some(rows.finish(faults))
 }
 
 /// One entry, or every fault of it.
 pub(super) fn entry(
     raw: &RawValue,
-    target: Option<Target>,
+    rules: EntryRules,
     lists: &mut SharedLists,
     at: &Pointer<'_>,
     faults: &mut Faults,
 ) -> Option<EntryRequest> {
     let parsed: Result<SyncJobEntryRequest, _> = objects::one(&mut serde_json::Deserializer::from_str(raw.get()));
-    if let Some(accepted) = parsed.ok().and_then(|entry| entry.accepted(target, lists)) {
+    if let Some(accepted) = parsed.ok().and_then(|entry| entry.accepted(rules, lists)) {
         return Some(accepted);
     }
     let before = faults.total();
-    diagnose::entry(raw, target, at, faults);
+    diagnose::entry(raw, rules, at, faults);
     if faults.total() == before {
         // Not to be reached: refused without a reason is still refused.
         faults.add(at, "cannot be read");
@@ -130,17 +138,23 @@ pub(super) fn entry(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::domain::Target;
+    use crate::domain::dates::LatestDate;
 
     /// An entry is accepted by the typed parse exactly if the diagnosis finds nothing wrong with it.
     pub(super) fn assert_paths_agree(text: &str) {
         let Ok(raw) = serde_json::from_str::<&RawValue>(text) else { return };
         for target in [None, Some(Target::RoutingSkills), Some(Target::WfmSkillGroups)] {
+            let latest = LatestDate::at("2026-11-22T20:15:00Z".parse().unwrap(), Duration::ZERO);
+            let rules = EntryRules { target, latest };
             let parsed: Result<SyncJobEntryRequest, _> =
                 objects::one(&mut serde_json::Deserializer::from_str(raw.get()));
-            let accepted = parsed.ok().and_then(|entry| entry.accepted(target, &mut SharedLists::default())).is_some();
+            let accepted = parsed.ok().and_then(|entry| entry.accepted(rules, &mut SharedLists::default())).is_some();
             let mut faults = Faults::default();
-            diagnose::entry(raw, target, &Pointer::Root, &mut faults);
+            diagnose::entry(raw, rules, &Pointer::Root, &mut faults);
             assert_eq!(accepted, faults.is_empty(), "{text} for {target:?}: {faults:?}");
         }
     }
@@ -161,6 +175,7 @@ mod tests {
                 Just("\"workday:1\"".to_owned()),
                 Just("\"0199a3f2-7c55-7d2e-9d3e-1f6a5b1c2d3e\"".to_owned()),
                 Just("\"2026-11-22T20:15:00Z\"".to_owned()),
+                Just("\"2026-11-22T20:15:01Z\"".to_owned()),
                 Just("4.5".to_owned()),
                 Just("-1".to_owned()),
                 Just("1e999".to_owned()),

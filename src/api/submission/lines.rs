@@ -8,6 +8,7 @@ use tokio::io::AsyncBufReadExt;
 use super::expanded::BodyReader;
 use super::json;
 use super::parameters::{JobParameters, LINE};
+use super::rows::{Places, Rows};
 use crate::api::faults::Faults;
 use crate::api::rules;
 use crate::domain::entry::{EntryRequest, SharedLists};
@@ -21,7 +22,7 @@ pub(super) async fn read(
     parameters: &JobParameters,
     faults: &mut Faults,
 ) -> io::Result<Vec<EntryRequest>> {
-    let (mut entries, mut count, mut line) = (Vec::new(), 0, Vec::new());
+    let (mut entries, mut count, mut line) = (Rows::of(parameters, Places::Lines), 0, Vec::new());
     let mut lists = SharedLists::default();
     for number in 1.. {
         line.clear();
@@ -39,14 +40,14 @@ pub(super) async fn read(
         count += 1;
         if count <= rules::MOST_ENTRIES {
             faults.at_line(Some(number));
-            entries.extend(entry(text, parameters, &mut lists, faults));
+            entries.add(number, entry(text, parameters, &mut lists, faults));
         }
         if count % LINES_AT_A_TIME == 0 {
             tokio::task::yield_now().await;
         }
     }
     parameters.check(count, faults);
-    Ok(entries)
+    Ok(entries.finish(faults))
 }
 
 fn entry(
@@ -60,7 +61,7 @@ fn entry(
         return None;
     };
     match serde_json::from_str::<&RawValue>(text) {
-        Ok(raw) => json::entry(raw, parameters.target, lists, &LINE, faults),
+        Ok(raw) => json::entry(raw, parameters.entry_rules(), lists, &LINE, faults),
         Err(error) => {
             faults.add_here(format_args!("is not valid JSON: {}, at column {}", json::what(&error), error.column()));
             None

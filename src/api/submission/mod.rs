@@ -13,6 +13,7 @@ mod objects;
 mod parameters;
 pub(super) mod request;
 mod room;
+mod rows;
 mod walk;
 
 use axum::body::Body;
@@ -77,7 +78,7 @@ impl Incoming {
     pub(super) fn new(head: &Parts, body: Body, api: &ApiContext) -> Result<Self, Problem> {
         let format = BodyFormat::announced(&head.headers)?;
         let settings = &api.settings;
-        let parameters = JobParameters::read(&head.uri, settings.callbacks)?;
+        let parameters = JobParameters::read(&head.uri, settings.callbacks, api.engine.latest_date())?;
         let beside = format!("{format:?}?{}", head.uri.query().unwrap_or_default());
         let body = Expanded::new(&head.headers, body, settings.max_body_bytes, &api.shared.room)?;
         Ok(Self { format, parameters, body, beside })
@@ -96,11 +97,10 @@ impl Incoming {
             BodyFormat::Lines => lines::read(&mut self.body, &self.parameters, &mut faults).await,
             BodyFormat::Csv => csv::read(&mut self.body, &self.parameters, &mut faults).await,
         };
-        let mut entries = read.map_err(|error| expanded::unreadable(&error))?;
+        let entries = read.map_err(|error| expanded::unreadable(&error))?;
         let Some(spec) = self.parameters.spec().filter(|_| faults.is_empty()) else {
             return Err(Problem::invalid(faults));
         };
-        entries.shrink_to_fit();
         Ok((Submission { spec, entries }, self.body.into_inner().fingerprint(&self.beside)))
     }
 

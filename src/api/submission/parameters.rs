@@ -6,16 +6,18 @@ use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::openapi::{Ref, Type, schema::ObjectBuilder};
 
 use crate::api::faults::{Faults, Pointer};
-use crate::api::names::{SyncLane, SyncMode, SyncTarget, Words as _};
+use crate::api::names::{SyncLane, SyncMode, SyncSameUser, SyncTarget, Words as _};
 use crate::api::problem::Problem;
 use crate::api::query::{QueryReader, parameter};
+use crate::api::rules::EntryRules;
 use crate::api::{rules, schemas};
 use crate::domain::callback::{CallbackRules, CallbackUrl};
-use crate::domain::job::{JobSpec, Urgency};
+use crate::domain::dates::LatestDate;
+use crate::domain::job::{JobSpec, SameUser, Urgency};
 use crate::domain::{Mode, Target};
 
 /// The members of a job that come before its entries; each may be missing.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(in crate::api) struct JobParameters {
     pub(super) target: Option<Target>,
     pub(super) mode: Option<Mode>,
@@ -23,8 +25,11 @@ pub(in crate::api) struct JobParameters {
     pub(super) dry_run: Option<bool>,
     pub(super) urgency: Option<Urgency>,
     pub(super) callback: Option<CallbackUrl>,
+    pub(super) same_user: Option<SameUser>,
     /// What is permitted of callbacks.
     pub(super) callbacks: CallbackRules,
+    /// What is permitted of dates.
+    pub(super) latest: LatestDate,
 }
 
 impl IntoParams for JobParameters {
@@ -40,14 +45,21 @@ impl IntoParams for JobParameters {
             parameter("label", "The caller's name for the job.", schemas::label()),
             parameter("dryRun", "Only tell what would be done.", flag),
             parameter("lane", "How urgent the job is.", Ref::from_schema_name("SyncLane")),
+            parameter(
+                "sameUser",
+                "What several entries about one user mean. In the modes managed and replace they are refused without it, \
+                 unless each of them has a date.",
+                Ref::from_schema_name("SyncSameUser"),
+            ),
             parameter("callbackUrl", schemas::CALLBACK_URL, schemas::callback_url()),
         ]
     }
 }
 
 impl JobParameters {
-    pub(super) fn read(uri: &Uri, callbacks: CallbackRules) -> Result<Self, Problem> {
-        let mut query = QueryReader::new(uri, &["target", "mode", "label", "dryRun", "lane", "callbackUrl"])?;
+    pub(super) fn read(uri: &Uri, callbacks: CallbackRules, latest: LatestDate) -> Result<Self, Problem> {
+        let mut query =
+            QueryReader::new(uri, &["target", "mode", "label", "dryRun", "lane", "sameUser", "callbackUrl"])?;
         let label = |label: &str| rules::text(label, rules::LONGEST_LABEL).is_ok().then(|| label.into());
         let read = Self {
             target: query.word::<SyncTarget>("target").map(Target::from),
@@ -56,7 +68,9 @@ impl JobParameters {
             dry_run: query.parsed("dryRun", "true or false", |value| value.parse().ok()),
             urgency: query.word::<SyncLane>("lane").map(Urgency::from),
             callback: query.checked("callbackUrl", |url| CallbackUrl::new(url, callbacks)),
+            same_user: query.word::<SyncSameUser>("sameUser").map(SameUser::from),
             callbacks,
+            latest,
         };
         query.finish(read)
     }
@@ -70,7 +84,19 @@ impl JobParameters {
             dry_run: self.dry_run.unwrap_or(false),
             urgency: self.urgency.unwrap_or(Urgency::Bulk),
             callback: self.callback,
+            same_user: self.same_user.unwrap_or_default(),
         })
+    }
+
+    /// What its entries are held against.
+    pub(super) fn entry_rules(&self) -> EntryRules {
+        EntryRules { target: self.target, latest: self.latest }
+    }
+
+    /// The mode that refuses rows about one user, if it does and nothing says what they mean.
+    pub(super) fn refuses_rows_of_one_user(&self) -> Option<SyncMode> {
+        let mode = self.mode.unwrap_or(Mode::Managed);
+        self.same_user.unwrap_or_default().refuses_in(mode).then(|| mode.into())
     }
 
     /// Holds the rules for the number of entries against a job of lines.

@@ -8,7 +8,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::objects;
-use crate::api::names::{SyncLane, SyncMode, SyncTarget};
+use crate::api::names::{SyncLane, SyncMode, SyncSameUser, SyncTarget};
+use crate::api::rules::EntryRules;
 use crate::api::{rules, schemas};
 use crate::domain::entry::{AssignmentName, EntryRequest, ListedAssignment, SharedLists};
 use crate::domain::{AssignmentId, Proficiency, Target, UserId, UserRef};
@@ -32,6 +33,11 @@ pub struct SyncJobRequest<'a> {
     #[serde(default = "bulk")]
     #[schema(required = false)]
     pub lane: SyncLane,
+    /// What several entries about one user mean. In the modes managed and replace they are refused without it, unless each
+    /// of them has an occurredAt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = SyncSameUser, required = false)]
+    pub same_user: Option<SyncSameUser>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = schemas::callback_url)]
     pub callback_url: Option<String>,
@@ -100,19 +106,19 @@ pub struct AssignmentRequest<'a> {
 }
 
 impl SyncJobEntryRequest<'_> {
-    /// The entry, if it keeps every rule; which rule it breaks is for [`super::diagnose`] to say. Without a valid
-    /// target the rules that depend on it are not held against the entry.
-    pub(super) fn accepted(self, target: Option<Target>, lists: &mut SharedLists) -> Option<EntryRequest> {
+    /// The entry, if it keeps every rule; which rule it breaks is for [`super::diagnose`] to say.
+    pub(super) fn accepted(self, rules: EntryRules, lists: &mut SharedLists) -> Option<EntryRequest> {
         if self.assignments.len() > rules::MOST_ASSIGNMENTS {
             return None;
         }
-        let listed = self.assignments.into_iter().map(|listed| listed.accepted(target, lists));
+        let occurred_at = self.occurred_at.map(|date| rules.latest.checked(date)).transpose().ok()?;
+        let listed = self.assignments.into_iter().map(|listed| listed.accepted(rules.target, lists));
         let listed = listed.collect::<Option<_>>()?;
         Some(EntryRequest {
             reference: valid(self.reference, rules::LONGEST_REFERENCE)?,
             user: self.user.accepted()?,
             assignments: lists.list(listed),
-            occurred_at: self.occurred_at,
+            occurred_at,
         })
     }
 }

@@ -36,7 +36,7 @@ pub(in crate::api) async fn cancel_sync_job(
     State(api): State<Arc<ApiContext>>,
     JobPath(id): JobPath,
 ) -> Result<Response, Problem> {
-    let job = api.engine.cancel(id).ok_or_else(Problem::job_not_found)?;
+    let job = api.engine.cancel(id).await.ok_or_else(Problem::job_not_found)?;
     tracing::info!(job = %id, "a caller cancelled a job");
     Ok(Json(SyncJobView::of(job, &api.engine)).into_response())
 }
@@ -65,7 +65,8 @@ enum GoesOnResponses {
 
 /// Retry a sync job
 ///
-/// A new job from the entries that have failed or were cancelled so far, with the same target and mode.
+/// A new job from the entries that have failed or were cancelled so far, or are held, with the same target and mode. Each
+/// keeps its place in time: if a newer change of its user was carried out meanwhile, it ends as `superseded` (`staleEvent`).
 #[utoipa::path(
     post,
     path = "/v1/sync-jobs/{jobId}/retry",
@@ -105,10 +106,11 @@ pub(in crate::api) async fn retry_sync_job(
 /// Apply a dry run, or a held job
 ///
 /// Of a dry run: a new job from the entries that it planned. Each is held to its plan: where the user has changed since, so
-/// that something else would come of it, the entry fails as `planOutdated` and nothing is written.
+/// that something else would come of it, the entry fails as `planOutdated` and nothing is written. Each keeps its place in
+/// time: if a newer change of its user was carried out meanwhile, it ends as `superseded` (`staleEvent`).
 ///
-/// Of a held job, for which the key needs the role admin: the same job goes on, whatever it takes away. An entry whose user has been changed by a newer entry
-/// meanwhile ends as `superseded`. Applying it again changes nothing.
+/// Of a held job, for which the key needs the role admin: the same job goes on, whatever it takes away. Its entries
+/// take effect in their places in time, below what newer ones did meanwhile. Applying it again changes nothing.
 #[utoipa::path(
     post,
     path = "/v1/sync-jobs/{jobId}/apply",

@@ -85,8 +85,8 @@ pub(in crate::api) async fn list_sync_job_entries(
         Form::Page => {
             let page = api.engine.entries(id, query.state, query.from, query.limit);
             let (entries, next) = page.ok_or_else(Problem::job_not_found)?;
-            let catalogue = api.engine.catalogue(job.spec.target);
-            let items = entries.into_iter().map(|entry| SyncJobEntryView::of(entry, catalogue.as_deref())).collect();
+            let names = api.engine.names(job.spec.target);
+            let items = entries.into_iter().map(|entry| SyncJobEntryView::of(entry, &names)).collect();
             return Ok(Json(EntryPage { items, next_cursor: next.map(cursor_of_entry) }).into_response());
         }
         Form::Lines => ("application/x-ndjson", Form::Lines),

@@ -89,6 +89,7 @@ async fn faults_of_rows_name_their_line_and_column() {
 
 #[tokio::test]
 async fn the_number_of_lines_is_bounded() {
+    const TARGET: &str = "?target=routingSkills&sameUser=inOrder";
     let row = "a@b,\n";
     let rows = |count| format!("email,assignments\n{}", row.repeat(count));
     assert_eq!(submit("text/csv", TARGET, rows(rules::MOST_ENTRIES)).await.status, 202);

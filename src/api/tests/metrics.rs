@@ -44,8 +44,14 @@ fn deliveries_are_counted_by_source_and_result() {
     webhooks.count("workday", WebhookResult::Accepted);
     webhooks.count("workday", WebhookResult::Accepted);
     webhooks.count("bamboo", WebhookResult::Unauthorized);
+    webhooks.count_future_dates("workday", 2);
+    webhooks.count_future_dates("workday", 1);
+    webhooks.count_future_dates("bamboo", 0);
     webhooks.write(&mut text);
     let text = text.finish();
     assert!(text.contains("skillsync_webhooks_total{source=\"workday\",result=\"accepted\"} 2"), "{text}");
     assert!(text.contains("skillsync_webhooks_total{source=\"bamboo\",result=\"unauthorized\"} 1"), "{text}");
+    let future: Vec<_> =
+        text.lines().filter(|line| line.starts_with("skillsync_webhook_future_dates_total{")).collect();
+    assert_eq!(future, ["skillsync_webhook_future_dates_total{source=\"workday\"} 3"]);
 }

@@ -5,6 +5,7 @@ mod again;
 mod bodies;
 mod callbacks;
 mod dashboard;
+mod dates;
 mod described;
 mod errors;
 mod follow;
@@ -13,6 +14,7 @@ mod jobs;
 mod metrics;
 mod reader;
 mod refused;
+mod same_user;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,8 +37,8 @@ use crate::domain::hold::{HoldThresholds, Percent};
 use crate::domain::user::DirectoryUser;
 use crate::domain::{AssignmentId, Assignments, Target, UserId, UserKey};
 use crate::engine::port::{
-    AssignmentWrite, CallError, CatalogueItem, Errand, Expand, Genesys, ListedUser, Observed, Pace, UpstreamAnswer,
-    UserListing, UserPages, Version, WriteError,
+    AssignmentWrite, CallError, CatalogueItem, CatalogueListing, Errand, Expand, Extent, Genesys, ListedUser, Observed,
+    Pace, UpstreamAnswer, UserListing, Version, WriteError, Written,
 };
 use crate::engine::{Engine, EngineSettings};
 use crate::hris::filter::FilterRunner;
@@ -96,11 +98,12 @@ impl Genesys for PlainGenesys {
         _: &'a Errand,
         _: UserKey,
         write: &'a AssignmentWrite,
-    ) -> BoxFuture<'a, Result<Option<Observed>, WriteError>> {
+    ) -> BoxFuture<'a, Result<Written, WriteError>> {
         if write.base != foreign(self.version.load(Ordering::Relaxed)).version {
             return Box::pin(std::future::ready(Err(CallError::Conflict(UpstreamAnswer::default()).into())));
         }
-        ready(Some(Observed { assignments: write.desired.clone().into(), version: Some(Version(2)) }))
+        let after = Observed { assignments: write.desired.clone().into(), version: Some(Version(2)) };
+        ready(Written { after: Some(after), gone: Vec::new() })
     }
 
     fn list_users<'a>(
@@ -109,14 +112,14 @@ impl Genesys for PlainGenesys {
         listing: UserListing,
         _: Expand,
         take: &'a mut (dyn FnMut(ListedUser) + Send),
-    ) -> BoxFuture<'a, Result<UserPages, CallError>> {
+    ) -> BoxFuture<'a, Result<Extent, CallError>> {
         if self.unreachable {
             return down();
         }
         let users: Vec<_> = users().filter(|_| listing == UserListing::Active).collect();
-        let total = Some(users.len());
+        let total = users.len();
         users.into_iter().for_each(take);
-        ready(UserPages { pages: 1, total })
+        ready(Extent { pages: 1, shown: total, total: Some(total), complete: true })
     }
 
     fn find_user<'a>(&'a self, _: &'a Errand, _: UserId) -> BoxFuture<'a, Result<Option<DirectoryUser>, CallError>> {
@@ -143,8 +146,10 @@ impl Genesys for PlainGenesys {
         ready(users().map(|listed| listed.user).filter(|user| user.email.as_deref() == Some(email)).collect())
     }
 
-    fn list_catalogue<'a>(&'a self, _: &'a Errand, _: Target) -> BoxFuture<'a, Result<Vec<CatalogueItem>, CallError>> {
-        ready(vec![CatalogueItem { id: AssignmentId(Uuid::from_u128(BILLING)), name: "Billing T2".into() }])
+    fn list_catalogue<'a>(&'a self, _: &'a Errand, _: Target) -> BoxFuture<'a, Result<CatalogueListing, CallError>> {
+        let items = vec![CatalogueItem { id: AssignmentId(Uuid::from_u128(BILLING)), name: "Billing T2".into() }];
+        let extent = Extent { pages: 1, shown: 1, total: Some(1), complete: true };
+        ready(CatalogueListing { items, extent })
     }
 
     fn create_skill<'a>(&'a self, _: &'a Errand, _: &'a str) -> BoxFuture<'a, Result<CatalogueItem, CallError>> {
@@ -313,6 +318,7 @@ fn engine_settings() -> EngineSettings {
             longest_pause: Duration::from_secs(30),
         },
         patience: Duration::from_secs(86_400),
+        future_tolerance: Duration::from_secs(600),
         write_without_read: true,
         seats: 4,
         most_created_skills: 0,
@@ -322,7 +328,6 @@ fn engine_settings() -> EngineSettings {
         renew_after: Duration::from_secs(600),
         use_until: Duration::from_secs(1800),
         retention: Duration::from_secs(7 * 86_400),
-        recheck_names_after: Duration::from_secs(60),
         seed: 1,
     }
 }

@@ -132,8 +132,10 @@ async fn a_proficiency_of_a_skill_group_is_refused_wherever_the_target_stands() 
 #[tokio::test]
 async fn the_number_of_entries_is_bounded() {
     let entries = |count| vec![r#"{"user":{"employeeId":"E1"},"assignments":[]}"#; count].join(",");
-    let job =
-        |lane: &str, count| format!(r#"{{"target":"routingSkills","lane":"{lane}","entries":[{}]}}"#, entries(count));
+    let job = |lane: &str, count| {
+        let entries = entries(count);
+        format!(r#"{{"target":"routingSkills","sameUser":"inOrder","lane":"{lane}","entries":[{entries}]}}"#)
+    };
     assert_eq!(refused(&job("interactive", 21)).await.places(), ["/lane"]);
     assert_eq!(refused(&job("bulk", rules::MOST_ENTRIES + 1)).await.places(), ["/entries"]);
     let api = TestApi::start();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use async_compression::tokio::bufread::GzipEncoder;
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use serde_json::Value;
 use tokio::io::AsyncReadExt as _;
@@ -15,7 +15,9 @@ use tokio::time::Instant;
 use tower::ServiceExt;
 
 use super::source::Source;
+use crate::clock::WallClock;
 use crate::genesys::transport::{Transport, TransportSettings, over_http};
+use crate::retry_after::retry_after;
 
 /// How long the service holds an answer back for a change.
 const HELD_BACK: &str = "25s";
@@ -138,7 +140,7 @@ impl Remote {
             let trouble = match self.attempt(call).await? {
                 Ok(answer) if !is_passing(answer.status()) => return accepted(answer),
                 Ok(answer) => {
-                    pause = pause.max(retry_after(&answer));
+                    pause = pause.max(retry_after(answer.headers(), WallClock::System.now()).unwrap_or_default());
                     problem(&answer)
                 }
                 Err(error) => error,
@@ -202,11 +204,6 @@ fn problem(answer: &Response<Bytes>) -> String {
         format!("\n  {line}{place} {}", text(fault, "detail"))
     });
     format!("{} {}{}", answer.status(), text(&document, "detail"), faults.collect::<String>())
-}
-
-fn retry_after(answer: &Response<Bytes>) -> Duration {
-    let seconds = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-    Duration::from_secs(seconds.unwrap_or_default())
 }
 
 fn json(answer: &Response<Bytes>) -> Result<Value> {

@@ -20,6 +20,9 @@ pub(super) struct JobOptions {
     /// How urgent it is: bulk, or interactive for at most 20 entries.
     #[arg(long)]
     lane: Option<String>,
+    /// What several rows about one user mean: merge, one list; or inOrder, changes that follow each other.
+    #[arg(long)]
+    same_user: Option<String>,
     /// The form of the file, if its name does not tell: csv, ndjson or json.
     #[arg(long, value_parser = ["csv", "ndjson", "json"])]
     format: Option<String>,
@@ -56,7 +59,13 @@ impl Source {
 
 impl JobOptions {
     fn members(&self, dry_run: bool) -> Map<String, Value> {
-        let texts = [("target", &self.target), ("mode", &self.mode), ("label", &self.label), ("lane", &self.lane)];
+        let texts = [
+            ("target", &self.target),
+            ("mode", &self.mode),
+            ("label", &self.label),
+            ("lane", &self.lane),
+            ("sameUser", &self.same_user),
+        ];
         let given = texts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?.into())));
         given.chain(dry_run.then(|| ("dryRun".to_owned(), true.into()))).collect()
     }
@@ -110,6 +119,9 @@ mod tests {
         let source = Source::of("csv", b"ref\n".to_vec(), &options(), true).unwrap();
         assert_eq!(source.query, "?dryRun=true&label=a%20%26%20b&target=wfmSkillGroups");
         assert_eq!((source.media_type, source.body.as_slice()), ("text/csv", b"ref\n".as_slice()));
+        let merged = JobOptions { same_user: Some("merge".into()), ..options() };
+        let source = Source::of("csv", Vec::new(), &merged, false).unwrap();
+        assert!(source.query.contains("&sameUser=merge&"), "{}", source.query);
     }
 
     #[test]

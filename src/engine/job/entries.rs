@@ -14,7 +14,7 @@ use super::{ConflictRecord, EntryResult, EntrySnapshot};
 use crate::domain::assignment::Difference;
 use crate::domain::entry::{Effects, EntryOrder, EntryRequest, ListedAssignment};
 use crate::domain::shared::Shared;
-use crate::domain::{EntryState, JobId, Reason, UserId, UserRef};
+use crate::domain::{EntryState, JobId, Place, Reason, UserId, UserRef};
 
 /// All entries of a job, in the order in which they were sent.
 ///
@@ -30,6 +30,8 @@ pub(super) struct Entries {
     dates: Box<[Option<Timestamp>]>,
     /// Empty if no entry is held to a plan.
     plans: Box<[Option<Difference>]>,
+    /// Empty if no entry repeats another.
+    repeats: Box<[Option<Place>]>,
 }
 
 /// What is kept of one entry besides its state.
@@ -90,6 +92,7 @@ impl From<Vec<EntryOrder>> for Entries {
     fn from(orders: Vec<EntryOrder>) -> Self {
         let dates = column(orders.iter().map(|order| order.request.occurred_at));
         let plans = column(orders.iter().map(|order| order.plan.as_deref().cloned()));
+        let repeats = column(orders.iter().map(|order| order.repeats));
         let (mut texts, mut lists) = (String::new(), Lists::default());
         let rows: Vec<_> = orders.into_iter().map(|order| Row::new(order, &mut texts, &mut lists)).collect();
         Self {
@@ -100,6 +103,7 @@ impl From<Vec<EntryOrder>> for Entries {
             effects: Shared::default(),
             dates,
             plans,
+            repeats,
         }
     }
 }
@@ -207,13 +211,18 @@ impl Entries {
                 }
             },
             assignments: self.lists.get(row.list as usize).map(Arc::clone).unwrap_or_default(),
-            occurred_at: self.dates.get(index as usize).copied().flatten(),
+            occurred_at: self.occurred_at(index),
         })
     }
 
-    /// What an entry asks, and what it may do at most.
-    pub(super) fn order(&self, index: u32) -> Option<EntryOrder> {
-        Some(EntryOrder { request: self.request(index)?, plan: self.plan(index).map(|plan| Box::new(plan.clone())) })
+    /// When an entry's change happened, if its sender said so.
+    pub(super) fn occurred_at(&self, index: u32) -> Option<Timestamp> {
+        self.dates.get(index as usize).copied().flatten()
+    }
+
+    /// The place of the entry that an entry repeats.
+    pub(super) fn repeats(&self, index: u32) -> Option<Place> {
+        self.repeats.get(index as usize).copied().flatten()
     }
 
     /// What an entry is to change at most, if that was settled before.
@@ -254,12 +263,6 @@ impl Entries {
     pub(super) fn clear_result(&mut self, index: u32) {
         if let Some(row) = self.row_mut(index) {
             (row.effects, row.attempts, row.finished_at, row.remark) = (None, 0, None, None);
-        }
-    }
-
-    pub(super) fn set_finished(&mut self, index: u32, at: Timestamp) {
-        if let Some(row) = self.row_mut(index) {
-            row.finished_at = Milliseconds::of(at);
         }
     }
 
@@ -352,9 +355,14 @@ mod tests {
         let mut orders: Vec<_> = requests.into_iter().map(EntryOrder::from).collect();
         if let Some(last) = orders.last_mut() {
             last.plan = Some(Box::new(plan));
+            last.repeats = Some(Place { at: Timestamp::UNIX_EPOCH, entry: (JobId(Uuid::nil()), 7) });
         }
         let entries = Entries::from(orders.clone());
-        let back: Vec<_> = (0..).map_while(|index| entries.order(index)).collect();
+        let order = |index| {
+            let plan = entries.plan(index).map(|plan| Box::new(plan.clone()));
+            Some(EntryOrder { request: entries.request(index)?, plan, repeats: entries.repeats(index) })
+        };
+        let back: Vec<_> = (0..).map_while(order).collect();
         assert_eq!(back, orders);
         assert_eq!(entries.lists.len(), 3, "equal lists are one");
     }

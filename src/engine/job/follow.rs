@@ -66,20 +66,37 @@ impl Job {
         self.lock().entries.plan(index).cloned().map(Box::new)
     }
 
-    /// The entries in one of these states, to be carried out again.
+    /// The caller's own name for a row.
+    pub(in crate::engine) fn reference(&self, index: u32) -> Option<Box<str>> {
+        self.lock().entries.request(index)?.reference
+    }
+
+    /// The entries in one of these states, to be carried out again in their places.
     pub(in crate::engine) fn orders(&self, states: &[EntryState]) -> Vec<EntryOrder> {
         let state = self.lock();
         let wanted = state.entries.places(0, |state| states.contains(&state));
-        wanted.filter_map(|index| state.entries.order(index)).collect()
+        let order = wanted.filter_map(|index| {
+            let plan = state.entries.plan(index).map(|plan| Box::new(plan.clone()));
+            Some(EntryOrder {
+                request: state.entries.request(index)?,
+                plan,
+                repeats: Some(self.place_in(&state, index)),
+            })
+        });
+        order.collect()
     }
 
-    /// The planned entries of a dry run, each held to its plan.
+    /// The planned entries of a dry run, each held to its plan and in its place.
     pub(in crate::engine) fn planned(&self) -> Vec<EntryOrder> {
         let state = self.lock();
         let planned = state.entries.places(0, |state| state == EntryState::Planned);
         let order = planned.filter_map(|index| {
             let plan = Some(Box::new(state.entries.result(index).effects.difference));
-            Some(EntryOrder { request: state.entries.request(index)?, plan })
+            Some(EntryOrder {
+                request: state.entries.request(index)?,
+                plan,
+                repeats: Some(self.place_in(&state, index)),
+            })
         });
         order.collect()
     }

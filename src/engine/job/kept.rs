@@ -1,19 +1,17 @@
 //! A job and the journal: what is written down when an entry ends, and how a job is read back.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 
-use super::{ConflictRecord, EntryResult, Job, State};
+use super::{ConflictRecord, Dating, EntryResult, Job, State};
 use crate::domain::{EntryState, UserId};
 use crate::engine::open::OpenEntries;
 use crate::engine::port::Version;
-use crate::journal::{EntryOutcome, JobCounters, Journal, KeptConflict, RecoveredJob};
+use crate::journal::{EndedEntry, EntryOutcome, JobCounters, KeptConflict, RecoveredJob};
 
 impl Job {
     /// A job as a process before this one left it.
-    pub(in crate::engine) fn recovered(kept: RecoveredJob, journal: Arc<dyn Journal>, open: OpenEntries) -> Self {
-        let job = Self::new(kept.job, journal, open);
+    pub(in crate::engine) fn recovered(kept: RecoveredJob, dating: Dating, open: OpenEntries) -> Self {
+        let job = Self::new(kept.job, dating, open);
         let finished_at = kept.outcomes.iter().flatten().filter_map(|outcome| outcome.finished_at).max();
         let created_at = job.created_at;
         job.change(|state| {
@@ -32,7 +30,7 @@ impl Job {
             if let Some(hold) = kept.notes.held {
                 state.hold_back(hold);
             }
-            state.finish_if_over(finished_at.unwrap_or(created_at));
+            state.finish_if_over(finished_at.or(Some(created_at)));
         });
         job
     }
@@ -55,13 +53,9 @@ impl Job {
         self.lock().entries.users().collect()
     }
 
-    /// Hands an entry that has just ended to the journal.
-    pub(super) fn write_down(&self, state: &State, index: u32) {
-        if let Some(ended) = state.entries.state(index) {
-            let outcome = outcome(ended, state.entries.result(index));
-            self.open.ended().count(ended, outcome.reason);
-            self.journal.ended(self.id, index, outcome, state.counters());
-        }
+    /// What is to be written down of an entry that ends like this.
+    pub(super) fn ended(&self, state: &State, index: u32, to: EntryState, result: EntryResult) -> EndedEntry {
+        EndedEntry { job: self.id, position: index, outcome: outcome(to, result), counters: state.counters() }
     }
 }
 

@@ -91,7 +91,8 @@ impl Lease {
     /// Waits until a lease covers a call that goes out now. The call has its place already, so that the task sees it.
     pub(super) async fn cover(self: &Arc<Self>, shared: &Arc<Shared>) {
         if !std::mem::replace(&mut self.lock().kept, true) {
-            shared.lifecycle.spawn(Arc::clone(self).keep(Arc::clone(shared)));
+            let (lease, gate) = (Arc::clone(self), Arc::clone(shared));
+            shared.lifecycle.keep_running("call_book", move || Arc::clone(&lease).keep(Arc::clone(&gate)));
         }
         let mut until = self.until.subscribe();
         // The sender lives as long as this future does.

@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Request, Response};
+use jiff::Timestamp;
 use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt};
 use tracing::Instrument as _;
@@ -12,6 +13,7 @@ use tracing::field::Empty;
 
 use super::throttle::{Throttled, WindowCount};
 use super::{Gate, Outcome, Paused, Permit};
+use crate::clock::WallClock;
 use crate::genesys::call::{CallContext, CallMeter, Lane, Route};
 
 /// Why a call came back without an answer.
@@ -27,11 +29,13 @@ pub enum GateError<E> {
 #[derive(Debug, Clone)]
 pub struct GateLayer {
     gate: Gate,
+    clock: WallClock,
 }
 
 impl GateLayer {
-    pub fn new(gate: Gate) -> Self {
-        Self { gate }
+    /// The clock tells how far off a date is that an answer names.
+    pub fn new(gate: Gate, clock: WallClock) -> Self {
+        Self { gate, clock }
     }
 }
 
@@ -39,7 +43,7 @@ impl<S> Layer<S> for GateLayer {
     type Service = GateService<S>;
 
     fn layer(&self, inner: S) -> GateService<S> {
-        GateService { gate: self.gate.clone(), inner }
+        GateService { gate: self.gate.clone(), clock: self.clock, inner }
     }
 }
 
@@ -47,6 +51,7 @@ impl<S> Layer<S> for GateLayer {
 #[derive(Debug, Clone)]
 pub struct GateService<S> {
     gate: Gate,
+    clock: WallClock,
     inner: S,
 }
 
@@ -66,7 +71,7 @@ where
     }
 
     fn call(&mut self, request: Request<Bytes>) -> Self::Future {
-        let (gate, transport) = (self.gate.clone(), self.inner.clone());
+        let (gate, clock, transport) = (self.gate.clone(), self.clock, self.inner.clone());
         Box::pin(async move {
             let (lane, route, meter) = wishes(&request);
             let came_at = Instant::now();
@@ -80,7 +85,7 @@ where
             attempt.record("status", status);
             gate.statistics().ended(route, status, sent_at.elapsed());
             match &result {
-                Ok(response) => report(&gate, permit, route, response),
+                Ok(response) => report(&gate, permit, route, response, clock.now()),
                 Err(_) => permit.answered(Outcome::NoAnswer),
             }
             result.map_err(GateError::Transport)
@@ -94,11 +99,11 @@ fn wishes(request: &Request<Bytes>) -> (Lane, Route, CallMeter) {
 }
 
 /// The count goes in before the permit goes back, or the next caller would be let through on the belief before.
-fn report(gate: &Gate, permit: Permit, route: Route, response: &Response<Bytes>) {
-    if let Some(count) = WindowCount::of(response.headers()) {
+fn report(gate: &Gate, permit: Permit, route: Route, response: &Response<Bytes>, now: Timestamp) {
+    if let Some(count) = WindowCount::of(response.headers(), now) {
         gate.observe_foreign_use(count.used, count.allowed, count.reset);
     }
-    match Throttled::of(response) {
+    match Throttled::of(response, now) {
         Some(throttled) => {
             if let Some(limit) = throttled.limit.filter(|_| throttled.one_service) {
                 gate.learn_limit(route, limit);

@@ -27,7 +27,7 @@ fn stack(script: impl IntoIterator<Item = Response<Bytes>>) -> (Gate, Stack) {
             if answer.status() == 599 { Err("connection reset") } else { Ok(answer) }
         }
     });
-    let service = GateLayer::new(gate.clone()).layer(BoxCloneSyncService::new(transport));
+    let service = GateLayer::new(gate.clone(), WallClock::System).layer(BoxCloneSyncService::new(transport));
     (gate, service)
 }
 
@@ -121,7 +121,7 @@ async fn a_count_of_our_own_calls_alone_changes_nothing() {
 async fn a_request_without_context_is_a_bulk_call_and_a_dropped_one_is_paid_for() {
     let gate = Gate::new(&Limits::default(), Start::Empty, &Lifecycle::default());
     let never = tower::service_fn(|_| std::future::pending::<Result<Response<Bytes>, Infallible>>());
-    let service = GateLayer::new(gate.clone()).layer(never);
+    let service = GateLayer::new(gate.clone(), WallClock::System).layer(never);
     let call = service.oneshot(Request::new(Bytes::new()));
     assert!(tokio::time::timeout(Duration::from_millis(100), call).await.is_err());
     let view = gate.snapshot();

@@ -43,6 +43,7 @@ use super::call::{Lane, Route};
 use super::statistics::CallStatistics;
 use crate::engine::port::Pace;
 use crate::lifecycle::Lifecycle;
+use crate::retry_after::LONGEST;
 
 /// Lets calls through at the permitted rate; clones share one state.
 #[derive(Debug, Clone)]
@@ -84,14 +85,14 @@ impl Gate {
         Ok(permit)
     }
 
-    /// Pauses everything until then, if it is not paused for longer already.
+    /// Pauses everything until then, for an hour at most, if it is not paused for longer already.
     pub fn pause_until(&self, until: Instant) {
-        self.shared.change(|admissions, _| admissions.pause_until(until));
+        self.shared.change(|admissions, now| admissions.pause_until(until.min(now + LONGEST)));
     }
 
-    /// Pauses one route until then, if it is not paused for longer already; the others go on.
+    /// Pauses one route until then, for an hour at most, if it is not paused for longer already; the others go on.
     pub fn pause_route_until(&self, route: Route, until: Instant) {
-        self.shared.change(|admissions, now| admissions.pause_route_until(route, until, now));
+        self.shared.change(|admissions, now| admissions.pause_route_until(route, until.min(now + LONGEST), now));
     }
 
     /// Keeps to a limit of one route that a 429 named, for a while.
@@ -181,7 +182,10 @@ impl Shared {
         match call {
             Call::Nobody => {}
             Call::Wake => self.rescheduled.notify_one(),
-            Call::Hire => self.lifecycle.spawn(Arc::clone(self).keep_time()),
+            Call::Hire => {
+                let shared = Arc::clone(self);
+                self.lifecycle.keep_running("gate_clock", move || Arc::clone(&shared).keep_time());
+            }
         }
         result
     }

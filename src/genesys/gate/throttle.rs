@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::limits::WindowLimit;
+use crate::retry_after::{retry_after, wait_named};
 
-/// Longer waits are not believed; they also keep far-off instants within the clock's range.
-const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+/// When the window of the limit that was hit starts anew.
+const RESET: &str = "inin-ratelimit-reset";
 /// The namespace of the limits that hold for all routes together.
 const PLATFORM: &str = "platform.api";
 
@@ -27,14 +29,12 @@ pub(super) struct Throttled {
 
 impl Throttled {
     /// Recognises it by its status alone, as its code changed over time.
-    pub(super) fn of(response: &Response<Bytes>) -> Option<Self> {
+    pub(super) fn of(response: &Response<Bytes>, now: Timestamp) -> Option<Self> {
         if response.status() != StatusCode::TOO_MANY_REQUESTS {
             return None;
         }
         let headers = response.headers();
-        // Zero is no wait at all, which cannot be meant by a refusal: it counts as missing.
-        let wait = |name| seconds(headers, name).filter(|wait| !wait.is_zero());
-        let length = wait("retry-after").or_else(|| wait("inin-ratelimit-reset"));
+        let length = retry_after(headers, now).or_else(|| wait_named(headers, RESET, now));
         let body: ErrorBody = serde_json::from_slice(response.body()).unwrap_or_default();
         let named = body.limit.unwrap_or_default();
         let limit = named.limit();
@@ -79,18 +79,13 @@ pub(super) struct WindowCount {
 }
 
 impl WindowCount {
-    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
+    pub(super) fn of(headers: &HeaderMap, now: Timestamp) -> Option<Self> {
         Some(Self {
             used: number(headers, "inin-ratelimit-count")?,
             allowed: number(headers, "inin-ratelimit-allowed")?,
-            reset: seconds(headers, "inin-ratelimit-reset")?,
+            reset: wait_named(headers, RESET, now)?,
         })
     }
-}
-
-fn seconds(headers: &HeaderMap, name: &str) -> Option<Duration> {
-    let wait = Duration::from_secs(number(headers, name)?);
-    Some(wait.min(LONGEST))
 }
 
 fn number<N: std::str::FromStr>(headers: &HeaderMap, name: &str) -> Option<N> {
@@ -101,12 +96,16 @@ fn number<N: std::str::FromStr>(headers: &HeaderMap, name: &str) -> Option<N> {
 mod tests {
     use super::*;
 
+    fn now() -> Timestamp {
+        "2026-10-21T07:00:00Z".parse().unwrap()
+    }
+
     fn too_many(headers: &[(&str, &str)], body: &'static str) -> Option<Throttled> {
         let mut response = Response::builder().status(429);
         for (name, value) in headers {
             response = response.header(*name, *value);
         }
-        Throttled::of(&response.body(Bytes::from_static(body.as_bytes())).unwrap())
+        Throttled::of(&response.body(Bytes::from_static(body.as_bytes())).unwrap(), now())
     }
 
     #[test]
@@ -119,9 +118,10 @@ mod tests {
             (&[("retry-after", " 7 ")], named, secs(7), true),
             (&[("retry-after", "7"), ("inin-ratelimit-reset", "9")], platform, secs(7), false),
             (&[("inin-ratelimit-reset", "9")], r#"{"limit":null}"#, secs(9), false),
-            (&[("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT")], "<html>", None, false),
-            (&[("retry-after", "18446744073709551615")], r#"{"limit":{"namespace":null}}"#, Some(LONGEST), false),
+            (&[("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT")], "<html>", secs(28 * 60), false),
+            (&[("retry-after", "1795896000")], r#"{"limit":{"namespace":null}}"#, secs(3600), false),
             (&[("retry-after", "18446744073709551616")], r#"{"limit":7}"#, None, false),
+            (&[("retry-after", "soon"), ("inin-ratelimit-reset", "1792566009")], "", secs(9), false),
             (&[("retry-after", "-1")], "", None, false),
             (&[("retry-after", "0"), ("inin-ratelimit-reset", "0")], "", None, false),
         ] {
@@ -131,7 +131,7 @@ mod tests {
                 "{headers:?} {body}"
             );
         }
-        assert_eq!(Throttled::of(&Response::new(Bytes::new())), None);
+        assert_eq!(Throttled::of(&Response::new(Bytes::new()), now()), None);
     }
 
     #[test]
@@ -154,9 +154,9 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("inin-ratelimit-count", "12".parse().unwrap());
         headers.insert("inin-ratelimit-allowed", "300".parse().unwrap());
-        assert_eq!(WindowCount::of(&headers), None);
+        assert_eq!(WindowCount::of(&headers, now()), None);
         headers.insert("inin-ratelimit-reset", "30".parse().unwrap());
         let complete = WindowCount { used: 12, allowed: 300, reset: Duration::from_secs(30) };
-        assert_eq!(WindowCount::of(&headers), Some(complete));
+        assert_eq!(WindowCount::of(&headers, now()), Some(complete));
     }
 }

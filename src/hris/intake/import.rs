@@ -21,6 +21,15 @@ pub struct Export<'a> {
     pub full: bool,
 }
 
+/// What an export comes to: a job that is still to be submitted.
+#[derive(Debug)]
+pub struct Imported {
+    pub spec: JobSpec,
+    pub entries: Vec<EntryRequest>,
+    /// People whose change had a date that has not come yet, and was taken as of now.
+    pub dated_in_future: usize,
+}
+
 /// Why an export was not taken. Nothing of it is accepted then.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportFault {
@@ -40,7 +49,7 @@ pub enum ImportFault {
 
 impl Intake {
     /// The job that an export makes; submitting it is left to the caller, who may have a key for it.
-    pub async fn import(&self, source: &str, export: Export<'_>) -> Result<(JobSpec, Vec<EntryRequest>), ImportFault> {
+    pub async fn import(&self, source: &str, export: Export<'_>) -> Result<Imported, ImportFault> {
         let source = self.0.sources.get(source).ok_or(ImportFault::UnknownSource)?;
         if export.full && source.mode == Mode::Add {
             return Err(ImportFault::NoLeavers);
@@ -53,13 +62,15 @@ impl Intake {
         let Some(first) = mapping.people.first().map(|person| person.user.clone()) else {
             return Err(ImportFault::Empty);
         };
+        let dated_in_future = self.take_future_dates_as_now(&source, &mut mapping);
         if export.full {
             let present = mapping.people.iter().filter_map(|person| written(&person.user)).collect();
             let leavers = self.leavers(&source, &first, &present).await?;
             mapping.people.extend(leavers.into_iter().map(Mapped::leaver));
         }
         self.0.known.learn(&*self.0.journal, &source, mapping.people.iter().map(|person| &person.user)).await?;
-        Ok(source.job(&mapping, "import", Urgency::Bulk))
+        let (spec, entries) = source.job(&mapping, "import", Urgency::Bulk);
+        Ok(Imported { spec, entries, dated_in_future })
     }
 
     /// Whom the source named before and does not name any more. Those of whom the engine knows that nothing of ours is

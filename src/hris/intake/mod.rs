@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 
-pub use self::import::{Export, ImportFault};
+pub use self::import::{Export, ImportFault, Imported};
 use self::known::KnownPeople;
 use self::waiting::WaitingRecords;
 use super::delivery::Refused;
@@ -25,7 +25,7 @@ use crate::journal::{Journal, JournalError, Memo};
 use crate::lifecycle::Lifecycle;
 
 /// What became of a delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Receipt {
     /// The job that it made, now or when it came first.
     pub job: Option<JobId>,
@@ -33,6 +33,8 @@ pub struct Receipt {
     pub waiting: usize,
     /// People of the payload who could not be mapped.
     pub faults: usize,
+    /// People whose change had a date that has not come yet, and was taken as of now.
+    pub dated_in_future: usize,
 }
 
 /// Why a delivery was not taken.
@@ -130,17 +132,32 @@ impl Intake {
     ) -> Result<Receipt, IntakeFault> {
         let source = self.0.sources.get(source).ok_or(IntakeFault::UnknownSource)?;
         if source.is_handshake(body) {
-            return Ok(Receipt { job: None, waiting: 0, faults: 0 });
+            return Ok(Receipt::default());
         }
         let now = self.0.clock.now();
         source.admit(path_secret, headers, body, now)?;
         let key = source.delivery_key(headers, body, now);
         let reservation = match self.claim(&source, &key).await? {
             Ok(reservation) => reservation,
-            Err(job) => return Ok(Receipt { job: Some(job), waiting: 0, faults: 0 }),
+            Err(job) => return Ok(Receipt { job: Some(job), ..Receipt::default() }),
         };
-        let mapping = source.map_delivery(headers, body).await?;
-        self.take(&source, &key, reservation, &mapping).await
+        let mut mapping = source.map_delivery(headers, body).await?;
+        let dated_in_future = self.take_future_dates_as_now(&source, &mut mapping);
+        let receipt = self.take(&source, &key, reservation, &mapping).await?;
+        Ok(Receipt { dated_in_future, ..receipt })
+    }
+
+    /// Of dates that have not come yet nothing is kept; answers how many there were.
+    fn take_future_dates_as_now(&self, source: &Source, mapping: &mut Mapping) -> usize {
+        let people = mapping.take_future_dates_as_now(self.0.engine.latest_date());
+        if people > 0 {
+            tracing::warn!(
+                source = &*source.name,
+                people,
+                "changes have dates in the future; they are taken as of now"
+            );
+        }
+        people
     }
 
     /// The delivery's key to itself, or the job that was made under it.
@@ -187,7 +204,7 @@ impl Intake {
             let under = Under { reservation, fingerprint: Fingerprint::default() };
             Some(self.submit(source, Some(under), mapping).await?)
         };
-        Ok(Receipt { job, waiting, faults })
+        Ok(Receipt { job, waiting, faults, dated_in_future: 0 })
     }
 
     /// A job of what a delivery or a record says: interactive, unless it is as large as an export.

@@ -136,7 +136,10 @@ fn named(place: &Place, delivery: &str) -> Memo {
 fn begin(intake: &Intake, place: Place, delivery: &str) {
     if intake.0.waiting.add(&place, delivery) {
         let worker = intake.clone();
-        intake.0.lifecycle.spawn_until_stop(async move { work(&worker, &place).await });
+        intake.0.lifecycle.keep_trying_until_stop("records", move || {
+            let (worker, place) = (worker.clone(), place.clone());
+            async move { work(&worker, &place).await }
+        });
     }
 }
 

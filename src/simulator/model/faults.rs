@@ -87,7 +87,7 @@ impl Faults {
 
     fn hits(&mut self, index: usize, fault: &Fault, visit: Visit) -> bool {
         let in_period = fault.period.is_none_or(|period| period.contains(visit.elapsed));
-        if !in_period || !concerns(fault, visit.route) {
+        if !in_period || !concerns(fault, visit.route) || !self.concerns_user(index, fault, visit) {
             return false;
         }
         if self.hits.len() <= index {
@@ -98,6 +98,12 @@ impl Faults {
         let hit = !spent && (fault.rate >= 1.0 || self.dice.unit(&about, visit.user, visit.nth) < fault.rate);
         self.hits[index] += u32::from(hit);
         hit
+    }
+
+    /// A user is concerned always or never; a request that is about nobody always is.
+    fn concerns_user(&self, index: usize, fault: &Fault, visit: Visit) -> bool {
+        let (Some(share), Some(user)) = (fault.users, visit.user) else { return true };
+        self.dice.unit(&format!("users of fault {index}"), Some(user), 0) < share
     }
 }
 
@@ -155,6 +161,19 @@ mod tests {
         assert!(!hit(Route::WfmRead, 10));
         assert!(hit(Route::WfmWrite, 10));
         assert!(!hit(Route::WfmWrite, 11));
+    }
+
+    #[test]
+    fn a_fault_of_some_users_hits_them_always_and_others_never() {
+        let faults = [Fault::on(&[], FaultKind::Reset { moment: Moment::AfterEffect }).for_users(0.5)];
+        let mut state = Faults::new(Dice::new(1));
+        let mut hits = |user, nth| {
+            let visit = Visit { user: Some(Uuid::from_u128(user)), ..visit(Route::WfmWrite, nth, 0) };
+            state.inject(&faults, visit).after.is_some()
+        };
+        let concerned = (0..100).filter(|user| hits(*user, 0)).count();
+        assert!((30..70).contains(&concerned), "{concerned}");
+        assert!((0..100).all(|user| hits(user, 0) == hits(user, 1)));
     }
 
     #[test]

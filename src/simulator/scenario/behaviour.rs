@@ -57,6 +57,9 @@ pub struct Fault {
     /// After so many hits it is over.
     #[serde(default)]
     pub at_most: Option<u32>,
+    /// Share of the users whose requests it hits, each by their own chance; everybody's, if not given.
+    #[serde(default)]
+    pub users: Option<f64>,
 }
 
 fn always() -> f64 {
@@ -66,7 +69,7 @@ fn always() -> f64 {
 impl Fault {
     /// A fault that hits every request of the given routes.
     pub fn on(routes: &[Route], kind: FaultKind) -> Self {
-        Self { kind, routes: routes.to_vec(), rate: always(), period: None, at_most: None }
+        Self { kind, routes: routes.to_vec(), rate: always(), period: None, at_most: None, users: None }
     }
 
     /// The same fault for a share of the requests only.
@@ -79,6 +82,12 @@ impl Fault {
     #[must_use]
     pub fn during(self, from: Duration, to: Duration) -> Self {
         Self { period: Some(Period { from, to }), ..self }
+    }
+
+    /// The same fault for a share of the users only: always for them, never for the others.
+    #[must_use]
+    pub fn for_users(self, share: f64) -> Self {
+        Self { users: Some(share), ..self }
     }
 
     /// The same fault, but only so many times.

@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use skillsync::domain::acceptance::{AcceptanceKey, KeyId, KeyKind};
 use skillsync::domain::entry::{Effects, EntryOrder};
-use skillsync::domain::job::{JobSpec, Urgency};
+use skillsync::domain::job::{JobSpec, SameUser, Urgency};
 use skillsync::domain::{AssignmentId, EntryState, JobId, Mode, Target, UserId, UserKey};
 use skillsync::journal::{
-    AcceptedJob, CallRecord, DEFAULT_MAX_BYTES, EntryOutcome, JobCounters, JobNote, Journal, JournalError,
+    AcceptedJob, CallRecord, DEFAULT_MAX_BYTES, EndedEntry, EntryOutcome, JobCounters, JobNote, Journal, JournalError,
     KeptStanding, Memo, SqliteJournal,
 };
 use uuid::Uuid;
@@ -43,6 +44,7 @@ pub(super) fn job(number: u32) -> AcceptedJob {
         dry_run: false,
         urgency: Urgency::Bulk,
         callback: None,
+        same_user: SameUser::InOrder,
     };
     // Enough for several pages.
     let entries = (1..=20).map(|n| EntryOrder::from(employee(n, &["Group 1", "Group 2", "Group 3"]))).collect();
@@ -57,7 +59,7 @@ pub(super) fn key(number: u32) -> AcceptanceKey {
 
 pub(super) fn standing() -> (UserKey, KeptStanding) {
     let user = UserKey { target: Target::WfmSkillGroups, user: UserId(Uuid::from_u128(7)) };
-    (user, KeptStanding { owned: [AssignmentId(Uuid::from_u128(1))].into(), applied_at: Some(date()) })
+    (user, KeptStanding { owned: Arc::new([AssignmentId(Uuid::from_u128(1))].into()), ..KeptStanding::default() })
 }
 
 pub(super) fn outcome() -> EntryOutcome {
@@ -141,7 +143,9 @@ async fn live(journal: &SqliteJournal) {
     insist(|| journal.intend(user, stands.clone())).await;
     println!("intended: 1");
     for position in (0..).zip(&job(1).entries).map(|(position, _)| position) {
-        journal.ended(id(1), position, outcome(), JobCounters::default());
+        drop(journal.conclude(
+            EndedEntry { job: id(1), position, outcome: outcome(), counters: JobCounters::default() }.into(),
+        ));
     }
     insist(|| journal.note(id(2), JobNote::Released)).await;
     insist(|| journal.remember(vec![Memo { space: "test".into(), key: "one".into(), value: Some("memo".into()) }]))

@@ -45,6 +45,23 @@ async fn late_deliveries_do_not_beat_newer_ones() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_date_in_the_future_is_taken_as_now_and_bars_nobody() {
+    let office = Office::open(&employees(10), &by_title("hr", ""));
+    let ahead = office.bamboo("hr", &titled(1, "Group 2"), BEGIN + 2 * 3600).await;
+    assert_eq!((ahead.status, &ahead.body["datedInFuture"]), (202, &1.into()), "{ahead:?}");
+    office.finish(&ahead).await;
+    assert_eq!(office.bed.entries(ahead.job())[0].request.occurred_at, None);
+    assert_eq!(office.groups(1), ["Group 2"]);
+
+    let next = office.bamboo("hr", &titled(1, "Group 3"), BEGIN + 300).await;
+    assert_eq!(next.body["datedInFuture"], 0, "clocks may differ: {next:?}");
+    office.finish(&next).await;
+    assert_eq!(office.groups(1), ["Group 3"]);
+    let text = office.get_text("/metrics").await;
+    assert!(text.contains("skillsync_webhook_future_dates_total{source=\"hr\"} 1"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn many_at_once_are_one_job() {
     let office = Office::open(&employees(10), &by_title("hr", ""));
     let body = titled(3, "Group 1");

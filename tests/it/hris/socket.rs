@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use skillsync::app::{self, Surroundings};
 use skillsync::clock::WallClock;
 use skillsync::config::Config;
-use skillsync::domain::job::{JobSpec, Urgency};
+use skillsync::domain::job::{JobSpec, SameUser, Urgency};
 use skillsync::domain::{Mode, Target};
 use skillsync::genesys::gate::Start;
 use skillsync::genesys::transport::{TransportSettings, over_http};
@@ -62,6 +62,7 @@ async fn senders_are_answered_within_three_seconds_while_a_bulk_job_runs() {
         dry_run: false,
         urgency: Urgency::Bulk,
         callback: None,
+        same_user: SameUser::InOrder,
     };
     service.engine.submit(spec, bulk).await.unwrap();
 

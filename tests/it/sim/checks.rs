@@ -7,13 +7,14 @@ use std::fmt;
 use std::time::Duration;
 
 use skillsync::domain::conflict::Cause;
-use skillsync::domain::{EntryState, Reason};
+use skillsync::domain::job::SameUser;
+use skillsync::domain::{EntryState, Mode, Reason};
 use skillsync::simulator::{ConflictCause, Target};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::model;
-use super::run::{Entry, Run};
+use super::record::{Entry, Run};
 use super::tap::Exchange;
 
 /// Something that must not be.
@@ -41,6 +42,22 @@ pub(super) enum Kind {
     Counts,
     AboveLimit,
     SlotLeft,
+    /// What an entry wanted stands above something newer.
+    Order,
+    /// A state was believed that is older than what was known.
+    Lag,
+    /// A state that is not what happened.
+    Untrue,
+    /// Effects that are not what was written.
+    Effects,
+    /// A dry run says what a run would not have come to.
+    Plan,
+    /// Called stale, and is not; or the other way round.
+    Stale,
+    /// An end that was shown went back.
+    WentBack,
+    /// A write of uncertain outcome was repeated without pause or end.
+    Unbounded,
 }
 
 impl fmt::Display for Violation {
@@ -71,6 +88,9 @@ pub(super) fn violations(run: &Run) -> Vec<Violation> {
     claim(run.in_time, Kind::NotEnded, &|| "not all jobs ended in time".to_owned());
     claim(run.occupied_slots == 0, Kind::SlotLeft, &|| format!("{} slots are occupied", run.occupied_slots));
     counts(run, &mut claim);
+    shown(run, &mut claim);
+    twins(run, &mut claim);
+    accepted_in_order(run, &mut claim);
     for entry in &run.entries {
         let fault = unexplained(entry, run);
         claim(fault.is_none(), Kind::Unexplained, &|| format!("{fault:?} {entry:?}"));
@@ -99,6 +119,10 @@ fn counts(run: &Run, claim: Claim<'_>) {
         refused += job.conflicts.total() as usize;
         calls += job.calls_made as usize;
     }
+    // What the last records of a process did not hold is lost.
+    if run.restarts > 0 {
+        return;
+    }
     let made = run.ledger.api_requests().count();
     claim(calls == made, Kind::Counts, &|| format!("the jobs count {calls} calls, Genesys {made}"));
     let handed_out: usize = run.ledger.conflicts().values().sum();
@@ -113,12 +137,9 @@ fn unexplained(entry: &Entry, run: &Run) -> Option<&'static str> {
     let result = &entry.result;
     match entry.state {
         EntryState::Pending | EntryState::Running | EntryState::Waiting => Some("has not ended"),
-        EntryState::Held => Some("nobody held it"),
+        EntryState::Held => (!run.plan.settings.holds).then_some("nobody held it"),
         EntryState::Failed if result.message.is_none() => Some("says nothing"),
-        EntryState::Failed => match result.reason {
-            Some(Reason::Blocked) if run.blocked.contains(&entry.user) => None,
-            _ => Some("failed without a cause"),
-        },
+        EntryState::Failed => failed_wrongly(entry, run),
         EntryState::Superseded => {
             let by = result.superseded_by.is_some() || result.reason == Some(Reason::StaleEvent) || entry.dry_run;
             (!by).then_some("does not say by what")
@@ -127,6 +148,79 @@ fn unexplained(entry: &Entry, run: &Run) -> Option<&'static str> {
         EntryState::Applied => (result.effects.difference.is_empty() || entry.dry_run).then_some("names no effect"),
         EntryState::Unchanged => (!result.effects.difference.is_empty()).then_some("names an effect"),
         EntryState::Cancelled => (!result.effects.difference.is_empty()).then_some("had an effect"),
+    }
+}
+
+/// What is wrong with the reason of an entry that failed. Of those who gave up on Genesys, the model knows more.
+fn failed_wrongly(entry: &Entry, run: &Run) -> Option<&'static str> {
+    let absent = |user: Option<Uuid>| user.is_none_or(|user| was_away(run, user, entry));
+    let excused = match entry.result.reason {
+        Some(Reason::Blocked) => entry.user.is_some_and(|user| run.blocked.contains(&user)),
+        Some(Reason::UserNotFound) => entry.user.is_none() || absent(entry.user),
+        Some(Reason::UserInactive) => entry.user.is_some() && absent(entry.user),
+        Some(Reason::PlanOutdated) => entry.repeats,
+        Some(Reason::DuplicateUser) => has_undated_twin(entry, run),
+        Some(Reason::UpstreamUnavailable) => true,
+        Some(
+            Reason::UserAmbiguous
+            | Reason::AssignmentNotFound
+            | Reason::AssignmentAmbiguous
+            | Reason::TooManyAssignments
+            | Reason::ConflictsExhausted
+            | Reason::Forbidden
+            | Reason::Rejected
+            | Reason::StaleEvent
+            | Reason::InternalError,
+        )
+        | None => false,
+    };
+    (!excused).then_some("failed without a cause")
+}
+
+/// Whether a user was out of service at some time between the acceptance of an entry and its end.
+fn was_away(run: &Run, user: Uuid, entry: &Entry) -> bool {
+    let changes = || run.employed.iter().filter(|(_, of, _)| *of == user);
+    let at_first = changes().rfind(|(at, ..)| *at <= entry.accepted_at).is_none_or(|(.., active)| *active);
+    let left = changes().any(|(at, _, active)| !active && entry.accepted_at <= *at && *at <= entry.finished_at);
+    !at_first || left
+}
+
+fn has_undated_twin(entry: &Entry, run: &Run) -> bool {
+    let twins = || run.entries.iter().filter(|other| other.job == entry.job && other.user == entry.user);
+    let whole = matches!(entry.mode, Mode::Managed | Mode::Replace);
+    whole && entry.same_user == SameUser::Refuse && twins().count() > 1 && twins().any(|twin| !twin.dated)
+}
+
+/// Rows of one user whose job does not say what that means are not carried out.
+fn twins(run: &Run, claim: Claim<'_>) {
+    for entry in run.entries.iter().filter(|entry| !entry.repeats && has_undated_twin(entry, run)) {
+        let done = matches!(entry.state, EntryState::Applied | EntryState::Unchanged | EntryState::Superseded);
+        claim(!done, Kind::Untrue, &|| {
+            format!("row {} of job {} has a twin: {:?}", entry.index, entry.job, entry.state)
+        });
+    }
+}
+
+/// An end that was shown is the end.
+fn shown(run: &Run, claim: Claim<'_>) {
+    for entry in &run.entries {
+        let Some(first) = run.taken.first(run.jobs[entry.job].id, entry.index) else { continue };
+        let (told, now) = (&first.result, &entry.result);
+        let same = first.state == entry.state
+            && (told.reason, told.superseded_by, told.finished_at) == (now.reason, now.superseded_by, now.finished_at)
+            && told.effects == now.effects;
+        claim(same, Kind::WentBack, &|| {
+            let at = since(run, first.at);
+            format!("entry {} of job {}: {:?} at {at:?}, then {:?}", entry.index, entry.job, first.state, entry.state)
+        });
+    }
+}
+
+/// Ids and dates of acceptance follow the order of acceptance.
+fn accepted_in_order(run: &Run, claim: Claim<'_>) {
+    for pair in run.jobs.windows(2) {
+        let right = pair[0].id < pair[1].id && pair[0].created_at <= pair[1].created_at;
+        claim(right, Kind::Counts, &|| format!("{} was accepted before {}", pair[0].id, pair[1].id));
     }
 }
 
@@ -139,13 +233,17 @@ fn wire(run: &Run, claim: Claim<'_>) {
     for ((user, _), exchanges) in by_user {
         for write in exchanges.iter().filter(|exchange| exchange.writes) {
             let Some(sent) = write.if_match else { continue };
-            let known = exchanges.iter().filter(|e| e.ended_at <= write.sent_at).filter_map(|e| e.shown).max();
+            let known = exchanges
+                .iter()
+                .filter(|e| e.life == write.life && e.ended_at <= write.sent_at)
+                .filter_map(|e| e.shown)
+                .max();
             claim(known.is_none_or(|known| sent >= known), Kind::StaleBody, &|| {
                 format!("{user}: sent {sent} although {known:?} was seen, {:?}", since(run, write.sent_at))
             });
             let refused = exchanges
                 .iter()
-                .filter(|e| e.writes && e.if_match == Some(sent) && e.ended_at <= write.sent_at)
+                .filter(|e| e.writes && e.life == write.life && e.if_match == Some(sent) && e.ended_at <= write.sent_at)
                 .filter(|e| matches!(e.status, Some(409 | 400 | 408)))
                 .max_by_key(|e| e.ended_at);
             // Without a pause and a read since then, nothing can have become better.

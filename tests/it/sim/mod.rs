@@ -5,33 +5,45 @@
 //! plan that still fails; found bugs are pinned in [`reproductions`]. [`planted`] shows that the checks see what they are
 //! there to see.
 
+mod bounded;
 mod checks;
+mod draw;
+mod draw_more;
+mod hostile;
+mod life;
 mod model;
 mod plan;
 mod planted;
+mod planted_truth;
+mod record;
 mod reproductions;
 mod run;
+mod shown;
 mod story;
 mod tap;
+mod truth;
+mod world;
+mod writes;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use self::checks::{Kind, Violation, violations};
+use self::life::{Joints, SOUND};
 use self::plan::Plan;
-use self::run::{Way, run};
+use self::run::run;
 
 /// Random runs in every test run.
 const RUNS: u64 = 2_000;
 
 /// What is wrong with a plan's run.
-fn verdict(plan: &Plan, way: Way, services: usize) -> Vec<Violation> {
-    violations(&run(plan, way, services))
+fn verdict(plan: &Plan, joints: Joints) -> Vec<Violation> {
+    violations(&run(plan, joints))
 }
 
 /// The smallest plan that can be had by leaving out operations and faults and still fails in the same way.
-fn shrunk(mut plan: Plan, kind: Kind, way: Way, services: usize) -> Plan {
-    let fails = |plan: &Plan| verdict(plan, way, services).iter().any(|violation| violation.kind == kind);
+fn shrunk(mut plan: Plan, kind: Kind, joints: Joints) -> Plan {
+    let fails = |plan: &Plan| verdict(plan, joints).iter().any(|violation| violation.kind == kind);
     let mut at = 0;
     while at < plan.operations.len() + plan.scenario.behaviour.faults.len() {
         let mut smaller = plan.clone();
@@ -60,7 +72,7 @@ fn soak(from: u64, runs: u64) -> BTreeMap<u64, Vec<Violation>> {
             if seed >= from + runs {
                 return failed;
             }
-            let found = verdict(&Plan::from_seed(seed), |wire| wire, 1);
+            let found = verdict(&drawn(seed), SOUND);
             if !found.is_empty() {
                 failed.insert(seed, found);
             }
@@ -70,6 +82,11 @@ fn soak(from: u64, runs: u64) -> BTreeMap<u64, Vec<Violation>> {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
     })
+}
+
+/// The plan of a seed.
+fn drawn(seed: u64) -> Plan {
+    if setting("SIM_EXTENDED", 0) == 1 { Plan::extended(seed) } else { Plan::from_seed(seed) }
 }
 
 /// A number from the environment, for longer soaks and for a seed that failed elsewhere.
@@ -87,15 +104,16 @@ fn random_runs_lose_nothing_and_explain_everything() {
     for violation in failed.values().flatten() {
         *kinds.entry(violation.kind).or_default() += 1;
     }
-    for (seed, found) in failed.iter().take(8) {
+    for (seed, found) in failed.iter().take(usize::try_from(setting("SIM_SHOWN", 8)).unwrap()) {
         println!("seed {seed}:");
         for violation in found {
             println!("  {violation}");
         }
     }
     if let Some((seed, found)) = failed.first_key_value() {
-        let smallest = shrunk(Plan::from_seed(*seed), found[0].kind, |wire| wire, 1);
-        println!("smallest plan of seed {seed}: {smallest:?}\n{}", story::told(&run(&smallest, |wire| wire, 1)));
+        let plan = drawn(*seed);
+        let smallest = if setting("SIM_SHRINK", 1) == 1 { shrunk(plan, found[0].kind, SOUND) } else { plan };
+        println!("smallest plan of seed {seed}: {smallest:?}\n{}", story::told(&run(&smallest, SOUND)));
     }
     assert!(failed.is_empty(), "{} of {runs} runs failed: {kinds:?}", failed.len());
 }

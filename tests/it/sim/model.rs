@@ -1,16 +1,17 @@
 //! What each user must have come to: a model of the promise, written without a look at the engine's own fold.
 //!
 //! For every user and target it walks through the ledger and through the entries in the order in which they ended. What
-//! ended at one instant was carried out as one: applied in order to a state that Genesys really had, it must explain every
-//! write of the service, to the last assignment, and every entry that needed none; and what the entries report is what
-//! was done. Changes of others are in the ledger's
-//! states, so a lost one has no explanation.
+//! ended at one instant was carried out as one: each entry is put at its place ([`World`]) into the history of what was
+//! carried out before, below what is newer, and the whole is replayed. That must explain every write of the service, to
+//! the last assignment, and every entry that needed none; and what the entries report is held against it and against the
+//! ledger ([`truth`](super::truth)). Changes of others are in the ledger's states, so a lost one has no explanation.
 //!
 //! What skillsync owns cannot be seen from outside, and a lost answer leaves open what was done. So the model carries all
-//! the sets of own assignments that are possible ("worlds"), and a run is at fault only when none is left.
+//! the worlds that are possible, and a run is at fault only when none is left.
 //!
 //! Not a fault: an entry that ends as `unchanged` on a state that was already history when it was read (a lagging
-//! replica, within [`LAG`]) or that a listing showed which was read for its job; a foreign change within a `replace`; something that was done by an entry that failed.
+//! replica, within [`LAG`]) or that a listing showed which was read for its job; a foreign change within a `replace`;
+//! something that was done by an entry that failed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -21,16 +22,17 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::checks::{Kind, Violation};
-use super::run::{Entry, Run};
+use super::record::{Entry, Place, Run, Set, set_of};
 use super::tap::Exchange;
+use super::world::{Owned, Replay, World, differing};
+use super::writes::{Write, writes};
 
 /// No replica of a plan lags behind for longer.
-const LAG: Duration = Duration::from_secs(10);
+pub(super) const LAG: Duration = Duration::from_secs(10);
 /// More entries than this are not open for one user at once.
-const MOST_OPEN: usize = 10;
-
-type Set = BTreeMap<Uuid, Option<f64>>;
-type Owned = BTreeSet<Uuid>;
+const MOST_OPEN: usize = 8;
+/// More worlds than this are not told apart.
+const MOST_WORLDS: usize = 200;
 
 /// Holds every user's history against the entries.
 pub(super) fn violations(run: &Run) -> Vec<Violation> {
@@ -43,52 +45,38 @@ pub(super) fn violations(run: &Run) -> Vec<Violation> {
     found
 }
 
-/// Writes that were computed together, with what they did.
-struct Write<'a> {
-    exchanges: Vec<&'a Exchange>,
-    /// Indices into the history's effects.
-    effects: Vec<usize>,
-}
-
-impl Write<'_> {
-    fn sent_at(&self) -> Instant {
-        self.exchanges[0].sent_at
-    }
-
-    fn ended_at(&self) -> Instant {
-        self.exchanges[self.exchanges.len() - 1].ended_at
-    }
-
-    /// Whether the last answer was telling.
-    fn passed(&self) -> bool {
-        matches!(self.exchanges[self.exchanges.len() - 1].status, Some(200..=299 | 404))
-    }
-
-    /// Whether it may have been carried out, for all that the service was told.
-    fn unsure(&self) -> bool {
-        !matches!(self.exchanges[self.exchanges.len() - 1].status, Some(400 | 409 | 429))
-    }
-}
-
-struct History<'a> {
-    target: Target,
-    run: &'a Run,
-    effects: Vec<&'a Effect>,
+pub(super) struct History<'a> {
+    pub(super) target: Target,
+    pub(super) run: &'a Run,
+    pub(super) effects: Vec<&'a Effect>,
     /// The state before the first effect, and after each.
-    states: Vec<Set>,
-    writes: Vec<Write<'a>>,
+    pub(super) states: Vec<Set>,
+    pub(super) writes: Vec<Write<'a>>,
     /// Of the user's own resource.
     reads: Vec<&'a Exchange>,
     /// Pages of users that showed this one's skills.
     listings: Vec<&'a Exchange>,
-    entries: Vec<&'a Entry>,
-    worlds: BTreeSet<Owned>,
+    pub(super) entries: Vec<&'a Entry>,
+    worlds: BTreeSet<World>,
     /// The first state that a read after the last telling answer can show.
     floor: usize,
     /// Assignments whose state a lost answer has left open.
-    open: BTreeSet<Uuid>,
-    applied_at: Option<jiff::Timestamp>,
-    violations: Vec<Violation>,
+    pub(super) open: BTreeSet<Uuid>,
+    /// Effects up to here have been told by entries, and are of writes without a telling answer.
+    told: usize,
+    walked: usize,
+    /// Whether a write of the user got no telling answer.
+    in_doubt: bool,
+    /// Everything that was ever ours, for all that is known.
+    pub(super) ever_owned: Owned,
+    pub(super) violations: Vec<Violation>,
+}
+
+/// One way in which a batch can have been carried out.
+pub(super) struct Candidate {
+    world: World,
+    pub(super) replay: Replay,
+    pub(super) base: usize,
 }
 
 impl<'a> History<'a> {
@@ -100,68 +88,81 @@ impl<'a> History<'a> {
         let shows = |e: &&Exchange| !e.writes && e.status.is_some_and(|s| s < 300);
         let (listings, reads): (Vec<&Exchange>, Vec<_>) =
             exchanges.iter().copied().filter(shows).partition(|read| read.listed);
-        let entries = run.entries.iter().filter(|e| e.user == user && e.target == target && !e.dry_run).collect();
+        let entries = run.entries.iter().filter(|e| e.user == Some(user) && e.target == target);
+        let writes = writes(&exchanges, &reads, &effects, target);
         Self {
             target,
             run,
             states: states.collect(),
-            writes: writes(&exchanges, &reads, &effects, target),
+            in_doubt: writes.iter().any(Write::is_in_doubt),
+            writes,
             effects,
             reads,
             listings,
-            entries,
-            worlds: BTreeSet::from([Owned::new()]),
+            entries: entries.collect(),
+            worlds: BTreeSet::from([World::new(set_of(initial))]),
             floor: 0,
             open: BTreeSet::new(),
-            applied_at: None,
+            told: 0,
+            walked: 0,
+            ever_owned: Owned::new(),
             violations: Vec::new(),
         }
     }
 
     fn walk(&mut self) {
-        let mut batches: BTreeMap<Instant, Vec<&'a Entry>> = BTreeMap::new();
-        for entry in &self.entries {
-            if carried_out(entry) {
-                batches.entry(entry.finished_at).or_default().push(entry);
-            }
+        self.check_stale();
+        self.check_uncertainty();
+        self.check_patience();
+        // Dry runs first: they look at what is there before something is written.
+        let mut batches: BTreeMap<(Instant, bool), Vec<&'a Entry>> = BTreeMap::new();
+        for entry in self.entries.iter().filter(|entry| carried_out(entry) || is_rehearsed(entry)) {
+            batches.entry((entry.finished_at, !entry.dry_run)).or_default().push(entry);
         }
         let mut writes = std::mem::take(&mut self.writes).into_iter().peekable();
-        for (at, mut batch) in batches {
-            batch.sort_by_key(|entry| (entry.effective_at, entry.order));
+        for ((at, real), mut batch) in batches {
+            batch.sort_by_key(|entry| entry.place);
             let mut own = None;
-            while let Some(write) = writes.next_if(|write| write.ended_at() <= at) {
+            while let Some(write) = writes.next_if(|write| write.ended_at() <= at && (real || write.ended_at() < at)) {
                 if write.ended_at() == at && write.passed() {
                     own = Some(write);
-                } else {
-                    self.attempt(&write);
+                } else if !self.attempt(&write) {
+                    return;
                 }
             }
-            self.settle(at, &batch, own.as_ref());
+            let goes_on = if real { self.settle(at, &batch, own.as_ref()) } else { self.rehearse(at, &batch) };
+            if !goes_on {
+                return;
+            }
         }
         for write in writes {
-            self.attempt(&write);
+            if !self.attempt(&write) {
+                return;
+            }
         }
-        self.check_stale();
     }
 
     /// A write without a telling answer, or of entries that failed.
-    fn attempt(&mut self, write: &Write<'_>) {
+    fn attempt(&mut self, write: &Write<'_>) -> bool {
         if write.effects.is_empty() && !write.unsure() {
-            return;
+            return true;
         }
+        self.walked = self.walked.max(write.effects.last().map_or(0, |last| last + 1));
         let open: Vec<&Entry> = self.entries.iter().copied().filter(|entry| is_open(entry, write.sent_at())).collect();
         if open.len() > MOST_OPEN {
-            return;
+            return false;
         }
-        let bases = self.bases(write);
+        let all = &self.run.entries;
         let (mut worlds, mut touched) = (BTreeSet::new(), BTreeSet::new());
-        for batch in subsets(&open) {
-            for base in &bases {
-                for owned in &self.worlds {
-                    let (desired, then) = applied(&self.states[*base], owned, &batch, self.target);
-                    if self.explains(write, *base, &desired, false) {
-                        worlds.insert(owned.union(&then).copied().collect());
-                        touched.extend(differing(&self.states[*base], &desired));
+        for base in self.bases(write) {
+            let state = &self.states[base];
+            for world in &self.worlds {
+                let seen = world.seeing(state, all);
+                for then in subsets(&open).iter().flat_map(|batch| seen.with(batch, all)) {
+                    let replay = then.replay(all);
+                    if self.explains(write, base, &replay.set, false) {
+                        worlds.insert(world.claiming(&replay.owned));
+                        touched.extend(differing(state, &replay.set));
                     }
                 }
             }
@@ -169,56 +170,106 @@ impl<'a> History<'a> {
         if write.effects.is_empty() {
             worlds.extend(self.worlds.iter().cloned());
         } else if worlds.is_empty() {
-            self.fault(&format!(
-                "the write at {:?} is explained by no fold of open entries",
-                self.since(write.sent_at())
-            ));
-            return;
+            let sent = self.since(write.sent_at());
+            self.fault(Kind::NotTheFold, &format!("the write at {sent:?} is explained by no fold of open entries"));
+            return false;
         }
-        self.worlds = worlds;
+        self.adopt(worlds);
         self.open.extend(touched);
+        true
     }
 
-    /// Entries ended, with this write or without one.
-    fn settle(&mut self, at: Instant, batch: &[&'a Entry], write: Option<&Write<'_>>) {
-        let mut worlds = BTreeSet::new();
+    fn adopt(&mut self, worlds: BTreeSet<World>) {
+        self.worlds = worlds.into_iter().take(MOST_WORLDS).collect();
+    }
+
+    /// Entries ended, with this write or without one; whether the model can still follow.
+    fn settle(&mut self, at: Instant, batch: &[&'a Entry], write: Option<&Write<'_>>) -> bool {
         let bases = match write {
             Some(write) => self.bases(write),
             None => self.shown_to(batch, at),
         };
-        for base in &bases {
-            for owned in &self.worlds {
-                let (desired, then) = applied(&self.states[*base], owned, batch, self.target);
-                let explained = match write {
-                    Some(write) => {
-                        self.explains(write, *base, &desired, true)
-                            && (!self.open.is_empty()
-                                || told(batch) == differing(&self.states[*base], &desired).collect())
-                    }
-                    None => desired == self.states[*base],
-                };
-                if explained {
-                    worlds.insert(then);
-                }
-            }
-        }
-        if worlds.is_empty() {
+        let explained = |candidate: &Candidate| match write {
+            Some(write) => self.explains(write, candidate.base, &candidate.replay.set, true),
+            None => candidate.replay.set == self.states[candidate.base],
+        };
+        let placed: Vec<Candidate> = self.candidates(&bases, batch).into_iter().filter(|c| explained(c)).collect();
+        if placed.is_empty() {
+            let on_top = self.on_top(&bases, batch).iter().any(explained);
+            let any: Vec<usize> = (0..self.states_before(at)).collect();
+            let lags = self.candidates(&any, batch).iter().any(explained);
+            let kind = match (on_top, lags) {
+                (true, _) => Kind::Order,
+                (false, true) => Kind::Lag,
+                (false, false) => Kind::NotTheFold,
+            };
             let what = if write.is_some() { "written" } else { "left as it was" };
-            let entries: Vec<_> = batch.iter().map(|e| (e.job, e.mode, &e.listed, e.state)).collect();
-            self.fault(&format!("what was {what} at {:?} is not the fold of {entries:?}", self.since(at)));
-            worlds = self.worlds.iter().cloned().collect();
+            let entries: Vec<_> = batch.iter().map(|e| ((e.job, e.index), e.mode, &e.listed, e.state)).collect();
+            self.fault(kind, &format!("what was {what} at {:?} is not the fold of {entries:?}", self.since(at)));
+            return false;
         }
-        self.worlds = worlds;
+        let until = write.and_then(|write| write.effects.last()).map_or(self.walked, |last| last + 1);
+        let until = until.max(self.told);
+        let faults = self.untruths(batch, &placed, self.told..until, write);
+        for (kind, fault) in faults {
+            self.fault(kind, &format!("{fault}, {:?}", self.since(at)));
+        }
+        self.told = until;
+        let lowest = self.lowest_after(at);
+        for candidate in &placed {
+            self.ever_owned.extend(&candidate.replay.owned);
+        }
+        let all = &self.run.entries;
+        self.adopt(placed.into_iter().map(|candidate| candidate.world.settled(lowest, all)).collect());
         self.open.clear();
         if let Some(last) = write.and_then(|write| write.effects.last()) {
             self.floor = last + 1;
         }
-        self.check_order(batch);
-        let wrong =
-            batch.iter().find(|entry| entry.mode != Mode::Replace && !entry.result.effects.overwritten.is_empty());
-        if let Some(entry) = wrong {
-            self.fault(&format!("entry {} says that it has overwritten something", entry.order));
+        true
+    }
+
+    /// Rows of a dry run ended: as the run would have ended.
+    fn rehearse(&mut self, at: Instant, batch: &[&'a Entry]) -> bool {
+        if self.open.is_empty() {
+            for job in batch.iter().map(|entry| entry.job).collect::<BTreeSet<_>>() {
+                let rows: Vec<&Entry> = batch.iter().copied().filter(|entry| entry.job == job).collect();
+                let candidates = self.candidates(&self.shown_until(at, self.floor), &rows);
+                let faults: Vec<_> = candidates.iter().map(|candidate| self.misplanned(&rows, candidate)).collect();
+                let best = faults.into_iter().min_by_key(Vec::len);
+                for fault in best.into_iter().flatten() {
+                    self.fault(Kind::Plan, &format!("{fault}, {:?}", self.since(at)));
+                }
+            }
         }
+        true
+    }
+
+    fn candidates(&self, bases: &[usize], batch: &[&Entry]) -> Vec<Candidate> {
+        let all = &self.run.entries;
+        let on = |base: usize, world: &World| world.seeing(&self.states[base], all).with(batch, all);
+        self.of_all(bases, on)
+    }
+
+    fn on_top(&self, bases: &[usize], batch: &[&Entry]) -> Vec<Candidate> {
+        let all = &self.run.entries;
+        let on = |base: usize, world: &World| vec![world.seeing(&self.states[base], all).with_on_top(batch)];
+        self.of_all(bases, on)
+    }
+
+    fn of_all(&self, bases: &[usize], on: impl Fn(usize, &World) -> Vec<World>) -> Vec<Candidate> {
+        let all = &self.run.entries;
+        let mut found = Vec::new();
+        for base in bases {
+            let worlds: BTreeSet<World> = self.worlds.iter().flat_map(|world| on(*base, world)).collect();
+            found.extend(worlds.into_iter().map(|world| Candidate { replay: world.replay(all), world, base: *base }));
+        }
+        found
+    }
+
+    /// The lowest place of what is still to be carried out.
+    fn lowest_after(&self, at: Instant) -> Option<Place> {
+        let ahead = self.entries.iter().filter(|entry| !entry.dry_run || is_rehearsed(entry));
+        ahead.filter(|entry| entry.finished_at > at).map(|entry| entry.place).min()
     }
 
     /// Whether a write that was computed from `base` and is to bring about `desired` would have had these effects.
@@ -300,62 +351,25 @@ impl<'a> History<'a> {
         self.effects.iter().rposition(|effect| effect.request.is_some() && effect.at <= at).map_or(0, |last| last + 1)
     }
 
-    /// What happened later has been carried out by now; from here on earlier news are stale.
-    fn check_order(&mut self, batch: &[&Entry]) {
-        for entry in batch {
-            if entry.dated && self.applied_at.is_some_and(|applied| entry.effective_at < applied) {
-                self.fault(&format!(
-                    "entry {} of job {} is older than what was carried out before",
-                    entry.order, entry.job
-                ));
-            }
+    /// What entries say is not held against them where a write of the user got no telling answer: from the outside it cannot
+    /// be known which state it met, and what was ours since. Their order is, and that they end and stay ended, and that what
+    /// was written is told.
+    pub(super) fn fault(&mut self, kind: Kind, detail: &str) {
+        let of_that = matches!(kind, Kind::NotTheFold | Kind::Untrue | Kind::Effects | Kind::Plan);
+        let dropped = detail.contains("is told as []");
+        if of_that && self.in_doubt && !dropped {
+            return;
         }
-        self.applied_at = self.applied_at.max(batch.iter().map(|entry| entry.effective_at).max());
+        self.violations.push(Violation { kind, detail: format!("{:?}: {detail}", self.target) });
     }
 
-    fn check_stale(&mut self) {
-        let stale = self.entries.iter().filter(|entry| entry.result.reason == Some(Reason::StaleEvent));
-        let newer = |entry: &Entry| {
-            let done = self.entries.iter().filter(|other| carried_out(other) && other.finished_at <= entry.finished_at);
-            entry.dated && done.into_iter().any(|other| other.effective_at > entry.effective_at)
-        };
-        let wrong: Vec<usize> = stale.filter(|entry| !newer(entry)).map(|entry| entry.order).collect();
-        if !wrong.is_empty() {
-            self.fault(&format!("the entries {wrong:?} are called stale and nothing newer was carried out"));
-        }
-    }
-
-    fn fault(&mut self, detail: &str) {
-        self.violations.push(Violation { kind: Kind::NotTheFold, detail: format!("{:?}: {detail}", self.target) });
-    }
-
-    fn since(&self, at: Instant) -> Duration {
+    pub(super) fn since(&self, at: Instant) -> Duration {
         at - self.run.ledger.started()
     }
 }
 
-/// Joins the writes that belong together: a WFM write is one call, one of skills all calls up to the next read.
-fn writes<'a>(exchanges: &[&'a Exchange], reads: &[&Exchange], effects: &[&Effect], target: Target) -> Vec<Write<'a>> {
-    let mut writes: Vec<(usize, Write<'a>)> = Vec::new();
-    for exchange in exchanges.iter().filter(|exchange| exchange.writes) {
-        let after = reads.iter().filter(|read| read.ended_at <= exchange.sent_at).count();
-        let inside = |effect: &Effect| {
-            effect.request.is_some() && exchange.sent_at <= effect.at && effect.at <= exchange.ended_at
-        };
-        let had = (0..effects.len()).filter(|at| inside(effects[*at]));
-        match writes.last_mut().filter(|(before, _)| target == Target::RoutingSkills && *before == after) {
-            Some((_, write)) => {
-                write.exchanges.push(exchange);
-                write.effects.extend(had);
-            }
-            None => writes.push((after, Write { exchanges: vec![exchange], effects: had.collect() })),
-        }
-    }
-    writes.into_iter().map(|(_, write)| write).collect()
-}
-
-fn carried_out(entry: &Entry) -> bool {
-    match entry.state {
+pub(super) fn carried_out(entry: &Entry) -> bool {
+    let done = match entry.state {
         EntryState::Applied | EntryState::Unchanged => true,
         EntryState::Superseded => entry.result.reason != Some(Reason::StaleEvent),
         EntryState::Pending
@@ -365,65 +379,25 @@ fn carried_out(entry: &Entry) -> bool {
         | EntryState::Failed
         | EntryState::Cancelled
         | EntryState::Held => false,
-    }
+    };
+    done && !entry.dry_run
 }
 
-/// Whether a write at `at` may have been made for an entry. What was cancelled must never have been.
-fn is_open(entry: &Entry, at: Instant) -> bool {
-    let may = carried_out(entry) || entry.state == EntryState::Failed;
-    may && entry.accepted_at <= at && at <= entry.finished_at
+/// Whether a dry run says what would come of an entry.
+fn is_rehearsed(entry: &Entry) -> bool {
+    let says = matches!(entry.state, EntryState::Planned | EntryState::Unchanged | EntryState::Superseded);
+    entry.dry_run && says && entry.result.reason.is_none()
 }
 
-/// What the entries say that they did, each thing once.
-fn told(batch: &[&Entry]) -> BTreeSet<Uuid> {
-    batch.iter().flat_map(|entry| entry.result.effects.difference.ids()).map(|id| id.0).collect()
+/// Whether a write at `at` may have been made for an entry.
+pub(super) fn is_open(entry: &Entry, at: Instant) -> bool {
+    let may = carried_out(entry) || matches!(entry.state, EntryState::Failed | EntryState::Cancelled);
+    may && !entry.dry_run && entry.accepted_at <= at && at <= entry.finished_at
 }
 
 fn subsets<'a>(entries: &[&'a Entry]) -> Vec<Vec<&'a Entry>> {
     let mut ordered = entries.to_vec();
-    ordered.sort_by_key(|entry| (entry.effective_at, entry.order));
+    ordered.sort_by_key(|entry| entry.place);
     let chosen = |bits: usize| (0..ordered.len()).filter(|at| bits >> at & 1 == 1).map(|at| ordered[at]).collect();
     (1..1_usize << ordered.len()).map(chosen).collect()
-}
-
-/// One after another, in the words of the promise.
-fn applied(state: &Set, owned: &Owned, batch: &[&Entry], target: Target) -> (Set, Owned) {
-    let mut set = state.clone();
-    let mut own: Owned = owned.iter().copied().filter(|id| state.contains_key(id)).collect();
-    for entry in batch {
-        if entry.mode == Mode::Remove {
-            set.retain(|id, _| !entry.listed.contains_key(id));
-            own.retain(|id| !entry.listed.contains_key(id));
-            continue;
-        }
-        for (id, rating) in &entry.listed {
-            if !set.contains_key(id) {
-                own.insert(*id);
-            }
-            let unrated = (target == Target::RoutingSkills).then_some(0.0);
-            let had = set.get(id).copied().unwrap_or(unrated);
-            set.insert(*id, rating.or(had));
-        }
-        match entry.mode {
-            Mode::Add | Mode::Remove => {}
-            Mode::Managed => {
-                set.retain(|id, _| entry.listed.contains_key(id) || !own.contains(id));
-                own = entry.listed.keys().copied().collect();
-            }
-            Mode::Replace => {
-                set.retain(|id, _| entry.listed.contains_key(id));
-                own = entry.listed.keys().copied().collect();
-            }
-        }
-    }
-    (set, own)
-}
-
-fn differing<'a>(one: &'a Set, other: &'a Set) -> impl Iterator<Item = Uuid> + 'a {
-    let ids: BTreeSet<Uuid> = one.keys().chain(other.keys()).copied().collect();
-    ids.into_iter().filter(|id| one.get(id) != other.get(id))
-}
-
-fn set_of(assignments: &[Assignment]) -> Set {
-    assignments.iter().map(|assignment| (assignment.id, assignment.proficiency)).collect()
 }

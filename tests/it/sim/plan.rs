@@ -1,23 +1,29 @@
 //! Operations as data: what a random run does, and what the simulated org does to it.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
-use rand::rngs::StdRng;
-use rand::seq::IndexedRandom;
-use rand::{RngExt, SeedableRng};
 use skillsync::domain::Mode;
-use skillsync::simulator::{
-    Behaviour, Blocked, Body, Busy, ConflictShape, Conflicts, Fault, FaultKind, ForeignWriter, Generated, Latency,
-    Limits, Moment, Outage, Population, RateLimit, ReadLag, Route, Scenario, Share, StaleWindow, Target,
-};
+use skillsync::domain::job::SameUser;
+use skillsync::simulator::{Outage, Scenario, Target};
+
+use crate::dying::Left;
 
 /// One run: the org, the settings, and what happens when.
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
     pub(super) scenario: Scenario,
-    pub(super) write_without_read: bool,
+    pub(super) settings: Settings,
     pub(super) operations: Vec<Operation>,
+    /// What is wrong with the listings of users.
+    pub(super) hostile: Option<Hostile>,
+}
+
+/// Settings of the service.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Settings {
+    pub(super) write_without_read: bool,
+    /// `sync.patience`, in seconds; without it that of the defaults, which outlasts every run.
+    pub(super) patience: Option<u64>,
+    /// Whether almost every removal is a reason to hold a job.
+    pub(super) holds: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -30,16 +36,37 @@ pub(super) struct Operation {
 #[derive(Debug, Clone)]
 pub(super) enum What {
     Submit(Submission),
-    /// Of the jobs submitted so far, counted round.
+    /// Of the jobs submitted so far, counted round; so are the next three.
     Cancel(usize),
+    Retry(usize),
+    /// Carries out what a dry run planned.
+    Apply(usize),
+    Release(usize),
     /// Somebody gives or takes an assignment of their own.
     Foreign(usize, Target),
     /// Somebody gives or takes an assignment that jobs use as well.
     Toggle(usize, Target, usize),
+    /// A user leaves, or comes back.
+    Employ(usize, bool),
     /// So many milliseconds of it.
     Outage(Outage, u64),
     Revoke,
     UseUpRate(u32),
+    Restart(Restart),
+}
+
+/// How a process ends, and how many milliseconds later the next one starts.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Restart {
+    Stopped {
+        pause: u64,
+    },
+    /// At once, or so many operations of the journal later, which may still be carried out.
+    Killed {
+        after: Option<(usize, bool)>,
+        left: Left,
+        pause: u64,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -48,195 +75,45 @@ pub(super) struct Submission {
     pub(super) mode: Mode,
     pub(super) dry_run: bool,
     pub(super) urgent: bool,
-    pub(super) naming: Naming,
+    pub(super) same_user: SameUser,
     pub(super) entries: Vec<Wish>,
 }
 
-/// By what a job names its users: only for employee ids the whole directory has to be listed.
+/// By what an entry names its user: only for employee ids, and where several are named by one e-mail address, the whole
+/// directory has to be listed.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Naming {
     Id,
+    Email,
     EmployeeId,
+    ExternalId,
 }
 
-/// One entry: a user, items of the catalogue with their rating, and when it happened, in seconds from the start.
+/// One entry: a user, items of the catalogue with their rating, and when it happened, in seconds from the start. A user
+/// beyond those that there are is one whom Genesys does not know.
 #[derive(Debug, Clone)]
 pub(super) struct Wish {
     pub(super) user: usize,
+    pub(super) naming: Naming,
     pub(super) items: Vec<(usize, Option<u8>)>,
     pub(super) occurred: Option<i64>,
 }
 
-/// Items of each catalogue that jobs and meddlers choose from.
-const ITEMS: usize = 6;
-/// Nothing happens to the org after so many milliseconds.
-const SPAN: u64 = 40_000;
-
-impl Plan {
-    /// The same seed, the same plan.
-    pub(super) fn from_seed(seed: u64) -> Self {
-        let dice = &mut StdRng::seed_from_u64(seed);
-        let users = dice.random_range(1..=3);
-        let mut operations: Vec<Operation> =
-            (0..dice.random_range(2..=9)).map(|_| Operation { at: moment(dice), what: what(dice, users) }).collect();
-        operations.push(Operation { at: 0, what: What::Submit(submission(dice, users)) });
-        operations.sort_by_key(|operation| operation.at);
-        Self { scenario: scenario(dice, seed, users), write_without_read: dice.random_bool(0.7), operations }
-    }
+/// Listings of users that come in pages of one user, and have this fault so many times.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hostile {
+    pub(super) fault: ListingFault,
+    pub(super) times: u32,
 }
 
-/// Mostly close together, so that things meet.
-fn moment(dice: &mut StdRng) -> u64 {
-    if dice.random_bool(0.6) { dice.random_range(0..3_000) } else { dice.random_range(0..SPAN) }
-}
-
-fn target(dice: &mut StdRng) -> Target {
-    if dice.random_bool(0.5) { Target::WfmSkillGroups } else { Target::RoutingSkills }
-}
-
-fn what(dice: &mut StdRng, users: usize) -> What {
-    let user = dice.random_range(0..users);
-    match dice.random_range(0..20) {
-        0..8 => What::Submit(submission(dice, users)),
-        8..11 => What::Submit(nightly(dice, users)),
-        11 => What::Cancel(dice.random_range(0..8)),
-        12 | 13 => What::Foreign(user, target(dice)),
-        14..17 => What::Toggle(user, target(dice), dice.random_range(0..ITEMS)),
-        17 => {
-            let outage = if dice.random_bool(0.5) { Outage::Reset } else { Outage::Unavailable };
-            What::Outage(outage, dice.random_range(50..20_000))
-        }
-        18 => What::Revoke,
-        _ => What::UseUpRate(dice.random_range(1..300)),
-    }
-}
-
-fn submission(dice: &mut StdRng, users: usize) -> Submission {
-    let modes = [Mode::Add, Mode::Remove, Mode::Managed, Mode::Managed, Mode::Replace];
-    Submission {
-        target: target(dice),
-        mode: *modes.choose(dice).unwrap(),
-        dry_run: dice.random_bool(0.05),
-        urgent: dice.random_bool(0.3),
-        naming: if dice.random_bool(0.5) { Naming::Id } else { Naming::EmployeeId },
-        entries: (0..dice.random_range(1..=3)).map(|_| wish(dice, users)).collect(),
-    }
-}
-
-/// Everybody once, most of them with what they have: what a listing is read for.
-fn nightly(dice: &mut StdRng, users: usize) -> Submission {
-    let one = |dice: &mut StdRng, user| {
-        let items = (0..dice.random_range(0..=2)).map(|_| (dice.random_range(0..ITEMS), None)).collect();
-        Wish { user, items, occurred: None }
-    };
-    Submission {
-        target: Target::RoutingSkills,
-        mode: *[Mode::Add, Mode::Managed].choose(dice).unwrap(),
-        dry_run: dice.random_bool(0.1),
-        urgent: false,
-        naming: Naming::EmployeeId,
-        entries: (0..users).map(|user| one(dice, user)).collect(),
-    }
-}
-
-fn wish(dice: &mut StdRng, users: usize) -> Wish {
-    let rating = |dice: &mut StdRng| dice.random_bool(0.5).then(|| dice.random_range(1..=3));
-    let items = (0..dice.random_range(0..=3)).map(|_| (dice.random_range(0..ITEMS), rating(dice))).collect();
-    let occurred = dice.random_bool(0.3).then(|| dice.random_range(-5..30));
-    Wish { user: dice.random_range(0..users), items, occurred }
-}
-
-fn scenario(dice: &mut StdRng, seed: u64, users: usize) -> Scenario {
-    let window = |calls, seconds| RateLimit { calls, per: Duration::from_secs(seconds) };
-    let population = Generated {
-        users,
-        skills: ITEMS,
-        groups: ITEMS,
-        skills_per_user: dice.random_range(0..4),
-        groups_per_user: dice.random_range(0..4),
-        ..Generated::default()
-    };
-    Scenario {
-        seed,
-        population: Population::Generated(population),
-        limits: Limits { windows: vec![window(10, 1), window(300, 60)], ..Limits::default() },
-        behaviour: behaviour(dice),
-        ..Scenario::default()
-    }
-}
-
-fn behaviour(dice: &mut StdRng) -> Behaviour {
-    let mut faults: Vec<Fault> = (0..dice.random_range(0..4)).map(|_| fault(dice)).collect();
-    // Of two such delays together the request would not arrive before it is given up.
-    let mut delays = 0;
-    faults.retain(|fault| !matches!(fault.kind, FaultKind::Delay(_)) || std::mem::replace(&mut delays, 1) == 0);
-    Behaviour {
-        latency: Latency {
-            fixed: Duration::from_millis(dice.random_range(2..100)),
-            spread: Duration::from_millis(dice.random_range(0..200)),
-        },
-        conflicts: conflicts(dice),
-        faults,
-        expand_drops_skills: if dice.random_bool(0.3) { 0.5 } else { 0.0 },
-        ..Behaviour::default()
-    }
-}
-
-fn share(dice: &mut StdRng) -> Share {
-    Share::Rate(if dice.random_bool(0.35) { 0.5 } else { 0.0 })
-}
-
-fn conflicts(dice: &mut StdRng) -> Conflicts {
-    let shapes = [
-        ConflictShape::GeneralConflict,
-        ConflictShape::VersionMessage,
-        ConflictShape::ScimInvalidVersion,
-        ConflictShape::Timeout,
-    ];
-    let routes = [Route::WfmWrite, Route::UserSkillsAdd, Route::UserSkillsReplace, Route::UserSkillRemove];
-    let maybe = |dice: &mut StdRng| dice.random_bool(0.4).then(|| *shapes.choose(dice).unwrap());
-    let shapes: BTreeMap<_, _> = routes.iter().filter_map(|route| Some((*route, maybe(dice)?))).collect();
-    let blocked = Blocked { share: Share::Rate(if dice.random_bool(0.1) { 0.5 } else { 0.0 }), ..Blocked::default() };
-    Conflicts {
-        foreign_writer: ForeignWriter {
-            share: share(dice),
-            times: dice.random_range(1..=3),
-            touches_ordinary: dice.random_bool(0.5),
-        },
-        read_lag: ReadLag {
-            share: share(dice),
-            lag: Duration::from_millis(dice.random_range(200..8_000)),
-            times: dice.random_range(0..=2),
-            own_writes: dice.random_bool(0.5),
-        },
-        busy: Busy { share: share(dice), lasts: Duration::from_millis(dice.random_range(100..8_000)) },
-        blocked,
-        stale_window: StaleWindow {
-            writes_per_second: if dice.random_bool(0.2) { dice.random_range(0.1..1.0) } else { 0.0 },
-            target: target(dice),
-            touches_ordinary: dice.random_bool(0.5),
-            until: Some(Duration::from_millis(SPAN)),
-        },
-        shapes,
-    }
-}
-
-fn fault(dice: &mut StdRng) -> Fault {
-    let writes = [Route::WfmWrite, Route::UserSkillsAdd, Route::UserSkillsReplace, Route::UserSkillRemove];
-    let reads = [Route::WfmRead, Route::UserSkillsRead, Route::Users, Route::User];
-    let anywhere = [Route::WfmWrite, Route::UserSkillsAdd, Route::WfmRead, Route::UserSkillsRead];
-    let moment = if dice.random_bool(0.6) { Moment::AfterEffect } else { Moment::BeforeEffect };
-    let body = *[Body::Json, Body::Empty, Body::NotJson].choose(dice).unwrap();
-    let status = *[408, 500, 502, 503, 504].choose(dice).unwrap();
-    let (routes, kind): (&[Route], _) = match dice.random_range(0..6) {
-        0 | 1 => (&writes, FaultKind::Status { status, moment, body }),
-        2 => (&writes, FaultKind::Reset { moment }),
-        3 => (&reads, FaultKind::Status { status, moment: Moment::BeforeEffect, body }),
-        4 => (&anywhere, FaultKind::RateLimited { retry_after: Duration::from_secs(dice.random_range(1..5)) }),
-        _ if dice.random_bool(0.5) => {
-            (&anywhere, FaultKind::Delay(Latency { fixed: Duration::from_secs(70), spread: Duration::ZERO }))
-        }
-        _ => (&anywhere, FaultKind::Garbled { body: Body::NotJson }),
-    };
-    Fault::on(routes, kind).at_rate(dice.random_range(0.2..1.0)).at_most(dice.random_range(1..4))
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ListingFault {
+    /// Nothing but small pages.
+    None,
+    /// The last page lacks its user.
+    Short,
+    /// A page in the middle is empty.
+    Empty,
+    /// Every page is the first one.
+    Repeating,
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, Request};
 use skillsync::domain::Mode;
+use skillsync::domain::job::SameUser;
 use skillsync::genesys::transport::Transport;
 use skillsync::simulator::{
     Behaviour, Body, Busy, Conflicts, Fault, FaultKind, ForeignWriter, Generated, Moment, Population, ReadLag, Route,
@@ -15,7 +16,8 @@ use skillsync::simulator::{
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
-use super::plan::{Naming, Operation, Plan, Submission, What, Wish};
+use super::life::{Joints, SOUND};
+use super::plan::{Naming, Operation, Plan, Settings, Submission, What, Wish};
 use super::run::run;
 use super::{story, verdict};
 
@@ -23,7 +25,8 @@ fn plan(behaviour: Behaviour, operations: Vec<Operation>) -> Plan {
     let one =
         Generated { users: 1, skills: 6, groups: 6, skills_per_user: 1, groups_per_user: 1, ..Generated::default() };
     let scenario = Scenario { seed: 7, population: Population::Generated(one), behaviour, ..Scenario::default() };
-    Plan { scenario, write_without_read: true, operations }
+    let settings = Settings { write_without_read: true, ..Settings::default() };
+    Plan { scenario, settings, operations, hostile: None }
 }
 
 fn conflicts(conflicts: Conflicts) -> Behaviour {
@@ -31,16 +34,23 @@ fn conflicts(conflicts: Conflicts) -> Behaviour {
 }
 
 fn submit(at: u64, target: Target, mode: Mode, items: &[(usize, Option<u8>)]) -> Operation {
-    let entries = vec![Wish { user: 0, items: items.to_vec(), occurred: None }];
+    let entries = vec![Wish { user: 0, naming: Naming::Id, items: items.to_vec(), occurred: None }];
     Operation {
         at,
-        what: What::Submit(Submission { target, mode, dry_run: false, urgent: false, naming: Naming::Id, entries }),
+        what: What::Submit(Submission {
+            target,
+            mode,
+            dry_run: false,
+            urgent: false,
+            same_user: SameUser::InOrder,
+            entries,
+        }),
     }
 }
 
 fn holds(plan: &Plan) {
-    let found = verdict(plan, |wire| wire, 1);
-    assert!(found.is_empty(), "{found:#?}\n{}", story::told(&run(plan, |wire| wire, 1)));
+    let found = verdict(plan, SOUND);
+    assert!(found.is_empty(), "{found:#?}\n{}", story::told(&run(plan, SOUND)));
 }
 
 fn everybody_lags(seconds: u64, times: u32) -> ReadLag {
@@ -91,7 +101,7 @@ fn a_panic_loses_no_entry_that_was_taken_up_on_the_way() {
     let behaviour = conflicts(Conflicts { foreign_writer, ..Conflicts::default() });
     let first = submit(0, Target::WfmSkillGroups, Mode::Add, &[(1, None), (2, None)]);
     let plan = plan(behaviour, vec![first, submit(220, Target::WfmSkillGroups, Mode::Add, &[(3, None), (4, None)])]);
-    let found = verdict(&plan, panicking_at_the_second_write, 1);
+    let found = verdict(&plan, Joints { wire: panicking_at_the_second_write, ..SOUND });
     assert!(found.is_empty(), "{found:#?}");
 }
 

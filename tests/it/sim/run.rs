@@ -1,122 +1,219 @@
 //! Carries out a plan on the paused clock and keeps everything that the checks ask about.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use skillsync::domain::entry::{AssignmentName, EntryRequest, ListedAssignment};
-use skillsync::domain::job::{JobSpec, Urgency};
-use skillsync::domain::{AssignmentId, EntryState, JobId, Mode, Proficiency, Target as OurTarget, UserId, UserRef};
-use skillsync::engine::{EntryResult, JobSnapshot};
-use skillsync::genesys::transport::Transport;
-use skillsync::simulator::{Assignment, ConflictCause, Ledger, Simulator, Target};
+use skillsync::domain::job::{JobSpec, JobStatus, Urgency};
+use skillsync::domain::{AssignmentId, EntryState, JobId, Proficiency, Target as OurTarget, UserId, UserRef};
+use skillsync::engine::Engine;
+use skillsync::simulator::{Assignment, ConflictCause, Target, UserState};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::plan::{Naming, Plan, Submission, What};
-use super::tap::{Exchange, Tap};
-use crate::bed::{Bed, ORIGIN};
-
-/// What somebody wanted and what came of it.
-#[derive(Debug, Clone)]
-pub(super) struct Entry {
-    pub(super) job: usize,
-    pub(super) user: Uuid,
-    pub(super) target: Target,
-    pub(super) mode: Mode,
-    pub(super) dry_run: bool,
-    pub(super) listed: BTreeMap<Uuid, Option<f64>>,
-    /// When it happened at the sender, else when it was accepted; and the order among equals.
-    pub(super) effective_at: Timestamp,
-    pub(super) dated: bool,
-    pub(super) order: usize,
-    pub(super) accepted_at: Instant,
-    pub(super) finished_at: Instant,
-    pub(super) state: EntryState,
-    pub(super) result: EntryResult,
-}
-
-/// A run that has ended.
-#[derive(Debug)]
-pub(super) struct Run {
-    pub(super) ledger: Ledger,
-    pub(super) exchanges: Vec<Exchange>,
-    pub(super) jobs: Vec<JobSnapshot>,
-    pub(super) entries: Vec<Entry>,
-    /// What everybody had at the start.
-    pub(super) initial: BTreeMap<(Uuid, Target), Vec<Assignment>>,
-    pub(super) blocked: Vec<Uuid>,
-    pub(super) occupied_slots: usize,
-    /// Whether all jobs ended in time.
-    pub(super) in_time: bool,
-}
+use super::life::{Joints, Life, World};
+use super::plan::{Naming, Plan, Restart, Submission, What, Wish};
+use super::record::{Entry, Place, Run, listed, merge};
+use super::shown::Taken;
+use crate::bed::ORIGIN;
 
 /// Longer than any job of a plan may take.
 const PATIENCE: Duration = Duration::from_secs(1_200);
+/// What is shown is looked at this often.
+const GLANCE: Duration = Duration::from_millis(100);
 
-/// How the service is joined to the simulator; planted bugs hide here.
-pub(super) type Way = fn(Transport) -> Transport;
-
-/// Runs a plan with `services` services beside one simulator; more than one is a bug that the checks must see.
-pub(super) fn run(plan: &Plan, way: Way, services: usize) -> Run {
+/// Runs a plan.
+pub(super) fn run(plan: &Plan, joints: Joints) -> Run {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    runtime.block_on(carry_out(plan, way, services))
+    runtime.block_on(carry_out(plan, joints))
 }
 
-struct Running {
-    simulator: Simulator,
-    services: Vec<Bed>,
+/// A job, and where it comes from.
+#[derive(Debug, Clone)]
+struct Job {
+    service: usize,
+    id: JobId,
+    origin: Origin,
+    accepted_at: Instant,
+}
+
+#[derive(Debug, Clone)]
+enum Origin {
+    Submitted(Submission),
+    /// Repeats these entries of the job of this number.
+    Repeats(usize, Vec<u32>),
+}
+
+struct Running<'a> {
+    plan: &'a Plan,
+    world: World,
+    /// Taken out while one is being replaced.
+    lives: Vec<Option<Life>>,
     started: Instant,
     users: Vec<Uuid>,
-    /// Each job with the service that has it, and how it was asked for.
-    jobs: Vec<(usize, JobId, Submission, Instant)>,
+    jobs: Vec<Job>,
+    /// What was being submitted when a process died.
+    unanswered: Option<Origin>,
+    doomed: Option<u64>,
+    taken: Taken,
+    employed: Vec<(Instant, Uuid, bool)>,
+    restarts: usize,
 }
 
-async fn carry_out(plan: &Plan, way: Way, services: usize) -> Run {
-    let tap = Tap::default();
-    let simulator = Simulator::new(plan.scenario.clone());
-    let settings = format!("[sync]\nwrite_without_read = {}\nconflict_patience = '60s'", plan.write_without_read);
-    let start =
-        |_| Bed::join(simulator.clone(), Arc::default(), &plan.scenario, &settings, |wire| way(tap.around(wire)));
-    let services = (0..services).map(start).collect();
-    let users: Vec<Uuid> = simulator.users().iter().map(|user| user.id).collect();
-    let mut running = Running { simulator, services, started: Instant::now(), users, jobs: Vec::new() };
+async fn carry_out(plan: &Plan, joints: Joints) -> Run {
+    let world = World::new(plan, joints);
+    let lives = (0..joints.services).map(|_| Some(world.start(plan, &Arc::default()))).collect();
+    let users: Vec<Uuid> = world.simulator.users().iter().map(|user| user.id).collect();
+    let mut running = Running {
+        plan,
+        world,
+        lives,
+        started: Instant::now(),
+        users,
+        jobs: Vec::new(),
+        unanswered: None,
+        doomed: None,
+        taken: Taken::default(),
+        employed: Vec::new(),
+        restarts: 0,
+    };
     let initial = running.assignments();
     for operation in &plan.operations {
-        tokio::time::sleep_until(running.started + Duration::from_millis(operation.at)).await;
+        running.pass_until(running.started + Duration::from_millis(operation.at)).await;
         running.perform(&operation.what).await;
+        running.look();
     }
-    let in_time = tokio::time::timeout(PATIENCE, running.finish()).await.is_ok();
+    let in_time = running.finish().await;
     // What was cancelled while it waited still has its slot until its time comes.
     tokio::time::sleep(Duration::from_secs(120)).await;
-    running.record(initial, tap.exchanges(), in_time)
+    running.record(initial, in_time)
 }
 
-impl Running {
+impl Running<'_> {
+    fn life(&self, service: usize) -> &Life {
+        self.lives[service].as_ref().unwrap()
+    }
+
+    fn engine(&self, service: usize) -> Engine {
+        self.life(service).bed.service.engine.clone()
+    }
+
     fn assignments(&self) -> BTreeMap<(Uuid, Target), Vec<Assignment>> {
         let both = [Target::WfmSkillGroups, Target::RoutingSkills];
         let keys = self.users.iter().flat_map(|user| both.map(|target| (*user, target)));
-        keys.map(|(user, target)| ((user, target), self.simulator.assignments_of(user, target).unwrap())).collect()
+        let has = |user, target| self.world.simulator.assignments_of(user, target).unwrap();
+        keys.map(|(user, target)| ((user, target), has(user, target))).collect()
     }
 
     /// The catalogue's items that jobs use.
     fn item(&self, target: Target, item: usize) -> Uuid {
-        self.simulator.catalogue(target)[item].id
+        self.world.simulator.catalogue(target)[item].id
+    }
+
+    /// Looks at everything that is shown.
+    fn look(&mut self) {
+        for job in &self.jobs {
+            if let Some(life) = &self.lives[job.service] {
+                self.taken.look(&life.bed.service.engine, job.id);
+            }
+        }
+    }
+
+    /// Lets time go by, and looks; a process that dies meanwhile is replaced.
+    async fn pass_until(&mut self, until: Instant) {
+        loop {
+            self.revive().await;
+            let next = (Instant::now() + GLANCE).min(until);
+            let dead = self.life(0).journal.dead.clone();
+            tokio::select! {
+                () = dead.cancelled() => {}
+                () = tokio::time::sleep_until(next) => self.look(),
+            }
+            if Instant::now() >= until && !self.life(0).journal.dead.is_cancelled() {
+                return;
+            }
+        }
+    }
+
+    /// Replaces a dead process.
+    async fn revive(&mut self) {
+        if self.life(0).journal.dead.is_cancelled() {
+            let pause = self.doomed.take().unwrap_or(1_000);
+            self.replace(Restart::Killed { after: None, left: crate::dying::Left::Everything, pause }).await;
+        }
+    }
+
+    async fn replace(&mut self, how: Restart) {
+        let life = self.lives[0].take().unwrap();
+        self.lives[0] = Some(self.world.restart(self.plan, life, how).await);
+        self.restarts += 1;
+        let Some(origin) = self.unanswered.take() else { return };
+        // Nobody was told of it, but it may have been accepted all the same.
+        let engine = self.engine(0);
+        let known = |id: JobId| self.jobs.iter().any(|job| job.id == id);
+        if let Some(found) = engine.jobs(None, None, usize::MAX).0.into_iter().find(|job| !known(job.id)) {
+            let accepted_at = self.instant(found.created_at);
+            self.jobs.push(Job { service: 0, id: found.id, origin, accepted_at });
+        }
+    }
+
+    async fn restart(&mut self, how: Restart) {
+        match how {
+            Restart::Stopped { .. } => self.replace(how).await,
+            Restart::Killed { after: Some((after, done)), left, pause } => {
+                self.doomed = Some(pause);
+                self.life(0).journal.doom(after, done, left);
+            }
+            Restart::Killed { after: None, left, .. } => {
+                self.look();
+                self.life(0).journal.kill(left);
+                self.replace(how).await;
+            }
+        }
+        self.look();
+    }
+
+    /// What a call to the service comes to, unless the process dies meanwhile.
+    async fn unless_dead<T>(&self, service: usize, call: impl Future<Output = T>) -> Option<T> {
+        let dead = self.life(service).journal.dead.clone();
+        tokio::select! {
+            biased;
+            answer = call => Some(answer),
+            () = dead.cancelled() => None,
+        }
     }
 
     async fn perform(&mut self, what: &What) {
         match what {
             What::Submit(submission) => self.submit(submission).await,
             What::Cancel(nth) => {
-                if let Some((service, job, ..)) = self.jobs.get(nth % self.jobs.len().max(1)) {
-                    self.services[*service].service.engine.cancel(*job);
+                if let Some(job) = self.nth(*nth) {
+                    let engine = self.engine(job.service);
+                    self.unless_dead(job.service, engine.cancel(job.id)).await;
                 }
             }
-            What::Foreign(user, target) => drop(self.simulator.foreign_write(self.users[*user], *target)),
+            What::Retry(nth) => self.repeat(*nth, false).await,
+            What::Apply(nth) => self.repeat(*nth, true).await,
+            What::Release(nth) => {
+                if let Some(job) = self.nth(*nth) {
+                    let engine = self.engine(job.service);
+                    self.unless_dead(job.service, engine.release(job.id)).await;
+                }
+            }
+            What::Foreign(user, target) => {
+                self.world.simulator.foreign_write(self.users[*user], *target);
+            }
             What::Toggle(user, target, item) => self.toggle(self.users[*user], *target, self.item(*target, *item)),
+            What::Employ(user, active) => {
+                let state = if *active { UserState::Active } else { UserState::Inactive };
+                self.world.simulator.set_user_state(self.users[*user], state);
+                self.employed.push((Instant::now(), self.users[*user], *active));
+            }
             What::Outage(outage, millis) => {
-                let simulator = self.simulator.clone();
+                let simulator = self.world.simulator.clone();
                 simulator.set_outage(Some(*outage));
                 let lasts = Duration::from_millis(*millis);
                 #[expect(clippy::disallowed_methods, reason = "the run's own runtime ends it")]
@@ -125,13 +222,19 @@ impl Running {
                     simulator.set_outage(None);
                 });
             }
-            What::Revoke => self.simulator.revoke_tokens(),
-            What::UseUpRate(calls) => self.simulator.use_up_rate(*calls),
+            What::Revoke => self.world.simulator.revoke_tokens(),
+            What::UseUpRate(calls) => self.world.simulator.use_up_rate(*calls),
+            What::Restart(how) => self.restart(*how).await,
         }
+        self.revive().await;
+    }
+
+    fn nth(&self, nth: usize) -> Option<Job> {
+        self.jobs.get(nth % self.jobs.len().max(1)).cloned()
     }
 
     fn toggle(&self, user: Uuid, target: Target, id: Uuid) {
-        let mut set = self.simulator.assignments_of(user, target).unwrap();
+        let mut set = self.world.simulator.assignments_of(user, target).unwrap();
         let before = set.len();
         set.retain(|assignment| assignment.id != id);
         if set.len() == before {
@@ -140,16 +243,17 @@ impl Running {
                 Target::RoutingSkills => Assignment::skill(id, 5.0),
             });
         }
-        self.simulator.foreign_set(user, target, &set);
+        self.world.simulator.foreign_set(user, target, &set);
     }
 
     async fn submit(&mut self, submission: &Submission) {
         let entries = submission.entries.iter().map(|wish| EntryRequest {
             reference: None,
-            user: self.named(submission.naming, self.users[wish.user]),
+            user: self.named(wish),
             assignments: wish.items.iter().map(|item| self.listed(submission.target, *item)).collect(),
             occurred_at: wish.occurred.map(|seconds| origin() + SignedDuration::from_secs(seconds)),
         });
+        let entries = entries.collect();
         let spec = JobSpec {
             target: ours(submission.target),
             mode: submission.mode,
@@ -157,16 +261,62 @@ impl Running {
             dry_run: submission.dry_run,
             urgency: if submission.urgent { Urgency::Interactive } else { Urgency::Bulk },
             callback: None,
+            same_user: submission.same_user,
         };
-        let service = self.jobs.len() % self.services.len();
-        let job = self.services[service].service.engine.submit(spec, entries.collect()).await.unwrap();
-        self.jobs.push((service, job.id, submission.clone(), Instant::now()));
+        let service = self.jobs.len() % self.lives.len();
+        let engine = self.engine(service);
+        let answer = self.unless_dead(service, engine.submit(spec, entries)).await;
+        let id = answer.map(|answer| answer.unwrap().id);
+        self.accepted(service, id, Origin::Submitted(submission.clone()));
     }
 
-    fn named(&self, naming: Naming, user: Uuid) -> UserRef {
-        match naming {
-            Naming::Id => UserRef::Id(UserId(user)),
-            Naming::EmployeeId => UserRef::EmployeeId(self.simulator.user(user).unwrap().employee_id.unwrap().into()),
+    /// Makes a job of what did not come through, or of what a dry run planned.
+    async fn repeat(&mut self, nth: usize, applies: bool) {
+        let Some(job) = self.nth(nth) else { return };
+        let engine = self.engine(job.service);
+        let states: &[EntryState] = if applies {
+            &[EntryState::Planned]
+        } else {
+            &[EntryState::Failed, EntryState::Cancelled, EntryState::Held]
+        };
+        let entries = engine.entries(job.id, None, 0, usize::MAX).unwrap().0;
+        let repeated = entries.iter().filter(|entry| states.contains(&entry.state)).map(|entry| entry.index).collect();
+        let origin = Origin::Repeats(self.jobs.iter().position(|known| known.id == job.id).unwrap(), repeated);
+        let call = async {
+            let again = if applies { engine.apply(job.id, None).await } else { engine.retry(job.id, None).await };
+            again.unwrap().unwrap()
+        };
+        match self.unless_dead(job.service, call).await {
+            Some(None) => {}
+            Some(Some(again)) => self.accepted(job.service, Some(again.id), origin),
+            None => self.accepted(job.service, None, origin),
+        }
+    }
+
+    fn accepted(&mut self, service: usize, id: Option<JobId>, origin: Origin) {
+        match id {
+            Some(id) => self.jobs.push(Job { service, id, origin, accepted_at: Instant::now() }),
+            None => self.unanswered = Some(origin),
+        }
+    }
+
+    fn named(&self, wish: &Wish) -> UserRef {
+        let Some(user) = self.users.get(wish.user).and_then(|user| self.world.simulator.user(*user)) else {
+            return match wish.naming {
+                Naming::Id => UserRef::Id(UserId(Uuid::from_u128(404))),
+                Naming::Email => UserRef::Email("nobody@example.com".into()),
+                Naming::EmployeeId => UserRef::EmployeeId("E404".into()),
+                Naming::ExternalId => UserRef::ExternalId { authority: "hris".into(), key: "H404".into() },
+            };
+        };
+        match wish.naming {
+            Naming::Id => UserRef::Id(UserId(user.id)),
+            Naming::Email => UserRef::Email(user.email.into()),
+            Naming::EmployeeId => UserRef::EmployeeId(user.employee_id.unwrap().into()),
+            Naming::ExternalId => {
+                let external = &user.external_ids[0];
+                UserRef::ExternalId { authority: external.authority.as_str().into(), key: external.key.as_str().into() }
+            }
         }
     }
 
@@ -179,81 +329,98 @@ impl Running {
         }
     }
 
-    async fn finish(&self) {
-        for (service, job, ..) in &self.jobs {
-            self.services[*service].finish(*job).await;
+    /// Waits until every job has ended, and lets those go on that are held; false if that takes too long.
+    async fn finish(&mut self) -> bool {
+        let since = Instant::now();
+        loop {
+            let rest = since.elapsed();
+            let pause =
+                if rest < Duration::from_secs(60) { Duration::from_millis(100) } else { Duration::from_secs(2) };
+            self.pass_until(Instant::now() + pause).await;
+            let mut ended = true;
+            for job in self.jobs.clone() {
+                let engine = self.engine(job.service);
+                let Some(snapshot) = engine.job(job.id) else { continue };
+                ended &= snapshot.finished_at.is_some();
+                if snapshot.status == JobStatus::Held {
+                    self.unless_dead(job.service, engine.release(job.id)).await;
+                }
+            }
+            if ended || rest > PATIENCE {
+                self.look();
+                return ended;
+            }
         }
     }
 
-    fn record(
-        self,
-        initial: BTreeMap<(Uuid, Target), Vec<Assignment>>,
-        exchanges: Vec<Exchange>,
-        in_time: bool,
-    ) -> Run {
-        let mut entries = Vec::new();
-        for (nth, (service, job, submission, accepted_at)) in self.jobs.iter().enumerate() {
-            for snapshot in self.services[*service].entries(*job) {
-                let request = snapshot.request;
-                let user = self.users[submission.entries[snapshot.index as usize].user];
-                let finished = snapshot.result.finished_at;
-                let mut listed: BTreeMap<Uuid, Option<f64>> = BTreeMap::new();
-                for item in request.assignments.iter() {
-                    let AssignmentName::Id(id) = item.name else { panic!("assignments go by id here") };
-                    let rating = item.proficiency.map(|rating| f64::from(rating.value()));
-                    let known = listed.entry(id.0).or_default();
-                    *known = known.max_by(rating);
-                }
+    fn record(mut self, initial: BTreeMap<(Uuid, Target), Vec<Assignment>>, in_time: bool) -> Run {
+        let entries = self.entries();
+        let snapshot = |job: &Job| self.engine(job.service).job(job.id);
+        Run {
+            plan: self.plan.clone(),
+            ledger: self.world.simulator.ledger(),
+            exchanges: self.world.tap.exchanges(),
+            jobs: self.jobs.iter().filter_map(snapshot).collect(),
+            entries,
+            initial,
+            blocked: self.world.simulator.fated(ConflictCause::Blocked),
+            occupied_slots: self.lives.iter().flatten().map(|life| life.bed.service.engine.occupied_slots()).sum(),
+            in_time,
+            taken: std::mem::take(&mut self.taken),
+            employed: self.employed,
+            restarts: self.restarts,
+        }
+    }
+
+    fn entries(&self) -> Vec<Entry> {
+        let mut entries: Vec<Entry> = Vec::new();
+        for (nth, job) in self.jobs.iter().enumerate() {
+            let engine = self.engine(job.service);
+            let created_at = engine.job(job.id).unwrap().created_at;
+            for snapshot in engine.entries(job.id, None, 0, usize::MAX).unwrap().0 {
+                let origin = self.original(nth, snapshot.index);
+                let first = entries.iter().find(|entry| (entry.job, entry.index) == origin);
+                let Origin::Submitted(submission) = &self.jobs[origin.0].origin else {
+                    panic!("every job has a first")
+                };
+                let place = first.map_or_else(
+                    || snapshot.request.occurred_at.unwrap_or(created_at),
+                    |first| first.place.effective_at,
+                );
                 entries.push(Entry {
                     job: nth,
-                    user,
+                    index: snapshot.index,
+                    user: self.users.get(submission.entries[origin.1 as usize].user).copied(),
                     target: submission.target,
                     mode: submission.mode,
-                    dry_run: submission.dry_run,
-                    listed,
-                    effective_at: request.occurred_at.unwrap_or_else(|| self.date(*accepted_at)),
-                    dated: request.occurred_at.is_some(),
+                    dry_run: engine.job(job.id).unwrap().spec.dry_run,
+                    listed: listed(&snapshot),
+                    place: Place { effective_at: place, accepted: origin, own: (nth, snapshot.index) },
+                    same_user: submission.same_user,
+                    dated: snapshot.request.occurred_at.is_some(),
+                    repeats: origin.0 != nth,
                     order: entries.len(),
-                    accepted_at: *accepted_at,
-                    finished_at: finished.map_or_else(Instant::now, |at| self.instant(at)),
+                    accepted_at: job.accepted_at,
+                    finished_at: snapshot.result.finished_at.map_or_else(Instant::now, |at| self.instant(at)),
                     state: snapshot.state,
                     result: snapshot.result,
                 });
             }
         }
-        let snapshot = |(service, job, ..): &(usize, JobId, _, _)| self.services[*service].service.engine.job(*job);
-        Run {
-            ledger: self.simulator.ledger(),
-            exchanges,
-            jobs: self.jobs.iter().filter_map(snapshot).collect(),
-            entries,
-            initial,
-            blocked: self.simulator.fated(ConflictCause::Blocked),
-            occupied_slots: self.services.iter().map(|bed| bed.service.engine.occupied_slots()).sum(),
-            in_time,
-        }
+        merge(&mut entries);
+        entries
     }
 
-    fn date(&self, at: Instant) -> Timestamp {
-        origin() + SignedDuration::try_from(at - self.started).unwrap()
+    /// The first of the entries that repeat one another.
+    fn original(&self, job: usize, index: u32) -> (usize, u32) {
+        match &self.jobs[job].origin {
+            Origin::Submitted(_) => (job, index),
+            Origin::Repeats(before, entries) => self.original(*before, entries[index as usize]),
+        }
     }
 
     fn instant(&self, date: Timestamp) -> Instant {
-        self.started + Duration::try_from(date.duration_since(origin())).unwrap()
-    }
-}
-
-trait MaxBy {
-    fn max_by(self, other: Self) -> Self;
-}
-
-impl MaxBy for Option<f64> {
-    /// A listed rating beats none, and a higher one a lower one.
-    fn max_by(self, other: Self) -> Self {
-        match (self, other) {
-            (Some(one), Some(other)) => Some(one.max(other)),
-            (one, other) => one.or(other),
-        }
+        self.started + Duration::try_from(date.duration_since(origin())).unwrap_or_default()
     }
 }
 

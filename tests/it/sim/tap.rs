@@ -1,5 +1,6 @@
 //! Listens on the wire between the service and the simulator: what was sent, and what the service was told.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -8,6 +9,7 @@ use http::{Method, Request, Response};
 use skillsync::genesys::transport::Transport;
 use skillsync::simulator::Target;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 use uuid::Uuid;
@@ -18,12 +20,14 @@ pub(super) struct Exchange {
     pub(super) user: Uuid,
     pub(super) target: Target,
     pub(super) writes: bool,
+    /// The process that sent it, counted from 0.
+    pub(super) life: usize,
     /// Whether a listing showed it among others.
     pub(super) listed: bool,
     pub(super) sent_at: Instant,
     pub(super) ended_at: Instant,
     pub(super) if_match: Option<u64>,
-    /// None if there was no answer.
+    /// None if there was no answer, or the process was dead when it came.
     pub(super) status: Option<u16>,
     /// The version in a good answer.
     pub(super) shown: Option<u64>,
@@ -31,27 +35,36 @@ pub(super) struct Exchange {
 
 /// All exchanges in the order in which they ended.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Tap(Arc<Mutex<Vec<Exchange>>>);
+pub(super) struct Tap {
+    heard: Arc<Mutex<Vec<Exchange>>>,
+    life: Arc<AtomicUsize>,
+}
 
 impl Tap {
     /// What was heard so far.
     pub(super) fn exchanges(&self) -> Vec<Exchange> {
-        self.0.lock().unwrap().clone()
+        self.heard.lock().unwrap().clone()
     }
 
-    /// A transport that is listened to.
-    pub(super) fn around(&self, inner: Transport) -> Transport {
-        let tap = self.clone();
+    /// Another process is about to start.
+    pub(super) fn next_life(&self) {
+        self.life.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A transport that is listened to; of what ends when `dead` is cancelled, the process hears nothing.
+    pub(super) fn around(&self, inner: Transport, dead: &CancellationToken) -> Transport {
+        let (tap, dead, life) = (self.clone(), dead.clone(), self.life.load(Ordering::Relaxed));
         BoxCloneSyncService::new(tower::service_fn(move |request: Request<Bytes>| {
-            let (tap, inner, begun) = (tap.clone(), inner.clone(), Begun::new(&request));
+            let (tap, inner, dead, begun) = (tap.clone(), inner.clone(), dead.clone(), Begun::new(&request, life));
             let (listing, sent_at) = (shows_skills(&request), Instant::now());
             async move {
                 let answer = inner.oneshot(request).await;
+                let told = answer.as_ref().ok().filter(|_| !dead.is_cancelled());
                 if let Some(begun) = begun {
-                    tap.0.lock().unwrap().push(begun.ended(answer.as_ref().ok()));
+                    tap.heard.lock().unwrap().push(begun.ended(told));
                 }
-                if let Some(answer) = answer.as_ref().ok().filter(|answer| listing && answer.status().is_success()) {
-                    tap.0.lock().unwrap().extend(listed(answer, sent_at));
+                if let Some(answer) = told.filter(|answer| listing && answer.status().is_success()) {
+                    tap.heard.lock().unwrap().extend(listed(answer, life, sent_at));
                 }
                 answer
             }
@@ -63,18 +76,20 @@ struct Begun {
     user: Uuid,
     target: Target,
     writes: bool,
+    life: usize,
     sent_at: Instant,
     if_match: Option<u64>,
 }
 
 impl Begun {
-    fn new(request: &Request<Bytes>) -> Option<Self> {
+    fn new(request: &Request<Bytes>, life: usize) -> Option<Self> {
         let (user, target) = subject(request.uri().path())?;
         let header = request.headers().get(IF_MATCH).and_then(|value| value.to_str().ok());
         Some(Self {
             user,
             target,
             writes: request.method() != Method::GET,
+            life,
             sent_at: Instant::now(),
             if_match: header.and_then(|value| value.trim_matches('"').parse().ok()),
         })
@@ -83,11 +98,12 @@ impl Begun {
     fn ended(self, answer: Option<&Response<Bytes>>) -> Exchange {
         let good = answer.filter(|answer| answer.status().is_success());
         let body = good.and_then(|answer| serde_json::from_slice::<serde_json::Value>(answer.body()).ok());
-        let Self { user, target, writes, sent_at, if_match } = self;
+        let Self { user, target, writes, life, sent_at, if_match } = self;
         Exchange {
             user,
             target,
             writes,
+            life,
             listed: false,
             sent_at,
             ended_at: Instant::now(),
@@ -105,7 +121,7 @@ pub(super) fn shows_skills(request: &Request<Bytes>) -> bool {
 }
 
 /// Everybody whose skills a page shows.
-fn listed(page: &Response<Bytes>, sent_at: Instant) -> Vec<Exchange> {
+fn listed(page: &Response<Bytes>, life: usize, sent_at: Instant) -> Vec<Exchange> {
     let page: serde_json::Value = serde_json::from_slice(page.body()).unwrap_or_default();
     let shown = page["entities"].as_array().into_iter().flatten().filter(|user| user.get("skills").is_some());
     shown
@@ -113,6 +129,7 @@ fn listed(page: &Response<Bytes>, sent_at: Instant) -> Vec<Exchange> {
             user: user["id"].as_str().unwrap().parse().unwrap(),
             target: Target::RoutingSkills,
             writes: false,
+            life,
             listed: true,
             sent_at,
             ended_at: Instant::now(),

@@ -22,7 +22,7 @@ export function entryDetails(entry) {
   return h("div", { class: "entry" },
     entry.message && h("p", {}, h("b", {}, "What happened: "), entry.message),
     reason?.[2] && h("p", {}, h("b", {}, "What to do: "), reason[2], reason[3] && ` Call: ${reason[3]}.`),
-    entry.supersededBy && h("p", {}, h("b", {}, "Superseded by "), h("a", { href: `#/jobs/${entry.supersededBy.split("/")[0]}` }, `entry ${Number(entry.supersededBy.split("/")[1]) + 1} of a later job`)),
+    entry.supersededBy && h("p", {}, h("b", {}, "Superseded by "), h("a", { href: `#/jobs/${entry.supersededBy.split("/")[0]}` }, `entry ${Number(entry.supersededBy.split("/")[1]) + 1} of a job`)),
     changes(entry),
     conflictTable(entry),
     h("p", { class: "muted fine" }, [

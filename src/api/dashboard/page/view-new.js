@@ -5,7 +5,7 @@ import { h, say } from "./dom.js";
 import { count, many } from "./format.js";
 import { jobs } from "./jobs.js";
 import { notice } from "./parts.js";
-import { MODES, TARGETS } from "./words.js";
+import { MODES, SAME_USER, TARGETS } from "./words.js";
 
 const EXAMPLE = "ref,employee_id,assignments\nrow-1,E1001,Sales T1;German\nrow-2,E1002,\"Billing T2;Spanish\"";
 
@@ -17,6 +17,7 @@ export function newView(root, _, signal) {
   const target = h("select", { id: "target" }, Object.entries(TARGETS).map(([value, text]) => h("option", { value }, text)));
   const mode = h("select", { id: "mode", "aria-describedby": "mode-text", onchange: showMode }, Object.keys(MODES).map((value) => h("option", { value, selected: value === "managed" }, value)));
   const modeText = h("p", { class: "muted", id: "mode-text" });
+  const sameUser = h("select", { id: "same-user" }, Object.entries(SAME_USER).map(([value, text]) => h("option", { value }, text)));
   const label = h("input", { id: "label", maxlength: 256, placeholder: "for example: roster of Monday" });
   const go = h("button", { class: "primary", disabled: true }, "Make a dry run");
   const result = h("div", { class: "result" });
@@ -27,6 +28,7 @@ export function newView(root, _, signal) {
       h("div", { class: "fields" },
         h("div", {}, h("label", { for: "target" }, "Target"), target),
         h("div", {}, h("label", { for: "mode" }, "Mode"), mode, modeText),
+        h("div", {}, h("label", { for: "same-user" }, "Several rows of one user"), sameUser),
         h("div", {}, h("label", { for: "label" }, "Label"), label)),
       h("div", { class: "buttons" }, go)),
     result,
@@ -58,9 +60,10 @@ export function newView(root, _, signal) {
     go.disabled = true;
     result.replaceChildren();
     const query = new URLSearchParams({ target: target.value, mode: mode.value, dryRun: "true", label: label.value.trim() || picked.file.name });
+    if (sameUser.value) query.set("sameUser", sameUser.value);
     try {
       // The same file with the same choices is one job, however often the button is pressed.
-      const headers = { "content-type": "text/csv", "idempotency-key": `${picked.name}-${target.value}-${mode.value}`.slice(0, 255) };
+      const headers = { "content-type": "text/csv", "idempotency-key": `${picked.name}-${target.value}-${mode.value}-${sameUser.value}`.slice(0, 255) };
       const job = await post(`/v1/sync-jobs?${query}`, { headers, body: picked.file, signal });
       jobs.put(job);
       jobs.refresh();

@@ -46,6 +46,8 @@ export const REASONS = {
   upstreamUnavailable: ["Genesys unavailable", "Genesys could not be reached for as long as skillsync is configured to wait.", "See Genesys' status page; retry when Genesys works again.", "Genesys support"],
   staleEvent: ["stale event", "The change is older than what was already applied for this user.", "Nothing: the newer change stands.", ""],
   planOutdated: ["plan outdated", "The user has changed since the dry run, so the plan no longer fits. Nothing was written.", "Make a new dry run of these rows.", "whoever runs the sync"],
+  duplicateUser: ["duplicate user", "Several rows of this job are about the same user, and the job does not say how they are meant. Nothing was written for them.", "Keep one row of this user, or send the job with sameUser: merge or inOrder.", "whoever runs the sync"],
+  internalError: ["internal error", "A defect of skillsync ended the work on this entry time after time.", "Report it to the makers with the id of the job and the log; then retry.", "the makers of skillsync"],
 };
 
 export const MODES = {
@@ -53,6 +55,13 @@ export const MODES = {
   remove: "have these no more",
   managed: "have these; of the rest lose only what skillsync assigned or is configured as managed",
   replace: "have exactly these; everything else is taken away",
+};
+
+// What several rows about one user mean; the first is what the service does without being told.
+export const SAME_USER = {
+  "": "are refused",
+  merge: "are parts of one list",
+  inOrder: "follow each other",
 };
 
 export const TARGETS = {

@@ -1,0 +1,183 @@
+//! A write whose answer may never come, and how a later look at the user tells what became of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::assignment::{Difference, Version};
+use super::history::Holding;
+use super::{AssignmentId, Assignments, EntryId};
+
+/// What may have been written: the writes of one user in a row of which none was answered tellingly.
+///
+/// Kept from before the first of them goes out until a read has shown the end, over restarts: so what they did is reported
+/// by the entries that they were made for, and not taken for a change of others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Attempt {
+    /// The version that the last of them was computed from.
+    pub base: Option<Version>,
+    pub wanted: BTreeMap<AssignmentId, Wanted>,
+    /// What counts as ours if they were carried out. Until that is known, what was ours before them does.
+    pub claimed: BTreeSet<AssignmentId>,
+    /// The entries that they were made for.
+    pub entries: Vec<EntryId>,
+}
+
+/// What the writes wanted of one assignment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// What the user had before the first of them.
+    pub before: Holding,
+    /// What each of them wanted, the last one last. Of those that wanted different things, it is open which came last.
+    pub after: Vec<Holding>,
+}
+
+impl Wanted {
+    fn is_done(&self, found: Holding) -> bool {
+        self.after.len() == 1 && self.after.last() == Some(&found)
+    }
+}
+
+impl Attempt {
+    /// The writes so far, and one more that makes `desired` of `found`.
+    #[must_use]
+    pub fn and(
+        mut self,
+        base: Option<Version>,
+        found: &Assignments,
+        desired: &Assignments,
+        difference: &Difference,
+        claimed: &BTreeSet<AssignmentId>,
+        entries: impl Iterator<Item = EntryId>,
+    ) -> Self {
+        self.base = base;
+        self.claimed.extend(claimed);
+        let ids: BTreeSet<_> = difference.ids().chain(self.wanted.keys().copied()).collect();
+        for id in ids {
+            let (now, after) = (found.get(id), desired.get(id));
+            let wanted = self.wanted.entry(id).or_insert_with(|| Wanted { before: now, after: Vec::new() });
+            if !wanted.after.contains(&now) {
+                // Neither as it was nor as we wanted it: somebody else changed it since.
+                wanted.before = now;
+            }
+            if wanted.after.last() != Some(&after) {
+                wanted.after.push(after);
+            }
+        }
+        self.entries.extend(entries);
+        self.entries.sort_unstable();
+        self.entries.dedup();
+        self
+    }
+
+    /// What the user would have without these writes, if they have `found` now: what holds as wanted was written by them.
+    pub fn undone_in(&self, found: &Assignments) -> Assignments {
+        let mut before = found.clone();
+        for (id, wanted) in &self.wanted {
+            if wanted.after.contains(&found.get(*id)) {
+                match wanted.before {
+                    Some(rating) => before.insert(*id, rating),
+                    None => drop(before.remove(*id)),
+                }
+            }
+        }
+        before
+    }
+
+    /// Whether what was found leaves open if the last of them was carried out: a replica that lags behind shows the state
+    /// before it. Then a fold that finds nothing to do on that state proves nothing, and the write has to be made all the
+    /// same.
+    pub fn is_undecided(&self, found: &Assignments, version: Option<Version>) -> bool {
+        match self.base {
+            Some(base) => version <= Some(base),
+            None => self.undecided(found).next().is_some(),
+        }
+    }
+
+    /// Whether what was found proves that none of it was carried out: the version that follows on the one that the last of
+    /// them was computed from is not theirs.
+    pub fn is_refuted(&self, found: &Assignments, version: Option<Version>) -> bool {
+        let follows = self.base.zip(version).is_some_and(|(base, version)| version.0 == base.0.wrapping_add(1));
+        follows && !self.is_done(found)
+    }
+
+    /// Where there are no versions: adds to `difference` what has to be written for `desired` whether or not they were
+    /// carried out.
+    pub fn settle(&self, found: &Assignments, desired: &Assignments, difference: &mut Difference) {
+        if self.base.is_some() {
+            return;
+        }
+        for id in self.undecided(found).filter(|id| desired.get(*id) == found.get(*id)) {
+            match desired.get(id) {
+                Some(rating) => difference.updated.push((id, rating)),
+                None => difference.removed.push(id),
+            }
+        }
+    }
+
+    /// Whether a change of `id` to what was found is one that they wanted.
+    pub fn explains(&self, id: AssignmentId, found: Holding) -> bool {
+        self.wanted.get(&id).is_some_and(|wanted| wanted.after.contains(&found))
+    }
+
+    /// Whether everything that is new since `sent` is what they wanted.
+    pub fn explains_all(&self, sent: &Assignments, found: &Assignments) -> bool {
+        Difference::between(sent, found).ids().all(|id| self.explains(id, found.get(id)))
+    }
+
+    /// Whether all that the last of them wanted is there.
+    pub fn is_done(&self, found: &Assignments) -> bool {
+        self.wanted.iter().all(|(id, wanted)| wanted.after.last() == Some(&found.get(*id)))
+    }
+
+    fn undecided(&self, found: &Assignments) -> impl Iterator<Item = AssignmentId> {
+        self.wanted.iter().filter(|(id, wanted)| !wanted.is_done(found.get(**id))).map(|(id, _)| *id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn id(n: u128) -> AssignmentId {
+        AssignmentId(Uuid::from_u128(n))
+    }
+
+    fn groups(ids: &[u128]) -> Assignments {
+        ids.iter().map(|n| (id(*n), None)).collect()
+    }
+
+    fn attempt(earlier: Attempt, from: &[u128], to: &[u128]) -> Attempt {
+        let (from, to) = (groups(from), groups(to));
+        earlier.and(None, &from, &to, &Difference::between(&from, &to), &BTreeSet::new(), std::iter::empty())
+    }
+
+    #[test]
+    fn what_was_carried_out_unseen_is_told_from_what_others_did() {
+        let lost = attempt(Attempt::default(), &[1, 2], &[2, 3]);
+        // All of it, nothing of it, a part; and somebody else's 9.
+        for (found, without) in [(&[2, 3, 9][..], &[1, 2, 9][..]), (&[1, 2], &[1, 2]), (&[1, 2, 3], &[1, 2])] {
+            assert_eq!(lost.undone_in(&groups(found)), groups(without), "{found:?}");
+        }
+        assert!(lost.is_done(&groups(&[2, 3, 9])) && !lost.is_done(&groups(&[1, 2, 3])));
+        assert!(lost.explains_all(&groups(&[1, 2]), &groups(&[2, 3])));
+        assert!(!lost.explains_all(&groups(&[1, 2]), &groups(&[2, 3, 9])));
+    }
+
+    #[test]
+    fn of_attempts_in_a_row_the_state_before_the_first_counts() {
+        let lost = attempt(attempt(Attempt::default(), &[], &[1]), &[1], &[1, 2]);
+        assert_eq!(lost.undone_in(&groups(&[1, 2])), groups(&[]));
+        let contested = attempt(attempt(Attempt::default(), &[], &[1]), &[1], &[]);
+        assert_eq!(contested.undone_in(&groups(&[1])), groups(&[]));
+        let mut difference = Difference::default();
+        contested.settle(&groups(&[]), &groups(&[]), &mut difference);
+        assert_eq!(difference.removed, [id(1)], "the first may still come through");
+    }
+
+    #[test]
+    fn what_others_changed_meanwhile_is_the_state_before() {
+        let lost = attempt(attempt(Attempt::default(), &[], &[1]), &[], &[1]);
+        assert_eq!(lost.undone_in(&groups(&[1])), groups(&[]));
+    }
+}

@@ -1,0 +1,82 @@
+//! Which date a change may have: it cannot have happened yet.
+//!
+//! Of two changes of one user the later one stands. One date far in the future would therefore beat every change until that
+//! date has come, so that the rule is held against each date that comes from outside.
+
+use std::fmt;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+/// The latest date that a change may have: now, and as much beyond as clocks may differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LatestDate {
+    now: Timestamp,
+    latest: Timestamp,
+}
+
+impl LatestDate {
+    /// The latest date at `now`, for senders whose clocks are ahead by at most `tolerance`.
+    pub fn at(now: Timestamp, tolerance: Duration) -> Self {
+        let latest = SignedDuration::try_from(tolerance).ok().and_then(|tolerance| now.checked_add(tolerance).ok());
+        Self { now, latest: latest.unwrap_or(Timestamp::MAX) }
+    }
+
+    /// The date, or why no change can have it.
+    pub fn checked(self, date: Timestamp) -> Result<Timestamp, DatedInFuture> {
+        if date > self.latest { Err(DatedInFuture { date, now: self.now }) } else { Ok(date) }
+    }
+}
+
+/// A change has a date that has not come yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DatedInFuture {
+    date: Timestamp,
+    now: Timestamp,
+}
+
+impl fmt::Display for DatedInFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { date, now } = self;
+        write!(
+            f,
+            "{date} is later than now ({now}): a change cannot have happened yet; correct the date or leave it out"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOLERANCE: Duration = Duration::from_secs(600);
+
+    fn date(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_date_may_be_ahead_by_the_tolerance_and_no_more() {
+        let latest = LatestDate::at(date("2026-11-22T20:15:00Z"), TOLERANCE);
+        for past in ["-009999-01-02T01:59:59Z", "0001-01-01T00:00:00Z", "2026-11-22T20:15:00Z", "2026-11-22T20:25:00Z"]
+        {
+            assert_eq!(latest.checked(date(past)), Ok(date(past)));
+        }
+        for future in ["2026-11-22T20:25:00.000000001Z", "2062-01-01T00:00:00Z", "9999-12-30T22:00:00Z"] {
+            assert!(latest.checked(date(future)).is_err(), "{future}");
+        }
+    }
+
+    #[test]
+    fn a_tolerance_beyond_the_end_of_time_permits_every_date() {
+        let latest = LatestDate::at(date("2026-11-22T20:15:00Z"), Duration::MAX);
+        assert_eq!(latest.checked(Timestamp::MAX), Ok(Timestamp::MAX));
+    }
+
+    #[test]
+    fn the_refusal_names_both_dates() {
+        let latest = LatestDate::at(date("2026-11-22T20:15:00Z"), TOLERANCE);
+        let refused = latest.checked(date("2062-01-01T00:00:00Z")).unwrap_err().to_string();
+        assert!(refused.starts_with("2062-01-01T00:00:00Z is later than now (2026-11-22T20:15:00Z)"), "{refused}");
+    }
+}

@@ -1,0 +1,86 @@
+//! How entries come to their end: decided once, written down, and shown when that is durable.
+
+use std::sync::{Arc, PoisonError};
+
+use futures_util::future::BoxFuture;
+
+use super::EngineCore;
+use super::job::{EntryResult, Job};
+use super::verdict::Failure;
+use crate::domain::{EntryState, UserKey};
+use crate::journal::{Conclusion, JournalError, KeptStanding};
+
+/// An entry that comes to this end.
+#[derive(Debug)]
+pub(super) struct Ending {
+    pub(super) job: Arc<Job>,
+    pub(super) index: u32,
+    pub(super) state: EntryState,
+    pub(super) result: EntryResult,
+}
+
+impl Ending {
+    /// An entry that fails before a pass has taken it up.
+    pub(super) fn failed(job: &Arc<Job>, index: u32, failure: &Failure) -> Self {
+        let (reason, message) = (Some(failure.reason), Some(failure.message.clone()));
+        let result = EntryResult { reason, message, ..EntryResult::default() };
+        Self { job: Arc::clone(job), index, state: EntryState::Failed, result }
+    }
+}
+
+/// Ends that are decided and handed to the journal.
+#[must_use = "what is decided is shown by nobody else"]
+pub(super) struct Concluding<'a> {
+    decided: Vec<(Arc<Job>, Vec<u32>)>,
+    durable: BoxFuture<'a, Result<(), JournalError>>,
+}
+
+impl Concluding<'_> {
+    /// Waits until the ends are durable, and shows them. If the journal is closed before, the service stops and nobody is
+    /// shown anything any more.
+    pub(super) async fn shown(self) {
+        if self.durable.await.is_ok() {
+            for (job, entries) in self.decided {
+                job.show_ends(&entries);
+            }
+        }
+    }
+}
+
+impl EngineCore {
+    /// Decides ends, and hands them to the journal with what is remembered of their user since. Entries that have ended
+    /// already are passed over.
+    ///
+    /// Invariant: an end that is shown cannot go back, because it is shown when it is durable. An end that is decided is not
+    /// changed any more: whoever decides first does so under the job's lock, and hands it over before anybody else can
+    /// decide, so the journal has them in the order in which they were decided.
+    pub(super) fn conclude(&self, endings: Vec<Ending>, standing: Option<(UserKey, KeptStanding)>) -> Concluding<'_> {
+        let now = self.clock.now();
+        let _order = self.deciding.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ended = Vec::with_capacity(endings.len());
+        let mut decided: Vec<(Arc<Job>, Vec<u32>)> = Vec::new();
+        for Ending { job, index, state, result } in endings {
+            let Some(end) = job.decide(index, state, result, now) else { continue };
+            ended.push(end);
+            match decided.iter_mut().rev().find(|(known, _)| Arc::ptr_eq(known, &job)) {
+                Some((_, entries)) => entries.push(index),
+                None => decided.push((job, vec![index])),
+            }
+        }
+        self.hand_over(decided, Conclusion { ended, standing })
+    }
+
+    /// Cancels what can be cancelled of a job.
+    pub(super) fn cancel(&self, job: &Arc<Job>) -> Concluding<'_> {
+        let _order = self.deciding.lock().unwrap_or_else(PoisonError::into_inner);
+        let ended = job.decide_to_cancel(self.clock.now());
+        let entries = ended.iter().map(|end| end.position).collect();
+        self.hand_over(vec![(Arc::clone(job), entries)], Conclusion { ended, standing: None })
+    }
+
+    fn hand_over(&self, decided: Vec<(Arc<Job>, Vec<u32>)>, conclusion: Conclusion) -> Concluding<'_> {
+        let nothing = conclusion.ended.is_empty() && conclusion.standing.is_none();
+        let durable = if nothing { Box::pin(std::future::ready(Ok(()))) } else { self.journal.conclude(conclusion) };
+        Concluding { decided, durable }
+    }
+}

@@ -1,0 +1,64 @@
+//! The skills that a listing of users shows, for the jobs that wait for it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::time::Instant;
+
+use crate::domain::{Assignments, UserId};
+use crate::engine::port::CallError;
+
+/// The skills that a listing showed; of who is not in it nothing is known.
+#[derive(Debug)]
+pub(in crate::engine) struct ShownSkills {
+    pub(in crate::engine) skills: HashMap<UserId, Arc<Assignments>>,
+    /// When the listing was begun to be read.
+    pub(in crate::engine) begun_at: Instant,
+}
+
+/// Who waits for a listing with skills: of many jobs that come at once all but the first are served by one.
+///
+/// Invariant: a listing is kept only while somebody waits who may still use it, because it is as large as the org.
+#[derive(Debug, Default)]
+pub(super) struct Showing {
+    newest: tokio::sync::Mutex<Option<Arc<ShownSkills>>>,
+    waiting: AtomicUsize,
+}
+
+impl Showing {
+    /// What a listing shows that is not begun before now.
+    pub(super) async fn begun_from_now(
+        &self,
+        read: impl AsyncFnOnce() -> Result<ShownSkills, CallError>,
+    ) -> Result<Arc<ShownSkills>, CallError> {
+        let (asked_at, waiting) = (Instant::now(), Waiting::new(&self.waiting));
+        let mut newest = self.newest.lock().await;
+        let shown = match newest.take().filter(|shown| shown.begun_at >= asked_at) {
+            Some(shown) => shown,
+            None => Arc::new(read().await?),
+        };
+        *newest = (!waiting.is_the_last()).then(|| Arc::clone(&shown));
+        Ok(shown)
+    }
+}
+
+/// One who waits; given up by dropping it.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(waiting: &'a AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting)
+    }
+
+    fn is_the_last(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 1
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

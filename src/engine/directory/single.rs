@@ -1,0 +1,51 @@
+//! What look-ups of single users told.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Found, is_active};
+use crate::domain::UserRef;
+use crate::engine::catalogue::Match;
+
+/// Look-ups that are remembered; the directory's listing has the rest.
+const MOST_LOOK_UPS: usize = 10_000;
+
+/// The newest look-up of each user.
+#[derive(Debug, Default)]
+pub(super) struct LookUps(Mutex<HashMap<UserRef, LookUp>>);
+
+/// The answer to a look-up of one user.
+#[derive(Debug, Clone)]
+struct LookUp {
+    found: Match<Found>,
+    begun_at: Instant,
+}
+
+impl LookUps {
+    pub(super) fn note(&self, user: &UserRef, found: Match<Found>, begun_at: Instant) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST_LOOK_UPS {
+            known.clear();
+        }
+        known.insert(user.clone(), LookUp { found, begun_at });
+    }
+
+    /// What a look-up told that was not begun before `since`.
+    pub(super) fn begun_since(&self, user: &UserRef, since: Instant) -> Option<Match<Found>> {
+        self.of(user).filter(|known| known.begun_at >= since).map(|known| known.found)
+    }
+
+    /// The same, and somebody active whom an older one found, if it is of at most this age.
+    pub(super) fn believed(&self, user: &UserRef, since: Instant, age: Duration) -> Option<Match<Found>> {
+        let known = self.of(user)?;
+        let is_good = known.begun_at >= since || is_active(&known.found) && known.begun_at.elapsed() <= age;
+        is_good.then_some(known.found)
+    }
+
+    fn of(&self, user: &UserRef) -> Option<LookUp> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(user).cloned()
+    }
+}

@@ -1,0 +1,120 @@
+//! A second look at what an entry names, when Genesys does not know what it was resolved to: a skill or a user may have been
+//! deleted and made again since, under the same name and another id.
+
+use std::sync::Arc;
+
+use super::catalogue::{Catalogue, Match};
+use super::creation::Creation;
+use super::directory::{Search, Sought};
+use super::pass::{Pass, Round};
+use super::port::{CallError, Errand};
+use super::resolve::{find_assignments, find_user, park};
+use super::ticket::Ticket;
+use super::verdict::Failure;
+use crate::domain::{Assignments, UserId, UserKey, UserRef};
+
+impl Pass<'_> {
+    /// A write was refused for good: looks once whether the assignments still have the ids that they were found under, and
+    /// goes on if they do not.
+    pub(super) async fn recheck_assignments(&mut self, failure: &Failure) -> Round {
+        if self.progress.rechecked {
+            return self.fail_all(failure);
+        }
+        // A look from after they were accepted is new enough.
+        let Some(since) = self.tickets.iter().map(|ticket| ticket.job.accepted_at()).max() else {
+            return Round::Recorded;
+        };
+        let errand = self.errand();
+        let look = self.engine.catalogues.read_anew(self.engine.genesys.as_ref(), &errand, self.key.target, since);
+        let catalogue = match look.await {
+            Ok(catalogue) => catalogue,
+            Err(error) => return self.recheck_failed(&errand, error, failure),
+        };
+        self.count_calls(&errand);
+        self.progress.rechecked = true;
+        let mut changed = false;
+        for ticket in std::mem::take(&mut self.tickets) {
+            match found_anew(&ticket, &catalogue) {
+                Ok(found) => {
+                    changed |= found.listed != ticket.listed;
+                    self.tickets.push(found);
+                }
+                // Of an incomplete catalogue only what it shows is believed.
+                Err(_) if catalogue.doubt(self.key.target).is_some() => self.tickets.push(ticket),
+                Err(failure) => {
+                    changed = true;
+                    self.fail(&ticket, &failure);
+                }
+            }
+        }
+        match (changed, self.tickets.is_empty()) {
+            (true, true) => Round::Recorded,
+            (true, false) => {
+                self.progress.must_read = true;
+                Round::Again
+            }
+            (false, _) => self.fail_all(failure),
+        }
+    }
+
+    /// Genesys does not know the user: whoever was named otherwise than by id may have another id now.
+    pub(super) async fn recheck_user(&mut self, failure: &Failure) -> Round {
+        let errand = self.errand();
+        for ticket in std::mem::take(&mut self.tickets) {
+            let named = ticket.job.open_request(ticket.index).map(|request| request.user);
+            let Some(named) = named.filter(|named| !matches!(named, UserRef::Id(_))) else {
+                self.fail(&ticket, failure);
+                continue;
+            };
+            let since = ticket.job.accepted_at();
+            let search = Search { genesys: self.engine.genesys.as_ref(), errand: &errand, since };
+            match self.engine.directory.look_again(search, &named).await {
+                Ok(found) => self.moved(ticket, &named, found, failure),
+                Err(error) => {
+                    self.tickets.push(ticket);
+                    return self.recheck_failed(&errand, error, failure);
+                }
+            }
+        }
+        Round::Recorded
+    }
+
+    /// Leaves the ticket with the user whom its entry names now.
+    fn moved(&mut self, ticket: Ticket, named: &UserRef, found: Match<super::listing::Found>, failure: &Failure) {
+        match find_user(self.engine, named, &Sought::Told(found)) {
+            Ok(user) if user != self.key.user => self.leave_with(ticket, user),
+            Ok(_) => self.fail(&ticket, failure),
+            Err(failure) => self.fail(&ticket, &failure),
+        }
+    }
+
+    fn leave_with(&mut self, ticket: Ticket, user: UserId) {
+        for row in ticket.indices() {
+            ticket.job.resolved(row, user);
+        }
+        park(self.engine, UserKey { user, ..self.key }, ticket);
+    }
+
+    fn recheck_failed(&mut self, errand: &Errand, error: CallError, failure: &Failure) -> Round {
+        self.count_calls(errand);
+        match error {
+            CallError::Unavailable { answer, retry_at } => self.unavailable(&answer, retry_at),
+            CallError::Conflict(answer) | CallError::Uncertain(answer) => self.unavailable(&answer, None),
+            CallError::NotFound(_) | CallError::Forbidden(_) | CallError::Rejected(_) => self.fail_all(failure),
+        }
+    }
+}
+
+/// The ticket with what its rows list by the ids of this catalogue.
+fn found_anew(ticket: &Ticket, catalogue: &Catalogue) -> Result<Ticket, Failure> {
+    let mut rows = Vec::new();
+    for row in ticket.indices() {
+        let Some(request) = ticket.job.open_request(row) else { continue };
+        let (listed, _) = find_assignments(catalogue, &request.assignments, Creation::No)?;
+        rows.push((row, listed));
+    }
+    let listed: Assignments = rows.iter().flat_map(|(_, listed)| listed.iter()).collect();
+    let listed = if listed == *ticket.listed { Arc::clone(&ticket.listed) } else { Arc::new(listed) };
+    let rows = if ticket.rows.is_empty() { Arc::default() } else { rows.into() };
+    Ok(Ticket { rows, listed, ..ticket.clone() })
+}

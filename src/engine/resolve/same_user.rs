@@ -1,0 +1,74 @@
+//! Several rows of one job that turn out to be about one user.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::Resolved;
+use crate::domain::UserId;
+use crate::domain::job::SameUser;
+use crate::engine::conclusion::Ending;
+use crate::engine::job::Job;
+use crate::engine::verdict::Failure;
+
+/// So many rows are named in a message.
+const MAX_ROWS_NAMED: usize = 10;
+
+/// Takes out the rows of which it is not known which of their lists their user is to have: they are to fail.
+pub(super) fn refused(job: &Arc<Job>, entries: Vec<Resolved>, failed: &mut Vec<Ending>) -> Vec<Resolved> {
+    if !job.spec().refuses_rows_of_one_user() {
+        return entries;
+    }
+    let mut rows = HashMap::<UserId, Vec<(u32, bool)>>::with_capacity(entries.len());
+    for entry in &entries {
+        rows.entry(entry.user).or_default().push((entry.index, entry.dated));
+    }
+    rows.retain(|_, rows| rows.len() > 1 && rows.iter().any(|(_, dated)| !dated));
+    let (refused, taken): (Vec<_>, _) = entries.into_iter().partition(|entry| rows.contains_key(&entry.user));
+    failed.extend(refused.iter().map(|entry| {
+        let rows = rows.get(&entry.user).map(|rows| named(job, rows)).unwrap_or_default();
+        Ending::failed(job, entry.index, &Failure::duplicate_user(&rows))
+    }));
+    taken
+}
+
+/// The rows by number and, where the caller gave one, by reference.
+fn named(job: &Job, rows: &[(u32, bool)]) -> String {
+    let name = |index: u32| match job.reference(index) {
+        Some(reference) => format!("{index} ({reference:?})"),
+        None => index.to_string(),
+    };
+    let mut names: Vec<_> = rows.iter().take(MAX_ROWS_NAMED).map(|(index, _)| name(*index)).collect();
+    if rows.len() > MAX_ROWS_NAMED {
+        names.push(format!("{} more", rows.len() - MAX_ROWS_NAMED));
+    }
+    names.join(", ")
+}
+
+/// Makes one of the rows about each user, if the job says that they are one list. It is in the place of the newest of them,
+/// and of several ratings the highest counts.
+pub(super) fn taken_together(job: &Job, entries: Vec<Resolved>) -> Vec<Resolved> {
+    if job.spec().same_user != SameUser::Merge {
+        return entries;
+    }
+    let mut together: Vec<Resolved> = Vec::with_capacity(entries.len());
+    let mut first = HashMap::<UserId, usize>::with_capacity(entries.len());
+    let mut rows = HashMap::<usize, Vec<_>>::new();
+    for entry in entries {
+        let at = *first.entry(entry.user).or_insert(together.len());
+        match together.get_mut(at) {
+            None => together.push(entry),
+            Some(known) => {
+                let rows = rows.entry(at).or_insert_with(|| vec![(known.index, Arc::clone(&known.listed))]);
+                rows.push((entry.index, Arc::clone(&entry.listed)));
+                known.listed = Arc::new(known.listed.iter().chain(entry.listed.iter()).collect());
+                known.place = known.place.max(entry.place);
+            }
+        }
+    }
+    for (at, rows) in rows {
+        if let Some(entry) = together.get_mut(at) {
+            entry.rows = rows.into();
+        }
+    }
+    together
+}

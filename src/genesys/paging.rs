@@ -1,0 +1,172 @@
+//! Listings page by page: which page is the last, what is missing from them, and when one gets nowhere.
+
+use std::collections::HashSet;
+
+use uuid::Uuid;
+
+use super::call::Route;
+use crate::engine::port::{CallError, Extent, UpstreamAnswer};
+
+/// A listing, as errors name it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Listing {
+    pub(super) route: Route,
+    /// What is on it.
+    pub(super) of: &'static str,
+    /// How an error calls none of them.
+    pub(super) none: &'static str,
+    /// What a page holds if there is more than that.
+    pub(super) page_size: usize,
+}
+
+/// What listings are made of.
+pub(super) trait Entity {
+    fn id(&self) -> Uuid;
+}
+
+/// What a page tells apart from what is on it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Marks<'a> {
+    pub(super) page_count: Option<u32>,
+    pub(super) total: Option<usize>,
+    pub(super) next_uri: Option<&'a str>,
+}
+
+/// Empty pages in a row that are not yet the end of a listing that promises more.
+const MOST_EMPTY: u32 = 3;
+/// No listing has more pages.
+const MOST_PAGES: u32 = 10_000;
+/// Pages beyond twice those that the total makes before a listing counts as endless.
+const SPARE_PAGES: usize = 10;
+
+/// A listing that is being read.
+///
+/// Invariant: the reading ends. Each page but a few shows something new, and there are only so many pages.
+#[derive(Debug)]
+pub(super) struct Reading {
+    listing: Listing,
+    seen: HashSet<Uuid>,
+    cursors: HashSet<Box<str>>,
+    pages: u32,
+    largest_page: usize,
+    empty_in_a_row: u32,
+    /// A page was empty although others followed.
+    has_gap: bool,
+    total: Option<usize>,
+    /// Somebody left while the pages were read, and who moved up by that may be on none of them.
+    total_fell: bool,
+}
+
+impl Reading {
+    pub(super) fn new(listing: Listing) -> Self {
+        Self {
+            listing,
+            seen: HashSet::new(),
+            cursors: HashSet::new(),
+            pages: 0,
+            largest_page: 0,
+            empty_in_a_row: 0,
+            has_gap: false,
+            total: None,
+            total_fell: false,
+        }
+    }
+
+    /// The number of the page that comes next.
+    pub(super) fn next_page(&self) -> u32 {
+        self.pages + 1
+    }
+
+    /// Takes in what is on a page by page number; whether another one follows.
+    pub(super) fn numbered<T: Entity>(&mut self, entities: &[T], marks: Marks<'_>) -> Result<bool, CallError> {
+        let new = self.take(entities, marks.total);
+        let has_all = self.total.is_some_and(|total| self.seen.len() >= total);
+        let more = match marks.page_count.filter(|count| *count > 0 || entities.is_empty()) {
+            // A page that repeats what is known once all are known is the last one, whatever is promised.
+            Some(count) => self.pages < count && !(new == 0 && has_all),
+            None if marks.next_uri.is_some() => !(new == 0 && has_all),
+            None => entities.len() >= self.listing.page_size && !has_all,
+        };
+        self.check(more, new, entities.len())
+    }
+
+    /// Takes in what is on a page by cursor; whether another one follows.
+    pub(super) fn by_cursor<T: Entity>(&mut self, entities: &[T], marks: Marks<'_>) -> Result<bool, CallError> {
+        let new = self.take(entities, marks.total);
+        let Some(next) = marks.next_uri else { return Ok(false) };
+        if !self.cursors.insert(next.into()) {
+            return Err(self.stalled("leads to a page that was read before"));
+        }
+        self.check(true, new, entities.len())
+    }
+
+    /// How much of the listing was read.
+    pub(super) fn extent(&self) -> Extent {
+        let (shown, total) = (self.seen.len(), self.total);
+        let has_all = total.is_none_or(|total| shown >= total);
+        Extent { pages: self.pages, shown, total, complete: has_all && !self.has_gap && !self.total_fell }
+    }
+
+    /// How many of these were not seen before.
+    fn take<T: Entity>(&mut self, entities: &[T], total: Option<usize>) -> usize {
+        self.pages += 1;
+        self.largest_page = self.largest_page.max(entities.len());
+        let new = entities.iter().filter(|entity| self.seen.insert(entity.id())).count();
+        // A total of none on a page with some tells nothing.
+        if let Some(total) = total.filter(|total| *total > 0 || self.seen.is_empty()) {
+            self.total_fell |= self.total.is_some_and(|before| total < before);
+            self.total = Some(total);
+        }
+        new
+    }
+
+    fn check(&mut self, more: bool, new: usize, shown: usize) -> Result<bool, CallError> {
+        if !more {
+            return Ok(false);
+        }
+        self.empty_in_a_row = if shown == 0 { self.empty_in_a_row + 1 } else { 0 };
+        self.has_gap |= shown == 0;
+        if new == 0 && (shown > 0 || self.empty_in_a_row > MOST_EMPTY) {
+            return Err(self.stalled(&format!("shows {} new", self.listing.none)));
+        }
+        if self.pages >= self.most_pages() {
+            return Err(self.stalled("is more than there can be, and another is said to follow"));
+        }
+        Ok(true)
+    }
+
+    fn most_pages(&self) -> u32 {
+        let by_total = self.total.map(|total| 2 * total.div_ceil(self.largest_page.max(1)) + SPARE_PAGES);
+        by_total.and_then(|pages| u32::try_from(pages).ok()).unwrap_or(MOST_PAGES).min(MOST_PAGES)
+    }
+
+    fn stalled(&self, page_does: &str) -> CallError {
+        let Self { listing, pages, .. } = self;
+        let message = format!("the listing of {} does not progress: page {pages} {page_does}", listing.of);
+        unavailable(message)
+    }
+}
+
+/// What is on a page. A body without entities is no page, unless there are none.
+pub(super) fn entities<T>(
+    listing: Listing,
+    entities: Option<Vec<T>>,
+    total: Option<usize>,
+) -> Result<Vec<T>, CallError> {
+    match (entities, total) {
+        (Some(entities), _) => Ok(entities),
+        (None, Some(0)) => Ok(Vec::new()),
+        (None, _) => {
+            let message =
+                format!("the answer cannot be read (a page of the listing of {} has no entities)", listing.of);
+            Err(unavailable(message))
+        }
+    }
+}
+
+fn unavailable(message: String) -> CallError {
+    CallError::unavailable(UpstreamAnswer { message: message.into(), ..UpstreamAnswer::default() })
+}
+
+#[cfg(test)]
+mod tests;
