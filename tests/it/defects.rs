@@ -1,5 +1,6 @@
 //! Panics in the middle of the work: they are counted, what they end is taken up again, and it comes to an end.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Wake, Waker};
@@ -123,8 +124,8 @@ async fn a_panic_of_the_journals_writer_ends_the_service_and_readiness_says_why(
     let bed = Bed::first(Simulator::new(org()), Arc::default(), Arc::clone(&journal), &org(), |wire| wire);
     let waker = Waker::from(Arc::new(Panicking));
     loop {
-        // Answered before anybody waited: nobody is woken then.
-        let mut flushed = journal.flush();
+        // Answered before anybody waited: nobody is woken then. Nor is anybody to be woken because of polling too often.
+        let mut flushed = pin!(tokio::task::unconstrained(journal.flush()));
         if flushed.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
             break bed.lifecycle.stopping().await;
         }
