@@ -12,6 +12,7 @@ use tracing::Instrument as _;
 use tracing::field::Empty;
 
 use super::throttle::{Throttled, WindowCount};
+use super::under_way::UnderWay;
 use super::{Gate, Outcome, Paused, Permit};
 use crate::clock::WallClock;
 use crate::genesys::call::{CallContext, CallMeter, Lane, Route};
@@ -79,16 +80,20 @@ where
             let sent_at = Instant::now();
             gate.statistics().waited(lane, sent_at - came_at);
             meter.count();
-            let attempt = tracing::info_span!("attempt", status = Empty);
-            let result = transport.oneshot(request).instrument(attempt.clone()).await;
-            let status = result.as_ref().ok().map(|answer| answer.status().as_u16());
-            attempt.record("status", status);
-            gate.statistics().ended(route, status, sent_at.elapsed());
-            match &result {
-                Ok(response) => report(&gate, permit, route, response, clock.now()),
-                Err(_) => permit.answered(Outcome::NoAnswer),
-            }
-            result.map_err(GateError::Transport)
+            let lifecycle = gate.lifecycle().clone();
+            let call = async move {
+                let attempt = tracing::info_span!("attempt", status = Empty);
+                let result = transport.oneshot(request).instrument(attempt.clone()).await;
+                let status = result.as_ref().ok().map(|answer| answer.status().as_u16());
+                attempt.record("status", status);
+                gate.statistics().ended(route, status, sent_at.elapsed());
+                match &result {
+                    Ok(response) => report(&gate, permit, route, response, clock.now()),
+                    Err(_) => permit.answered(Outcome::NoAnswer),
+                }
+                result.map_err(GateError::Transport)
+            };
+            UnderWay::new(call, &lifecycle).await
         })
     }
 }

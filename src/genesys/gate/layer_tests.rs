@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use tokio::time::Instant;
 use tower::util::BoxCloneSyncService;
 
 use super::*;
-use crate::genesys::gate::{Limits, Start};
+use crate::genesys::gate::{Limits, Start, WindowLimit};
 use crate::lifecycle::Lifecycle;
 
 type Script = Arc<Mutex<VecDeque<Response<Bytes>>>>;
@@ -55,6 +56,35 @@ async fn a_429_pauses_everything_until_its_retry_after() {
     assert_eq!(call().await.unwrap().status(), 200);
     assert_eq!(began.elapsed().as_secs(), 42);
     assert_eq!(meter.take(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_nobody_waits_for_any_more_keeps_its_place_until_it_is_answered() {
+    let lifecycle = Lifecycle::default();
+    let limits = Limits {
+        windows: vec![WindowLimit { calls: NonZeroU32::MIN, period: Duration::from_secs(1) }],
+        ..Limits::default()
+    };
+    let gate = Gate::new(&limits, Start::Empty, &lifecycle);
+    let arrivals = Arc::<Mutex<Vec<Instant>>>::default();
+    let log = Arc::clone(&arrivals);
+    let transport = tower::service_fn(move |_| {
+        let (log, first) = (Arc::clone(&log), log.lock().unwrap().is_empty());
+        async move {
+            // It arrives, and is answered, long after its caller is gone.
+            tokio::time::sleep(Duration::from_millis(if first { 5_000 } else { 20 })).await;
+            log.lock().unwrap().push(Instant::now());
+            Ok::<_, &'static str>(Response::<Bytes>::default())
+        }
+    });
+    let stack = GateLayer::new(gate, WallClock::System).layer(BoxCloneSyncService::new(transport));
+    let meter = CallMeter::default();
+    let call = || stack.clone().oneshot(request(Lane::Bulk, Route::User, &meter));
+    assert!(tokio::time::timeout(Duration::from_millis(100), call()).await.is_err());
+    assert_eq!(call().await.unwrap().status(), 200);
+    let arrivals = arrivals.lock().unwrap().clone();
+    assert!(arrivals[1] - arrivals[0] >= Duration::from_secs(1), "{arrivals:?}");
+    assert!(lifecycle.stop(Duration::ZERO).await);
 }
 
 #[tokio::test(start_paused = true)]
@@ -119,11 +149,17 @@ async fn a_count_of_our_own_calls_alone_changes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_without_context_is_a_bulk_call_and_a_dropped_one_is_paid_for() {
-    let gate = Gate::new(&Limits::default(), Start::Empty, &Lifecycle::default());
+    let lifecycle = Lifecycle::default();
+    let gate = Gate::new(&Limits::default(), Start::Empty, &lifecycle);
     let never = tower::service_fn(|_| std::future::pending::<Result<Response<Bytes>, Infallible>>());
     let service = GateLayer::new(gate.clone(), WallClock::System).layer(never);
     let call = service.oneshot(Request::new(Bytes::new()));
     assert!(tokio::time::timeout(Duration::from_millis(100), call).await.is_err());
-    let view = gate.snapshot();
-    assert_eq!((view.granted_to(Lane::Bulk), view.in_flight, view.windows[0].used), (1, 0, 1));
+    let paid = |in_flight| {
+        let view = gate.snapshot();
+        assert_eq!((view.granted_to(Lane::Bulk), view.in_flight, view.windows[0].used), (1, in_flight, 1));
+    };
+    paid(1);
+    assert!(lifecycle.stop(Duration::from_secs(1)).await);
+    paid(0);
 }

@@ -16,6 +16,7 @@ mod permit;
 mod queue;
 mod throttle;
 mod throughput;
+mod under_way;
 mod view;
 mod windows;
 
@@ -124,6 +125,10 @@ impl Gate {
     /// What the calls that came through here add up to.
     pub fn statistics(&self) -> &Arc<CallStatistics> {
         &self.statistics
+    }
+
+    pub(super) fn lifecycle(&self) -> &Lifecycle {
+        &self.shared.lifecycle
     }
 
     /// How fast calls of these routes go from here on.

@@ -16,7 +16,8 @@ use crate::genesys::call::{Lane, Route};
 /// The right to send one call, once.
 ///
 /// Invariant: its ticket goes back exactly once. A permit dropped by its caller counts as sent and cut short at that
-/// moment, so that nothing is sent twice for one place; one that never reached its caller counts as never sent.
+/// moment, so that nothing is sent twice for one place (a call that has left is not dropped: see `under_way`); one that never
+/// reached its caller counts as never sent.
 #[derive(Debug)]
 #[must_use = "a dropped permit counts as a call that was sent"]
 pub struct Permit {

@@ -1,0 +1,47 @@
+//! A call that has left, and that nobody may wait for any more.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::runtime::Handle;
+
+use crate::lifecycle::Lifecycle;
+
+type Call<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// A call from the moment its permit was granted.
+///
+/// Invariant: it is carried on to its end, also if its caller is dropped, unless the service stops. Nobody could know
+/// when a request arrives whose connection was given up: it may lie in a proxy that is slower than the call's place in a
+/// window lasts. Its answer tells.
+pub(super) struct UnderWay<T: Send + 'static> {
+    call: Option<Call<T>>,
+    lifecycle: Lifecycle,
+}
+
+impl<T: Send + 'static> UnderWay<T> {
+    pub(super) fn new(call: impl Future<Output = T> + Send + 'static, lifecycle: &Lifecycle) -> Self {
+        Self { call: Some(Box::pin(call)), lifecycle: lifecycle.clone() }
+    }
+}
+
+impl<T: Send + 'static> Future for UnderWay<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        let Some(call) = &mut self.call else { return Poll::Pending };
+        let answer = std::task::ready!(call.as_mut().poll(context));
+        self.call = None;
+        Poll::Ready(answer)
+    }
+}
+
+impl<T: Send + 'static> Drop for UnderWay<T> {
+    fn drop(&mut self) {
+        // Neither a call that panicked nor one of a runtime that ends can be carried on.
+        let may_go_on = !std::thread::panicking() && !self.lifecycle.is_stopping() && Handle::try_current().is_ok();
+        if let Some(call) = self.call.take().filter(|_| may_go_on) {
+            self.lifecycle.spawn_until_stop(async move { drop(call.await) });
+        }
+    }
+}
