@@ -52,6 +52,8 @@ pub(super) struct Reading {
     empty_in_a_row: u32,
     /// A page was empty although others followed.
     has_gap: bool,
+    /// Pages said what comes after them, so the last one is that which does not.
+    has_links: bool,
     total: Option<usize>,
     /// Somebody left while the pages were read, and who moved up by that may be on none of them.
     total_fell: bool,
@@ -67,6 +69,7 @@ impl Reading {
             largest_page: 0,
             empty_in_a_row: 0,
             has_gap: false,
+            has_links: false,
             total: None,
             total_fell: false,
         }
@@ -85,8 +88,13 @@ impl Reading {
             // A page that repeats what is known once all are known is the last one, whatever is promised.
             Some(count) => self.pages < count && !(new == 0 && has_all),
             None if marks.next_uri.is_some() => !(new == 0 && has_all),
-            None => entities.len() >= self.listing.page_size && !has_all,
+            None if self.has_links => false,
+            None if self.total.is_some() => entities.len() >= self.listing.page_size && !has_all,
+            // It says nothing of its length, and a server may put less on a page than was asked for: only a page that
+            // shows nothing new is behind the last one.
+            None => !entities.is_empty() && (new > 0 || entities.len() >= self.listing.page_size),
         };
+        self.has_links |= marks.next_uri.is_some();
         self.check(more, new, entities.len())
     }
 

@@ -48,12 +48,15 @@ fn an_empty_page_in_the_middle_is_neither_the_end_nor_complete() {
 }
 
 #[test]
-fn without_a_page_count_it_goes_on_by_next_uri_or_by_full_pages() {
+fn without_a_page_count_it_goes_on_by_next_uri_or_until_a_page_shows_nothing_new() {
     let (next, none) = (marks(None, None, Some("/2")), marks(None, None, None));
     let by_uri = read([(ids(0..1), next), (ids([]), next), (ids(1..2), none)]).unwrap();
     assert_eq!((by_uri.pages, by_uri.shown, by_uri.complete), (3, 2, false));
-    let by_length = read([(ids(0..4), none), (ids(4..6), none)]).unwrap();
-    assert_eq!((by_length.pages, by_length.complete), (2, true));
+    let short_pages = read([(ids(0..1), none), (ids(1..2), none), (ids(2..3), none), (ids([]), none)]).unwrap();
+    assert_eq!((short_pages.pages, short_pages.shown, short_pages.complete), (4, 3, true));
+    // It is shown whole whatever page is asked for.
+    let repeated = read([(ids(0..2), none), (ids(0..2), none)]).unwrap();
+    assert_eq!((repeated.shown, repeated.complete), (2, true));
     let just_full = read([(ids(0..4), none), (ids([]), none)]).unwrap();
     assert_eq!((just_full.pages, just_full.complete), (2, true));
     let by_total = read([(ids(0..4), marks(None, Some(4), None))]).unwrap();
@@ -76,7 +79,8 @@ fn fewer_than_the_total_are_not_complete_and_neither_is_a_total_that_falls() {
 
 #[test]
 fn counts_that_contradict_what_is_shown_tell_nothing() {
-    let extent = read([(ids(0..3), marks(Some(0), Some(0), None))]).unwrap();
+    let told = marks(Some(0), Some(0), None);
+    let extent = read([(ids(0..3), told), (ids([]), told)]).unwrap();
     assert_eq!((extent.shown, extent.total, extent.complete), (3, None, true));
 }
 
