@@ -1,8 +1,10 @@
 //! A write whose answer may never come, and how a later look at the user tells what became of it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::assignment::{Difference, Version};
+use super::fold::Change;
 use super::history::Holding;
 use super::{AssignmentId, Assignments, EntryId};
 
@@ -17,8 +19,16 @@ pub struct Attempt {
     pub wanted: BTreeMap<AssignmentId, Wanted>,
     /// What counts as ours if they were carried out. Until that is known, what was ours before them does.
     pub claimed: BTreeSet<AssignmentId>,
-    /// The entries that they were made for.
-    pub entries: Vec<EntryId>,
+    /// What they were made for, in order of place.
+    pub entries: Vec<Attempted>,
+}
+
+/// An entry that a write was made for, with all that it takes to go on with it without resolving it again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempted {
+    pub change: Change,
+    /// All rows with what each of them lists, if several are taken as one.
+    pub rows: Arc<[(u32, Arc<Assignments>)]>,
 }
 
 /// What the writes wanted of one assignment.
@@ -46,7 +56,7 @@ impl Attempt {
         desired: &Assignments,
         difference: &Difference,
         claimed: &BTreeSet<AssignmentId>,
-        entries: impl Iterator<Item = EntryId>,
+        entries: impl Iterator<Item = Attempted>,
     ) -> Self {
         self.base = base;
         self.claimed.extend(claimed);
@@ -63,9 +73,14 @@ impl Attempt {
             }
         }
         self.entries.extend(entries);
-        self.entries.sort_unstable();
-        self.entries.dedup();
+        self.entries.sort_by_key(|entry| (entry.change.place, entry.change.by));
+        self.entries.dedup_by_key(|entry| entry.change.by);
         self
+    }
+
+    /// Whether they were made for this entry, among others.
+    pub fn is_for(&self, entry: EntryId) -> bool {
+        self.entries.iter().any(|attempted| attempted.change.by == entry)
     }
 
     /// What the user would have without these writes, if they have `found` now: what holds as wanted was written by them.

@@ -179,6 +179,11 @@ impl Dispute {
         pause
     }
 
+    /// Nobody goes on with the user: what is still unexplained is what was refused and never passed.
+    pub fn left(&mut self) -> Settled {
+        self.settle(Cause::Blocked)
+    }
+
     fn settle(&mut self, cause: Cause) -> Settled {
         Settled { writes: std::mem::take(&mut self.unsettled), cause }
     }

@@ -67,6 +67,18 @@ pub struct Folded {
     pub outcomes: Vec<Outcome>,
     /// Whether one of the changes asked for exactly its own set.
     pub replaces: bool,
+    /// What changes in later places left otherwise than those that were folded, in order of these places.
+    pub undone: Vec<Undone>,
+}
+
+/// An assignment that the user does not have as one change left it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Undone {
+    /// The entry of that change.
+    pub change: EntryId,
+    pub id: AssignmentId,
+    /// The entry that last did it over.
+    pub by: EntryId,
 }
 
 /// Applies `changes`, which are in order of place, each at its place in what was done before.
@@ -111,6 +123,15 @@ enum Item<'a> {
     Past(&'a Event),
     /// One of the changes to fold, by its position.
     New(usize, &'a Change),
+}
+
+impl Item<'_> {
+    fn entry(&self) -> Option<EntryId> {
+        match self {
+            Self::New(_, change) => Some(change.by),
+            Self::Past(event) => event.change().map(|change| change.by),
+        }
+    }
 }
 
 /// Merges the changes to fold into what happened before, each ahead of the first change in a later place.
@@ -253,7 +274,7 @@ struct Taken {
     replaces: bool,
     /// What each id was to be left as, and whether any rating will do.
     decided: Vec<(AssignmentId, Holding, bool)>,
-    /// Whether the user really had it all, and not only by a change of the same fold.
+    /// Whether the user really had it all, and not only in between, by a change that was folded with one in a later place.
     had_it: bool,
     preserved: Vec<AssignmentId>,
     overwritten: Vec<AssignmentId>,
@@ -323,7 +344,9 @@ impl Replay {
             return;
         }
         let ids = self.state.decided_by(start.managed, change);
-        let had_it = stepped.touched.is_empty() && !ids.iter().any(|id| self.last_new.contains_key(id));
+        let really =
+            |id: &AssignmentId| !self.last_done.contains_key(id) || self.state.set.get(*id) == start.current.get(*id);
+        let had_it = stepped.touched.is_empty() && ids.iter().all(|id| !self.last_new.contains_key(id) && really(id));
         let any_rating = |id: AssignmentId| change.mode != Mode::Remove && change.listed.get(id) == Some(None);
         let decided = ids.into_iter().map(|id| (id, stepped.state.set.get(id), any_rating(id))).collect();
         let claimed =
@@ -347,7 +370,23 @@ impl Replay {
         let reports = |id: AssignmentId| self.last_new.get(&id).copied().or(newest);
         let outcomes = self.steps.iter().map(|step| self.outcome(step, start, timeline, &net, reports)).collect();
         let replaces = self.steps.iter().any(|step| step.taken.as_ref().is_some_and(|taken| taken.replaces));
-        Folded { outcomes, replaces, desired: self.state.set, owned: self.state.owned }
+        let undone = self.undone(timeline);
+        Folded { outcomes, replaces, undone, desired: self.state.set, owned: self.state.owned }
+    }
+
+    fn undone(&self, timeline: &[Item<'_>]) -> Vec<Undone> {
+        let mut undone = Vec::new();
+        for step in &self.steps {
+            let Some(change) = timeline.get(step.at).and_then(Item::entry) else { continue };
+            let decided = step.taken.iter().flat_map(|taken| &taken.decided).filter(|decided| !self.holds(decided));
+            for (id, ..) in decided {
+                let later = self.last_done.get(id).filter(|at| **at > step.at);
+                let by = later.and_then(|at| Some((*at, timeline.get(*at)?.entry()?)));
+                undone.extend(by.map(|(at, by)| (at, Undone { change, id: *id, by })));
+            }
+        }
+        undone.sort_by_key(|(at, _)| *at);
+        undone.into_iter().map(|(_, undone)| undone).collect()
     }
 
     fn outcome(
@@ -406,13 +445,9 @@ impl Replay {
         if undone.is_empty() {
             return None;
         }
-        let by = |item: &Item<'_>| match item {
-            Item::New(_, change) => Some(change.by),
-            Item::Past(event) => event.change().map(|change| change.by),
-        };
         let last = undone.into_iter().filter_map(|id| later(&self.last_done, id)).max();
-        let last = last.and_then(|at| timeline.get(at)).and_then(by);
-        last.or_else(|| timeline.get(step.at + 1..)?.iter().find_map(by))
+        let last = last.and_then(|at| timeline.get(at)).and_then(Item::entry);
+        last.or_else(|| timeline.get(step.at + 1..)?.iter().find_map(Item::entry))
     }
 }
 

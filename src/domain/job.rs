@@ -92,6 +92,11 @@ impl JobSpec {
     pub fn refuses_rows_of_one_user(&self) -> bool {
         self.same_user.refuses_in(self.mode)
     }
+
+    /// Whether all rows about one user together are the whole of what the user is to have.
+    pub fn rows_are_one_whole(&self) -> bool {
+        self.same_user == SameUser::Merge && matches!(self.mode, Mode::Managed | Mode::Replace)
+    }
 }
 
 /// Where a job stands.

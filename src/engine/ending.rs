@@ -8,11 +8,11 @@ use super::pass::{Pass, Round};
 use super::port::{Observed, Written};
 use super::standings::{CarriedOut, Standing};
 use super::ticket::Ticket;
-use super::verdict::{self, Failure};
+use super::verdict::{self, Failure, Lateness};
 use crate::domain::assignment::Difference;
 use crate::domain::conflict::{GaveUp, Settled};
 use crate::domain::entry::Effects;
-use crate::domain::fold::{Change, Folded, Outcome, Start};
+use crate::domain::fold::{Change, Folded, Outcome, Start, Undone};
 use crate::domain::{AssignmentId, Assignments, EntryState, Place};
 
 impl Pass<'_> {
@@ -20,14 +20,12 @@ impl Pass<'_> {
     /// as far back as what was carried out is known.
     pub(super) fn end_stale(&mut self, standing: &Standing) {
         for ticket in std::mem::take(&mut self.tickets) {
-            let newer = if ticket.can_be_stale {
-                standing.newer_than(ticket.place, ticket.job.created_at())
-            } else {
-                standing.below_forgotten(ticket.place)
-            };
-            match newer {
-                Some((newer, by)) => {
-                    let (state, result) = verdict::stale(newer, by);
+            let before = standing.newer_than(ticket.place, ticket.job.created_at()).filter(|_| ticket.can_be_stale);
+            let newer = before.map(|newer| (newer, Lateness::BeforeAcceptance));
+            let beyond = || standing.below_forgotten(ticket.place).map(|newer| (newer, Lateness::BeyondHistory));
+            match newer.or_else(beyond) {
+                Some(((newer, by), lateness)) => {
+                    let (state, result) = verdict::stale(newer, by, lateness);
                     self.end(&ticket, state, &result);
                 }
                 None => self.tickets.push(ticket),
@@ -46,7 +44,7 @@ impl Pass<'_> {
             dry = others;
             let folded = self.fold(&run, current, standing);
             for (ticket, outcome) in run.iter().zip(folded.outcomes) {
-                for (index, outcome) in shares(ticket, outcome) {
+                for (index, outcome) in shares(ticket, outcome, &folded.undone) {
                     let (state, result) = verdict::planned(outcome);
                     self.end_row(ticket, index, state, result);
                 }
@@ -65,7 +63,7 @@ impl Pass<'_> {
             planned = others;
             let folded = self.fold(&run, current, standing);
             for (ticket, outcome) in run.into_iter().zip(folded.outcomes) {
-                if fits_plan(&ticket, outcome) {
+                if fits_plan(&ticket, outcome, &folded.undone) {
                     self.tickets.push(ticket);
                 } else {
                     self.fail(&ticket, &Failure::plan_outdated());
@@ -99,19 +97,6 @@ impl Pass<'_> {
         folded: Folded,
         now: Option<&Observed>,
     ) -> Round {
-        self.record_above(None, current, standing, folded, now);
-        Round::Recorded
-    }
-
-    /// The same where entries with places from `below` on are still to be carried out.
-    fn record_above(
-        &mut self,
-        below: Option<Place>,
-        current: &Assignments,
-        standing: &Standing,
-        folded: Folded,
-        now: Option<&Observed>,
-    ) {
         if let Some(settled) = self.progress.passed().filter(|settled| settled.writes > 0) {
             self.settle(settled, now);
         }
@@ -121,7 +106,8 @@ impl Pass<'_> {
         // In this order: what was parked before it was prepared is seen here.
         let unparked = self.engine.order.oldest(self.engine.clock.now());
         let parked = self.engine.slots.oldest_pending(self.key);
-        let oldest = [parked, below].into_iter().flatten().fold(unparked, Place::min);
+        let set_aside = self.set_aside.iter().map(|ticket| ticket.place);
+        let oldest = parked.into_iter().chain(set_aside).fold(unparked, Place::min);
         let done = CarriedOut {
             start,
             changes: &changes,
@@ -135,12 +121,13 @@ impl Pass<'_> {
                 let (state, result) = verdict::carried_out(outcome.clone());
                 (state, result.reason)
             };
-            for (index, outcome) in shares(ticket, outcome) {
+            for (index, outcome) in shares(ticket, outcome, &folded.undone) {
                 let (state, result) = verdict::carried_out(outcome);
                 self.end_row(ticket, index, state, result);
             }
             ticket.job.passed(ticket.work, end, reason);
         }
+        Round::Recorded
     }
 
     /// Records a fold that was just written. What somebody else had taken away meanwhile was not taken away by it.
@@ -164,28 +151,39 @@ impl Pass<'_> {
         self.record(current, standing, folded, written.after.as_ref())
     }
 
-    /// If writes without an answer turn out to have been carried out, and more was parked since: records what they were made
-    /// for by itself, as what came later was not part of it. Whether it did.
-    pub(super) fn record_unseen(&mut self, found: &Observed, current: &Assignments, standing: &Standing) -> bool {
+    /// After writes without an answer: if more came since, that waits until it is known what became of them, as it was not
+    /// part of them and its own write would hide it. Whether a look has told, and they are recorded.
+    ///
+    /// Where there are versions, the next write tells; elsewhere a replica that lags behind is told from a write that was
+    /// not carried out only by writing it again.
+    pub(super) fn finish_unseen(&mut self, found: &Observed, current: &Assignments, standing: &Standing) -> bool {
         let Some(attempt) = self.progress.unsure.clone() else { return false };
-        let undecided = attempt.is_undecided(&found.assignments, found.version);
-        if undecided || !attempt.is_done(&found.assignments) {
-            return false;
-        }
-        let is_part = |ticket: &Ticket| attempt.entries.contains(&ticket.entry());
+        let is_part = |ticket: &Ticket| attempt.is_for(ticket.entry());
         let (written, later): (Vec<_>, Vec<_>) = self.tickets.iter().cloned().partition(is_part);
-        let folded = self.fold(&written, current, standing);
-        if written.is_empty() || later.is_empty() || folded.desired != *found.assignments {
+        if written.is_empty() || later.is_empty() {
             return false;
         }
-        self.tickets = written;
-        let below = later.iter().map(|ticket| ticket.place).min();
-        self.record_above(below, current, standing, folded, Some(found));
-        self.tickets = later;
-        true
+        let folded = self.fold(&written, current, standing);
+        let undecided = attempt.is_undecided(&found.assignments, found.version);
+        let is_done = !undecided && attempt.is_done(&found.assignments) && folded.desired == *found.assignments;
+        if is_done || (undecided && attempt.base.is_none()) {
+            (self.tickets, self.set_aside) = (written, later);
+        }
+        if is_done {
+            self.record(current, standing, folded, Some(found));
+        }
+        is_done
+    }
+
+    /// Before the last entries of a pass end without having been carried out: no write without a cause is left behind.
+    pub(super) fn settle_what_is_left(&mut self) {
+        if let Some(settled) = self.progress.left().filter(|settled| settled.writes > 0) {
+            self.settle(settled, None);
+        }
     }
 
     pub(super) fn fail_all(&mut self, failure: &Failure) -> Round {
+        self.settle_what_is_left();
         for ticket in std::mem::take(&mut self.tickets) {
             self.fail(&ticket, failure);
         }
@@ -199,8 +197,11 @@ impl Pass<'_> {
         self.end(ticket, EntryState::Failed, &result);
     }
 
-    /// Ends the entries of cancelled jobs that wait for what became of a write; a read has just not shown it.
+    /// Ends the entries of cancelled jobs, which a look has just not shown carried out.
     pub(super) fn end_cancelled(&mut self) {
+        if self.tickets.iter().all(|ticket| ticket.job.is_cancelled()) {
+            self.settle_what_is_left();
+        }
         let (cancelled, others) = std::mem::take(&mut self.tickets).into_iter().partition(|t| t.job.is_cancelled());
         self.tickets = others;
         let cancelled: Vec<Ticket> = cancelled;
@@ -216,7 +217,7 @@ impl Pass<'_> {
     }
 
     fn may_have_begun(&self, ticket: &Ticket) -> bool {
-        self.progress.unsure.as_ref().is_some_and(|attempt| attempt.entries.contains(&ticket.entry()))
+        self.progress.unsure.as_ref().is_some_and(|attempt| attempt.is_for(ticket.entry()))
     }
 
     fn end(&mut self, ticket: &Ticket, state: EntryState, result: &EntryResult) {
@@ -242,32 +243,45 @@ impl Pass<'_> {
 }
 
 /// What each row of a ticket gets of its outcome: of what was done, the first row that lists an assignment reports it, and
-/// what was done beside the lists is the first row's.
-pub(super) fn shares(ticket: &Ticket, outcome: Outcome) -> Vec<(u32, Outcome)> {
+/// what was done beside the lists is the first row's. A row is superseded if something that it lists was undone.
+pub(super) fn shares(ticket: &Ticket, outcome: Outcome, undone: &[Undone]) -> Vec<(u32, Outcome)> {
     if ticket.rows.is_empty() {
         return vec![(ticket.index, outcome)];
     }
+    let lister = |id| ticket.rows.iter().position(|(_, listed)| listed.contains(id)).unwrap_or_default();
+    let undone: Vec<_> = undone.iter().filter(|undone| undone.change == ticket.entry()).collect();
+    let undone_by = |row: usize, listed: &Assignments| {
+        let of_row = |undone: &&&Undone| listed.contains(undone.id) || lister(undone.id) == row;
+        undone.iter().rev().find(of_row).map(|undone| undone.by)
+    };
     let (effects, applies) = match outcome {
         Outcome::Applies(effects) => (effects, true),
         Outcome::Unchanged(effects) => (effects, false),
-        Outcome::SupersededBy(_) | Outcome::TooMany { .. } => {
-            return ticket.indices().map(|index| (index, outcome.clone())).collect();
+        Outcome::SupersededBy(by) => {
+            let of_row = |(row, (index, listed)): (usize, &(u32, Arc<Assignments>))| {
+                let by = if undone.is_empty() { Some(by) } else { undone_by(row, listed) };
+                (*index, by.map_or_else(|| Outcome::Unchanged(Effects::default()), Outcome::SupersededBy))
+            };
+            return ticket.rows.iter().enumerate().map(of_row).collect();
         }
+        Outcome::TooMany { .. } => return ticket.indices().map(|index| (index, outcome.clone())).collect(),
     };
-    let lister = |id| ticket.rows.iter().position(|(_, listed)| listed.contains(id)).unwrap_or_default();
-    let share = |(row, (index, _)): (usize, &(u32, _))| {
+    let share = |(row, (index, listed)): (usize, &(u32, Arc<Assignments>))| {
         let difference = effects.difference.clone().restricted_to(|id| lister(id) == row);
         let kept = |ids: &[_]| ids.iter().copied().filter(|id| lister(*id) == row).collect();
         let share =
             Effects { preserved: kept(&effects.preserved), overwritten: kept(&effects.overwritten), difference };
-        let applies = applies && !share.difference.is_empty();
-        (*index, if applies { Outcome::Applies(share) } else { Outcome::Unchanged(share) })
+        if applies && !share.difference.is_empty() {
+            return (*index, Outcome::Applies(share));
+        }
+        let by = undone_by(row, listed).filter(|_| applies);
+        (*index, by.map_or_else(|| Outcome::Unchanged(share), Outcome::SupersededBy))
     };
     ticket.rows.iter().enumerate().map(share).collect()
 }
 
-fn fits_plan(ticket: &Ticket, outcome: Outcome) -> bool {
-    shares(ticket, outcome).into_iter().all(|(index, outcome)| {
+fn fits_plan(ticket: &Ticket, outcome: Outcome, undone: &[Undone]) -> bool {
+    shares(ticket, outcome, undone).into_iter().all(|(index, outcome)| {
         let would_do = match outcome {
             Outcome::Applies(effects) => effects.difference,
             Outcome::Unchanged(_) => Difference::default(),

@@ -241,6 +241,11 @@ impl Job {
         }
     }
 
+    /// The place of the entry that an entry repeats.
+    pub(super) fn repeats(&self, index: u32) -> Option<Place> {
+        self.lock().entries.repeats(index)
+    }
+
     /// Whether an entry comes too late if something newer was carried out before it was accepted.
     pub(super) fn can_be_stale(&self, index: u32) -> bool {
         let state = self.lock();

@@ -19,7 +19,7 @@ use super::standings::Standing;
 use super::ticket::Ticket;
 use super::verdict::Failure;
 use crate::domain::assignment::Difference;
-use crate::domain::attempt::Attempt;
+use crate::domain::attempt::{Attempt, Attempted};
 use crate::domain::conflict::{Cause, Step};
 use crate::domain::fold::{Change, Folded, Start, fold};
 use crate::domain::job::Urgency;
@@ -77,6 +77,8 @@ pub(super) struct Pass<'a> {
     pub(super) engine: &'a EngineCore,
     pub(super) key: UserKey,
     pub(super) tickets: Vec<Ticket>,
+    /// What came after a write of which it is open whether it was carried out, and waits until that is known.
+    pub(super) set_aside: Vec<Ticket>,
     pub(super) progress: Box<Progress>,
     /// Entries that this round has ended, and what is remembered of the user since: shown when it is written down.
     pub(super) endings: Vec<Ending>,
@@ -87,8 +89,9 @@ pub(super) struct Pass<'a> {
 
 impl<'a> Pass<'a> {
     pub(super) fn new(engine: &'a EngineCore, key: UserKey, tickets: Vec<Ticket>, progress: Box<Progress>) -> Self {
+        let (set_aside, endings) = (Vec::new(), Vec::new());
         let mut pass =
-            Self { engine, key, tickets: Vec::new(), progress, endings: Vec::new(), standing: None, continues: false };
+            Self { engine, key, tickets: Vec::new(), set_aside, progress, endings, standing: None, continues: false };
         pass.take_up(tickets);
         pass
     }
@@ -99,9 +102,10 @@ impl<'a> Pass<'a> {
             self.take_up(self.engine.slots.newly_parked(self.key));
             let standing = self.engine.standings.recall(self.key);
             if self.progress.unsure.is_none() && standing.attempt.is_some() {
-                // A process before this one has left it.
-                self.progress.unsure.clone_from(&standing.attempt);
-                self.progress.must_read = true;
+                self.inherit(standing.attempt.clone());
+            }
+            if self.give_up_ended_attempt() {
+                continue;
             }
             let round = if self.progress.panics >= MOST_PANICS {
                 Some(self.fail_all(&Failure::defect(self.progress.panics)))
@@ -115,10 +119,35 @@ impl<'a> Pass<'a> {
                 Some(Round::Again) => {}
                 Some(Round::Recorded) => self.progress = Box::default(),
                 Some(Round::Later(at)) => {
-                    return PassEnd::Later { at, tickets: self.tickets, progress: self.progress };
+                    let tickets = self.tickets.into_iter().chain(self.set_aside).collect();
+                    return PassEnd::Later { at, tickets, progress: self.progress };
                 }
             }
         }
+    }
+
+    /// Goes on with a write that a process before this one has left, and with the entries that it was made for: they may
+    /// not have been looked up again yet.
+    fn inherit(&mut self, attempt: Option<Arc<Attempt>>) {
+        let entries = attempt.iter().flat_map(|attempt| &attempt.entries);
+        let ticket = |entry: &Attempted| {
+            let (job, _) = entry.change.by;
+            self.engine.registry.get(job).map(|job| Ticket::of_attempted(entry, job))
+        };
+        let tickets = entries.filter_map(ticket).collect();
+        self.progress.unsure = attempt;
+        self.progress.must_read = true;
+        self.take_up(tickets);
+    }
+
+    /// When all entries that a write without a telling answer was made for have ended, what became of it is no question
+    /// of this pass any more: what is found counts.
+    fn give_up_ended_attempt(&mut self) -> bool {
+        let ended = |attempt: &&Arc<Attempt>| !self.tickets.iter().any(|ticket| attempt.is_for(ticket.entry()));
+        let Some(attempt) = self.progress.unsure.as_ref().filter(ended) else { return false };
+        self.standing = Some(self.engine.standings.gave_up(self.key, Some(attempt)));
+        self.progress.unsure = None;
+        true
     }
 
     fn done(&self) -> PassEnd {
@@ -151,8 +180,11 @@ impl<'a> Pass<'a> {
     fn take_up(&mut self, tickets: Vec<Ticket>) {
         let now = self.engine.clock.now();
         let begins = |ticket: &Ticket| ticket.indices().filter(|row| ticket.job.begin(*row, now)).count() > 0;
+        self.tickets.append(&mut self.set_aside);
         self.tickets.extend(tickets.into_iter().filter(begins));
         self.sort_tickets();
+        // An entry of an inherited write is looked up again as well.
+        self.tickets.dedup_by_key(|ticket| ticket.entry());
     }
 
     pub(super) fn sort_tickets(&mut self) {
@@ -175,11 +207,14 @@ impl<'a> Pass<'a> {
         let unsure = self.progress.unsure.clone();
         let found = &base.observed.assignments;
         let current = unsure.as_ref().map_or_else(|| Arc::clone(found), |attempt| Arc::new(attempt.undone_in(found)));
-        if self.record_unseen(&base.observed, &current, standing) {
+        if self.finish_unseen(&base.observed, &current, standing) {
             return Round::Recorded;
         }
         self.end_dry_runs(&current, standing);
         self.end_outdated_plans(&current, standing);
+        if self.tickets.is_empty() {
+            return Round::Recorded;
+        }
         let folded = self.fold(&self.tickets, &current, standing);
         let mut difference = Difference::between(found, &folded.desired);
         let undecided = unsure.filter(|attempt| attempt.is_undecided(found, base.observed.version));
@@ -197,13 +232,10 @@ impl<'a> Pass<'a> {
         self.write(base.observed, &current, standing, folded, difference).await
     }
 
-    /// After a write without a telling answer, and a look that does not show it carried out: ends what is not to be tried
-    /// again.
+    /// Before a write: ends what is cancelled, and after writes without a telling answer that a look does not show carried
+    /// out, what is not to be tried again.
     fn leave_off(&mut self) -> Option<Round> {
         let lost = self.progress.lost_answers;
-        if lost == 0 && self.progress.unsure.is_none() {
-            return None;
-        }
         if self.tickets.iter().any(|ticket| ticket.job.is_cancelled()) {
             self.end_cancelled();
             return Some(if self.tickets.is_empty() { Round::Recorded } else { Round::Again });
@@ -231,7 +263,11 @@ impl<'a> Pass<'a> {
     /// Takes the tickets apart: those that have waited for all the patience there is, and the others.
     fn by_patience(&mut self) -> (Vec<Ticket>, Vec<Ticket>) {
         let (now, patience) = (self.engine.clock.now(), self.engine.settings.patience);
-        std::mem::take(&mut self.tickets).into_iter().partition(|ticket| ticket.waited(now) >= patience)
+        let is_out_of_time = |ticket: &Ticket| ticket.waited(now) >= patience;
+        if self.tickets.iter().all(is_out_of_time) {
+            self.settle_what_is_left();
+        }
+        std::mem::take(&mut self.tickets).into_iter().partition(is_out_of_time)
     }
 
     /// The state to fold on: the remembered one where a version check makes that safe, else the user's own resource.
@@ -334,6 +370,9 @@ impl<'a> Pass<'a> {
             Err(WriteError { error, begun }) => {
                 if begun || may_have_passed(&error) {
                     self.progress.unsure = Some(attempt);
+                } else {
+                    self.progress.intended = self.progress.unsure.is_some();
+                    self.engine.standings.refused(self.key, self.progress.unsure.clone());
                 }
                 self.not_written(error, base).await
             }
@@ -343,7 +382,7 @@ impl<'a> Pass<'a> {
     /// What may have been written once this write has gone out.
     fn attempt(&self, base: &Observed, write: &AssignmentWrite, claimed: &BTreeSet<AssignmentId>) -> Attempt {
         let earlier = self.progress.unsure.as_deref().cloned().unwrap_or_default();
-        let entries = self.tickets.iter().map(Ticket::entry);
+        let entries = self.tickets.iter().map(Ticket::attempted);
         earlier.and(base.version, &base.assignments, &write.desired, &write.difference, claimed, entries)
     }
 
@@ -444,7 +483,8 @@ impl<'a> Pass<'a> {
         let clock = &self.engine.clock;
         let (until, parked_until) = (clock.date_of(at), named.map(|named| clock.date_of(named)));
         let unsettled = self.progress.unsure.is_some();
-        for ticket in &self.tickets {
+        let tickets = self.tickets.iter().map(|ticket| (ticket, unsettled));
+        for (ticket, unsettled) in tickets.chain(self.set_aside.iter().map(|ticket| (ticket, false))) {
             for row in ticket.indices() {
                 ticket.job.wait(row, message, unsettled, until, parked_until);
             }

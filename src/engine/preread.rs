@@ -129,7 +129,7 @@ fn end<'e>(
     // Ended meanwhile, by a cancellation: then nothing was carried out.
     let kept = (begun > 0 && !dry).then(|| (key, engine.standings.carried_out(key, &done)));
     let outcome = folded.outcomes.into_iter().next();
-    let rows = outcome.into_iter().flat_map(|outcome| shares(ticket, outcome));
+    let rows = outcome.into_iter().flat_map(|outcome| shares(ticket, outcome, &folded.undone));
     let endings = rows.map(|(index, outcome)| {
         let (state, result) = if dry { verdict::planned(outcome) } else { verdict::carried_out(outcome) };
         Ending { job: Arc::clone(&ticket.job), index, state, result }

@@ -98,6 +98,11 @@ impl Progress {
         self.dispute.as_mut().map(Dispute::passed)
     }
 
+    /// Nobody goes on with the user.
+    pub(super) fn left(&mut self) -> Option<Settled> {
+        self.dispute.as_mut().map(Dispute::left)
+    }
+
     /// Gives the refused writes without a cause theirs.
     pub(super) fn explain(&mut self, cause: Cause, found: Option<&Observed>, clock: &WallClock) {
         for refusal in self.unexplained.drain(..) {

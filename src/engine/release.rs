@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::Engine;
 use super::job::JobSnapshot;
+use super::{Engine, EngineCore};
 use crate::domain::JobId;
 use crate::domain::job::JobStatus;
 use crate::journal::{JobNote, JournalError};
@@ -23,6 +23,8 @@ impl Engine {
             core.cancel(&cancelled).shown().await;
             if cancelled.is_over() {
                 core.order.prepared(cancelled.id());
+            } else {
+                core.note_cancelled(cancelled.id()).await;
             }
             let _ = told.send(());
         });
@@ -57,5 +59,21 @@ impl Engine {
             }
         }
         Ok(job.was_released().then(|| job.snapshot()))
+    }
+}
+
+impl EngineCore {
+    /// What is under way of a cancelled job ends at its next look, also if that is another process's. Kept over failures of
+    /// the journal, as the ends of entries are.
+    async fn note_cancelled(&self, job: JobId) {
+        let mut tries = 0;
+        while let Err(error) = self.journal.note(job, JobNote::Cancelled).await {
+            tracing::error!(%job, %error, "cannot write down that a job is cancelled");
+            if !matches!(error, JournalError::CannotWrite(_)) {
+                return;
+            }
+            tries += 1;
+            tokio::time::sleep(self.backoff.pause(tries)).await;
+        }
     }
 }

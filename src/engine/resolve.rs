@@ -196,7 +196,7 @@ async fn wait_until(engine: &EngineCore, job: &Arc<Job>, error: &CallError, trie
         CallError::Unavailable { answer, retry_at } => (Failure::unavailable(answer, patience), *retry_at),
         CallError::Conflict(answer) | CallError::Uncertain(answer) => (Failure::unavailable(answer, patience), None),
         CallError::NotFound(answer) | CallError::Rejected(answer) => {
-            fail_open(engine, job, &Failure::rejected(answer)).await;
+            fail_open(engine, job, &Failure::listing_rejected(answer)).await;
             return None;
         }
         CallError::Forbidden(answer) => {
@@ -286,10 +286,14 @@ async fn try_resolve(
         return Err(CallError::unavailable(answer.clone()));
     }
     let (mut entries, mut failed) = (Vec::with_capacity(open.len()), Vec::new());
+    let mut incomplete = HashMap::new();
     for ((entry, named), user) in open.iter().zip(&wanted).zip(users) {
         let index = entry.index;
-        let found = find_user(engine, named, &user)
-            .and_then(|user| Ok((user, lists.get(engine, &entry.assignments, doubt.as_ref())?)));
+        let found = find_user(engine, named, &user).and_then(|user| {
+            let list = lists.get(engine, &entry.assignments, doubt.as_ref());
+            let list = list.inspect_err(|failure| drop(incomplete.insert(user, (index, failure.clone()))))?;
+            Ok((user, list))
+        });
         match found {
             Ok((user, (listed, lacking))) => {
                 job.resolved(index, user);
@@ -309,6 +313,8 @@ async fn try_resolve(
         }
     }
     let entries = same_user::refused(job, entries, &mut failed);
+    let entries = same_user::without_incomplete(job, entries, &incomplete, &mut failed);
+    let entries = same_user::without_parts(engine, job, entries, &mut failed);
     engine.conclude(failed, None).shown().await;
     Ok(Resolution { entries, shown: look.shown.take() })
 }

@@ -62,13 +62,11 @@ impl Standing {
         self.touched_at.is_none_or(|touched| touched + LONGEST_LAG <= begun_at)
     }
 
-    /// The change that was carried out before an entry was accepted and is newer than its place; or one that is, and of
-    /// which no more is known.
+    /// The change that was carried out before an entry was accepted and is newer than its place, if that is known.
     pub(super) fn newer_than(&self, place: Place, accepted_at: Timestamp) -> Option<(Place, Option<EntryId>)> {
         let done = self.history.iter().flat_map(|history| history.done());
         let before = done.filter(|done| done.change.place > place && done.at < accepted_at);
-        let newest = before.map(|done| (done.change.place, Some(done.change.by))).max();
-        newest.or_else(|| self.below_forgotten(place))
+        before.map(|done| (done.change.place, Some(done.change.by))).max()
     }
 
     /// The change in whose history an entry cannot be folded any more.
@@ -275,6 +273,12 @@ impl Standings {
             standing.kept(self.clock, now, Some(Arc::clone(attempt)))
         };
         self.journal.intend(key, kept).await
+    }
+
+    /// A write was refused, so what was written down of it does not count: only earlier ones may have been carried out.
+    pub(super) fn refused(&self, key: UserKey, earlier: Option<Arc<Attempt>>) {
+        let standing = self.users.entry(key).or_default();
+        self.journal.stands(key, standing.kept(self.clock, Instant::now(), earlier));
     }
 
     /// A write was answered, or given up on.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::job::Job;
 use super::workload::Work;
+use crate::domain::attempt::Attempted;
 use crate::domain::fold::Change;
 use crate::domain::job::Urgency;
 use crate::domain::{Assignments, EntryId, Place};
@@ -48,6 +49,18 @@ impl Ticket {
     pub(super) fn change(&self) -> Change {
         let (mode, listed) = (self.job.spec().mode, Arc::clone(&self.listed));
         Change { place: self.place, by: self.entry(), mode, listed }
+    }
+
+    /// What it takes to go on with it after another start.
+    pub(super) fn attempted(&self) -> Attempted {
+        Attempted { change: self.change(), rows: Arc::clone(&self.rows) }
+    }
+
+    /// A ticket of a process before this one, which a write was made for: it is past the question if it comes too late.
+    pub(super) fn of_attempted(attempted: &Attempted, job: Arc<Job>) -> Self {
+        let Attempted { change, rows } = attempted;
+        let (listed, rows, (_, index)) = (Arc::clone(&change.listed), Arc::clone(rows), change.by);
+        Self { job, index, rows, listed, place: change.place, can_be_stale: false, work: Work::Shared }
     }
 
     /// The rows of the job that end with it.

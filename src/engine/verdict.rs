@@ -56,6 +56,17 @@ impl Failure {
         )
     }
 
+    /// A listing that every job needs, and that Genesys refuses for good.
+    pub(super) fn listing_rejected(answer: &UpstreamAnswer) -> Self {
+        Self::new(
+            Reason::Rejected,
+            format!(
+                "Genesys does not take the request for a listing of users or assignments: {answer}. No entry is the cause. \
+                 Check the address of the region and what stands between, and retry."
+            ),
+        )
+    }
+
     pub(super) fn unavailable(answer: &UpstreamAnswer, patience: Duration) -> Self {
         Self::new(
             Reason::UpstreamUnavailable,
@@ -85,6 +96,24 @@ impl Failure {
                  row counts)."
             ),
         )
+    }
+
+    /// For a row that repeats one which was not known to belong to others when these were carried out.
+    pub(super) fn part_of_a_list(rows: &str) -> Self {
+        Self::new(
+            Reason::DuplicateUser,
+            format!(
+                "this row is one list with the rows {rows} of the job that it repeats, which were carried out without it: by \
+                 itself it would take away what they list. Send all rows of this user as a new job."
+            ),
+        )
+    }
+
+    /// The same for a row that is one list with the row that it is about.
+    pub(super) fn of_another_row(&self, row: &str) -> Self {
+        let message =
+            format!("row {row} is about the same user and taken together with this one, and fails: {}", self.message);
+        Self::new(self.reason, message)
     }
 
     pub(super) fn gave_up(gave_up: GaveUp, writes: u32, answer: &UpstreamAnswer) -> Self {
@@ -161,13 +190,29 @@ fn ended(outcome: Outcome, applied: EntryState) -> (EntryState, EntryResult) {
 }
 
 /// How an entry ends that came too late.
-pub(super) fn stale(newer: Place, by: Option<EntryId>) -> (EntryState, EntryResult) {
-    let message = format!(
-        "a change that belongs behind this one ({}) was carried out before this one was accepted; nothing was done",
-        newer.at
-    );
+pub(super) fn stale(newer: Place, by: Option<EntryId>, lateness: Lateness) -> (EntryState, EntryResult) {
+    let message = match lateness {
+        Lateness::BeforeAcceptance => format!(
+            "a change that belongs behind this one ({}) was carried out before this one was accepted; nothing was done",
+            newer.at
+        ),
+        Lateness::BeyondHistory => format!(
+            "a change that belongs behind this one ({}) was carried out, and what the user had before it is not kept any \
+             more; nothing was done. Send it again if it is to count as the newest",
+            newer.at
+        ),
+    };
     let (reason, message) = (Some(Reason::StaleEvent), Some(message.into()));
     (EntryState::Superseded, EntryResult { reason, message, superseded_by: by, ..EntryResult::default() })
+}
+
+/// Why an entry comes too late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lateness {
+    /// Something newer had been carried out when it was accepted.
+    BeforeAcceptance,
+    /// It belongs below what is kept of the user's changes.
+    BeyondHistory,
 }
 
 fn with_effects(effects: Effects) -> EntryResult {

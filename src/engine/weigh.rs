@@ -14,6 +14,7 @@ use super::EngineCore;
 use super::job::Job;
 use super::port::{CallError, Errand, Observed};
 use super::resolve::Resolved;
+use super::standings::Standing;
 use crate::domain::assignment::Difference;
 use crate::domain::fold::{Change, Start, fold};
 use crate::domain::hold::{Hold, Weight};
@@ -80,23 +81,25 @@ impl<'a> Scales<'a> {
     /// What a user can lose at most by anything but `replace`: the job folded on all that it could reach. What the user
     /// turns out not to have is lost to nobody, and what somebody else assigned is not reached.
     fn at_most(&self, user: UserId) -> Share {
-        let owned = self.engine.standings.recall(self.key(user)).owned;
+        let standing = self.engine.standings.recall(self.key(user));
+        let owned = &standing.owned;
         let listed = self.asked.get(&user).into_iter().flatten().flat_map(|(_, listed)| listed.ids());
         let within_reach = owned.iter().copied().chain(listed).chain(self.managed.iter().copied());
-        let loses = self.loses(user, &within_reach.map(|id| (id, None)).collect(), &owned);
+        let loses = self.loses(user, &within_reach.map(|id| (id, None)).collect(), &standing);
         // Who has what is counted the other way: by what is known, so that a share is not taken for smaller than it is.
         let has = owned.iter().copied().chain(loses.iter().copied()).collect::<BTreeSet<_>>();
         Share { has: has.into_iter().collect(), loses }
     }
 
-    fn loses(&self, user: UserId, current: &Assignments, owned: &BTreeSet<AssignmentId>) -> Vec<AssignmentId> {
+    /// What the job takes away of `current`: folded below what was carried out since it was accepted, as its pass will do.
+    fn loses(&self, user: UserId, current: &Assignments, standing: &Standing) -> Vec<AssignmentId> {
         let (target, mode) = (self.job.spec().target, self.job.spec().mode);
-        let start = Start { target, current, owned, managed: &self.managed };
+        let start = Start { target, current, owned: &standing.owned, managed: &self.managed };
         let listed = self.asked.get(&user).into_iter().flatten();
         let change =
             |(place, listed): &(Place, _)| Change { place: *place, by: place.entry, mode, listed: Arc::clone(listed) };
         let changes: Vec<_> = listed.map(change).collect();
-        Difference::between(current, &fold(start, None, &changes).desired).removed
+        Difference::between(current, &fold(start, standing.history.as_deref(), &changes).desired).removed
     }
 
     /// Reads users, a bounded number of them at a time.
@@ -123,8 +126,8 @@ impl<'a> Scales<'a> {
     }
 
     fn found(&self, user: UserId, found: &Observed) -> Share {
-        let owned = self.engine.standings.recall(self.key(user)).owned;
-        Share { has: found.assignments.ids().collect(), loses: self.loses(user, &found.assignments, &owned) }
+        let standing = self.engine.standings.recall(self.key(user));
+        Share { has: found.assignments.ids().collect(), loses: self.loses(user, &found.assignments, &standing) }
     }
 
     fn key(&self, user: UserId) -> UserKey {

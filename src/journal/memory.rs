@@ -70,6 +70,10 @@ impl Journal for MemoryJournal {
         done()
     }
 
+    fn stands(&self, user: UserKey, standing: KeptStanding) {
+        self.lock().standings.insert(user, standing);
+    }
+
     fn conclude(&self, conclusion: Conclusion) -> BoxFuture<'_, Result<(), JournalError>> {
         let mut kept = self.lock();
         for ended in conclusion.ended {

@@ -146,6 +146,8 @@ pub enum JobNote {
     CallbackSettled(CallbackSettled),
     /// All skills that were created for it so far.
     Created(Vec<CatalogueItem>),
+    /// Somebody cancelled it while something of it was under way.
+    Cancelled,
 }
 
 /// The newest notes on a job.
@@ -159,6 +161,8 @@ pub struct JobNotes {
     pub callback: Option<CallbackSettled>,
     /// Skills that were created for it.
     pub created: Vec<CatalogueItem>,
+    /// It was cancelled.
+    pub cancelled: bool,
 }
 
 impl JobNotes {
@@ -169,6 +173,7 @@ impl JobNotes {
             JobNote::Released => (self.held, self.released) = (None, true),
             JobNote::CallbackSettled(settled) => self.callback = Some(settled),
             JobNote::Created(skills) => self.created = skills,
+            JobNote::Cancelled => self.cancelled = true,
         }
     }
 }
@@ -287,6 +292,9 @@ pub trait Journal: fmt::Debug + Send + Sync {
     /// A write is about to go out, as `standing.attempt` says. Durable when it answers.
     fn intend(&self, user: UserKey, standing: KeptStanding) -> BoxFuture<'_, Result<(), JournalError>>;
 
+    /// A write did not go through, so `standing` is what is remembered of the user.
+    fn stands(&self, user: UserKey, standing: KeptStanding);
+
     /// Entries have ended. Taken when this is called, in the order of the calls, and kept over any number of failures until
     /// it is durable, all of it at once: then it answers. Fails only if the journal is closed before.
     fn conclude(&self, conclusion: Conclusion) -> BoxFuture<'_, Result<(), JournalError>>;
@@ -344,6 +352,8 @@ impl Journal for NoJournal {
     fn intend(&self, _: UserKey, _: KeptStanding) -> BoxFuture<'_, Result<(), JournalError>> {
         Box::pin(std::future::ready(Ok(())))
     }
+
+    fn stands(&self, _: UserKey, _: KeptStanding) {}
 
     fn conclude(&self, _: Conclusion) -> BoxFuture<'_, Result<(), JournalError>> {
         Box::pin(std::future::ready(Ok(())))

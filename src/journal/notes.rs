@@ -23,6 +23,7 @@ enum NoteRecord {
     Released,
     CallbackSettled(SettledRecord),
     Created(Vec<SkillRecord>),
+    Cancelled,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -69,6 +70,7 @@ impl NoteRecord {
             Self::Held(_) | Self::Released => "hold",
             Self::CallbackSettled(_) => "callback",
             Self::Created(_) => "created",
+            Self::Cancelled => "cancelled",
         }
     }
 }
@@ -86,6 +88,7 @@ impl From<JobNote> for NoteRecord {
                 Self::Held(HoldRecord { users, of_users, skills: losses.collect(), message })
             }
             JobNote::Released => Self::Released,
+            JobNote::Cancelled => Self::Cancelled,
             JobNote::CallbackSettled(CallbackSettled { event, delivered, at }) => {
                 let event = match event {
                     CallbackEvent::Held => EventWord::Held,
@@ -113,6 +116,7 @@ impl From<NoteRecord> for JobNote {
                 Self::Held(Hold { users, of_users, skills: losses.collect(), message })
             }
             NoteRecord::Released => Self::Released,
+            NoteRecord::Cancelled => Self::Cancelled,
             NoteRecord::CallbackSettled(SettledRecord { event, delivered, at }) => {
                 let event = match event {
                     EventWord::Held => CallbackEvent::Held,

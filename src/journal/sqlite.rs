@@ -136,6 +136,10 @@ impl Journal for SqliteJournal {
         self.durably(Entry::Stands { user, standing })
     }
 
+    fn stands(&self, user: UserKey, standing: KeptStanding) {
+        self.soon(Entry::Stands { user, standing });
+    }
+
     fn conclude(&self, conclusion: Conclusion) -> BoxFuture<'_, Result<(), JournalError>> {
         self.durably(Entry::Concluded(Box::new(conclusion)))
     }

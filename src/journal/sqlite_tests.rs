@@ -179,12 +179,14 @@ async fn the_newest_decision_about_a_job_is_read_back() {
     journal.note(third, JobNote::CallbackSettled(settled(CallbackEvent::Ended))).await.unwrap();
     journal.note(third, JobNote::Created(created(&["Claims"]))).await.unwrap();
     journal.note(third, JobNote::Created(created(&["Claims", "Returns"]))).await.unwrap();
+    journal.note(third, JobNote::Cancelled).await.unwrap();
     drop(journal);
     let (_journal, recovered) = folder.open();
     let notes: Vec<_> = recovered.jobs.into_iter().map(|kept| kept.notes).collect();
     let held = JobNotes { held: Some(hold()), callback: Some(settled(CallbackEvent::Held)), ..JobNotes::default() };
     let callback = Some(settled(CallbackEvent::Ended));
-    let released = JobNotes { held: None, released: true, callback, created: created(&["Claims", "Returns"]) };
+    let released =
+        JobNotes { held: None, released: true, callback, created: created(&["Claims", "Returns"]), cancelled: true };
     assert_eq!(notes, [JobNotes::default(), held, released]);
 }
 

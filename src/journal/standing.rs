@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::record::{ModeWord, ids, rated, ratings, uuids};
 use super::{ForgottenChange, KeptStanding, WrittenAssignment};
-use crate::domain::attempt::{Attempt, Wanted};
+use crate::domain::attempt::{Attempt, Attempted, Wanted};
 use crate::domain::fold::Change;
 use crate::domain::history::{Done, Event, History, Holding, Others};
 use crate::domain::{AssignmentId, Assignments, EntryId, JobId, Place, Proficiency, Version};
@@ -41,7 +41,23 @@ struct AttemptRecord {
     base: Option<u64>,
     wanted: Vec<(Uuid, HoldingRecord, Vec<HoldingRecord>)>,
     claimed: Vec<Uuid>,
-    entries: Vec<EntryRecord>,
+    entries: Vec<AttemptedRecord>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct AttemptedRecord {
+    #[serde(flatten)]
+    change: ChangeRecord,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    rows: Vec<(u32, AssignmentsRecord)>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct ChangeRecord {
+    place: PlaceRecord,
+    by: EntryRecord,
+    mode: ModeWord,
+    listed: AssignmentsRecord,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -55,8 +71,15 @@ struct HistoryRecord {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 enum EventRecord {
-    Done { place: PlaceRecord, by: EntryRecord, mode: ModeWord, listed: AssignmentsRecord, at: Timestamp },
-    Others { changes: Vec<(Uuid, HoldingRecord)>, claimed: Vec<Uuid> },
+    Done {
+        #[serde(flatten)]
+        change: ChangeRecord,
+        at: Timestamp,
+    },
+    Others {
+        changes: Vec<(Uuid, HoldingRecord)>,
+        claimed: Vec<Uuid>,
+    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -134,7 +157,7 @@ impl From<&Attempt> for AttemptRecord {
             base: attempt.base.map(|version| version.0),
             wanted: wanted.collect(),
             claimed: attempt.claimed.iter().map(|id| id.0).collect(),
-            entries: attempt.entries.iter().copied().map(entry_record).collect(),
+            entries: attempt.entries.iter().map(AttemptedRecord::from).collect(),
         }
     }
 }
@@ -149,21 +172,51 @@ impl From<AttemptRecord> for Attempt {
             base: record.base.map(Version),
             wanted: wanted.collect(),
             claimed: record.claimed.into_iter().map(AssignmentId).collect(),
-            entries: record.entries.into_iter().map(entry_id).collect(),
+            entries: record.entries.into_iter().map(Attempted::from).collect(),
         }
+    }
+}
+
+impl From<&Change> for ChangeRecord {
+    fn from(change: &Change) -> Self {
+        Self {
+            place: change.place.into(),
+            by: entry_record(change.by),
+            mode: change.mode.into(),
+            listed: assignments_record(&change.listed),
+        }
+    }
+}
+
+impl From<ChangeRecord> for Change {
+    fn from(record: ChangeRecord) -> Self {
+        Self {
+            place: record.place.into(),
+            by: entry_id(record.by),
+            mode: record.mode.into(),
+            listed: assignments(record.listed),
+        }
+    }
+}
+
+impl From<&Attempted> for AttemptedRecord {
+    fn from(attempted: &Attempted) -> Self {
+        let rows = attempted.rows.iter().map(|(index, listed)| (*index, assignments_record(listed)));
+        Self { change: (&attempted.change).into(), rows: rows.collect() }
+    }
+}
+
+impl From<AttemptedRecord> for Attempted {
+    fn from(record: AttemptedRecord) -> Self {
+        let rows = record.rows.into_iter().map(|(index, listed)| (index, assignments(listed)));
+        Self { change: record.change.into(), rows: rows.collect() }
     }
 }
 
 impl From<&Event> for EventRecord {
     fn from(event: &Event) -> Self {
         match event {
-            Event::Done(Done { change, at }) => Self::Done {
-                place: change.place.into(),
-                by: entry_record(change.by),
-                mode: change.mode.into(),
-                listed: assignments_record(&change.listed),
-                at: *at,
-            },
+            Event::Done(Done { change, at }) => Self::Done { change: change.into(), at: *at },
             Event::Others(Others { changes, claimed }) => Self::Others {
                 changes: changes.iter().map(|(id, holding)| (id.0, (*holding).into())).collect(),
                 claimed: uuids(claimed.clone()),
@@ -175,15 +228,7 @@ impl From<&Event> for EventRecord {
 impl From<EventRecord> for Event {
     fn from(record: EventRecord) -> Self {
         match record {
-            EventRecord::Done { place, by, mode, listed, at } => Self::Done(Done {
-                change: Change {
-                    place: place.into(),
-                    by: entry_id(by),
-                    mode: mode.into(),
-                    listed: assignments(listed),
-                },
-                at,
-            }),
+            EventRecord::Done { change, at } => Self::Done(Done { change: change.into(), at }),
             EventRecord::Others { changes, claimed } => Self::Others(Others {
                 changes: changes.into_iter().map(|(id, holding)| (AssignmentId(id), holding.into())).collect(),
                 claimed: ids(claimed),
@@ -272,15 +317,18 @@ mod tests {
         let history = History {
             base: Arc::default(),
             owned: Arc::new([id].into()),
-            events: vec![Event::Done(Done { change, at }), Event::Others(others)],
-            left: set,
+            events: vec![Event::Done(Done { change: change.clone(), at }), Event::Others(others)],
+            left: Arc::clone(&set),
         };
         let wanted = Wanted { before: Some(rating), after: vec![None, Some(None)] };
         let attempt = Attempt {
             base: Some(Version(7)),
             wanted: [(id, wanted)].into(),
             claimed: [id].into(),
-            entries: vec![(job, 3)],
+            entries: vec![
+                Attempted { change: change.clone(), rows: Arc::default() },
+                Attempted { change, rows: Arc::new([(3, Arc::clone(&set)), (4, set)]) },
+            ],
         };
         let standing = KeptStanding {
             owned: Arc::new([id].into()),

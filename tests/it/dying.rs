@@ -217,6 +217,10 @@ impl Journal for DyingJournal {
         self.durably(move |kept| drop(kept.intend(user, standing)))
     }
 
+    fn stands(&self, user: UserKey, standing: KeptStanding) {
+        self.soon(move |kept| kept.stands(user, standing));
+    }
+
     /// Kept over failures until it is durable, as the contract says.
     fn conclude(&self, conclusion: Conclusion) -> Answer<'_> {
         let again = move |conclusion: &Conclusion| {

@@ -283,6 +283,11 @@ impl Entries {
         }
     }
 
+    /// The user that an entry turned out to be about.
+    pub(super) fn user(&self, index: u32) -> Option<UserId> {
+        self.row(index).and_then(Row::user)
+    }
+
     /// The users that the entries turned out to be about.
     pub(super) fn users(&self) -> impl Iterator<Item = UserId> + '_ {
         self.rows.iter().filter_map(Row::user)

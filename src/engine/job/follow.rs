@@ -1,10 +1,12 @@
 //! What others ask of a job beside its work: what changed, and which entries could be done again.
 
-use super::{EntrySnapshot, Job, JobSnapshot};
-use crate::domain::EntryState;
+use std::collections::{BTreeSet, HashSet};
+
+use super::{EntrySnapshot, Job, JobSnapshot, State};
 use crate::domain::assignment::Difference;
 use crate::domain::entry::EntryOrder;
 use crate::domain::job::{EntryCounts, JobStatus};
+use crate::domain::{EntryState, UserId};
 
 /// What a follower of a job has been told: everything up to this change.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,7 +77,7 @@ impl Job {
     pub(in crate::engine) fn orders(&self, states: &[EntryState]) -> Vec<EntryOrder> {
         let state = self.lock();
         let wanted = state.entries.places(0, |state| states.contains(&state));
-        let order = wanted.filter_map(|index| {
+        let order = self.whole_lists(&state, wanted).into_iter().filter_map(|index| {
             let plan = state.entries.plan(index).map(|plan| Box::new(plan.clone()));
             Some(EntryOrder {
                 request: state.entries.request(index)?,
@@ -86,11 +88,29 @@ impl Job {
         order.collect()
     }
 
+    /// Of rows that are one list, none without the others: where a list is the whole of what a user is to have, the rest would
+    /// be taken away.
+    fn whole_lists(&self, state: &State, wanted: impl Iterator<Item = u32>) -> Vec<u32> {
+        let wanted: BTreeSet<u32> = wanted.collect();
+        if !self.spec().rows_are_one_whole() {
+            return wanted.into_iter().collect();
+        }
+        let users: HashSet<UserId> = wanted.iter().filter_map(|index| state.entries.user(*index)).collect();
+        let is_part = |index: &u32| state.entries.user(*index).is_some_and(|user| users.contains(&user));
+        (0..state.counts.total()).filter(|index| wanted.contains(index) || is_part(index)).collect()
+    }
+
+    /// The entries that turned out to be about a user.
+    pub(in crate::engine) fn rows_about(&self, user: UserId) -> Vec<u32> {
+        let state = self.lock();
+        (0..state.counts.total()).filter(|index| state.entries.user(*index) == Some(user)).collect()
+    }
+
     /// The planned entries of a dry run, each held to its plan and in its place.
     pub(in crate::engine) fn planned(&self) -> Vec<EntryOrder> {
         let state = self.lock();
         let planned = state.entries.places(0, |state| state == EntryState::Planned);
-        let order = planned.filter_map(|index| {
+        let order = self.whole_lists(&state, planned).into_iter().filter_map(|index| {
             let plan = Some(Box::new(state.entries.result(index).effects.difference));
             Some(EntryOrder {
                 request: state.entries.request(index)?,

@@ -17,7 +17,7 @@ impl Job {
         job.change(|state| {
             state.calls_made = kept.counters.calls_made;
             state.conflicts = kept.counters.conflicts;
-            state.cancelled = kept.counters.cancelled;
+            state.cancelled = kept.counters.cancelled || kept.notes.cancelled;
             state.started_at = kept.counters.started_at;
             for (index, outcome) in (0u32..).zip(kept.outcomes) {
                 let Some(outcome) = outcome else { continue };

@@ -1,11 +1,12 @@
 //! Several rows of one job that turn out to be about one user.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Resolved;
-use crate::domain::UserId;
 use crate::domain::job::SameUser;
+use crate::domain::{EntryId, UserId};
+use crate::engine::EngineCore;
 use crate::engine::conclusion::Ending;
 use crate::engine::job::Job;
 use crate::engine::verdict::Failure;
@@ -27,6 +28,54 @@ pub(super) fn refused(job: &Arc<Job>, entries: Vec<Resolved>, failed: &mut Vec<E
     failed.extend(refused.iter().map(|entry| {
         let rows = rows.get(&entry.user).map(|rows| named(job, rows)).unwrap_or_default();
         Ending::failed(job, entry.index, &Failure::duplicate_user(&rows))
+    }));
+    taken
+}
+
+/// Takes out the rows that are one list with a row that cannot be resolved: what that lists would be taken away from its
+/// user if the others counted as the whole.
+pub(super) fn without_incomplete(
+    job: &Arc<Job>,
+    entries: Vec<Resolved>,
+    incomplete: &HashMap<UserId, (u32, Failure)>,
+    failed: &mut Vec<Ending>,
+) -> Vec<Resolved> {
+    if !job.spec().rows_are_one_whole() || incomplete.is_empty() {
+        return entries;
+    }
+    let (refused, taken): (Vec<_>, _) = entries.into_iter().partition(|entry| incomplete.contains_key(&entry.user));
+    failed.extend(refused.iter().filter_map(|entry| {
+        let (row, failure) = incomplete.get(&entry.user)?;
+        Some(Ending::failed(job, entry.index, &failure.of_another_row(&named(job, &[(*row, false)]))))
+    }));
+    taken
+}
+
+/// Takes out the rows that repeat a part of a list: rows of which it was not known, when the others were carried out, that
+/// they are about the same user.
+pub(super) fn without_parts(
+    engine: &EngineCore,
+    job: &Arc<Job>,
+    entries: Vec<Resolved>,
+    failed: &mut Vec<Ending>,
+) -> Vec<Resolved> {
+    let origin = |index: u32| job.repeats(index).map(|place| place.entry);
+    if !job.spec().rows_are_one_whole() || !entries.iter().any(|entry| origin(entry.index).is_some()) {
+        return entries;
+    }
+    let repeated: HashSet<EntryId> = (0..job.len()).filter_map(origin).collect();
+    let mut missing = HashMap::<UserId, Vec<(u32, bool)>>::new();
+    for entry in &entries {
+        let Some((of, _)) = origin(entry.index) else { continue };
+        let Some(of) = engine.registry.get(of).filter(|_| !missing.contains_key(&entry.user)) else { continue };
+        let others = of.rows_about(entry.user).into_iter().filter(|row| !repeated.contains(&(of.id(), *row)));
+        missing.insert(entry.user, others.map(|row| (row, true)).collect());
+    }
+    missing.retain(|_, rows| !rows.is_empty());
+    let (refused, taken): (Vec<_>, _) = entries.into_iter().partition(|entry| missing.contains_key(&entry.user));
+    failed.extend(refused.iter().map(|entry| {
+        let rows = missing.get(&entry.user).map(|rows| named(job, rows)).unwrap_or_default();
+        Ending::failed(job, entry.index, &Failure::part_of_a_list(&rows))
     }));
     taken
 }

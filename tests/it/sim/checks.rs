@@ -83,7 +83,11 @@ pub(super) fn violations(run: &Run) -> Vec<Violation> {
     }
     for (calls, seconds) in [(10, 1), (300, 60)] {
         let peak = ledger.peak_in_any(Duration::from_secs(seconds));
-        claim(peak <= calls, Kind::AboveLimit, &|| format!("{peak} calls within {seconds} s"));
+        claim(peak <= calls, Kind::AboveLimit, &|| {
+            let arrivals: Vec<_> =
+                ledger.api_requests().map(|call| (since(run, call.arrived_at), call.route)).collect();
+            format!("{peak} calls within {seconds} s: {arrivals:?}")
+        });
     }
     claim(run.in_time, Kind::NotEnded, &|| "not all jobs ended in time".to_owned());
     claim(run.occupied_slots == 0, Kind::SlotLeft, &|| format!("{} slots are occupied", run.occupied_slots));

@@ -70,7 +70,7 @@ impl Plan {
         close
     }
 
-    fn users(&self) -> usize {
+    pub(super) fn users(&self) -> usize {
         use skillsync::simulator::Population;
         match &self.scenario.population {
             Population::Generated(generated) => generated.users,

@@ -72,7 +72,7 @@ fn soak(from: u64, runs: u64) -> BTreeMap<u64, Vec<Violation>> {
             if seed >= from + runs {
                 return failed;
             }
-            let found = verdict(&drawn(seed), SOUND);
+            let found = verdict(&Plan::extended(seed), SOUND);
             if !found.is_empty() {
                 failed.insert(seed, found);
             }
@@ -82,11 +82,6 @@ fn soak(from: u64, runs: u64) -> BTreeMap<u64, Vec<Violation>> {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
     })
-}
-
-/// The plan of a seed.
-fn drawn(seed: u64) -> Plan {
-    if setting("SIM_EXTENDED", 0) == 1 { Plan::extended(seed) } else { Plan::from_seed(seed) }
 }
 
 /// A number from the environment, for longer soaks and for a seed that failed elsewhere.
@@ -111,7 +106,7 @@ fn random_runs_lose_nothing_and_explain_everything() {
         }
     }
     if let Some((seed, found)) = failed.first_key_value() {
-        let plan = drawn(*seed);
+        let plan = Plan::extended(*seed);
         let smallest = if setting("SIM_SHRINK", 1) == 1 { shrunk(plan, found[0].kind, SOUND) } else { plan };
         println!("smallest plan of seed {seed}: {smallest:?}\n{}", story::told(&run(&smallest, SOUND)));
     }

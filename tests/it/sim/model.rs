@@ -67,6 +67,8 @@ pub(super) struct History<'a> {
     walked: usize,
     /// Whether a write of the user got no telling answer.
     in_doubt: bool,
+    /// Whether a process may have died without having written down what became of a write.
+    forgotten: bool,
     /// Everything that was ever ours, for all that is known.
     pub(super) ever_owned: Owned,
     pub(super) violations: Vec<Violation>,
@@ -90,11 +92,13 @@ impl<'a> History<'a> {
             exchanges.iter().copied().filter(shows).partition(|read| read.listed);
         let entries = run.entries.iter().filter(|e| e.user == Some(user) && e.target == target);
         let writes = writes(&exchanges, &reads, &effects, target);
+        let forgotten = run.may_have_forgotten(user, target);
         Self {
             target,
             run,
             states: states.collect(),
-            in_doubt: writes.iter().any(Write::is_in_doubt),
+            in_doubt: forgotten || writes.iter().any(Write::is_in_doubt),
+            forgotten,
             writes,
             effects,
             reads,
@@ -319,7 +323,9 @@ impl<'a> History<'a> {
         match self.listings.iter().rev().find(for_them) {
             Some(listing) if batch.iter().all(|entry| matches!(entry.mode, Mode::Add | Mode::Managed)) => {
                 let mut states = self.shown_by(listing, floor);
-                if self.reads.iter().any(|read| read.ended_at <= at) {
+                // What was read before somebody asked for it is not remembered where there are no versions.
+                let for_them = |read: &&Exchange| batch.iter().all(|entry| entry.accepted_at <= read.sent_at);
+                if self.reads.iter().rev().find(|read| read.ended_at <= at).is_some_and(|read| for_them(&read)) {
                     states.extend(self.shown_until(at, floor));
                 }
                 states
@@ -357,7 +363,8 @@ impl<'a> History<'a> {
     pub(super) fn fault(&mut self, kind: Kind, detail: &str) {
         let of_that = matches!(kind, Kind::NotTheFold | Kind::Untrue | Kind::Effects | Kind::Plan);
         let dropped = detail.contains("is told as []");
-        if of_that && self.in_doubt && !dropped {
+        let inherited = kind == Kind::Lag && self.forgotten;
+        if (of_that && self.in_doubt && !dropped) || inherited {
             return;
         }
         self.violations.push(Violation { kind, detail: format!("{:?}: {detail}", self.target) });

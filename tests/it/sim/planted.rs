@@ -9,14 +9,17 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use http::header::{ETAG, IF_MATCH};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
+use skillsync::domain::Mode;
+use skillsync::domain::job::SameUser;
 use skillsync::genesys::transport::{Transport, TransportError};
+use skillsync::simulator::{Behaviour, Generated, Population, Target};
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
 use super::checks::Kind;
 use super::life::{Joints, SOUND};
-use super::plan::Plan;
-use super::tap::subject;
+use super::plan::{Naming, Operation, Plan, Submission, What, Wish};
+use super::tap::{shows_skills, subject};
 use super::verdict;
 
 /// Plans that each bug is looked for in at most.
@@ -39,9 +42,9 @@ fn see(joints: Joints, expected: &[Kind]) {
 const NOT_THE_FOLD: [Kind; 3] = [Kind::NotTheFold, Kind::Order, Kind::Lag];
 
 /// Runs one plan after another until the checks have said that what was done is not the fold.
-fn see_that_it_is_not_the_fold(joints: Joints) {
+fn see_that_it_is_not_the_fold(plan: fn(u64) -> Plan, joints: Joints) {
     for seed in 1..=RUNS {
-        let found = verdict(&Plan::from_seed(seed), joints);
+        let found = verdict(&plan(seed), joints);
         if let Some(violation) = found.iter().find(|violation| NOT_THE_FOLD.contains(&violation.kind)) {
             println!("after {seed} plans: {violation}");
             return;
@@ -178,6 +181,52 @@ fn trusting_old_sets(wire: Transport) -> Transport {
     }))
 }
 
+/// Every listing of users with their skills is the one before.
+fn trusting_old_listings(wire: Transport) -> Transport {
+    let known: Arc<Mutex<HashMap<String, Response<Bytes>>>> = Arc::default();
+    BoxCloneSyncService::new(tower::service_fn(move |request: Request<Bytes>| {
+        let (wire, known) = (wire.clone(), Arc::clone(&known));
+        async move {
+            let (listing, page) = (shows_skills(&request), request.uri().to_string());
+            let answer = wire.oneshot(request).await?;
+            if !listing || !answer.status().is_success() {
+                return Ok(answer);
+            }
+            Ok(known.lock().unwrap().insert(page, answer.clone()).unwrap_or(answer))
+        }
+    }))
+}
+
+/// The same job three times, each with a listing; before the last one, somebody takes away what it has given.
+fn three_nights(seed: u64) -> Plan {
+    let mut plan = Plan::from_seed(seed);
+    (plan.scenario.behaviour, plan.operations) = (Behaviour::default(), Vec::new());
+    plan.scenario.population =
+        Population::Generated(Generated { users: 6, skills: 6, groups: 6, ..Generated::default() });
+    let wish = |user| Wish { user, naming: Naming::EmployeeId, items: vec![(0, None)], occurred: None };
+    let nightly = Submission {
+        target: Target::RoutingSkills,
+        mode: Mode::Managed,
+        dry_run: false,
+        urgent: false,
+        same_user: SameUser::Refuse,
+        entries: (0..plan.users()).map(wish).collect(),
+    };
+    let mut perform = |at, what| plan.operations.push(Operation { at, what });
+    perform(0, What::Submit(nightly.clone()));
+    perform(40_000, What::Submit(nightly.clone()));
+    perform(60_000, What::Toggle(0, Target::RoutingSkills, 0));
+    perform(80_000, What::Submit(nightly));
+    plan
+}
+
+#[test]
+fn an_old_listing_is_seen() {
+    see_that_it_is_not_the_fold(three_nights, Joints { wire: trusting_old_listings, ..SOUND });
+    let sound = (1..=20).flat_map(|seed| verdict(&three_nights(seed), SOUND)).collect::<Vec<_>>();
+    assert!(sound.is_empty(), "{sound:?}");
+}
+
 #[test]
 fn a_skipped_re_read_is_seen() {
     see(Joints { wire: skipping_the_re_read, ..SOUND }, &[Kind::OwnConflict, Kind::Hammering]);
@@ -191,7 +240,7 @@ fn a_dropped_slot_is_seen() {
 
 #[test]
 fn an_overwritten_foreign_change_is_seen() {
-    see_that_it_is_not_the_fold(Joints { wire: overwriting_foreign_changes, ..SOUND });
+    see_that_it_is_not_the_fold(Plan::from_seed, Joints { wire: overwriting_foreign_changes, ..SOUND });
 }
 
 #[test]
@@ -206,5 +255,5 @@ fn ignored_lag_is_seen() {
 
 #[test]
 fn a_set_from_an_old_replica_is_seen() {
-    see_that_it_is_not_the_fold(Joints { wire: trusting_old_sets, ..SOUND });
+    see_that_it_is_not_the_fold(Plan::from_seed, Joints { wire: trusting_old_sets, ..SOUND });
 }

@@ -5,18 +5,20 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use serde_json::Value;
 use skillsync::domain::EntryState;
 use skillsync::genesys::transport::Transport;
+use skillsync::simulator::{ReadLag, Share};
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
 use super::checks::{Kind, violations};
 use super::life::{Joints, SOUND};
-use super::plan::Plan;
+use super::plan::{Plan, Restart, What};
 use super::record::Run;
 use super::run::run;
 use super::tap::subject;
@@ -26,9 +28,13 @@ const RUNS: u64 = 400;
 
 /// Runs plans with a bug and without, until the checks say this of the bug in a plan of which they say nothing else.
 fn see(joints: Joints, doctor: fn(&mut Run) -> bool, expected: &[Kind]) {
+    see_in(Plan::extended, joints, doctor, expected);
+}
+
+fn see_in(plan: fn(u64) -> Plan, joints: Joints, doctor: fn(&mut Run) -> bool, expected: &[Kind]) {
     let mut seen = BTreeSet::new();
     for seed in 1..=RUNS {
-        let plan = Plan::extended(seed);
+        let plan = plan(seed);
         let kinds = |run: &Run| violations(run).into_iter().map(|violation| violation.kind).collect::<BTreeSet<_>>();
         let mut bugged = run(&plan, joints);
         if !doctor(&mut bugged) {
@@ -92,6 +98,20 @@ fn hiding_lag(wire: Transport) -> Transport {
             Ok(answer)
         }
     }))
+}
+
+/// Reads lag behind for longer than a restart takes, and nothing else leaves a doubt.
+fn lagging_after_stops(seed: u64) -> Plan {
+    let mut plan = Plan::extended(seed);
+    plan.scenario.behaviour.faults.clear();
+    let lag = Duration::from_secs(9);
+    plan.scenario.behaviour.conflicts.read_lag = ReadLag { share: Share::Rate(1.0), lag, times: 0, own_writes: true };
+    for operation in &mut plan.operations {
+        if let What::Restart(restart) = &mut operation.what {
+            *restart = Restart::Stopped { pause: 500 };
+        }
+    }
+    plan
 }
 
 /// A write without an answer is sent again, and again.
@@ -226,7 +246,7 @@ fn an_incomplete_listing_that_is_believed_is_seen() {
 
 #[test]
 fn a_lagging_read_that_is_believed_after_a_start_is_seen() {
-    see(Joints { wire: hiding_lag, ..SOUND }, as_it_is, &[Kind::Lag, Kind::NotTheFold]);
+    see_in(lagging_after_stops, Joints { wire: hiding_lag, ..SOUND }, as_it_is, &[Kind::Lag, Kind::NotTheFold]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use skillsync::domain::entry::AssignmentName;
 use skillsync::domain::job::SameUser;
-use skillsync::domain::{EntryState, JobId, Mode};
+use skillsync::domain::{EntryState, JobId, Mode, Reason};
 use skillsync::engine::{EntryResult, EntrySnapshot, JobSnapshot};
 use skillsync::simulator::{Assignment, Ledger, Target};
 use tokio::time::Instant;
@@ -38,6 +38,8 @@ pub(super) struct Entry {
     pub(super) mode: Mode,
     pub(super) dry_run: bool,
     pub(super) listed: Set,
+    /// What it lists itself, if rows of its user are taken together.
+    pub(super) own: Set,
     pub(super) place: Place,
     /// How its job means several rows about one user.
     pub(super) same_user: SameUser,
@@ -78,9 +80,20 @@ pub(super) struct Run {
     /// Who left or came back, and when.
     pub(super) employed: Vec<(Instant, Uuid, bool)>,
     pub(super) restarts: usize,
+    /// From when to when processes died with something lost.
+    pub(super) losses: Vec<(Instant, Instant)>,
 }
 
 impl Run {
+    /// Whether a process may have died while it worked on a user, with a write announced that never went out, or before it
+    /// had written down that one was refused: then the next one cannot tell whether it was carried out.
+    pub(super) fn may_have_forgotten(&self, user: Uuid, target: Target) -> bool {
+        let of_user = |entry: &&Entry| entry.user == Some(user) && entry.target == target && !entry.dry_run;
+        self.entries.iter().filter(of_user).any(|entry| {
+            self.losses.iter().any(|(from, until)| entry.accepted_at <= *until && entry.finished_at >= *from)
+        })
+    }
+
     /// The entry that a result names.
     pub(super) fn named(&self, (job, index): (JobId, u32)) -> Option<&Entry> {
         let nth = self.jobs.iter().position(|known| known.id == job)?;
@@ -88,9 +101,10 @@ impl Run {
     }
 }
 
-/// Rows that are meant as one list have it together.
+/// Rows that are meant as one list have it together: those of which it is known at all whom they are about.
 pub(super) fn merge(entries: &mut [Entry]) {
-    let merged = |entry: &Entry| entry.same_user == SameUser::Merge;
+    let unknown = [Some(Reason::UserInactive), Some(Reason::UserNotFound)];
+    let merged = |entry: &Entry| entry.same_user == SameUser::Merge && !unknown.contains(&entry.result.reason);
     let rows: Vec<_> = entries.iter().filter(|entry| merged(entry)).cloned().collect();
     for entry in entries.iter_mut().filter(|entry| merged(entry)) {
         for row in rows.iter().filter(|row| row.job == entry.job && row.user == entry.user) {

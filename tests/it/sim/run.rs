@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use skillsync::domain::entry::{AssignmentName, EntryRequest, ListedAssignment};
-use skillsync::domain::job::{JobSpec, JobStatus, Urgency};
-use skillsync::domain::{AssignmentId, EntryState, JobId, Proficiency, Target as OurTarget, UserId, UserRef};
-use skillsync::engine::Engine;
+use skillsync::domain::job::{JobSpec, JobStatus, SameUser, Urgency};
+use skillsync::domain::{AssignmentId, EntryState, JobId, Mode, Proficiency, Target as OurTarget, UserId, UserRef};
+use skillsync::engine::{Engine, EntrySnapshot};
 use skillsync::simulator::{Assignment, ConflictCause, Target, UserState};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -19,6 +19,7 @@ use super::plan::{Naming, Plan, Restart, Submission, What, Wish};
 use super::record::{Entry, Place, Run, listed, merge};
 use super::shown::Taken;
 use crate::bed::ORIGIN;
+use crate::dying::Left;
 
 /// Longer than any job of a plan may take.
 const PATIENCE: Duration = Duration::from_secs(1_200);
@@ -61,6 +62,9 @@ struct Running<'a> {
     taken: Taken,
     employed: Vec<(Instant, Uuid, bool)>,
     restarts: usize,
+    /// Since when a process may die with something lost, and from when to when one did.
+    lossy_since: Option<Instant>,
+    losses: Vec<(Instant, Instant)>,
 }
 
 async fn carry_out(plan: &Plan, joints: Joints) -> Run {
@@ -79,6 +83,8 @@ async fn carry_out(plan: &Plan, joints: Joints) -> Run {
         taken: Taken::default(),
         employed: Vec::new(),
         restarts: 0,
+        lossy_since: None,
+        losses: Vec::new(),
     };
     let initial = running.assignments();
     for operation in &plan.operations {
@@ -142,7 +148,7 @@ impl Running<'_> {
     async fn revive(&mut self) {
         if self.life(0).journal.dead.is_cancelled() {
             let pause = self.doomed.take().unwrap_or(1_000);
-            self.replace(Restart::Killed { after: None, left: crate::dying::Left::Everything, pause }).await;
+            self.replace(Restart::Killed { after: None, left: Left::Everything, pause }).await;
         }
     }
 
@@ -150,6 +156,7 @@ impl Running<'_> {
         let life = self.lives[0].take().unwrap();
         self.lives[0] = Some(self.world.restart(self.plan, life, how).await);
         self.restarts += 1;
+        self.losses.extend(self.lossy_since.take().map(|since| (since, Instant::now())));
         let Some(origin) = self.unanswered.take() else { return };
         // Nobody was told of it, but it may have been accepted all the same.
         let engine = self.engine(0);
@@ -161,6 +168,11 @@ impl Running<'_> {
     }
 
     async fn restart(&mut self, how: Restart) {
+        if let Restart::Killed { after, left, .. } = how
+            && (after.is_some() || left != Left::Everything)
+        {
+            self.lossy_since.get_or_insert_with(Instant::now);
+        }
         match how {
             Restart::Stopped { .. } => self.replace(how).await,
             Restart::Killed { after: Some((after, done)), left, pause } => {
@@ -280,7 +292,15 @@ impl Running<'_> {
             &[EntryState::Failed, EntryState::Cancelled, EntryState::Held]
         };
         let entries = engine.entries(job.id, None, 0, usize::MAX).unwrap().0;
-        let repeated = entries.iter().filter(|entry| states.contains(&entry.state)).map(|entry| entry.index).collect();
+        let wanted: Vec<_> = entries.iter().filter(|entry| states.contains(&entry.state)).collect();
+        // Rows that are one whole list are repeated together, as far as it is known that they are.
+        let spec = engine.job(job.id).unwrap().spec;
+        let whole = spec.same_user == SameUser::Merge && matches!(spec.mode, Mode::Managed | Mode::Replace);
+        let with = |entry: &&EntrySnapshot| {
+            let same_list = |other: &&EntrySnapshot| entry.user.is_some() && entry.user == other.user;
+            wanted.iter().any(|other| other.index == entry.index || whole && same_list(other))
+        };
+        let repeated = entries.iter().filter(with).map(|entry| entry.index).collect();
         let origin = Origin::Repeats(self.jobs.iter().position(|known| known.id == job.id).unwrap(), repeated);
         let call = async {
             let again = if applies { engine.apply(job.id, None).await } else { engine.retry(job.id, None).await };
@@ -369,6 +389,7 @@ impl Running<'_> {
             taken: std::mem::take(&mut self.taken),
             employed: self.employed,
             restarts: self.restarts,
+            losses: self.losses,
         }
     }
 
@@ -395,6 +416,7 @@ impl Running<'_> {
                     mode: submission.mode,
                     dry_run: engine.job(job.id).unwrap().spec.dry_run,
                     listed: listed(&snapshot),
+                    own: listed(&snapshot),
                     place: Place { effective_at: place, accepted: origin, own: (nth, snapshot.index) },
                     same_user: submission.same_user,
                     dated: snapshot.request.occurred_at.is_some(),

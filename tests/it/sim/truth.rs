@@ -40,7 +40,8 @@ impl History<'_> {
     fn untruth(&self, entry: &Entry, batch: &[&Entry], candidate: &Candidate) -> Option<(Kind, String)> {
         let step = candidate.replay.step(entry)?;
         let name = format!("entry {} of job {}", entry.index, entry.job);
-        let has = self.really_had(entry, step, candidate) || candidate.replay.satisfies(entry);
+        let has =
+            self.really_had(entry, step, candidate) || candidate.replay.satisfies(entry) || has_row(entry, candidate);
         let merged = entry.same_user == SameUser::Merge;
         match entry.state {
             // After an unanswered write it is not known which state the entries were held against.
@@ -212,7 +213,8 @@ impl History<'_> {
         }
         for row in rows {
             let Some(step) = candidate.replay.step(row) else { continue };
-            let has = self.really_had(row, step, candidate) || candidate.replay.satisfies(row);
+            let has =
+                self.really_had(row, step, candidate) || candidate.replay.satisfies(row) || has_row(row, candidate);
             let wrong = match row.state {
                 EntryState::Unchanged => !has,
                 EntryState::Superseded => candidate.replay.satisfies(row) && step.touched.is_empty(),
@@ -267,6 +269,12 @@ impl History<'_> {
         };
         other.finished_at <= entry.accepted_at || self.writes.iter().any(written)
     }
+}
+
+/// Whether the user ends with what one of several rows that are taken together asks for by itself.
+fn has_row(entry: &Entry, candidate: &Candidate) -> bool {
+    let has = |id: &Uuid| candidate.replay.set.contains_key(id) == (entry.mode != Mode::Remove);
+    entry.same_user == SameUser::Merge && entry.own.keys().all(has)
 }
 
 /// What an entry says that it did.
