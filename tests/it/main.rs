@@ -14,6 +14,7 @@ mod api_examples;
 mod at_once;
 mod bad_bodies;
 mod bed;
+mod binary_runs;
 mod callbacks;
 mod check;
 mod crashes;
