@@ -89,10 +89,8 @@ impl Reading {
             Some(count) => self.pages < count && !(new == 0 && has_all),
             None if marks.next_uri.is_some() => !(new == 0 && has_all),
             None if self.has_links => false,
-            None if self.total.is_some() => entities.len() >= self.listing.page_size && !has_all,
-            // It says nothing of its length, and a server may put less on a page than was asked for: only a page that
-            // shows nothing new is behind the last one.
-            None => !entities.is_empty() && (new > 0 || entities.len() >= self.listing.page_size),
+            // A server may put less on a page than was asked for: only a page that shows nothing new is behind the last one.
+            None => !has_all && !entities.is_empty() && (new > 0 || entities.len() >= self.listing.page_size),
         };
         self.has_links |= marks.next_uri.is_some();
         self.check(more, new, entities.len())

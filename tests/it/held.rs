@@ -10,11 +10,13 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use skillsync::app;
 use skillsync::config::Config;
+use skillsync::domain::entry::EntryRequest;
 use skillsync::domain::job::JobStatus;
-use skillsync::domain::{EntryState, JobId, Mode, Target};
+use skillsync::domain::{EntryState, JobId, Mode, Target, UserId, UserRef};
 use skillsync::engine::JobSnapshot;
 use skillsync::simulator::{
-    Assignment, Generated, Outage, Population, Route, Scenario, Simulator, Target as SimTarget,
+    Assignment, Fault, FaultKind, Generated, Latency, Outage, Population, Route, Scenario, Simulator,
+    Target as SimTarget,
 };
 use tower::ServiceExt;
 
@@ -224,6 +226,26 @@ async fn what_is_released_late_does_not_undo_what_came_after_it() {
     assert_eq!(added.len(), 1);
     assert_eq!(bed.simulator.users()[0].groups, added);
     assert!(bed.simulator.users()[1..].iter().all(|user| user.groups.is_empty()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_is_weighed_at_its_place_below_what_came_after_it() {
+    let mut slow = org(0);
+    let page = Latency { fixed: Duration::from_secs(30), spread: Duration::ZERO };
+    slow.behaviour.faults = vec![Fault::on(&[Route::Users], FaultKind::Delay(page))];
+    let bed = Bed::start(&slow, "");
+    let nightly = submit(&bed, Mode::Managed, USERS, &["Group 1"]).await;
+    let changed: Vec<_> = bed.simulator.users().into_iter().take(30).map(|user| user.id).collect();
+    let by_id = |id| EntryRequest { user: UserRef::Id(UserId(id)), ..employee(0, &["Group 2"]) };
+    for id in changed {
+        let newer = bed.submit(Target::WfmSkillGroups, Mode::Managed, vec![by_id(id)]).await;
+        assert_eq!(in_state(&decided(&bed, newer).await, EntryState::Applied), 1);
+    }
+    assert_eq!(bed.service.engine.job(nightly).unwrap().counts.open(), 50);
+    // By what everybody has now it would take the second group from all thirty who have it.
+    let done = decided(&bed, nightly).await;
+    assert_eq!(done.status, JobStatus::Completed, "{:?}", done.hold);
+    assert_eq!((in_state(&done, EntryState::Applied), in_state(&done, EntryState::Superseded)), (20, 30));
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use skillsync::domain::{EntryState, Mode, Target};
 use skillsync::simulator::{
-    Behaviour, Conflicts, ForeignWriter, Generated, Latency, Population, Scenario, Share, Target as SimTarget,
+    Behaviour, Body, Conflicts, Fault, FaultKind, ForeignWriter, Generated, Latency, Moment, Population, Route,
+    Scenario, Share, Target as SimTarget,
 };
 
 use crate::bed::{Bed, employee, in_state};
@@ -66,4 +67,23 @@ async fn what_we_assigned_before_a_restart_is_still_ours_after_it() {
     let left: Vec<_> = bed.simulator.assignments_of(user, SimTarget::WfmSkillGroups).unwrap();
     let removed = entry.result.effects.difference.removed[0].0;
     assert!(left.iter().all(|assignment| assignment.id != removed));
+}
+
+/// An acknowledged cancel holds for the next process as well: what is under way is looked at once more, and not written.
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_job_writes_no_more_after_a_restart() {
+    let mut silent = scenario(1);
+    let status = FaultKind::Status { status: 504, moment: Moment::BeforeEffect, body: Body::Empty };
+    silent.behaviour.faults = vec![Fault::on(&[Route::WfmWrite], status)];
+    silent.behaviour.conflicts = Conflicts::default();
+    let bed = Bed::start(&silent, "");
+    let writes = |bed: &Bed| bed.simulator.ledger().api_requests().filter(|call| call.route == Route::WfmWrite).count();
+    let job = bed.submit(Target::WfmSkillGroups, Mode::Add, vec![employee(1, &["Group 29"])]).await;
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    let before = writes(&bed);
+    assert!(before > 0 && bed.service.engine.cancel(job).await.unwrap().finished_at.is_none(), "{before}");
+    let bed = bed.restart(&silent, Duration::from_secs(1)).await;
+    bed.finish(job).await;
+    assert_eq!(bed.entries(job)[0].state, EntryState::Cancelled);
+    assert_eq!(writes(&bed), before);
 }

@@ -54,6 +54,8 @@ fn without_a_page_count_it_goes_on_by_next_uri_or_until_a_page_shows_nothing_new
     assert_eq!((by_uri.pages, by_uri.shown, by_uri.complete), (3, 2, false));
     let short_pages = read([(ids(0..1), none), (ids(1..2), none), (ids(2..3), none), (ids([]), none)]).unwrap();
     assert_eq!((short_pages.pages, short_pages.shown, short_pages.complete), (4, 3, true));
+    let with_a_total = [0..1, 1..2, 2..3].map(|shown| (ids(shown), marks(None, Some(3), None)));
+    assert!(read(with_a_total).unwrap().complete);
     // It is shown whole whatever page is asked for.
     let repeated = read([(ids(0..2), none), (ids(0..2), none)]).unwrap();
     assert_eq!((repeated.shown, repeated.complete), (2, true));

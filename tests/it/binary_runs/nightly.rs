@@ -1,4 +1,6 @@
 //! A job over everybody whose listing takes long, while small jobs change some of its users: the small ones are newer.
+//!
+//! For 10,000 users whose listing takes a minute: `NIGHT_USERS=10000 NIGHT_PAGE_MS=3000`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,14 +16,13 @@ use super::service::Service;
 use crate::process::{job_for, submit};
 use crate::sim::setting;
 
-/// How long one page of the listing takes, and for how long small jobs come in.
-const PAGE: Duration = Duration::from_millis(500);
+/// For how long small jobs come in.
 const CHANGES: Duration = Duration::from_secs(3);
 /// Everything has ended after this, or it never does.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 fn org(users: usize) -> Simulator {
-    let page = Latency { fixed: PAGE, spread: Duration::ZERO };
+    let page = Latency { fixed: Duration::from_millis(setting("NIGHT_PAGE_MS", 500)), spread: Duration::ZERO };
     let behaviour = Behaviour {
         latency: Latency { fixed: Duration::from_millis(1), spread: Duration::ZERO },
         faults: vec![Fault::on(&[Route::Users], FaultKind::Delay(page))],

@@ -325,7 +325,7 @@ impl<'a> History<'a> {
                 let mut states = self.shown_by(listing, floor);
                 // What was read before somebody asked for it is not remembered where there are no versions.
                 let for_them = |read: &&Exchange| batch.iter().all(|entry| entry.accepted_at <= read.sent_at);
-                if self.reads.iter().rev().find(|read| read.ended_at <= at).is_some_and(|read| for_them(&read)) {
+                if self.reads.iter().rev().find(|read| read.ended_at <= at).is_some_and(for_them) {
                     states.extend(self.shown_until(at, floor));
                 }
                 states

@@ -1,0 +1,146 @@
+//! Rows about one user that are one list (`sameUser: merge`): in modes where the list is the whole, they stand or fall
+//! together.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use skillsync::domain::entry::EntryRequest;
+use skillsync::domain::job::{JobSpec, SameUser, Urgency};
+use skillsync::domain::{EntryState, JobId, Mode, Reason, Target, UserId, UserRef};
+use skillsync::genesys::transport::Transport;
+use skillsync::simulator::{Generated, Population, Scenario, Simulator, Target as SimTarget};
+use tower::ServiceExt;
+use tower::util::BoxCloneSyncService;
+
+use crate::bed::{Bed, employee};
+
+fn org() -> Scenario {
+    let population = Generated { users: 3, groups_per_user: 0, ..Generated::default() };
+    Scenario { population: Population::Generated(population), ..Scenario::default() }
+}
+
+async fn run(bed: &Bed, mode: Mode, dry_run: bool, rows: Vec<EntryRequest>) -> JobId {
+    let (target, urgency, same_user) = (Target::WfmSkillGroups, Urgency::Bulk, SameUser::Merge);
+    let spec = JobSpec { target, mode, label: None, dry_run, urgency, callback: None, same_user };
+    let job = bed.service.engine.submit(spec, rows).await.unwrap().id;
+    bed.finish(job).await;
+    job
+}
+
+type End = (EntryState, Option<Reason>);
+
+fn ends(bed: &Bed, job: JobId) -> Vec<End> {
+    bed.entries(job).iter().map(|entry| (entry.state, entry.result.reason)).collect()
+}
+
+fn message(bed: &Bed, job: JobId, index: usize) -> String {
+    bed.entries(job)[index].result.message.as_deref().unwrap_or_default().to_owned()
+}
+
+/// The names of the groups of the first user.
+fn groups(bed: &Bed) -> Vec<String> {
+    let has = bed.simulator.users()[0].groups.clone();
+    let all = bed.simulator.catalogue(SimTarget::WfmSkillGroups);
+    let mut names: Vec<_> = all.into_iter().filter(|group| has.contains(&group.id)).map(|group| group.name).collect();
+    names.sort();
+    names
+}
+
+const APPLIED: End = (EntryState::Applied, None);
+const UNCHANGED: End = (EntryState::Unchanged, None);
+const PLANNED: End = (EntryState::Planned, None);
+const NO_SUCH_GROUP: End = (EntryState::Failed, Some(Reason::AssignmentNotFound));
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_cannot_be_resolved_takes_nothing_away_that_it_lists() {
+    for mode in [Mode::Managed, Mode::Replace] {
+        let bed = Bed::start(&org(), "");
+        let both = vec![employee(1, &["Group 1"]), employee(1, &["Group 2"])];
+        let first = run(&bed, mode, false, both).await;
+        assert_eq!(ends(&bed, first), [APPLIED; 2]);
+        let misspelt = vec![employee(1, &["Group 1"]), employee(2, &["Group 3"]), employee(1, &["Gruop 2"])];
+        let second = run(&bed, mode, false, misspelt).await;
+        assert_eq!(ends(&bed, second), [NO_SUCH_GROUP, APPLIED, NO_SUCH_GROUP]);
+        assert!(message(&bed, second, 0).contains("row 2 is about the same user"), "{}", message(&bed, second, 0));
+        assert_eq!(groups(&bed), ["Group 1", "Group 2"]);
+        let again = bed.service.engine.retry(second, None).await.unwrap().unwrap().unwrap().id;
+        bed.finish(again).await;
+        assert_eq!(ends(&bed, again), [NO_SUCH_GROUP; 2], "both rows of the user are tried again");
+    }
+    // What only adds or removes is no whole.
+    let bed = Bed::start(&org(), "");
+    let job = run(&bed, Mode::Add, false, vec![employee(1, &["Group 1"]), employee(1, &["Gruop 2"])]).await;
+    assert_eq!(ends(&bed, job), [APPLIED, NO_SUCH_GROUP]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_plan_of_a_list_is_applied_with_the_rows_that_have_nothing_to_do() {
+    let bed = Bed::start(&org(), "");
+    let first = run(&bed, Mode::Managed, false, vec![employee(1, &["Group 1"])]).await;
+    assert_eq!(ends(&bed, first), [APPLIED]);
+    let rows = vec![employee(1, &["Group 1"]), employee(1, &["Group 2"])];
+    let plan = run(&bed, Mode::Managed, true, rows).await;
+    assert_eq!(ends(&bed, plan), [UNCHANGED, PLANNED]);
+    let applied = bed.service.engine.apply(plan, None).await.unwrap().unwrap().unwrap().id;
+    bed.finish(applied).await;
+    assert_eq!(ends(&bed, applied), [UNCHANGED, APPLIED]);
+    assert_eq!(groups(&bed), ["Group 1", "Group 2"]);
+}
+
+/// Nobody is found by e-mail address while this is set.
+fn hiding(wire: Transport, hidden: Arc<AtomicBool>) -> Transport {
+    BoxCloneSyncService::new(tower::service_fn(move |request: Request<Bytes>| {
+        let (wire, hidden) = (wire.clone(), Arc::clone(&hidden));
+        async move {
+            if request.uri().path() == "/api/v2/users/search" && hidden.load(Ordering::Relaxed) {
+                let nobody = r#"{"results":[],"total":0,"pageCount":0,"pageSize":100,"pageNumber":1}"#;
+                return Ok(Response::new(Bytes::from_static(nobody.as_bytes())));
+            }
+            wire.oneshot(request).await
+        }
+    }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_whose_user_is_found_too_late_is_refused_by_itself() {
+    let hidden = Arc::new(AtomicBool::new(true));
+    let layer = Arc::clone(&hidden);
+    let bed = Bed::join(Simulator::new(org()), Arc::default(), &org(), "", |wire| hiding(wire, layer));
+    let user = bed.simulator.users().remove(0);
+    let by_id = EntryRequest { user: UserRef::Id(UserId(user.id)), ..employee(1, &["Group 1"]) };
+    let by_email = EntryRequest { user: UserRef::Email(user.email.into()), ..employee(1, &["Group 2"]) };
+    let job = run(&bed, Mode::Replace, false, vec![by_id, by_email]).await;
+    assert_eq!(ends(&bed, job), [APPLIED, (EntryState::Failed, Some(Reason::UserNotFound))]);
+    hidden.store(false, Ordering::Relaxed);
+    tokio::time::sleep(std::time::Duration::from_secs(120)).await;
+    let again = bed.service.engine.retry(job, None).await.unwrap().unwrap().unwrap().id;
+    bed.finish(again).await;
+    assert_eq!(ends(&bed, again), [(EntryState::Failed, Some(Reason::DuplicateUser))]);
+    assert!(message(&bed, again, 0).contains("with the rows 0 of the job"), "{}", message(&bed, again, 0));
+    assert_eq!(groups(&bed), ["Group 1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_was_undone_is_superseded_beside_one_that_was_not() {
+    let bed = Bed::start(&org(), "");
+    let engine = &bed.service.engine;
+    let spec = |mode, same_user| JobSpec {
+        target: Target::WfmSkillGroups,
+        mode,
+        label: None,
+        dry_run: false,
+        urgency: Urgency::Bulk,
+        callback: None,
+        same_user,
+    };
+    let rows = vec![employee(1, &["Group 1"]), employee(1, &["Group 2"])];
+    let list = engine.submit(spec(Mode::Add, SameUser::Merge), rows).await.unwrap().id;
+    let newer = engine.submit(spec(Mode::Remove, SameUser::Merge), vec![employee(1, &["Group 1"])]).await.unwrap().id;
+    bed.finish(list).await;
+    bed.finish(newer).await;
+    assert_eq!(ends(&bed, list), [(EntryState::Superseded, None), APPLIED]);
+    assert_eq!(bed.entries(list)[0].result.superseded_by, Some((newer, 0)));
+    assert_eq!(groups(&bed), ["Group 2"]);
+}
