@@ -326,14 +326,22 @@ impl Replay {
                 }
                 Item::New(position, change) => {
                     let left_out = left_out.get(position).copied();
-                    replay.take(start, at, *position, change, left_out);
+                    replay.take(start, history.is_some(), at, *position, change, left_out);
                 }
             }
         }
         replay
     }
 
-    fn take(&mut self, start: Start<'_>, at: usize, position: usize, change: &Change, left_out: Option<usize>) {
+    fn take(
+        &mut self,
+        start: Start<'_>,
+        in_history: bool,
+        at: usize,
+        position: usize,
+        change: &Change,
+        left_out: Option<usize>,
+    ) {
         let before = self.state.set.len();
         let stepped = self.state.step(start.target, start.managed, change);
         // A user who has too many already may still lose some.
@@ -344,8 +352,9 @@ impl Replay {
             return;
         }
         let ids = self.state.decided_by(start.managed, change);
-        let really =
-            |id: &AssignmentId| !self.last_done.contains_key(id) || self.state.set.get(*id) == start.current.get(*id);
+        // Neither what a history starts from nor what its changes led to need ever have been real: several of them may have
+        // been written together.
+        let really = |id: &AssignmentId| !in_history || self.state.set.get(*id) == start.current.get(*id);
         let had_it = stepped.touched.is_empty() && ids.iter().all(|id| !self.last_new.contains_key(id) && really(id));
         let any_rating = |id: AssignmentId| change.mode != Mode::Remove && change.listed.get(id) == Some(None);
         let decided = ids.into_iter().map(|id| (id, stepped.state.set.get(id), any_rating(id))).collect();

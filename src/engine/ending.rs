@@ -114,6 +114,7 @@ impl Pass<'_> {
             folded: &folded,
             oldest,
             at: self.engine.order.date(self.engine.clock.now()),
+            unsure: self.progress.unsure.as_deref(),
         };
         self.standing = Some(self.engine.standings.carried_out(self.key, &done));
         for (ticket, outcome) in std::mem::take(&mut self.tickets).iter().zip(folded.outcomes) {
@@ -152,10 +153,9 @@ impl Pass<'_> {
     }
 
     /// After writes without an answer: if more came since, that waits until it is known what became of them, as it was not
-    /// part of them and its own write would hide it. Whether a look has told, and they are recorded.
-    ///
-    /// Where there are versions, the next write tells; elsewhere a replica that lags behind is told from a write that was
-    /// not carried out only by writing it again.
+    /// part of them and its own write would hide it. Whether a look has told, and they are recorded; else what they were made
+    /// for is written again by itself, because nothing but a later look or an answer tells a replica that lags behind from
+    /// a write that was not carried out.
     pub(super) fn finish_unseen(&mut self, found: &Observed, current: &Assignments, standing: &Standing) -> bool {
         let Some(attempt) = self.progress.unsure.clone() else { return false };
         let is_part = |ticket: &Ticket| attempt.is_for(ticket.entry());
@@ -166,7 +166,7 @@ impl Pass<'_> {
         let folded = self.fold(&written, current, standing);
         let undecided = attempt.is_undecided(&found.assignments, found.version);
         let is_done = !undecided && attempt.is_done(&found.assignments) && folded.desired == *found.assignments;
-        if is_done || (undecided && attempt.base.is_none()) {
+        if is_done || undecided {
             (self.tickets, self.set_aside) = (written, later);
         }
         if is_done {
@@ -284,8 +284,9 @@ fn fits_plan(ticket: &Ticket, outcome: Outcome, undone: &[Undone]) -> bool {
     shares(ticket, outcome, undone).into_iter().all(|(index, outcome)| {
         let would_do = match outcome {
             Outcome::Applies(effects) => effects.difference,
-            Outcome::Unchanged(_) => Difference::default(),
-            Outcome::SupersededBy(_) | Outcome::TooMany { .. } => return false,
+            // A row that another one of its job undoes was planned as nothing.
+            Outcome::Unchanged(_) | Outcome::SupersededBy(_) => Difference::default(),
+            Outcome::TooMany { .. } => return false,
         };
         ticket.job.plan(index).is_none_or(|plan| *plan == would_do)
     })

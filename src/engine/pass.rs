@@ -117,7 +117,8 @@ impl<'a> Pass<'a> {
             match round {
                 None => return self.done(),
                 Some(Round::Again) => {}
-                Some(Round::Recorded) => self.progress = Box::default(),
+                // What comes next for a user whose writes were not answered begins with the pauses, not with a fresh start.
+                Some(Round::Recorded) => self.progress = Box::new(self.progress.of_what_follows()),
                 Some(Round::Later(at)) => {
                     let tickets = self.tickets.into_iter().chain(self.set_aside).collect();
                     return PassEnd::Later { at, tickets, progress: self.progress };
@@ -245,6 +246,9 @@ impl<'a> Pass<'a> {
         }
         let answer = self.progress.last_refusal.clone();
         let failure = Failure::no_telling_answer(lost, &answer);
+        let (now, patience) = (self.engine.clock.now(), self.engine.settings.patience);
+        let all_fail = lost >= MAX_LOST_ANSWERS || self.tickets.iter().all(|ticket| ticket.waited(now) >= patience);
+        self.progress.lost_for_next = u32::from(all_fail);
         if lost >= MAX_LOST_ANSWERS {
             return Some(self.fail_all(&failure));
         }

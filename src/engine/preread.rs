@@ -125,7 +125,14 @@ fn end<'e>(
     let managed = engine.catalogues.managed(key.target);
     let start = Start { target: key.target, current: skills, owned: &standing.owned, managed: &managed };
     let oldest = engine.order.oldest(now);
-    let done = CarriedOut { start, changes: &[ticket.change()], folded: &folded, oldest, at: engine.order.date(now) };
+    let done = CarriedOut {
+        start,
+        changes: &[ticket.change()],
+        folded: &folded,
+        oldest,
+        at: engine.order.date(now),
+        unsure: None,
+    };
     // Ended meanwhile, by a cancellation: then nothing was carried out.
     let kept = (begun > 0 && !dry).then(|| (key, engine.standings.carried_out(key, &done)));
     let outcome = folded.outcomes.into_iter().next();

@@ -21,6 +21,8 @@ pub(super) struct Progress {
     pub(super) outages: u32,
     /// Writes of which no telling answer came, whatever reads there were in between.
     pub(super) lost_answers: u32,
+    /// How many of these count for the entries that come next, when those that they were made for have failed.
+    pub(super) lost_for_next: u32,
     /// A state that is only remembered is not good enough for the next round.
     pub(super) must_read: bool,
     /// Writes that may have been carried out, as a whole or in part.
@@ -55,6 +57,12 @@ impl Progress {
     /// Nothing but that so many passes in a row ended by a panic.
     pub(super) fn after_panics(panics: u32) -> Self {
         Self { panics, ..Self::default() }
+    }
+
+    /// For what comes next for the user: of what came before, only that answers are lost.
+    pub(super) fn of_what_follows(&self) -> Self {
+        let lost_answers = self.lost_for_next;
+        Self { lost_answers, must_read: lost_answers > 0, ..Self::default() }
     }
 
     /// Whether a refused write waits for a newer state.

@@ -137,6 +137,8 @@ pub(super) struct CarriedOut<'a> {
     pub(super) oldest: Place,
     /// The date, which like that of acceptance never goes back.
     pub(super) at: Timestamp,
+    /// Writes without a telling answer that it makes an end of.
+    pub(super) unsure: Option<&'a Attempt>,
 }
 
 /// The standings of all users that skillsync has dealt with.
@@ -239,6 +241,12 @@ impl Standings {
         }
         standing.owned = owned;
         standing.attempt = None;
+        if let Some(attempt) = done.unsure.filter(|_| !key.target.checks_versions()) {
+            // They brought about what is there now, which no answer has told.
+            let now = Instant::now();
+            let left = attempt.wanted.keys().map(|id| (*id, (done.folded.desired.get(*id), now)));
+            standing.recent.extend(left);
+        }
         standing.kept(self.clock, Instant::now(), None)
     }
 
@@ -258,6 +266,10 @@ impl Standings {
         standing.attempt = None;
         if let Some(attempt) = attempt.filter(|attempt| !attempt.claimed.is_subset(&standing.owned)) {
             Arc::make_mut(&mut standing.owned).extend(&attempt.claimed);
+        }
+        // What they have left is not known, so no read contradicts it.
+        for id in attempt.iter().flat_map(|attempt| attempt.wanted.keys()) {
+            standing.recent.remove(id);
         }
         standing.kept(self.clock, Instant::now(), None)
     }

@@ -106,11 +106,19 @@ impl Job {
         (0..state.counts.total()).filter(|index| state.entries.user(*index) == Some(user)).collect()
     }
 
-    /// The planned entries of a dry run, each held to its plan and in its place.
+    /// The planned entries of a dry run, each held to its plan and in its place, with the other rows of their users: what was
+    /// planned is what comes of all of them together.
     pub(in crate::engine) fn planned(&self) -> Vec<EntryOrder> {
         let state = self.lock();
+        let user = |index: &u32| state.entries.user(*index);
         let planned = state.entries.places(0, |state| state == EntryState::Planned);
-        let order = self.whole_lists(&state, planned).into_iter().filter_map(|index| {
+        let users: HashSet<UserId> = planned.filter_map(|index| user(&index)).collect();
+        let was_folded = |state| matches!(state, EntryState::Planned | EntryState::Unchanged | EntryState::Superseded);
+        let rows = state.entries.places(0, was_folded).filter(|index| {
+            let came_too_late = state.entries.result(*index).reason.is_some();
+            !came_too_late && user(index).is_some_and(|user| users.contains(&user))
+        });
+        let order = rows.filter_map(|index| {
             let plan = Some(Box::new(state.entries.result(index).effects.difference));
             Some(EntryOrder {
                 request: state.entries.request(index)?,

@@ -173,6 +173,8 @@ pub(super) struct Subject {
     /// In order of time.
     pub(super) effects: Vec<Effect>,
     pub(super) entries: Vec<Entry>,
+    /// Whether its target has no versions, so that a write cannot be held to what it was computed from.
+    pub(super) unversioned: bool,
     /// How long reads may show an older state.
     pub(super) lag: At,
     /// What no job lists: only others assign it.

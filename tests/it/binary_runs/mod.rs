@@ -77,7 +77,7 @@ async fn shrunk(seed: u64, kind: Kind) -> u64 {
 async fn report(failed: &Failed) {
     let mut kinds: BTreeMap<Kind, (usize, u64)> = BTreeMap::new();
     for (seed, (found, story)) in failed {
-        println!("seed {seed}:\n{story}");
+        println!("seed {seed}: {:?}\n{story}", Plan::from_seed(*seed));
         for violation in found {
             println!("  {violation}");
             kinds.entry(violation.kind).or_insert((0, *seed)).0 += 1;

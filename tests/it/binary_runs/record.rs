@@ -118,6 +118,7 @@ pub(super) fn subjects(run: &Run, ledger: &Ledger) -> Vec<Subject> {
         initial: set_of(initial),
         effects: effects(&clock, ledger, *user, *target),
         entries: entries.get(&(*user, *target)).cloned().unwrap_or_default(),
+        unversioned: *target == Target::RoutingSkills,
         lag: ms(i64::try_from(run.plan.lag.as_millis()).unwrap()),
         pool: run.service.simulator.foreign_pool(*target).into_iter().collect(),
     };

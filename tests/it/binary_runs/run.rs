@@ -17,7 +17,7 @@ use super::watch::Watch;
 
 /// How long everything may take to end once nothing happens any more, and after which time that is slow.
 pub(super) const PATIENCE: Duration = Duration::from_secs(90);
-const SLOW: Duration = Duration::from_secs(30);
+const SLOW: Duration = Duration::from_secs(50);
 
 /// A job that was accepted.
 #[derive(Debug, Clone)]

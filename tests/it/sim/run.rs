@@ -293,12 +293,17 @@ impl Running<'_> {
         };
         let entries = engine.entries(job.id, None, 0, usize::MAX).unwrap().0;
         let wanted: Vec<_> = entries.iter().filter(|entry| states.contains(&entry.state)).collect();
+        let was_folded = |entry: &EntrySnapshot| {
+            let state = matches!(entry.state, EntryState::Planned | EntryState::Unchanged | EntryState::Superseded);
+            state && entry.result.reason.is_none()
+        };
         // Rows that are one whole list are repeated together, as far as it is known that they are.
         let spec = engine.job(job.id).unwrap().spec;
         let whole = spec.same_user == SameUser::Merge && matches!(spec.mode, Mode::Managed | Mode::Replace);
         let with = |entry: &&EntrySnapshot| {
             let same_list = |other: &&EntrySnapshot| entry.user.is_some() && entry.user == other.user;
-            wanted.iter().any(|other| other.index == entry.index || whole && same_list(other))
+            wanted.iter().any(|other| other.index == entry.index || whole && !applies && same_list(other))
+                || applies && was_folded(entry) && wanted.iter().any(same_list)
         };
         let repeated = entries.iter().filter(with).map(|entry| entry.index).collect();
         let origin = Origin::Repeats(self.jobs.iter().position(|known| known.id == job.id).unwrap(), repeated);

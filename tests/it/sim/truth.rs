@@ -109,7 +109,9 @@ impl History<'_> {
         }
         // It undid what the entry did, or what the entry asked for and found done.
         let concerned_ids: Vec<&Uuid> = step.touched.iter().chain(entry.listed.keys()).collect();
-        let its_doing = concerned_ids.iter().any(|id| replay.later_touches(entry, **id).any(|later| later == by.order));
+        // Entries that repeat one another ask the same in the same place: it is open which of them did it.
+        let is_by = |later: usize| self.run.entries[later].place.accepted == by.place.accepted;
+        let its_doing = concerned_ids.iter().any(|id| replay.later_touches(entry, **id).any(is_by));
         // Where nobody but others undid it, the next entry is named.
         let by_entries = concerned_ids.iter().any(|id| replay.later_touches(entry, **id).next().is_some());
         (!its_doing && by_entries)

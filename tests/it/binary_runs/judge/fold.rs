@@ -6,10 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
-use super::super::history::{At, Entry, Kind, Level, Mode, Subject, Violation, ms};
+use super::super::history::{At, Effect, Entry, Kind, Level, Mode, Subject, Violation, ms};
 
 /// What two clocks and a busy machine may be apart.
 pub(super) const NEAR: At = ms(40);
+
+/// From a read to the arrival of the write that was computed from it.
+const RACE: At = ms(250);
 
 /// One change: an entry, or all rows of a job that are merged.
 #[derive(Debug, Clone)]
@@ -79,6 +82,8 @@ struct Foreign {
     after: Option<Level>,
     least: usize,
     most: usize,
+    /// Whether we wrote over it before a read can have shown it to us: where there are no versions, nothing tells.
+    raced: bool,
 }
 
 fn foreign(subject: &Subject, steps: &[Step<'_>], id: Uuid) -> Vec<Foreign> {
@@ -91,7 +96,12 @@ fn foreign(subject: &Subject, steps: &[Step<'_>], id: Uuid) -> Vec<Foreign> {
             let unaware = |step: &Step<'_>| step.first.sent <= effect.at + subject.lag + NEAR;
             let up_to = |such: &dyn Fn(&Step<'_>) -> bool| steps.iter().rposition(such).map_or(0, |at| at + 1);
             let (least, reach) = (up_to(&below), up_to(&unaware));
-            Foreign { after: effect.after.get(&id).copied(), least, most: reach.max(least) }
+            let written_over = |own: &&Effect| {
+                let (before, after) = (own.before.get(&id), own.after.get(&id));
+                own.ours && own.at >= effect.at && own.at <= effect.at + subject.lag + RACE && before != after
+            };
+            let raced = subject.unversioned && subject.effects.iter().any(|own| written_over(&own));
+            Foreign { after: effect.after.get(&id).copied(), least, most: reach.max(least), raced }
         })
         .collect()
 }
@@ -113,6 +123,9 @@ fn explained(subject: &Subject, steps: &[Step<'_>], id: Uuid) -> bool {
                     }
                 }
                 if let Some(other) = others.get(seen).filter(|other| (other.least..=other.most).contains(&done)) {
+                    if other.raced {
+                        worlds.entry((done, seen + 1)).or_default().insert(world);
+                    }
                     worlds.entry((done, seen + 1)).or_default().extend(overtaken(world, other.after));
                 }
             }
