@@ -239,6 +239,7 @@ impl<'a> Pass<'a> {
         let lost = self.progress.lost_answers;
         if self.tickets.iter().any(|ticket| ticket.job.is_cancelled()) {
             self.end_cancelled();
+            self.progress.lost_for_next = u32::from(lost > 0 && self.tickets.is_empty());
             return Some(if self.tickets.is_empty() { Round::Recorded } else { Round::Again });
         }
         if lost == 0 {

@@ -190,7 +190,10 @@ fn was_away(run: &Run, user: Uuid, entry: &Entry) -> bool {
 }
 
 fn has_undated_twin(entry: &Entry, run: &Run) -> bool {
-    let twins = || run.entries.iter().filter(|other| other.job == entry.job && other.user == entry.user);
+    // Of a row whose user was away nobody learns whom it is about.
+    let known = |other: &&Entry| !matches!(other.result.reason, Some(Reason::UserInactive | Reason::UserNotFound));
+    let same = |other: &&Entry| other.job == entry.job && other.user == entry.user;
+    let twins = || run.entries.iter().filter(same).filter(known);
     let whole = matches!(entry.mode, Mode::Managed | Mode::Replace);
     whole && entry.same_user == SameUser::Refuse && twins().count() > 1 && twins().any(|twin| !twin.dated)
 }

@@ -241,8 +241,12 @@ impl History<'_> {
         let mut faults = Vec::new();
         for entry in &self.entries {
             let name = format!("entry {} of job {}", entry.index, entry.job);
-            let newer: Vec<&&Entry> =
-                self.entries.iter().filter(|other| carried_out(other) && other.place > entry.place).collect();
+            // Rows that are one list are in the place of the newest of them.
+            let of_list = |other: &&&Entry| entry.same_user == SameUser::Merge && other.job == entry.job;
+            let rows = self.entries.iter().filter(of_list).map(|row| row.place);
+            let place = rows.fold(entry.place, Ord::max);
+            let above = |other: &Entry| other.place.accepted != place.accepted && other.place > place;
+            let newer: Vec<&&Entry> = self.entries.iter().filter(|other| carried_out(other) && above(other)).collect();
             let can = entry.dated || entry.repeats;
             if entry.result.reason == Some(Reason::StaleEvent) {
                 let by = entry.result.superseded_by.and_then(|by| self.run.named(by));
