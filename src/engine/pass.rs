@@ -203,7 +203,10 @@ impl<'a> Pass<'a> {
             Step::GiveUp(gave_up) => return self.give_up(gave_up),
         }
         let refuted = |attempt: &Arc<Attempt>| attempt.is_refuted(&base.observed.assignments, base.observed.version);
-        self.progress.unsure = self.progress.unsure.take().filter(|attempt| !refuted(attempt));
+        if self.progress.unsure.as_ref().is_some_and(refuted) {
+            self.progress.unsure = None;
+            self.engine.standings.forget_attempt(self.key);
+        }
         // What was carried out unseen is reported like what is written now: both are held against the state before them.
         let unsure = self.progress.unsure.clone();
         let found = &base.observed.assignments;

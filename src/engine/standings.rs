@@ -293,6 +293,13 @@ impl Standings {
         self.journal.stands(key, standing.kept(self.clock, Instant::now(), earlier));
     }
 
+    /// The write that a process before this one left was not carried out: it is not to be inherited again.
+    pub(super) fn forget_attempt(&self, key: UserKey) {
+        if let Some(mut standing) = self.users.get_mut(&key) {
+            standing.attempt = None;
+        }
+    }
+
     /// A write was answered, or given up on.
     pub(super) fn touched(&self, key: UserKey) {
         self.users.entry(key).or_default().touched_at = Some(Instant::now());

@@ -109,8 +109,12 @@ async fn a_row_whose_user_is_found_too_late_is_refused_by_itself() {
     let layer = Arc::clone(&hidden);
     let bed = Bed::join(Simulator::new(org()), Arc::default(), &org(), "", |wire| hiding(wire, layer));
     let user = bed.simulator.users().remove(0);
-    let by_id = EntryRequest { user: UserRef::Id(UserId(user.id)), ..employee(1, &["Group 1"]) };
-    let by_email = EntryRequest { user: UserRef::Email(user.email.into()), ..employee(1, &["Group 2"]) };
+    let row = |reference: &str, user, group| {
+        let (reference, row) = (Some(reference.into()), employee(1, &[group]));
+        EntryRequest { reference, user, ..row }
+    };
+    let by_id = row("first", UserRef::Id(UserId(user.id)), "Group 1");
+    let by_email = row("second", UserRef::Email(user.email.into()), "Group 2");
     let job = run(&bed, Mode::Replace, false, vec![by_id, by_email]).await;
     assert_eq!(ends(&bed, job), [APPLIED, (EntryState::Failed, Some(Reason::UserNotFound))]);
     hidden.store(false, Ordering::Relaxed);
@@ -118,7 +122,8 @@ async fn a_row_whose_user_is_found_too_late_is_refused_by_itself() {
     let again = bed.service.engine.retry(job, None).await.unwrap().unwrap().unwrap().id;
     bed.finish(again).await;
     assert_eq!(ends(&bed, again), [(EntryState::Failed, Some(Reason::DuplicateUser))]);
-    assert!(message(&bed, again, 0).contains("with the rows 0 of the job"), "{}", message(&bed, again, 0));
+    let message = message(&bed, again, 0);
+    assert!(message.contains("with the rows 0 (\"first\") of the job"), "{message}");
     assert_eq!(groups(&bed), ["Group 1"]);
 }
 

@@ -1,12 +1,20 @@
 //! What a restart finds again: the same simulated Genesys, the same journal, a new service.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::{Method, Request};
 use skillsync::domain::{EntryState, Mode, Target};
+use skillsync::genesys::transport::Transport;
 use skillsync::simulator::{
-    Behaviour, Body, Conflicts, Fault, FaultKind, ForeignWriter, Generated, Latency, Moment, Population, Route,
-    Scenario, Share, Target as SimTarget,
+    Assignment, Behaviour, Body, Conflicts, Fault, FaultKind, ForeignWriter, Generated, Latency, Moment, Population,
+    Route, Scenario, Share, Simulator, Target as SimTarget,
 };
+use tower::ServiceExt;
+use tower::util::BoxCloneSyncService;
+use uuid::Uuid;
 
 use crate::bed::{Bed, employee, in_state};
 
@@ -86,4 +94,48 @@ async fn a_cancelled_job_writes_no_more_after_a_restart() {
     bed.finish(job).await;
     assert_eq!(bed.entries(job)[0].state, EntryState::Cancelled);
     assert_eq!(writes(&bed), before);
+}
+
+/// At the first write, somebody else gives the user a group just before.
+fn racing(wire: Transport, simulator: Simulator, user: Uuid, group: Uuid) -> Transport {
+    let raced = Arc::new(AtomicBool::new(false));
+    BoxCloneSyncService::new(tower::service_fn(move |request: Request<Bytes>| {
+        let (wire, simulator, raced) = (wire.clone(), simulator.clone(), Arc::clone(&raced));
+        async move {
+            if request.method() == Method::PATCH && !raced.swap(true, Ordering::Relaxed) {
+                give(&simulator, user, group);
+            }
+            wire.oneshot(request).await
+        }
+    }))
+}
+
+fn give(simulator: &Simulator, user: Uuid, group: Uuid) {
+    let mut has = simulator.assignments_of(user, SimTarget::WfmSkillGroups).unwrap();
+    has.push(Assignment::group(group));
+    assert!(simulator.foreign_set(user, SimTarget::WfmSkillGroups, &has));
+}
+
+/// A read proves that the write which another process had left was not carried out. What others do then is theirs, also if
+/// it is what that write had wanted.
+#[tokio::test(start_paused = true)]
+async fn a_write_that_was_proved_not_carried_out_explains_nothing_later() {
+    let mut silent = scenario(1);
+    silent.behaviour.conflicts = Conflicts::default();
+    let lost = FaultKind::Status { status: 504, moment: Moment::BeforeEffect, body: Body::Empty };
+    silent.behaviour.faults = vec![Fault::on(&[Route::WfmWrite], lost)];
+    let bed = Bed::start(&silent, "");
+    let user = bed.simulator.users()[0].id;
+    let catalogue = bed.simulator.catalogue(SimTarget::WfmSkillGroups);
+    let group = |name: &str| catalogue.iter().find(|group| group.name == name).unwrap().id;
+    let job = bed.submit(Target::WfmSkillGroups, Mode::Add, vec![employee(1, &["Group 29"])]).await;
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    assert!(bed.lifecycle.stop(Duration::from_secs(120)).await);
+    bed.simulator.with_behaviour(|behaviour| behaviour.faults.clear());
+    give(&bed.simulator, user, group("Group 30"));
+    let (simulator, wanted, kept) = (bed.simulator.clone(), group("Group 29"), Arc::clone(&bed.kept));
+    let wire = |wire| racing(wire, simulator, user, wanted);
+    let bed = bed.replaced(&silent, Duration::from_secs(1), kept, wire).await;
+    bed.finish(job).await;
+    assert_eq!(bed.entries(job)[0].state, EntryState::Unchanged);
 }

@@ -26,8 +26,8 @@ pub(super) fn refused(job: &Arc<Job>, entries: Vec<Resolved>, failed: &mut Vec<E
     rows.retain(|_, rows| rows.len() > 1 && rows.iter().any(|(_, dated)| !dated));
     let (refused, taken): (Vec<_>, _) = entries.into_iter().partition(|entry| rows.contains_key(&entry.user));
     failed.extend(refused.iter().map(|entry| {
-        let rows = rows.get(&entry.user).map(|rows| named(job, rows)).unwrap_or_default();
-        Ending::failed(job, entry.index, &Failure::duplicate_user(&rows))
+        let rows = rows.get(&entry.user).into_iter().flatten().map(|(index, _)| *index).collect::<Vec<_>>();
+        Ending::failed(job, entry.index, &Failure::duplicate_user(&named(job, &rows)))
     }));
     taken
 }
@@ -46,7 +46,7 @@ pub(super) fn without_incomplete(
     let (refused, taken): (Vec<_>, _) = entries.into_iter().partition(|entry| incomplete.contains_key(&entry.user));
     failed.extend(refused.iter().filter_map(|entry| {
         let (row, failure) = incomplete.get(&entry.user)?;
-        Some(Ending::failed(job, entry.index, &failure.of_another_row(&named(job, &[(*row, false)]))))
+        Some(Ending::failed(job, entry.index, &failure.of_another_row(&named(job, &[*row]))))
     }));
     taken
 }
@@ -64,29 +64,28 @@ pub(super) fn without_parts(
         return entries;
     }
     let repeated: HashSet<EntryId> = (0..job.len()).filter_map(origin).collect();
-    let mut missing = HashMap::<UserId, Vec<(u32, bool)>>::new();
+    let mut missing = HashMap::<UserId, Option<String>>::new();
     for entry in &entries {
         let Some((of, _)) = origin(entry.index) else { continue };
         let Some(of) = engine.registry.get(of).filter(|_| !missing.contains_key(&entry.user)) else { continue };
-        let others = of.rows_about(entry.user).into_iter().filter(|row| !repeated.contains(&(of.id(), *row)));
-        missing.insert(entry.user, others.map(|row| (row, true)).collect());
+        let mut others = of.rows_about(entry.user);
+        others.retain(|row| !repeated.contains(&(of.id(), *row)));
+        missing.insert(entry.user, (!others.is_empty()).then(|| named(&of, &others)));
     }
-    missing.retain(|_, rows| !rows.is_empty());
-    let (refused, taken): (Vec<_>, _) = entries.into_iter().partition(|entry| missing.contains_key(&entry.user));
-    failed.extend(refused.iter().map(|entry| {
-        let rows = missing.get(&entry.user).map(|rows| named(job, rows)).unwrap_or_default();
-        Ending::failed(job, entry.index, &Failure::part_of_a_list(&rows))
-    }));
+    let part_of = |entry: &Resolved| missing.get(&entry.user).and_then(Option::as_ref);
+    let (refused, taken): (Vec<_>, _) = entries.into_iter().partition(|entry| part_of(entry).is_some());
+    let fails = |entry: &Resolved| Some(Ending::failed(job, entry.index, &Failure::part_of_a_list(part_of(entry)?)));
+    failed.extend(refused.iter().filter_map(fails));
     taken
 }
 
 /// The rows by number and, where the caller gave one, by reference.
-fn named(job: &Job, rows: &[(u32, bool)]) -> String {
+fn named(job: &Job, rows: &[u32]) -> String {
     let name = |index: u32| match job.reference(index) {
         Some(reference) => format!("{index} ({reference:?})"),
         None => index.to_string(),
     };
-    let mut names: Vec<_> = rows.iter().take(MAX_ROWS_NAMED).map(|(index, _)| name(*index)).collect();
+    let mut names: Vec<_> = rows.iter().take(MAX_ROWS_NAMED).map(|index| name(*index)).collect();
     if rows.len() > MAX_ROWS_NAMED {
         names.push(format!("{} more", rows.len() - MAX_ROWS_NAMED));
     }
