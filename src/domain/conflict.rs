@@ -180,7 +180,7 @@ impl Dispute {
     }
 
     /// Nobody goes on with the user: what is still unexplained is what was refused and never passed.
-    pub fn left(&mut self) -> Settled {
+    pub fn abandoned(&mut self) -> Settled {
         self.settle(Cause::Blocked)
     }
 

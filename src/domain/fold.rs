@@ -290,6 +290,8 @@ impl Step {
 
 /// A timeline that was gone through.
 struct Replay {
+    /// Whether it went on from a history, and not from what the user has.
+    in_history: bool,
     state: State,
     steps: Vec<Step>,
     /// Where in the timeline each id was last changed, and where by an entry.
@@ -314,7 +316,8 @@ impl Replay {
             State { set: start.current.clone(), owned }
         };
         let (last_touch, last_done, last_new) = Default::default();
-        let mut replay = Self { state, steps: Vec::new(), last_touch, last_done, last_new };
+        let mut replay =
+            Self { in_history: history.is_some(), state, steps: Vec::new(), last_touch, last_done, last_new };
         for (at, item) in timeline.iter().enumerate() {
             match item {
                 Item::Past(event) => {
@@ -326,22 +329,14 @@ impl Replay {
                 }
                 Item::New(position, change) => {
                     let left_out = left_out.get(position).copied();
-                    replay.take(start, history.is_some(), at, *position, change, left_out);
+                    replay.take(start, at, *position, change, left_out);
                 }
             }
         }
         replay
     }
 
-    fn take(
-        &mut self,
-        start: Start<'_>,
-        in_history: bool,
-        at: usize,
-        position: usize,
-        change: &Change,
-        left_out: Option<usize>,
-    ) {
+    fn take(&mut self, start: Start<'_>, at: usize, position: usize, change: &Change, left_out: Option<usize>) {
         let before = self.state.set.len();
         let stepped = self.state.step(start.target, start.managed, change);
         // A user who has too many already may still lose some.
@@ -354,7 +349,7 @@ impl Replay {
         let ids = self.state.decided_by(start.managed, change);
         // Neither what a history starts from nor what its changes led to need ever have been real: several of them may have
         // been written together.
-        let really = |id: &AssignmentId| !in_history || self.state.set.get(*id) == start.current.get(*id);
+        let really = |id: &AssignmentId| !self.in_history || self.state.set.get(*id) == start.current.get(*id);
         let had_it = stepped.touched.is_empty() && ids.iter().all(|id| !self.last_new.contains_key(id) && really(id));
         let any_rating = |id: AssignmentId| change.mode != Mode::Remove && change.listed.get(id) == Some(None);
         let decided = ids.into_iter().map(|id| (id, stepped.state.set.get(id), any_rating(id))).collect();

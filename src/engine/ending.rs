@@ -97,6 +97,7 @@ impl Pass<'_> {
         folded: Folded,
         now: Option<&Observed>,
     ) -> Round {
+        self.progress.lost_answers = 0;
         if let Some(settled) = self.progress.passed().filter(|settled| settled.writes > 0) {
             self.settle(settled, now);
         }
@@ -176,14 +177,14 @@ impl Pass<'_> {
     }
 
     /// Before the last entries of a pass end without having been carried out: no write without a cause is left behind.
-    pub(super) fn settle_what_is_left(&mut self) {
-        if let Some(settled) = self.progress.left().filter(|settled| settled.writes > 0) {
+    pub(super) fn settle_abandoned(&mut self) {
+        if let Some(settled) = self.progress.abandoned().filter(|settled| settled.writes > 0) {
             self.settle(settled, None);
         }
     }
 
     pub(super) fn fail_all(&mut self, failure: &Failure) -> Round {
-        self.settle_what_is_left();
+        self.settle_abandoned();
         for ticket in std::mem::take(&mut self.tickets) {
             self.fail(&ticket, failure);
         }
@@ -200,7 +201,7 @@ impl Pass<'_> {
     /// Ends the entries of cancelled jobs, which a look has just not shown carried out.
     pub(super) fn end_cancelled(&mut self) {
         if self.tickets.iter().all(|ticket| ticket.job.is_cancelled()) {
-            self.settle_what_is_left();
+            self.settle_abandoned();
         }
         let (cancelled, others) = std::mem::take(&mut self.tickets).into_iter().partition(|t| t.job.is_cancelled());
         self.tickets = others;

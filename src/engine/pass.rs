@@ -242,7 +242,6 @@ impl<'a> Pass<'a> {
         let lost = self.progress.lost_answers;
         if self.tickets.iter().any(|ticket| ticket.job.is_cancelled()) {
             self.end_cancelled();
-            self.progress.lost_for_next = u32::from(lost > 0 && self.tickets.is_empty());
             return Some(if self.tickets.is_empty() { Round::Recorded } else { Round::Again });
         }
         if lost == 0 {
@@ -250,9 +249,6 @@ impl<'a> Pass<'a> {
         }
         let answer = self.progress.last_refusal.clone();
         let failure = Failure::no_telling_answer(lost, &answer);
-        let (now, patience) = (self.engine.clock.now(), self.engine.settings.patience);
-        let all_fail = lost >= MAX_LOST_ANSWERS || self.tickets.iter().all(|ticket| ticket.waited(now) >= patience);
-        self.progress.lost_for_next = u32::from(all_fail);
         if lost >= MAX_LOST_ANSWERS {
             return Some(self.fail_all(&failure));
         }
@@ -273,7 +269,7 @@ impl<'a> Pass<'a> {
         let (now, patience) = (self.engine.clock.now(), self.engine.settings.patience);
         let is_out_of_time = |ticket: &Ticket| ticket.waited(now) >= patience;
         if self.tickets.iter().all(is_out_of_time) {
-            self.settle_what_is_left();
+            self.settle_abandoned();
         }
         std::mem::take(&mut self.tickets).into_iter().partition(is_out_of_time)
     }

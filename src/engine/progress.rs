@@ -19,10 +19,8 @@ pub(super) struct Progress {
     pub(super) writes: u32,
     /// Calls in a row that Genesys did not answer.
     pub(super) outages: u32,
-    /// Writes of which no telling answer came, whatever reads there were in between.
+    /// Writes of which no telling answer came, whatever reads there were in between, since one was known to be carried out.
     pub(super) lost_answers: u32,
-    /// How many of these count for the entries that come next, when those that they were made for have failed.
-    pub(super) lost_for_next: u32,
     /// A state that is only remembered is not good enough for the next round.
     pub(super) must_read: bool,
     /// Writes that may have been carried out, as a whole or in part.
@@ -59,9 +57,9 @@ impl Progress {
         Self { panics, ..Self::default() }
     }
 
-    /// For what comes next for the user: of what came before, only that answers are lost.
+    /// For what comes next for the user: of what came before, only that the last answer was lost.
     pub(super) fn of_what_follows(&self) -> Self {
-        let lost_answers = self.lost_for_next;
+        let lost_answers = self.lost_answers.min(1);
         Self { lost_answers, must_read: lost_answers > 0, ..Self::default() }
     }
 
@@ -107,8 +105,8 @@ impl Progress {
     }
 
     /// Nobody goes on with the user.
-    pub(super) fn left(&mut self) -> Option<Settled> {
-        self.dispute.as_mut().map(Dispute::left)
+    pub(super) fn abandoned(&mut self) -> Option<Settled> {
+        self.dispute.as_mut().map(Dispute::abandoned)
     }
 
     /// Gives the refused writes without a cause theirs.

@@ -21,10 +21,13 @@ fn org() -> Scenario {
     Scenario { population: Population::Generated(population), ..Scenario::default() }
 }
 
-async fn run(bed: &Bed, mode: Mode, dry_run: bool, rows: Vec<EntryRequest>) -> JobId {
+fn spec(mode: Mode, dry_run: bool) -> JobSpec {
     let (target, urgency, same_user) = (Target::WfmSkillGroups, Urgency::Bulk, SameUser::Merge);
-    let spec = JobSpec { target, mode, label: None, dry_run, urgency, callback: None, same_user };
-    let job = bed.service.engine.submit(spec, rows).await.unwrap().id;
+    JobSpec { target, mode, label: None, dry_run, urgency, callback: None, same_user }
+}
+
+async fn run(bed: &Bed, mode: Mode, dry_run: bool, rows: Vec<EntryRequest>) -> JobId {
+    let job = bed.service.engine.submit(spec(mode, dry_run), rows).await.unwrap().id;
     bed.finish(job).await;
     job
 }
@@ -131,18 +134,9 @@ async fn a_row_whose_user_is_found_too_late_is_refused_by_itself() {
 async fn a_row_that_was_undone_is_superseded_beside_one_that_was_not() {
     let bed = Bed::start(&org(), "");
     let engine = &bed.service.engine;
-    let spec = |mode, same_user| JobSpec {
-        target: Target::WfmSkillGroups,
-        mode,
-        label: None,
-        dry_run: false,
-        urgency: Urgency::Bulk,
-        callback: None,
-        same_user,
-    };
     let rows = vec![employee(1, &["Group 1"]), employee(1, &["Group 2"])];
-    let list = engine.submit(spec(Mode::Add, SameUser::Merge), rows).await.unwrap().id;
-    let newer = engine.submit(spec(Mode::Remove, SameUser::Merge), vec![employee(1, &["Group 1"])]).await.unwrap().id;
+    let list = engine.submit(spec(Mode::Add, false), rows).await.unwrap().id;
+    let newer = engine.submit(spec(Mode::Remove, false), vec![employee(1, &["Group 1"])]).await.unwrap().id;
     bed.finish(list).await;
     bed.finish(newer).await;
     assert_eq!(ends(&bed, list), [(EntryState::Superseded, None), APPLIED]);

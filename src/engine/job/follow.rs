@@ -77,15 +77,14 @@ impl Job {
     pub(in crate::engine) fn orders(&self, states: &[EntryState]) -> Vec<EntryOrder> {
         let state = self.lock();
         let wanted = state.entries.places(0, |state| states.contains(&state));
-        let order = self.whole_lists(&state, wanted).into_iter().filter_map(|index| {
-            let plan = state.entries.plan(index).map(|plan| Box::new(plan.clone()));
-            Some(EntryOrder {
-                request: state.entries.request(index)?,
-                plan,
-                repeats: Some(self.place_in(&state, index)),
-            })
-        });
-        order.collect()
+        let plan = |index| state.entries.plan(index).map(|plan| Box::new(plan.clone()));
+        let rows = self.whole_lists(&state, wanted).into_iter();
+        rows.filter_map(|index| self.again(&state, index, plan(index))).collect()
+    }
+
+    /// An entry to be carried out again, in its place.
+    fn again(&self, state: &State, index: u32, plan: Option<Box<Difference>>) -> Option<EntryOrder> {
+        Some(EntryOrder { request: state.entries.request(index)?, plan, repeats: Some(self.place_in(state, index)) })
     }
 
     /// Of rows that are one list, none without the others: where a list is the whole of what a user is to have, the rest would
@@ -118,14 +117,7 @@ impl Job {
             let came_too_late = state.entries.result(*index).reason.is_some();
             !came_too_late && user(index).is_some_and(|user| users.contains(&user))
         });
-        let order = rows.filter_map(|index| {
-            let plan = Some(Box::new(state.entries.result(index).effects.difference));
-            Some(EntryOrder {
-                request: state.entries.request(index)?,
-                plan,
-                repeats: Some(self.place_in(&state, index)),
-            })
-        });
-        order.collect()
+        let plan = |index| Box::new(state.entries.result(index).effects.difference);
+        rows.filter_map(|index| self.again(&state, index, Some(plan(index)))).collect()
     }
 }
