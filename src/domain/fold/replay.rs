@@ -1,0 +1,246 @@
+//! Going through what happened before and what is to be folded into it, in order of place.
+
+use std::collections::BTreeMap;
+
+use super::state::{State, Stepped};
+use super::{Change, Folded, Mode, Outcome, Start, Undone};
+use crate::domain::assignment::Difference;
+use crate::domain::entry::Effects;
+use crate::domain::history::{Event, History, Holding};
+use crate::domain::{AssignmentId, EntryId};
+
+/// One step of a replay.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Item<'a> {
+    /// Something that happened before.
+    Past(&'a Event),
+    /// One of the changes to fold, by its position.
+    New(usize, &'a Change),
+}
+
+impl Item<'_> {
+    fn entry(&self) -> Option<EntryId> {
+        match self {
+            Self::New(_, change) => Some(change.by),
+            Self::Past(event) => event.change().map(|change| change.by),
+        }
+    }
+}
+
+/// Merges the changes to fold into what happened before, each ahead of the first change in a later place.
+pub(super) fn timeline<'a>(
+    history: Option<&'a History>,
+    since: Option<&'a Event>,
+    changes: &'a [Change],
+) -> Vec<Item<'a>> {
+    let mut new = changes.iter().enumerate().peekable();
+    let mut items = Vec::with_capacity(changes.len());
+    for event in history.into_iter().flat_map(|history| &history.events).chain(since) {
+        if let Some(past) = event.change() {
+            while let Some((position, change)) = new.next_if(|(_, change)| change.place < past.place) {
+                items.push(Item::New(position, change));
+            }
+        }
+        items.push(Item::Past(event));
+    }
+    items.extend(new.map(|(position, change)| Item::New(position, change)));
+    items
+}
+
+/// One of the changes to fold, as it was applied.
+pub(super) struct Step {
+    /// Its position among the changes.
+    pub(super) change: usize,
+    /// Its position in the timeline.
+    at: usize,
+    taken: Option<Taken>,
+    /// What the user would have had, if it was left out for that.
+    would_be: usize,
+}
+
+struct Taken {
+    /// What it changed.
+    touched: Vec<AssignmentId>,
+    replaces: bool,
+    /// What each id was to be left as, and whether any rating will do.
+    decided: Vec<(AssignmentId, Holding, bool)>,
+    /// Whether the user really had it all, and not only in between, by a change that was folded with one in a later place.
+    had_it: bool,
+    preserved: Vec<AssignmentId>,
+    overwritten: Vec<AssignmentId>,
+}
+
+impl Step {
+    pub(super) fn is_below_older(&self, timeline: &[Item<'_>]) -> bool {
+        let later = timeline.get(self.at..).unwrap_or_default();
+        let past = |item: &Item<'_>| matches!(item, Item::Past(event) if event.change().is_some());
+        self.taken.is_some() && later.iter().any(past)
+    }
+}
+
+/// A timeline that was gone through.
+pub(super) struct Replay {
+    /// Whether it went on from a history, and not from what the user has.
+    in_history: bool,
+    pub(super) state: State,
+    pub(super) steps: Vec<Step>,
+    /// Where in the timeline each id was last changed, and where by an entry.
+    last_touch: BTreeMap<AssignmentId, usize>,
+    last_done: BTreeMap<AssignmentId, usize>,
+    /// Which of the changes to fold last changed each id, or whose it is.
+    last_new: BTreeMap<AssignmentId, usize>,
+}
+
+impl Replay {
+    pub(super) fn run(
+        start: Start<'_>,
+        history: Option<&History>,
+        timeline: &[Item<'_>],
+        left_out: &BTreeMap<usize, usize>,
+    ) -> Self {
+        let state = if let Some(history) = history {
+            State { set: history.base.as_ref().clone(), owned: history.owned.as_ref().clone() }
+        } else {
+            // What is no longer there is no longer ours: whoever assigns it next owns it.
+            let owned = start.owned.iter().copied().filter(|id| start.current.contains(*id)).collect();
+            State { set: start.current.clone(), owned }
+        };
+        let (last_touch, last_done, last_new) = Default::default();
+        let mut replay =
+            Self { in_history: history.is_some(), state, steps: Vec::new(), last_touch, last_done, last_new };
+        for (at, item) in timeline.iter().enumerate() {
+            match item {
+                Item::Past(event) => {
+                    let touched = replay.state.follow(event, start.target, start.managed);
+                    if event.change().is_some() {
+                        replay.last_done.extend(touched.iter().map(|id| (*id, at)));
+                    }
+                    replay.last_touch.extend(touched.into_iter().map(|id| (id, at)));
+                }
+                Item::New(position, change) => {
+                    let left_out = left_out.get(position).copied();
+                    replay.take(start, at, *position, change, left_out);
+                }
+            }
+        }
+        replay
+    }
+
+    fn take(&mut self, start: Start<'_>, at: usize, position: usize, change: &Change, left_out: Option<usize>) {
+        let before = self.state.set.len();
+        let stepped = self.state.step(start.target, start.managed, change);
+        // A user who has too many already may still lose some.
+        let too_many = stepped.state.set.len() > start.target.most_per_user().max(before);
+        let would_be = left_out.unwrap_or(stepped.state.set.len());
+        if too_many || left_out.is_some() {
+            self.steps.push(Step { change: position, at, taken: None, would_be });
+            return;
+        }
+        let ids = self.state.decided_by(start.managed, change);
+        // Neither what a history starts from nor what its changes led to need ever have been real: several of them may have
+        // been written together.
+        let really = |id: &AssignmentId| !self.in_history || self.state.set.get(*id) == start.current.get(*id);
+        let had_it = stepped.touched.is_empty() && ids.iter().all(|id| !self.last_new.contains_key(id) && really(id));
+        let any_rating = |id: AssignmentId| change.mode != Mode::Remove && change.listed.get(id) == Some(None);
+        let decided = ids.into_iter().map(|id| (id, stepped.state.set.get(id), any_rating(id))).collect();
+        let claimed =
+            change.listed.ids().filter(|id| !self.state.owned.contains(id) && stepped.state.owned.contains(id));
+        for id in claimed {
+            self.last_new.entry(id).or_insert(position);
+        }
+        self.last_touch.extend(stepped.touched.iter().map(|id| (*id, at)));
+        self.last_done.extend(stepped.touched.iter().map(|id| (*id, at)));
+        self.last_new.extend(stepped.touched.iter().map(|id| (*id, position)));
+        let Stepped { state, touched, preserved, overwritten } = stepped;
+        self.state = state;
+        let replaces = change.mode == Mode::Replace;
+        let taken = Some(Taken { touched, replaces, decided, had_it, preserved, overwritten });
+        self.steps.push(Step { change: position, at, taken, would_be });
+    }
+
+    pub(super) fn folded(self, start: Start<'_>, timeline: &[Item<'_>]) -> Folded {
+        let net = Difference::between(start.current, &self.state.set);
+        let newest = self.steps.iter().rev().find(|step| step.taken.is_some()).map(|step| step.change);
+        let reports = |id: AssignmentId| self.last_new.get(&id).copied().or(newest);
+        let outcomes = self.steps.iter().map(|step| self.outcome(step, start, timeline, &net, reports)).collect();
+        let replaces = self.steps.iter().any(|step| step.taken.as_ref().is_some_and(|taken| taken.replaces));
+        let undone = self.undone(timeline);
+        Folded { outcomes, replaces, undone, desired: self.state.set, owned: self.state.owned }
+    }
+
+    fn undone(&self, timeline: &[Item<'_>]) -> Vec<Undone> {
+        let mut undone = Vec::new();
+        for step in &self.steps {
+            let Some(change) = timeline.get(step.at).and_then(Item::entry) else { continue };
+            let decided = step.taken.iter().flat_map(|taken| &taken.decided).filter(|decided| !self.holds(decided));
+            for (id, ..) in decided {
+                let later = self.last_done.get(id).filter(|at| **at > step.at);
+                let by = later.and_then(|at| Some((*at, timeline.get(*at)?.entry()?)));
+                undone.extend(by.map(|(at, by)| (at, Undone { change, id: *id, by })));
+            }
+        }
+        undone.sort_by_key(|(at, _)| *at);
+        undone.into_iter().map(|(_, undone)| undone).collect()
+    }
+
+    fn outcome(
+        &self,
+        step: &Step,
+        start: Start<'_>,
+        timeline: &[Item<'_>],
+        net: &Difference,
+        reports: impl Fn(AssignmentId) -> Option<usize>,
+    ) -> Outcome {
+        let Some(taken) = &step.taken else { return Outcome::TooMany { would_be: step.would_be } };
+        let difference = net.clone().restricted_to(|id| reports(id) == Some(step.change));
+        if difference.is_empty()
+            && let Some(by) = self.undone_by(step, taken, start, timeline)
+        {
+            return Outcome::SupersededBy(by);
+        }
+        // What only another change of the same fold claimed was never really ours.
+        let foreign = |id: &AssignmentId| {
+            let ours = start.owned.contains(id) || start.managed.contains(id);
+            taken.overwritten.contains(id) || (taken.replaces && !ours && start.current.contains(*id))
+        };
+        let lost = difference.removed.iter().chain(difference.updated.iter().map(|(id, _)| id)).copied();
+        let mut overwritten: Vec<_> = lost.filter(foreign).collect();
+        overwritten.sort_unstable();
+        let untouched = |id: &AssignmentId| self.last_touch.get(id).is_none_or(|at| *at < step.at);
+        let preserved = taken.preserved.iter().copied().filter(untouched).collect();
+        let nothing = difference.is_empty();
+        let effects = Effects { difference, preserved, overwritten };
+        if nothing { Outcome::Unchanged(effects) } else { Outcome::Applies(effects) }
+    }
+
+    /// Whether the user ends with what a change left here.
+    fn holds(&self, (id, left, any_rating): &(AssignmentId, Holding, bool)) -> bool {
+        let ends = self.state.set.get(*id);
+        ends == *left || (*any_rating && ends.is_some() && left.is_some())
+    }
+
+    /// For a change with no share in the difference: the entry that last did over what it did, or undid what it asks for. If
+    /// nobody but others did, the next entry after it. `None` if the user has what it asks for, and had it.
+    fn undone_by(&self, step: &Step, taken: &Taken, start: Start<'_>, timeline: &[Item<'_>]) -> Option<EntryId> {
+        if taken.touched.is_empty() && taken.had_it {
+            return None;
+        }
+        let later = |touches: &BTreeMap<AssignmentId, usize>, id: &AssignmentId| {
+            touches.get(id).copied().filter(|at| *at > step.at)
+        };
+        let is_later = |id: &AssignmentId| later(&self.last_touch, id).is_some();
+        let all = taken.touched.iter().all(is_later);
+        let ends_otherwise = |id: &&AssignmentId| all || self.state.set.get(**id) != start.current.get(**id);
+        let mut undone: Vec<_> = taken.touched.iter().filter(ends_otherwise).filter(|id| is_later(id)).collect();
+        if undone.is_empty() {
+            let decided = taken.decided.iter().filter(|decided| !self.holds(decided)).map(|(id, ..)| id);
+            undone = decided.filter(|id| is_later(id)).collect();
+        }
+        if undone.is_empty() {
+            return None;
+        }
+        let last = undone.into_iter().filter_map(|id| later(&self.last_done, id)).max();
+        let last = last.and_then(|at| timeline.get(at)).and_then(Item::entry);
+        last.or_else(|| timeline.get(step.at + 1..)?.iter().find_map(Item::entry))
+    }
+}

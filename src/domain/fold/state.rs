@@ -1,0 +1,120 @@
+//! What a user has and what of it is ours, and what one change does to that.
+
+use std::collections::BTreeSet;
+
+use super::{Change, Mode};
+use crate::domain::assignment::Difference;
+use crate::domain::history::Event;
+use crate::domain::{AssignmentId, Assignments, Target};
+
+#[derive(Debug, Clone)]
+pub(super) struct State {
+    pub(super) set: Assignments,
+    pub(super) owned: BTreeSet<AssignmentId>,
+}
+
+/// What one change does to a state.
+pub(super) struct Stepped {
+    pub(super) state: State,
+    /// Ids that it changes.
+    pub(super) touched: Vec<AssignmentId>,
+    pub(super) preserved: Vec<AssignmentId>,
+    /// What it changes of what is not ours, if it asks for exactly its own set.
+    pub(super) overwritten: Vec<AssignmentId>,
+}
+
+impl State {
+    /// One change, applied to a copy.
+    pub(super) fn step(&self, target: Target, managed: &BTreeSet<AssignmentId>, change: &Change) -> Stepped {
+        let (mut next, listed) = (self.clone(), change.listed.as_ref());
+        let mut preserved = Vec::new();
+        match change.mode {
+            Mode::Add => next.add_listed(target, listed),
+            Mode::Remove => listed.ids().for_each(|id| next.take_away(id)),
+            Mode::Managed => {
+                next.add_listed(target, listed);
+                next.owned.extend(listed.ids());
+                for id in self.set.ids().filter(|id| !listed.contains(*id)) {
+                    if self.is_ours(managed, id) {
+                        next.take_away(id);
+                    } else {
+                        preserved.push(id);
+                    }
+                }
+            }
+            Mode::Replace => {
+                next.add_listed(target, listed);
+                self.set.ids().filter(|id| !listed.contains(*id)).for_each(|id| next.take_away(id));
+                next.owned = listed.ids().collect();
+            }
+        }
+        let touched: Vec<_> = Difference::between(&self.set, &next.set).ids().collect();
+        let foreign = |id: &AssignmentId| self.set.contains(*id) && !self.is_ours(managed, *id);
+        let overwritten = match change.mode {
+            Mode::Replace => touched.iter().copied().filter(foreign).collect(),
+            Mode::Add | Mode::Remove | Mode::Managed => Vec::new(),
+        };
+        Stepped { state: next, touched, preserved, overwritten }
+    }
+
+    /// The ids whose holding a change decides when it is applied to this state, whether or not it has to alter them.
+    pub(super) fn decided_by(&self, managed: &BTreeSet<AssignmentId>, change: &Change) -> Vec<AssignmentId> {
+        let mut ids: Vec<_> = change.listed.ids().collect();
+        let unlisted = self.set.ids().filter(|id| !change.listed.contains(*id));
+        match change.mode {
+            Mode::Add | Mode::Remove => {}
+            Mode::Managed => ids.extend(unlisted.filter(|id| self.is_ours(managed, *id))),
+            Mode::Replace => ids.extend(unlisted),
+        }
+        ids
+    }
+
+    /// Goes on by something that happened before.
+    pub(super) fn follow(
+        &mut self,
+        event: &Event,
+        target: Target,
+        managed: &BTreeSet<AssignmentId>,
+    ) -> Vec<AssignmentId> {
+        match event {
+            Event::Done(done) => {
+                let stepped = self.step(target, managed, &done.change);
+                *self = stepped.state;
+                stepped.touched
+            }
+            Event::Others(others) => {
+                for (id, holding) in &others.changes {
+                    match holding {
+                        Some(rating) => self.set.insert(*id, *rating),
+                        None => self.take_away(*id),
+                    }
+                }
+                self.owned.extend(&others.claimed);
+                others.changes.iter().map(|(id, _)| *id).collect()
+            }
+        }
+    }
+
+    fn is_ours(&self, managed: &BTreeSet<AssignmentId>, id: AssignmentId) -> bool {
+        self.owned.contains(&id) || managed.contains(&id)
+    }
+
+    fn add_listed(&mut self, target: Target, listed: &Assignments) {
+        for (id, proficiency) in listed.iter() {
+            match (self.set.get(id), proficiency) {
+                (None, _) => {
+                    self.set.insert(id, proficiency.or(target.unrated()));
+                    self.owned.insert(id);
+                }
+                (Some(_), Some(_)) => self.set.insert(id, proficiency),
+                // Listed without a rating: any rating will do.
+                (Some(_), None) => {}
+            }
+        }
+    }
+
+    fn take_away(&mut self, id: AssignmentId) {
+        self.set.remove(id);
+        self.owned.remove(&id);
+    }
+}

@@ -1,0 +1,367 @@
+//! Folds, one by one and at random.
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+use crate::domain::assignment::Difference;
+use crate::domain::history::Holding;
+use crate::domain::{JobId, Proficiency};
+
+fn id(n: u128) -> AssignmentId {
+    AssignmentId(Uuid::from_u128(n))
+}
+
+fn groups(ids: &[u128]) -> Assignments {
+    ids.iter().map(|n| (id(*n), None)).collect()
+}
+
+fn owned(ids: &[u128]) -> BTreeSet<AssignmentId> {
+    ids.iter().map(|n| id(*n)).collect()
+}
+
+fn entry(n: u32) -> EntryId {
+    (JobId(Uuid::nil()), n)
+}
+
+fn change(place: u32, mode: Mode, listed: Assignments) -> Change {
+    let at = Timestamp::from_second(i64::from(place)).unwrap();
+    Change { place: Place { at, entry: entry(place) }, by: entry(place), mode, listed: Arc::new(listed) }
+}
+
+fn in_order(changes: &[(Mode, &[u128])]) -> Vec<Change> {
+    (0u32..).zip(changes).map(|(place, (mode, ids))| change(place, *mode, groups(ids))).collect()
+}
+
+fn fold_groups(current: &[u128], ours: &[u128], changes: &[(Mode, &[u128])]) -> Folded {
+    let (current, ours, managed) = (groups(current), owned(ours), owned(&[]));
+    let start = Start { target: Target::WfmSkillGroups, current: &current, owned: &ours, managed: &managed };
+    fold(start, None, &in_order(changes))
+}
+
+#[test]
+fn each_mode_means_what_the_design_says() {
+    for (mode, desired, ours) in [
+        (Mode::Add, &[1, 2, 3, 4][..], &[2, 4][..]),
+        (Mode::Remove, &[1, 2][..], &[2][..]),
+        (Mode::Managed, &[1, 3, 4][..], &[3, 4][..]),
+        (Mode::Replace, &[3, 4][..], &[3, 4][..]),
+    ] {
+        // 1 and 3 are foreign, 2 is ours; 3 and 4 are listed.
+        let folded = fold_groups(&[1, 2, 3], &[2], &[(mode, &[3, 4])]);
+        assert_eq!(folded.desired, groups(desired), "{mode:?}");
+        assert_eq!(folded.owned, owned(ours), "{mode:?}");
+    }
+}
+
+#[test]
+fn managed_names_what_it_preserved_and_replace_what_it_overwrote() {
+    let managed = fold_groups(&[1, 2], &[2], &[(Mode::Managed, &[3])]);
+    let Outcome::Applies(effects) = &managed.outcomes[0] else { panic!("{managed:?}") };
+    assert_eq!(effects.preserved, vec![id(1)]);
+    let replaced = fold_groups(&[1, 2], &[2], &[(Mode::Replace, &[3])]);
+    let Outcome::Applies(effects) = &replaced.outcomes[0] else { panic!("{replaced:?}") };
+    assert_eq!(effects.overwritten, vec![id(1)]);
+    assert_eq!(effects.difference.removed, vec![id(1), id(2)]);
+}
+
+#[test]
+fn a_change_that_later_ones_undo_entirely_is_superseded() {
+    let folded = fold_groups(&[], &[], &[(Mode::Managed, &[1]), (Mode::Managed, &[2])]);
+    assert_eq!(folded.outcomes[0], Outcome::SupersededBy(entry(1)));
+    assert!(matches!(&folded.outcomes[1], Outcome::Applies(effects) if effects.difference.added == [(id(2), None)]));
+}
+
+#[test]
+fn changes_that_cancel_out_need_no_write() {
+    let folded = fold_groups(&[1], &[], &[(Mode::Remove, &[1]), (Mode::Add, &[1])]);
+    assert_eq!(folded.desired, groups(&[1]));
+    assert_eq!(folded.outcomes[0], Outcome::SupersededBy(entry(1)));
+    assert!(matches!(folded.outcomes[1], Outcome::Unchanged(_)));
+}
+
+#[test]
+fn a_claimed_assignment_is_lost_when_it_is_no_longer_listed() {
+    let claimed = fold_groups(&[1], &[], &[(Mode::Managed, &[1])]);
+    assert!(matches!(claimed.outcomes[0], Outcome::Unchanged(_)));
+    let later = fold(
+        Start {
+            target: Target::WfmSkillGroups,
+            current: &claimed.desired,
+            owned: &claimed.owned,
+            managed: &owned(&[]),
+        },
+        None,
+        &in_order(&[(Mode::Managed, &[])]),
+    );
+    assert!(later.desired.is_empty());
+}
+
+#[test]
+fn a_change_beyond_the_targets_limit_is_left_out_and_the_others_go_on() {
+    let many: Assignments = (0..51).map(|n| (id(n), Proficiency::new(1.0))).collect();
+    let few: Assignments = [(id(100), Proficiency::new(1.0))].into_iter().collect();
+    let none = Assignments::default();
+    let folded = fold(
+        Start { target: Target::RoutingSkills, current: &none, owned: &owned(&[]), managed: &owned(&[]) },
+        None,
+        &[change(0, Mode::Add, many), change(1, Mode::Add, few.clone())],
+    );
+    assert_eq!(folded.outcomes[0], Outcome::TooMany { would_be: 51 });
+    assert_eq!(folded.desired, few);
+}
+
+#[test]
+fn a_listed_skill_without_a_rating_keeps_the_rating_that_is_there() {
+    let current: Assignments = [(id(1), Proficiency::new(4.0))].into_iter().collect();
+    let listed: Assignments = [(id(1), None), (id(2), None)].into_iter().collect();
+    let folded = fold(
+        Start { target: Target::RoutingSkills, current: &current, owned: &owned(&[]), managed: &owned(&[]) },
+        None,
+        &[change(0, Mode::Managed, listed)],
+    );
+    assert_eq!(folded.desired.get(id(1)), Some(Proficiency::new(4.0)));
+    assert_eq!(folded.desired.get(id(2)), Some(Some(Proficiency::LOWEST)));
+}
+
+fn any_mode() -> impl Strategy<Value = Mode> {
+    prop_oneof![Just(Mode::Add), Just(Mode::Remove), Just(Mode::Managed), Just(Mode::Replace)]
+}
+
+fn any_ids() -> impl Strategy<Value = Vec<u128>> {
+    proptest::collection::vec(0u128..8, 0..5)
+}
+
+proptest! {
+    #[test]
+    fn folding_equals_running_one_after_another(
+        current in any_ids(), ours in any_ids(),
+        changes in proptest::collection::vec((any_mode(), any_ids()), 1..6),
+    ) {
+        let borrowed: Vec<(Mode, &[u128])> = changes.iter().map(|(mode, ids)| (*mode, ids.as_slice())).collect();
+        let folded = fold_groups(&current, &ours, &borrowed);
+        let (mut set, mut own) = (groups(&current), owned(&ours));
+        for (mode, ids) in &changes {
+            let one = fold(
+                Start { target: Target::WfmSkillGroups, current: &set, owned: &own, managed: &owned(&[]) },
+                None,
+                &[change(0, *mode, groups(ids))],
+            );
+            (set, own) = (one.desired, one.owned);
+        }
+        prop_assert_eq!(&folded.desired, &set);
+        prop_assert_eq!(&folded.owned, &own);
+        let net = Difference::between(&groups(&current), &folded.desired);
+        let mut reported: Vec<_> = folded.outcomes.iter().filter_map(|outcome| match outcome {
+            Outcome::Applies(effects) => Some(effects.difference.ids().collect::<Vec<_>>()),
+            Outcome::Unchanged(_) | Outcome::SupersededBy(_) | Outcome::TooMany { .. } => None,
+        }).flatten().collect();
+        reported.sort();
+        let mut expected: Vec<_> = net.ids().collect();
+        expected.sort();
+        prop_assert_eq!(reported, expected);
+    }
+
+    /// Whatever comes late, others change, and is carried out together: the end is that of the whole order.
+    #[test]
+    fn what_comes_late_is_folded_into_its_place(
+        base in rated(), ours in any_ids(),
+        rounds in proptest::collection::vec(
+            (proptest::collection::vec((0u32..60, any_mode(), listed()), 1..4), proptest::option::of(rated())), 1..6,
+        ),
+    ) {
+        let (base, managed, none): (Assignments, _, _) = (base, owned(&[]), Vec::new());
+        let mut own: BTreeSet<_> = owned(&ours).into_iter().filter(|id| base.contains(*id)).collect();
+        let start = Start { target: Target::RoutingSkills, current: &base, owned: &own, managed: &managed };
+        let (mut history, mut now) = (History::starting_from(start), base.clone());
+        let mut all: Vec<Told> = none;
+        for (nth, (mut batch, others)) in (0u32..).zip(rounds) {
+            batch.sort_by_key(|(place, ..)| *place);
+            let changes: Vec<_> = (0u32..).zip(batch).map(|(n, (place, mode, listed))| {
+                let mut change = change(place, mode, listed);
+                change.place.entry = entry(nth * 10 + n);
+                change.by = entry(nth * 10 + n);
+                change
+            }).collect();
+            let start = Start { target: Target::RoutingSkills, current: &now, owned: &own, managed: &managed };
+            let folded = fold(start, Some(&history), &changes);
+            tell(&mut all, &now, &changes, &base, &owned(&ours));
+            let (desired, claims) = straight(&all, &base, &owned(&ours));
+            prop_assert_eq!(&folded.desired, &desired);
+            prop_assert_eq!(&folded.owned, &claims);
+            check_outcomes(&folded, &history, &now, &changes)?;
+            history.carry_out(start, &changes, &folded, Timestamp::UNIX_EPOCH);
+            (now, own) = (folded.desired, folded.owned);
+            if let Some(others) = others {
+                now = others;
+            }
+        }
+    }
+}
+
+/// A change or what others changed, in the order of the model.
+#[derive(Clone)]
+enum Told {
+    Change(Change),
+    Others(Vec<(AssignmentId, Holding)>),
+}
+
+fn tell(all: &mut Vec<Told>, now: &Assignments, changes: &[Change], base: &Assignments, ours: &BTreeSet<AssignmentId>) {
+    let (before, _) = straight(all, base, ours);
+    let others: Vec<_> = Difference::between(&before, now).ids().map(|id| (id, now.get(id))).collect();
+    if !others.is_empty() {
+        all.push(Told::Others(others));
+    }
+    for change in changes {
+        let newer = |told: &Told| matches!(told, Told::Change(other) if other.place > change.place);
+        let at = all.iter().position(newer).unwrap_or(all.len());
+        all.insert(at, Told::Change(change.clone()));
+    }
+}
+
+/// One after another, each folded alone.
+fn straight(all: &[Told], base: &Assignments, ours: &BTreeSet<AssignmentId>) -> (Assignments, BTreeSet<AssignmentId>) {
+    let managed = owned(&[]);
+    let (mut set, mut own) =
+        (base.clone(), ours.iter().copied().filter(|id| base.contains(*id)).collect::<BTreeSet<_>>());
+    for told in all {
+        match told {
+            Told::Others(changes) => {
+                for (id, holding) in changes {
+                    if let Some(rating) = holding {
+                        set.insert(*id, *rating);
+                    } else {
+                        set.remove(*id);
+                        own.remove(id);
+                    }
+                }
+            }
+            Told::Change(change) => {
+                let start = Start { target: Target::RoutingSkills, current: &set, owned: &own, managed: &managed };
+                let one = fold(start, None, std::slice::from_ref(change));
+                (set, own) = (one.desired, one.owned);
+            }
+        }
+    }
+    (set, own)
+}
+
+/// Each part of the difference is reported once, and nobody is called unchanged for what was undone.
+fn check_outcomes(
+    folded: &Folded,
+    history: &History,
+    now: &Assignments,
+    changes: &[Change],
+) -> Result<(), TestCaseError> {
+    let net = Difference::between(now, &folded.desired);
+    let mut reported = Vec::new();
+    for (outcome, change) in folded.outcomes.iter().zip(changes) {
+        match outcome {
+            Outcome::Applies(effects) => reported.extend(effects.difference.ids()),
+            Outcome::Unchanged(_) if change.mode != Mode::Remove => {
+                let had = |set: &Assignments| {
+                    change.listed.iter().all(|(id, rating)| match rating {
+                        Some(_) => set.get(id) == Some(rating),
+                        None => set.contains(id),
+                    })
+                };
+                // One that comes late may find what the user had when a newer one was carried out.
+                let late = history.done().any(|done| done.change.place > change.place);
+                prop_assert!(late || had(now) || had(&folded.desired));
+            }
+            Outcome::Unchanged(_) => {}
+            Outcome::SupersededBy(by) => prop_assert_ne!(*by, change.by),
+            Outcome::TooMany { .. } => prop_assert!(false, "nothing here is beyond the limit"),
+        }
+    }
+    reported.sort();
+    let mut expected: Vec<_> = net.ids().collect();
+    expected.sort();
+    prop_assert_eq!(reported, expected);
+    Ok(())
+}
+
+fn rating() -> impl Strategy<Value = f64> {
+    prop_oneof![Just(1.0), Just(2.0), Just(3.0)]
+}
+
+/// What a user has: all of it rated.
+fn rated() -> impl Strategy<Value = Assignments> {
+    proptest::collection::vec((0u128..6, rating()), 0..5)
+        .prop_map(|rated| rated.into_iter().map(|(n, rating)| (id(n), Proficiency::new(rating))).collect())
+}
+
+/// What a change lists: some of it rated.
+fn listed() -> impl Strategy<Value = Assignments> {
+    proptest::collection::vec((0u128..6, proptest::option::of(rating())), 0..4)
+        .prop_map(|listed| listed.into_iter().map(|(n, rating)| (id(n), rating.and_then(Proficiency::new))).collect())
+}
+
+#[test]
+fn rows_that_undo_each_other_say_so() {
+    // Three rows of one user, as a skill matrix lists them: only the last is what the user ends with.
+    let managed = fold_groups(&[], &[], &[(Mode::Managed, &[1]), (Mode::Managed, &[2]), (Mode::Managed, &[3])]);
+    assert_eq!(managed.outcomes[..2], [Outcome::SupersededBy(entry(1)), Outcome::SupersededBy(entry(2))][..]);
+    let twice = fold_groups(&[], &[], &[(Mode::Add, &[1]), (Mode::Add, &[1]), (Mode::Remove, &[1])]);
+    assert_eq!(twice.outcomes[..2], [Outcome::SupersededBy(entry(2)), Outcome::SupersededBy(entry(2))][..]);
+    assert!(matches!(twice.outcomes[2], Outcome::Unchanged(_)));
+}
+
+#[test]
+fn a_late_addition_does_not_come_back_from_below_a_newer_removal() {
+    let (none, managed) = (groups(&[]), owned(&[]));
+    let start = Start { target: Target::WfmSkillGroups, current: &none, owned: &owned(&[]), managed: &managed };
+    let newer = [change(10, Mode::Remove, groups(&[1]))];
+    let mut history = History::starting_from(start);
+    history.carry_out(start, &newer, &fold(start, Some(&history), &newer), Timestamp::UNIX_EPOCH);
+    let late = fold(start, Some(&history), &[change(5, Mode::Add, groups(&[1, 2]))]);
+    assert_eq!(late.desired, groups(&[2]));
+    let undone = fold(start, Some(&history), &[change(5, Mode::Add, groups(&[1]))]);
+    assert_eq!(undone.outcomes, [Outcome::SupersededBy(entry(10))]);
+}
+
+#[test]
+fn what_others_gave_after_a_newer_change_stays() {
+    let (none, managed) = (groups(&[]), owned(&[]));
+    let start = Start { target: Target::WfmSkillGroups, current: &none, owned: &owned(&[]), managed: &managed };
+    let newer = [change(10, Mode::Remove, groups(&[1]))];
+    let mut history = History::starting_from(start);
+    history.carry_out(start, &newer, &fold(start, Some(&history), &newer), Timestamp::UNIX_EPOCH);
+    let given = groups(&[1]);
+    let start = Start { current: &given, ..start };
+    let late = fold(start, Some(&history), &[change(5, Mode::Add, groups(&[1, 2]))]);
+    assert_eq!(late.desired, groups(&[1, 2]));
+}
+
+#[test]
+fn a_late_change_that_leaves_no_room_for_a_newer_one_is_left_out() {
+    let (none, managed) = (groups(&[]), owned(&[]));
+    let many =
+        |range: std::ops::Range<u128>| -> Assignments { range.map(|n| (id(n), Proficiency::new(1.0))).collect() };
+    let start = Start { target: Target::RoutingSkills, current: &none, owned: &owned(&[]), managed: &managed };
+    let newer = [change(10, Mode::Add, many(0..45))];
+    let mut history = History::starting_from(start);
+    let folded = fold(start, Some(&history), &newer);
+    history.carry_out(start, &newer, &folded, Timestamp::UNIX_EPOCH);
+    let (now, ours) = (folded.desired, folded.owned);
+    let start = Start { current: &now, owned: &ours, ..start };
+    let late = fold(start, Some(&history), &[change(5, Mode::Add, many(45..60))]);
+    assert_eq!(late.outcomes, [Outcome::TooMany { would_be: 60 }]);
+    assert_eq!(late.desired, now);
+}
+
+#[test]
+fn what_is_forgotten_leads_to_where_it_led() {
+    let (none, managed) = (groups(&[]), owned(&[]));
+    let start = Start { target: Target::WfmSkillGroups, current: &none, owned: &owned(&[]), managed: &managed };
+    let changes = [change(1, Mode::Add, groups(&[1])), change(3, Mode::Add, groups(&[3]))];
+    let mut history = History::starting_from(start);
+    history.carry_out(start, &changes, &fold(start, Some(&history), &changes), Timestamp::UNIX_EPOCH);
+    let oldest = change(2, Mode::Add, groups(&[])).place;
+    assert_eq!(history.forget(oldest, Target::WfmSkillGroups, &managed), Some((changes[0].place, entry(1))));
+    assert_eq!((history.base.as_ref(), history.owned.as_ref()), (&groups(&[1]), &owned(&[1])));
+    assert_eq!(history.done().count(), 1);
+    assert_eq!(history.forget(changes[1].place, Target::WfmSkillGroups, &managed), Some((changes[1].place, entry(3))));
+    assert_eq!((history.base, history.events.len()), (history.left, 0));
+}
