@@ -198,7 +198,7 @@ pub(super) fn stale(newer: Place, by: Option<EntryId>, lateness: Lateness) -> (E
         ),
         Lateness::BeyondHistory => format!(
             "a change that belongs behind this one ({}) was carried out, and what the user had before it is not kept any \
-             more; nothing was done. Send it again without a date if it is to count as the newest",
+             more; nothing was done. If it is to count as the newest, submit it in a new job and without a date",
             newer.at
         ),
     };

@@ -92,9 +92,9 @@ async function plannedAndApplied(): Promise<void> {
   const plan = await finished(accepted(await submit(users, { dryRun: true })).id);
   assert.ok(plan.dryRun && plan.counts.planned > 0 && plan.counts.applied === 0);
   const done = await finished((await apply(plan.id)).id);
-  assert.ok(!done.dryRun && done.counts.total === plan.counts.planned && done.counts.applied === plan.counts.planned);
+  assert.ok(!done.dryRun && done.counts.applied === plan.counts.planned && done.counts.failed === 0);
   const again = await finished((await apply(plan.id)).id);
-  assert.equal(again.counts.failed, again.counts.total, "the plan no longer fits");
+  assert.ok(again.counts.applied === 0 && again.counts.failed > 0, "the plan no longer fits");
 }
 
 // A job that takes all of their groups from 25 users.
