@@ -19,7 +19,7 @@ use crate::domain::job::JobStatus;
 
 /// Cancel a sync job
 ///
-/// What has not begun ends as `cancelled`; what is under way is finished. Cancelling again, or a job that has ended,
+/// What has not been written ends as `cancelled`; a write that is under way is finished. Cancelling again, or a job that has ended,
 /// changes nothing.
 #[utoipa::path(
     post,
