@@ -20,7 +20,7 @@ function bigRoster(shift = 0) {
 }
 
 async function fill(api) {
-  const big = await api.submit({ target: "wfmSkillGroups", label: "the whole company" }, bigRoster());
+  const big = await api.submit({ target: "wfmSkillGroups", sameUser: "inOrder", label: "the whole company" }, bigRoster());
   for (let n = 0; n < JOBS; n += 20) {
     const submit = (_, at) => api.submit({ target: "wfmSkillGroups", label: `team ${n + at}` }, `employee_id,assignments\nE${1001 + n + at},Group 1\n`);
     await Promise.all(Array.from({ length: 20 }, submit));
