@@ -33,7 +33,7 @@ impl Target {
     }
 
     /// Most assignments that Genesys takes for one user; more are refused by the bulk routes.
-    pub fn most_per_user(self) -> usize {
+    pub const fn most_per_user(self) -> usize {
         match self {
             Self::RoutingSkills => 50,
             Self::WfmSkillGroups => usize::MAX,

@@ -10,7 +10,7 @@ use super::wire::{Named, NewSkill};
 use crate::engine::port::{CallError, CatalogueItem, CatalogueListing, Errand};
 
 const SKILLS: Listing = Listing { route: Route::RoutingSkills, of: "routing skills", none: "nothing", page_size: 500 };
-const GROUPS: Listing = Listing { route: Route::SkillGroups, of: "skill groups", none: "nothing", page_size: 200 };
+const GROUPS: Listing = Listing { route: Route::SkillGroups, of: "skill groups", none: "nothing", page_size: 100 };
 
 /// All active routing skills.
 pub(super) async fn skills(client: &GenesysClient, errand: &Errand) -> Result<CatalogueListing, CallError> {

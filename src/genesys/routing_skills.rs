@@ -7,18 +7,22 @@ use super::call::{Lane, Route};
 use super::client::{GenesysClient, Outgoing, json};
 use super::paging::Listing;
 use super::wire::{SkillRating, UserSkill};
-use crate::domain::{AssignmentId, Assignments, Proficiency, UserId};
+use crate::domain::{AssignmentId, Assignments, Proficiency, Target, UserId};
 use crate::engine::port::{AssignmentWrite, CallError, Errand, Observed, WriteError, Written};
 
 /// Lines that a bulk call takes.
 const LINES_PER_CALL: usize = 50;
+/// Skills that a user can have.
+const MOST_SKILLS: usize = Target::RoutingSkills.most_per_user();
+/// How often a user is read again for skills that came while all were being taken away.
+const LOOKS_FOR_MORE: usize = 2;
 
 /// The routes that a user's skills are read and written on.
 pub(super) const ROUTES: [Route; 4] =
     [Route::UserSkillsRead, Route::UserSkillsAdd, Route::UserSkillsReplace, Route::UserSkillRemove];
 
 const OF_A_USER: Listing =
-    Listing { route: Route::UserSkillsRead, of: "a user's routing skills", none: "nothing", page_size: 100 };
+    Listing { route: Route::UserSkillsRead, of: "a user's routing skills", none: "nothing", page_size: 50 };
 
 /// Reads all of a user's skills. A part of them is no state that anything could be computed from.
 pub(super) async fn read(client: &GenesysClient, errand: &Errand, user: UserId) -> Result<Observed, CallError> {
@@ -32,59 +36,109 @@ pub(super) async fn read(client: &GenesysClient, errand: &Errand, user: UserId) 
     Ok(Observed { assignments: assignments.into(), version: None })
 }
 
-/// Adds before it removes, so that a crash in between leaves nobody without skills; replaces in one call only where the
-/// job said that everything else may go. The answers list only a first page, so they tell nothing of the new state.
+/// Adds before it removes, so that a crash in between leaves nobody without skills; but first takes away as much of what
+/// leaves anyway as the cap asks for, because Genesys holds it against each call. Replaces in one call only where the job said
+/// that everything else may go. The answers list only a first page, so they tell nothing of the new state.
 pub(super) async fn write(
     client: &GenesysClient,
     errand: &Errand,
     user: UserId,
     write: &AssignmentWrite,
 ) -> Result<Written, WriteError> {
+    let mut calls = Calls { client, errand, user, begun: false, gone: Vec::new() };
+    let difference = &write.difference;
     if write.replaces {
         let lines: Vec<_> = write.desired.iter().collect();
-        bulk(client, errand, Method::PUT, Route::UserSkillsReplace, user, &lines).await?;
-        return Ok(Written::default());
-    }
-    let difference = &write.difference;
-    let lines: Vec<_> = difference.added.iter().chain(&difference.updated).copied().collect();
-    let mut begun = false;
-    for lines in lines.chunks(LINES_PER_CALL) {
-        let call = bulk(client, errand, Method::PATCH, Route::UserSkillsAdd, user, lines).await;
-        call.map_err(|error| WriteError { error, begun })?;
-        begun = true;
-    }
-    let mut written = Written::default();
-    for skill in &difference.removed {
-        if !remove(client, errand, user, *skill).await.map_err(|error| WriteError { error, begun })? {
-            written.gone.push(*skill);
+        match calls.put(&lines).await {
+            // Nothing documents that an empty list is taken.
+            Err(WriteError { error: CallError::Rejected(_), .. }) if lines.is_empty() => {
+                calls.remove_all(&difference.removed).await?;
+            }
+            done => done?,
         }
-        begun = true;
+        return Ok(calls.written());
     }
-    Ok(written)
+    let (first, rest) = difference.removed.split_at(removals_ahead(write));
+    calls.remove(first).await?;
+    let lines: Vec<_> = difference.added.iter().chain(&difference.updated).copied().collect();
+    for lines in lines.chunks(LINES_PER_CALL) {
+        calls.patch(lines).await?;
+    }
+    calls.remove(rest).await?;
+    Ok(calls.written())
 }
 
-async fn bulk(
-    client: &GenesysClient,
-    errand: &Errand,
-    method: Method,
-    route: Route,
+/// How many removals have to come first, or the user would have too many skills in between.
+fn removals_ahead(write: &AssignmentWrite) -> usize {
+    let removed = write.difference.removed.len();
+    let with_both = write.desired.len() + removed;
+    if write.difference.added.is_empty() { 0 } else { with_both.saturating_sub(MOST_SKILLS).min(removed) }
+}
+
+type Line = (AssignmentId, Option<Proficiency>);
+
+/// The calls of one write.
+struct Calls<'a> {
+    client: &'a GenesysClient,
+    errand: &'a Errand,
     user: UserId,
-    lines: &[(AssignmentId, Option<Proficiency>)],
-) -> Result<(), CallError> {
-    let lines: Vec<_> = lines.iter().map(|(id, proficiency)| SkillRating::new(*id, *proficiency)).collect();
-    let path = format!("/api/v2/users/{user}/routingskills/bulk");
-    let out = Outgoing { method, route, path, header: None, body: json(&lines)? };
-    client.send(Lane::Continuation, errand, out).await.map(drop)
+    /// Whether one was carried out.
+    begun: bool,
+    gone: Vec<AssignmentId>,
 }
 
-/// Whether the skill was there to be removed; one that is gone already is as good as removed.
-async fn remove(client: &GenesysClient, errand: &Errand, user: UserId, skill: AssignmentId) -> Result<bool, CallError> {
-    let path = format!("/api/v2/users/{user}/routingskills/{skill}");
-    let out =
-        Outgoing { method: Method::DELETE, route: Route::UserSkillRemove, path, header: None, body: Bytes::new() };
-    match client.send(Lane::Continuation, errand, out).await {
-        Ok(_) => Ok(true),
-        Err(CallError::NotFound(_)) => Ok(false),
-        Err(error) => Err(error),
+impl Calls<'_> {
+    async fn put(&mut self, lines: &[Line]) -> Result<(), WriteError> {
+        self.bulk(Method::PUT, Route::UserSkillsReplace, lines).await
+    }
+
+    async fn patch(&mut self, lines: &[Line]) -> Result<(), WriteError> {
+        self.bulk(Method::PATCH, Route::UserSkillsAdd, lines).await
+    }
+
+    async fn bulk(&mut self, method: Method, route: Route, lines: &[Line]) -> Result<(), WriteError> {
+        let lines: Vec<_> = lines.iter().map(|(id, proficiency)| SkillRating::new(*id, *proficiency)).collect();
+        let path = format!("/api/v2/users/{}/routingskills/bulk", self.user);
+        let body = json(&lines)?;
+        self.send(Outgoing { method, route, path, header: None, body }).await
+    }
+
+    /// A skill that is gone already is as good as removed.
+    async fn remove(&mut self, skills: &[AssignmentId]) -> Result<(), WriteError> {
+        for skill in skills {
+            let path = format!("/api/v2/users/{}/routingskills/{skill}", self.user);
+            let (method, route) = (Method::DELETE, Route::UserSkillRemove);
+            match self.send(Outgoing { method, route, path, header: None, body: Bytes::new() }).await {
+                Err(WriteError { error: CallError::NotFound(_), .. }) => self.gone.push(*skill),
+                done => done?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves the user without skills: those that were seen, and those that came since.
+    async fn remove_all(&mut self, seen: &[AssignmentId]) -> Result<(), WriteError> {
+        self.remove(seen).await?;
+        for _ in 0..LOOKS_FOR_MORE {
+            let left = read(self.client, self.errand, self.user).await;
+            let left = left.map_err(|error| WriteError { error, begun: self.begun })?;
+            let new: Vec<_> = left.assignments.ids().filter(|skill| !seen.contains(skill)).collect();
+            if new.is_empty() {
+                break;
+            }
+            self.remove(&new).await?;
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, out: Outgoing) -> Result<(), WriteError> {
+        let sent = self.client.send(Lane::Continuation, self.errand, out).await;
+        sent.map_err(|error| WriteError { error, begun: self.begun })?;
+        self.begun = true;
+        Ok(())
+    }
+
+    fn written(self) -> Written {
+        Written { after: None, gone: self.gone }
     }
 }

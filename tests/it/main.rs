@@ -36,6 +36,7 @@ mod logs;
 mod lookups;
 mod main_job;
 mod metrics;
+mod near_the_cap;
 mod one_list;
 mod outage;
 mod outcomes;
