@@ -467,7 +467,7 @@ impl<'a> Pass<'a> {
             None => self.engine.backoff.pause(self.progress.outages),
         };
         let at = now + self.within_patience(pause);
-        self.later(at, &format!("Genesys is not available, waiting: {answer}"), retry_at.map(|_| at))
+        self.later(at, &format!("{}, waiting: {answer}", answer.hindrance()), retry_at.map(|_| at))
     }
 
     /// The journal could not take what the write makes ours, so the write did not go out. There is no end to this patience:

@@ -47,6 +47,28 @@ pub struct UpstreamAnswer {
     pub correlation_id: Option<Box<str>>,
 }
 
+impl UpstreamAnswer {
+    /// What is wrong while work waits because of this answer.
+    pub(crate) fn hindrance(&self) -> &'static str {
+        match self.status {
+            Some(200..=299) => "an answer of Genesys cannot be read",
+            Some(100..=199 | 300..=399) => "calls to Genesys are redirected by something between",
+            Some(_) | None => "Genesys is not available",
+        }
+    }
+
+    /// What to do about it.
+    pub(crate) fn cure(&self) -> &'static str {
+        match self.status {
+            Some(200..=299) => "That is no outage: report it with the request that it names, then retry the entry.",
+            Some(100..=199 | 300..=399) => {
+                "Look for a proxy, a portal or a maintenance page between this service and Genesys, then retry the entry."
+            }
+            Some(_) | None => "Retry the entry when it is back.",
+        }
+    }
+}
+
 impl fmt::Display for UpstreamAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.status, &self.code) {

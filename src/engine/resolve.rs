@@ -192,9 +192,9 @@ impl Patience<'_> {
 /// When to try again; `None` if the job has nothing open any more.
 async fn wait_until(engine: &EngineCore, job: &Arc<Job>, error: &CallError, tries: u32) -> Option<Instant> {
     let patience = engine.settings.patience;
-    let (failure, retry_at) = match error {
-        CallError::Unavailable { answer, retry_at } => (Failure::unavailable(answer, patience), *retry_at),
-        CallError::Conflict(answer) | CallError::Uncertain(answer) => (Failure::unavailable(answer, patience), None),
+    let (answer, retry_at) = match error {
+        CallError::Unavailable { answer, retry_at } => (answer, *retry_at),
+        CallError::Conflict(answer) | CallError::Uncertain(answer) => (answer, None),
         CallError::NotFound(answer) | CallError::Rejected(answer) => {
             fail_open(engine, job, &Failure::listing_rejected(answer)).await;
             return None;
@@ -206,7 +206,7 @@ async fn wait_until(engine: &EngineCore, job: &Arc<Job>, error: &CallError, trie
     };
     let left = patience_left(engine, job);
     if left.is_zero() {
-        fail_open(engine, job, &failure).await;
+        fail_open(engine, job, &Failure::unavailable(answer, patience)).await;
         return None;
     }
     tracing::warn!(job = %job.id(), %error, "cannot resolve the job's users and assignments yet");
@@ -214,7 +214,7 @@ async fn wait_until(engine: &EngineCore, job: &Arc<Job>, error: &CallError, trie
     let pause = retry_at.map_or_else(|| engine.backoff.pause(tries), |at| at.saturating_duration_since(now));
     let at = now + pause.min(left);
     let parked_until = retry_at.map(|_| engine.clock.date_of(at));
-    job.hold_up(&format!("Genesys is not available, waiting: {error}"), parked_until);
+    job.hold_up(&format!("{}, waiting: {answer}", answer.hindrance()), parked_until);
     Some(at)
 }
 

@@ -70,10 +70,7 @@ impl Failure {
     pub(super) fn unavailable(answer: &UpstreamAnswer, patience: Duration) -> Self {
         Self::new(
             Reason::UpstreamUnavailable,
-            format!(
-                "Genesys was not available for {} s: {answer}. Retry the entry when it is back.",
-                patience.as_secs()
-            ),
+            format!("{} (for {} s): {answer}. {}", answer.hindrance(), patience.as_secs(), answer.cure()),
         )
     }
 

@@ -53,10 +53,12 @@ pub(super) fn classify(
         // A 400 that does not say why may be the shape of a conflict: a re-read and a bounded number of tries tell.
         400 if unreadable && route.writes() => CallError::Conflict(answer),
         // The token was refused twice: somebody disabled the client, and may enable it again.
-        401 => CallError::Unavailable { answer, retry_at: None },
+        401 => CallError::unavailable(answer),
         403 => CallError::Forbidden(answer),
         404 => CallError::NotFound(answer),
         429 => CallError::Unavailable { answer, retry_at },
+        // Genesys does not redirect: something between does, and it passes.
+        100..=199 | 300..=399 => CallError::unavailable(answer),
         // Any trouble on their side, before or after the effect.
         500..=599 if route.writes() => CallError::Uncertain(answer),
         408 | 500..=599 => CallError::Unavailable { answer, retry_at },
@@ -68,11 +70,24 @@ pub(super) fn classify(
 /// of it is not known.
 pub(super) fn parse<T: DeserializeOwned>(route: Route, response: &Response<Bytes>) -> Result<T, CallError> {
     serde_json::from_slice(response.body()).map_err(|error| {
-        let message = format!("the answer cannot be read ({error})").into();
-        let correlation_id = header(response.headers(), CORRELATION_ID);
-        let answer = UpstreamAnswer { status: Some(response.status().as_u16()), code: None, message, correlation_id };
-        if route.writes() { CallError::Uncertain(answer) } else { CallError::Unavailable { answer, retry_at: None } }
+        let message = match place_of_fault::<T>(response.body()) {
+            Some(place) => format!("the answer to {} cannot be read ({place}: {error})", route.request()),
+            None => format!("the answer to {} cannot be read ({error})", route.request()),
+        };
+        let answer = UpstreamAnswer {
+            status: Some(response.status().as_u16()),
+            code: None,
+            message: message.into(),
+            correlation_id: header(response.headers(), CORRELATION_ID),
+        };
+        if route.writes() { CallError::Uncertain(answer) } else { CallError::unavailable(answer) }
     })
+}
+
+/// The field that is not what it should be, as in `entities[3].state`; `None` if the whole body is not.
+fn place_of_fault<T: DeserializeOwned>(body: &[u8]) -> Option<String> {
+    let error = serde_path_to_error::deserialize::<_, T>(&mut serde_json::Deserializer::from_slice(body)).err()?;
+    Some(error.path().to_string()).filter(|path| path != ".")
 }
 
 const CORRELATION_ID: &str = "inin-correlation-id";
@@ -113,6 +128,8 @@ fn unanswered(route: Route, error: &StackError) -> CallError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::port::ListedUser;
+    use crate::genesys::wire::{Page, User};
 
     fn answer(status: u16, body: &'static str) -> Response<Bytes> {
         let response = Response::builder().status(status).header("ININ-Correlation-Id", "c-1");
@@ -166,10 +183,37 @@ mod tests {
             (Route::WfmWrite, 504, "uncertain"),
             (Route::WfmRead, 503, "unavailable until"),
             (Route::WfmRead, 408, "unavailable until"),
-            (Route::WfmRead, 302, "rejected"),
+            (Route::WfmRead, 302, "unavailable"),
+            (Route::WfmRead, 304, "unavailable"),
+            (Route::WfmWrite, 307, "unavailable"),
         ] {
             assert_eq!(kind(route, status, "{}"), expected, "{route:?} {status}");
         }
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_read_names_the_request_and_the_field() {
+        let told = |body| {
+            let parsed = parse::<Page<User>>(Route::Users, &answer(200, body));
+            let Err(CallError::Unavailable { answer, .. }) = parsed.map(|_| ()) else { panic!("{body} was read") };
+            assert_eq!(answer.hindrance(), "an answer of Genesys cannot be read");
+            answer.message
+        };
+        let id = "00000000-0000-4000-8000-000000000001";
+        let body = r#"{"entities":[{"id":"00000000-0000-4000-8000-000000000001","state":7}]}"#;
+        assert!(
+            told(body).contains("GET /api/v2/users cannot be read (entities[0].state: invalid type"),
+            "{}",
+            told(body)
+        );
+        assert!(told("<html>").contains("cannot be read (expected value"), "{}", told("<html>"));
+        let numeric = answer(
+            200,
+            r#"{"entities":[{"id":"00000000-0000-4000-8000-000000000001","employerInfo":{"employeeId":1001}}]}"#,
+        );
+        let page: Page<User> = parse(Route::Users, &numeric).unwrap();
+        let listed = ListedUser::from(page.entities.unwrap().remove(0));
+        assert_eq!((listed.user.id.to_string().as_str(), listed.user.employee_id.as_deref()), (id, Some("1001")));
     }
 
     #[test]

@@ -96,6 +96,26 @@ impl Route {
         }
     }
 
+    /// The request as messages name it, in the words of Genesys' own documentation.
+    pub fn request(self) -> &'static str {
+        match self {
+            Self::Users => "GET /api/v2/users",
+            Self::User => "GET /api/v2/users/{userId}",
+            Self::UserByExternalId => "GET /api/v2/users/externalid/{authority}/{key}",
+            Self::UserSearch => "POST /api/v2/users/search",
+            Self::RoutingSkills => "GET /api/v2/routing/skills",
+            Self::SkillCreate => "POST /api/v2/routing/skills",
+            Self::SkillGroups => "GET /api/v2/routing/skillgroups",
+            Self::UserSkillsRead => "GET /api/v2/users/{userId}/routingskills",
+            Self::UserSkillsAdd => "PATCH /api/v2/users/{userId}/routingskills/bulk",
+            Self::UserSkillsReplace => "PUT /api/v2/users/{userId}/routingskills/bulk",
+            Self::UserSkillRemove => "DELETE /api/v2/users/{userId}/routingskills/{skillId}",
+            Self::WfmRead => "GET genesys.wfm_path",
+            Self::WfmWrite => "PATCH genesys.wfm_path",
+            Self::OrgLimits => "GET /api/v2/organizations/limits/namespaces/platform.api",
+        }
+    }
+
     /// What kind of call this is for Genesys.
     pub fn class(self) -> RouteClass {
         match self {

@@ -1,6 +1,6 @@
 //! The shapes of the Genesys API, as far as they are used. They end here: the client turns them into domain types.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
 use super::paging::Entity;
@@ -33,7 +33,23 @@ pub(super) struct User {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct EmployerInfo {
+    #[serde(default, deserialize_with = "text_or_number")]
     employee_id: Option<Box<str>>,
+}
+
+/// An employee id is text; one that some integration has put there as a number must not make everybody unreadable.
+fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<str>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum EmployeeId {
+        Text(Box<str>),
+        Number(serde_json::Number),
+    }
+    let id = Option::deserialize(deserializer)?;
+    Ok(id.map(|id| match id {
+        EmployeeId::Text(text) => text,
+        EmployeeId::Number(number) => number.to_string().into(),
+    }))
 }
 
 impl Entity for User {
