@@ -228,7 +228,13 @@ fn endpoints(config: &Config) -> Result<Endpoints, ConfigError> {
     let version_header = HeaderName::try_from(config.genesys.version_header.as_str()).map_err(|_| {
         ConfigError::Contradiction { key: "genesys.version_header", problem: "is not the name of a header".to_owned() }
     })?;
-    Ok(Endpoints { api_url: config.genesys.api_url()?, wfm_path: config.genesys.wfm_path.clone(), version_header })
+    let genesys = &config.genesys;
+    Ok(Endpoints {
+        api_url: genesys.api_url()?,
+        wfm_path: genesys.wfm_path.clone(),
+        version_header,
+        unversioned_writes: genesys.unversioned_writes,
+    })
 }
 
 fn engine_settings(config: &Config, seed: u64) -> EngineSettings {

@@ -171,6 +171,9 @@ pub struct GenesysConfig {
     /// `genesys.version_header`: the header that carries the version of a WFM write.
     #[serde(default = "version_header")]
     pub version_header: String,
+    /// `genesys.unversioned_writes`: whether WFM writes may go out without a version where the endpoint gives none.
+    #[serde(default)]
+    pub unversioned_writes: bool,
 }
 
 /// `[sync]`: how jobs are carried out.

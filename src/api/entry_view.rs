@@ -35,8 +35,8 @@ pub(super) struct SyncJobEntryView {
     user_id: Option<Uuid>,
     state: SyncJobEntryState,
     /// Why it failed: userNotFound, userAmbiguous, userInactive, assignmentNotFound, assignmentAmbiguous,
-    /// tooManyAssignments, blocked, conflictsExhausted, forbidden, rejected, upstreamUnavailable, duplicateUser or
-    /// internalError.
+    /// tooManyAssignments, blocked, conflictsExhausted, forbidden, rejected, upstreamUnavailable, targetUnavailable,
+    /// duplicateUser or internalError.
     /// Or why it was superseded and nothing was done for it: staleEvent, as a newer change of the user had been carried
     /// out before it was accepted. Or why a plan was not carried out: planOutdated.
     reason: Option<&'static str>,

@@ -167,6 +167,7 @@ pub fn reason(reason: domain::Reason) -> &'static str {
         domain::Reason::Forbidden => "forbidden",
         domain::Reason::Rejected => "rejected",
         domain::Reason::UpstreamUnavailable => "upstreamUnavailable",
+        domain::Reason::TargetUnavailable => "targetUnavailable",
         domain::Reason::StaleEvent => "staleEvent",
         domain::Reason::PlanOutdated => "planOutdated",
         domain::Reason::DuplicateUser => "duplicateUser",

@@ -74,6 +74,11 @@ pub(super) const SECTIONS: &[Section] = &[
                 "Path of a user's WFM assignments at the partner endpoint.",
             ),
             default("version_header", "\"If-Match\"", "The header that carries the version of a WFM write."),
+            default(
+                "unversioned_writes",
+                "false",
+                "Write WFM assignments also where the endpoint gives no version: changes of others may be lost.",
+            ),
         ],
     },
     Section {

@@ -146,6 +146,8 @@ pub enum Reason {
     Forbidden,
     Rejected,
     UpstreamUnavailable,
+    /// The endpoint of the job's target is not there, or cannot be written safely.
+    TargetUnavailable,
     StaleEvent,
     /// What a dry run planned no longer fits the live state.
     PlanOutdated,
@@ -156,7 +158,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::UserNotFound,
         Self::UserAmbiguous,
         Self::UserInactive,
@@ -168,6 +170,7 @@ impl Reason {
         Self::Forbidden,
         Self::Rejected,
         Self::UpstreamUnavailable,
+        Self::TargetUnavailable,
         Self::StaleEvent,
         Self::PlanOutdated,
         Self::DuplicateUser,

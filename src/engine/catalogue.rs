@@ -195,6 +195,7 @@ impl Catalogues {
             Err(
                 error @ (CallError::NotFound(_)
                 | CallError::Forbidden(_)
+                | CallError::TargetUnavailable(_)
                 | CallError::Rejected(_)
                 | CallError::Unavailable { .. }),
             ) => Err(error),

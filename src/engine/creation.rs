@@ -141,7 +141,9 @@ async fn find_or_create(
         };
         match &error {
             CallError::Forbidden(answer) => return Some(Err(Failure::forbidden(answer))),
-            CallError::NotFound(answer) | CallError::Rejected(answer) => return Some(Err(not_taken(name, answer))),
+            CallError::NotFound(answer) | CallError::TargetUnavailable(answer) | CallError::Rejected(answer) => {
+                return Some(Err(not_taken(name, answer)));
+            }
             CallError::Conflict(answer) => {
                 conflicts += 1;
                 if conflicts >= MOST_CONFLICTS {

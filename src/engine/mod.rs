@@ -15,6 +15,7 @@ mod dates;
 mod deferrals;
 mod directory;
 mod ending;
+mod endpoints;
 mod forecast;
 mod job;
 mod listing;
@@ -60,6 +61,7 @@ use self::cache::Ages;
 use self::callback::CalledBack;
 use self::catalogue::Catalogues;
 use self::directory::Directory;
+use self::endpoints::Endpoints;
 pub use self::forecast::Forecast;
 pub use self::job::{ConflictRecord, EntryResult, EntrySnapshot, Followed, JobSnapshot, News};
 use self::job::{Dating, Job};
@@ -162,6 +164,7 @@ struct EngineCore {
     called_back: CalledBack,
     standings: Standings,
     directory: Directory,
+    endpoints: Endpoints,
     catalogues: Catalogues,
     names: KnownNames,
     backoff: Backoff,
@@ -203,6 +206,7 @@ impl Engine {
             called_back: CalledBack::default(),
             standings: Standings::recovered(standings, Arc::clone(&journal), clock, latest),
             directory: Directory::new(ages),
+            endpoints: Endpoints::default(),
             catalogues: Catalogues::new(ages, settings.managed.clone()),
             names: KnownNames::recovered(&recovered.memos),
             backoff: Backoff::new(Duration::from_secs(1), Duration::from_secs(60), settings.seed),

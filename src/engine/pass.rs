@@ -66,9 +66,11 @@ fn may_have_passed(error: &CallError) -> bool {
     match error {
         CallError::Uncertain(_) => true,
         CallError::Conflict(answer) => answer.status == Some(408),
-        CallError::NotFound(_) | CallError::Forbidden(_) | CallError::Rejected(_) | CallError::Unavailable { .. } => {
-            false
-        }
+        CallError::NotFound(_)
+        | CallError::Forbidden(_)
+        | CallError::TargetUnavailable(_)
+        | CallError::Rejected(_)
+        | CallError::Unavailable { .. } => false,
     }
 }
 
@@ -282,6 +284,9 @@ impl<'a> Pass<'a> {
         if let Some(newest) = remembered.filter(|_| may_assume) {
             return Ok(Base { observed: newest.clone(), fresh: false });
         }
+        if let Some(answer) = self.engine.endpoints.absent(self.key.target) {
+            return Err(self.fail_all(&Failure::target_unavailable(&answer)));
+        }
         let errand = self.errand();
         let answer = self.engine.genesys.read(&errand, self.key).await;
         self.continues = false;
@@ -290,6 +295,7 @@ impl<'a> Pass<'a> {
             Ok(observed) => observed,
             Err(error) => return Err(self.read_failed(&error).await),
         };
+        self.engine.endpoints.answered(self.key.target);
         self.progress.outages = 0;
         let behind = observed.version < standing.version;
         // After a lost answer, and after a start, what we remember may be older than what we wrote; a replica that is
@@ -352,6 +358,7 @@ impl<'a> Pass<'a> {
     ) -> Round {
         let write = AssignmentWrite {
             base: base.version,
+            tag: base.tag.clone(),
             desired: folded.desired.clone(),
             difference,
             replaces: folded.replaces,
@@ -395,8 +402,9 @@ impl<'a> Pass<'a> {
             CallError::Conflict(answer) => self.refused(answer, base),
             CallError::Uncertain(answer) => self.answer_lost(answer),
             CallError::Unavailable { answer, retry_at } => self.unavailable(&answer, retry_at),
-            CallError::NotFound(answer) => self.recheck_user(&Failure::user_gone(&answer)).await,
+            CallError::NotFound(answer) => self.recheck_user(&answer).await,
             CallError::Forbidden(answer) => self.fail_all(&Failure::forbidden(&answer)),
+            CallError::TargetUnavailable(answer) => self.fail_all(&Failure::target_unavailable(&answer)),
             CallError::Rejected(answer) => self.recheck_assignments(&Failure::rejected(&answer)).await,
         }
     }
@@ -443,8 +451,9 @@ impl<'a> Pass<'a> {
         match error {
             CallError::Unavailable { answer, retry_at } => self.unavailable(answer, *retry_at),
             CallError::Conflict(answer) | CallError::Uncertain(answer) => self.unavailable(answer, None),
-            CallError::NotFound(answer) => self.recheck_user(&Failure::user_gone(answer)).await,
+            CallError::NotFound(answer) => self.recheck_user(answer).await,
             CallError::Forbidden(answer) => self.fail_all(&Failure::forbidden(answer)),
+            CallError::TargetUnavailable(answer) => self.fail_all(&Failure::target_unavailable(answer)),
             CallError::Rejected(answer) => self.fail_all(&Failure::rejected(answer)),
         }
     }

@@ -22,6 +22,8 @@ pub struct Observed {
     pub assignments: Arc<Assignments>,
     /// Present for targets that check versions.
     pub version: Option<Version>,
+    /// In place of a version that is no number: the entity tag as it came. Whether it is newer than another cannot be told.
+    pub tag: Option<Arc<str>>,
 }
 
 /// A write of one user's assignments.
@@ -29,6 +31,8 @@ pub struct Observed {
 pub struct AssignmentWrite {
     /// The version of the state that this was computed from.
     pub base: Option<Version>,
+    /// Its entity tag, where it has one in place of a version.
+    pub tag: Option<Arc<str>>,
     /// The whole set that the user shall have.
     pub desired: Assignments,
     /// What has to change for it.
@@ -99,6 +103,9 @@ pub enum CallError {
     /// The client may not do this.
     #[error("forbidden: {0}")]
     Forbidden(UpstreamAnswer),
+    /// The target's endpoint cannot be used in this org as it is. Nothing was written.
+    #[error("the target cannot be used: {0}")]
+    TargetUnavailable(UpstreamAnswer),
     /// Genesys does not take this request, now or later.
     #[error("rejected: {0}")]
     Rejected(UpstreamAnswer),

@@ -129,14 +129,15 @@ fn compare(sent: &Observed, found: &Observed, standing: &Standing, unsure: Optio
     if found.version < standing.version.max(sent.version) {
         return Finding::Behind;
     }
-    let moved = match sent.version {
-        Some(_) => found.version != sent.version,
-        None => found.assignments != sent.assignments,
+    let moved = match (&sent.version, &sent.tag) {
+        (Some(_), _) => found.version != sent.version,
+        (None, Some(_)) => found.tag != sent.tag,
+        (None, None) => found.assignments != sent.assignments,
     };
     let ours = |attempt: &Attempt| attempt.explains_all(&sent.assignments, &found.assignments);
     let done = |attempt: &Attempt| ours(attempt) && attempt.is_done(&found.assignments);
     // The calls before the refused one were carried out.
-    let begun = |attempt: &Attempt| !done(attempt) && sent.version.is_none() && ours(attempt);
+    let begun = |attempt: &Attempt| !done(attempt) && sent.version.is_none() && sent.tag.is_none() && ours(attempt);
     if !moved || unsure.is_some_and(begun) {
         Finding::Unmoved
     } else if unsure.is_some_and(done) {

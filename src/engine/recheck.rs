@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use super::catalogue::{Catalogue, Match};
+use super::catalogue::Catalogue;
 use super::creation::Creation;
 use super::directory::{Search, Sought};
 use super::pass::{Pass, Round};
-use super::port::{CallError, Errand};
+use super::port::{CallError, Errand, UpstreamAnswer};
 use super::resolve::{find_assignments, find_user, park};
 use super::ticket::Ticket;
 use super::verdict::Failure;
@@ -57,35 +57,36 @@ impl Pass<'_> {
         }
     }
 
-    /// Genesys does not know the user: whoever was named otherwise than by id may have another id now.
-    pub(super) async fn recheck_user(&mut self, failure: &Failure) -> Round {
+    /// A target's endpoint does not know the user. Whoever was named otherwise than by id may have another id now; and if the
+    /// directory has the user, it is the endpoint that is not there, or does not have this one.
+    pub(super) async fn recheck_user(&mut self, answer: &UpstreamAnswer) -> Round {
         let errand = self.errand();
+        let (gone, mut is_in_directory) = (Failure::user_gone(answer), false);
         for ticket in std::mem::take(&mut self.tickets) {
             let named = ticket.job.open_request(ticket.index).map(|request| request.user);
-            let Some(named) = named.filter(|named| !matches!(named, UserRef::Id(_))) else {
-                self.fail(&ticket, failure);
-                continue;
-            };
+            let named = named.unwrap_or(UserRef::Id(self.key.user));
             let since = ticket.job.accepted_at();
             let search = Search { genesys: self.engine.genesys.as_ref(), errand: &errand, since };
-            match self.engine.directory.look_again(search, &named).await {
-                Ok(found) => self.moved(ticket, &named, found, failure),
+            match self.engine.directory.look_again(search, &named).await.map(Sought::Told) {
+                Ok(found) => match find_user(self.engine, &named, &found) {
+                    Ok(user) if user != self.key.user => self.leave_with(ticket, user),
+                    Ok(_) => {
+                        is_in_directory = true;
+                        self.fail(&ticket, &Failure::target_lacks_user(self.key.target, answer));
+                    }
+                    Err(failure) => self.fail(&ticket, &failure),
+                },
                 Err(error) => {
                     self.tickets.push(ticket);
-                    return self.recheck_failed(&errand, error, failure);
+                    return self.recheck_failed(&errand, error, &gone);
                 }
             }
         }
-        Round::Recorded
-    }
-
-    /// Leaves the ticket with the user whom its entry names now.
-    fn moved(&mut self, ticket: Ticket, named: &UserRef, found: Match<super::listing::Found>, failure: &Failure) {
-        match find_user(self.engine, named, &Sought::Told(found)) {
-            Ok(user) if user != self.key.user => self.leave_with(ticket, user),
-            Ok(_) => self.fail(&ticket, failure),
-            Err(failure) => self.fail(&ticket, &failure),
+        self.count_calls(&errand);
+        if is_in_directory {
+            self.engine.endpoints.lacks_user(self.key.target, answer);
         }
+        Round::Recorded
     }
 
     fn leave_with(&mut self, ticket: Ticket, user: UserId) {
@@ -100,7 +101,10 @@ impl Pass<'_> {
         match error {
             CallError::Unavailable { answer, retry_at } => self.unavailable(&answer, retry_at),
             CallError::Conflict(answer) | CallError::Uncertain(answer) => self.unavailable(&answer, None),
-            CallError::NotFound(_) | CallError::Forbidden(_) | CallError::Rejected(_) => self.fail_all(failure),
+            CallError::NotFound(_)
+            | CallError::Forbidden(_)
+            | CallError::TargetUnavailable(_)
+            | CallError::Rejected(_) => self.fail_all(failure),
         }
     }
 }

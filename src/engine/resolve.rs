@@ -195,7 +195,7 @@ async fn wait_until(engine: &EngineCore, job: &Arc<Job>, error: &CallError, trie
     let (answer, retry_at) = match error {
         CallError::Unavailable { answer, retry_at } => (answer, *retry_at),
         CallError::Conflict(answer) | CallError::Uncertain(answer) => (answer, None),
-        CallError::NotFound(answer) | CallError::Rejected(answer) => {
+        CallError::NotFound(answer) | CallError::TargetUnavailable(answer) | CallError::Rejected(answer) => {
             fail_open(engine, job, &Failure::listing_rejected(answer)).await;
             return None;
         }

@@ -7,7 +7,7 @@ use super::port::UpstreamAnswer;
 use crate::domain::conflict::GaveUp;
 use crate::domain::entry::Effects;
 use crate::domain::fold::Outcome;
-use crate::domain::{EntryId, EntryState, Place, Reason};
+use crate::domain::{EntryId, EntryState, Place, Reason, Target};
 
 /// Why entries fail, and what to do about it.
 #[derive(Debug, Clone)]
@@ -30,6 +30,33 @@ impl Failure {
         Self::new(
             Reason::UserNotFound,
             format!("Genesys does not know this user: {answer}. Check the user id, or whether the user was deleted."),
+        )
+    }
+
+    /// The directory has the user, and the target's endpoint does not.
+    pub(super) fn target_lacks_user(target: Target, answer: &UpstreamAnswer) -> Self {
+        match target {
+            Target::WfmSkillGroups => Self::new(
+                Reason::TargetUnavailable,
+                format!(
+                    "the directory has this user, and genesys.wfm_path does not: {answer}. It is the endpoint of a Genesys \
+                     partner: check that the org has it and the path, and that the user takes part in it; or use the target \
+                     routingSkills, which every org has."
+                ),
+            ),
+            Target::RoutingSkills => Self::user_gone(answer),
+        }
+    }
+
+    /// The target's endpoint cannot be used as it is.
+    pub(super) fn target_unavailable(answer: &UpstreamAnswer) -> Self {
+        Self::new(
+            Reason::TargetUnavailable,
+            format!(
+                "the endpoint at genesys.wfm_path cannot be used: {answer}. It is the endpoint of a Genesys partner: check that \
+                 the org has it and the path with `skillsync check`, then retry; or use the target routingSkills, which every \
+                 org has."
+            ),
         )
     }
 

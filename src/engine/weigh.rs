@@ -147,14 +147,22 @@ fn weight<'s>(shares: impl Iterator<Item = &'s Share>) -> Weight {
 /// written for them either, and their pass says why. Where versions are checked, the pass can begin with what is read here.
 async fn read(engine: &EngineCore, errand: &Errand, key: UserKey) -> Result<Option<Observed>, CallError> {
     let look = engine.standings.look(key);
+    if engine.endpoints.absent(key.target).is_some() {
+        return Ok(None);
+    }
     match engine.genesys.read(errand, key).await {
         Ok(found) => {
+            engine.endpoints.answered(key.target);
             if key.target.checks_versions() {
                 engine.standings.saw_since(key, look, &found);
             }
             Ok(Some(found))
         }
-        Err(CallError::NotFound(_) | CallError::Forbidden(_) | CallError::Rejected(_)) => Ok(None),
+        Err(CallError::NotFound(answer)) => {
+            engine.endpoints.lacks_user(key.target, &answer);
+            Ok(None)
+        }
+        Err(CallError::Forbidden(_) | CallError::TargetUnavailable(_) | CallError::Rejected(_)) => Ok(None),
         Err(error @ (CallError::Conflict(_) | CallError::Uncertain(_) | CallError::Unavailable { .. })) => Err(error),
     }
 }

@@ -143,6 +143,7 @@ mod tests {
             Err(CallError::Uncertain(_)) => "uncertain",
             Err(CallError::NotFound(_)) => "not found",
             Err(CallError::Forbidden(_)) => "forbidden",
+            Err(CallError::TargetUnavailable(_)) => "target unavailable",
             Err(CallError::Rejected(_)) => "rejected",
             Err(CallError::Unavailable { retry_at, .. }) => {
                 if retry_at.is_some() {

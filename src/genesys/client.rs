@@ -30,6 +30,8 @@ pub struct Endpoints {
     pub wfm_path: String,
     /// The header that carries the version of a WFM write.
     pub version_header: HeaderName,
+    /// Whether WFM writes may go out without a version where the endpoint gives none.
+    pub unversioned_writes: bool,
 }
 
 /// Calls Genesys; clones share the gate, the token and the connections.

@@ -33,7 +33,7 @@ pub(super) async fn read(client: &GenesysClient, errand: &Errand, user: UserId) 
         return Err(CallError::unavailable(extent.lacks(OF_A_USER.of)));
     }
     let assignments: Assignments = skills.iter().map(UserSkill::assignment).collect();
-    Ok(Observed { assignments: assignments.into(), version: None })
+    Ok(Observed { assignments: assignments.into(), version: None, tag: None })
 }
 
 /// Adds before it removes, so that a crash in between leaves nobody without skills; but first takes away as much of what

@@ -1,5 +1,7 @@
 //! The target `wfmSkillGroups`: one versioned resource a user, read and written as a whole.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::ETAG;
 use http::{HeaderValue, Method, Response};
@@ -9,7 +11,7 @@ use super::call::{Lane, Route};
 use super::client::{GenesysClient, Outgoing, json};
 use super::wire::{WfmAssignments, WfmUpdate};
 use crate::domain::UserId;
-use crate::engine::port::{AssignmentWrite, CallError, Errand, Observed, Version, Written};
+use crate::engine::port::{AssignmentWrite, CallError, Errand, Observed, UpstreamAnswer, Version, Written};
 
 /// The routes that a user's groups are read and written on.
 pub(super) const ROUTES: [Route; 2] = [Route::WfmRead, Route::WfmWrite];
@@ -28,23 +30,73 @@ pub(super) async fn write(
     user: UserId,
     write: &AssignmentWrite,
 ) -> Result<Written, CallError> {
-    let header = write.base.map(|version| (client.endpoints.version_header.clone(), if_match(version)));
+    let precondition = precondition(write);
+    if precondition.is_none() && !client.endpoints.unversioned_writes {
+        return Err(CallError::TargetUnavailable(UpstreamAnswer {
+            message: NO_VERSION.into(),
+            ..UpstreamAnswer::default()
+        }));
+    }
+    let header = precondition.map(|value| (client.endpoints.version_header.clone(), value));
     let body = json(&WfmUpdate { skill_group_ids: write.desired.ids().map(|id| id.0).collect() })?;
     let out = Outgoing { method: Method::PATCH, route: Route::WfmWrite, path: path(client, user), header, body };
     let response = client.send(Lane::Continuation, errand, out).await?;
     Ok(Written { after: Some(observed(Route::WfmWrite, &response)?), gone: Vec::new() })
 }
 
+const NO_VERSION: &str = "its answers have neither a version nor an ETag, so a write could undo somebody else's change; \
+    genesys.unversioned_writes = true permits it";
+
 fn path(client: &GenesysClient, user: UserId) -> String {
     client.endpoints.wfm_path.replace("{userId}", &user.to_string())
 }
 
-fn if_match(version: Version) -> HeaderValue {
-    HeaderValue::try_from(format!("\"{}\"", version.0)).unwrap_or_else(|_| HeaderValue::from(version.0))
+/// What tells Genesys which state a write was computed from.
+fn precondition(write: &AssignmentWrite) -> Option<HeaderValue> {
+    let version = write.base.map(|version| format!("\"{}\"", version.0));
+    HeaderValue::try_from(version.or_else(|| write.tag.as_deref().map(str::to_owned))?).ok()
 }
 
 fn observed(route: Route, response: &Response<Bytes>) -> Result<Observed, CallError> {
+    let found: WfmAssignments = parse(route, response)?;
     let etag = response.headers().get(ETAG).and_then(|value| value.to_str().ok());
-    let etag = etag.and_then(|value| value.trim_start_matches("W/").trim_matches('"').parse().ok());
-    Ok(parse::<WfmAssignments>(route, response)?.observed(etag))
+    let (version, tag) = version(found.version.as_deref(), etag);
+    Ok(Observed { assignments: found.groups().into(), version, tag })
+}
+
+/// The version in the body, or else in the `ETag`. One that is no number is opaque (RFC 9110, 8.8.3): it goes back as it came,
+/// and whether it is newer than another cannot be told.
+fn version(body: Option<&str>, etag: Option<&str>) -> (Option<Version>, Option<Arc<str>>) {
+    let number = |text: &str| text.parse().ok().map(Version);
+    let bare = |tag: &str| number(tag.trim().trim_start_matches("W/").trim_matches('"'));
+    match body.and_then(number).or_else(|| etag.and_then(bare)) {
+        Some(version) => (Some(version), None),
+        None => (None, etag.map(Arc::from).or_else(|| body.map(|version| format!("\"{version}\"").into()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_a_number_or_goes_back_as_it_came() {
+        for (body, etag, expected) in [
+            (Some("7"), None, Ok(7)),
+            (Some("7"), Some("\"a7\""), Ok(7)),
+            (None, Some("\"7\""), Ok(7)),
+            (None, Some("W/\"7\""), Ok(7)),
+            (None, Some("7"), Ok(7)),
+            (None, Some("\"a7\""), Err("\"a7\"")),
+            (None, Some("W/\"7-gzip\""), Err("W/\"7-gzip\"")),
+            (Some("a7"), None, Err("\"a7\"")),
+            (Some("-1"), Some("\"x\""), Err("\"x\"")),
+            (Some("18446744073709551616"), None, Err("\"18446744073709551616\"")),
+        ] {
+            let (version, tag) = version(body, etag);
+            let found = version.map(|version| version.0).ok_or(tag.as_deref().unwrap_or_default());
+            assert_eq!(found, expected, "{body:?} {etag:?}");
+        }
+        assert_eq!(version(None, None), (None, None));
+    }
 }

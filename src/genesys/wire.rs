@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::paging::Entity;
 use crate::domain::user::DirectoryUser;
 use crate::domain::{AssignmentId, Assignments, Proficiency, UserId};
-use crate::engine::port::{CatalogueItem, ListedUser, Observed, Version};
+use crate::engine::port::{CatalogueItem, ListedUser};
 
 /// A page of a listing. Those by cursor tell no count, and everything may be missing.
 #[derive(Debug, Deserialize)]
@@ -37,18 +37,19 @@ struct EmployerInfo {
     employee_id: Option<Box<str>>,
 }
 
-/// An employee id is text; one that some integration has put there as a number must not make everybody unreadable.
+/// Text, in whichever of the two forms it comes: an employee id that some integration has put there as a number must not make
+/// everybody unreadable.
 fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<str>>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum EmployeeId {
+    enum TextOrNumber {
         Text(Box<str>),
         Number(serde_json::Number),
     }
-    let id = Option::deserialize(deserializer)?;
-    Ok(id.map(|id| match id {
-        EmployeeId::Text(text) => text,
-        EmployeeId::Number(number) => number.to_string().into(),
+    let found = Option::deserialize(deserializer)?;
+    Ok(found.map(|found| match found {
+        TextOrNumber::Text(text) => text,
+        TextOrNumber::Number(number) => number.to_string().into(),
     }))
 }
 
@@ -173,16 +174,14 @@ impl SkillRating {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WfmAssignments {
-    version: Option<u64>,
-    skill_groups: Vec<Named>,
+    #[serde(default, deserialize_with = "text_or_number")]
+    pub(super) version: Option<Box<str>>,
+    pub(super) skill_groups: Vec<Named>,
 }
 
 impl WfmAssignments {
-    /// The version is in the body; an answer without it has it in its `ETag`.
-    pub(super) fn observed(self, etag: Option<u64>) -> Observed {
-        let assignments: Assignments =
-            self.skill_groups.into_iter().map(|group| (AssignmentId(group.id), None)).collect();
-        Observed { assignments: assignments.into(), version: self.version.or(etag).map(Version) }
+    pub(super) fn groups(&self) -> Assignments {
+        self.skill_groups.iter().map(|group| (AssignmentId(group.id), None)).collect()
     }
 }
 

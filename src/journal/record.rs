@@ -46,7 +46,7 @@ words!(StateWord for EntryState {
 });
 words!(ReasonWord for Reason {
     UserNotFound, UserAmbiguous, UserInactive, AssignmentNotFound, AssignmentAmbiguous, TooManyAssignments, Blocked,
-    ConflictsExhausted, Forbidden, Rejected, UpstreamUnavailable, StaleEvent, PlanOutdated, DuplicateUser,
+    ConflictsExhausted, Forbidden, Rejected, UpstreamUnavailable, TargetUnavailable, StaleEvent, PlanOutdated, DuplicateUser,
     InternalError,
 });
 

@@ -40,6 +40,7 @@ mod near_the_cap;
 mod one_list;
 mod outage;
 mod outcomes;
+mod partner_endpoint;
 mod process;
 mod push;
 mod rate_over_restarts;

@@ -66,7 +66,7 @@ fn ready<'a, T: Send + 'a, E: Send + 'a>(value: T) -> BoxFuture<'a, Result<T, E>
 fn foreign(version: u64) -> Observed {
     let assignments: Assignments =
         (0..version).map(|n| (AssignmentId(Uuid::from_u128(0xf0 + u128::from(n))), None)).collect();
-    Observed { assignments: assignments.into(), version: Some(Version(version + 1)) }
+    Observed { assignments: assignments.into(), version: Some(Version(version + 1)), tag: None }
 }
 
 /// Ten active users without skills that are known.
@@ -102,7 +102,7 @@ impl Genesys for PlainGenesys {
         if write.base != foreign(self.version.load(Ordering::Relaxed)).version {
             return Box::pin(std::future::ready(Err(CallError::Conflict(UpstreamAnswer::default()).into())));
         }
-        let after = Observed { assignments: write.desired.clone().into(), version: Some(Version(2)) };
+        let after = Observed { assignments: write.desired.clone().into(), version: Some(Version(2)), tag: None };
         ready(Written { after: Some(after), gone: Vec::new() })
     }
 

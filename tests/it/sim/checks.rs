@@ -173,6 +173,7 @@ fn failed_wrongly(entry: &Entry, run: &Run) -> Option<&'static str> {
             | Reason::ConflictsExhausted
             | Reason::Forbidden
             | Reason::Rejected
+            | Reason::TargetUnavailable
             | Reason::StaleEvent
             | Reason::InternalError,
         )

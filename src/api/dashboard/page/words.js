@@ -44,6 +44,7 @@ export const REASONS = {
   forbidden: ["forbidden", "The OAuth client may not do this.", "Give the OAuth client the permission named in the message; then retry.", "the Genesys administrator"],
   rejected: ["rejected", "Genesys refused the content of the change.", "Read the message; correct the row; then retry.", "whoever keeps the roster"],
   upstreamUnavailable: ["Genesys unavailable", "Genesys could not be reached for as long as skillsync is configured to wait.", "See Genesys' status page; retry when Genesys works again.", "Genesys support"],
+  targetUnavailable: ["target unavailable", "The endpoint for skill groups, which is a Genesys partner's, does not answer for this user or for anybody, or gives no versions.", "Run skillsync check; set genesys.wfm_path, or use the target routingSkills, which every org has.", "whoever runs the sync"],
   staleEvent: ["stale event", "The change is older than what was already applied for this user.", "Nothing: the newer change stands.", ""],
   planOutdated: ["plan outdated", "The user has changed since the dry run, so the plan no longer fits. Nothing was written.", "Make a new dry run of these rows.", "whoever runs the sync"],
   duplicateUser: ["duplicate user", "Several rows of this job are about the same user, and the job does not say how they are meant. Nothing was written for them.", "Keep one row of this user, or send the job with sameUser: merge or inOrder.", "whoever runs the sync"],
