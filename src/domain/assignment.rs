@@ -32,6 +32,14 @@ impl Target {
         }
     }
 
+    /// Whether its endpoint is a Genesys partner's, which not every org has. The others belong to the public API.
+    pub fn is_of_a_partner(self) -> bool {
+        match self {
+            Self::RoutingSkills => false,
+            Self::WfmSkillGroups => true,
+        }
+    }
+
     /// Most assignments that Genesys takes for one user; more are refused by the bulk routes.
     pub const fn most_per_user(self) -> usize {
         match self {

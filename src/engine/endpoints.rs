@@ -11,7 +11,7 @@ use super::port::UpstreamAnswer;
 use crate::domain::Target;
 
 /// Users whom the directory knows and the endpoint does not, without anybody whom it knows, before it counts as absent.
-const ENOUGH: u32 = 3;
+const ENOUGH: u32 = 10;
 
 /// An endpoint that has answered for somebody so lately is there, and one that is absent is asked again after so long.
 const REST: Duration = Duration::from_secs(60);
@@ -19,7 +19,7 @@ const REST: Duration = Duration::from_secs(60);
 /// What is known of the endpoints.
 ///
 /// Invariant: while one is absent, no pass that begins spends a call on it, but for one every `REST`. One that answered for
-/// somebody within `REST` is not absent.
+/// somebody within `REST` is not absent, and one of the public API never is.
 #[derive(Debug, Default)]
 pub(super) struct Endpoints {
     known: Mutex<HashMap<Target, Known>>,
@@ -40,8 +40,11 @@ impl Endpoints {
         self.known().insert(target, Known { answered_at: Some(Instant::now()), ..Known::default() });
     }
 
-    /// It does not know a user who is in the directory.
+    /// It does not know a user who is in the directory. Of the public API that says nothing: the user was deleted meanwhile.
     pub(super) fn lacks_user(&self, target: Target, answer: &UpstreamAnswer) {
+        if !target.is_of_a_partner() {
+            return;
+        }
         let mut known = self.known();
         let known = known.entry(target).or_default();
         known.lacking = known.lacking.saturating_add(1);
@@ -52,7 +55,7 @@ impl Endpoints {
         }
     }
 
-    /// Its answer, if it is absent and not to be asked now. Who is told nothing may ask; others are told meanwhile.
+    /// Its answer, if it is absent and not to be asked now. Whoever is told nothing may ask.
     pub(super) fn absent(&self, target: Target) -> Option<UpstreamAnswer> {
         let (mut known, now) = (self.known(), Instant::now());
         let known = known.get_mut(&target).filter(|known| known.lacking >= ENOUGH)?;

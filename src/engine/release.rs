@@ -11,8 +11,8 @@ use crate::domain::job::JobStatus;
 use crate::journal::{JobNote, JournalError};
 
 impl Engine {
-    /// Ends what has not been written; a write that is under way is finished. The answer shows what is durable. `None` if there is no such
-    /// job.
+    /// Ends what has not been written; a write that is under way is finished. The answer shows what is durable. `None` if
+    /// there is no such job.
     ///
     /// In a task of its own: what is decided has to be shown, also if the caller goes away meanwhile.
     pub async fn cancel(&self, id: JobId) -> Option<JobSnapshot> {

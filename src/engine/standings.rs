@@ -308,9 +308,9 @@ impl Standings {
     /// A write passed, and was answered with the state it brought about where the target tells it.
     pub(super) fn wrote(&self, key: UserKey, write: &AssignmentWrite, after: Option<&Observed>) {
         let after = after.map(|after| self.sets().state(after));
-        // Without a version, what was written tells a read that lags behind it.
         let mut standing = self.users.entry(key).or_default();
         standing.moved += 1;
+        // Without a version, what was written tells a read that lags behind it.
         if after.as_ref().is_none_or(|after| after.version.is_none()) {
             let now = Instant::now();
             standing.recent.retain(|_, (_, at)| *at + LONGEST_LAG > now);

@@ -35,17 +35,17 @@ impl Failure {
 
     /// The directory has the user, and the target's endpoint does not.
     pub(super) fn target_lacks_user(target: Target, answer: &UpstreamAnswer) -> Self {
-        match target {
-            Target::WfmSkillGroups => Self::new(
-                Reason::TargetUnavailable,
-                format!(
-                    "the directory has this user, and genesys.wfm_path does not: {answer}. It is the endpoint of a Genesys \
-                     partner: check that the org has it and the path, and that the user takes part in it; or use the target \
-                     routingSkills, which every org has."
-                ),
-            ),
-            Target::RoutingSkills => Self::user_gone(answer),
+        if !target.is_of_a_partner() {
+            return Self::user_gone(answer);
         }
+        Self::new(
+            Reason::TargetUnavailable,
+            format!(
+                "the directory has this user, and genesys.wfm_path does not: {answer}. It is the endpoint of a Genesys \
+                 partner: check that the org has it and the path, and that the user takes part in it; or use the target \
+                 routingSkills, which every org has."
+            ),
+        )
     }
 
     /// The target's endpoint cannot be used as it is.
@@ -54,8 +54,7 @@ impl Failure {
             Reason::TargetUnavailable,
             format!(
                 "the endpoint at genesys.wfm_path cannot be used: {answer}. It is the endpoint of a Genesys partner: check that \
-                 the org has it and the path with `skillsync check`, then retry; or use the target routingSkills, which every \
-                 org has."
+                 the org has it, and the path, then retry; or use the target routingSkills, which every org has."
             ),
         )
     }

@@ -78,7 +78,7 @@ async fn an_org_without_the_endpoint_is_told_so_and_few_calls_are_spent() {
         assert!(message.contains("genesys.wfm_path") && message.contains("routingSkills"), "{message}");
     }
     let asked = ASKED.load(Ordering::Relaxed);
-    assert!(asked <= 23, "{asked} calls of an endpoint that is not there");
+    assert!(asked <= 30, "{asked} calls of an endpoint that is not there");
     tokio::time::sleep(Duration::from_secs(61)).await;
     run(&bed, &users, &["Group 1"]).await;
     let again = ASKED.load(Ordering::Relaxed) - asked;
@@ -169,4 +169,29 @@ async fn without_a_version_nothing_is_written_unless_that_is_permitted() {
         assert_eq!(state, EntryState::Applied, "{message}");
     }
     assert!(groups_of(&bed, 1) >= 3);
+}
+
+/// Users who were deleted since the directory was read are no reason to doubt the public API.
+#[tokio::test(start_paused = true)]
+async fn the_public_endpoint_is_never_taken_for_absent() {
+    let scenario = org(60);
+    let lacking = |inner: Transport| {
+        BoxCloneSyncService::new(tower::service_fn(move |request: Request<Bytes>| {
+            let inner = inner.clone();
+            async move {
+                let path = request.uri().path();
+                if path.contains("/users/") && path.ends_with("/routingskills") {
+                    return Ok::<_, TransportError>(not_found());
+                }
+                inner.oneshot(request).await
+            }
+        }))
+    };
+    let bed = Bed::join(Simulator::new(scenario.clone()), Arc::default(), &scenario, "", lacking);
+    let rows = (1..=60).map(|n| employee(n, &["Skill 1"])).collect();
+    let job = bed.submit(Target::RoutingSkills, Mode::Remove, rows).await;
+    bed.finish(job).await;
+    for entry in bed.entries(job) {
+        assert_eq!(entry.result.reason, Some(Reason::UserNotFound), "{:?}", entry.result.message);
+    }
 }

@@ -19,8 +19,8 @@ use crate::domain::job::JobStatus;
 
 /// Cancel a sync job
 ///
-/// What has not been written ends as `cancelled`; a write that is under way is finished. Cancelling again, or a job that has ended,
-/// changes nothing.
+/// What has not been written ends as `cancelled`; a write that is under way is finished. Cancelling again, or a job that
+/// has ended, changes nothing.
 #[utoipa::path(
     post,
     path = "/v1/sync-jobs/{jobId}/cancel",
