@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::auth::StackError;
 use super::call::Route;
 use super::transport::TransportError;
+use crate::domain::UserId;
 use crate::engine::port::{CallError, UpstreamAnswer};
 use crate::retry_after::retry_after;
 
@@ -70,18 +71,27 @@ pub(super) fn classify(
 /// of it is not known.
 pub(super) fn parse<T: DeserializeOwned>(route: Route, response: &Response<Bytes>) -> Result<T, CallError> {
     serde_json::from_slice(response.body()).map_err(|error| {
-        let message = match place_of_fault::<T>(response.body()) {
-            Some(place) => format!("the answer to {} cannot be read ({place}: {error})", route.request()),
-            None => format!("the answer to {} cannot be read ({error})", route.request()),
-        };
         let answer = UpstreamAnswer {
             status: Some(response.status().as_u16()),
-            code: None,
-            message: message.into(),
             correlation_id: header(response.headers(), CORRELATION_ID),
+            ..UpstreamAnswer::default()
         };
-        if route.writes() { CallError::Uncertain(answer) } else { CallError::unavailable(answer) }
+        match place_of_fault::<T>(response.body()) {
+            Some(place) => unreadable(route, answer, &format!("{place}: {error}")),
+            None => unreadable(route, answer, &error.to_string()),
+        }
     })
+}
+
+/// A successful answer that is about somebody else is not believed.
+pub(super) fn about_another_user(route: Route, other: UserId) -> CallError {
+    unreadable(route, UpstreamAnswer::default(), &format!("it is about another user, {other}"))
+}
+
+fn unreadable(route: Route, answer: UpstreamAnswer, why: &str) -> CallError {
+    let message = format!("the answer to {} cannot be read ({why})", route.request()).into();
+    let answer = UpstreamAnswer { message, ..answer };
+    if route.writes() { CallError::Uncertain(answer) } else { CallError::unavailable(answer) }
 }
 
 /// The field that is not what it should be, as in `entities[3].state`; `None` if the whole body is not.

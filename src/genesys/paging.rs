@@ -54,6 +54,8 @@ pub(super) struct Reading {
     has_gap: bool,
     /// Pages said what comes after them, so the last one is that which does not.
     has_links: bool,
+    /// The total that was told first: one that grows with each page does not make the listing endless.
+    promised: Option<usize>,
     total: Option<usize>,
     /// Somebody left while the pages were read, and who moved up by that may be on none of them.
     total_fell: bool,
@@ -70,6 +72,7 @@ impl Reading {
             empty_in_a_row: 0,
             has_gap: false,
             has_links: false,
+            promised: None,
             total: None,
             total_fell: false,
         }
@@ -121,6 +124,7 @@ impl Reading {
         // A total of none on a page with some tells nothing.
         if let Some(total) = total.filter(|total| *total > 0 || self.seen.is_empty()) {
             self.total_fell |= self.total.is_some_and(|before| total < before);
+            self.promised = self.promised.or(Some(total));
             self.total = Some(total);
         }
         new
@@ -142,7 +146,7 @@ impl Reading {
     }
 
     fn most_pages(&self) -> u32 {
-        let by_total = self.total.map(|total| 2 * total.div_ceil(self.largest_page.max(1)) + SPARE_PAGES);
+        let by_total = self.promised.map(|total| 2 * total.div_ceil(self.largest_page.max(1)) + SPARE_PAGES);
         by_total.and_then(|pages| u32::try_from(pages).ok()).unwrap_or(MOST_PAGES).min(MOST_PAGES)
     }
 

@@ -44,7 +44,12 @@ pub(super) async fn by_id(
     errand: &Errand,
     user: UserId,
 ) -> Result<Option<DirectoryUser>, CallError> {
-    one(client, errand, Route::User, format!("/api/v2/users/{user}?expand=employerInfo")).await
+    let path = format!("/api/v2/users/{user}?expand=employerInfo");
+    let found = one(client, errand, Route::User, path).await?;
+    match found.as_ref().filter(|found| found.id != user) {
+        Some(other) => Err(answer::about_another_user(Route::User, other.id)),
+        None => Ok(found),
+    }
 }
 
 /// One user by an external id.

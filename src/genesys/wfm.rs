@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::header::ETAG;
 use http::{HeaderValue, Method, Response};
 
-use super::answer::parse;
+use super::answer::{about_another_user, parse};
 use super::call::{Lane, Route};
 use super::client::{GenesysClient, Outgoing, json};
 use super::wire::{WfmAssignments, WfmUpdate};
@@ -20,7 +20,7 @@ pub(super) const ROUTES: [Route; 2] = [Route::WfmRead, Route::WfmWrite];
 pub(super) async fn read(client: &GenesysClient, errand: &Errand, user: UserId) -> Result<Observed, CallError> {
     let out = Outgoing::get(Route::WfmRead, path(client, user));
     let response = client.send(Lane::of(errand), errand, out).await?;
-    observed(Route::WfmRead, &response)
+    observed(Route::WfmRead, user, &response)
 }
 
 /// Writes the whole set, computed from the state of `write.base`.
@@ -41,7 +41,7 @@ pub(super) async fn write(
     let body = json(&WfmUpdate { skill_group_ids: write.desired.ids().map(|id| id.0).collect() })?;
     let out = Outgoing { method: Method::PATCH, route: Route::WfmWrite, path: path(client, user), header, body };
     let response = client.send(Lane::Continuation, errand, out).await?;
-    Ok(Written { after: Some(observed(Route::WfmWrite, &response)?), gone: Vec::new() })
+    Ok(Written { after: Some(observed(Route::WfmWrite, user, &response)?), gone: Vec::new() })
 }
 
 const NO_VERSION: &str = "its answers have neither a version nor an ETag, so a write could undo somebody else's change; \
@@ -57,8 +57,11 @@ fn precondition(write: &AssignmentWrite) -> Option<HeaderValue> {
     HeaderValue::try_from(version.or_else(|| write.tag.as_deref().map(str::to_owned))?).ok()
 }
 
-fn observed(route: Route, response: &Response<Bytes>) -> Result<Observed, CallError> {
+fn observed(route: Route, user: UserId, response: &Response<Bytes>) -> Result<Observed, CallError> {
     let found: WfmAssignments = parse(route, response)?;
+    if let Some(other) = found.user().filter(|told| *told != user) {
+        return Err(about_another_user(route, other));
+    }
     let etag = response.headers().get(ETAG).and_then(|value| value.to_str().ok());
     let (version, tag) = version(found.version.as_deref(), etag);
     Ok(Observed { assignments: found.groups().into(), version, tag })

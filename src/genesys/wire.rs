@@ -175,11 +175,18 @@ impl SkillRating {
 #[serde(rename_all = "camelCase")]
 pub(super) struct WfmAssignments {
     #[serde(default, deserialize_with = "text_or_number")]
+    user_id: Option<Box<str>>,
+    #[serde(default, deserialize_with = "text_or_number")]
     pub(super) version: Option<Box<str>>,
     pub(super) skill_groups: Vec<Named>,
 }
 
 impl WfmAssignments {
+    /// Whose they are, if they say so in the words of the platform.
+    pub(super) fn user(&self) -> Option<UserId> {
+        self.user_id.as_deref()?.parse().ok().map(UserId)
+    }
+
     pub(super) fn groups(&self) -> Assignments {
         self.skill_groups.iter().map(|group| (AssignmentId(group.id), None)).collect()
     }

@@ -12,6 +12,7 @@ use skillsync::genesys::transport::{Transport, TransportError};
 use skillsync::simulator::{Generated, Population, Scenario, Simulator};
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
+use uuid::Uuid;
 
 use crate::bed::{Bed, employee};
 
@@ -194,4 +195,28 @@ async fn the_public_endpoint_is_never_taken_for_absent() {
     for entry in bed.entries(job) {
         assert_eq!(entry.result.reason, Some(Reason::UserNotFound), "{:?}", entry.result.message);
     }
+}
+
+/// Every other answer is about somebody without any groups.
+fn of_somebody_else(answer: Response<Bytes>) -> Response<Bytes> {
+    static ANSWERS: AtomicUsize = AtomicUsize::new(0);
+    if ANSWERS.fetch_add(1, Ordering::Relaxed) % 2 == 1 {
+        return answer;
+    }
+    answer.map(|body| {
+        let mut body: Value = serde_json::from_slice(&body).expect("a body");
+        body["userId"] = Uuid::from_u128(7).to_string().into();
+        body["skillGroups"] = Value::Array(Vec::new());
+        body.to_string().into()
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_about_another_user_is_not_believed() {
+    let bed = beside(&org(3), "", |_| true, of_somebody_else);
+    let before: Vec<_> = (1..=3).map(|n| groups_of(&bed, n)).collect();
+    let ends = run(&bed, &[1, 2, 3], &["Group 30"]).await;
+    assert!(ends.iter().all(|(state, ..)| *state == EntryState::Applied), "{ends:?}");
+    let after: Vec<_> = (1..=3).map(|n| groups_of(&bed, n)).collect();
+    assert_eq!(after, before.iter().map(|groups| groups + 1).collect::<Vec<_>>());
 }

@@ -132,3 +132,19 @@ fn a_body_without_entities_is_no_page_unless_there_are_none() {
         assert!(error.to_string().contains("the answer cannot be read (a page of the listing of users has no"));
     }
 }
+
+/// Each page shows new users and promises more of them than the one before.
+#[test]
+fn a_total_that_grows_with_each_page_does_not_make_a_listing_endless() {
+    let mut reading = Reading::new(USERS);
+    let mut page = 0u128;
+    let stopped = loop {
+        let told = marks(None, Some(usize::try_from(4 * page + 400).unwrap()), None);
+        match reading.numbered(&ids(4 * page..4 * page + 4), told) {
+            Ok(more) => assert!(more),
+            Err(error) => break error.to_string(),
+        }
+        page += 1;
+    };
+    assert!(stopped.contains("more than there can be") && page < 250, "page {page}: {stopped}");
+}
