@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::assignment::Difference;
 use super::fold::{self, Change, Folded, Outcome, Start};
+use super::place::DatesBefore;
 use super::{AssignmentId, Assignments, EntryId, Place, Proficiency, Target};
 
 /// What a user has of one assignment: nothing, or the assignment with its rating.
@@ -108,11 +109,12 @@ impl History {
         gone.iter().filter_map(Event::change).map(|change| (change.place, change.by)).max()
     }
 
-    /// Gives the changes other dates, which keep their order.
-    pub fn redate(&mut self, dated: impl Fn(Place) -> Place) {
+    /// Gives the changes the dates that are believed of a process before this one.
+    pub fn redate(&mut self, dates: DatesBefore) {
         for event in &mut self.events {
             if let Event::Done(done) = event {
-                done.change.place = dated(done.change.place);
+                done.change.place = dates.place(done.change.place);
+                done.at = dates.date(done.at);
             }
         }
     }

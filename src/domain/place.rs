@@ -32,12 +32,35 @@ impl Place {
         let latest = accepted_at.checked_add(tolerance).unwrap_or(Timestamp::MAX);
         Self { at: occurred_at.filter(|at| *at <= latest).unwrap_or(accepted_at), entry }
     }
+}
 
-    /// The same place, if its date is not later than `latest`; else the same rank at `now`. For places from before a
-    /// start, which a wrong clock may have put into the future.
-    #[must_use]
-    pub fn no_later_than(self, latest: Timestamp, now: Timestamp) -> Self {
-        if self.at > latest { Self { at: now, ..self } } else { self }
+/// Which dates of a process before this one are believed: none that only a wrong clock can have given.
+///
+/// Senders' clocks may be ahead by the tolerance. But where something was accepted later than the start, the clock that
+/// dated it ran ahead, and then no date beyond the start says anything. A date that is not believed counts as the start, so
+/// that nothing accepted from then on comes below it; ranks stay, so what counts as the start is in the order of acceptance.
+#[derive(Debug, Clone, Copy)]
+pub struct DatesBefore {
+    start: Timestamp,
+    latest: Timestamp,
+}
+
+impl DatesBefore {
+    /// For a process that starts at `start` and finds jobs that were accepted at these dates.
+    pub fn at(start: Timestamp, tolerance: SignedDuration, mut accepted: impl Iterator<Item = Timestamp>) -> Self {
+        let ran_ahead = accepted.any(|date| date > start);
+        let latest = if ran_ahead { start } else { start.checked_add(tolerance).unwrap_or(Timestamp::MAX) };
+        Self { start, latest }
+    }
+
+    /// The date, or the start.
+    pub fn date(self, date: Timestamp) -> Timestamp {
+        if date > self.latest { self.start } else { date }
+    }
+
+    /// The place with such a date.
+    pub fn place(self, place: Place) -> Place {
+        Place { at: self.date(place.at), ..place }
     }
 }
 
@@ -46,6 +69,16 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+
+    #[test]
+    fn a_clock_that_ran_ahead_dates_nothing_beyond_the_start() {
+        let (at, tolerance) = (|second| Timestamp::from_second(second).unwrap(), SignedDuration::from_secs(600));
+        let right = DatesBefore::at(at(1000), tolerance, [at(10), at(1000)].into_iter());
+        let ahead = DatesBefore::at(at(1000), tolerance, [at(1001), at(10)].into_iter());
+        for (date, believed) in [(10, [10, 10]), (1000, [1000, 1000]), (1600, [1600, 1000]), (1601, [1000, 1000])] {
+            assert_eq!([right, ahead].map(|dates| dates.date(at(date))), believed.map(at), "{date}");
+        }
+    }
 
     #[test]
     fn a_date_beyond_the_tolerance_counts_as_none() {

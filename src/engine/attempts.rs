@@ -1,23 +1,61 @@
 //! Writes that a process before this one left under way.
+//!
+//! What became of such a write is known only after a look at its user. Its entries are therefore with their users before
+//! anything is looked up and before anybody can cancel them, whatever has become of their user's or their skills' names
+//! since: they go on by the ids that the write had.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-use crate::domain::attempt::Attempted;
+use super::EngineCore;
+use super::job::Job;
+use super::progress::Progress;
+use super::ticket::Ticket;
+use super::workload::Work;
+use crate::domain::attempt::Attempt;
 use crate::domain::{JobId, UserKey};
-use crate::journal::{KeptStanding, RecoveredJob};
+use crate::journal::KeptStanding;
 
-/// What is remembered of users, with the writes of entries that have not ended: what became of the others is known.
-pub(super) fn of_open_entries(
-    mut standings: Vec<(UserKey, KeptStanding)>,
-    jobs: &[RecoveredJob],
-) -> Vec<(UserKey, KeptStanding)> {
-    let jobs: HashMap<JobId, _> = jobs.iter().map(|kept| (kept.job.id, &kept.outcomes)).collect();
-    let is_open = |entry: &Attempted| {
-        let (job, index) = entry.change.by;
-        jobs.get(&job).and_then(|outcomes| outcomes.get(index as usize)).is_some_and(Option::is_none)
-    };
-    for (_, standing) in &mut standings {
-        standing.attempt = standing.attempt.take().filter(|attempt| attempt.entries.iter().any(is_open));
+/// The rows of each job that are with their users already.
+pub(super) type Parked = HashMap<JobId, HashSet<u32>>;
+
+/// Takes the writes out of what is remembered of users.
+pub(super) fn taken_from(standings: &mut [(UserKey, KeptStanding)]) -> Vec<(UserKey, Arc<Attempt>)> {
+    standings.iter_mut().filter_map(|(key, standing)| Some((*key, standing.attempt.take()?))).collect()
+}
+
+/// Goes on with the writes whose entries have not all ended: what became of the others is known.
+///
+/// Invariant: an entry that a write was made for ends only after its user was looked at, or with the words that this was not
+/// possible; for no other way to an end is open to it once it is here, and it is here before its job can be asked for.
+pub(super) fn go_on(engine: &EngineCore, attempts: Vec<(UserKey, Arc<Attempt>)>, jobs: &[Arc<Job>]) -> Parked {
+    let jobs: HashMap<JobId, &Arc<Job>> = jobs.iter().map(|job| (job.id(), job)).collect();
+    let mut parked = Parked::default();
+    for (key, attempt) in attempts {
+        let mut work = Work::ReadAndWrite;
+        let mut tickets = Vec::new();
+        for attempted in &attempt.entries {
+            let Some(job) = jobs.get(&attempted.change.by.0) else { continue };
+            let ticket = Ticket::of_attempted(attempted, Arc::clone(job), work);
+            let open: Vec<_> = ticket.indices().filter_map(|row| Some((row, job.open_request(row)?))).collect();
+            if open.is_empty() {
+                continue;
+            }
+            for (row, request) in open {
+                job.goes_on(row, key.user);
+                engine.users.note(&request.user, key.user, job.id(), row);
+                parked.entry(job.id()).or_default().insert(row);
+            }
+            work = Work::Shared;
+            tickets.push(ticket);
+        }
+        if tickets.is_empty() {
+            continue;
+        }
+        tickets.iter().for_each(|ticket| ticket.job.parked(ticket.work));
+        if let Some((urgency, job)) = engine.slots.go_on(key, tickets, Progress::after_lost_answer(attempt)) {
+            engine.queue.push(urgency, job, key);
+        }
     }
-    standings
+    parked
 }

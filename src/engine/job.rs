@@ -7,7 +7,7 @@ mod hold;
 mod kept;
 mod work;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -26,6 +26,7 @@ use crate::domain::conflict::Cause;
 use crate::domain::entry::{Effects, EntryRequest};
 use crate::domain::hold::Hold;
 use crate::domain::job::{ConflictCounts, EntryCounts, JobSpec, JobStatus};
+use crate::domain::place::DatesBefore;
 use crate::domain::{EntryState, JobId, Place, Reason, UserId};
 use crate::journal::{AcceptedJob, EndedEntry};
 
@@ -98,16 +99,8 @@ pub struct JobSnapshot {
 pub(super) struct Dating {
     /// A date that is later than acceptance by more than this counts as none.
     pub(super) tolerance: SignedDuration,
-    /// For a job of a process before this one: when this one started. What is dated later than that by more than the
-    /// tolerance was dated by a wrong clock.
-    pub(super) started: Option<Timestamp>,
-}
-
-impl Dating {
-    /// Dates later than this are not believed any more.
-    pub(super) fn latest(self, now: Timestamp) -> Timestamp {
-        now.checked_add(self.tolerance).unwrap_or(Timestamp::MAX)
-    }
+    /// For a job of a process before this one: which of its dates are believed.
+    pub(super) before: Option<DatesBefore>,
 }
 
 /// An accepted job.
@@ -235,10 +228,7 @@ impl Job {
             Place::of((self.id, index), occurred_at, self.created_at, self.dating.tolerance)
         };
         let place = state.entries.repeats(index).unwrap_or_else(own);
-        match self.dating.started {
-            Some(started) => place.no_later_than(self.dating.latest(started), started),
-            None => place,
-        }
+        self.dating.before.map_or(place, |dates| dates.place(place))
     }
 
     /// The place of the entry that an entry repeats.
@@ -283,6 +273,17 @@ impl Job {
         }
     }
 
+    /// A process before this one had a write under way for the entry: it cannot be cancelled before a look at its user.
+    pub(super) fn goes_on(&self, index: u32, user: UserId) {
+        self.change(|state| {
+            if state.turn(index, EntryState::Waiting) {
+                state.entries.set_user(index, user);
+                state.entries.set_unsettled(index, true);
+                state.entries.set_message(index, "a write was under way at the restart, looking at what became of it");
+            }
+        });
+    }
+
     /// A pass takes the entry up; false if it has ended meanwhile and is not to be touched.
     pub(super) fn begin(&self, index: u32, now: Timestamp) -> bool {
         self.change(|state| {
@@ -312,12 +313,13 @@ impl Job {
         });
     }
 
-    /// Nothing of the job can begin: every open entry waits, and says for what. Saying it again changes nothing, so that
-    /// nobody who follows the job is woken for it.
-    pub(super) fn hold_up(&self, message: &str, parked_until: Option<Timestamp>) {
+    /// Nothing of the job can begin but what is with its user already: every other open entry waits, and says for what.
+    /// Saying it again changes nothing, so that nobody who follows the job is woken for it.
+    pub(super) fn hold_up(&self, parked: &HashSet<u32>, message: &str, parked_until: Option<Timestamp>) {
         let known = {
             let state = self.lock();
-            let all_wait = state.counts.open() == state.counts.of(EntryState::Waiting);
+            let waits = |index| parked.contains(&index) || state.entries.state(index) == Some(EntryState::Waiting);
+            let all_wait = state.entries.places(0, |state| !state.is_terminal()).all(waits);
             all_wait && state.parked_until == parked_until && state.held_up.as_deref() == Some(message)
         };
         if known {
@@ -326,7 +328,7 @@ impl Job {
         self.change(|state| {
             state.parked_until = parked_until;
             state.held_up = Some(message.into());
-            for index in 0..state.counts.total() {
+            for index in (0..state.counts.total()).filter(|index| !parked.contains(index)) {
                 if state.turn(index, EntryState::Waiting) {
                     state.entries.clear_result(index);
                 }

@@ -46,11 +46,11 @@ mod verdict;
 mod weigh;
 mod workload;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use tokio::sync::watch;
 use tracing::Instrument as _;
 
@@ -84,6 +84,7 @@ use crate::domain::conflict::ConflictPolicy;
 use crate::domain::entry::AssignmentName;
 use crate::domain::hold::HoldThresholds;
 use crate::domain::job::JobStatus;
+use crate::domain::place::DatesBefore;
 use crate::domain::{AssignmentId, EntryState, JobId, Target, UserId, UserKey, UserRef};
 use crate::journal::{Journal, JournalUsage, Recovered};
 use crate::lifecycle::Lifecycle;
@@ -118,16 +119,16 @@ pub struct EngineSettings {
 }
 
 impl EngineSettings {
-    fn dating(&self, started: Option<Timestamp>) -> Dating {
-        let tolerance = SignedDuration::try_from(self.future_tolerance).unwrap_or(SignedDuration::MAX);
-        Dating { tolerance, started }
+    /// How far the date of a change may lie ahead of now.
+    fn tolerance(&self) -> SignedDuration {
+        SignedDuration::try_from(self.future_tolerance).unwrap_or(SignedDuration::MAX)
     }
 }
 
 impl EngineCore {
-    /// How the places of a job's entries follow from their dates; `started` for a job of a process before this one.
-    fn dating(&self, started: Option<Timestamp>) -> Dating {
-        self.settings.dating(started)
+    /// How the places of a job's entries follow from their dates; `before` for a job of a process before this one.
+    fn dating(&self, before: Option<DatesBefore>) -> Dating {
+        Dating { tolerance: self.settings.tolerance(), before }
     }
 
     /// Enters a job of a process before this one into the acceptance order, if something of it is still to be parked.
@@ -192,9 +193,10 @@ impl Engine {
     ) -> Self {
         let ages = Ages { renew_after: settings.renew_after, use_until: settings.use_until };
         let started = clock.now();
-        let latest = settings.dating(None).latest(started);
-        let accepted = recovered.jobs.iter().map(|kept| (kept.job.id, kept.job.created_at));
-        let standings = attempts::of_open_entries(recovered.standings, &recovered.jobs);
+        let accepted = || recovered.jobs.iter().map(|kept| (kept.job.id, kept.job.created_at));
+        let dates = DatesBefore::at(started, settings.tolerance(), accepted().map(|(_, created_at)| created_at));
+        let mut standings = recovered.standings;
+        let attempts = attempts::taken_from(&mut standings);
         let keys = recovered.keys;
         let core = Arc::new(EngineCore {
             registry: JobRegistry::default(),
@@ -204,13 +206,13 @@ impl Engine {
             slots: UserSlots::default(),
             queue: RunQueue::default(),
             called_back: CalledBack::default(),
-            standings: Standings::recovered(standings, Arc::clone(&journal), clock, latest),
+            standings: Standings::recovered(standings, Arc::clone(&journal), clock, dates),
             directory: Directory::new(ages),
             endpoints: Endpoints::default(),
             catalogues: Catalogues::new(ages, settings.managed.clone()),
             names: KnownNames::recovered(&recovered.memos),
             backoff: Backoff::new(Duration::from_secs(1), Duration::from_secs(60), settings.seed),
-            order: AcceptanceOrder::after(accepted, latest),
+            order: AcceptanceOrder::after(accepted(), dates),
             deciding: Mutex::default(),
             genesys,
             journal,
@@ -221,15 +223,17 @@ impl Engine {
         renewal::start(&core, lifecycle);
         retention::start(&core, lifecycle);
         let engine = Self { core, lifecycle: lifecycle.clone() };
-        let dating = engine.core.dating(Some(started));
+        let dating = engine.core.dating(Some(dates));
         let jobs = recovered.jobs.into_iter().map(|kept| Job::recovered(kept, dating, engine.core.open.clone()));
-        let jobs: Vec<_> = jobs.collect();
+        let jobs: Vec<_> = jobs.map(Arc::new).collect();
         // All of them first: work on one may not overlook that another one is still to be prepared.
         for job in &jobs {
             engine.core.order_of(job);
         }
+        let mut parked = attempts::go_on(&engine.core, attempts, &jobs);
         for job in jobs {
-            engine.take_up(job);
+            let parked = parked.remove(&job.id()).unwrap_or_default();
+            engine.take_up(job, parked);
         }
         for (key, job) in keys {
             if let Some(job) = engine.core.registry.get(job) {
@@ -239,22 +243,21 @@ impl Engine {
         engine
     }
 
-    /// Makes a job readable, and works on what is open of it.
-    fn take_up(&self, job: Job) -> JobSnapshot {
-        let job = Arc::new(job);
+    /// Makes a job readable, and works on what is open of it and not with its user already.
+    fn take_up(&self, job: Arc<Job>, parked: HashSet<u32>) -> JobSnapshot {
         self.core.registry.insert(Arc::clone(&job));
         self.core.called_back.note(&job);
         let snapshot = job.snapshot();
         if snapshot.counts.ahead() > 0 {
-            self.work_on(job);
+            self.work_on(job, parked);
         }
         snapshot
     }
 
-    /// Begins, or begins again, to bring the open entries of a job on their way.
-    fn work_on(&self, job: Arc<Job>) {
+    /// Begins, or begins again, to bring the open entries of a job on their way, but for those that are on it.
+    fn work_on(&self, job: Arc<Job>, parked: HashSet<u32>) {
         let (core, lifecycle, span) = (Arc::clone(&self.core), self.lifecycle.clone(), job.span());
-        let work = async move { preparation::prepare(&core, &lifecycle, &job).await };
+        let work = async move { preparation::prepare(&core, &lifecycle, &job, parked).await };
         self.lifecycle.spawn_until_stop(work.instrument(span));
     }
 

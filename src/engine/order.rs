@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use uuid::{ContextV7, Uuid};
 
+use crate::domain::place::DatesBefore;
 use crate::domain::{JobId, Place};
 
 /// Hands out ids and dates of acceptance, and knows the jobs whose entries are not all on their way yet.
@@ -30,13 +31,13 @@ struct State {
 }
 
 impl AcceptanceOrder {
-    /// Goes on behind jobs that a process before this one accepted. A date that is later than `latest` was a wrong clock's
-    /// and is not waited for; ids go on behind it all the same.
-    pub(super) fn after(jobs: impl Iterator<Item = (JobId, Timestamp)>, latest: Timestamp) -> Self {
+    /// Goes on behind jobs that a process before this one accepted. The date of a wrong clock is not waited for; ids go on
+    /// behind it all the same.
+    pub(super) fn after(jobs: impl Iterator<Item = (JobId, Timestamp)>, dates: DatesBefore) -> Self {
         let (mut accepted, mut in_id, mut last) = (Timestamp::MIN, Timestamp::MIN, JobId(Uuid::nil()));
         for (id, created_at) in jobs {
             last = last.max(id);
-            accepted = accepted.max(created_at.min(latest));
+            accepted = accepted.max(dates.date(created_at));
             in_id = in_id.max(date_in(id).unwrap_or(created_at));
         }
         let next = |date: Timestamp| date.checked_add(SignedDuration::from_millis(1)).unwrap_or(date);
@@ -103,13 +104,19 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
+    fn after(start: i64, jobs: &[(JobId, Timestamp)]) -> AcceptanceOrder {
+        let tolerance = SignedDuration::from_secs(600);
+        let dates = DatesBefore::at(at(start), tolerance, jobs.iter().map(|(_, created_at)| *created_at));
+        AcceptanceOrder::after(jobs.iter().copied(), dates)
+    }
+
     fn accept(order: &AcceptanceOrder, second: i64) -> (JobId, Timestamp) {
         order.accept(at(second), |_, _| None)
     }
 
     #[test]
     fn acceptance_never_goes_back() {
-        let order = AcceptanceOrder::after(std::iter::empty(), at(0));
+        let order = after(0, &[]);
         let mut accepted = vec![accept(&order, 1000)];
         // The clock is set back, stands still, and goes on.
         for second in [500, 500, 1000, 1001].into_iter().chain(std::iter::repeat_n(1001, 10_000)) {
@@ -117,24 +124,24 @@ mod tests {
         }
         assert!(accepted.is_sorted_by(|one, other| one.0 < other.0 && one.1 <= other.1));
         let (last, created) = accepted[accepted.len() - 1];
-        let after = AcceptanceOrder::after([(last, created)].into_iter(), at(2000));
+        let after = after(1000, &[(last, created)]);
         let next = accept(&after, 10);
-        assert!(next.0 > last && next.1 >= created, "{next:?} after {last:?}");
+        assert!(next.0 > last && next.1 == at(1000), "{next:?} after {last:?}, dated {created}");
     }
 
     #[test]
     fn a_wrong_clock_of_a_process_before_does_not_date_what_comes() {
-        let order = AcceptanceOrder::after(std::iter::empty(), at(0));
+        let order = after(0, &[]);
         let wrong = accept(&order, 100_000);
-        let after = AcceptanceOrder::after([wrong].into_iter(), at(1600));
-        let next = accept(&after, 1700);
+        let after = after(1600, &[wrong]);
+        let (next, later) = (accept(&after, 1601), accept(&after, 1700));
         assert!(next.0 > wrong.0);
-        assert_eq!(next.1, at(1700));
+        assert_eq!((next.1, later.1), (at(1601), at(1700)));
     }
 
     #[test]
     fn the_oldest_place_is_that_of_whoever_is_not_parked() {
-        let order = AcceptanceOrder::after(std::iter::empty(), at(0));
+        let order = after(0, &[]);
         let place = |id, second| Place { at: at(second), entry: (id, 0) };
         let (first, _) = order.accept(at(10), |id, at| Some(Place { at, entry: (id, 0) }));
         let (second, _) = order.accept(at(20), |id, at| Some(Place { at, entry: (id, 0) }));

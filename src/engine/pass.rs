@@ -19,7 +19,7 @@ use super::standings::Standing;
 use super::ticket::Ticket;
 use super::verdict::Failure;
 use crate::domain::assignment::Difference;
-use crate::domain::attempt::{Attempt, Attempted};
+use crate::domain::attempt::Attempt;
 use crate::domain::conflict::{Cause, Step};
 use crate::domain::fold::{Change, Folded, Start, fold};
 use crate::domain::job::Urgency;
@@ -103,9 +103,6 @@ impl<'a> Pass<'a> {
         loop {
             self.take_up(self.engine.slots.newly_parked(self.key));
             let standing = self.engine.standings.recall(self.key);
-            if self.progress.unsure.is_none() && standing.attempt.is_some() {
-                self.inherit(standing.attempt.clone());
-            }
             if self.give_up_ended_attempt() {
                 continue;
             }
@@ -127,20 +124,6 @@ impl<'a> Pass<'a> {
                 }
             }
         }
-    }
-
-    /// Goes on with a write that a process before this one has left, and with the entries that it was made for: they may
-    /// not have been looked up again yet.
-    fn inherit(&mut self, attempt: Option<Arc<Attempt>>) {
-        let entries = attempt.iter().flat_map(|attempt| &attempt.entries);
-        let ticket = |entry: &Attempted| {
-            let (job, _) = entry.change.by;
-            self.engine.registry.get(job).map(|job| Ticket::of_attempted(entry, job))
-        };
-        let tickets = entries.filter_map(ticket).collect();
-        self.progress.unsure = attempt;
-        self.progress.must_read = true;
-        self.take_up(tickets);
     }
 
     /// When all entries that a write without a telling answer was made for have ended, what became of it is no question
@@ -186,8 +169,6 @@ impl<'a> Pass<'a> {
         self.tickets.append(&mut self.set_aside);
         self.tickets.extend(tickets.into_iter().filter(begins));
         self.sort_tickets();
-        // An entry of an inherited write is looked up again as well.
-        self.tickets.dedup_by_key(|ticket| ticket.entry());
     }
 
     pub(super) fn sort_tickets(&mut self) {
@@ -207,7 +188,6 @@ impl<'a> Pass<'a> {
         let refuted = |attempt: &Arc<Attempt>| attempt.is_refuted(&base.observed.assignments, base.observed.version);
         if self.progress.unsure.as_ref().is_some_and(refuted) {
             self.progress.unsure = None;
-            self.engine.standings.forget_attempt(self.key);
         }
         // What was carried out unseen is reported like what is written now: both are held against the state before them.
         let unsure = self.progress.unsure.clone();

@@ -14,7 +14,6 @@ use crate::lifecycle::Lifecycle;
 pub(super) const MOST_PANICS: u32 = 5;
 
 /// How far a preparation has come: what outlives a panic in the middle of it.
-#[derive(Default)]
 pub(super) struct Prepared<'a> {
     /// Entries that are with their users. They are not prepared again.
     pub(super) parked: HashSet<u32>,
@@ -22,10 +21,10 @@ pub(super) struct Prepared<'a> {
     pub(super) concluding: Vec<Concluding<'a>>,
 }
 
-/// Brings the open entries of a job on their way. If a panic ends that, it is taken up again after a pause; if that happens
+/// Brings the open entries of a job on their way, but for those that are `parked` with their users already. If a panic ends that, it is taken up again after a pause; if that happens
 /// time after time, the entries that are not on their way fail.
-pub(super) async fn prepare(engine: &EngineCore, lifecycle: &Lifecycle, job: &Arc<Job>) {
-    let mut prepared = Prepared::default();
+pub(super) async fn prepare(engine: &EngineCore, lifecycle: &Lifecycle, job: &Arc<Job>, parked: HashSet<u32>) {
+    let mut prepared = Prepared { parked, concluding: Vec::new() };
     for panics in 1..=MOST_PANICS {
         let work = resolve::resolve_and_park(engine, job, &mut prepared);
         if lifecycle.caught("job", work).await.is_some() {

@@ -101,7 +101,7 @@ fn unchanged(
 ) -> Option<Folded> {
     let all_shown = standing.owned.iter().all(|id| skills.contains(*id));
     let planned = ticket.indices().any(|index| ticket.job.plan(index).is_some());
-    if !standing.is_newest(ticket.place) || standing.attempt.is_some() || !all_shown || planned {
+    if !standing.is_newest(ticket.place) || !all_shown || planned {
         return None;
     }
     let managed = engine.catalogues.managed(key.target);

@@ -57,6 +57,11 @@ impl Progress {
         Self { panics, ..Self::default() }
     }
 
+    /// To go on with a write of a process before this one, of which no telling answer has come.
+    pub(super) fn after_lost_answer(attempt: Arc<Attempt>) -> Self {
+        Self { unsure: Some(attempt), must_read: true, ..Self::default() }
+    }
+
     /// For what comes next for the user: of what came before, only that the last answer was lost.
     pub(super) fn of_what_follows(&self) -> Self {
         let lost_answers = self.lost_answers.min(1);

@@ -1,5 +1,6 @@
 //! What people decide about a job: to cancel it, and to let it go on when it is held.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -54,7 +55,7 @@ impl Engine {
             if job.release() {
                 tracing::info!(job = %id, "a held job goes on");
                 let snapshot = job.snapshot();
-                self.work_on(job);
+                self.work_on(job, HashSet::new());
                 return Ok(Some(snapshot));
             }
         }

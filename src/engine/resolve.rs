@@ -122,13 +122,16 @@ async fn resolve_and_weigh(
     errand: &Errand,
     parked: &HashSet<u32>,
 ) -> Option<Resolution> {
-    let mut patience = Patience { engine, job, errand, tries: 0 };
+    if job.is_on_its_way(parked) {
+        return None;
+    }
+    let mut patience = Patience { engine, job, parked, errand, tries: 0 };
     let mut look = Look { since: job.accepted_at(), shown: None, parked };
     let mut resolution = loop {
         let tried = tokio::select! {
             tried = try_resolve(engine, job, errand, &mut look) => tried,
             // Who waits for the same listing is next.
-            () = job.over() => return None,
+            () = job.on_its_way(parked) => return None,
         };
         match tried {
             Ok(resolution) => break resolution,
@@ -171,6 +174,8 @@ async fn weigh(
 pub(super) struct Patience<'a> {
     engine: &'a EngineCore,
     job: &'a Arc<Job>,
+    /// Entries that are with their users already, who have patience of their own.
+    parked: &'a HashSet<u32>,
     errand: &'a Errand,
     tries: u32,
 }
@@ -180,53 +185,55 @@ impl Patience<'_> {
     pub(super) async fn wait(&mut self, error: &CallError) -> Option<()> {
         self.job.count_preparation(self.errand.meter.take());
         self.tries += 1;
-        let at = wait_until(self.engine, self.job, error, self.tries).await?;
+        let at = self.wait_until(error).await?;
         tokio::select! {
             () = tokio::time::sleep_until(at) => Some(()),
             // Nobody goes on asking Genesys for a job that was cancelled meanwhile.
-            () = self.job.over() => None,
+            () = self.job.on_its_way(self.parked) => None,
         }
     }
-}
 
-/// When to try again; `None` if the job has nothing open any more.
-async fn wait_until(engine: &EngineCore, job: &Arc<Job>, error: &CallError, tries: u32) -> Option<Instant> {
-    let patience = engine.settings.patience;
-    let (answer, retry_at) = match error {
-        CallError::Unavailable { answer, retry_at } => (answer, *retry_at),
-        CallError::Conflict(answer) | CallError::Uncertain(answer) => (answer, None),
-        CallError::NotFound(answer) | CallError::TargetUnavailable(answer) | CallError::Rejected(answer) => {
-            fail_open(engine, job, &Failure::listing_rejected(answer)).await;
+    /// When to try again; `None` if the job has nothing open any more.
+    async fn wait_until(&self, error: &CallError) -> Option<Instant> {
+        let Self { engine, job, .. } = self;
+        let patience = engine.settings.patience;
+        let (answer, retry_at) = match error {
+            CallError::Unavailable { answer, retry_at } => (answer, *retry_at),
+            CallError::Conflict(answer) | CallError::Uncertain(answer) => (answer, None),
+            CallError::NotFound(answer) | CallError::TargetUnavailable(answer) | CallError::Rejected(answer) => {
+                self.fail_open(&Failure::listing_rejected(answer)).await;
+                return None;
+            }
+            CallError::Forbidden(answer) => {
+                self.fail_open(&Failure::forbidden(answer)).await;
+                return None;
+            }
+        };
+        let left = patience_left(engine, job);
+        if left.is_zero() {
+            self.fail_open(&Failure::unavailable(answer, patience)).await;
             return None;
         }
-        CallError::Forbidden(answer) => {
-            fail_open(engine, job, &Failure::forbidden(answer)).await;
-            return None;
-        }
-    };
-    let left = patience_left(engine, job);
-    if left.is_zero() {
-        fail_open(engine, job, &Failure::unavailable(answer, patience)).await;
-        return None;
+        tracing::warn!(job = %job.id(), %error, "cannot resolve the job's users and assignments yet");
+        let now = Instant::now();
+        let pause = retry_at.map_or_else(|| engine.backoff.pause(self.tries), |at| at.saturating_duration_since(now));
+        let at = now + pause.min(left);
+        let parked_until = retry_at.map(|_| engine.clock.date_of(at));
+        job.hold_up(self.parked, &format!("{}, waiting: {answer}", answer.hindrance()), parked_until);
+        Some(at)
     }
-    tracing::warn!(job = %job.id(), %error, "cannot resolve the job's users and assignments yet");
-    let now = Instant::now();
-    let pause = retry_at.map_or_else(|| engine.backoff.pause(tries), |at| at.saturating_duration_since(now));
-    let at = now + pause.min(left);
-    let parked_until = retry_at.map(|_| engine.clock.date_of(at));
-    job.hold_up(&format!("{}, waiting: {answer}", answer.hindrance()), parked_until);
-    Some(at)
+
+    async fn fail_open(&self, failure: &Failure) {
+        let left = (0..self.job.len()).filter(|index| !self.parked.contains(index));
+        let endings = left.map(|index| Ending::failed(self.job, index, failure)).collect();
+        self.engine.conclude(endings, None).shown().await;
+    }
 }
 
 /// How long the job's entries may still wait for Genesys.
 fn patience_left(engine: &EngineCore, job: &Job) -> Duration {
     let waited = Duration::try_from(engine.clock.now().duration_since(job.created_at())).unwrap_or_default();
     engine.settings.patience.saturating_sub(waited)
-}
-
-async fn fail_open(engine: &EngineCore, job: &Arc<Job>, failure: &Failure) {
-    let endings = (0..job.len()).map(|index| Ending::failed(job, index, failure)).collect();
-    engine.conclude(endings, None).shown().await;
 }
 
 /// An entry that has not ended, beside the user whom it names.

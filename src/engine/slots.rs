@@ -73,6 +73,14 @@ impl UserSlots {
         }
     }
 
+    /// Leaves what a process before this one had under way in its user's slot, which is new; says where to queue the user.
+    pub(super) fn go_on(&self, key: UserKey, pending: Vec<Ticket>, progress: Progress) -> Option<(Urgency, JobId)> {
+        let slot = Slot { phase: Phase::Queued, pending, taken: Vec::new(), progress: Some(Box::new(progress)) };
+        let place = slot.place();
+        self.0.insert(key, slot);
+        place
+    }
+
     /// Takes up a queued user: what is pending, and how far an earlier pass had come. `None` if the user is not queued.
     pub(super) fn begin(&self, key: UserKey) -> Option<(Vec<Ticket>, Box<Progress>)> {
         let mut slot = self.0.get_mut(&key).filter(|slot| slot.phase == Phase::Queued)?;
@@ -178,7 +186,7 @@ mod tests {
         };
         let created_at = jiff::Timestamp::UNIX_EPOCH;
         let job = AcceptedJob { id: JobId(Uuid::nil()), spec, created_at, entries: Vec::new() };
-        let dating = Dating { tolerance: jiff::SignedDuration::ZERO, started: None };
+        let dating = Dating { tolerance: jiff::SignedDuration::ZERO, before: None };
         Ticket {
             place: Place { at: created_at, entry: (job.id, 0) },
             job: Arc::new(Job::new(job, dating, OpenEntries::default())),

@@ -13,6 +13,7 @@ use crate::clock::WallClock;
 use crate::domain::attempt::Attempt;
 use crate::domain::fold::{Change, Folded, Outcome, Start};
 use crate::domain::history::{History, Holding};
+use crate::domain::place::DatesBefore;
 use crate::domain::shared::Shared;
 use crate::domain::{AssignmentId, Assignments, EntryId, Place, UserKey};
 use crate::journal::{ForgottenChange, Journal, JournalError, KeptStanding, WrittenAssignment};
@@ -36,8 +37,6 @@ pub(super) struct Standing {
     pub(super) forgotten: Option<ForgottenChange>,
     /// What was carried out while something older was still to come.
     pub(super) history: Option<Arc<History>>,
-    /// A write of a process before this one, of which no telling answer has come.
-    pub(super) attempt: Option<Arc<Attempt>>,
     /// Where there are no versions: what our latest writes left of each assignment that they touched, and when.
     recent: BTreeMap<AssignmentId, (Holding, Instant)>,
     /// Grows with everything that a look begun before it would not show.
@@ -99,26 +98,24 @@ impl Standing {
         }
     }
 
-    /// As a process before this one left it. A place in the future was a wrong clock's and counts as now.
-    fn recovered(kept: KeptStanding, clock: WallClock, latest: Timestamp) -> Self {
+    /// As a process before this one left it.
+    fn recovered(kept: KeptStanding, clock: WallClock, dates: DatesBefore) -> Self {
         let (now, today) = (Instant::now(), clock.now());
         let at = |date: Timestamp| {
             let age = Duration::try_from(today.duration_since(date)).unwrap_or_default();
             now.checked_sub(age)
         };
         let recent = kept.written.into_iter().filter_map(|written| Some((written.id, (written.left, at(written.at)?))));
-        let dated = |place: Place| place.no_later_than(latest, today);
-        let forgotten = kept.forgotten.map(|known| ForgottenChange { place: dated(known.place), ..known });
+        let forgotten = kept.forgotten.map(|known| ForgottenChange { place: dates.place(known.place), ..known });
         let mut history = kept.history;
         if let Some(history) = &mut history {
-            Arc::make_mut(history).redate(dated);
+            Arc::make_mut(history).redate(dates);
         }
         Self {
             owned: kept.owned,
             version: kept.version,
             forgotten,
             history,
-            attempt: kept.attempt,
             recent: recent.collect(),
             // When it last wrote is not known, so it may have been just now.
             touched_at: Some(now),
@@ -174,12 +171,12 @@ impl Standings {
         kept: Vec<(UserKey, KeptStanding)>,
         journal: Arc<dyn Journal>,
         clock: WallClock,
-        latest: Timestamp,
+        dates: DatesBefore,
     ) -> Self {
         let mut sets = Sets::default();
         let users = kept.into_iter().map(|(user, kept)| {
             let owned = sets.owned.one(Arc::clone(&kept.owned));
-            (user, Standing::recovered(KeptStanding { owned, ..kept }, clock, latest))
+            (user, Standing::recovered(KeptStanding { owned, ..kept }, clock, dates))
         });
         Self { users: users.collect(), sets: Mutex::new(sets), journal, clock }
     }
@@ -240,7 +237,6 @@ impl Standings {
             standing.forget(newest);
         }
         standing.owned = owned;
-        standing.attempt = None;
         if let Some(attempt) = done.unsure.filter(|_| !key.target.checks_versions()) {
             // They brought about what is there now, which no answer has told.
             let now = Instant::now();
@@ -263,7 +259,6 @@ impl Standings {
     /// to be written down of it.
     pub(super) fn gave_up(&self, key: UserKey, attempt: Option<&Attempt>) -> KeptStanding {
         let mut standing = self.users.entry(key).or_default();
-        standing.attempt = None;
         if let Some(attempt) = attempt.filter(|attempt| !attempt.claimed.is_subset(&standing.owned)) {
             Arc::make_mut(&mut standing.owned).extend(&attempt.claimed);
         }
@@ -291,13 +286,6 @@ impl Standings {
     pub(super) fn refused(&self, key: UserKey, earlier: Option<Arc<Attempt>>) {
         let standing = self.users.entry(key).or_default();
         self.journal.stands(key, standing.kept(self.clock, Instant::now(), earlier));
-    }
-
-    /// The write that a process before this one left was not carried out: it is not to be inherited again.
-    pub(super) fn forget_attempt(&self, key: UserKey) {
-        if let Some(mut standing) = self.users.get_mut(&key) {
-            standing.attempt = None;
-        }
     }
 
     /// A write was answered, or given up on.

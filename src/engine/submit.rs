@@ -1,5 +1,8 @@
 //! How jobs come in: submitted, submitted under a key, and made anew from what a job before left.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 use tracing::Instrument as _;
@@ -154,7 +157,7 @@ impl Engine {
         if let Some(key) = &key {
             job.keep_until(key.kept_until);
         }
-        let snapshot = self.take_up(job);
+        let snapshot = self.take_up(Arc::new(job), HashSet::new());
         // Readable first, so that nobody is told of a job that cannot be read.
         if let (Some(under), Some(key)) = (under, key) {
             under.reservation.accepted(key, id);

@@ -57,10 +57,10 @@ impl Ticket {
     }
 
     /// A ticket of a process before this one, which a write was made for: it is past the question if it comes too late.
-    pub(super) fn of_attempted(attempted: &Attempted, job: Arc<Job>) -> Self {
+    pub(super) fn of_attempted(attempted: &Attempted, job: Arc<Job>, work: Work) -> Self {
         let Attempted { change, rows } = attempted;
         let (listed, rows, (_, index)) = (Arc::clone(&change.listed), Arc::clone(rows), change.by);
-        Self { job, index, rows, listed, place: change.place, can_be_stale: false, work: Work::Shared }
+        Self { job, index, rows, listed, place: change.place, can_be_stale: false, work }
     }
 
     /// The rows of the job that end with it.

@@ -52,3 +52,4 @@ mod sim;
 mod sockets;
 mod tokens;
 mod traces;
+mod under_way;

@@ -6,8 +6,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request};
+use jiff::Timestamp;
+use skillsync::clock::WallClock;
+use skillsync::domain::entry::EntryRequest;
 use skillsync::domain::{EntryState, Mode, Target};
 use skillsync::genesys::transport::Transport;
+use skillsync::journal::MemoryJournal;
 use skillsync::simulator::{
     Assignment, Behaviour, Body, Conflicts, Fault, FaultKind, ForeignWriter, Generated, Latency, Moment, Population,
     Route, Scenario, Share, Simulator, Target as SimTarget,
@@ -16,7 +20,7 @@ use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 use uuid::Uuid;
 
-use crate::bed::{Bed, employee, in_state};
+use crate::bed::{Bed, ORIGIN, employee, in_state};
 
 const USERS: usize = 200;
 
@@ -138,4 +142,30 @@ async fn a_write_that_was_proved_not_carried_out_explains_nothing_later() {
     let bed = bed.replaced(&silent, Duration::from_secs(1), kept, wire).await;
     bed.finish(job).await;
     assert_eq!(bed.entries(job)[0].state, EntryState::Unchanged);
+}
+
+/// A clock that ran ahead by a day, put right before a restart: what it had dated counts as of the start, so that nothing
+/// that happens from then on comes too late.
+#[tokio::test(start_paused = true)]
+async fn what_a_wrong_clock_dated_locks_nobody_out_after_a_restart() {
+    let mut quiet = scenario(1);
+    quiet.behaviour.conflicts = Conflicts::default();
+    let (simulator, kept) = (Simulator::new(quiet.clone()), Arc::<MemoryJournal>::default());
+    let right = WallClock::following(ORIGIN.parse().unwrap());
+    let ahead = WallClock::following(ORIGIN.parse::<Timestamp>().unwrap() + Duration::from_secs(24 * 3600));
+    let life =
+        |clock, simulator| Bed::living(clock, simulator, &kept, Arc::clone(&kept) as _, (&quiet, ""), |wire| wire);
+    let bed = life(ahead, simulator);
+    let job = bed.submit(Target::WfmSkillGroups, Mode::Add, vec![employee(1, &["Group 29"])]).await;
+    bed.finish(job).await;
+    assert!(bed.lifecycle.stop(Duration::from_secs(120)).await);
+    let bed = life(right, bed.simulator.clone());
+    for (mode, dated) in [(Mode::Remove, true), (Mode::Add, false), (Mode::Remove, true)] {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let occurred_at = dated.then(|| right.now());
+        let entry = EntryRequest { occurred_at, ..employee(1, &["Group 29"]) };
+        let job = bed.submit(Target::WfmSkillGroups, mode, vec![entry]).await;
+        bed.finish(job).await;
+        assert_eq!(bed.entries(job)[0].state, EntryState::Applied, "{:?}", bed.entries(job)[0]);
+    }
 }

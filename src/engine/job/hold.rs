@@ -1,5 +1,7 @@
 //! A job that is held back as a whole, before anything of it has begun, until somebody lets it go on or cancels it.
 
+use std::collections::HashSet;
+
 use super::{Job, State};
 use crate::domain::EntryState;
 use crate::domain::hold::Hold;
@@ -20,10 +22,17 @@ impl Job {
         self.lock().counts.open() == 0
     }
 
-    /// Resolves when no entry is open any more.
-    pub(in crate::engine) async fn over(&self) {
+    /// Whether no entry is open but what is with its user already.
+    pub(in crate::engine) fn is_on_its_way(&self, parked: &HashSet<u32>) -> bool {
+        let state = self.lock();
+        let open = state.entries.places(0, |state| !state.is_terminal());
+        open.into_iter().all(|index| parked.contains(&index))
+    }
+
+    /// Resolves when no entry is open any more but what is with its user already.
+    pub(in crate::engine) async fn on_its_way(&self, parked: &HashSet<u32>) {
         let mut revisions = self.watch();
-        while !self.is_over() {
+        while !self.is_on_its_way(parked) {
             if revisions.changed().await.is_err() {
                 return;
             }

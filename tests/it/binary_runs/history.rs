@@ -117,6 +117,7 @@ pub(super) struct Entry {
     pub(super) cancelled: bool,
     pub(super) state: State,
     pub(super) reason: Option<String>,
+    pub(super) says_that_it_may_have_begun: bool,
     pub(super) told: Told,
     pub(super) superseded_by: Option<Name>,
 }
@@ -132,11 +133,10 @@ impl Entry {
         carried_out && !self.is_stale() && !self.dry_run
     }
 
-    /// Whether something of it may be there, although it did not end as carried out.
+    /// Whether something of it may be there, although it did not end as carried out: if it has not ended, or says so.
     pub(super) fn may_have_written(&self) -> bool {
-        let never = ["userNotFound", "userInactive", "assignmentNotFound", "duplicateUser", "planOutdated"];
-        let began = !self.reason.as_deref().is_some_and(|reason| never.contains(&reason));
-        matches!(self.state, State::Failed | State::Cancelled | State::Open) && began && !self.dry_run
+        let in_doubt = self.says_that_it_may_have_begun || self.state == State::Open;
+        matches!(self.state, State::Failed | State::Cancelled | State::Open) && in_doubt && !self.dry_run
     }
 }
 

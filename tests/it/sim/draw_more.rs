@@ -49,7 +49,8 @@ impl Plan {
         plan
     }
 
-    /// Jobs shortly before and after restarts: what was just written is what the next process may not see yet.
+    /// Jobs shortly before and after restarts: what was just written is what the next process may not see yet. And cancels
+    /// that the next process gets before anything else.
     fn around_restarts(&self, dice: &mut StdRng) -> Vec<Operation> {
         let mut close = Vec::new();
         for operation in &self.operations {
@@ -58,6 +59,10 @@ impl Plan {
             };
             if !dice.random_bool(0.6) {
                 continue;
+            }
+            if dice.random_bool(0.4) {
+                let cancel = |nth| Operation { at: operation.at + 1, what: What::Cancel(nth) };
+                close.extend([dice.random_range(0..8), dice.random_range(0..8)].map(cancel));
             }
             let before = operation.at.saturating_sub(dice.random_range(300..2_000));
             let after = operation.at + pause + dice.random_range(1..1_500);

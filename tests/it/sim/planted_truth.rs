@@ -197,6 +197,18 @@ fn dropping_effects(run: &mut Run) -> bool {
     dropped
 }
 
+/// An entry whose write a dead process had under way was cancelled as if nothing had been done.
+fn cancelling_what_was_under_way(run: &mut Run) -> bool {
+    if !dropping_effects(run) {
+        return false;
+    }
+    for entry in run.entries.iter_mut().filter(|entry| entry.state == EntryState::Unchanged) {
+        entry.state = EntryState::Cancelled;
+        entry.result.message = Some("cancelled before it was carried out".into());
+    }
+    true
+}
+
 /// Two entries of one user that ended together did each what the other one says.
 fn swapping_effects(run: &mut Run) -> bool {
     let pairs = pairs(run, |one, other| one.finished_at == other.finished_at);
@@ -262,6 +274,11 @@ fn an_end_that_is_shown_too_early_is_seen() {
 #[test]
 fn an_effect_that_a_lost_answer_drops_is_seen() {
     see(SOUND, dropping_effects, &[Kind::Effects]);
+}
+
+#[test]
+fn a_cancel_that_hides_a_write_is_seen() {
+    see(SOUND, cancelling_what_was_under_way, &[Kind::Effects]);
 }
 
 #[test]

@@ -165,9 +165,13 @@ impl History<'_> {
         faults
     }
 
-    /// Whether an entry that failed or was cancelled may have wanted this when it was written.
+    /// Whether an entry that failed or was cancelled, and says that its end is not known, may have wanted this when it was
+    /// written.
     fn has_lost_entries(&self, id: Uuid, own: &[usize]) -> bool {
-        let lost = |entry: &&&Entry| matches!(entry.state, EntryState::Failed | EntryState::Cancelled);
+        let lost = |entry: &&&Entry| {
+            let says_so = entry.result.message.as_deref().is_some_and(|message| message.contains("look at the user"));
+            matches!(entry.state, EntryState::Failed | EntryState::Cancelled) && says_so
+        };
         self.entries.iter().filter(lost).any(|entry| {
             let reaches = entry.listed.contains_key(&id) || matches!(entry.mode, Mode::Managed | Mode::Replace);
             let open = |at: &usize| {

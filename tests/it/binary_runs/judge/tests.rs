@@ -36,6 +36,7 @@ fn entry(job: usize, (sent, ended): (i64, i64), mode: Mode, listed: &[u128], sta
         state,
         reason: None,
         told: Told::default(),
+        says_that_it_may_have_begun: false,
         superseded_by: None,
     }
 }
@@ -227,7 +228,10 @@ fn each_write_is_named_once_and_nothing_else_is() {
     assert_eq!(kinds(&subject(&[(200, OURS, &[1])], &[lost])), [Kind::Unnamed], "it was lost and found, and is ours");
     let failed = entry(0, (0, 300), Add, &[1], Failed).because("upstreamUnavailable");
     let failed = Entry { causes: vec!["upstreamUnavailable"], ..failed };
-    assert_eq!(kinds(&subject(&[(200, OURS, &[1])], &[failed])), [], "who failed may have written");
+    let silent = [failed.clone()];
+    assert!(kinds(&subject(&[(200, OURS, &[1])], &silent)).contains(&Kind::Unnamed), "who failed says if it wrote");
+    let failed = Entry { says_that_it_may_have_begun: true, ..failed };
+    assert_eq!(kinds(&subject(&[(200, OURS, &[1])], &[failed])), []);
     let never = entry(0, (0, 300), Add, &[1], Failed).because("assignmentNotFound");
     let never = Entry { causes: vec!["assignmentNotFound"], must_fail: true, ..never };
     assert!(kinds(&subject(&[(200, OURS, &[1])], &[never])).contains(&Kind::Unnamed));
