@@ -24,8 +24,9 @@ pub use self::ledger::{Effect, Ledger, LostChange, Outcome, Overlap, RequestReco
 pub use self::resource::{Assignment, Target};
 pub use self::route::Route;
 pub use self::scenario::{
-    Behaviour, Blocked, Body, Busy, CatalogueEntry, ConflictCause, ConflictShape, Conflicts, Credentials, Explicit,
-    ExternalId, Fault, FaultKind, ForeignWriter, Generated, Latency, Limits, Moment, Outage, Period, Population,
-    RateLimit, ReadLag, RouteLimit, Scenario, ScenarioError, Share, SimUser, StaleWindow, UserState, WfmEndpoint,
+    Access, Behaviour, Blocked, Body, Busy, CatalogueEntry, ConflictCause, ConflictShape, Conflicts, Credentials,
+    Explicit, ExternalId, Fault, FaultKind, ForeignWriter, Generated, Latency, Limits, Moment, Outage, Period,
+    Population, RateLimit, ReadLag, RouteLimit, Scenario, ScenarioError, Share, SimUser, StaleWindow, UserState,
+    WfmEndpoint,
 };
 pub use self::service::{SimulatorService, TransportFault};

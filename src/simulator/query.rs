@@ -18,6 +18,11 @@ impl Query {
         self.all(name).next()
     }
 
+    /// The first value of a parameter in which a comma has no meaning.
+    pub(super) fn whole<'a>(&'a self, name: &str) -> Option<&'a str> {
+        self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+
     /// Every value of a repeated parameter; a comma separates values as well.
     pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0.iter().filter(move |(n, _)| n == name).flat_map(|(_, value)| value.split(','))
@@ -49,5 +54,7 @@ mod tests {
         assert_eq!(query.all("expand").collect::<Vec<_>>(), ["skills", "employerInfo", "groups"]);
         assert_eq!(query.first("pageSize"), Some("500"));
         assert_eq!(query.first("name"), Some("A b c%zz"));
+        assert_eq!(query.whole("expand"), Some("skills"));
+        assert_eq!(Query::parse("name=a%2Cb").whole("name"), Some("a,b"));
     }
 }

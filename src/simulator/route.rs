@@ -16,6 +16,7 @@ pub enum Route {
     User,
     UserByExternalId,
     UserSearch,
+    ScimUsers,
     RoutingSkills,
     SkillCreate,
     SkillGroups,
@@ -40,6 +41,7 @@ impl Route {
             | Self::User
             | Self::UserByExternalId
             | Self::UserSearch
+            | Self::ScimUsers
             | Self::RoutingSkills
             | Self::SkillCreate
             | Self::SkillGroups
@@ -59,7 +61,7 @@ impl Route {
             Self::SkillGroups => Some("routing:skillGroup:view"),
             Self::WfmRead => Some("wfm:agent:view"),
             Self::WfmWrite => Some("wfm:agent:edit"),
-            Self::Token | Self::Unknown => None,
+            Self::Token | Self::ScimUsers | Self::Unknown => None,
         }
     }
 }
@@ -137,6 +139,7 @@ impl Router {
                 _ => Matched::wrong_method("GET, POST"),
             },
             ["routing", "skillgroups"] => get(method, Route::SkillGroups, Subject::Nothing),
+            ["scim", "users"] | ["scim", "v2", "users"] => get(method, Route::ScimUsers, Subject::Nothing),
             ["users"] => get(method, Route::Users, Subject::Nothing),
             ["users", "search"] => {
                 only(method, &Method::POST, "POST", Matched::new(Route::UserSearch, Subject::Nothing))
@@ -206,6 +209,8 @@ mod tests {
             (Method::GET, &format!("/api/v2/users/{USER}"), Route::User),
             (Method::GET, "/api/v2/users/externalid/hris/A%2F1", Route::UserByExternalId),
             (Method::POST, "/api/v2/users/search", Route::UserSearch),
+            (Method::GET, "/api/v2/scim/v2/users", Route::ScimUsers),
+            (Method::GET, "/api/v2/scim/users", Route::ScimUsers),
             (Method::GET, "/api/v2/routing/skills", Route::RoutingSkills),
             (Method::POST, "/api/v2/routing/skills", Route::SkillCreate),
             (Method::GET, "/api/v2/routing/skillgroups", Route::SkillGroups),

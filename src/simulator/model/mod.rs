@@ -15,6 +15,7 @@ mod operator;
 mod org;
 mod paging;
 mod reply;
+mod scim;
 mod skills;
 mod tokens;
 mod users;
@@ -40,7 +41,7 @@ use super::dice::Dice;
 use super::ledger::{Effect, Ledger, Outcome, RequestRecord, WriteKind, Writer};
 use super::resource::{AssignmentSet, Origin, Target};
 use super::route::{Matched, Route, Router};
-use super::scenario::{Behaviour, Body, Outage, Scenario, UserState, WfmEndpoint};
+use super::scenario::{Access, Behaviour, Body, Outage, Scenario, UserState, WfmEndpoint};
 
 /// The largest request body that the gateway takes.
 const LARGEST_BODY: usize = 512_000;
@@ -202,12 +203,14 @@ impl Model {
         if let Some(permission) = call.route().permission().filter(lacking) {
             return Err(Reply::forbidden(permission));
         }
+        self.enter(call.route())?;
         match call.route() {
             Route::Token => Ok(self.tokens.login(call)),
             Route::Users => self.list_users(call),
             Route::User => self.read_user(call),
             Route::UserByExternalId => self.find_user(call),
             Route::UserSearch => self.search_users(call),
+            Route::ScimUsers => self.scim_users(call),
             Route::RoutingSkills => self.list_skills(call),
             Route::SkillCreate => self.create_skill(call),
             Route::SkillGroups => self.list_groups(call),
@@ -220,6 +223,16 @@ impl Model {
             Route::Unknown => {
                 Err(call.matched.allowed.map_or_else(|| Reply::not_found("path"), Reply::method_not_allowed))
             }
+        }
+    }
+
+    /// Turns away who may not use an endpoint that not everybody has.
+    fn enter(&self, route: Route) -> Result<(), Reply> {
+        let access = if route == Route::ScimUsers { self.behaviour.scim } else { Access::Granted };
+        match access {
+            Access::Granted => Ok(()),
+            Access::Refused => Err(Reply::forbidden("directory:user:view")),
+            Access::Absent => Err(Reply::not_found("path")),
         }
     }
 

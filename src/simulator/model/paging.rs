@@ -28,6 +28,11 @@ impl Page {
         if number == 0 { Err(Reply::invalid("pageNumber must be at least 1.")) } else { Ok(Self { size, number }) }
     }
 
+    /// Whether the page reaches beyond the first `most` items, if it is full.
+    pub(super) fn is_beyond(self, most: usize) -> bool {
+        self.number.saturating_mul(self.size) > most
+    }
+
     /// The items on this page.
     pub(super) fn of_items<T>(self, items: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
         items.skip((self.number - 1).saturating_mul(self.size)).take(self.size)

@@ -24,6 +24,8 @@ pub(super) struct Reply {
 enum Payload {
     Empty,
     Json(Value),
+    /// A document of SCIM, which has a content type of its own.
+    Scim(Value),
     /// What a gateway in front of the API sends.
     Html,
 }
@@ -35,6 +37,16 @@ impl Reply {
 
     pub(super) fn json(status: StatusCode, document: Value) -> Self {
         Self { status, payload: Payload::Json(document), headers: Vec::new(), cause: None }
+    }
+
+    /// A document of SCIM.
+    pub(super) fn scim(status: StatusCode, document: Value) -> Self {
+        Self { status, payload: Payload::Scim(document), headers: Vec::new(), cause: None }
+    }
+
+    /// SCIM's error document.
+    pub(super) fn scim_invalid(scim_type: &str, detail: &str) -> Self {
+        Self::scim(StatusCode::BAD_REQUEST, scim_error(StatusCode::BAD_REQUEST, scim_type, detail))
     }
 
     pub(super) fn no_content() -> Self {
@@ -87,13 +99,10 @@ impl Reply {
             ConflictShape::Conflict => Self::error(StatusCode::CONFLICT, "conflict", MESSAGE),
             ConflictShape::GeneralConflict => Self::error(StatusCode::CONFLICT, "general.conflict", MESSAGE),
             ConflictShape::VersionMessage => Self::error(StatusCode::BAD_REQUEST, "bad.request", MISMATCH),
-            ConflictShape::ScimInvalidVersion => Self::json(
-                StatusCode::BAD_REQUEST,
-                json!({
-                    "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"],
-                    "status": "400", "scimType": "invalidVers", "detail": MISMATCH,
-                }),
-            ),
+            ConflictShape::ScimInvalidVersion => {
+                let status = StatusCode::BAD_REQUEST;
+                Self::json(status, scim_error(status, "invalidVers", MISMATCH))
+            }
             ConflictShape::Timeout => {
                 Self::error(StatusCode::REQUEST_TIMEOUT, "client.timeout", "The request timed out.")
             }
@@ -147,6 +156,7 @@ impl Reply {
                 }
                 (Some("application/json"), Bytes::from(document.to_string()))
             }
+            Payload::Scim(document) => (Some("application/scim+json"), Bytes::from(document.to_string())),
             Payload::Html => (Some("text/html"), Bytes::from_static(b"<html><body>Bad gateway</body></html>")),
         };
         let mut response = Response::new(body);
@@ -161,6 +171,13 @@ impl Reply {
         }
         response
     }
+}
+
+fn scim_error(status: StatusCode, scim_type: &str, detail: &str) -> Value {
+    json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"],
+        "status": status.as_str(), "scimType": scim_type, "detail": detail,
+    })
 }
 
 #[cfg(test)]

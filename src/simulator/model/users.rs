@@ -1,7 +1,10 @@
 //! The directory: `/api/v2/users`.
 
+use std::collections::HashSet;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::super::resource::Target;
 use super::super::route::Subject;
@@ -11,6 +14,9 @@ use super::call::Call;
 use super::org::User;
 use super::paging::Page;
 use super::reply::Reply;
+
+/// How many users one call may ask for by id.
+const MOST_IDS: usize = 100;
 
 /// What a caller asked to see of a user beyond the plain entry.
 #[derive(Debug, Clone, Copy)]
@@ -62,8 +68,15 @@ impl Model {
             "any" => None,
             other => return Err(Reply::invalid(&format!("state cannot be {other}."))),
         };
-        let expand = Expand::of(call);
-        let matching = || self.org.users().filter(|user| wanted.is_none_or(|state| user.profile.state == state));
+        if wanted == Some(UserState::Inactive) && page.is_beyond(self.behaviour.inactive_cap) {
+            return Err(Reply::invalid("The requested page is beyond the maximum number of results."));
+        }
+        let (expand, ids) = (Expand::of(call), wanted_ids(call)?);
+        let is_wanted = |user: &&User| {
+            wanted.is_none_or(|state| user.profile.state == state)
+                && ids.as_ref().is_none_or(|ids| ids.contains(&user.profile.id))
+        };
+        let matching = || self.org.users().filter(is_wanted);
         let entities = page.of_items(matching()).map(|user| self.entry(call, user, expand)).collect();
         Ok(Reply::ok(page.listing(call, matching().count(), entities)))
     }
@@ -118,4 +131,13 @@ impl Model {
         }
         entry
     }
+}
+
+/// The ids that a call asks for, if it does; one that is none belongs to nobody.
+fn wanted_ids(call: &Call<'_>) -> Result<Option<HashSet<Uuid>>, Reply> {
+    let ids: Vec<&str> = call.query.all("id").filter(|id| !id.is_empty()).collect();
+    if ids.len() > MOST_IDS {
+        return Err(Reply::invalid("At most 100 users can be asked for by id."));
+    }
+    Ok((!ids.is_empty()).then(|| ids.into_iter().filter_map(|id| Uuid::try_parse(id).ok()).collect()))
 }

@@ -9,7 +9,7 @@ use super::super::route::Route;
 use super::Conflicts;
 
 /// The changeable part of a scenario.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Behaviour {
     pub latency: Latency,
@@ -21,6 +21,37 @@ pub struct Behaviour {
     pub missing_permissions: Vec<String>,
     /// Share of the users whose `skills` are left out of `GET /users` although they were asked for.
     pub expand_drops_skills: f64,
+    /// How many inactive users can be listed; a page that reaches beyond is refused, although totals count all.
+    pub inactive_cap: usize,
+    /// Whether this client may look users up through SCIM.
+    pub scim: Access,
+}
+
+impl Default for Behaviour {
+    fn default() -> Self {
+        Self {
+            latency: Latency::default(),
+            conflicts: Conflicts::default(),
+            faults: Vec::new(),
+            outage: None,
+            missing_permissions: Vec::new(),
+            expand_drops_skills: 0.0,
+            inactive_cap: 10_000,
+            scim: Access::default(),
+        }
+    }
+}
+
+/// What a client meets at an endpoint that not every org or client has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Access {
+    #[default]
+    Granted,
+    /// 403.
+    Refused,
+    /// 404, as for any path that is none.
+    Absent,
 }
 
 /// The time from sending a request to having its answer.

@@ -11,7 +11,7 @@ use figment::providers::{Format, Toml};
 use jiff::fmt::serde::unsigned_duration::friendly::compact::required as duration;
 use serde::{Deserialize, Serialize};
 
-pub use self::behaviour::{Behaviour, Body, Fault, FaultKind, Latency, Moment, Outage, Period};
+pub use self::behaviour::{Access, Behaviour, Body, Fault, FaultKind, Latency, Moment, Outage, Period};
 pub use self::conflicts::{
     Blocked, Busy, ConflictCause, ConflictShape, Conflicts, ForeignWriter, ReadLag, Share, StaleWindow,
 };
@@ -147,6 +147,9 @@ mod tests {
             limit = { calls = 5, per = "1m" }
             key = "write.rate"
             namespace = "workforce.management"
+            [behaviour]
+            inactive_cap = 500
+            scim = "refused"
             [behaviour.conflicts.blocked]
             share = { users = 3 }
             [behaviour.conflicts.read_lag]
@@ -166,6 +169,7 @@ mod tests {
         assert_eq!(scenario.behaviour.conflicts.blocked.share, Share::Users(3));
         assert_eq!(scenario.behaviour.conflicts.read_lag.lag, Duration::from_secs(4));
         assert_eq!(scenario.behaviour.faults.len(), 2);
+        assert_eq!((scenario.behaviour.inactive_cap, scenario.behaviour.scim), (500, Access::Refused));
         assert_eq!(scenario.credentials.refusal_status, 401);
     }
 

@@ -24,6 +24,45 @@ async fn users_are_listed_by_page_and_state() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_hundred_users_are_fetched_by_id_in_one_call() {
+    let generated = Generated { users: 130, inactive: 1, deleted: 1, ..Generated::default() };
+    let client = Client::of(Scenario { population: Population::Generated(generated), ..small(0) }).await;
+    let all = client.users();
+    let asked = |ids: &[Uuid], join: &str| {
+        let ids: Vec<String> = ids.iter().map(Uuid::to_string).collect();
+        format!("/api/v2/users?pageSize=100&id={}", ids.join(join))
+    };
+    let hundred = client.get(&asked(&all[..100], "&id=")).await;
+    assert_eq!((&hundred.body["total"], ids(&hundred.body["entities"])), (&json!(100), all[..100].to_vec()));
+    assert_eq!(client.get(&asked(&all[..101], "&id=")).await.status, 400);
+    let paged =
+        client.get(&format!("{}&pageSize=2&pageNumber=2", asked(&all[..3], ",").replace("pageSize=100&", ""))).await;
+    assert_eq!(ids(&paged.body["entities"]), all[2..3]);
+    let few = asked(&[all[127], all[128], all[129], Uuid::nil()], ",");
+    assert_eq!(ids(&client.get(&few).await.body["entities"]), all[127..128]);
+    assert_eq!(ids(&client.get(&format!("{few}&state=inactive")).await.body["entities"]), all[128..129]);
+    let any = client.get(&format!("{few}&state=any&expand=employerInfo")).await.body;
+    assert_eq!((&any["total"], &any["entities"][2]["employerInfo"]["employeeId"]), (&json!(3), &json!("E1130")));
+    assert_eq!(client.get("/api/v2/users?id=nobody").await.body["total"], 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn inactive_users_are_listed_up_to_a_cap_and_counted_beyond_it() {
+    let generated = Generated { users: 60, inactive: 55, ..Generated::default() };
+    let client = Client::of(Scenario { population: Population::Generated(generated), ..small(0) }).await;
+    client.simulator.with_behaviour(|behaviour| behaviour.inactive_cap = 50);
+    let last = client.get("/api/v2/users?state=inactive&pageNumber=2").await;
+    assert_eq!((last.status, &last.body["total"], &last.body["pageCount"]), (200, &json!(55), &json!(3)));
+    assert!(last.body["nextUri"].is_string());
+    for beyond in ["pageNumber=3", "pageSize=30&pageNumber=2", "pageSize=51"] {
+        let answer = client.get(&format!("/api/v2/users?state=inactive&{beyond}")).await;
+        assert_eq!((answer.status, &answer.body["code"]), (400, &json!("invalid.value")), "{beyond}");
+    }
+    assert_eq!(client.get("/api/v2/users?state=any&pageSize=51").await.status, 200);
+    assert_eq!(Behaviour::default().inactive_cap, 10_000);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_user_is_read_by_id_and_by_external_key() {
     let client = Client::of(small(3)).await;
     let user = client.users()[1];

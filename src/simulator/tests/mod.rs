@@ -4,6 +4,7 @@ mod causes;
 mod directory;
 mod faults;
 mod runs;
+mod scim;
 mod skills;
 mod socket;
 mod tokens;
