@@ -24,7 +24,7 @@ pub struct UserKey {
 }
 
 /// How a caller names a user.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum UserRef {
     /// The Genesys user id.
     Id(UserId),

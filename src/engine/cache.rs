@@ -157,7 +157,12 @@ impl<T> Cache<T> {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(attempt);
     }
 
-    /// Waits until somebody has used a reading that is getting old.
+    /// Has a new one read, without waiting for it.
+    pub(super) fn ask_for_a_new_one(&self) {
+        self.due.notify_one();
+    }
+
+    /// Waits until somebody has used a reading that is getting old, or asked for a new one.
     pub(super) async fn due(&self) {
         self.due.notified().await;
     }

@@ -2,16 +2,17 @@
 
 mod shown;
 mod single;
+mod ways;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use self::shown::Showing;
 pub(super) use self::shown::ShownSkills;
-use self::single::LookUps;
+use self::ways::Ways;
 use super::cache::{Ages, Cache, Reading};
 use super::catalogue::Match;
 use super::listing::{self, Found, Listing};
@@ -20,27 +21,38 @@ use crate::domain::{Assignments, UserId, UserRef};
 
 /// The directory of the org.
 ///
-/// Nobody waits for a listing that is merely getting old: it is used, and a new one is read meanwhile. Who is not on it
-/// may be new, so the few who are missing are looked up one by one, where there is a way to, before a whole listing is
-/// read for them.
+/// Nobody waits for a listing that is merely getting old: it is used, and a new one is read meanwhile. Who is not on it may
+/// be new. They are looked up by the ways that Genesys has to single users (see [`ways`]) where that takes fewer calls than
+/// a listing; else a listing is read for them.
 ///
 /// Invariant: that somebody is missing, inactive or not the only one is told only by a look that was not begun before the
-/// date that the caller names, and that somebody is missing only by a complete one.
+/// date that the caller names. Somebody is missing only if a complete listing and the way to them, where it is open, agree:
+/// pages are no snapshot, and a filter knows one spelling only.
 #[derive(Debug)]
 pub(super) struct Directory {
     active: Cache<Listing>,
     inactive: Cache<Listing>,
-    single: LookUps,
+    ways: Ways,
+    looked_up: Mutex<LookedUp>,
     shown: Showing,
     ages: Ages,
+}
+
+/// Look-ups of listed users while no listing served.
+#[derive(Debug, Default)]
+struct LookedUp {
+    since: Option<Instant>,
+    calls: usize,
 }
 
 /// What became of the search for a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Sought {
     Told(Match<Found>),
-    /// The listings do not show the user, and one of them is not complete.
+    /// Nothing can be told now: a listing is not complete, or a look-up got no answer.
     InDoubt(UpstreamAnswer),
+    /// Genesys refuses the only way to the user.
+    Refused(UpstreamAnswer),
 }
 
 impl Sought {
@@ -48,7 +60,7 @@ impl Sought {
     pub(super) fn doubt(&self) -> Option<&UpstreamAnswer> {
         match self {
             Self::InDoubt(answer) => Some(answer),
-            Self::Told(_) => None,
+            Self::Told(_) | Self::Refused(_) => None,
         }
     }
 }
@@ -64,20 +76,12 @@ pub(super) struct Search<'a> {
 
 /// Users that one call of a listing shows.
 const A_PAGE: usize = 500;
-/// So many users at most are looked up one by one instead of in a listing.
+/// So many calls are made to look users up rather than read a listing, however small the org.
 const FEW: usize = 10;
-/// So many users at most are looked up one by one because a listing is not complete.
-const MOST_IN_DOUBT: usize = 100;
+/// So many users of a job at most are looked up because a listing that was read for it does not show them.
+const MOST_MISSING: usize = 100;
 /// A listing is not read again sooner for somebody who is missing.
 const LEAST_REST: Duration = Duration::from_secs(5);
-
-/// Whether Genesys has a way to this one user. For an employee id there is none but the listing.
-fn has_a_way(user: &UserRef) -> bool {
-    match user {
-        UserRef::Id(_) | UserRef::Email(_) | UserRef::ExternalId { .. } => true,
-        UserRef::EmployeeId(_) => false,
-    }
-}
 
 /// Whether listings tell who this is.
 fn is_listed(user: &UserRef) -> bool {
@@ -92,102 +96,117 @@ fn is_active(found: &Match<Found>) -> bool {
 impl Directory {
     pub(super) fn new(ages: Ages) -> Self {
         let (active, inactive) = (Cache::new(ages, LEAST_REST), Cache::new(ages, LEAST_REST));
-        Self { active, inactive, single: LookUps::default(), shown: Showing::default(), ages }
+        Self { active, inactive, ways: Ways::default(), looked_up: Mutex::default(), shown: Showing::default(), ages }
     }
 
     /// Finds all users of a job, in order, with as few calls as possible.
     pub(super) async fn find_all(&self, search: Search<'_>, wanted: &[UserRef]) -> Result<Vec<Sought>, CallError> {
-        let mut found = Vec::with_capacity(wanted.len());
-        if !self.has_to_list(wanted) && self.active.usable().is_none() {
-            for user in wanted {
-                found.push(Sought::Told(self.find_singly(search, user).await?));
-            }
-            return Ok(found);
-        }
-        let listings = self.listings(search, wanted).await?;
-        let mut in_doubt = 0;
-        for user in wanted {
-            let known = listings.active.value.find(user);
-            let told = if is_active(&known) {
-                Sought::Told(known)
-            } else if is_listed(user) && !listings.leave_few {
-                listings.tell(user)
-            } else {
-                Sought::Told(self.find_singly(search, user).await?)
-            };
-            found.push(match told {
-                Sought::InDoubt(_) if has_a_way(user) && in_doubt < MOST_IN_DOUBT => {
-                    in_doubt += 1;
-                    Sought::Told(self.find_singly(search, user).await?)
-                }
-                told @ (Sought::Told(_) | Sought::InDoubt(_)) => told,
-            });
-        }
-        Ok(found)
-    }
-
-    /// What has become of one user since: by the reference's own way if there is one, else by the listings.
-    pub(super) async fn look_again(&self, search: Search<'_>, user: &UserRef) -> Result<Match<Found>, CallError> {
-        if let Some(known) = self.single.begun_since(user, search.since) {
-            return Ok(known);
-        }
-        let Search { genesys, errand, since: _ } = search;
-        let begun_at = Instant::now();
-        let users = match user {
-            UserRef::Id(id) => genesys.find_user(errand, *id).await?.into_iter().collect(),
-            UserRef::ExternalId { authority, key } => {
-                genesys.find_external(errand, authority, key).await?.into_iter().collect()
-            }
-            UserRef::Email(email) => genesys.find_by_email(errand, email.trim()).await?,
-            UserRef::EmployeeId(_) => return self.look_in_listings(search, user).await,
+        let mut seeking = Seeking { search, wanted, sought: vec![None; wanted.len()] };
+        let kept = if self.has_to_list(wanted) {
+            Some(self.active.get(|| list(search, UserListing::Active)).await?)
+        } else {
+            self.active.usable()
         };
-        let found = the_one(users.iter().map(Found::from).collect());
-        self.single.note(user, found.clone(), begun_at);
-        Ok(found)
+        if let Some(active) = &kept {
+            seeking.show(&active.value);
+        }
+        if kept.is_none() {
+            self.count_without_listing(self.ways.calls_to(seeking.open(is_listed)).unwrap_or_default());
+        }
+        if self.few_calls_find(seeking.open(is_listed)) {
+            self.look_up(&mut seeking, |_| true, usize::MAX).await;
+            self.look_in_kept(&mut seeking).await?;
+        } else {
+            self.look_up(&mut seeking, |user| !is_listed(user), usize::MAX).await;
+        }
+        if seeking.open(is_listed).next().is_some() {
+            self.look_in_new_listings(&mut seeking).await?;
+        }
+        Ok(seeking.told())
     }
 
-    async fn look_in_listings(&self, search: Search<'_>, user: &UserRef) -> Result<Match<Found>, CallError> {
-        let active = self.begun_since(search, UserListing::Active).await?;
-        match self.with_inactive(search, active).await?.tell(user) {
+    /// What has become of one user since.
+    pub(super) async fn look_again(&self, search: Search<'_>, user: &UserRef) -> Result<Match<Found>, CallError> {
+        let found = self.ways.find(search, &[user], Duration::ZERO).await.pop().flatten();
+        let told = match found {
+            Some(told) => told,
+            None => {
+                let active = self.begun_since(search, UserListing::Active).await?;
+                self.with_inactive(search, active).await.tell(user)
+            }
+        };
+        match told {
             Sought::Told(found) => Ok(found),
             Sought::InDoubt(answer) => Err(CallError::unavailable(answer)),
+            Sought::Refused(answer) => Err(CallError::Forbidden(answer)),
         }
     }
 
-    /// A user to whom there is a way; somebody active who was looked up lately is believed to be so still.
-    async fn find_singly(&self, search: Search<'_>, user: &UserRef) -> Result<Match<Found>, CallError> {
-        match self.single.believed(user, search.since, self.ages.renew_after) {
-            Some(known) => Ok(known),
-            None => self.look_again(search, user).await,
+    /// Looks up those who are still sought, by the ways that are open to them. Where a way gives no answer, listings may.
+    async fn look_up(&self, seeking: &mut Seeking<'_>, whom: impl Fn(&UserRef) -> bool, most: usize) {
+        let open: Vec<usize> = seeking.places(whom).take(most).collect();
+        let users: Vec<_> = open.iter().map(|at| &seeking.wanted[*at]).collect();
+        let found = self.ways.find(seeking.search, &users, self.ages.renew_after).await;
+        for (at, found) in open.into_iter().zip(found) {
+            let listings_may_tell =
+                is_listed(&seeking.wanted[at]) && found.as_ref().is_some_and(|f| f.doubt().is_some());
+            seeking.sought[at] = found.filter(|_| !listings_may_tell);
         }
     }
 
-    /// The listing of active users; and that of inactive ones, unless all whom the first one leaves open are to be looked up
-    /// one by one. If they are not, both are new enough to tell who is missing.
-    async fn listings(&self, search: Search<'_>, wanted: &[UserRef]) -> Result<Listings, CallError> {
-        let leaves_few = |active: &Reading<Listing>| {
-            let is_open = |user: &&UserRef| is_listed(user) && !is_active(&active.value.find(user));
-            let mut open = wanted.iter().filter(is_open);
-            open.clone().count() <= FEW && open.all(has_a_way)
+    /// Whom a look-up by employee id did not find may have it in another spelling on the listing, which is kept for a while.
+    async fn look_in_kept(&self, seeking: &mut Seeking<'_>) -> Result<(), CallError> {
+        let is_missing = |user: &UserRef, sought: &Option<Sought>| {
+            matches!(user, UserRef::EmployeeId(_)) && *sought == Some(Sought::Told(Match::None))
         };
-        let mut active = self.active.get(|| list(search, UserListing::Active)).await?;
-        if !leaves_few(&active) {
-            active = self.begun_since(search, UserListing::Active).await?;
+        if !seeking.wanted.iter().zip(&seeking.sought).any(|(user, sought)| is_missing(user, sought)) {
+            return Ok(());
         }
-        if leaves_few(&active) {
-            return Ok(Listings { active, inactive: None, leave_few: true });
+        let kept = self.active.get(|| list(seeking.search, UserListing::Active)).await?;
+        for (user, sought) in seeking.wanted.iter().zip(&mut seeking.sought) {
+            let found = kept.value.find(user);
+            if is_missing(user, sought) && is_active(&found) {
+                *sought = Some(Sought::Told(found));
+            }
         }
-        self.with_inactive(search, active).await
+        Ok(())
+    }
+
+    /// Reads the listings of active and, if they are still needed, inactive users anew. Of those whom neither shows, some are
+    /// looked up by their ways.
+    async fn look_in_new_listings(&self, seeking: &mut Seeking<'_>) -> Result<(), CallError> {
+        let active = self.begun_since(seeking.search, UserListing::Active).await?;
+        seeking.show(&active.value);
+        if self.few_calls_find(seeking.open(is_listed)) {
+            self.look_up(seeking, is_listed, usize::MAX).await;
+        }
+        if seeking.open(is_listed).next().is_none() {
+            return Ok(());
+        }
+        let listings = self.with_inactive(seeking.search, active).await;
+        let open: Vec<usize> = seeking.places(is_listed).collect();
+        let told: Vec<_> = open.iter().map(|at| listings.tell(&seeking.wanted[*at])).collect();
+        let is_missing = |told: &Sought| matches!(told, Sought::Told(Match::None) | Sought::InDoubt(_));
+        for (at, told) in open.iter().zip(&told).filter(|(_, told)| !is_missing(told)) {
+            seeking.sought[*at] = Some(told.clone());
+        }
+        // A listing that Genesys cuts off leaves nothing but the ways.
+        let most = if listings.is_cut() { usize::MAX } else { MOST_MISSING };
+        self.look_up(seeking, is_listed, most).await;
+        for (at, told) in open.into_iter().zip(told) {
+            seeking.sought[at].get_or_insert(told);
+        }
+        Ok(())
     }
 
     /// Adds the listing of inactive users, unless nothing could be concluded from it.
-    async fn with_inactive(&self, search: Search<'_>, active: Arc<Reading<Listing>>) -> Result<Listings, CallError> {
+    async fn with_inactive(&self, search: Search<'_>, active: Arc<Reading<Listing>>) -> Listings {
         let inactive = if active.value.extent.complete {
-            Some(self.begun_since(search, UserListing::Inactive).await?)
+            Some(self.begun_since(search, UserListing::Inactive).await)
         } else {
             None
         };
-        Ok(Listings { active, inactive, leave_few: false })
+        Listings { active, inactive }
     }
 
     async fn begun_since(&self, search: Search<'_>, which: UserListing) -> Result<Arc<Reading<Listing>>, CallError> {
@@ -198,10 +217,32 @@ impl Directory {
         cache.begun_since(search.since, || list(search, which)).await
     }
 
-    /// Whether these users cannot be found without a listing.
+    /// Whether these users cannot be found without a listing, or not with as few calls.
     pub(super) fn has_to_list(&self, wanted: &[UserRef]) -> bool {
-        let many = wanted.iter().filter(|user| is_listed(user)).count() > FEW;
-        self.active.usable().is_none() && (many || !wanted.iter().all(has_a_way))
+        self.active.usable().is_none() && !self.few_calls_find(wanted.iter().filter(|user| is_listed(user)))
+    }
+
+    /// Whether there is a way to each of these users, and looking them up takes few calls beside a listing.
+    fn few_calls_find<'u>(&self, users: impl Iterator<Item = &'u UserRef>) -> bool {
+        self.ways.calls_to(users).is_some_and(|calls| calls <= self.few())
+    }
+
+    /// The most calls that are few beside a listing.
+    fn few(&self) -> usize {
+        FEW.max(self.pages().unwrap_or_default() as usize / 2)
+    }
+
+    /// Counts look-ups that a listing would have spared. Of many jobs that name a few people each, none waits for a listing,
+    /// but after some of them one is read that serves the others.
+    fn count_without_listing(&self, calls: usize) {
+        let mut looked_up = self.looked_up.lock().unwrap_or_else(PoisonError::into_inner);
+        if looked_up.since.is_none_or(|since| since.elapsed() > self.ages.use_until) {
+            *looked_up = LookedUp { since: Some(Instant::now()), calls: 0 };
+        }
+        looked_up.calls += calls;
+        if looked_up.calls >= self.few() {
+            self.active.ask_for_a_new_one();
+        }
     }
 
     /// Calls that finding these users takes, as far as can be told before it is done; `anew` if they are listed in any case.
@@ -210,8 +251,8 @@ impl Directory {
         if anew || self.has_to_list(wanted) {
             self.pages().unwrap_or_else(|| narrow(wanted.len().div_ceil(A_PAGE)))
         } else if self.active.usable().is_none() {
-            let is_unknown = |user: &&UserRef| self.single.believed(user, since, self.ages.renew_after).is_none();
-            narrow(wanted.iter().filter(is_unknown).count())
+            let is_unknown = |user: &&UserRef| self.ways.believed(user, since, self.ages.renew_after).is_none();
+            narrow(self.ways.calls_to(wanted.iter().filter(is_unknown)).unwrap_or_default())
         } else {
             0
         }
@@ -252,29 +293,78 @@ impl Directory {
     }
 }
 
+/// The users of a job, and what is known of each.
+struct Seeking<'a> {
+    search: Search<'a>,
+    wanted: &'a [UserRef],
+    sought: Vec<Option<Sought>>,
+}
+
+impl Seeking<'_> {
+    /// Where those are who are still sought.
+    fn places(&self, whom: impl Fn(&UserRef) -> bool) -> impl Iterator<Item = usize> {
+        let all = self.wanted.iter().zip(&self.sought).enumerate();
+        all.filter(move |(_, (user, sought))| sought.is_none() && whom(user)).map(|(at, _)| at)
+    }
+
+    fn open(&self, whom: impl Fn(&UserRef) -> bool) -> impl Iterator<Item = &UserRef> {
+        self.places(whom).map(|at| &self.wanted[at])
+    }
+
+    /// Who is active on a listing is found.
+    fn show(&mut self, active: &Listing) {
+        for (user, sought) in self.wanted.iter().zip(&mut self.sought).filter(|(_, sought)| sought.is_none()) {
+            *sought = Some(active.find(user)).filter(is_active).map(Sought::Told);
+        }
+    }
+
+    /// Nobody is sought any more.
+    fn told(self) -> Vec<Sought> {
+        self.sought.into_iter().map(|sought| sought.unwrap_or(Sought::Told(Match::None))).collect()
+    }
+}
+
 /// The listings in which users are looked for.
 struct Listings {
     active: Arc<Reading<Listing>>,
     /// Read only if the first one is complete: who is inactive here may be active there, on what is missing of it.
-    inactive: Option<Arc<Reading<Listing>>>,
-    /// Whether those whom the first one does not show are few, and each of them can be looked up alone.
-    leave_few: bool,
+    inactive: Option<Result<Arc<Reading<Listing>>, CallError>>,
 }
 
 impl Listings {
+    /// Whether there are inactive users whom Genesys does not list, now or later.
+    fn is_cut(&self) -> bool {
+        match &self.inactive {
+            Some(Ok(inactive)) => inactive.value.extent.is_cut,
+            Some(Err(error)) => !is_worth_waiting_for(error),
+            None => false,
+        }
+    }
+
     /// What becomes of a user who is not the one of that name on the first listing, and active.
     fn tell(&self, user: &UserRef) -> Sought {
         let active = &self.active.value;
         if let known @ (Match::One(_) | Match::Several(_)) = active.find(user) {
             return Sought::Told(known);
         }
-        let Some(inactive) = &self.inactive else { return Sought::InDoubt(active.extent.lacks("users")) };
-        let found = inactive.value.find(user);
-        if found == Match::None && !inactive.value.extent.complete {
-            return Sought::InDoubt(inactive.value.extent.lacks("inactive users"));
+        match &self.inactive {
+            None => Sought::InDoubt(active.extent.lacks("users")),
+            Some(Ok(inactive)) => {
+                let (found, extent) = (inactive.value.find(user), &inactive.value.extent);
+                if found == Match::None && !extent.complete && !extent.is_cut {
+                    return Sought::InDoubt(extent.lacks("inactive users"));
+                }
+                Sought::Told(found)
+            }
+            Some(Err(CallError::Unavailable { answer, .. })) => Sought::InDoubt(answer.clone()),
+            Some(Err(_)) => Sought::Told(Match::None),
         }
-        Sought::Told(found)
     }
+}
+
+/// Whether what failed may do better later.
+fn is_worth_waiting_for(error: &CallError) -> bool {
+    matches!(error, CallError::Unavailable { .. })
 }
 
 /// Somebody who is active goes before others of the same name who are not.

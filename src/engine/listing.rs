@@ -56,10 +56,10 @@ impl Reader {
         let Entry::Vacant(new) = self.listing.active.entry(id) else { return };
         new.insert(active);
         if let Some(email) = email {
-            name(&mut self.listing.by_email, email.to_lowercase().into(), id);
+            name(&mut self.listing.by_email, email.trim().to_lowercase().into(), id);
         }
         if let Some(employee_id) = employee_id {
-            name(&mut self.listing.by_employee_id, employee_id, id);
+            name(&mut self.listing.by_employee_id, employee_id.trim().into(), id);
         }
         if let Some(skills) = listed.skills {
             self.skills.insert(id, self.sets.one(skills));

@@ -212,6 +212,8 @@ pub struct Extent {
     pub total: Option<usize>,
     /// Whether it shows everything that was there all the while. One that is not complete proves nobody's absence.
     pub complete: bool,
+    /// Whether Genesys gives no more of it, now or later.
+    pub is_cut: bool,
 }
 
 impl Extent {
@@ -244,6 +246,15 @@ pub struct Pace {
     pub opens_at: Instant,
 }
 
+/// Whom a look-up is to find.
+#[derive(Debug, Clone, Copy)]
+pub enum LookUp<'a> {
+    Ids(&'a [UserId]),
+    Emails(&'a [&'a str]),
+    EmployeeId(&'a str),
+    ExternalId { authority: &'a str, key: &'a str },
+}
+
 /// Genesys, as far as the engine is concerned.
 pub trait Genesys: fmt::Debug + Send + Sync {
     /// Reads a user's own resource: never a listing, never a cache.
@@ -268,26 +279,11 @@ pub trait Genesys: fmt::Debug + Send + Sync {
         take: &'a mut (dyn FnMut(ListedUser) + Send),
     ) -> BoxFuture<'a, Result<Extent, CallError>>;
 
-    /// One user by id.
-    fn find_user<'a>(
+    /// Everybody whom one look-up finds, active or not; no more than a call's worth of users may be asked for.
+    fn look_up<'a>(
         &'a self,
         errand: &'a Errand,
-        user: UserId,
-    ) -> BoxFuture<'a, Result<Option<DirectoryUser>, CallError>>;
-
-    /// One user by an external id.
-    fn find_external<'a>(
-        &'a self,
-        errand: &'a Errand,
-        authority: &'a str,
-        key: &'a str,
-    ) -> BoxFuture<'a, Result<Option<DirectoryUser>, CallError>>;
-
-    /// Everybody with this e-mail address, active or not.
-    fn find_by_email<'a>(
-        &'a self,
-        errand: &'a Errand,
-        email: &'a str,
+        who: LookUp<'a>,
     ) -> BoxFuture<'a, Result<Vec<DirectoryUser>, CallError>>;
 
     /// The catalogue of what can be assigned.

@@ -338,6 +338,7 @@ pub(super) fn find_user(engine: &EngineCore, wanted: &UserRef, sought: &Sought) 
     let found = match sought {
         Sought::Told(found) => found,
         Sought::InDoubt(answer) => return Err(Failure::unavailable(answer, engine.settings.patience)),
+        Sought::Refused(answer) => return Err(Failure::forbidden(answer)),
     };
     match found {
         Match::One(found) if found.active => Ok(found.user),
@@ -351,7 +352,11 @@ pub(super) fn find_user(engine: &EngineCore, wanted: &UserRef, sought: &Sought) 
         )),
         Match::None => Err(Failure::new(
             Reason::UserNotFound,
-            format!("no user at Genesys has this {}. Correct it, or create the user first.", kind(wanted)),
+            format!(
+                "no user at Genesys whom this OAuth client may see has this {}. Correct it, create the user first, or give \
+                 the client's role the user's division.",
+                kind(wanted)
+            ),
         )),
     }
 }

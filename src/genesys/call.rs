@@ -46,6 +46,7 @@ pub enum Route {
     User,
     UserByExternalId,
     UserSearch,
+    ScimUsers,
     RoutingSkills,
     SkillCreate,
     SkillGroups,
@@ -59,11 +60,12 @@ pub enum Route {
 }
 
 impl Route {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Users,
         Self::User,
         Self::UserByExternalId,
         Self::UserSearch,
+        Self::ScimUsers,
         Self::RoutingSkills,
         Self::SkillCreate,
         Self::SkillGroups,
@@ -83,6 +85,7 @@ impl Route {
             Self::User => "user",
             Self::UserByExternalId => "user_by_external_id",
             Self::UserSearch => "user_search",
+            Self::ScimUsers => "scim_users",
             Self::RoutingSkills => "routing_skills",
             Self::SkillCreate => "skill_create",
             Self::SkillGroups => "skill_groups",
@@ -103,6 +106,7 @@ impl Route {
             Self::User => "GET /api/v2/users/{userId}",
             Self::UserByExternalId => "GET /api/v2/users/externalid/{authority}/{key}",
             Self::UserSearch => "POST /api/v2/users/search",
+            Self::ScimUsers => "GET /api/v2/scim/v2/users",
             Self::RoutingSkills => "GET /api/v2/routing/skills",
             Self::SkillCreate => "POST /api/v2/routing/skills",
             Self::SkillGroups => "GET /api/v2/routing/skillgroups",
@@ -128,6 +132,7 @@ impl Route {
             Self::User
             | Self::UserByExternalId
             | Self::UserSearch
+            | Self::ScimUsers
             | Self::UserSkillsRead
             | Self::WfmRead
             | Self::OrgLimits => RouteClass::Read,

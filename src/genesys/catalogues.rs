@@ -9,8 +9,10 @@ use super::paging::Listing;
 use super::wire::{Named, NewSkill};
 use crate::engine::port::{CallError, CatalogueItem, CatalogueListing, Errand};
 
-const SKILLS: Listing = Listing { route: Route::RoutingSkills, of: "routing skills", none: "nothing", page_size: 500 };
-const GROUPS: Listing = Listing { route: Route::SkillGroups, of: "skill groups", none: "nothing", page_size: 100 };
+const SKILLS: Listing =
+    Listing { route: Route::RoutingSkills, of: "routing skills", none: "nothing", page_size: 500, most_pages: None };
+const GROUPS: Listing =
+    Listing { route: Route::SkillGroups, of: "skill groups", none: "nothing", page_size: 100, most_pages: None };
 
 /// All active routing skills.
 pub(super) async fn skills(client: &GenesysClient, errand: &Errand) -> Result<CatalogueListing, CallError> {

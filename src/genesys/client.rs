@@ -126,7 +126,11 @@ impl GenesysClient {
     ) -> Result<Extent, CallError> {
         let mut reading = Reading::new(listing);
         loop {
-            let page: Page<T> = self.get(errand, listing.route, path(reading.next_page())).await?;
+            let page: Page<T> = match self.get(errand, listing.route, path(reading.next_page())).await {
+                Ok(page) => page,
+                Err(error) if reading.ends_with(&error) => return Ok(reading.extent()),
+                Err(error) => return Err(error),
+            };
             let Page { entities, count, total, next_uri } = page;
             let entities = paging::entities(listing, entities, total)?;
             let more =

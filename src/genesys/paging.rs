@@ -17,6 +17,8 @@ pub(super) struct Listing {
     pub(super) none: &'static str,
     /// What a page holds if there is more than that.
     pub(super) page_size: usize,
+    /// Pages that Genesys gives at most, whatever it promises.
+    pub(super) most_pages: Option<u32>,
 }
 
 /// What listings are made of.
@@ -59,6 +61,8 @@ pub(super) struct Reading {
     total: Option<usize>,
     /// Somebody left while the pages were read, and who moved up by that may be on none of them.
     total_fell: bool,
+    /// There is more than Genesys gives.
+    is_cut: bool,
 }
 
 impl Reading {
@@ -75,6 +79,7 @@ impl Reading {
             promised: None,
             total: None,
             total_fell: false,
+            is_cut: false,
         }
     }
 
@@ -96,6 +101,10 @@ impl Reading {
             None => !has_all && !entities.is_empty() && (new > 0 || entities.len() >= self.listing.page_size),
         };
         self.has_links |= marks.next_uri.is_some();
+        if more && self.listing.most_pages.is_some_and(|most| self.pages >= most) {
+            self.is_cut = true;
+            return Ok(false);
+        }
         self.check(more, new, entities.len())
     }
 
@@ -113,7 +122,15 @@ impl Reading {
     pub(super) fn extent(&self) -> Extent {
         let (shown, total) = (self.seen.len(), self.total);
         let has_all = total.is_none_or(|total| shown >= total);
-        Extent { pages: self.pages, shown, total, complete: has_all && !self.has_gap && !self.total_fell }
+        let complete = has_all && !self.has_gap && !self.total_fell && !self.is_cut;
+        Extent { pages: self.pages, shown, total, complete, is_cut: self.is_cut }
+    }
+
+    /// Whether a page after the first was refused because Genesys gives no more of this listing.
+    pub(super) fn ends_with(&mut self, error: &CallError) -> bool {
+        let ends = self.listing.most_pages.is_some() && self.pages > 0 && matches!(error, CallError::Rejected(_));
+        self.is_cut |= ends;
+        ends
     }
 
     /// How many of these were not seen before.

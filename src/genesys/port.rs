@@ -6,10 +6,10 @@ use futures_util::{FutureExt, TryFutureExt};
 use super::client::GenesysClient;
 use super::{catalogues, routing_skills, users, wfm};
 use crate::domain::user::DirectoryUser;
-use crate::domain::{Target, UserId, UserKey};
+use crate::domain::{Target, UserKey};
 use crate::engine::port::{
-    AssignmentWrite, CallError, CatalogueItem, CatalogueListing, Errand, Expand, Extent, Genesys, ListedUser, Observed,
-    Pace, UserListing, WriteError, Written,
+    AssignmentWrite, CallError, CatalogueItem, CatalogueListing, Errand, Expand, Extent, Genesys, ListedUser, LookUp,
+    Observed, Pace, UserListing, WriteError, Written,
 };
 
 impl Genesys for GenesysClient {
@@ -42,29 +42,17 @@ impl Genesys for GenesysClient {
         users::list(self, errand, listing, expand, take).boxed()
     }
 
-    fn find_user<'a>(
+    fn look_up<'a>(
         &'a self,
         errand: &'a Errand,
-        user: UserId,
-    ) -> BoxFuture<'a, Result<Option<DirectoryUser>, CallError>> {
-        users::by_id(self, errand, user).boxed()
-    }
-
-    fn find_external<'a>(
-        &'a self,
-        errand: &'a Errand,
-        authority: &'a str,
-        key: &'a str,
-    ) -> BoxFuture<'a, Result<Option<DirectoryUser>, CallError>> {
-        users::by_external_id(self, errand, authority, key).boxed()
-    }
-
-    fn find_by_email<'a>(
-        &'a self,
-        errand: &'a Errand,
-        email: &'a str,
+        who: LookUp<'a>,
     ) -> BoxFuture<'a, Result<Vec<DirectoryUser>, CallError>> {
-        users::by_email(self, errand, email).boxed()
+        match who {
+            LookUp::Ids(ids) => users::by_ids(self, errand, ids).boxed(),
+            LookUp::Emails(emails) => users::by_emails(self, errand, emails).boxed(),
+            LookUp::EmployeeId(id) => users::by_employee_id(self, errand, id).boxed(),
+            LookUp::ExternalId { authority, key } => users::by_external_id(self, errand, authority, key).boxed(),
+        }
     }
 
     fn list_catalogue<'a>(

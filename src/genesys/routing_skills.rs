@@ -21,8 +21,13 @@ const LOOKS_FOR_MORE: usize = 2;
 pub(super) const ROUTES: [Route; 4] =
     [Route::UserSkillsRead, Route::UserSkillsAdd, Route::UserSkillsReplace, Route::UserSkillRemove];
 
-const OF_A_USER: Listing =
-    Listing { route: Route::UserSkillsRead, of: "a user's routing skills", none: "nothing", page_size: 50 };
+const OF_A_USER: Listing = Listing {
+    route: Route::UserSkillsRead,
+    of: "a user's routing skills",
+    none: "nothing",
+    page_size: 50,
+    most_pages: None,
+};
 
 /// Reads all of a user's skills. A part of them is no state that anything could be computed from.
 pub(super) async fn read(client: &GenesysClient, errand: &Errand, user: UserId) -> Result<Observed, CallError> {

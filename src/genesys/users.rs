@@ -6,15 +6,22 @@ use super::answer;
 use super::call::{Lane, Route};
 use super::client::{GenesysClient, Outgoing, json, path_segment};
 use super::paging::Listing;
-use super::wire::{EmailSearch, Found, User};
+use super::wire::{EmailSearch, Found, ScimUsers, User};
 use crate::domain::UserId;
 use crate::domain::user::DirectoryUser;
-use crate::engine::port::{CallError, Errand, Expand, Extent, ListedUser, UserListing};
+use crate::engine::port::{CallError, Errand, Expand, Extent, ListedUser, UpstreamAnswer, UserListing};
 
 /// Users a page: the most that the listing gives.
 const PER_PAGE: usize = 500;
-const ACTIVE: Listing = Listing { route: Route::Users, of: "users", none: "nobody", page_size: PER_PAGE };
-const INACTIVE: Listing = Listing { of: "inactive users", ..ACTIVE };
+const ACTIVE: Listing =
+    Listing { route: Route::Users, of: "users", none: "nobody", page_size: PER_PAGE, most_pages: None };
+/// Genesys refuses the pages beyond 10,000 inactive users, whatever it says of their number.
+const INACTIVE: Listing = Listing { of: "inactive users", most_pages: Some(10_000 / 500), ..ACTIVE };
+/// Users whom one call finds by their ids, at most.
+pub(super) const IDS_A_CALL: usize = 100;
+const BY_ID: Listing = Listing { of: "users by id", page_size: IDS_A_CALL, ..ACTIVE };
+/// More than have one employee id.
+const SCIM_PAGE: usize = 25;
 
 /// Hands over all users of a listing, page by page.
 pub(super) async fn list(
@@ -38,51 +45,45 @@ pub(super) async fn list(
     client.pages(errand, listing, path, |user: User| take(user.into())).await
 }
 
-/// One user by id.
-pub(super) async fn by_id(
+/// Users by their ids, also those who are inactive.
+pub(super) async fn by_ids(
     client: &GenesysClient,
     errand: &Errand,
-    user: UserId,
-) -> Result<Option<DirectoryUser>, CallError> {
-    let path = format!("/api/v2/users/{user}?expand=employerInfo");
-    let found = one(client, errand, Route::User, path).await?;
-    match found.as_ref().filter(|found| found.id != user) {
+    ids: &[UserId],
+) -> Result<Vec<DirectoryUser>, CallError> {
+    if let [id] = ids {
+        return by_id(client, errand, *id).await;
+    }
+    let ids: String = ids.iter().map(|id| format!("&id={id}")).collect();
+    let path =
+        |number| format!("/api/v2/users?pageSize={IDS_A_CALL}&pageNumber={number}&state=any&expand=employerInfo{ids}");
+    let mut found = Vec::new();
+    let take = |user: User| {
+        if !user.is_deleted() {
+            found.push(ListedUser::from(user).user);
+        }
+    };
+    let extent = client.pages(errand, BY_ID, path, take).await?;
+    if extent.complete { Ok(found) } else { Err(CallError::unavailable(extent.lacks(BY_ID.of))) }
+}
+
+async fn by_id(client: &GenesysClient, errand: &Errand, id: UserId) -> Result<Vec<DirectoryUser>, CallError> {
+    let found = one(client, errand, Route::User, format!("/api/v2/users/{id}?expand=employerInfo")).await?;
+    match found.iter().find(|found| found.id != id) {
         Some(other) => Err(answer::about_another_user(Route::User, other.id)),
         None => Ok(found),
     }
 }
 
-/// One user by an external id.
+/// The user by an external id, if there is one.
 pub(super) async fn by_external_id(
     client: &GenesysClient,
     errand: &Errand,
     authority: &str,
     key: &str,
-) -> Result<Option<DirectoryUser>, CallError> {
-    let (authority, key) = (path_segment(authority), path_segment(key));
-    one(client, errand, Route::UserByExternalId, format!("/api/v2/users/externalid/{authority}/{key}")).await
-}
-
-/// Everybody, active or not, who has this e-mail address. Whatever the search takes for a match, only the address itself
-/// is believed.
-pub(super) async fn by_email(
-    client: &GenesysClient,
-    errand: &Errand,
-    email: &str,
 ) -> Result<Vec<DirectoryUser>, CallError> {
-    let out = Outgoing {
-        method: Method::POST,
-        route: Route::UserSearch,
-        path: "/api/v2/users/search".to_owned(),
-        header: None,
-        body: json(&EmailSearch::of(email))?,
-    };
-    let response = client.send(Lane::of(errand), errand, out).await?;
-    let found: Found = answer::parse(Route::UserSearch, &response)?;
-    let users = found.results.into_iter().map(|user| ListedUser::from(user).user);
-    let meant =
-        |user: &DirectoryUser| user.email.as_ref().is_some_and(|found| found.to_lowercase() == email.to_lowercase());
-    Ok(users.filter(meant).collect())
+    let path = format!("/api/v2/users/externalid/{}/{}", path_segment(authority), path_segment(key));
+    one(client, errand, Route::UserByExternalId, path).await
 }
 
 async fn one(
@@ -90,10 +91,45 @@ async fn one(
     errand: &Errand,
     route: Route,
     path: String,
-) -> Result<Option<DirectoryUser>, CallError> {
+) -> Result<Vec<DirectoryUser>, CallError> {
     match client.get::<User>(errand, route, path).await {
-        Ok(user) => Ok(Some(ListedUser::from(user).user)),
-        Err(CallError::NotFound(_)) => Ok(None),
+        Ok(user) => Ok(vec![ListedUser::from(user).user]),
+        Err(CallError::NotFound(_)) => Ok(Vec::new()),
         Err(error) => Err(error),
     }
+}
+
+/// Everybody, active or not, who has one of these e-mail addresses, as far as the search tells a match.
+pub(super) async fn by_emails(
+    client: &GenesysClient,
+    errand: &Errand,
+    emails: &[&str],
+) -> Result<Vec<DirectoryUser>, CallError> {
+    let out = Outgoing {
+        method: Method::POST,
+        route: Route::UserSearch,
+        path: "/api/v2/users/search".to_owned(),
+        header: None,
+        body: json(&EmailSearch::of(emails))?,
+    };
+    let response = client.send(Lane::of(errand), errand, out).await?;
+    let Found { results, total } = answer::parse(Route::UserSearch, &response)?;
+    if let Some(total) = total.filter(|total| *total > results.len()) {
+        let message =
+            format!("a search for {} e-mail addresses shows {} users of {total}", emails.len(), results.len());
+        return Err(CallError::unavailable(UpstreamAnswer { message: message.into(), ..UpstreamAnswer::default() }));
+    }
+    Ok(results.into_iter().map(|user| ListedUser::from(user).user).collect())
+}
+
+/// Everybody, active or not, who has an employee id, as the filter of the SCIM API (RFC 7644, 3.4.2.2) tells a match.
+pub(super) async fn by_employee_id(
+    client: &GenesysClient,
+    errand: &Errand,
+    id: &str,
+) -> Result<Vec<DirectoryUser>, CallError> {
+    let filter = format!("employeeNumber eq {}", serde_json::Value::from(id));
+    let path = format!("/api/v2/scim/v2/users?filter={}&count={SCIM_PAGE}", path_segment(&filter));
+    let ScimUsers { resources } = client.get(errand, Route::ScimUsers, path).await?;
+    Ok(resources.into_iter().map(DirectoryUser::from).collect())
 }

@@ -53,6 +53,12 @@ fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<B
     }))
 }
 
+impl User {
+    pub(super) fn is_deleted(&self) -> bool {
+        self.state.as_deref() == Some("deleted")
+    }
+}
+
 impl Entity for User {
     fn id(&self) -> Uuid {
         self.id
@@ -72,7 +78,7 @@ impl From<User> for ListedUser {
     }
 }
 
-/// A search for everybody with an e-mail address, active or not; without the state only the active are found.
+/// A search for everybody with one of some e-mail addresses, active or not; without the state only the active are found.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct EmailSearch<'a> {
@@ -85,13 +91,13 @@ struct Criterion<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     fields: [&'static str; 1],
-    values: Vec<&'a str>,
+    values: &'a [&'a str],
 }
 
 impl<'a> EmailSearch<'a> {
-    pub(super) fn of(email: &'a str) -> Self {
+    pub(super) fn of(emails: &'a [&'a str]) -> Self {
         let exactly = |field, values| Criterion { kind: "EXACT", fields: [field], values };
-        Self { page_size: 25, query: [exactly("email", vec![email]), exactly("state", vec!["active", "inactive"])] }
+        Self { page_size: 100, query: [exactly("email", emails), exactly("state", &["active", "inactive"])] }
     }
 }
 
@@ -100,6 +106,41 @@ impl<'a> EmailSearch<'a> {
 pub(super) struct Found {
     #[serde(default = "Vec::new")]
     pub(super) results: Vec<User>,
+    pub(super) total: Option<usize>,
+}
+
+/// What a SCIM filter found (RFC 7644, 3.4.2); without a hit, `Resources` may be left out.
+#[derive(Debug, Deserialize)]
+pub(super) struct ScimUsers {
+    #[serde(default, rename = "Resources")]
+    pub(super) resources: Vec<ScimUser>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ScimUser {
+    id: Uuid,
+    active: Option<bool>,
+    #[serde(rename = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User")]
+    enterprise: Option<ScimEnterprise>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ScimEnterprise {
+    #[serde(default, deserialize_with = "text_or_number")]
+    employee_number: Option<Box<str>>,
+}
+
+impl From<ScimUser> for DirectoryUser {
+    fn from(user: ScimUser) -> Self {
+        Self {
+            id: UserId(user.id),
+            email: None,
+            employee_id: user.enterprise.and_then(|enterprise| enterprise.employee_number),
+            active: user.active.unwrap_or(true),
+        }
+    }
 }
 
 /// A skill or group, of a catalogue or of a user.

@@ -88,7 +88,7 @@ async fn a_user_whose_reads_panic_again_and_again_fails_and_the_others_do_not() 
 
 #[tokio::test(start_paused = true)]
 async fn a_job_whose_listing_panics_is_taken_up_again() {
-    let bed = panicking(Simulator::new(org()), "/api/v2/users", 4);
+    let bed = panicking(Simulator::new(org()), "/api/v2/routing/skillgroups", 4);
     let job = run(&bed, &[1, 2, 3]).await;
     assert_eq!(ends(&bed, job), [APPLIED; 3]);
     assert_eq!(panics(&bed, "job"), 4);
@@ -96,7 +96,7 @@ async fn a_job_whose_listing_panics_is_taken_up_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_job_whose_listing_panics_again_and_again_fails_and_the_next_one_does_not() {
-    let bed = panicking(Simulator::new(org()), "/api/v2/users", 5);
+    let bed = panicking(Simulator::new(org()), "/api/v2/routing/skillgroups", 5);
     let job = run(&bed, &[1, 2, 3]).await;
     assert_eq!(ends(&bed, job), [DEFECT; 3]);
     let message = bed.entries(job)[0].result.message.clone().unwrap();

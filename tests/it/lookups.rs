@@ -13,7 +13,7 @@ use skillsync::domain::job::{JobSpec, SameUser, Urgency};
 use skillsync::domain::{EntryState, JobId, Mode, Reason, Target};
 use skillsync::genesys::transport::Transport;
 use skillsync::simulator::{
-    Behaviour, Fault, FaultKind, Generated, Latency, Population, Route, Scenario, SimUser, Simulator, UserState,
+    Access, Behaviour, Fault, FaultKind, Generated, Latency, Population, Route, Scenario, SimUser, Simulator, UserState,
 };
 use tokio::time::{Instant, sleep};
 use tower::ServiceExt;
@@ -30,7 +30,7 @@ fn secs(n: u64) -> Duration {
 fn org(users: usize, faults: Vec<Fault>) -> Scenario {
     Scenario {
         population: Population::Generated(Generated { users, inactive: 0, ..Generated::default() }),
-        behaviour: Behaviour { faults, ..Behaviour::default() },
+        behaviour: Behaviour { faults, scim: Access::Refused, ..Behaviour::default() },
         ..Scenario::default()
     }
 }

@@ -53,3 +53,4 @@ mod sockets;
 mod tokens;
 mod traces;
 mod under_way;
+mod ways;

@@ -22,8 +22,8 @@ async fn a_submitted_job_is_readable_at_once_under_its_location() {
         assert_eq!(&read.body[name], value, "{name}");
     }
     assert_eq!(read.body["counts"]["total"], 10);
-    // A catalogue and a page of users as well.
-    assert_eq!(read.body["calls"], json!({"made": 0, "estimated": 22}));
+    // A catalogue and ten look-ups as well.
+    assert_eq!(read.body["calls"], json!({"made": 0, "estimated": 31}));
     // Twenty calls at five a second.
     assert_eq!(accepted.body["createdAt"], "2026-11-22T20:15:00Z");
     assert_eq!(accepted.body["estimatedFinishAt"], "2026-11-22T20:15:04Z");

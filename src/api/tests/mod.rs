@@ -37,8 +37,8 @@ use crate::domain::hold::{HoldThresholds, Percent};
 use crate::domain::user::DirectoryUser;
 use crate::domain::{AssignmentId, Assignments, Target, UserId, UserKey};
 use crate::engine::port::{
-    AssignmentWrite, CallError, CatalogueItem, CatalogueListing, Errand, Expand, Extent, Genesys, ListedUser, Observed,
-    Pace, UpstreamAnswer, UserListing, Version, WriteError, Written,
+    AssignmentWrite, CallError, CatalogueItem, CatalogueListing, Errand, Expand, Extent, Genesys, ListedUser, LookUp,
+    Observed, Pace, UpstreamAnswer, UserListing, Version, WriteError, Written,
 };
 use crate::engine::{Engine, EngineSettings};
 use crate::hris::filter::FilterRunner;
@@ -119,36 +119,27 @@ impl Genesys for PlainGenesys {
         let users: Vec<_> = users().filter(|_| listing == UserListing::Active).collect();
         let total = users.len();
         users.into_iter().for_each(take);
-        ready(Extent { pages: 1, shown: total, total: Some(total), complete: true })
+        ready(Extent { pages: 1, shown: total, total: Some(total), complete: true, is_cut: false })
     }
 
-    fn find_user<'a>(&'a self, _: &'a Errand, _: UserId) -> BoxFuture<'a, Result<Option<DirectoryUser>, CallError>> {
-        ready(None)
-    }
-
-    fn find_external<'a>(
-        &'a self,
-        _: &'a Errand,
-        _: &'a str,
-        _: &'a str,
-    ) -> BoxFuture<'a, Result<Option<DirectoryUser>, CallError>> {
-        ready(None)
-    }
-
-    fn find_by_email<'a>(
-        &'a self,
-        _: &'a Errand,
-        email: &'a str,
-    ) -> BoxFuture<'a, Result<Vec<DirectoryUser>, CallError>> {
-        if self.unreachable {
-            return down();
+    fn look_up<'a>(&'a self, _: &'a Errand, who: LookUp<'a>) -> BoxFuture<'a, Result<Vec<DirectoryUser>, CallError>> {
+        match who {
+            LookUp::Emails(_) | LookUp::EmployeeId(_) if self.unreachable => down(),
+            LookUp::Emails(emails) => {
+                let named = |user: &DirectoryUser| user.email.as_deref().is_some_and(|email| emails.contains(&email));
+                ready(users().map(|listed| listed.user).filter(named).collect())
+            }
+            LookUp::EmployeeId(id) => {
+                let named = |user: &DirectoryUser| user.employee_id.as_deref() == Some(id);
+                ready(users().map(|listed| listed.user).filter(named).collect())
+            }
+            LookUp::Ids(_) | LookUp::ExternalId { .. } => ready(Vec::new()),
         }
-        ready(users().map(|listed| listed.user).filter(|user| user.email.as_deref() == Some(email)).collect())
     }
 
     fn list_catalogue<'a>(&'a self, _: &'a Errand, _: Target) -> BoxFuture<'a, Result<CatalogueListing, CallError>> {
         let items = vec![CatalogueItem { id: AssignmentId(Uuid::from_u128(BILLING)), name: "Billing T2".into() }];
-        let extent = Extent { pages: 1, shown: 1, total: Some(1), complete: true };
+        let extent = Extent { pages: 1, shown: 1, total: Some(1), complete: true, is_cut: false };
         ready(CatalogueListing { items, extent })
     }
 

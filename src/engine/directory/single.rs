@@ -33,12 +33,7 @@ impl LookUps {
         known.insert(user.clone(), LookUp { found, begun_at });
     }
 
-    /// What a look-up told that was not begun before `since`.
-    pub(super) fn begun_since(&self, user: &UserRef, since: Instant) -> Option<Match<Found>> {
-        self.of(user).filter(|known| known.begun_at >= since).map(|known| known.found)
-    }
-
-    /// The same, and somebody active whom an older one found, if it is of at most this age.
+    /// What a look-up told that was not begun before `since`, or that found somebody active and is of at most this age.
     pub(super) fn believed(&self, user: &UserRef, since: Instant, age: Duration) -> Option<Match<Found>> {
         let known = self.of(user)?;
         let is_good = known.begun_at >= since || is_active(&known.found) && known.begun_at.elapsed() <= age;

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const USERS: Listing = Listing { route: Route::Users, of: "users", none: "nobody", page_size: 4 };
+const USERS: Listing = Listing { route: Route::Users, of: "users", none: "nobody", page_size: 4, most_pages: None };
 
 struct Id(u128);
 
@@ -35,7 +35,7 @@ fn read(pages: impl IntoIterator<Item = (Vec<Id>, Marks<'static>)>) -> Result<Ex
 fn a_whole_listing_is_complete() {
     let told = marks(Some(2), Some(6), Some("/2"));
     let extent = read([(ids(0..4), told), (ids(4..6), told)]).unwrap();
-    assert_eq!(extent, Extent { pages: 2, shown: 6, total: Some(6), complete: true });
+    assert_eq!(extent, Extent { pages: 2, shown: 6, total: Some(6), complete: true, is_cut: false });
     let nobody = read([(ids([]), marks(Some(0), Some(0), None))]).unwrap();
     assert!(nobody.complete);
 }

@@ -7,15 +7,22 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use skillsync::domain::job::SameUser;
-use skillsync::simulator::{Body, Fault, FaultKind, Latency, Moment, ReadLag, Route, Scenario, Share};
+use skillsync::simulator::{Access, Body, Fault, FaultKind, Latency, Moment, ReadLag, Route, Scenario, Share};
 
 use super::draw::{SPAN, moment, submission};
 use super::plan::{Hostile, ListingFault, Naming, Operation, Plan, Restart, Settings, Submission, What};
 use crate::dying::Left;
 
 /// Everything that finds users and assignments.
-const LOOKS: [Route; 6] =
-    [Route::Users, Route::User, Route::UserByExternalId, Route::UserSearch, Route::RoutingSkills, Route::SkillGroups];
+const LOOKS: [Route; 7] = [
+    Route::Users,
+    Route::User,
+    Route::UserByExternalId,
+    Route::UserSearch,
+    Route::ScimUsers,
+    Route::RoutingSkills,
+    Route::SkillGroups,
+];
 const WRITES: [Route; 4] = [Route::WfmWrite, Route::UserSkillsAdd, Route::UserSkillsReplace, Route::UserSkillRemove];
 
 impl Plan {
@@ -42,6 +49,7 @@ impl Plan {
         plan.settings.holds = dice.random_bool(0.15);
         plan.hostile = dice.random_bool(0.3).then(|| hostile(dice));
         looks(dice, &mut plan.scenario);
+        plan.scenario.behaviour.scim = *[Access::Granted, Access::Refused, Access::Absent].choose(dice).unwrap();
         lag(dice, &mut plan.scenario);
         if dice.random_bool(0.15) {
             lasting_trouble(dice, &mut plan.scenario, &mut plan.settings);

@@ -358,10 +358,11 @@ impl<'a> History<'a> {
     }
 
     /// What entries say is not held against them where a write of the user got no telling answer: from the outside it cannot
-    /// be known which state it met, and what was ours since. That they end and stay ended is, and that what was written is
+    /// be known which state it met, and what was ours since (nor is it told whether some older state would explain it). That they end and stay ended is, and that what was written is
     /// told; `binary_runs` judges the end of each assignment by itself, and so also theirs.
     pub(super) fn fault(&mut self, kind: Kind, detail: &str) {
-        let of_that = matches!(kind, Kind::NotTheFold | Kind::Order | Kind::Untrue | Kind::Effects | Kind::Plan);
+        let of_that =
+            matches!(kind, Kind::NotTheFold | Kind::Lag | Kind::Order | Kind::Untrue | Kind::Effects | Kind::Plan);
         let dropped = detail.contains("is told as []");
         let inherited = kind == Kind::Lag && self.forgotten;
         if (of_that && self.in_doubt && !dropped) || inherited {

@@ -12,7 +12,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use skillsync::domain::Mode;
 use skillsync::domain::job::SameUser;
 use skillsync::genesys::transport::{Transport, TransportError};
-use skillsync::simulator::{Behaviour, Generated, Population, Target};
+use skillsync::simulator::{Access, Behaviour, Generated, Population, Target};
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
@@ -201,6 +201,7 @@ fn trusting_old_listings(wire: Transport) -> Transport {
 fn three_nights(seed: u64) -> Plan {
     let mut plan = Plan::from_seed(seed);
     (plan.scenario.behaviour, plan.operations) = (Behaviour::default(), Vec::new());
+    plan.scenario.behaviour.scim = Access::Refused;
     plan.scenario.population =
         Population::Generated(Generated { users: 6, skills: 6, groups: 6, ..Generated::default() });
     let wish = |user| Wish { user, naming: Naming::EmployeeId, items: vec![(0, None)], occurred: None };

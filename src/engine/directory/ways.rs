@@ -1,0 +1,203 @@
+//! The ways to single users: by ids, e-mail addresses, employee ids and external ids, many in one call where Genesys takes
+//! many.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::single::LookUps;
+use super::{Found, Search, Sought, the_one};
+use crate::domain::user::DirectoryUser;
+use crate::domain::{UserId, UserRef};
+use crate::engine::catalogue::Match;
+use crate::engine::port::{CallError, LookUp, UpstreamAnswer};
+
+/// How a user is looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Way {
+    Id,
+    Email,
+    EmployeeId,
+    ExternalId,
+}
+
+/// A way that was refused is tried again after this time: somebody may have granted what it lacks.
+const TRY_AGAIN_AFTER: Duration = Duration::from_secs(3600);
+
+impl Way {
+    const ALL: [Self; 4] = [Self::Id, Self::Email, Self::EmployeeId, Self::ExternalId];
+
+    fn to(user: &UserRef) -> Self {
+        match user {
+            UserRef::Id(_) => Self::Id,
+            UserRef::Email(_) => Self::Email,
+            UserRef::EmployeeId(_) => Self::EmployeeId,
+            UserRef::ExternalId { .. } => Self::ExternalId,
+        }
+    }
+
+    /// Users whom one call finds.
+    fn users_a_call(self) -> usize {
+        match self {
+            Self::Id => 100,
+            Self::Email => 25,
+            Self::EmployeeId | Self::ExternalId => 1,
+        }
+    }
+
+    /// What does the same, in a message.
+    fn instead(self) -> &'static str {
+        match self {
+            Self::Id | Self::Email | Self::EmployeeId => "the listing of users serves instead, with more calls",
+            Self::ExternalId => "nothing else does the same: entries that name users so fail",
+        }
+    }
+}
+
+/// What the ways have told, and which of them are refused.
+#[derive(Debug, Default)]
+pub(super) struct Ways {
+    look_ups: LookUps,
+    refused: Mutex<HashMap<Way, (Instant, UpstreamAnswer)>>,
+}
+
+impl Ways {
+    /// Calls that looking these users up takes; `None` if there is no way to one of them.
+    pub(super) fn calls_to<'a>(&self, users: impl Iterator<Item = &'a UserRef>) -> Option<usize> {
+        let mut of_way = HashMap::<Way, usize>::new();
+        users.for_each(|user| *of_way.entry(Way::to(user)).or_default() += 1);
+        let refused = of_way.keys().any(|way| self.refusal(*way).is_some());
+        (!refused).then(|| of_way.iter().map(|(way, users)| users.div_ceil(way.users_a_call())).sum())
+    }
+
+    /// What an earlier look-up told, if it serves: one not begun before `since`, or one of at most this age that found
+    /// somebody active.
+    pub(super) fn believed(&self, user: &UserRef, since: Instant, age: Duration) -> Option<Match<Found>> {
+        self.look_ups.believed(user, since, age)
+    }
+
+    /// Looks each of these users up, unless an earlier look-up serves; `None` for those to whom there is no way.
+    ///
+    /// A way that fails touches nobody who was asked for on another one; on one that Genesys refuses nobody is asked for any
+    /// more.
+    pub(super) async fn find(&self, search: Search<'_>, users: &[&UserRef], age: Duration) -> Vec<Option<Sought>> {
+        let mut sought = HashMap::<&UserRef, Sought>::new();
+        for way in Way::ALL {
+            let mut open = Vec::new();
+            for user in users.iter().copied().filter(|user| Way::to(user) == way) {
+                match self.believed(user, search.since, age) {
+                    Some(found) => drop(sought.insert(user, Sought::Told(found))),
+                    None => open.push(user),
+                }
+            }
+            open.sort_unstable();
+            open.dedup();
+            let mut failed = None;
+            for call in open.chunks(way.users_a_call()) {
+                if failed.is_none() && self.refusal(way).is_none() {
+                    failed = self.ask(search, way, call, &mut sought).await.err();
+                }
+                if let Some(told) = failed.clone().map(Sought::InDoubt).or_else(|| self.without(way)) {
+                    for user in call {
+                        sought.entry(user).or_insert_with(|| told.clone());
+                    }
+                }
+            }
+        }
+        users.iter().map(|user| sought.get(user).cloned()).collect()
+    }
+
+    /// One call; `Err` if it has to be repeated later.
+    async fn ask<'u>(
+        &self,
+        search: Search<'_>,
+        way: Way,
+        users: &[&'u UserRef],
+        sought: &mut HashMap<&'u UserRef, Sought>,
+    ) -> Result<(), UpstreamAnswer> {
+        let begun_at = Instant::now();
+        match look_up(search, users).await {
+            Ok(found) => {
+                for user in users {
+                    let meant = found.iter().filter(|found| is_meant(user, found)).map(Found::from);
+                    let told = the_one(meant.collect());
+                    self.look_ups.note(user, told.clone(), begun_at);
+                    sought.insert(user, Sought::Told(told));
+                }
+                Ok(())
+            }
+            Err(
+                CallError::NotFound(answer)
+                | CallError::Forbidden(answer)
+                | CallError::TargetUnavailable(answer)
+                | CallError::Rejected(answer),
+            ) => {
+                self.refuse(way, answer);
+                Ok(())
+            }
+            Err(CallError::Unavailable { answer, .. } | CallError::Conflict(answer) | CallError::Uncertain(answer)) => {
+                Err(answer)
+            }
+        }
+    }
+
+    /// What is told of a user to whom the way is refused; nothing if listings tell it.
+    fn without(&self, way: Way) -> Option<Sought> {
+        let refusal = self.refusal(way).filter(|_| way == Way::ExternalId);
+        refusal.map(Sought::Refused)
+    }
+
+    fn refusal(&self, way: Way) -> Option<UpstreamAnswer> {
+        let refused = self.refused();
+        refused.get(&way).filter(|(at, _)| at.elapsed() < TRY_AGAIN_AFTER).map(|(_, answer)| answer.clone())
+    }
+
+    fn refuse(&self, way: Way, answer: UpstreamAnswer) {
+        tracing::warn!(?way, %answer, "Genesys refuses to look users up this way: {}", way.instead());
+        self.refused().insert(way, (Instant::now(), answer));
+    }
+
+    fn refused(&self) -> MutexGuard<'_, HashMap<Way, (Instant, UpstreamAnswer)>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whoever the calls of one way find; of the ways that find one user a call, the users are one.
+async fn look_up(search: Search<'_>, users: &[&UserRef]) -> Result<Vec<DirectoryUser>, CallError> {
+    let Search { genesys, errand, since: _ } = search;
+    let who = match users {
+        [UserRef::EmployeeId(id), ..] => LookUp::EmployeeId(id.trim()),
+        [UserRef::ExternalId { authority, key }, ..] => LookUp::ExternalId { authority, key },
+        [UserRef::Email(_), ..] => {
+            let emails: Vec<_> = users.iter().filter_map(|user| email(user)).collect();
+            return genesys.look_up(errand, LookUp::Emails(&emails)).await;
+        }
+        [UserRef::Id(_), ..] | [] => {
+            let ids: Vec<_> = users.iter().filter_map(|user| id(user)).collect();
+            return genesys.look_up(errand, LookUp::Ids(&ids)).await;
+        }
+    };
+    genesys.look_up(errand, who).await
+}
+
+fn id(user: &UserRef) -> Option<UserId> {
+    if let UserRef::Id(id) = user { Some(*id) } else { None }
+}
+
+fn email(user: &UserRef) -> Option<&str> {
+    if let UserRef::Email(email) = user { Some(email.trim()) } else { None }
+}
+
+/// Whether a user who was found is one of that name: whatever Genesys takes for a match, only the name itself is believed.
+fn is_meant(user: &UserRef, found: &DirectoryUser) -> bool {
+    match user {
+        UserRef::Id(id) => found.id == *id,
+        UserRef::Email(email) => {
+            found.email.as_ref().is_some_and(|found| found.trim().to_lowercase() == email.trim().to_lowercase())
+        }
+        UserRef::EmployeeId(id) => found.employee_id.as_ref().is_some_and(|found| found.trim() == id.trim()),
+        UserRef::ExternalId { .. } => true,
+    }
+}
