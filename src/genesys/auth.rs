@@ -1,6 +1,9 @@
 //! The layer that gives each call its token, and a call whose token was refused a second try with a new one.
+//!
+//! A call may wait in the gate for long: the token that was good when it came may be gone by then, and its successor there.
+//! So the token is put on a call when it goes; a call for which there is none at that moment gives its place back.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -9,8 +12,8 @@ use http::header::AUTHORIZATION;
 use http::{Request, Response, StatusCode};
 use tower::{Layer, Service, ServiceExt};
 
-use super::gate::{GateError, Paused};
-use super::login::{LoginError, TokenSource};
+use super::gate::{AtDeparture, Departure, GateError, Paused};
+use super::login::{LoginError, Token, TokenSource};
 use super::transport::TransportError;
 
 /// Why a call through the stack ended without an answer of Genesys.
@@ -23,15 +26,6 @@ pub(super) enum StackError {
     /// Nothing was sent.
     #[error(transparent)]
     Paused(#[from] Paused),
-}
-
-impl From<GateError<TransportError>> for StackError {
-    fn from(error: GateError<TransportError>) -> Self {
-        match error {
-            GateError::Paused(paused) => Self::Paused(paused),
-            GateError::Transport(error) => Self::Transport(error),
-        }
-    }
 }
 
 /// See the module.
@@ -78,15 +72,13 @@ where
     fn call(&mut self, request: Request<Bytes>) -> Self::Future {
         let (inner, tokens) = (self.inner.clone(), Arc::clone(&self.tokens));
         Box::pin(async move {
-            let token = tokens.token().await?;
-            let answer = inner.clone().oneshot(with_token(request.clone(), &token.header)).await?;
+            let (answer, token) = send(inner.clone(), &request, &tokens).await?;
             if !refuses(&answer) {
                 tokens.took(&token).await;
                 return Ok(answer);
             }
             tokens.drop_token(&token).await;
-            let token = tokens.token().await?;
-            let answer = inner.oneshot(with_token(request, &token.header)).await?;
+            let (answer, token) = send(inner, &request, &tokens).await?;
             if refuses(&answer) {
                 tokens.drop_token(&token).await;
             } else {
@@ -97,11 +89,52 @@ where
     }
 }
 
+/// Sends a call; the answer, and the token that it went with.
+async fn send<S>(
+    inner: S,
+    request: &Request<Bytes>,
+    tokens: &Arc<TokenSource>,
+) -> Result<(Response<Bytes>, Token), StackError>
+where
+    S: Service<Request<Bytes>, Response = Response<Bytes>, Error = GateError<TransportError>> + Clone + Send,
+    S::Future: Send,
+{
+    loop {
+        let stamp = Arc::new(Stamp { tokens: Arc::clone(tokens), used: Mutex::new(tokens.token().await?) });
+        let mut request = request.clone();
+        request.extensions_mut().insert(AtDeparture(Arc::clone(&stamp) as _));
+        match inner.clone().oneshot(request).await {
+            Ok(answer) => return Ok((answer, stamp.used())),
+            // Refused to somebody else while this call waited.
+            Err(GateError::NotReady) => {}
+            Err(GateError::Paused(paused)) => return Err(paused.into()),
+            Err(GateError::Transport(error)) => return Err(error.into()),
+        }
+    }
+}
+
 fn refuses(answer: &Response<Bytes>) -> bool {
     answer.status() == StatusCode::UNAUTHORIZED
 }
 
-fn with_token(mut request: Request<Bytes>, token: &http::HeaderValue) -> Request<Bytes> {
-    request.headers_mut().insert(AUTHORIZATION, token.clone());
-    request
+/// Puts the newest token on a call when it goes, and tells which it was.
+#[derive(Debug)]
+struct Stamp {
+    tokens: Arc<TokenSource>,
+    used: Mutex<Token>,
+}
+
+impl Stamp {
+    fn used(&self) -> Token {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Departure for Stamp {
+    fn is_ready(&self, request: &mut Request<Bytes>) -> bool {
+        let Some(token) = self.tokens.newest() else { return false };
+        request.headers_mut().insert(AUTHORIZATION, token.header.clone());
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = token;
+        true
+    }
 }

@@ -1,8 +1,8 @@
 //! Access tokens: one login at a time, whatever happens, and one for all who wait.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -120,6 +120,8 @@ pub struct TokenSource {
     backoff: Arc<Backoff>,
     clock: WallClock,
     state: Mutex<State>,
+    /// Changes only while the state is locked.
+    current: std::sync::Mutex<Option<Token>>,
     /// The newest token that Genesys took.
     proven: AtomicU64,
     ends: [Counter; LoginEnd::ALL.len()],
@@ -128,7 +130,6 @@ pub struct TokenSource {
 
 #[derive(Debug, Default)]
 struct State {
-    token: Option<Token>,
     logins: u64,
     failures: u32,
     not_before: Option<(Instant, LoginError)>,
@@ -164,6 +165,7 @@ impl TokenSource {
             backoff,
             clock,
             state: Mutex::default(),
+            current: std::sync::Mutex::default(),
             proven: AtomicU64::new(0),
             ends: Default::default(),
             status: watch::Sender::new(LoginStatus::NotTried),
@@ -185,12 +187,21 @@ impl TokenSource {
         self.token().await.map(|_| ())
     }
 
+    /// The newest token, unless Genesys has refused it.
+    pub(super) fn newest(&self) -> Option<Token> {
+        self.current().clone()
+    }
+
+    fn current(&self) -> std::sync::MutexGuard<'_, Option<Token>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) async fn token(&self) -> Result<Token, LoginError> {
         let mut failures_before = None;
         loop {
             let mut state = self.state.lock().await;
-            if let Some(token) = state.token.as_ref().filter(|token| Instant::now() < token.renew_at) {
-                return Ok(token.clone());
+            if let Some(token) = self.newest().filter(|token| Instant::now() < token.renew_at) {
+                return Ok(token);
             }
             let failures = state.failures;
             match state.not_before.clone().filter(|(until, _)| Instant::now() < *until) {
@@ -212,7 +223,7 @@ impl TokenSource {
         let told = answer.as_ref().ok().and_then(|answer| retry_after(answer.headers(), self.clock.now()));
         match answer.and_then(|answer| token_in(&answer, state.logins)) {
             Ok(token) => {
-                state.token = Some(token.clone());
+                *self.current() = Some(token.clone());
                 state.not_before = None;
                 self.ends[LoginEnd::LoggedIn as usize].count();
                 self.status.send_replace(LoginStatus::LoggedIn);
@@ -245,10 +256,13 @@ impl TokenSource {
     /// leave its successor alone.
     pub(super) async fn drop_token(&self, refused: &Token) {
         let mut state = self.state.lock().await;
-        if state.token.as_ref().is_none_or(|token| token.generation != refused.generation) {
-            return;
+        {
+            let mut current = self.current();
+            if current.as_ref().is_none_or(|token| token.generation != refused.generation) {
+                return;
+            }
+            *current = None;
         }
-        state.token = None;
         if self.proven.load(Ordering::Relaxed) < refused.generation {
             let error = LoginError::Refused("it does not take a token that it has just given".to_owned());
             self.failed(&mut state, &error, None);

@@ -1,6 +1,8 @@
 //! The gate as a tower layer, the innermost around the transport.
 
+use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -22,9 +24,21 @@ use crate::genesys::call::{CallContext, CallMeter, Lane, Route};
 pub enum GateError<E> {
     /// It was not sent.
     Paused(Paused),
+    /// It was not sent because it was not ready when its turn had come. Its place was given back.
+    NotReady,
     /// What the transport says.
     Transport(E),
 }
+
+/// What a call still needs when its turn has come.
+pub trait Departure: fmt::Debug + Send + Sync {
+    /// Puts it on the call; false if it cannot be had.
+    fn is_ready(&self, request: &mut Request<Bytes>) -> bool;
+}
+
+/// Travels in the request's extensions.
+#[derive(Debug, Clone)]
+pub struct AtDeparture(pub Arc<dyn Departure>);
 
 /// Puts the gate in front of a transport.
 #[derive(Debug, Clone)]
@@ -71,12 +85,17 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Bytes>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Bytes>) -> Self::Future {
         let (gate, clock, transport) = (self.gate.clone(), self.clock, self.inner.clone());
         Box::pin(async move {
             let (lane, route, meter) = wishes(&request);
             let came_at = Instant::now();
             let permit = gate.admit(lane, route).await.map_err(GateError::Paused)?;
+            let departure = request.extensions_mut().remove::<AtDeparture>();
+            if departure.is_some_and(|AtDeparture(departure)| !departure.is_ready(&mut request)) {
+                permit.abandon();
+                return Err(GateError::NotReady);
+            }
             let sent_at = Instant::now();
             gate.statistics().waited(lane, sent_at - came_at);
             meter.count();

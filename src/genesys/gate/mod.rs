@@ -35,7 +35,7 @@ use self::admissions::Admissions;
 pub use self::admissions::Outcome;
 use self::book::Lease;
 pub use self::book::{CallBook, Page};
-pub use self::layer::{GateError, GateLayer, GateService};
+pub use self::layer::{AtDeparture, Departure, GateError, GateLayer, GateService};
 pub use self::limits::{Credit, LONGEST_WAIT, Limits, Start, WindowLimit};
 pub use self::permit::{Paused, Permit};
 use self::permit::{Turn, Waiting};
