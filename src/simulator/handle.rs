@@ -45,6 +45,11 @@ impl Simulator {
         self.caught_up().users_now()
     }
 
+    /// The users whom this client may not see.
+    pub fn hidden_users(&self) -> Vec<Uuid> {
+        self.model().hidden()
+    }
+
     /// One user with the assignments that they really have now.
     pub fn user(&self, user: Uuid) -> Option<SimUser> {
         self.caught_up().user_now(user)

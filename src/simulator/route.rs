@@ -20,6 +20,7 @@ pub enum Route {
     RoutingSkills,
     SkillCreate,
     SkillGroups,
+    OrgLimits,
     UserSkillsRead,
     UserSkillsAdd,
     UserSkillsReplace,
@@ -45,6 +46,7 @@ impl Route {
             | Self::RoutingSkills
             | Self::SkillCreate
             | Self::SkillGroups
+            | Self::OrgLimits
             | Self::UserSkillsRead
             | Self::WfmRead
             | Self::Unknown => None,
@@ -61,7 +63,7 @@ impl Route {
             Self::SkillGroups => Some("routing:skillGroup:view"),
             Self::WfmRead => Some("wfm:agent:view"),
             Self::WfmWrite => Some("wfm:agent:edit"),
-            Self::Token | Self::ScimUsers | Self::Unknown => None,
+            Self::Token | Self::ScimUsers | Self::OrgLimits | Self::Unknown => None,
         }
     }
 }
@@ -72,7 +74,15 @@ pub(super) enum Subject {
     Nothing,
     User(Uuid),
     UserSkill(Uuid, Uuid),
-    External { authority: String, key: String },
+    External {
+        authority: String,
+        key: String,
+    },
+    /// Limits of a namespace, those in force or those that orgs have by default.
+    Namespace {
+        name: String,
+        defaults: bool,
+    },
 }
 
 /// A request as the router sees it.
@@ -101,7 +111,7 @@ impl Matched {
     pub(super) fn user(&self) -> Option<Uuid> {
         match &self.subject {
             Subject::User(user) | Subject::UserSkill(user, _) => Some(*user),
-            Subject::Nothing | Subject::External { .. } => None,
+            Subject::Nothing | Subject::External { .. } | Subject::Namespace { .. } => None,
         }
     }
 }
@@ -140,6 +150,7 @@ impl Router {
             },
             ["routing", "skillgroups"] => get(method, Route::SkillGroups, Subject::Nothing),
             ["scim", "users"] | ["scim", "v2", "users"] => get(method, Route::ScimUsers, Subject::Nothing),
+            ["organizations", "limits", "namespaces", rest @ ..] => limits(method, rest),
             ["users"] => get(method, Route::Users, Subject::Nothing),
             ["users", "search"] => {
                 only(method, &Method::POST, "POST", Matched::new(Route::UserSearch, Subject::Nothing))
@@ -173,6 +184,16 @@ fn of_user(method: &Method, user: Uuid, rest: &[&str]) -> Matched {
             let removal = Matched::new(Route::UserSkillRemove, Subject::UserSkill(user, skill));
             only(method, &Method::DELETE, "DELETE", removal)
         }),
+        _ => Matched::unknown(),
+    }
+}
+
+fn limits(method: &Method, rest: &[&str]) -> Matched {
+    let of = |name: &str, defaults| Subject::Namespace { name: decoded(name), defaults };
+    match rest {
+        [] => get(method, Route::OrgLimits, Subject::Nothing),
+        [name] => get(method, Route::OrgLimits, of(name, false)),
+        [name, "defaults"] => get(method, Route::OrgLimits, of(name, true)),
         _ => Matched::unknown(),
     }
 }
@@ -214,6 +235,9 @@ mod tests {
             (Method::GET, "/api/v2/routing/skills", Route::RoutingSkills),
             (Method::POST, "/api/v2/routing/skills", Route::SkillCreate),
             (Method::GET, "/api/v2/routing/skillgroups", Route::SkillGroups),
+            (Method::GET, "/api/v2/organizations/limits/namespaces", Route::OrgLimits),
+            (Method::GET, "/api/v2/organizations/limits/namespaces/platform.api", Route::OrgLimits),
+            (Method::GET, "/api/v2/organizations/limits/namespaces/routing/defaults", Route::OrgLimits),
             (Method::GET, &skills, Route::UserSkillsRead),
             (Method::PATCH, &format!("{skills}/bulk"), Route::UserSkillsAdd),
             (Method::PUT, &format!("{skills}/bulk"), Route::UserSkillsReplace),

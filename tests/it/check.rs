@@ -60,10 +60,10 @@ async fn a_check_tells_what_works_and_what_does_not_and_changes_nothing() {
     let managed = [("SKILLSYNC__SYNC__MANAGED", "[\"Group 1\", \"no such group\"]")];
     let (code, found) = check(&genesys, &folder, "not-a-secret", &managed).await;
     assert_eq!(code, Some(0), "{found:#}");
-    for what in ["configuration", "journal", "login", "directory", "skills", "skill groups"] {
+    for what in ["configuration", "journal", "login", "directory", "skills", "skill groups", "limits"] {
         assert_eq!(level(&found, what), Some("ok"), "{what}: {found:#}");
     }
-    for what in ["access", "limits", "managed", "permissions"] {
+    for what in ["access", "managed", "permissions"] {
         assert_eq!(level(&found, what), Some("warn"), "{what}: {found:#}");
     }
     assert!(found.to_string().contains("no such group") && !found.to_string().contains("\"Group 1\\"), "{found:#}");

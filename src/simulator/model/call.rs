@@ -35,7 +35,7 @@ impl<'a> Call<'a> {
     pub(super) fn user(&self) -> Result<Uuid, Reply> {
         match &self.matched.subject {
             Subject::User(user) | Subject::UserSkill(user, _) => Ok(*user),
-            Subject::Nothing | Subject::External { .. } => Err(Reply::not_found("user")),
+            Subject::Nothing | Subject::External { .. } | Subject::Namespace { .. } => Err(Reply::not_found("user")),
         }
     }
 

@@ -18,7 +18,7 @@ struct NewSkill {
 
 impl Model {
     pub(super) fn list_skills(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
-        let page = Page::of(call)?;
+        let page = Page::of(call, &self.behaviour.paging)?;
         let name = call.query.first("name").filter(|name| !name.is_empty());
         let entries = &self.org.skills.entries;
         let matching = || entries.iter().filter(|entry| name.is_none_or(|name| is_named(entry, name)));
@@ -47,7 +47,7 @@ impl Model {
     }
 
     pub(super) fn list_groups(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
-        let page = CursorPage::of(call)?;
+        let page = CursorPage::of(call, &self.behaviour.paging)?;
         let entity = |entry: &CatalogueEntry| -> Value { json!({ "id": entry.id, "name": entry.name }) };
         Ok(Reply::ok(page.listing(call, &self.org.groups.entries, entity)))
     }

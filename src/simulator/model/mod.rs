@@ -7,12 +7,14 @@
 mod call;
 mod catalogue;
 mod conflicts;
+mod division;
 mod fates;
 mod faults;
 mod foreign;
 mod limits;
 mod operator;
 mod org;
+mod org_limits;
 mod paging;
 mod reply;
 mod scim;
@@ -187,7 +189,7 @@ impl Model {
         if let Some(failure) = injected.before {
             return failed(failure);
         }
-        let reply = self.endpoint(call).unwrap_or_else(|refusal| refusal);
+        let reply = self.endpoint(call).unwrap_or_else(|refusal| refusal).paged(call.route(), &self.behaviour.paging);
         match injected.after {
             Some(failure) => failed(failure),
             None => Some(injected.garbled.into_iter().fold(reply, Reply::garbled)),
@@ -203,7 +205,7 @@ impl Model {
         if let Some(permission) = call.route().permission().filter(lacking) {
             return Err(Reply::forbidden(permission));
         }
-        self.enter(call.route())?;
+        self.enter(call)?;
         match call.route() {
             Route::Token => Ok(self.tokens.login(call)),
             Route::Users => self.list_users(call),
@@ -214,6 +216,7 @@ impl Model {
             Route::RoutingSkills => self.list_skills(call),
             Route::SkillCreate => self.create_skill(call),
             Route::SkillGroups => self.list_groups(call),
+            Route::OrgLimits => self.org_limits(call),
             Route::UserSkillsRead => self.read_user_skills(call),
             Route::UserSkillsAdd => self.add_user_skills(call),
             Route::UserSkillsReplace => self.replace_user_skills(call),
@@ -226,13 +229,27 @@ impl Model {
         }
     }
 
-    /// Turns away who may not use an endpoint that not everybody has.
-    fn enter(&self, route: Route) -> Result<(), Reply> {
-        let access = if route == Route::ScimUsers { self.behaviour.scim } else { Access::Granted };
-        match access {
-            Access::Granted => Ok(()),
-            Access::Refused => Err(Reply::forbidden("directory:user:view")),
-            Access::Absent => Err(Reply::not_found("path")),
+    /// Turns away who may not use an endpoint that not everybody has, or may not see the user whom the path names.
+    fn enter(&self, call: &Call<'_>) -> Result<(), Reply> {
+        match self.access(call.route()) {
+            Access::Granted => {}
+            Access::Refused if call.route() == Route::ScimUsers => return Err(Reply::forbidden("directory:user:view")),
+            Access::Refused => return Err(Reply::not_authorized()),
+            Access::Absent => return Err(Reply::not_found("path")),
+        }
+        if call.matched.user().is_some_and(|user| !self.sees(user)) {
+            return Err(Reply::not_found("user"));
+        }
+        Ok(())
+    }
+
+    fn access(&self, route: Route) -> Access {
+        if route == Route::ScimUsers {
+            self.behaviour.scim
+        } else if route == Route::OrgLimits {
+            self.behaviour.org_limits
+        } else {
+            Access::Granted
         }
     }
 

@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
+use super::super::scenario::{Oversized, Paging};
 use super::call::Call;
 use super::reply::Reply;
 
@@ -22,8 +23,8 @@ impl Page {
         Self { size: DEFAULT_PAGE, number: 1 }
     }
 
-    pub(super) fn of(call: &Call<'_>) -> Result<Self, Reply> {
-        let size = page_size(call)?;
+    pub(super) fn of(call: &Call<'_>, paging: &Paging) -> Result<Self, Reply> {
+        let size = page_size(call, paging)?;
         let number = number(call, "pageNumber")?.unwrap_or(1);
         if number == 0 { Err(Reply::invalid("pageNumber must be at least 1.")) } else { Ok(Self { size, number }) }
     }
@@ -72,12 +73,12 @@ pub(super) struct CursorPage {
 }
 
 impl CursorPage {
-    pub(super) fn of(call: &Call<'_>) -> Result<Self, Reply> {
+    pub(super) fn of(call: &Call<'_>, paging: &Paging) -> Result<Self, Reply> {
         let after = match call.query.first("after").filter(|cursor| !cursor.is_empty()) {
             None => 0,
             Some(cursor) => position(cursor).ok_or_else(|| Reply::invalid("The cursor is not valid."))?,
         };
-        Ok(Self { size: page_size(call)?, after })
+        Ok(Self { size: page_size(call, paging)?, after })
     }
 
     pub(super) fn listing<T>(self, call: &Call<'_>, items: &[T], entity: impl Fn(&T) -> Value) -> Value {
@@ -97,10 +98,18 @@ fn position(cursor: &str) -> Option<usize> {
     text.strip_prefix("after:")?.parse().ok()
 }
 
-fn page_size(call: &Call<'_>) -> Result<usize, Reply> {
-    let size = number(call, "pageSize")?.unwrap_or(DEFAULT_PAGE);
-    let fits = (1..=LARGEST_PAGE).contains(&size);
-    if fits { Ok(size) } else { Err(Reply::invalid("pageSize must be between 1 and 500.")) }
+fn page_size(call: &Call<'_>, paging: &Paging) -> Result<usize, Reply> {
+    fitting(number(call, "pageSize")?.unwrap_or(DEFAULT_PAGE), call, paging)
+}
+
+/// A page size that the route takes: the one asked for, or the largest one where larger ones are clamped.
+fn fitting(size: usize, call: &Call<'_>, paging: &Paging) -> Result<usize, Reply> {
+    let largest = paging.largest.get(&call.route()).copied().unwrap_or(LARGEST_PAGE);
+    if paging.oversized == Oversized::Clamped && size > largest {
+        return Ok(largest);
+    }
+    let fits = (1..=largest).contains(&size);
+    if fits { Ok(size) } else { Err(Reply::invalid(&format!("pageSize must be between 1 and {largest}."))) }
 }
 
 fn number(call: &Call<'_>, name: &str) -> Result<Option<usize>, Reply> {

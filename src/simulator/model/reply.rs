@@ -6,7 +6,8 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::super::scenario::{Body, ConflictCause, ConflictShape};
+use super::super::route::Route;
+use super::super::scenario::{Body, ConflictCause, ConflictShape, Paging};
 
 pub(super) const CORRELATION_ID: HeaderName = HeaderName::from_static("inin-correlation-id");
 
@@ -85,6 +86,12 @@ impl Reply {
         Self::error(StatusCode::FORBIDDEN, "missing.permissions", &message)
     }
 
+    /// The refusal of what needs more than a permission with a name.
+    pub(super) fn not_authorized() -> Self {
+        let message = "You are not authorized to perform the requested action.";
+        Self::error(StatusCode::FORBIDDEN, "not.authorized", message)
+    }
+
     pub(super) fn rate_limited(seconds: u64) -> Self {
         let message = format!("Rate limit exceeded the maximum. Retry the request in [{seconds}] seconds");
         let reply = Self::error(StatusCode::TOO_MANY_REQUESTS, "too.many.requests.retry.after", &message);
@@ -143,6 +150,20 @@ impl Reply {
     pub(super) fn with_field(mut self, name: &str, value: Value) -> Self {
         if let Payload::Json(Value::Object(document)) = &mut self.payload {
             document.insert(name.to_owned(), value);
+        }
+        self
+    }
+
+    /// A listing with what the scenario leaves of its fields.
+    #[must_use]
+    pub(super) fn paged(mut self, route: Route, paging: &Paging) -> Self {
+        let concerned = paging.routes.is_empty() || paging.routes.contains(&route);
+        if let Payload::Json(Value::Object(listing)) = &mut self.payload
+            && concerned
+            && ["entities", "results"].iter().any(|list| listing.contains_key(*list))
+        {
+            listing.retain(|name, _| !paging.left_out.contains(name));
+            listing.extend(paging.null.iter().map(|name| (name.clone(), Value::Null)));
         }
         self
     }

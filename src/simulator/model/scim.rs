@@ -8,6 +8,7 @@ use super::super::query::Query;
 use super::super::scenario::UserState;
 use super::Model;
 use super::call::Call;
+use super::division::HOME;
 use super::org::User;
 use super::reply::Reply;
 
@@ -17,8 +18,6 @@ const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:
 /// What every answer holds, whatever was asked for.
 const ALWAYS: [&str; 5] = ["id", "userName", "active", "meta", "schemas"];
 const DEFAULT_COUNT: usize = 25;
-/// The division of all users.
-const DIVISION: &str = "Home";
 
 /// `attribute eq value`; SCIM at Genesys knows no other operator.
 #[derive(Debug, PartialEq)]
@@ -66,7 +65,7 @@ impl Filter {
             Self::Email(email) => profile.email.eq_ignore_ascii_case(email),
             Self::ExternalId(key) => profile.external_ids.iter().any(|own| own.key == *key),
             Self::EmployeeNumber(number) => profile.employee_id.as_ref() == Some(number),
-            Self::Division(name) => name.eq_ignore_ascii_case(DIVISION),
+            Self::Division(name) => name.eq_ignore_ascii_case(HOME),
             Self::Manager => false,
             Self::Active(active) => (profile.state == UserState::Active) == *active,
         }
@@ -115,7 +114,7 @@ impl Model {
         let count = number(call, "count")?.unwrap_or(DEFAULT_COUNT);
         let shown = Shown::of(&call.query);
         let matching =
-            || self.org.users().filter(|user| user.profile.state != UserState::Deleted && filter.matches(user));
+            || self.seen_users().filter(|user| user.profile.state != UserState::Deleted && filter.matches(user));
         let resources: Vec<Value> =
             matching().skip(start - 1).take(count).map(|user| resource(call, user, &shown)).collect();
         let mut listing = json!({
@@ -158,7 +157,7 @@ fn resource(call: &Call<'_>, user: &User, shown: &Shown) -> Value {
 fn enterprise(user: &User, shown: &Shown) -> Value {
     let all = [
         ("employeeNumber", user.profile.employee_id.as_ref().map_or(Value::Null, |number| json!(number))),
-        ("division", json!(DIVISION)),
+        ("division", json!(HOME)),
     ];
     let kept: Map<String, Value> = all
         .into_iter()

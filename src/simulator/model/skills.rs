@@ -24,7 +24,7 @@ struct Entry {
 
 impl Model {
     pub(super) fn read_user_skills(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
-        let (user, page) = (call.user()?, Page::of(call)?);
+        let (user, page) = (call.user()?, Page::of(call, &self.behaviour.paging)?);
         self.precede_contact(call.now, user, Target::RoutingSkills);
         let resource = self.skills_of(user)?;
         let set = AssignmentSet::clone(&resource.read(call.now).set);

@@ -38,6 +38,11 @@ impl Tokens {
         Self { credentials, limits, throttle, issued: 0, known: HashMap::new() }
     }
 
+    /// What a token may do.
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// Answers a login.
     pub(super) fn login(&mut self, call: &Call<'_>) -> Reply {
         if let Some(throttle) = &mut self.throttle {

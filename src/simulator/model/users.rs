@@ -11,6 +11,7 @@ use super::super::route::Subject;
 use super::super::scenario::UserState;
 use super::Model;
 use super::call::Call;
+use super::division::home;
 use super::org::User;
 use super::paging::Page;
 use super::reply::Reply;
@@ -60,7 +61,7 @@ impl Criterion {
 
 impl Model {
     pub(super) fn list_users(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
-        let page = Page::of(call)?;
+        let page = Page::of(call, &self.behaviour.paging)?;
         let wanted = match call.query.first("state").unwrap_or("active") {
             "active" => Some(UserState::Active),
             "inactive" => Some(UserState::Inactive),
@@ -76,7 +77,7 @@ impl Model {
             wanted.is_none_or(|state| user.profile.state == state)
                 && ids.as_ref().is_none_or(|ids| ids.contains(&user.profile.id))
         };
-        let matching = || self.org.users().filter(is_wanted);
+        let matching = || self.seen_users().filter(is_wanted);
         let entities = page.of_items(matching()).map(|user| self.entry(call, user, expand)).collect();
         Ok(Reply::ok(page.listing(call, matching().count(), entities)))
     }
@@ -89,7 +90,7 @@ impl Model {
             return Err(Reply::invalid(&format!("A criterion of type {} is not simulated.", wrong.kind)));
         }
         let of_state = search.query.iter().any(|criterion| criterion.fields.iter().any(|field| field == "state"));
-        let found = self.org.users().filter(|user| {
+        let found = self.seen_users().filter(|user| {
             (of_state || user.profile.state == UserState::Active) && search.query.iter().all(|one| one.matches(user))
         });
         let expand = Expand { skills: false, employer: false };
@@ -108,14 +109,18 @@ impl Model {
 
     pub(super) fn find_user(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
         let Subject::External { authority, key } = &call.matched.subject else { return Err(Reply::not_found("user")) };
-        let user = self.org.by_external_id(authority, key).ok_or_else(|| Reply::not_found("user"))?;
+        let seen = self.org.by_external_id(authority, key).filter(|user| self.sees(user.profile.id));
+        let user = seen.ok_or_else(|| Reply::not_found("user"))?;
         Ok(Reply::ok(self.entry(call, user, Expand::of(call))))
     }
 
     fn entry(&self, call: &Call<'_>, user: &User, expand: Expand) -> Value {
         let profile = &user.profile;
         let mut entry = json!({
-            "id": profile.id, "name": profile.name, "email": profile.email, "state": profile.state.name(),
+            "id": profile.id, "name": profile.name, "email": profile.email, "username": profile.email,
+            "primaryContactInfo": [{ "address": profile.email, "mediaType": "EMAIL", "type": "PRIMARY" }],
+            "chat": { "jabberId": format!("{}@simulated.orgspan.com", profile.id.simple()) },
+            "division": home(), "state": profile.state.name(), "acdAutoAnswer": false,
             "version": user.directory_version, "selfUri": format!("/api/v2/users/{}", profile.id),
         });
         if expand.employer

@@ -6,7 +6,7 @@ use jiff::fmt::serde::unsigned_duration::friendly::compact::required as duration
 use serde::{Deserialize, Serialize};
 
 use super::super::route::Route;
-use super::Conflicts;
+use super::{Conflicts, Paging};
 
 /// The changeable part of a scenario.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -25,6 +25,11 @@ pub struct Behaviour {
     pub inactive_cap: usize,
     /// Whether this client may look users up through SCIM.
     pub scim: Access,
+    /// Whether this client may read the org's limits.
+    pub org_limits: Access,
+    /// Share of the users who are in a division that this client may not see: for it they do not exist.
+    pub hidden_users: f64,
+    pub paging: Paging,
 }
 
 impl Default for Behaviour {
@@ -38,6 +43,9 @@ impl Default for Behaviour {
             expand_drops_skills: 0.0,
             inactive_cap: 10_000,
             scim: Access::default(),
+            org_limits: Access::default(),
+            hidden_users: 0.0,
+            paging: Paging::default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod behaviour;
 mod conflicts;
+mod paging;
 mod population;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ pub use self::behaviour::{Access, Behaviour, Body, Fault, FaultKind, Latency, Mo
 pub use self::conflicts::{
     Blocked, Busy, ConflictCause, ConflictShape, Conflicts, ForeignWriter, ReadLag, Share, StaleWindow,
 };
+pub use self::paging::{Oversized, Paging};
 pub use self::population::{CatalogueEntry, Explicit, ExternalId, Generated, Population, SimUser, UserState};
 use super::route::Route;
 
@@ -150,6 +152,7 @@ mod tests {
             [behaviour]
             inactive_cap = 500
             scim = "refused"
+            paging = { left_out = ["pageCount"], largest = { users = 100 }, oversized = "clamped" }
             [behaviour.conflicts.blocked]
             share = { users = 3 }
             [behaviour.conflicts.read_lag]
@@ -169,6 +172,7 @@ mod tests {
         assert_eq!(scenario.behaviour.conflicts.blocked.share, Share::Users(3));
         assert_eq!(scenario.behaviour.conflicts.read_lag.lag, Duration::from_secs(4));
         assert_eq!(scenario.behaviour.faults.len(), 2);
+        assert_eq!(scenario.behaviour.paging.largest[&Route::Users], 100);
         assert_eq!((scenario.behaviour.inactive_cap, scenario.behaviour.scim), (500, Access::Refused));
         assert_eq!(scenario.credentials.refusal_status, 401);
     }

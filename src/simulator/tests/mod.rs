@@ -2,7 +2,9 @@
 
 mod causes;
 mod directory;
+mod divisions;
 mod faults;
+mod paging;
 mod runs;
 mod scim;
 mod skills;

@@ -107,3 +107,32 @@ async fn what_is_too_large_not_permitted_or_not_there_is_refused() {
     assert_eq!((forbidden.status, &forbidden.body["code"]), (403, &json!("missing.permissions")));
     assert_eq!(StatusCode::from_u16(client.get(&skills_path(user)).await.status).unwrap(), StatusCode::OK);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_org_tells_its_limits_unless_it_may_not_or_cannot() {
+    const NAMESPACES: &str = "/api/v2/organizations/limits/namespaces";
+    let own = RouteLimit {
+        routes: vec![Route::UserSkillsAdd],
+        limit: RateLimit { calls: 7, per: Duration::from_secs(60) },
+        key: "skill.assign.rate.per.minute".to_owned(),
+        namespace: "routing".to_owned(),
+    };
+    let windows = vec![
+        RateLimit { calls: 10, per: Duration::from_secs(1) },
+        RateLimit { calls: 200, per: Duration::from_secs(60) },
+    ];
+    let client =
+        Client::of(Scenario { limits: Limits { windows, routes: vec![own], ..Limits::default() }, ..small(1) }).await;
+    let platform = format!("{NAMESPACES}/platform.api");
+    let key = "client.credentials.token.rate.per.minute";
+    let limit = |value| json!({ "entities": [{ "key": key, "namespace": "platform.api", "value": value }] });
+    assert_eq!(client.get(&platform).await.body, limit(200));
+    assert_eq!(client.get(&format!("{platform}/defaults")).await.body, limit(300));
+    assert_eq!(client.get(&format!("{NAMESPACES}/routing")).await.body["entities"][0]["value"], 7);
+    assert_eq!(client.get(NAMESPACES).await.body["entities"], json!(["platform.api", "routing"]));
+    assert_eq!(client.get(&format!("{NAMESPACES}/nonsense")).await.status, 404);
+    for (access, status) in [(Access::Refused, 403), (Access::Absent, 404)] {
+        client.simulator.with_behaviour(|behaviour| behaviour.org_limits = access);
+        assert_eq!(client.get(&platform).await.status, status);
+    }
+}
