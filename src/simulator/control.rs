@@ -25,6 +25,7 @@ pub(super) fn router() -> Router<Simulator> {
         .route("/users", get(users))
         .route("/users/{user}", get(user))
         .route("/users/{user}/state", put(set_state))
+        .route("/skills/{skill}/state", put(set_skill_state))
         .route("/users/{user}/foreign-write/{target}", post(foreign_write))
 }
 
@@ -161,6 +162,14 @@ async fn set_state(
     Json(state): Json<UserState>,
 ) -> StatusCode {
     done(simulator.set_user_state(user, state))
+}
+
+async fn set_skill_state(
+    State(simulator): State<Simulator>,
+    Path(skill): Path<Uuid>,
+    Json(state): Json<UserState>,
+) -> StatusCode {
+    done(simulator.set_skill_state(skill, state))
 }
 
 async fn foreign_write(State(simulator): State<Simulator>, Path((user, target)): Path<(Uuid, Target)>) -> StatusCode {

@@ -122,12 +122,17 @@ impl Simulator {
 
     /// Lets somebody else create a skill now.
     pub fn foreign_skill(&self, name: &str) -> Uuid {
-        self.caught_up().add_skill(name.to_owned()).id
+        self.caught_up().add_skill(name.to_owned(), None).id
     }
 
     /// Changes a user's state in the directory; false if there is no such user.
     pub fn set_user_state(&self, user: Uuid, state: UserState) -> bool {
         self.caught_up().set_state(user, state)
+    }
+
+    /// Changes a skill's state in the catalogue; false if there is no such skill.
+    pub fn set_skill_state(&self, skill: Uuid, state: UserState) -> bool {
+        self.caught_up().set_skill_state(skill, state)
     }
 
     pub(super) fn depart(&self, request: &Request<Bytes>) -> Voyage {

@@ -3,62 +3,106 @@
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use super::super::scenario::CatalogueEntry;
+use super::super::scenario::{CatalogueEntry, UserState};
 use super::Model;
 use super::call::Call;
+use super::division::{division, home};
 use super::paging::{CursorPage, Page};
 use super::reply::Reply;
 
+/// When all entries were made and last changed; the simulated org has no calendar.
+const LONG_AGO: &str = "2024-01-15T08:00:00.000Z";
+
 /// A skill to be created; what else the call holds is ignored, as the real API does.
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct NewSkill {
     name: String,
+    division_id: Option<Uuid>,
 }
 
 impl Model {
+    /// Skills of all states, those whose name starts with `name` or that have one of the ids.
     pub(super) fn list_skills(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
         let page = Page::of(call, &self.behaviour.paging)?;
-        let name = call.query.first("name").filter(|name| !name.is_empty());
-        let entries = &self.org.skills.entries;
-        let matching = || entries.iter().filter(|entry| name.is_none_or(|name| is_named(entry, name)));
-        let entities = page.of_items(matching()).map(skill).collect();
+        let (start, ids) = (wanted_name(call), wanted_ids(call));
+        let is_wanted = |entry: &&CatalogueEntry| starts(entry, &start) && (ids.is_empty() || ids.contains(&entry.id));
+        let matching = || self.org.skills.entries.iter().filter(is_wanted);
+        let entities = page.of_items(matching()).map(|entry| self.skill(entry)).collect();
         Ok(Reply::ok(page.listing(call, matching().count(), entities)))
     }
 
-    /// Names are given once, without regard to case.
+    /// Names are given once, without regard to case; that of a deleted skill is free again.
     pub(super) fn create_skill(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
-        let NewSkill { name } = call.json()?;
+        let NewSkill { name, division_id } = call.json()?;
         if name.trim().is_empty() {
             return Err(Reply::invalid("name must not be empty."));
         }
-        if self.org.skills.entries.iter().any(|entry| entry.name.eq_ignore_ascii_case(&name)) {
+        let skills = &self.org.skills;
+        let is_there = |entry: &CatalogueEntry| skills.details(entry.id).state != UserState::Deleted;
+        if skills.entries.iter().any(|entry| entry.name.eq_ignore_ascii_case(&name) && is_there(entry)) {
             let message = "A skill of this name exists already.";
             return Err(Reply::error(StatusCode::CONFLICT, "general.conflict", message));
         }
-        Ok(Reply::ok(skill(&self.add_skill(name))))
+        let created = self.add_skill(name, division_id);
+        Ok(Reply::ok(self.skill(&created)))
     }
 
-    pub(in crate::simulator) fn add_skill(&mut self, name: String) -> CatalogueEntry {
+    pub(in crate::simulator) fn add_skill(&mut self, name: String, division: Option<Uuid>) -> CatalogueEntry {
         let nth = u64::try_from(self.org.skills.entries.len()).unwrap_or(u64::MAX);
         let created = CatalogueEntry { id: self.dice.id("created skill", nth), name };
-        self.org.skills.add(created.clone());
+        self.org.skills.add(created.clone(), division);
         created
     }
 
     pub(super) fn list_groups(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
-        let page = CursorPage::of(call, &self.behaviour.paging)?;
-        let entity = |entry: &CatalogueEntry| -> Value { json!({ "id": entry.id, "name": entry.name }) };
-        Ok(Reply::ok(page.listing(call, &self.org.groups.entries, entity)))
+        let (page, start) = (CursorPage::of(call, &self.behaviour.paging)?, wanted_name(call));
+        let mut groups: Vec<&CatalogueEntry> =
+            self.org.groups.entries.iter().filter(|entry| starts(entry, &start)).collect();
+        match call.query.first("sortOrder").map(str::to_ascii_lowercase).as_deref() {
+            Some("asc" | "ascending") => groups.sort_by_cached_key(|entry| entry.name.to_lowercase()),
+            Some("desc" | "descending") => {
+                groups.sort_by_cached_key(|entry| std::cmp::Reverse(entry.name.to_lowercase()));
+            }
+            Some(other) => return Err(Reply::invalid(&format!("sortOrder cannot be {other}."))),
+            None => {}
+        }
+        Ok(Reply::ok(page.listing(call, &groups, |entry| group(entry))))
+    }
+
+    fn skill(&self, entry: &CatalogueEntry) -> Value {
+        let details = self.org.skills.details(entry.id);
+        let mut skill = json!({
+            "id": entry.id, "name": entry.name, "state": details.state.name(), "version": details.version.to_string(),
+            "dateModified": LONG_AGO, "selfUri": format!("/api/v2/routing/skills/{}", entry.id),
+        });
+        if let Some(own) = details.division {
+            skill["division"] = division(own);
+        }
+        skill
     }
 }
 
-fn skill(entry: &CatalogueEntry) -> Value {
-    json!({ "id": entry.id, "name": entry.name, "state": "active" })
+fn group(entry: &CatalogueEntry) -> Value {
+    json!({
+        "id": entry.id, "name": entry.name, "division": home(), "dateCreated": LONG_AGO, "dateModified": LONG_AGO,
+        "selfUri": format!("/api/v2/routing/skillgroups/{}", entry.id),
+    })
 }
 
-/// Without regard to case; a star at the end stands for any rest.
-fn is_named(entry: &CatalogueEntry, name: &str) -> bool {
-    let (own, wanted) = (entry.name.to_lowercase(), name.to_lowercase());
-    wanted.strip_suffix('*').map_or(own == wanted, |start| own.starts_with(start))
+/// How names have to start, in small letters.
+fn wanted_name(call: &Call<'_>) -> String {
+    call.query.whole("name").unwrap_or_default().to_lowercase()
+}
+
+fn starts(entry: &CatalogueEntry, start: &str) -> bool {
+    start.is_empty() || entry.name.to_lowercase().starts_with(start)
+}
+
+/// The ids that a call asks for; one that is none belongs to nothing.
+fn wanted_ids(call: &Call<'_>) -> Vec<Uuid> {
+    let given = call.query.all("id").filter(|id| !id.is_empty());
+    given.map(|id| Uuid::try_parse(id).unwrap_or_default()).collect()
 }

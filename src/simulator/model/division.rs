@@ -15,6 +15,14 @@ pub(super) fn home() -> Value {
     json!({ "id": HOME_ID, "name": HOME, "selfUri": format!("/api/v2/authorization/divisions/{HOME_ID}") })
 }
 
+/// A division by id.
+pub(super) fn division(id: Uuid) -> Value {
+    if id == HOME_ID {
+        return home();
+    }
+    json!({ "id": id, "name": "", "selfUri": format!("/api/v2/authorization/divisions/{id}") })
+}
+
 impl Model {
     /// Whether this client may see a user.
     pub(super) fn sees(&self, user: Uuid) -> bool {

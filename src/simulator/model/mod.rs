@@ -18,6 +18,7 @@ mod org_limits;
 mod paging;
 mod reply;
 mod scim;
+mod search;
 mod skills;
 mod tokens;
 mod users;

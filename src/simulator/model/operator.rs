@@ -44,6 +44,11 @@ impl Model {
         true
     }
 
+    /// Changes a skill's state; false if there is no such skill.
+    pub(in crate::simulator) fn set_skill_state(&mut self, skill: Uuid, state: UserState) -> bool {
+        self.org.skills.set_state(skill, state)
+    }
+
     /// A user as they really are, whatever reads show.
     pub(in crate::simulator) fn user_now(&self, user: Uuid) -> Option<SimUser> {
         self.org.user(user).map(User::snapshot)

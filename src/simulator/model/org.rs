@@ -1,6 +1,6 @@
 //! The simulated org: users, their resources, and the catalogues.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -57,6 +57,17 @@ impl User {
     }
 }
 
+/// What is known of a skill or a group beyond its name.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Details {
+    pub(super) state: UserState,
+    pub(super) version: u32,
+    pub(super) division: Option<Uuid>,
+}
+
+/// As most entries are.
+const USUAL: Details = Details { state: UserState::Active, version: 1, division: None };
+
 /// Skills or groups that can be assigned.
 #[derive(Debug)]
 pub(super) struct Catalogue {
@@ -65,27 +76,46 @@ pub(super) struct Catalogue {
     pub(super) foreign: Vec<Uuid>,
     pub(super) ordinary: Vec<Uuid>,
     by_id: HashMap<Uuid, usize>,
+    /// Of those entries that are not as usual.
+    details: HashMap<Uuid, Details>,
 }
 
 impl Catalogue {
-    fn new(mut entries: Vec<CatalogueEntry>, foreign: Vec<CatalogueEntry>) -> Self {
+    fn new(mut entries: Vec<CatalogueEntry>, foreign: Vec<CatalogueEntry>, states: BTreeMap<Uuid, UserState>) -> Self {
+        let details = states.into_iter().map(|(id, state)| (id, Details { state, ..USUAL })).collect();
         let pool: HashSet<Uuid> = foreign.iter().map(|entry| entry.id).collect();
         let ordinary = entries.iter().map(|entry| entry.id).filter(|id| !pool.contains(id)).collect();
         let foreign_ids = foreign.iter().map(|entry| entry.id).collect();
         let known: HashSet<Uuid> = entries.iter().map(|entry| entry.id).collect();
         entries.extend(foreign.into_iter().filter(|entry| !known.contains(&entry.id)));
         let by_id = entries.iter().enumerate().map(|(index, entry)| (entry.id, index)).collect();
-        Self { entries, foreign: foreign_ids, ordinary, by_id }
+        Self { entries, foreign: foreign_ids, ordinary, by_id, details }
     }
 
-    pub(super) fn add(&mut self, entry: CatalogueEntry) {
+    pub(super) fn add(&mut self, entry: CatalogueEntry, division: Option<Uuid>) {
+        self.details.insert(entry.id, Details { division, ..USUAL });
         self.by_id.insert(entry.id, self.entries.len());
         self.ordinary.push(entry.id);
         self.entries.push(entry);
     }
 
+    /// Whether there is such an entry that can be assigned.
     pub(super) fn has(&self, id: Uuid) -> bool {
-        self.by_id.contains_key(&id)
+        self.by_id.contains_key(&id) && self.details(id).state == UserState::Active
+    }
+
+    pub(super) fn details(&self, id: Uuid) -> Details {
+        self.details.get(&id).copied().unwrap_or(USUAL)
+    }
+
+    /// Changes an entry's state; false if there is no such entry.
+    pub(super) fn set_state(&mut self, id: Uuid, state: UserState) -> bool {
+        let known = self.by_id.contains_key(&id);
+        if known {
+            let details = self.details.entry(id).or_insert(USUAL);
+            (details.state, details.version) = (state, details.version + 1);
+        }
+        known
     }
 
     pub(super) fn name(&self, id: Uuid) -> &str {
@@ -109,8 +139,8 @@ impl Org {
         let users = population.users;
         let external = |user: &SimUser| user.external_ids.iter().map(|key| (key.clone(), user.id)).collect::<Vec<_>>();
         Self {
-            skills: Catalogue::new(population.skills, population.foreign_skills),
-            groups: Catalogue::new(population.groups, population.foreign_groups),
+            skills: Catalogue::new(population.skills, population.foreign_skills, population.skill_states),
+            groups: Catalogue::new(population.groups, population.foreign_groups, BTreeMap::new()),
             by_id: users.iter().enumerate().map(|(index, user)| (user.id, index)).collect(),
             by_external_id: users.iter().flat_map(external).collect(),
             users: users.into_iter().map(|profile| User::new(profile, dice, now)).collect(),

@@ -24,8 +24,18 @@ impl Page {
     }
 
     pub(super) fn of(call: &Call<'_>, paging: &Paging) -> Result<Self, Reply> {
-        let size = page_size(call, paging)?;
-        let number = number(call, "pageNumber")?.unwrap_or(1);
+        Self::given(number(call, "pageSize")?, number(call, "pageNumber")?, call, paging)
+    }
+
+    /// A page that a document asks for.
+    pub(super) fn given(
+        size: Option<usize>,
+        number: Option<usize>,
+        call: &Call<'_>,
+        paging: &Paging,
+    ) -> Result<Self, Reply> {
+        let size = fitting(size.unwrap_or(DEFAULT_PAGE), call, paging)?;
+        let number = number.unwrap_or(1);
         if number == 0 { Err(Reply::invalid("pageNumber must be at least 1.")) } else { Ok(Self { size, number }) }
     }
 
@@ -43,10 +53,10 @@ impl Page {
     pub(super) fn listing(self, call: &Call<'_>, total: usize, entities: Vec<Value>) -> Value {
         let count = total.div_ceil(self.size);
         let link = |number: usize| Value::String(self.link(call, number));
-        let mut listing = json!({
-            "pageSize": self.size, "pageNumber": self.number, "total": total, "pageCount": count,
-            "firstUri": link(1), "selfUri": link(self.number), "lastUri": link(count.max(1)),
-        });
+        let mut listing = self.counted(total);
+        listing["firstUri"] = link(1);
+        listing["selfUri"] = link(self.number);
+        listing["lastUri"] = link(count.max(1));
         listing["entities"] = Value::Array(entities);
         if self.number < count {
             listing["nextUri"] = link(self.number + 1);
@@ -57,49 +67,72 @@ impl Page {
         listing
     }
 
-    fn link(self, call: &Call<'_>, number: usize) -> String {
-        let query = call.request.uri().query().unwrap_or_default();
-        let kept = query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("page"));
-        let kept: String = kept.flat_map(|pair| ["&", pair]).collect();
-        format!("{}?pageSize={}&pageNumber={number}{kept}", call.path(), self.size)
+    /// What every document about this page tells of it.
+    pub(super) fn counted(self, total: usize) -> Value {
+        json!({
+            "pageSize": self.size, "pageNumber": self.number, "total": total, "pageCount": total.div_ceil(self.size),
+        })
     }
+
+    fn link(self, call: &Call<'_>, number: usize) -> String {
+        format!("{}?pageSize={}&pageNumber={number}{}", call.path(), self.size, kept(call))
+    }
+}
+
+/// The parameters of a call that its links keep.
+fn kept(call: &Call<'_>) -> String {
+    let query = call.request.uri().query().unwrap_or_default();
+    let goes = |pair: &&str| ["page", "after=", "before="].iter().any(|start| pair.starts_with(start));
+    query.split('&').filter(|pair| !pair.is_empty() && !goes(pair)).flat_map(|pair| ["&", pair]).collect()
 }
 
 /// One page of a listing by cursor. Cursors are opaque to clients.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CursorPage {
     size: usize,
-    after: usize,
+    start: usize,
 }
 
 impl CursorPage {
     pub(super) fn of(call: &Call<'_>, paging: &Paging) -> Result<Self, Reply> {
-        let after = match call.query.first("after").filter(|cursor| !cursor.is_empty()) {
-            None => 0,
-            Some(cursor) => position(cursor).ok_or_else(|| Reply::invalid("The cursor is not valid."))?,
+        let size = fitting(number(call, "pageSize")?.unwrap_or(DEFAULT_PAGE), call, paging)?;
+        let start = match (cursor(call, "after")?, cursor(call, "before")?) {
+            (Some(_), Some(_)) => return Err(Reply::invalid("after and before exclude each other.")),
+            (Some(after), None) => after,
+            (None, Some(before)) => before.saturating_sub(size),
+            (None, None) => 0,
         };
-        Ok(Self { size: page_size(call, paging)?, after })
+        Ok(Self { size, start })
     }
 
     pub(super) fn listing<T>(self, call: &Call<'_>, items: &[T], entity: impl Fn(&T) -> Value) -> Value {
-        let entities: Vec<Value> = items.iter().skip(self.after).take(self.size).map(entity).collect();
-        let end = self.after + entities.len();
-        let mut listing = json!({ "entities": entities, "pageSize": self.size });
+        let entities: Vec<Value> = items.iter().skip(self.start).take(self.size).map(entity).collect();
+        let end = self.start + entities.len();
+        let link = |name: &str, at: usize| {
+            let cursor = URL_SAFE_NO_PAD.encode(format!("at:{at}"));
+            Value::String(format!("{}?pageSize={}&{name}={cursor}{}", call.path(), self.size, kept(call)))
+        };
+        let mut listing = json!({ "entities": entities, "selfUri": call.request.uri().to_string() });
         if end < items.len() {
-            let cursor = URL_SAFE_NO_PAD.encode(format!("after:{end}"));
-            listing["nextUri"] = Value::String(format!("{}?pageSize={}&after={cursor}", call.path(), self.size));
+            listing["nextUri"] = link("after", end);
+        }
+        if self.start > 0 {
+            listing["previousUri"] = link("before", self.start);
         }
         listing
     }
 }
 
-fn position(cursor: &str) -> Option<usize> {
-    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
-    text.strip_prefix("after:")?.parse().ok()
+/// The place that a cursor stands for.
+fn cursor(call: &Call<'_>, name: &str) -> Result<Option<usize>, Reply> {
+    let given = call.query.first(name).filter(|cursor| !cursor.is_empty());
+    let place = |cursor| position(cursor).ok_or_else(|| Reply::invalid("The cursor is not valid."));
+    given.map(place).transpose()
 }
 
-fn page_size(call: &Call<'_>, paging: &Paging) -> Result<usize, Reply> {
-    fitting(number(call, "pageSize")?.unwrap_or(DEFAULT_PAGE), call, paging)
+fn position(cursor: &str) -> Option<usize> {
+    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
+    text.strip_prefix("at:")?.parse().ok()
 }
 
 /// A page size that the route takes: the one asked for, or the largest one where larger ones are clamped.

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::super::ledger::WriteKind;
 use super::super::resource::{Assignment, AssignmentSet, Origin, Resource, Target};
 use super::super::route::Subject;
+use super::super::scenario::UserState;
 use super::call::Call;
 use super::foreign::MOST_ASSIGNMENTS;
 use super::paging::Page;
@@ -28,7 +29,7 @@ impl Model {
         self.precede_contact(call.now, user, Target::RoutingSkills);
         let resource = self.skills_of(user)?;
         let set = AssignmentSet::clone(&resource.read(call.now).set);
-        let reply = self.skills_reply(call, page, &set);
+        let reply = self.skills_reply(call, user, page, &set);
         self.follow_read(call.now, user, Target::RoutingSkills);
         Ok(reply)
     }
@@ -59,11 +60,24 @@ impl Model {
     }
 
     /// The user's skills as the API shows them.
-    pub(super) fn skill_entry(&self, skill: &Assignment) -> Value {
+    pub(super) fn skill_entry(&self, user: Uuid, skill: &Assignment) -> Value {
         json!({
             "id": skill.id, "name": self.org.skills.name(skill.id),
-            "proficiency": skill.proficiency.unwrap_or_default(), "state": "active",
+            "proficiency": skill.proficiency.unwrap_or_default(), "state": self.state_at(user, skill.id).name(),
+            "skillUri": format!("/api/v2/routing/skills/{}", skill.id),
+            "selfUri": format!("/api/v2/users/{user}/routingskills/{}", skill.id),
         })
+    }
+
+    /// A user's skill is active unless the skill itself is not, or it was deactivated at this user.
+    fn state_at(&self, user: Uuid, skill: Uuid) -> UserState {
+        let (share, both) = (self.behaviour.deactivated_skills, Uuid::from_u128(user.as_u128() ^ skill.as_u128()));
+        match self.org.skills.details(skill).state {
+            UserState::Active if share > 0.0 && self.dice.unit("deactivated", Some(both), 0) < share => {
+                UserState::Inactive
+            }
+            state @ (UserState::Active | UserState::Inactive | UserState::Deleted) => state,
+        }
     }
 
     fn skills_of(&mut self, user: Uuid) -> Result<&mut Resource, Reply> {
@@ -71,8 +85,8 @@ impl Model {
         Ok(user.resource_mut(Target::RoutingSkills))
     }
 
-    fn skills_reply(&self, call: &Call<'_>, page: Page, set: &AssignmentSet) -> Reply {
-        let entities = page.of_items(set.iter()).map(|skill| self.skill_entry(skill)).collect();
+    fn skills_reply(&self, call: &Call<'_>, user: Uuid, page: Page, set: &AssignmentSet) -> Reply {
+        let entities = page.of_items(set.iter()).map(|skill| self.skill_entry(user, skill)).collect();
         Reply::ok(page.listing(call, set.len(), entities))
     }
 
@@ -104,7 +118,7 @@ impl Model {
             return Err(Reply::invalid("A user can have at most 50 skills."));
         }
         self.check_unversioned(call, user)?;
-        let reply = self.skills_reply(call, Page::first(), &set);
+        let reply = self.skills_reply(call, user, Page::first(), &set);
         self.write(Write {
             at: call.now,
             user,

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -21,41 +20,19 @@ const MOST_IDS: usize = 100;
 
 /// What a caller asked to see of a user beyond the plain entry.
 #[derive(Debug, Clone, Copy)]
-struct Expand {
+pub(super) struct Expand {
     skills: bool,
     employer: bool,
 }
 
 impl Expand {
     fn of(call: &Call<'_>) -> Self {
-        let asked = |name| call.query.all("expand").any(|value| value == name);
-        Self { skills: asked("skills"), employer: asked("employerInfo") }
+        Self::named(|name| call.query.all("expand").any(|value| value == name))
     }
-}
 
-/// A search; what else it holds is ignored, as the real API does.
-#[derive(Debug, Deserialize)]
-struct Search {
-    query: Vec<Criterion>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Criterion {
-    #[serde(rename = "type")]
-    kind: String,
-    fields: Vec<String>,
-    #[serde(default)]
-    values: Vec<String>,
-}
-
-impl Criterion {
-    fn matches(&self, user: &User) -> bool {
-        let profile = &user.profile;
-        self.fields.iter().any(|field| match field.as_str() {
-            "email" => self.values.iter().any(|value| value.eq_ignore_ascii_case(&profile.email)),
-            "state" => self.values.iter().any(|value| value == profile.state.name()),
-            _ => false,
-        })
+    /// What is asked for by name.
+    pub(super) fn named(asked: impl Fn(&str) -> bool) -> Self {
+        Self { skills: asked("skills"), employer: asked("employerInfo") }
     }
 }
 
@@ -82,26 +59,6 @@ impl Model {
         Ok(Reply::ok(page.listing(call, matching().count(), entities)))
     }
 
-    /// Users who meet all criteria, each of which names a field and the values that it may have. Without one for the
-    /// state only active users are found; without a hit `results` is left out.
-    pub(super) fn search_users(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
-        let search: Search = call.json()?;
-        if let Some(wrong) = search.query.iter().find(|criterion| criterion.kind != "EXACT") {
-            return Err(Reply::invalid(&format!("A criterion of type {} is not simulated.", wrong.kind)));
-        }
-        let of_state = search.query.iter().any(|criterion| criterion.fields.iter().any(|field| field == "state"));
-        let found = self.seen_users().filter(|user| {
-            (of_state || user.profile.state == UserState::Active) && search.query.iter().all(|one| one.matches(user))
-        });
-        let expand = Expand { skills: false, employer: false };
-        let results: Vec<Value> = found.map(|user| self.entry(call, user, expand)).collect();
-        let mut answer = json!({ "total": results.len(), "pageCount": 1, "pageSize": 25, "pageNumber": 1 });
-        if !results.is_empty() {
-            answer["results"] = Value::Array(results);
-        }
-        Ok(Reply::ok(answer))
-    }
-
     pub(super) fn read_user(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
         let user = self.org.user(call.user()?).ok_or_else(|| Reply::not_found("user"))?;
         Ok(Reply::ok(self.entry(call, user, Expand::of(call))))
@@ -114,7 +71,7 @@ impl Model {
         Ok(Reply::ok(self.entry(call, user, Expand::of(call))))
     }
 
-    fn entry(&self, call: &Call<'_>, user: &User, expand: Expand) -> Value {
+    pub(super) fn entry(&self, call: &Call<'_>, user: &User, expand: Expand) -> Value {
         let profile = &user.profile;
         let mut entry = json!({
             "id": profile.id, "name": profile.name, "email": profile.email, "username": profile.email,
@@ -128,13 +85,18 @@ impl Model {
         {
             entry["employerInfo"] = json!({ "employeeId": employee });
         }
-        let share = self.behaviour.expand_drops_skills;
-        let dropped = share > 0.0 && self.dice.unit("expand", Some(profile.id), 0) < share;
-        if expand.skills && !dropped {
-            let skills = user.resource(Target::RoutingSkills).shown_at(call.now).set.iter();
-            entry["skills"] = skills.map(|skill| self.skill_entry(skill)).collect();
+        if expand.skills && !self.falls_to(profile.id, "expand", self.behaviour.expand_drops_skills) {
+            let skills = &user.resource(Target::RoutingSkills).shown_at(call.now).set;
+            let cut = self.falls_to(profile.id, "expand cut", self.behaviour.expand_cuts_skills);
+            let shown = skills.iter().take(if cut { skills.len() / 2 } else { skills.len() });
+            entry["skills"] = shown.map(|skill| self.skill_entry(profile.id, skill)).collect();
         }
         entry
+    }
+
+    /// Whether a user is among the share of users whom something happens to, each time they are shown.
+    fn falls_to(&self, user: Uuid, about: &str, share: f64) -> bool {
+        share > 0.0 && self.dice.unit(about, Some(user), 0) < share
     }
 }
 

@@ -21,6 +21,10 @@ pub struct Behaviour {
     pub missing_permissions: Vec<String>,
     /// Share of the users whose `skills` are left out of `GET /users` although they were asked for.
     pub expand_drops_skills: f64,
+    /// Share of the users of whose `skills` only the first half is shown where they are expanded.
+    pub expand_cuts_skills: f64,
+    /// Share of all users' skills that are deactivated at the user: they are there, but `inactive`.
+    pub deactivated_skills: f64,
     /// How many inactive users can be listed; a page that reaches beyond is refused, although totals count all.
     pub inactive_cap: usize,
     /// Whether this client may look users up through SCIM.
@@ -41,6 +45,8 @@ impl Default for Behaviour {
             outage: None,
             missing_permissions: Vec::new(),
             expand_drops_skills: 0.0,
+            expand_cuts_skills: 0.0,
+            deactivated_skills: 0.0,
             inactive_cap: 10_000,
             scim: Access::default(),
             org_limits: Access::default(),

@@ -1,5 +1,7 @@
 //! Who is in the simulated org: either generated from the seed, or given by the caller.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -46,6 +48,9 @@ pub struct Generated {
     pub inactive: usize,
     pub deleted: usize,
     pub skills: usize,
+    /// How many of the skills are inactive, and how many deleted; taken from the end of the list.
+    pub inactive_skills: usize,
+    pub deleted_skills: usize,
     pub groups: usize,
     pub skills_per_user: usize,
     pub groups_per_user: usize,
@@ -53,7 +58,17 @@ pub struct Generated {
 
 impl Default for Generated {
     fn default() -> Self {
-        Self { users: 500, inactive: 0, deleted: 0, skills: 40, groups: 30, skills_per_user: 5, groups_per_user: 4 }
+        Self {
+            users: 500,
+            inactive: 0,
+            deleted: 0,
+            skills: 40,
+            inactive_skills: 0,
+            deleted_skills: 0,
+            groups: 30,
+            skills_per_user: 5,
+            groups_per_user: 4,
+        }
     }
 }
 
@@ -61,8 +76,13 @@ impl Generated {
     fn resolve(self, dice: Dice) -> Explicit {
         let skills = catalogue(dice, "skill", "Skill", self.skills);
         let groups = catalogue(dice, "group", "Group", self.groups);
-        let users = (0..self.users).map(|index| self.user(dice, index, &skills, &groups)).collect();
-        Explicit { users, skills, groups, ..Explicit::default() }
+        let state = |index| state(self.skills - index, self.inactive_skills, self.deleted_skills);
+        let skill_states: BTreeMap<Uuid, UserState> =
+            skills.iter().enumerate().map(|(index, skill)| (skill.id, state(index))).collect();
+        let active: Vec<CatalogueEntry> =
+            skills.iter().filter(|skill| skill_states[&skill.id] == UserState::Active).cloned().collect();
+        let users = (0..self.users).map(|index| self.user(dice, index, &active, &groups)).collect();
+        Explicit { users, skills, groups, skill_states, ..Explicit::default() }
     }
 
     fn user(self, dice: Dice, index: usize, skills: &[CatalogueEntry], groups: &[CatalogueEntry]) -> SimUser {
@@ -75,21 +95,21 @@ impl Generated {
             email: format!("agent{number}@example.com"),
             employee_id: Some(format!("E{}", 1000 + number)),
             external_ids: vec![ExternalId { authority: "hris".to_owned(), key: format!("H{number}") }],
-            state: self.state(index),
+            state: state(self.users - index, self.inactive, self.deleted),
             skills: (0..).zip(some(dice, skills, self.skills_per_user, id)).map(|(nth, id)| skill(nth, id)).collect(),
             groups: some(dice, groups, self.groups_per_user, id),
         }
     }
+}
 
-    fn state(self, index: usize) -> UserState {
-        let from_the_end = self.users - index;
-        if from_the_end <= self.deleted {
-            UserState::Deleted
-        } else if from_the_end <= self.deleted + self.inactive {
-            UserState::Inactive
-        } else {
-            UserState::Active
-        }
+/// The state of the entry that is the so-manieth from the end of its list.
+fn state(from_the_end: usize, inactive: usize, deleted: usize) -> UserState {
+    if from_the_end <= deleted {
+        UserState::Deleted
+    } else if from_the_end <= deleted + inactive {
+        UserState::Inactive
+    } else {
+        UserState::Active
     }
 }
 
@@ -121,6 +141,8 @@ pub struct Explicit {
     /// What foreign writers assign. Part of the catalogue; five of each are made up if none are given.
     pub foreign_skills: Vec<CatalogueEntry>,
     pub foreign_groups: Vec<CatalogueEntry>,
+    /// The states of skills that are not active.
+    pub skill_states: BTreeMap<Uuid, UserState>,
 }
 
 /// A skill or a skill group.
@@ -158,7 +180,7 @@ pub struct ExternalId {
     pub key: String,
 }
 
-/// Whether a user is in service.
+/// Whether a user or a skill is in service.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum UserState {

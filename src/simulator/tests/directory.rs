@@ -1,4 +1,4 @@
-//! Users and catalogues.
+//! Users.
 
 use super::*;
 
@@ -93,28 +93,4 @@ async fn a_user_can_be_deactivated_while_the_simulation_runs() {
     assert_eq!(client.get("/api/v2/users").await.body["total"], 2);
     assert_eq!(client.get(&format!("/api/v2/users/{user}")).await.body["state"], "inactive");
     assert!(!client.simulator.set_user_state(Uuid::nil(), UserState::Inactive));
-}
-
-#[tokio::test(start_paused = true)]
-async fn skills_are_found_by_name_and_foreign_ones_are_among_them() {
-    let client = Client::of(small(1)).await;
-    assert_eq!(client.get("/api/v2/routing/skills").await.body["total"], 45);
-    assert_eq!(client.get("/api/v2/routing/skills?name=skill+7").await.names("entities"), ["Skill 7"]);
-    assert_eq!(client.get("/api/v2/routing/skills?name=Foreign*").await.body["total"], 5);
-}
-
-#[tokio::test(start_paused = true)]
-async fn skill_groups_are_listed_by_cursor() {
-    let client = Client::of(small(1)).await;
-    let mut next = Some("/api/v2/routing/skillgroups?pageSize=15".to_owned());
-    let (mut names, mut pages) = (Vec::new(), 0);
-    while let Some(path) = next {
-        let page = client.get(&path).await;
-        names.extend(page.names("entities"));
-        next = page.body["nextUri"].as_str().map(ToOwned::to_owned);
-        pages += 1;
-    }
-    assert_eq!((names.len(), pages), (35, 3));
-    assert_eq!(names.last().unwrap(), "Foreign 5");
-    assert_eq!(client.get("/api/v2/routing/skillgroups?after=nonsense").await.status, 400);
 }

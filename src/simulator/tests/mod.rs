@@ -1,5 +1,6 @@
 //! The simulator as its clients see it, through the front in memory and on the paused clock.
 
+mod catalogue;
 mod causes;
 mod directory;
 mod divisions;
@@ -7,6 +8,7 @@ mod faults;
 mod paging;
 mod runs;
 mod scim;
+mod search;
 mod skills;
 mod socket;
 mod tokens;

@@ -82,3 +82,14 @@ async fn a_skill_is_created_once_by_name() {
     let bulk = format!("{}/bulk", skills_path(user));
     assert_eq!(client.write(Method::PATCH, &bulk, &at_level(&[id], 1.0)).await.status, 200);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_skill_can_be_deactivated_at_the_user() {
+    let (client, user, _) = org(0).await;
+    let path = skills_path(user);
+    let first = client.get(&path).await.body["entities"][0].clone();
+    assert_eq!(first["selfUri"], format!("{path}/{}", first["id"].as_str().unwrap()));
+    assert_eq!((&first["state"], first["skillUri"].is_string()), (&json!("active"), true));
+    client.simulator.with_behaviour(|behaviour| behaviour.deactivated_skills = 1.0);
+    assert_eq!(client.get(&path).await.body["entities"][0]["state"], "inactive");
+}
