@@ -25,8 +25,8 @@ pub use self::resource::{Assignment, Target};
 pub use self::route::Route;
 pub use self::scenario::{
     Access, Behaviour, Blocked, Body, Busy, CatalogueEntry, ConflictCause, ConflictShape, Conflicts, Credentials,
-    Explicit, ExternalId, Fault, FaultKind, ForeignWriter, Generated, Latency, Limits, Moment, Outage, Oversized,
-    Paging, Period, Population, RateLimit, ReadLag, RouteLimit, Scenario, ScenarioError, Share, SimUser, StaleWindow,
-    UserState, WfmEndpoint,
+    Distortion, Explicit, ExternalId, Fault, FaultKind, ForeignWriter, Generated, Latency, Limits, Moment, Outage,
+    Oversized, Paging, Period, Population, RateLimit, ReadLag, RouteLimit, Scenario, ScenarioError, Share, SimUser,
+    StaleWindow, UserState, WfmEndpoint,
 };
 pub use self::service::{SimulatorService, TransportFault};

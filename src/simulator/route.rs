@@ -12,6 +12,7 @@ use super::resource::Target;
 #[serde(rename_all = "snake_case")]
 pub enum Route {
     Token,
+    TokenRevoke,
     Users,
     User,
     UserByExternalId,
@@ -38,6 +39,7 @@ impl Route {
             Self::WfmWrite => Some(Target::WfmSkillGroups),
             Self::UserSkillsAdd | Self::UserSkillsReplace | Self::UserSkillRemove => Some(Target::RoutingSkills),
             Self::Token
+            | Self::TokenRevoke
             | Self::Users
             | Self::User
             | Self::UserByExternalId
@@ -53,17 +55,26 @@ impl Route {
         }
     }
 
-    /// The permission without which the org answers 403.
-    pub(super) fn permission(self) -> Option<&'static str> {
+    /// The permissions one of which a call needs, as the SDKs name them; none named means that it needs none. The
+    /// partner's endpoint is in no SDK.
+    pub(super) fn permissions(self) -> &'static [&'static str] {
         match self {
-            Self::Users | Self::User | Self::UserByExternalId | Self::UserSearch => Some("directory:user:view"),
-            Self::RoutingSkills | Self::UserSkillsRead => Some("routing:skill:view"),
-            Self::UserSkillsAdd | Self::UserSkillsReplace | Self::UserSkillRemove => Some("routing:skill:assign"),
-            Self::SkillCreate => Some("routing:skill:manage"),
-            Self::SkillGroups => Some("routing:skillGroup:view"),
-            Self::WfmRead => Some("wfm:agent:view"),
-            Self::WfmWrite => Some("wfm:agent:edit"),
-            Self::Token | Self::ScimUsers | Self::OrgLimits | Self::Unknown => None,
+            Self::UserSearch => &["directory:user:view"],
+            Self::RoutingSkills => &["routing:skill:view"],
+            Self::UserSkillsAdd | Self::UserSkillsReplace | Self::UserSkillRemove => &["routing:skill:assign"],
+            Self::SkillCreate => &["routing:skill:manage", "routing:skill:create"],
+            Self::SkillGroups => &["routing:skillGroup:view"],
+            Self::WfmRead => &["wfm:agent:view"],
+            Self::WfmWrite => &["wfm:agent:edit"],
+            Self::Token
+            | Self::TokenRevoke
+            | Self::Users
+            | Self::User
+            | Self::UserByExternalId
+            | Self::ScimUsers
+            | Self::OrgLimits
+            | Self::UserSkillsRead
+            | Self::Unknown => &[],
         }
     }
 }
@@ -149,6 +160,9 @@ impl Router {
                 _ => Matched::wrong_method("GET, POST"),
             },
             ["routing", "skillgroups"] => get(method, Route::SkillGroups, Subject::Nothing),
+            ["tokens", "me"] => {
+                only(method, &Method::DELETE, "DELETE", Matched::new(Route::TokenRevoke, Subject::Nothing))
+            }
             ["scim", "users"] | ["scim", "v2", "users"] => get(method, Route::ScimUsers, Subject::Nothing),
             ["organizations", "limits", "namespaces", rest @ ..] => limits(method, rest),
             ["users"] => get(method, Route::Users, Subject::Nothing),
@@ -226,6 +240,7 @@ mod tests {
         let wfm = format!("/api/v2/wfm/users/{USER}/assignments");
         for (method, path, route) in [
             (Method::POST, "/oauth/token", Route::Token),
+            (Method::DELETE, "/api/v2/tokens/me", Route::TokenRevoke),
             (Method::GET, "/api/v2/users", Route::Users),
             (Method::GET, &format!("/api/v2/users/{USER}"), Route::User),
             (Method::GET, "/api/v2/users/externalid/hris/A%2F1", Route::UserByExternalId),

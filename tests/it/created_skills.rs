@@ -179,7 +179,7 @@ async fn a_job_that_lacks_more_than_is_permitted_has_none_created() {
 #[tokio::test(start_paused = true)]
 async fn who_may_not_create_skills_is_told_so_and_the_others_go_on() {
     let mut scenario = org(Vec::new());
-    scenario.behaviour.missing_permissions = vec!["routing:skill:manage".to_owned()];
+    scenario.behaviour.missing_permissions = ["routing:skill:manage", "routing:skill:create"].map(str::to_owned).into();
     let bed = Bed::start(&scenario, PERMITTED);
     let job = run(&bed, Mode::Managed, &[(1, &["Claims"]), (2, &["Skill 1"])]).await;
     let entries = bed.entries(job);

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use http::{HeaderName, HeaderValue};
 use uuid::Uuid;
 
 use super::super::dice::Dice;
 use super::super::route::Route;
-use super::super::scenario::{Body, Fault, FaultKind, Latency, Moment};
+use super::super::scenario::{Body, Distortion, Fault, FaultKind, Latency, Moment};
 
 /// A request as the faults see it.
 #[derive(Debug, Clone, Copy)]
@@ -20,21 +21,24 @@ pub(super) struct Visit {
 }
 
 /// A failure instead of the answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Failure {
     Reset,
     Status(u16, Body),
     RateLimited(Duration),
+    Redirect(u16, String),
 }
 
 /// What was found to go wrong with one request.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Injected {
     pub(super) outage: bool,
     pub(super) before: Option<Failure>,
     pub(super) after: Option<Failure>,
     pub(super) garbled: Option<Body>,
     pub(super) trickle: Option<Trickle>,
+    pub(super) listing: Option<Distortion>,
+    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// An answer that drips in.
@@ -113,15 +117,26 @@ fn concerns(fault: &Fault, route: Route) -> bool {
 }
 
 fn apply(kind: &FaultKind, injected: &mut Injected) {
-    match *kind {
+    match kind {
         FaultKind::Outage => injected.outage = true,
-        FaultKind::Garbled { body } => injected.garbled = Some(body),
-        FaultKind::Trickle { bytes, pause } => injected.trickle = Some(Trickle { bytes: bytes.max(1), pause }),
-        FaultKind::RateLimited { retry_after } => {
-            injected.before.get_or_insert(Failure::RateLimited(retry_after));
+        FaultKind::Garbled { body } => injected.garbled = Some(*body),
+        FaultKind::Trickle { bytes, pause } => {
+            injected.trickle = Some(Trickle { bytes: (*bytes).max(1), pause: *pause });
         }
-        FaultKind::Status { status, moment, body } => fail(injected, moment, Failure::Status(status, body)),
-        FaultKind::Reset { moment } => fail(injected, moment, Failure::Reset),
+        FaultKind::RateLimited { retry_after } => {
+            fail(injected, Moment::BeforeEffect, Failure::RateLimited(*retry_after));
+        }
+        FaultKind::Redirect { status, location } => {
+            fail(injected, Moment::BeforeEffect, Failure::Redirect(*status, location.clone()));
+        }
+        FaultKind::Status { status, moment, body } => fail(injected, *moment, Failure::Status(*status, *body)),
+        FaultKind::Reset { moment } => fail(injected, *moment, Failure::Reset),
+        FaultKind::Listing(distortion) => injected.listing = Some(*distortion),
+        FaultKind::Headers(headers) => {
+            let permitted =
+                |(name, value)| Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?));
+            injected.headers.extend(headers.iter().filter_map(permitted));
+        }
         FaultKind::Delay(_) => {}
     }
 }

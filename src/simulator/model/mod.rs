@@ -11,6 +11,7 @@ mod division;
 mod fates;
 mod faults;
 mod foreign;
+mod hostile;
 mod limits;
 mod operator;
 mod org;
@@ -44,7 +45,7 @@ use super::dice::Dice;
 use super::ledger::{Effect, Ledger, Outcome, RequestRecord, WriteKind, Writer};
 use super::resource::{AssignmentSet, Origin, Target};
 use super::route::{Matched, Route, Router};
-use super::scenario::{Access, Behaviour, Body, Outage, Scenario, UserState, WfmEndpoint};
+use super::scenario::{Access, Behaviour, Body, Distortion, Outage, Scenario, UserState, WfmEndpoint};
 
 /// The largest request body that the gateway takes.
 const LARGEST_BODY: usize = 512_000;
@@ -149,14 +150,20 @@ impl Model {
     pub(super) fn arrive(&mut self, now: Instant, voyage: &Voyage, request: &Request<Bytes>) -> Arrival {
         self.advance(now);
         let number = self.open(now, &voyage.matched, request);
-        let call = Call::new(now, &voyage.matched, request, number);
+        let mut call = Call::new(now, &voyage.matched, request, number);
         let injected = self.faults.inject(&self.behaviour.faults, self.visit(now, &voyage.matched, voyage.nth));
+        if let Some(Distortion::Endless | Distortion::Repeating) = injected.listing {
+            call.query.forget(&hostile::PLACES);
+        }
         let reply = self.answer(&call, &injected);
         let correlation = self.ledger.correlation_of(number).unwrap_or_default();
         if let Some(record) = self.ledger.request_mut(number) {
             record.conflict = reply.as_ref().and_then(|reply| reply.cause);
         }
-        let answer = reply.map(|reply| self.tokens.with_headers(&call, reply).into_response(correlation));
+        let mut answer = reply.map(|reply| self.tokens.with_headers(&call, reply).into_response(correlation));
+        for (response, (name, value)) in answer.iter_mut().zip(injected.headers) {
+            response.headers_mut().insert(name, value);
+        }
         Arrival { number, answer, trickle: injected.trickle }
     }
 
@@ -187,11 +194,16 @@ impl Model {
         {
             return Some(refusal);
         }
-        if let Some(failure) = injected.before {
+        if let Some(failure) = &injected.before {
             return failed(failure);
         }
-        let reply = self.endpoint(call).unwrap_or_else(|refusal| refusal).paged(call.route(), &self.behaviour.paging);
-        match injected.after {
+        let reply = self.endpoint(call).unwrap_or_else(|refusal| refusal);
+        let reply = match injected.listing {
+            Some(distortion) => hostile::distorted(reply, distortion, call, self.dice),
+            None => reply,
+        };
+        let reply = reply.paged(call.route(), &self.behaviour.paging);
+        match &injected.after {
             Some(failure) => failed(failure),
             None => Some(injected.garbled.into_iter().fold(reply, Reply::garbled)),
         }
@@ -201,14 +213,10 @@ impl Model {
         if call.request.body().len() > LARGEST_BODY {
             return Err(Reply::too_large());
         }
-        let lacking =
-            |permission: &&str| self.behaviour.missing_permissions.iter().any(|missing| missing == permission);
-        if let Some(permission) = call.route().permission().filter(lacking) {
-            return Err(Reply::forbidden(permission));
-        }
         self.enter(call)?;
         match call.route() {
             Route::Token => Ok(self.tokens.login(call)),
+            Route::TokenRevoke => Ok(self.tokens.log_out(call)),
             Route::Users => self.list_users(call),
             Route::User => self.read_user(call),
             Route::UserByExternalId => self.find_user(call),
@@ -230,13 +238,21 @@ impl Model {
         }
     }
 
-    /// Turns away who may not use an endpoint that not everybody has, or may not see the user whom the path names.
+    /// Turns away who may not use an endpoint, or may not see the user whom the path names. The permissions that the
+    /// SDKs of earlier versions named for SCIM and for limits are those that a refusal names.
     fn enter(&self, call: &Call<'_>) -> Result<(), Reply> {
         match self.access(call.route()) {
             Access::Granted => {}
-            Access::Refused if call.route() == Route::ScimUsers => return Err(Reply::forbidden("directory:user:view")),
-            Access::Refused => return Err(Reply::not_authorized()),
+            Access::Refused if call.route() == Route::OrgLimits => {
+                return Err(Reply::forbidden("limits:organization:view"));
+            }
+            Access::Refused => return Err(Reply::forbidden("directory:user:view")),
             Access::Absent => return Err(Reply::not_found("path")),
+        }
+        let lacks = |permission: &&str| self.behaviour.missing_permissions.iter().any(|missing| missing == permission);
+        let sufficient = call.route().permissions();
+        if let Some(first) = sufficient.first().filter(|_| sufficient.iter().all(lacks)) {
+            return Err(Reply::forbidden(first));
         }
         if call.matched.user().is_some_and(|user| !self.sees(user)) {
             return Err(Reply::not_found("user"));
@@ -293,10 +309,11 @@ impl Model {
     }
 }
 
-fn failed(failure: Failure) -> Option<Reply> {
+fn failed(failure: &Failure) -> Option<Reply> {
     match failure {
         Failure::Reset => None,
-        Failure::Status(status, body) => Some(Reply::failure(status, body)),
+        Failure::Status(status, body) => Some(Reply::failure(*status, *body)),
+        Failure::Redirect(status, location) => Some(Reply::redirect(*status, location)),
         Failure::RateLimited(retry_after) => Some(Reply::rate_limited(retry_after.as_secs())),
     }
 }

@@ -109,7 +109,7 @@ impl CursorPage {
         let entities: Vec<Value> = items.iter().skip(self.start).take(self.size).map(entity).collect();
         let end = self.start + entities.len();
         let link = |name: &str, at: usize| {
-            let cursor = URL_SAFE_NO_PAD.encode(format!("at:{at}"));
+            let cursor = cursor_at(at);
             Value::String(format!("{}?pageSize={}&{name}={cursor}{}", call.path(), self.size, kept(call)))
         };
         let mut listing = json!({ "entities": entities, "selfUri": call.request.uri().to_string() });
@@ -121,6 +121,11 @@ impl CursorPage {
         }
         listing
     }
+}
+
+/// The cursor that stands for a place.
+pub(super) fn cursor_at(place: usize) -> String {
+    URL_SAFE_NO_PAD.encode(format!("at:{place}"))
 }
 
 /// The place that a cursor stands for.

@@ -1,9 +1,9 @@
 //! Answers in the making: status, headers and the API's documents.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::super::route::Route;
@@ -29,6 +29,22 @@ enum Payload {
     Scim(Value),
     /// What a gateway in front of the API sends.
     Html,
+    /// What claims to be JSON.
+    Raw(Vec<u8>),
+}
+
+impl Payload {
+    /// The document as text, but changed.
+    fn changed(self, change: impl FnOnce(&mut Vec<u8>)) -> Self {
+        match self {
+            Self::Json(document) | Self::Scim(document) => {
+                let mut bytes = document.to_string().into_bytes();
+                change(&mut bytes);
+                Self::Raw(bytes)
+            }
+            Self::Empty | Self::Html | Self::Raw(_) => self,
+        }
+    }
 }
 
 impl Reply {
@@ -48,6 +64,11 @@ impl Reply {
     /// SCIM's error document.
     pub(super) fn scim_invalid(scim_type: &str, detail: &str) -> Self {
         Self::scim(StatusCode::BAD_REQUEST, scim_error(StatusCode::BAD_REQUEST, scim_type, detail))
+    }
+
+    /// Success, and nothing to say about it.
+    pub(super) fn done() -> Self {
+        Self { status: StatusCode::OK, ..Self::no_content() }
     }
 
     pub(super) fn no_content() -> Self {
@@ -84,12 +105,6 @@ impl Reply {
     pub(super) fn forbidden(permission: &str) -> Self {
         let message = format!("Unable to perform the requested action. You are missing the permission {permission}");
         Self::error(StatusCode::FORBIDDEN, "missing.permissions", &message)
-    }
-
-    /// The refusal of what needs more than a permission with a name.
-    pub(super) fn not_authorized() -> Self {
-        let message = "You are not authorized to perform the requested action.";
-        Self::error(StatusCode::FORBIDDEN, "not.authorized", message)
     }
 
     pub(super) fn rate_limited(seconds: u64) -> Self {
@@ -130,13 +145,37 @@ impl Reply {
         Self::error(status, code, "The service failed to process the request.").garbled(body)
     }
 
+    /// What a portal or a moved server answers.
+    pub(super) fn redirect(status: u16, location: &str) -> Self {
+        let reply = Self::failure(status, Body::NotJson);
+        match HeaderValue::from_str(location) {
+            Ok(location) => reply.with_header(LOCATION, location),
+            Err(_) => reply,
+        }
+    }
+
     pub(super) fn garbled(self, body: Body) -> Self {
         let payload = match body {
             Body::Json => self.payload,
             Body::Empty => Payload::Empty,
             Body::NotJson => Payload::Html,
+            Body::WrongType => Payload::Json(json!([1, "two", null])),
+            Body::Truncated => self.payload.changed(|bytes| bytes.truncate(bytes.len() / 2)),
+            Body::InvalidUtf8 => self.payload.changed(|bytes| {
+                if let Some(byte) = bytes.iter_mut().find(|byte| byte.is_ascii_alphanumeric()) {
+                    *byte = 0xff;
+                }
+            }),
         };
         Self { payload, ..self }
+    }
+
+    /// The document, if the answer has one with fields.
+    pub(super) fn document_mut(&mut self) -> Option<&mut Map<String, Value>> {
+        match &mut self.payload {
+            Payload::Json(document) | Payload::Scim(document) => document.as_object_mut(),
+            Payload::Empty | Payload::Html | Payload::Raw(_) => None,
+        }
     }
 
     #[must_use]
@@ -148,7 +187,7 @@ impl Reply {
     /// Sets a field of the document.
     #[must_use]
     pub(super) fn with_field(mut self, name: &str, value: Value) -> Self {
-        if let Payload::Json(Value::Object(document)) = &mut self.payload {
+        if let Some(document) = self.document_mut() {
             document.insert(name.to_owned(), value);
         }
         self
@@ -158,7 +197,7 @@ impl Reply {
     #[must_use]
     pub(super) fn paged(mut self, route: Route, paging: &Paging) -> Self {
         let concerned = paging.routes.is_empty() || paging.routes.contains(&route);
-        if let Payload::Json(Value::Object(listing)) = &mut self.payload
+        if let Some(listing) = self.document_mut()
             && concerned
             && ["entities", "results"].iter().any(|list| listing.contains_key(*list))
         {
@@ -178,6 +217,7 @@ impl Reply {
                 (Some("application/json"), Bytes::from(document.to_string()))
             }
             Payload::Scim(document) => (Some("application/scim+json"), Bytes::from(document.to_string())),
+            Payload::Raw(bytes) => (Some("application/json"), Bytes::from(bytes)),
             Payload::Html => (Some("text/html"), Bytes::from_static(b"<html><body>Bad gateway</body></html>")),
         };
         let mut response = Response::new(body);

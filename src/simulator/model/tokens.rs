@@ -102,6 +102,14 @@ impl Tokens {
         headers.into_iter().fold(reply, |reply, (name, value)| reply.with_header(name, value))
     }
 
+    /// Makes the token invalid that the call was made with.
+    pub(super) fn log_out(&mut self, call: &Call<'_>) -> Reply {
+        if let Some(token) = bearer(call).and_then(|bearer| self.known.get_mut(bearer)) {
+            token.revoked = true;
+        }
+        Reply::done()
+    }
+
     /// Makes every token invalid that was issued so far.
     pub(super) fn revoke_all(&mut self) {
         self.known.values_mut().for_each(|token| token.revoked = true);

@@ -2,6 +2,7 @@
 
 mod behaviour;
 mod conflicts;
+mod fault;
 mod paging;
 mod population;
 
@@ -12,10 +13,11 @@ use figment::providers::{Format, Toml};
 use jiff::fmt::serde::unsigned_duration::friendly::compact::required as duration;
 use serde::{Deserialize, Serialize};
 
-pub use self::behaviour::{Access, Behaviour, Body, Fault, FaultKind, Latency, Moment, Outage, Period};
+pub use self::behaviour::{Access, Behaviour, Latency, Outage};
 pub use self::conflicts::{
     Blocked, Busy, ConflictCause, ConflictShape, Conflicts, ForeignWriter, ReadLag, Share, StaleWindow,
 };
+pub use self::fault::{Body, Distortion, Fault, FaultKind, Moment, Period};
 pub use self::paging::{Oversized, Paging};
 pub use self::population::{CatalogueEntry, Explicit, ExternalId, Generated, Population, SimUser, UserState};
 use super::route::Route;
@@ -165,13 +167,21 @@ mod tests {
             [[behaviour.faults]]
             period = { from = "1m", to = "2m" }
             kind = "outage"
+            [[behaviour.faults]]
+            kind = { redirect = { status = 302, location = "https://portal.example" } }
+            [[behaviour.faults]]
+            kind = { headers = { Retry-After = "-5" } }
+            [[behaviour.faults]]
+            kind = { listing = "endless" }
+            [[behaviour.faults]]
+            kind = { garbled = { body = "invalid_utf8" } }
             "#,
         )
         .unwrap();
         assert_eq!(scenario.limits.windows, [RateLimit { calls: 10, per: Duration::from_secs(1) }]);
         assert_eq!(scenario.behaviour.conflicts.blocked.share, Share::Users(3));
         assert_eq!(scenario.behaviour.conflicts.read_lag.lag, Duration::from_secs(4));
-        assert_eq!(scenario.behaviour.faults.len(), 2);
+        assert_eq!(scenario.behaviour.faults.len(), 6);
         assert_eq!(scenario.behaviour.paging.largest[&Route::Users], 100);
         assert_eq!((scenario.behaviour.inactive_cap, scenario.behaviour.scim), (500, Access::Refused));
         assert_eq!(scenario.credentials.refusal_status, 401);

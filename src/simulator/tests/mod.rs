@@ -5,6 +5,7 @@ mod causes;
 mod directory;
 mod divisions;
 mod faults;
+mod hostile;
 mod paging;
 mod runs;
 mod scim;

@@ -109,6 +109,41 @@ async fn what_is_too_large_not_permitted_or_not_there_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_of_the_permissions_that_the_sdks_name_is_enough() {
+    let client = Client::of(small(1)).await;
+    let lack = |missing: &[&str]| {
+        let missing = missing.iter().map(|name| (*name).to_owned()).collect();
+        client.simulator.with_behaviour(|behaviour| behaviour.missing_permissions = missing);
+    };
+    let create = |name: &'static str| {
+        let client = client.clone();
+        async move { client.write(Method::POST, "/api/v2/routing/skills", &json!({ "name": name })).await.status }
+    };
+    lack(&["routing:skill:manage"]);
+    assert_eq!(create("One").await, 200);
+    lack(&["routing:skill:create"]);
+    assert_eq!(create("Two").await, 200);
+    lack(&["routing:skill:manage", "routing:skill:create"]);
+    assert_eq!(create("Three").await, 403);
+    lack(&["directory:user:view", "routing:skill:view"]);
+    let user = client.users()[0];
+    for path in ["/api/v2/users".to_owned(), format!("/api/v2/users/{user}"), skills_path(user)] {
+        assert_eq!(client.get(&path).await.status, 200, "{path}");
+    }
+    assert_eq!(client.write(Method::POST, "/api/v2/users/search", &json!({ "query": [] })).await.status, 403);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_can_give_its_token_back() {
+    let client = Client::of(small(1)).await;
+    login(&client.simulator).await;
+    let other = Client { token: "simulated-token-2".to_owned(), ..client.clone() };
+    assert_eq!(client.try_send(Method::DELETE, "/api/v2/tokens/me", &[], "").await.unwrap().status, 200);
+    assert_eq!(client.get("/api/v2/users").await.body["code"], "bad.credentials");
+    assert_eq!(other.get("/api/v2/users").await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_org_tells_its_limits_unless_it_may_not_or_cannot() {
     const NAMESPACES: &str = "/api/v2/organizations/limits/namespaces";
     let own = RouteLimit {
