@@ -12,8 +12,8 @@ use super::division::{division, home};
 use super::paging::{CursorPage, Page};
 use super::reply::Reply;
 
-/// When all entries were made and last changed; the simulated org has no calendar.
-const LONG_AGO: &str = "2024-01-15T08:00:00.000Z";
+/// When everything was made and last changed; the simulated org has no calendar.
+pub(super) const LONG_AGO: &str = "2024-01-15T08:00:00.000Z";
 
 /// A skill to be created; what else the call holds is ignored, as the real API does.
 #[derive(Debug, Deserialize)]

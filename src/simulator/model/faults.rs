@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderName, HeaderValue};
 use uuid::Uuid;
 
@@ -135,7 +136,9 @@ fn apply(kind: &FaultKind, injected: &mut Injected) {
         FaultKind::Headers(headers) => {
             let permitted =
                 |(name, value)| Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?));
-            injected.headers.extend(headers.iter().filter_map(permitted));
+            let framing = |name: &HeaderName| *name == CONTENT_LENGTH || *name == TRANSFER_ENCODING;
+            let own = headers.iter().filter_map(permitted).filter(|(name, _)| !framing(name));
+            injected.headers.extend(own);
         }
         FaultKind::Delay(_) => {}
     }

@@ -71,8 +71,12 @@ impl Allowance {
         let mut counted = Vec::new();
         for (limit, window) in own {
             if let Some(seconds) = window.refusal(now) {
+                let reply = Reply::rate_limited(seconds);
+                if limit.key.is_empty() {
+                    return Err(reply);
+                }
                 let name = json!({ "key": limit.key, "namespace": limit.namespace, "value": limit.limit.calls });
-                return Err(Reply::rate_limited(seconds).with_field("limit", name));
+                return Err(reply.with_field("limit", name));
             }
             counted.push(window);
         }

@@ -38,14 +38,21 @@ impl Model {
 }
 
 fn namespaces(limits: &Limits) -> BTreeSet<&str> {
-    limits.routes.iter().map(|limit| limit.namespace.as_str()).chain([PLATFORM]).collect()
+    limits
+        .routes
+        .iter()
+        .filter(|limit| !limit.key.is_empty())
+        .map(|limit| limit.namespace.as_str())
+        .chain([PLATFORM])
+        .collect()
 }
 
 /// The limits of a namespace. Of those on all calls only the one of a minute has a name.
 fn told(limits: &Limits, namespace: &str) -> Vec<Value> {
     let minute = limits.windows.iter().filter(|window| window.per == Duration::from_secs(60));
     let general = minute.map(|window| (PER_MINUTE, PLATFORM, window.calls));
-    let own = limits.routes.iter().map(|own| (own.key.as_str(), own.namespace.as_str(), own.limit.calls));
+    let named = limits.routes.iter().filter(|own| !own.key.is_empty());
+    let own = named.map(|own| (own.key.as_str(), own.namespace.as_str(), own.limit.calls));
     let of_namespace = general.chain(own).filter(|(_, of, _)| *of == namespace);
     of_namespace.map(|(key, of, value)| json!({ "key": key, "namespace": of, "value": value })).collect()
 }

@@ -8,6 +8,7 @@ use super::super::query::Query;
 use super::super::scenario::UserState;
 use super::Model;
 use super::call::Call;
+use super::catalogue::LONG_AGO;
 use super::division::HOME;
 use super::org::User;
 use super::reply::Reply;
@@ -137,6 +138,7 @@ fn resource(call: &Call<'_>, user: &User, shown: &Shown) -> Value {
     let location = format!("{}/{}", call.path(), profile.id);
     let meta = json!({
         "resourceType": "User", "version": format!("\"{}\"", user.directory_version), "location": location,
+        "lastModified": LONG_AGO,
     });
     let all = [
         ("schemas", json!([CORE, ENTERPRISE])),

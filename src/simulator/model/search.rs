@@ -1,5 +1,7 @@
 //! The search for users: `POST /api/v2/users/search`.
 
+use std::cmp::{Ordering, Reverse};
+
 use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -20,11 +22,33 @@ struct Search {
     query: Vec<Criterion>,
     page_size: Option<usize>,
     page_number: Option<usize>,
+    #[serde(flatten)]
+    first: Sort,
+    /// Further orders, for those whom the first one leaves equal.
+    #[serde(default)]
+    sort: Vec<Sort>,
+    #[serde(default)]
+    expand: Vec<String>,
+}
+
+/// By which field hits are sorted, and which way.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Sort {
     sort_by: Option<String>,
     #[serde(default)]
     sort_order: SortOrder,
-    #[serde(default)]
-    expand: Vec<String>,
+}
+
+impl Sort {
+    fn apply(&self, found: &mut [&User]) {
+        let Some(field) = &self.sort_by else { return };
+        match self.sort_order {
+            SortOrder::Asc => found.sort_by_cached_key(|user| text(user, field)),
+            SortOrder::Desc => found.sort_by_cached_key(|user| Reverse(text(user, field))),
+            SortOrder::Score => {}
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -199,7 +223,7 @@ fn all_hold(tests: &[Test], user: &User) -> bool {
 }
 
 /// As numbers where both are, else as text.
-fn compared(one: &str, other: &str) -> std::cmp::Ordering {
+fn compared(one: &str, other: &str) -> Ordering {
     match (one.parse::<f64>(), other.parse::<f64>()) {
         (Ok(one), Ok(other)) => one.total_cmp(&other),
         _ => one.cmp(other),
@@ -223,7 +247,7 @@ impl Model {
     /// Users who meet the criteria. Without one for the state only active users are found; without a hit `results` is
     /// left out.
     pub(super) fn search_users(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
-        let Search { query, page_size, page_number, sort_by, sort_order, expand } = call.json()?;
+        let Search { query, page_size, page_number, first, sort, expand } = call.json()?;
         let page = Page::given(page_size, page_number, call, &self.behaviour.paging)?;
         let tests = query.into_iter().map(Criterion::test).collect::<Result<Vec<_>, _>>()?;
         let of_state = tests.iter().any(|test| test.is_about("state"));
@@ -231,12 +255,7 @@ impl Model {
             .seen_users()
             .filter(|user| (of_state || user.profile.state == UserState::Active) && all_hold(&tests, user))
             .collect();
-        if let Some(field) = sort_by.filter(|_| sort_order != SortOrder::Score) {
-            found.sort_by_cached_key(|user| text(user, &field));
-            if sort_order == SortOrder::Desc {
-                found.reverse();
-            }
-        }
+        [first].iter().chain(&sort).rev().for_each(|sort| sort.apply(&mut found));
         let expand = Expand::named(|name| expand.iter().any(|asked| asked == name));
         let results: Vec<Value> = page.of_items(found.iter()).map(|user| self.entry(call, user, expand)).collect();
         let mut answer = page.counted(found.len());

@@ -112,8 +112,8 @@ pub enum FaultKind {
     Garbled { body: Body },
     /// A redirect; the request does nothing.
     Redirect { status: u16, location: String },
-    /// The answer has these headers instead of its own, whatever else goes wrong with it. What HTTP does not permit is
-    /// left out.
+    /// The answer has these headers instead of its own, whatever else goes wrong with it. What HTTP does not permit
+    /// and what says where the body ends is left out.
     Headers(BTreeMap<String, String>),
     /// A listing does not show what there is.
     Listing(Distortion),

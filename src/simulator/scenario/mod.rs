@@ -111,7 +111,8 @@ pub struct RateLimit {
 pub struct RouteLimit {
     pub routes: Vec<Route>,
     pub limit: RateLimit,
-    /// The limit's `key` in the 429, e.g. `skill.assign.rate.per.minute`.
+    /// The limit's `key` in the 429, e.g. `skill.assign.rate.per.minute`. An empty one makes it a limit that nobody is
+    /// told of: its 429 names none.
     pub key: String,
     /// The limit's `namespace` in the 429, e.g. `routing`.
     pub namespace: String,

@@ -47,6 +47,7 @@ async fn a_user_is_shown_whole_or_with_the_attributes_asked_for() {
     assert_eq!(user[ENTERPRISE], json!({ "employeeNumber": "E1001", "division": "Home" }));
     assert_eq!(user["emails"], json!([{ "value": "agent1@example.com", "type": "work", "primary": true }]));
     assert_eq!((&user["active"], &user["userName"]), (&json!(true), &json!("agent1@example.com")));
+    assert_eq!((&user["meta"]["resourceType"], user["meta"]["lastModified"].is_string()), (&json!("User"), true));
     assert_eq!(user["meta"]["location"], format!("{USERS}/{}", client.users()[0]));
     let few = client.get(&format!("{USERS}?filter=employeeNumber%20eq%20E1001&attributes=id,active")).await;
     let mut names: Vec<&String> = few.body["Resources"][0].as_object().unwrap().keys().collect();

@@ -73,6 +73,10 @@ async fn hits_are_paged_sorted_and_expanded() {
     assert_eq!(page.names("results")[..2], ["Agent 15", "Agent 14"]);
     assert_eq!(page.body["results"][0]["employerInfo"]["employeeId"], "E1015");
     assert_eq!(page.body["results"][0]["skills"].as_array().unwrap().len(), 5);
+    let sort = json!([{ "sortBy": "state", "sortOrder": "DESC" }, { "sortBy": "name", "sortOrder": "DESC" }]);
+    let states = json!({ "type": "EXACT", "fields": ["state"], "values": ["active", "inactive"] });
+    let by_state = client.write(Method::POST, SEARCH, &json!({ "query": [states], "sort": sort })).await;
+    assert_eq!(by_state.names("results")[..3], ["Agent 29", "Agent 28", "Agent 9"]);
     let usual = client.write(Method::POST, SEARCH, &json!({ "query": [] })).await;
     assert_eq!((usual.names("results").len(), &usual.body["pageCount"]), (25, &json!(2)));
     assert_eq!(client.write(Method::POST, SEARCH, &json!({ "query": [], "pageSize": 501 })).await.status, 400);

@@ -81,11 +81,16 @@ async fn a_limit_of_one_route_is_named_and_another_application_uses_up_the_rest(
         key: "assignments.read.rate".to_owned(),
         namespace: "workforce.management".to_owned(),
     };
-    let client = Client::of(Scenario { limits: Limits { routes: vec![own], ..Limits::default() }, ..small(1) }).await;
+    let unnamed = RouteLimit { routes: vec![Route::SkillGroups], key: String::new(), ..own.clone() };
+    let limits = Limits { routes: vec![own, unnamed], ..Limits::default() };
+    let client = Client::of(Scenario { limits, ..small(1) }).await;
     let user = client.users()[0];
     assert_eq!(client.read_groups(user).await.status, 200);
     let refused = client.read_groups(user).await;
     assert_eq!(refused.body["limit"]["key"], "assignments.read.rate");
+    client.get("/api/v2/routing/skillgroups").await;
+    let unnamed = client.get("/api/v2/routing/skillgroups").await;
+    assert_eq!((unnamed.status, unnamed.body.get("limit")), (429, None));
     assert_eq!(client.get("/api/v2/users").await.status, 200);
     client.simulator.use_up_rate(300);
     assert_eq!(client.get("/api/v2/users").await.status, 429);
