@@ -52,7 +52,9 @@ pub(super) fn go_on(engine: &EngineCore, attempts: Vec<(UserKey, Arc<Attempt>)>,
         if tickets.is_empty() {
             continue;
         }
-        tickets.iter().for_each(|ticket| ticket.job.parked(ticket.work));
+        for ticket in &tickets {
+            ticket.job.parked(ticket.work);
+        }
         if let Some((urgency, job)) = engine.slots.go_on(key, tickets, Progress::after_lost_answer(attempt)) {
             engine.queue.push(urgency, job, key);
         }

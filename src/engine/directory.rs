@@ -128,12 +128,11 @@ impl Directory {
     /// What has become of one user since.
     pub(super) async fn look_again(&self, search: Search<'_>, user: &UserRef) -> Result<Match<Found>, CallError> {
         let found = self.ways.find(search, &[user], Duration::ZERO).await.pop().flatten();
-        let told = match found {
-            Some(told) => told,
-            None => {
-                let active = self.begun_since(search, UserListing::Active).await?;
-                self.with_inactive(search, active).await.tell(user)
-            }
+        let told = if let Some(told) = found {
+            told
+        } else {
+            let active = self.begun_since(search, UserListing::Active).await?;
+            self.with_inactive(search, active).await.tell(user)
         };
         match told {
             Sought::Told(found) => Ok(found),

@@ -52,15 +52,14 @@ pub(super) struct Reading {
     pages: u32,
     largest_page: usize,
     empty_in_a_row: u32,
-    /// A page was empty although others followed.
+    /// A page was empty although others followed; or somebody left while the pages were read, and who moved up by that may be
+    /// on none of them.
     has_gap: bool,
     /// Pages said what comes after them, so the last one is that which does not.
     has_links: bool,
     /// The total that was told first: one that grows with each page does not make the listing endless.
     promised: Option<usize>,
     total: Option<usize>,
-    /// Somebody left while the pages were read, and who moved up by that may be on none of them.
-    total_fell: bool,
     /// There is more than Genesys gives.
     is_cut: bool,
 }
@@ -78,7 +77,6 @@ impl Reading {
             has_links: false,
             promised: None,
             total: None,
-            total_fell: false,
             is_cut: false,
         }
     }
@@ -122,7 +120,7 @@ impl Reading {
     pub(super) fn extent(&self) -> Extent {
         let (shown, total) = (self.seen.len(), self.total);
         let has_all = total.is_none_or(|total| shown >= total);
-        let complete = has_all && !self.has_gap && !self.total_fell && !self.is_cut;
+        let complete = has_all && !self.has_gap && !self.is_cut;
         Extent { pages: self.pages, shown, total, complete, is_cut: self.is_cut }
     }
 
@@ -140,7 +138,7 @@ impl Reading {
         let new = entities.iter().filter(|entity| self.seen.insert(entity.id())).count();
         // A total of none on a page with some tells nothing.
         if let Some(total) = total.filter(|total| *total > 0 || self.seen.is_empty()) {
-            self.total_fell |= self.total.is_some_and(|before| total < before);
+            self.has_gap |= self.total.is_some_and(|before| total < before);
             self.promised = self.promised.or(Some(total));
             self.total = Some(total);
         }

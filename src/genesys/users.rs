@@ -54,9 +54,11 @@ pub(super) async fn by_ids(
     if let [id] = ids {
         return by_id(client, errand, *id).await;
     }
-    let ids: String = ids.iter().map(|id| format!("&id={id}")).collect();
-    let path =
-        |number| format!("/api/v2/users?pageSize={IDS_A_CALL}&pageNumber={number}&state=any&expand=employerInfo{ids}");
+    let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
+    let ids = ids.join("&id=");
+    let path = |number| {
+        format!("/api/v2/users?pageSize={IDS_A_CALL}&pageNumber={number}&state=any&expand=employerInfo&id={ids}")
+    };
     let mut found = Vec::new();
     let take = |user: User| {
         if !user.is_deleted() {
