@@ -56,7 +56,7 @@ pub(super) fn go_on(engine: &EngineCore, attempts: Vec<(UserKey, Arc<Attempt>)>,
             ticket.job.parked(ticket.work);
         }
         if let Some((urgency, job)) = engine.slots.go_on(key, tickets, Progress::after_lost_answer(attempt)) {
-            engine.queue.push(urgency, job, key);
+            engine.queues.push(urgency, job, key);
         }
     }
     parked

@@ -72,7 +72,7 @@ use self::open::OpenEntries;
 use self::order::AcceptanceOrder;
 pub use self::overview::Overview;
 use self::port::Genesys;
-use self::queue::RunQueue;
+use self::queue::RunQueues;
 use self::registry::JobRegistry;
 use self::slots::UserSlots;
 use self::standings::Standings;
@@ -161,7 +161,7 @@ struct EngineCore {
     open: OpenEntries,
     users: UserHistories,
     slots: UserSlots,
-    queue: RunQueue,
+    queues: RunQueues,
     called_back: CalledBack,
     standings: Standings,
     directory: Directory,
@@ -204,7 +204,7 @@ impl Engine {
             open: OpenEntries::default(),
             users: UserHistories::default(),
             slots: UserSlots::default(),
-            queue: RunQueue::default(),
+            queues: RunQueues::default(),
             called_back: CalledBack::default(),
             standings: Standings::recovered(standings, Arc::clone(&journal), clock, dates),
             directory: Directory::new(ages),

@@ -85,7 +85,7 @@ impl Drop for Taken<'_> {
     fn drop(&mut self) {
         let Self(engine, user) = self;
         if let Some((urgency, job)) = engine.slots.end(*user) {
-            engine.queue.push(urgency, job, *user);
+            engine.queues.push(urgency, job, *user);
         }
     }
 }

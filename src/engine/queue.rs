@@ -1,4 +1,5 @@
-//! Who gets the next free seat: those who have begun before those who have not, then bulk users in turn by job.
+//! Who gets the next free seat: those who have begun before those who have not, then bulk users in turn by job. Each target has
+//! seats of its own, and so a queue.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,9 +7,35 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use crate::domain::job::Urgency;
-use crate::domain::{JobId, UserKey};
+use crate::domain::{JobId, Target, UserKey};
 
-/// Users that wait for a seat.
+/// The queues of all targets: who waits for the route of one target keeps nobody of the other from a seat.
+#[derive(Debug, Default)]
+pub(super) struct RunQueues {
+    routing_skills: RunQueue,
+    skill_groups: RunQueue,
+}
+
+impl RunQueues {
+    pub(super) fn of(&self, target: Target) -> &RunQueue {
+        match target {
+            Target::RoutingSkills => &self.routing_skills,
+            Target::WfmSkillGroups => &self.skill_groups,
+        }
+    }
+
+    /// Puts a user at the end of its lane, for `job`.
+    pub(super) fn push(&self, urgency: Urgency, job: JobId, user: UserKey) {
+        self.of(user.target).push(urgency, job, user);
+    }
+
+    /// Puts a user who comes back from waiting ahead of those who have not begun.
+    pub(super) fn resume(&self, urgency: Urgency, user: UserKey) {
+        self.of(user.target).resume(urgency, user);
+    }
+}
+
+/// Users of one target that wait for a seat.
 ///
 /// Invariant: a bulk job in `turns` has at least one user in `waiting`, and the other way round; so one job's users never
 /// wait for all of another's.
@@ -30,8 +57,7 @@ struct Lanes {
 }
 
 impl RunQueue {
-    /// Puts a user at the end of its lane, for `job`.
-    pub(super) fn push(&self, urgency: Urgency, job: JobId, user: UserKey) {
+    fn push(&self, urgency: Urgency, job: JobId, user: UserKey) {
         let mut lanes = self.lock();
         match urgency {
             Urgency::Interactive => {
@@ -49,8 +75,7 @@ impl RunQueue {
         }
     }
 
-    /// Puts a user who comes back from waiting ahead of those who have not begun.
-    pub(super) fn resume(&self, urgency: Urgency, user: UserKey) {
+    fn resume(&self, urgency: Urgency, user: UserKey) {
         match urgency {
             Urgency::Interactive => {
                 self.lock().interactive.push_front(user);
@@ -109,7 +134,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::{Target, UserId};
+    use crate::domain::UserId;
 
     fn user(n: u128) -> UserKey {
         UserKey { target: Target::WfmSkillGroups, user: UserId(Uuid::from_u128(n)) }

@@ -330,7 +330,7 @@ pub(super) fn park(engine: &EngineCore, key: UserKey, ticket: Ticket) {
     let (urgency, job) = (ticket.urgency(), ticket.job.id());
     ticket.job.parked(ticket.work);
     if engine.slots.park(key, ticket) {
-        engine.queue.push(urgency, job, key);
+        engine.queues.push(urgency, job, key);
     }
 }
 

@@ -10,23 +10,29 @@ use super::EngineCore;
 use super::deferrals::Deferrals;
 use super::pass::{Pass, PassEnd};
 use super::ticket::Ticket;
-use crate::domain::UserKey;
 use crate::domain::job::Urgency;
+use crate::domain::{Target, UserKey};
 use crate::lifecycle::Lifecycle;
 
-/// Starts one loop a lane, each with seats of its own, so that bulk work can never take the interactive lane's; and the
-/// clock for users that wait without a seat.
+/// Starts one loop a lane and target, each with seats of its own: bulk work can never take the interactive lane's, and a target
+/// whose routes are limited never those of the other. And the clock for users that wait without a seat.
 pub(super) fn start(core: &Arc<EngineCore>, lifecycle: &Lifecycle) {
     let deferrals = Arc::<Deferrals>::default();
     let (clock, waiting) = (Arc::clone(core), Arc::clone(&deferrals));
     lifecycle.keep_running_until_stop("deferrals", move || wake_deferred(Arc::clone(&clock), Arc::clone(&waiting)));
-    for (name, lane) in [("interactive_seats", Urgency::Interactive), ("bulk_seats", Urgency::Bulk)] {
+    let lanes = [
+        ("interactive_routing_skills", Urgency::Interactive, Target::RoutingSkills),
+        ("interactive_skill_groups", Urgency::Interactive, Target::WfmSkillGroups),
+        ("bulk_routing_skills", Urgency::Bulk, Target::RoutingSkills),
+        ("bulk_skill_groups", Urgency::Bulk, Target::WfmSkillGroups),
+    ];
+    for (name, lane, target) in lanes {
         let (core, deferrals, tasks) = (Arc::clone(core), Arc::clone(&deferrals), lifecycle.clone());
         // Outside of the task, so that a new one does not hand out those again that are taken.
         let seats = Arc::new(Semaphore::new(core.settings.seats));
         let fill = move || {
             let (core, seats, deferrals) = (Arc::clone(&core), Arc::clone(&seats), Arc::clone(&deferrals));
-            fill_seats(core, lane, seats, deferrals, tasks.clone())
+            fill_seats(core, (lane, target), seats, deferrals, tasks.clone())
         };
         lifecycle.keep_running_until_stop(name, fill);
     }
@@ -34,14 +40,14 @@ pub(super) fn start(core: &Arc<EngineCore>, lifecycle: &Lifecycle) {
 
 async fn fill_seats(
     core: Arc<EngineCore>,
-    lane: Urgency,
+    (lane, target): (Urgency, Target),
     seats: Arc<Semaphore>,
     deferrals: Arc<Deferrals>,
     lifecycle: Lifecycle,
 ) {
     loop {
         let Ok(seat) = Arc::clone(&seats).acquire_owned().await else { return };
-        let user = core.queue.pop(lane).await;
+        let user = core.queues.of(target).pop(lane).await;
         lifecycle.spawn(work_on(Arc::clone(&core), user, seat, Arc::clone(&deferrals), lifecycle.clone()));
     }
 }
@@ -60,7 +66,7 @@ async fn work_on(
     match lifecycle.caught("pass", pass).instrument(span).await {
         Some(PassEnd::Done) => {
             if let Some((urgency, job)) = core.slots.end(user) {
-                core.queue.push(urgency, job, user);
+                core.queues.push(urgency, job, user);
             }
         }
         Some(PassEnd::Later { at, tickets, progress }) => {
@@ -91,7 +97,7 @@ fn span_of_pass(user: UserKey, tickets: &[Ticket]) -> Span {
 async fn wake_deferred(core: Arc<EngineCore>, deferrals: Arc<Deferrals>) {
     let wake = |user| {
         if let Some(urgency) = core.slots.wake(user) {
-            core.queue.resume(urgency, user);
+            core.queues.resume(urgency, user);
         }
     };
     deferrals.keep_time(wake).await;

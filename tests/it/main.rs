@@ -31,6 +31,7 @@ mod journal_commands;
 mod keys;
 mod known_versions;
 mod layers;
+mod limited_route;
 mod limits;
 mod logs;
 mod lookups;
