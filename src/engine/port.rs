@@ -120,6 +120,11 @@ impl CallError {
     pub(crate) fn unavailable(answer: UpstreamAnswer) -> Self {
         Self::Unavailable { answer, retry_at: None }
     }
+
+    /// There was nothing that Genesys has said.
+    pub(crate) fn without_answer(message: String) -> Self {
+        Self::unavailable(UpstreamAnswer { message: message.into(), ..UpstreamAnswer::default() })
+    }
 }
 
 /// A write that was carried out.

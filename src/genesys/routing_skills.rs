@@ -73,6 +73,12 @@ pub(super) async fn write(
     Ok(calls.written())
 }
 
+/// Adds no skill to a user.
+pub(super) async fn add_nothing(client: &GenesysClient, errand: &Errand, user: UserId) -> Result<(), CallError> {
+    let mut calls = Calls { client, errand, user, begun: false, gone: Vec::new() };
+    calls.patch(&[]).await.map_err(|failed| failed.error)
+}
+
 /// How many removals have to come first, or the user would have too many skills in between.
 fn removals_ahead(write: &AssignmentWrite) -> usize {
     let removed = write.difference.removed.len();

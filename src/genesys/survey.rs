@@ -1,13 +1,15 @@
-//! What `skillsync check` asks: whether the directory can be read, and which limits the org has. Nothing is written.
+//! What `skillsync check` asks. Nothing is changed.
 
 use serde_json::Value;
 
-use super::GenesysClient;
 use super::call::Route;
-use crate::domain::Target;
+use super::wire::{Page, User};
+use super::{GenesysClient, routing_skills};
 use crate::domain::job::Urgency;
-pub use crate::engine::port::{CallError, CatalogueItem};
-use crate::engine::port::{Errand, Genesys as _};
+use crate::domain::user::DirectoryUser;
+use crate::domain::{Target, UserId, UserKey};
+pub use crate::engine::port::{CallError, CatalogueItem, CatalogueListing};
+use crate::engine::port::{Errand, Genesys as _, ListedUser, LookUp, Observed};
 
 /// A limit that is in force for the org.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,17 +21,62 @@ pub struct OrgLimit {
 /// The namespace of the limits that hold for all calls of a client.
 const PLATFORM: &str = "platform.api";
 
+/// Some active users, and how many there are if the directory tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample {
+    pub users: Vec<DirectoryUser>,
+    pub total: Option<usize>,
+}
+
+/// How a request ended that was to change nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tried {
+    /// Genesys let it through to the point where it looks at what is asked for.
+    Permitted,
+}
+
 impl GenesysClient {
-    /// How many active users the directory has; one page of one user is read.
-    pub async fn count_users(&self) -> Result<u64, CallError> {
-        let path = "/api/v2/users?pageSize=1&pageNumber=1&state=active".to_owned();
-        let page: Value = self.get(&errand(), Route::Users, path).await?;
-        Ok(page.get("total").and_then(Value::as_u64).unwrap_or_default())
+    /// A few active users.
+    pub async fn sample_users(&self) -> Result<Sample, CallError> {
+        let path = "/api/v2/users?pageSize=25&pageNumber=1&state=active&expand=employerInfo".to_owned();
+        let page: Page<User> = self.get(&errand(), Route::Users, path).await?;
+        let users = page.entities.unwrap_or_default().into_iter().map(|user| ListedUser::from(user).user).collect();
+        Ok(Sample { users, total: page.total })
+    }
+
+    /// Everybody with an employee id, through SCIM.
+    pub async fn by_employee_id(&self, id: &str) -> Result<Vec<DirectoryUser>, CallError> {
+        self.look_up(&errand(), LookUp::EmployeeId(id)).await
+    }
+
+    /// Everybody with this e-mail address, user id or employee id.
+    pub async fn find_named(&self, name: &str) -> Result<Vec<DirectoryUser>, CallError> {
+        let (errand, name) = (errand(), name.trim());
+        match name.parse().map(UserId) {
+            Ok(id) => self.look_up(&errand, LookUp::Ids(&[id])).await,
+            Err(_) if name.contains('@') => self.look_up(&errand, LookUp::Emails(&[name])).await,
+            Err(_) => self.look_up(&errand, LookUp::EmployeeId(name)).await,
+        }
     }
 
     /// What can be assigned.
-    pub async fn catalogue(&self, target: Target) -> Result<Vec<CatalogueItem>, CallError> {
-        Ok(self.list_catalogue(&errand(), target).await?.items)
+    pub async fn catalogue(&self, target: Target) -> Result<CatalogueListing, CallError> {
+        self.list_catalogue(&errand(), target).await
+    }
+
+    /// A user's own resource of a target.
+    pub async fn read_target(&self, target: Target, user: UserId) -> Result<Observed, CallError> {
+        self.read(&errand(), UserKey { target, user }).await
+    }
+
+    /// Adds no skill to a user: whether skills may be assigned is told before what there is to add is looked at.
+    pub async fn try_adding_nothing(&self, user: UserId) -> Result<Tried, CallError> {
+        tried(routing_skills::add_nothing(self, &errand(), user).await)
+    }
+
+    /// Creates a skill of a name that is taken, which cannot be done.
+    pub async fn try_creating(&self, taken: &str) -> Result<Tried, CallError> {
+        tried(self.create_skill(&errand(), taken).await.map(drop))
     }
 
     /// The limits of the platform that are in force for the org, as far as it tells them.
@@ -39,6 +86,14 @@ impl GenesysClient {
         let mut limits = Vec::new();
         collect(&answer, &mut limits);
         Ok(limits)
+    }
+}
+
+/// Only who is permitted to ask is told that what was asked for cannot be done.
+fn tried(answer: Result<(), CallError>) -> Result<Tried, CallError> {
+    match answer {
+        Ok(()) | Err(CallError::Rejected(_) | CallError::Conflict(_)) => Ok(Tried::Permitted),
+        Err(error) => Err(error),
     }
 }
 

@@ -10,7 +10,7 @@ use skillsync::domain::entry::EntryRequest;
 use skillsync::domain::job::{JobSpec, SameUser, Urgency};
 use skillsync::domain::{EntryState, JobId, Mode, Reason, Target, UserId, UserRef};
 use skillsync::genesys::transport::Transport;
-use skillsync::simulator::{Generated, Population, Scenario, Simulator, Target as SimTarget};
+use skillsync::simulator::{Access, Generated, Population, Scenario, Simulator, Target as SimTarget};
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
@@ -132,7 +132,10 @@ async fn a_row_whose_user_is_found_too_late_is_refused_by_itself() {
 
 #[tokio::test(start_paused = true)]
 async fn a_row_that_was_undone_is_superseded_beside_one_that_was_not() {
-    let bed = Bed::start(&org(), "");
+    // Both jobs wait for the listing, so that one pass carries them out.
+    let mut listing = org();
+    listing.behaviour.scim = Access::Refused;
+    let bed = Bed::start(&listing, "");
     let engine = &bed.service.engine;
     let rows = vec![employee(1, &["Group 1"]), employee(1, &["Group 2"])];
     let list = engine.submit(spec(Mode::Add, false), rows).await.unwrap().id;

@@ -1,8 +1,9 @@
-//! `skillsync check`: tries the configuration out, line by line, and says what to do. Nothing is written to Genesys.
+//! `skillsync check`: tries the configuration out, line by line, and says what to do. Nothing is changed at Genesys.
 //!
 //! Exits with 0 if nothing failed, also with warnings, and with 1 if something did.
 
 mod findings;
+mod genesys;
 mod sources;
 mod steps;
 
@@ -22,6 +23,9 @@ pub(super) struct CheckArguments {
     /// For programs: one JSON document instead of a table.
     #[arg(long)]
     json: bool,
+    /// Look for this user as well: an e-mail address, a Genesys user id, or else an employee id.
+    #[arg(long, value_name = "USER")]
+    user: Option<String>,
 }
 
 pub(super) async fn run(arguments: &CheckArguments) -> Result<ExitCode> {
@@ -32,7 +36,7 @@ pub(super) async fn run(arguments: &CheckArguments) -> Result<ExitCode> {
             steps::access(&config, &mut findings);
             steps::journal(&config, &mut findings);
             let sources = sources::compiled(&config, &mut findings);
-            steps::genesys(&config, &sources, &mut findings).await?;
+            genesys::survey(&config, &sources, arguments.user.as_deref(), &mut findings).await?;
         }
         Err(error) => {
             findings.fail("configuration", error, "correct the key; `skillsync config --example` explains all");
