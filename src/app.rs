@@ -234,6 +234,7 @@ fn endpoints(config: &Config) -> Result<Endpoints, ConfigError> {
         wfm_path: genesys.wfm_path.clone(),
         version_header,
         unversioned_writes: genesys.unversioned_writes,
+        skill_division: genesys.skill_division,
     })
 }
 

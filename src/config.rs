@@ -24,6 +24,7 @@ use figment::providers::{Env, Format, Toml};
 use jiff::SignedDuration;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de};
+use uuid::Uuid;
 
 pub use self::access::{ApiKeyConfig, KeyRole};
 pub use self::callbacks::CallbacksConfig;
@@ -174,6 +175,8 @@ pub struct GenesysConfig {
     /// `genesys.unversioned_writes`: whether WFM writes may go out without a version where the endpoint gives none.
     #[serde(default)]
     pub unversioned_writes: bool,
+    /// `genesys.skill_division`: the division of skills that are created.
+    pub skill_division: Option<Uuid>,
 }
 
 /// `[sync]`: how jobs are carried out.

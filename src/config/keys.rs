@@ -79,6 +79,11 @@ pub(super) const SECTIONS: &[Section] = &[
                 "false",
                 "Write WFM assignments also where the endpoint gives no version: changes of others may be lost.",
             ),
+            optional(
+                "skill_division",
+                "\"6d2bd3a4-0f5c-4f0e-9a53-5b6b1f8f7a11\"",
+                "The division of skills that are created; without it they are in the division of the OAuth client.",
+            ),
         ],
     },
     Section {

@@ -29,7 +29,8 @@ pub(super) async fn create_skill(
     name: &str,
 ) -> Result<CatalogueItem, CallError> {
     let (route, path) = (Route::SkillCreate, "/api/v2/routing/skills".to_owned());
-    let out = Outgoing { method: Method::POST, route, path, header: None, body: json(&NewSkill { name })? };
+    let body = json(&NewSkill { name, division_id: client.endpoints.skill_division })?;
+    let out = Outgoing { method: Method::POST, route, path, header: None, body };
     let answer = client.send(Lane::of(errand), errand, out).await?;
     parse::<Named>(route, &answer).map(CatalogueItem::from)
 }

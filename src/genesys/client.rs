@@ -8,6 +8,7 @@ use http::{HeaderValue, Method, Request, Response};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use tower::ServiceExt;
+use uuid::Uuid;
 
 use super::answer::{classify, parse};
 use super::call::{CallContext, Lane, Route};
@@ -32,6 +33,8 @@ pub struct Endpoints {
     pub version_header: HeaderName,
     /// Whether WFM writes may go out without a version where the endpoint gives none.
     pub unversioned_writes: bool,
+    /// The division of skills that are created.
+    pub skill_division: Option<Uuid>,
 }
 
 /// Calls Genesys; clones share the gate, the token and the connections.

@@ -174,8 +174,11 @@ impl From<Named> for CatalogueItem {
 
 /// A skill to be created.
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct NewSkill<'a> {
     pub(super) name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) division_id: Option<Uuid>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,17 +1,22 @@
 //! Skills that Genesys lacks: created where that is permitted, once, and by nothing that is not carried out.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::body::Body as HttpBody;
-use axum::http::Request;
-use serde_json::Value;
+use axum::http::{Method, Request};
+use bytes::Bytes;
+use serde_json::{Value, json};
 use skillsync::domain::job::{JobSpec, JobStatus, SameUser, Urgency};
 use skillsync::domain::{EntryState, JobId, Mode, Reason, Target};
 use skillsync::engine::EntrySnapshot;
+use skillsync::genesys::transport::Transport;
 use skillsync::simulator::{
-    Behaviour, Body, Fault, FaultKind, Generated, Moment, Population, Route, Scenario, Target as SimTarget,
+    Behaviour, Body, Fault, FaultKind, Generated, Moment, Population, Route, Scenario, Simulator, Target as SimTarget,
 };
+use tower::ServiceExt;
+use tower::util::BoxCloneSyncService;
 
 use crate::bed::{Bed, employee, in_state};
 
@@ -199,4 +204,30 @@ async fn a_name_that_is_taken_and_never_listed_fails_soon() {
     assert_eq!(reason, Some(Reason::AssignmentNotFound));
     assert!(message.contains("not active"), "{message}");
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+}
+
+/// Keeps what is asked for when skills are created.
+fn overheard(wire: Transport, asked: Arc<Mutex<Vec<Value>>>) -> Transport {
+    BoxCloneSyncService::new(tower::service_fn(move |request: Request<Bytes>| {
+        if request.method() == Method::POST && request.uri().path() == "/api/v2/routing/skills" {
+            asked.lock().unwrap().push(serde_json::from_slice(request.body()).unwrap());
+        }
+        wire.clone().oneshot(request)
+    }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn skills_are_created_in_the_division_that_is_configured() {
+    let division = "6d2bd3a4-0f5c-4f0e-9a53-5b6b1f8f7a11";
+    let configured = format!("skill_division = '{division}'\n{PERMITTED}");
+    for (extra, expected) in [
+        (PERMITTED, json!({"name": "Claims T3"})),
+        (configured.as_str(), json!({"name": "Claims T3", "divisionId": division})),
+    ] {
+        let (scenario, asked) = (org(Vec::new()), Arc::<Mutex<Vec<Value>>>::default());
+        let way = |wire| overheard(wire, Arc::clone(&asked));
+        let bed = Bed::join(Simulator::new(scenario.clone()), Arc::default(), &scenario, extra, way);
+        run(&bed, Mode::Add, &[(1, &["Claims T3"])]).await;
+        assert_eq!(*asked.lock().unwrap(), [expected]);
+    }
 }
