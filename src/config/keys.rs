@@ -49,7 +49,8 @@ pub(super) const SECTIONS: &[Section] = &[
     Section {
         head: "[genesys]",
         about: "The org, and who we are to it. The OAuth client needs the client credentials grant and the permissions\n\
-                directory:user:view, routing:skill:view and, for routingSkills, routing:skill:assign.",
+                directory:user:view, routing:skill:view; for routingSkills routing:skill:assign, and routing:skill:create or\n\
+                routing:skill:manage for sync.create_missing_skills; for wfmSkillGroups routing:skillGroup:view.",
         optional: false,
         keys: &[
             needed("region", "\"eu-central-1\"", "A named region, or a base domain such as \"mypurecloud.de\"."),

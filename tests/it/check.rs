@@ -185,7 +185,7 @@ fn lacks() -> Vec<Lack> {
     let elsewhere = WfmEndpoint { path: "/api/v2/elsewhere/{userId}".to_owned(), ..WfmEndpoint::default() };
     vec![
         lack(permission(&["routing:skill:view"]), ("skills", "fail", "routing:skill:view")),
-        lack(permission(&["routing:skillGroup:view"]), ("skill groups", "fail", "routing:skillGroup:view")),
+        lack(permission(&["routing:skillGroup:view"]), ("skill groups", "warn", "routing:skillGroup:view")),
         lack(permission(&["routing:skill:assign"]), ("routingSkills", "fail", "routing:skill:assign")),
         Lack {
             scenario: permission(&["routing:skill:manage", "routing:skill:create"]),

@@ -2,6 +2,7 @@
 //! writes is tried with a request that adds nothing, or that Genesys has to refuse.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -165,7 +166,8 @@ impl Survey<'_> {
                         self.creating(items.first()).await;
                     }
                 }
-                Err(error) => self.fail(what, &error, permission),
+                Err(error) if target == Target::RoutingSkills => self.fail(what, &error, permission),
+                Err(error) => self.is_no_use(what, target, &error, todo(&error, permission)),
             }
         }
         managed(self.config, &known, self.findings);
@@ -213,7 +215,7 @@ impl Survey<'_> {
                     return self.findings.warn(target.name(), "its answers have neither a version nor an ETag", todo);
                 }
                 let error = "its answers have neither a version nor an ETag, so that nothing is written";
-                self.target_is_no_use(target, error, "genesys.unversioned_writes = true permits it");
+                self.is_no_use(target.name(), target, error, "genesys.unversioned_writes = true permits it");
             }
             Ok(_) => self.findings.ok(target.name(), "one user's groups were read, with their version"),
             Err(error) => self.target_fails(target, &error, todo),
@@ -237,20 +239,17 @@ impl Survey<'_> {
     }
 
     fn target_fails(&mut self, target: Target, error: &CallError, permission: &'static str) {
-        self.target_is_no_use(target, error, todo(error, permission));
+        self.is_no_use(target.name(), target, error, todo(error, permission));
     }
 
     /// A failure if a source uses the target, or if it is the one that everybody can use.
-    fn target_is_no_use(&mut self, target: Target, found: impl std::fmt::Display, todo: &'static str) {
+    fn is_no_use(&mut self, what: &'static str, target: Target, found: impl Display, todo: &'static str) {
         let used = self.sources.iter().any(|source| source.target == target);
         if used || (target == Target::RoutingSkills && self.sources.is_empty()) {
-            self.findings.fail(target.name(), found, todo);
+            self.findings.fail(what, found, todo);
         } else {
-            self.findings.warn(
-                target.name(),
-                format_args!("no source uses it, and jobs for it would fail: {found}"),
-                todo,
-            );
+            let name = target.name();
+            self.findings.warn(what, format_args!("no source uses {name}, and jobs for it would fail: {found}"), todo);
         }
     }
 
