@@ -45,10 +45,20 @@ pub(super) fn of(engine: &EngineCore, job: &Job) -> Creation {
     }
 }
 
+/// Whether a name holds what looks like a level, as in `Billing:4,5` or `Billing:5,VIP:3`: a cell that was taken for one name. Skills
+/// cannot be given another name, so none is created of that.
+pub(super) fn holds_a_level(name: &str) -> bool {
+    name.split(':').skip(1).any(|behind| behind.trim_start().starts_with(|first: char| first.is_ascii_digit()))
+}
+
 impl Creation {
     /// Why an entry that lists this cannot go on.
     pub(super) fn refused(self, name: &AssignmentName) -> Failure {
         let todo = match (self, name) {
+            (Self::Later | Self::Permitted, AssignmentName::Name(name)) if holds_a_level(name) => {
+                "It looks like skills with their levels, so it is not created: separate skills by ';' and write decimals with \
+                 a point; or create it there, if this is its name."
+            }
             (Self::Later, AssignmentName::Name(_)) => "A dry run creates none; the same job without dryRun would.",
             _ => "Correct the name, or create it there first.",
         };

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::catalogue::{Catalogue, Match};
 use super::conclusion::Ending;
-use super::creation::Creation;
+use super::creation::{Creation, holds_a_level};
 use super::directory::{Search, ShownSkills, Sought};
 use super::job::Job;
 use super::port::{CallError, Errand, UpstreamAnswer};
@@ -425,7 +425,7 @@ pub(super) fn find_assignments(
         match (catalogue.find(name), name) {
             (Match::One(id), _) => found.push((id, *proficiency)),
             (Match::Several(number), _) => return Err(Failure::assignment_ambiguous(&name.to_string(), number)),
-            (Match::None, AssignmentName::Name(name)) if creation == Creation::Permitted => {
+            (Match::None, AssignmentName::Name(name)) if creation == Creation::Permitted && !holds_a_level(name) => {
                 lacking.push(Lacking { name: Arc::clone(name), proficiency: *proficiency });
             }
             (Match::None, _) => return Err(creation.refused(name)),

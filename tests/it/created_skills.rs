@@ -231,3 +231,15 @@ async fn skills_are_created_in_the_division_that_is_configured() {
         assert_eq!(*asked.lock().unwrap(), [expected]);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_holds_a_level_is_never_created() {
+    let bed = Bed::start(&org(Vec::new()), PERMITTED);
+    let job = run(&bed, Mode::Add, &[(1, &["Billing:4,5"]), (2, &["A:5, B"]), (3, &["Claims: T3"])]).await;
+    let entries = bed.entries(job);
+    for entry in &entries[..2] {
+        let (reason, message) = failure(entry);
+        assert!(reason == Some(Reason::AssignmentNotFound) && message.contains("separate skills by ';'"), "{message}");
+    }
+    assert_eq!((entries[2].state, created(&bed)), (EntryState::Applied, 1));
+}

@@ -134,6 +134,20 @@ impl Part {
 /// Takes a cell apart: at each `;`, and at the last `:` of a part if a number follows. A backslash takes the meaning from
 /// the character that follows it.
 fn parts(cell: &str) -> Vec<Part> {
+    as_genesys_writes(cell).unwrap_or_else(|| as_we_write(cell))
+}
+
+/// A cell of the people import of Genesys: `Skill1:5,Skill2:3`, each with its level.
+fn as_genesys_writes(cell: &str) -> Option<Vec<Part>> {
+    if !cell.contains(',') || cell.contains([';', '\\']) {
+        return None;
+    }
+    let is_rated = |part: &Part| part.rating.is_some() && !part.name.is_empty();
+    let parts: Vec<_> = cell.split(',').flat_map(as_we_write).collect();
+    (parts.len() == cell.split(',').count() && parts.iter().all(is_rated)).then_some(parts)
+}
+
+fn as_we_write(cell: &str) -> Vec<Part> {
     let (mut parts, mut part) = (Vec::new(), Part::default());
     let mut characters = cell.chars();
     while let Some(character) = characters.next() {
@@ -195,6 +209,17 @@ mod tests {
         let listed = listed(cell, Some(Target::RoutingSkills), &mut SharedLists::default(), &mut faults);
         assert!(faults.is_empty(), "{cell}: {faults:?}");
         listed.iter().map(|listed| (listed.name.to_string(), listed.proficiency.map(Proficiency::value))).collect()
+    }
+
+    #[test]
+    fn a_cell_of_the_people_import_of_genesys_is_read_as_it_is_meant() {
+        let two = vec![("Billing".to_owned(), Some(5.0)), ("VIP care".to_owned(), Some(3.0))];
+        assert_eq!(read("Billing:5,VIP care:3"), two);
+        assert_eq!(read(" Billing : 5 , VIP care:3.0"), two);
+        // A name may hold a comma.
+        assert_eq!(read("Sales, EMEA:3"), [("Sales, EMEA".to_owned(), Some(3.0))]);
+        assert_eq!(read("A\\:5,B:3"), [("A:5,B".to_owned(), Some(3.0))]);
+        assert_eq!(read("A:5,B:3;C:1").len(), 2);
     }
 
     #[test]
