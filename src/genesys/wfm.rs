@@ -59,7 +59,7 @@ fn precondition(write: &AssignmentWrite) -> Option<HeaderValue> {
 
 fn observed(route: Route, user: UserId, response: &Response<Bytes>) -> Result<Observed, CallError> {
     let found: WfmAssignments = parse(route, response)?;
-    if let Some(other) = found.user().filter(|told| *told != user) {
+    if let Some(other) = found.of_another_than(user) {
         return Err(about_another_user(route, other));
     }
     let etag = response.headers().get(ETAG).and_then(|value| value.to_str().ok());
@@ -80,7 +80,30 @@ fn version(body: Option<&str>, etag: Option<&str>) -> (Option<Version>, Option<A
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
+
+    #[test]
+    fn what_is_found_at_another_user_is_not_this_users() {
+        let (user, other) = (UserId(Uuid::from_u128(1)), UserId(Uuid::from_u128(2)));
+        let path = |user| format!("\"selfUri\":\"/api/v2/wfm/users/{user}/assignments\",");
+        for (said, expected) in [
+            (path(user), None),
+            (path(other), Some(other)),
+            (format!("{}\"userId\":\"{user}\",", path(user)), None),
+            (format!("{}\"userId\":\"{other}\",", path(user)), Some(other)),
+            (format!("{}\"userId\":\"agent-7\",", path(user)), None),
+            // A partner's ids may be its own.
+            (format!("\"userId\":\"{other}\","), None),
+            ("\"selfUri\":\"/groups/7\",".to_owned(), None),
+            (String::new(), None),
+        ] {
+            let body = format!("{{{said}\"skillGroups\":[]}}");
+            let found: WfmAssignments = serde_json::from_str(&body).unwrap();
+            assert_eq!(found.of_another_than(user), expected, "{body}");
+        }
+    }
 
     #[test]
     fn a_version_is_a_number_or_goes_back_as_it_came() {

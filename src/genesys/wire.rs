@@ -220,15 +220,21 @@ impl SkillRating {
 pub(super) struct WfmAssignments {
     #[serde(default, deserialize_with = "text_or_number")]
     user_id: Option<Box<str>>,
+    self_uri: Option<Box<str>>,
     #[serde(default, deserialize_with = "text_or_number")]
     pub(super) version: Option<Box<str>>,
     pub(super) skill_groups: Vec<Named>,
 }
 
 impl WfmAssignments {
-    /// Whose they are, if they say so in the words of the platform.
-    pub(super) fn user(&self) -> Option<UserId> {
-        self.user_id.as_deref()?.parse().ok().map(UserId)
+    /// The other user whom they say that they are of. The field alone is not held against them, as a partner may have ids of its
+    /// own; what says where it is found (`selfUri`) is.
+    pub(super) fn of_another_than(&self, user: UserId) -> Option<UserId> {
+        let names = |text: &str| text.parse().ok().map(UserId).filter(|named| *named != user);
+        let found_at = self.self_uri.as_deref()?;
+        let segments = || found_at.split(['/', '?']);
+        let at_another = segments().find_map(names).filter(|_| !segments().any(|part| part.parse() == Ok(user.0)));
+        at_another.or_else(|| names(self.user_id.as_deref()?))
     }
 
     pub(super) fn groups(&self) -> Assignments {

@@ -205,7 +205,9 @@ fn of_somebody_else(answer: Response<Bytes>) -> Response<Bytes> {
     }
     answer.map(|body| {
         let mut body: Value = serde_json::from_slice(&body).expect("a body");
-        body["userId"] = Uuid::from_u128(7).to_string().into();
+        let other = Uuid::from_u128(7);
+        body["userId"] = other.to_string().into();
+        body["selfUri"] = format!("/api/v2/wfm/users/{other}/assignments").into();
         body["skillGroups"] = Value::Array(Vec::new());
         body.to_string().into()
     })
