@@ -58,6 +58,7 @@ impl Pass<'_> {
         let planned = |ticket: &Ticket| ticket.indices().any(|index| ticket.job.plan(index).is_some());
         let (mut planned, free): (Vec<_>, _) = std::mem::take(&mut self.tickets).into_iter().partition(planned);
         self.tickets = free;
+        let mut outdated = Vec::new();
         while let Some(of) = planned.first().map(|ticket| ticket.job.id()) {
             let (run, others): (Vec<_>, _) = planned.into_iter().partition(|ticket| ticket.job.id() == of);
             planned = others;
@@ -66,9 +67,15 @@ impl Pass<'_> {
                 if fits_plan(&ticket, outcome, &folded.undone) {
                     self.tickets.push(ticket);
                 } else {
-                    self.fail(&ticket, &Failure::plan_outdated());
+                    outdated.push(ticket);
                 }
             }
+        }
+        if self.tickets.is_empty() {
+            self.tickets = outdated;
+            self.fail_all(&Failure::plan_outdated());
+        } else {
+            outdated.iter().for_each(|ticket| self.fail(ticket, &Failure::plan_outdated()));
         }
         self.sort_tickets();
     }

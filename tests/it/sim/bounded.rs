@@ -61,7 +61,7 @@ impl History<'_> {
         let patience = self.run.plan.settings.patience.map(Duration::from_secs);
         let rash = |entry: &&&Entry| {
             let waited = entry.finished_at - entry.accepted_at;
-            let unanswered = self.unanswered_between(entry.accepted_at, entry.finished_at);
+            let unanswered = self.unanswered_until(entry.finished_at);
             patience.is_none_or(|patience| waited + Duration::from_secs(1) < patience) && unanswered < MOST_UNANSWERED
         };
         let rash: Vec<_> = self.entries.iter().filter(gave_up).filter(rash).map(|e| (e.job, e.index)).collect();
@@ -71,8 +71,9 @@ impl History<'_> {
     }
 
     /// How many writes have got no answer between two instants.
-    fn unanswered_between(&self, one: Instant, other: Instant) -> usize {
-        let inside = |write: &&Write<'_>| one <= write.sent_at() && write.ended_at() <= other && write.unanswered();
-        self.writes.iter().filter(inside).count()
+    /// The writes of the user in a row until then that nobody answered, whatever they were made for.
+    fn unanswered_until(&self, end: Instant) -> usize {
+        let before = self.writes.iter().filter(|write| write.ended_at() <= end);
+        before.rev().take_while(|write| write.unanswered()).count()
     }
 }

@@ -373,8 +373,18 @@ impl Running<'_> {
             }
             if ended || rest > PATIENCE {
                 self.look();
+                self.empty_slots().await;
                 return ended;
             }
+        }
+    }
+
+    /// Who was cancelled while Genesys had asked for a wait keeps the slot until then.
+    async fn empty_slots(&self) {
+        let longest = Instant::now() + Duration::from_secs(3_700);
+        let occupied = || self.lives.iter().flatten().any(|life| life.bed.service.engine.occupied_slots() > 0);
+        while occupied() && Instant::now() < longest {
+            tokio::time::sleep(Duration::from_secs(2)).await;
         }
     }
 

@@ -127,7 +127,11 @@ impl History<'_> {
         let ours = |at: &usize| self.effects[*at].request.is_some();
         let touches = |at: usize, id: Uuid| self.states[at].get(&id) != self.states[at + 1].get(&id);
         let own: Vec<usize> = effects.clone().filter(ours).collect();
-        let foreign = |id: Uuid| effects.clone().any(|at| !ours(&at) && touches(at, id));
+        // What others undid before it could be seen is nobody's to tell.
+        let ended = batch.iter().map(|entry| entry.finished_at).max();
+        let until = self.effects.iter().position(|effect| Some(effect.at) > ended).unwrap_or(self.effects.len());
+        let seen = effects.start..effects.end.max(until);
+        let foreign = |id: Uuid| seen.clone().any(|at| !ours(&at) && touches(at, id));
         let written: BTreeSet<Uuid> =
             own.iter().flat_map(|at| differing(&self.states[*at], &self.states[at + 1])).collect();
         let doubtful = own.iter().any(|at| write.is_none_or(|write| !write.effects.contains(at)));
@@ -201,9 +205,20 @@ impl History<'_> {
         };
         let due: BTreeSet<Uuid> = lost.iter().copied().filter(of_others).collect();
         // What only an earlier entry of the same pass claimed was never really ours, and may be told as well.
-        let ours = |id: &Uuid| sure && step.had.contains(id) && step.owned.contains(id) && self.ever_owned.contains(id);
+        let ours = |id: &Uuid| {
+            let owned = step.owned.contains(id) && self.ever_owned.contains(id) && !self.others_had_it(*id, entry);
+            sure && step.had.contains(id) && owned
+        };
         let right = told.is_superset(&due) && told.is_subset(&lost) && !told.iter().any(ours);
         (!right).then(|| format!("has overwritten {due:?} and says {told:?}"))
+    }
+
+    /// Whether somebody else was the last who touched it before the entry was carried out.
+    fn others_had_it(&self, id: Uuid, entry: &Entry) -> bool {
+        let touches = |at: usize| self.states[at].get(&id) != self.states[at + 1].get(&id);
+        let before = (0..self.effects.len()).filter(|at| self.effects[*at].at <= entry.finished_at && touches(*at));
+        let own = |at: usize| self.effects[at].request.is_some();
+        before.rev().find(|at| !(own(*at) && self.effects[*at].at >= entry.accepted_at)).is_some_and(|at| !own(at))
     }
 
     /// What is wrong with what rows of a dry run say.
