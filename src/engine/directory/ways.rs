@@ -66,10 +66,12 @@ pub(super) struct Ways {
 impl Ways {
     /// Calls that looking these users up takes; `None` if there is no way to one of them.
     pub(super) fn calls_to<'a>(&self, users: impl Iterator<Item = &'a UserRef>) -> Option<usize> {
-        let mut of_way = HashMap::<Way, usize>::new();
-        users.for_each(|user| *of_way.entry(Way::to(user)).or_default() += 1);
-        let refused = of_way.keys().any(|way| self.refusal(*way).is_some());
-        (!refused).then(|| of_way.iter().map(|(way, users)| users.div_ceil(way.users_a_call())).sum())
+        let mut of_way = [0usize; Way::ALL.len()];
+        users.for_each(|user| of_way[Way::to(user) as usize] += 1);
+        let mut taken = Way::ALL.into_iter().zip(of_way).filter(|(_, users)| *users > 0);
+        taken.try_fold(0, |calls, (way, users)| {
+            self.refusal(way).is_none().then(|| calls + users.div_ceil(way.users_a_call()))
+        })
     }
 
     /// What an earlier look-up told, if it serves: one not begun before `since`, or one of at most this age that found
