@@ -110,7 +110,7 @@ impl History {
     }
 
     /// Gives the changes the dates that are believed of a process before this one.
-    pub fn redate(&mut self, dates: DatesBefore) {
+    pub fn redate(&mut self, dates: &DatesBefore) {
         for event in &mut self.events {
             if let Event::Done(done) = event {
                 done.change.place = dates.place(done.change.place);

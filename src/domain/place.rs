@@ -34,33 +34,69 @@ impl Place {
     }
 }
 
-/// Which dates of a process before this one are believed: none that only a wrong clock can have given.
+/// What the dates of processes before this one are worth.
 ///
-/// Senders' clocks may be ahead by the tolerance. But where something was accepted later than the start, the clock that
-/// dated it ran ahead, and then no date beyond the start says anything. A date that is not believed counts as the start, so
-/// that nothing accepted from then on comes below it; ranks stay, so what counts as the start is in the order of acceptance.
-#[derive(Debug, Clone, Copy)]
+/// Ids never go back, dates do where a clock was put right: a job that has a later date than one that was accepted after it
+/// was dated by a clock that ran ahead. It counts as of the earliest of the jobs behind it, at the latest as of the start of
+/// this process; ranks stay. So it comes below all that was accepted after it, whenever that was, and over any number of
+/// restarts, because the same jobs give the same answer each time.
+///
+/// Senders' own dates may lie ahead by the tolerance, unless their job was dated by such a clock itself.
+#[derive(Debug)]
 pub struct DatesBefore {
     start: Timestamp,
-    latest: Timestamp,
+    tolerance: SignedDuration,
+    /// In order of id.
+    jobs: Vec<Accepted>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Accepted {
+    id: JobId,
+    at: Timestamp,
+    /// The earliest date of the jobs behind it, or the start.
+    bound: Timestamp,
 }
 
 impl DatesBefore {
-    /// For a process that starts at `start` and finds jobs that were accepted at these dates.
-    pub fn at(start: Timestamp, tolerance: SignedDuration, mut accepted: impl Iterator<Item = Timestamp>) -> Self {
-        let ran_ahead = accepted.any(|date| date > start);
-        let latest = if ran_ahead { start } else { start.checked_add(tolerance).unwrap_or(Timestamp::MAX) };
-        Self { start, latest }
+    /// For a process that starts at `start` and finds these jobs.
+    pub fn at(start: Timestamp, tolerance: SignedDuration, jobs: impl Iterator<Item = (JobId, Timestamp)>) -> Self {
+        let mut jobs: Vec<_> = jobs.map(|(id, at)| Accepted { id, at, bound: start }).collect();
+        jobs.sort_unstable_by_key(|job| job.id);
+        let mut bound = start;
+        for job in jobs.iter_mut().rev() {
+            job.bound = bound;
+            bound = bound.min(job.at);
+        }
+        Self { start, tolerance, jobs }
     }
 
-    /// The date, or the start.
-    pub fn date(self, date: Timestamp) -> Timestamp {
-        if date > self.latest { self.start } else { date }
+    /// When something was done, at the latest.
+    pub fn date(&self, date: Timestamp) -> Timestamp {
+        date.min(self.start)
     }
 
-    /// The place with such a date.
-    pub fn place(self, place: Place) -> Place {
-        Place { at: self.date(place.at), ..place }
+    /// When a job was accepted.
+    pub fn accepted(&self, id: JobId, at: Timestamp) -> Timestamp {
+        at.min(self.of(id).1)
+    }
+
+    /// The place, corrected.
+    pub fn place(&self, place: Place) -> Place {
+        let (accepted, bound) = self.of(place.entry.0);
+        let ran_ahead = accepted.is_some_and(|at| at > bound);
+        let undated = accepted == Some(place.at);
+        let latest =
+            if undated || ran_ahead { bound } else { bound.checked_add(self.tolerance).unwrap_or(Timestamp::MAX) };
+        if place.at > latest { Place { at: bound, ..place } } else { place }
+    }
+
+    /// The date of a job's acceptance if it is known, and what it is at the latest.
+    fn of(&self, id: JobId) -> (Option<Timestamp>, Timestamp) {
+        match self.jobs.binary_search_by_key(&id, |job| job.id) {
+            Ok(at) => self.jobs.get(at).map_or((None, self.start), |job| (Some(job.at), job.bound)),
+            Err(next) => (None, self.jobs.get(next).map_or(self.start, |next| next.at.min(next.bound))),
+        }
     }
 }
 
@@ -70,19 +106,50 @@ mod tests {
 
     use super::*;
 
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn before(start: i64, jobs: &[(u128, i64)]) -> DatesBefore {
+        let jobs = jobs.iter().map(|(id, accepted)| (JobId(Uuid::from_u128(*id)), at(*accepted)));
+        DatesBefore::at(at(start), SignedDuration::from_secs(600), jobs)
+    }
+
+    fn dated(dates: &DatesBefore, job: u128, date: i64) -> Place {
+        dates.place(Place { at: at(date), entry: (JobId(Uuid::from_u128(job)), 0) })
+    }
+
     #[test]
-    fn a_clock_that_ran_ahead_dates_nothing_beyond_the_start() {
-        let (at, tolerance) = (|second| Timestamp::from_second(second).unwrap(), SignedDuration::from_secs(600));
-        let right = DatesBefore::at(at(1000), tolerance, [at(10), at(1000)].into_iter());
-        let ahead = DatesBefore::at(at(1000), tolerance, [at(1001), at(10)].into_iter());
-        for (date, believed) in [(10, [10, 10]), (1000, [1000, 1000]), (1600, [1600, 1000]), (1601, [1000, 1000])] {
-            assert_eq!([right, ahead].map(|dates| dates.date(at(date))), believed.map(at), "{date}");
+    fn a_clock_that_ran_ahead_puts_nothing_above_what_came_later_over_any_number_of_restarts() {
+        // The first is dated ahead by a day, or by five seconds; the clock is put right, and the others follow.
+        for ahead in [86_400, 1_005] {
+            let first = dated(&before(1_000, &[(1, ahead)]), 1, ahead);
+            assert_eq!(first.at, at(1_000), "as of the start");
+            for start in [1_020, 2_000, 90_000] {
+                let dates = before(start, &[(1, ahead), (2, 1_001), (3, 1_010)]);
+                let (first, second, third) =
+                    (dated(&dates, 1, ahead), dated(&dates, 2, 1_001), dated(&dates, 3, 1_010));
+                assert!(first < second && second < third, "{ahead} {start}: {first:?} {second:?} {third:?}");
+                assert_eq!(dates.accepted(JobId(Uuid::from_u128(1)), at(ahead)), at(1_001));
+            }
         }
     }
 
     #[test]
+    fn a_senders_date_may_lie_ahead_unless_its_job_was_dated_by_a_wrong_clock() {
+        let right = before(1_000, &[(1, 900), (2, 950)]);
+        assert_eq!(dated(&right, 1, 1_500).at, at(1_500), "the sender's clock is ahead");
+        assert_eq!(dated(&right, 1, 1_551).at, at(950));
+        assert_eq!(dated(&right, 1, 10).at, at(10));
+        let wrong = before(1_000, &[(1, 5_000), (2, 950)]);
+        assert_eq!(dated(&wrong, 1, 1_500).at, at(950));
+        // Of a job that is not kept any more, it is not known whether it was dated.
+        assert_eq!((dated(&right, 7, 1_600).at, dated(&right, 7, 1_601).at), (at(1_600), at(1_000)));
+        assert_eq!(right.date(at(1_001)), at(1_000));
+    }
+
+    #[test]
     fn a_date_beyond_the_tolerance_counts_as_none() {
-        let at = |second| Timestamp::from_second(second).unwrap();
         let entry = (JobId(Uuid::nil()), 0);
         let place = |occurred| Place::of(entry, occurred, at(1000), SignedDuration::from_secs(600)).at;
         assert_eq!(place(None), at(1000));

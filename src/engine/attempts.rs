@@ -13,6 +13,7 @@ use super::progress::Progress;
 use super::ticket::Ticket;
 use super::workload::Work;
 use crate::domain::attempt::Attempt;
+use crate::domain::place::DatesBefore;
 use crate::domain::{JobId, UserKey};
 use crate::journal::KeptStanding;
 
@@ -28,10 +29,18 @@ pub(super) fn taken_from(standings: &mut [(UserKey, KeptStanding)]) -> Vec<(User
 ///
 /// Invariant: an entry that a write was made for ends only after its user was looked at, or with the words that this was not
 /// possible; for no other way to an end is open to it once it is here, and it is here before its job can be asked for.
-pub(super) fn go_on(engine: &EngineCore, attempts: Vec<(UserKey, Arc<Attempt>)>, jobs: &[Arc<Job>]) -> Parked {
+pub(super) fn go_on(
+    engine: &EngineCore,
+    attempts: Vec<(UserKey, Arc<Attempt>)>,
+    jobs: &[Arc<Job>],
+    dates: &DatesBefore,
+) -> Parked {
     let jobs: HashMap<JobId, &Arc<Job>> = jobs.iter().map(|job| (job.id(), job)).collect();
     let mut parked = Parked::default();
-    for (key, attempt) in attempts {
+    for (key, mut attempt) in attempts {
+        for attempted in &mut Arc::make_mut(&mut attempt).entries {
+            attempted.change.place = dates.place(attempted.change.place);
+        }
         let mut work = Work::ReadAndWrite;
         let mut tickets = Vec::new();
         for attempted in &attempt.entries {

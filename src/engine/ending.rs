@@ -75,7 +75,9 @@ impl Pass<'_> {
             self.tickets = outdated;
             self.fail_all(&Failure::plan_outdated());
         } else {
-            outdated.iter().for_each(|ticket| self.fail(ticket, &Failure::plan_outdated()));
+            for ticket in &outdated {
+                self.fail(ticket, &Failure::plan_outdated());
+            }
         }
         self.sort_tickets();
     }
@@ -224,7 +226,7 @@ impl Pass<'_> {
         }
     }
 
-    fn may_have_begun(&self, ticket: &Ticket) -> bool {
+    pub(super) fn may_have_begun(&self, ticket: &Ticket) -> bool {
         self.progress.unsure.as_ref().is_some_and(|attempt| attempt.is_for(ticket.entry()))
     }
 

@@ -8,7 +8,7 @@ mod kept;
 mod work;
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
@@ -95,12 +95,12 @@ pub struct JobSnapshot {
 }
 
 /// How the places of a job's entries follow from their dates.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Dating {
     /// A date that is later than acceptance by more than this counts as none.
     pub(super) tolerance: SignedDuration,
     /// For a job of a process before this one: which of its dates are believed.
-    pub(super) before: Option<DatesBefore>,
+    pub(super) before: Option<Arc<DatesBefore>>,
 }
 
 /// An accepted job.
@@ -228,7 +228,7 @@ impl Job {
             Place::of((self.id, index), occurred_at, self.created_at, self.dating.tolerance)
         };
         let place = state.entries.repeats(index).unwrap_or_else(own);
-        self.dating.before.map_or(place, |dates| dates.place(place))
+        self.dating.before.as_ref().map_or(place, |dates| dates.place(place))
     }
 
     /// The place of the entry that an entry repeats.

@@ -127,7 +127,7 @@ impl EngineSettings {
 
 impl EngineCore {
     /// How the places of a job's entries follow from their dates; `before` for a job of a process before this one.
-    fn dating(&self, before: Option<DatesBefore>) -> Dating {
+    fn dating(&self, before: Option<Arc<DatesBefore>>) -> Dating {
         Dating { tolerance: self.settings.tolerance(), before }
     }
 
@@ -194,7 +194,7 @@ impl Engine {
         let ages = Ages { renew_after: settings.renew_after, use_until: settings.use_until };
         let started = clock.now();
         let accepted = || recovered.jobs.iter().map(|kept| (kept.job.id, kept.job.created_at));
-        let dates = DatesBefore::at(started, settings.tolerance(), accepted().map(|(_, created_at)| created_at));
+        let dates = Arc::new(DatesBefore::at(started, settings.tolerance(), accepted()));
         let mut standings = recovered.standings;
         let attempts = attempts::taken_from(&mut standings);
         let keys = recovered.keys;
@@ -206,13 +206,13 @@ impl Engine {
             slots: UserSlots::default(),
             queues: RunQueues::default(),
             called_back: CalledBack::default(),
-            standings: Standings::recovered(standings, Arc::clone(&journal), clock, dates),
+            standings: Standings::recovered(standings, Arc::clone(&journal), clock, &dates),
             directory: Directory::new(ages),
             endpoints: Endpoints::default(),
             catalogues: Catalogues::new(ages, settings.managed.clone()),
             names: KnownNames::recovered(&recovered.memos),
             backoff: Backoff::new(Duration::from_secs(1), Duration::from_secs(60), settings.seed),
-            order: AcceptanceOrder::after(accepted(), dates),
+            order: AcceptanceOrder::after(accepted(), &dates),
             deciding: Mutex::default(),
             genesys,
             journal,
@@ -223,14 +223,15 @@ impl Engine {
         renewal::start(&core, lifecycle);
         retention::start(&core, lifecycle);
         let engine = Self { core, lifecycle: lifecycle.clone() };
-        let dating = engine.core.dating(Some(dates));
-        let jobs = recovered.jobs.into_iter().map(|kept| Job::recovered(kept, dating, engine.core.open.clone()));
+        let dating = engine.core.dating(Some(Arc::clone(&dates)));
+        let jobs =
+            recovered.jobs.into_iter().map(|kept| Job::recovered(kept, dating.clone(), engine.core.open.clone()));
         let jobs: Vec<_> = jobs.map(Arc::new).collect();
         // All of them first: work on one may not overlook that another one is still to be prepared.
         for job in &jobs {
             engine.core.order_of(job);
         }
-        let mut parked = attempts::go_on(&engine.core, attempts, &jobs);
+        let mut parked = attempts::go_on(&engine.core, attempts, &jobs, &dates);
         for job in jobs {
             let parked = parked.remove(&job.id()).unwrap_or_default();
             engine.take_up(job, parked);

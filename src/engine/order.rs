@@ -33,11 +33,11 @@ struct State {
 impl AcceptanceOrder {
     /// Goes on behind jobs that a process before this one accepted. The date of a wrong clock is not waited for; ids go on
     /// behind it all the same.
-    pub(super) fn after(jobs: impl Iterator<Item = (JobId, Timestamp)>, dates: DatesBefore) -> Self {
+    pub(super) fn after(jobs: impl Iterator<Item = (JobId, Timestamp)>, dates: &DatesBefore) -> Self {
         let (mut accepted, mut in_id, mut last) = (Timestamp::MIN, Timestamp::MIN, JobId(Uuid::nil()));
         for (id, created_at) in jobs {
             last = last.max(id);
-            accepted = accepted.max(dates.date(created_at));
+            accepted = accepted.max(dates.accepted(id, created_at));
             in_id = in_id.max(date_in(id).unwrap_or(created_at));
         }
         let next = |date: Timestamp| date.checked_add(SignedDuration::from_millis(1)).unwrap_or(date);
@@ -106,8 +106,8 @@ mod tests {
 
     fn after(start: i64, jobs: &[(JobId, Timestamp)]) -> AcceptanceOrder {
         let tolerance = SignedDuration::from_secs(600);
-        let dates = DatesBefore::at(at(start), tolerance, jobs.iter().map(|(_, created_at)| *created_at));
-        AcceptanceOrder::after(jobs.iter().copied(), dates)
+        let dates = DatesBefore::at(at(start), tolerance, jobs.iter().copied());
+        AcceptanceOrder::after(jobs.iter().copied(), &dates)
     }
 
     fn accept(order: &AcceptanceOrder, second: i64) -> (JobId, Timestamp) {

@@ -121,6 +121,19 @@ impl CallError {
         Self::Unavailable { answer, retry_at: None }
     }
 
+    /// What Genesys said, or what is to be said in its place.
+    pub(crate) fn into_answer(self) -> UpstreamAnswer {
+        match self {
+            Self::Conflict(answer)
+            | Self::Uncertain(answer)
+            | Self::NotFound(answer)
+            | Self::Forbidden(answer)
+            | Self::TargetUnavailable(answer)
+            | Self::Rejected(answer)
+            | Self::Unavailable { answer, .. } => answer,
+        }
+    }
+
     /// There was nothing that Genesys has said.
     pub(crate) fn without_answer(message: String) -> Self {
         Self::unavailable(UpstreamAnswer { message: message.into(), ..UpstreamAnswer::default() })

@@ -62,6 +62,7 @@ impl Pass<'_> {
     pub(super) async fn recheck_user(&mut self, answer: &UpstreamAnswer) -> Round {
         let errand = self.errand();
         let (gone, mut is_in_directory) = (Failure::user_gone(answer), false);
+        let mut there = Vec::new();
         for ticket in std::mem::take(&mut self.tickets) {
             let named = ticket.job.open_request(ticket.index).map(|request| request.user);
             let named = named.unwrap_or(UserRef::Id(self.key.user));
@@ -69,15 +70,18 @@ impl Pass<'_> {
             let search = Search { genesys: self.engine.genesys.as_ref(), errand: &errand, since };
             match self.engine.directory.look_again(search, &named).await.map(Sought::Told) {
                 Ok(found) => match find_user(self.engine, &named, &found) {
+                    // What a write of it may have done stays with the user whom it was made for.
+                    Ok(user) if user != self.key.user && self.may_have_begun(&ticket) => self.fail(&ticket, &gone),
                     Ok(user) if user != self.key.user => self.leave_with(ticket, user),
-                    Ok(_) => {
+                    Ok(_) if self.key.target.is_of_a_partner() => {
                         is_in_directory = true;
                         self.fail(&ticket, &Failure::target_lacks_user(self.key.target, answer));
                     }
+                    Ok(_) => there.push(ticket),
                     Err(failure) => self.fail(&ticket, &failure),
                 },
                 Err(error) => {
-                    self.tickets.push(ticket);
+                    self.tickets.extend(there.into_iter().chain([ticket]));
                     return self.recheck_failed(&errand, error, &gone);
                 }
             }
@@ -86,7 +90,12 @@ impl Pass<'_> {
         if is_in_directory {
             self.engine.endpoints.lacks_user(self.key.target, answer);
         }
-        Round::Recorded
+        if there.is_empty() {
+            return Round::Recorded;
+        }
+        // The user is there, so it is one of the skills that is not.
+        self.tickets = there;
+        self.recheck_assignments(&Failure::rejected(answer)).await
     }
 
     fn leave_with(&mut self, ticket: Ticket, user: UserId) {

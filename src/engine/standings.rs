@@ -99,7 +99,7 @@ impl Standing {
     }
 
     /// As a process before this one left it.
-    fn recovered(kept: KeptStanding, clock: WallClock, dates: DatesBefore) -> Self {
+    fn recovered(kept: KeptStanding, clock: WallClock, dates: &DatesBefore) -> Self {
         let (now, today) = (Instant::now(), clock.now());
         let at = |date: Timestamp| {
             let age = Duration::try_from(today.duration_since(date)).unwrap_or_default();
@@ -171,7 +171,7 @@ impl Standings {
         kept: Vec<(UserKey, KeptStanding)>,
         journal: Arc<dyn Journal>,
         clock: WallClock,
-        dates: DatesBefore,
+        dates: &DatesBefore,
     ) -> Self {
         let mut sets = Sets::default();
         let users = kept.into_iter().map(|(user, kept)| {

@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 use tracing::Instrument as _;
 
 use super::acceptance::{Claim, Reservation, TooManyKeys};
-use super::job::{Dating, Job};
+use super::job::Job;
 use super::{Engine, JobSnapshot};
 use crate::domain::acceptance::{Fingerprint, KeySpace};
 use crate::domain::entry::{EntryOrder, EntryRequest};
@@ -144,8 +144,8 @@ impl Engine {
         let callback = spec.callback.or_else(|| self.core.settings.callback.clone());
         let spec = JobSpec { callback, ..spec };
         let dating = self.core.dating(None);
-        let (id, created_at) =
-            self.core.order.accept(self.core.clock.now(), |id, at| oldest_place(&entries, id, at, dating));
+        let oldest = |id, at| oldest_place(&entries, id, at, dating.tolerance);
+        let (id, created_at) = self.core.order.accept(self.core.clock.now(), oldest);
         let job = AcceptedJob { id, spec, created_at, entries };
         let key = under.as_ref().map(|under| under.reservation.key(under.fingerprint, created_at));
         if let Err(error) = self.core.journal.accept(job.clone(), key.into_iter().collect()).await {
@@ -167,9 +167,9 @@ impl Engine {
 }
 
 /// The oldest place that one of these entries takes.
-fn oldest_place(entries: &[EntryOrder], id: JobId, accepted_at: Timestamp, dating: Dating) -> Option<Place> {
+fn oldest_place(entries: &[EntryOrder], id: JobId, accepted_at: Timestamp, tolerance: SignedDuration) -> Option<Place> {
     let places = (0u32..).zip(entries).map(|(index, order)| {
-        let own = || Place::of((id, index), order.request.occurred_at, accepted_at, dating.tolerance);
+        let own = || Place::of((id, index), order.request.occurred_at, accepted_at, tolerance);
         order.repeats.unwrap_or_else(own)
     });
     places.min()

@@ -49,7 +49,8 @@ pub(super) fn classify(
     let retry_at = retry_after(response.headers(), today).map(|pause| now + pause);
     let answer = told(status, response.headers(), body);
     Err(match status.as_u16() {
-        409 | 408 if route.writes() => CallError::Conflict(answer),
+        // 412 is what HTTP has for a precondition that does not hold (RFC 9110, 15.5.13).
+        408 | 409 | 412 if route.writes() => CallError::Conflict(answer),
         400 if stale && route.writes() => CallError::Conflict(answer),
         // A 400 that does not say why may be the shape of a conflict: a re-read and a bounded number of tries tell.
         400 if unreadable && route.writes() => CallError::Conflict(answer),
@@ -166,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn all_four_shapes_of_a_conflict_are_conflicts() {
+    fn all_shapes_of_a_conflict_are_conflicts() {
         for (status, body) in [
             (409, r#"{"code":"conflict"}"#),
             (409, ""),
@@ -174,6 +175,7 @@ mod tests {
             (400, r#"{"scimType":"invalidVers","detail":"stale"}"#),
             (400, "<html>"),
             (408, "<html>"),
+            (412, ""),
         ] {
             assert_eq!(kind(Route::WfmWrite, status, body), "conflict", "{status} {body}");
         }

@@ -29,6 +29,9 @@ const PAUSE_OF_THROTTLED_LOGINS: Duration = Duration::from_secs(10);
 const LONGEST_TOLD: Duration = Duration::from_secs(300);
 /// A token is renewed after so long at the latest. Genesys gives them for a day or less unless told otherwise.
 const LONGEST_USE: Duration = Duration::from_secs(48 * 3600);
+/// And not before: a login a call would use up the limit of logins.
+const LEAST_USE: Duration = Duration::from_secs(30);
+const UNTOLD_USE: Duration = Duration::from_secs(3600);
 
 /// Who we are to Genesys.
 #[derive(Debug, Clone)]
@@ -135,11 +138,28 @@ struct State {
     not_before: Option<(Instant, LoginError)>,
 }
 
+/// RFC 6749, 5.1. How long the token is good is only recommended to be told, and some write the number as text.
 #[derive(Deserialize)]
 struct TokenAnswer {
     access_token: String,
-    token_type: String,
-    expires_in: u64,
+    token_type: Option<String>,
+    expires_in: Option<serde_json::Value>,
+}
+
+impl TokenAnswer {
+    /// A token that is refused is renewed in any case, so that one whose time is not told, or makes no sense, is used for an hour,
+    /// and none is given up sooner than after half a minute.
+    fn good_for(&self) -> Duration {
+        let told = match &self.expires_in {
+            Some(serde_json::Value::Number(seconds)) => seconds.as_f64(),
+            Some(serde_json::Value::String(seconds)) => seconds.trim().parse().ok(),
+            Some(_) | None => None,
+        };
+        let seconds = told.filter(|seconds| *seconds >= 0.0 && seconds.is_finite());
+        // A token that ends while calls are on their way costs each of them a second try.
+        let used = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds * 0.95).ok());
+        used.unwrap_or(UNTOLD_USE).clamp(LEAST_USE, LONGEST_USE)
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -302,15 +322,13 @@ fn token_in(answer: &Response<Bytes>, generation: u64) -> Result<Token, LoginErr
     }
     let answer: TokenAnswer = serde_json::from_slice(answer.body())
         .map_err(|_| LoginError::OutOfReach("its answer is not a token".to_owned()))?;
-    if !answer.token_type.eq_ignore_ascii_case("bearer") {
-        return Err(LoginError::OutOfReach(format!("its token is of type {:?}", answer.token_type)));
+    if let Some(kind) = answer.token_type.as_ref().filter(|kind| !kind.eq_ignore_ascii_case("bearer")) {
+        return Err(LoginError::OutOfReach(format!("its token is of type {kind:?}")));
     }
     let mut header = HeaderValue::try_from(format!("Bearer {}", answer.access_token))
         .map_err(|_| LoginError::OutOfReach("its token does not fit a header".to_owned()))?;
     header.set_sensitive(true);
-    // A token that ends while calls are on their way costs each of them a second try.
-    let good_for = Duration::from_secs(answer.expires_in.saturating_mul(95) / 100).min(LONGEST_USE);
-    Ok(Token { header, generation, renew_at: Instant::now() + good_for })
+    Ok(Token { header, generation, renew_at: Instant::now() + answer.good_for() })
 }
 
 /// The token endpoint's own throttle is a 400 whose text says so; any other 4xx will not go away by itself.
@@ -324,5 +342,35 @@ fn refusal(status: http::StatusCode, body: &[u8]) -> LoginError {
         LoginError::Refused(detail)
     } else {
         LoginError::OutOfReach(detail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn good_for(body: &str) -> Option<u64> {
+        let answer = Response::new(Bytes::from(format!("{{\"access_token\":\"t\"{body}}}")));
+        let used = token_in(&answer, 1).ok()?.renew_at - Instant::now();
+        Some((used + Duration::from_millis(500)).as_secs())
+    }
+
+    #[test]
+    fn a_token_is_read_as_liberally_as_may_be_and_used_for_a_time_that_makes_sense() {
+        for (body, seconds) in [
+            (",\"token_type\":\"bearer\",\"expires_in\":1000", Some(950)),
+            (",\"token_type\":\"Bearer\",\"expires_in\":\"1000\"", Some(950)),
+            (",\"expires_in\":1000.0", Some(950)),
+            ("", Some(3600)),
+            (",\"expires_in\":null", Some(3600)),
+            (",\"expires_in\":-5", Some(3600)),
+            (",\"expires_in\":0", Some(30)),
+            (",\"expires_in\":1", Some(30)),
+            (",\"expires_in\":1e300", Some(3600)),
+            (",\"expires_in\":99999999999", Some(48 * 3600)),
+            (",\"token_type\":\"mac\"", None),
+        ] {
+            assert_eq!(good_for(body), seconds, "{body}");
+        }
     }
 }

@@ -9,7 +9,7 @@ use super::paging::Listing;
 use super::wire::{EmailSearch, Found, ScimUsers, User};
 use crate::domain::UserId;
 use crate::domain::user::DirectoryUser;
-use crate::engine::port::{CallError, Errand, Expand, Extent, ListedUser, UpstreamAnswer, UserListing};
+use crate::engine::port::{CallError, Errand, Expand, Extent, ListedUser, UserListing};
 
 /// Users a page: the most that the listing gives.
 const PER_PAGE: usize = 500;
@@ -84,6 +84,10 @@ pub(super) async fn by_external_id(
     authority: &str,
     key: &str,
 ) -> Result<Vec<DirectoryUser>, CallError> {
+    // As parts of a path these have a meaning of their own (RFC 3986, 3.3), however they are written.
+    if [authority, key].iter().any(|part| matches!(*part, "." | "..")) {
+        return Ok(Vec::new());
+    }
     let path = format!("/api/v2/users/externalid/{}/{}", path_segment(authority), path_segment(key));
     one(client, errand, Route::UserByExternalId, path).await
 }
@@ -116,11 +120,7 @@ pub(super) async fn by_emails(
     };
     let response = client.send(Lane::of(errand), errand, out).await?;
     let Found { results, total } = answer::parse(Route::UserSearch, &response)?;
-    if let Some(total) = total.filter(|total| *total > results.len()) {
-        let message =
-            format!("a search for {} e-mail addresses shows {} users of {total}", emails.len(), results.len());
-        return Err(CallError::unavailable(UpstreamAnswer { message: message.into(), ..UpstreamAnswer::default() }));
-    }
+    whole("search for e-mail addresses", results.len(), total)?;
     Ok(results.into_iter().map(|user| ListedUser::from(user).user).collect())
 }
 
@@ -132,6 +132,17 @@ pub(super) async fn by_employee_id(
 ) -> Result<Vec<DirectoryUser>, CallError> {
     let filter = format!("employeeNumber eq {}", serde_json::Value::from(id));
     let path = format!("/api/v2/scim/v2/users?filter={}&count={SCIM_PAGE}", path_segment(&filter));
-    let ScimUsers { resources } = client.get(errand, Route::ScimUsers, path).await?;
+    let ScimUsers { resources, total_results } = client.get(errand, Route::ScimUsers, path).await?;
+    whole("SCIM filter", resources.len(), total_results)?;
     Ok(resources.into_iter().map(DirectoryUser::from).collect())
+}
+
+/// Only an answer that says how many there are, and shows them all, proves that there is nobody else.
+fn whole(what: &str, shown: usize, total: Option<usize>) -> Result<(), CallError> {
+    let lack = match total {
+        Some(total) if total <= shown => return Ok(()),
+        Some(total) => format!("the {what} shows {shown} users of {total}"),
+        None => format!("the {what} does not say how many it found"),
+    };
+    Err(CallError::without_answer(lack))
 }

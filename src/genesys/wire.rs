@@ -114,6 +114,8 @@ pub(super) struct Found {
 pub(super) struct ScimUsers {
     #[serde(default, rename = "Resources")]
     pub(super) resources: Vec<ScimUser>,
+    #[serde(rename = "totalResults")]
+    pub(super) total_results: Option<usize>,
 }
 
 #[derive(Debug, Deserialize)]

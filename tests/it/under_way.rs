@@ -11,11 +11,13 @@ use skillsync::engine::EntrySnapshot;
 use skillsync::genesys::transport::Transport;
 use skillsync::journal::MemoryJournal;
 use skillsync::simulator::{
-    Body, Fault, FaultKind, Generated, Moment, Population, Route, Scenario, Simulator, Target as SimTarget, UserState,
+    Body, Explicit, Fault, FaultKind, Generated, Moment, Population, Route, Scenario, SimUser, Simulator,
+    Target as SimTarget, UserState,
 };
 use tokio::sync::Notify;
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
+use uuid::Uuid;
 
 use crate::bed::{Bed, employee};
 use crate::dying::{DyingJournal, Left};
@@ -45,17 +47,22 @@ fn unanswered(wire: Transport, carried_out: bool, sent: Arc<Notify>) -> Transpor
 
 /// A job of two entries about two users, whose process died when the first of their writes was under way; and the next.
 async fn after_a_death(carried_out: bool, meanwhile: impl FnOnce(&Simulator)) -> (Bed, JobId) {
-    let (simulator, kept, sent) = (Simulator::new(org()), Arc::<MemoryJournal>::default(), Arc::<Notify>::default());
+    after_a_death_in(&org(), carried_out, meanwhile).await
+}
+
+async fn after_a_death_in(org: &Scenario, carried_out: bool, meanwhile: impl FnOnce(&Simulator)) -> (Bed, JobId) {
+    let (simulator, kept, sent) =
+        (Simulator::new(org.clone()), Arc::<MemoryJournal>::default(), Arc::<Notify>::default());
     let journal = DyingJournal::new(&kept, None, 0..0);
     let way = |wire| journal.wire(unanswered(wire, carried_out, Arc::clone(&sent)));
-    let bed = Bed::first(simulator, Arc::clone(&kept), Arc::clone(&journal) as _, &org(), way);
+    let bed = Bed::first(simulator, Arc::clone(&kept), Arc::clone(&journal) as _, org, way);
     let entries = vec![employee(1, &["Group 1", "Group 2"]), employee(2, &["Group 1"])];
     let job = bed.submit(Target::WfmSkillGroups, Mode::Managed, entries).await;
     sent.notified().await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     journal.kill(Left::Everything);
     meanwhile(&bed.simulator);
-    let bed = bed.replaced(&org(), Duration::from_secs(1), kept, |wire| wire).await;
+    let bed = bed.replaced(org, Duration::from_secs(1), kept, |wire| wire).await;
     (bed, job)
 }
 
@@ -117,4 +124,39 @@ async fn whatever_can_be_looked_up_no_more_the_write_is_named() {
 fn says_that_it_may_have_begun(entry: &EntrySnapshot) -> bool {
     let message = entry.result.message.as_deref().unwrap_or_default();
     entry.state == EntryState::Failed && message.contains("may have been carried out")
+}
+
+/// Everybody has left the org once, and is there again under another id.
+fn with_twins() -> Scenario {
+    let plain = Simulator::new(org());
+    let mut users = plain.users();
+    for user in plain.users() {
+        let (id, email) = (Uuid::from_u128(!user.id.as_u128()), format!("former.{}", user.email));
+        users.push(SimUser { id, email, state: UserState::Inactive, ..user });
+    }
+    let (groups, skills) = (plain.catalogue(SimTarget::WfmSkillGroups), plain.catalogue(SimTarget::RoutingSkills));
+    let explicit = Explicit { users, groups, skills, ..Explicit::default() };
+    Scenario { population: Population::Explicit(explicit), ..Scenario::default() }
+}
+
+/// The user is deleted and made again, so that the same employee id leads to another user id: what was written stays with the
+/// first one, whom nobody can look at any more.
+#[tokio::test(start_paused = true)]
+async fn a_user_who_was_made_anew_does_not_hide_what_was_written_for_the_old_one() {
+    for cancelled in [true, false] {
+        let (bed, job) = after_a_death_in(&with_twins(), true, |org| {
+            for user in org.users() {
+                let inactive = user.state == UserState::Inactive;
+                let state = if inactive { UserState::Active } else { UserState::Deleted };
+                assert!(org.set_user_state(user.id, state));
+            }
+        })
+        .await;
+        if cancelled {
+            bed.service.engine.cancel(job).await.unwrap();
+        }
+        bed.finish(job).await;
+        let entries = bed.entries(job);
+        assert!(entries.iter().all(says_that_it_may_have_begun), "{entries:?}");
+    }
 }

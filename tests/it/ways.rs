@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
+use serde_json::{Value, json};
 use skillsync::domain::entry::EntryRequest;
 use skillsync::domain::job::{JobSpec, SameUser, Urgency};
 use skillsync::domain::{EntryState, JobId, Mode, Reason, Target, UserId, UserRef};
@@ -226,4 +227,86 @@ async fn an_employee_id_with_a_blank_at_genesys_is_found() {
         let (job, _) = run(&bed, Urgency::Interactive, vec![named(UserRef::EmployeeId(id.into()))]).await;
         assert!(matches!(ends(&bed, job)[0].0, EntryState::Applied | EntryState::Unchanged), "{id:?}");
     }
+}
+
+/// Changes the answers to one path.
+fn answered(wire: Transport, path: &'static str, answer: fn(Value) -> Value) -> Transport {
+    BoxCloneSyncService::new(tower::service_fn(move |request: Request<Bytes>| {
+        let wire = wire.clone();
+        async move {
+            let changes = request.uri().path() == path;
+            let told = wire.oneshot(request).await?;
+            if !changes || !told.status().is_success() {
+                return Ok(told);
+            }
+            Ok(told.map(|body| answer(serde_json::from_slice(&body).expect("a body")).to_string().into()))
+        }
+    }))
+}
+
+/// What answers another question, or not the whole of this one, proves nobody's absence: the listing is asked.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_proves_nothing_leaves_the_question_to_the_listing() {
+    fn nothing(_: Value) -> Value {
+        json!({})
+    }
+    fn somebody_else(mut answer: Value) -> Value {
+        for users in ["results", "Resources"] {
+            for user in answer[users].as_array_mut().into_iter().flatten() {
+                user["id"] = Uuid::from_u128(9).to_string().into();
+                user["email"] = "other@example.com".into();
+                user["urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"] = json!({"employeeNumber": "other"});
+            }
+        }
+        answer
+    }
+    fn of_more(mut answer: Value) -> Value {
+        for total in ["total", "totalResults"] {
+            if answer[total].is_u64() {
+                answer[total] = 2.into();
+            }
+        }
+        answer
+    }
+    let scim = "/api/v2/scim/v2/users";
+    let search = "/api/v2/users/search";
+    for (path, lies) in [(scim, [nothing, somebody_else, of_more]), (search, [nothing, somebody_else, of_more])] {
+        for lie in lies {
+            let scenario = org(30, 0, Behaviour::default());
+            let way = |wire| answered(wire, path, lie);
+            let bed = Bed::join(Simulator::new(scenario.clone()), Arc::default(), &scenario, "", way);
+            let user = bed.simulator.users()[3].clone();
+            let email = named(UserRef::Email(user.email.clone().into()));
+            let entry = if path == scim { by_employee_id(&user) } else { email };
+            let (job, _) = run(&bed, Urgency::Interactive, vec![entry]).await;
+            assert_eq!(ends(&bed, job), [APPLIED], "{path}");
+            assert_eq!(bed.entries(job)[0].user, Some(UserId(user.id)));
+        }
+    }
+}
+
+/// Of many jobs that come at once, one finds out that a way is refused.
+#[tokio::test(start_paused = true)]
+async fn a_refused_way_is_asked_once_however_many_wait() {
+    let bed = Bed::start(&org(60, 0, Behaviour { scim: Access::Refused, ..Behaviour::default() }), "");
+    let users = bed.simulator.users();
+    let jobs = users.iter().map(|user| submit(&bed, Urgency::Interactive, vec![by_employee_id(user)]));
+    for job in futures_util::future::join_all(jobs).await {
+        bed.finish(job).await;
+        assert_eq!(ends(&bed, job), [APPLIED]);
+    }
+    assert_eq!(calls(&bed, &[Route::ScimUsers]), 1);
+}
+
+/// These are no names but steps in a path.
+#[tokio::test(start_paused = true)]
+async fn an_external_id_of_dots_leads_nowhere() {
+    let bed = Bed::start(&org(30, 0, Behaviour::default()), "");
+    let user = bed.simulator.users()[0].id.to_string();
+    for (authority, key) in [("..", user.as_str()), ("a", ".."), (".", user.as_str())] {
+        let external = UserRef::ExternalId { authority: authority.into(), key: key.into() };
+        let (job, _) = run(&bed, Urgency::Interactive, vec![named(external)]).await;
+        assert_eq!(ends(&bed, job), [UNKNOWN]);
+    }
+    assert_eq!(calls(&bed, &LOOKS), 0);
 }

@@ -2,6 +2,7 @@
 //! many.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -61,6 +62,9 @@ impl Way {
 pub(super) struct Ways {
     look_ups: LookUps,
     refused: Mutex<HashMap<Way, (Instant, UpstreamAnswer)>>,
+    /// Whether Genesys has taken the way since it last refused it.
+    proven: [AtomicBool; Way::ALL.len()],
+    trying: [tokio::sync::Mutex<()>; Way::ALL.len()],
 }
 
 impl Ways {
@@ -98,9 +102,13 @@ impl Ways {
             open.dedup();
             let mut failed = None;
             for call in open.chunks(way.users_a_call()) {
+                // Of many who do not know yet whether Genesys takes this way, one tries.
+                let proven = self.proven[way as usize].load(Ordering::Relaxed);
+                let turn = if proven { None } else { Some(self.trying[way as usize].lock().await) };
                 if failed.is_none() && self.refusal(way).is_none() {
                     failed = self.ask(search, way, call, &mut sought).await.err();
                 }
+                drop(turn);
                 if let Some(told) = failed.clone().map(Sought::InDoubt).or_else(|| self.without(way)) {
                     for user in call {
                         sought.entry(user).or_insert_with(|| told.clone());
@@ -122,9 +130,20 @@ impl Ways {
         let begun_at = Instant::now();
         match look_up(search, users).await {
             Ok(found) => {
+                self.proven[way as usize].store(true, Ordering::Relaxed);
+                let stranger = found.iter().find(|found| !users.iter().any(|user| is_meant(user, found)));
                 for user in users {
                     let meant = found.iter().filter(|found| is_meant(user, found)).map(Found::from);
                     let told = the_one(meant.collect());
+                    if let (Match::None, Some(other)) = (&told, stranger) {
+                        // An answer to another question proves nothing.
+                        let doubt = CallError::without_answer(format!(
+                            "a look-up was answered with somebody else, {}",
+                            other.id
+                        ));
+                        sought.insert(user, Sought::InDoubt(doubt.into_answer()));
+                        continue;
+                    }
                     self.look_ups.note(user, told.clone(), begun_at);
                     sought.insert(user, Sought::Told(told));
                 }
@@ -158,6 +177,7 @@ impl Ways {
 
     fn refuse(&self, way: Way, answer: UpstreamAnswer) {
         tracing::warn!(?way, %answer, "Genesys refuses to look users up this way: {}", way.instead());
+        self.proven[way as usize].store(false, Ordering::Relaxed);
         self.refused().insert(way, (Instant::now(), answer));
     }
 
