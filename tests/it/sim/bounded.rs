@@ -50,7 +50,8 @@ impl History<'_> {
         self.entries.iter().any(|entry| {
             let came = one <= entry.accepted_at && entry.accepted_at <= other;
             let gave_up = entry.state == EntryState::Failed && gave_up(entry.result.reason);
-            let went = gave_up || matches!(entry.state, EntryState::Applied | EntryState::Unchanged);
+            let went =
+                gave_up || matches!(entry.state, EntryState::Applied | EntryState::Unchanged | EntryState::Cancelled);
             came || went && one <= entry.finished_at && entry.finished_at <= other
         })
     }

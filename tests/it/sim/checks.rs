@@ -244,11 +244,11 @@ fn wire(run: &Run, claim: Claim<'_>) {
     for ((user, _), exchanges) in by_user {
         for write in exchanges.iter().filter(|exchange| exchange.writes) {
             let Some(sent) = write.if_match else { continue };
-            let known = exchanges
-                .iter()
-                .filter(|e| e.life == write.life && e.ended_at <= write.sent_at)
-                .filter_map(|e| e.shown)
-                .max();
+            // The weighing of a job reads on its own: what it is shown after the pass had its answer does not stop a write.
+            let before = exchanges.iter().filter(|e| e.life == write.life && e.ended_at <= write.sent_at);
+            let base = before.clone().filter(|e| e.shown == Some(sent)).map(|e| e.ended_at).max();
+            let base = base.filter(|_| run.plan.settings.holds);
+            let known = before.filter(|e| base.is_none_or(|base| e.ended_at <= base)).filter_map(|e| e.shown).max();
             claim(known.is_none_or(|known| sent >= known), Kind::StaleBody, &|| {
                 format!("{user}: sent {sent} although {known:?} was seen, {:?}", since(run, write.sent_at))
             });
