@@ -10,6 +10,8 @@ use super::super::route::Route;
 use super::super::scenario::{Body, ConflictCause, ConflictShape, Paging};
 
 pub(super) const CORRELATION_ID: HeaderName = HeaderName::from_static("inin-correlation-id");
+/// Links that a listing leaves out at its ends.
+const NEIGHBOURS: [&str; 2] = ["nextUri", "previousUri"];
 
 /// An answer before it has its correlation id.
 #[derive(Debug)]
@@ -193,7 +195,7 @@ impl Reply {
         self
     }
 
-    /// A listing with what the scenario leaves of its fields.
+    /// A listing with what the scenario leaves of its fields. Null are only those that a listing of its kind has.
     #[must_use]
     pub(super) fn paged(mut self, route: Route, paging: &Paging) -> Self {
         let concerned = paging.routes.is_empty() || paging.routes.contains(&route);
@@ -201,8 +203,12 @@ impl Reply {
             && concerned
             && ["entities", "results"].iter().any(|list| listing.contains_key(*list))
         {
+            let linked = listing.contains_key("selfUri");
+            let has =
+                |name: &&String| listing.contains_key(name.as_str()) || (linked && NEIGHBOURS.contains(&name.as_str()));
+            let null: Vec<String> = paging.null.iter().filter(has).cloned().collect();
             listing.retain(|name, _| !paging.left_out.contains(name));
-            listing.extend(paging.null.iter().map(|name| (name.clone(), Value::Null)));
+            listing.extend(null.into_iter().map(|name| (name, Value::Null)));
         }
         self
     }

@@ -14,7 +14,7 @@ pub struct Paging {
     pub routes: Vec<Route>,
     /// Fields that are left out, e.g. `pageCount`; the API promises none of them.
     pub left_out: Vec<String>,
-    /// Fields that are there, but null.
+    /// Fields that are there, but null; in each listing those that it has.
     pub null: Vec<String>,
     /// The largest page of a listing; 500 where none is given.
     pub largest: BTreeMap<Route, usize>,

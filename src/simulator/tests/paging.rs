@@ -20,6 +20,25 @@ async fn fields_of_listings_can_be_left_out_or_null() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn only_what_a_kind_of_listing_has_is_null() {
+    let client = Client::of(small(5)).await;
+    client.simulator.with_behaviour(|behaviour| {
+        behaviour.paging.null = ["total", "pageCount", "nextUri"].map(ToOwned::to_owned).into();
+    });
+    for (path, null) in [
+        ("/api/v2/users", &["nextUri", "pageCount", "total"][..]),
+        ("/api/v2/routing/skillgroups", &["nextUri"]),
+        ("/api/v2/organizations/limits/namespaces/platform.api", &[]),
+    ] {
+        let page = client.get(path).await.body;
+        let page = page.as_object().unwrap();
+        let found: Vec<&str> =
+            page.iter().filter(|(_, value)| value.is_null()).map(|(name, _)| name.as_str()).collect();
+        assert_eq!(found, null, "{path}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_page_above_the_maximum_is_refused_or_clamped() {
     let client = Client::of(small(60)).await;
     client.simulator.with_behaviour(|behaviour| behaviour.paging.largest = [(Route::Users, 50)].into());
