@@ -21,6 +21,8 @@ use skillsync::lifecycle::Lifecycle;
 use skillsync::simulator::{Scenario, Simulator};
 use tower::ServiceExt;
 
+use crate::noted::noting;
+
 /// The date at which every test begins.
 pub(crate) const ORIGIN: &str = "2026-11-22T22:00:00Z";
 
@@ -150,7 +152,7 @@ impl Bed {
         let lifecycle = Lifecycle::default();
         let recovered = kept.recovered();
         let around = Surroundings {
-            transport: way(app::in_memory(&simulator, Duration::from_secs(60))),
+            transport: way(noting(app::in_memory(&simulator, Duration::from_secs(60)))),
             gate_start: if recovered.calls.is_empty() {
                 Start::Empty
             } else {

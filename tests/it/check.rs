@@ -13,6 +13,8 @@ use skillsync::simulator::{
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
+use crate::noted;
+
 async fn check(genesys: &str, journal: &Path, secret: &str, extra: &[(&str, &str)]) -> (Option<i32>, Value) {
     check_file(None, genesys, journal, secret, extra).await
 }
@@ -65,7 +67,8 @@ async fn genesys_of(lifecycle: &Lifecycle, scenario: Scenario) -> (Simulator, St
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let (serving, stopping) = (simulator.clone(), lifecycle.clone());
-    lifecycle.spawn(async move { serving.serve(listener, async move { stopping.stopping().await }).await.unwrap() });
+    lifecycle
+        .spawn(async move { noted::serve(serving, listener, async move { stopping.stopping().await }).await.unwrap() });
     (simulator, address)
 }
 

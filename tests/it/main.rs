@@ -38,6 +38,7 @@ mod lookups;
 mod main_job;
 mod metrics;
 mod near_the_cap;
+mod noted;
 mod one_list;
 mod outage;
 mod outcomes;
