@@ -382,7 +382,7 @@ impl<'a> Pass<'a> {
             CallError::Conflict(answer) => self.refused(answer, base),
             CallError::Uncertain(answer) => self.answer_lost(answer),
             CallError::Unavailable { answer, retry_at } => self.unavailable(&answer, retry_at),
-            CallError::NotFound(answer) => self.recheck_user(&answer).await,
+            CallError::NotFound(answer) => self.recheck_user(&answer, true).await,
             CallError::Forbidden(answer) => self.fail_all(&Failure::forbidden(&answer)),
             CallError::TargetUnavailable(answer) => self.fail_all(&Failure::target_unavailable(&answer)),
             CallError::Rejected(answer) => self.recheck_assignments(&Failure::rejected(&answer)).await,
@@ -431,7 +431,7 @@ impl<'a> Pass<'a> {
         match error {
             CallError::Unavailable { answer, retry_at } => self.unavailable(answer, *retry_at),
             CallError::Conflict(answer) | CallError::Uncertain(answer) => self.unavailable(answer, None),
-            CallError::NotFound(answer) => self.recheck_user(answer).await,
+            CallError::NotFound(answer) => self.recheck_user(answer, false).await,
             CallError::Forbidden(answer) => self.fail_all(&Failure::forbidden(answer)),
             CallError::TargetUnavailable(answer) => self.fail_all(&Failure::target_unavailable(answer)),
             CallError::Rejected(answer) => self.fail_all(&Failure::rejected(answer)),

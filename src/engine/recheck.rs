@@ -58,8 +58,9 @@ impl Pass<'_> {
     }
 
     /// A target's endpoint does not know the user. Whoever was named otherwise than by id may have another id now; and if the
-    /// directory has the user, it is the endpoint that is not there, or does not have this one.
-    pub(super) async fn recheck_user(&mut self, answer: &UpstreamAnswer) -> Round {
+    /// directory has the user, it is the endpoint that is not there, or does not have this one; or, if a write was answered so, it
+    /// may be one of the skills that is gone.
+    pub(super) async fn recheck_user(&mut self, answer: &UpstreamAnswer, written: bool) -> Round {
         let errand = self.errand();
         let (gone, mut is_in_directory) = (Failure::user_gone(answer), false);
         let mut there = Vec::new();
@@ -73,11 +74,11 @@ impl Pass<'_> {
                     // What a write of it may have done stays with the user whom it was made for.
                     Ok(user) if user != self.key.user && self.may_have_begun(&ticket) => self.fail(&ticket, &gone),
                     Ok(user) if user != self.key.user => self.leave_with(ticket, user),
-                    Ok(_) if self.key.target.is_of_a_partner() => {
+                    Ok(_) if written && !self.key.target.is_of_a_partner() => there.push(ticket),
+                    Ok(_) => {
                         is_in_directory = true;
                         self.fail(&ticket, &Failure::target_lacks_user(self.key.target, answer));
                     }
-                    Ok(_) => there.push(ticket),
                     Err(failure) => self.fail(&ticket, &failure),
                 },
                 Err(error) => {

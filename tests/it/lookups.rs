@@ -2,7 +2,7 @@
 //! that was complete; and looks are shared, have rests between them, and end.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -368,4 +368,31 @@ async fn who_is_cancelled_leaves_the_listing_to_the_next() {
     bed.finish(next).await;
     assert!(begun.elapsed() < secs(5), "{:?}", begun.elapsed());
     assert_eq!((ends(&bed, next), ends(&bed, cancelled)[0].0), (vec![APPLIED], EntryState::Cancelled));
+}
+
+/// The first write of skills is answered as if one of them were gone.
+fn a_skill_is_gone(wire: Transport, left: Arc<AtomicUsize>) -> Transport {
+    BoxCloneSyncService::new(tower::service_fn(move |request: Request<Bytes>| {
+        let (wire, left) = (wire.clone(), Arc::clone(&left));
+        async move {
+            let writes = request.method() == http::Method::PATCH && request.uri().path().ends_with("/bulk");
+            if writes && left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
+                let body = Bytes::from_static(br#"{"message":"Unable to find skill","code":"not.found"}"#);
+                return Ok(Response::builder().status(404).body(body).unwrap());
+            }
+            wire.oneshot(request).await
+        }
+    }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_404_to_a_write_does_not_make_a_user_unknown_who_is_there() {
+    let (scenario, left) = (org(5, Vec::new()), Arc::new(AtomicUsize::new(1)));
+    let way = |wire| a_skill_is_gone(wire, left);
+    let bed = Bed::join(Simulator::new(scenario.clone()), Arc::default(), &scenario, "", way);
+    let job = bed.submit(Target::RoutingSkills, Mode::Add, vec![employee(1, &["Skill 1"])]).await;
+    bed.finish(job).await;
+    let (state, reason) = ends(&bed, job)[0];
+    assert!(state == EntryState::Failed && reason == Some(Reason::Rejected), "{reason:?}");
+    assert!(message(&bed, job, 0).contains("Unable to find skill"), "{}", message(&bed, job, 0));
 }
