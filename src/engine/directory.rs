@@ -107,11 +107,9 @@ impl Directory {
         } else {
             self.active.usable()
         };
-        if let Some(active) = &kept {
-            seeking.show(&active.value);
-        }
-        if kept.is_none() {
-            self.count_without_listing(self.ways.calls_to(seeking.open(is_listed)).unwrap_or_default());
+        match &kept {
+            Some(active) => seeking.show(&active.value),
+            None => self.count_without_listing(self.ways.calls_to(seeking.open(is_listed)).unwrap_or_default()),
         }
         if self.few_calls_find(seeking.open(is_listed)) {
             self.look_up(&mut seeking, |_| true, usize::MAX).await;

@@ -310,3 +310,20 @@ async fn an_external_id_of_dots_leads_nowhere() {
     }
     assert_eq!(calls(&bed, &LOOKS), 0);
 }
+
+/// Jobs do not wait for each other's look-ups on a way that gives no answer.
+#[tokio::test(start_paused = true)]
+async fn a_way_without_an_answer_is_not_queued_for() {
+    let slow = FaultKind::Delay(Latency { fixed: Duration::from_secs(5), spread: Duration::ZERO });
+    let faults = [slow, refusing(503)].map(|kind| Fault::on(&[Route::ScimUsers], kind)).to_vec();
+    let bed = Bed::start(&org(60, 0, Behaviour { faults, ..Behaviour::default() }), "");
+    let users = bed.simulator.users();
+    let begun = Instant::now();
+    let jobs = users.iter().take(40).map(|user| submit(&bed, Urgency::Interactive, vec![by_employee_id(user)]));
+    for job in futures_util::future::join_all(jobs).await {
+        bed.finish(job).await;
+        assert_eq!(ends(&bed, job), [APPLIED]);
+    }
+    println!("forty jobs took {:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+}

@@ -25,7 +25,9 @@ enum Way {
 }
 
 /// A way that was refused is tried again after this time: somebody may have granted what it lacks.
-const TRY_AGAIN_AFTER: Duration = Duration::from_secs(3600);
+const LEFT_WHEN_REFUSED: Duration = Duration::from_secs(3600);
+/// One that gave no answer after this time, as long as there is another: its troubles would hold up all calls.
+const LEFT_IN_TROUBLE: Duration = Duration::from_secs(60);
 
 impl Way {
     const ALL: [Self; 4] = [Self::Id, Self::Email, Self::EmployeeId, Self::ExternalId];
@@ -61,8 +63,8 @@ impl Way {
 #[derive(Debug, Default)]
 pub(super) struct Ways {
     look_ups: LookUps,
-    refused: Mutex<HashMap<Way, (Instant, UpstreamAnswer)>>,
-    /// Whether Genesys has taken the way since it last refused it.
+    left: Mutex<HashMap<Way, (Instant, UpstreamAnswer)>>,
+    /// Whether Genesys has taken the way since it was last left.
     proven: [AtomicBool; Way::ALL.len()],
     trying: [tokio::sync::Mutex<()>; Way::ALL.len()],
 }
@@ -103,8 +105,9 @@ impl Ways {
             let mut failed = None;
             for call in open.chunks(way.users_a_call()) {
                 // Of many who do not know yet whether Genesys takes this way, one tries.
-                let proven = self.proven[way as usize].load(Ordering::Relaxed);
-                let turn = if proven { None } else { Some(self.trying[way as usize].lock().await) };
+                let proven = || self.proven[way as usize].load(Ordering::Relaxed);
+                let turn = if proven() { None } else { Some(self.trying[way as usize].lock().await) };
+                let turn = turn.filter(|_| !proven());
                 if failed.is_none() && self.refusal(way).is_none() {
                     failed = self.ask(search, way, call, &mut sought).await.err();
                 }
@@ -155,10 +158,17 @@ impl Ways {
                 | CallError::TargetUnavailable(answer)
                 | CallError::Rejected(answer),
             ) => {
-                self.refuse(way, answer);
+                tracing::warn!(?way, %answer, "Genesys refuses to look users up this way: {}", way.instead());
+                self.leave(way, answer, LEFT_WHEN_REFUSED);
                 Ok(())
             }
             Err(CallError::Unavailable { answer, .. } | CallError::Conflict(answer) | CallError::Uncertain(answer)) => {
+                if way == Way::ExternalId {
+                    // There is no other, so each goes on for itself.
+                    self.proven[way as usize].store(true, Ordering::Relaxed);
+                } else {
+                    self.leave(way, answer.clone(), LEFT_IN_TROUBLE);
+                }
                 Err(answer)
             }
         }
@@ -170,19 +180,18 @@ impl Ways {
         refusal.map(Sought::Refused)
     }
 
+    /// Why nobody is asked for on a way at the moment.
     fn refusal(&self, way: Way) -> Option<UpstreamAnswer> {
-        let refused = self.refused();
-        refused.get(&way).filter(|(at, _)| at.elapsed() < TRY_AGAIN_AFTER).map(|(_, answer)| answer.clone())
+        self.left().get(&way).filter(|(until, _)| Instant::now() < *until).map(|(_, answer)| answer.clone())
     }
 
-    fn refuse(&self, way: Way, answer: UpstreamAnswer) {
-        tracing::warn!(?way, %answer, "Genesys refuses to look users up this way: {}", way.instead());
+    fn leave(&self, way: Way, answer: UpstreamAnswer, length: Duration) {
         self.proven[way as usize].store(false, Ordering::Relaxed);
-        self.refused().insert(way, (Instant::now(), answer));
+        self.left().insert(way, (Instant::now() + length, answer));
     }
 
-    fn refused(&self) -> MutexGuard<'_, HashMap<Way, (Instant, UpstreamAnswer)>> {
-        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    fn left(&self) -> MutexGuard<'_, HashMap<Way, (Instant, UpstreamAnswer)>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

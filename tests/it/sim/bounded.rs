@@ -72,9 +72,10 @@ impl History<'_> {
     }
 
     /// How many writes have got no answer between two instants.
-    /// The writes of the user in a row until then that nobody answered, whatever they were made for.
+    /// The writes of the user until then that nobody answered, since one was known to be carried out, whatever they were made
+    /// for.
     fn unanswered_until(&self, end: Instant) -> usize {
         let before = self.writes.iter().filter(|write| write.ended_at() <= end);
-        before.rev().take_while(|write| write.unanswered()).count()
+        before.rev().take_while(|write| !write.passed()).filter(|write| write.is_in_doubt()).count()
     }
 }
