@@ -322,6 +322,22 @@ fn a_late_addition_does_not_come_back_from_below_a_newer_removal() {
 }
 
 #[test]
+fn a_late_change_names_the_entry_that_undid_it_and_not_the_next_one() {
+    let (one, none, managed) = (groups(&[1]), owned(&[]), owned(&[]));
+    let start = Start { target: Target::WfmSkillGroups, current: &one, owned: &none, managed: &managed };
+    let newer = [change(10, Mode::Add, groups(&[1, 2]))];
+    let mut history = History::starting_from(start);
+    history.carry_out(start, &newer, &fold(start, Some(&history), &newer), Timestamp::UNIX_EPOCH);
+    // Somebody else gave 3, which the late change asks for too; the newest takes 1 away.
+    let current = groups(&[1, 2, 3]);
+    let start = Start { current: &current, ..start };
+    let changes = [change(5, Mode::Managed, groups(&[1, 3])), change(20, Mode::Managed, groups(&[3, 4]))];
+    let folded = fold(start, Some(&history), &changes);
+    assert_eq!(folded.desired, groups(&[3, 4]));
+    assert_eq!(folded.outcomes[0], Outcome::SupersededBy(entry(20)));
+}
+
+#[test]
 fn what_others_gave_after_a_newer_change_stays() {
     let (none, managed) = (groups(&[]), owned(&[]));
     let start = Start { target: Target::WfmSkillGroups, current: &none, owned: &owned(&[]), managed: &managed };

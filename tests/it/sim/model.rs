@@ -32,7 +32,7 @@ pub(super) const LAG: Duration = Duration::from_secs(10);
 /// More entries than this are not open for one user at once.
 const MOST_OPEN: usize = 8;
 /// More worlds than this are not told apart.
-const MOST_WORLDS: usize = 200;
+const MOST_WORLDS: usize = 5000;
 
 /// Holds every user's history against the entries.
 pub(super) fn violations(run: &Run) -> Vec<Violation> {

@@ -238,6 +238,8 @@ impl History<'_> {
                 self.really_had(row, step, candidate) || candidate.replay.satisfies(row) || has_row(row, candidate);
             let wrong = match row.state {
                 EntryState::Unchanged => !has,
+                // A row that is taken together with others ends as they do.
+                EntryState::Superseded if row.same_user == SameUser::Merge => false,
                 EntryState::Superseded => candidate.replay.satisfies(row) && step.touched.is_empty(),
                 EntryState::Planned => told(row).next().is_none(),
                 EntryState::Applied
