@@ -94,9 +94,23 @@ pub struct LearnedLimitView {
 #[derive(Debug, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BreakerView {
-    /// While open, single calls find out whether Genesys works again.
+    /// Whether only single calls go out that find out whether Genesys works again: a service does not, and none is known to.
     pub open: bool,
     /// When the next of them is due; null while closed, and while one is under way.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub next_probe_at: Option<Timestamp>,
+    /// Services of Genesys that do not work while others do: their calls are held back alone.
+    pub services: Vec<ServiceInTroubleView>,
+}
+
+/// A service of Genesys that does not work.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceInTroubleView {
+    /// `users`, `search`, `scim`, `routing`, `wfm` or `organization`.
+    #[schema(value_type = String, example = "wfm")]
+    pub service: &'static str,
+    /// When the next single call finds out whether it works again; null while one is under way.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub next_probe_at: Option<Timestamp>,
 }

@@ -50,7 +50,7 @@ use self::feeds::Feeds;
 pub use self::job_view::job_document;
 pub use self::limits::{
     BreakerView, CreditView, LearnedLimitView, LimitLaneView, LimitWindowView, LimitsSource, LimitsView,
-    PausedRouteView,
+    PausedRouteView, ServiceInTroubleView,
 };
 pub use self::metrics::{MetricsSource, WebhookResult};
 use self::metrics::{RequestStatistics, WebhookStatistics};

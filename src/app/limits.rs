@@ -6,10 +6,10 @@ use tokio::time::Instant;
 
 use crate::api::{
     BreakerView, CreditView, LearnedLimitView, LimitLaneView, LimitWindowView, LimitsSource, LimitsView,
-    PausedRouteView,
+    PausedRouteView, ServiceInTroubleView,
 };
 use crate::clock::WallClock;
-use crate::genesys::call::{Route, RouteClass};
+use crate::genesys::call::{Route, RouteClass, Service};
 use crate::genesys::gate::{Gate, LaneView, WindowLimit, WindowView};
 
 /// A gate with the clock that dates its instants.
@@ -28,6 +28,10 @@ impl GateLimits {
         PausedRouteView { route: route.name(), until: self.clock.date_of(until) }
     }
 
+    fn service(&self, (service, next_probe_at): (Service, Option<Instant>)) -> ServiceInTroubleView {
+        ServiceInTroubleView { service: service.name(), next_probe_at: next_probe_at.map(|at| self.clock.date_of(at)) }
+    }
+
     fn learned_limit(&self, (route, limit, until): (Route, WindowLimit, Instant)) -> LearnedLimitView {
         LearnedLimitView {
             route: route.name(),
@@ -41,6 +45,7 @@ impl GateLimits {
 impl LimitsSource for GateLimits {
     fn limits(&self) -> LimitsView {
         let gate = self.gate.snapshot();
+        let next_probe_at = gate.next_probe_at().filter(|_| gate.breaker_open);
         LimitsView {
             windows: gate.windows.iter().map(window).collect(),
             in_flight: narrow(gate.in_flight),
@@ -52,7 +57,8 @@ impl LimitsSource for GateLimits {
             left_by_others: gate.left_by_others.map(narrow),
             breaker: BreakerView {
                 open: gate.breaker_open,
-                next_probe_at: gate.next_probe_at.map(|at| self.clock.date_of(at)),
+                next_probe_at: next_probe_at.map(|at| self.clock.date_of(at)),
+                services: gate.services_in_trouble.into_iter().map(|service| self.service(service)).collect(),
             },
             credits: gate.credit.into_iter().map(credit).collect(),
         }

@@ -13,6 +13,7 @@ use crate::clock::WallClock;
 use crate::domain::EntryState;
 use crate::domain::job::JobStatus;
 use crate::engine::Engine;
+use crate::genesys::call::Service;
 use crate::genesys::gate::{Gate, GateView, WindowLimit};
 use crate::genesys::login::{LoginStatus, TokenSource};
 use crate::journal::{Journal, JournalHealth};
@@ -66,6 +67,10 @@ const PAUSED_ROUTES: Family =
     Family::gauge("skillsync_gate_paused_routes", "Routes that Genesys wants to be left alone on their own.");
 const BREAKER: Family =
     Family::gauge("skillsync_gate_breaker_open", "1 while Genesys seems to be down and only probes go out, else 0.");
+const SERVICE_BREAKER: Family = Family::gauge(
+    "skillsync_gate_service_breaker_open",
+    "1 while only probes go out to one service of Genesys, as it seems to be down alone, else 0.",
+);
 const OPENINGS: Family = Family::counter("skillsync_gate_breaker_openings_total", "How often the breaker opened.");
 
 const FLUSHES: Family = Family::histogram(
@@ -218,6 +223,11 @@ fn write_gate(text: &mut MetricsText, gate: &GateView) {
     text.family(&PAUSE).series(&[], pause);
     text.family(&PAUSED_ROUTES).series(&[], gate.paused_routes.len());
     text.family(&BREAKER).series(&[], u8::from(gate.breaker_open));
+    text.family(&SERVICE_BREAKER);
+    for service in Service::ALL {
+        let open = gate.services_in_trouble.iter().any(|(other, _)| *other == service);
+        text.series(&[("service", service.name())], u8::from(open));
+    }
     text.family(&OPENINGS).series(&[], gate.breaker_openings);
 }
 

@@ -139,6 +139,24 @@ impl Route {
         }
     }
 
+    /// The part of Genesys that answers, and that may fail while the others work.
+    pub fn service(self) -> Service {
+        match self {
+            Self::Users | Self::User | Self::UserByExternalId => Service::Users,
+            Self::UserSearch => Service::Search,
+            Self::ScimUsers => Service::Scim,
+            Self::RoutingSkills
+            | Self::SkillCreate
+            | Self::SkillGroups
+            | Self::UserSkillsRead
+            | Self::UserSkillsAdd
+            | Self::UserSkillsReplace
+            | Self::UserSkillRemove => Service::Routing,
+            Self::WfmRead | Self::WfmWrite => Service::Wfm,
+            Self::OrgLimits => Service::Organization,
+        }
+    }
+
     /// Whether a call on this route changes something at Genesys.
     pub fn writes(self) -> bool {
         self.class() == RouteClass::Write
@@ -173,6 +191,45 @@ impl RouteClass {
             Self::Listing => "listing",
             Self::Read => "read",
             Self::Write => "write",
+        }
+    }
+}
+
+/// Routes that work or fail together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    Users,
+    Search,
+    Scim,
+    Routing,
+    Wfm,
+    Organization,
+}
+
+impl Service {
+    pub const ALL: [Self; 6] = [Self::Users, Self::Search, Self::Scim, Self::Routing, Self::Wfm, Self::Organization];
+
+    /// Its place in [`Service::ALL`].
+    pub fn index(self) -> usize {
+        match self {
+            Self::Users => 0,
+            Self::Search => 1,
+            Self::Scim => 2,
+            Self::Routing => 3,
+            Self::Wfm => 4,
+            Self::Organization => 5,
+        }
+    }
+
+    /// The service's name in views.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Users => "users",
+            Self::Search => "search",
+            Self::Scim => "scim",
+            Self::Routing => "routing",
+            Self::Wfm => "wfm",
+            Self::Organization => "organization",
         }
     }
 }

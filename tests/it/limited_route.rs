@@ -1,9 +1,11 @@
-//! A limit of one route holds up nobody who does not use it.
+//! A limit or a trouble of one route holds up nobody who does not use it.
 
 use std::time::Duration;
 
 use skillsync::domain::{EntryState, Mode, Target};
-use skillsync::simulator::{Generated, Limits, Population, RateLimit, Route, RouteLimit, Scenario};
+use skillsync::simulator::{
+    Body, Fault, FaultKind, Generated, Limits, Moment, Population, RateLimit, Route, RouteLimit, Scenario,
+};
 use tokio::time::{Instant, sleep};
 
 use crate::bed::{Bed, employee, in_state};
@@ -24,33 +26,54 @@ fn org() -> Scenario {
     }
 }
 
-/// How long a job of 60 users takes on the target without a limit of its own.
-async fn free_target(beside_a_limited_one: bool) -> Duration {
-    let bed = Bed::start(&org(), "");
-    let limited = if beside_a_limited_one {
-        let entries = (1..=200).map(|n| employee(n, &["Skill 1"])).collect();
-        Some(bed.submit(Target::RoutingSkills, Mode::Add, entries).await)
+/// Every call of the partner endpoint fails with 503.
+fn org_without_wfm() -> Scenario {
+    let status = FaultKind::Status { status: 503, moment: Moment::BeforeEffect, body: Body::Empty };
+    let mut scenario = org();
+    scenario.limits.routes.clear();
+    scenario.behaviour.faults = vec![Fault::on(&[Route::WfmRead, Route::WfmWrite], status)];
+    scenario
+}
+
+/// How long a job of 60 users takes on one target, three minutes after a job of 200 began that cannot get on on the other.
+async fn free_target(scenario: &Scenario, (free, listed): (Target, &str), stuck: Option<(Target, &str)>) -> Duration {
+    let bed = Bed::start(scenario, "");
+    let stuck = if let Some((target, listed)) = stuck {
+        let entries = (1..=200).map(|n| employee(n, &[listed])).collect();
+        Some(bed.submit(target, Mode::Add, entries).await)
     } else {
         None
     };
-    // Until the limit is known, and the minute is over in which it was learned.
+    // Until the limit or the trouble is known, and the minute is over in which it was learned.
     sleep(Duration::from_secs(180)).await;
     let begun = Instant::now();
-    let entries = (201..=260).map(|n| employee(n, &["Group 1"])).collect();
-    let job = bed.submit(Target::WfmSkillGroups, Mode::Add, entries).await;
+    let entries = (201..=260).map(|n| employee(n, &[listed])).collect();
+    let job = bed.submit(free, Mode::Add, entries).await;
     let done = bed.finish(job).await;
     let took = begun.elapsed();
     assert_eq!(in_state(&done, EntryState::Failed), 0);
-    if let Some(limited) = limited {
-        let open = bed.service.engine.job(limited).unwrap().counts.open();
-        assert!(open > 100, "the limited job was still at it: {open}");
+    if let Some(stuck) = stuck {
+        let open = bed.service.engine.job(stuck).unwrap().counts.open();
+        assert!(open > 100, "the other job was still at it: {open}");
     }
     took
 }
 
+const SKILLS: (Target, &str) = (Target::RoutingSkills, "Skill 1");
+const GROUPS: (Target, &str) = (Target::WfmSkillGroups, "Group 1");
+
 #[tokio::test(start_paused = true)]
 async fn a_limited_route_leaves_the_other_target_as_fast_as_alone() {
-    let (alone, beside) = (free_target(false).await, free_target(true).await);
+    let alone = free_target(&org(), GROUPS, None).await;
+    let beside = free_target(&org(), GROUPS, Some(SKILLS)).await;
     println!("alone {alone:?}, beside a limited target {beside:?}");
+    assert!(beside.as_secs_f64() <= alone.as_secs_f64() * 1.1, "{beside:?} instead of {alone:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_down_leaves_the_other_target_as_fast_as_alone() {
+    let alone = free_target(&org_without_wfm(), SKILLS, None).await;
+    let beside = free_target(&org_without_wfm(), SKILLS, Some(GROUPS)).await;
+    println!("alone {alone:?}, beside a target that is down {beside:?}");
     assert!(beside.as_secs_f64() <= alone.as_secs_f64() * 1.1, "{beside:?} instead of {alone:?}");
 }

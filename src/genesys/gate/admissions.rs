@@ -1,10 +1,11 @@
-//! Everything that decides who may go when, put together: windows, pauses, breaker, foreign use and the queue.
+//! Everything that decides who may go when, put together: windows, pauses, breakers, foreign use and the queue.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::breaker::{Breaker, ProbeId};
+use super::breaker::ProbeId;
+use super::breakers::Breakers;
 use super::foreign::ForeignUse;
 use super::limits::{Limits, Start, WindowLimit};
 use super::paces::LearnedPaces;
@@ -66,7 +67,7 @@ pub(super) struct Admissions<T> {
     windows: Windows,
     queue: Queue<T>,
     pauses: Pauses,
-    breaker: Breaker,
+    breakers: Breakers,
     foreign: ForeignUse,
     paces: LearnedPaces,
     longest_wait: Duration,
@@ -82,7 +83,7 @@ impl<T> Admissions<T> {
             windows: Windows::new(limits, start, now),
             queue: Queue::new(),
             pauses: Pauses::default(),
-            breaker: Breaker::new(limits.breaker_after),
+            breakers: Breakers::new(limits.breaker_after),
             foreign: ForeignUse::default(),
             paces: LearnedPaces::default(),
             longest_wait: limits.longest_wait,
@@ -110,7 +111,8 @@ impl<T> Admissions<T> {
         self.throughput.passed(now);
         let next = self.take_next(now);
         if next.is_none() {
-            let for_the_gate = !self.queue.is_empty() && !self.breaker.is_open();
+            let works = |route| self.breakers.of(route).is_closed();
+            let for_the_gate = Lane::ALL.into_iter().any(|lane| self.queue.routes(lane).any(works));
             self.throughput.waits_from(for_the_gate.then(|| self.pauses.until(now).unwrap_or(now)));
         }
         next
@@ -120,8 +122,8 @@ impl<T> Admissions<T> {
         if self.next_grant_at(now)? > now {
             return None;
         }
-        let (pauses, paces) = (&self.pauses, &self.paces);
-        let open = |route| pauses.route_until(route, now).is_none() && paces.free_at(route, now) <= now;
+        let (breakers, pauses, paces) = (&self.breakers, &self.pauses, &self.paces);
+        let open = |route| route_free_at(breakers, pauses, paces, route, now).is_some_and(|at| at <= now);
         let next = self.queue.take(open, self.bulk_free_at(now).is_some_and(|at| at <= now))?;
         self.throughput.granted(next.lane, now);
         self.foreign.granted();
@@ -131,20 +133,19 @@ impl<T> Admissions<T> {
         }
         let place = self.windows.admit(next.route.class(), now);
         self.next_due = self.due_after_a_call(now);
-        Some((next.waiter, Ticket { place, probe: self.breaker.let_through(), route: next.route }))
+        Some((next.waiter, Ticket { place, probe: self.breakers.let_through(next.route), route: next.route }))
     }
 
     /// When the next waiter may go if nothing else happens; none while nobody waits or only an answer can help.
     pub(super) fn next_grant_at(&self, now: Instant) -> Option<Instant> {
         let lane = Lane::ALL.into_iter().filter_map(|lane| self.lane_free_at(lane, now)).min()?;
-        let probe = self.breaker.free_at(now)?;
         let pause = self.pauses.until(now).unwrap_or(now);
-        Some(lane.max(probe).max(pause).max(self.foreign.free_at(now)))
+        Some(lane.max(pause).max(self.foreign.free_at(now)))
     }
 
     fn lane_free_at(&self, lane: Lane, now: Instant) -> Option<Instant> {
-        let of = |route| self.pauses.route_until(route, now).unwrap_or(now).max(self.paces.free_at(route, now));
-        let route = self.queue.routes(lane).map(of).min()?;
+        let of = |route| route_free_at(&self.breakers, &self.pauses, &self.paces, route, now);
+        let route = self.queue.routes(lane).filter_map(of).min()?;
         let place = match lane {
             Lane::Bulk if !self.queue.bulk_is_owed() => self.bulk_free_at(now)?,
             Lane::Bulk | Lane::Continuation | Lane::Interactive => self.windows.free_at(now)?,
@@ -184,19 +185,19 @@ impl<T> Admissions<T> {
     }
 
     pub(super) fn ended(&mut self, ticket: Ticket, outcome: Outcome, now: Instant) {
-        let Ticket { place, probe, .. } = ticket;
+        let Ticket { place, probe, route } = ticket;
         match outcome {
             Outcome::Answered => {
                 self.pauses.passed(place.taken_at());
-                self.breaker.succeeded();
+                self.breakers.succeeded(route);
                 self.windows.answered(place, now);
             }
             Outcome::ServerTrouble => {
-                self.breaker.failed(probe, now);
+                self.breakers.failed(route, probe, now);
                 self.windows.answered(place, now);
             }
             Outcome::NoAnswer => {
-                self.breaker.failed(probe, now);
+                self.breakers.failed(route, probe, now);
                 self.windows.lost(place, now);
             }
         }
@@ -204,13 +205,13 @@ impl<T> Admissions<T> {
 
     /// The caller let go of a call that may have been sent.
     pub(super) fn cut_short(&mut self, ticket: Ticket, now: Instant) {
-        self.breaker.cut_short(ticket.probe, now);
+        self.breakers.cut_short(ticket.route, ticket.probe, now);
         self.windows.lost(ticket.place, now);
     }
 
     /// The call was never sent.
     pub(super) fn abandoned(&mut self, ticket: Ticket, now: Instant) {
-        self.breaker.abandoned(ticket.probe, now);
+        self.breakers.abandoned(ticket.route, ticket.probe, now);
         self.foreign.abandoned();
         self.windows.abandoned(ticket.place);
     }
@@ -263,8 +264,8 @@ impl<T> Admissions<T> {
     /// How fast calls of these routes go from here on, where `permitted` a second can be kept up at most.
     pub(super) fn pace(&self, routes: &[Route], permitted: f64, now: Instant) -> Pace {
         let paused = routes.iter().filter_map(|route| self.route_paused_until(*route, now)).max();
-        let ways =
-            [paused, self.breaker.probe_at(), self.windows.free_for_bulk_at(now), Some(self.foreign.free_at(now))];
+        let probe = routes.iter().filter_map(|route| self.breakers.of(*route).probe_at()).max();
+        let ways = [paused, probe, self.windows.free_for_bulk_at(now), Some(self.foreign.free_at(now))];
         Pace {
             calls_per_second: self.throughput.rate(permitted),
             bulk_share: self.throughput.bulk_share(permitted),
@@ -296,11 +297,23 @@ impl<T> Admissions<T> {
             learned_limits: self.paces.limits(now).collect(),
             credit: RouteClass::ALL.map(|class| (class, self.windows.credit(class))).into(),
             left_by_others: self.foreign.left(now),
-            breaker_open: self.breaker.is_open(),
-            breaker_openings: self.breaker.openings(),
-            next_probe_at: self.breaker.probe_at(),
+            breaker_open: self.breakers.all_open(),
+            breaker_openings: self.breakers.openings(),
+            services_in_trouble: self.breakers.services_in_trouble().collect(),
         }
     }
+}
+
+/// When a call of the route may go, as far as only calls of its kind are concerned; none while only an answer can help.
+fn route_free_at(
+    breakers: &Breakers,
+    pauses: &Pauses,
+    paces: &LearnedPaces,
+    route: Route,
+    now: Instant,
+) -> Option<Instant> {
+    let pause = pauses.route_until(route, now).unwrap_or(now);
+    Some(breakers.of(route).free_at(now)?.max(pause).max(paces.free_at(route, now)))
 }
 
 fn count(calls: u32) -> usize {

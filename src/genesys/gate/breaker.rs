@@ -17,8 +17,8 @@ pub(super) struct ProbeId(u64);
 
 /// Counts troubles in a row, and meters the probes once there are too many.
 ///
-/// Invariant: while open, at most one probe is under way, and the next is due an interval after the last one failed;
-/// the interval doubles with each and starts anew only after a call was answered.
+/// Invariant: while in trouble, at most one probe is under way, and the next is due an interval after the last one failed;
+/// the interval doubles with each and starts anew only after a call was answered. In doubt the first probe is due at once.
 #[derive(Debug)]
 pub(super) struct Breaker {
     opens_after: NonZeroU32,
@@ -33,6 +33,9 @@ enum State {
     ProbeDue { at: Instant, interval: Duration },
     Probing { id: ProbeId, interval: Duration },
 }
+
+/// What leads to the first probe where there is only doubt so far.
+const DOUBT: Duration = Duration::ZERO;
 
 impl Breaker {
     pub(super) fn new(opens_after: NonZeroU32) -> Self {
@@ -62,8 +65,8 @@ impl Breaker {
         self.state = State::Closed { troubles: 0 };
     }
 
-    /// A call ended in a 5xx or without an answer.
-    pub(super) fn failed(&mut self, probe: Option<ProbeId>, now: Instant) {
+    /// A call ended in a 5xx or without an answer; whether that opened it.
+    pub(super) fn failed(&mut self, probe: Option<ProbeId>, now: Instant) -> bool {
         match self.state {
             State::Closed { troubles } if troubles + 1 < self.opens_after.get() => {
                 self.state = State::Closed { troubles: troubles + 1 };
@@ -71,16 +74,25 @@ impl Breaker {
             State::Closed { .. } => {
                 self.openings += 1;
                 self.wait(FIRST_INTERVAL, now);
+                return true;
             }
             // Also calls from before the breaker opened come in here: it is open already.
             State::ProbeDue { .. } | State::Probing { .. } => self.cut_short(probe, now),
+        }
+        false
+    }
+
+    /// Something else than this has failed that may have to do with it: a single call shall find out.
+    pub(super) fn doubt(&mut self, now: Instant) {
+        if self.is_closed() {
+            self.wait(DOUBT, now);
         }
     }
 
     /// A call was cut short by its caller. That says nothing of Genesys, but a probe of which nothing came is spent.
     pub(super) fn cut_short(&mut self, probe: Option<ProbeId>, now: Instant) {
         if let Some(interval) = self.interval_of(probe) {
-            self.wait(LONGEST_INTERVAL.min(interval * 2), now);
+            self.wait((interval * 2).clamp(FIRST_INTERVAL, LONGEST_INTERVAL), now);
         }
     }
 
@@ -91,11 +103,20 @@ impl Breaker {
         }
     }
 
-    pub(super) fn is_open(&self) -> bool {
-        !matches!(self.state, State::Closed { .. })
+    /// Whether calls go as if there had been no trouble.
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed { .. })
     }
 
-    /// How often it opened.
+    /// Whether its own calls have failed, and none was answered since.
+    pub(super) fn is_in_trouble(&self) -> bool {
+        match self.state {
+            State::Closed { .. } => false,
+            State::ProbeDue { interval, .. } | State::Probing { interval, .. } => interval != DOUBT,
+        }
+    }
+
+    /// How often it opened by itself.
     pub(super) fn openings(&self) -> u64 {
         self.openings
     }
@@ -127,7 +148,7 @@ mod tests {
 
     fn open(now: Instant) -> Breaker {
         let mut breaker = Breaker::new(NonZeroU32::MIN.saturating_add(4));
-        (0..5).for_each(|_| breaker.failed(None, now));
+        (0..5).for_each(|_| _ = breaker.failed(None, now));
         breaker
     }
 
@@ -135,11 +156,11 @@ mod tests {
     fn it_opens_after_five_troubles_in_a_row_and_not_before() {
         let (mut breaker, now) = (Breaker::new(NonZeroU32::MIN.saturating_add(4)), Instant::now());
         for _ in 0..4 {
-            (0..4).for_each(|_| breaker.failed(None, now));
-            assert!(!breaker.is_open());
+            (0..4).for_each(|_| _ = breaker.failed(None, now));
+            assert!(breaker.is_closed());
             breaker.succeeded();
         }
-        assert!(open(now).is_open());
+        assert!(open(now).is_in_trouble());
     }
 
     #[test]
@@ -183,7 +204,7 @@ mod tests {
         let mut breaker = open(now);
         let old = breaker.let_through();
         breaker.succeeded();
-        (0..5).for_each(|_| breaker.failed(None, now));
+        (0..5).for_each(|_| _ = breaker.failed(None, now));
         now += Duration::from_secs(1);
         breaker.let_through();
         breaker.failed(old, now);

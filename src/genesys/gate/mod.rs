@@ -6,6 +6,7 @@
 mod admissions;
 mod book;
 mod breaker;
+mod breakers;
 mod credit;
 mod foreign;
 mod layer;

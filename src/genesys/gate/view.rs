@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::limits::WindowLimit;
-use crate::genesys::call::{Lane, Route, RouteClass};
+use crate::genesys::call::{Lane, Route, RouteClass, Service};
 
 /// One window and how many of its places are taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,14 +39,20 @@ pub struct GateView {
     pub credit: Vec<(RouteClass, Duration)>,
     /// Calls that other users of the token leave until Genesys resets its window, if fewer than the own limits.
     pub left_by_others: Option<usize>,
+    /// Whether only probes go out.
     pub breaker_open: bool,
-    /// How often the breaker opened.
+    /// How often the breaker of a service opened.
     pub breaker_openings: u64,
-    /// When the open breaker lets the next probe through; none while one is under way.
-    pub next_probe_at: Option<Instant>,
+    /// Services in trouble, with the time of the next probe of each; none while one is under way.
+    pub services_in_trouble: Vec<(Service, Option<Instant>)>,
 }
 
 impl GateView {
+    /// When the next probe goes through; none while no service is in trouble, or only the answer to one can help.
+    pub fn next_probe_at(&self) -> Option<Instant> {
+        self.services_in_trouble.iter().filter_map(|(_, at)| *at).min()
+    }
+
     /// Callers waiting in all lanes.
     pub fn waiting(&self) -> usize {
         self.lanes.iter().map(|lane| lane.waiting).sum()

@@ -61,6 +61,7 @@ function standingOf(limits) {
   if (limits.breaker.open) return ["failed", "Genesys is down"];
   if (limits.pausedUntil && Date.parse(limits.pausedUntil) > Date.now()) return ["held", `paused ${until(limits.pausedUntil)}`];
   if (limits.pausedRoutes.length) return ["held", many(limits.pausedRoutes.length, "route paused", "routes paused")];
+  if (limits.breaker.services.length) return ["held", `${limits.breaker.services.map(({ service }) => service).join(", ")} down`];
   if (limits.leftByOthers !== null) return ["waiting", "others use the limit too"];
   return ["applied", "open"];
 }
@@ -130,6 +131,7 @@ function detailsOf(limits) {
     h("dl", { class: "list" },
       line("Paused", limits.pausedUntil ? `until ${when(limits.pausedUntil)}` : "no"),
       line(term("other", "breaker", "Breaker"), breaker),
+      line("Services of Genesys in trouble", limits.breaker.services.map(({ service, nextProbeAt }) => `${service}, ${nextProbeAt ? `the next probe at ${exactTime(nextProbeAt)}` : "a probe is under way"}`).join("; ") || "none"),
       line("Routes paused", limits.pausedRoutes.map((route) => `${route.route} until ${exactTime(route.until)}`).join(", ") || "none"),
       line("Limits learned of single routes", limits.learnedLimits.map((limit) => `${limit.route}: ${nameOf(limit)}, until ${exactTime(limit.until)}`).join("; ") || "none"),
       line("Left by other users of the OAuth client", limits.leftByOthers === null ? "they do not get in the way" : `${count(limits.leftByOthers)} calls`),

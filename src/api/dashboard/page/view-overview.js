@@ -38,7 +38,7 @@ export function overview(root, _, signal) {
   const updateNeeds = (night) => {
     const failed = night.withFailures.slice(0, 6).map((job) => ({ job, groups: failuresOf(job, update) }));
     const limits = gate.now;
-    const signature = [jobs.notReady, limits?.pausedUntil, limits?.breaker.open, night.held.map((job) => job.id), failed.map(({ job, groups }) => [job.id, job.counts.failed, groups?.length])];
+    const signature = [jobs.notReady, limits?.pausedUntil, limits?.breaker.open, limits?.breaker.services.length, night.held.map((job) => job.id), failed.map(({ job, groups }) => [job.id, job.counts.failed, groups?.length])];
     render(needs, signature, () => needsOf(night, failed, limits));
   };
   jobs.addEventListener("change", update, { signal });
@@ -101,6 +101,7 @@ function needsOf(night, failed, limits) {
   const item = (kind, title, text, ...links) => items.push(h("li", { class: `need is-${kind}` }, h("div", {}, h("strong", {}, title), text && h("p", {}, text)), h("div", { class: "links" }, links)));
   if (jobs.notReady) item("bad", "The service is not ready", jobs.notReady);
   if (limits?.breaker.open) item("bad", "Genesys does not work at the moment", "Single calls find out when it works again; jobs go on by themselves then.", h("a", { href: "#/gate" }, "See the gate"));
+  for (const { service } of limits?.breaker.services ?? []) item("bad", `Genesys' service ${service} does not work at the moment`, "What needs it waits, and goes on by itself when it works again. The rest goes on.", h("a", { href: "#/gate" }, "See the gate"));
   if (limits?.pausedUntil && Date.parse(limits.pausedUntil) - Date.now() > 5000) item("warn", `Genesys asked to send nothing until ${when(limits.pausedUntil)}`, `Another ${lasting(Date.parse(limits.pausedUntil) - Date.now())}; work goes on by itself then.`, h("a", { href: "#/gate" }, "See the gate"));
   for (const job of night.held) item("warn", `${nameOf(job)} is held`, job.held?.message ?? "It would remove much. Look at its summary, then apply or cancel it.", jobLink(job, "Decide"));
   for (const { job, groups } of failed) items.push(failureItem(job, groups));
