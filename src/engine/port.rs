@@ -57,6 +57,7 @@ impl UpstreamAnswer {
         match self.status {
             Some(200..=299) => "an answer of Genesys cannot be read",
             Some(100..=199 | 300..=399) => "calls to Genesys are redirected by something between",
+            Some(status) if is_of_something_between(status) => "something between answers instead of Genesys",
             Some(_) | None => "Genesys is not available",
         }
     }
@@ -65,12 +66,17 @@ impl UpstreamAnswer {
     pub(crate) fn cure(&self) -> &'static str {
         match self.status {
             Some(200..=299) => "That is no outage: report it with the request that it names, then retry the entry.",
-            Some(100..=199 | 300..=399) => {
-                "Look for a proxy, a portal or a maintenance page between this service and Genesys, then retry the entry."
+            Some(status) if matches!(status, 100..=199 | 300..=399) || is_of_something_between(status) => {
+                "Look for a proxy, a firewall, a portal or a maintenance page between this service and Genesys, then retry the entry."
             }
             Some(_) | None => "Retry the entry when it is back.",
         }
     }
+}
+
+/// Whether a client error with this status that is waited out cannot be of Genesys: its own are verdicts.
+fn is_of_something_between(status: u16) -> bool {
+    matches!(status, 400..=499) && !matches!(status, 401 | 408 | 429)
 }
 
 impl fmt::Display for UpstreamAnswer {

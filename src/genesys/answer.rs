@@ -1,6 +1,7 @@
 //! What an answer of Genesys means: one pure function from status and body to a result in the engine's words.
 
 use bytes::Bytes;
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Response, StatusCode};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -43,6 +44,7 @@ pub(super) fn classify(
     }
     let body: Option<ErrorBody> = serde_json::from_slice(response.body()).ok();
     let unreadable = body.is_none();
+    let is_page = is_html(&response);
     let body = body.unwrap_or_default();
     let stale = body.scim_type.as_deref() == Some("invalidVers")
         || body.message.as_deref().is_some_and(|message| message.contains("does not match the current version"));
@@ -56,6 +58,9 @@ pub(super) fn classify(
         400 if unreadable && route.writes() => CallError::Conflict(answer),
         // The token was refused twice: somebody disabled the client, and may enable it again.
         401 => CallError::unavailable(answer),
+        // Genesys answers in JSON; a page for people comes from a proxy, a firewall or a portal, and it passes.
+        407 => CallError::unavailable(answer),
+        400..=499 if is_page && !matches!(status.as_u16(), 401 | 404 | 408 | 429) => CallError::unavailable(answer),
         403 => CallError::Forbidden(answer),
         404 => CallError::NotFound(answer),
         429 => CallError::Unavailable { answer, retry_at },
@@ -68,6 +73,11 @@ pub(super) fn classify(
     })
 }
 
+fn is_html(response: &Response<Bytes>) -> bool {
+    let says_so = response.headers().get(CONTENT_TYPE).is_some_and(|it| it.as_bytes().starts_with(b"text/html"));
+    says_so || response.body().trim_ascii_start().starts_with(b"<")
+}
+
 /// Parses the body of a successful answer. A write whose answer cannot be read was probably carried out, but what came
 /// of it is not known.
 pub(super) fn parse<T: DeserializeOwned>(route: Route, response: &Response<Bytes>) -> Result<T, CallError> {
@@ -78,18 +88,23 @@ pub(super) fn parse<T: DeserializeOwned>(route: Route, response: &Response<Bytes
             ..UpstreamAnswer::default()
         };
         match place_of_fault::<T>(response.body()) {
-            Some(place) => unreadable(route, answer, &format!("{place}: {error}")),
-            None => unreadable(route, answer, &error.to_string()),
+            Some(place) => cannot_be_read(route, answer, &format!("{place}: {error}")),
+            None => cannot_be_read(route, answer, &error.to_string()),
         }
     })
 }
 
 /// A successful answer that is about somebody else is not believed.
 pub(super) fn about_another_user(route: Route, other: UserId) -> CallError {
-    unreadable(route, UpstreamAnswer::default(), &format!("it is about another user, {other}"))
+    unreadable(route, &format!("it is about another user, {other}"))
 }
 
-fn unreadable(route: Route, answer: UpstreamAnswer, why: &str) -> CallError {
+/// An answer of success that is not what Genesys answers.
+pub(super) fn unreadable(route: Route, why: &str) -> CallError {
+    cannot_be_read(route, UpstreamAnswer { status: Some(200), ..UpstreamAnswer::default() }, why)
+}
+
+fn cannot_be_read(route: Route, answer: UpstreamAnswer, why: &str) -> CallError {
     let message = format!("the answer to {} cannot be read ({why})", route.request()).into();
     let answer = UpstreamAnswer { message, ..answer };
     if route.writes() { CallError::Uncertain(answer) } else { CallError::unavailable(answer) }
@@ -202,6 +217,24 @@ mod tests {
         ] {
             assert_eq!(kind(route, status, "{}"), expected, "{route:?} {status}");
         }
+    }
+
+    #[test]
+    fn a_page_for_people_is_no_verdict() {
+        for (status, expected) in [
+            (402, "unavailable"),
+            (403, "unavailable"),
+            (407, "unavailable"),
+            (418, "unavailable"),
+            (451, "unavailable"),
+            (404, "not found"),
+            (429, "unavailable until"),
+        ] {
+            assert_eq!(kind(Route::WfmRead, status, " <!DOCTYPE html>"), expected, "{status}");
+        }
+        assert_eq!(kind(Route::WfmWrite, 403, "<html>"), "unavailable");
+        assert_eq!(kind(Route::WfmRead, 418, "{}"), "rejected");
+        assert_eq!(kind(Route::WfmRead, 407, ""), "unavailable");
     }
 
     #[test]

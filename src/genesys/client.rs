@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tower::ServiceExt;
 use uuid::Uuid;
 
-use super::answer::{classify, parse};
+use super::answer::{classify, parse, unreadable};
 use super::call::{CallContext, Lane, Route};
 use super::gate::Gate;
 use super::login::TokenSource;
@@ -152,7 +152,7 @@ impl GenesysClient {
         listing: Listing,
         first: String,
     ) -> Result<(Vec<T>, Extent), CallError> {
-        let (mut all, mut reading, mut path) = (Vec::new(), Reading::new(listing), first);
+        let (mut all, mut reading, mut path) = (Vec::new(), Reading::new(listing), first.clone());
         loop {
             let page: Page<T> = self.get(errand, listing.route, path).await?;
             let Page { entities, count, total, next_uri } = page;
@@ -161,21 +161,22 @@ impl GenesysClient {
                 reading.by_cursor(&entities, Marks { page_count: count, total, next_uri: next_uri.as_deref() })?;
             all.extend(entities);
             match next_uri {
-                Some(uri) if more => path = self.own_path(&uri)?,
+                Some(uri) if more => path = next_page(&self.endpoints.api_url, listing, &first, &uri)?,
                 Some(_) | None => return Ok((all, reading.extent())),
             }
         }
     }
+}
 
-    /// The path of a `nextUri`, which may come as a path or as an address of the API's own host. The token goes nowhere
-    /// else.
-    fn own_path(&self, uri: &str) -> Result<String, CallError> {
-        let path = uri.strip_prefix(&self.endpoints.api_url).unwrap_or(uri);
-        if path.starts_with('/') && !path.starts_with("//") {
-            return Ok(path.to_owned());
-        }
-        Err(unsendable("the listing's nextUri leads to another host"))
+/// The path of a `nextUri`, which may come as a path or as an address of the API's own host. It is another page of the
+/// listing that starts at `first`: the token goes nowhere else.
+fn next_page(api_url: &str, listing: Listing, first: &str, uri: &str) -> Result<String, CallError> {
+    let path = uri.strip_prefix(api_url).unwrap_or(uri);
+    let of_listing = |path: &str| path.split_once('?').map_or(path, |(path, _)| path).to_owned();
+    if of_listing(path) == of_listing(first) {
+        return Ok(path.to_owned());
     }
+    Err(unreadable(listing.route, "its nextUri leads out of the listing"))
 }
 
 /// What can be split is split before it comes here, by the 50 lines that a bulk call takes; the whole set of a user's
@@ -213,6 +214,37 @@ pub(super) fn path_segment(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_next_page_is_one_of_the_same_listing() {
+        let listing = Listing {
+            route: Route::SkillGroups,
+            of: "skill groups",
+            none: "no group",
+            page_size: 100,
+            most_pages: None,
+        };
+        let first = "/api/v2/routing/skillgroups?pageSize=100";
+        let next = |uri: &str| next_page("https://api.example", listing, first, uri);
+        let second = "/api/v2/routing/skillgroups?pageSize=100&after=x";
+        assert_eq!(next(second).unwrap(), second);
+        assert_eq!(next(&format!("https://api.example{second}")).unwrap(), second);
+        for elsewhere in [
+            "https://evil.example/api/v2/routing/skillgroups?after=x",
+            "//evil.example/x",
+            "https://api.example@evil.example/api/v2/routing/skillgroups",
+            "https://api.example.evil/api/v2/routing/skillgroups",
+            "/api/v2/users/../secret",
+            "/api/v2/routing/skillgroups/../../../v2/users",
+            "after=x",
+            "",
+        ] {
+            let Err(CallError::Unavailable { answer, .. }) = next(elsewhere) else {
+                panic!("{elsewhere} was followed")
+            };
+            assert!(answer.message.contains("nextUri leads out of the listing"), "{answer}");
+        }
+    }
 
     #[test]
     fn a_body_that_genesys_would_not_take_is_refused_before_it_is_sent() {

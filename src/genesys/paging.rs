@@ -4,8 +4,9 @@ use std::collections::HashSet;
 
 use uuid::Uuid;
 
+use super::answer::unreadable;
 use super::call::Route;
-use crate::engine::port::{CallError, Extent, UpstreamAnswer};
+use crate::engine::port::{CallError, Extent};
 
 /// A listing, as errors name it.
 #[derive(Debug, Clone, Copy)]
@@ -167,8 +168,7 @@ impl Reading {
 
     fn stalled(&self, page_does: &str) -> CallError {
         let Self { listing, pages, .. } = self;
-        let message = format!("the listing of {} does not progress: page {pages} {page_does}", listing.of);
-        unavailable(message)
+        unreadable(listing.route, &format!("the listing of {} does not progress: page {pages} {page_does}", listing.of))
     }
 }
 
@@ -182,15 +182,9 @@ pub(super) fn entities<T>(
         (Some(entities), _) => Ok(entities),
         (None, Some(0)) => Ok(Vec::new()),
         (None, _) => {
-            let message =
-                format!("the answer cannot be read (a page of the listing of {} has no entities)", listing.of);
-            Err(unavailable(message))
+            Err(unreadable(listing.route, &format!("a page of the listing of {} has no entities", listing.of)))
         }
     }
-}
-
-fn unavailable(message: String) -> CallError {
-    CallError::unavailable(UpstreamAnswer { message: message.into(), ..UpstreamAnswer::default() })
 }
 
 #[cfg(test)]

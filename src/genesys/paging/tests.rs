@@ -90,7 +90,10 @@ fn counts_that_contradict_what_is_shown_tell_nothing() {
 fn a_page_that_repeats_others_ends_the_reading_with_its_number() {
     let told = marks(Some(u32::MAX), Some(2_000_000_000), None);
     let error = read((0..99).map(|_| (ids(0..4), told))).unwrap_err();
-    assert_eq!(error, "unavailable: the listing of users does not progress: page 2 shows nobody new");
+    assert_eq!(
+        error,
+        "unavailable: 200: the answer to GET /api/v2/users cannot be read (the listing of users does not progress: page 2 shows nobody new)"
+    );
     // Not if it is the last one: everybody moved by a page's length.
     let told = marks(Some(2), Some(5), None);
     assert!(!read([(ids(0..4), told), (ids(3..4), told)]).unwrap().complete);
@@ -102,7 +105,7 @@ fn a_page_that_repeats_others_ends_the_reading_with_its_number() {
 #[test]
 fn pages_that_stay_empty_end_the_reading() {
     let error = read((0..99).map(|n| (ids(0..u128::from(n == 0)), marks(Some(99), Some(396), None)))).unwrap_err();
-    assert!(error.ends_with("page 5 shows nobody new"), "{error}");
+    assert!(error.contains("page 5 shows nobody new"), "{error}");
 }
 
 #[test]
@@ -129,7 +132,7 @@ fn a_body_without_entities_is_no_page_unless_there_are_none() {
     assert!(entities::<Id>(USERS, None, Some(0)).unwrap().is_empty());
     for total in [None, Some(3)] {
         let Err(error) = entities::<Id>(USERS, None, total) else { panic!("taken for a page") };
-        assert!(error.to_string().contains("the answer cannot be read (a page of the listing of users has no"));
+        assert!(error.to_string().contains("cannot be read (a page of the listing of users has no"));
     }
 }
 
