@@ -53,6 +53,7 @@ pub enum Route {
     UserSkillsRead,
     UserSkillsAdd,
     UserSkillsReplace,
+    UserSkillUpdate,
     UserSkillRemove,
     WfmRead,
     WfmWrite,
@@ -60,7 +61,7 @@ pub enum Route {
 }
 
 impl Route {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Users,
         Self::User,
         Self::UserByExternalId,
@@ -72,6 +73,7 @@ impl Route {
         Self::UserSkillsRead,
         Self::UserSkillsAdd,
         Self::UserSkillsReplace,
+        Self::UserSkillUpdate,
         Self::UserSkillRemove,
         Self::WfmRead,
         Self::WfmWrite,
@@ -92,6 +94,7 @@ impl Route {
             Self::UserSkillsRead => "user_skills_read",
             Self::UserSkillsAdd => "user_skills_add",
             Self::UserSkillsReplace => "user_skills_replace",
+            Self::UserSkillUpdate => "user_skill_update",
             Self::UserSkillRemove => "user_skill_remove",
             Self::WfmRead => "wfm_read",
             Self::WfmWrite => "wfm_write",
@@ -113,6 +116,7 @@ impl Route {
             Self::UserSkillsRead => "GET /api/v2/users/{userId}/routingskills",
             Self::UserSkillsAdd => "PATCH /api/v2/users/{userId}/routingskills/bulk",
             Self::UserSkillsReplace => "PUT /api/v2/users/{userId}/routingskills/bulk",
+            Self::UserSkillUpdate => "PUT /api/v2/users/{userId}/routingskills/{skillId}",
             Self::UserSkillRemove => "DELETE /api/v2/users/{userId}/routingskills/{skillId}",
             Self::WfmRead => "GET genesys.wfm_path",
             Self::WfmWrite => "PATCH genesys.wfm_path",
@@ -126,6 +130,7 @@ impl Route {
             Self::SkillCreate
             | Self::UserSkillsAdd
             | Self::UserSkillsReplace
+            | Self::UserSkillUpdate
             | Self::UserSkillRemove
             | Self::WfmWrite => RouteClass::Write,
             Self::Users | Self::RoutingSkills | Self::SkillGroups => RouteClass::Listing,
@@ -151,6 +156,7 @@ impl Route {
             | Self::UserSkillsRead
             | Self::UserSkillsAdd
             | Self::UserSkillsReplace
+            | Self::UserSkillUpdate
             | Self::UserSkillRemove => Service::Routing,
             Self::WfmRead | Self::WfmWrite => Service::Wfm,
             Self::OrgLimits => Service::Organization,

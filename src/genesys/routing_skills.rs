@@ -1,13 +1,13 @@
 //! The target `routingSkills`: not versioned, written by several calls.
 
 use bytes::Bytes;
-use http::Method;
+use http::{Method, Response};
 
 use super::call::{Lane, Route};
 use super::client::{GenesysClient, Outgoing, json};
-use super::paging::Listing;
-use super::wire::{SkillRating, UserSkill};
-use crate::domain::{AssignmentId, Assignments, Proficiency, Target, UserId};
+use super::paging::{Entity, Listing};
+use super::wire::{Page, SkillRating, UserSkill};
+use crate::domain::{AssignmentId, Proficiency, Target, UserId};
 use crate::engine::port::{AssignmentWrite, CallError, Errand, Observed, WriteError, Written};
 
 /// Lines that a bulk call takes.
@@ -18,8 +18,13 @@ const MOST_SKILLS: usize = Target::RoutingSkills.most_per_user();
 const LOOKS_FOR_MORE: usize = 2;
 
 /// The routes that a user's skills are read and written on.
-pub(super) const ROUTES: [Route; 4] =
-    [Route::UserSkillsRead, Route::UserSkillsAdd, Route::UserSkillsReplace, Route::UserSkillRemove];
+pub(super) const ROUTES: [Route; 5] = [
+    Route::UserSkillsRead,
+    Route::UserSkillsAdd,
+    Route::UserSkillsReplace,
+    Route::UserSkillUpdate,
+    Route::UserSkillRemove,
+];
 
 const OF_A_USER: Listing = Listing {
     route: Route::UserSkillsRead,
@@ -37,13 +42,12 @@ pub(super) async fn read(client: &GenesysClient, errand: &Errand, user: UserId) 
     if !extent.complete {
         return Err(CallError::unavailable(extent.lacks(OF_A_USER.of)));
     }
-    let assignments: Assignments = skills.iter().map(UserSkill::assignment).collect();
-    Ok(Observed { assignments: assignments.into(), version: None, tag: None })
+    Ok(Observed { assignments: UserSkill::had(&skills).into(), version: None, tag: None })
 }
 
 /// Adds before it removes, so that a crash in between leaves nobody without skills; but first takes away as much of what
 /// leaves anyway as the cap asks for, because Genesys holds it against each call. Replaces in one call only where the job said
-/// that everything else may go. The answers list only a first page, so they tell nothing of the new state.
+/// that everything else may go. The answers list only a first page, so they do not tell the new state.
 pub(super) async fn write(
     client: &GenesysClient,
     errand: &Errand,
@@ -108,10 +112,25 @@ impl Calls<'_> {
     }
 
     async fn bulk(&mut self, method: Method, route: Route, lines: &[Line]) -> Result<(), WriteError> {
-        let lines: Vec<_> = lines.iter().map(|(id, proficiency)| SkillRating::new(*id, *proficiency)).collect();
+        let ratings: Vec<_> = lines.iter().map(|(id, proficiency)| SkillRating::new(*id, *proficiency)).collect();
         let path = format!("/api/v2/users/{}/routingskills/bulk", self.user);
-        let body = json(&lines)?;
-        self.send(Outgoing { method, route, path, header: None, body }).await
+        let body = json(&ratings)?;
+        let answer = self.send(Outgoing { method, route, path, header: None, body }).await?;
+        self.activate(lines, &answer).await
+    }
+
+    /// Activates what the answer shows as deactivated: a bulk call knows no states.
+    async fn activate(&mut self, lines: &[Line], answer: &Response<Bytes>) -> Result<(), WriteError> {
+        let shown = serde_json::from_slice::<Page<UserSkill>>(answer.body()).ok();
+        let shown: Vec<_> = shown.and_then(|page| page.entities).unwrap_or_default();
+        let is_deactivated = |id: AssignmentId| shown.iter().any(|skill| skill.id() == id.0 && !skill.is_active());
+        for (skill, proficiency) in lines.iter().filter(|(id, _)| is_deactivated(*id)) {
+            let path = format!("/api/v2/users/{}/routingskills/{skill}", self.user);
+            let (method, route) = (Method::PUT, Route::UserSkillUpdate);
+            let body = json(&SkillRating::new(*skill, *proficiency).activated())?;
+            self.send(Outgoing { method, route, path, header: None, body }).await?;
+        }
+        Ok(())
     }
 
     /// A skill that is gone already is as good as removed.
@@ -121,7 +140,7 @@ impl Calls<'_> {
             let (method, route) = (Method::DELETE, Route::UserSkillRemove);
             match self.send(Outgoing { method, route, path, header: None, body: Bytes::new() }).await {
                 Err(WriteError { error: CallError::NotFound(_), .. }) => self.gone.push(*skill),
-                done => done?,
+                done => drop(done?),
             }
         }
         Ok(())
@@ -142,11 +161,11 @@ impl Calls<'_> {
         Ok(())
     }
 
-    async fn send(&mut self, out: Outgoing) -> Result<(), WriteError> {
+    async fn send(&mut self, out: Outgoing) -> Result<Response<Bytes>, WriteError> {
         let sent = self.client.send(Lane::Continuation, self.errand, out).await;
-        sent.map_err(|error| WriteError { error, begun: self.begun })?;
+        let answer = sent.map_err(|error| WriteError { error, begun: self.begun })?;
         self.begun = true;
-        Ok(())
+        Ok(answer)
     }
 
     fn written(self) -> Written {

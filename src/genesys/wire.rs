@@ -67,7 +67,7 @@ impl Entity for User {
 
 impl From<User> for ListedUser {
     fn from(user: User) -> Self {
-        let skills = user.skills.map(|skills| skills.iter().map(UserSkill::assignment).collect());
+        let skills = user.skills.map(|skills| UserSkill::had(&skills));
         let user = DirectoryUser {
             id: UserId(user.id),
             email: user.email,
@@ -187,6 +187,7 @@ pub(super) struct NewSkill<'a> {
 pub(super) struct UserSkill {
     id: Uuid,
     proficiency: Option<f64>,
+    state: Option<Box<str>>,
 }
 
 impl Entity for UserSkill {
@@ -196,23 +197,38 @@ impl Entity for UserSkill {
 }
 
 impl UserSkill {
+    /// What the user has of these: a skill that was deactivated at the user is not had, as nothing is routed by it.
+    pub(super) fn had(skills: &[Self]) -> Assignments {
+        skills.iter().filter(|skill| skill.is_active()).map(Self::assignment).collect()
+    }
+
+    pub(super) fn is_active(&self) -> bool {
+        self.state.as_deref().is_none_or(|state| state.eq_ignore_ascii_case("active"))
+    }
+
     /// A rating outside the documented range is kept within it: it is Genesys' own, and refusing it would stop the sync.
-    pub(super) fn assignment(&self) -> (AssignmentId, Option<Proficiency>) {
+    fn assignment(&self) -> (AssignmentId, Option<Proficiency>) {
         let rating = self.proficiency.and_then(|value| Proficiency::new(value.clamp(0.0, 5.0)));
         (AssignmentId(self.id), rating.or(Some(Proficiency::LOWEST)))
     }
 }
 
-/// One line of a bulk write of a user's skills.
+/// One line of a bulk write of a user's skills, or the one of a single write.
 #[derive(Debug, Serialize)]
 pub(super) struct SkillRating {
     id: Uuid,
     proficiency: f32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'static str>,
 }
 
 impl SkillRating {
     pub(super) fn new(id: AssignmentId, proficiency: Option<Proficiency>) -> Self {
-        Self { id: id.0, proficiency: proficiency.unwrap_or(Proficiency::LOWEST).value() }
+        Self { id: id.0, proficiency: proficiency.unwrap_or(Proficiency::LOWEST).value(), state: None }
+    }
+
+    pub(super) fn activated(self) -> Self {
+        Self { state: Some("active"), ..self }
     }
 }
 

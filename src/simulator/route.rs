@@ -25,6 +25,7 @@ pub enum Route {
     UserSkillsRead,
     UserSkillsAdd,
     UserSkillsReplace,
+    UserSkillUpdate,
     UserSkillRemove,
     WfmRead,
     WfmWrite,
@@ -37,7 +38,9 @@ impl Route {
     pub fn writes(self) -> Option<Target> {
         match self {
             Self::WfmWrite => Some(Target::WfmSkillGroups),
-            Self::UserSkillsAdd | Self::UserSkillsReplace | Self::UserSkillRemove => Some(Target::RoutingSkills),
+            Self::UserSkillsAdd | Self::UserSkillsReplace | Self::UserSkillUpdate | Self::UserSkillRemove => {
+                Some(Target::RoutingSkills)
+            }
             Self::Token
             | Self::TokenRevoke
             | Self::Users
@@ -61,7 +64,9 @@ impl Route {
         match self {
             Self::UserSearch => &["directory:user:view"],
             Self::RoutingSkills => &["routing:skill:view"],
-            Self::UserSkillsAdd | Self::UserSkillsReplace | Self::UserSkillRemove => &["routing:skill:assign"],
+            Self::UserSkillsAdd | Self::UserSkillsReplace | Self::UserSkillUpdate | Self::UserSkillRemove => {
+                &["routing:skill:assign"]
+            }
             Self::SkillCreate => &["routing:skill:manage", "routing:skill:create"],
             Self::SkillGroups => &["routing:skillGroup:view"],
             Self::WfmRead => &["wfm:agent:view"],
@@ -195,8 +200,12 @@ fn of_user(method: &Method, user: Uuid, rest: &[&str]) -> Matched {
             _ => Matched::wrong_method("PATCH, PUT"),
         },
         ["routingskills", skill] => parsed(skill).map_or_else(Matched::unknown, |skill| {
-            let removal = Matched::new(Route::UserSkillRemove, Subject::UserSkill(user, skill));
-            only(method, &Method::DELETE, "DELETE", removal)
+            let subject = Subject::UserSkill(user, skill);
+            match *method {
+                Method::PUT => Matched::new(Route::UserSkillUpdate, subject),
+                Method::DELETE => Matched::new(Route::UserSkillRemove, subject),
+                _ => Matched::wrong_method("PUT, DELETE"),
+            }
         }),
         _ => Matched::unknown(),
     }
@@ -256,6 +265,7 @@ mod tests {
             (Method::GET, &skills, Route::UserSkillsRead),
             (Method::PATCH, &format!("{skills}/bulk"), Route::UserSkillsAdd),
             (Method::PUT, &format!("{skills}/bulk"), Route::UserSkillsReplace),
+            (Method::PUT, &format!("{skills}/{USER}"), Route::UserSkillUpdate),
             (Method::DELETE, &format!("{skills}/{USER}"), Route::UserSkillRemove),
             (Method::GET, &wfm, Route::WfmRead),
             (Method::PATCH, &wfm, Route::WfmWrite),

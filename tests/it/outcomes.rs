@@ -113,6 +113,27 @@ async fn each_mode_does_to_both_targets_what_it_says() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_skill_that_was_deactivated_at_a_user_is_not_had_and_is_activated() {
+    let mut scenario = small_org();
+    scenario.behaviour.deactivated_skills = 1.0;
+    for (mode, activations) in [(Mode::Add, 1), (Mode::Managed, 1), (Mode::Replace, 1), (Mode::Remove, 0)] {
+        let bed = Bed::start(&scenario, "");
+        let lists_b = || vec![entry(employee("E1"), &["B"], Some(3.0))];
+        let done = bed.submit(Target::RoutingSkills, mode, lists_b()).await;
+        let done = bed.finish(done).await;
+        let expected = if mode == Mode::Remove { EntryState::Unchanged } else { EntryState::Applied };
+        assert_eq!(in_state(&done, expected), 1, "{mode:?} {:?}", bed.entries(done.id));
+        let updates =
+            || bed.simulator.ledger().requests().iter().filter(|it| it.route == Route::UserSkillUpdate).count();
+        assert_eq!(updates(), activations, "{mode:?}");
+        // Now the user has it.
+        let again = bed.submit(Target::RoutingSkills, mode, lists_b()).await;
+        assert_eq!(in_state(&bed.finish(again).await, EntryState::Unchanged), 1, "{mode:?}");
+        assert_eq!(updates(), activations, "{mode:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_managed_assignment_is_taken_away_when_it_is_no_longer_listed_and_others_are_not() {
     let bed = Bed::start(&small_org(), "[sync]\nmanaged = ['B']");
     for names in [&["C", "D"][..], &["D"][..]] {

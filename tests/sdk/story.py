@@ -284,6 +284,15 @@ class Skills(Org):
         self.behave({"deactivated_skills": 0.5})
         states = [skill.state for user in self.everybody("active") for skill in user.skills]
         self.assertEqual(set(states), {"active", "inactive"})
+        of_one = lambda: {skill.id: skill for skill in self.users.get_user_routingskills(user).entities}
+        user = next(user.id for user in self.everybody("active") if "inactive" in [skill.state for skill in user.skills])
+        skill = next(skill for skill in of_one().values() if skill.state == "inactive")
+        self.ask(self.users.patch_user_routingskills_bulk, user, [self.rated(skill.id, 2.0)])
+        self.assertEqual(of_one()[skill.id].state, "inactive")
+        body = {"id": skill.id, "proficiency": 3.0, "state": "active"}
+        self.assertEqual(self.ask(self.users.put_user_routingskill, user, skill.id, body).state, "active")
+        self.assertEqual((of_one()[skill.id].state, of_one()[skill.id].proficiency), ("active", 3.0))
+        self.refused(404, "not.found", self.users.put_user_routingskill, user, NOBODY, body)
 
 
 class Refusals(Org):

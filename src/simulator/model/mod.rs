@@ -25,7 +25,7 @@ mod tokens;
 mod users;
 mod wfm;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -67,6 +67,8 @@ pub(super) struct Model {
     background: Background,
     ledger: Ledger,
     visits: HashMap<(Route, Option<Uuid>), u64>,
+    /// Skills of users that were activated again.
+    activated: HashSet<(Uuid, Uuid)>,
 }
 
 /// A request on its way.
@@ -121,6 +123,7 @@ impl Model {
             background: Background::default(),
             ledger: Ledger::new(now, org.foreign_pool()),
             visits: HashMap::new(),
+            activated: HashSet::new(),
             org,
             behaviour,
         };
@@ -229,6 +232,7 @@ impl Model {
             Route::UserSkillsRead => self.read_user_skills(call),
             Route::UserSkillsAdd => self.add_user_skills(call),
             Route::UserSkillsReplace => self.replace_user_skills(call),
+            Route::UserSkillUpdate => self.update_user_skill(call),
             Route::UserSkillRemove => self.remove_user_skill(call),
             Route::WfmRead => self.read_assignments(call),
             Route::WfmWrite => self.write_assignments(call),

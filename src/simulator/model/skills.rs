@@ -23,6 +23,13 @@ struct Entry {
     proficiency: f64,
 }
 
+/// What is to become of one skill of a user.
+#[derive(Debug, Deserialize)]
+struct Update {
+    proficiency: f64,
+    state: Option<String>,
+}
+
 impl Model {
     pub(super) fn read_user_skills(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
         let (user, page) = (call.user()?, Page::of(call, &self.behaviour.paging)?);
@@ -46,6 +53,22 @@ impl Model {
     pub(super) fn replace_user_skills(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
         let (user, entries) = (call.user()?, self.entries(call)?);
         self.write_skills(call, user, entries.into(), WriteKind::Replace)
+    }
+
+    /// The only way to activate a skill that was deactivated at a user.
+    pub(super) fn update_user_skill(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
+        let Subject::UserSkill(user, skill) = call.matched.subject else { return Err(Reply::not_found("skill")) };
+        let Update { proficiency, state } = call.json()?;
+        check_proficiency(proficiency)?;
+        let mut set = self.skills_of(user)?.current().set.to_vec();
+        let rated = set.iter_mut().find(|entry| entry.id == skill).ok_or_else(|| Reply::not_found("skill"))?;
+        rated.proficiency = Some(proficiency);
+        let rated = *rated;
+        self.write_skills(call, user, set.into(), WriteKind::Add)?;
+        if state.as_deref() == Some("active") {
+            self.activated.insert((user, skill));
+        }
+        Ok(Reply::ok(self.skill_entry(user, &rated)))
     }
 
     pub(super) fn remove_user_skill(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
@@ -73,6 +96,7 @@ impl Model {
     fn state_at(&self, user: Uuid, skill: Uuid) -> UserState {
         let (share, both) = (self.behaviour.deactivated_skills, Uuid::from_u128(user.as_u128() ^ skill.as_u128()));
         match self.org.skills.details(skill).state {
+            UserState::Active if self.activated.contains(&(user, skill)) => UserState::Active,
             UserState::Active if share > 0.0 && self.dice.unit("deactivated", Some(both), 0) < share => {
                 UserState::Inactive
             }
@@ -101,9 +125,7 @@ impl Model {
         if let Some(unknown) = entries.iter().find(|entry| !self.org.skills.has(entry.id)) {
             return Err(Reply::invalid(&format!("The skill {} does not exist.", unknown.id)));
         }
-        if entries.iter().any(|entry| !(0.0..=5.0).contains(&entry.proficiency)) {
-            return Err(Reply::invalid("proficiency must be between 0.0 and 5.0."));
-        }
+        entries.iter().try_for_each(|entry| check_proficiency(entry.proficiency))?;
         Ok(entries.iter().map(|entry| Assignment::skill(entry.id, entry.proficiency)).collect())
     }
 
@@ -131,4 +153,9 @@ impl Model {
         });
         Ok(reply)
     }
+}
+
+fn check_proficiency(proficiency: f64) -> Result<(), Reply> {
+    let is_within = (0.0..=5.0).contains(&proficiency);
+    if is_within { Ok(()) } else { Err(Reply::invalid("proficiency must be between 0.0 and 5.0.")) }
 }
