@@ -99,11 +99,16 @@ impl Attempt {
 
     /// Whether what was found leaves open if the last of them was carried out: a replica that lags behind shows the state
     /// before it. Then a fold that finds nothing to do on that state proves nothing, and the write has to be made all the
-    /// same.
-    pub fn is_undecided(&self, found: &Assignments, version: Option<Version>) -> bool {
+    /// same. So it does for `dubious` ones: they are found as wanted, but may have been so before, too.
+    pub fn is_undecided(
+        &self,
+        found: &Assignments,
+        version: Option<Version>,
+        dubious: &BTreeSet<AssignmentId>,
+    ) -> bool {
         match self.base {
             Some(base) => version <= Some(base),
-            None => self.undecided(found).next().is_some(),
+            None => self.undecided(found, dubious).next().is_some(),
         }
     }
 
@@ -116,11 +121,17 @@ impl Attempt {
 
     /// Where there are no versions: adds to `difference` what has to be written for `desired` whether or not they were
     /// carried out.
-    pub fn settle(&self, found: &Assignments, desired: &Assignments, difference: &mut Difference) {
+    pub fn settle(
+        &self,
+        found: &Assignments,
+        dubious: &BTreeSet<AssignmentId>,
+        desired: &Assignments,
+        difference: &mut Difference,
+    ) {
         if self.base.is_some() {
             return;
         }
-        for id in self.undecided(found).filter(|id| desired.get(*id) == found.get(*id)) {
+        for id in self.undecided(found, dubious).filter(|id| desired.get(*id) == found.get(*id)) {
             match desired.get(id) {
                 Some(rating) => difference.updated.push((id, rating)),
                 None => difference.removed.push(id),
@@ -143,8 +154,10 @@ impl Attempt {
         self.wanted.iter().all(|(id, wanted)| wanted.after.last() == Some(&found.get(*id)))
     }
 
-    fn undecided(&self, found: &Assignments) -> impl Iterator<Item = AssignmentId> {
-        self.wanted.iter().filter(|(id, wanted)| !wanted.is_done(found.get(**id))).map(|(id, _)| *id)
+    fn undecided(&self, found: &Assignments, dubious: &BTreeSet<AssignmentId>) -> impl Iterator<Item = AssignmentId> {
+        let is_open =
+            |(id, wanted): &(&AssignmentId, &Wanted)| !wanted.is_done(found.get(**id)) || dubious.contains(id);
+        self.wanted.iter().filter(is_open).map(|(id, _)| *id)
     }
 }
 
@@ -186,8 +199,20 @@ mod tests {
         let contested = attempt(attempt(Attempt::default(), &[], &[1]), &[1], &[]);
         assert_eq!(contested.undone_in(&groups(&[1])), groups(&[]));
         let mut difference = Difference::default();
-        contested.settle(&groups(&[]), &groups(&[]), &mut difference);
+        contested.settle(&groups(&[]), &BTreeSet::new(), &groups(&[]), &mut difference);
         assert_eq!(difference.removed, [id(1)], "the first may still come through");
+    }
+
+    #[test]
+    fn what_may_be_found_as_it_was_long_before_is_written_again() {
+        let lost = attempt(Attempt::default(), &[1, 2], &[3]);
+        let (found, desired, none) = (groups(&[3]), groups(&[3]), BTreeSet::new());
+        assert!(!lost.is_undecided(&found, None, &none));
+        let dubious = BTreeSet::from([id(2)]);
+        assert!(lost.is_undecided(&found, None, &dubious));
+        let mut difference = Difference::default();
+        lost.settle(&found, &dubious, &desired, &mut difference);
+        assert_eq!((difference.removed, difference.updated), (vec![id(2)], vec![]));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::conclusion::Ending;
 use super::job::{EntryResult, Job};
 use super::pass::{Pass, Round};
@@ -174,7 +176,8 @@ impl Pass<'_> {
             return false;
         }
         let folded = self.fold(&written, current, standing);
-        let undecided = attempt.is_undecided(&found.assignments, found.version);
+        let dubious = standing.contradicted(&found.assignments, Instant::now()).collect();
+        let undecided = attempt.is_undecided(&found.assignments, found.version, &dubious);
         let is_done = !undecided && attempt.is_done(&found.assignments) && folded.desired == *found.assignments;
         if is_done || undecided {
             (self.tickets, self.set_aside) = (written, later);

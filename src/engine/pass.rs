@@ -203,9 +203,10 @@ impl<'a> Pass<'a> {
         }
         let folded = self.fold(&self.tickets, &current, standing);
         let mut difference = Difference::between(found, &folded.desired);
-        let undecided = unsure.filter(|attempt| attempt.is_undecided(found, base.observed.version));
+        let dubious = standing.contradicted(found, Instant::now()).collect();
+        let undecided = unsure.filter(|attempt| attempt.is_undecided(found, base.observed.version, &dubious));
         if let Some(attempt) = undecided {
-            attempt.settle(found, &folded.desired, &mut difference);
+            attempt.settle(found, &dubious, &folded.desired, &mut difference);
         } else if difference.is_empty() && !base.fresh {
             self.progress.must_read = true;
             return Round::Again;
@@ -343,7 +344,7 @@ impl<'a> Pass<'a> {
             difference,
             replaces: folded.replaces,
         };
-        let attempt = Arc::new(self.attempt(&base, &write, &folded.owned));
+        let attempt = Arc::new(self.attempt(&base, &write, &write.difference, &folded.owned));
         if let Err(error) = self.engine.standings.intend(self.key, &attempt).await {
             return self.not_written_down(&error);
         }
@@ -358,9 +359,11 @@ impl<'a> Pass<'a> {
                 self.engine.standings.wrote(self.key, &write, written.after.as_ref());
                 self.record_written(current, standing, folded, &written)
             }
-            Err(WriteError { error, begun }) => {
-                if begun || may_have_passed(&error) {
-                    self.progress.unsure = Some(attempt);
+            Err(WriteError { error, done, unsent }) => {
+                if !done.is_empty() || may_have_passed(&error) {
+                    let sent = write.difference.clone().restricted_to(|id| !unsent.contains(&id));
+                    self.progress.unsure = Some(Arc::new(self.attempt(&base, &write, &sent, &folded.owned)));
+                    self.engine.standings.wrote_a_part(self.key, &write, &done);
                 } else {
                     self.progress.intended = self.progress.unsure.is_some();
                     self.engine.standings.refused(self.key, self.progress.unsure.clone());
@@ -371,10 +374,16 @@ impl<'a> Pass<'a> {
     }
 
     /// What may have been written once this write has gone out.
-    fn attempt(&self, base: &Observed, write: &AssignmentWrite, claimed: &BTreeSet<AssignmentId>) -> Attempt {
+    fn attempt(
+        &self,
+        base: &Observed,
+        write: &AssignmentWrite,
+        sent: &Difference,
+        claimed: &BTreeSet<AssignmentId>,
+    ) -> Attempt {
         let earlier = self.progress.unsure.as_deref().cloned().unwrap_or_default();
         let entries = self.tickets.iter().map(Ticket::attempted);
-        earlier.and(base.version, &base.assignments, &write.desired, &write.difference, claimed, entries)
+        earlier.and(base.version, &base.assignments, &write.desired, sent, claimed, entries)
     }
 
     async fn not_written(&mut self, error: CallError, base: Observed) -> Round {

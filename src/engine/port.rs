@@ -155,17 +155,20 @@ pub struct Written {
     pub gone: Vec<AssignmentId>,
 }
 
-/// A write that was not carried out as a whole.
+/// A write that was not carried out as a whole: a write of skills takes several calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WriteError {
+    /// How the last call that was made ended.
     pub error: CallError,
-    /// Whether a part of it was carried out before: a write of skills takes several calls.
-    pub begun: bool,
+    /// What the calls before it did.
+    pub done: Vec<AssignmentId>,
+    /// What no call was made for.
+    pub unsent: Vec<AssignmentId>,
 }
 
 impl From<CallError> for WriteError {
     fn from(error: CallError) -> Self {
-        Self { error, begun: false }
+        Self { error, done: Vec::new(), unsent: Vec::new() }
     }
 }
 

@@ -49,11 +49,15 @@ impl Standing {
     /// Whether a state that was just read must be older than what we wrote ourselves. What a lost write of ours explains is
     /// not.
     pub(super) fn is_behind(&self, found: &Observed, now: Instant, lost: Option<&Attempt>) -> bool {
-        let mut recent = self.recent.iter().filter(|(_, (_, at))| *at + LONGEST_LAG > now);
-        recent.any(|(id, (left, _))| {
-            let holding = found.assignments.get(*id);
-            holding != *left && !lost.is_some_and(|lost| lost.explains(*id, holding))
-        })
+        let explained = |id: AssignmentId| lost.is_some_and(|lost| lost.explains(id, found.assignments.get(id)));
+        self.contradicted(&found.assignments, now).any(|id| !explained(id))
+    }
+
+    /// What is otherwise in a state that was just read than our answered writes have lately left it. Where only a write
+    /// without an answer explains that, the state may as well be older than all of them.
+    pub(super) fn contradicted(&self, found: &Assignments, now: Instant) -> impl Iterator<Item = AssignmentId> {
+        let recent = self.recent.iter().filter(move |(_, (_, at))| *at + LONGEST_LAG > now);
+        recent.filter(|(id, (left, _))| found.get(**id) != *left).map(|(id, _)| *id)
     }
 
     /// Whether everything that we wrote must show in a listing that was begun to be read at this time.
@@ -77,6 +81,13 @@ impl Standing {
     pub(super) fn is_newest(&self, place: Place) -> bool {
         let newer = self.history.iter().flat_map(|history| history.done()).any(|done| done.change.place > place);
         !newer && self.below_forgotten(place).is_none()
+    }
+
+    /// Writes have just left these as they are in `state`.
+    fn left(&mut self, ids: impl Iterator<Item = AssignmentId>, state: &Assignments) {
+        let now = Instant::now();
+        self.recent.retain(|_, (_, at)| *at + LONGEST_LAG > now);
+        self.recent.extend(ids.map(|id| (id, (state.get(id), now))));
     }
 
     fn forget(&mut self, newest: Option<(Place, EntryId)>) {
@@ -239,9 +250,7 @@ impl Standings {
         standing.owned = owned;
         if let Some(attempt) = done.unsure.filter(|_| !key.target.checks_versions()) {
             // They brought about what is there now, which no answer has told.
-            let now = Instant::now();
-            let left = attempt.wanted.keys().map(|id| (*id, (done.folded.desired.get(*id), now)));
-            standing.recent.extend(left);
+            standing.left(attempt.wanted.keys().copied(), &done.folded.desired);
         }
         standing.kept(self.clock, Instant::now(), None)
     }
@@ -293,6 +302,11 @@ impl Standings {
         self.users.entry(key).or_default().touched_at = Some(Instant::now());
     }
 
+    /// A part of a write passed.
+    pub(super) fn wrote_a_part(&self, key: UserKey, write: &AssignmentWrite, done: &[AssignmentId]) {
+        self.users.entry(key).or_default().left(done.iter().copied(), &write.desired);
+    }
+
     /// A write passed, and was answered with the state it brought about where the target tells it.
     pub(super) fn wrote(&self, key: UserKey, write: &AssignmentWrite, after: Option<&Observed>) {
         let after = after.map(|after| self.sets().state(after));
@@ -300,9 +314,7 @@ impl Standings {
         standing.moved += 1;
         // Without a version, what was written tells a read that lags behind it.
         if after.as_ref().is_none_or(|after| after.version.is_none()) {
-            let now = Instant::now();
-            standing.recent.retain(|_, (_, at)| *at + LONGEST_LAG > now);
-            standing.recent.extend(write.difference.ids().map(|id| (id, (write.desired.get(id), now))));
+            standing.left(write.difference.ids(), &write.desired);
         }
         standing.written = after.as_ref().and_then(|after| after.version);
         standing.version = standing.version.max(standing.written);

@@ -1,8 +1,11 @@
 //! The target `routingSkills`: not versioned, written by several calls.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use http::{Method, Response};
 
+use super::answer::unreadable;
 use super::call::{Lane, Route};
 use super::client::{GenesysClient, Outgoing, json};
 use super::paging::{Entity, Listing};
@@ -54,33 +57,21 @@ pub(super) async fn write(
     user: UserId,
     write: &AssignmentWrite,
 ) -> Result<Written, WriteError> {
-    let mut calls = Calls { client, errand, user, begun: false, gone: Vec::new() };
-    let difference = &write.difference;
-    if write.replaces {
-        let lines: Vec<_> = write.desired.iter().collect();
-        match calls.put(&lines).await {
-            // Nothing documents that an empty list is taken.
-            Err(WriteError { error: CallError::Rejected(_), .. }) if lines.is_empty() => {
-                calls.remove_all(&difference.removed).await?;
-            }
-            done => done?,
+    let mut calls = Calls::new(client, errand, user);
+    let ended = if write.replaces { calls.replace(write).await } else { calls.change(write).await };
+    let Calls { gone, done, sent, .. } = calls;
+    match ended {
+        Ok(()) => Ok(Written { after: None, gone }),
+        Err(error) => {
+            let unsent = write.difference.ids().filter(|id| !sent.contains(id)).collect();
+            Err(WriteError { error, done, unsent })
         }
-        return Ok(calls.written());
     }
-    let (first, rest) = difference.removed.split_at(removals_ahead(write));
-    calls.remove(first).await?;
-    let lines: Vec<_> = difference.added.iter().chain(&difference.updated).copied().collect();
-    for lines in lines.chunks(LINES_PER_CALL) {
-        calls.patch(lines).await?;
-    }
-    calls.remove(rest).await?;
-    Ok(calls.written())
 }
 
 /// Adds no skill to a user.
 pub(super) async fn add_nothing(client: &GenesysClient, errand: &Errand, user: UserId) -> Result<(), CallError> {
-    let mut calls = Calls { client, errand, user, begun: false, gone: Vec::new() };
-    calls.patch(&[]).await.map_err(|failed| failed.error)
+    Calls::new(client, errand, user).patch(&[]).await
 }
 
 /// How many removals have to come first, or the user would have too many skills in between.
@@ -97,32 +88,66 @@ struct Calls<'a> {
     client: &'a GenesysClient,
     errand: &'a Errand,
     user: UserId,
-    /// Whether one was carried out.
-    begun: bool,
+    /// What those that were answered have done.
+    done: Vec<AssignmentId>,
+    /// What calls were made for.
+    sent: BTreeSet<AssignmentId>,
     gone: Vec<AssignmentId>,
 }
 
-impl Calls<'_> {
-    async fn put(&mut self, lines: &[Line]) -> Result<(), WriteError> {
-        self.bulk(Method::PUT, Route::UserSkillsReplace, lines).await
+impl<'a> Calls<'a> {
+    fn new(client: &'a GenesysClient, errand: &'a Errand, user: UserId) -> Self {
+        Self { client, errand, user, done: Vec::new(), sent: BTreeSet::new(), gone: Vec::new() }
     }
 
-    async fn patch(&mut self, lines: &[Line]) -> Result<(), WriteError> {
-        self.bulk(Method::PATCH, Route::UserSkillsAdd, lines).await
+    async fn replace(&mut self, write: &AssignmentWrite) -> Result<(), CallError> {
+        let lines: Vec<_> = write.desired.iter().collect();
+        self.sent.extend(write.difference.ids());
+        match self.bulk(Method::PUT, Route::UserSkillsReplace, &lines).await {
+            // Nothing documents that an empty list is taken.
+            Err(CallError::Rejected(_)) if lines.is_empty() => {
+                self.sent.clear();
+                self.remove_all(&write.difference.removed).await
+            }
+            put => put,
+        }
     }
 
-    async fn bulk(&mut self, method: Method, route: Route, lines: &[Line]) -> Result<(), WriteError> {
+    async fn change(&mut self, write: &AssignmentWrite) -> Result<(), CallError> {
+        let difference = &write.difference;
+        let (first, rest) = difference.removed.split_at(removals_ahead(write));
+        self.remove(first).await?;
+        let lines: Vec<_> = difference.added.iter().chain(&difference.updated).copied().collect();
+        for lines in lines.chunks(LINES_PER_CALL) {
+            self.patch(lines).await?;
+        }
+        self.remove(rest).await
+    }
+
+    async fn patch(&mut self, lines: &[Line]) -> Result<(), CallError> {
+        self.sent.extend(lines.iter().map(|(id, _)| *id));
+        self.bulk(Method::PATCH, Route::UserSkillsAdd, lines).await?;
+        self.done.extend(lines.iter().map(|(id, _)| *id));
+        Ok(())
+    }
+
+    async fn bulk(&mut self, method: Method, route: Route, lines: &[Line]) -> Result<(), CallError> {
         let ratings: Vec<_> = lines.iter().map(|(id, proficiency)| SkillRating::new(*id, *proficiency)).collect();
         let path = format!("/api/v2/users/{}/routingskills/bulk", self.user);
         let body = json(&ratings)?;
         let answer = self.send(Outgoing { method, route, path, header: None, body }).await?;
-        self.activate(lines, &answer).await
+        // Its body may be anything, as nothing is needed of it.
+        let Ok(shown) = serde_json::from_slice::<Page<UserSkill>>(answer.body()) else { return Ok(()) };
+        let lacking = lines.iter().find(|(id, proficiency)| UserSkill::are_without(&shown, *id, *proficiency));
+        if let Some((skill, _)) = lacking {
+            return Err(unreadable(route, &format!("it does not show the skill {skill} as it was written")));
+        }
+        self.activate(lines, &shown).await
     }
 
     /// Activates what the answer shows as deactivated: a bulk call knows no states.
-    async fn activate(&mut self, lines: &[Line], answer: &Response<Bytes>) -> Result<(), WriteError> {
-        let shown = serde_json::from_slice::<Page<UserSkill>>(answer.body()).ok();
-        let shown: Vec<_> = shown.and_then(|page| page.entities).unwrap_or_default();
+    async fn activate(&mut self, lines: &[Line], shown: &Page<UserSkill>) -> Result<(), CallError> {
+        let shown = shown.entities.as_deref().unwrap_or_default();
         let is_deactivated = |id: AssignmentId| shown.iter().any(|skill| skill.id() == id.0 && !skill.is_active());
         for (skill, proficiency) in lines.iter().filter(|(id, _)| is_deactivated(*id)) {
             let path = format!("/api/v2/users/{}/routingskills/{skill}", self.user);
@@ -134,24 +159,25 @@ impl Calls<'_> {
     }
 
     /// A skill that is gone already is as good as removed.
-    async fn remove(&mut self, skills: &[AssignmentId]) -> Result<(), WriteError> {
+    async fn remove(&mut self, skills: &[AssignmentId]) -> Result<(), CallError> {
         for skill in skills {
+            self.sent.insert(*skill);
             let path = format!("/api/v2/users/{}/routingskills/{skill}", self.user);
             let (method, route) = (Method::DELETE, Route::UserSkillRemove);
             match self.send(Outgoing { method, route, path, header: None, body: Bytes::new() }).await {
-                Err(WriteError { error: CallError::NotFound(_), .. }) => self.gone.push(*skill),
-                done => drop(done?),
+                Err(CallError::NotFound(_)) => self.gone.push(*skill),
+                answered => drop(answered?),
             }
+            self.done.push(*skill);
         }
         Ok(())
     }
 
     /// Leaves the user without skills: those that were seen, and those that came since.
-    async fn remove_all(&mut self, seen: &[AssignmentId]) -> Result<(), WriteError> {
+    async fn remove_all(&mut self, seen: &[AssignmentId]) -> Result<(), CallError> {
         self.remove(seen).await?;
         for _ in 0..LOOKS_FOR_MORE {
-            let left = read(self.client, self.errand, self.user).await;
-            let left = left.map_err(|error| WriteError { error, begun: self.begun })?;
+            let left = read(self.client, self.errand, self.user).await?;
             let new: Vec<_> = left.assignments.ids().filter(|skill| !seen.contains(skill)).collect();
             if new.is_empty() {
                 break;
@@ -161,14 +187,7 @@ impl Calls<'_> {
         Ok(())
     }
 
-    async fn send(&mut self, out: Outgoing) -> Result<Response<Bytes>, WriteError> {
-        let sent = self.client.send(Lane::Continuation, self.errand, out).await;
-        let answer = sent.map_err(|error| WriteError { error, begun: self.begun })?;
-        self.begun = true;
-        Ok(answer)
-    }
-
-    fn written(self) -> Written {
-        Written { after: None, gone: self.gone }
+    async fn send(&self, out: Outgoing) -> Result<Response<Bytes>, CallError> {
+        self.client.send(Lane::Continuation, self.errand, out).await
     }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::header::ETAG;
 use http::{HeaderValue, Method, Response};
 
-use super::answer::{about_another_user, parse};
+use super::answer::{about_another_user, parse, unreadable};
 use super::call::{Lane, Route};
 use super::client::{GenesysClient, Outgoing, json};
 use super::wire::{WfmAssignments, WfmUpdate};
@@ -41,7 +41,11 @@ pub(super) async fn write(
     let body = json(&WfmUpdate { skill_group_ids: write.desired.ids().map(|id| id.0).collect() })?;
     let out = Outgoing { method: Method::PATCH, route: Route::WfmWrite, path: path(client, user), header, body };
     let response = client.send(Lane::Continuation, errand, out).await?;
-    Ok(Written { after: Some(observed(Route::WfmWrite, user, &response)?), gone: Vec::new() })
+    let after = observed(Route::WfmWrite, user, &response)?;
+    if *after.assignments != write.desired {
+        return Err(unreadable(Route::WfmWrite, "it does not show the groups as they were written"));
+    }
+    Ok(Written { after: Some(after), gone: Vec::new() })
 }
 
 const NO_VERSION: &str = "its answers have neither a version nor an ETag, so a write could undo somebody else's change; \

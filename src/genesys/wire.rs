@@ -202,6 +202,14 @@ impl UserSkill {
         skills.iter().filter(|skill| skill.is_active()).map(Self::assignment).collect()
     }
 
+    /// Whether an answer that shows all of a user's skills shows one otherwise than like this.
+    pub(super) fn are_without(shown: &Page<Self>, id: AssignmentId, proficiency: Option<Proficiency>) -> bool {
+        let Some(entities) = &shown.entities else { return false };
+        let all = shown.total.is_some_and(|total| total <= entities.len());
+        let like_this = (id, proficiency.or(Some(Proficiency::LOWEST)));
+        all && !entities.iter().any(|skill| skill.assignment() == like_this)
+    }
+
     pub(super) fn is_active(&self) -> bool {
         self.state.as_deref().is_none_or(|state| state.eq_ignore_ascii_case("active"))
     }
