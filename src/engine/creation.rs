@@ -4,7 +4,7 @@
 //! creates nothing, and neither does a job that is held, as long as it is. A job that lacks more than is permitted is taken
 //! for a file with a wrong column, and has none of them created.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::EngineCore;
@@ -72,6 +72,7 @@ pub(super) async fn create_lacking(
     engine: &EngineCore,
     job: &Arc<Job>,
     errand: &Errand,
+    parked: &HashSet<u32>,
     patience: &mut Patience<'_>,
     entries: &mut Vec<Resolved>,
 ) -> Option<()> {
@@ -85,7 +86,7 @@ pub(super) async fn create_lacking(
         let skill = if names.len() > most as usize {
             Err(too_many(name, names.len(), most))
         } else {
-            find_or_create(engine, job, errand, patience, name).await?
+            find_or_create(engine, job, errand, parked, patience, name).await?
         };
         skills.insert(key.clone(), skill);
     }
@@ -135,6 +136,7 @@ async fn find_or_create(
     engine: &EngineCore,
     job: &Job,
     errand: &Errand,
+    parked: &HashSet<u32>,
     patience: &mut Patience<'_>,
     name: &str,
 ) -> Option<Result<AssignmentId, Failure>> {
@@ -162,7 +164,7 @@ async fn find_or_create(
             }
             CallError::Uncertain(_) | CallError::Unavailable { .. } => {}
         }
-        patience.wait(&error).await?;
+        patience.wait(parked, &error).await?;
     }
 }
 

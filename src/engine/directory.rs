@@ -102,6 +102,23 @@ impl Directory {
     /// Finds all users of a job, in order, with as few calls as possible.
     pub(super) async fn find_all(&self, search: Search<'_>, wanted: &[UserRef]) -> Result<Vec<Sought>, CallError> {
         let mut seeking = Seeking { search, wanted, sought: vec![None; wanted.len()] };
+        match self.seek(&mut seeking).await {
+            Ok(()) => {}
+            // That is nothing to those who are found otherwise.
+            Err(CallError::Unavailable { answer, retry_at }) => {
+                self.look_up(&mut seeking, |_| true, A_PAGE).await;
+                if !seeking.found_any() {
+                    return Err(CallError::Unavailable { answer, retry_at });
+                }
+                seeking.doubt(&answer);
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(seeking.told())
+    }
+
+    async fn seek(&self, seeking: &mut Seeking<'_>) -> Result<(), CallError> {
+        let Seeking { search, wanted, .. } = *seeking;
         let kept = if self.has_to_list(wanted) {
             Some(self.active.get(|| list(search, UserListing::Active)).await?)
         } else {
@@ -112,15 +129,15 @@ impl Directory {
             None => self.count_without_listing(self.ways.calls_to(seeking.open(is_listed)).unwrap_or_default()),
         }
         if self.few_calls_find(seeking.open(is_listed)) {
-            self.look_up(&mut seeking, |_| true, usize::MAX).await;
-            self.look_in_kept(&mut seeking).await?;
+            self.look_up(seeking, |_| true, usize::MAX).await;
+            self.look_in_kept(seeking).await?;
         } else {
-            self.look_up(&mut seeking, |user| !is_listed(user), usize::MAX).await;
+            self.look_up(seeking, |user| !is_listed(user), usize::MAX).await;
         }
         if seeking.open(is_listed).next().is_some() {
-            self.look_in_new_listings(&mut seeking).await?;
+            self.look_in_new_listings(seeking).await?;
         }
-        Ok(seeking.told())
+        Ok(())
     }
 
     /// What has become of one user since.
@@ -298,6 +315,17 @@ struct Seeking<'a> {
 }
 
 impl Seeking<'_> {
+    fn found_any(&self) -> bool {
+        self.sought.iter().flatten().any(|sought| sought.doubt().is_none())
+    }
+
+    /// Nothing can be told of those who are still sought.
+    fn doubt(&mut self, answer: &UpstreamAnswer) {
+        for sought in self.sought.iter_mut().filter(|sought| sought.is_none()) {
+            *sought = Some(Sought::InDoubt(answer.clone()));
+        }
+    }
+
     /// Where those are who are still sought.
     fn places(&self, whom: impl Fn(&UserRef) -> bool) -> impl Iterator<Item = usize> {
         let all = self.wanted.iter().zip(&self.sought).enumerate();

@@ -1,17 +1,21 @@
 //! From what a caller wrote to ids, and on to the users' slots: users through the directory, assignments through the
 //! catalogue, and between the two the scales.
 
+mod lists;
+mod patience;
 mod same_user;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::catalogue::{Catalogue, Match};
+use self::lists::ResolvedLists;
+pub(super) use self::lists::find_assignments;
+pub(super) use self::patience::Patience;
+use self::patience::patience_left;
+use super::catalogue::Match;
 use super::conclusion::Ending;
-use super::creation::{Creation, holds_a_level};
 use super::directory::{Search, ShownSkills, Sought};
 use super::job::Job;
 use super::port::{CallError, Errand, UpstreamAnswer};
@@ -21,9 +25,9 @@ use super::verdict::Failure;
 use super::weigh::Scales;
 use super::workload::Work;
 use super::{EngineCore, creation, preread};
-use crate::domain::entry::{AssignmentName, EntryRequest, ListedAssignment};
-use crate::domain::job::JobStatus;
-use crate::domain::{Assignments, Place, Proficiency, Reason, UserId, UserKey, UserRef};
+use crate::domain::entry::{EntryRequest, ListedAssignment};
+use crate::domain::job::{JobStatus, SameUser};
+use crate::domain::{Assignments, Mode, Place, Proficiency, Reason, UserId, UserKey, UserRef};
 use crate::journal::JobNote;
 
 /// An entry whose user and assignments are known by id.
@@ -63,16 +67,57 @@ struct Resolution {
     entries: Vec<Resolved>,
     /// What a listing showed that was read for the job.
     shown: Option<Arc<ShownSkills>>,
+    /// Entries of which nothing can be told yet.
+    left: Option<Left>,
+}
+
+/// What of a job has to be looked for again, while the rest goes on.
+#[derive(Debug)]
+struct Left {
+    because: UpstreamAnswer,
+    /// The oldest place among it.
+    oldest: Place,
 }
 
 /// Resolves every entry of a job, weighs the job, and parks each entry with its user. What cannot be resolved ends with its
-/// reason, and the others go on; a job that would take too much away is held. While Genesys is out of reach the job waits.
+/// reason, and the others go on; a job that would take too much away is held. While Genesys is out of reach the job waits, or
+/// those of its entries that nothing can be told of.
 ///
-/// Invariant: entries are parked in the order of their places, and the acceptance order knows the oldest that is not parked.
+/// Invariant: entries that are resolved together are parked in the order of their places, and the acceptance order knows the
+/// oldest that is not parked.
 pub(super) async fn resolve_and_park<'e>(engine: &'e EngineCore, job: &Arc<Job>, prepared: &mut Prepared<'e>) {
     let errand = Errand::new(job.spec().urgency);
-    let resolution = resolve_and_weigh(engine, job, &errand, &prepared.parked).await;
-    let Resolution { entries, shown } = resolution.unwrap_or_default();
+    let mut patience = Patience::new(engine, job, &errand);
+    let mut look = Look { since: job.accepted_at(), shown: None };
+    loop {
+        let parked = &prepared.parked;
+        let resolution = resolve_and_weigh(engine, job, &errand, parked, &mut look, &mut patience).await;
+        let Some(resolution) = resolution else { break };
+        let left = park_all(engine, job, prepared, resolution);
+        for ended in prepared.concluding.drain(..) {
+            ended.shown().await;
+        }
+        let Some(because) = left else { break };
+        if patience.wait(&prepared.parked, &CallError::unavailable(because)).await.is_none() {
+            break;
+        }
+        look.since = Instant::now();
+    }
+    if job.status() != JobStatus::Held {
+        engine.order.prepared(job.id());
+    }
+    job.count_preparation(errand.meter.take());
+}
+
+/// Parks entries with their users, in order of place. Why the others are left, if some are.
+fn park_all<'e>(
+    engine: &'e EngineCore,
+    job: &Arc<Job>,
+    prepared: &mut Prepared<'e>,
+    resolution: Resolution,
+) -> Option<UpstreamAnswer> {
+    let Resolution { entries, shown, left } = resolution;
+    let oldest_left = left.as_ref().map(|left| left.oldest);
     let mut entries = same_user::taken_together(job, entries);
     entries.sort_by_key(|entry| (entry.place, entry.index));
     let several = named_several_times(&entries);
@@ -84,7 +129,7 @@ pub(super) async fn resolve_and_park<'e>(engine: &'e EngineCore, job: &Arc<Job>,
         let ticket = entry.ticket(job, if again { Work::Shared } else { work_of(engine, job, key) });
         // It may have waited since it was resolved.
         ticket.indices().for_each(|row| job.resolved(row, user));
-        engine.order.prepares(job.id(), place);
+        engine.order.prepares(job.id(), oldest_left.map_or(place, |left| left.min(place)));
         // Several entries of one user are folded in the order in which they happened.
         let shown = shown.as_ref().filter(|_| !several.contains(&user));
         if let Some(ended) = shown.and_then(|shown| preread::end_if_shown(engine, key, &ticket, shown)) {
@@ -95,13 +140,10 @@ pub(super) async fn resolve_and_park<'e>(engine: &'e EngineCore, job: &Arc<Job>,
             prepared.parked.extend(rows);
         }
     }
-    if job.status() != JobStatus::Held {
-        engine.order.prepared(job.id());
-    }
-    for ended in prepared.concluding.drain(..) {
-        ended.shown().await;
-    }
-    job.count_preparation(errand.meter.take());
+    left.map(|left| {
+        engine.order.prepares(job.id(), left.oldest);
+        left.because
+    })
 }
 
 /// What the pass over a user will take.
@@ -121,27 +163,27 @@ async fn resolve_and_weigh(
     job: &Arc<Job>,
     errand: &Errand,
     parked: &HashSet<u32>,
+    look: &mut Look,
+    patience: &mut Patience<'_>,
 ) -> Option<Resolution> {
     if job.is_on_its_way(parked) {
         return None;
     }
-    let mut patience = Patience { engine, job, parked, errand, tries: 0 };
-    let mut look = Look { since: job.accepted_at(), shown: None, parked };
     let mut resolution = loop {
         let tried = tokio::select! {
-            tried = try_resolve(engine, job, errand, &mut look) => tried,
+            tried = try_resolve(engine, job, errand, parked, look) => tried,
             // Who waits for the same listing is next.
             () = job.on_its_way(parked) => return None,
         };
         match tried {
             Ok(resolution) => break resolution,
-            Err(error) => patience.wait(&error).await?,
+            Err(error) => patience.wait(parked, &error).await?,
         }
     };
     if parked.is_empty() && !job.has_begun() && !job.was_released() {
-        weigh(engine, job, errand, &mut patience, &resolution.entries).await?;
+        weigh(engine, job, errand, patience, &resolution.entries).await?;
     }
-    creation::create_lacking(engine, job, errand, &mut patience, &mut resolution.entries).await?;
+    creation::create_lacking(engine, job, errand, parked, patience, &mut resolution.entries).await?;
     Some(resolution)
 }
 
@@ -157,7 +199,8 @@ async fn weigh(
     let hold = loop {
         match scales.weigh(errand).await {
             Ok(hold) => break hold,
-            Err(error) => patience.wait(&error).await?,
+            // Nothing of a job is parked before it was weighed.
+            Err(error) => patience.wait(&HashSet::new(), &error).await?,
         }
     };
     let Some(hold) = hold else { return Some(()) };
@@ -168,72 +211,6 @@ async fn weigh(
     }
     job.hold_back(hold);
     None
-}
-
-/// Waiting for a Genesys that is out of reach.
-pub(super) struct Patience<'a> {
-    engine: &'a EngineCore,
-    job: &'a Arc<Job>,
-    /// Entries that are with their users already, who have patience of their own.
-    parked: &'a HashSet<u32>,
-    errand: &'a Errand,
-    tries: u32,
-}
-
-impl Patience<'_> {
-    /// Waits until it is worth trying again; `None` if the job has nothing open any more.
-    pub(super) async fn wait(&mut self, error: &CallError) -> Option<()> {
-        self.job.count_preparation(self.errand.meter.take());
-        self.tries += 1;
-        let at = self.wait_until(error).await?;
-        tokio::select! {
-            () = tokio::time::sleep_until(at) => Some(()),
-            // Nobody goes on asking Genesys for a job that was cancelled meanwhile.
-            () = self.job.on_its_way(self.parked) => None,
-        }
-    }
-
-    /// When to try again; `None` if the job has nothing open any more.
-    async fn wait_until(&self, error: &CallError) -> Option<Instant> {
-        let Self { engine, job, .. } = self;
-        let patience = engine.settings.patience;
-        let (answer, retry_at) = match error {
-            CallError::Unavailable { answer, retry_at } => (answer, *retry_at),
-            CallError::Conflict(answer) | CallError::Uncertain(answer) => (answer, None),
-            CallError::NotFound(answer) | CallError::TargetUnavailable(answer) | CallError::Rejected(answer) => {
-                self.fail_open(&Failure::listing_rejected(answer)).await;
-                return None;
-            }
-            CallError::Forbidden(answer) => {
-                self.fail_open(&Failure::forbidden(answer)).await;
-                return None;
-            }
-        };
-        let left = patience_left(engine, job);
-        if left.is_zero() {
-            self.fail_open(&Failure::unavailable(answer, patience)).await;
-            return None;
-        }
-        tracing::warn!(job = %job.id(), %error, "cannot resolve the job's users and assignments yet");
-        let now = Instant::now();
-        let pause = retry_at.map_or_else(|| engine.backoff.pause(self.tries), |at| at.saturating_duration_since(now));
-        let at = now + pause.min(left);
-        let parked_until = retry_at.map(|_| engine.clock.date_of(at));
-        job.hold_up(self.parked, &format!("{}, waiting: {answer}", answer.hindrance()), parked_until);
-        Some(at)
-    }
-
-    async fn fail_open(&self, failure: &Failure) {
-        let left = (0..self.job.len()).filter(|index| !self.parked.contains(index));
-        let endings = left.map(|index| Ending::failed(self.job, index, failure)).collect();
-        self.engine.conclude(endings, None).shown().await;
-    }
-}
-
-/// How long the job's entries may still wait for Genesys.
-fn patience_left(engine: &EngineCore, job: &Job) -> Duration {
-    let waited = Duration::try_from(engine.clock.now().duration_since(job.created_at())).unwrap_or_default();
-    engine.settings.patience.saturating_sub(waited)
 }
 
 /// An entry that has not ended, beside the user whom it names.
@@ -251,25 +228,24 @@ impl Open {
 }
 
 /// What the tries to resolve a job have in common.
-struct Look<'a> {
+struct Look {
     /// That something is missing is told only by a look that was not begun before.
     since: Instant,
     shown: Option<Arc<ShownSkills>>,
-    /// Entries that are with their users already.
-    parked: &'a HashSet<u32>,
 }
 
-/// Ends what cannot be resolved, and answers the rest. While a listing is not complete that does not show what an entry
-/// names, the job waits; at the end of its patience those entries end alone.
+/// Ends what cannot be resolved, and answers the rest. While it cannot be told whom or what an entry names, the job waits, or
+/// that entry alone if the others may go on without it; at the end of the patience such entries end alone.
 async fn try_resolve(
     engine: &EngineCore,
     job: &Arc<Job>,
     errand: &Errand,
-    look: &mut Look<'_>,
+    parked: &HashSet<u32>,
+    look: &mut Look,
 ) -> Result<Resolution, CallError> {
     let target = job.spec().target;
     let genesys = engine.genesys.as_ref();
-    let unparked = (0..job.len()).filter(|index| !look.parked.contains(index));
+    let unparked = (0..job.len()).filter(|index| !parked.contains(index));
     let (open, wanted): (Vec<_>, Vec<_>) = unparked.filter_map(|index| Open::of(job, index)).unzip();
     let lists_users = look.shown.is_none() && preread::is_due(engine, job, &wanted);
     let calls_to_find = engine.directory.calls_to_find(&wanted, lists_users, look.since);
@@ -287,15 +263,28 @@ async fn try_resolve(
     }
     let users = engine.directory.find_all(Search { genesys, errand, since: look.since }, &wanted).await?;
     let doubt = catalogue.doubt(target).filter(|_| lists.lack_a_name());
-    let in_doubt = doubt.as_ref().or_else(|| users.iter().find_map(Sought::doubt));
-    if let Some(answer) = in_doubt.filter(|_| !patience_left(engine, job).is_zero()) {
+    let is_patient = !patience_left(engine, job).is_zero();
+    let unknown = users.iter().find_map(Sought::doubt).filter(|_| is_patient);
+    let waits = doubt
+        .as_ref()
+        .filter(|_| is_patient)
+        .or_else(|| unknown.filter(|_| lists.lack_a_name() || !may_go_on_singly(engine, job)));
+    if let Some(answer) = waits {
         look.since = Instant::now();
         return Err(CallError::unavailable(answer.clone()));
     }
+    let left = unknown.map(|because| {
+        let unknown = open.iter().zip(&users).filter(|(_, user)| user.doubt().is_some());
+        let places = unknown.map(|(entry, _)| job.place(entry.index));
+        Left { because: because.clone(), oldest: places.min().unwrap_or_else(|| job.place(0)) }
+    });
     let (mut entries, mut failed) = (Vec::with_capacity(open.len()), Vec::new());
     let mut incomplete = HashMap::new();
     for ((entry, named), user) in open.iter().zip(&wanted).zip(users) {
         let index = entry.index;
+        if left.is_some() && user.doubt().is_some() {
+            continue;
+        }
         let found = find_user(engine, named, &user).and_then(|user| {
             let list = lists.get(engine, &entry.assignments, doubt.as_ref());
             let list = list.inspect_err(|failure| drop(incomplete.insert(user, (index, failure.clone()))))?;
@@ -323,7 +312,19 @@ async fn try_resolve(
     let entries = same_user::without_incomplete(job, entries, &incomplete, &mut failed);
     let entries = same_user::without_parts(engine, job, entries, &mut failed);
     engine.conclude(failed, None).shown().await;
-    Ok(Resolution { entries, shown: look.shown.take() })
+    Ok(Resolution { entries, shown: look.shown.take(), left })
+}
+
+/// Whether entries may go on while it is not known yet whom others of the job are about: nothing is weighed or created for the
+/// job as a whole, and what becomes of one does not depend on whether another is about the same user.
+fn may_go_on_singly(engine: &EngineCore, job: &Job) -> bool {
+    let spec = job.spec();
+    match spec.mode {
+        Mode::Add | Mode::Remove if spec.dry_run || spec.same_user == SameUser::Merge => false,
+        Mode::Add => true,
+        Mode::Remove => !engine.settings.hold.concern(job.len() as usize),
+        Mode::Managed | Mode::Replace => false,
+    }
 }
 
 pub(super) fn park(engine: &EngineCore, key: UserKey, ticket: Ticket) {
@@ -368,68 +369,4 @@ fn kind(wanted: &UserRef) -> &'static str {
         UserRef::EmployeeId(_) => "employee id",
         UserRef::ExternalId { .. } => "external id",
     }
-}
-
-/// A list by id, and what of it Genesys lacks and can be created.
-type FoundList = (Arc<Assignments>, Arc<[Lacking]>);
-
-/// The lists of some entries by id; each list once, however many entries have it.
-struct ResolvedLists(HashMap<usize, Result<FoundList, Failure>>);
-
-impl ResolvedLists {
-    /// A list is known by where it lies, for as long as the entries are there.
-    fn of(entries: &[Open], catalogue: &Catalogue, creation: Creation) -> Self {
-        let mut lists = HashMap::new();
-        for entry in entries {
-            let resolved = || find_assignments(catalogue, &entry.assignments, creation);
-            lists.entry(entry.assignments.as_ptr().addr()).or_insert_with(resolved);
-        }
-        Self(lists)
-    }
-
-    fn lack_a_name(&self) -> bool {
-        self.0.values().any(lacks_a_name)
-    }
-
-    /// A list; if a name is missing from it and there is a doubt whether that is true, the doubt.
-    fn get(
-        &self,
-        engine: &EngineCore,
-        list: &Arc<[ListedAssignment]>,
-        doubt: Option<&UpstreamAnswer>,
-    ) -> Result<FoundList, Failure> {
-        match (self.0.get(&list.as_ptr().addr()), doubt) {
-            (Some(list), Some(doubt)) if lacks_a_name(list) => {
-                Err(Failure::unavailable(doubt, engine.settings.patience))
-            }
-            (Some(list), _) => list.clone(),
-            (None, _) => Ok((Arc::default(), Arc::default())),
-        }
-    }
-}
-
-fn lacks_a_name(list: &Result<FoundList, Failure>) -> bool {
-    match list {
-        Ok((_, lacking)) => !lacking.is_empty(),
-        Err(failure) => failure.reason == Reason::AssignmentNotFound,
-    }
-}
-
-pub(super) fn find_assignments(
-    catalogue: &Catalogue,
-    listed: &[ListedAssignment],
-    creation: Creation,
-) -> Result<FoundList, Failure> {
-    let (mut found, mut lacking) = (Vec::with_capacity(listed.len()), Vec::new());
-    for ListedAssignment { name, proficiency, because: _ } in listed {
-        match (catalogue.find(name), name) {
-            (Match::One(id), _) => found.push((id, *proficiency)),
-            (Match::Several(number), _) => return Err(Failure::assignment_ambiguous(&name.to_string(), number)),
-            (Match::None, AssignmentName::Name(name)) if creation == Creation::Permitted && !holds_a_level(name) => {
-                lacking.push(Lacking { name: Arc::clone(name), proficiency: *proficiency });
-            }
-            (Match::None, _) => return Err(creation.refused(name)),
-        }
-    }
-    Ok((Arc::new(found.into_iter().collect()), lacking.into()))
 }

@@ -40,10 +40,13 @@ fn unknown(n: usize) -> EntryRequest {
     named(UserRef::EmployeeId(format!("nobody {n}").into()))
 }
 
-async fn submit(bed: &Bed, urgency: Urgency, entries: Vec<EntryRequest>) -> JobId {
+fn adding(urgency: Urgency) -> JobSpec {
     let (target, same_user) = (Target::WfmSkillGroups, SameUser::InOrder);
-    let spec = JobSpec { target, mode: Mode::Add, label: None, dry_run: false, urgency, callback: None, same_user };
-    bed.service.engine.submit(spec, entries).await.unwrap().id
+    JobSpec { target, mode: Mode::Add, label: None, dry_run: false, urgency, callback: None, same_user }
+}
+
+async fn submit(bed: &Bed, urgency: Urgency, entries: Vec<EntryRequest>) -> JobId {
+    bed.service.engine.submit(adding(urgency), entries).await.unwrap().id
 }
 
 async fn run(bed: &Bed, urgency: Urgency, entries: Vec<EntryRequest>) -> (JobId, JobSnapshot) {
@@ -326,4 +329,47 @@ async fn a_way_without_an_answer_is_not_queued_for() {
     }
     println!("forty jobs took {:?}", begun.elapsed());
     assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+}
+
+/// While one way and the listings give no answer, who is found by another way is not held up; and a change of a user who is
+/// named once so and once so ends in its place.
+#[tokio::test(start_paused = true)]
+async fn who_is_found_does_not_wait_for_who_is_not() {
+    let down = Fault::on(&[Route::ScimUsers, Route::Users], refusing(503));
+    for employees in [1, 30] {
+        let bed = Bed::start(&org(1_200, 0, Behaviour { faults: vec![down.clone()], ..Behaviour::default() }), "");
+        let users = bed.simulator.users();
+        let listing = |user: UserRef, group| EntryRequest { user, ..employee(0, &[group]) };
+        let mut entries: Vec<_> = users.iter().skip(10).take(employees).map(by_employee_id).collect();
+        entries.push(named(UserRef::Email(users[0].email.as_str().into())));
+        // The same person as the first row.
+        entries.push(listing(UserRef::Id(UserId(users[10].id)), "Group 2"));
+        let job = submit(&bed, Urgency::Bulk, entries).await;
+        sleep(Duration::from_secs(60)).await;
+        let told = ends(&bed, job);
+        assert_eq!(told[employees..], [APPLIED; 2], "{told:?}");
+        assert!(told[..employees].iter().all(|(state, _)| *state == EntryState::Waiting), "{told:?}");
+        bed.simulator.with_behaviour(|behaviour| behaviour.faults.clear());
+        bed.finish(job).await;
+        assert!(ends(&bed, job).iter().all(|end| *end == APPLIED), "{:?}", ends(&bed, job));
+        let groups = bed.simulator.assignments_of(users[10].id, SimTarget::WfmSkillGroups).unwrap();
+        assert_eq!(groups.len(), 2);
+    }
+}
+
+/// Where the end of one row depends on whether another is about the same user, none goes on before that is known.
+#[tokio::test(start_paused = true)]
+async fn rows_that_may_be_twins_wait_for_each_other() {
+    let down = Fault::on(&[Route::ScimUsers, Route::Users], refusing(503));
+    let bed = Bed::start(&org(1_200, 0, Behaviour { faults: vec![down], ..Behaviour::default() }), "");
+    let users = bed.simulator.users();
+    let rows = vec![by_employee_id(&users[10]), named(UserRef::Id(UserId(users[10].id)))];
+    let spec = JobSpec { mode: Mode::Managed, same_user: SameUser::Refuse, ..adding(Urgency::Bulk) };
+    let job = bed.service.engine.submit(spec, rows).await.unwrap().id;
+    sleep(Duration::from_secs(60)).await;
+    assert!(ends(&bed, job).iter().all(|(state, _)| *state == EntryState::Waiting), "{:?}", ends(&bed, job));
+    bed.simulator.with_behaviour(|behaviour| behaviour.faults.clear());
+    bed.finish(job).await;
+    let twin = (EntryState::Failed, Some(Reason::DuplicateUser));
+    assert_eq!(ends(&bed, job), [twin; 2]);
 }

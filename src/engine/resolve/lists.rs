@@ -1,0 +1,77 @@
+//! The assignments that entries list, by id.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::{Lacking, Open};
+use crate::domain::entry::{AssignmentName, ListedAssignment};
+use crate::domain::{Assignments, Reason};
+use crate::engine::EngineCore;
+use crate::engine::catalogue::{Catalogue, Match};
+use crate::engine::creation::{Creation, holds_a_level};
+use crate::engine::port::UpstreamAnswer;
+use crate::engine::verdict::Failure;
+
+/// A list by id, and what of it Genesys lacks and can be created.
+pub(super) type FoundList = (Arc<Assignments>, Arc<[Lacking]>);
+
+/// The lists of some entries by id; each list once, however many entries have it.
+pub(super) struct ResolvedLists(HashMap<usize, Result<FoundList, Failure>>);
+
+impl ResolvedLists {
+    /// A list is known by where it lies, for as long as the entries are there.
+    pub(super) fn of(entries: &[Open], catalogue: &Catalogue, creation: Creation) -> Self {
+        let mut lists = HashMap::new();
+        for entry in entries {
+            let resolved = || find_assignments(catalogue, &entry.assignments, creation);
+            lists.entry(entry.assignments.as_ptr().addr()).or_insert_with(resolved);
+        }
+        Self(lists)
+    }
+
+    pub(super) fn lack_a_name(&self) -> bool {
+        self.0.values().any(lacks_a_name)
+    }
+
+    /// A list; if a name is missing from it and there is a doubt whether that is true, the doubt.
+    pub(super) fn get(
+        &self,
+        engine: &EngineCore,
+        list: &Arc<[ListedAssignment]>,
+        doubt: Option<&UpstreamAnswer>,
+    ) -> Result<FoundList, Failure> {
+        match (self.0.get(&list.as_ptr().addr()), doubt) {
+            (Some(list), Some(doubt)) if lacks_a_name(list) => {
+                Err(Failure::unavailable(doubt, engine.settings.patience))
+            }
+            (Some(list), _) => list.clone(),
+            (None, _) => Ok((Arc::default(), Arc::default())),
+        }
+    }
+}
+
+fn lacks_a_name(list: &Result<FoundList, Failure>) -> bool {
+    match list {
+        Ok((_, lacking)) => !lacking.is_empty(),
+        Err(failure) => failure.reason == Reason::AssignmentNotFound,
+    }
+}
+
+pub(in crate::engine) fn find_assignments(
+    catalogue: &Catalogue,
+    listed: &[ListedAssignment],
+    creation: Creation,
+) -> Result<FoundList, Failure> {
+    let (mut found, mut lacking) = (Vec::with_capacity(listed.len()), Vec::new());
+    for ListedAssignment { name, proficiency, because: _ } in listed {
+        match (catalogue.find(name), name) {
+            (Match::One(id), _) => found.push((id, *proficiency)),
+            (Match::Several(number), _) => return Err(Failure::assignment_ambiguous(&name.to_string(), number)),
+            (Match::None, AssignmentName::Name(name)) if creation == Creation::Permitted && !holds_a_level(name) => {
+                lacking.push(Lacking { name: Arc::clone(name), proficiency: *proficiency });
+            }
+            (Match::None, _) => return Err(creation.refused(name)),
+        }
+    }
+    Ok((Arc::new(found.into_iter().collect()), lacking.into()))
+}
