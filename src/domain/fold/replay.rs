@@ -231,15 +231,27 @@ impl Replay {
         let is_later = |id: &AssignmentId| later(&self.last_touch, id).is_some();
         let all = taken.touched.iter().all(is_later);
         let ends_otherwise = |id: &&AssignmentId| all || self.state.set.get(**id) != start.current.get(**id);
-        let undone: Vec<_> = taken.touched.iter().filter(ends_otherwise).filter(|id| is_later(id)).collect();
-        let not_held = taken.decided.iter().filter(|decided| !self.holds(decided)).map(|(id, ..)| id);
-        let not_held: Vec<_> = not_held.filter(|id| is_later(id)).collect();
+        let undone: Vec<_> = taken.touched.iter().filter(ends_otherwise).filter(|id| is_later(id)).copied().collect();
+        let not_held = taken.decided.iter().filter(|decided| !self.holds(decided)).map(|(id, ..)| *id);
+        let mut not_held: Vec<_> = not_held.filter(is_later).collect();
+        if undone.is_empty() && not_held.is_empty() {
+            not_held = self.lacks(step, start, timeline);
+            not_held.retain(is_later);
+        }
         if undone.is_empty() && not_held.is_empty() {
             return None;
         }
-        let last_done = |ids: Vec<&AssignmentId>| ids.into_iter().filter_map(|id| later(&self.last_done, id)).max();
+        let last_done = |ids: Vec<AssignmentId>| ids.iter().filter_map(|id| later(&self.last_done, id)).max();
         let last = last_done(undone).or_else(|| last_done(not_held));
         let last = last.and_then(|at| timeline.get(at)).and_then(Item::entry);
         last.or_else(|| timeline.get(step.at + 1..)?.iter().find_map(Item::entry))
+    }
+
+    /// What the change would still have to do to what the user ends with.
+    fn lacks(&self, step: &Step, start: Start<'_>, timeline: &[Item<'_>]) -> Vec<AssignmentId> {
+        match timeline.get(step.at) {
+            Some(Item::New(_, change)) => self.state.step(start.target, start.managed, change).touched,
+            Some(Item::Past(_)) | None => Vec::new(),
+        }
     }
 }

@@ -338,6 +338,29 @@ fn a_late_change_names_the_entry_that_undid_it_and_not_the_next_one() {
 }
 
 #[test]
+fn a_late_whole_list_that_the_user_never_had_is_superseded() {
+    let (had, ours, none) = (groups(&[3]), owned(&[3]), owned(&[]));
+    let start = Start { target: Target::WfmSkillGroups, current: &had, owned: &ours, managed: &none };
+    let newer = [change(10, Mode::Managed, groups(&[1]))];
+    let mut history = History::starting_from(start);
+    history.carry_out(start, &newer, &fold(start, Some(&history), &newer), Timestamp::UNIX_EPOCH);
+    let (current, ours) = (groups(&[1]), owned(&[1]));
+    let start = Start { current: &current, owned: &ours, ..start };
+    let late = |mode, listed: &[u128]| {
+        let folded = fold(start, Some(&history), &[change(5, mode, groups(listed))]);
+        assert_eq!(folded.desired, groups(&[1]), "{mode:?} {listed:?}");
+        folded.outcomes[0].clone()
+    };
+    for (mode, listed) in [(Mode::Replace, &[][..]), (Mode::Managed, &[]), (Mode::Managed, &[4])] {
+        assert_eq!(late(mode, listed), Outcome::SupersededBy(entry(10)), "{mode:?} {listed:?}");
+    }
+    // Of what these ask for, nothing is otherwise.
+    for (mode, listed) in [(Mode::Remove, &[3][..]), (Mode::Add, &[1]), (Mode::Replace, &[1])] {
+        assert!(matches!(late(mode, listed), Outcome::Unchanged(_)), "{mode:?} {listed:?}");
+    }
+}
+
+#[test]
 fn what_others_gave_after_a_newer_change_stays() {
     let (none, managed) = (groups(&[]), owned(&[]));
     let start = Start { target: Target::WfmSkillGroups, current: &none, owned: &owned(&[]), managed: &managed };

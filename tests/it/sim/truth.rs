@@ -40,8 +40,10 @@ impl History<'_> {
     fn untruth(&self, entry: &Entry, batch: &[&Entry], candidate: &Candidate) -> Option<(Kind, String)> {
         let step = candidate.replay.step(entry)?;
         let name = format!("entry {} of job {}", entry.index, entry.job);
-        let has =
-            self.really_had(entry, step, candidate) || candidate.replay.satisfies(entry) || has_row(entry, candidate);
+        let has = step.touched.is_empty()
+            || step.left == self.states[candidate.base]
+            || candidate.replay.satisfies(entry)
+            || has_row(entry, candidate);
         let merged = entry.same_user == SameUser::Merge;
         match entry.state {
             // After an unanswered write it is not known which state the entries were held against.
@@ -107,8 +109,9 @@ impl History<'_> {
         if let Some(id) = step.touched.iter().find(stays) {
             return Some((Kind::Untrue, format!("{name} is superseded, and nothing later did {id} over")));
         }
-        // It undid what the entry did, or what the entry asked for and found done.
-        let concerned_ids: Vec<&Uuid> = step.touched.iter().chain(entry.listed.keys()).collect();
+        // It undid what the entry did, or what the entry asked for and found done, or did what the entry would undo.
+        let lacking = replay.lacking(entry);
+        let concerned_ids: Vec<&Uuid> = step.touched.iter().chain(entry.listed.keys()).chain(&lacking).collect();
         // Entries that repeat one another ask the same in the same place: it is open which of them did it.
         let is_by = |later: usize| self.run.entries[later].place.accepted == by.place.accepted;
         let its_doing = concerned_ids.iter().any(|id| replay.later_touches(entry, **id).any(is_by));

@@ -174,7 +174,12 @@ impl Replay {
 
     /// Whether the user has what the entry asks for.
     pub(super) fn satisfies(&self, entry: &Entry) -> bool {
-        applied(&self.set, &self.owned, entry).0 == self.set
+        self.lacking(entry).is_empty()
+    }
+
+    /// What the user has otherwise than the entry asks for.
+    pub(super) fn lacking(&self, entry: &Entry) -> Vec<Uuid> {
+        differing(&applied(&self.set, &self.owned, entry).0, &self.set).collect()
     }
 }
 
