@@ -115,8 +115,10 @@ impl History<'_> {
         // Entries that repeat one another ask the same in the same place: it is open which of them did it.
         let is_by = |later: usize| self.run.entries[later].place.accepted == by.place.accepted;
         let its_doing = concerned_ids.iter().any(|id| replay.later_touches(entry, **id).any(is_by));
-        // Where nobody but others undid it, the next entry is named.
-        let by_entries = concerned_ids.iter().any(|id| replay.later_touches(entry, **id).next().is_some());
+        // Where nobody but others left it otherwise, the next entry is named.
+        let otherwise = |id: &&&Uuid| replay.set.get(**id) != step.left.get(**id);
+        let mut undone = concerned_ids.iter().filter(otherwise);
+        let by_entries = undone.any(|id| replay.later_touches(entry, **id).next().is_some());
         (!its_doing && by_entries)
             .then(|| (Kind::Untrue, format!("{name} names entry {} of {}, which undid none of it", by.index, by.job)))
     }
