@@ -30,7 +30,11 @@ const OTHER: &str = "other";
 #[derive(Debug, Clone, Default)]
 pub struct Lifecycle {
     tasks: TaskTracker,
+    /// Tasks that nobody waits for.
+    lingering: TaskTracker,
     stopping: CancellationToken,
+    /// Nothing but lingering tasks is left, or the grace is over.
+    stopped: CancellationToken,
     panics: Arc<Mutex<BTreeMap<&'static str, u64>>>,
     failure: Arc<OnceLock<String>>,
 }
@@ -163,6 +167,21 @@ impl Lifecycle {
         });
     }
 
+    /// Runs `task` until it ends, or the service has stopped: for as long as anything else runs, and holding up nothing.
+    pub fn spawn_until_stopped<F>(&self, task: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (this, task) = (self.clone(), Box::pin(task));
+        self.lingering.spawn(async move {
+            tokio::select! {
+                biased;
+                () = this.stopped.cancelled() => {}
+                _ = this.caught(OTHER, task) => {}
+            }
+        });
+    }
+
     /// Resolves when the service was told to stop.
     pub async fn stopping(&self) {
         self.stopping.cancelled().await;
@@ -182,7 +201,11 @@ impl Lifecycle {
     pub async fn stop(&self, grace: Duration) -> bool {
         self.begin_stop();
         self.tasks.close();
-        tokio::time::timeout(grace, self.tasks.wait()).await.is_ok()
+        let all_ended = tokio::time::timeout(grace, self.tasks.wait()).await.is_ok();
+        self.stopped.cancel();
+        self.lingering.close();
+        self.lingering.wait().await;
+        all_ended
     }
 }
 
@@ -201,6 +224,23 @@ mod tests {
         lifecycle.spawn_until_stop(std::future::pending());
         assert!(lifecycle.stop(Duration::from_secs(5)).await);
         assert!(finished.await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn lingering_tasks_run_beside_the_others_and_hold_up_nothing() {
+        let (lifecycle, begun) = (Lifecycle::default(), Instant::now());
+        lifecycle.spawn(tokio::time::sleep(Duration::from_secs(2)));
+        let lasts = Arc::<Mutex<Vec<u64>>>::default();
+        let log = Arc::clone(&lasts);
+        lifecycle.begin_stop();
+        lifecycle.spawn_until_stopped(async move {
+            loop {
+                tokio::time::sleep(Duration::from_millis(1500)).await;
+                log.lock().unwrap().push(begun.elapsed().as_secs());
+            }
+        });
+        assert!(lifecycle.stop(Duration::from_secs(5)).await);
+        assert_eq!((begun.elapsed().as_secs(), lasts.lock().unwrap().as_slice()), (2, [1].as_slice()));
     }
 
     #[tokio::test(start_paused = true)]

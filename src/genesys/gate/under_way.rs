@@ -11,9 +11,8 @@ type Call<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A call from the moment its permit was granted.
 ///
-/// Invariant: it is carried on to its end, also if its caller is dropped, unless the service stops. Nobody could know
-/// when a request arrives whose connection was given up: it may lie in a proxy that is slower than the call's place in a
-/// window lasts. Its answer tells.
+/// Invariant: it is carried on to its end, also if its caller is dropped, for as long as others may be sent. Nobody could know when a request arrives whose connection was given up: it may lie in a
+/// proxy that is slower than the call's place in a window lasts. Its answer tells.
 pub(super) struct UnderWay<T: Send + 'static> {
     call: Option<Call<T>>,
     lifecycle: Lifecycle,
@@ -39,9 +38,9 @@ impl<T: Send + 'static> Future for UnderWay<T> {
 impl<T: Send + 'static> Drop for UnderWay<T> {
     fn drop(&mut self) {
         // Neither a call that panicked nor one of a runtime that ends can be carried on.
-        let may_go_on = !std::thread::panicking() && !self.lifecycle.is_stopping() && Handle::try_current().is_ok();
+        let may_go_on = !std::thread::panicking() && Handle::try_current().is_ok();
         if let Some(call) = self.call.take().filter(|_| may_go_on) {
-            self.lifecycle.spawn_until_stop(async move { drop(call.await) });
+            self.lifecycle.spawn_until_stopped(async move { drop(call.await) });
         }
     }
 }
