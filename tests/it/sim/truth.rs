@@ -202,8 +202,11 @@ impl History<'_> {
         // What an earlier entry of the same pass took away was no longer there to be overwritten.
         let sure = self.open.is_empty();
         let of_others = |id: &Uuid| {
+            // What a newer entry has claimed since may be changed as ours.
+            let claimed_since =
+                self.ever_owned.contains(id) && !effects.difference.removed.iter().any(|it| it.0 == *id);
             if sure {
-                step.had.contains(id) && !step.owned.contains(id)
+                step.had.contains(id) && !step.owned.contains(id) && !claimed_since
             } else {
                 effects.difference.removed.iter().any(|gone| gone.0 == *id) && !self.ever_owned.contains(id)
             }
