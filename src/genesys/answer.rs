@@ -40,7 +40,7 @@ pub(super) fn classify(
     let response = outcome.map_err(|error| unanswered(route, &error))?;
     let status = response.status();
     if status.is_success() {
-        return Ok(response);
+        return if route.writes() { carried_out(route, response) } else { Ok(response) };
     }
     let body: Option<ErrorBody> = serde_json::from_slice(response.body()).ok();
     let unreadable = body.is_none();
@@ -71,6 +71,15 @@ pub(super) fn classify(
         408 | 500..=599 => CallError::Unavailable { answer, retry_at },
         _ => CallError::Rejected(answer),
     })
+}
+
+/// A write that is only accepted, or answered by a page for people, may not have been carried out.
+fn carried_out(route: Route, response: Response<Bytes>) -> Result<Response<Bytes>, CallError> {
+    if response.status() == StatusCode::ACCEPTED {
+        let message = "accepted, and not known to be carried out".into();
+        return Err(CallError::Uncertain(UpstreamAnswer { status: Some(202), message, ..UpstreamAnswer::default() }));
+    }
+    if is_html(&response) { Err(unreadable(route, "it is an HTML page")) } else { Ok(response) }
 }
 
 fn is_html(response: &Response<Bytes>) -> bool {
@@ -200,6 +209,8 @@ mod tests {
     fn answers_become_decisions() {
         for (route, status, expected) in [
             (Route::WfmRead, 200, "ok"),
+            (Route::UserSkillRemove, 204, "ok"),
+            (Route::UserSkillRemove, 202, "uncertain"),
             (Route::WfmWrite, 400, "rejected"),
             (Route::WfmWrite, 428, "rejected"),
             (Route::WfmWrite, 422, "rejected"),
@@ -233,6 +244,7 @@ mod tests {
             assert_eq!(kind(Route::WfmRead, status, " <!DOCTYPE html>"), expected, "{status}");
         }
         assert_eq!(kind(Route::WfmWrite, 403, "<html>"), "unavailable");
+        assert_eq!(kind(Route::UserSkillRemove, 200, "<html>"), "uncertain");
         assert_eq!(kind(Route::WfmRead, 418, "{}"), "rejected");
         assert_eq!(kind(Route::WfmRead, 407, ""), "unavailable");
     }

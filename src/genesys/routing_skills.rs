@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use http::{Method, Response};
 
-use super::answer::unreadable;
+use super::answer::{parse, unreadable};
 use super::call::{Lane, Route};
 use super::client::{GenesysClient, Outgoing, json};
 use super::paging::{Entity, Listing};
@@ -50,7 +50,8 @@ pub(super) async fn read(client: &GenesysClient, errand: &Errand, user: UserId) 
 
 /// Adds before it removes, so that a crash in between leaves nobody without skills; but first takes away as much of what
 /// leaves anyway as the cap asks for, because Genesys holds it against each call. Replaces in one call only where the job said
-/// that everything else may go. The answers list only a first page, so they do not tell the new state.
+/// that everything else may go. The answers list only a first page, so they do not tell the new state; but one that does not
+/// list skills, or lists all and lacks what was written, is no answer to the write.
 pub(super) async fn write(
     client: &GenesysClient,
     errand: &Errand,
@@ -136,8 +137,10 @@ impl<'a> Calls<'a> {
         let path = format!("/api/v2/users/{}/routingskills/bulk", self.user);
         let body = json(&ratings)?;
         let answer = self.send(Outgoing { method, route, path, header: None, body }).await?;
-        // Its body may be anything, as nothing is needed of it.
-        let Ok(shown) = serde_json::from_slice::<Page<UserSkill>>(answer.body()) else { return Ok(()) };
+        let shown: Page<UserSkill> = parse(route, &answer)?;
+        if shown.entities.is_none() {
+            return Err(unreadable(route, "it does not show the user's skills"));
+        }
         let lacking = lines.iter().find(|(id, proficiency)| UserSkill::are_without(&shown, *id, *proficiency));
         if let Some((skill, _)) = lacking {
             return Err(unreadable(route, &format!("it does not show the skill {skill} as it was written")));
@@ -153,7 +156,10 @@ impl<'a> Calls<'a> {
             let path = format!("/api/v2/users/{}/routingskills/{skill}", self.user);
             let (method, route) = (Method::PUT, Route::UserSkillUpdate);
             let body = json(&SkillRating::new(*skill, *proficiency).activated())?;
-            self.send(Outgoing { method, route, path, header: None, body }).await?;
+            let answer = self.send(Outgoing { method, route, path, header: None, body }).await?;
+            if !parse::<UserSkill>(route, &answer)?.is_active() {
+                return Err(unreadable(route, &format!("it does not show the skill {skill} as active")));
+            }
         }
         Ok(())
     }
