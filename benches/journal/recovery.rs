@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use skillsync::domain::assignment::Difference;
 use skillsync::domain::entry::Effects;
-use skillsync::domain::{AssignmentId, EntryState};
+use skillsync::domain::{AssignmentId, EntryState, UserId};
 use skillsync::journal::{DEFAULT_MAX_BYTES, EndedEntry, EntryOutcome, JobCounters, Journal, Recovered, SqliteJournal};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -87,6 +87,7 @@ async fn fill(folder: &Folder, ended: bool) {
 fn outcome() -> EntryOutcome {
     let id = |number| AssignmentId(Uuid::from_u128(number));
     EntryOutcome {
+        user: Some(UserId(Uuid::from_u128(9))),
         state: EntryState::Applied,
         reason: None,
         message: None,

@@ -50,7 +50,7 @@ use crate::domain::entry::{Effects, EntryOrder};
 use crate::domain::history::{History, Holding};
 use crate::domain::hold::Hold;
 use crate::domain::job::{ConflictCounts, JobSpec};
-use crate::domain::{AssignmentId, EntryId, EntryState, JobId, Place, Reason, UserKey, Version};
+use crate::domain::{AssignmentId, EntryId, EntryState, JobId, Place, Reason, UserId, UserKey, Version};
 
 /// The longest time that what nobody waits for waits for its flush.
 pub const LATEST: Duration = Duration::from_millis(50);
@@ -117,6 +117,8 @@ pub struct KeptConflict {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntryOutcome {
     pub state: EntryState,
+    /// The user that it turned out to be about.
+    pub user: Option<UserId>,
     pub reason: Option<Reason>,
     pub message: Option<Box<str>>,
     pub effects: Effects,

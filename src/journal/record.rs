@@ -13,7 +13,7 @@ use crate::domain::callback::CallbackUrl;
 use crate::domain::conflict::Cause;
 use crate::domain::entry::Effects;
 use crate::domain::job::{ConflictCounts, JobSpec, SameUser, Urgency};
-use crate::domain::{AssignmentId, EntryState, JobId, Mode, Proficiency, Reason, Target};
+use crate::domain::{AssignmentId, EntryState, JobId, Mode, Proficiency, Reason, Target, UserId};
 
 /// A closed set of words, written as words.
 macro_rules! words {
@@ -110,6 +110,8 @@ struct ConflictRecord {
 pub(super) struct OutcomeRecord {
     state: StateWord,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    user: Option<Uuid>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<ReasonWord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     message: Option<Box<str>>,
@@ -183,6 +185,7 @@ impl From<EntryOutcome> for OutcomeRecord {
         });
         Self {
             state: outcome.state.into(),
+            user: outcome.user.map(|user| user.0),
             reason: outcome.reason.map(Into::into),
             message: outcome.message,
             difference: difference.into(),
@@ -208,6 +211,7 @@ impl From<OutcomeRecord> for EntryOutcome {
         });
         Self {
             state: record.state.into(),
+            user: record.user.map(UserId),
             reason: record.reason.map(Into::into),
             message: record.message,
             effects: Effects {

@@ -87,6 +87,7 @@ fn plan() -> Difference {
 
 pub(in crate::journal) fn outcome() -> EntryOutcome {
     EntryOutcome {
+        user: Some(UserId(Uuid::from_u128(9))),
         state: EntryState::Failed,
         reason: Some(Reason::Blocked),
         message: Some("refused".into()),

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -80,16 +81,23 @@ async fn a_row_that_cannot_be_resolved_takes_nothing_away_that_it_lists() {
 
 #[tokio::test(start_paused = true)]
 async fn the_plan_of_a_list_is_applied_with_the_rows_that_have_nothing_to_do() {
-    let bed = Bed::start(&org(), "");
-    let first = run(&bed, Mode::Managed, false, vec![employee(1, &["Group 1"])]).await;
-    assert_eq!(ends(&bed, first), [APPLIED]);
-    let rows = vec![employee(1, &["Group 1"]), employee(1, &["Group 2"])];
-    let plan = run(&bed, Mode::Managed, true, rows).await;
-    assert_eq!(ends(&bed, plan), [UNCHANGED, PLANNED]);
-    let applied = bed.service.engine.apply(plan, None).await.unwrap().unwrap().unwrap().id;
-    bed.finish(applied).await;
-    assert_eq!(ends(&bed, applied), [UNCHANGED, APPLIED]);
-    assert_eq!(groups(&bed), ["Group 1", "Group 2"]);
+    for over_a_restart in [false, true] {
+        let mut bed = Bed::start(&org(), "");
+        let first = run(&bed, Mode::Managed, false, vec![employee(1, &["Group 1"])]).await;
+        assert_eq!(ends(&bed, first), [APPLIED]);
+        let rows = vec![employee(1, &["Group 1"]), employee(1, &["Group 2"])];
+        let plan = run(&bed, Mode::Managed, true, rows).await;
+        assert_eq!(ends(&bed, plan), [UNCHANGED, PLANNED]);
+        if over_a_restart {
+            let users: Vec<_> = bed.entries(plan).iter().map(|entry| entry.user).collect();
+            bed = bed.restart(&org(), Duration::from_secs(1)).await;
+            assert_eq!(bed.entries(plan).iter().map(|entry| entry.user).collect::<Vec<_>>(), users);
+        }
+        let applied = bed.service.engine.apply(plan, None).await.unwrap().unwrap().unwrap().id;
+        bed.finish(applied).await;
+        assert_eq!(ends(&bed, applied), [UNCHANGED, APPLIED]);
+        assert_eq!(groups(&bed), ["Group 1", "Group 2"]);
+    }
 }
 
 /// Nobody is found by e-mail address while this is set.
@@ -121,7 +129,7 @@ async fn a_row_whose_user_is_found_too_late_is_refused_by_itself() {
     let job = run(&bed, Mode::Replace, false, vec![by_id, by_email]).await;
     assert_eq!(ends(&bed, job), [APPLIED, (EntryState::Failed, Some(Reason::UserNotFound))]);
     hidden.store(false, Ordering::Relaxed);
-    tokio::time::sleep(std::time::Duration::from_secs(120)).await;
+    tokio::time::sleep(Duration::from_secs(120)).await;
     let again = bed.service.engine.retry(job, None).await.unwrap().unwrap().unwrap().id;
     bed.finish(again).await;
     assert_eq!(ends(&bed, again), [(EntryState::Failed, Some(Reason::DuplicateUser))]);

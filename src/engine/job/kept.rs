@@ -21,6 +21,9 @@ impl Job {
             state.started_at = kept.counters.started_at;
             for (index, outcome) in (0u32..).zip(kept.outcomes) {
                 let Some(outcome) = outcome else { continue };
+                if let Some(user) = outcome.user {
+                    state.entries.set_user(index, user);
+                }
                 state.turn(index, outcome.state);
                 state.entries.set_result(index, outcome.into());
             }
@@ -55,7 +58,8 @@ impl Job {
 
     /// What is to be written down of an entry that ends like this.
     pub(super) fn ended(&self, state: &State, index: u32, to: EntryState, result: EntryResult) -> EndedEntry {
-        EndedEntry { job: self.id, position: index, outcome: outcome(to, result), counters: state.counters() }
+        let outcome = outcome(to, state.entries.user(index), result);
+        EndedEntry { job: self.id, position: index, outcome, counters: state.counters() }
     }
 }
 
@@ -70,7 +74,7 @@ impl State {
     }
 }
 
-fn outcome(state: EntryState, result: EntryResult) -> EntryOutcome {
+fn outcome(state: EntryState, user: Option<UserId>, result: EntryResult) -> EntryOutcome {
     let conflicts = result.conflicts.into_iter().map(|conflict| KeptConflict {
         cause: conflict.cause,
         status: conflict.status,
@@ -81,6 +85,7 @@ fn outcome(state: EntryState, result: EntryResult) -> EntryOutcome {
     });
     EntryOutcome {
         state,
+        user,
         reason: result.reason,
         message: result.message,
         effects: result.effects,

@@ -64,6 +64,7 @@ pub(super) fn standing() -> (UserKey, KeptStanding) {
 
 pub(super) fn outcome() -> EntryOutcome {
     EntryOutcome {
+        user: Some(UserId(Uuid::from_u128(9))),
         state: EntryState::Applied,
         reason: None,
         message: Some("done".into()),
