@@ -57,26 +57,26 @@ impl UpstreamAnswer {
         match self.status {
             Some(200..=299) => "an answer of Genesys cannot be read",
             Some(100..=199 | 300..=399) => "calls to Genesys are redirected by something between",
-            Some(status) if is_of_something_between(status) => "something between answers instead of Genesys",
+            Some(400..=499) if self.is_of_something_between() => "something between answers instead of Genesys",
             Some(_) | None => "Genesys is not available",
         }
+    }
+
+    /// Whether an answer that is waited out cannot be of Genesys, which does not redirect, and whose client errors are verdicts.
+    pub(crate) fn is_of_something_between(&self) -> bool {
+        self.status.is_some_and(|status| matches!(status, 100..=199 | 300..=499) && !matches!(status, 401 | 408 | 429))
     }
 
     /// What to do about it.
     pub(crate) fn cure(&self) -> &'static str {
         match self.status {
             Some(200..=299) => "That is no outage: report it with the request that it names, then retry the entry.",
-            Some(status) if matches!(status, 100..=199 | 300..=399) || is_of_something_between(status) => {
+            Some(_) if self.is_of_something_between() => {
                 "Look for a proxy, a firewall, a portal or a maintenance page between this service and Genesys, then retry the entry."
             }
             Some(_) | None => "Retry the entry when it is back.",
         }
     }
-}
-
-/// Whether a client error with this status that is waited out cannot be of Genesys: its own are verdicts.
-fn is_of_something_between(status: u16) -> bool {
-    matches!(status, 400..=499) && !matches!(status, 401 | 408 | 429)
 }
 
 impl fmt::Display for UpstreamAnswer {

@@ -7,6 +7,7 @@ mod same_user;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -78,6 +79,9 @@ struct Left {
     /// The oldest place among it.
     oldest: Place,
 }
+
+/// Calls that wait for their turn, or for a Genesys that is down, get so long at the end of the patience.
+const LAST_TRY: Duration = Duration::from_secs(5);
 
 /// Resolves every entry of a job, weighs the job, and parks each entry with its user. What cannot be resolved ends with its
 /// reason, and the others go on; a job that would take too much away is held. While Genesys is out of reach the job waits, or
@@ -174,6 +178,8 @@ async fn resolve_and_weigh(
             tried = try_resolve(engine, job, errand, parked, look) => tried,
             // Who waits for the same listing is next.
             () = job.on_its_way(parked) => return None,
+            // A try that waits for a Genesys that is down outlasts the patience by little; one that gets answers may take long.
+            () = tokio::time::sleep(patience_left(engine, job).max(LAST_TRY)), if patience.is_tried() => Err(no_answer()),
         };
         match tried {
             Ok(resolution) => break resolution,
@@ -185,6 +191,10 @@ async fn resolve_and_weigh(
     }
     creation::create_lacking(engine, job, errand, parked, patience, &mut resolution.entries).await?;
     Some(resolution)
+}
+
+fn no_answer() -> CallError {
+    CallError::unavailable(UpstreamAnswer { message: "no answer to look-ups".into(), ..UpstreamAnswer::default() })
 }
 
 /// Weighs a job; `None` if it is held back now, or has nothing open any more.
@@ -259,7 +269,11 @@ async fn try_resolve(
     }
     engine.names.learn(&catalogue, engine.journal.as_ref()).await;
     if lists_users {
-        look.shown = preread::read_for(engine, job, &wanted, errand).await?;
+        look.shown = match preread::read_for(engine, job, &wanted, errand).await {
+            // It only saves calls: whom it would show may be found and read otherwise.
+            Err(CallError::Unavailable { .. }) => None,
+            shown => shown?,
+        };
     }
     let users = engine.directory.find_all(Search { genesys, errand, since: look.since }, &wanted).await?;
     let doubt = catalogue.doubt(target).filter(|_| lists.lack_a_name());

@@ -234,6 +234,11 @@ impl Survey<'_> {
                 let states: Vec<_> = found.iter().map(|u| if u.active { "active" } else { "inactive" }).collect();
                 self.findings.ok("user", format_args!("{} found, {}", found.len(), states.join(", ")));
             }
+            Err(error @ CallError::Forbidden(_)) => self.findings.fail(
+                "user",
+                error,
+                "name the user by e-mail address or id; if these are refused too, grant the OAuth client directory:user:view",
+            ),
             Err(error) => self.fail("user", &error, "grant the OAuth client directory:user:view"),
         }
     }
@@ -269,8 +274,11 @@ fn todo(error: &CallError, permission: &'static str) -> &'static str {
         CallError::Unavailable { answer, .. } if answer.status.is_some_and(|status| (200..300).contains(&status)) => {
             "that is not what the API of Genesys answers: look for a proxy or portal between, else report it with this line"
         }
-        CallError::Unavailable { answer, .. } if answer.status.is_some_and(|status| status < 400) => {
-            "look for a proxy, a portal or a maintenance page between here and Genesys"
+        CallError::Unavailable { answer, .. } if answer.status == Some(429) => {
+            "others use up the limit of this OAuth client: wait for as long as it says, then run the check again"
+        }
+        CallError::Unavailable { answer, .. } if answer.is_of_something_between() => {
+            "look for a proxy, a firewall, a portal or a maintenance page between here and Genesys"
         }
         CallError::Unavailable { .. } => "check the network and genesys.region, then run the check again",
         CallError::Rejected(_) | CallError::Conflict(_) | CallError::Uncertain(_) => {

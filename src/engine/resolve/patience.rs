@@ -25,6 +25,11 @@ impl<'a> Patience<'a> {
         Self { engine, job, errand, tries: 0 }
     }
 
+    /// Whether a look has failed before.
+    pub(super) fn is_tried(&self) -> bool {
+        self.tries > 0
+    }
+
     /// Waits until it is worth trying again; `None` if the job has nothing open any more. Entries that are `parked` with their
     /// users have patience of their own.
     pub(in crate::engine) async fn wait(&mut self, parked: &HashSet<u32>, error: &CallError) -> Option<()> {

@@ -42,6 +42,7 @@ impl History<'_> {
         let name = format!("entry {} of job {}", entry.index, entry.job);
         let has = step.touched.is_empty()
             || step.left == self.states[candidate.base]
+            || step.left == candidate.replay.set
             || candidate.replay.satisfies(entry)
             || has_row(entry, candidate);
         let merged = entry.same_user == SameUser::Merge;
