@@ -207,7 +207,23 @@ impl Pass<'_> {
         let begun = self.may_have_begun(ticket);
         let message = if begun { failure.after_a_part() } else { failure.message.clone() };
         let result = EntryResult { reason: Some(failure.reason), message: Some(message), ..EntryResult::default() };
-        self.end(ticket, EntryState::Failed, &result);
+        let part = self.progress.parts.iter().find(|(entry, _)| *entry == ticket.entry()).map(|(_, part)| part.clone());
+        match part {
+            None => self.end(ticket, EntryState::Failed, &result),
+            // What was done is named all the same.
+            Some(part) => {
+                for (row, share) in shares(ticket, part, &[]) {
+                    let effects = match share {
+                        Outcome::Applies(effects) => effects,
+                        Outcome::Unchanged(_) | Outcome::SupersededBy(_) | Outcome::TooMany { .. } => {
+                            Effects::default()
+                        }
+                    };
+                    self.end_row(ticket, row, EntryState::Failed, EntryResult { effects, ..result.clone() });
+                }
+                ticket.job.passed(ticket.work, EntryState::Failed, result.reason);
+            }
+        }
     }
 
     /// Ends the entries of cancelled jobs, which a look has just not shown carried out.

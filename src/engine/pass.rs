@@ -364,6 +364,9 @@ impl<'a> Pass<'a> {
                     let sent = write.difference.clone().restricted_to(|id| !unsent.contains(&id));
                     self.progress.unsure = Some(Arc::new(self.attempt(&base, &write, &sent, &folded.owned)));
                     self.engine.standings.wrote_a_part(self.key, &write, &done);
+                    if !done.is_empty() {
+                        self.progress.did_a_part(&done, self.tickets.iter().map(Ticket::entry), &folded);
+                    }
                 } else {
                     self.progress.intended = self.progress.unsure.is_some();
                     self.engine.standings.refused(self.key, self.progress.unsure.clone());

@@ -1,5 +1,6 @@
 //! How far the work on one user has come: what has to survive from round to round, and while the user waits.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,9 @@ use super::standings::Standing;
 use crate::clock::WallClock;
 use crate::domain::attempt::Attempt;
 use crate::domain::conflict::{Cause, ConflictPolicy, Dispute, Finding, Settled, Step};
+use crate::domain::entry::Effects;
+use crate::domain::fold::{Folded, Outcome};
+use crate::domain::{AssignmentId, EntryId};
 
 /// The state of a pass, apart from its tickets.
 #[derive(Debug, Default)]
@@ -25,6 +29,9 @@ pub(super) struct Progress {
     pub(super) must_read: bool,
     /// Writes that may have been carried out, as a whole or in part.
     pub(super) unsure: Option<Arc<Attempt>>,
+    /// What calls have done that were answered, of writes that failed in a later call; and whose doing it was.
+    confirmed: BTreeSet<AssignmentId>,
+    pub(super) parts: Vec<(EntryId, Outcome)>,
     /// Whether the assignments were looked up anew after a write was refused for good.
     pub(super) rechecked: bool,
     /// Whether the journal has been told of a write since the last conclusion.
@@ -66,6 +73,27 @@ impl Progress {
     pub(super) fn of_what_follows(&self) -> Self {
         let lost_answers = self.lost_answers.min(1);
         Self { lost_answers, must_read: lost_answers > 0, ..Self::default() }
+    }
+
+    /// A write failed after calls that have done this; `folded` is what it and those before it were to do for these changes.
+    pub(super) fn did_a_part(
+        &mut self,
+        done: &[AssignmentId],
+        entries: impl Iterator<Item = EntryId>,
+        folded: &Folded,
+    ) {
+        self.confirmed.extend(done);
+        let part = |outcome: &Outcome| match outcome {
+            Outcome::Applies(effects) => {
+                let difference = effects.difference.clone().restricted_to(|id| self.confirmed.contains(&id));
+                let overwritten =
+                    effects.overwritten.iter().copied().filter(|id| self.confirmed.contains(id)).collect();
+                Some(Outcome::Applies(Effects { difference, preserved: Vec::new(), overwritten }))
+            }
+            Outcome::Unchanged(_) | Outcome::SupersededBy(_) | Outcome::TooMany { .. } => None,
+        };
+        let parts = entries.zip(&folded.outcomes).filter_map(|(entry, outcome)| Some((entry, part(outcome)?)));
+        self.parts = parts.collect();
     }
 
     /// Whether a refused write waits for a newer state.
