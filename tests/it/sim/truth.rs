@@ -44,7 +44,7 @@ impl History<'_> {
             || step.left == self.states[candidate.base]
             || step.left == candidate.replay.set
             || candidate.replay.satisfies(entry)
-            || has_row(entry, candidate);
+            || has_row(entry, step, candidate);
         let merged = entry.same_user == SameUser::Merge;
         match entry.state {
             // After an unanswered write it is not known which state the entries were held against.
@@ -243,8 +243,9 @@ impl History<'_> {
         }
         for row in rows {
             let Some(step) = candidate.replay.step(row) else { continue };
-            let has =
-                self.really_had(row, step, candidate) || candidate.replay.satisfies(row) || has_row(row, candidate);
+            let has = self.really_had(row, step, candidate)
+                || candidate.replay.satisfies(row)
+                || has_row(row, step, candidate);
             let wrong = match row.state {
                 EntryState::Unchanged => !has,
                 // A row that is taken together with others ends as they do.
@@ -307,9 +308,10 @@ impl History<'_> {
     }
 }
 
-/// Whether the user ends with what one of several rows that are taken together asks for by itself.
-fn has_row(entry: &Entry, candidate: &Candidate) -> bool {
-    let has = |id: &Uuid| candidate.replay.set.contains_key(id) == (entry.mode != Mode::Remove);
+/// Whether the user ends with what one of several rows that are taken together asks for by itself, or had it at their place.
+fn has_row(entry: &Entry, step: &Step, candidate: &Candidate) -> bool {
+    let ends_so = |id: &Uuid| candidate.replay.set.contains_key(id) == (entry.mode != Mode::Remove);
+    let has = |id: &Uuid| ends_so(id) || !step.touched.contains(id);
     entry.same_user == SameUser::Merge && entry.own.keys().all(has)
 }
 
