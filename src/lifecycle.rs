@@ -119,14 +119,16 @@ impl Lifecycle {
     }
 
     /// Runs a piece of work of the given name; `None` if it panicked, which is counted and logged.
-    pub async fn caught<F: Future>(&self, name: &'static str, work: F) -> Option<F::Output> {
-        let result = AssertUnwindSafe(work).catch_unwind().await;
-        if result.is_err() {
-            *self.panics.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
-            // What it said is on stderr by way of the panic hook.
-            tracing::error!(task = name, "a task panicked; this is a defect of skillsync, please report it");
-        }
-        result.ok()
+    pub fn caught<F: Future>(&self, name: &'static str, work: F) -> impl Future<Output = Option<F::Output>> {
+        // No `async fn`: that would have room for the work twice, where it is handed in and where it is polled.
+        AssertUnwindSafe(work).catch_unwind().map(move |result| {
+            if result.is_err() {
+                *self.panics.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
+                // What it said is on stderr by way of the panic hook.
+                tracing::error!(task = name, "a task panicked; this is a defect of skillsync, please report it");
+            }
+            result.ok()
+        })
     }
 
     fn register(&self, name: &'static str) {

@@ -11,7 +11,7 @@ use super::EngineCore;
 use super::catalogue::{Skill, folded};
 use super::conclusion::Ending;
 use super::job::Job;
-use super::port::{CallError, CatalogueItem, Errand, UpstreamAnswer};
+use super::port::{CallError, CatalogueItem, UpstreamAnswer};
 use super::resolve::{Patience, Resolved};
 use super::verdict::Failure;
 use crate::domain::entry::AssignmentName;
@@ -69,13 +69,11 @@ impl Creation {
 /// Has created what the entries lack, and puts it into what they list. Entries end whose skills are not to be had. `None` if
 /// the job has nothing open any more.
 pub(super) async fn create_lacking(
-    engine: &EngineCore,
-    job: &Arc<Job>,
-    errand: &Errand,
-    parked: &HashSet<u32>,
     patience: &mut Patience<'_>,
+    parked: &HashSet<u32>,
     entries: &mut Vec<Resolved>,
 ) -> Option<()> {
+    let Patience { engine, job, .. } = *patience;
     let mut skills = Skills::new();
     let mut names = BTreeMap::<Box<str>, Box<str>>::new();
     for name in lacking(entries) {
@@ -86,7 +84,7 @@ pub(super) async fn create_lacking(
         let skill = if names.len() > most as usize {
             Err(too_many(name, names.len(), most))
         } else {
-            find_or_create(engine, job, errand, parked, patience, name).await?
+            find_or_create(patience, parked, name).await?
         };
         skills.insert(key.clone(), skill);
     }
@@ -133,13 +131,11 @@ impl Resolved {
 
 /// `None` if the job has nothing open any more.
 async fn find_or_create(
-    engine: &EngineCore,
-    job: &Job,
-    errand: &Errand,
-    parked: &HashSet<u32>,
     patience: &mut Patience<'_>,
+    parked: &HashSet<u32>,
     name: &str,
 ) -> Option<Result<AssignmentId, Failure>> {
+    let Patience { engine, job, errand, .. } = *patience;
     let mut conflicts = 0;
     loop {
         if job.is_over() {

@@ -102,19 +102,22 @@ impl Directory {
     /// Finds all users of a job, in order, with as few calls as possible.
     pub(super) async fn find_all(&self, search: Search<'_>, wanted: &[UserRef]) -> Result<Vec<Sought>, CallError> {
         let mut seeking = Seeking { search, wanted, sought: vec![None; wanted.len()] };
-        match self.seek(&mut seeking).await {
-            Ok(()) => {}
-            // That is nothing to those who are found otherwise.
-            Err(CallError::Unavailable { answer, retry_at }) => {
-                self.look_up(&mut seeking, |_| true, A_PAGE).await;
-                if !seeking.found_any() {
-                    return Err(CallError::Unavailable { answer, retry_at });
-                }
-                seeking.doubt(&answer);
-            }
-            Err(error) => return Err(error),
+        if let Err(error) = self.seek(&mut seeking).await {
+            // In a box, as it is rare, and every job that waits for a look would have its room.
+            Box::pin(self.seek_without_listings(&mut seeking, error)).await?;
         }
         Ok(seeking.told())
+    }
+
+    /// Where listings give no answer: that is nothing to those who are found otherwise.
+    async fn seek_without_listings(&self, seeking: &mut Seeking<'_>, error: CallError) -> Result<(), CallError> {
+        let CallError::Unavailable { answer, .. } = &error else { return Err(error) };
+        self.look_up(seeking, |_| true, A_PAGE).await;
+        if !seeking.found_any() {
+            return Err(error);
+        }
+        seeking.doubt(answer);
+        Ok(())
     }
 
     async fn seek(&self, seeking: &mut Seeking<'_>) -> Result<(), CallError> {

@@ -7,7 +7,6 @@ mod same_user;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -80,9 +79,6 @@ struct Left {
     oldest: Place,
 }
 
-/// Calls that wait for their turn, or for a Genesys that is down, get so long at the end of the patience.
-const LAST_TRY: Duration = Duration::from_secs(5);
-
 /// Resolves every entry of a job, weighs the job, and parks each entry with its user. What cannot be resolved ends with its
 /// reason, and the others go on; a job that would take too much away is held. While Genesys is out of reach the job waits, or
 /// those of its entries that nothing can be told of.
@@ -94,8 +90,7 @@ pub(super) async fn resolve_and_park<'e>(engine: &'e EngineCore, job: &Arc<Job>,
     let mut patience = Patience::new(engine, job, &errand);
     let mut look = Look { since: job.accepted_at(), shown: None };
     loop {
-        let parked = &prepared.parked;
-        let resolution = resolve_and_weigh(engine, job, &errand, parked, &mut look, &mut patience).await;
+        let resolution = resolve_and_weigh(&mut patience, &prepared.parked, &mut look).await;
         let Some(resolution) = resolution else { break };
         let left = park_all(engine, job, prepared, resolution);
         for ended in prepared.concluding.drain(..) {
@@ -162,24 +157,17 @@ fn named_several_times(entries: &[Resolved]) -> HashSet<UserId> {
 }
 
 /// The entries that may go on; `None` if none may.
-async fn resolve_and_weigh(
-    engine: &EngineCore,
-    job: &Arc<Job>,
-    errand: &Errand,
-    parked: &HashSet<u32>,
-    look: &mut Look,
-    patience: &mut Patience<'_>,
-) -> Option<Resolution> {
+async fn resolve_and_weigh(patience: &mut Patience<'_>, parked: &HashSet<u32>, look: &mut Look) -> Option<Resolution> {
+    let job = patience.job;
     if job.is_on_its_way(parked) {
         return None;
     }
     let mut resolution = loop {
         let tried = tokio::select! {
-            tried = try_resolve(engine, job, errand, parked, look) => tried,
+            tried = try_resolve(patience, parked, look) => tried,
             // Who waits for the same listing is next.
             () = job.on_its_way(parked) => return None,
-            // A try that waits for a Genesys that is down outlasts the patience by little; one that gets answers may take long.
-            () = tokio::time::sleep(patience_left(engine, job).max(LAST_TRY)), if patience.is_tried() => Err(no_answer()),
+            () = patience.over() => Err(no_answer()),
         };
         match tried {
             Ok(resolution) => break resolution,
@@ -187,9 +175,9 @@ async fn resolve_and_weigh(
         }
     };
     if parked.is_empty() && !job.has_begun() && !job.was_released() {
-        weigh(engine, job, errand, patience, &resolution.entries).await?;
+        weigh(patience, &resolution.entries).await?;
     }
-    creation::create_lacking(engine, job, errand, parked, patience, &mut resolution.entries).await?;
+    creation::create_lacking(patience, parked, &mut resolution.entries).await?;
     Some(resolution)
 }
 
@@ -198,13 +186,8 @@ fn no_answer() -> CallError {
 }
 
 /// Weighs a job; `None` if it is held back now, or has nothing open any more.
-async fn weigh(
-    engine: &EngineCore,
-    job: &Arc<Job>,
-    errand: &Errand,
-    patience: &mut Patience<'_>,
-    entries: &[Resolved],
-) -> Option<()> {
+async fn weigh(patience: &mut Patience<'_>, entries: &[Resolved]) -> Option<()> {
+    let Patience { engine, job, errand, .. } = *patience;
     let mut scales = Scales::new(engine, job, entries);
     let hold = loop {
         match scales.weigh(errand).await {
@@ -246,13 +229,8 @@ struct Look {
 
 /// Ends what cannot be resolved, and answers the rest. While it cannot be told whom or what an entry names, the job waits, or
 /// that entry alone if the others may go on without it; at the end of the patience such entries end alone.
-async fn try_resolve(
-    engine: &EngineCore,
-    job: &Arc<Job>,
-    errand: &Errand,
-    parked: &HashSet<u32>,
-    look: &mut Look,
-) -> Result<Resolution, CallError> {
+async fn try_resolve(patience: &Patience<'_>, parked: &HashSet<u32>, look: &mut Look) -> Result<Resolution, CallError> {
+    let Patience { engine, job, errand, .. } = *patience;
     let target = job.spec().target;
     let genesys = engine.genesys.as_ref();
     let unparked = (0..job.len()).filter(|index| !parked.contains(index));

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::engine::EngineCore;
 use crate::engine::conclusion::Ending;
@@ -12,11 +12,14 @@ use crate::engine::job::Job;
 use crate::engine::port::{CallError, Errand};
 use crate::engine::verdict::Failure;
 
+/// Calls that wait for their turn, or for a Genesys that is down, get so long at the end of the patience.
+const LAST_TRY: Duration = Duration::from_secs(5);
+
 /// Waiting for a Genesys that is out of reach.
 pub(in crate::engine) struct Patience<'a> {
-    engine: &'a EngineCore,
-    job: &'a Arc<Job>,
-    errand: &'a Errand,
+    pub(in crate::engine) engine: &'a EngineCore,
+    pub(in crate::engine) job: &'a Arc<Job>,
+    pub(in crate::engine) errand: &'a Errand,
     tries: u32,
 }
 
@@ -25,9 +28,17 @@ impl<'a> Patience<'a> {
         Self { engine, job, errand, tries: 0 }
     }
 
-    /// Whether a look has failed before.
-    pub(super) fn is_tried(&self) -> bool {
-        self.tries > 0
+    /// Resolves when the patience is over: a try that waits for a Genesys that is down outlasts it by little. The first one,
+    /// which may take long because there is much to read, is not cut short.
+    pub(super) fn over(&self) -> impl Future<Output = ()> + use<> {
+        // In a box, as it is rare, and every job that waits for a look would have its room.
+        let end = (self.tries > 0).then(|| Box::pin(sleep(patience_left(self.engine, self.job).max(LAST_TRY))));
+        async {
+            match end {
+                Some(end) => end.await,
+                None => std::future::pending().await,
+            }
+        }
     }
 
     /// Waits until it is worth trying again; `None` if the job has nothing open any more. Entries that are `parked` with their
