@@ -10,15 +10,16 @@ import { join } from "node:path";
 const BINARY = process.env.SKILLSYNC;
 export const KEYS = { reader: "key-of-the-reader", boss: "key-of-the-boss" };
 
-// A free port: asked of the system, then given back.
-function freePort() {
-  return new Promise((resolve, reject) => {
+// Free ports: asked of the system, then given back together, or it might give the same one twice.
+async function freePorts(number) {
+  const taken = Array.from({ length: number }, () => new Promise((resolve, reject) => {
     const server = createServer().once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
+    server.listen(0, "127.0.0.1", () => resolve(server));
+  }));
+  const servers = await Promise.all(taken);
+  const ports = servers.map((server) => server.address().port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
 }
 
 // A process of the binary; what it said is told if it ends before it answers.
@@ -46,7 +47,7 @@ async function answers(url) {
 
 // The demo: 500 users, conflicts of all causes, three users that cannot be changed.
 export async function startDemo() {
-  const port = await freePort();
+  const [port] = await freePorts(1);
   const url = `http://127.0.0.1:${port}`;
   const process = await start(["demo", "--keep", "--port", String(port)], `${url}/healthz`);
   return { url, ...process };
@@ -54,7 +55,7 @@ export async function startDemo() {
 
 // Simulator and service with keys, thresholds, and limits that let a large job through.
 export async function startGuarded() {
-  const [genesys, port] = [await freePort(), await freePort()];
+  const [genesys, port] = await freePorts(2);
   const folder = mkdtempSync(join(tmpdir(), "skillsync-browser-"));
   const scenario = join(folder, "scenario.toml");
   writeFileSync(scenario, `seed = 7\n[population.generated]\nusers = 300\n[[limits.windows]]\ncalls = 2000\nper = "1s"\n`);

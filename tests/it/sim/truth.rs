@@ -44,7 +44,8 @@ impl History<'_> {
             || step.left == self.states[candidate.base]
             || step.left == candidate.replay.set
             || candidate.replay.satisfies(entry)
-            || has_row(entry, step, candidate);
+            || has_row(entry, step, candidate)
+            || self.has_a_repetition(entry);
         let merged = entry.same_user == SameUser::Merge;
         match entry.state {
             // After an unanswered write it is not known which state the entries were held against.
@@ -75,6 +76,12 @@ impl History<'_> {
             | EntryState::Cancelled
             | EntryState::Held => None,
         }
+    }
+
+    /// Whether another entry was carried out that is in the same place, as one of them repeats the other.
+    fn has_a_repetition(&self, entry: &Entry) -> bool {
+        let repeats = |other: &&&Entry| !other.is(entry) && other.place.accepted == entry.place.accepted;
+        self.entries.iter().filter(repeats).any(|other| carried_out(other))
     }
 
     /// Whether an entry left nothing otherwise than the user really had it, whatever its pass did on the way.
