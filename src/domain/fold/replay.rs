@@ -140,7 +140,8 @@ impl Replay {
         // Neither what a history starts from nor what its changes led to need ever have been real: several of them may have
         // been written together.
         let really = |id: &AssignmentId| !self.in_history || self.state.set.get(*id) == start.current.get(*id);
-        let had_it = stepped.touched.is_empty() && ids.iter().all(|id| !self.last_new.contains_key(id) && really(id));
+        let had_listed = ids.iter().all(|id| !self.last_new.contains_key(id) && really(id));
+        let had_it = stepped.touched.is_empty() && had_listed && !self.really_had_more(start, change);
         let any_rating = |id: AssignmentId| change.mode != Mode::Remove && change.listed.get(id) == Some(None);
         let decided = ids.into_iter().map(|id| (id, stepped.state.set.get(id), any_rating(id))).collect();
         let claimed =
@@ -156,6 +157,16 @@ impl Replay {
         let replaces = change.mode == Mode::Replace;
         let taken = Some(Taken { touched, replaces, decided, had_it, preserved, overwritten });
         self.steps.push(Step { change: position, at, taken, would_be });
+    }
+
+    /// Whether a list that is the whole of what the user is to have was the whole in the history alone, and not really.
+    fn really_had_more(&self, start: Start<'_>, change: &Change) -> bool {
+        let is_to_go = |id: &AssignmentId| match change.mode {
+            Mode::Add | Mode::Remove => false,
+            Mode::Managed => start.owned.contains(id) || start.managed.contains(id),
+            Mode::Replace => true,
+        };
+        self.in_history && start.current.ids().any(|id| !self.state.set.contains(id) && is_to_go(&id))
     }
 
     pub(super) fn folded(self, start: Start<'_>, timeline: &[Item<'_>]) -> Folded {

@@ -361,6 +361,25 @@ fn a_late_whole_list_that_the_user_never_had_is_superseded() {
 }
 
 #[test]
+fn a_late_list_that_is_the_whole_in_the_history_alone_is_superseded() {
+    let (had, ours, none) = (groups(&[3]), owned(&[3]), owned(&[]));
+    let start = Start { target: Target::WfmSkillGroups, current: &had, owned: &ours, managed: &none };
+    let newer = [change(10, Mode::Managed, groups(&[1]))];
+    let mut history = History::starting_from(start);
+    history.carry_out(start, &newer, &fold(start, Some(&history), &newer), Timestamp::UNIX_EPOCH);
+    let (current, ours) = (groups(&[1]), owned(&[1]));
+    let start = Start { current: &current, owned: &ours, ..start };
+    let removal = [change(4, Mode::Remove, groups(&[3]))];
+    history.carry_out(start, &removal, &fold(start, Some(&history), &removal), Timestamp::UNIX_EPOCH);
+    // With the late removal below it, the list finds nothing to do; but the user went from 3 to 1 and was never without.
+    for mode in [Mode::Replace, Mode::Managed] {
+        let folded = fold(start, Some(&history), &[change(5, mode, groups(&[]))]);
+        assert_eq!(folded.outcomes, [Outcome::SupersededBy(entry(10))], "{mode:?}");
+        assert_eq!(folded.desired, groups(&[1]));
+    }
+}
+
+#[test]
 fn what_others_gave_after_a_newer_change_stays() {
     let (none, managed) = (groups(&[]), owned(&[]));
     let start = Start { target: Target::WfmSkillGroups, current: &none, owned: &owned(&[]), managed: &managed };
