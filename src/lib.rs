@@ -22,6 +22,7 @@ pub mod simulator;
 
 pub mod domain;
 
+pub mod address;
 pub mod clock;
 pub mod config;
 pub mod lifecycle;

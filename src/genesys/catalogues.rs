@@ -6,6 +6,7 @@ use super::answer::parse;
 use super::call::{Lane, Route};
 use super::client::{GenesysClient, Outgoing, json};
 use super::paging::Listing;
+use super::path::ApiPath;
 use super::wire::{Named, NewSkill};
 use crate::engine::port::{CallError, CatalogueItem, CatalogueListing, Errand};
 
@@ -16,7 +17,8 @@ const GROUPS: Listing =
 
 /// All active routing skills.
 pub(super) async fn skills(client: &GenesysClient, errand: &Errand) -> Result<CatalogueListing, CallError> {
-    let path = |number| format!("/api/v2/routing/skills?pageSize={}&pageNumber={number}", SKILLS.page_size);
+    let path =
+        |number| ApiPath::new("/api/v2/routing/skills").query("pageSize", SKILLS.page_size).query("pageNumber", number);
     let (skills, extent) = client.all::<Named>(errand, SKILLS, path).await?;
     let items = skills.into_iter().filter(Named::is_active).map(CatalogueItem::from).collect();
     Ok(CatalogueListing { items, extent })
@@ -28,7 +30,7 @@ pub(super) async fn create_skill(
     errand: &Errand,
     name: &str,
 ) -> Result<CatalogueItem, CallError> {
-    let (route, path) = (Route::SkillCreate, "/api/v2/routing/skills".to_owned());
+    let (route, path) = (Route::SkillCreate, ApiPath::new("/api/v2/routing/skills"));
     let body = json(&NewSkill { name, division_id: client.endpoints.skill_division })?;
     let out = Outgoing { method: Method::POST, route, path, header: None, body };
     let answer = client.send(Lane::of(errand), errand, out).await?;
@@ -37,7 +39,7 @@ pub(super) async fn create_skill(
 
 /// All skill groups.
 pub(super) async fn groups(client: &GenesysClient, errand: &Errand) -> Result<CatalogueListing, CallError> {
-    let first = format!("/api/v2/routing/skillgroups?pageSize={}", GROUPS.page_size);
+    let first = ApiPath::new("/api/v2/routing/skillgroups").query("pageSize", GROUPS.page_size);
     let (groups, extent) = client.all_by_cursor::<Named>(errand, GROUPS, first).await?;
     Ok(CatalogueListing { items: groups.into_iter().map(CatalogueItem::from).collect(), extent })
 }

@@ -12,6 +12,7 @@ pub mod gate;
 mod instrument;
 pub mod login;
 mod paging;
+mod path;
 mod port;
 mod retry;
 mod routing_skills;

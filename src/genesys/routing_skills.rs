@@ -9,6 +9,7 @@ use super::answer::{parse, unreadable};
 use super::call::{Lane, Route};
 use super::client::{GenesysClient, Outgoing, json};
 use super::paging::{Entity, Listing};
+use super::path::ApiPath;
 use super::wire::{Page, SkillRating, UserSkill};
 use crate::domain::{AssignmentId, Proficiency, Target, UserId};
 use crate::engine::port::{AssignmentWrite, CallError, Errand, Observed, WriteError, Written};
@@ -37,10 +38,14 @@ const OF_A_USER: Listing = Listing {
     most_pages: None,
 };
 
+fn skills_of(user: UserId) -> ApiPath {
+    ApiPath::new("/api/v2/users").id(user.0).then("/routingskills")
+}
+
 /// Reads all of a user's skills. A part of them is no state that anything could be computed from.
 pub(super) async fn read(client: &GenesysClient, errand: &Errand, user: UserId) -> Result<Observed, CallError> {
     let size = OF_A_USER.page_size;
-    let path = |number| format!("/api/v2/users/{user}/routingskills?pageSize={size}&pageNumber={number}");
+    let path = |number| skills_of(user).query("pageSize", size).query("pageNumber", number);
     let (skills, extent) = client.all::<UserSkill>(errand, OF_A_USER, path).await?;
     if !extent.complete {
         return Err(CallError::unavailable(extent.lacks(OF_A_USER.of)));
@@ -134,7 +139,7 @@ impl<'a> Calls<'a> {
 
     async fn bulk(&mut self, method: Method, route: Route, lines: &[Line]) -> Result<(), CallError> {
         let ratings: Vec<_> = lines.iter().map(|(id, proficiency)| SkillRating::new(*id, *proficiency)).collect();
-        let path = format!("/api/v2/users/{}/routingskills/bulk", self.user);
+        let path = skills_of(self.user).then("/bulk");
         let body = json(&ratings)?;
         let answer = self.send(Outgoing { method, route, path, header: None, body }).await?;
         let shown: Page<UserSkill> = parse(route, &answer)?;
@@ -153,7 +158,7 @@ impl<'a> Calls<'a> {
         let shown = shown.entities.as_deref().unwrap_or_default();
         let is_deactivated = |id: AssignmentId| shown.iter().any(|skill| skill.id() == id.0 && !skill.is_active());
         for (skill, proficiency) in lines.iter().filter(|(id, _)| is_deactivated(*id)) {
-            let path = format!("/api/v2/users/{}/routingskills/{skill}", self.user);
+            let path = skills_of(self.user).id(skill.0);
             let (method, route) = (Method::PUT, Route::UserSkillUpdate);
             let body = json(&SkillRating::new(*skill, *proficiency).activated())?;
             let answer = self.send(Outgoing { method, route, path, header: None, body }).await?;
@@ -168,7 +173,7 @@ impl<'a> Calls<'a> {
     async fn remove(&mut self, skills: &[AssignmentId]) -> Result<(), CallError> {
         for skill in skills {
             self.sent.insert(*skill);
-            let path = format!("/api/v2/users/{}/routingskills/{skill}", self.user);
+            let path = skills_of(self.user).id(skill.0);
             let (method, route) = (Method::DELETE, Route::UserSkillRemove);
             match self.send(Outgoing { method, route, path, header: None, body: Bytes::new() }).await {
                 Err(CallError::NotFound(_)) => self.gone.push(*skill),

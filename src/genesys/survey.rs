@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use super::call::Route;
+use super::path::ApiPath;
 use super::wire::{Page, User};
-use super::{GenesysClient, routing_skills};
+use super::{GenesysClient, routing_skills, users};
 use crate::domain::job::Urgency;
 use crate::domain::user::DirectoryUser;
 use crate::domain::{Target, UserId, UserKey};
@@ -18,8 +19,8 @@ pub struct OrgLimit {
     pub value: u64,
 }
 
-/// The namespace of the limits that hold for all calls of a client.
-const PLATFORM: &str = "platform.api";
+/// The limits that hold for all calls of a client.
+const PLATFORM: &str = "/api/v2/organizations/limits/namespaces/platform.api";
 
 /// Some active users, and how many there are if the directory tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +39,7 @@ pub enum Tried {
 impl GenesysClient {
     /// A few active users.
     pub async fn sample_users(&self) -> Result<Sample, CallError> {
-        let path = "/api/v2/users?pageSize=25&pageNumber=1&state=active&expand=employerInfo".to_owned();
+        let path = users::page(25, 1, "active");
         let page: Page<User> = self.get(&errand(), Route::Users, path).await?;
         let users = page.entities.unwrap_or_default().into_iter().map(|user| ListedUser::from(user).user).collect();
         Ok(Sample { users, total: page.total })
@@ -81,7 +82,7 @@ impl GenesysClient {
 
     /// The limits of the platform that are in force for the org, as far as it tells them.
     pub async fn org_limits(&self) -> Result<Vec<OrgLimit>, CallError> {
-        let path = format!("/api/v2/organizations/limits/namespaces/{PLATFORM}");
+        let path = ApiPath::new(PLATFORM);
         let answer: Value = self.get(&errand(), Route::OrgLimits, path).await?;
         let mut limits = Vec::new();
         collect(&answer, &mut limits);

@@ -4,9 +4,11 @@ use http::Method;
 
 use super::answer;
 use super::call::{Lane, Route};
-use super::client::{GenesysClient, Outgoing, json, path_segment};
+use super::client::{GenesysClient, Outgoing, json};
 use super::paging::Listing;
+use super::path::ApiPath;
 use super::wire::{EmailSearch, Found, ScimUsers, User};
+use crate::address::OutOfPlace;
 use crate::domain::UserId;
 use crate::domain::user::DirectoryUser;
 use crate::engine::port::{CallError, Errand, Expand, Extent, ListedUser, UserListing};
@@ -35,14 +37,20 @@ pub(super) async fn list(
         UserListing::Active => (ACTIVE, "active"),
         UserListing::Inactive => (INACTIVE, "inactive"),
     };
-    let skills = match expand {
-        Expand::Plain => "",
-        Expand::Skills => "&expand=skills",
-    };
     let path = |number| {
-        format!("/api/v2/users?pageSize={PER_PAGE}&pageNumber={number}&state={state}&expand=employerInfo{skills}")
+        let path = page(PER_PAGE, number, state);
+        match expand {
+            Expand::Plain => path,
+            Expand::Skills => path.query("expand", "skills"),
+        }
     };
     client.pages(errand, listing, path, |user: User| take(user.into())).await
+}
+
+/// One page of the users in this state.
+pub(super) fn page(size: usize, number: u32, state: &'static str) -> ApiPath {
+    let path = ApiPath::new("/api/v2/users").query("pageSize", size).query("pageNumber", number);
+    path.query("state", state).query("expand", "employerInfo")
 }
 
 /// Users by their ids, also those who are inactive.
@@ -54,10 +62,9 @@ pub(super) async fn by_ids(
     if let [id] = ids {
         return by_id(client, errand, *id).await;
     }
-    let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
-    let ids = ids.join("&id=");
     let path = |number| {
-        format!("/api/v2/users?pageSize={IDS_A_CALL}&pageNumber={number}&state=any&expand=employerInfo&id={ids}")
+        let path = page(IDS_A_CALL, number, "any");
+        ids.iter().fold(path, |path, id| path.query("id", id))
     };
     let mut found = Vec::new();
     let take = |user: User| {
@@ -70,7 +77,8 @@ pub(super) async fn by_ids(
 }
 
 async fn by_id(client: &GenesysClient, errand: &Errand, id: UserId) -> Result<Vec<DirectoryUser>, CallError> {
-    let found = one(client, errand, Route::User, format!("/api/v2/users/{id}?expand=employerInfo")).await?;
+    let path = ApiPath::new("/api/v2/users").id(id.0).query("expand", "employerInfo");
+    let found = one(client, errand, Route::User, path).await?;
     match found.iter().find(|found| found.id != id) {
         Some(other) => Err(answer::about_another_user(Route::User, other.id)),
         None => Ok(found),
@@ -84,19 +92,19 @@ pub(super) async fn by_external_id(
     authority: &str,
     key: &str,
 ) -> Result<Vec<DirectoryUser>, CallError> {
-    // As parts of a path these have a meaning of their own (RFC 3986, 3.3), however they are written.
-    if [authority, key].iter().any(|part| matches!(*part, "." | "..")) {
-        return Ok(Vec::new());
+    let path = ApiPath::new("/api/v2/users/externalid").segment(authority).and_then(|path| path.segment(key));
+    match path {
+        Ok(path) => one(client, errand, Route::UserByExternalId, path).await,
+        // No user can be at an address that there cannot be.
+        Err(OutOfPlace) => Ok(Vec::new()),
     }
-    let path = format!("/api/v2/users/externalid/{}/{}", path_segment(authority), path_segment(key));
-    one(client, errand, Route::UserByExternalId, path).await
 }
 
 async fn one(
     client: &GenesysClient,
     errand: &Errand,
     route: Route,
-    path: String,
+    path: ApiPath,
 ) -> Result<Vec<DirectoryUser>, CallError> {
     match client.get::<User>(errand, route, path).await {
         Ok(user) => Ok(vec![ListedUser::from(user).user]),
@@ -114,7 +122,7 @@ pub(super) async fn by_emails(
     let out = Outgoing {
         method: Method::POST,
         route: Route::UserSearch,
-        path: "/api/v2/users/search".to_owned(),
+        path: ApiPath::new("/api/v2/users/search"),
         header: None,
         body: json(&EmailSearch::of(emails))?,
     };
@@ -131,7 +139,7 @@ pub(super) async fn by_employee_id(
     id: &str,
 ) -> Result<Vec<DirectoryUser>, CallError> {
     let filter = format!("employeeNumber eq {}", serde_json::Value::from(id));
-    let path = format!("/api/v2/scim/v2/users?filter={}&count={SCIM_PAGE}", path_segment(&filter));
+    let path = ApiPath::new("/api/v2/scim/v2/users").query("filter", filter).query("count", SCIM_PAGE);
     let ScimUsers { resources, total_results } = client.get(errand, Route::ScimUsers, path).await?;
     whole("SCIM filter", resources.len(), total_results)?;
     Ok(resources.into_iter().map(DirectoryUser::from).collect())

@@ -9,6 +9,7 @@ use http::{HeaderValue, Method, Response};
 use super::answer::{about_another_user, parse, unreadable};
 use super::call::{Lane, Route};
 use super::client::{GenesysClient, Outgoing, json};
+use super::path::ApiPath;
 use super::wire::{WfmAssignments, WfmUpdate};
 use crate::domain::UserId;
 use crate::engine::port::{AssignmentWrite, CallError, Errand, Observed, UpstreamAnswer, Version, Written};
@@ -51,8 +52,8 @@ pub(super) async fn write(
 const NO_VERSION: &str = "its answers have neither a version nor an ETag, so a write could undo somebody else's change; \
     genesys.unversioned_writes = true permits it";
 
-fn path(client: &GenesysClient, user: UserId) -> String {
-    client.endpoints.wfm_path.replace("{userId}", &user.to_string())
+fn path(client: &GenesysClient, user: UserId) -> ApiPath {
+    ApiPath::of_user(&client.endpoints.wfm_path, user)
 }
 
 /// What tells Genesys which state a write was computed from.

@@ -1,5 +1,7 @@
 //! Where the record of a person is read when a sender only says who has changed.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -10,6 +12,7 @@ use secrecy::ExposeSecret;
 use tower::util::BoxCloneSyncService;
 use tower::{ServiceExt, service_fn};
 
+use crate::address;
 use crate::config::{ConfigError, FetchMethod, RecordConfig, WebhookConfig};
 
 /// What stands for the sender's id of a person.
@@ -26,8 +29,7 @@ pub(super) fn check(config: &WebhookConfig, record: &RecordConfig) -> Result<(),
     if host.is_none() || host != url.host().map(|host| host.to_owned()) {
         return Err(fault("url", "must have a host, without {id} in it".to_owned()));
     }
-    let local = url.host_str().is_some_and(|host| host == "localhost" || host.starts_with("127.") || host == "[::1]");
-    if url.scheme() != "https" && !local {
+    if url.scheme() != "https" && !(url.scheme() == "http" && address::is_local(&url)) {
         return Err(fault("url", "must begin with https://, since it carries a secret and personal data".to_owned()));
     }
     match (record.method, &record.body) {
@@ -48,6 +50,9 @@ pub(super) fn check(config: &WebhookConfig, record: &RecordConfig) -> Result<(),
     if let Some(file) = &record.authorization_file {
         std::fs::read_to_string(file)
             .map_err(|error| fault("authorization_file", format!("{}: {error}", file.display())))?;
+    }
+    if let Some(proxy) = &record.proxy {
+        client(Some(proxy)).map_err(|problem| fault("proxy", problem.to_owned()))?;
     }
     for (name, value) in &record.headers {
         let good = name.parse::<HeaderName>().is_ok() && HeaderValue::from_str(value).is_ok();
@@ -72,20 +77,55 @@ pub(super) enum Fetched {
 /// Answers larger than this are no record of one person.
 const LARGEST_ANSWER: usize = 1024 * 1024;
 
-/// A transport over real connections. Redirects are not followed: the authorization must not go to another host.
+/// The proxy that a call goes through; travels in the request's extensions.
+#[derive(Debug, Clone)]
+struct Through(String);
+
+/// A transport over real connections. Redirects are not followed and the proxies of the environment not asked: the
+/// authorization goes where the configuration says, and nowhere else.
 pub fn over_http() -> Result<RecordTransport, ConfigError> {
-    // Fails only when a provider is installed already, and then that one serves.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder()
-        .connect_timeout(Duration::from_secs(10))
-        .redirect(reqwest::redirect::Policy::none())
-        .user_agent(concat!("skillsync/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| ConfigError::Contradiction { key: "webhooks", problem: error.to_string() })?;
-    Ok(BoxCloneSyncService::new(service_fn(move |request| exchange(client.clone(), request))))
+    let direct =
+        client(None).map_err(|problem| ConfigError::Contradiction { key: "webhooks", problem: problem.to_owned() })?;
+    let proxied = Arc::new(Mutex::new(HashMap::<String, reqwest::Client>::new()));
+    let choose = move |request: &Request<Bytes>| {
+        let Some(Through(proxy)) = request.extensions().get::<Through>() else { return Ok(direct.clone()) };
+        let mut proxied = proxied.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = proxied.get(proxy) {
+            return Ok(known.clone());
+        }
+        // Configurations that were read anew may have named others, which nobody uses any more.
+        if proxied.len() >= MOST_PROXIES {
+            proxied.clear();
+        }
+        let client = client(Some(proxy)).map_err(str::to_owned)?;
+        proxied.insert(proxy.clone(), client.clone());
+        Ok(client)
+    };
+    Ok(BoxCloneSyncService::new(service_fn(move |request| exchange(choose(&request), request))))
 }
 
-async fn exchange(client: reqwest::Client, request: Request<Bytes>) -> Result<Response<Bytes>, String> {
+/// Connections are kept for so many proxies.
+const MOST_PROXIES: usize = 16;
+
+fn client(proxy: Option<&String>) -> Result<reqwest::Client, &'static str> {
+    // Fails only when a provider is installed already, and then that one serves.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut builder = reqwest::Client::builder()
+        .no_proxy()
+        .connect_timeout(Duration::from_secs(10))
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("skillsync/", env!("CARGO_PKG_VERSION")));
+    if let Some(proxy) = proxy {
+        if !proxy.starts_with("http://") && !proxy.starts_with("https://") {
+            return Err("must begin with http:// or https://");
+        }
+        builder = builder.proxy(reqwest::Proxy::all(proxy).map_err(|_| "is not the address of a proxy")?);
+    }
+    builder.build().map_err(|_| "the connections to HR systems cannot be set up")
+}
+
+async fn exchange(client: Result<reqwest::Client, String>, request: Request<Bytes>) -> Result<Response<Bytes>, String> {
+    let client = client?;
     // Without the address: the id of a person is in it.
     let said = |error: reqwest::Error| error.without_url().to_string();
     let request = reqwest::Request::try_from(request).map_err(said)?;
@@ -103,29 +143,42 @@ async fn exchange(client: reqwest::Client, request: Request<Bytes>) -> Result<Re
     Ok(response)
 }
 
+/// Why a record came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Setback {
+    /// A later call may go better.
+    Passing(String),
+    /// No repetition would help.
+    Final(String),
+}
+
 /// Asks for one record, once; what went wrong is said without ids and secrets.
-pub(super) async fn fetch(transport: &RecordTransport, record: &RecordConfig, id: &str) -> Result<Fetched, String> {
+pub(super) async fn fetch(transport: &RecordTransport, record: &RecordConfig, id: &str) -> Result<Fetched, Setback> {
     let request = request(record, id)?;
     let exchange = tokio::time::timeout(record.timeout, transport.clone().oneshot(request)).await;
-    let answer = exchange.map_err(|_| format!("no answer within {:?}", record.timeout))??;
+    let exchange = exchange.map_err(|_| Setback::Passing(format!("no answer within {:?}", record.timeout)))?;
+    let answer = exchange.map_err(Setback::Passing)?;
     match answer.status() {
         status if status.is_success() => Ok(Fetched::Record(answer.into_body())),
         StatusCode::NOT_FOUND | StatusCode::GONE => Ok(Fetched::Gone),
-        status => Err(format!("the answer is {status}")),
+        status => Err(Setback::Passing(format!("the answer is {status}"))),
     }
 }
 
-fn request(record: &RecordConfig, id: &str) -> Result<Request<Bytes>, String> {
+fn request(record: &RecordConfig, id: &str) -> Result<Request<Bytes>, Setback> {
     let method = match record.method {
         FetchMethod::Get => Method::GET,
         FetchMethod::Post => Method::POST,
     };
-    let url = record.url.replace(PLACEHOLDER, &in_path(id));
-    let mut request = Request::builder().method(method).uri(url).header(ACCEPT, "application/json");
+    let url = address::fill(&record.url, PLACEHOLDER, id).map_err(|error| Setback::Final(error.to_string()))?;
+    let mut request = Request::builder().method(method).uri(url.as_str()).header(ACCEPT, "application/json");
+    if let Some(proxy) = &record.proxy {
+        request = request.extension(Through(proxy.clone()));
+    }
     for (name, value) in &record.headers {
         request = request.header(name, value);
     }
-    if let Some(authorization) = authorization(record)? {
+    if let Some(authorization) = authorization(record).map_err(Setback::Passing)? {
         request = request.header(AUTHORIZATION, authorization);
     }
     let body = record.body.as_ref().map(|body| {
@@ -136,7 +189,9 @@ fn request(record: &RecordConfig, id: &str) -> Result<Request<Bytes>, String> {
     if body.is_some() {
         request = request.header(CONTENT_TYPE, "application/json");
     }
-    request.body(body.unwrap_or_default().into()).map_err(|_| "the call cannot be put together".to_owned())
+    request
+        .body(body.unwrap_or_default().into())
+        .map_err(|_| Setback::Final("the call cannot be put together".to_owned()))
 }
 
 fn authorization(record: &RecordConfig) -> Result<Option<HeaderValue>, String> {
@@ -154,68 +209,6 @@ fn authorization(record: &RecordConfig) -> Result<Option<HeaderValue>, String> {
     })
 }
 
-/// An id as one segment of a path or one value of a query: whatever it holds, it stays within it.
-fn in_path(id: &str) -> String {
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_~".contains(byte);
-    let written = |byte: u8| if plain(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
-    id.bytes().map(written).collect()
-}
-
 #[cfg(test)]
-mod tests {
-    use axum::Router;
-    use axum::response::Redirect;
-    use axum::routing::get;
-    use tokio::net::TcpListener;
-
-    use super::*;
-    use crate::config::Config;
-    use crate::lifecycle::Lifecycle;
-
-    /// An HR system on a socket: one record is good, the others each go wrong in a way of their own.
-    async fn hr_system(lifecycle: &Lifecycle) -> String {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let router = Router::new()
-            .route("/good", get(|| async { "{}" }))
-            .route("/elsewhere", get(|| async { Redirect::temporary("http://localhost:1/good") }))
-            .route("/within", get(|| async { Redirect::temporary("/good") }))
-            .route("/endless", get(|| async { vec![b' '; LARGEST_ANSWER + 1] }))
-            .route("/never", get(std::future::pending::<()>))
-            .route("/gone", get(|| async { StatusCode::GONE }));
-        lifecycle.spawn_until_stop(async move { axum::serve(listener, router).await.unwrap() });
-        format!("http://{address}/{{id}}")
-    }
-
-    #[tokio::test]
-    async fn an_hr_system_is_not_followed_elsewhere_and_not_waited_for_without_end() {
-        let lifecycle = Lifecycle::default();
-        let url = hr_system(&lifecycle).await;
-        let toml = format!(
-            "[genesys]\nregion = 'eu-central-1'\nclient_id = 'i'\nclient_secret = 's'\n[[webhooks]]\nname = 'hr'\n\
-             preset = 'hibob'\ntarget = 'routingSkills'\nsecret = 'k'\nuser = {{ email = 'email' }}\n\
-             record = {{ url = '{url}', timeout = '300ms', authorization = 'Bearer t' }}"
-        );
-        let config = Config::from_toml(&toml).unwrap().webhooks.remove(0).record.unwrap();
-        let transport = over_http().unwrap();
-        assert_eq!(fetch(&transport, &config, "good").await, Ok(Fetched::Record("{}".into())));
-        assert_eq!(fetch(&transport, &config, "gone").await, Ok(Fetched::Gone));
-        for (id, said) in [
-            ("elsewhere", "the answer is 307"),
-            ("within", "the answer is 307"),
-            ("endless", "larger than"),
-            ("never", "no answer within 300ms"),
-        ] {
-            let problem = fetch(&transport, &config, id).await.unwrap_err();
-            assert!(problem.contains(said), "{id}: {problem}");
-            assert!(!problem.contains(id) && !problem.contains("127.0.0.1"), "{problem}");
-        }
-        lifecycle.stop(Duration::from_secs(1)).await;
-    }
-
-    #[test]
-    fn an_id_cannot_leave_its_place() {
-        assert_eq!(in_path("67890"), "67890");
-        assert_eq!(in_path("../../admin?x=1#y@z"), "%2E%2E%2F%2E%2E%2Fadmin%3Fx%3D1%23y%40z");
-    }
-}
+#[path = "record_tests.rs"]
+mod tests;

@@ -66,9 +66,15 @@ impl Process {
         Self::spawn(port, genesys, journal, None, environment)
     }
 
-    /// The same with a file of more settings.
-    pub(crate) fn configured(port: u16, genesys: &str, journal: &Path, config: &Path) -> Self {
-        Self::spawn(port, genesys, journal, Some(config), &[])
+    /// The same with a file of more settings as well.
+    pub(crate) fn configured(
+        port: u16,
+        genesys: &str,
+        journal: &Path,
+        config: &Path,
+        environment: &[(&str, &str)],
+    ) -> Self {
+        Self::spawn(port, genesys, journal, Some(config), environment)
     }
 
     fn spawn(port: u16, genesys: &str, journal: &Path, config: Option<&Path>, environment: &[(&str, &str)]) -> Self {

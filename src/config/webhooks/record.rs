@@ -26,6 +26,8 @@ pub struct RecordConfig {
     /// `headers`: others that the call takes.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+    /// `proxy`: address of an HTTP proxy for the call; those of the environment are not used.
+    pub proxy: Option<String>,
     /// `timeout`: of one call.
     #[serde(default = "ten_seconds", deserialize_with = "crate::config::duration")]
     pub timeout: Duration,

@@ -17,7 +17,7 @@ use crate::domain::acceptance::Fingerprint;
 use crate::engine::{TooManyKeys, Under};
 use crate::hris::mapping::Mapping;
 use crate::hris::people::Changed;
-use crate::hris::record::{self, Fetched};
+use crate::hris::record::{self, Fetched, Setback};
 use crate::hris::source::Source;
 use crate::journal::{JournalError, Memo};
 
@@ -175,16 +175,17 @@ async fn one(intake: &Intake, place: &Place) -> Vec<Box<str>> {
         // What has come by now is in what will be read.
         covered.extend(intake.0.waiting.take(place));
         let asked_at = intake.0.clock.now();
-        let problem = match record::fetch(&intake.0.transport, &config, &place.1).await {
-            Ok(fetched) => match carry_out(intake, &source, place, &covered, fetched, asked_at).await {
-                Ok(()) => return covered,
-                Err(Setback::Final(problem)) => {
-                    tracing::error!(problem, source = &*place.0, "a record that was read leads to nothing");
-                    return covered;
-                }
-                Err(Setback::Passing(problem)) => problem,
-            },
-            Err(problem) => problem,
+        let outcome = match record::fetch(&intake.0.transport, &config, &place.1).await {
+            Ok(fetched) => carry_out(intake, &source, place, &covered, fetched, asked_at).await,
+            Err(setback) => Err(setback),
+        };
+        let problem = match outcome {
+            Ok(()) => return covered,
+            Err(Setback::Final(problem)) => {
+                tracing::error!(problem, source = &*place.0, "a record leads to nothing");
+                return covered;
+            }
+            Err(Setback::Passing(problem)) => problem,
         };
         if begun.elapsed() >= config.patience {
             tracing::error!(problem, source = &*place.0, "a record could not be read within record.patience; given up");
@@ -194,12 +195,6 @@ async fn one(intake: &Intake, place: &Place) -> Vec<Box<str>> {
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
-}
-
-/// Why a record that was read came to nothing.
-enum Setback {
-    Passing(String),
-    Final(String),
 }
 
 async fn carry_out(

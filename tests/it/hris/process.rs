@@ -52,7 +52,11 @@ impl Site {
     }
 
     fn start(&self) -> Process {
-        Process::configured(self.port, &self.genesys, &self.folder.journal(), &self.config())
+        self.start_in(&[])
+    }
+
+    fn start_in(&self, environment: &[(&str, &str)]) -> Process {
+        Process::configured(self.port, &self.genesys, &self.folder.journal(), &self.config(), environment)
     }
 
     fn url(&self) -> String {
@@ -145,17 +149,59 @@ fn event(n: usize) -> String {
     format!("{{\"type\":\"employee.updated\",\"data\":{{\"employeeId\":\"{n}\"}}}}")
 }
 
+/// Serves paths on a free port until the site is closed.
+async fn beside(site: &Site, router: Router) -> String {
+    let (listener, url) = listener().await;
+    let stopping = site.lifecycle.clone();
+    site.lifecycle.spawn(async move {
+        axum::serve(listener, router).with_graceful_shutdown(async move { stopping.stopping().await }).await.unwrap();
+    });
+    url
+}
+
+#[tokio::test]
+async fn records_are_read_past_the_proxies_of_the_environment() {
+    let site = Site::open().await;
+    let (asked, proxied) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
+    let (noted, was_proxied) = (Arc::clone(&asked), Arc::clone(&proxied));
+    let answer = move |request: extract::Request| {
+        noted.lock().unwrap().push(request.uri().path().to_owned());
+        std::future::ready("{\"employeeNumber\": \"E1001\", \"jobTitle\": \"Group 1\"}")
+    };
+    let hr = beside(&site, Router::new().fallback(answer)).await;
+    let proxy = move || {
+        was_proxied.store(true, Ordering::Relaxed);
+        std::future::ready(StatusCode::BAD_GATEWAY)
+    };
+    let proxy = beside(&site, Router::new().fallback(proxy)).await;
+    let record =
+        format!("record = {{ url = '{hr}/people/{{id}}/export', per_second = 40, authorization = 'Bearer t' }}");
+    site.configure(&by_title("hr", &record));
+    let names = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+    let process = site.start_in(&names.map(|name| (name, proxy.as_str())));
+    let client = Client::new(site.url());
+    client.until("/healthz", |_| true).await;
+    let transport = transport();
+    for id in ["..", "1"] {
+        let event = event(1).replace("\"1\"", &format!("\"{id}\""));
+        assert_eq!(deliver(&transport, &site, event).await, Some(202));
+    }
+    client.until("/v1/sync-jobs", |view| view["items"][0]["finishedAt"].is_string()).await;
+    client.until("/v1/webhooks", |view| view["items"][0]["recordsToRead"] == 0).await;
+    assert_eq!(*asked.lock().unwrap(), ["/people/1/export"], "and no id leads elsewhere");
+    assert!(!proxied.load(Ordering::Relaxed), "a proxy of the environment saw the authorization");
+    site.folder.logged(|line| line.contains("a record leads to nothing") && line.contains("cannot stand")).await;
+    drop(process);
+    site.close().await;
+}
+
 #[tokio::test]
 async fn no_event_that_was_answered_with_202_is_lost_over_kills() {
     let site = Site::open().await;
     let records = Arc::new(Records::default());
-    let (hr, hr_url) = listener().await;
     let asked = Arc::clone(&records);
     let answer = move |extract::Path(id): extract::Path<usize>| std::future::ready(record(&asked, id));
-    let (router, stopping) = (Router::new().route("/{id}", get(answer)), site.lifecycle.clone());
-    site.lifecycle.spawn(async move {
-        axum::serve(hr, router).with_graceful_shutdown(async move { stopping.stopping().await }).await.unwrap();
-    });
+    let hr_url = beside(&site, Router::new().route("/{id}", get(answer))).await;
     site.configure(&by_title("hr", &format!("record = {{ url = '{hr_url}/{{id}}', per_second = 40 }}")));
     let (mut process, client, transport) = (site.start(), Client::new(site.url()), transport());
     client.until("/healthz", |_| true).await;
