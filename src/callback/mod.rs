@@ -3,6 +3,7 @@
 //! A callback is due as long as its job has come to such a point and the journal does not say that it is settled; so it
 //! survives restarts without a queue of its own. It may arrive more than once, under the same `webhook-id`.
 
+mod seats;
 mod signature;
 #[cfg(test)]
 mod tests;
@@ -16,8 +17,9 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Mutex;
 
+use self::seats::Seats;
 pub use self::signature::SigningKey;
 pub use self::wire::Wire;
 use crate::clock::WallClock;
@@ -31,8 +33,6 @@ use crate::lifecycle::Lifecycle;
 const PATIENCE: SignedDuration = SignedDuration::from_hours(24);
 /// The bound of the first pause, and of the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(2 * 3600));
-/// Attempts under way at once.
-const AT_ONCE: usize = 8;
 
 /// A message, ready to be sent.
 #[derive(Debug, Clone)]
@@ -83,11 +83,7 @@ pub fn start(courier: Courier, lifecycle: &Lifecycle) {
     let Some(jobs) = courier.engine.jobs_with_callback() else { return };
     let jobs = Arc::new(Mutex::new(jobs));
     let (first, longest) = PAUSES;
-    let round = Arc::new(Round {
-        backoff: Backoff::new(first, longest, courier.seed),
-        seats: Semaphore::new(AT_ONCE),
-        courier,
-    });
+    let round = Arc::new(Round { backoff: Backoff::new(first, longest, courier.seed), seats: Arc::default(), courier });
     let followers = lifecycle.clone();
     lifecycle.keep_trying_until_stop("callbacks", move || {
         let (jobs, round, followers) = (Arc::clone(&jobs), Arc::clone(&round), followers.clone());
@@ -107,7 +103,7 @@ pub fn start(courier: Courier, lifecycle: &Lifecycle) {
 struct Round {
     courier: Courier,
     backoff: Backoff,
-    seats: Semaphore,
+    seats: Arc<Seats>,
 }
 
 impl Round {
@@ -157,7 +153,7 @@ impl Round {
     }
 
     async fn attempt(&self, url: &CallbackUrl, job: JobSnapshot, event: CallbackEvent) -> Result<Answer, String> {
-        let Ok(_seat) = self.seats.acquire().await else { return Err("the service is stopping".to_owned()) };
+        let seat = self.seats.of(&url.receiver()).await;
         let at = self.courier.clock.now();
         let id = format!("job_{}_{}", job.id, event.name());
         let kind = match job.status {
@@ -168,7 +164,9 @@ impl Round {
         let since = job.finished_at.unwrap_or(at);
         let body = json!({ "type": kind, "timestamp": since, "data": (self.courier.show)(job) }).to_string();
         let signature = self.courier.key.sign(&id, at, body.as_bytes());
-        self.courier.post.post(url, Message { id, at, signature, body: body.into() }).await
+        let answer = self.courier.post.post(url, Message { id, at, signature, body: body.into() }).await;
+        seat.left(answer.is_ok());
+        answer
     }
 }
 

@@ -79,6 +79,20 @@ impl CallbackUrl {
         &self.0
     }
 
+    /// Who answers there: host and port; of an IPv6 address its network, since whoever has one address there has them all.
+    pub fn receiver(&self) -> String {
+        let Ok(url) = Url::parse(&self.0) else { return String::new() };
+        let port = url.port_or_known_default().unwrap_or_default();
+        match url.host() {
+            Some(Host::Ipv6(address)) => {
+                let [a, b, c, d, ..] = address.segments();
+                format!("[{}]:{port}", Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+            }
+            Some(host) => format!("{host}:{port}"),
+            None => String::new(),
+        }
+    }
+
     /// The part that may be shown: what follows the path is often a secret.
     pub fn shown(&self) -> &str {
         self.0.split(['?', '#']).next().unwrap_or_default()
@@ -101,9 +115,12 @@ pub fn is_public(address: IpAddr) -> bool {
 
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
+    // Where machines at Azure find what their own network tells them, though it is handed out for the Internet.
+    let of_azure = address.octets() == [168, 63, 129, 16];
     let reserved =
         matches!((a, b, c), (0 | 240..=255, ..) | (100, 64..=127, _) | (192, 0, 0) | (192, 88, 99) | (198, 18 | 19, _));
-    !(reserved
+    !(of_azure
+        || reserved
         || address.is_private()
         || address.is_loopback()
         || address.is_link_local()
@@ -205,6 +222,20 @@ mod tests {
     }
 
     #[test]
+    fn urls_of_one_receiver_are_told_by_host_and_port() {
+        let receiver = |text: &str| CallbackUrl::kept(text.into()).receiver();
+        assert_eq!(receiver("https://HR.example.com/a"), receiver("https://hr.example.com:443/b?c"));
+        assert_eq!(receiver("https://[2a00:1:2:3::1]/"), receiver("https://[2a00:1:2:3:4:5:6:7]/"));
+        for (one, other) in [
+            ("https://hr.example.com/", "https://hr.example.com:8443/"),
+            ("https://[2a00:1:2:3::1]/", "https://[2a00:1:2:4::1]/"),
+            ("https://8.8.8.8/", "https://8.8.4.4/"),
+        ] {
+            assert_ne!(receiver(one), receiver(other));
+        }
+    }
+
+    #[test]
     fn what_may_be_a_secret_is_not_shown() {
         let url = CallbackUrl::new("https://hr.example.com/hook?token=x", STRICT).unwrap();
         assert_eq!(url.shown(), "https://hr.example.com/hook");
@@ -213,7 +244,9 @@ mod tests {
 
     #[test]
     fn only_addresses_of_the_internet_are_public() {
-        for address in ["8.8.8.8", "100.63.0.1", "172.32.0.1", "2606:4700::1111", "64:ff9b::808:808", "2a00::1"] {
+        for address in
+            ["8.8.8.8", "168.63.129.15", "100.63.0.1", "172.32.0.1", "2606:4700::1111", "64:ff9b::808:808", "2a00::1"]
+        {
             assert!(is_public(address.parse().unwrap()), "{address}");
         }
         for address in [
@@ -225,6 +258,9 @@ mod tests {
             "169.254.169.254",
             "172.16.0.1",
             "192.168.1.1",
+            "168.63.129.16",
+            "::ffff:168.63.129.16",
+            "64:ff9b::a83f:8110",
             "192.0.0.8",
             "198.18.0.1",
             "203.0.113.7",

@@ -19,6 +19,33 @@ use crate::bed::{Bed, ORIGIN, employee};
 
 const USERS: usize = 25;
 
+/// One host answers; the others take connections and say nothing.
+#[derive(Debug, Default)]
+struct Hosts {
+    answered: Mutex<Vec<Instant>>,
+    at_once: Mutex<(usize, usize)>,
+}
+
+impl Post for Hosts {
+    fn post<'a>(&'a self, url: &'a CallbackUrl, _: Message) -> BoxFuture<'a, Result<Answer, String>> {
+        if url.as_str().starts_with("https://good.example/") {
+            self.answered.lock().unwrap().push(Instant::now());
+            return async { Ok(Answer { status: 200, retry_after: None }) }.boxed();
+        }
+        async {
+            {
+                let (now, most) = &mut *self.at_once.lock().unwrap();
+                *now += 1;
+                *most = (*most).max(*now);
+            }
+            tokio::time::sleep(Duration::from_secs(15)).await;
+            self.at_once.lock().unwrap().0 -= 1;
+            Err("timed out".to_owned())
+        }
+        .boxed()
+    }
+}
+
 /// Takes messages, and answers what it is told to, the last answer over and over.
 #[derive(Debug, Default)]
 struct Receiver {
@@ -55,16 +82,24 @@ fn org() -> Scenario {
 }
 
 fn tell(bed: &Bed, receiver: &Arc<Receiver>) {
+    tell_through(bed, Arc::clone(receiver) as Arc<dyn Post>);
+}
+
+fn tell_through(bed: &Bed, post: Arc<dyn Post>) {
     let clock = WallClock::following(ORIGIN.parse().unwrap());
-    let (engine, post) = (bed.service.engine.clone(), Arc::clone(receiver) as Arc<dyn Post>);
+    let engine = bed.service.engine.clone();
     let key = SigningKey::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
     let show = Arc::new(api::job_document(&engine));
     callback::start(Courier { engine, key, post, show, clock, seed: 1 }, &bed.lifecycle);
 }
 
 async fn submit(bed: &Bed, mode: Mode) -> JobId {
+    submit_telling(bed, mode, USERS, "https://hr.example.com/hook").await
+}
+
+async fn submit_telling(bed: &Bed, mode: Mode, users: usize, url: &str) -> JobId {
     let rules = CallbackRules { enabled: true, ..CallbackRules::default() };
-    let callback = Some(CallbackUrl::new("https://hr.example.com/hook", rules).unwrap());
+    let callback = Some(CallbackUrl::new(url, rules).unwrap());
     let spec = JobSpec {
         target: Target::WfmSkillGroups,
         mode,
@@ -74,7 +109,7 @@ async fn submit(bed: &Bed, mode: Mode) -> JobId {
         callback,
         same_user: SameUser::InOrder,
     };
-    let entries = (1..=USERS).map(|n| employee(n, if mode == Mode::Replace { &[] } else { &["Group 1"] })).collect();
+    let entries = (1..=users).map(|n| employee(n, if mode == Mode::Replace { &[] } else { &["Group 1"] })).collect();
     bed.service.engine.submit(spec, entries).await.unwrap().id
 }
 
@@ -96,6 +131,43 @@ async fn the_end_of_a_job_is_told_once_it_is_taken() {
     assert_eq!((&body["data"]["counts"]["total"], &body["data"]["callback"]), (&USERS.into(), &Value::Null));
     let progress = bed.service.engine.job(job).unwrap().callback;
     assert!(progress.settled.is_some_and(|settled| settled.delivered) && progress.attempts == 3);
+}
+
+/// How long after the end of its job a good callback is made, while those of many jobs hang.
+async fn delay_beside(hanging: impl Fn(usize) -> String, known: bool) -> Duration {
+    let bed = Bed::start(&org(), "");
+    let hosts = Arc::new(Hosts::default());
+    tell_through(&bed, Arc::clone(&hosts) as Arc<dyn Post>);
+    if known {
+        let first = submit_telling(&bed, Mode::Add, 1, "https://good.example/hook").await;
+        bed.finish(first).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let mut last = None;
+    for n in 0..100 {
+        last = Some(submit_telling(&bed, Mode::Add, 1, &hanging(n)).await);
+    }
+    bed.finish(last.unwrap()).await;
+    let good = submit_telling(&bed, Mode::Add, 1, "https://good.example/hook").await;
+    bed.finish(good).await;
+    let ended = Instant::now();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let (_, most) = *hosts.at_once.lock().unwrap();
+    assert!((1..=48).contains(&most), "{most} hung at once");
+    hosts.answered.lock().unwrap().last().unwrap().saturating_duration_since(ended)
+}
+
+#[tokio::test(start_paused = true)]
+async fn receivers_that_hang_keep_no_callback_of_another_waiting() {
+    let at_once = Duration::from_secs(1);
+    for known in [false, true] {
+        let delay = delay_beside(|n| format!("https://one.example/{n}"), known).await;
+        assert!(delay < at_once, "one that hangs: {delay:?}");
+    }
+    let delay = delay_beside(|n| format!("https://h{n}.example/"), true).await;
+    assert!(delay < at_once, "a hundred that hang, and one that is known: {delay:?}");
+    let delay = delay_beside(|n| format!("https://h{n}.example/"), false).await;
+    assert!(delay < Duration::from_secs(60), "a hundred that hang, and one that is not: {delay:?}");
 }
 
 #[tokio::test(start_paused = true)]

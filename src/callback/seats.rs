@@ -1,0 +1,315 @@
+//! Who makes the next attempt: hosts in turn, those that answer before those that nothing is known of, and those before the
+//! ones that keep everybody waiting.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+/// Attempts under way at once.
+const AT_ONCE: usize = 64;
+/// An answer that takes longer keeps others waiting.
+const PROMPT: Duration = Duration::from_secs(5);
+/// Hosts that are remembered while there is nothing to tell them.
+const MOST_KNOWN: usize = 10_000;
+
+/// What is known of a host by its last attempt since the start, in order of precedence.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Standing {
+    /// It answered, whatever it said.
+    Prompt,
+    #[default]
+    New,
+    /// It did not answer, or took its time.
+    Slow,
+}
+
+impl Standing {
+    const ALL: [Self; 3] = [Self::Prompt, Self::New, Self::Slow];
+
+    /// Attempts at once at all hosts like this.
+    fn most(self) -> usize {
+        match self {
+            Self::Prompt => AT_ONCE,
+            Self::New => AT_ONCE / 2,
+            Self::Slow => AT_ONCE / 4,
+        }
+    }
+
+    /// Attempts at once at one host like this.
+    fn most_of_one(self) -> usize {
+        match self {
+            Self::Prompt => 8,
+            Self::New => 1,
+            Self::Slow => 2,
+        }
+    }
+}
+
+/// The seats of attempts.
+///
+/// Invariant: a receiver that hangs delays no callback to a host that answers. One host has a few seats of its own at most; all
+/// hosts that nothing is known of together have half of the seats, and all that were slow the last time a quarter, so that a
+/// quarter is left for those that answered, however many others there are. Within each of these, hosts take turns.
+///
+/// Invariant: a host is in the `turns` of its like, once, whenever somebody waits for it and it may have one more seat.
+#[derive(Debug, Default)]
+pub(super) struct Seats(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    hosts: HashMap<Arc<str>, Host>,
+    turns: [VecDeque<Arc<str>>; Standing::ALL.len()],
+    taken: [usize; Standing::ALL.len()],
+    /// So many hosts are looked through for those that can be forgotten.
+    look_at: usize,
+}
+
+#[derive(Debug, Default)]
+struct Host {
+    standing: Standing,
+    taken: usize,
+    in_turn: bool,
+    waiting: VecDeque<oneshot::Sender<Seat>>,
+}
+
+/// The right to one attempt.
+#[derive(Debug)]
+pub(super) struct Seat {
+    /// None if it was never handed out.
+    seats: Option<Arc<Seats>>,
+    host: Arc<str>,
+    taken_as: Standing,
+    since: Instant,
+}
+
+impl Seats {
+    /// A seat for an attempt at a host, as soon as there is one; what is dropped waits no longer.
+    pub(super) async fn of(self: &Arc<Self>, host: &str) -> Seat {
+        let host: Arc<str> = host.into();
+        loop {
+            let (sender, receiver) = oneshot::channel();
+            {
+                let mut state = self.lock();
+                state.hosts.entry(Arc::clone(&host)).or_default().waiting.push_back(sender);
+                state.queue(&host);
+                state.hand_out(self);
+            }
+            // A sender leaves the queue with a seat.
+            if let Ok(seat) = receiver.await {
+                return seat;
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn leave(self: &Arc<Self>, host: &Arc<str>, taken_as: Standing) {
+        let mut state = self.lock();
+        if let Some(taken) = state.taken.get_mut(taken_as as usize) {
+            *taken = taken.saturating_sub(1);
+        }
+        if let Some(known) = state.hosts.get_mut(host) {
+            known.taken = known.taken.saturating_sub(1);
+        }
+        state.queue(host);
+        state.hand_out(self);
+        state.forget();
+    }
+}
+
+impl State {
+    /// Gives a host its turn if somebody waits for it and it may have one more seat.
+    fn queue(&mut self, host: &Arc<str>) {
+        let Some(known) = self.hosts.get_mut(host) else { return };
+        if !known.in_turn && !known.waiting.is_empty() && known.taken < known.standing.most_of_one() {
+            known.in_turn = true;
+            if let Some(turns) = self.turns.get_mut(known.standing as usize) {
+                turns.push_back(Arc::clone(host));
+            }
+        }
+    }
+
+    fn hand_out(&mut self, seats: &Arc<Seats>) {
+        for standing in Standing::ALL {
+            while self.has_room(standing)
+                && let Some(host) = self.turns.get_mut(standing as usize).and_then(VecDeque::pop_front)
+            {
+                self.give(seats, &host, standing);
+                self.queue(&host);
+            }
+        }
+    }
+
+    fn has_room(&self, standing: Standing) -> bool {
+        let all: usize = self.taken.iter().sum();
+        let alike = self.taken.get(standing as usize).copied().unwrap_or_default();
+        all < AT_ONCE && alike < standing.most()
+    }
+
+    /// A host that waits for its turn waits among its like from now on.
+    fn stands(&mut self, host: &Arc<str>, standing: Standing) {
+        let Some(known) = self.hosts.get_mut(host).filter(|known| known.standing != standing) else { return };
+        let before = std::mem::replace(&mut known.standing, standing);
+        if std::mem::take(&mut known.in_turn)
+            && let Some(turns) = self.turns.get_mut(before as usize)
+        {
+            turns.retain(|other| other != host);
+        }
+        self.queue(host);
+    }
+
+    /// A seat for the first who waits for this host.
+    fn give(&mut self, seats: &Arc<Seats>, host: &Arc<str>, taken_as: Standing) {
+        let Some(known) = self.hosts.get_mut(host) else { return };
+        known.in_turn = false;
+        while let Some(waiting) = known.waiting.pop_front() {
+            let (host, since) = (Arc::clone(host), Instant::now());
+            match waiting.send(Seat { seats: Some(Arc::clone(seats)), host, taken_as, since }) {
+                Ok(()) => {
+                    known.taken += 1;
+                    if let Some(taken) = self.taken.get_mut(taken_as as usize) {
+                        *taken += 1;
+                    }
+                    return;
+                }
+                // Whoever waited has gone: this is no seat, and its end must not ask for the lock that is held here.
+                Err(mut seat) => seat.seats = None,
+            }
+        }
+    }
+
+    /// Forgets hosts that there is nothing to tell; those that answered, last.
+    fn forget(&mut self) {
+        if self.hosts.len() <= self.look_at.max(MOST_KNOWN) {
+            return;
+        }
+        let is_busy = |host: &Host| host.taken > 0 || !host.waiting.is_empty();
+        self.hosts.retain(|_, host| is_busy(host) || host.standing == Standing::Prompt);
+        if self.hosts.len() > MOST_KNOWN / 2 {
+            self.hosts.retain(|_, host| is_busy(host));
+        }
+        self.look_at = 2 * self.hosts.len();
+    }
+}
+
+impl Seat {
+    /// The attempt is over; `answered` or not, it says what to expect of the next one.
+    pub(super) fn left(self, answered: bool) {
+        let Some(seats) = &self.seats else { return };
+        let standing = if answered && self.since.elapsed() <= PROMPT { Standing::Prompt } else { Standing::Slow };
+        seats.lock().stands(&self.host, standing);
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if let Some(seats) = self.seats.take() {
+            seats.leave(&self.host, self.taken_as);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    fn now(seats: &Arc<Seats>, host: &str) -> Option<Seat> {
+        seats.of(host).now_or_never()
+    }
+
+    fn answered(seats: &Arc<Seats>, host: &str) {
+        now(seats, host).unwrap().left(true);
+    }
+
+    #[test]
+    fn nothing_is_left_behind_by_who_waits_no_longer() {
+        let seats = Arc::new(Seats::default());
+        let seat = now(&seats, "a").unwrap();
+        assert!((0..10).all(|_| now(&seats, "a").is_none()), "a new host has one");
+        drop(seat);
+        assert!(now(&seats, "a").is_some());
+        let state = seats.lock();
+        assert_eq!(state.taken, [0; 3]);
+        assert!(state.hosts.values().all(|host| host.taken == 0 && host.waiting.is_empty()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_host_that_answers_has_room_however_many_hang() {
+        let seats = Arc::new(Seats::default());
+        answered(&seats, "good");
+        let mut hanging: Vec<_> = (0..1000).map_while(|n| now(&seats, &format!("new{n}"))).collect();
+        assert_eq!(hanging.len(), 32);
+        tokio::time::advance(Duration::from_secs(15)).await;
+        hanging.drain(..).for_each(|seat| seat.left(false));
+        let slow: Vec<_> = (0..32).filter_map(|n| now(&seats, &format!("new{n}"))).collect();
+        assert_eq!(slow.len(), 16, "who did not answer has fewer");
+        let new: Vec<_> = (1000..2000).map_while(|n| now(&seats, &format!("new{n}"))).collect();
+        assert_eq!(new.len(), 32);
+        let good: Vec<_> = (0..100).map_while(|_| now(&seats, "good")).collect();
+        assert_eq!(good.len(), 8);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_answer_is_as_bad_as_none_until_a_prompt_one() {
+        let seats = Arc::new(Seats::default());
+        let standing = |seats: &Arc<Seats>| seats.lock().hosts["a"].standing;
+        let seat = now(&seats, "a").unwrap();
+        tokio::time::advance(Duration::from_secs(6)).await;
+        seat.left(true);
+        assert_eq!(standing(&seats), Standing::Slow);
+        answered(&seats, "a");
+        assert_eq!(standing(&seats), Standing::Prompt);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_is_not_forgotten_when_its_host_becomes_another_one() {
+        let seats = Arc::new(Seats::default());
+        let seat = now(&seats, "a").unwrap();
+        tokio::time::advance(Duration::from_secs(6)).await;
+        seat.left(true);
+        let (first, second) = (now(&seats, "a").unwrap(), now(&seats, "a").unwrap());
+        let mut waiting = Box::pin(seats.of("a"));
+        assert!((&mut waiting).now_or_never().is_none(), "slow ones have two");
+        first.left(true);
+        assert!(waiting.now_or_never().is_some());
+        drop(second);
+    }
+
+    #[tokio::test]
+    async fn hosts_take_turns() {
+        let seats = Arc::new(Seats::default());
+        let mut full: VecDeque<_> = (0..32).map(|n| now(&seats, &format!("full{n}")).unwrap()).collect();
+        let mut first: Vec<_> = (0..100)
+            .map(|_| {
+                Box::pin({
+                    let seats = Arc::clone(&seats);
+                    async move { seats.of("a").await }
+                })
+            })
+            .collect();
+        assert!(first.iter_mut().all(|waiting| waiting.now_or_never().is_none()));
+        let mut other = Box::pin(seats.of("b"));
+        assert!((&mut other).now_or_never().is_none());
+        drop(full.pop_front());
+        let got = first.iter_mut().find_map(FutureExt::now_or_never);
+        assert!(got.is_some(), "it came first");
+        drop(full.pop_front());
+        assert!((&mut other).now_or_never().is_some(), "and is not before another one a second time");
+    }
+
+    #[test]
+    fn no_more_hosts_are_remembered_than_there_is_room_for() {
+        let seats = Arc::new(Seats::default());
+        for n in 0..3 * MOST_KNOWN {
+            now(&seats, &format!("host{n}")).unwrap().left(n % 2 == 0);
+            assert!(seats.lock().hosts.len() <= MOST_KNOWN + 1);
+        }
+    }
+}
