@@ -29,3 +29,4 @@ pub mod lifecycle;
 pub mod metrics;
 pub mod retry_after;
 pub mod telemetry;
+mod terminal;

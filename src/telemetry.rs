@@ -12,11 +12,15 @@ use opentelemetry_http::HeaderExtractor;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+use tracing_subscriber::field::RecordFields;
+use tracing_subscriber::fmt::format::{Compact, DefaultFields, Format, Writer};
+use tracing_subscriber::fmt::{self, FormatFields, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 pub use self::export::{Export, ExportError, ExportSettings, spans_to};
+use crate::terminal::Plain;
 
 /// Starts logging to standard error; `default_level` holds unless `RUST_LOG` says otherwise. A second call has no effect.
 pub fn start(default_level: &str) {
@@ -39,11 +43,30 @@ fn start_beside(layer: Subscribed) {
 
 fn logs(default_level: &str) -> Subscribed {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default_level));
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = fmt::layer().with_writer(std::io::stderr);
     if std::io::stderr().is_terminal() {
-        lines.compact().with_filter(filter).boxed()
+        for_people(lines).with_filter(filter).boxed()
     } else {
         lines.json().with_current_span(false).with_filter(filter).boxed()
+    }
+}
+
+fn for_people<W>(
+    lines: fmt::Layer<Registry, DefaultFields, Format, W>,
+) -> fmt::Layer<Registry, PlainFields, Format<Compact>, W>
+where
+    W: for<'writer> MakeWriter<'writer> + 'static,
+{
+    lines.compact().fmt_fields(PlainFields)
+}
+
+/// Fields for people to read: what others sent is in them as text, and does nothing to the terminal.
+struct PlainFields;
+
+impl<'writer> FormatFields<'writer> for PlainFields {
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, fields: R) -> std::fmt::Result {
+        let mut plain = Plain::line(&mut writer);
+        DefaultFields::new().format_fields(Writer::new(&mut plain), fields)
     }
 }
 
@@ -57,5 +80,45 @@ pub fn join_trace(span: &Span, headers: &HeaderMap) {
     if context.span().span_context().is_valid() {
         // Fails where no spans are exported.
         let _ = span.set_parent(context);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_for_a_terminal_is_one_line_whatever_is_in_it() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let layer = for_people(fmt::layer().with_writer(move || writer.clone()).with_ansi(false));
+        let evil = "\u{1b}]0;pwned\u{7}\u{202e}\r\nfake line";
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            let span = tracing::info_span!("request", path = evil, late = tracing::field::Empty);
+            span.record("late", evil);
+            let _entered = span.enter();
+            tracing::warn!(error = %evil, debug = ?evil, "failed: {evil}");
+        });
+        let written = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(written.lines().count(), 1, "{written}");
+        assert!(written.ends_with('\n') && !written.trim_end().contains(|c: char| c.is_control() || c == '\u{202e}'));
+        assert_eq!(written.matches("pwned").count(), 5, "{written}");
     }
 }

@@ -70,22 +70,21 @@ pub(super) async fn run(arguments: &MapArguments) -> Result<ExitCode> {
         source.map_delivery(&headers, &body).await?
     };
     if arguments.json {
-        print_json(&mapping)?;
+        print_json(&mapping);
     } else {
         print_table(&mapping);
     }
     Ok(if mapping.faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn print_json(mapping: &Mapping) -> Result<()> {
+fn print_json(mapping: &Mapping) {
     let faults = mapping.faults.iter();
     let document = serde_json::json!({
         "people": mapping.people.iter().map(PersonView::of).collect::<Vec<_>>(),
         "faults": faults.map(|f| serde_json::json!({"position": f.position, "problem": f.problem})).collect::<Vec<_>>(),
         "recordsToRead": mapping.changed.iter().map(|changed| &*changed.record).collect::<Vec<_>>(),
     });
-    println!("{}", serde_json::to_string_pretty(&document)?);
-    Ok(())
+    print!("{document:#}\n");
 }
 
 fn print_table(mapping: &Mapping) {

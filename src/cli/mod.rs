@@ -1,5 +1,20 @@
 //! The command line: one file a subcommand.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to its user here")]
+
+/// In place of the standard one, so that nothing that is printed acts on the terminal.
+macro_rules! println {
+    () => { crate::terminal::line(format_args!("")) };
+    ($($told:tt)+) => { crate::terminal::line(format_args!($($told)+)) };
+}
+
+/// The same.
+macro_rules! print {
+    ($($told:tt)+) => { crate::terminal::text(format_args!($($told)+)) };
+}
+
+/// The same.
+macro_rules! eprintln {
+    ($($told:tt)+) => { crate::terminal::note(format_args!($($told)+)) };
+}
 
 mod check;
 mod completions;

@@ -27,8 +27,8 @@ struct ErrorBody {
     detail: Option<String>,
 }
 
-/// Longest message of Genesys that is kept.
-const LONGEST_MESSAGE: usize = 500;
+/// Characters of a text of Genesys that are kept.
+const LONGEST_TEXT: usize = 500;
 
 /// Turns the end of a call into a result; `now` dates a `Retry-After`, which may itself name a date to be told from `today`.
 pub(super) fn classify(
@@ -114,6 +114,7 @@ pub(super) fn unreadable(route: Route, why: &str) -> CallError {
 }
 
 fn cannot_be_read(route: Route, answer: UpstreamAnswer, why: &str) -> CallError {
+    let why = shortened(why.to_owned());
     let message = format!("the answer to {} cannot be read ({why})", route.request()).into();
     let answer = UpstreamAnswer { message, ..answer };
     if route.writes() { CallError::Uncertain(answer) } else { CallError::unavailable(answer) }
@@ -128,7 +129,7 @@ fn place_of_fault<T: DeserializeOwned>(body: &[u8]) -> Option<String> {
 const CORRELATION_ID: &str = "inin-correlation-id";
 
 fn header(headers: &HeaderMap, name: &str) -> Option<Box<str>> {
-    headers.get(name).and_then(|value| value.to_str().ok()).map(Box::from)
+    headers.get(name).and_then(|value| value.to_str().ok()).map(|text| shortened(text.to_owned()))
 }
 
 /// What Genesys' support asks for.
@@ -136,16 +137,20 @@ pub(super) fn correlation_id(headers: &HeaderMap) -> Option<&str> {
     headers.get(CORRELATION_ID)?.to_str().ok()
 }
 
-fn told(status: StatusCode, headers: &HeaderMap, body: ErrorBody) -> UpstreamAnswer {
-    let mut message = body.message.or(body.detail).unwrap_or_else(|| "no message".to_owned());
-    if let Some((end, _)) = message.char_indices().nth(LONGEST_MESSAGE) {
-        message.truncate(end);
+/// As much of a text from outside as is kept, shown and logged.
+pub(super) fn shortened(mut text: String) -> Box<str> {
+    if let Some((end, _)) = text.char_indices().nth(LONGEST_TEXT) {
+        text.truncate(end);
     }
+    text.into()
+}
+
+fn told(status: StatusCode, headers: &HeaderMap, body: ErrorBody) -> UpstreamAnswer {
     UpstreamAnswer {
         status: Some(status.as_u16()),
-        code: body.code.or(body.scim_type).map(String::into_boxed_str),
-        message: message.into(),
-        correlation_id: header(headers, CORRELATION_ID).or(body.context_id.map(String::into_boxed_str)),
+        code: body.code.or(body.scim_type).map(shortened),
+        message: shortened(body.message.or(body.detail).unwrap_or_else(|| "no message".to_owned())),
+        correlation_id: header(headers, CORRELATION_ID).or(body.context_id.map(shortened)),
     }
 }
 
@@ -272,6 +277,26 @@ mod tests {
         let page: Page<User> = parse(Route::Users, &numeric).unwrap();
         let listed = ListedUser::from(page.entities.unwrap().remove(0));
         assert_eq!((listed.user.id.to_string().as_str(), listed.user.employee_id.as_deref()), (id, Some("1001")));
+    }
+
+    #[test]
+    fn no_text_of_genesys_is_kept_at_any_length() {
+        let long = "é".repeat(100_000);
+        let field = |name: &str| format!("\"{name}\":\"{long}\"");
+        for fields in [["message", "code", "contextId"], ["detail", "scimType", "contextId"]] {
+            let body = format!("{{{}}}", fields.map(field).join(","));
+            let response = Response::builder().status(403).body(Bytes::from(body)).unwrap();
+            let refused = classify(Route::WfmWrite, Ok(response), Instant::now(), Timestamp::UNIX_EPOCH);
+            let Err(CallError::Forbidden(told)) = refused else { panic!("not refused") };
+            for text in [Some(told.message), told.code, told.correlation_id] {
+                assert_eq!(text.unwrap().chars().count(), 500);
+            }
+        }
+        let unreadable = Response::new(Bytes::from(format!("{{{}}}", field("entities"))));
+        let Err(CallError::Unavailable { answer, .. }) = parse::<Page<User>>(Route::Users, &unreadable) else {
+            panic!("it was read")
+        };
+        assert!(answer.message.chars().count() < 1000, "{}", answer.message.len());
     }
 
     #[test]

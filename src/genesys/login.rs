@@ -16,6 +16,7 @@ use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 use tower::ServiceExt;
 
+use super::answer::shortened;
 use super::transport::{Transport, TransportError};
 use crate::clock::WallClock;
 use crate::engine::Backoff;
@@ -323,7 +324,7 @@ fn token_in(answer: &Response<Bytes>, generation: u64) -> Result<Token, LoginErr
     let answer: TokenAnswer = serde_json::from_slice(answer.body())
         .map_err(|_| LoginError::OutOfReach("its answer is not a token".to_owned()))?;
     if let Some(kind) = answer.token_type.as_ref().filter(|kind| !kind.eq_ignore_ascii_case("bearer")) {
-        return Err(LoginError::OutOfReach(format!("its token is of type {kind:?}")));
+        return Err(LoginError::OutOfReach(format!("its token is of type {:?}", shortened(kind.clone()))));
     }
     let mut header = HeaderValue::try_from(format!("Bearer {}", answer.access_token))
         .map_err(|_| LoginError::OutOfReach("its token does not fit a header".to_owned()))?;
@@ -335,7 +336,8 @@ fn token_in(answer: &Response<Bytes>, generation: u64) -> Result<Token, LoginErr
 fn refusal(status: http::StatusCode, body: &[u8]) -> LoginError {
     let told: TokenRefusal = serde_json::from_slice(body).unwrap_or_default();
     let description = told.error_description.or(told.description).unwrap_or_default();
-    let detail = format!("{status} {} {description}", told.error.unwrap_or_default()).trim().to_owned();
+    let (error, shown) = (shortened(told.error.unwrap_or_default()), shortened(description.clone()));
+    let detail = format!("{status} {error} {shown}").trim().to_owned();
     if status == 429 || description.to_lowercase().contains("rate limit exceeded") {
         LoginError::Throttled(detail)
     } else if status.is_client_error() {
@@ -348,6 +350,18 @@ fn refusal(status: http::StatusCode, body: &[u8]) -> LoginError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_text_of_the_login_host_is_told_at_any_length() {
+        let long = "x".repeat(100_000);
+        let body = format!("{{\"error\":\"{long}\",\"error_description\":\"{long} rate limit exceeded\"}}");
+        let LoginError::Throttled(detail) = refusal(http::StatusCode::BAD_REQUEST, body.as_bytes()) else {
+            panic!("what is at its end tells as well")
+        };
+        assert!(detail.len() < 1100, "{}", detail.len());
+        let answer = Response::new(Bytes::from(format!("{{\"access_token\":\"t\",\"token_type\":\"{long}\"}}")));
+        assert!(token_in(&answer, 1).unwrap_err().to_string().len() < 1000);
+    }
 
     fn good_for(body: &str) -> Option<u64> {
         let answer = Response::new(Bytes::from(format!("{{\"access_token\":\"t\"{body}}}")));

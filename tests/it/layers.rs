@@ -21,6 +21,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "metrics",
             "retry_after",
             "telemetry",
+            "terminal",
         ],
     ),
     (
@@ -54,7 +55,8 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("lifecycle", &[]),
     ("metrics", &[]),
     ("retry_after", &[]),
-    ("telemetry", &[]),
+    ("telemetry", &["terminal"]),
+    ("terminal", &[]),
 ];
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {

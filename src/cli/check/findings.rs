@@ -4,6 +4,8 @@ use std::fmt::Display;
 
 use serde::Serialize;
 
+use crate::terminal::plain;
+
 /// How grave a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -67,7 +69,7 @@ fn line(finding: &Finding) -> String {
         Level::Fail => "FAIL",
     };
     let todo = todo.map(|todo| format!("{:20}-> {todo}\n", "")).unwrap_or_default();
-    format!("{level:<5}{what:<15}{found}\n{todo}")
+    format!("{level:<5}{what:<15}{}\n{todo}", plain(format_args!("{found}")))
 }
 
 #[cfg(test)]

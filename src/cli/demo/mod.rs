@@ -95,7 +95,8 @@ pub(super) async fn run(arguments: &DemoArguments) -> Result<ExitCode> {
     let config = configuration(&scenario, &genesys_url, &pace)?;
     let service_url = serve(&config, arguments, &lifecycle).await?;
     println!("simulated Genesys at {genesys_url}, service at {service_url}, limits {}", pace.limits());
-    println!("500 employees, 30 skill groups; beside it, a naive client does the same against a twin of the org\n");
+    println!("500 employees, 30 skill groups; beside it, a naive client does the same against a twin of the org");
+    println!();
 
     let client = JsonClient::new(service_url.clone())?;
     let ours = sync(&client, &job);
@@ -103,7 +104,8 @@ pub(super) async fn run(arguments: &DemoArguments) -> Result<ExitCode> {
     let report = Report::new(&view, &failed, &simulator.ledger(), naive, &pace);
     report.print();
     if arguments.keep {
-        println!("\nstill running: {service_url} (document: {service_url}/openapi.json); stop with Ctrl-C");
+        println!();
+        println!("still running: {service_url} (document: {service_url}/openapi.json); stop with Ctrl-C");
         told_to_stop().await?;
     }
     lifecycle.stop(Duration::from_secs(5)).await;

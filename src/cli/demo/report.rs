@@ -27,9 +27,11 @@ impl Report {
     }
 
     pub(super) fn print(&self) {
-        println!("\nwhat happened");
+        println!();
+        println!("what happened");
         self.lines.iter().for_each(|line| println!("  {line}"));
-        println!("\nwhat was promised");
+        println!();
+        println!("what was promised");
         for (promise, held) in &self.promises {
             println!("  {}  {promise}", if *held { "ok    " } else { "BROKEN" });
         }

@@ -10,6 +10,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::terminal::plain;
+
 /// How often the job is asked for while it changes.
 pub(super) const REFRESH: Duration = Duration::from_millis(500);
 /// How often a line is written where there is no terminal.
@@ -39,7 +41,7 @@ impl Display {
             Self::Bar(bar) => {
                 bar.set_length(progress.total);
                 bar.set_position(progress.ended);
-                bar.set_message(progress.told);
+                bar.set_message(plain(format_args!("{}", progress.told)));
             }
             Self::Lines { begun, next } if Instant::now() >= *next => {
                 let Progress { total, ended, told } = progress;

@@ -1,0 +1,106 @@
+//! The way out to people: what others sent shows there as text, and does nothing to the terminal.
+
+use std::fmt::{self, Write as _};
+use std::io::{self, Write as _};
+
+/// Whether a terminal, or a reader of a line, takes a character for more than a sign: control characters (ESC begins
+/// sequences that move, clear and rename), the ends of lines, and those that turn the direction of the text around them.
+fn acts(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Writes texts with visible escapes, as JSON has them, in the place of characters that act.
+///
+/// Invariant: whatever goes to people, by a command or as a line of the log, goes through here. The ends of lines are put
+/// there by the functions below; one within a text cannot begin a line of its own.
+pub(crate) struct Plain<W> {
+    inner: W,
+    keeps_lines: bool,
+}
+
+impl<W: fmt::Write> Plain<W> {
+    pub(crate) fn line(inner: W) -> Self {
+        Self { inner, keeps_lines: false }
+    }
+}
+
+impl<W: fmt::Write> fmt::Write for Plain<W> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let mut rest = text;
+        while let Some((at, found)) = rest.char_indices().find(|(_, character)| acts(*character)) {
+            let (before, after) = rest.split_at(at);
+            self.inner.write_str(before)?;
+            match found {
+                '\n' | '\t' if self.keeps_lines => self.inner.write_char(found)?,
+                '\n' => self.inner.write_str("\\n")?,
+                '\r' => self.inner.write_str("\\r")?,
+                '\t' => self.inner.write_str("\\t")?,
+                // None of them is beyond the four digits.
+                other => write!(self.inner, "\\u{:04x}", u32::from(other))?,
+            }
+            rest = after.get(found.len_utf8()..).unwrap_or_default();
+        }
+        self.inner.write_str(rest)
+    }
+}
+
+/// A text as it goes into a line.
+pub(crate) fn plain(text: fmt::Arguments<'_>) -> String {
+    shown(text, false)
+}
+
+fn shown(text: fmt::Arguments<'_>, keeps_lines: bool) -> String {
+    let mut plain = Plain { inner: String::new(), keeps_lines };
+    // Fails only if something in it cannot be written out, and then the rest shows.
+    let _ = plain.write_fmt(text);
+    plain.inner
+}
+
+/// One line for whoever reads the output. Who has seen enough and closed it is no trouble.
+pub(crate) fn line(text: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stdout(), "{}", plain(text));
+}
+
+/// A text of ours with lines of its own; what is in it from elsewhere is plain already, or JSON.
+pub(crate) fn text(text: fmt::Arguments<'_>) {
+    let _ = write!(io::stdout(), "{}", shown(text, true));
+}
+
+/// One line for whoever sits there.
+pub(crate) fn note(text: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{}", plain(text));
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_acts_is_shown_instead() {
+        let evil = "\u{1b}]0;pwned\u{7}\u{1b}[2J\u{202e}\r\nfake line\u{9b}31m\u{2067}\u{2028}\u{7f}\t";
+        assert_eq!(
+            plain(format_args!("said: {evil}.")),
+            "said: \\u001b]0;pwned\\u0007\\u001b[2J\\u202e\\r\\nfake line\\u009b31m\\u2067\\u2028\\u007f\\t."
+        );
+        assert_eq!(plain(format_args!("Zoë «1 → 2» 日本語 👩\u{200d}🔧")), "Zoë «1 → 2» 日本語 👩\u{200d}🔧");
+    }
+
+    #[test]
+    fn a_document_keeps_its_lines_and_stays_json() {
+        let document = serde_json::json!({ "message": "\u{1b}[2J\u{9b}\u{202e}\n" });
+        let written = shown(format_args!("{document:#}\n"), true);
+        assert!(written.ends_with("\n}\n") && !written.contains(['\u{9b}', '\u{202e}']), "{written}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&written).unwrap(), document);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_acts_is_left(text in "(\\PC|[\\x00-\\x1f\\x7f-\\u{9f}\u{202e}\u{2066}]){0,40}") {
+            let shown = plain(format_args!("{text}"));
+            prop_assert!(!shown.chars().any(acts));
+        }
+    }
+}
