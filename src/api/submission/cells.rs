@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::csv::COLUMNS;
+use super::formulas;
 use super::parameters::LINE;
 use crate::api::faults::{Faults, shortened};
 use crate::api::rules::{self, EntryRules};
@@ -24,7 +25,7 @@ pub(super) fn entry(
     faults: &mut Faults,
 ) -> Option<EntryRequest> {
     let before = faults.total();
-    let [reference, id, email, employee_id, external_id, assignments, occurred_at] = *row;
+    let [reference, id, email, employee_id, external_id, assignments, occurred_at] = row.map(formulas::unguarded);
     if !reference.is_empty() {
         is_text(reference, rules::LONGEST_REFERENCE, "ref", faults);
     }
@@ -182,22 +183,30 @@ pub(in crate::api) fn row_of(entry: &EntryRequest) -> String {
     let reference = entry.reference.as_deref().unwrap_or_default().to_owned();
     let occurred_at = entry.occurred_at.map(|at| at.to_string()).unwrap_or_default();
     let cells = [reference, id, email, employee_id, external_id, listed.join(";"), occurred_at];
-    cells.map(quoted).join(",") + "\n"
+    cells.map(|cell| quoted(&formulas::guarded(&cell))).join(",") + "\n"
 }
 
 fn part_of(listed: &ListedAssignment) -> String {
     let name = match &listed.name {
         AssignmentName::Id(id) => id.to_string(),
         AssignmentName::Name(name) => {
-            let escaped = name.replace('\\', "\\\\").replace(';', "\\;").replace(':', "\\:");
+            let escaped: Vec<_> = name.split(';').map(escaped).collect();
+            let escaped = escaped.join("\\;");
             if name.parse::<Uuid>().is_ok() { format!("\\{escaped}") } else { escaped }
         }
     };
     listed.proficiency.map_or_else(|| name.clone(), |proficiency| format!("{name}:{proficiency}"))
 }
 
-fn quoted(cell: String) -> String {
-    if cell.contains([',', '"', '\n', '\r']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell }
+/// What stands between semicolons in a name. Some spreadsheets take each for a cell of its own.
+fn escaped(piece: &str) -> String {
+    let escaped = piece.replace('\\', "\\\\").replace(':', "\\:");
+    if formulas::begins_a_formula(piece) { format!("\\{escaped}") } else { escaped }
+}
+
+fn quoted(cell: &str) -> String {
+    let has_to_be = cell.contains([',', '"', '\n', '\r']);
+    if has_to_be { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.to_owned() }
 }
 
 #[cfg(test)]
@@ -235,6 +244,44 @@ mod tests {
             let mut faults = Faults::default();
             listed(bad, Some(Target::RoutingSkills), &mut SharedLists::default(), &mut faults);
             assert_eq!(faults.total(), 1, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_row_is_no_formula_in_any_of_its_cells_and_is_read_back_as_it_was() {
+        let lists = &mut SharedLists::default();
+        let names = ["=cmd|' /C calc'!A0", "-2+3", "'=1", "＠x", "\\=1", "Billing", "a;=1"];
+        let rules = EntryRules {
+            target: Some(Target::RoutingSkills),
+            latest: LatestDate::at(Timestamp::UNIX_EPOCH, std::time::Duration::ZERO),
+        };
+        for text in ["=1+1", "+1", "-5", "@SUM(1+1)", "'=1", "''x", "'x", "x"] {
+            for user in [
+                UserRef::Email(text.into()),
+                UserRef::EmployeeId(text.into()),
+                UserRef::ExternalId { authority: text.into(), key: "k".into() },
+            ] {
+                for first in 0..names.len() {
+                    let listed = names.iter().skip(first).map(|name| ListedAssignment {
+                        name: lists.named(name),
+                        proficiency: Proficiency::new(3.0),
+                        because: None,
+                    });
+                    let entry = EntryRequest {
+                        reference: Some(text.into()),
+                        user: user.clone(),
+                        assignments: listed.collect(),
+                        occurred_at: None,
+                    };
+                    let row = row_of(&entry);
+                    let cells: Vec<_> = row.trim_end().split(',').map(|cell| cell.trim_matches('"')).collect();
+                    let parts = cells.iter().flat_map(|cell| cell.split(';'));
+                    assert!(parts.into_iter().all(|part| !formulas::begins_a_formula(part)), "{row}");
+                    let cells: Row<'_> = cells.try_into().unwrap();
+                    let mut faults = Faults::default();
+                    assert_eq!(super::entry(&cells, rules, lists, &mut faults), Some(entry), "{row} {faults:?}");
+                }
+            }
         }
     }
 

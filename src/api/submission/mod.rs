@@ -7,6 +7,7 @@ mod cells;
 mod csv;
 mod diagnose;
 mod expanded;
+mod formulas;
 mod json;
 mod lines;
 mod objects;

@@ -24,7 +24,9 @@ use crate::engine::Under;
 /// As `application/json` the body is the whole job. As `application/x-ndjson` it has an entry a line, as `text/csv` an
 /// entry a row, under the columns `ref`, one or more of `user_id`, `email`, `employee_id` and `external_id`, of which
 /// each row fills one, `assignments` (`Name:4;Other name`; a backslash before `;`, `:` or `\` makes it part of a name)
-/// and `occurred_at`. Faults of such bodies name their line.
+/// and `occurred_at`. Faults of such bodies name their line. Of a cell that a spreadsheet would take for a formula, if it
+/// were not for the `'`s that it begins with, the first `'` is taken off: where a tab or a line break follows them, or, after
+/// white space, `=`, `+`, `-`, `@` or one of their full-width forms.
 ///
 /// With an `Idempotency-Key`, the same submission sent again within 24 hours is answered with the same job, also when the
 /// service was restarted in between.

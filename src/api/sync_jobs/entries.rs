@@ -59,7 +59,9 @@ impl Form {
 /// not shown by the pages that follow.
 ///
 /// With `Accept: application/x-ndjson` or `text/csv`, all entries from `cursor` on, as they were submitted and in a form
-/// that can be submitted again.
+/// that can be submitted again. In CSV, a cell that a spreadsheet would take for a formula gets a `'` before it (one that
+/// begins with a tab or a line break, or, after white space, with `=`, `+`, `-`, `@` or one of their full-width forms; and one
+/// that is so after `'`s of its own); it is taken off again when the rows are submitted.
 #[utoipa::path(
     get,
     path = "/v1/sync-jobs/{jobId}/entries",

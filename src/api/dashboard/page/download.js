@@ -23,8 +23,8 @@ export function reasonsAsCsv(job, entries) {
   save(new Blob([text], { type: "text/csv" }), `${nameOf(job)}-reasons.csv`);
 }
 
-// A spreadsheet takes cells that begin like this for formulas.
-const FORMULA = /^[=+\-@\t\r]/;
+// A spreadsheet takes cells that begin like this for formulas. The same rule as in the rows that the service writes.
+const FORMULA = /^'*(?:[\t\r\n]|\s*[=+\-@\uff1d\uff0b\uff0d\uff20])/;
 
 function cell(value) {
   const text = String(value ?? "");
