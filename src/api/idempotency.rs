@@ -41,8 +41,11 @@ impl Turn {
             Ok(Claim::Reserved(reservation)) => Ok(Self::New(Some(reservation))),
             Ok(Claim::Accepted(fingerprint, job)) => Ok(Self::Again(fingerprint, job)),
             Ok(Claim::Accepting(_)) => Err(Problem::still_accepting()),
-            Err(TooManyKeys) => {
-                let detail = "too many idempotency keys of the last 24 hours are kept; send it without one, or later";
+            Err(TooManyKeys { kept }) => {
+                let detail = format!(
+                    "{kept} idempotency keys of this caller's last 24 hours are kept, and there is no room for more of \
+                     them; send it without one, or later"
+                );
                 Err(Problem::full(detail, Duration::from_secs(600)))
             }
         }

@@ -21,6 +21,7 @@ use super::metrics::WebhookResult;
 use super::names::{SyncMode, SyncTarget};
 use super::problem::{MEDIA_TYPE, Problem, ProblemView};
 use super::sync_jobs::create::refuse_if_unable;
+use crate::engine::TooManyKeys;
 use crate::hris::{IntakeFault, MappingFault, Receipt};
 
 /// The largest delivery; senders of more send exports.
@@ -217,8 +218,10 @@ fn refused(source: &str, fault: &IntakeFault) -> Problem {
         IntakeFault::Mapping(fault) => mapping_fault(fault),
         IntakeFault::Nobody(_) => Problem::not_understood(fault.to_string()),
         IntakeFault::Journal(_) => Problem::not_written_down(),
-        IntakeFault::TooManyKeys(_) => {
-            Problem::full("too many deliveries are remembered; send it again later", COME_AGAIN)
+        IntakeFault::TooManyKeys(TooManyKeys { kept }) => {
+            let detail =
+                format!("{kept} deliveries of this source are remembered, and there is no room for more of its");
+            Problem::full(detail + "; send it again later", COME_AGAIN)
         }
         IntakeFault::TooManyRecords => {
             Problem::full("too many records are still to be read; send it again later", COME_AGAIN)

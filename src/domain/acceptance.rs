@@ -58,21 +58,48 @@ impl KeySpace {
 
     /// What a key of this space is kept as.
     pub fn id(&self, key: &str) -> KeyId {
-        let mut digest = Sha256::new();
+        let KeyId(mut id) = self.former_id(key);
+        let of_owner = self.digest().finalize();
+        id.iter_mut().zip(of_owner).take(OwnerId::LENGTH).for_each(|(byte, of_owner)| *byte = of_owner);
+        KeyId(id)
+    }
+
+    /// What it was kept as when keys did not tell their owner: journals from then are still read.
+    pub fn former_id(&self, key: &str) -> KeyId {
+        KeyId(beginning(&self.digest().chain_update(key).finalize()))
+    }
+
+    fn digest(&self) -> Sha256 {
         // The length keeps ("ab", "c") apart from ("a", "bc").
-        digest.update(self.kind.name());
-        digest.update(u64::try_from(self.owner.len()).unwrap_or(u64::MAX).to_be_bytes());
-        digest.update(self.owner.as_bytes());
-        digest.update(key.as_bytes());
-        let digest: [u8; 32] = digest.finalize().into();
-        let (id, _) = digest.split_first_chunk().unwrap_or((&[0; 16], &[]));
-        KeyId(*id)
+        let length = u64::try_from(self.owner.len()).unwrap_or(u64::MAX).to_be_bytes();
+        Sha256::new().chain_update(self.kind.name()).chain_update(length).chain_update(&*self.owner)
     }
 }
 
-/// A key with its space, as half a SHA-256: of one size however long the key is, and nothing personal in it.
+/// A key with its space, as half a SHA-256: of one size however long the key is, and nothing personal in it. It begins with its
+/// owner's, so that a key tells whose it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(pub [u8; 16]);
+
+impl KeyId {
+    /// Whose key it is.
+    pub fn owner(self) -> OwnerId {
+        OwnerId(beginning(&self.0))
+    }
+}
+
+/// A caller or a source, as the beginning of a SHA-256. Should two of them have the same, they share what there is for one;
+/// their keys are told apart all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct OwnerId([u8; Self::LENGTH]);
+
+impl OwnerId {
+    const LENGTH: usize = 4;
+}
+
+fn beginning<const N: usize>(digest: &[u8]) -> [u8; N] {
+    digest.first_chunk().copied().unwrap_or([0; N])
+}
 
 /// A key that a job was accepted under.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,5 +127,9 @@ mod tests {
             assert!(ids[n + 1..].iter().all(|other| other != id));
         }
         assert_eq!(KeySpace::of_caller(&"ab".into()).id("c"), ids[0]);
+        let owners = ids.map(KeyId::owner);
+        assert_eq!(owners[0], KeySpace::of_caller(&ab).id("d").owner());
+        assert_eq!(owners[1], owners[2]);
+        assert!(owners[0] != owners[1] && owners[0] != owners[3]);
     }
 }

@@ -4,6 +4,7 @@
 //! told of the job that there is.
 
 use std::cmp::Reverse;
+use std::collections::hash_map::Entry;
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,25 +12,48 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::domain::JobId;
-use crate::domain::acceptance::{AcceptanceKey, Fingerprint, KeyId, KeyKind, KeySpace};
+use crate::domain::acceptance::{AcceptanceKey, Fingerprint, KeyId, KeyKind, KeySpace, OwnerId};
 
-/// Keys kept at most of each kind, so that callers cannot push out deliveries: some 120 bytes each.
-const fn most(kind: KeyKind) -> usize {
-    match kind {
-        KeyKind::Idempotency => 100_000,
-        KeyKind::Delivery => 1_000_000,
+/// Room for the keys of one kind, some 120 bytes each.
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    /// Of all owners together, but for what each has in any case.
+    in_all: usize,
+    /// Of one owner, whatever the others have.
+    in_any_case: usize,
+}
+
+impl Room {
+    const fn of(kind: KeyKind) -> Self {
+        match kind {
+            KeyKind::Idempotency => Self { in_all: 200_000, in_any_case: 1_000 },
+            KeyKind::Delivery => Self { in_all: 2_000_000, in_any_case: 10_000 },
+        }
+    }
+
+    /// Whether an owner of so many may have one more while there are so many of all: no more than what is left for others. So one
+    /// by himself has half of the room, two have a third each, and whoever comes finds some.
+    fn has_one_more(self, owned: usize, of_all: usize) -> bool {
+        owned < self.in_any_case.max(self.in_all.saturating_sub(of_all))
     }
 }
 
-/// As many keys are kept as there is room for.
+/// As many keys of one owner are kept as there is room for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("too many keys of submissions are kept")]
-pub struct TooManyKeys;
+#[error("{kept} keys of submissions are kept for this sender, and there is no room for more of them")]
+pub struct TooManyKeys {
+    /// Keys of this owner.
+    pub kept: usize,
+}
 
 /// The keys that jobs were accepted under, for as long as they are kept.
 ///
 /// Invariant: a key is accepted at most once while it is kept, because it is reserved under one lock before anything is
 /// done for it; and a reservation that leads to no job leaves nothing behind, however it ends.
+///
+/// Invariant: no owner's keys take the room of another's. What one may have is bounded by what is left to all others, and never
+/// below what is set aside for each; owners are configured, so all of it together is bounded too. A key tells its owner, so that
+/// this holds over restarts.
 #[derive(Debug, Default)]
 pub(super) struct AcceptanceKeys(Mutex<Keys>);
 
@@ -39,6 +63,7 @@ struct Keys {
     /// Accepted keys, the first to expire on top.
     expiring: BinaryHeap<Reverse<(Timestamp, KeyId)>>,
     kept: [usize; KeyKind::ALL.len()],
+    owned: HashMap<OwnerId, usize>,
 }
 
 #[derive(Debug)]
@@ -95,14 +120,17 @@ impl AcceptanceKeys {
     pub(super) fn claim(self: &Arc<Self>, space: &KeySpace, key: &str) -> Result<Claim, TooManyKeys> {
         let (id, kind) = (space.id(key), space.kind);
         let mut keys = self.lock();
-        match keys.slots.get(&id) {
+        match keys.slots.get(&id).or_else(|| keys.slots.get(&space.former_id(key))) {
             Some(Slot::Accepting(ended)) => Ok(Claim::Accepting(OtherClaim(ended.clone()))),
             Some(Slot::Accepted(key, job)) => Ok(Claim::Accepted(key.fingerprint, *job)),
-            None if keys.kept[kind as usize] >= most(kind) => Err(TooManyKeys),
             None => {
+                let (kept, of_all) = (keys.owned_by(id), keys.kept[kind as usize]);
+                if !Room::of(kind).has_one_more(kept, of_all) {
+                    return Err(TooManyKeys { kept });
+                }
                 let (sender, ended) = watch::channel(());
                 keys.slots.insert(id, Slot::Accepting(ended));
-                keys.kept[kind as usize] += 1;
+                keys.count(id, kind);
                 Ok(Claim::Reserved(Reservation { keys: Arc::clone(self), id, kind, _ended: sender }))
             }
         }
@@ -131,14 +159,33 @@ impl AcceptanceKeys {
 impl Keys {
     fn accept(&mut self, key: AcceptanceKey, job: JobId) {
         if self.slots.insert(key.id, Slot::Accepted(key, job)).is_none() {
-            self.kept[key.kind as usize] += 1;
+            self.count(key.id, key.kind);
         }
         self.expiring.push(Reverse((key.kept_until, key.id)));
     }
 
     fn forget(&mut self, id: KeyId) {
         if let Some(Slot::Accepted(key, _)) = self.slots.remove(&id) {
-            self.kept[key.kind as usize] -= 1;
+            self.discount(id, key.kind);
+        }
+    }
+
+    fn owned_by(&self, id: KeyId) -> usize {
+        self.owned.get(&id.owner()).copied().unwrap_or_default()
+    }
+
+    fn count(&mut self, id: KeyId, kind: KeyKind) {
+        self.kept[kind as usize] += 1;
+        *self.owned.entry(id.owner()).or_default() += 1;
+    }
+
+    fn discount(&mut self, id: KeyId, kind: KeyKind) {
+        self.kept[kind as usize] -= 1;
+        if let Entry::Occupied(mut owned) = self.owned.entry(id.owner()) {
+            *owned.get_mut() -= 1;
+            if *owned.get() == 0 {
+                owned.remove();
+            }
         }
     }
 }
@@ -161,7 +208,7 @@ impl Drop for Reservation {
         let mut keys = self.keys.lock();
         if let Some(Slot::Accepting(_)) = keys.slots.get(&self.id) {
             keys.slots.remove(&self.id);
-            keys.kept[self.kind as usize] -= 1;
+            keys.discount(self.id, self.kind);
         }
     }
 }
@@ -198,7 +245,7 @@ mod tests {
 
     fn is_empty(keys: &AcceptanceKeys) -> bool {
         let keys = keys.lock();
-        keys.slots.is_empty() && keys.expiring.is_empty() && keys.kept == [0, 0]
+        keys.slots.is_empty() && keys.expiring.is_empty() && keys.kept == [0, 0] && keys.owned.is_empty()
     }
 
     #[test]
@@ -238,18 +285,63 @@ mod tests {
         assert!(is_empty(&keys));
     }
 
+    /// Takes keys until there is no room for more, `most` at the most.
+    fn fill(keys: &Arc<AcceptanceKeys>, space: &KeySpace, most: usize) -> Vec<(AcceptanceKey, JobId)> {
+        let mut taken = Vec::new();
+        for n in 0..most {
+            match keys.claim(space, &n.to_string()) {
+                Ok(Claim::Reserved(reservation)) => {
+                    let key = reservation.key([0; 32], at(0));
+                    reservation.accepted(key, JOB);
+                    taken.push((key, JOB));
+                }
+                Err(TooManyKeys { kept }) => {
+                    assert_eq!(kept, taken.len());
+                    break;
+                }
+                Ok(Claim::Accepted(..) | Claim::Accepting(_)) => panic!("{n} was claimed before"),
+            }
+        }
+        taken
+    }
+
     #[test]
-    fn keys_of_one_kind_do_not_push_out_those_of_another() {
+    fn nobody_takes_the_room_of_another_also_not_over_a_restart() {
+        let keys = Arc::new(AcceptanceKeys::default());
+        let first = fill(&keys, &caller("one"), usize::MAX);
+        assert_eq!(first.len(), 100_000);
+        let keys = Arc::new(AcceptanceKeys::recovered(first));
+        assert!(matches!(keys.claim(&caller("one"), "one more"), Err(TooManyKeys { kept: 100_000 })));
+        let deliveries = KeySpace::of_deliveries(&"one".into());
+        assert_eq!(fill(&keys, &deliveries, 10).len(), 10, "and each kind has its own");
+        assert_eq!(fill(&keys, &caller("two"), usize::MAX).len(), 50_000);
+        let least = (0..100).map(|n| fill(&keys, &caller(&format!("other {n}")), usize::MAX).len()).min();
+        assert_eq!(least, Some(1_000), "however many there are");
+        let kept = keys.lock().kept[KeyKind::Idempotency as usize];
+        assert!(kept <= 200_000 + 100 * 1_000, "{kept}");
+        assert_eq!(keys.expire(at(24), 10).len(), 10);
+    }
+
+    #[test]
+    fn a_key_of_a_journal_from_before_is_known() {
+        let (kind, fingerprint, kept_until) = (KeyKind::Idempotency, [3; 32], at(24));
+        let id = caller("hr").former_id("key");
+        let keys =
+            Arc::new(AcceptanceKeys::recovered(vec![(AcceptanceKey { id, kind, fingerprint, kept_until }, JOB)]));
+        assert!(matches!(keys.claim(&caller("hr"), "key"), Ok(Claim::Accepted(print, JOB)) if print == fingerprint));
+        assert!(reserve(&keys, &caller("ops")).is_some());
+        assert_eq!(keys.expire(at(24), 10), [id]);
+        assert!(is_empty(&keys));
+    }
+
+    #[test]
+    fn room_comes_back() {
         let keys = Arc::new(AcceptanceKeys::default());
         let space = caller("hr");
-        for n in 0..most(KeyKind::Idempotency) {
-            let Ok(Claim::Reserved(reservation)) = keys.claim(&space, &n.to_string()) else { panic!("there is room") };
-            let key = reservation.key([0; 32], at(0));
-            reservation.accepted(key, JOB);
-        }
-        assert!(matches!(keys.claim(&space, "one more"), Err(TooManyKeys)));
-        assert!(reserve(&keys, &KeySpace::of_deliveries(&"hr".into())).is_some());
+        assert_eq!(fill(&keys, &space, usize::MAX).len(), 100_000);
         assert_eq!(keys.expire(at(24), 10).len(), 10);
         assert!(reserve(&keys, &space).is_some());
+        keys.expire(at(24), usize::MAX);
+        assert!(is_empty(&keys));
     }
 }
