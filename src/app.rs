@@ -21,13 +21,15 @@ use self::calls::JournalledCalls;
 pub use self::calls::start_from;
 use self::limits::GateLimits;
 use self::metrics::ServiceMetrics;
-use crate::api::{self, ApiContext, ApiKey, ApiSettings, Readiness, Role, ServeSettings, Shared};
+use crate::api::{
+    self, ApiContext, ApiKey, ApiKeys, ApiSettings, Bounds, NoKeyLeft, Readiness, Role, ServeSettings, Shared,
+};
 use crate::clock::WallClock;
-use crate::config::{ApiKeyConfig, Config, ConfigError, KeyRole};
-use crate::domain::AssignmentId;
+use crate::config::{ApiKeyConfig, Config, ConfigError, KeyMode, KeyRole, SourceTarget};
 use crate::domain::conflict::ConflictPolicy;
 use crate::domain::entry::AssignmentName;
 use crate::domain::hold::{HoldThresholds, Percent};
+use crate::domain::{AssignmentId, Mode, Target};
 use crate::engine::{Backoff, Engine, EngineSettings};
 use crate::genesys::gate::{Credit, Gate, Limits, Start, WindowLimit};
 use crate::genesys::login::{Credentials, LoginStatus, TokenSource};
@@ -137,8 +139,18 @@ fn login(
     Ok(Arc::new(TokenSource::new(transport, &config.genesys.login_url()?, credentials, backoff, clock)))
 }
 
+/// The keys of the configuration, which can be read again while the service runs.
+pub fn api_keys(config: &Config) -> ApiKeys {
+    ApiKeys::new(&api_settings(config))
+}
+
 /// The HTTP side of a service.
 pub fn router(config: &Config, service: &Service, lifecycle: &Lifecycle) -> Router {
+    router_for(config, service, &api_keys(config), lifecycle)
+}
+
+/// The same for the holders of these keys.
+pub fn router_for(config: &Config, service: &Service, keys: &ApiKeys, lifecycle: &Lifecycle) -> Router {
     let settings = api_settings(config);
     api::router(ApiContext {
         engine: service.engine.clone(),
@@ -154,18 +166,33 @@ pub fn router(config: &Config, service: &Service, lifecycle: &Lifecycle) -> Rout
         }),
         readiness: follow_logins(Arc::clone(&service.tokens), lifecycle),
         shared: Shared::new(&settings),
+        keys: keys.clone(),
         settings: Arc::new(settings),
         lifecycle: lifecycle.clone(),
         intake: service.intake.clone(),
     })
 }
 
+/// Takes over what may change while the service runs: keys and sources, both or neither; how many there are then.
+pub fn reload(service: &Service, keys: &ApiKeys, read: Result<&Config, String>) -> Result<(usize, usize), String> {
+    let read = read.and_then(|config| {
+        let leaves_none = config.server.api_keys.is_empty() && !keys.is_empty();
+        if leaves_none { Err(NoKeyLeft.to_string()) } else { Ok(config) }
+    });
+    let configs = read.as_ref().map(|config| &config.webhooks[..]).map_err(Clone::clone);
+    let sources = service.intake.sources().reload(configs)?;
+    let keys = keys.replace(&api_settings(read?)).map_err(|error| error.to_string())?;
+    Ok((keys, sources))
+}
+
 fn api_settings(config: &Config) -> ApiSettings {
     ApiSettings {
-        max_body_bytes: config.server.max_body_bytes,
+        max_body_bytes: config.server.body_bytes(),
+        body_room: config.server.max_memory_bytes / 4,
         request_timeout: config.server.request_timeout,
         api_keys: config.server.api_keys.iter().map(api_key).collect(),
         requests_per_second: config.server.requests_per_second,
+        trusted_proxies: config.server.trusted_proxies.clone(),
         max_open_entries: config.server.max_open_entries,
         open_metrics: config.server.open_metrics,
         callbacks: callbacks::rules(&config.callbacks),
@@ -186,7 +213,22 @@ fn api_key(key: &ApiKeyConfig) -> ApiKey {
         KeyRole::Submit => Role::Submit,
         KeyRole::Admin => Role::Admin,
     };
-    ApiKey { name: key.name.as_str().into(), sha256: key.sha256, role }
+    let target = |target: &SourceTarget| match target {
+        SourceTarget::RoutingSkills => Target::RoutingSkills,
+        SourceTarget::WfmSkillGroups => Target::WfmSkillGroups,
+    };
+    let mode = |mode: &KeyMode| match mode {
+        KeyMode::Add => Mode::Add,
+        KeyMode::Remove => Mode::Remove,
+        KeyMode::Managed => Mode::Managed,
+        KeyMode::Replace => Mode::Replace,
+    };
+    let bounds = Bounds {
+        targets: key.targets.as_ref().map(|targets| targets.iter().map(target).collect()),
+        modes: key.modes.as_ref().map(|modes| modes.iter().map(mode).collect()),
+        sources: key.sources.as_ref().map(|sources| sources.iter().map(|name| name.as_str().into()).collect()),
+    };
+    ApiKey { name: key.name.as_str().into(), sha256: key.sha256, role, bounds, expires: key.expires }
 }
 
 /// A simulator in this process as the way to Genesys; nothing leaves memory.
@@ -262,6 +304,8 @@ fn engine_settings(config: &Config, seed: u64) -> EngineSettings {
         renew_after: Duration::from_secs(600),
         use_until: Duration::from_secs(1800),
         retention: config.journal.retention,
+        audit_retention: config.journal.audit_retention,
+        job_room: config.server.max_memory_bytes / 8 * 3,
         seed,
     }
 }

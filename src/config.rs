@@ -13,7 +13,7 @@ mod telemetry;
 mod thresholds;
 mod webhooks;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -21,12 +21,13 @@ use std::time::Duration;
 
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
+use ipnet::IpNet;
 use jiff::SignedDuration;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de};
 use uuid::Uuid;
 
-pub use self::access::{ApiKeyConfig, KeyRole};
+pub use self::access::{ApiKeyConfig, KeyMode, KeyRole};
 pub use self::callbacks::CallbacksConfig;
 pub use self::journal::JournalConfig;
 pub use self::keys::example;
@@ -97,13 +98,19 @@ pub struct ServerConfig {
     /// `server.shutdown_grace`: how long what runs may take to finish when the service stops.
     #[serde(deserialize_with = "duration")]
     pub shutdown_grace: Duration,
-    /// `server.max_body_bytes`: the largest submission, as it is sent and also once it is decompressed.
-    pub max_body_bytes: usize,
+    /// `server.max_memory_bytes`: what the process may take; bodies and jobs that would need more are refused.
+    pub max_memory_bytes: usize,
+    /// `server.max_body_bytes`: the largest submission, as it is sent and also once it is decompressed; a sixteenth of the
+    /// memory if it is not given, and at most 64 MiB.
+    max_body_bytes: Option<usize>,
     /// `server.request_timeout`: how long a request may take to be read and answered.
     #[serde(deserialize_with = "duration")]
     pub request_timeout: Duration,
     /// `server.api_keys`: who may call us. Without one, only this machine may, and is not asked for a key.
     pub api_keys: Vec<ApiKeyConfig>,
+    /// `server.trusted_proxies`: addresses or networks of proxies in front of us, whose `X-Forwarded-For` is believed.
+    #[serde(deserialize_with = "networks")]
+    pub trusted_proxies: Vec<IpNet>,
     /// `server.requests_per_second`: of each key, in the long run; a second's worth may come at once.
     pub requests_per_second: NonZeroU32,
     /// `server.max_connections`: open at once; more wait to be accepted.
@@ -121,9 +128,11 @@ impl Default for ServerConfig {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             shutdown_grace: Duration::from_secs(30),
-            max_body_bytes: 64 * 1024 * 1024,
+            max_memory_bytes: 1024 * 1024 * 1024,
+            max_body_bytes: None,
             request_timeout: Duration::from_secs(60),
             api_keys: Vec::new(),
+            trusted_proxies: Vec::new(),
             requests_per_second: NonZeroU32::MIN.saturating_add(99),
             max_connections: NonZeroU32::MIN.saturating_add(1023),
             max_streams: None,
@@ -252,7 +261,7 @@ impl Config {
         config.callbacks.secret()?;
         config.telemetry.check()?;
         config.server.check()?;
-        access::check(&config.server.api_keys)?;
+        access::check(&config.server.api_keys, &config.webhooks)?;
         webhooks::check(&config.webhooks)?;
         if config.server.api_keys.is_empty() && !config.server.listen.ip().is_loopback() {
             return Err(contradiction(
@@ -275,7 +284,24 @@ impl ServerConfig {
         usize::try_from(streams).unwrap_or(usize::MAX)
     }
 
+    /// The largest submission.
+    pub fn body_bytes(&self) -> usize {
+        const LARGEST: usize = 64 * 1024 * 1024;
+        self.max_body_bytes.unwrap_or(LARGEST.min(self.max_memory_bytes / 16))
+    }
+
     fn check(&self) -> Result<(), ConfigError> {
+        const LEAST: usize = 128 * 1024 * 1024;
+        if self.max_memory_bytes < LEAST {
+            return Err(contradiction("server.max_memory_bytes", format!("must be at least {LEAST}")));
+        }
+        let most = self.max_memory_bytes / 8;
+        if self.body_bytes() > most {
+            return Err(contradiction(
+                "server.max_body_bytes",
+                format!("must be at most {most}, an eighth of server.max_memory_bytes"),
+            ));
+        }
         match self.max_streams.filter(|streams| *streams >= self.max_connections) {
             Some(streams) => Err(contradiction(
                 "server.max_streams",
@@ -346,6 +372,16 @@ impl GenesysConfig {
             (None, None) => Err(contradiction(key, "is missing (or genesys.region)")),
         }
     }
+}
+
+/// Networks, or single addresses.
+fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    let network = |text: String| {
+        let address = || text.parse::<IpAddr>().map(IpNet::from);
+        let wrong = |_| de::Error::custom(format!("{text:?} is neither an address nor a network like 10.0.0.0/8"));
+        text.parse::<IpNet>().or_else(|_| address()).map_err(wrong)
+    };
+    Vec::<String>::deserialize(deserializer)?.into_iter().map(network).collect()
 }
 
 fn contradiction(key: &'static str, problem: impl Into<String>) -> ConfigError {

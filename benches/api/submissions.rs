@@ -79,7 +79,13 @@ fn accepted() -> AcceptedJob {
         same_user: SameUser::InOrder,
     };
     let created_at = Timestamp::UNIX_EPOCH;
-    AcceptedJob { id: JobId(Uuid::now_v7()), spec, created_at, entries: vec![EntryOrder::from(request)] }
+    AcceptedJob {
+        id: JobId(Uuid::now_v7()),
+        spec,
+        created_at,
+        entries: vec![EntryOrder::from(request)],
+        submitted_by: None,
+    }
 }
 
 /// Milliseconds that it takes to write one page to the disk and to wait until it is there.

@@ -18,7 +18,13 @@ pub(crate) fn job(entries: usize) -> AcceptedJob {
         callback: None,
         same_user: SameUser::InOrder,
     };
-    AcceptedJob { id: JobId(Uuid::now_v7()), spec, created_at: date(), entries: (0..entries).map(order).collect() }
+    AcceptedJob {
+        id: JobId(Uuid::now_v7()),
+        spec,
+        created_at: date(),
+        entries: (0..entries).map(order).collect(),
+        submitted_by: None,
+    }
 }
 
 fn order(n: usize) -> EntryOrder {

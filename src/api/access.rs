@@ -2,59 +2,53 @@
 //!
 //! Every path needs a key unless it is listed as open, so that a route that is added later is closed until somebody
 //! decides otherwise. Without any key configured the service listens on loopback only, and whoever is on this machine
-//! may do everything.
+//! may do everything; see [`super::origin`] for why no page of a browser is.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use axum::body::Body;
+use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
-use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
+use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 use tokio::time::Instant;
 use tower_http::validate_request::ValidateRequest;
 
-use super::ApiSettings;
 use super::allowance::Allowance;
-use super::dashboard;
+use super::caller::{ApiKey, Caller, CallerSlot, Role, address_of};
+use super::layers::RequestId;
 use super::problem::Problem;
+use super::serve::{OnReserve, Peer};
+use super::{ApiSettings, dashboard, origin};
+use crate::clock::WallClock;
 
-/// What a caller may do; each role includes those before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// Reading.
-    Read,
-    /// Submitting, cancelling and repeating jobs as well.
-    Submit,
-    /// Everything, also releasing what a safety threshold holds back.
-    Admin,
-}
-
-/// A key as it is configured: never the key itself.
+/// The keys in use. They can be put in the place of others while the service runs; clones are handles to the same ones.
 #[derive(Debug, Clone)]
-pub struct ApiKey {
-    pub name: Arc<str>,
-    pub sha256: [u8; 32],
-    pub role: Role,
-}
+pub struct ApiKeys(Arc<RwLock<Vec<Held>>>);
 
-/// Who sent a request, as its extension.
+/// A key, and what is left to it of its allowance.
 #[derive(Debug, Clone)]
-pub(super) struct Caller {
-    pub(super) name: Arc<str>,
-    pub(super) role: Role,
+struct Held {
+    key: Arc<ApiKey>,
+    allowance: Arc<Mutex<Allowance>>,
 }
 
-/// The keys, and what is left to each of its allowance.
-#[derive(Debug)]
-pub(super) struct Access {
-    keys: Vec<(ApiKey, Mutex<Allowance>)>,
-    open_metrics: bool,
-}
+/// Keys cannot be taken away altogether while the service runs: everybody would be let in who could reach it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("server.api_keys: no key is left; a service that has keys goes on without any only after a restart")]
+pub struct NoKeyLeft;
 
 /// Paths that need no key: probes, what describes the service, and the page, which asks for a key itself.
 const OPEN: [&str; 4] = ["/healthz", "/readyz", "/openapi.json", "/"];
+
+/// Answered also when all connections are in use.
+const PROBES: [&str; 3] = ["/healthz", "/readyz", METRICS];
+/// When connections are likely to be free again.
+const COME_AGAIN: Duration = Duration::from_secs(1);
 
 /// Counts say how much is going on in the company: open only if the configuration says so.
 const METRICS: &str = "/metrics";
@@ -62,46 +56,106 @@ const METRICS: &str = "/metrics";
 /// Where webhooks come in: they are let in by their signature, and no key of theirs could ask too often.
 const DELIVERIES: &str = "/v1/webhooks/";
 
-impl Access {
-    pub(super) fn new(settings: &ApiSettings) -> Self {
-        let allowance = || Mutex::new(Allowance::new(settings.requests_per_second));
-        let keys = settings.api_keys.iter().map(|key| (key.clone(), allowance())).collect();
-        Self { keys, open_metrics: settings.open_metrics }
+impl ApiKeys {
+    /// Takes up these keys, each with its own allowance.
+    pub fn new(settings: &ApiSettings) -> Self {
+        let allowance = || Arc::new(Mutex::new(Allowance::new(settings.requests_per_second)));
+        let held = |key: &ApiKey| Held { key: Arc::new(key.clone()), allowance: allowance() };
+        Self(Arc::new(RwLock::new(settings.api_keys.iter().map(held).collect())))
     }
 
-    /// Who is asking, if they may.
-    fn admit(&self, method: &Method, path: &str, headers: &HeaderMap) -> Result<Option<Caller>, Problem> {
-        if is_open(path) || (self.open_metrics && path == METRICS) {
-            return Ok(None);
+    /// Puts other keys in the place of these; how many there are then. Whose key stays keeps what is left of its allowance.
+    pub fn replace(&self, settings: &ApiSettings) -> Result<usize, NoKeyLeft> {
+        let new = Self::new(settings);
+        let mut new = std::mem::take(&mut *new.0.write().unwrap_or_else(PoisonError::into_inner));
+        let mut held = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if new.is_empty() && !held.is_empty() {
+            return Err(NoKeyLeft);
         }
-        if self.keys.is_empty() {
-            return Ok(Some(Caller { name: "".into(), role: Role::Admin }));
+        let mut before: HashMap<_, _> = held.drain(..).map(|held| (held.key.sha256, held.allowance)).collect();
+        for held in &mut new {
+            if let Some(allowance) = before.remove(&held.key.sha256) {
+                held.allowance = allowance;
+            }
         }
-        let (key, allowance) = self.holder_of(bearer(headers).ok_or_else(Problem::no_key)?)?;
-        allowance
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take(Instant::now())
-            .map_err(Problem::too_many_requests)?;
-        let needed = if method.is_safe() { Role::Read } else { Role::Submit };
-        if key.role < needed {
-            return Err(Problem::forbidden("this key may only read; ask for one with the role submit"));
-        }
-        Ok(Some(Caller { name: Arc::clone(&key.name), role: key.role }))
+        *held = new;
+        Ok(held.len())
+    }
+
+    /// Whether nobody is asked for a key.
+    pub fn is_empty(&self) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// The key that this is. Digests are compared in constant time and all of them always, so that the time taken tells
     /// nothing of how near a guess came.
-    fn holder_of(&self, given: &[u8]) -> Result<&(ApiKey, Mutex<Allowance>), Problem> {
+    fn holder_of(&self, given: &[u8]) -> Result<Held, Problem> {
         let digest = Sha256::digest(given);
+        let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let mut found = None;
-        for held in &self.keys {
-            let same: Choice = held.0.sha256.as_slice().ct_eq(digest.as_slice());
+        for held in &*keys {
+            let same: Choice = held.key.sha256.as_slice().ct_eq(digest.as_slice());
             if bool::from(same) {
-                found = Some(held);
+                found = Some(held.clone());
             }
         }
         found.ok_or_else(Problem::wrong_key)
+    }
+}
+
+/// What every request is held against.
+#[derive(Debug)]
+pub(super) struct Access {
+    pub(super) keys: ApiKeys,
+    pub(super) open_metrics: bool,
+    pub(super) proxies: Vec<IpNet>,
+    pub(super) clock: WallClock,
+}
+
+impl Access {
+    /// Who is asking, if they may.
+    fn admit<B>(&self, request: &http::Request<B>) -> Result<Option<Caller>, Problem> {
+        let (method, path, headers) = (request.method(), request.uri().path(), request.headers());
+        origin::check_host(request)?;
+        let keyless = self.keys.is_empty();
+        if keyless {
+            origin::check_keyless(request)?;
+        }
+        if request.extensions().get::<OnReserve>().is_some() && !PROBES.contains(&path) {
+            return Err(Problem::full("all connections are in use; come again in a moment", COME_AGAIN));
+        }
+        if is_open(path) || (self.open_metrics && path == METRICS) {
+            return Ok(None);
+        }
+        let peer = request.extensions().get::<Peer>();
+        let caller = |key| Caller {
+            key,
+            address: peer.map(|peer| address_of(peer.0, headers, &self.proxies)),
+            request_id: request.extensions().get::<RequestId>().map(RequestId::shared),
+        };
+        let told = |caller: &Caller| {
+            if let Some(slot) = request.extensions().get::<CallerSlot>() {
+                slot.put(caller.clone());
+            }
+        };
+        if keyless {
+            let caller = caller(None);
+            told(&caller);
+            return Ok(Some(caller));
+        }
+        let held = self.keys.holder_of(bearer(headers).ok_or_else(Problem::no_key)?)?;
+        if let Some(expires) = held.key.expires.filter(|expires| *expires <= self.clock.now()) {
+            return Err(Problem::expired_key(expires));
+        }
+        held.allowance
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take(Instant::now())
+            .map_err(Problem::too_many_requests)?;
+        let caller = caller(Some(held.key));
+        told(&caller);
+        caller.needs(if method.is_safe() { Role::Read } else { Role::Submit })?;
+        Ok(Some(caller))
     }
 }
 
@@ -132,11 +186,10 @@ impl<B> ValidateRequest<B> for Admission {
     type ResponseBody = Body;
 
     fn validate(&mut self, request: &mut http::Request<B>) -> Result<(), Response> {
-        let caller = self.0.admit(request.method(), request.uri().path(), request.headers());
-        if let Some(caller) = caller.map_err(IntoResponse::into_response)? {
+        if let Some(caller) = self.0.admit(request).map_err(IntoResponse::into_response)? {
             // Of who reads, nothing is told; adding to a span puts all of it into words anew.
             if !request.method().is_safe() {
-                tracing::Span::current().record("caller", &*caller.name);
+                tracing::Span::current().record("caller", &*caller.name());
             }
             request.extensions_mut().insert(caller);
         }

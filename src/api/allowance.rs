@@ -16,8 +16,17 @@ pub(super) struct Allowance {
 
 impl Allowance {
     pub(super) fn new(per_second: NonZeroU32) -> Self {
-        let interval = Duration::from_secs(1) / per_second.get();
-        Self { interval, ahead_at_most: Duration::from_secs(1).saturating_sub(interval), due: None }
+        Self::every(Duration::from_secs(1), per_second)
+    }
+
+    /// So many a minute, and all of them at once.
+    pub(super) fn per_minute(count: NonZeroU32) -> Self {
+        Self::every(Duration::from_secs(60), count)
+    }
+
+    fn every(period: Duration, count: NonZeroU32) -> Self {
+        let interval = period / count.get();
+        Self { interval, ahead_at_most: period.saturating_sub(interval), due: None }
     }
 
     /// Takes one request; or how long to wait for one.

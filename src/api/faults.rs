@@ -63,6 +63,11 @@ impl Faults {
         });
     }
 
+    /// Something is wrong in so many more places, which are not listed.
+    pub(super) fn add_unlisted(&mut self, count: usize) {
+        self.total += count;
+    }
+
     /// All faults, also those that are not listed.
     pub(super) fn total(&self) -> usize {
         self.total

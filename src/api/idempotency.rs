@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
-use super::access::Caller;
+use super::caller::Caller;
 use super::faults::Faults;
 use super::problem::Problem;
 use super::{ApiContext, query, schemas};
@@ -37,7 +37,7 @@ impl Turn {
     /// told so at once: the caller may be waiting for the same body that it has not sent to its end.
     pub(super) fn of(engine: &Engine, caller: &Caller, headers: &HeaderMap) -> Result<Self, Problem> {
         let Some(key) = key_of(headers)? else { return Ok(Self::New(None)) };
-        match engine.claim(&KeySpace::of_caller(&caller.name), key) {
+        match engine.claim(&KeySpace::of_caller(&caller.name()), key) {
             Ok(Claim::Reserved(reservation)) => Ok(Self::New(Some(reservation))),
             Ok(Claim::Accepted(fingerprint, job)) => Ok(Self::Again(fingerprint, job)),
             Ok(Claim::Accepting(_)) => Err(Problem::still_accepting()),

@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use axum::body::to_bytes;
 use axum::extract::{Extension, Path, Request, State};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
-use sha2::{Digest, Sha256};
+use tokio::io::AsyncReadExt as _;
 
-use super::access::Caller;
+use super::caller::Caller;
 use super::faults::Faults;
 use super::idempotency::{IdempotencyHeader, Turn, same_job};
 use super::job_view::SyncJobView;
 use super::problem::{MEDIA_TYPE, Problem, ProblemView};
 use super::query::QueryReader;
+use super::submission::{Expanded, unreadable};
 use super::sync_jobs::accepted;
 use super::sync_jobs::create::refuse_if_unable;
 use super::webhooks::mapping_fault;
@@ -70,6 +70,7 @@ pub(super) async fn import_people(
     request: Request,
 ) -> Result<Response, Problem> {
     refuse_if_unable(&api)?;
+    caller.may_import(&*api.intake.sources().get(&source).ok_or_else(Problem::no_such_source)?)?;
     let (head, body) = request.into_parts();
     let is_csv = is_csv(&head.headers)?;
     let mut query = QueryReader::new(&head.uri, &["scope", "dryRun"])?;
@@ -81,14 +82,18 @@ pub(super) async fn import_people(
     let dry_run = query.parsed("dryRun", "true or false", |value| value.parse().ok()).unwrap_or(false);
     let full = query.finish(scope)?.ok_or_else(scope_is_missing)?;
     let turn = Turn::of(&api.engine, &caller, &head.headers)?;
-    let body = to_bytes(body, api.settings.max_body_bytes).await.map_err(|_| Problem::too_large())?;
+    let mut reader = Expanded::new(&head.headers, body, api.settings.max_body_bytes, &api.shared.room)?;
+    let mut body = Vec::new();
+    reader.read_to_end(&mut body).await.map_err(|error| unreadable(&error))?;
     let beside = format!("{source}?{}", head.uri.query().unwrap_or_default());
-    let fingerprint = Sha256::new().chain_update(&body).chain_update([0]).chain_update(beside).finalize().into();
+    let fingerprint = reader.get_mut().fingerprint(&beside);
     let reservation = match turn {
         Turn::New(reservation) => reservation,
         Turn::Again(before, job) => return Ok(accepted(&api, same_job(&api, job, before == fingerprint)?)),
     };
-    let imported = api.intake.import(&source, Export { is_csv, body: &body, full }).await;
+    let mut taken = api.shared.room.begin();
+    let room = Box::new(move |bytes| taken.more(bytes).is_ok());
+    let imported = api.intake.import(&source, Export { is_csv, body: body.into(), room, full }).await;
     let Imported { mut spec, entries, dated_in_future } = imported.map_err(refused)?;
     if entries.len() > rules::MOST_ENTRIES {
         let most = rules::MOST_ENTRIES;
@@ -101,7 +106,8 @@ pub(super) async fn import_people(
     refuse_if_unable(&api)?;
     api.shared.webhooks.count_future_dates(&source, dated_in_future);
     let under = reservation.map(|reservation| Under { reservation, fingerprint });
-    let submitted = api.engine.submit_under(under, spec, entries).await;
+    let engine = api.engine.importing_for(caller.asker(), source.into());
+    let submitted = engine.submit_under(under, spec, entries).await;
     Ok(accepted(&api, submitted.map_err(|_| Problem::not_written_down())?))
 }
 
@@ -124,11 +130,12 @@ fn refused(fault: ImportFault) -> Problem {
     match fault {
         ImportFault::UnknownSource => Problem::no_such_source(),
         ImportFault::Mapping(fault) => mapping_fault(&fault),
-        ImportFault::People(people) => {
+        ImportFault::People { named, more } => {
             let mut faults = Faults::default();
-            for person in people {
+            for person in named {
                 faults.add_here(format_args!("the person at position {}: {}", person.position, person.problem));
             }
+            faults.add_unlisted(more);
             Problem::invalid(faults)
         }
         ImportFault::Empty | ImportFault::NoLeavers => Problem::not_understood(fault.to_string()),

@@ -7,6 +7,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::audit::ActorView;
 use super::names::{SyncJobStatus, SyncLane, SyncMode, SyncSameUser, SyncTarget};
 use crate::domain::EntryState;
 use crate::domain::assignment::CatalogueItem;
@@ -33,6 +34,10 @@ pub(super) struct SyncJobView {
     same_user: Option<SyncSameUser>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+    /// Who sent it, as far as that was kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = ActorView, required = false)]
+    submitted_by: Option<ActorView>,
     #[schema(value_type = Option<String>, format = DateTime)]
     started_at: Option<Timestamp>,
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -183,6 +188,7 @@ impl SyncJobView {
             lane: job.spec.urgency.into(),
             same_user: SyncSameUser::of(job.spec.same_user),
             created_at: job.created_at,
+            submitted_by: job.submitted_by.map(ActorView::from),
             started_at: job.started_at,
             finished_at: job.finished_at,
             estimated_finish_at: forecast.ends_at,

@@ -9,13 +9,16 @@
 //! call of `Router::layer`, is a boxed copy of everything inside of it for every request.
 
 use std::any::Any;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONNECTION};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONNECTION, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -33,16 +36,21 @@ use uuid::Uuid;
 
 use super::ApiSettings;
 use super::access::{Access, Admission};
+use super::allowance::Allowance;
+use super::caller::{Caller, CallerSlot};
 use super::metrics::RequestStatistics;
 use super::problem::{self, Problem};
+use super::serve::Peer;
+use crate::domain::audit::Action;
+use crate::engine::Engine;
 use crate::telemetry;
 
 /// The header that carries the request id, both ways.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id of a request.
-#[derive(Debug)]
-struct RequestId(HeaderValue);
+/// The id of a request, as its extension.
+#[derive(Debug, Clone)]
+pub(super) struct RequestId(HeaderValue);
 
 impl RequestId {
     /// The caller's id if it is one that can go into logs and documents as it is, else a new one.
@@ -59,6 +67,10 @@ impl RequestId {
     fn as_str(&self) -> &str {
         self.0.to_str().unwrap_or_default()
     }
+
+    pub(super) fn shared(&self) -> Arc<str> {
+        self.as_str().into()
+    }
 }
 
 fn is_presentable(id: &[u8]) -> bool {
@@ -66,13 +78,23 @@ fn is_presentable(id: &[u8]) -> bool {
     (1..=LONGEST).contains(&id.len()) && id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte))
 }
 
+/// What is done with answers, besides sending them.
+#[derive(Debug)]
+pub(super) struct Witness {
+    pub(super) requests: Arc<RequestStatistics>,
+    pub(super) engine: Engine,
+    /// How often what is refused to a key is still recorded.
+    pub(super) refusals: Mutex<HashMap<Arc<str>, Allowance>>,
+}
+
 /// Wraps all routes.
-pub(super) fn around(router: Router, settings: &ApiSettings, requests: Arc<RequestStatistics>) -> Router {
-    let admission = Admission::new(Access::new(settings));
+pub(super) fn around(router: Router, settings: &ApiSettings, access: Access, witness: Witness) -> Router {
+    let admission = Admission::new(access);
     let layers = ServiceBuilder::new()
         .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
         .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
-        .layer(middleware::from_fn_with_state(requests, identified))
+        .layer(SetResponseHeaderLayer::overriding(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
+        .layer(middleware::from_fn_with_state(Arc::new(witness), identified))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(ValidateRequestHeaderLayer::custom(admission))
         .layer(MapResponseBodyLayer::new(Body::new))
@@ -89,23 +111,50 @@ pub(super) fn time_limit(settings: &ApiSettings) -> TimeoutLayer {
 
 /// Gives the request its id and its span, and the answer the same id and, if it is an error, its document; counts both.
 async fn identified(
-    State(requests): State<Arc<RequestStatistics>>,
+    State(witness): State<Arc<Witness>>,
     matched: Option<MatchedPath>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let (begun, method, id) = (Instant::now(), request.method().clone(), RequestId::of(&request));
     let has_body = !request.body().is_end_stream();
+    let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
     let span = span_of(&request, matched.as_ref(), &id);
+    let caller = CallerSlot::default();
+    request.extensions_mut().insert(id.clone());
+    request.extensions_mut().insert(caller.clone());
     let mut response = problem::complete(next.run(request).instrument(span.clone()).await, id.as_str());
     if has_body && is_answered_early(response.status()) {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response.headers_mut().insert(REQUEST_ID, id.0);
-    let took = begun.elapsed();
-    tell(&span, response.status(), took);
-    requests.answered(&method, matched.as_ref(), response.status(), took);
+    let (took, status) = (begun.elapsed(), response.status());
+    if let (StatusCode::FORBIDDEN, Some(caller)) = (status, caller.get()) {
+        let route = matched.as_ref().map_or("unmatched", MatchedPath::as_str);
+        witness.refused(caller, format!("{method} {route}")).instrument(span.clone()).await;
+    }
+    span.in_scope(|| tell(status, took, peer, caller.get()));
+    witness.requests.answered(&method, matched.as_ref(), status, took);
     response
+}
+
+impl Witness {
+    /// Records that something was refused to a key, a few times a minute: who asks for it in a loop is not to fill the
+    /// journal. All of it is in the log.
+    async fn refused(&self, caller: &Caller, operation: String) {
+        const A_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(11);
+        let within = {
+            let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+            let allowance = refusals.entry(caller.name()).or_insert_with(|| Allowance::per_minute(A_MINUTE));
+            allowance.take(Instant::now()).is_ok()
+        };
+        if !within {
+            return;
+        }
+        if let Err(error) = self.engine.keep_record(Action::Refused, caller.asker(), operation).await {
+            tracing::error!(%error, "cannot record what was refused");
+        }
+    }
 }
 
 /// Refused by the head alone: what is left of the body is not read, so the connection is of no more use, and a caller who
@@ -144,15 +193,17 @@ fn span_of(request: &Request, matched: Option<&MatchedPath>, id: &RequestId) -> 
     span
 }
 
-/// One line an answer; probes and polls come often and only show at debug level. What is told is part of the line and not of
-/// the span, which would put it into words for every poll, told or not.
-fn tell(span: &Span, answer: StatusCode, took: Duration) {
+/// One line an answer, in the span of its request; probes and polls come often and only show at debug level. What is told
+/// is part of the line and not of the span, which would put it into words for every poll, told or not.
+fn tell(answer: StatusCode, took: Duration, peer: Option<IpAddr>, caller: Option<&Caller>) {
     let (status, latency_ms) = (answer.as_u16(), u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+    let (peer, caller) = (peer.map(tracing::field::display), caller.map(Caller::name));
+    let caller = caller.as_deref();
     if answer.is_server_error() {
-        tracing::warn!(parent: span, status, latency_ms, "answered");
+        tracing::warn!(status, latency_ms, peer, caller, "answered");
     } else if answer.is_client_error() || answer == StatusCode::ACCEPTED {
-        tracing::info!(parent: span, status, latency_ms, "answered");
+        tracing::info!(status, latency_ms, peer, caller, "answered");
     } else {
-        tracing::debug!(parent: span, status, latency_ms, "answered");
+        tracing::debug!(status, latency_ms, peer, caller, "answered");
     }
 }

@@ -4,11 +4,16 @@
 
 mod access;
 mod allowance;
+mod audit;
+mod caller;
+mod connections;
 mod dashboard;
 mod document;
 mod entry_view;
 mod faults;
 mod feeds;
+mod forms;
+mod formulas;
 mod idempotency;
 mod imports;
 mod job_view;
@@ -16,6 +21,7 @@ mod layers;
 mod limits;
 mod metrics;
 mod names;
+mod origin;
 mod paging;
 mod polls;
 mod probes;
@@ -32,22 +38,27 @@ mod sync_jobs;
 mod tests;
 mod users;
 mod webhooks;
+mod wire;
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
+use ipnet::IpNet;
 use tokio::sync::watch;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-pub use self::access::{ApiKey, Role};
+use self::access::Access;
+pub use self::access::{ApiKeys, NoKeyLeft};
+pub use self::caller::{ApiKey, Bounds, Role};
 pub use self::document::text as openapi_text;
 use self::feeds::Feeds;
 pub use self::job_view::job_document;
+use self::layers::Witness;
 pub use self::limits::{
     BreakerView, CreditView, LearnedLimitView, LimitLaneView, LimitWindowView, LimitsSource, LimitsView,
     PausedRouteView, ServiceInTroubleView,
@@ -80,6 +91,10 @@ pub struct ApiSettings {
     pub api_keys: Vec<ApiKey>,
     /// Of each key.
     pub requests_per_second: NonZeroU32,
+    /// Whose word is taken for where a request came from.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Bytes that bodies may take together while they are read, and what is made of them; deliveries may take as much again.
+    pub body_room: usize,
     /// Answers that are held back at a time: event streams, and polls that wait.
     pub max_streams: usize,
     /// Entries that have not ended, of all jobs; beyond that nothing new is accepted.
@@ -97,6 +112,8 @@ impl Default for ApiSettings {
             request_timeout: Duration::from_secs(60),
             api_keys: Vec::new(),
             requests_per_second: NonZeroU32::MIN.saturating_add(99),
+            trusted_proxies: Vec::new(),
+            body_room: 256 * 1024 * 1024,
             max_streams: 512,
             max_open_entries: 1_000_000,
             open_metrics: false,
@@ -114,6 +131,7 @@ pub struct ApiContext {
     pub limits: Arc<dyn LimitsSource>,
     pub metrics: Arc<dyn MetricsSource>,
     pub settings: Arc<ApiSettings>,
+    pub keys: ApiKeys,
     pub lifecycle: Lifecycle,
     pub intake: Intake,
     /// What only requests share with each other.
@@ -128,7 +146,10 @@ pub struct Shared {
     feeds: Arc<Feeds>,
     polls: Polls,
     streams: Arc<Streams>,
+    /// Of submissions and exports.
     room: BodyRoom,
+    /// Of deliveries, whose senders are not known before they are read.
+    deliveries: BodyRoom,
 }
 
 impl Shared {
@@ -141,7 +162,8 @@ impl Shared {
             feeds: Arc::new(Feeds::new(run)),
             polls: Polls::new(run),
             streams: Arc::new(Streams::new(settings)),
-            room: BodyRoom::new(settings.max_body_bytes),
+            room: BodyRoom::new(settings.body_room),
+            deliveries: BodyRoom::new(settings.body_room),
         }
     }
 }
@@ -149,10 +171,17 @@ impl Shared {
 /// All routes, inside all layers.
 pub fn router(context: ApiContext) -> Router {
     let settings = Arc::clone(&context.settings);
+    let access = Access {
+        keys: context.keys.clone(),
+        open_metrics: settings.open_metrics,
+        proxies: settings.trusted_proxies.clone(),
+        clock: context.clock,
+    };
     let requests = Arc::clone(&context.shared.requests);
+    let witness = Witness { requests, engine: context.engine.clone(), refusals: Mutex::default() };
     let (router, _) = described_routes(&settings).split_for_parts();
     let pages = dashboard::routes().merge(reader::routes()).layer(layers::time_limit(&settings));
-    layers::around(router.merge(pages).with_state(Arc::new(context)), &settings, requests)
+    layers::around(router.merge(pages).with_state(Arc::new(context)), &settings, access, witness)
 }
 
 /// The document of all routes.
@@ -170,6 +199,7 @@ fn described_routes(settings: &ApiSettings) -> OpenApiRouter<Arc<ApiContext>> {
         .routes(routes!(imports::import_people))
         .routes(routes!(webhooks::list_webhook_sources))
         .routes(routes!(users::get_user))
+        .routes(routes!(audit::list_audit_records))
         .routes(routes!(limits::get_limits))
         .routes(routes!(metrics::get_metrics))
         .routes(routes!(probes::get_health))

@@ -113,6 +113,44 @@ impl From<SyncSameUser> for domain::job::SameUser {
 }
 
 words! {
+    /// What somebody asked for. `reloaded`: the configuration was read again. `refused`: the key does not permit it.
+    AuditAction for domain::audit::Action {
+        Submitted => "submitted",
+        Imported => "imported",
+        Applied => "applied",
+        Released => "released",
+        Cancelled => "cancelled",
+        Retried => "retried",
+        Reloaded => "reloaded",
+        Erased => "erased",
+        Refused => "refused",
+    }
+}
+
+/// What asks: the holder of a key, the source of a webhook, somebody on the service's own machine where there are no keys, or
+/// whoever runs the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum AuditActor {
+    Key,
+    Source,
+    Keyless,
+    Operator,
+}
+
+impl AuditActor {
+    /// The word on the wire.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Source => "source",
+            Self::Keyless => "keyless",
+            Self::Operator => "operator",
+        }
+    }
+}
+
+words! {
     /// Where a job stands. `parked`: Genesys asked to wait for long. `held`: a safety threshold stopped it.
     SyncJobStatus for domain::job::JobStatus {
         Queued => "queued",

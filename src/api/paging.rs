@@ -11,10 +11,11 @@ use utoipa::openapi::Ref;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use uuid::Uuid;
 
-use super::names::{SyncJobEntryState, SyncJobStatus};
+use super::names::{AuditAction, SyncJobEntryState, SyncJobStatus};
 use super::problem::Problem;
 use super::query::{QueryReader, header, parameter};
 use super::schemas;
+use crate::domain::audit::{Action, AuditFilter};
 use crate::domain::job::JobStatus;
 use crate::domain::{EntryState, JobId};
 
@@ -90,6 +91,50 @@ impl<S: Send + Sync> FromRequestParts<S> for JobsQuery {
     }
 }
 
+/// Which records, and how many of them.
+#[derive(Debug)]
+pub(super) struct AuditQuery {
+    pub(super) filter: AuditFilter,
+    pub(super) limit: usize,
+    /// The number of the record that the page before ended with.
+    pub(super) older_than: Option<u64>,
+}
+
+impl IntoParams for AuditQuery {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let action = Ref::from_schema_name("AuditAction");
+        vec![
+            parameter("action", "Only this action.", action),
+            parameter("name", "Only of the key or source of this name.", schemas::string()),
+            parameter("jobId", "Only about this job.", schemas::job_id()),
+            parameter("since", "Only from then on.", schemas::date()),
+            parameter("until", "Only before then.", schemas::date()),
+            parameter("limit", "Records on one page.", schemas::page_limit()),
+            parameter("cursor", "The `nextCursor` of the page before.", schemas::string()),
+        ]
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for AuditQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let known = ["action", "name", "jobId", "since", "until", "limit", "cursor"];
+        let mut query = QueryReader::new(&parts.uri, &known)?;
+        let date = "a date of RFC 3339, as 2026-11-22T20:15:00Z";
+        let filter = AuditFilter {
+            action: query.word::<AuditAction>("action").map(Action::from),
+            name: query.parsed("name", "a name", |name| Some(name.into())),
+            job: query.parsed("jobId", "the id of a job", |id| id.parse().ok().map(JobId)),
+            since: query.parsed("since", date, |since| since.parse().ok()),
+            until: query.parsed("until", date, |until| until.parse().ok()),
+        };
+        let limit = query.limit();
+        let older_than = query.parsed("cursor", A_CURSOR, |cursor| read_cursor(AUDIT, cursor));
+        query.finish(Self { filter, limit, older_than })
+    }
+}
+
 /// How long to wait for news.
 pub(super) struct WaitQuery(pub(super) Option<Duration>);
 
@@ -124,6 +169,7 @@ impl IntoParams for FollowedHeader {
 /// What cursors begin with, so that one of another list is recognised.
 const ENTRIES: &str = "entries:";
 const JOBS: &str = "jobs:";
+const AUDIT: &str = "audit:";
 
 /// The cursor of a page that starts at an entry's position in its job: positions never change, states do.
 pub(super) fn cursor_of_entry(position: u32) -> String {
@@ -133,6 +179,11 @@ pub(super) fn cursor_of_entry(position: u32) -> String {
 /// The cursor of a page that starts behind a job: jobs that come later are newer, and on no page that follows.
 pub(super) fn cursor_behind(job: JobId) -> String {
     URL_SAFE_NO_PAD.encode(format!("{JOBS}{job}"))
+}
+
+/// The cursor of a page that starts behind a record of the audit: those that come later are newer.
+pub(super) fn cursor_behind_record(number: u64) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{AUDIT}{number}"))
 }
 
 fn read_cursor<T: std::str::FromStr>(list: &str, cursor: &str) -> Option<T> {

@@ -9,6 +9,7 @@ use axum::body::Body;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -40,6 +41,7 @@ kinds! {
     UNAUTHORIZED = "/problems/unauthorized", UNAUTHORIZED, "A key is needed";
     NOT_LET_IN = "/problems/not-let-in", UNAUTHORIZED, "The delivery is not let in";
     FORBIDDEN = "/problems/forbidden", FORBIDDEN, "This key does not permit that";
+    FOREIGN_PAGE = "/problems/foreign-page", FORBIDDEN, "Without keys, only this machine may call";
     NOT_FOUND = "/problems/not-found", NOT_FOUND, "There is nothing at this path";
     NO_SUCH_SOURCE = "/problems/no-such-source", NOT_FOUND, "There is no such source";
     JOB_NOT_FOUND = "/problems/job-not-found", NOT_FOUND, "There is no such job";
@@ -109,9 +111,34 @@ impl Problem {
         Self { challenge: Some(challenge), ..Self::new(UNAUTHORIZED, "this key is not known here") }
     }
 
+    /// The key is good no more.
+    pub(super) fn expired_key(at: Timestamp) -> Self {
+        let challenge = "Bearer realm=\"skillsync\", error=\"invalid_token\"";
+        let detail = format!("this key expired at {at}; whoever runs this service hands out another");
+        Self { challenge: Some(challenge), ..Self::new(UNAUTHORIZED, detail) }
+    }
+
     /// The key is good, but not for this.
     pub(super) fn forbidden(detail: impl Into<String>) -> Self {
         Self::new(FORBIDDEN, detail)
+    }
+
+    /// Without keys: the request is for another host.
+    pub(super) fn foreign_host() -> Self {
+        let detail = "without keys, the Host of a request must be localhost, 127.0.0.1 or [::1]; to call the service by \
+                      another name, configure server.api_keys";
+        Self::new(FOREIGN_PAGE, detail)
+    }
+
+    /// Without keys: a page of another origin sent the request.
+    pub(super) fn foreign_page() -> Self {
+        let detail = "without keys, pages of other origins may not call the service; configure server.api_keys";
+        Self::new(FOREIGN_PAGE, detail)
+    }
+
+    /// A request must say which host it is for, once.
+    pub(super) fn not_one_host(given: usize) -> Self {
+        Self::new(INVALID_REQUEST, format!("a request must have one Host header, not {given}"))
     }
 
     /// The key has used up its allowance.
@@ -284,19 +311,46 @@ pub(super) fn complete(response: Response, request_id: &str) -> Response {
     }
     let (mut parts, _) = response.into_parts();
     let problem = parts.extensions.remove::<Problem>().unwrap_or_else(|| Problem::of_status(status));
-    let view = ProblemView {
-        r#type: problem.kind.uri,
-        title: Some(problem.kind.title)
-            .filter(|title| !title.is_empty())
-            .or(status.canonical_reason())
-            .unwrap_or("Error"),
-        status: status.as_u16(),
-        detail: problem.detail,
-        request_id: request_id.to_owned(),
-        errors: problem.errors,
-        more_errors: problem.more_errors,
-    };
     parts.headers.remove(CONTENT_LENGTH);
     parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-    Response::from_parts(parts, Body::from(serde_json::to_vec(&view).unwrap_or_default()))
+    Response::from_parts(parts, Body::from(problem.document(status, request_id)))
+}
+
+/// A whole answer as it goes over the wire, for a request that was none.
+pub(super) fn whole_answer(status: StatusCode, request_id: &str) -> Vec<u8> {
+    let document = Problem { detail: unreadable(status).to_owned(), ..Problem::of_status(status) };
+    let document = document.document(status, request_id);
+    let head = format!(
+        "HTTP/1.1 {status}\r\nx-request-id: {request_id}\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {}\r\n\
+         cache-control: no-store\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n",
+        document.len()
+    );
+    [head.into_bytes(), document].concat()
+}
+
+/// Why a request could not even be read.
+fn unreadable(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::URI_TOO_LONG => "the path and query of the request are too long",
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "the headers of the request are too many or too long",
+        _ => "this is no request of HTTP/1.1 (RFC 9112)",
+    }
+}
+
+impl Problem {
+    fn document(self, status: StatusCode, request_id: &str) -> Vec<u8> {
+        let view = ProblemView {
+            r#type: self.kind.uri,
+            title: Some(self.kind.title)
+                .filter(|title| !title.is_empty())
+                .or(status.canonical_reason())
+                .unwrap_or("Error"),
+            status: status.as_u16(),
+            detail: self.detail,
+            request_id: request_id.to_owned(),
+            errors: self.errors,
+            more_errors: self.more_errors,
+        };
+        serde_json::to_vec(&view).unwrap_or_default()
+    }
 }

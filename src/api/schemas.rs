@@ -40,6 +40,14 @@ pub(super) fn assignment_name() -> Object {
     text(rules::LONGEST_NAME, what, "Billing T2")
 }
 
+pub(super) fn job_id() -> Object {
+    formatted(known(KnownFormat::Uuid), "The `id` of a job.", "0199a3f2-7c55-7d2e-9d3e-1f6a5b1c2d3e")
+}
+
+pub(super) fn date() -> Object {
+    formatted(known(KnownFormat::DateTime), "A date of RFC 3339.", "2026-11-22T20:15:00Z")
+}
+
 pub(super) fn user_id() -> Object {
     formatted(known(KnownFormat::Uuid), "The Genesys user id.", "9f0e3c1a-6b57-4f0e-8f5b-0c8f0f2f4a11")
 }

@@ -7,25 +7,33 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::to_bytes;
+use axum::body::Body;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::ApiContext;
+use super::caller::address_of;
+use super::layers::RequestId;
 use super::metrics::WebhookResult;
 use super::names::{SyncMode, SyncTarget};
 use super::problem::{MEDIA_TYPE, Problem, ProblemView};
+use super::serve::Peer;
+use super::submission::Taken;
 use super::sync_jobs::create::refuse_if_unable;
 use crate::engine::TooManyKeys;
-use crate::hris::{IntakeFault, MappingFault, Receipt};
+use crate::hris::{IntakeFault, MappingFault, Receipt, RequestOrigin};
 
 /// The largest delivery; senders of more send exports.
 const LARGEST_DELIVERY: usize = 8 * 1024 * 1024;
+/// So many times its size may the values take that a delivery is read as.
+const TREE: usize = 12;
 /// How long a delivery may take to come in.
 const LONGEST_RECEIPT: Duration = Duration::from_secs(10);
 /// How long it may take to be answered then: senders wait for 3 seconds.
@@ -168,11 +176,13 @@ async fn receive(
     path_secret: Option<&str>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let answer = receive_within_time(api, source, path_secret, request).await;
-    if api.intake.sources().get(source).is_some() {
-        let status = answer.as_ref().map_or_else(Problem::status, Response::status);
-        api.shared.webhooks.count(source, WebhookResult::of(status));
+    // Of a sender that is unknown not even the body is read.
+    if api.intake.sources().get(source).is_none() {
+        return Err(Problem::no_such_source());
     }
+    let answer = receive_within_time(api, source, path_secret, request).await;
+    let status = answer.as_ref().map_or_else(Problem::status, Response::status);
+    api.shared.webhooks.count(source, WebhookResult::of(status));
     answer
 }
 
@@ -184,24 +194,45 @@ async fn receive_within_time(
 ) -> Result<Response, Problem> {
     refuse_if_unable(api)?;
     let (head, body) = request.into_parts();
-    let received = tokio::time::timeout(LONGEST_RECEIPT, to_bytes(body, LARGEST_DELIVERY)).await;
-    let body = match received {
-        Ok(Ok(body)) => body,
-        Ok(Err(_)) => return Err(Problem::too_large()),
-        Err(_) => return Err(Problem::full("the delivery did not come in within its time; send it again", COME_AGAIN)),
-    };
-    let taken = tokio::time::timeout(LONGEST_ANSWER, take(api, source, path_secret, &head.headers, &body)).await;
+    let mut room = api.shared.deliveries.begin();
+    let received = tokio::time::timeout(LONGEST_RECEIPT, whole_body(body, &mut room)).await;
+    let late = |_| Problem::full("the delivery did not come in within its time; send it again", COME_AGAIN);
+    let body = received.map_err(late)??;
+    room.more(body.len().saturating_mul(TREE))?;
+    let taken = tokio::time::timeout(LONGEST_ANSWER, take(api, source, path_secret, &head, &body)).await;
     taken.unwrap_or_else(|_| Err(Problem::full("the delivery could not be taken in time; send it again", COME_AGAIN)))
+}
+
+/// The whole body of a delivery, with the room that it takes.
+async fn whole_body(mut body: Body, room: &mut Taken) -> Result<Bytes, Problem> {
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else {
+            return Err(Problem::malformed_body("the body ended before all of it was received"));
+        };
+        let Some(data) = frame.data_ref() else { continue };
+        if whole.len() + data.len() > LARGEST_DELIVERY {
+            return Err(Problem::too_large());
+        }
+        room.more(data.len())?;
+        whole.extend_from_slice(data);
+    }
+    Ok(whole.freeze())
 }
 
 async fn take(
     api: &ApiContext,
     source: &str,
     path_secret: Option<&str>,
-    headers: &HeaderMap,
+    head: &Parts,
     body: &Bytes,
 ) -> Result<Response, Problem> {
-    let delivered = api.intake.deliver(source, path_secret, headers, body).await;
+    let peer = head.extensions.get::<Peer>();
+    let origin = RequestOrigin {
+        address: peer.map(|peer| address_of(peer.0, &head.headers, &api.settings.trusted_proxies)),
+        request_id: head.extensions.get::<RequestId>().map(RequestId::shared),
+    };
+    let delivered = api.intake.deliver(source, path_secret, &head.headers, body, origin).await;
     let receipt = delivered.map_err(|fault| refused(source, &fault))?;
     api.shared.webhooks.count_future_dates(source, receipt.dated_in_future);
     let status = if receipt.job.is_none() && receipt.waiting == 0 { StatusCode::OK } else { StatusCode::ACCEPTED };

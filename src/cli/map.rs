@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::config::Config;
 use crate::domain::UserRef;
 use crate::hris::filter::FilterRunner;
-use crate::hris::{Mapped, Mapping, Sources};
+use crate::hris::{Mapped, Mapping, Sources, endless_room};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct MapArguments {
@@ -63,7 +63,7 @@ pub(super) async fn run(arguments: &MapArguments) -> Result<ExitCode> {
     let mapping = if arguments.record {
         source.map_record("the record's id", &body, jiff::Timestamp::UNIX_EPOCH).await?
     } else if arguments.export || is_csv {
-        source.map_export(is_csv, &body).await?
+        source.map_export(is_csv, body.into(), endless_room()).await?
     } else {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

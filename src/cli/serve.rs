@@ -10,11 +10,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
 use super::StopSignals;
-use crate::app::{self, Surroundings};
+use crate::api::ApiKeys;
+use crate::app::{self, Service, Surroundings};
 use crate::clock::WallClock;
 use crate::config::{Config, JournalConfig, TelemetryConfig};
+use crate::domain::audit::{Action, Asker};
 use crate::genesys::transport::over_http;
-use crate::hris::Intake;
 use crate::journal::{Journal, NoJournal, Recovered, SqliteJournal};
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::{self, Export, ExportSettings};
@@ -37,19 +38,20 @@ pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode> {
         clock,
         seed: uuid::Uuid::new_v4().as_u64_pair().0,
     };
-    let service = app::start(&config, around, &lifecycle)?;
-    reload_when_told(hangup, file, &service.intake, &lifecycle);
+    let service = Arc::new(app::start(&config, around, &lifecycle)?);
+    let keys = app::api_keys(&config);
+    reload_when_told(hangup, file, &service, &keys, &lifecycle);
     let listener = TcpListener::bind(config.server.listen)
         .await
         .with_context(|| format!("server.listen: cannot listen on {}", config.server.listen))?;
-    let (address, keys) = (listener.local_addr()?, config.server.api_keys.len());
-    if keys == 0 {
+    let address = listener.local_addr()?;
+    if keys.is_empty() {
         tracing::info!(%address, "listening; nobody is asked for a key, so only on loopback");
     } else {
-        tracing::info!(%address, keys, "listening; callers are asked for a key");
+        tracing::info!(%address, keys = config.server.api_keys.len(), "listening; callers are asked for a key");
     }
     let mut signals = StopSignals::listen()?;
-    let (router, stopping) = (app::router(&config, &service, &lifecycle), lifecycle.clone());
+    let (router, stopping) = (app::router_for(&config, &service, &keys, &lifecycle), lifecycle.clone());
     let serving = config.clone();
     lifecycle.spawn(async move {
         if let Err(error) = app::serve(&serving, listener, router, stopping.clone()).await {
@@ -90,15 +92,30 @@ fn start_telemetry(config: &TelemetryConfig) -> Result<Option<Export>> {
     Ok(Some(telemetry::start_exporting(level, &settings)?))
 }
 
-/// Reads `[[webhooks]]` again at each SIGHUP. What else has changed in the file takes a restart.
-fn reload_when_told(mut hangup: Signal, file: Option<&Path>, intake: &Intake, lifecycle: &Lifecycle) {
-    let (file, intake) = (file.map(Path::to_owned), intake.clone());
+/// Reads `[[webhooks]]` and `[[server.api_keys]]` again at each SIGHUP. What else has changed in the file takes a restart.
+fn reload_when_told(
+    mut hangup: Signal,
+    file: Option<&Path>,
+    service: &Arc<Service>,
+    keys: &ApiKeys,
+    lifecycle: &Lifecycle,
+) {
+    let (file, service, keys) = (file.map(Path::to_owned), Arc::clone(service), keys.clone());
     lifecycle.spawn_until_stop(async move {
         while hangup.recv().await.is_some() {
             let read = Config::load(file.as_deref()).map_err(|error| error.to_string());
-            match intake.sources().reload(read.as_ref().map(|config| &config.webhooks[..]).map_err(Clone::clone)) {
-                Ok(sources) => tracing::info!(sources, "read the sources of webhooks again"),
-                Err(fault) => tracing::error!(fault, "the configuration is faulty; the old sources stay"),
+            let about = match app::reload(&service, &keys, read.as_ref().map_err(Clone::clone)) {
+                Ok((keys, sources)) => {
+                    tracing::info!(keys, sources, "read the keys and the sources of webhooks again");
+                    format!("{keys} keys, {sources} sources")
+                }
+                Err(fault) => {
+                    tracing::error!(fault, "the configuration is faulty; the old keys and sources stay");
+                    "the configuration is faulty; the old keys and sources stay".to_owned()
+                }
+            };
+            if let Err(error) = service.engine.keep_record(Action::Reloaded, Asker::operator(), about).await {
+                tracing::error!(%error, "cannot record that the configuration was read again");
             }
         }
     });

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, de};
 
-use super::{ConfigError, contradiction};
+use super::{ConfigError, SourceTarget, WebhookConfig, contradiction};
 
 /// What a key permits; each role includes those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -32,14 +33,45 @@ pub struct ApiKeyConfig {
     pub sha256: [u8; 32],
     /// `role`.
     pub role: KeyRole,
+    /// `targets`: what it may change; anything if not given.
+    pub targets: Option<Vec<SourceTarget>>,
+    /// `modes`: of the jobs that it may submit; any if not given.
+    pub modes: Option<Vec<KeyMode>>,
+    /// `sources`: whose exports it may import; it may submit nothing else then.
+    pub sources: Option<Vec<String>>,
+    /// `expires`: from then on it is not a key any more.
+    pub expires: Option<Timestamp>,
 }
 
-/// Names and keys must be told apart.
-pub(super) fn check(keys: &[ApiKeyConfig]) -> Result<(), ConfigError> {
+/// A mode that a key may be bound to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum KeyMode {
+    Add,
+    Remove,
+    Managed,
+    Replace,
+}
+
+/// Names and keys must be told apart, and what a key is bound to must be something.
+pub(super) fn check(keys: &[ApiKeyConfig], sources: &[WebhookConfig]) -> Result<(), ConfigError> {
     let (mut names, mut digests) = (BTreeSet::new(), BTreeSet::new());
     for key in keys {
         if key.name.trim().is_empty() || !names.insert(&key.name) {
             return Err(contradiction("server.api_keys.name", format!("{:?} is empty or given twice", key.name)));
+        }
+        for (bound, empty) in [
+            ("server.api_keys.targets", key.targets.as_ref().is_some_and(Vec::is_empty)),
+            ("server.api_keys.modes", key.modes.as_ref().is_some_and(Vec::is_empty)),
+            ("server.api_keys.sources", key.sources.as_ref().is_some_and(Vec::is_empty)),
+        ] {
+            if empty {
+                return Err(contradiction(bound, format!("is empty, so {:?} may do nothing; leave it out", key.name)));
+            }
+        }
+        let unknown = |name: &&String| !sources.iter().any(|source| source.name == **name);
+        if let Some(name) = key.sources.iter().flatten().find(unknown) {
+            return Err(contradiction("server.api_keys.sources", format!("{name:?} of {:?} is no source", key.name)));
         }
         if !digests.insert(key.sha256) {
             return Err(contradiction("server.api_keys.sha256", format!("the key of {:?} is given twice", key.name)));

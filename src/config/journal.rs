@@ -23,6 +23,9 @@ pub struct JournalConfig {
     /// that was sent under a key stays at least as long as the key, a held one until somebody decides.
     #[serde(deserialize_with = "super::duration")]
     pub retention: Duration,
+    /// `journal.audit_retention`: how long it is kept who asked for what.
+    #[serde(deserialize_with = "super::duration")]
+    pub audit_retention: Duration,
     /// `journal.max_bytes`: the largest that the database may become. The last tenth is for what becomes of the jobs that
     /// were accepted: new ones are refused with 503 until there is room again.
     pub max_bytes: NonZeroU64,
@@ -34,6 +37,7 @@ impl Default for JournalConfig {
             enabled: true,
             path: PathBuf::from("./skillsync-data"),
             retention: Duration::from_secs(7 * 24 * 3600),
+            audit_retention: Duration::from_secs(365 * 24 * 3600),
             max_bytes: NonZeroU64::MIN.saturating_add(8 * 1024 * 1024 * 1024 - 1),
         }
     }

@@ -98,8 +98,23 @@ pub(super) const SECTIONS: &[Section] = &[
                 "\"30s\"",
                 "How long what is in flight may take to finish at a stop; a second signal cuts it short.",
             ),
-            default("max_body_bytes", "67108864", "Larger submissions get 413, also once they are decompressed."),
+            default(
+                "max_memory_bytes",
+                "1073741824",
+                "What the process may take: a quarter for bodies, a quarter for deliveries, three eighths for jobs.",
+            ),
+            optional(
+                "max_body_bytes",
+                "67108864",
+                "Larger submissions get 413, also once they are decompressed; a sixteenth of the memory if not given, at \
+                 most 64 MiB.",
+            ),
             default("request_timeout", "\"60s\"", "How long a request may take to be read and answered."),
+            default(
+                "trusted_proxies",
+                "[]",
+                "Addresses or networks of proxies whose X-Forwarded-For is believed, for the audit record.",
+            ),
             default("requests_per_second", "100", "Of each key; more get 429."),
             default("max_connections", "1024", "Open at once; more wait to be accepted."),
             optional(
@@ -124,6 +139,10 @@ pub(super) const SECTIONS: &[Section] = &[
                 "The SHA-256 of the key; the key itself is nowhere in the configuration.",
             ),
             optional("role", "\"submit\"", "read; submit: also submitting and cancelling; admin: everything."),
+            optional("targets", "[\"routingSkills\"]", "What it may change; anything if not given."),
+            optional("modes", "[\"add\", \"managed\"]", "Modes of the jobs that it may submit; any if not given."),
+            optional("sources", "[\"workday\"]", "Sources whose exports it may import, and nothing else then."),
+            optional("expires", "\"2027-12-31T00:00:00Z\"", "From then on it is not a key any more."),
         ],
     },
     Section {
@@ -167,6 +186,7 @@ pub(super) const SECTIONS: &[Section] = &[
                 "\"7d\"",
                 "How long a job can be read after it has ended; one sent under a key at least as long as the key, a held one until it is decided.",
             ),
+            default("audit_retention", "\"365d\"", "How long it is kept who asked for what; see GET /v1/audit."),
             default(
                 "max_bytes",
                 "8589934592",

@@ -53,17 +53,36 @@ pub struct EntryRequest {
 pub struct SharedLists {
     names: Shared<str>,
     lists: Shared<[ListedAssignment]>,
+    /// Bytes of what is new in them.
+    grown: usize,
 }
+
+/// What the memory of a shared value takes besides the value.
+const OF_SHARED: usize = 48;
 
 impl SharedLists {
     /// An assignment that is called so.
     pub fn named(&mut self, name: &str) -> AssignmentName {
-        AssignmentName::Name(self.names.one(name))
+        let name = self.names.one(name);
+        if Arc::strong_count(&name) == 2 {
+            self.grown += OF_SHARED + name.len();
+        }
+        AssignmentName::Name(name)
+    }
+
+    /// Bytes that were new in names and lists since this was asked before.
+    pub fn grown(&mut self) -> usize {
+        std::mem::take(&mut self.grown)
     }
 
     /// The list.
     pub fn list(&mut self, listed: Vec<ListedAssignment>) -> Arc<[ListedAssignment]> {
-        self.lists.one(listed)
+        let list = self.lists.one(listed);
+        if Arc::strong_count(&list) == 2 {
+            let because = list.iter().filter_map(|listed| listed.because.as_ref()).map(|because| because.len());
+            self.grown += OF_SHARED + size_of_val(&*list) + because.sum::<usize>();
+        }
+        list
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod acceptance;
 pub mod assignment;
 pub mod attempt;
+pub mod audit;
 pub mod callback;
 pub mod conflict;
 pub mod dates;

@@ -17,10 +17,12 @@ use tokio::time::Instant;
 use self::changes::Changes;
 use self::entries::Entries;
 pub use self::follow::{Followed, News};
-use super::open::OpenEntries;
+use self::hold::Release;
+use super::open::{Held, OpenEntries};
 use super::port::Version;
 use super::workload::{Load, Workload};
 use crate::domain::assignment::CatalogueItem;
+use crate::domain::audit::Actor;
 use crate::domain::callback::CallbackProgress;
 use crate::domain::conflict::Cause;
 use crate::domain::entry::{Effects, EntryRequest};
@@ -73,6 +75,8 @@ pub struct JobSnapshot {
     pub spec: JobSpec,
     pub status: JobStatus,
     pub created_at: Timestamp,
+    /// Who sent it, as far as that is known.
+    pub submitted_by: Option<Actor>,
     pub started_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
     pub parked_until: Option<Timestamp>,
@@ -118,6 +122,8 @@ pub(super) struct Job {
     state: Mutex<State>,
     revision: watch::Sender<u64>,
     open: OpenEntries,
+    submitted_by: Option<Actor>,
+    _held: Held,
 }
 
 #[derive(Debug)]
@@ -144,8 +150,8 @@ pub(super) struct State {
     cancelled: bool,
     /// Why nothing of it has begun, while it is held.
     hold: Option<Box<Hold>>,
-    /// It was held, and somebody let it go on.
-    released: bool,
+    /// Somebody let it go on, whatever it weighs.
+    released: Option<Release>,
     keep_until: Option<Timestamp>,
     pub(super) callback: CallbackProgress,
     revision: u64,
@@ -155,11 +161,15 @@ pub(super) struct State {
     span: Option<tracing::Span>,
 }
 
+/// What a job takes besides its entries, and while it is worked on.
+const OF_JOB: usize = 6 * 1024;
+
 impl Job {
     pub(super) fn new(job: AcceptedJob, dating: Dating, open: OpenEntries) -> Self {
-        let AcceptedJob { id, spec, created_at, entries: orders } = job;
+        let AcceptedJob { id, spec, created_at, entries: orders, submitted_by } = job;
         let total = u32::try_from(orders.len()).unwrap_or(u32::MAX);
         let entries = Entries::from(orders);
+        let held = open.hold(OF_JOB + entries.bytes());
         let mut state = State {
             decided: BTreeMap::new(),
             counts: EntryCounts::pending(total),
@@ -176,7 +186,7 @@ impl Job {
             load: Load::default(),
             cancelled: false,
             hold: None,
-            released: false,
+            released: None,
             keep_until: None,
             callback: CallbackProgress::default(),
             revision: 0,
@@ -186,7 +196,7 @@ impl Job {
         };
         state.report_load(&spec, &open);
         let (accepted_at, state, revision) = (Instant::now(), Mutex::new(state), watch::Sender::new(0));
-        Self { id, spec, created_at, dating, accepted_at, state, revision, open }
+        Self { id, spec, created_at, dating, accepted_at, state, revision, open, submitted_by, _held: held }
     }
 
     pub(super) fn id(&self) -> JobId {
@@ -420,6 +430,7 @@ impl Job {
             spec: self.spec.clone(),
             status: state.status(),
             created_at: self.created_at,
+            submitted_by: self.submitted_by.clone(),
             started_at: state.started_at,
             finished_at: state.finished_at,
             parked_until: state.parked_until,

@@ -4,6 +4,7 @@
 //! of [`Engine`].
 
 mod acceptance;
+mod asked;
 mod attempts;
 mod backoff;
 mod cache;
@@ -56,6 +57,7 @@ use tracing::Instrument as _;
 
 use self::acceptance::AcceptanceKeys;
 pub use self::acceptance::{Claim, OtherClaim, Reservation, TooManyKeys};
+use self::asked::Behalf;
 pub use self::backoff::Backoff;
 use self::cache::Ages;
 use self::callback::CalledBack;
@@ -113,6 +115,10 @@ pub struct EngineSettings {
     pub use_until: Duration,
     /// How long a job can be read after it has ended.
     pub retention: Duration,
+    /// Bytes that jobs may hold together.
+    pub job_room: usize,
+    /// How long the audit record is kept.
+    pub audit_retention: Duration,
     /// Who is told of jobs that name nobody themselves.
     pub callback: Option<CallbackUrl>,
     pub seed: u64,
@@ -179,6 +185,8 @@ struct EngineCore {
 pub struct Engine {
     core: Arc<EngineCore>,
     lifecycle: Lifecycle,
+    /// On whose behalf this handle acts; nobody's, if the service acts by itself.
+    behalf: Option<Arc<Behalf>>,
 }
 
 impl Engine {
@@ -222,7 +230,7 @@ impl Engine {
         scheduler::start(&core, lifecycle);
         renewal::start(&core, lifecycle);
         retention::start(&core, lifecycle);
-        let engine = Self { core, lifecycle: lifecycle.clone() };
+        let engine = Self { core, lifecycle: lifecycle.clone(), behalf: None };
         let dating = engine.core.dating(Some(Arc::clone(&dates)));
         let jobs =
             recovered.jobs.into_iter().map(|kept| Job::recovered(kept, dating.clone(), engine.core.open.clone()));
@@ -328,6 +336,16 @@ impl Engine {
     /// Entries of all jobs that have not ended.
     pub fn open_entries(&self) -> u32 {
         self.core.open.count()
+    }
+
+    /// Whether jobs hold all the memory that they may.
+    pub fn lacks_room(&self) -> bool {
+        self.core.open.held_bytes() >= self.core.settings.job_room
+    }
+
+    /// Bytes that jobs hold, also those that have ended.
+    pub fn held_bytes(&self) -> usize {
+        self.core.open.held_bytes()
     }
 
     /// Users with something pending or under way; zero when all work is done.

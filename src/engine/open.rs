@@ -1,6 +1,6 @@
 //! What has not ended, over all jobs, and how those entries ended that have.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::turns::{Ahead, Turns};
@@ -18,6 +18,8 @@ use crate::metrics::Counter;
 pub(super) struct OpenEntries {
     open: Arc<AtomicU32>,
     turns: Arc<Mutex<Turns>>,
+    /// Bytes that all jobs hold, also those that have ended.
+    held: Arc<AtomicUsize>,
     ended: Arc<EndedEntries>,
 }
 
@@ -44,12 +46,36 @@ impl OpenEntries {
         self.turns.lock().unwrap_or_else(PoisonError::into_inner).ahead_of(urgency, own)
     }
 
+    /// A job holds so many bytes, until this is dropped.
+    pub(super) fn hold(&self, bytes: usize) -> Held {
+        self.held.fetch_add(bytes, Ordering::Relaxed);
+        Held { all: Arc::clone(&self.held), bytes }
+    }
+
+    /// Bytes that all jobs hold.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
+    }
+
     pub(super) fn count(&self) -> u32 {
         self.open.load(Ordering::Relaxed)
     }
 
     pub(super) fn ended(&self) -> &Arc<EndedEntries> {
         &self.ended
+    }
+}
+
+/// What one job holds of the memory.
+#[derive(Debug)]
+pub(super) struct Held {
+    all: Arc<AtomicUsize>,
+    bytes: usize,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use super::job::JobSnapshot;
 use super::{Engine, EngineCore};
 use crate::domain::JobId;
+use crate::domain::audit::Action;
 use crate::domain::job::JobStatus;
 use crate::journal::{JobNote, JournalError};
 
@@ -18,9 +19,16 @@ impl Engine {
     /// In a task of its own: what is decided has to be shown, also if the caller goes away meanwhile.
     pub async fn cancel(&self, id: JobId) -> Option<JobSnapshot> {
         let job = self.core.registry.get(id)?;
+        let asked = self.asked(Action::Cancelled, id);
         let (told, answer) = oneshot::channel();
         let (core, cancelled) = (Arc::clone(&self.core), Arc::clone(&job));
         self.lifecycle.spawn(async move {
+            // A cancel that cannot be recorded still cancels: it takes nothing away.
+            if let Some(asked) = asked
+                && let Err(error) = core.journal.audit(asked).await
+            {
+                tracing::error!(job = %cancelled.id(), %error, "cannot record who cancelled a job");
+            }
             core.cancel(&cancelled).shown().await;
             if cancelled.is_over() {
                 core.order.prepared(cancelled.id());
@@ -50,7 +58,7 @@ impl Engine {
     async fn let_go_on(&self, id: JobId) -> Result<Option<JobSnapshot>, JournalError> {
         let Some(job) = self.core.registry.get(id) else { return Ok(None) };
         if job.status() == JobStatus::Held {
-            self.core.journal.note(id, JobNote::Released).await?;
+            self.core.journal.note_asked(id, JobNote::Released, self.asked(Action::Released, id)).await?;
             // Of several callers at a time, or one who cancels, one comes first.
             if job.release() {
                 tracing::info!(job = %id, "a held job goes on");
@@ -59,7 +67,7 @@ impl Engine {
                 return Ok(Some(snapshot));
             }
         }
-        Ok(job.was_released().then(|| job.snapshot()))
+        Ok(job.was_held().then(|| job.snapshot()))
     }
 }
 

@@ -197,7 +197,7 @@ async fn weigh(patience: &mut Patience<'_>, entries: &[Resolved]) -> Option<()> 
         }
     };
     let Some(hold) = hold else { return Some(()) };
-    tracing::warn!(job = %job.id(), users = hold.users, of_users = hold.of_users, why = %hold.message, "held a job");
+    tracing::warn!(job = %job.id(), users = hold.users, of_users = hold.of_users, "held a job: it would take too much away");
     if let Err(error) = engine.journal.note(job.id(), JobNote::Held(hold.clone())).await {
         // Held all the same: after a restart it is weighed again.
         tracing::error!(job = %job.id(), %error, "cannot write down that a job is held");

@@ -185,7 +185,7 @@ mod tests {
             same_user: SameUser::InOrder,
         };
         let created_at = jiff::Timestamp::UNIX_EPOCH;
-        let job = AcceptedJob { id: JobId(Uuid::nil()), spec, created_at, entries: Vec::new() };
+        let job = AcceptedJob { id: JobId(Uuid::nil()), spec, created_at, entries: Vec::new(), submitted_by: None };
         let dating = Dating { tolerance: jiff::SignedDuration::ZERO, before: None };
         Ticket {
             place: Place { at: created_at, entry: (job.id, 0) },

@@ -11,13 +11,28 @@ use super::acceptance::{Claim, Reservation, TooManyKeys};
 use super::job::Job;
 use super::{Engine, JobSnapshot};
 use crate::domain::acceptance::{Fingerprint, KeySpace};
+use crate::domain::audit::Action;
 use crate::domain::entry::{EntryOrder, EntryRequest};
 use crate::domain::job::JobSpec;
 use crate::domain::{EntryState, JobId, Place};
-use crate::journal::{AcceptedJob, JournalError};
+use crate::journal::{AcceptedJob, JobNote, JournalError};
 
 /// Expired keys that one submission clears away: more than it adds.
 const EXPIRED_AT_ONCE: usize = 64;
+
+/// How a job comes to be.
+#[derive(Debug, Clone, Copy)]
+struct How {
+    action: Action,
+    /// Whoever asked may let held jobs go on, so this one is not held.
+    released: bool,
+}
+
+impl How {
+    fn asked_for(action: Action) -> Self {
+        Self { action, released: false }
+    }
+}
 
 /// A reserved key, and what was sent under it.
 #[derive(Debug)]
@@ -57,7 +72,8 @@ impl Engine {
         spec: JobSpec,
         entries: Vec<EntryRequest>,
     ) -> Result<JobSnapshot, JournalError> {
-        self.submit_orders(under, spec, entries.into_iter().map(EntryOrder::from).collect()).await
+        let orders = entries.into_iter().map(EntryOrder::from).collect();
+        self.submit_orders(under, spec, orders, How::asked_for(Action::Submitted)).await
     }
 
     /// Accepts a job unless one was accepted under this key while it is kept: then it is that one. Of many at once, also
@@ -93,15 +109,20 @@ impl Engine {
     pub async fn retry(&self, id: JobId, under: Option<Under>) -> Result<Option<Option<JobSnapshot>>, JournalError> {
         let Some(job) = self.core.registry.get(id) else { return Ok(None) };
         let orders = job.orders(&[EntryState::Failed, EntryState::Cancelled, EntryState::Held]);
-        self.submit_again(under, job.spec().clone(), orders).await.map(Some)
+        self.submit_again(under, job.spec().clone(), orders, How::asked_for(Action::Retried)).await.map(Some)
     }
 
     /// A new job that carries out what a dry run planned, each entry held to its plan; `None` as for
-    /// [`Engine::retry`].
-    pub async fn apply(&self, id: JobId, under: Option<Under>) -> Result<Option<Option<JobSnapshot>>, JournalError> {
+    /// [`Engine::retry`]. It is weighed like any other job, unless it is `released`: by somebody who may let held jobs go on.
+    pub async fn apply(
+        &self,
+        id: JobId,
+        under: Option<Under>,
+        released: bool,
+    ) -> Result<Option<Option<JobSnapshot>>, JournalError> {
         let Some(job) = self.core.registry.get(id) else { return Ok(None) };
         let spec = JobSpec { dry_run: false, ..job.spec().clone() };
-        self.submit_again(under, spec, job.planned()).await.map(Some)
+        self.submit_again(under, spec, job.planned(), How { action: Action::Applied, released }).await.map(Some)
     }
 
     async fn submit_again(
@@ -109,11 +130,12 @@ impl Engine {
         under: Option<Under>,
         spec: JobSpec,
         orders: Vec<EntryOrder>,
+        how: How,
     ) -> Result<Option<JobSnapshot>, JournalError> {
         if orders.is_empty() {
             return Ok(None);
         }
-        self.submit_orders(under, spec, orders).await.map(Some)
+        self.submit_orders(under, spec, orders, how).await.map(Some)
     }
 
     /// In a task of its own: a caller who goes away while the journal writes would else leave a job that is written down
@@ -123,13 +145,14 @@ impl Engine {
         under: Option<Under>,
         spec: JobSpec,
         orders: Vec<EntryOrder>,
+        how: How,
     ) -> Result<JobSnapshot, JournalError> {
         let (told, answer) = oneshot::channel();
         let engine = self.clone();
         // What is logged for the job from here on names the request that it came with.
         let accepting = async move {
             // Who asked may be gone: the job goes on all the same.
-            let _ = told.send(engine.accept(under, spec, orders).await);
+            let _ = told.send(engine.accept(under, spec, orders, how).await);
         };
         self.lifecycle.spawn(accepting.in_current_span());
         answer.await.unwrap_or(Err(JournalError::Closed))
@@ -140,15 +163,18 @@ impl Engine {
         under: Option<Under>,
         spec: JobSpec,
         entries: Vec<EntryOrder>,
+        how: How,
     ) -> Result<JobSnapshot, JournalError> {
         let callback = spec.callback.or_else(|| self.core.settings.callback.clone());
         let spec = JobSpec { callback, ..spec };
+        let submitted_by = self.asker().map(|asker| asker.actor.clone());
         let dating = self.core.dating(None);
         let oldest = |id, at| oldest_place(&entries, id, at, dating.tolerance);
         let (id, created_at) = self.core.order.accept(self.core.clock.now(), oldest);
-        let job = AcceptedJob { id, spec, created_at, entries };
+        let job = AcceptedJob { id, spec, created_at, entries, submitted_by };
+        let asked = self.asked(how.action, id);
         let key = under.as_ref().map(|under| under.reservation.key(under.fingerprint, created_at));
-        if let Err(error) = self.core.journal.accept(job.clone(), key.into_iter().collect()).await {
+        if let Err(error) = self.core.journal.accept_asked(job.clone(), key.into_iter().collect(), asked).await {
             self.core.order.prepared(id);
             return Err(error);
         }
@@ -156,6 +182,13 @@ impl Engine {
         let job = Job::new(job, dating, self.core.open.clone());
         if let Some(key) = &key {
             job.keep_until(key.kept_until);
+        }
+        if how.released {
+            // Before anything of it begins. If it cannot be written down, a restart may hold the job, which is safe.
+            job.release_at_once();
+            if let Err(error) = self.core.journal.note(id, JobNote::Released).await {
+                tracing::error!(job = %id, %error, "cannot write down that a job may go on");
+            }
         }
         let snapshot = self.take_up(Arc::new(job), HashSet::new());
         // Readable first, so that nobody is told of a job that cannot be read.

@@ -28,6 +28,19 @@ struct Share {
     loses: Vec<AssignmentId>,
 }
 
+impl Share {
+    /// Counts what a plan takes away, of a user who has that and what the plan leaves of the list.
+    fn add(&mut self, plan: &Difference, listed: &Assignments) {
+        let had = listed.ids().filter(|id| !plan.added.iter().any(|(added, _)| added == id));
+        self.has.extend(had.chain(plan.removed.iter().copied()));
+        self.loses.extend(plan.removed.iter().copied());
+        for ids in [&mut self.has, &mut self.loses] {
+            ids.sort_unstable();
+            ids.dedup();
+        }
+    }
+}
+
 /// A job being weighed; what was read is kept while Genesys is out of reach.
 pub(super) struct Scales<'a> {
     engine: &'a EngineCore,
@@ -36,13 +49,18 @@ pub(super) struct Scales<'a> {
     asked: BTreeMap<UserId, Vec<(Place, Arc<Assignments>)>>,
     managed: Arc<BTreeSet<AssignmentId>>,
     read: HashMap<UserId, Share>,
+    /// Of entries that are held to a plan, what it takes away: nothing else comes of them.
+    planned: BTreeMap<UserId, Share>,
 }
 
 impl<'a> Scales<'a> {
-    /// Entries that are held to a plan are left out: what they may take away was settled, and could be looked at, before.
     pub(super) fn new(engine: &'a EngineCore, job: &'a Job, entries: &[Resolved]) -> Self {
-        let mut asked = BTreeMap::<_, Vec<_>>::new();
-        for entry in entries.iter().filter(|entry| job.plan(entry.index).is_none()) {
+        let (mut asked, mut planned) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, Share>::new());
+        for entry in entries {
+            if let Some(plan) = job.plan(entry.index) {
+                planned.entry(entry.user).or_default().add(&plan, &entry.listed);
+                continue;
+            }
             asked.entry(entry.user).or_default().push((entry.place, Arc::clone(&entry.listed)));
         }
         let merged = job.spec().same_user == SameUser::Merge;
@@ -55,24 +73,25 @@ impl<'a> Scales<'a> {
             (user, listed)
         };
         let managed = engine.catalogues.managed(job.spec().target);
-        Self { engine, job, asked: asked.into_iter().map(in_order).collect(), managed, read: HashMap::new() }
+        Self { engine, job, asked: asked.into_iter().map(in_order).collect(), managed, read: HashMap::new(), planned }
     }
 
     /// Why the job has to be held, if it has to.
     pub(super) async fn weigh(&mut self, errand: &Errand) -> Result<Option<Hold>, CallError> {
         let thresholds = self.engine.settings.hold;
         let takes_nothing = self.job.spec().dry_run || self.job.spec().mode == Mode::Add;
-        if takes_nothing || !thresholds.concern(self.asked.len()) {
+        if takes_nothing || !thresholds.concern(self.asked.len() + self.planned.len()) {
             return Ok(None);
         }
         let at_most: BTreeMap<_, _> = self.asked.keys().map(|user| (*user, self.at_most(*user))).collect();
         let everything = self.job.spec().mode == Mode::Replace;
-        if !everything && !thresholds.are_exceeded_by(&weight(at_most.values())) {
+        if !everything && !thresholds.are_exceeded_by(&weight(at_most.values().chain(self.planned.values()))) {
             return Ok(None);
         }
         let doubtful = at_most.iter().filter(|(_, share)| everything || !share.loses.is_empty()).map(|(user, _)| *user);
         self.read_all(doubtful.collect(), errand).await?;
-        let weight = weight(at_most.iter().map(|(user, at_most)| self.read.get(user).unwrap_or(at_most)));
+        let found = at_most.iter().map(|(user, at_most)| self.read.get(user).unwrap_or(at_most));
+        let weight = weight(found.chain(self.planned.values()));
         let catalogue = self.engine.catalogues.known(self.job.spec().target);
         let name = |id| catalogue.as_ref()?.name(id).map(Into::into);
         Ok(thresholds.are_exceeded_by(&weight).then(|| thresholds.held(&weight, name)))

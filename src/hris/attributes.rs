@@ -1,21 +1,22 @@
 //! What is known of a person, as names and texts: the common form of all payloads, records and exports.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
 
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
+
+use crate::domain::shared::Shared;
 
 /// Attributes of one person. A name may have several values, and names are found without regard to case.
 ///
-/// Invariant: no value is blank; what is empty is not there.
+/// In little memory, because an export has a hundred thousand people: names and values are texts that may be shared.
+///
+/// Invariant: names are folded, and no value is blank; what is empty is not there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Attributes(BTreeMap<String, Attribute>);
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Attribute {
-    /// As the sender writes it.
-    name: String,
-    values: Vec<String>,
-}
+pub struct Attributes(Vec<(Arc<str>, Arc<str>)>);
 
 /// Nothing nests deeper that means anything for skills.
 const DEEPEST: usize = 8;
@@ -25,51 +26,164 @@ impl Attributes {
     /// values. Anything but an object has no attributes.
     pub fn of_json(value: &Value) -> Self {
         let mut attributes = Self::default();
-        if let Value::Object(members) = value {
-            members.iter().for_each(|(name, value)| attributes.add_json(name, value, DEEPEST));
+        if value.is_object() {
+            // A tree that is there can be walked.
+            let _ = members(value, &mut |name, value| attributes.add(name, value));
         }
         attributes
     }
 
     /// Adds a value.
     pub fn add(&mut self, name: &str, value: &str) {
-        let (name, value) = (name.trim(), value.trim());
-        if name.is_empty() || value.is_empty() {
-            return;
+        let (name, value) = (folded(name), value.trim());
+        if !name.is_empty() && !value.is_empty() {
+            self.0.push((name.into(), value.into()));
         }
-        let attribute = self.0.entry(folded(name));
-        let attribute = attribute.or_insert_with(|| Attribute { name: name.to_owned(), values: Vec::new() });
-        attribute.values.push(value.to_owned());
+    }
+
+    /// Adds a value under a folded name, both of them shared with others.
+    pub(super) fn add_shared(&mut self, name: &Arc<str>, value: &str, texts: &mut Shared<str>) {
+        let value = value.trim();
+        if !value.is_empty() {
+            self.0.push((Arc::clone(name), texts.one(value)));
+        }
     }
 
     /// Adds what a JSON value holds.
-    pub fn add_json(&mut self, name: &str, value: &Value, depth: usize) {
-        match value {
-            Value::Null => {}
-            Value::Bool(flag) => self.add(name, if *flag { "true" } else { "false" }),
-            Value::Number(number) => self.add(name, &number.to_string()),
-            Value::String(text) => self.add(name, text),
-            Value::Array(_) | Value::Object(_) if depth == 0 => {}
-            Value::Array(elements) => elements.iter().for_each(|element| self.add_json(name, element, depth - 1)),
-            Value::Object(members) => {
-                members.iter().for_each(|(inner, value)| self.add_json(&format!("{name}.{inner}"), value, depth - 1));
-            }
-        }
+    pub fn add_json(&mut self, name: &str, value: &Value) {
+        let add = &mut |name: &str, value: &str| self.add(name, value);
+        // A tree that is there can be walked.
+        let _ = Walk { name: Some(name), depth: DEEPEST, add }.deserialize(value);
     }
 
     /// The values of an attribute; none if it is not there.
-    pub fn values(&self, name: &str) -> &[String] {
-        self.0.get(&folded(name.trim())).map(|attribute| attribute.values.as_slice()).unwrap_or_default()
+    pub fn values(&self, name: &str) -> impl Iterator<Item = &str> + use<'_> {
+        let name = folded(name);
+        self.0.iter().filter(move |(known, _)| **known == *name).map(|(_, value)| &**value)
+    }
+
+    /// Whether there is a value of this attribute.
+    pub fn has(&self, name: &str) -> bool {
+        self.first(name).is_some()
     }
 
     /// The one value that an attribute is expected to have.
     pub fn first(&self, name: &str) -> Option<&str> {
-        self.values(name).first().map(String::as_str)
+        self.values(name).next()
     }
 
-    /// Names and values, in order of the names.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
-        self.0.values().map(|attribute| (attribute.name.as_str(), attribute.values.as_slice()))
+    /// Number of values, of all attributes.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Names and values.
+    pub(super) fn into_pairs(self) -> impl Iterator<Item = (Arc<str>, Arc<str>)> {
+        self.0.into_iter()
+    }
+
+    /// Gives back what was set aside for more.
+    pub(super) fn shrink_to_fit(&mut self) {
+        self.0.shrink_to_fit();
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Takes over those values of another row about the same person that are not there yet.
+    pub(super) fn unite(&mut self, other: Self) {
+        let known: BTreeSet<_> = self.0.iter().cloned().collect();
+        self.0.extend(other.0.into_iter().filter(|pair| !known.contains(pair)));
+    }
+}
+
+/// Walks over a JSON object and calls `add` with the name and text of each value in it, without building a tree.
+pub(super) fn members<'de, D: Deserializer<'de>>(object: D, add: &mut dyn FnMut(&str, &str)) -> Result<(), D::Error> {
+    Walk { name: None, depth: DEEPEST + 1, add }.deserialize(object)
+}
+
+/// One step of the walk.
+struct Walk<'w> {
+    /// Of the value; none for the object that it begins with.
+    name: Option<&'w str>,
+    /// So many levels are still looked at.
+    depth: usize,
+    add: &'w mut dyn FnMut(&str, &str),
+}
+
+impl Walk<'_> {
+    fn tell(&mut self, value: &str) {
+        (self.add)(self.name.unwrap_or_default(), value);
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Walk<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, value: D) -> Result<(), D::Error> {
+        value.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Walk<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E>(mut self, flag: bool) -> Result<(), E> {
+        self.tell(if flag { "true" } else { "false" });
+        Ok(())
+    }
+
+    fn visit_u64<E>(mut self, number: u64) -> Result<(), E> {
+        self.tell(&number.to_string());
+        Ok(())
+    }
+
+    fn visit_i64<E>(mut self, number: i64) -> Result<(), E> {
+        self.tell(&number.to_string());
+        Ok(())
+    }
+
+    fn visit_f64<E>(mut self, number: f64) -> Result<(), E> {
+        // As JSON writes it.
+        self.tell(&Value::from(number).to_string());
+        Ok(())
+    }
+
+    fn visit_str<E>(mut self, text: &str) -> Result<(), E> {
+        self.tell(text);
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
+        if self.depth == 0 {
+            while elements.next_element::<IgnoredAny>()?.is_some() {}
+            return Ok(());
+        }
+        let (name, depth) = (self.name, self.depth - 1);
+        while elements.next_element_seed(Walk { name, depth, add: &mut *self.add })?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        while let Some(inner) = members.next_key::<Cow<'de, str>>()? {
+            if self.depth == 0 {
+                members.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            let name = self.name.map_or(Cow::Borrowed(&*inner), |outer| format!("{outer}.{inner}").into());
+            members.next_value_seed(Walk { name: Some(&name), depth: self.depth - 1, add: &mut *self.add })?;
+        }
+        Ok(())
     }
 }
 
@@ -88,18 +202,19 @@ mod tests {
             "Title": " Agent ", "level": 3, "active": true, "left": null, "blank": " ",
             "languages": ["German", "French"], "work": {"site": {"name": "Berlin"}}, "teams": [{"id": 1}, {"id": 2}],
         }));
-        assert_eq!(attributes.values("title"), ["Agent"]);
+        let values = |name: &str| attributes.values(name).collect::<Vec<_>>();
+        assert_eq!(values("title"), ["Agent"]);
         assert_eq!(attributes.first("LEVEL"), Some("3"));
-        assert_eq!(attributes.values("languages"), ["German", "French"]);
-        assert_eq!(attributes.values("work.site.name"), ["Berlin"]);
-        assert_eq!(attributes.values("teams.id"), ["1", "2"]);
-        assert!(attributes.values("left").is_empty() && attributes.values("blank").is_empty());
+        assert_eq!(values("languages"), ["German", "French"]);
+        assert_eq!(values("work.site.name"), ["Berlin"]);
+        assert_eq!(values("teams.id"), ["1", "2"]);
+        assert!(!attributes.has("left") && !attributes.has("blank"));
     }
 
     #[test]
     fn what_nests_without_end_is_left_out() {
         let mut value = Value::from("deep");
         (0..100).for_each(|_| value = serde_json::json!({"a": value.clone()}));
-        assert_eq!(Attributes::of_json(&value).iter().count(), 0);
+        assert!(Attributes::of_json(&value).is_empty());
     }
 }

@@ -4,16 +4,16 @@ use std::io;
 
 use csv_async::{AsyncReaderBuilder, ByteRecord};
 
-use super::attributes::Attributes;
-use super::people::{NotUnderstood, Person, Told};
+use super::people::{NotUnderstood, TakeRecord};
 
 /// Rows after which others get their turn.
 const ROWS_AT_A_TIME: usize = 256;
 /// Columns of an export; more are not one.
 const MOST_COLUMNS: usize = 1000;
 
-/// The people of an export. Columns are apart by a comma, or by a semicolon or tab if the first line has more of those.
-pub(super) async fn people(text: &[u8]) -> Result<Told, NotUnderstood> {
+/// Hands over each row of an export. Columns are apart by a comma, or by a semicolon or tab if the first line has more of
+/// those.
+pub(super) async fn each_row<T: TakeRecord>(text: &[u8], take: &mut T) -> Result<(), T::Fault> {
     let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
     let mut rows =
         AsyncReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter(text)).create_reader(text);
@@ -21,28 +21,32 @@ pub(super) async fn people(text: &[u8]) -> Result<Told, NotUnderstood> {
     let broken =
         |error: csv_async::Error| NotUnderstood::new(format!("cannot be read as CSV: {}", io::Error::from(error)));
     if !rows.read_byte_record(&mut record).await.map_err(broken)? {
-        return Err(NotUnderstood::new("the file is empty; its first line has to name the columns"));
+        return Err(NotUnderstood::new("the file is empty; its first line has to name the columns").into());
     }
     let columns = columns(&record)?;
-    let mut told = Told::default();
+    let wanted: Vec<_> = columns.iter().map(|column| take.wants(column)).collect();
+    let mut count: usize = 0;
     while rows.read_byte_record(&mut record).await.map_err(broken)? {
         let line = record.position().map_or(0, csv_async::Position::line);
         if record.len() != columns.len() {
             let (found, named) = (record.len(), columns.len());
-            return Err(NotUnderstood::new(format!("line {line} has {found} cells, the first line names {named}")));
+            let said = format!("line {line} has {found} cells, the first line names {named}");
+            return Err(NotUnderstood::new(said).into());
         }
-        let mut attributes = Attributes::default();
-        for (column, cell) in columns.iter().zip(&record) {
+        for ((column, cell), wanted) in columns.iter().zip(&record).zip(&wanted) {
             let cell = std::str::from_utf8(cell)
                 .map_err(|_| NotUnderstood::new(format!("line {line}: {column} is not valid UTF-8")))?;
-            attributes.add(column, cell);
+            if *wanted {
+                take.attribute(column, cell);
+            }
         }
-        told.people.push(Person { attributes, ..Person::default() });
-        if told.people.len() % ROWS_AT_A_TIME == 0 {
+        take.record()?;
+        count += 1;
+        if count.is_multiple_of(ROWS_AT_A_TIME) {
             tokio::task::yield_now().await;
         }
     }
-    Ok(told)
+    Ok(())
 }
 
 fn columns(record: &ByteRecord) -> Result<Vec<String>, NotUnderstood> {
@@ -71,6 +75,13 @@ fn delimiter(text: &[u8]) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hris::people::{Everybody, Told};
+
+    async fn people(text: &[u8]) -> Result<Told, NotUnderstood> {
+        let mut everybody = Everybody::default();
+        each_row(text, &mut everybody).await?;
+        Ok(everybody.told())
+    }
 
     async fn titles(text: &str) -> Result<Vec<String>, NotUnderstood> {
         let told = people(text.as_bytes()).await?;

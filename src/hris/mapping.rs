@@ -1,20 +1,21 @@
 //! From a body to what a source wants done: read, then apply the rules.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
+use bytes::Bytes;
 use http::HeaderMap;
 use jiff::Timestamp;
-use serde_json::Value;
 
-use super::attributes::Attributes;
+use super::export::{Gathering, TakeRoom};
 use super::filter::{self, FilterFault};
-use super::people::{Changed, NotUnderstood, Person, Told};
+use super::people::{Changed, Everybody, NotUnderstood, Person, Told};
 use super::rules::Derived;
 use super::source::Source;
 use super::{csv, senders};
 use crate::domain::dates::LatestDate;
-use crate::domain::entry::{EntryRequest, ListedAssignment};
+use crate::domain::entry::{EntryRequest, ListedAssignment, SharedLists};
 use crate::domain::job::{JobSpec, SameUser, Urgency};
+use crate::domain::shared::Shared;
 use crate::domain::{Mode, UserRef};
 
 /// One person, and what follows for them.
@@ -24,7 +25,8 @@ pub struct Mapped {
     pub occurred_at: Option<Timestamp>,
     /// Gets nothing, and loses what skillsync assigned.
     pub leaver: bool,
-    pub assignments: Vec<Derived>,
+    /// One list for all to whom the same comes.
+    pub assignments: Arc<[Derived]>,
 }
 
 /// Something is wrong with one person of several.
@@ -40,6 +42,8 @@ pub struct PersonFault {
 pub struct Mapping {
     pub people: Vec<Mapped>,
     pub faults: Vec<PersonFault>,
+    /// People of whom something is wrong too, but not told.
+    pub more_faults: usize,
     /// Records that have to be read first.
     pub changed: Vec<Changed>,
 }
@@ -51,6 +55,9 @@ pub enum MappingFault {
     NotUnderstood(#[from] NotUnderstood),
     #[error(transparent)]
     Filter(#[from] FilterFault),
+    /// There is no room for what it comes to.
+    #[error("too many large bodies are being read; send it again later")]
+    NoRoom,
 }
 
 impl MappingFault {
@@ -60,13 +67,14 @@ impl MappingFault {
             Self::NotUnderstood(_) => "it cannot be understood; `skillsync map` says why".to_owned(),
             Self::Filter(FilterFault::Failed(_)) => "its filter fails; `skillsync map` says why".to_owned(),
             Self::Filter(fault) => fault.to_string(),
+            Self::NoRoom => self.to_string(),
         }
     }
 
     /// Whether the same body may well pass at another time.
     pub fn passes_later(&self) -> bool {
         match self {
-            Self::Filter(FilterFault::Stopped | FilterFault::Busy | FilterFault::CannotStart(_)) => true,
+            Self::Filter(FilterFault::Stopped | FilterFault::Busy | FilterFault::CannotStart(_)) | Self::NoRoom => true,
             Self::Filter(FilterFault::Failed(_) | FilterFault::TooMuch) | Self::NotUnderstood(_) => false,
         }
     }
@@ -92,8 +100,12 @@ impl Source {
     pub async fn map_delivery(&self, headers: &HeaderMap, body: &[u8]) -> Result<Mapping, MappingFault> {
         let told = match &self.filter {
             Some(filter) => filter::people(&self.runner.run(filter, body).await?)?,
-            None if is_csv(headers) => csv::people(body).await?,
-            None => senders::read(self.preset, &json(body)?, headers)?,
+            None if is_csv(headers) => {
+                let mut everybody = Everybody::default();
+                csv::each_row(body, &mut everybody).await?;
+                everybody.told()
+            }
+            None => senders::read(self.preset, body, headers)?,
         };
         Ok(self.map(told))
     }
@@ -103,10 +115,10 @@ impl Source {
         let filter = self.record.as_ref().and_then(|record| record.filter.as_ref());
         let mut told = match filter {
             Some(filter) => filter::people(&self.runner.run(filter, body).await?)?,
-            None => senders::rows(&json(body)?)?,
+            None => senders::records(body)?,
         };
         for person in &mut told.people {
-            if person.attributes.first("id").is_none() {
+            if !person.attributes.has("id") {
                 person.attributes.add("id", record);
             }
             person.occurred_at = Some(as_of);
@@ -115,13 +127,40 @@ impl Source {
     }
 
     /// What an export comes to. Rows about the same user are taken together: people with two positions have two.
-    pub async fn map_export(&self, is_csv: bool, body: &[u8]) -> Result<Mapping, MappingFault> {
-        let told = match &self.filter {
-            _ if is_csv => csv::people(body).await?,
-            Some(filter) => filter::people(&self.runner.run(filter, body).await?)?,
-            None => senders::rows(&json(body)?)?,
+    pub async fn map_export(
+        self: &Arc<Self>,
+        is_csv: bool,
+        body: Bytes,
+        room: TakeRoom,
+    ) -> Result<Mapping, MappingFault> {
+        if is_csv {
+            let mut gathering = Gathering::new(self, room);
+            csv::each_row(&body, &mut gathering).await?;
+            drop(body);
+            return Ok(gathering.mapping());
+        }
+        let yielded = match &self.filter {
+            Some(filter) => Some(self.runner.run(filter, &body).await?),
+            None => None,
         };
-        Ok(self.map(self.united(told)))
+        let source = Arc::clone(self);
+        // Beside the event loop, which has requests to answer meanwhile.
+        let gathered = tokio::task::spawn_blocking(move || {
+            let mut gathering = Gathering::new(&source, room);
+            match yielded {
+                Some(outputs) => {
+                    let people = filter::people(&outputs)?.people;
+                    people.into_iter().try_for_each(|person| gathering.person(person))?;
+                }
+                None => senders::each_record(&body, &mut gathering)?,
+            }
+            drop(body);
+            Ok(gathering.mapping())
+        });
+        gathered.await.unwrap_or_else(|stopped| match stopped.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(MappingFault::NoRoom),
+        })
     }
 
     /// What it comes to that the sender has no record of a person any more: they have left, if the sender's id is what
@@ -144,13 +183,15 @@ impl Source {
             callback: None,
             same_user: SameUser::InOrder,
         };
-        (spec, mapping.people.iter().map(Mapped::entry).collect())
+        let mut lists = SharedLists::default();
+        (spec, mapping.people.iter().map(|person| person.entry(&mut lists)).collect())
     }
 
     fn map(&self, told: Told) -> Mapping {
         let mut mapping = Mapping { changed: told.changed, ..Mapping::default() };
+        let mut lists = Shared::default();
         for (position, person) in told.people.iter().enumerate() {
-            match self.mapped(person) {
+            match self.mapped(person, &mut lists) {
                 Ok(Some(mapped)) => mapping.people.push(mapped),
                 Ok(None) => {}
                 Err(problem) => mapping.faults.push(PersonFault { position, problem }),
@@ -160,21 +201,21 @@ impl Source {
     }
 
     /// What follows for one person; nothing for leavers of a source that never takes anything away.
-    fn mapped(&self, person: &Person) -> Result<Option<Mapped>, String> {
+    pub(super) fn mapped(&self, person: &Person, lists: &mut Shared<[Derived]>) -> Result<Option<Mapped>, String> {
         let user = self.user(person)?;
         let leaver = self.has_left(person);
         if leaver && self.mode == Mode::Add {
             return Ok(None);
         }
-        let missing = self.required.iter().find(|name| person.attributes.values(name).is_empty());
+        let missing = self.required.iter().find(|name| !person.attributes.has(name));
         if let Some(missing) = missing.filter(|_| !leaver) {
             return Err(format!("lacks {missing}, which is required"));
         }
         let assignments = if leaver { Vec::new() } else { self.rules.apply(&person.attributes) };
-        Ok(Some(Mapped { user, occurred_at: person.occurred_at, leaver, assignments }))
+        Ok(Some(Mapped { user, occurred_at: person.occurred_at, leaver, assignments: lists.one(assignments) }))
     }
 
-    fn user(&self, person: &Person) -> Result<UserRef, String> {
+    pub(super) fn user(&self, person: &Person) -> Result<UserRef, String> {
         match (&person.user, &self.identity) {
             (Some(user), _) => Ok(user.clone()),
             (None, Some(identity)) => identity.of(&person.attributes),
@@ -182,59 +223,18 @@ impl Source {
         }
     }
 
-    /// Puts rows about the same user together, in the place of the first of them. Who has left one of two positions has
-    /// not left, and only the other counts.
-    fn united(&self, told: Told) -> Told {
-        let mut places: HashMap<UserRef, usize> = HashMap::new();
-        let mut people: Vec<Person> = Vec::with_capacity(told.people.len());
-        for mut person in told.people {
-            person.left = self.has_left(&person);
-            // Settled here: together, the rows may spell their name in several ways.
-            person.user = self.user(&person).ok();
-            let place = person.user.as_ref().map(|user| *places.entry(user.folded()).or_insert(people.len()));
-            match place.and_then(|place| people.get_mut(place)) {
-                Some(before) => before.unite(person),
-                None => people.push(person),
-            }
-        }
-        Told { people, changed: told.changed }
-    }
-
-    fn has_left(&self, person: &Person) -> bool {
+    pub(super) fn has_left(&self, person: &Person) -> bool {
         person.left || self.leaver.as_ref().is_some_and(|leaver| leaver.holds(&person.attributes, None))
-    }
-}
-
-impl Person {
-    /// The same person once more.
-    fn unite(&mut self, other: Self) {
-        match (self.left, other.left) {
-            (true, false) => *self = other,
-            (false, true) => {}
-            (true, true) | (false, false) => {
-                self.attributes.unite(&other.attributes);
-                self.occurred_at = self.occurred_at.max(other.occurred_at);
-            }
-        }
-    }
-}
-
-impl Attributes {
-    fn unite(&mut self, other: &Self) {
-        for (name, values) in other.iter() {
-            let known = self.values(name).to_vec();
-            values.iter().filter(|value| !known.contains(value)).for_each(|value| self.add(name, value));
-        }
     }
 }
 
 impl Mapped {
     /// Somebody who has left.
     pub(super) fn leaver(user: UserRef) -> Self {
-        Self { user, occurred_at: None, leaver: true, assignments: Vec::new() }
+        Self { user, occurred_at: None, leaver: true, assignments: Arc::default() }
     }
 
-    fn entry(&self) -> EntryRequest {
+    fn entry(&self, lists: &mut SharedLists) -> EntryRequest {
         let listed = self.assignments.iter().map(|derived| ListedAssignment {
             name: derived.name.clone(),
             proficiency: derived.proficiency,
@@ -243,14 +243,10 @@ impl Mapped {
         EntryRequest {
             reference: None,
             user: self.user.clone(),
-            assignments: listed.collect(),
+            assignments: lists.list(listed.collect()),
             occurred_at: self.occurred_at,
         }
     }
-}
-
-fn json(body: &[u8]) -> Result<Value, NotUnderstood> {
-    serde_json::from_slice(body).map_err(|error| NotUnderstood::new(format!("the body is not JSON: {error}")))
 }
 
 fn is_csv(headers: &HeaderMap) -> bool {

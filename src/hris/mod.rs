@@ -6,6 +6,7 @@
 mod attributes;
 mod csv;
 mod delivery;
+mod export;
 pub mod filter;
 mod intake;
 mod mapping;
@@ -19,7 +20,8 @@ mod sources;
 
 pub use self::attributes::Attributes;
 pub use self::delivery::Refused;
-pub use self::intake::{Export, Foundations, ImportFault, Imported, Intake, IntakeFault, Receipt};
+pub use self::export::{TakeRoom, endless_room};
+pub use self::intake::{Export, Foundations, ImportFault, Imported, Intake, IntakeFault, Receipt, RequestOrigin};
 pub use self::mapping::{Mapped, Mapping, MappingFault, PersonFault};
 pub use self::people::{Changed, NotUnderstood};
 pub use self::record::{RecordTransport, over_http};

@@ -55,6 +55,50 @@ impl Told {
     }
 }
 
+/// Takes the records of a payload one by one, each as its attributes.
+pub(super) trait TakeRecord {
+    type Fault: From<NotUnderstood>;
+
+    /// Whether this attribute is of interest.
+    fn wants(&self, name: &str) -> bool;
+
+    /// Takes a value of the next record.
+    fn attribute(&mut self, name: &str, value: &str);
+
+    /// The next record is complete.
+    fn record(&mut self) -> Result<(), Self::Fault>;
+}
+
+/// Each record a person, with all of its attributes.
+#[derive(Debug, Default)]
+pub(super) struct Everybody {
+    people: Vec<Person>,
+    next: Attributes,
+}
+
+impl Everybody {
+    pub(super) fn told(self) -> Told {
+        Told { people: self.people, changed: Vec::new() }
+    }
+}
+
+impl TakeRecord for Everybody {
+    type Fault = NotUnderstood;
+
+    fn wants(&self, _: &str) -> bool {
+        true
+    }
+
+    fn attribute(&mut self, name: &str, value: &str) {
+        self.next.add(name, value);
+    }
+
+    fn record(&mut self) -> Result<(), NotUnderstood> {
+        self.people.push(Person { attributes: std::mem::take(&mut self.next), ..Person::default() });
+        Ok(())
+    }
+}
+
 /// Which attribute names the user at Genesys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Identity {
@@ -82,15 +126,22 @@ impl Identity {
         }
     }
 
+    /// The attribute that names the user.
+    pub(super) fn attribute(&self) -> &str {
+        let (Self::Email(attribute) | Self::EmployeeId(attribute) | Self::ExternalId { attribute, .. }) = self;
+        attribute
+    }
+
     /// The user that these attributes name.
     pub(super) fn of(&self, attributes: &Attributes) -> Result<UserRef, String> {
-        let (Self::Email(attribute) | Self::EmployeeId(attribute) | Self::ExternalId { attribute, .. }) = self;
-        let key = match attributes.values(attribute) {
-            [] => return Err(format!("lacks {attribute}, which names the user")),
-            [key] => key.as_str(),
-            [key, others @ ..] if others.iter().all(|other| other == key) => key.as_str(),
-            several => return Err(format!("has {} values of {attribute}, which names the user", several.len())),
+        let attribute = self.attribute();
+        let Some(key) = attributes.first(attribute) else {
+            return Err(format!("lacks {attribute}, which names the user"));
         };
+        if attributes.values(attribute).any(|other| other != key) {
+            let several = attributes.values(attribute).count();
+            return Err(format!("has {several} values of {attribute}, which names the user"));
+        }
         let key = checked(key).map_err(|problem| format!("{attribute} {problem}"))?;
         Ok(match self {
             Self::Email(_) => UserRef::Email(key),

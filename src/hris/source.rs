@@ -119,6 +119,13 @@ impl Source {
         }
     }
 
+    /// The attributes that anything here looks at; all others of a person are of no interest.
+    pub(super) fn attributes(&self) -> impl Iterator<Item = &str> {
+        let identity = self.identity.iter().map(Identity::attribute);
+        let leaver = self.leaver.iter().flat_map(When::attributes);
+        identity.chain(self.required.iter().map(String::as_str)).chain(leaver).chain(self.rules.attributes())
+    }
+
     /// Attributes to assignments.
     pub fn rules(&self) -> &Rules {
         &self.rules

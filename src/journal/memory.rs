@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 
 use super::{
-    AcceptedJob, CallRecord, Conclusion, JobCounters, JobNote, JobNotes, Journal, JournalError, JournalUsage,
-    KeptStanding, Memo, Recovered, RecoveredJob,
+    AcceptedJob, AuditPage, CallRecord, Conclusion, JobCounters, JobNote, JobNotes, Journal, JournalError,
+    JournalUsage, KeptStanding, Memo, Recovered, RecoveredJob,
 };
 use crate::domain::acceptance::{AcceptanceKey, KeyId};
+use crate::domain::audit::{AuditFilter, AuditRecord};
 use crate::domain::{JobId, UserKey};
 
 /// Keeps everything at once, as if each entry were flushed by itself.
@@ -24,6 +26,7 @@ struct Kept {
     keys: BTreeMap<KeyId, (AcceptanceKey, JobId)>,
     memos: BTreeMap<(Box<str>, Box<str>), Memo>,
     calls: Vec<CallRecord>,
+    audit: Vec<AuditRecord>,
 }
 
 impl MemoryJournal {
@@ -49,12 +52,18 @@ fn done() -> BoxFuture<'static, Result<(), JournalError>> {
 }
 
 impl Journal for MemoryJournal {
-    fn accept(&self, job: AcceptedJob, keys: Vec<AcceptanceKey>) -> BoxFuture<'_, Result<(), JournalError>> {
+    fn accept_asked(
+        &self,
+        job: AcceptedJob,
+        keys: Vec<AcceptanceKey>,
+        asked: Option<AuditRecord>,
+    ) -> BoxFuture<'_, Result<(), JournalError>> {
         let outcomes = vec![None; job.entries.len()];
         let recovered = RecoveredJob { job, counters: JobCounters::default(), notes: JobNotes::default(), outcomes };
         let mut kept = self.lock();
         kept.keys.extend(keys.into_iter().map(|key| (key.id, (key, recovered.job.id))));
         kept.jobs.insert(recovered.job.id, recovered);
+        kept.audit.extend(asked);
         done()
     }
 
@@ -87,11 +96,45 @@ impl Journal for MemoryJournal {
         done()
     }
 
-    fn note(&self, job: JobId, note: JobNote) -> BoxFuture<'_, Result<(), JournalError>> {
-        if let Some(kept) = self.lock().jobs.get_mut(&job) {
+    fn note_asked(
+        &self,
+        job: JobId,
+        note: JobNote,
+        asked: Option<AuditRecord>,
+    ) -> BoxFuture<'_, Result<(), JournalError>> {
+        let mut kept = self.lock();
+        if let Some(kept) = kept.jobs.get_mut(&job) {
             kept.notes.add(note);
         }
+        kept.audit.extend(asked);
         done()
+    }
+
+    fn audit(&self, record: AuditRecord) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.lock().audit.push(record);
+        done()
+    }
+
+    fn forget_audit(&self, before: Timestamp) {
+        self.lock().audit.retain(|record| record.at >= before);
+    }
+
+    /// Of the filter, only the job is heeded.
+    fn audited(
+        &self,
+        filter: AuditFilter,
+        older_than: Option<u64>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Option<AuditPage>, JournalError>> {
+        let kept = self.lock();
+        let passes = |(number, record): &(u64, AuditRecord)| {
+            older_than.is_none_or(|than| *number < than) && filter.job.is_none_or(|job| record.job == Some(job))
+        };
+        let mut records: Vec<_> = (1..).zip(kept.audit.iter().cloned()).filter(passes).collect();
+        records.reverse();
+        let more = records.len() > limit;
+        records.truncate(limit);
+        Box::pin(std::future::ready(Ok(Some(AuditPage { records, more }))))
     }
 
     fn remember(&self, memos: Vec<Memo>) -> BoxFuture<'_, Result<(), JournalError>> {

@@ -6,6 +6,7 @@
 //! write intent before the write, the end of an entry before it is shown. What can be found out again is written soon, and
 //! no later than [`LATEST`].
 
+mod audit;
 mod damage;
 mod housekeeping;
 mod inspect;
@@ -35,6 +36,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
+pub use self::audit::AuditPage;
 pub use self::inspect::{Inspection, inspect};
 pub use self::memory::MemoryJournal;
 pub use self::reader::{Contents, ExportError, Exported, JournalReader, Verdict};
@@ -44,6 +46,7 @@ pub use self::usage::JournalUsage;
 use crate::domain::acceptance::{AcceptanceKey, KeyId};
 use crate::domain::assignment::CatalogueItem;
 use crate::domain::attempt::Attempt;
+use crate::domain::audit::{Actor, AuditFilter, AuditRecord};
 use crate::domain::callback::CallbackSettled;
 use crate::domain::conflict::Cause;
 use crate::domain::entry::{Effects, EntryOrder};
@@ -100,6 +103,8 @@ pub struct AcceptedJob {
     pub spec: JobSpec,
     pub created_at: Timestamp,
     pub entries: Vec<EntryOrder>,
+    /// Who sent it; none for a job from a journal that did not keep that.
+    pub submitted_by: Option<Actor>,
 }
 
 /// A conflict as it is kept with an entry.
@@ -285,8 +290,19 @@ pub struct Memo {
 
 /// Where things are written down.
 pub trait Journal: fmt::Debug + Send + Sync {
-    /// Takes a job and the keys that it was sent under. Durable when it answers; nothing of either is kept if it fails.
-    fn accept(&self, job: AcceptedJob, keys: Vec<AcceptanceKey>) -> BoxFuture<'_, Result<(), JournalError>>;
+    /// Takes a job, the keys that it was sent under, and the record of who asked for it. Durable when it answers; nothing of
+    /// them is kept if it fails.
+    fn accept_asked(
+        &self,
+        job: AcceptedJob,
+        keys: Vec<AcceptanceKey>,
+        asked: Option<AuditRecord>,
+    ) -> BoxFuture<'_, Result<(), JournalError>>;
+
+    /// The same without a record, for a job that nobody asked for.
+    fn accept(&self, job: AcceptedJob, keys: Vec<AcceptanceKey>) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.accept_asked(job, keys, None)
+    }
 
     /// The time of these keys is over.
     fn forget_keys(&self, keys: Vec<KeyId>);
@@ -301,8 +317,32 @@ pub trait Journal: fmt::Debug + Send + Sync {
     /// it is durable, all of it at once: then it answers. Fails only if the journal is closed before.
     fn conclude(&self, conclusion: Conclusion) -> BoxFuture<'_, Result<(), JournalError>>;
 
-    /// Something was decided about a job. Durable when it answers.
-    fn note(&self, job: JobId, note: JobNote) -> BoxFuture<'_, Result<(), JournalError>>;
+    /// Something was decided about a job, by whom the record tells. Durable when it answers, both or neither.
+    fn note_asked(
+        &self,
+        job: JobId,
+        note: JobNote,
+        asked: Option<AuditRecord>,
+    ) -> BoxFuture<'_, Result<(), JournalError>>;
+
+    /// The same where the service decided by itself.
+    fn note(&self, job: JobId, note: JobNote) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.note_asked(job, note, None)
+    }
+
+    /// Adds to the audit record. Durable when it answers.
+    fn audit(&self, record: AuditRecord) -> BoxFuture<'_, Result<(), JournalError>>;
+
+    /// The records from before then are not kept any more.
+    fn forget_audit(&self, before: Timestamp);
+
+    /// Reads a page of the audit record, of what is older than the record of this number; `None` where nothing is kept.
+    fn audited(
+        &self,
+        filter: AuditFilter,
+        older_than: Option<u64>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Option<AuditPage>, JournalError>>;
 
     /// Keeps memos, or takes them back. Durable when it answers; all of them or none.
     fn remember(&self, memos: Vec<Memo>) -> BoxFuture<'_, Result<(), JournalError>>;
@@ -335,7 +375,12 @@ pub trait Journal: fmt::Debug + Send + Sync {
 pub struct NoJournal;
 
 impl Journal for NoJournal {
-    fn accept(&self, _: AcceptedJob, _: Vec<AcceptanceKey>) -> BoxFuture<'_, Result<(), JournalError>> {
+    fn accept_asked(
+        &self,
+        _: AcceptedJob,
+        _: Vec<AcceptanceKey>,
+        _: Option<AuditRecord>,
+    ) -> BoxFuture<'_, Result<(), JournalError>> {
         Box::pin(std::future::ready(Ok(())))
     }
 
@@ -361,8 +406,23 @@ impl Journal for NoJournal {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn note(&self, _: JobId, _: JobNote) -> BoxFuture<'_, Result<(), JournalError>> {
+    fn note_asked(&self, _: JobId, _: JobNote, _: Option<AuditRecord>) -> BoxFuture<'_, Result<(), JournalError>> {
         Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn audit(&self, _: AuditRecord) -> BoxFuture<'_, Result<(), JournalError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn forget_audit(&self, _: Timestamp) {}
+
+    fn audited(
+        &self,
+        _: AuditFilter,
+        _: Option<u64>,
+        _: usize,
+    ) -> BoxFuture<'_, Result<Option<AuditPage>, JournalError>> {
+        Box::pin(std::future::ready(Ok(None)))
     }
 
     fn remember(&self, _: Vec<Memo>) -> BoxFuture<'_, Result<(), JournalError>> {

@@ -20,7 +20,8 @@ use super::damage::{self, log_of};
 use super::rows::RowError;
 use super::schema::{self, VERSION};
 use super::sqlite::{DATABASE, LOCK};
-use super::{JournalError, inspect};
+use super::{AuditPage, JournalError, audit, inspect};
+use crate::domain::audit::AuditFilter;
 
 /// A journal, or a backup of one, that is only read.
 #[derive(Debug)]
@@ -84,6 +85,23 @@ impl JournalReader {
             })
         };
         contents().map_err(|error| self.fault(&error.into()))
+    }
+
+    /// A page of the audit record, newest first.
+    pub fn audit(
+        &self,
+        filter: &AuditFilter,
+        older_than: Option<u64>,
+        limit: usize,
+    ) -> Result<AuditPage, JournalError> {
+        let page = || {
+            if audit::is_there(&self.connection)? {
+                audit::page(&self.connection, filter, older_than, limit)
+            } else {
+                Ok(AuditPage::default())
+            }
+        };
+        page().map_err(|error: rusqlite::Error| self.fault(&error.into()))
     }
 
     /// Writes a copy of what is durable at this moment into a new file; how large it is. The file is there as a whole or not

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::{EntryOutcome, JobCounters, KeptConflict};
 use crate::domain::assignment::Difference;
+use crate::domain::audit::Actor;
 use crate::domain::callback::CallbackUrl;
 use crate::domain::conflict::Cause;
 use crate::domain::entry::Effects;
@@ -64,11 +65,28 @@ pub(super) struct SpecRecord<'a> {
     /// Older journals lack it: their jobs go on as they were meant, row after row.
     #[serde(default)]
     same_user: Option<SameUserWord>,
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    submitted_by: Option<ActorRecord<'a>>,
 }
 
-impl<'a> From<&'a JobSpec> for SpecRecord<'a> {
-    fn from(spec: &'a JobSpec) -> Self {
+/// Who sent a job.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ActorRecord<'a> {
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    name: Option<Cow<'a, str>>,
+}
+
+impl<'a> SpecRecord<'a> {
+    pub(super) fn of(spec: &'a JobSpec, submitted_by: Option<&'a Actor>) -> Self {
+        let by = |actor: &'a Actor| ActorRecord {
+            kind: actor.kind().into(),
+            name: actor.name().map(|name| Cow::Borrowed(&**name)),
+        };
         Self {
+            submitted_by: submitted_by.map(by),
             target: spec.target.into(),
             mode: spec.mode.into(),
             label: spec.label.as_deref().map(Cow::Borrowed),
@@ -77,6 +95,14 @@ impl<'a> From<&'a JobSpec> for SpecRecord<'a> {
             callback: spec.callback.as_ref().map(|url| Cow::Borrowed(url.as_str())),
             same_user: Some(spec.same_user.into()),
         }
+    }
+}
+
+impl SpecRecord<'_> {
+    /// Who sent the job, as far as that is kept and understood.
+    pub(super) fn submitted_by(&self) -> Option<Actor> {
+        let ActorRecord { kind, name } = self.submitted_by.as_ref()?;
+        Actor::of(kind, name.as_deref())
     }
 }
 
@@ -275,7 +301,7 @@ mod tests {
         let older = JobSpec::from(serde_json::from_str::<SpecRecord<'_>>(OLDER).unwrap());
         for same_user in [SameUser::Refuse, SameUser::Merge, SameUser::InOrder] {
             let spec = JobSpec { same_user, ..older.clone() };
-            let written = serde_json::to_string(&SpecRecord::from(&spec)).unwrap();
+            let written = serde_json::to_string(&SpecRecord::of(&spec, None)).unwrap();
             assert_eq!(JobSpec::from(serde_json::from_str::<SpecRecord<'_>>(&written).unwrap()), spec);
         }
     }

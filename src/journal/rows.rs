@@ -64,7 +64,8 @@ fn job(connection: &Connection, row: &Row<'_>) -> Read<RecoveredJob> {
 
 fn head(row: &Row<'_>, id: JobId) -> rusqlite::Result<RecoveredJob> {
     let spec: SpecRecord<'_> = serde_json::from_str(row.get_ref(2)?.as_str()?).map_err(|_| unknown(2))?;
-    let job = AcceptedJob { id, created_at: date(row, 1)?, spec: spec.into(), entries: Vec::new() };
+    let (created_at, submitted_by) = (date(row, 1)?, spec.submitted_by());
+    let job = AcceptedJob { id, created_at, spec: spec.into(), entries: Vec::new(), submitted_by };
     let counters = optional::<CountersRecord>(row, 3)?.map(JobCounters::from).unwrap_or_default();
     Ok(RecoveredJob { job, counters, notes: super::JobNotes::default(), outcomes: Vec::new() })
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode};
 
-use super::{JournalError, memos, notes};
+use super::{JournalError, audit, memos, notes};
 
 /// The version that this program writes; a journal with a higher one is not touched.
 pub(super) const VERSION: u32 = 6;
@@ -76,7 +76,8 @@ fn prepare(connection: &mut Connection, found: u32) -> rusqlite::Result<()> {
         transaction.pragma_update(None, "user_version", VERSION)?;
         transaction.commit()?;
     }
-    connection.execute_batch(memos::TABLE)
+    connection.execute_batch(memos::TABLE)?;
+    connection.execute_batch(audit::TABLE)
 }
 
 /// From then on the database fails as if the disk were full.

@@ -2,13 +2,14 @@
 
 use std::fs::{File, TryLockError};
 use std::num::NonZeroU64;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -16,10 +17,11 @@ use super::statistics::{JournalHealth, JournalStatistics};
 use super::usage::{Change, JournalUsage, Tally};
 use super::writer::{self, Entry, Message, Thread};
 use super::{
-    AcceptedJob, CallRecord, Conclusion, JobNote, Journal, JournalError, KeptStanding, Memo, Recovered, damage,
-    recovery, schema,
+    AcceptedJob, AuditPage, CallRecord, Conclusion, JobNote, Journal, JournalError, JournalReader, KeptStanding, Memo,
+    Recovered, damage, recovery, schema,
 };
 use crate::domain::acceptance::{AcceptanceKey, KeyId};
+use crate::domain::audit::{AuditFilter, AuditRecord};
 use crate::domain::{JobId, UserKey};
 
 /// Larger than most ever get: some ten million entries.
@@ -44,6 +46,7 @@ pub struct SqliteJournal {
     statistics: Arc<JournalStatistics>,
     /// The thread has ended by a panic.
     broken: CancellationToken,
+    database: PathBuf,
     /// Held for as long as the journal is open.
     _lock: File,
 }
@@ -71,7 +74,7 @@ impl SqliteJournal {
         let (outbox, thread) =
             writer::start(connection, counts, figures, max_bytes.get(), broken.clone()).map_err(cannot)?;
         let (outbox, thread) = (Mutex::new(Some(outbox)), Mutex::new(Some(thread)));
-        let journal = Self { outbox, thread, tally, statistics, broken, _lock: lock };
+        let journal = Self { outbox, thread, tally, statistics, broken, database: path, _lock: lock };
         Ok((journal, recovered))
     }
 
@@ -124,8 +127,13 @@ impl Journal for SqliteJournal {
         Some(self.statistics.health())
     }
 
-    fn accept(&self, job: AcceptedJob, keys: Vec<AcceptanceKey>) -> BoxFuture<'_, Result<(), JournalError>> {
-        self.durably(Entry::Accepted { job, keys })
+    fn accept_asked(
+        &self,
+        job: AcceptedJob,
+        keys: Vec<AcceptanceKey>,
+        asked: Option<AuditRecord>,
+    ) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.durably(Entry::Accepted { job, keys, asked })
     }
 
     fn forget_keys(&self, keys: Vec<KeyId>) {
@@ -144,8 +152,36 @@ impl Journal for SqliteJournal {
         self.durably(Entry::Concluded(Box::new(conclusion)))
     }
 
-    fn note(&self, job: JobId, note: JobNote) -> BoxFuture<'_, Result<(), JournalError>> {
-        self.durably(Entry::Noted { job, note })
+    fn note_asked(
+        &self,
+        job: JobId,
+        note: JobNote,
+        asked: Option<AuditRecord>,
+    ) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.durably(Entry::Noted { job, note, asked })
+    }
+
+    fn audit(&self, record: AuditRecord) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.durably(Entry::Audited(record))
+    }
+
+    fn forget_audit(&self, before: Timestamp) {
+        self.soon(Entry::AuditForgotten(before));
+    }
+
+    fn audited(
+        &self,
+        filter: AuditFilter,
+        older_than: Option<u64>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Option<AuditPage>, JournalError>> {
+        let database = self.database.clone();
+        let read = move || JournalReader::open(&database)?.audit(&filter, older_than, limit);
+        async move {
+            let page = tokio::task::spawn_blocking(read).await;
+            page.unwrap_or(Err(JournalError::Closed)).map(Some)
+        }
+        .boxed()
     }
 
     fn remember(&self, memos: Vec<Memo>) -> BoxFuture<'_, Result<(), JournalError>> {

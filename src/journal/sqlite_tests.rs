@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::*;
 use crate::domain::acceptance::KeyKind;
 use crate::domain::assignment::{CatalogueItem, Difference};
+use crate::domain::audit::Actor;
 use crate::domain::callback::{CallbackEvent, CallbackSettled, CallbackUrl};
 use crate::domain::conflict::Cause;
 use crate::domain::entry::{AssignmentName, Effects, EntryOrder, EntryRequest, ListedAssignment};
@@ -78,6 +79,7 @@ pub(in crate::journal) fn job(number: u128, entries: usize) -> AcceptedJob {
         entries: (0..entries)
             .map(|n| EntryOrder { request: request(n), plan: (n == 1).then(|| Box::new(plan())), repeats: None })
             .collect(),
+        submitted_by: (number == 1).then(|| Actor::Key("hr-export".into())),
     }
 }
 

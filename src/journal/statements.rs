@@ -7,9 +7,12 @@ use super::record::{CountersRecord, OutcomeRecord, SpecRecord};
 use super::standing::StandingRecord;
 use super::usage::Change;
 use super::writer::{Entry, Message};
-use super::{AcceptedJob, CallRecord, Conclusion, EndedEntry, KeptStanding, memos, notes};
+use super::{AcceptedJob, CallRecord, Conclusion, EndedEntry, KeptStanding, audit, memos, notes};
 use crate::domain::acceptance::AcceptanceKey;
 use crate::domain::{JobId, UserKey};
+
+/// Records of the audit removed at a time.
+const MOST_FORGOTTEN: i64 = 10_000;
 
 /// Writes a batch as one transaction, all of it or nothing; what it adds and takes away.
 pub(super) fn write_all(connection: &mut Connection, batch: &[Message]) -> rusqlite::Result<Change> {
@@ -24,8 +27,9 @@ pub(super) fn write_all(connection: &mut Connection, batch: &[Message]) -> rusql
 
 fn write(connection: &Connection, entry: &Entry) -> rusqlite::Result<Change> {
     match entry {
-        Entry::Accepted { job, keys } => {
+        Entry::Accepted { job, keys, asked } => {
             accepted(connection, job)?;
+            asked.iter().try_for_each(|record| audit::write(connection, record))?;
             keys.iter().try_for_each(|key| kept_key(connection, key, job.id))?;
             return Ok(Change { jobs: 1, entries: count(job.entries.len()), keys: count(keys.len()) });
         }
@@ -41,7 +45,13 @@ fn write(connection: &Connection, entry: &Entry) -> rusqlite::Result<Change> {
         Entry::Concluded(conclusion) => concluded(connection, conclusion)?,
         Entry::Stands { user, standing } => stands(connection, *user, standing)?,
         Entry::Called(record) => called(connection, record)?,
-        Entry::Noted { job, note } => notes::write(connection, *job, note.clone())?,
+        Entry::Noted { job, note, asked } => {
+            notes::write(connection, *job, note.clone())?;
+            asked.iter().try_for_each(|record| audit::write(connection, record))?;
+        }
+        Entry::Audited(record) => audit::write(connection, record)?,
+        // What is left is for the next time.
+        Entry::AuditForgotten(before) => drop(audit::forget(connection, *before, MOST_FORGOTTEN)?),
         Entry::Memos(kept) => memos::write(connection, kept)?,
         Entry::Mark => {}
     }
@@ -105,7 +115,7 @@ fn accepted(connection: &Connection, job: &AcceptedJob) -> rusqlite::Result<()> 
     connection.prepare_cached("INSERT INTO job (id, created_at, spec) VALUES (?1, ?2, ?3)")?.execute(params![
         job.id.0.as_bytes(),
         job.created_at.as_millisecond(),
-        json(&SpecRecord::from(&job.spec))?
+        json(&SpecRecord::of(&job.spec, job.submitted_by.as_ref()))?
     ])?;
     let mut insert = connection.prepare_cached("INSERT INTO entry (job, position, request) VALUES (?1, ?2, ?3)")?;
     let mut writer = OrderWriter::default();

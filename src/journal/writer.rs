@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -16,6 +17,7 @@ use super::statistics::JournalStatistics;
 use super::usage::Tally;
 use super::{AcceptedJob, CallRecord, Conclusion, JobNote, JournalError, KeptStanding, LATEST, Memo};
 use crate::domain::acceptance::{AcceptanceKey, KeyId};
+use crate::domain::audit::AuditRecord;
 use crate::domain::{JobId, UserKey};
 
 /// One thing to write down.
@@ -24,6 +26,7 @@ pub(super) enum Entry {
     Accepted {
         job: AcceptedJob,
         keys: Vec<AcceptanceKey>,
+        asked: Option<AuditRecord>,
     },
     KeysExpired(Vec<KeyId>),
     JobsForgotten(Vec<JobId>),
@@ -36,7 +39,10 @@ pub(super) enum Entry {
     Noted {
         job: JobId,
         note: JobNote,
+        asked: Option<AuditRecord>,
     },
+    Audited(AuditRecord),
+    AuditForgotten(Timestamp),
     Memos(Vec<Memo>),
     /// Nothing but a wish to know that everything before it is durable.
     Mark,

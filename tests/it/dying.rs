@@ -11,11 +11,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, pending, ready};
+use jiff::Timestamp;
 use skillsync::domain::acceptance::{AcceptanceKey, KeyId};
+use skillsync::domain::audit::{AuditFilter, AuditRecord};
 use skillsync::domain::{JobId, UserKey};
 use skillsync::genesys::transport::Transport;
 use skillsync::journal::{
-    AcceptedJob, CallRecord, Conclusion, JobNote, Journal, JournalError, JournalUsage, KeptStanding, Memo,
+    AcceptedJob, AuditPage, CallRecord, Conclusion, JobNote, Journal, JournalError, JournalUsage, KeptStanding, Memo,
     MemoryJournal,
 };
 use tokio_util::sync::CancellationToken;
@@ -205,8 +207,8 @@ impl DyingJournal {
 }
 
 impl Journal for DyingJournal {
-    fn accept(&self, job: AcceptedJob, keys: Vec<AcceptanceKey>) -> Answer<'_> {
-        self.acknowledged(Durable::Accepted, |kept| drop(kept.accept(job, keys)))
+    fn accept_asked(&self, job: AcceptedJob, keys: Vec<AcceptanceKey>, asked: Option<AuditRecord>) -> Answer<'_> {
+        self.acknowledged(Durable::Accepted, |kept| drop(kept.accept_asked(job, keys, asked)))
     }
 
     fn forget_keys(&self, keys: Vec<KeyId>) {
@@ -237,8 +239,25 @@ impl Journal for DyingJournal {
         })
     }
 
-    fn note(&self, job: JobId, note: JobNote) -> Answer<'_> {
-        self.durably(move |kept| drop(kept.note(job, note)))
+    fn note_asked(&self, job: JobId, note: JobNote, asked: Option<AuditRecord>) -> Answer<'_> {
+        self.durably(move |kept| drop(kept.note_asked(job, note, asked)))
+    }
+
+    fn audit(&self, record: AuditRecord) -> Answer<'_> {
+        self.durably(|kept| drop(kept.audit(record)))
+    }
+
+    fn forget_audit(&self, before: Timestamp) {
+        self.soon(move |kept| kept.forget_audit(before));
+    }
+
+    fn audited(
+        &self,
+        filter: AuditFilter,
+        older_than: Option<u64>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Option<AuditPage>, JournalError>> {
+        self.kept.audited(filter, older_than, limit)
     }
 
     fn remember(&self, memos: Vec<Memo>) -> Answer<'_> {

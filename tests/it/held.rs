@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use skillsync::app;
 use skillsync::config::Config;
 use skillsync::domain::entry::EntryRequest;
-use skillsync::domain::job::JobStatus;
+use skillsync::domain::job::{JobSpec, JobStatus, SameUser, Urgency};
 use skillsync::domain::{EntryState, JobId, Mode, Target, UserId, UserRef};
 use skillsync::engine::JobSnapshot;
 use skillsync::simulator::{
@@ -268,4 +268,49 @@ async fn weighing_waits_out_an_outage_and_ends_with_a_cancelled_job() {
     tokio::time::sleep(Duration::from_secs(600)).await;
     let after = calls(&bed.simulator).0;
     assert!(after < before + USERS / 2, "{before} {after}");
+}
+
+fn replacing() -> JobSpec {
+    JobSpec {
+        target: Target::WfmSkillGroups,
+        mode: Mode::Replace,
+        label: None,
+        dry_run: false,
+        urgency: Urgency::Bulk,
+        callback: None,
+        same_user: SameUser::InOrder,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_needs_an_admin_needs_one_by_way_of_a_plan_too() {
+    let bed = Bed::start(&org(0), "");
+    assigned(&bed, &["Group 1", "Group 2"]).await;
+    for (key, goes_on) in [("submit", false), ("admin", true)] {
+        let before = calls(&bed.simulator);
+        let spec = JobSpec { dry_run: true, ..replacing() };
+        let everybody = (1..=USERS).map(|n| employee(n, &[])).collect();
+        let plan = bed.service.engine.submit(spec, everybody).await.unwrap().id;
+        assert_eq!(in_state(&decided(&bed, plan).await, EntryState::Planned), 50);
+        let (status, applied) = call_as(&bed, Some(key), Method::POST, format!("/v1/sync-jobs/{plan}/apply")).await;
+        assert_eq!(status, 202, "{applied}");
+        let applied: JobId = JobId(applied["id"].as_str().unwrap().parse().unwrap());
+        let decision = decided(&bed, applied).await;
+        if goes_on {
+            assert_eq!(in_state(&decision, EntryState::Applied), 50, "{decision:?}");
+            continue;
+        }
+        assert_eq!(decision.status, JobStatus::Held, "{decision:?}");
+        assert_eq!(calls(&bed.simulator).1, before.1, "nothing is written");
+        // Nor by a retry of what is held.
+        let (status, again) = call_as(&bed, Some(key), Method::POST, format!("/v1/sync-jobs/{applied}/retry")).await;
+        assert_eq!(status, 202, "{again}");
+        let again = JobId(again["id"].as_str().unwrap().parse().unwrap());
+        assert_eq!(decided(&bed, again).await.status, JobStatus::Held);
+        for held in [applied, again] {
+            let (status, _) = call_as(&bed, Some(key), Method::POST, format!("/v1/sync-jobs/{held}/apply")).await;
+            assert_eq!(status, 403);
+            bed.service.engine.cancel(held).await.unwrap();
+        }
+    }
 }

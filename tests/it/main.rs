@@ -21,6 +21,7 @@ mod crashes;
 mod created_skills;
 mod defects;
 mod directory;
+mod doors;
 mod dying;
 mod estimates;
 mod every_operation;

@@ -93,7 +93,7 @@ async fn the_plan_of_a_list_is_applied_with_the_rows_that_have_nothing_to_do() {
             bed = bed.restart(&org(), Duration::from_secs(1)).await;
             assert_eq!(bed.entries(plan).iter().map(|entry| entry.user).collect::<Vec<_>>(), users);
         }
-        let applied = bed.service.engine.apply(plan, None).await.unwrap().unwrap().unwrap().id;
+        let applied = bed.service.engine.apply(plan, None, true).await.unwrap().unwrap().unwrap().id;
         bed.finish(applied).await;
         assert_eq!(ends(&bed, applied), [UNCHANGED, APPLIED]);
         assert_eq!(groups(&bed), ["Group 1", "Group 2"]);

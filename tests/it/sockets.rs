@@ -19,14 +19,19 @@ use tokio::net::TcpListener;
 use tower::ServiceExt;
 
 /// A service on a free port.
-struct TestApp {
-    url: String,
+pub(crate) struct TestApp {
+    pub(crate) url: String,
     client: Transport,
-    lifecycle: Lifecycle,
+    pub(crate) lifecycle: Lifecycle,
 }
 
 impl TestApp {
-    async fn start(genesys_url: &str) -> Self {
+    pub(crate) async fn start(genesys_url: &str) -> Self {
+        Self::start_with(genesys_url, ServeSettings::default()).await
+    }
+
+    /// The same with bounds on connections.
+    pub(crate) async fn start_with(genesys_url: &str, settings: ServeSettings) -> Self {
         let config = Config::from_toml(&format!(
             "[genesys]\napi_url = '{genesys_url}'\nlogin_url = '{genesys_url}'\n\
              client_id = 'skillsync-simulated'\nclient_secret = 'not-a-secret'\nlimits = '200/1s'"
@@ -48,7 +53,7 @@ impl TestApp {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let stopping = lifecycle.clone();
         lifecycle.spawn(async move {
-            skillsync::api::serve(listener, router, ServeSettings::default(), stopping).await.unwrap();
+            skillsync::api::serve(listener, router, settings, stopping).await.unwrap();
         });
         Self { url, client: transport, lifecycle }
     }
@@ -64,7 +69,7 @@ impl TestApp {
         self.client.clone().oneshot(request).await.unwrap()
     }
 
-    async fn get(&self, path: &str) -> (u16, Value) {
+    pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
         let answer = self.call(Method::GET, path, &Value::Null).await;
         (answer.status().as_u16(), serde_json::from_slice(answer.body()).unwrap_or_default())
     }

@@ -6,9 +6,11 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::csv::COLUMNS;
-use super::formulas;
+
 use super::parameters::LINE;
 use crate::api::faults::{Faults, shortened};
+use crate::api::forms::csv_line;
+use crate::api::formulas;
 use crate::api::rules::{self, EntryRules};
 use crate::domain::dates::LatestDate;
 use crate::domain::entry::{AssignmentName, EntryRequest, ListedAssignment, SharedLists};
@@ -183,7 +185,7 @@ pub(in crate::api) fn row_of(entry: &EntryRequest) -> String {
     let reference = entry.reference.as_deref().unwrap_or_default().to_owned();
     let occurred_at = entry.occurred_at.map(|at| at.to_string()).unwrap_or_default();
     let cells = [reference, id, email, employee_id, external_id, listed.join(";"), occurred_at];
-    cells.map(|cell| quoted(&formulas::guarded(&cell))).join(",") + "\n"
+    csv_line(cells)
 }
 
 fn part_of(listed: &ListedAssignment) -> String {
@@ -202,11 +204,6 @@ fn part_of(listed: &ListedAssignment) -> String {
 fn escaped(piece: &str) -> String {
     let escaped = piece.replace('\\', "\\\\").replace(':', "\\:");
     if formulas::begins_a_formula(piece) { format!("\\{escaped}") } else { escaped }
-}
-
-fn quoted(cell: &str) -> String {
-    let has_to_be = cell.contains([',', '"', '\n', '\r']);
-    if has_to_be { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.to_owned() }
 }
 
 #[cfg(test)]

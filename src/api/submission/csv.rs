@@ -11,7 +11,7 @@ use super::cells::{self, Row};
 use super::expanded::BodyReader;
 use super::lines::LINES_AT_A_TIME;
 use super::parameters::JobParameters;
-use super::rows::{Places, Rows};
+use super::rows::{Entries, Places, Rows};
 use crate::api::faults::{Faults, Pointer, shortened};
 use crate::api::rules::{self, EntryRules};
 use crate::domain::entry::{EntryRequest, SharedLists};
@@ -31,7 +31,7 @@ pub(super) async fn read(
     body: &mut BodyReader,
     parameters: &JobParameters,
     faults: &mut Faults,
-) -> io::Result<Vec<EntryRequest>> {
+) -> io::Result<Entries> {
     let mut rows = AsyncReaderBuilder::new().has_headers(false).flexible(true).create_reader(body);
     let mut record = ByteRecord::new();
     let (mut entries, mut count, mut lists) = (Rows::of(parameters, Places::Lines), 0, SharedLists::default());
@@ -42,14 +42,14 @@ pub(super) async fn read(
             let line = record.position().map(csv_async::Position::line);
             faults.at_line(line);
             let entry = entry(&record, header, parameters.entry_rules(), &mut lists, faults);
-            entries.add(line.unwrap_or_default(), entry);
+            entries.add(line.unwrap_or_default(), entry, &mut lists);
         }
         if count % LINES_AT_A_TIME == 0 {
             tokio::task::yield_now().await;
         }
     }
     parameters.check(count, faults);
-    Ok(entries.finish(faults))
+    entries.finish(faults).map_err(io::Error::other)
 }
 
 async fn next(rows: &mut AsyncReader<&mut BodyReader>, record: &mut ByteRecord) -> io::Result<bool> {

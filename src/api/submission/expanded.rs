@@ -5,7 +5,6 @@ use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use async_compression::tokio::bufread::{GzipDecoder, ZstdDecoder};
 use async_compression::zstd::DParameter;
@@ -28,15 +27,12 @@ const ZSTD_WINDOW: u32 = 23;
 /// What is read of a body at a time; less of one that says it is shorter, because the buffer is cleared for each.
 const BUFFER: usize = 64 * 1024;
 
-/// Large bodies take a few seconds to be read.
-const COME_AGAIN: Duration = Duration::from_secs(5);
-
 /// A body as it is read by the readers of the formats.
-pub(super) type BodyReader = BufReader<Expanded>;
+pub(in crate::api) type BodyReader = BufReader<Expanded>;
 
 /// Invariant: never more than the permitted number of bytes come out, whatever went in, and the fingerprint is of all
 /// that came out.
-pub(super) struct Expanded {
+pub(in crate::api) struct Expanded {
     inner: Box<dyn AsyncRead + Send + Unpin>,
     left: usize,
     room: Taken,
@@ -66,7 +62,12 @@ impl Error for Undelivered {
 
 impl Expanded {
     /// Reads `body` in the encoding that the headers announce, at most `most` bytes of it, as far as there is room.
-    pub(super) fn new(headers: &HeaderMap, body: Body, most: usize, room: &BodyRoom) -> Result<BodyReader, Problem> {
+    pub(in crate::api) fn new(
+        headers: &HeaderMap,
+        body: Body,
+        most: usize,
+        room: &BodyRoom,
+    ) -> Result<BodyReader, Problem> {
         let announced = body.size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok());
         let buffer = announced.map_or(BUFFER, |bytes| bytes.clamp(1, BUFFER));
         let wire = StreamReader::new(body.into_data_stream().map_err(|error| io::Error::other(Undelivered(error))));
@@ -97,8 +98,8 @@ impl Expanded {
     }
 
     /// The fingerprint of what was read, of its form, and of the parameters beside it.
-    pub(super) fn fingerprint(self, beside: &str) -> Fingerprint {
-        self.digest.chain_update([0]).chain_update(beside).finalize().into()
+    pub(in crate::api) fn fingerprint(&mut self, beside: &str) -> Fingerprint {
+        std::mem::take(&mut self.digest).chain_update([0]).chain_update(beside).finalize().into()
     }
 }
 
@@ -121,15 +122,15 @@ impl AsyncRead for Expanded {
 }
 
 /// Why a body could not be read to its end.
-pub(super) fn unreadable(error: &io::Error) -> Problem {
+pub(in crate::api) fn unreadable(error: &io::Error) -> Problem {
     let mut undelivered = false;
     let mut cause: Option<&(dyn Error + 'static)> = error.get_ref().map(|inner| inner as &(dyn Error + 'static));
     while let Some(error) = cause {
         if error.is::<TooLarge>() || error.is::<LengthLimitError>() {
             return Problem::too_large();
         }
-        if error.is::<NoRoom>() {
-            return Problem::full("too many large bodies are being read; send it again later", COME_AGAIN);
+        if let Some(fault) = error.downcast_ref::<NoRoom>() {
+            return (*fault).into();
         }
         undelivered |= error.is::<Undelivered>();
         cause = error.source();

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::parameters::JobParameters;
 use super::request::SyncJobEntryRequest;
-use super::rows::{Places, Rows};
+use super::rows::{Entries, Places, Rows};
 use super::walk::{elements, leaf, members, word};
 use super::{Submission, diagnose, objects};
 use crate::api::faults::{Faults, Pointer};
@@ -24,8 +24,10 @@ use crate::domain::{Mode, Target};
 pub(super) fn read(body: &[u8], parameters: JobParameters) -> Result<Submission, Problem> {
     let root: &RawValue = serde_json::from_str(text_of(body)?).map_err(|error| malformed(&error))?;
     let mut faults = Faults::default();
-    match job(root, parameters, &mut faults) {
-        Some(submission) if faults.is_empty() => Ok(submission),
+    let Some((job, rows)) = job(root, parameters, &mut faults) else { return Err(Problem::invalid(faults)) };
+    let Entries { entries, room } = rows.finish(&mut faults)?;
+    match job.spec() {
+        Some(spec) if faults.is_empty() => Ok(Submission { spec, entries, _room: room }),
         Some(_) | None => Err(Problem::invalid(faults)),
     }
 }
@@ -54,7 +56,7 @@ pub(super) fn what(error: &serde_json::Error) -> String {
 }
 
 /// What the body does not say, the parameters may.
-fn job(root: &RawValue, parameters: JobParameters, faults: &mut Faults) -> Option<Submission> {
+fn job(root: &RawValue, parameters: JobParameters, faults: &mut Faults) -> Option<(JobParameters, Rows)> {
     let at = Pointer::Root;
     let known = ["target", "mode", "label", "dryRun", "lane", "sameUser", "callbackUrl", "entries"];
     let [target, mode, label, dry_run, lane, same_user, callback, list] = members(root, known, &at, faults)?;
@@ -86,12 +88,13 @@ fn job(root: &RawValue, parameters: JobParameters, faults: &mut Faults) -> Optio
         same_user: same_user.or(parameters.same_user),
         callbacks: parameters.callbacks,
         latest: parameters.latest,
+        room: parameters.room,
     };
-    let entries = entries(list, &whole, faults)?;
-    Some(Submission { spec: whole.spec()?, entries })
+    let rows = entries(list, &whole, faults)?;
+    Some((whole, rows))
 }
 
-fn entries(list: Option<&RawValue>, job: &JobParameters, faults: &mut Faults) -> Option<Vec<EntryRequest>> {
+fn entries(list: Option<&RawValue>, job: &JobParameters, faults: &mut Faults) -> Option<Rows> {
     let root = Pointer::Root;
     let at = root.member("entries");
     let Some(list) = list else {
@@ -101,7 +104,7 @@ fn entries(list: Option<&RawValue>, job: &JobParameters, faults: &mut Faults) ->
     let (mut rows, mut lists) = (Rows::of(job, Places::Elements), SharedLists::default());
     let count = elements(list, rules::MOST_ENTRIES, &at, faults, |index, raw, faults| {
         let entry = entry(raw, job.entry_rules(), &mut lists, &at.element(index), faults);
-        rows.add(u64::try_from(index).unwrap_or(u64::MAX), entry);
+        rows.add(u64::try_from(index).unwrap_or(u64::MAX), entry, &mut lists);
     })?;
     let most = rules::MOST_ENTRIES;
     if count == 0 {
@@ -112,7 +115,7 @@ fn entries(list: Option<&RawValue>, job: &JobParameters, faults: &mut Faults) ->
     if let Some(detail) = job.too_many_for_lane(count) {
         faults.add(&root.member("lane"), detail);
     }
-    Some(rows.finish(faults))
+    Some(rows)
 }
 
 /// One entry, or every fault of it.

@@ -8,7 +8,7 @@ use tokio::io::AsyncBufReadExt;
 use super::expanded::BodyReader;
 use super::json;
 use super::parameters::{JobParameters, LINE};
-use super::rows::{Places, Rows};
+use super::rows::{Entries, Places, Rows};
 use crate::api::faults::Faults;
 use crate::api::rules;
 use crate::domain::entry::{EntryRequest, SharedLists};
@@ -21,7 +21,7 @@ pub(super) async fn read(
     body: &mut BodyReader,
     parameters: &JobParameters,
     faults: &mut Faults,
-) -> io::Result<Vec<EntryRequest>> {
+) -> io::Result<Entries> {
     let (mut entries, mut count, mut line) = (Rows::of(parameters, Places::Lines), 0, Vec::new());
     let mut lists = SharedLists::default();
     for number in 1.. {
@@ -40,14 +40,15 @@ pub(super) async fn read(
         count += 1;
         if count <= rules::MOST_ENTRIES {
             faults.at_line(Some(number));
-            entries.add(number, entry(text, parameters, &mut lists, faults));
+            let entry = entry(text, parameters, &mut lists, faults);
+            entries.add(number, entry, &mut lists);
         }
         if count % LINES_AT_A_TIME == 0 {
             tokio::task::yield_now().await;
         }
     }
     parameters.check(count, faults);
-    Ok(entries.finish(faults))
+    entries.finish(faults).map_err(io::Error::other)
 }
 
 fn entry(

@@ -7,7 +7,6 @@ mod cells;
 mod csv;
 mod diagnose;
 mod expanded;
-mod formulas;
 mod json;
 mod lines;
 mod objects;
@@ -25,9 +24,11 @@ use tokio::io::AsyncReadExt;
 
 pub(super) use self::cells::row_of;
 pub(super) use self::csv::COLUMNS;
-use self::expanded::{BodyReader, Expanded};
+use self::expanded::BodyReader;
+pub(super) use self::expanded::{Expanded, unreadable};
 pub(super) use self::parameters::JobParameters;
-pub(super) use self::room::BodyRoom;
+pub(super) use self::room::{BodyRoom, Taken};
+use self::rows::Entries;
 use super::faults::Faults;
 use super::problem::Problem;
 use crate::api::ApiContext;
@@ -40,6 +41,8 @@ use crate::domain::job::JobSpec;
 pub(super) struct Submission {
     pub(super) spec: JobSpec,
     pub(super) entries: Vec<EntryRequest>,
+    /// What they take, until they are a job.
+    pub(super) _room: Taken,
 }
 
 /// The forms of body that are taken.
@@ -79,7 +82,8 @@ impl Incoming {
     pub(super) fn new(head: &Parts, body: Body, api: &ApiContext) -> Result<Self, Problem> {
         let format = BodyFormat::announced(&head.headers)?;
         let settings = &api.settings;
-        let parameters = JobParameters::read(&head.uri, settings.callbacks, api.engine.latest_date())?;
+        let parameters =
+            JobParameters::read(&head.uri, settings.callbacks, api.engine.latest_date(), api.shared.room.clone())?;
         let beside = format!("{format:?}?{}", head.uri.query().unwrap_or_default());
         let body = Expanded::new(&head.headers, body, settings.max_body_bytes, &api.shared.room)?;
         Ok(Self { format, parameters, body, beside })
@@ -91,25 +95,25 @@ impl Incoming {
         let read = match self.format {
             BodyFormat::Json => {
                 let mut text = Vec::new();
-                self.body.read_to_end(&mut text).await.map_err(|error| expanded::unreadable(&error))?;
+                self.body.read_to_end(&mut text).await.map_err(|error| unreadable(&error))?;
                 let submission = parse(text, self.parameters).await?;
-                return Ok((submission, self.body.into_inner().fingerprint(&self.beside)));
+                return Ok((submission, self.body.get_mut().fingerprint(&self.beside)));
             }
             BodyFormat::Lines => lines::read(&mut self.body, &self.parameters, &mut faults).await,
             BodyFormat::Csv => csv::read(&mut self.body, &self.parameters, &mut faults).await,
         };
-        let entries = read.map_err(|error| expanded::unreadable(&error))?;
+        let Entries { entries, room } = read.map_err(|error| unreadable(&error))?;
         let Some(spec) = self.parameters.spec().filter(|_| faults.is_empty()) else {
             return Err(Problem::invalid(faults));
         };
-        Ok((Submission { spec, entries }, self.body.into_inner().fingerprint(&self.beside)))
+        Ok((Submission { spec, entries, _room: room }, self.body.get_mut().fingerprint(&self.beside)))
     }
 
     /// Reads the body only to tell whether it is one that came before.
     pub(super) async fn fingerprint(mut self) -> Result<Fingerprint, Problem> {
         let copied = tokio::io::copy_buf(&mut self.body, &mut tokio::io::sink()).await;
-        copied.map_err(|error| expanded::unreadable(&error))?;
-        Ok(self.body.into_inner().fingerprint(&self.beside))
+        copied.map_err(|error| unreadable(&error))?;
+        Ok(self.body.get_mut().fingerprint(&self.beside))
     }
 }
 

@@ -5,6 +5,7 @@ use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::openapi::{Ref, Type, schema::ObjectBuilder};
 
+use super::room::BodyRoom;
 use crate::api::faults::{Faults, Pointer};
 use crate::api::names::{SyncLane, SyncMode, SyncSameUser, SyncTarget, Words as _};
 use crate::api::problem::Problem;
@@ -30,6 +31,8 @@ pub(in crate::api) struct JobParameters {
     pub(super) callbacks: CallbackRules,
     /// What is permitted of dates.
     pub(super) latest: LatestDate,
+    /// Where its entries take their room.
+    pub(super) room: BodyRoom,
 }
 
 impl IntoParams for JobParameters {
@@ -57,7 +60,12 @@ impl IntoParams for JobParameters {
 }
 
 impl JobParameters {
-    pub(super) fn read(uri: &Uri, callbacks: CallbackRules, latest: LatestDate) -> Result<Self, Problem> {
+    pub(super) fn read(
+        uri: &Uri,
+        callbacks: CallbackRules,
+        latest: LatestDate,
+        room: BodyRoom,
+    ) -> Result<Self, Problem> {
         let mut query =
             QueryReader::new(uri, &["target", "mode", "label", "dryRun", "lane", "sameUser", "callbackUrl"])?;
         let label = |label: &str| rules::text(label, rules::LONGEST_LABEL).is_ok().then(|| label.into());
@@ -71,6 +79,7 @@ impl JobParameters {
             same_user: query.word::<SyncSameUser>("sameUser").map(SameUser::from),
             callbacks,
             latest,
+            room,
         };
         query.finish(read)
     }

@@ -1,49 +1,61 @@
-//! Memory for bodies: many large ones at a time must not add up to more than the machine has.
+//! Memory for what is being read: many large bodies at a time must not add up to more than there is room for.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// So many of the largest bodies can be read at a time.
-const LARGEST_AT_ONCE: usize = 4;
+use crate::api::problem::Problem;
+
 /// What room is handed out in.
 const UNIT: usize = 4096;
 
-/// The room that all bodies share while they are read and made into entries.
+/// The room that bodies, and what is made of them, share until the job is accepted.
 #[derive(Debug, Clone)]
-pub(in crate::api) struct BodyRoom(Arc<Semaphore>);
+pub(in crate::api) struct BodyRoom {
+    free: Arc<Semaphore>,
+    /// What one request may take at most: half of it all, so that no request keeps all others out.
+    most_of_one: usize,
+}
 
 /// There is no room left.
-#[derive(Debug, thiserror::Error)]
-#[error("too many large bodies are being read at once")]
-pub(super) struct NoRoom;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(in crate::api) enum NoRoom {
+    #[error("too many large bodies are being read at once")]
+    TakenByOthers,
+    #[error("it takes more room than there is for one request")]
+    TooLarge,
+}
 
-/// The part of the room that one body has taken, until it is dropped. Nobody waits for room, so nobody waits for each other.
+/// The part of the room that one request has taken, until it is dropped. Nobody waits for room, so nobody waits for each other.
 #[derive(Debug)]
-pub(super) struct Taken {
+pub(in crate::api) struct Taken {
     room: BodyRoom,
     bytes: usize,
     permit: Option<OwnedSemaphorePermit>,
 }
 
 impl BodyRoom {
-    pub(in crate::api) fn new(max_body_bytes: usize) -> Self {
-        let units = (max_body_bytes / UNIT + 1).saturating_mul(LARGEST_AT_ONCE);
-        Self(Arc::new(Semaphore::new(units.min(Semaphore::MAX_PERMITS))))
+    pub(in crate::api) fn new(bytes: usize) -> Self {
+        let units = (bytes / UNIT).min(Semaphore::MAX_PERMITS);
+        Self { free: Arc::new(Semaphore::new(units)), most_of_one: bytes / 2 }
     }
 
-    pub(super) fn begin(&self) -> Taken {
+    pub(in crate::api) fn begin(&self) -> Taken {
         Taken { room: self.clone(), bytes: 0, permit: None }
     }
 }
 
 impl Taken {
     /// Takes room for some more bytes.
-    pub(super) fn more(&mut self, bytes: usize) -> Result<(), NoRoom> {
+    pub(in crate::api) fn more(&mut self, bytes: usize) -> Result<(), NoRoom> {
         let before = self.bytes.div_ceil(UNIT);
         self.bytes = self.bytes.saturating_add(bytes);
-        let units = u32::try_from(self.bytes.div_ceil(UNIT) - before).map_err(|_| NoRoom)?;
-        let permit = Arc::clone(&self.room.0).try_acquire_many_owned(units).map_err(|_| NoRoom)?;
+        if self.bytes > self.room.most_of_one {
+            return Err(NoRoom::TooLarge);
+        }
+        let units = u32::try_from(self.bytes.div_ceil(UNIT) - before).map_err(|_| NoRoom::TooLarge)?;
+        let permit = Arc::clone(&self.room.free).try_acquire_many_owned(units).map_err(|_| NoRoom::TakenByOthers)?;
         match &mut self.permit {
             Some(held) => held.merge(permit),
             none => *none = Some(permit),
@@ -52,21 +64,36 @@ impl Taken {
     }
 }
 
+impl From<NoRoom> for Problem {
+    fn from(fault: NoRoom) -> Self {
+        match fault {
+            NoRoom::TakenByOthers => {
+                Self::full("too many large bodies are being read; send it again later", COME_AGAIN)
+            }
+            NoRoom::TooLarge => Self::too_large(),
+        }
+    }
+}
+
+/// Large bodies take a few seconds to be read.
+const COME_AGAIN: Duration = Duration::from_secs(5);
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn bodies_share_the_room_and_give_it_back() {
-        let room = BodyRoom::new(10 * UNIT);
+        let room = BodyRoom::new(44 * UNIT);
         let mut small: Vec<_> = (0..40).map(|_| room.begin()).collect();
         assert!(small.iter_mut().all(|taken| taken.more(1).is_ok()));
         let mut large = room.begin();
         assert!(large.more(4 * UNIT).is_ok());
-        assert!(large.more(1).is_err(), "44 units are all there are");
+        assert_eq!(large.more(1), Err(NoRoom::TakenByOthers), "44 units are all there are");
         drop(small);
         assert!(large.more(UNIT).is_ok());
+        assert_eq!(large.more(20 * UNIT), Err(NoRoom::TooLarge), "half of it is for others");
         drop(large);
-        assert_eq!(room.0.available_permits(), 44);
+        assert_eq!(room.free.available_permits(), 44);
     }
 }

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 use super::parameters::JobParameters;
+use super::room::{NoRoom, Taken};
 use crate::api::faults::{Faults, Pointer};
 use crate::api::names::{SyncMode, SyncSameUser};
 use crate::domain::UserRef;
-use crate::domain::entry::EntryRequest;
+use crate::domain::entry::{EntryRequest, SharedLists};
 
 /// What a place in the body is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +28,15 @@ pub(super) struct Rows {
     seen: Vec<Seen>,
     /// The mode that does not take them.
     refused_by: Option<SyncMode>,
+    room: Taken,
+    /// Why not all of them are here.
+    lacks_room: Option<NoRoom>,
+}
+
+/// The entries of a body, and the room that they take until they are a job.
+pub(super) struct Entries {
+    pub(super) entries: Vec<EntryRequest>,
+    pub(super) room: Taken,
 }
 
 /// A row. No name of a user is kept a second time: those of equal digests are compared by their entries.
@@ -40,12 +50,26 @@ struct Seen {
 impl Rows {
     /// None yet, of a job that is like this.
     pub(super) fn of(job: &JobParameters, places: Places) -> Self {
-        Self { places, entries: Vec::new(), seen: Vec::new(), refused_by: job.refuses_rows_of_one_user() }
+        Self {
+            places,
+            entries: Vec::new(),
+            seen: Vec::new(),
+            refused_by: job.refuses_rows_of_one_user(),
+            room: job.room.begin(),
+            lacks_room: None,
+        }
     }
 
-    /// Takes the entry at this place, if there is a valid one.
-    pub(super) fn add(&mut self, place: u64, entry: Option<EntryRequest>) {
+    /// Takes the entry at this place, if there is a valid one, and there is room for it and its new lists.
+    pub(super) fn add(&mut self, place: u64, entry: Option<EntryRequest>, lists: &mut SharedLists) {
         let Some(entry) = entry else { return };
+        if let Err(fault) = self.room.more(size_of::<EntryRequest>() + lists.grown()) {
+            self.lacks_room = Some(fault);
+            self.entries = Vec::new();
+        }
+        if self.lacks_room.is_some() {
+            return;
+        }
         if self.refused_by.is_some() {
             let user = BuildHasherDefault::<DefaultHasher>::default().hash_one(entry.user.folded());
             self.seen.push(Seen { user, place, index: self.entries.len() });
@@ -54,7 +78,10 @@ impl Rows {
     }
 
     /// The entries. Of those about one user, each but the first is a fault, unless all of them have a date.
-    pub(super) fn finish(mut self, faults: &mut Faults) -> Vec<EntryRequest> {
+    pub(super) fn finish(mut self, faults: &mut Faults) -> Result<Entries, NoRoom> {
+        if let Some(fault) = self.lacks_room {
+            return Err(fault);
+        }
         if let Some(mode) = self.refused_by {
             self.seen.sort_unstable();
             let alike = self.seen.chunk_by(|row, next| row.user == next.user).filter(|alike| alike.len() > 1);
@@ -66,7 +93,7 @@ impl Rows {
             }
         }
         self.entries.shrink_to_fit();
-        self.entries
+        Ok(Entries { entries: self.entries, room: self.room })
     }
 
     /// Of rows with equal digests, those that may not be about the same user as an earlier one, each with that one's place.

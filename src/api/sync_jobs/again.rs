@@ -11,7 +11,7 @@ use utoipa::IntoResponses;
 use super::create::refuse_if_unable;
 use super::{JobPath, accepted};
 use crate::api::ApiContext;
-use crate::api::access::{Caller, Role};
+use crate::api::caller::{Caller, Role};
 use crate::api::idempotency::{IdempotencyHeader, PathTurn, Turn};
 use crate::api::job_view::SyncJobView;
 use crate::api::problem::{MEDIA_TYPE, Problem, ProblemView};
@@ -34,9 +34,11 @@ use crate::domain::job::JobStatus;
 )]
 pub(in crate::api) async fn cancel_sync_job(
     State(api): State<Arc<ApiContext>>,
+    Extension(caller): Extension<Caller>,
     JobPath(id): JobPath,
 ) -> Result<Response, Problem> {
-    let job = api.engine.cancel(id).await.ok_or_else(Problem::job_not_found)?;
+    caller.may_change(&api.engine.job(id).ok_or_else(Problem::job_not_found)?)?;
+    let job = api.engine.on_behalf_of(caller.asker()).cancel(id).await.ok_or_else(Problem::job_not_found)?;
     tracing::info!(job = %id, "a caller cancelled a job");
     Ok(Json(SyncJobView::of(job, &api.engine)).into_response())
 }
@@ -89,12 +91,14 @@ pub(in crate::api) async fn retry_sync_job(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     refuse_if_unable(&api)?;
+    caller.may_change(&api.engine.job(id).ok_or_else(Problem::job_not_found)?)?;
     let under = match Turn::of_path(&api, &caller, &headers, &format!("retry {id}"))? {
         PathTurn::New(under) => under,
         PathTurn::Again(job) => return Ok(accepted(&api, *job)),
     };
     let job = api
         .engine
+        .on_behalf_of(caller.asker())
         .retry(id, under)
         .await
         .map_err(|_| Problem::not_written_down())?
@@ -133,25 +137,27 @@ pub(in crate::api) async fn apply_sync_job(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     refuse_if_unable(&api)?;
+    let job = api.engine.job(id).ok_or_else(Problem::job_not_found)?;
+    caller.may_change(&job)?;
     let under = match Turn::of_path(&api, &caller, &headers, &format!("apply {id}"))? {
         PathTurn::New(under) => under,
         PathTurn::Again(job) => return Ok(accepted(&api, *job)),
     };
-    if api.engine.job(id).is_some_and(|job| job.status == JobStatus::Held) && caller.role < Role::Admin {
+    if job.status == JobStatus::Held && caller.role() < Role::Admin {
         return Err(Problem::forbidden(
             "a removal threshold holds this job back; only a key with the role admin lets it go on",
         ));
     }
-    if let Some(released) = api.engine.release(id).await.map_err(|_| Problem::not_written_down())? {
+    let engine = api.engine.on_behalf_of(caller.asker());
+    if let Some(released) = engine.release(id).await.map_err(|_| Problem::not_written_down())? {
         return Ok(accepted(&api, released));
     }
     let planning = api.engine.job(id).ok_or_else(Problem::job_not_found)?;
     if planning.finished_at.is_none() {
         return Err(Problem::nothing_to_do("this job has not ended yet; apply it when its plan is complete"));
     }
-    let job = api
-        .engine
-        .apply(id, under)
+    let job = engine
+        .apply(id, under, caller.role() >= Role::Admin)
         .await
         .map_err(|_| Problem::not_written_down())?
         .ok_or_else(Problem::job_not_found)?;

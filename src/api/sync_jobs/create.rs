@@ -8,7 +8,7 @@ use axum::response::Response;
 
 use super::accepted;
 use crate::api::ApiContext;
-use crate::api::access::Caller;
+use crate::api::caller::Caller;
 use crate::api::idempotency::{IdempotencyHeader, Turn, same_job};
 use crate::api::job_view::SyncJobView;
 use crate::api::problem::{MEDIA_TYPE, Problem, ProblemView};
@@ -102,10 +102,12 @@ pub(in crate::api) async fn create_sync_job(
         }
     };
     let (submission, fingerprint) = incoming.read().await?;
+    caller.may_submit(&submission.spec)?;
     // Once more: receiving and reading the body may have taken a while.
     refuse_if_unable(&api)?;
     let under = reservation.map(|reservation| Under { reservation, fingerprint });
-    let submitted = api.engine.submit_under(under, submission.spec, submission.entries).await;
+    let engine = api.engine.on_behalf_of(caller.asker());
+    let submitted = engine.submit_under(under, submission.spec, submission.entries).await;
     let job = submitted.map_err(|_| Problem::not_written_down())?;
     Ok(accepted(&api, job))
 }
@@ -120,6 +122,10 @@ pub(in crate::api) fn refuse_if_unable(api: &ApiContext) -> Result<(), Problem> 
     }
     if api.engine.open_entries() >= api.settings.max_open_entries {
         return Err(Problem::full("too many entries are still to be carried out; send it again later", COME_AGAIN));
+    }
+    if api.engine.lacks_room() {
+        let detail = "jobs hold as much memory as server.max_memory_bytes leaves them; send it again later";
+        return Err(Problem::full(detail, COME_AGAIN));
     }
     Ok(())
 }

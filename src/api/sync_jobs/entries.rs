@@ -7,13 +7,14 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 
 use super::JobPath;
 use crate::api::ApiContext;
 use crate::api::entry_view::{EntryPage, SyncJobEntryView};
+use crate::api::forms::Form;
 use crate::api::paging::{EntriesQuery, cursor_of_entry};
 use crate::api::problem::{MEDIA_TYPE, Problem, ProblemView};
 use crate::api::submission::request::SyncJobEntryRequest;
@@ -22,34 +23,11 @@ use crate::domain::JobId;
 use crate::domain::entry::EntryRequest;
 use crate::engine::Engine;
 
-/// The forms in which entries are answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
-    Page,
-    Lines,
-    Csv,
-}
-
-impl Form {
-    const MEDIA_TYPES: [(&str, Self); 3] =
-        [("application/json", Self::Page), ("application/x-ndjson", Self::Lines), ("text/csv", Self::Csv)];
-
-    /// The first of the accepted forms that there is; JSON for whoever accepts none, as an answer in another form than
-    /// asked for serves better than none.
-    fn accepted(headers: &HeaderMap) -> Self {
-        let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-        let mut ranges = accepted.flat_map(|value| value.split(',')).filter_map(|range| range.split(';').next());
-        let form = |range: &str| Self::MEDIA_TYPES.iter().find(|(name, _)| name.eq_ignore_ascii_case(range.trim()));
-        ranges.find_map(form).map_or(Self::Page, |(_, form)| *form)
-    }
-
-    fn write(self, entry: EntryRequest) -> String {
-        match self {
-            Self::Page | Self::Lines => {
-                serde_json::to_string(&SyncJobEntryRequest::from(entry)).unwrap_or_default() + "\n"
-            }
-            Self::Csv => row_of(&entry),
-        }
+/// An entry as a line that can be submitted again.
+fn line(form: Form, entry: EntryRequest) -> String {
+    match form {
+        Form::Page | Form::Lines => serde_json::to_string(&SyncJobEntryRequest::from(entry)).unwrap_or_default() + "\n",
+        Form::Csv => row_of(&entry),
     }
 }
 
@@ -83,19 +61,16 @@ pub(in crate::api) async fn list_sync_job_entries(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let job = api.engine.job(id).ok_or_else(Problem::job_not_found)?;
-    let (media_type, form) = match Form::accepted(&headers) {
-        Form::Page => {
-            let page = api.engine.entries(id, query.state, query.from, query.limit);
-            let (entries, next) = page.ok_or_else(Problem::job_not_found)?;
-            let names = api.engine.names(job.spec.target);
-            let items = entries.into_iter().map(|entry| SyncJobEntryView::of(entry, &names)).collect();
-            return Ok(Json(EntryPage { items, next_cursor: next.map(cursor_of_entry) }).into_response());
-        }
-        Form::Lines => ("application/x-ndjson", Form::Lines),
-        Form::Csv => ("text/csv; charset=utf-8", Form::Csv),
-    };
+    let form = Form::accepted(&headers);
+    if form == Form::Page {
+        let page = api.engine.entries(id, query.state, query.from, query.limit);
+        let (entries, next) = page.ok_or_else(Problem::job_not_found)?;
+        let names = api.engine.names(job.spec.target);
+        let items = entries.into_iter().map(|entry| SyncJobEntryView::of(entry, &names)).collect();
+        return Ok(Json(EntryPage { items, next_cursor: next.map(cursor_of_entry) }).into_response());
+    }
     let body = Body::from_stream(all(api.engine.clone(), id, query, form));
-    Ok(([(CONTENT_TYPE, media_type)], body).into_response())
+    Ok(([(CONTENT_TYPE, form.media_type())], body).into_response())
 }
 
 /// All entries as text, some at a time: as many as the receiver has taken, and never all of them in memory.
@@ -110,7 +85,7 @@ fn all(
     stream::unfold((Some(query.from), head), move |(from, mut text)| {
         let page = from.and_then(|from| engine.entries(job, query.state, from, AT_A_TIME));
         std::future::ready(page.map(|(entries, next)| {
-            text.extend(entries.into_iter().map(|entry| form.write(entry.request)));
+            text.extend(entries.into_iter().map(|entry| line(form, entry.request)));
             (Ok(text), (next, String::new()))
         }))
     })

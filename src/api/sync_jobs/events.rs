@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 
 use super::JobPath;
 use crate::api::ApiContext;
-use crate::api::access::Caller;
+use crate::api::caller::Caller;
 use crate::api::feeds::Feed;
 use crate::api::paging::FollowedHeader;
 use crate::api::problem::{MEDIA_TYPE, Problem, ProblemView};

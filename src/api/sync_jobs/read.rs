@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::JobPath;
 use crate::api::ApiContext;
-use crate::api::access::Caller;
+use crate::api::caller::Caller;
 use crate::api::job_view::SyncJobView;
 use crate::api::paging::WaitQuery;
 use crate::api::polls::Told;

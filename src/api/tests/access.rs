@@ -1,18 +1,20 @@
 //! Who is let in.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::http::Request;
 use sha2::{Digest, Sha256};
 
 use super::{PlainGenesys, TestApi};
-use crate::api::access::Caller;
+use crate::api::caller::Caller;
 use crate::api::streams::Streams;
 use crate::api::{ApiKey, ApiSettings, Role};
 
 const JOBS: &str = "/v1/sync-jobs";
 
 fn guarded(requests_per_second: u32) -> TestApi {
-    let key = |name: &str, role| ApiKey { name: name.into(), sha256: Sha256::digest(name).into(), role };
+    let key = |name: &str, role| ApiKey::new(name, Sha256::digest(name).into(), role);
     let settings = ApiSettings {
         api_keys: vec![key("reader", Role::Read), key("sender", Role::Submit), key("boss", Role::Admin)],
         requests_per_second: requests_per_second.try_into().unwrap(),
@@ -71,9 +73,13 @@ async fn a_key_that_asks_too_often_is_told_when_to_ask_again() {
 
 #[tokio::test]
 async fn one_of_several_keys_has_half_of_the_streams_at_most() {
-    let key = |name: &str| ApiKey { name: name.into(), sha256: Sha256::digest(name).into(), role: Role::Read };
+    let key = |name: &str| ApiKey::new(name, Sha256::digest(name).into(), Role::Read);
     let settings = ApiSettings { api_keys: vec![key("a"), key("b")], max_streams: 3, ..ApiSettings::default() };
-    let (streams, caller) = (Streams::new(&settings), |name: &str| Caller { name: name.into(), role: Role::Read });
+    let (streams, caller) = (Streams::new(&settings), |name: &str| Caller {
+        key: Some(Arc::new(key(name))),
+        address: None,
+        request_id: None,
+    });
     let held: Vec<_> = (0..2).map(|_| streams.take(&caller("a")).unwrap()).collect();
     assert!(streams.take(&caller("a")).is_err(), "the other key is left some");
     let other = streams.take(&caller("b")).unwrap();

@@ -14,7 +14,7 @@ const FILES: [&str; 3] = ["/", "/dashboard/app.js", "/dashboard/base.css"];
 
 /// A service that asks for a key.
 fn guarded() -> TestApi {
-    let key = ApiKey { name: "boss".into(), sha256: Sha256::digest("boss").into(), role: Role::Admin };
+    let key = ApiKey::new("boss", Sha256::digest("boss").into(), Role::Admin);
     TestApi::with(PlainGenesys::default(), ApiSettings { api_keys: vec![key], ..ApiSettings::default() })
 }
 

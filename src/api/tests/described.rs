@@ -87,6 +87,7 @@ fn operations_are_named_for_the_methods_of_clients() {
         "getSyncJob",
         "getUser",
         "importPeople",
+        "listAuditRecords",
         "listSyncJobEntries",
         "listSyncJobs",
         "listWebhookSources",

@@ -1,6 +1,6 @@
 //! Every error, whoever makes it, is a problem document that carries the request id.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -11,7 +11,10 @@ use bytes::Bytes;
 use tower::ServiceExt;
 
 use super::{PlainGenesys, TestApi};
-use crate::api::{ApiSettings, Readiness, ServeSettings, layers};
+use crate::api::access::Access;
+use crate::api::layers::Witness;
+use crate::api::{ApiKeys, ApiSettings, Readiness, ServeSettings, layers};
+use crate::clock::WallClock;
 
 const JOB: &str = "/v1/sync-jobs/0199a3f2-7c55-7d2e-9d3e-1f6a5b1c2d3e";
 
@@ -79,8 +82,13 @@ async fn a_panic_is_a_problem_that_tells_nothing() {
     async fn panics() {
         panic!("secret");
     }
+    let api = TestApi::start();
     let panicking = Router::new().route("/", get(panics));
-    let router = layers::around(panicking, &ApiSettings::default(), Arc::default());
+    let settings = ApiSettings::default();
+    let access =
+        Access { keys: ApiKeys::new(&settings), open_metrics: false, proxies: Vec::new(), clock: WallClock::System };
+    let witness = Witness { requests: Arc::default(), engine: api.engine.clone(), refusals: Mutex::default() };
+    let router = layers::around(panicking, &settings, access, witness);
     let response = router.oneshot(Request::get("/").body(Body::empty()).unwrap()).await.unwrap();
     assert_eq!(response.status(), 500);
     let id = response.headers()[layers::REQUEST_ID].to_str().unwrap().to_owned();

@@ -6,7 +6,7 @@ use crate::api::{ApiKey, ApiSettings, Role, WebhookResult};
 use crate::metrics::MetricsText;
 
 fn guarded(open_metrics: bool) -> TestApi {
-    let key = ApiKey { name: "reader".into(), sha256: [0; 32], role: Role::Read };
+    let key = ApiKey::new("reader", [0; 32], Role::Read);
     TestApi::with(PlainGenesys::default(), ApiSettings { api_keys: vec![key], open_metrics, ..ApiSettings::default() })
 }
 

@@ -11,6 +11,7 @@ mod errors;
 mod follow;
 mod idempotency;
 mod jobs;
+mod matrix;
 mod metrics;
 mod reader;
 mod refused;
@@ -30,7 +31,7 @@ use tokio::time::Instant;
 use tower::ServiceExt;
 use uuid::Uuid;
 
-use super::{ApiContext, ApiSettings, LimitsSource, LimitsView, MetricsSource, Readiness, Shared, router};
+use super::{ApiContext, ApiKeys, ApiSettings, LimitsSource, LimitsView, MetricsSource, Readiness, Shared, router};
 use crate::clock::WallClock;
 use crate::domain::conflict::ConflictPolicy;
 use crate::domain::hold::{HoldThresholds, Percent};
@@ -180,6 +181,7 @@ impl MetricsSource for NoMetrics {
 /// The API over an engine of its own.
 struct TestApi {
     router: Router,
+    engine: Engine,
     lifecycle: Lifecycle,
     readiness: watch::Sender<Readiness>,
 }
@@ -227,11 +229,13 @@ impl TestApi {
             readiness,
             limits,
             metrics,
+            keys: ApiKeys::new(&settings),
             settings: Arc::new(settings),
             lifecycle: lifecycle_of_api,
             shared,
         };
-        Self { router: router(context), lifecycle, readiness: sender }
+        let engine = context.engine.clone();
+        Self { router: router(context), engine, lifecycle, readiness: sender }
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {
@@ -319,6 +323,8 @@ fn engine_settings() -> EngineSettings {
         renew_after: Duration::from_secs(600),
         use_until: Duration::from_secs(1800),
         retention: Duration::from_secs(7 * 86_400),
+        audit_retention: Duration::from_secs(365 * 86_400),
+        job_room: 64 * 1024 * 1024,
         seed: 1,
     }
 }

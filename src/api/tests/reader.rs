@@ -10,7 +10,7 @@ use crate::api::{ApiKey, ApiSettings, Role};
 
 #[tokio::test]
 async fn the_reader_needs_no_key_and_names_no_other_host() {
-    let key = ApiKey { name: "hr".into(), sha256: Sha256::digest(b"key").into(), role: Role::Read };
+    let key = ApiKey::new("hr", Sha256::digest(b"key").into(), Role::Read);
     let api = TestApi::with(PlainGenesys::default(), ApiSettings { api_keys: vec![key], ..ApiSettings::default() });
     let page = api.get("/docs").await;
     assert_eq!((page.status.as_u16(), page.header("content-type")), (200, "text/html; charset=utf-8"));

@@ -3,7 +3,7 @@
 //! What callers wrote as text is one text for the whole job, equal lists and equal effects are one, and what only few
 //! entries have to tell is kept apart from them. How little that comes to is measured in `docs/PERFORMANCE.md`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroI64;
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{ConflictRecord, EntryResult, EntrySnapshot};
 use crate::domain::assignment::Difference;
-use crate::domain::entry::{Effects, EntryOrder, EntryRequest, ListedAssignment};
+use crate::domain::entry::{AssignmentName, Effects, EntryOrder, EntryRequest, ListedAssignment};
 use crate::domain::shared::Shared;
 use crate::domain::{EntryState, JobId, Place, Reason, UserId, UserRef};
 
@@ -172,7 +172,32 @@ impl Row {
     }
 }
 
+/// What is made of a list while its entries are worked on: each assignment resolved, wanted, compared and written down.
+const OF_WORK: usize = 2;
+/// What an entry comes to take besides its row: its effects, what is told of it, and its user's turn.
+const OF_ENTRY: usize = 256;
+
 impl Entries {
+    /// Bytes that the entries take, with what is made of them while they are worked on.
+    pub(super) fn bytes(&self) -> usize {
+        let mut names = HashSet::new();
+        let mut of_lists = 0;
+        for list in &self.lists {
+            of_lists += size_of_val(&**list);
+            for listed in &**list {
+                of_lists += listed.because.as_ref().map_or(0, |because| because.len());
+                if let AssignmentName::Name(name) = &listed.name
+                    && names.insert(name.as_ptr())
+                {
+                    of_lists += name.len();
+                }
+            }
+        }
+        let columns = size_of_val(&*self.dates) + size_of_val(&*self.plans) + size_of_val(&*self.repeats);
+        let rows = self.rows.len() * (size_of::<Row>() + OF_ENTRY);
+        rows + self.texts.len() + columns + (1 + OF_WORK) * of_lists
+    }
+
     /// Number of entries.
     pub(super) fn len(&self) -> usize {
         self.rows.len()

@@ -6,15 +6,24 @@ use super::{Job, State};
 use crate::domain::EntryState;
 use crate::domain::hold::Hold;
 
+/// How a job came to go on whatever it weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) enum Release {
+    /// It was held, or a process before this one let it go on.
+    OfHeld,
+    /// Before it was weighed.
+    AtOnce,
+}
+
 impl Job {
     /// Whether something of it has begun: then it has been weighed before.
     pub(in crate::engine) fn has_begun(&self) -> bool {
         self.lock().started_at.is_some()
     }
 
-    /// Whether it was held, and let go on.
+    /// Whether somebody let it go on, whatever it weighs.
     pub(in crate::engine) fn was_released(&self) -> bool {
-        self.lock().released
+        self.lock().released.is_some()
     }
 
     /// Whether no entry is open any more.
@@ -39,6 +48,16 @@ impl Job {
         }
     }
 
+    /// Lets it go on before it was held, whatever it weighs.
+    pub(in crate::engine) fn release_at_once(&self) {
+        self.lock().released = Some(Release::AtOnce);
+    }
+
+    /// Whether it was held, and let go on.
+    pub(in crate::engine) fn was_held(&self) -> bool {
+        self.lock().released == Some(Release::OfHeld)
+    }
+
     /// Holds back everything that is open.
     pub(in crate::engine) fn hold_back(&self, hold: Hold) {
         self.change(|state| state.hold_back(hold));
@@ -51,7 +70,7 @@ impl Job {
                 return false;
             }
             state.hold = None;
-            state.released = true;
+            state.released = Some(Release::OfHeld);
             state.turn_open(EntryState::Pending);
             true
         })

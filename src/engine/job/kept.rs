@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::hold::Release;
 use super::{ConflictRecord, Dating, EntryResult, Job, State};
 use crate::domain::{EntryState, UserId};
 use crate::engine::open::OpenEntries;
@@ -28,7 +29,7 @@ impl Job {
                 state.entries.set_result(index, outcome.into());
             }
             state.callback.settled = kept.notes.callback;
-            state.released = kept.notes.released;
+            state.released = kept.notes.released.then_some(Release::OfHeld);
             state.created = kept.notes.created;
             if let Some(hold) = kept.notes.held {
                 state.hold_back(hold);

@@ -2,21 +2,26 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
+
 use super::Intake;
 use super::known::written;
 use crate::domain::Mode;
 use crate::domain::UserRef;
 use crate::domain::entry::EntryRequest;
 use crate::domain::job::{JobSpec, Urgency};
+use crate::hris::export::TakeRoom;
 use crate::hris::mapping::{Mapped, MappingFault, PersonFault};
 use crate::hris::source::Source;
 use crate::journal::JournalError;
 
 /// An export as it came.
-#[derive(Debug, Clone, Copy)]
-pub struct Export<'a> {
+#[expect(missing_debug_implementations, reason = "a closure has none")]
+pub struct Export {
     pub is_csv: bool,
-    pub body: &'a [u8],
+    pub body: Bytes,
+    /// For what is kept of it while it is mapped.
+    pub room: TakeRoom,
     /// Whether it names everybody, so that who is missing has left.
     pub full: bool,
 }
@@ -38,7 +43,7 @@ pub enum ImportFault {
     #[error(transparent)]
     Mapping(#[from] MappingFault),
     #[error("people in it cannot be mapped")]
-    People(Vec<PersonFault>),
+    People { named: Vec<PersonFault>, more: usize },
     #[error("it names nobody")]
     Empty,
     #[error("the mode of the source takes nothing away, so it has no leavers: send it with scope=delta")]
@@ -49,15 +54,15 @@ pub enum ImportFault {
 
 impl Intake {
     /// The job that an export makes; submitting it is left to the caller, who may have a key for it.
-    pub async fn import(&self, source: &str, export: Export<'_>) -> Result<Imported, ImportFault> {
+    pub async fn import(&self, source: &str, export: Export) -> Result<Imported, ImportFault> {
         let source = self.0.sources.get(source).ok_or(ImportFault::UnknownSource)?;
         if export.full && source.mode == Mode::Add {
             return Err(ImportFault::NoLeavers);
         }
-        let mut mapping = source.map_export(export.is_csv, export.body).await?;
+        let mut mapping = source.map_export(export.is_csv, export.body, export.room).await?;
         if !mapping.faults.is_empty() {
             // In a full export a person who cannot be mapped would be taken for one who has left.
-            return Err(ImportFault::People(mapping.faults));
+            return Err(ImportFault::People { named: mapping.faults, more: mapping.more_faults });
         }
         let Some(first) = mapping.people.first().map(|person| person.user.clone()) else {
             return Err(ImportFault::Empty);

@@ -4,6 +4,7 @@ mod import;
 mod known;
 mod waiting;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::HeaderMap;
@@ -19,6 +20,7 @@ use super::sources::Sources;
 use crate::clock::WallClock;
 use crate::domain::JobId;
 use crate::domain::acceptance::{Fingerprint, KeySpace};
+use crate::domain::audit::{Actor, Asker};
 use crate::domain::job::Urgency;
 use crate::engine::{Claim, Engine, Reservation, TooManyKeys, Under};
 use crate::journal::{Journal, JournalError, Memo};
@@ -35,6 +37,13 @@ pub struct Receipt {
     pub faults: usize,
     /// People whose change had a date that has not come yet, and was taken as of now.
     pub dated_in_future: usize,
+}
+
+/// Where a delivery came from; nothing is known for a record that was read because of one.
+#[derive(Debug, Clone, Default)]
+pub struct RequestOrigin {
+    pub address: Option<IpAddr>,
+    pub request_id: Option<Arc<str>>,
 }
 
 /// Why a delivery was not taken.
@@ -129,6 +138,7 @@ impl Intake {
         path_secret: Option<&str>,
         headers: &HeaderMap,
         body: &[u8],
+        request: RequestOrigin,
     ) -> Result<Receipt, IntakeFault> {
         let source = self.0.sources.get(source).ok_or(IntakeFault::UnknownSource)?;
         if source.is_handshake(body) {
@@ -143,7 +153,7 @@ impl Intake {
         };
         let mut mapping = source.map_delivery(headers, body).await?;
         let dated_in_future = self.take_future_dates_as_now(&source, &mut mapping);
-        let receipt = self.take(&source, &key, reservation, &mapping).await?;
+        let receipt = self.take(&source, &key, reservation, &mapping, request).await?;
         Ok(Receipt { dated_in_future, ..receipt })
     }
 
@@ -178,6 +188,7 @@ impl Intake {
         key: &str,
         reservation: Reservation,
         mapping: &Mapping,
+        request: RequestOrigin,
     ) -> Result<Receipt, IntakeFault> {
         if let (Some(first), true, true) =
             (mapping.faults.first(), mapping.people.is_empty(), mapping.changed.is_empty())
@@ -202,17 +213,26 @@ impl Intake {
             None
         } else {
             let under = Under { reservation, fingerprint: Fingerprint::default() };
-            Some(self.submit(source, Some(under), mapping).await?)
+            Some(self.submit(source, Some(under), mapping, request).await?)
         };
         Ok(Receipt { job, waiting, faults, dated_in_future: 0 })
     }
 
     /// A job of what a delivery or a record says: interactive, unless it is as large as an export.
-    async fn submit(&self, source: &Source, under: Option<Under>, mapping: &Mapping) -> Result<JobId, JournalError> {
+    async fn submit(
+        &self,
+        source: &Source,
+        under: Option<Under>,
+        mapping: &Mapping,
+        request: RequestOrigin,
+    ) -> Result<JobId, JournalError> {
         let few = mapping.people.len() <= Urgency::MOST_INTERACTIVE_ENTRIES;
         let urgency = if few { Urgency::Interactive } else { Urgency::Bulk };
         let (spec, entries) = source.job(mapping, "webhook", urgency);
         self.0.known.learn(&*self.0.journal, source, mapping.people.iter().map(|person| &person.user)).await?;
-        Ok(self.0.engine.submit_under(under, spec, entries).await?.id)
+        let RequestOrigin { address, request_id } = request;
+        let engine =
+            self.0.engine.on_behalf_of(Asker { actor: Actor::Source(Arc::clone(&source.name)), address, request_id });
+        Ok(engine.submit_under(under, spec, entries).await?.id)
     }
 }

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::Intake;
+use super::{Intake, RequestOrigin};
 use crate::domain::acceptance::Fingerprint;
 use crate::engine::{TooManyKeys, Under};
 use crate::hris::mapping::Mapping;
@@ -227,7 +227,7 @@ async fn submit(intake: &Intake, source: &Source, covered: &[Box<str>], mapping:
     for delivery in covered {
         if let Ok(reservation) = intake.claim(source, delivery).await? {
             let under = Under { reservation, fingerprint: Fingerprint::default() };
-            intake.submit(source, Some(under), mapping).await?;
+            intake.submit(source, Some(under), mapping, RequestOrigin::default()).await?;
             return Ok(());
         }
     }

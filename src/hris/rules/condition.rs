@@ -66,6 +66,12 @@ impl When {
         })
     }
 
+    /// The attributes that the conditions look at.
+    pub(in crate::hris) fn attributes(&self) -> impl Iterator<Item = &str> {
+        let any = self.any.iter().flatten();
+        self.all.iter().chain(any).chain(&self.not).map(|condition| &*condition.attribute)
+    }
+
     /// Whether this person is meant. With `split_on`, values are lists in one text.
     pub(in crate::hris) fn holds(&self, attributes: &Attributes, split_on: Option<&str>) -> bool {
         let holds = |condition: &Condition| condition.holds(attributes, split_on);
@@ -98,11 +104,10 @@ impl Condition {
     }
 
     fn holds(&self, attributes: &Attributes, split_on: Option<&str>) -> bool {
-        let values = attributes.values(&self.attribute);
         if let Test::Exists(wanted) = self.test {
-            return wanted != values.is_empty();
+            return wanted == attributes.has(&self.attribute);
         }
-        values.iter().any(|value| match split_on {
+        attributes.values(&self.attribute).any(|value| match split_on {
             Some(between) => value.split(between).any(|part| self.test.fits(part)),
             None => self.test.fits(value),
         })

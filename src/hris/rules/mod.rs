@@ -20,7 +20,7 @@ pub struct RuleFault {
 }
 
 /// An assignment that follows from attributes, and the rules that it follows from.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Derived {
     pub name: AssignmentName,
     pub proficiency: Option<Proficiency>,
@@ -86,6 +86,11 @@ impl Rules {
             }
         }
         derived.into_values().collect()
+    }
+
+    /// The attributes that the rules look at.
+    pub(super) fn attributes(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().flat_map(|rule| rule.when.attributes())
     }
 
     /// Number of rules.

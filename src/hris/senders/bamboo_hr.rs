@@ -31,7 +31,7 @@ fn person(employee: &Value, occurred_at: Option<Timestamp>) -> Result<Person, No
     let mut attributes = Attributes::default();
     attributes.add("id", &id(employee, "/id")?);
     for (name, field) in employee.get("fields").and_then(Value::as_object).into_iter().flatten() {
-        attributes.add_json(name, field.get("value").unwrap_or(field), 4);
+        attributes.add_json(name, field.get("value").unwrap_or(field));
     }
     let action = employee.get("action").and_then(Value::as_str).unwrap_or_default();
     Ok(Person { attributes, occurred_at, left: action.eq_ignore_ascii_case("deleted"), ..Person::default() })

@@ -14,22 +14,33 @@ use http::header::HeaderName;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::people::{NotUnderstood, Told};
+use super::people::{Everybody, NotUnderstood, Told};
 use super::signature;
 use crate::config::{ConditionConfig, Preset, WhenConfig};
 
-pub(super) use self::rows::rows;
+pub(super) use self::rows::each_record;
 
 /// What the payload of a delivery tells.
-pub(super) fn read(preset: Preset, payload: &Value, headers: &HeaderMap) -> Result<Told, NotUnderstood> {
+pub(super) fn read(preset: Preset, payload: &[u8], headers: &HeaderMap) -> Result<Told, NotUnderstood> {
+    let tree = || {
+        serde_json::from_slice::<Value>(payload)
+            .map_err(|error| NotUnderstood::new(format!("the body is not JSON: {error}")))
+    };
     match preset {
-        Preset::BambooHr => bamboo_hr::read(payload, stamp(headers, "x-bamboohr-timestamp")),
-        Preset::HiBob => hi_bob::read(payload),
-        Preset::Merge => merge::read(payload),
-        Preset::Finch => finch::read(payload),
-        Preset::Personio => personio::read(payload),
-        Preset::Workday | Preset::StandardWebhooks | Preset::Generic => rows(payload),
+        Preset::BambooHr => bamboo_hr::read(&tree()?, stamp(headers, "x-bamboohr-timestamp")),
+        Preset::HiBob => hi_bob::read(&tree()?),
+        Preset::Merge => merge::read(&tree()?),
+        Preset::Finch => finch::read(&tree()?),
+        Preset::Personio => personio::read(&tree()?),
+        Preset::Workday | Preset::StandardWebhooks | Preset::Generic => records(payload),
     }
+}
+
+/// A record a person, with all of its attributes.
+pub(super) fn records(payload: &[u8]) -> Result<Told, NotUnderstood> {
+    let mut everybody = Everybody::default();
+    each_record(payload, &mut everybody)?;
+    Ok(everybody.told())
 }
 
 /// Whether deliveries of this sender never carry more than ids.

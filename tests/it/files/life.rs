@@ -48,7 +48,7 @@ pub(super) fn job(number: u32) -> AcceptedJob {
     };
     // Enough for several pages.
     let entries = (1..=20).map(|n| EntryOrder::from(employee(n, &["Group 1", "Group 2", "Group 3"]))).collect();
-    AcceptedJob { id: id(number), spec, created_at: date(), entries }
+    AcceptedJob { id: id(number), spec, created_at: date(), entries, submitted_by: None }
 }
 
 pub(super) fn key(number: u32) -> AcceptanceKey {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use skillsync::hris::{Mapping, Source};
+use skillsync::hris::{Mapping, Source, endless_room};
 
 use super::filters::runner;
 use super::properties::{example, source};
@@ -57,8 +57,14 @@ async fn payloads_with_attributes_become_assignments() {
         "EmployeeId(\"E1003\") left",
     ];
     assert_eq!(delivery("workday").await, workday);
-    assert_eq!(shown(&named("workday").map_export(true, &example("workday.csv")).await.unwrap()), workday);
-    assert_eq!(shown(&named("workday").map_export(false, &example("workday.json")).await.unwrap()), workday);
+    assert_eq!(
+        shown(&named("workday").map_export(true, example("workday.csv").into(), endless_room()).await.unwrap()),
+        workday
+    );
+    assert_eq!(
+        shown(&named("workday").map_export(false, example("workday.json").into(), endless_room()).await.unwrap()),
+        workday
+    );
 }
 
 #[tokio::test]

@@ -308,7 +308,7 @@ impl Running<'_> {
         let repeated = entries.iter().filter(with).map(|entry| entry.index).collect();
         let origin = Origin::Repeats(self.jobs.iter().position(|known| known.id == job.id).unwrap(), repeated);
         let call = async {
-            let again = if applies { engine.apply(job.id, None).await } else { engine.retry(job.id, None).await };
+            let again = if applies { engine.apply(job.id, None, true).await } else { engine.retry(job.id, None).await };
             again.unwrap().unwrap()
         };
         match self.unless_dead(job.service, call).await {

@@ -1,0 +1,209 @@
+//! The people of an export, gathered row by row.
+//!
+//! An export has up to a hundred thousand people, each with as many columns as the HR system likes to write. Of those only
+//! what the source names anywhere is kept, equal texts are one, and all of it is counted while it is read.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::attributes::{Attributes, folded};
+use super::mapping::{Mapping, MappingFault, PersonFault};
+use super::people::{NotUnderstood, Person, TakeRecord};
+use super::source::Source;
+use crate::domain::UserRef;
+use crate::domain::shared::Shared;
+
+/// People of one export, as many as a job has entries.
+const MOST_PEOPLE: usize = 100_000;
+/// Values of one person, of all attributes that are kept.
+const MOST_VALUES: usize = 10_000;
+/// What is wrong with people is told of so many of them.
+const MOST_FAULTS: usize = 100;
+/// Room is taken in pieces of this size.
+const PIECE: usize = 64 * 1024;
+
+/// Takes room for so many more bytes; false if there is none. What it has taken is given back when it is dropped.
+pub type TakeRoom = Box<dyn FnMut(usize) -> bool + Send>;
+
+/// Room without end, for who reads files of their own.
+pub fn endless_room() -> TakeRoom {
+    Box::new(|_| true)
+}
+
+/// What has been read of an export.
+///
+/// Invariant: it holds no more than it has taken room for, but for one piece and one person.
+pub(super) struct Gathering<'s> {
+    source: &'s Source,
+    kept: BTreeMap<Box<str>, Arc<str>>,
+    texts: Shared<str>,
+    people: Vec<Row>,
+    /// The place in `people` of each user.
+    places: HashMap<UserRef, usize>,
+    rows: usize,
+    faults: Vec<PersonFault>,
+    more_faults: usize,
+    room: TakeRoom,
+    /// Held, and not paid for in room.
+    owed: usize,
+    next: Attributes,
+}
+
+struct Row {
+    /// Of the first row about the person.
+    position: usize,
+    person: Person,
+}
+
+impl<'s> Gathering<'s> {
+    pub(super) fn new(source: &'s Source, room: TakeRoom) -> Self {
+        let kept = source.attributes().map(folded).map(|name| (name.as_str().into(), name.as_str().into())).collect();
+        Self {
+            source,
+            kept,
+            texts: Shared::default(),
+            people: Vec::new(),
+            places: HashMap::new(),
+            rows: 0,
+            faults: Vec::new(),
+            more_faults: 0,
+            room,
+            owed: 0,
+            next: Attributes::default(),
+        }
+    }
+
+    /// The attribute as it is kept, if it is.
+    fn kept(&self, name: &str) -> Option<Arc<str>> {
+        self.kept.get(&*folded(name)).cloned()
+    }
+
+    /// Takes a value of the next row, under a name that is kept.
+    fn value(&mut self, name: &Arc<str>, value: &str) {
+        // A row without end has to end somewhere; that it has too much is told with it.
+        if self.next.len() <= MOST_VALUES {
+            self.owed += value.len();
+            self.next.add_shared(name, value, &mut self.texts);
+        }
+    }
+
+    /// Takes a person as a filter writes them.
+    pub(super) fn person(&mut self, mut person: Person) -> Result<(), MappingFault> {
+        for (name, value) in person.attributes.into_pairs() {
+            if let Some(name) = self.kept(&name) {
+                self.value(&name, &value);
+            }
+        }
+        person.attributes = std::mem::take(&mut self.next);
+        self.add(person)
+    }
+
+    /// Puts rows about the same user together, in the place of the first of them. Who has left one of two positions has
+    /// not left, and only the other counts.
+    fn add(&mut self, mut person: Person) -> Result<(), MappingFault> {
+        let position = self.rows;
+        self.rows += 1;
+        person.attributes.shrink_to_fit();
+        person.left = self.source.has_left(&person);
+        let user = match self.source.user(&person) {
+            Ok(user) => user,
+            Err(problem) => {
+                self.fault(position, problem);
+                return Ok(());
+            }
+        };
+        self.owed += person.attributes.len() * size_of::<(Arc<str>, Arc<str>)>();
+        let next = self.people.len();
+        let place = *self.places.entry(user.folded()).or_insert(next);
+        // Settled here: together, the rows may spell their name in several ways.
+        person.user = Some(user);
+        match self.people.get_mut(place) {
+            Some(before) => before.person.unite(person),
+            None => {
+                if next >= MOST_PEOPLE {
+                    return Err(NotUnderstood::new(format!("an export may name at most {MOST_PEOPLE} people")).into());
+                }
+                // With their entry in the job, which is made of it.
+                self.owed += 2 * size_of::<Row>() + 2 * size_of::<UserRef>() + 128;
+                self.people.push(Row { position, person });
+            }
+        }
+        self.pay()
+    }
+
+    /// Takes room for what is held.
+    fn pay(&mut self) -> Result<(), MappingFault> {
+        if self.owed >= PIECE {
+            let owed = std::mem::take(&mut self.owed);
+            if !(self.room)(owed) {
+                return Err(MappingFault::NoRoom);
+            }
+        }
+        Ok(())
+    }
+
+    fn fault(&mut self, position: usize, problem: String) {
+        if self.faults.len() < MOST_FAULTS {
+            self.faults.push(PersonFault { position, problem });
+        } else {
+            self.more_faults += 1;
+        }
+    }
+
+    /// What it comes to for each of them.
+    pub(super) fn mapping(mut self) -> Mapping {
+        let people = std::mem::take(&mut self.people);
+        // Nobody comes any more.
+        (self.places, self.texts) = (HashMap::new(), Shared::default());
+        let (mut mapped, mut lists) = (Vec::with_capacity(people.len()), Shared::default());
+        for Row { position, person } in people {
+            let values = person.attributes.len();
+            if values > MOST_VALUES {
+                self.fault(position, format!("has {values} values; more than {MOST_VALUES} are not taken"));
+                continue;
+            }
+            match self.source.mapped(&person, &mut lists) {
+                Ok(Some(person)) => mapped.push(person),
+                Ok(None) => {}
+                Err(problem) => self.fault(position, problem),
+            }
+        }
+        self.faults.sort_by_key(|fault| fault.position);
+        Mapping { people: mapped, faults: self.faults, more_faults: self.more_faults, changed: Vec::new() }
+    }
+}
+
+impl TakeRecord for Gathering<'_> {
+    type Fault = MappingFault;
+
+    fn wants(&self, name: &str) -> bool {
+        self.kept(name).is_some()
+    }
+
+    fn attribute(&mut self, name: &str, value: &str) {
+        if let Some(name) = self.kept(name) {
+            self.value(&name, value);
+        }
+    }
+
+    fn record(&mut self) -> Result<(), MappingFault> {
+        let attributes = std::mem::take(&mut self.next);
+        self.add(Person { attributes, ..Person::default() })
+    }
+}
+
+impl Person {
+    /// The same person once more.
+    fn unite(&mut self, other: Self) {
+        match (self.left, other.left) {
+            (true, false) => *self = other,
+            (false, true) => {}
+            (true, true) | (false, false) => {
+                if self.attributes.len() <= MOST_VALUES {
+                    self.attributes.unite(other.attributes);
+                }
+                self.occurred_at = self.occurred_at.max(other.occurred_at);
+            }
+        }
+    }
+}
