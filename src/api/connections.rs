@@ -231,7 +231,9 @@ mod tests {
             }
             seats
         };
-        seats.iter().for_each(|seat| seat.connection.has_request());
+        for seat in &seats {
+            seat.connection.has_request();
+        }
         let waiting = tokio::time::timeout(Duration::from_secs(60), all.seat(peer(2))).await;
         assert!(waiting.is_err() && !seats.iter().any(is_closed));
         let (next, ()) = tokio::join!(all.seat(peer(2)), async { drop(seats) });
@@ -242,7 +244,9 @@ mod tests {
     async fn a_peer_that_does_not_read_is_closed_and_a_slow_one_is_not() {
         let (all, limit) = (Connections::new(9), Duration::from_secs(30));
         let seats = [all.seat(peer(1)).await, all.seat(peer(1)).await, all.seat(peer(1)).await];
-        seats.iter().for_each(|seat| seat.connection.has_request());
+        for seat in &seats {
+            seat.connection.has_request();
+        }
         for second in 0..60 {
             seats[0].connection.took(STEP / 20, false);
             seats[1].connection.took(100, false);

@@ -18,11 +18,13 @@ pub(super) struct Behalf {
 impl Engine {
     /// A handle to the same engine that acts for this asker: what it is told to do is on the audit record, durable with what
     /// comes of it.
+    #[must_use]
     pub fn on_behalf_of(&self, asker: Asker) -> Self {
         self.acting_for(Behalf { asker, export_of: None })
     }
 
     /// The same for the export of a source.
+    #[must_use]
     pub fn importing_for(&self, asker: Asker, source: Arc<str>) -> Self {
         self.acting_for(Behalf { asker, export_of: Some(source) })
     }

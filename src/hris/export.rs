@@ -117,17 +117,16 @@ impl<'s> Gathering<'s> {
         let place = *self.places.entry(user.folded()).or_insert(next);
         // Settled here: together, the rows may spell their name in several ways.
         person.user = Some(user);
-        match self.people.get_mut(place) {
-            Some(before) => before.person.unite(person),
-            None => {
-                if next >= MOST_PEOPLE {
-                    return Err(NotUnderstood::new(format!("an export may name at most {MOST_PEOPLE} people")).into());
-                }
-                // With their entry in the job, which is made of it.
-                self.owed += 2 * size_of::<Row>() + 2 * size_of::<UserRef>() + 128;
-                self.people.push(Row { position, person });
-            }
+        if let Some(before) = self.people.get_mut(place) {
+            before.person.unite(person);
+            return self.pay();
         }
+        if next >= MOST_PEOPLE {
+            return Err(NotUnderstood::new(format!("an export may name at most {MOST_PEOPLE} people")).into());
+        }
+        // With their entry in the job, which is made of it.
+        self.owed += 2 * size_of::<Row>() + 2 * size_of::<UserRef>() + 128;
+        self.people.push(Row { position, person });
         self.pay()
     }
 
