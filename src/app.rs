@@ -4,6 +4,8 @@ mod callbacks;
 mod calls;
 mod limits;
 mod metrics;
+pub mod owner;
+mod readiness;
 
 use std::io;
 use std::sync::Arc;
@@ -21,9 +23,8 @@ use self::calls::JournalledCalls;
 pub use self::calls::start_from;
 use self::limits::GateLimits;
 use self::metrics::ServiceMetrics;
-use crate::api::{
-    self, ApiContext, ApiKey, ApiKeys, ApiSettings, Bounds, NoKeyLeft, Readiness, Role, ServeSettings, Shared,
-};
+use self::owner::Ownership;
+use crate::api::{self, ApiContext, ApiKey, ApiKeys, ApiSettings, Bounds, NoKeyLeft, Role, ServeSettings, Shared};
 use crate::clock::WallClock;
 use crate::config::{ApiKeyConfig, Config, ConfigError, KeyMode, KeyRole, SourceTarget};
 use crate::domain::conflict::ConflictPolicy;
@@ -32,7 +33,8 @@ use crate::domain::hold::{HoldThresholds, Percent};
 use crate::domain::{AssignmentId, Mode, Target};
 use crate::engine::{Backoff, Engine, EngineSettings};
 use crate::genesys::gate::{Credit, Gate, Limits, Start, WindowLimit};
-use crate::genesys::login::{Credentials, LoginStatus, TokenSource};
+use crate::genesys::login::{Credentials, TokenSource};
+use crate::genesys::org::{OrgGuard, OrgState};
 use crate::genesys::transport::{Transport, TransportError, TransportSettings};
 use crate::genesys::{Endpoints, GenesysClient};
 use crate::hris::filter::FilterRunner;
@@ -66,6 +68,8 @@ pub struct Service {
     clock: WallClock,
     tokens: Arc<TokenSource>,
     journal: Arc<dyn Journal>,
+    /// Whether the org is the one that the journal belongs to, if it belongs to one.
+    org: Option<watch::Receiver<OrgState>>,
 }
 
 /// Puts a service together and starts its tasks; they end with `lifecycle`.
@@ -89,6 +93,7 @@ pub fn start_beside(
     let client = GenesysClient::new(transport, gate.clone(), Arc::clone(&tokens), backoff, endpoints, clock);
     let sources = Sources::compile(&config.webhooks, FilterRunner::of_this_program())?;
     let recovered = around.recovered;
+    let (client, org) = confirmed(config, client, &around.journal, &recovered, lifecycle)?;
     let memos = recovered.memos.clone();
     let called_back = CalledBack::configured(&config.callbacks)?;
     let journal = Arc::clone(&around.journal);
@@ -112,7 +117,23 @@ pub fn start_beside(
         lifecycle: lifecycle.clone(),
         transport: records,
     });
-    Ok(Service { engine, gate, intake, clock: around.clock, tokens, journal })
+    Ok(Service { engine, gate, intake, clock: around.clock, tokens, journal, org })
+}
+
+/// Has a client ask which org it is before it calls anything else, if the journal belongs to one.
+fn confirmed(
+    config: &Config,
+    client: GenesysClient,
+    journal: &Arc<dyn Journal>,
+    recovered: &Recovered,
+    lifecycle: &Lifecycle,
+) -> Result<(GenesysClient, Option<watch::Receiver<OrgState>>), ConfigError> {
+    let Some(found) = recovered.belongs_to.clone() else { return Ok((client, None)) };
+    let ownership = Ownership { found, configured: owner::configured(config)?, holdings: owner::holdings(recovered) };
+    let (state, known) = watch::channel(OrgState::Unknown);
+    let client = client.guarded(OrgGuard::new(known.clone()));
+    owner::confirm(client.clone(), ownership, Arc::clone(journal), state, lifecycle);
+    Ok((client, Some(known)))
 }
 
 /// A client of its own, for who wants to ask Genesys a few things and runs no service.
@@ -164,7 +185,7 @@ pub fn router_for(config: &Config, service: &Service, keys: &ApiKeys, lifecycle:
             clock: service.clock,
             lifecycle: lifecycle.clone(),
         }),
-        readiness: follow_logins(Arc::clone(&service.tokens), lifecycle),
+        readiness: readiness::follow(Arc::clone(&service.tokens), service.org.clone(), &*service.journal, lifecycle),
         shared: Shared::new(&settings),
         keys: keys.clone(),
         settings: Arc::new(settings),
@@ -315,33 +336,4 @@ fn assignment_name(text: &str) -> AssignmentName {
         Ok(id) => AssignmentName::Id(AssignmentId(id)),
         Err(_) => AssignmentName::Name(text.into()),
     }
-}
-
-/// Logs in at the start, tries until that works, and turns the state of logins into the readiness of the service.
-fn follow_logins(tokens: Arc<TokenSource>, lifecycle: &Lifecycle) -> watch::Receiver<Readiness> {
-    let (readiness, receiver) = watch::channel(Readiness::Starting);
-    lifecycle.keep_running_until_stop("logins", move || {
-        let (tokens, readiness) = (Arc::clone(&tokens), readiness.clone());
-        async move {
-            let mut logins = tokens.status();
-            let first = async {
-                while tokens.ensure().await.is_err() {}
-                std::future::pending::<()>().await;
-            };
-            let follow = async {
-                loop {
-                    readiness.send_replace(match &*logins.borrow_and_update() {
-                        LoginStatus::NotTried => Readiness::Starting,
-                        LoginStatus::LoggedIn => Readiness::Ready,
-                        LoginStatus::Failed(error) => Readiness::NotReady { detail: error.to_string() },
-                    });
-                    if logins.changed().await.is_err() {
-                        return;
-                    }
-                }
-            };
-            tokio::join!(first, follow);
-        }
-    });
-    receiver
 }

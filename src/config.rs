@@ -4,6 +4,7 @@
 
 mod access;
 mod callbacks;
+mod exposure;
 mod journal;
 mod keys;
 mod limits;
@@ -29,6 +30,7 @@ use uuid::Uuid;
 
 pub use self::access::{ApiKeyConfig, KeyMode, KeyRole};
 pub use self::callbacks::CallbacksConfig;
+pub use self::exposure::{Exposed, exposed_files};
 pub use self::journal::JournalConfig;
 pub use self::keys::example;
 pub use self::limits::CallLimits;
@@ -42,6 +44,9 @@ pub use self::webhooks::{
 
 /// The prefix of environment variables: `SKILLSYNC__GENESYS__CLIENT_ID` is `genesys.client_id`.
 pub const ENVIRONMENT_PREFIX: &str = "SKILLSYNC__";
+
+/// The file that is read if none is given.
+const DEFAULT_FILE: &str = "skillsync.toml";
 
 /// Why the configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -242,7 +247,7 @@ impl Config {
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
         let figment = match file {
             Some(file) => Figment::new().merge(Toml::file_exact(file)),
-            None => Figment::new().merge(Toml::file("skillsync.toml")),
+            None => Figment::new().merge(Toml::file(DEFAULT_FILE)),
         };
         Self::from_figment(&figment.merge(Env::prefixed(ENVIRONMENT_PREFIX).split("__")))
     }

@@ -27,6 +27,7 @@ pub mod clock;
 pub mod config;
 pub mod lifecycle;
 pub mod metrics;
+pub mod private_file;
 pub mod retry_after;
 pub mod telemetry;
 mod terminal;

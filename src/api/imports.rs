@@ -108,7 +108,7 @@ pub(super) async fn import_people(
     let under = reservation.map(|reservation| Under { reservation, fingerprint });
     let engine = api.engine.importing_for(caller.asker(), source.into());
     let submitted = engine.submit_under(under, spec, entries).await;
-    Ok(accepted(&api, submitted.map_err(|_| Problem::not_written_down())?))
+    Ok(accepted(&api, submitted.map_err(|error| Problem::not_written_down(&error))?))
 }
 
 fn is_csv(headers: &HeaderMap) -> Result<bool, Problem> {
@@ -139,6 +139,6 @@ fn refused(fault: ImportFault) -> Problem {
             Problem::invalid(faults)
         }
         ImportFault::Empty | ImportFault::NoLeavers => Problem::not_understood(fault.to_string()),
-        ImportFault::Journal(_) => Problem::not_written_down(),
+        ImportFault::Journal(error) => Problem::not_written_down(&error),
     }
 }

@@ -15,6 +15,8 @@ use utoipa::ToSchema;
 
 use super::faults::{Fault, Faults};
 
+use crate::journal::JournalError;
+
 /// The media type of problem documents.
 pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 
@@ -203,9 +205,11 @@ impl Problem {
         Self { retry_after, ..Self::new(STOPPING, "nothing new is taken while the service stops; send it again later") }
     }
 
-    /// The journal cannot take anything new at the moment; why is in the log.
-    pub(super) fn not_written_down() -> Self {
-        let detail = "the job cannot be written down at the moment, so it was not accepted; send it again later";
+    /// The journal cannot take anything new at the moment; what its files are like is for the log.
+    pub(super) fn not_written_down(error: &JournalError) -> Self {
+        let known = matches!(error, JournalError::Gone { .. } | JournalError::InDoubt).then(|| error.to_string());
+        let why = known.unwrap_or_else(|| "the job cannot be written down at the moment".to_owned());
+        let detail = format!("{why}, so it was not accepted; send it again later");
         Self { retry_after: Some(Duration::from_secs(10)), ..Self::new(NOT_READY, detail) }
     }
 

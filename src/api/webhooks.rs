@@ -248,7 +248,7 @@ fn refused(source: &str, fault: &IntakeFault) -> Problem {
         IntakeFault::Refused(_) => Problem::not_let_in(),
         IntakeFault::Mapping(fault) => mapping_fault(fault),
         IntakeFault::Nobody(_) => Problem::not_understood(fault.to_string()),
-        IntakeFault::Journal(_) => Problem::not_written_down(),
+        IntakeFault::Journal(error) => Problem::not_written_down(error),
         IntakeFault::TooManyKeys(TooManyKeys { kept }) => {
             let detail =
                 format!("{kept} deliveries of this source are remembered, and there is no room for more of its");

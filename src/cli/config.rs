@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
-use crate::config::{Config, example, reference};
+use crate::config::{Config, example, exposed_files, reference};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ConfigArguments {
@@ -30,6 +30,9 @@ pub(super) fn run(arguments: &ConfigArguments) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     Config::load(arguments.config.as_deref()).context("the configuration cannot be used")?;
+    for exposed in exposed_files(arguments.config.as_deref()) {
+        eprintln!("warning: {exposed}");
+    }
     println!("the configuration can be used; `skillsync check` tries it out");
     Ok(ExitCode::SUCCESS)
 }

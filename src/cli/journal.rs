@@ -1,6 +1,7 @@
 //! `skillsync journal`: looks at what is written down, also while the service runs.
 
-use std::fs::File;
+mod adopt;
+
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,6 +11,7 @@ use clap::Subcommand;
 
 use crate::config::Config;
 use crate::journal::{ExportError, JournalReader};
+use crate::private_file;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum JournalCommand {
@@ -31,6 +33,16 @@ pub(super) enum JournalCommand {
         of: Where,
         /// The file, which must not be there yet.
         file: PathBuf,
+    },
+    /// Say which org the journal belongs to and what is open in it, and bind it to the configured org; not while the service
+    /// runs. Exits with 1 if it still belongs to another one.
+    Adopt {
+        /// The configuration; `skillsync.toml` if not given.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Bind it; else it is only told what that would mean.
+        #[arg(long)]
+        yes: bool,
     },
 }
 
@@ -55,11 +67,12 @@ impl Where {
     }
 }
 
-pub(super) fn run(command: &JournalCommand) -> Result<ExitCode> {
+pub(super) async fn run(command: &JournalCommand) -> Result<ExitCode> {
     match command {
         JournalCommand::Stats(of) => stats(&of.open()?),
         JournalCommand::Verify(of) => verify(&of.open()?),
         JournalCommand::Export { of, output } => export(&of.open()?, output.as_deref()),
+        JournalCommand::Adopt { config, yes } => adopt::run(config.as_deref(), *yes).await,
         JournalCommand::Backup { of, file } => {
             let bytes = of.open()?.backup(file)?;
             println!("{}: {bytes} bytes", file.display());
@@ -108,7 +121,7 @@ fn verify(journal: &JournalReader) -> Result<ExitCode> {
 
 fn export(journal: &JournalReader, output: Option<&Path>) -> Result<ExitCode> {
     let mut to: Box<dyn Write> = match output {
-        Some(file) => Box::new(File::create_new(file).with_context(|| file.display().to_string())?),
+        Some(file) => Box::new(private_file::create_new(file).with_context(|| file.display().to_string())?),
         None => Box::new(io::stdout().lock()),
     };
     let exported = match journal.export(&mut BufWriter::new(&mut to)) {

@@ -99,7 +99,7 @@ pub fn main() -> ExitCode {
         Command::Health(arguments) => runtime.block_on(health::run(&arguments)),
         Command::Push(arguments) => Ok(runtime.block_on(push::run(&arguments))),
         Command::Check(arguments) => runtime.block_on(check::run(&arguments)),
-        Command::Journal(command) => journal::run(&command),
+        Command::Journal(command) => runtime.block_on(journal::run(&command)),
         Command::Config(arguments) => config::run(&arguments),
         Command::Completions(arguments) => Ok(completions::run(&arguments)),
         Command::Map(arguments) => runtime.block_on(map::run(&arguments)),

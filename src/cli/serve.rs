@@ -13,7 +13,7 @@ use super::StopSignals;
 use crate::api::ApiKeys;
 use crate::app::{self, Service, Surroundings};
 use crate::clock::WallClock;
-use crate::config::{Config, JournalConfig, TelemetryConfig};
+use crate::config::{Config, JournalConfig, TelemetryConfig, exposed_files};
 use crate::domain::audit::{Action, Asker};
 use crate::genesys::transport::over_http;
 use crate::journal::{Journal, NoJournal, Recovered, SqliteJournal};
@@ -24,10 +24,16 @@ use crate::telemetry::{self, Export, ExportSettings};
 pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode> {
     let config = Config::load(file).context("the configuration cannot be used")?;
     let export = start_telemetry(&config.telemetry)?;
+    for exposed in exposed_files(file) {
+        tracing::warn!("{exposed}");
+    }
     let lifecycle = Lifecycle::default();
     // From here on a SIGHUP does not end the process; what comes before there are sources to read again is kept.
     let hangup = signal(SignalKind::hangup())?;
-    let (journal, recovered) = open(&config.journal)?;
+    let (journal, mut recovered) = open(&config.journal)?;
+    if config.journal.enabled {
+        app::owner::settle(&config, &*journal, &mut recovered).await?;
+    }
     let clock = WallClock::System;
     let around = Surroundings {
         transport: over_http(&app::transport_settings(&config)?)?,

@@ -57,11 +57,12 @@ pub enum Route {
     UserSkillRemove,
     WfmRead,
     WfmWrite,
+    Org,
     OrgLimits,
 }
 
 impl Route {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Users,
         Self::User,
         Self::UserByExternalId,
@@ -77,6 +78,7 @@ impl Route {
         Self::UserSkillRemove,
         Self::WfmRead,
         Self::WfmWrite,
+        Self::Org,
         Self::OrgLimits,
     ];
 
@@ -98,6 +100,7 @@ impl Route {
             Self::UserSkillRemove => "user_skill_remove",
             Self::WfmRead => "wfm_read",
             Self::WfmWrite => "wfm_write",
+            Self::Org => "org",
             Self::OrgLimits => "org_limits",
         }
     }
@@ -120,6 +123,7 @@ impl Route {
             Self::UserSkillRemove => "DELETE /api/v2/users/{userId}/routingskills/{skillId}",
             Self::WfmRead => "GET genesys.wfm_path",
             Self::WfmWrite => "PATCH genesys.wfm_path",
+            Self::Org => "GET /api/v2/organizations/me",
             Self::OrgLimits => "GET /api/v2/organizations/limits/namespaces/platform.api",
         }
     }
@@ -140,6 +144,7 @@ impl Route {
             | Self::ScimUsers
             | Self::UserSkillsRead
             | Self::WfmRead
+            | Self::Org
             | Self::OrgLimits => RouteClass::Read,
         }
     }
@@ -159,7 +164,7 @@ impl Route {
             | Self::UserSkillUpdate
             | Self::UserSkillRemove => Service::Routing,
             Self::WfmRead | Self::WfmWrite => Service::Wfm,
-            Self::OrgLimits => Service::Organization,
+            Self::Org | Self::OrgLimits => Service::Organization,
         }
     }
 

@@ -14,6 +14,7 @@ use super::answer::{classify, parse};
 use super::call::{CallContext, Lane, Route};
 use super::gate::Gate;
 use super::login::TokenSource;
+use super::org::OrgGuard;
 use super::paging::{self, Entity, Listing, Marks, Reading};
 use super::path::ApiPath;
 use super::stack::{Stack, stack};
@@ -45,6 +46,7 @@ pub struct GenesysClient {
     pub(super) endpoints: Arc<Endpoints>,
     pub(super) gate: Gate,
     clock: WallClock,
+    guard: OrgGuard,
 }
 
 /// What goes out with a request apart from its address.
@@ -75,12 +77,22 @@ impl GenesysClient {
         clock: WallClock,
     ) -> Self {
         let stack = stack(transport, gate.clone(), tokens, backoff, clock);
-        Self { stack, endpoints: Arc::new(endpoints), gate, clock }
+        Self { stack, endpoints: Arc::new(endpoints), gate, clock, guard: OrgGuard::default() }
+    }
+
+    /// The same for a client that may have come to the wrong org: no call but the one that asks which it is goes out before
+    /// the guard lets it.
+    #[must_use]
+    pub fn guarded(self, guard: OrgGuard) -> Self {
+        Self { guard, ..self }
     }
 
     /// Sends a request and classifies its answer.
     pub(super) async fn send(&self, lane: Lane, errand: &Errand, out: Outgoing) -> Result<Response<Bytes>, CallError> {
         let route = out.route;
+        if route != Route::Org {
+            self.guard.pass().await?;
+        }
         check_size(&out.body)?;
         let context = CallContext { lane, route, meter: errand.meter.clone() };
         let mut request = Request::builder()

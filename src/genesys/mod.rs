@@ -11,6 +11,7 @@ mod client;
 pub mod gate;
 mod instrument;
 pub mod login;
+pub mod org;
 mod paging;
 mod path;
 mod port;

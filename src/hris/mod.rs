@@ -22,6 +22,7 @@ pub use self::attributes::Attributes;
 pub use self::delivery::Refused;
 pub use self::export::{TakeRoom, endless_room};
 pub use self::intake::{Export, Foundations, ImportFault, Imported, Intake, IntakeFault, Receipt, RequestOrigin};
+pub use self::intake::{is_known_person, speaks_of_people};
 pub use self::mapping::{Mapped, Mapping, MappingFault, PersonFault};
 pub use self::people::{Changed, NotUnderstood};
 pub use self::record::{RecordTransport, over_http};

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::JournalError;
+use super::place::{DATABASE, LOCK};
 use super::schema::{self, VERSION};
-use super::sqlite::{DATABASE, LOCK};
+use super::{JournalError, OrgIdentity, owner};
+use crate::private_file;
 
 /// What is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,9 @@ pub enum Inspection {
         /// The version that this program writes.
         known: u32,
         bytes: u64,
+        /// The org that it belongs to, if it says so.
+        belongs_to: Option<OrgIdentity>,
+        open_entries: u64,
     },
 }
 
@@ -44,20 +48,29 @@ pub fn inspect(folder: &Path) -> Result<Inspection, JournalError> {
         Err(TryLockError::WouldBlock) => return Ok(Inspection::InUse),
         Err(TryLockError::Error(error)) => return Err(cannot(error)),
     }
-    let version = Connection::open_with_flags(&database, OpenFlags::SQLITE_OPEN_READ_ONLY)
-        .and_then(|connection| version_of(&connection))
+    let connection = Connection::open_with_flags(&database, OpenFlags::SQLITE_OPEN_READ_ONLY)
         .map_err(|error| schema::failed(&database, &error))?;
+    let version = version_of(&connection).map_err(|error| schema::failed(&database, &error))?;
     if version > VERSION {
         return Err(JournalError::TooNew { path: database, found: version, known: VERSION });
     }
     let bytes = std::fs::metadata(&database).map_err(cannot)?.len();
-    Ok(Inspection::Ready { version, known: VERSION, bytes })
+    let of_now = (version == VERSION).then(|| whose(&connection)).transpose();
+    let (belongs_to, open_entries) = of_now.map_err(|error| schema::failed(&database, &error))?.unwrap_or_default();
+    Ok(Inspection::Ready { version, known: VERSION, bytes, belongs_to, open_entries })
+}
+
+/// The org that it belongs to, and what is open for it.
+fn whose(connection: &Connection) -> rusqlite::Result<(Option<OrgIdentity>, u64)> {
+    let open = "SELECT count(*) FROM entry WHERE outcome IS NULL AND job IN (SELECT id FROM job)";
+    let open: u32 = connection.query_row(open, [], |row| row.get(0))?;
+    Ok((owner::read(connection)?, open.into()))
 }
 
 /// Writes a file and takes it away again: permissions alone do not tell of a disk that is full or read-only.
 fn probe(folder: &Path) -> std::io::Result<()> {
     let file = folder.join(format!(".skillsync-probe-{}", uuid::Uuid::new_v4()));
-    let written = std::fs::write(&file, [0; 4096]);
+    let written = private_file::write(&file, &[0; 4096]);
     let removed = std::fs::remove_file(&file);
     written.and(removed)
 }
@@ -80,7 +93,7 @@ mod tests {
         let (journal, _) = SqliteJournal::open(&folder, DEFAULT_MAX_BYTES).unwrap();
         assert_eq!(inspect(&folder).unwrap(), Inspection::InUse);
         drop(journal);
-        let Inspection::Ready { version, known, bytes } = inspect(&folder).unwrap() else { panic!("not ready") };
+        let Inspection::Ready { version, known, bytes, .. } = inspect(&folder).unwrap() else { panic!("not ready") };
         assert!(version == known && bytes > 0);
         std::fs::write(folder.join("journal.sqlite"), "not a database, but long enough to be taken for one").unwrap();
         assert!(matches!(inspect(&folder), Err(JournalError::Damaged { .. })));

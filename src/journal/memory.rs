@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{
     AcceptedJob, AuditPage, CallRecord, Conclusion, JobCounters, JobNote, JobNotes, Journal, JournalError,
-    JournalUsage, KeptStanding, Memo, Recovered, RecoveredJob,
+    JournalUsage, KeptStanding, Memo, OrgIdentity, Recovered, RecoveredJob,
 };
 use crate::domain::acceptance::{AcceptanceKey, KeyId};
 use crate::domain::audit::{AuditFilter, AuditRecord};
@@ -27,6 +27,7 @@ struct Kept {
     memos: BTreeMap<(Box<str>, Box<str>), Memo>,
     calls: Vec<CallRecord>,
     audit: Vec<AuditRecord>,
+    belongs_to: Option<OrgIdentity>,
 }
 
 impl MemoryJournal {
@@ -39,6 +40,7 @@ impl MemoryJournal {
             keys: kept.keys.values().copied().collect(),
             memos: kept.memos.values().cloned().collect(),
             calls: kept.calls.clone(),
+            belongs_to: kept.belongs_to.clone(),
         }
     }
 
@@ -160,6 +162,15 @@ impl Journal for MemoryJournal {
         let mut kept = self.lock();
         kept.calls.retain(|earlier| earlier.ended_at >= record.forget_before);
         kept.calls.push(record);
+        done()
+    }
+
+    fn belong_to(&self, org: OrgIdentity, forget_users: bool) -> BoxFuture<'_, Result<(), JournalError>> {
+        let mut kept = self.lock();
+        if forget_users {
+            kept.standings.clear();
+        }
+        kept.belongs_to = Some(org);
         done()
     }
 

@@ -15,6 +15,8 @@ mod memory;
 mod memos;
 mod notes;
 mod order;
+mod owner;
+mod place;
 mod reader;
 mod record;
 mod recovery;
@@ -35,10 +37,12 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 pub use self::audit::AuditPage;
 pub use self::inspect::{Inspection, inspect};
 pub use self::memory::MemoryJournal;
+pub use self::owner::{Holdings, OrgIdentity};
 pub use self::reader::{Contents, ExportError, Exported, JournalReader, Verdict};
 pub use self::sqlite::{DEFAULT_MAX_BYTES, SqliteJournal};
 pub use self::statistics::JournalHealth;
@@ -85,6 +89,12 @@ pub enum JournalError {
          `skillsync journal export`, and move the folder away to start afresh"
     )]
     Damaged { path: PathBuf, detail: String },
+    /// It may belong to another org than the configured one, so that nothing new may come into it.
+    #[error("it is not known yet whether the journal belongs to the configured org, so nothing new is taken")]
+    InDoubt,
+    /// What is written goes to files that a restart does not find.
+    #[error("the journal is not in its place any more ({why}), and nothing new is taken until it is back")]
+    Gone { why: Box<str> },
     /// The service is stopping.
     #[error("the journal is closed")]
     Closed,
@@ -276,6 +286,8 @@ pub struct Recovered {
     /// The calls that may still count at Genesys, oldest first; the last one has the lease. Empty if none was ever recorded.
     pub calls: Vec<CallRecord>,
     pub memos: Vec<Memo>,
+    /// The org that all of it is about, if that was ever written down.
+    pub belongs_to: Option<OrgIdentity>,
 }
 
 /// A note that another part keeps here, in words of its own, until it takes it back.
@@ -353,8 +365,20 @@ pub trait Journal: fmt::Debug + Send + Sync {
     /// Calls may be under way to Genesys as the record says. Durable when it answers.
     fn calls(&self, record: CallRecord) -> BoxFuture<'_, Result<(), JournalError>>;
 
+    /// Everything in here is about this org from now on. Durable when it answers. With `forget_users`, what is remembered of
+    /// users goes: it names ids of another one.
+    fn belong_to(&self, org: OrgIdentity, forget_users: bool) -> BoxFuture<'_, Result<(), JournalError>>;
+
+    /// As long as there is a reason, no job and no memo is taken.
+    fn doubt(&self, _why: Option<JournalError>) {}
+
     /// How much is kept.
     fn usage(&self) -> JournalUsage;
+
+    /// Why nothing new can be taken at the moment, as far as that lies with the journal's files.
+    fn trouble(&self) -> watch::Receiver<Option<JournalError>> {
+        watch::channel(None).1
+    }
 
     /// How it gets on; `None` where nothing is written.
     fn health(&self) -> Option<JournalHealth> {
@@ -426,6 +450,10 @@ impl Journal for NoJournal {
     }
 
     fn remember(&self, _: Vec<Memo>) -> BoxFuture<'_, Result<(), JournalError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn belong_to(&self, _: OrgIdentity, _: bool) -> BoxFuture<'_, Result<(), JournalError>> {
         Box::pin(std::future::ready(Ok(())))
     }
 

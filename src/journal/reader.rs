@@ -17,9 +17,9 @@ use rusqlite::{Connection, OpenFlags, Transaction};
 pub use self::export::{ExportError, Exported};
 pub use self::verify::Verdict;
 use super::damage::{self, log_of};
+use super::place::{self, DATABASE, LOCK};
 use super::rows::RowError;
 use super::schema::{self, VERSION};
-use super::sqlite::{DATABASE, LOCK};
 use super::{AuditPage, JournalError, audit, inspect};
 use crate::domain::audit::AuditFilter;
 
@@ -116,10 +116,7 @@ impl JournalReader {
         let partial = PathBuf::from(partial);
         // What an attempt before this one left.
         let _ = fs::remove_file(&partial);
-        let name = partial.to_str().ok_or_else(|| cannot(io::ErrorKind::InvalidFilename.into()))?;
-        let copied = self.connection.execute("VACUUM INTO ?1", [name]).map_err(|error| self.fault(&error.into()));
-        let settled = copied.and_then(|_| {
-            File::open(&partial).and_then(|file| file.sync_all()).map_err(cannot)?;
+        let settled = place::copy_into(&self.connection, &partial).and_then(|()| {
             fs::rename(&partial, to).map_err(cannot)?;
             fs::metadata(to).map(|file| file.len()).map_err(cannot)
         });

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use tokio::time::Instant;
 
 use super::rows::{self, RowError};
-use super::{Recovered, RecoveredJob, memos};
+use super::{Recovered, RecoveredJob, memos, owner};
 
 /// How often it is told how far the reading has come.
 const TELL_EVERY: Duration = Duration::from_secs(1);
@@ -34,6 +34,7 @@ pub(super) fn recover(connection: &Connection) -> Result<Recovered, RowError> {
         Ok(())
     })?;
     recovered.memos = memos::recover(connection)?;
+    recovered.belongs_to = owner::read(connection)?;
     Ok(recovered)
 }
 

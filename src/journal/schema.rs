@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode};
 
-use super::{JournalError, audit, memos, notes};
+use super::{JournalError, audit, memos, notes, owner};
 
 /// The version that this program writes; a journal with a higher one is not touched.
-pub(super) const VERSION: u32 = 6;
+pub(super) const VERSION: u32 = 7;
 
 /// What brings a journal from each version to the next, from the empty file on. Never edited once released: a step that
 /// turned out wrong is followed by another.
@@ -34,6 +34,7 @@ const STEPS: [&str; VERSION as usize] = [
     // What is remembered of users has the place of what was carried out, histories, versions and writes under way; entries
     // name the place of the one that they repeat.
     "",
+    owner::TABLE,
 ];
 
 const INCREMENTAL: i64 = 2;

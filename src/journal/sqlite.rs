@@ -1,24 +1,23 @@
 //! The embedded journal: one `SQLite` database in WAL mode, flushed to the disk with each batch.
 
-use std::fs::{File, TryLockError};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::place::{Locks, Place};
 use super::statistics::{JournalHealth, JournalStatistics};
 use super::usage::{Change, JournalUsage, Tally};
-use super::writer::{self, Entry, Message, Thread};
+use super::writer::{self, Entry, Message, Thread, Work};
 use super::{
     AcceptedJob, AuditPage, CallRecord, Conclusion, JobNote, Journal, JournalError, JournalReader, KeptStanding, Memo,
-    Recovered, damage, recovery, schema,
+    OrgIdentity, Recovered, damage, recovery, schema,
 };
 use crate::domain::acceptance::{AcceptanceKey, KeyId};
 use crate::domain::audit::{AuditFilter, AuditRecord};
@@ -27,28 +26,24 @@ use crate::domain::{JobId, UserKey};
 /// Larger than most ever get: some ten million entries.
 pub const DEFAULT_MAX_BYTES: NonZeroU64 = NonZeroU64::MIN.saturating_add(8 * 1024 * 1024 * 1024 - 1);
 
-/// The database in the folder.
-pub(super) const DATABASE: &str = "journal.sqlite";
-
-/// The file whose lock says that a process works with the journal.
-pub(super) const LOCK: &str = "lock";
-/// Who only looks has the lock for a moment; that is not to turn a service away.
-const LOOKED_AT: Duration = Duration::from_millis(20);
-
 /// A journal in a folder of its own.
 ///
-/// Invariant: one process has it at a time, by a lock on a file beside the database; in that process one thread writes.
+/// Invariant: one process has it at a time, by locks on the database and on a file beside it; in that process one thread writes.
 #[derive(Debug)]
 pub struct SqliteJournal {
     outbox: Mutex<Option<Sender<Message>>>,
     thread: Mutex<Option<Thread>>,
     tally: Arc<Tally>,
     statistics: Arc<JournalStatistics>,
+    /// Why nothing new is taken.
+    doubt: Mutex<Option<JournalError>>,
     /// The thread has ended by a panic.
     broken: CancellationToken,
     database: PathBuf,
+    /// The journal's files are not where they should be.
+    trouble: watch::Receiver<Option<JournalError>>,
     /// Held for as long as the journal is open.
-    _lock: File,
+    _locks: Locks,
 }
 
 impl SqliteJournal {
@@ -56,14 +51,8 @@ impl SqliteJournal {
     /// not grow beyond `max_bytes`.
     pub fn open(folder: &Path, max_bytes: NonZeroU64) -> Result<(Self, Recovered), JournalError> {
         let cannot = |error: std::io::Error| JournalError::CannotWrite(format!("{}: {error}", folder.display()));
-        std::fs::create_dir_all(folder).map_err(cannot)?;
-        let lock = File::create(folder.join(LOCK)).map_err(cannot)?;
-        match locked(&lock) {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(JournalError::InUse(folder.to_owned())),
-            Err(TryLockError::Error(error)) => return Err(cannot(error)),
-        }
-        let path = folder.join(DATABASE);
+        let place = Place::take(folder, max_bytes.get())?;
+        let (path, locks) = (place.database(), place.locks());
         damage::look_at_log(&path).map_err(cannot)??;
         let connection = schema::prepared(&path, max_bytes.get())?;
         let recovered = recovery::recover(&connection).map_err(|error| damage::found(&path, &connection, &error))?;
@@ -71,10 +60,22 @@ impl SqliteJournal {
         let statistics = Arc::<JournalStatistics>::default();
         let broken = CancellationToken::new();
         let (counts, figures) = (Arc::clone(&tally), Arc::clone(&statistics));
-        let (outbox, thread) =
-            writer::start(connection, counts, figures, max_bytes.get(), broken.clone()).map_err(cannot)?;
+        let (told, trouble) = watch::channel(None);
+        let work =
+            Work { connection, place, trouble: told, tally: counts, statistics: figures, max_bytes: max_bytes.get() };
+        let (outbox, thread) = writer::start(work, broken.clone()).map_err(cannot)?;
         let (outbox, thread) = (Mutex::new(Some(outbox)), Mutex::new(Some(thread)));
-        let journal = Self { outbox, thread, tally, statistics, broken, database: path, _lock: lock };
+        let journal = Self {
+            outbox,
+            thread,
+            tally,
+            statistics,
+            doubt: Mutex::default(),
+            broken,
+            database: path,
+            trouble,
+            _locks: locks,
+        };
         Ok((journal, recovered))
     }
 
@@ -95,8 +96,10 @@ impl SqliteJournal {
     }
 
     fn durably(&self, entry: Entry) -> BoxFuture<'_, Result<(), JournalError>> {
+        // Nothing new is taken while it is in doubt whose the journal is.
+        let doubt = self.doubt.lock().unwrap_or_else(PoisonError::into_inner).clone().filter(|_| entry.is_new());
         let (told, answer) = oneshot::channel();
-        let sent = self.send((entry, Some(told)));
+        let sent = doubt.map_or_else(|| self.send((entry, Some(told))), Err);
         async move {
             sent?;
             answer.await.unwrap_or_else(|_| Err(self.gone()))
@@ -196,6 +199,14 @@ impl Journal for SqliteJournal {
         self.durably(Entry::Called(record))
     }
 
+    fn belong_to(&self, org: OrgIdentity, forget_users: bool) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.durably(Entry::Owner { org, forget_users })
+    }
+
+    fn doubt(&self, why: Option<JournalError>) {
+        *self.doubt.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
     fn usage(&self) -> JournalUsage {
         self.tally.usage()
     }
@@ -204,19 +215,12 @@ impl Journal for SqliteJournal {
         self.durably(Entry::Mark)
     }
 
+    fn trouble(&self) -> watch::Receiver<Option<JournalError>> {
+        self.trouble.clone()
+    }
+
     fn broken(&self) -> BoxFuture<'_, JournalError> {
         self.broken.cancelled().map(|()| JournalError::Broken).boxed()
-    }
-}
-
-fn locked(lock: &File) -> Result<(), TryLockError> {
-    match lock.try_lock() {
-        Err(TryLockError::WouldBlock) => {
-            #[expect(clippy::disallowed_methods, reason = "at the start, when nothing runs yet that could be held up")]
-            std::thread::sleep(LOOKED_AT);
-            lock.try_lock()
-        }
-        taken => taken,
     }
 }
 

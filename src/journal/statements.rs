@@ -7,7 +7,7 @@ use super::record::{CountersRecord, OutcomeRecord, SpecRecord};
 use super::standing::StandingRecord;
 use super::usage::Change;
 use super::writer::{Entry, Message};
-use super::{AcceptedJob, CallRecord, Conclusion, EndedEntry, KeptStanding, audit, memos, notes};
+use super::{AcceptedJob, CallRecord, Conclusion, EndedEntry, KeptStanding, audit, memos, notes, owner};
 use crate::domain::acceptance::AcceptanceKey;
 use crate::domain::{JobId, UserKey};
 
@@ -53,6 +53,7 @@ fn write(connection: &Connection, entry: &Entry) -> rusqlite::Result<Change> {
         // What is left is for the next time.
         Entry::AuditForgotten(before) => drop(audit::forget(connection, *before, MOST_FORGOTTEN)?),
         Entry::Memos(kept) => memos::write(connection, kept)?,
+        Entry::Owner { org, forget_users } => owner::write(connection, org, *forget_users)?,
         Entry::Mark => {}
     }
     Ok(Change::default())

@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::Connection;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::housekeeping::Housekeeping;
+use super::place::{LOOK_EVERY, Place};
 use super::statements::write_all;
 use super::statistics::JournalStatistics;
 use super::usage::Tally;
-use super::{AcceptedJob, CallRecord, Conclusion, JobNote, JournalError, KeptStanding, LATEST, Memo};
+use super::{AcceptedJob, CallRecord, Conclusion, JobNote, JournalError, KeptStanding, LATEST, Memo, OrgIdentity};
 use crate::domain::acceptance::{AcceptanceKey, KeyId};
 use crate::domain::audit::AuditRecord;
 use crate::domain::{JobId, UserKey};
@@ -44,8 +45,33 @@ pub(super) enum Entry {
     Audited(AuditRecord),
     AuditForgotten(Timestamp),
     Memos(Vec<Memo>),
+    Owner {
+        org: OrgIdentity,
+        forget_users: bool,
+    },
     /// Nothing but a wish to know that everything before it is durable.
     Mark,
+}
+
+impl Entry {
+    /// Whether it makes new work, that nobody knows of yet.
+    pub(super) fn is_new(&self) -> bool {
+        match self {
+            Self::Accepted { .. } => true,
+            // Taking back makes nothing new.
+            Self::Memos(memos) => memos.iter().any(|memo| memo.value.is_some()),
+            Self::KeysExpired(_)
+            | Self::JobsForgotten(_)
+            | Self::Called(_)
+            | Self::Concluded(_)
+            | Self::Stands { .. }
+            | Self::Noted { .. }
+            | Self::Audited(_)
+            | Self::AuditForgotten(_)
+            | Self::Owner { .. }
+            | Self::Mark => false,
+        }
+    }
 }
 
 /// What goes to the writer: an entry, and whom to tell when it is durable.
@@ -60,14 +86,22 @@ const RETRY: Duration = Duration::from_millis(500);
 /// Invariant: an entry that somebody waits for is either durable when they are told so, or not written at all; the end of
 /// entries, and what nobody waits for, is kept until it is durable, over any number of failures, in its order.
 struct Writer {
-    connection: Connection,
+    work: Work,
     inbox: Receiver<Message>,
     /// Taken from the inbox and not durable yet.
     unwritten: Vec<Message>,
     housekeeping: Housekeeping,
-    tally: Arc<Tally>,
-    statistics: Arc<JournalStatistics>,
-    max_bytes: u64,
+}
+
+/// What a writer works with.
+pub(super) struct Work {
+    pub(super) connection: Connection,
+    pub(super) place: Place,
+    /// Told why nothing new is taken, for as long as the files are not in their place.
+    pub(super) trouble: watch::Sender<Option<JournalError>>,
+    pub(super) tally: Arc<Tally>,
+    pub(super) statistics: Arc<JournalStatistics>,
+    pub(super) max_bytes: u64,
 }
 
 impl Writer {
@@ -75,7 +109,7 @@ impl Writer {
         let mut failed = false;
         while self.collect(failed) {
             failed = self.flush().is_err() || self.tidy_up().is_err();
-            self.tally.failing(failed);
+            self.work.tally.failing(failed);
         }
         // The last sender is gone: one more try for what is left.
         let _ = self.flush();
@@ -84,7 +118,7 @@ impl Writer {
     /// Waits for something to write, and a little longer if nobody waits for it; false when nothing more can come.
     fn collect(&mut self, failed: bool) -> bool {
         let first = if self.unwritten.is_empty() && !self.housekeeping.is_due() {
-            self.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            self.inbox.recv_timeout(LOOK_EVERY)
         } else {
             self.inbox.recv_timeout(if failed { RETRY } else { Duration::ZERO })
         };
@@ -105,14 +139,15 @@ impl Writer {
     }
 
     fn flush(&mut self) -> Result<(), JournalError> {
+        self.turn_back_if_gone();
         self.turn_back_if_full();
         if self.unwritten.is_empty() {
             return Ok(());
         }
         let begun = Instant::now();
-        let written = write_all(&mut self.connection, &self.unwritten).map_err(|error| cannot(&error));
+        let written = write_all(&mut self.work.connection, &self.unwritten).map_err(|error| cannot(&error));
         match &written {
-            Ok(change) => self.tally.count(*change),
+            Ok(change) => self.work.tally.count(*change),
             Err(error) => tracing::error!(%error, waiting = self.unwritten.len(), "the journal cannot write"),
         }
         let batch = self.unwritten.len();
@@ -127,28 +162,56 @@ impl Writer {
             }
         }
         let over = batch - kept.len();
-        self.statistics.flushed(begun.elapsed(), written.is_ok(), over);
+        self.work.statistics.flushed(begun.elapsed(), written.is_ok(), over);
         self.unwritten = kept;
         written.map(drop)
+    }
+
+    /// What is promised must be found by the next process: nothing new is taken while the files are not in their place. What
+    /// became of the rest is written all the same, and is there if they come back.
+    fn turn_back_if_gone(&mut self) {
+        let trouble = self.work.place.look(&mut self.work.connection).err();
+        if let Some(error) = &trouble {
+            for (_, told) in self.unwritten.extract_if(.., |(entry, _)| entry.is_new()) {
+                told.map(|told| told.send(Err(error.clone())));
+                self.work.statistics.turned_back();
+            }
+        }
+        self.work.trouble.send_if_modified(|known| {
+            let changed = known.is_some() != trouble.is_some();
+            match &trouble {
+                Some(error) if changed => {
+                    let folder = self.work.place.folder().display();
+                    tracing::error!(%error, %folder, "put the journal back before a restart: that would know nothing of what was accepted");
+                }
+                None if changed => tracing::info!("the journal is back in its place"),
+                Some(_) | None => {}
+            }
+            *known = trouble;
+            changed
+        });
     }
 
     /// New jobs are not let into the last of the room: what becomes of those that were accepted needs it.
     fn turn_back_if_full(&mut self) {
         let is_job = |(entry, _): &Message| matches!(entry, Entry::Accepted { .. });
-        if !self.unwritten.iter().any(is_job) || used_bytes(&self.connection) < self.max_bytes / 10 * 9 {
+        if !self.unwritten.iter().any(is_job) || used_bytes(&self.work.connection) < self.work.max_bytes / 10 * 9 {
             return;
         }
-        tracing::error!(max_bytes = self.max_bytes, "the journal is full and takes no new jobs; see journal.max_bytes");
+        tracing::error!(
+            max_bytes = self.work.max_bytes,
+            "the journal is full and takes no new jobs; see journal.max_bytes"
+        );
         for (_, told) in self.unwritten.extract_if(.., |message| is_job(message)) {
-            told.map(|told| told.send(Err(JournalError::Full(self.max_bytes))));
-            self.statistics.turned_back();
+            told.map(|told| told.send(Err(JournalError::Full(self.work.max_bytes))));
+            self.work.statistics.turned_back();
         }
     }
 
     fn tidy_up(&mut self) -> Result<(), JournalError> {
-        let change = self.housekeeping.step(&mut self.connection).map_err(|error| cannot(&error));
+        let change = self.housekeeping.step(&mut self.work.connection).map_err(|error| cannot(&error));
         match &change {
-            Ok(change) => self.tally.count(*change),
+            Ok(change) => self.work.tally.count(*change),
             Err(error) => tracing::warn!(%error, "the journal cannot be tidied up yet"),
         }
         change.map(drop)
@@ -171,16 +234,9 @@ fn used_bytes(connection: &Connection) -> u64 {
 }
 
 /// Starts the writer's thread. It ends when the last sender is gone, or by a panic: then `broken` says so.
-pub(super) fn start(
-    connection: Connection,
-    tally: Arc<Tally>,
-    statistics: Arc<JournalStatistics>,
-    max_bytes: u64,
-    broken: CancellationToken,
-) -> std::io::Result<(Sender<Message>, Thread)> {
+pub(super) fn start(work: Work, broken: CancellationToken) -> std::io::Result<(Sender<Message>, Thread)> {
     let (outbox, inbox) = std::sync::mpsc::channel();
-    let (unwritten, housekeeping) = (Vec::new(), Housekeeping::new());
-    let mut writer = Writer { connection, inbox, unwritten, housekeeping, tally, statistics, max_bytes };
+    let mut writer = Writer { work, inbox, unwritten: Vec::new(), housekeeping: Housekeeping::new() };
     let thread = std::thread::Builder::new().name("journal".to_owned()).spawn(move || {
         match catch_unwind(AssertUnwindSafe(|| writer.run())) {
             Ok(()) => tracing::debug!("the journal is closed"),

@@ -21,6 +21,7 @@ pub enum Route {
     RoutingSkills,
     SkillCreate,
     SkillGroups,
+    Org,
     OrgLimits,
     UserSkillsRead,
     UserSkillsAdd,
@@ -51,6 +52,7 @@ impl Route {
             | Self::RoutingSkills
             | Self::SkillCreate
             | Self::SkillGroups
+            | Self::Org
             | Self::OrgLimits
             | Self::UserSkillsRead
             | Self::WfmRead
@@ -77,6 +79,7 @@ impl Route {
             | Self::User
             | Self::UserByExternalId
             | Self::ScimUsers
+            | Self::Org
             | Self::OrgLimits
             | Self::UserSkillsRead
             | Self::Unknown => &[],
@@ -169,6 +172,7 @@ impl Router {
                 only(method, &Method::DELETE, "DELETE", Matched::new(Route::TokenRevoke, Subject::Nothing))
             }
             ["scim", "users"] | ["scim", "v2", "users"] => get(method, Route::ScimUsers, Subject::Nothing),
+            ["organizations", "me"] => get(method, Route::Org, Subject::Nothing),
             ["organizations", "limits", "namespaces", rest @ ..] => limits(method, rest),
             ["users"] => get(method, Route::Users, Subject::Nothing),
             ["users", "search"] => {
@@ -259,6 +263,7 @@ mod tests {
             (Method::GET, "/api/v2/routing/skills", Route::RoutingSkills),
             (Method::POST, "/api/v2/routing/skills", Route::SkillCreate),
             (Method::GET, "/api/v2/routing/skillgroups", Route::SkillGroups),
+            (Method::GET, "/api/v2/organizations/me", Route::Org),
             (Method::GET, "/api/v2/organizations/limits/namespaces", Route::OrgLimits),
             (Method::GET, "/api/v2/organizations/limits/namespaces/platform.api", Route::OrgLimits),
             (Method::GET, "/api/v2/organizations/limits/namespaces/routing/defaults", Route::OrgLimits),

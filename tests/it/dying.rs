@@ -18,7 +18,7 @@ use skillsync::domain::{JobId, UserKey};
 use skillsync::genesys::transport::Transport;
 use skillsync::journal::{
     AcceptedJob, AuditPage, CallRecord, Conclusion, JobNote, Journal, JournalError, JournalUsage, KeptStanding, Memo,
-    MemoryJournal,
+    MemoryJournal, OrgIdentity,
 };
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -258,6 +258,10 @@ impl Journal for DyingJournal {
         limit: usize,
     ) -> BoxFuture<'_, Result<Option<AuditPage>, JournalError>> {
         self.kept.audited(filter, older_than, limit)
+    }
+
+    fn belong_to(&self, org: OrgIdentity, forget_users: bool) -> Answer<'_> {
+        self.durably(move |kept| drop(kept.belong_to(org, forget_users)))
     }
 
     fn remember(&self, memos: Vec<Memo>) -> Answer<'_> {

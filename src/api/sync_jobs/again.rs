@@ -101,7 +101,7 @@ pub(in crate::api) async fn retry_sync_job(
         .on_behalf_of(caller.asker())
         .retry(id, under)
         .await
-        .map_err(|_| Problem::not_written_down())?
+        .map_err(|error| Problem::not_written_down(&error))?
         .ok_or_else(Problem::job_not_found)?;
     let job = job.ok_or_else(|| Problem::nothing_to_do("no entry of this job has failed or was cancelled"))?;
     Ok(accepted(&api, job))
@@ -149,7 +149,7 @@ pub(in crate::api) async fn apply_sync_job(
         ));
     }
     let engine = api.engine.on_behalf_of(caller.asker());
-    if let Some(released) = engine.release(id).await.map_err(|_| Problem::not_written_down())? {
+    if let Some(released) = engine.release(id).await.map_err(|error| Problem::not_written_down(&error))? {
         return Ok(accepted(&api, released));
     }
     let planning = api.engine.job(id).ok_or_else(Problem::job_not_found)?;
@@ -159,7 +159,7 @@ pub(in crate::api) async fn apply_sync_job(
     let job = engine
         .apply(id, under, caller.role() >= Role::Admin)
         .await
-        .map_err(|_| Problem::not_written_down())?
+        .map_err(|error| Problem::not_written_down(&error))?
         .ok_or_else(Problem::job_not_found)?;
     let job = job.ok_or_else(|| Problem::nothing_to_do("this job is not held, and has no planned entries"))?;
     Ok(accepted(&api, job))

@@ -108,7 +108,7 @@ pub(in crate::api) async fn create_sync_job(
     let under = reservation.map(|reservation| Under { reservation, fingerprint });
     let engine = api.engine.on_behalf_of(caller.asker());
     let submitted = engine.submit_under(under, submission.spec, submission.entries).await;
-    let job = submitted.map_err(|_| Problem::not_written_down())?;
+    let job = submitted.map_err(|error| Problem::not_written_down(&error))?;
     Ok(accepted(&api, job))
 }
 

@@ -17,6 +17,7 @@ use crate::genesys::GenesysClient;
 use crate::genesys::survey::{CallError, CatalogueItem, CatalogueListing, Tried};
 use crate::genesys::transport::over_http;
 use crate::hris::Source;
+use crate::journal::OrgIdentity;
 use crate::lifecycle::Lifecycle;
 
 /// A look that takes longer is left: a listing without end, or an answer that asks for a wait of days.
@@ -35,6 +36,7 @@ pub(super) async fn survey(
     config: &Config,
     sources: &[Source],
     user: Option<&str>,
+    journal: Option<&OrgIdentity>,
     findings: &mut Findings,
 ) -> Result<()> {
     let lifecycle = Lifecycle::default();
@@ -52,6 +54,7 @@ pub(super) async fn survey(
         }
     }
     let mut survey = Survey { config, sources, client, findings };
+    survey.org(journal).await;
     let sample = survey.directory().await;
     survey.employee_ids(sample.as_ref()).await;
     survey.limits().await;
@@ -66,6 +69,22 @@ pub(super) async fn survey(
 }
 
 impl Survey<'_> {
+    /// Which org this is, and whether the journal is of the same.
+    async fn org(&mut self, journal: Option<&OrgIdentity>) {
+        match (look(self.client.own_org()).await, journal.and_then(|owner| owner.org)) {
+            (Ok(Some(told)), Some(known)) if told != known => self.findings.fail(
+                "org",
+                format_args!("this is org {told}, and the journal belongs to org {known}"),
+                "give another org a journal.path of its own; to move the journal to it, see `skillsync journal adopt`",
+            ),
+            (Ok(Some(told)), _) => self.findings.ok("org", told),
+            (Ok(None), _) => {
+                self.findings.ok("org", "is not told to this client; host and client id tell whose the journal is");
+            }
+            (Err(error), _) => self.fail("org", &error, "check genesys.region or genesys.api_url"),
+        }
+    }
+
     /// One active user to try the targets on.
     async fn directory(&mut self) -> Option<DirectoryUser> {
         match look(self.client.sample_users()).await {

@@ -33,10 +33,11 @@ pub(super) async fn run(arguments: &CheckArguments) -> Result<ExitCode> {
     match Config::load(arguments.config.as_deref()) {
         Ok(config) => {
             findings.ok("configuration", "can be used");
+            steps::secrets(arguments.config.as_deref(), &mut findings);
             steps::access(&config, &mut findings);
-            steps::journal(&config, &mut findings);
+            let owner = steps::journal(&config, &mut findings);
             let sources = sources::compiled(&config, &mut findings);
-            genesys::survey(&config, &sources, arguments.user.as_deref(), &mut findings).await?;
+            genesys::survey(&config, &sources, arguments.user.as_deref(), owner.as_ref(), &mut findings).await?;
         }
         Err(error) => {
             findings.fail("configuration", error, "correct the key; `skillsync config --example` explains all");

@@ -1,8 +1,11 @@
 //! What is looked at on this machine, one function a subject.
 
+use std::path::Path;
+
 use super::findings::Findings;
-use crate::config::Config;
-use crate::journal::{Inspection, JournalError, inspect};
+use crate::app::owner;
+use crate::config::{Config, exposed_files};
+use crate::journal::{Inspection, JournalError, OrgIdentity, inspect};
 
 pub(super) fn access(config: &Config, findings: &mut Findings) {
     let (address, keys) = (config.server.listen, config.server.api_keys.len());
@@ -16,20 +19,47 @@ pub(super) fn access(config: &Config, findings: &mut Findings) {
     }
 }
 
-pub(super) fn journal(config: &Config, findings: &mut Findings) {
+/// Files with secrets that too many may read.
+pub(super) fn secrets(file: Option<&Path>, findings: &mut Findings) {
+    for exposed in exposed_files(file) {
+        findings.warn("secrets", exposed, "chmod 640 it, or 600; where a platform mounts it, set its mode there");
+    }
+}
+
+/// Tells whose the journal is, if that stands in it.
+pub(super) fn journal(config: &Config, findings: &mut Findings) -> Option<OrgIdentity> {
     let path = config.journal.path.display();
     if !config.journal.enabled {
         findings.warn("journal", "off: a restart forgets all jobs", "set journal.enabled = true");
-        return;
+        return None;
     }
-    match inspect(&config.journal.path) {
+    let found = inspect(&config.journal.path);
+    let owner = match &found {
+        Ok(Inspection::Ready { belongs_to, .. }) => belongs_to.clone(),
+        Ok(Inspection::Absent | Inspection::InUse) | Err(_) => None,
+    };
+    match found {
         Ok(Inspection::Absent) => findings.ok("journal", format_args!("{path} will be made at the start")),
         Ok(Inspection::InUse) => findings.ok("journal", format_args!("{path} is in use by a running service")),
-        Ok(Inspection::Ready { version, known, bytes }) if version < known => findings.warn(
+        Ok(Inspection::Ready { version, known, bytes, .. }) if version < known => findings.warn(
             "journal",
             format_args!("{path}: version {version}, {bytes} bytes; the start brings it to version {known}"),
             "make a backup first: an older skillsync does not read it afterwards",
         ),
+        Ok(Inspection::Ready { belongs_to: Some(found), open_entries, .. })
+            if owner::configured(config).is_ok_and(|configured| !found.is_reached_like(&configured)) =>
+        {
+            let told =
+                format!("{path} belongs to {found}, and something else is configured; open entries: {open_entries}");
+            let todo =
+                "give another org a journal.path of its own; if it is the same org, see `skillsync journal adopt`";
+            // Whether it is the same org, the start finds out where the journal knows its id.
+            if found.org.is_none() {
+                findings.fail("journal", told, todo);
+            } else {
+                findings.warn("journal", told, todo);
+            }
+        }
         Ok(Inspection::Ready { version, bytes, .. }) => {
             findings.ok("journal", format_args!("{path}: version {version}, {bytes} bytes"));
         }
@@ -38,4 +68,5 @@ pub(super) fn journal(config: &Config, findings: &mut Findings) {
         }
         Err(error) => findings.fail("journal", error, "see \"Upgrade and backup\" in docs/OPERATIONS.md"),
     }
+    owner
 }

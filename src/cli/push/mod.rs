@@ -163,7 +163,8 @@ async fn finish(remote: &Remote, view: &Value, arguments: &PushArguments) -> Res
         report::print_failures(&remote.failures(id).await?, count("failed"));
         let file = arguments.failed_to.clone().unwrap_or_else(|| source::failed_rows_beside(&arguments.file));
         let rows = remote.failed_rows(id).await?;
-        std::fs::write(&file, rows).with_context(|| format!("cannot write the failed rows to {}", file.display()))?;
+        crate::private_file::write(&file, &rows)
+            .with_context(|| format!("cannot write the failed rows to {}", file.display()))?;
         println!("failed rows: {} (correct them and push that file)", file.display());
     }
     if count("held") > 0 {

@@ -20,7 +20,7 @@ pub(super) struct KnownPeople(Mutex<HashMap<Arc<str>, BTreeSet<Box<str>>>>);
 impl KnownPeople {
     pub(super) fn recovered(memos: &[Memo]) -> Self {
         let mut known: HashMap<Arc<str>, BTreeSet<Box<str>>> = HashMap::new();
-        for memo in memos.iter().filter(|memo| &*memo.space == SPACE) {
+        for memo in memos.iter().filter(|memo| is_known_person(memo)) {
             if let Some((source, user)) = memo.key.split_once('\n') {
                 known.entry(source.into()).or_default().insert(user.into());
             }
@@ -80,6 +80,11 @@ impl KnownPeople {
 
 fn memo(source: &Source, user: &str, value: Option<&str>) -> Memo {
     Memo { space: SPACE.into(), key: format!("{}\n{user}", source.name).into(), value: value.map(Into::into) }
+}
+
+/// Whether a memo is one of this module.
+pub fn is_known_person(memo: &Memo) -> bool {
+    &*memo.space == SPACE
 }
 
 /// The written form of a reference, the same for all spellings. Ids of Genesys are no way of naming people here.

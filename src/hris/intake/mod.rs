@@ -11,6 +11,7 @@ use http::HeaderMap;
 
 pub use self::import::{Export, ImportFault, Imported};
 use self::known::KnownPeople;
+pub use self::known::is_known_person;
 use self::waiting::WaitingRecords;
 use super::delivery::Refused;
 use super::mapping::{Mapping, MappingFault};
@@ -25,6 +26,11 @@ use crate::domain::job::Urgency;
 use crate::engine::{Claim, Engine, Reservation, TooManyKeys, Under};
 use crate::journal::{Journal, JournalError, Memo};
 use crate::lifecycle::Lifecycle;
+
+/// Whether a memo is about a person, and so about the org that they work in.
+pub fn speaks_of_people(memo: &Memo) -> bool {
+    is_known_person(memo) || waiting::is_waiting(memo)
+}
 
 /// What became of a delivery.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

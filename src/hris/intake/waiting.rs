@@ -100,9 +100,14 @@ impl WaitingRecords {
     }
 }
 
+/// Whether a memo is one of this module.
+pub(super) fn is_waiting(memo: &Memo) -> bool {
+    &*memo.space == SPACE
+}
+
 /// Takes up what a process before this one had not come to.
 pub(super) fn resume(intake: &Intake, memos: &[Memo]) {
-    let kept = memos.iter().filter(|memo| &*memo.space == SPACE);
+    let kept = memos.iter().filter(|memo| is_waiting(memo));
     for kept in kept.filter_map(|memo| serde_json::from_str::<Kept>(memo.value.as_deref()?).ok()) {
         begin(intake, (kept.source.into(), kept.record), &kept.delivery);
     }

@@ -40,13 +40,14 @@ enum Line<'a> {
     Key { id: String, kind: &'a str, fingerprint: String, job: Uuid, kept_until: Timestamp },
     Calls { ended: u32, ended_at: Timestamp, lease_until: Timestamp, at_most: u32 },
     Memo { space: &'a str, key: &'a str, value: &'a str },
+    BelongsTo { org: Option<Uuid>, api_host: &'a str, client_id: &'a str },
 }
 
 /// Makes a line of a row; `None` if it is not what was written down.
 type AsLine = for<'a> fn(&'a Row<'_>) -> Option<Line<'a>>;
 
 /// What is exported, in this order.
-const TABLES: [(&str, AsLine); 7] = [
+const TABLES: [(&str, AsLine); 8] = [
     ("SELECT id, created_at, spec, counters FROM job ORDER BY id", |row| {
         Some(Line::Job {
             id: uuid(row, 0)?,
@@ -78,6 +79,10 @@ const TABLES: [(&str, AsLine); 7] = [
     }),
     ("SELECT space, key, value FROM memo ORDER BY space, key", |row| {
         Some(Line::Memo { space: text(row, 0)?, key: text(row, 1)?, value: text(row, 2)? })
+    }),
+    ("SELECT org, api_host, client_id FROM belongs_to", |row| {
+        let org = row.get::<_, Option<[u8; 16]>>(0).ok()?.map(Uuid::from_bytes);
+        Some(Line::BelongsTo { org, api_host: text(row, 1)?, client_id: text(row, 2)? })
     }),
 ];
 

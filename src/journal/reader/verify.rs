@@ -6,7 +6,7 @@ use super::JournalReader;
 use crate::journal::damage::{self, log_damaged, log_of};
 use crate::journal::log_check::{self, LogEnd};
 use crate::journal::rows::{self, RowError};
-use crate::journal::{JournalError, memos};
+use crate::journal::{JournalError, memos, owner};
 
 /// Faults that are listed.
 const MOST_FAULTS: u32 = 100;
@@ -66,6 +66,7 @@ fn understand(view: &Connection, verdict: &mut Verdict) -> Result<(), RowError> 
     rows::each_key(view, |key| verdict.count(key, |_| 1))?;
     rows::each_call(view, |call| verdict.count(call, |_| 1))?;
     verdict.records += memos::recover(view)?.len() as u64;
+    verdict.records += u64::from(owner::read(view)?.is_some());
     let orphans =
         "SELECT count(*) FROM entry WHERE job NOT IN (SELECT id FROM job UNION ALL SELECT job FROM forgotten_job)";
     let orphans: u32 = view.query_row(orphans, [], |row| row.get(0))?;

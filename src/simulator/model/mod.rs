@@ -228,6 +228,7 @@ impl Model {
             Route::RoutingSkills => self.list_skills(call),
             Route::SkillCreate => self.create_skill(call),
             Route::SkillGroups => self.list_groups(call),
+            Route::Org => Ok(self.tokens.org()),
             Route::OrgLimits => self.org_limits(call),
             Route::UserSkillsRead => self.read_user_skills(call),
             Route::UserSkillsAdd => self.add_user_skills(call),

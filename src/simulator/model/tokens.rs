@@ -43,6 +43,13 @@ impl Tokens {
         &self.limits
     }
 
+    /// The org that the client is of, as it tells of itself.
+    pub(super) fn org(&self) -> Reply {
+        let id = self.credentials.org;
+        let uri = format!("/api/v2/organizations/{id}");
+        Reply::ok(json!({ "id": id, "name": "Simulated", "state": "active", "selfUri": uri }))
+    }
+
     /// Answers a login.
     pub(super) fn login(&mut self, call: &Call<'_>) -> Reply {
         if let Some(throttle) = &mut self.throttle {

@@ -12,6 +12,7 @@ use figment::Figment;
 use figment::providers::{Format, Toml};
 use jiff::fmt::serde::unsigned_duration::friendly::compact::required as duration;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 pub use self::behaviour::{Access, Behaviour, Latency, Outage};
 pub use self::conflicts::{
@@ -58,6 +59,8 @@ impl Scenario {
 pub struct Credentials {
     pub client_id: String,
     pub client_secret: String,
+    /// The org that they are of.
+    pub org: Uuid,
     #[serde(with = "duration")]
     pub token_lifetime: Duration,
     /// The status that answers a wrong id or secret; orgs are seen with 400 and with 401.
@@ -69,6 +72,7 @@ impl Default for Credentials {
         Self {
             client_id: "skillsync-simulated".to_owned(),
             client_secret: "not-a-secret".to_owned(),
+            org: Uuid::from_u128(0x5e1f_0a6b_7c2d_4e3f_8a9b_0c1d_2e3f_4a5b),
             token_lifetime: Duration::from_secs(86_399),
             refusal_status: 401,
         }

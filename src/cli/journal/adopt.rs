@@ -1,0 +1,75 @@
+//! `skillsync journal adopt`: says whose the journal is, and binds it to the configured org.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use uuid::Uuid;
+
+use crate::app::{self, owner};
+use crate::config::Config;
+use crate::genesys::transport::over_http;
+use crate::journal::{Inspection, Journal as _, OrgIdentity, SqliteJournal, inspect};
+use crate::lifecycle::Lifecycle;
+
+/// Genesys may be down, and that is no reason to wait for it.
+const LONGEST_LOOK: Duration = Duration::from_secs(30);
+
+pub(super) async fn run(file: Option<&Path>, yes: bool) -> Result<ExitCode> {
+    let config = Config::load(file).context("the configuration cannot be used")?;
+    let path = &config.journal.path;
+    match inspect(path)? {
+        Inspection::Absent => bail!("there is no journal at {}; the service makes one at its start", path.display()),
+        Inspection::InUse => bail!("the journal at {} is in use: stop the service first", path.display()),
+        Inspection::Ready { .. } => {}
+    }
+    let (org, untold) = match asked(&config).await {
+        Ok(Some(org)) => (Some(org), None),
+        Ok(None) => (None, Some("Genesys does not tell this client which org it is of".to_owned())),
+        Err(error) => (None, Some(format!("{error:#}"))),
+    };
+    let (journal, recovered) = SqliteJournal::open(path, config.journal.max_bytes)?;
+    let configured = OrgIdentity { org, ..owner::configured(&config)? };
+    let found = recovered.belongs_to.as_ref();
+    println!("journal     {}", path.display());
+    println!("belongs to  {}", found.map_or_else(|| "nobody yet".to_owned(), OrgIdentity::to_string));
+    println!("configured  {configured}");
+    println!("it holds    {}", owner::holdings(&recovered));
+    let known = found.and_then(|found| found.org);
+    let is_another = matches!((known, org), (Some(known), Some(told)) if known != told);
+    if is_another {
+        println!(
+            "These are two orgs. Best give the configured one a journal.path of its own, and the open work stays for the \
+             other. If you bind this journal to it, open entries are carried out there, by the names and keys that they \
+             came with; what is remembered of users and people of the other org is forgotten."
+        );
+    } else if found.is_some_and(|found| found.is_reached_like(&configured)) || (known.is_some() && known == org) {
+        println!("It is the same org: nothing keeps the service from starting.");
+        return Ok(ExitCode::SUCCESS);
+    } else {
+        let why = untold.unwrap_or_else(|| "which org the journal was made for was never told".to_owned());
+        println!(
+            "Whether the two are the same org cannot be told ({why}). If they are (a new client, another host), bind the \
+             journal to what is configured. If not, give the configured one a journal.path of its own: open entries would \
+             else be carried out in the wrong org."
+        );
+    }
+    if !yes {
+        println!("Nothing was changed; --yes binds the journal to what is configured.");
+        return Ok(ExitCode::FAILURE);
+    }
+    let kept = if is_another { org } else { org.or(known) };
+    owner::adopt(&journal, &recovered, OrgIdentity { org: kept, ..configured }, is_another).await?;
+    journal.flush().await?;
+    println!("The journal belongs to what is configured from now on.");
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn asked(config: &Config) -> Result<Option<Uuid>> {
+    let lifecycle = Lifecycle::default();
+    let (client, _) = app::client(config, over_http(&app::transport_settings(config)?)?, &lifecycle)?;
+    let told = tokio::time::timeout(LONGEST_LOOK, client.own_org()).await;
+    lifecycle.stop(Duration::from_secs(1)).await;
+    Ok(told.context("Genesys does not answer")??)
+}
