@@ -18,12 +18,13 @@ pub struct Exposed {
 
 impl std::fmt::Display for Exposed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{} holds secrets, and others than its owner and group may read it, or than its owner change it ({:o})",
-            self.path.display(),
-            self.mode
-        )
+        let (path, mode) = (self.path.display(), self.mode);
+        let may = if mode & 0o004 == 0 {
+            "others than its owner may change it"
+        } else {
+            "everybody on this machine may read it"
+        };
+        write!(f, "{path} holds secrets, and {may} (its mode is {mode:o})")
     }
 }
 

@@ -117,12 +117,16 @@ impl Place {
 
     /// Journals of earlier versions were made as the umask had it.
     fn narrow(&self) {
-        let beside = [log_of(&self.database()), index_of(&self.database())];
-        let files = [self.folder.clone(), self.database(), self.folder.join(LOCK)];
-        for path in files.iter().chain(beside.iter().filter(|path| path.exists())) {
+        let database = self.database();
+        let files = [database.clone(), log_of(&database), index_of(&database), self.folder.join(LOCK)];
+        for path in files.iter().filter(|path| path.exists()) {
             if let Err(error) = private_file::narrow(path) {
                 tracing::warn!(path = %path.display(), %error, "others may read the journal, and that cannot be changed");
             }
+        }
+        // A volume's folder may belong to somebody else. Who sees the names of the files cannot read them.
+        if let Err(error) = private_file::narrow(&self.folder) {
+            tracing::info!(folder = %self.folder.display(), %error, "others may see which files the journal has");
         }
     }
 

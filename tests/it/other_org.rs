@@ -66,9 +66,12 @@ impl Bed {
     }
 
     fn adopt(&self, genesys: &str, client: &str, more: &[&str]) -> (Option<i32>, String) {
+        self.command(genesys, client, &[&["journal", "adopt"], more].concat())
+    }
+
+    fn command(&self, genesys: &str, client: &str, command: &[&str]) -> (Option<i32>, String) {
         let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_skillsync"))
-            .args(["journal", "adopt"])
-            .args(more)
+            .args(command)
             .env("SKILLSYNC__GENESYS__API_URL", genesys)
             .env("SKILLSYNC__GENESYS__LOGIN_URL", genesys)
             .env("SKILLSYNC__GENESYS__CLIENT_ID", client)
@@ -103,6 +106,8 @@ async fn another_org_is_refused_until_somebody_binds_the_journal_to_it() {
     assert!(bed.folder.log().contains("10 open entries"), "{}", bed.folder.log());
     assert_eq!(writes(&second), 0);
 
+    let (code, told) = bed.command(&genesys, "second", &["check"]);
+    assert!(code == Some(1) && told.contains("and the journal belongs to org"), "{told}");
     let (code, told) = bed.adopt(&genesys, "second", &[]);
     assert!(code == Some(1) && told.contains("These are two orgs") && told.contains("10 open entries"), "{told}");
     assert!(!bed.start(&genesys, "second").ended().await.success(), "telling changes nothing");
