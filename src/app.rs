@@ -116,6 +116,7 @@ pub fn start_beside(
         clock: around.clock,
         lifecycle: lifecycle.clone(),
         transport: records,
+        retention: config.journal.retention,
     });
     Ok(Service { engine, gate, intake, clock: around.clock, tokens, journal, org })
 }

@@ -297,6 +297,12 @@ impl Engine {
         })
     }
 
+    /// Whether nothing that a user has was assigned by us.
+    pub fn owns_nothing_of(&self, user: UserId) -> bool {
+        let owned = |target| self.core.standings.recall(UserKey { target, user }).owned;
+        [Target::RoutingSkills, Target::WfmSkillGroups].into_iter().all(|target| owned(target).is_empty())
+    }
+
     /// A job as it stands.
     pub fn job(&self, id: JobId) -> Option<JobSnapshot> {
         self.core.registry.get(id).map(|job| job.snapshot())

@@ -32,7 +32,7 @@ pub(crate) struct Bed {
     pub(crate) service: Service,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) kept: Arc<MemoryJournal>,
-    clock: WallClock,
+    pub(crate) clock: WallClock,
     pub(crate) config: Config,
 }
 

@@ -220,6 +220,7 @@ impl TestApi {
             clock,
             lifecycle: lifecycle.clone(),
             transport: crate::hris::over_http().unwrap(),
+            retention: Duration::from_secs(7 * 24 * 3600),
         });
         let metrics = Arc::new(NoMetrics);
         let context = ApiContext {

@@ -68,12 +68,12 @@ impl Intake {
             return Err(ImportFault::Empty);
         };
         let dated_in_future = self.take_future_dates_as_now(&source, &mut mapping);
+        self.0.known.learn(&*self.0.journal, &source, mapping.people.iter().map(|person| &person.user)).await?;
         if export.full {
             let present = mapping.people.iter().filter_map(|person| written(&person.user)).collect();
             let leavers = self.leavers(&source, &first, &present).await?;
             mapping.people.extend(leavers.into_iter().map(Mapped::leaver));
         }
-        self.0.known.learn(&*self.0.journal, &source, mapping.people.iter().map(|person| &person.user)).await?;
         let (spec, entries) = source.job(&mapping, "import", Urgency::Bulk);
         Ok(Imported { spec, entries, dated_in_future })
     }

@@ -1,31 +1,74 @@
 //! Whom each source has named so far: who is missing from a whole export is a leaver only if that source named them.
 //!
 //! Kept apart by source, since two HR systems may each know half of the people, and a whole export of one says nothing of
-//! the other's.
+//! the other's. A person stays known for as long as the source names them or something of ours is left with them, and for
+//! `journal.retention` after that.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use crate::domain::UserRef;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::clock::WallClock;
+use crate::domain::{UserId, UserRef};
+use crate::engine::Engine;
 use crate::hris::source::Source;
 use crate::journal::{Journal, JournalError, Memo};
 
 /// The memos of this module.
 const SPACE: &str = "known";
+/// That somebody was named again is written down no more often.
+const A_DAY: Duration = Duration::from_secs(24 * 3600);
+/// People looked at between two breaths of the others.
+const AT_ONCE: usize = 500;
 
-/// Invariant: whoever is in here is in the journal.
-#[derive(Debug, Default)]
-pub(super) struct KnownPeople(Mutex<HashMap<Arc<str>, BTreeSet<Box<str>>>>);
+/// What is known of a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Known {
+    /// When the source named them last, as it is written down.
+    named_at: Timestamp,
+    /// The user that they turned out to be.
+    user: Option<UserId>,
+    /// A journal of an earlier version says neither.
+    is_written: bool,
+}
+
+/// A memo's value; empty in journals of earlier versions.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Kept {
+    named_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user: Option<Uuid>,
+}
+
+type People = HashMap<Arc<str>, BTreeMap<Box<str>, Known>>;
+
+/// Invariant: whoever is in here is in the journal. What is here and there changes under `writing`.
+#[derive(Debug)]
+pub(super) struct KnownPeople {
+    people: Mutex<People>,
+    writing: tokio::sync::Mutex<()>,
+    retention: Duration,
+    clock: WallClock,
+}
 
 impl KnownPeople {
-    pub(super) fn recovered(memos: &[Memo]) -> Self {
-        let mut known: HashMap<Arc<str>, BTreeSet<Box<str>>> = HashMap::new();
+    pub(super) fn recovered(memos: &[Memo], retention: Duration, clock: WallClock) -> Self {
+        let mut people = People::new();
         for memo in memos.iter().filter(|memo| is_known_person(memo)) {
-            if let Some((source, user)) = memo.key.split_once('\n') {
-                known.entry(source.into()).or_default().insert(user.into());
-            }
+            let Some((source, user)) = memo.key.split_once('\n') else { continue };
+            let kept = memo.value.as_deref().and_then(|value| serde_json::from_str::<Kept>(value).ok());
+            let known = match kept {
+                Some(Kept { named_at, user }) => Known { named_at, user: user.map(UserId), is_written: true },
+                None => Known { named_at: clock.now(), user: None, is_written: false },
+            };
+            people.entry(source.into()).or_default().insert(user.into(), known);
         }
-        Self(Mutex::new(known))
+        Self { people: Mutex::new(people), writing: tokio::sync::Mutex::default(), retention, clock }
     }
 
     /// These were named. Durable when it answers.
@@ -35,25 +78,35 @@ impl KnownPeople {
         source: &Source,
         users: impl Iterator<Item = &UserRef>,
     ) -> Result<(), JournalError> {
-        let new: BTreeSet<Box<str>> = {
-            let known = self.lock();
-            let of_source = known.get(&source.name);
-            let texts = users.filter_map(written);
-            texts.filter(|text| of_source.is_none_or(|known| !known.contains(text))).collect()
-        };
-        if new.is_empty() {
+        let named: BTreeSet<_> = users.filter_map(written).collect();
+        if self.renewed(source, &named).is_empty() {
             return Ok(());
         }
-        let memos = new.iter().map(|text| memo(source, text, Some("")));
-        journal.remember(memos.collect()).await?;
-        self.lock().entry(Arc::clone(&source.name)).or_default().extend(new);
-        Ok(())
+        let _writing = self.writing.lock().await;
+        self.write(journal, &source.name, self.renewed(source, &named)).await
+    }
+
+    /// Those of `named` who are new, or were named so long ago that it is worth writing down that they were named again.
+    fn renewed(&self, source: &Source, named: &BTreeSet<Box<str>>) -> Vec<(Box<str>, Option<Known>)> {
+        let now = self.clock.now();
+        let old = before(now, A_DAY.min(self.retention / 4));
+        let people = self.lock();
+        let known = people.get(&source.name);
+        let mut renewed = Vec::new();
+        for text in named {
+            let known = known.and_then(|known| known.get(text));
+            if known.is_none_or(|known| known.named_at < old) {
+                let user = known.and_then(|known| known.user);
+                renewed.push((text.clone(), Some(Known { named_at: now, user, is_written: true })));
+            }
+        }
+        renewed
     }
 
     /// Everybody whom the source named by the same kind of key as `like`, but for those in `present`.
     pub(super) fn missing(&self, source: &Source, like: &UserRef, present: &BTreeSet<Box<str>>) -> Vec<UserRef> {
-        let known = self.lock();
-        let all = known.get(&source.name).into_iter().flatten();
+        let people = self.lock();
+        let all = people.get(&source.name).into_iter().flatten().map(|(text, _)| text);
         let absent = all.filter(|text| !present.contains(*text)).filter_map(|text| read(text));
         absent.filter(|user| std::mem::discriminant(user) == std::mem::discriminant(like)).collect()
     }
@@ -65,21 +118,97 @@ impl KnownPeople {
         source: &Source,
         users: &[UserRef],
     ) -> Result<(), JournalError> {
-        let texts: Vec<_> = users.iter().filter_map(written).collect();
-        journal.remember(texts.iter().map(|text| memo(source, text, None)).collect()).await?;
-        if let Some(of_source) = self.lock().get_mut(&source.name) {
-            of_source.retain(|known| !texts.contains(known));
+        let _writing = self.writing.lock().await;
+        let gone = users.iter().filter_map(written).map(|text| (text, None));
+        self.write(journal, &source.name, gone.collect()).await
+    }
+
+    /// Looks at everybody: notes whom the engine has found out to be which user, and forgets those who have not been named for
+    /// longer than the retention, and with whom nothing of ours is left.
+    pub(super) async fn tidy_up(&self, journal: &dyn Journal, engine: &Engine) -> Result<(), JournalError> {
+        let sources: Vec<_> = self.lock().keys().map(Arc::clone).collect();
+        let mut forgotten = 0;
+        for source in sources {
+            let mut after = None;
+            loop {
+                let writing = self.writing.lock().await;
+                let some = self.some(&source, after.as_deref());
+                let Some((last, _)) = some.last() else { break };
+                after = Some(last.clone());
+                let changes: Vec<_> =
+                    some.into_iter().filter_map(|(text, known)| self.change(text, known, engine)).collect();
+                forgotten += changes.iter().filter(|(_, known)| known.is_none()).count();
+                if !changes.is_empty() {
+                    self.write(journal, &source, changes).await?;
+                }
+                drop(writing);
+                tokio::task::yield_now().await;
+            }
+        }
+        if forgotten > 0 {
+            tracing::info!(
+                people = forgotten,
+                "forgot people whom no source has named for longer than journal.retention"
+            );
         }
         Ok(())
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, BTreeSet<Box<str>>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The next ones of a source, in order.
+    fn some(&self, source: &str, after: Option<&str>) -> Vec<(Box<str>, Known)> {
+        let people = self.lock();
+        let Some(known) = people.get(source) else { return Vec::new() };
+        let from = after.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);
+        let range = known.range::<str, _>((from, std::ops::Bound::Unbounded));
+        range.take(AT_ONCE).map(|(text, known)| (text.clone(), *known)).collect()
+    }
+
+    /// What is to be written down about a person, if anything; the inner `None` forgets them.
+    fn change(&self, text: Box<str>, known: Known, engine: &Engine) -> Option<(Box<str>, Option<Known>)> {
+        let view = read(&text).and_then(|named| engine.user(&named));
+        let user = view.as_ref().map(|view| view.user).or(known.user);
+        let is_open = view.is_some_and(|view| view.entries.iter().any(|(_, _, entry)| !entry.state.is_terminal()));
+        let is_old = known.named_at < before(self.clock.now(), self.retention);
+        if is_old && !is_open && user.is_none_or(|user| engine.owns_nothing_of(user)) {
+            return Some((text, None));
+        }
+        let noted = Known { user, is_written: true, ..known };
+        (noted != known).then_some((text, Some(noted)))
+    }
+
+    async fn write(
+        &self,
+        journal: &dyn Journal,
+        source: &Arc<str>,
+        changes: Vec<(Box<str>, Option<Known>)>,
+    ) -> Result<(), JournalError> {
+        let memos = changes.iter().map(|(text, known)| memo(source, text, known.as_ref()));
+        journal.remember(memos.collect()).await?;
+        let mut people = self.lock();
+        let of_source = people.entry(Arc::clone(source)).or_default();
+        for (text, known) in changes {
+            match known {
+                Some(known) => drop(of_source.insert(text, known)),
+                None => drop(of_source.remove(&text)),
+            }
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, People> {
+        self.people.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn memo(source: &Source, user: &str, value: Option<&str>) -> Memo {
-    Memo { space: SPACE.into(), key: format!("{}\n{user}", source.name).into(), value: value.map(Into::into) }
+fn before(now: Timestamp, duration: Duration) -> Timestamp {
+    let duration = SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
+    now.checked_sub(duration).unwrap_or(Timestamp::MIN)
+}
+
+fn memo(source: &str, user: &str, known: Option<&Known>) -> Memo {
+    let kept = known.map(|known| Kept { named_at: known.named_at, user: known.user.map(|user| user.0) });
+    let value = kept.map(|kept| serde_json::to_string(&kept).unwrap_or_default().into());
+    Memo { space: SPACE.into(), key: format!("{source}\n{user}").into(), value }
 }
 
 /// Whether a memo is one of this module.

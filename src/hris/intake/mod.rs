@@ -6,6 +6,7 @@ mod waiting;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderMap;
 
@@ -113,18 +114,37 @@ pub struct Foundations {
     pub clock: WallClock,
     pub lifecycle: Lifecycle,
     pub transport: RecordTransport,
+    /// How long people are known who are not named any more.
+    pub retention: Duration,
 }
 
 impl Intake {
     /// Starts with what a process before this one left: records that are still to be read, and who is known.
     pub fn start(on: Foundations) -> Self {
-        let Foundations { sources, engine, journal, memos, clock, lifecycle, transport } = on;
-        let known = KnownPeople::recovered(&memos);
+        let Foundations { sources, engine, journal, memos, clock, lifecycle, transport, retention } = on;
+        let known = KnownPeople::recovered(&memos, retention, clock);
         let waiting = WaitingRecords::default();
         let parts = Parts { sources, engine, journal, clock, lifecycle, transport, waiting, known };
         let intake = Self(Arc::new(parts));
         waiting::resume(&intake, &memos);
+        intake.tidy_up_at_times(retention);
         intake
+    }
+
+    /// Whom nobody names any more is forgotten, not much later than the retention says.
+    fn tidy_up_at_times(&self, retention: Duration) {
+        let (intake, pause) = (self.clone(), (retention / 100).clamp(Duration::from_secs(1), Duration::from_secs(600)));
+        self.0.lifecycle.keep_trying_until_stop("known people", move || {
+            let intake = intake.clone();
+            async move {
+                loop {
+                    tokio::time::sleep(pause).await;
+                    if let Err(error) = intake.0.known.tidy_up(&*intake.0.journal, &intake.0.engine).await {
+                        tracing::warn!(%error, "cannot forget people whom nobody names any more");
+                    }
+                }
+            }
+        });
     }
 
     /// The sources.

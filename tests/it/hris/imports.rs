@@ -1,6 +1,13 @@
 //! Whole exports over HTTP, on the paused clock.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use skillsync::journal::{Journal as _, Memo};
+use skillsync::simulator::Scenario;
+
 use super::{Answer, BEGIN, Office, by_title, employees, titled};
+use crate::bed::Bed;
 
 const CSV: [(&str, &str); 1] = [("content-type", "text/csv")];
 
@@ -40,11 +47,65 @@ async fn one_sources_full_export_says_nothing_of_anothers_people() {
     assert_eq!([office.groups(1).len(), office.groups(2).len(), office.groups(3).len()], [1, 1, 0]);
 
     // Who is known is known after a restart as well, also by deliveries.
-    let (simulator, kept) = (office.bed.simulator.clone(), std::sync::Arc::clone(&office.bed.kept));
+    let (simulator, kept) = (office.bed.simulator.clone(), Arc::clone(&office.bed.kept));
     office.bed.lifecycle.begin_stop();
     let next = Office::reopen(simulator, kept, &scenario, &sources);
     import(&next, "north", "full", &[(4, "Group 4")]).await;
     assert_eq!([next.groups(1).len(), next.groups(2).len(), next.groups(4).len()], [0, 1, 1]);
+}
+
+/// Whom the journal says to be known.
+fn known(office: &Office) -> Vec<String> {
+    let memos = office.bed.kept.recovered().memos;
+    let people = memos.iter().filter(|memo| &*memo.space == "known");
+    people.filter_map(|memo| Some(memo.key.rsplit_once(':')?.1.to_uppercase())).collect()
+}
+
+/// Another process with the same journal, later on the same calendar.
+fn restarted(office: Office, scenario: &Scenario, settings: &str) -> Office {
+    let Bed { clock, simulator, kept, lifecycle, .. } = office.bed;
+    lifecycle.begin_stop();
+    let journal = Arc::clone(&kept);
+    Office::of(Bed::living(clock, simulator, &kept, journal, (scenario, settings), |wire| wire), settings)
+}
+
+async fn days(days: u64) {
+    tokio::time::sleep(Duration::from_secs(days * 24 * 3600)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_not_named_any_more_and_has_nothing_of_ours_is_forgotten_with_the_retention() {
+    let settings = "[journal]\nretention = '10d'\n".to_owned() + &by_title("hr", "");
+    let (scenario, office) = (employees(10), Office::open(&employees(10), &settings));
+    import(&office, "hr", "delta", &[(1, "Group 1"), (2, "Group 2"), (8999, "Group 3")]).await;
+    assert_eq!(known(&office), ["E1001", "E1002", "E9999"]);
+    days(6).await;
+    import(&office, "hr", "delta", &[(2, "Group 2")]).await;
+    let office = restarted(office, &scenario, &settings);
+    assert_eq!(known(&office).len(), 3);
+    days(5).await;
+    assert_eq!(known(&office), ["E1001", "E1002"], "one has something of ours, one was named, one is nobody");
+    days(20).await;
+    assert_eq!(known(&office), ["E1001", "E1002"], "also when the jobs that named them are not kept any more");
+    import(&office, "hr", "full", &[(2, "Group 2")]).await;
+    assert!(office.groups(1).is_empty() && office.groups(2).len() == 1);
+    days(1).await;
+    assert_eq!(known(&office), ["E1002"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_known_before_there_were_dates_is_dated_once() {
+    let settings = "[journal]\nretention = '10d'\n".to_owned() + &by_title("hr", "");
+    let (scenario, office) = (employees(10), Office::open(&employees(10), &settings));
+    let old = Memo { space: "known".into(), key: "hr\nemployeeId:E9999".into(), value: Some("".into()) };
+    office.bed.kept.remember(vec![old]).await.unwrap();
+    let mut office = office;
+    for _ in 0..2 {
+        office = restarted(office, &scenario, &settings);
+        assert_eq!(known(&office), ["E9999"]);
+        days(6).await;
+    }
+    assert!(known(&office).is_empty(), "a restart does not begin the time anew");
 }
 
 #[tokio::test(start_paused = true)]
