@@ -12,6 +12,7 @@ mod reference;
 mod region;
 mod telemetry;
 mod thresholds;
+mod weak;
 mod webhooks;
 
 use std::net::{IpAddr, SocketAddr};

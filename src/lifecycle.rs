@@ -1,9 +1,9 @@
 //! Tasks and shutdown: who runs in the background, how they are told to stop, and who waits for them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -36,6 +36,8 @@ pub struct Lifecycle {
     /// Nothing but lingering tasks is left, or the grace is over.
     stopped: CancellationToken,
     panics: Arc<Mutex<BTreeMap<&'static str, u64>>>,
+    /// Tasks that the service cannot do without, and that are about to be started anew.
+    down: Arc<Mutex<BTreeSet<&'static str>>>,
     failure: Arc<OnceLock<String>>,
 }
 
@@ -113,7 +115,11 @@ impl Lifecycle {
             if in_a_row >= MOST_PANICS && hopeless == Hopeless::EndService {
                 return self.fail(format!("the task {name:?} panicked {in_a_row} times in a row; this is a defect"));
             }
+            if hopeless == Hopeless::EndService {
+                self.down().insert(name);
+            }
             tokio::time::sleep(pause).await;
+            self.down().remove(name);
             pause = longest.min(pause * 2);
         }
     }
@@ -138,6 +144,15 @@ impl Lifecycle {
     /// How often tasks panicked, by name.
     pub fn panics(&self) -> BTreeMap<&'static str, u64> {
         self.panics.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A task that the service cannot do without and that does not run just now, because it panicked.
+    pub fn task_down(&self) -> Option<&'static str> {
+        self.down().first().copied()
+    }
+
+    fn down(&self) -> MutexGuard<'_, BTreeSet<&'static str>> {
+        self.down.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The service cannot go on: it says why, is not ready any more, and stops. The first reason stays.
@@ -256,11 +271,13 @@ mod tests {
             async move { assert!(well, "a defect") }
         });
         lifecycle.spawn(async { panic!("another") });
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(lifecycle.task_down(), Some("clock"));
         lifecycle.spawn_until_stop(async { panic!("one more") });
         tokio::time::sleep(Duration::from_secs(60)).await;
         assert_eq!(*starts.lock().unwrap(), [0, 1, 3, 7]);
         assert_eq!(lifecycle.panics(), BTreeMap::from([("clock", 3), ("other", 2)]));
-        assert_eq!(lifecycle.failure(), None);
+        assert_eq!((lifecycle.failure(), lifecycle.task_down()), (None, None));
         assert!(lifecycle.stop(Duration::from_secs(1)).await);
     }
 

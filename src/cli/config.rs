@@ -29,7 +29,10 @@ pub(super) fn run(arguments: &ConfigArguments) -> Result<ExitCode> {
         print!("{}", reference());
         return Ok(ExitCode::SUCCESS);
     }
-    Config::load(arguments.config.as_deref()).context("the configuration cannot be used")?;
+    let config = Config::load(arguments.config.as_deref()).context("the configuration cannot be used")?;
+    for weakness in config.weaknesses() {
+        eprintln!("warning: {weakness}");
+    }
     for exposed in exposed_files(arguments.config.as_deref()) {
         eprintln!("warning: {exposed}");
     }

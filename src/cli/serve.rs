@@ -27,6 +27,9 @@ pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode> {
     for exposed in exposed_files(file) {
         tracing::warn!("{exposed}");
     }
+    for weakness in config.weaknesses() {
+        tracing::warn!("{weakness}");
+    }
     let lifecycle = Lifecycle::default();
     // From here on a SIGHUP does not end the process; what comes before there are sources to read again is kept.
     let hangup = signal(SignalKind::hangup())?;

@@ -48,6 +48,8 @@ struct Attempt {
     begun_at: Instant,
     rest_until: Instant,
     failed: Option<CallError>,
+    /// When the first of those was begun that failed without one between them that did not.
+    failing_since: Option<Instant>,
 }
 
 /// The rest after a reading, as a multiple of the time that it took.
@@ -153,8 +155,18 @@ impl<T> Cache<T> {
             Some(_) => REST_AFTER_FAILURE,
             None => self.least_rest.max(now.duration_since(begun_at) * REST),
         };
-        let attempt = Attempt { begun_at, rest_until: now + rest, failed: failed.cloned() };
+        let before = self.last().and_then(|last| last.failing_since);
+        let failing_since = failed.map(|_| before.unwrap_or(begun_at));
+        let attempt = Attempt { begun_at, rest_until: now + rest, failed: failed.cloned(), failing_since };
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(attempt);
+    }
+
+    /// Since when every reading has failed because Genesys does not answer, if none can be used any more.
+    pub(super) fn unreadable_since(&self) -> Option<Instant> {
+        let last = self.last()?;
+        let passes = matches!(last.failed, Some(CallError::Unavailable { .. } | CallError::Uncertain(_)));
+        let stale = self.newest().is_none_or(|newest| newest.begun_at.elapsed() > self.ages.use_until);
+        last.failing_since.filter(|_| passes && stale)
     }
 
     /// Has a new one read, without waiting for it.

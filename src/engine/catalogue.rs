@@ -225,6 +225,12 @@ impl Catalogues {
         Ok(Arc::new(Catalogue::new(genesys.list_catalogue(errand, target).await?, &self.managed)))
     }
 
+    /// The catalogues that Genesys has not answered for so long.
+    pub(super) fn unreadable_for(&self, time: Duration) -> Option<&'static str> {
+        let is = |target| self.of(target).unreadable_since().is_some_and(|since| since.elapsed() >= time);
+        if is(Target::RoutingSkills) { Some("skills") } else { is(Target::WfmSkillGroups).then_some("skill groups") }
+    }
+
     fn of(&self, target: Target) -> &Cache<Arc<Catalogue>> {
         match target {
             Target::RoutingSkills => &self.routing_skills,

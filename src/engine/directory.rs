@@ -94,6 +94,12 @@ fn is_active(found: &Match<Found>) -> bool {
 }
 
 impl Directory {
+    /// The listings that Genesys has not answered for so long.
+    pub(super) fn unreadable_for(&self, time: Duration) -> Option<&'static str> {
+        let is = |cache: &Cache<Listing>| cache.unreadable_since().is_some_and(|since| since.elapsed() >= time);
+        (is(&self.active) || is(&self.inactive)).then_some("users")
+    }
+
     pub(super) fn new(ages: Ages) -> Self {
         let (active, inactive) = (Cache::new(ages, LEAST_REST), Cache::new(ages, LEAST_REST));
         Self { active, inactive, ways: Ways::default(), looked_up: Mutex::default(), shown: Showing::default(), ages }

@@ -344,6 +344,11 @@ impl Engine {
         self.core.open.count()
     }
 
+    /// What Genesys has not listed for so long, although it was asked.
+    pub fn unlisted_for(&self, time: Duration) -> Option<&'static str> {
+        self.core.directory.unreadable_for(time).or_else(|| self.core.catalogues.unreadable_for(time))
+    }
+
     /// Whether jobs hold all the memory that they may.
     pub fn lacks_room(&self) -> bool {
         self.core.open.held_bytes() >= self.core.settings.job_room

@@ -117,3 +117,7 @@ pub(super) fn is_there(connection: &Connection) -> rusqlite::Result<bool> {
     let found = connection.query_row("SELECT 1 FROM sqlite_schema WHERE name = 'audit'", [], |_| Ok(())).optional()?;
     Ok(found.is_some())
 }
+
+#[cfg(test)]
+#[path = "audit_tests.rs"]
+mod tests;

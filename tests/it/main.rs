@@ -61,3 +61,4 @@ mod traces;
 mod under_way;
 mod untrue_answers;
 mod ways;
+mod witnesses;

@@ -33,7 +33,7 @@ pub(super) async fn run(arguments: &CheckArguments) -> Result<ExitCode> {
     match Config::load(arguments.config.as_deref()) {
         Ok(config) => {
             findings.ok("configuration", "can be used");
-            steps::secrets(arguments.config.as_deref(), &mut findings);
+            steps::secrets(arguments.config.as_deref(), &config, &mut findings);
             steps::access(&config, &mut findings);
             let owner = steps::journal(&config, &mut findings);
             let sources = sources::compiled(&config, &mut findings);

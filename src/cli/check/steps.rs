@@ -19,8 +19,11 @@ pub(super) fn access(config: &Config, findings: &mut Findings) {
     }
 }
 
-/// Files with secrets that too many may read.
-pub(super) fn secrets(file: Option<&Path>, findings: &mut Findings) {
+/// Secrets that can be guessed, or read by too many.
+pub(super) fn secrets(file: Option<&Path>, config: &Config, findings: &mut Findings) {
+    for weakness in config.weaknesses() {
+        findings.warn("secrets", weakness, "change it before the service goes into production");
+    }
     for exposed in exposed_files(file) {
         findings.warn("secrets", exposed, "chmod 640 it, or 600; where a platform mounts it, set its mode there");
     }
