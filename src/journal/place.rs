@@ -198,6 +198,8 @@ impl Place {
                 }
                 self.copy_back(connection)?;
                 self.database = self.keep(locked(&folder, DATABASE)?)?;
+                // Nothing is lost from here on, whatever fails.
+                self.close(connection)?;
                 self.open(connection)?;
             }
             Change::Moved | Change::Replaced => {}
@@ -215,14 +217,13 @@ impl Place {
     }
 
     /// Writes the database anew in its place: what has no name any more is still all there.
-    fn copy_back(&mut self, connection: &mut Connection) -> Result<(), JournalError> {
+    fn copy_back(&self, connection: &Connection) -> Result<(), JournalError> {
         let database = self.database();
         let copy = self.folder.join("journal.sqlite.partial");
         for left in [&copy, &log_of(&database), &index_of(&database)] {
             removed(left).map_err(|error| cannot(left, &error))?;
         }
         copy_into(connection, &copy)?;
-        self.close(connection)?;
         // Unlike a rename, a link takes no other file's place.
         let linked = fs::hard_link(&copy, &database).and_then(|()| File::open(&self.folder)?.sync_all());
         linked.and_then(|()| removed(&copy)).map_err(|error| cannot(&database, &error))
@@ -237,9 +238,21 @@ impl Place {
     }
 
     fn open(&mut self, connection: &mut Connection) -> Result<(), JournalError> {
-        *connection = schema::prepared(&self.database(), self.max_bytes)?;
-        (self.log, self.index, self.closed) = (None, None, false);
+        let database = self.database();
+        // Else an empty one would be made, and taken for it.
+        if Identity::at(&database).map_err(|error| cannot(&database, &error))? != Some(self.database) {
+            return Err(JournalError::Absent(database));
+        }
+        *connection = schema::prepared(&database, self.max_bytes)?;
+        self.closed = false;
+        self.opened();
         Ok(())
+    }
+
+    /// The database was read, so that its log is there: this is the one that is written from now on.
+    pub(super) fn opened(&mut self) {
+        let database = self.database();
+        (self.log, self.index) = (seen(&log_of(&database)), seen(&index_of(&database)));
     }
 
     fn keep(&self, lock: File) -> Result<Identity, JournalError> {
@@ -266,6 +279,11 @@ fn index_of(database: &Path) -> PathBuf {
     let mut index = database.as_os_str().to_owned();
     index.push("-shm");
     index.into()
+}
+
+/// What cannot be looked at yet is seen later.
+fn seen(path: &Path) -> Option<Identity> {
+    Identity::at(path).ok().flatten()
 }
 
 fn removed(path: &Path) -> io::Result<()> {
@@ -300,3 +318,7 @@ fn locked(folder: &Path, name: &str) -> Result<File, JournalError> {
 fn cannot(path: &Path, error: &io::Error) -> JournalError {
     JournalError::CannotWrite(format!("{}: {error}", path.display()))
 }
+
+#[cfg(test)]
+#[path = "place_tests.rs"]
+mod tests;

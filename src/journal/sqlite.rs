@@ -51,11 +51,12 @@ impl SqliteJournal {
     /// not grow beyond `max_bytes`.
     pub fn open(folder: &Path, max_bytes: NonZeroU64) -> Result<(Self, Recovered), JournalError> {
         let cannot = |error: std::io::Error| JournalError::CannotWrite(format!("{}: {error}", folder.display()));
-        let place = Place::take(folder, max_bytes.get())?;
+        let mut place = Place::take(folder, max_bytes.get())?;
         let (path, locks) = (place.database(), place.locks());
         damage::look_at_log(&path).map_err(cannot)??;
         let connection = schema::prepared(&path, max_bytes.get())?;
         let recovered = recovery::recover(&connection).map_err(|error| damage::found(&path, &connection, &error))?;
+        place.opened();
         let tally = Arc::new(Tally::new(&path, counted(&recovered)));
         let statistics = Arc::<JournalStatistics>::default();
         let broken = CancellationToken::new();
