@@ -210,7 +210,8 @@ pub fn reload(service: &Service, keys: &ApiKeys, read: Result<&Config, String>) 
 fn api_settings(config: &Config) -> ApiSettings {
     ApiSettings {
         max_body_bytes: config.server.body_bytes(),
-        body_room: config.server.max_memory_bytes / 4,
+        body_room: config.server.max_memory_bytes / 8,
+        delivery_room: config.server.max_memory_bytes / 16 * 3,
         request_timeout: config.server.request_timeout,
         api_keys: config.server.api_keys.iter().map(api_key).collect(),
         requests_per_second: config.server.requests_per_second,
@@ -327,7 +328,7 @@ fn engine_settings(config: &Config, seed: u64) -> EngineSettings {
         use_until: Duration::from_secs(1800),
         retention: config.journal.retention,
         audit_retention: config.journal.audit_retention,
-        job_room: config.server.max_memory_bytes / 8 * 3,
+        job_room: config.server.max_memory_bytes / 16 * 5,
         seed,
     }
 }

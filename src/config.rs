@@ -301,11 +301,11 @@ impl ServerConfig {
         if self.max_memory_bytes < LEAST {
             return Err(contradiction("server.max_memory_bytes", format!("must be at least {LEAST}")));
         }
-        let most = self.max_memory_bytes / 8;
+        let most = self.max_memory_bytes / 16;
         if self.body_bytes() > most {
             return Err(contradiction(
                 "server.max_body_bytes",
-                format!("must be at most {most}, an eighth of server.max_memory_bytes"),
+                format!("must be at most {most}, a sixteenth of server.max_memory_bytes"),
             ));
         }
         match self.max_streams.filter(|streams| *streams >= self.max_connections) {

@@ -93,8 +93,10 @@ pub struct ApiSettings {
     pub requests_per_second: NonZeroU32,
     /// Whose word is taken for where a request came from.
     pub trusted_proxies: Vec<IpNet>,
-    /// Bytes that bodies may take together while they are read, and what is made of them; deliveries may take as much again.
+    /// Bytes that submissions and exports may take together while they are read, and what is made of them.
     pub body_room: usize,
+    /// The same for deliveries, whose senders are not known before they are read.
+    pub delivery_room: usize,
     /// Answers that are held back at a time: event streams, and polls that wait.
     pub max_streams: usize,
     /// Entries that have not ended, of all jobs; beyond that nothing new is accepted.
@@ -113,7 +115,8 @@ impl Default for ApiSettings {
             api_keys: Vec::new(),
             requests_per_second: NonZeroU32::MIN.saturating_add(99),
             trusted_proxies: Vec::new(),
-            body_room: 256 * 1024 * 1024,
+            body_room: 128 * 1024 * 1024,
+            delivery_room: 192 * 1024 * 1024,
             max_streams: 512,
             max_open_entries: 1_000_000,
             open_metrics: false,
@@ -148,7 +151,7 @@ pub struct Shared {
     streams: Arc<Streams>,
     /// Of submissions and exports.
     room: BodyRoom,
-    /// Of deliveries, whose senders are not known before they are read.
+    /// Of deliveries.
     deliveries: BodyRoom,
 }
 
@@ -163,7 +166,7 @@ impl Shared {
             polls: Polls::new(run),
             streams: Arc::new(Streams::new(settings)),
             room: BodyRoom::new(settings.body_room),
-            deliveries: BodyRoom::new(settings.body_room),
+            deliveries: BodyRoom::new(settings.delivery_room),
         }
     }
 }

@@ -51,7 +51,7 @@ pub(super) struct Peer(pub(super) IpAddr);
 pub(super) struct OnReserve;
 
 /// The largest head of a request, and what is read or written at a time.
-const BUFFER: usize = 64 * 1024;
+const BUFFER: usize = 32 * 1024;
 /// How often is looked for peers that do not read.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 

@@ -33,7 +33,7 @@ use crate::hris::{IntakeFault, MappingFault, Receipt, RequestOrigin};
 /// The largest delivery; senders of more send exports.
 const LARGEST_DELIVERY: usize = 8 * 1024 * 1024;
 /// So many times its size may the values take that a delivery is read as.
-const TREE: usize = 12;
+const TREE: usize = 11;
 /// How long a delivery may take to come in.
 const LONGEST_RECEIPT: Duration = Duration::from_secs(10);
 /// How long it may take to be answered then: senders wait for 3 seconds.

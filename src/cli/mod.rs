@@ -81,6 +81,9 @@ struct ConfigFile {
     config: Option<PathBuf>,
 }
 
+/// Threads for what would hold others up, as large bodies and the names of hosts: each has a stack of its own.
+const MOST_BLOCKING: usize = 16;
+
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -88,10 +91,11 @@ pub fn main() -> ExitCode {
         // Before there are threads: a filter gets by with little memory.
         return crate::hris::filter::run_as_child();
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return failed(&error.into()),
-    };
+    let runtime =
+        match tokio::runtime::Builder::new_multi_thread().max_blocking_threads(MOST_BLOCKING).enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return failed(&error.into()),
+        };
     let outcome = match arguments.command {
         Command::Serve(file) => runtime.block_on(serve::run(file.config.as_deref())),
         Command::Demo(arguments) => runtime.block_on(demo::run(&arguments)),

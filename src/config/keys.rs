@@ -101,7 +101,7 @@ pub(super) const SECTIONS: &[Section] = &[
             default(
                 "max_memory_bytes",
                 "1073741824",
-                "What the process may take: a quarter for bodies, a quarter for deliveries, three eighths for jobs.",
+                "What the process may take: 5/16 for jobs, 3/16 for deliveries and 2/16 for other bodies while they are read.",
             ),
             optional(
                 "max_body_bytes",

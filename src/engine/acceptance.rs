@@ -31,6 +31,12 @@ impl Room {
         }
     }
 
+    /// A so many times smaller room, where there is little memory.
+    fn shrunk(self, times: usize) -> Self {
+        let times = times.max(1);
+        Self { in_all: self.in_all / times, in_any_case: self.in_any_case / times }
+    }
+
     /// Whether an owner of so many may have one more while there are so many of all: no more than what is left for others. So one
     /// by himself has half of the room, two have a third each, and whoever comes finds some.
     fn has_one_more(self, owned: usize, of_all: usize) -> bool {
@@ -55,7 +61,11 @@ pub struct TooManyKeys {
 /// below what is set aside for each; owners are configured, so all of it together is bounded too. A key tells its owner, so that
 /// this holds over restarts.
 #[derive(Debug, Default)]
-pub(super) struct AcceptanceKeys(Mutex<Keys>);
+pub(super) struct AcceptanceKeys {
+    keys: Mutex<Keys>,
+    /// So many times smaller are the rooms than they are written down here.
+    shrunk: usize,
+}
 
 #[derive(Debug, Default)]
 struct Keys {
@@ -108,12 +118,12 @@ impl OtherClaim {
 
 impl AcceptanceKeys {
     /// The keys that a process before this one left.
-    pub(super) fn recovered(kept: Vec<(AcceptanceKey, JobId)>) -> Self {
+    pub(super) fn recovered(kept: Vec<(AcceptanceKey, JobId)>, shrunk: usize) -> Self {
         let mut keys = Keys::default();
         for (key, job) in kept {
             keys.accept(key, job);
         }
-        Self(Mutex::new(keys))
+        Self { keys: Mutex::new(keys), shrunk }
     }
 
     /// Claims a key for one submission.
@@ -125,7 +135,7 @@ impl AcceptanceKeys {
             Some(Slot::Accepted(key, job)) => Ok(Claim::Accepted(key.fingerprint, *job)),
             None => {
                 let (kept, of_all) = (keys.owned_by(id), keys.kept[kind as usize]);
-                if !Room::of(kind).has_one_more(kept, of_all) {
+                if !Room::of(kind).shrunk(self.shrunk).has_one_more(kept, of_all) {
                     return Err(TooManyKeys { kept });
                 }
                 let (sender, ended) = watch::channel(());
@@ -152,7 +162,7 @@ impl AcceptanceKeys {
     }
 
     fn lock(&self) -> MutexGuard<'_, Keys> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -310,7 +320,7 @@ mod tests {
         let keys = Arc::new(AcceptanceKeys::default());
         let first = fill(&keys, &caller("one"), usize::MAX);
         assert_eq!(first.len(), 100_000);
-        let keys = Arc::new(AcceptanceKeys::recovered(first));
+        let keys = Arc::new(AcceptanceKeys::recovered(first, 1));
         assert!(matches!(keys.claim(&caller("one"), "one more"), Err(TooManyKeys { kept: 100_000 })));
         let deliveries = KeySpace::of_deliveries(&"one".into());
         assert_eq!(fill(&keys, &deliveries, 10).len(), 10, "and each kind has its own");
@@ -327,7 +337,7 @@ mod tests {
         let (kind, fingerprint, kept_until) = (KeyKind::Idempotency, [3; 32], at(24));
         let id = caller("hr").former_id("key");
         let keys =
-            Arc::new(AcceptanceKeys::recovered(vec![(AcceptanceKey { id, kind, fingerprint, kept_until }, JOB)]));
+            Arc::new(AcceptanceKeys::recovered(vec![(AcceptanceKey { id, kind, fingerprint, kept_until }, JOB)], 1));
         assert!(matches!(keys.claim(&caller("hr"), "key"), Ok(Claim::Accepted(print, JOB)) if print == fingerprint));
         assert!(reserve(&keys, &caller("ops")).is_some());
         assert_eq!(keys.expire(at(24), 10), [id]);

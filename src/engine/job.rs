@@ -123,7 +123,7 @@ pub(super) struct Job {
     revision: watch::Sender<u64>,
     open: OpenEntries,
     submitted_by: Option<Actor>,
-    _held: Held,
+    held: Held,
 }
 
 #[derive(Debug)]
@@ -161,15 +161,16 @@ pub(super) struct State {
     span: Option<tracing::Span>,
 }
 
-/// What a job takes besides its entries, and while it is worked on.
-const OF_JOB: usize = 6 * 1024;
+/// What a job takes besides its entries: while it is worked on, and afterwards.
+const OF_OPEN_JOB: usize = 6 * 1024;
+const OF_ENDED_JOB: usize = 1024;
 
 impl Job {
     pub(super) fn new(job: AcceptedJob, dating: Dating, open: OpenEntries) -> Self {
         let AcceptedJob { id, spec, created_at, entries: orders, submitted_by } = job;
         let total = u32::try_from(orders.len()).unwrap_or(u32::MAX);
         let entries = Entries::from(orders);
-        let held = open.hold(OF_JOB + entries.bytes());
+        let held = open.hold(OF_OPEN_JOB + entries.bytes_while_open());
         let mut state = State {
             decided: BTreeMap::new(),
             counts: EntryCounts::pending(total),
@@ -196,7 +197,7 @@ impl Job {
         };
         state.report_load(&spec, &open);
         let (accepted_at, state, revision) = (Instant::now(), Mutex::new(state), watch::Sender::new(0));
-        Self { id, spec, created_at, dating, accepted_at, state, revision, open, submitted_by, _held: held }
+        Self { id, spec, created_at, dating, accepted_at, state, revision, open, submitted_by, held }
     }
 
     pub(super) fn id(&self) -> JobId {
@@ -478,7 +479,11 @@ impl Job {
     /// A change that nobody who follows the job is woken for.
     fn adjust<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
+        let was_open = state.counts.open() > 0;
         let result = change(&mut state);
+        if was_open && state.counts.open() == 0 {
+            self.held.set(OF_ENDED_JOB + state.entries.bytes());
+        }
         state.report_load(&self.spec, &self.open);
         result
     }

@@ -155,6 +155,9 @@ pub struct UserSnapshot {
     pub owned: Vec<(Target, Arc<BTreeSet<AssignmentId>>)>,
 }
 
+/// With so much memory for jobs, there is room for all keys; with less, for as many fewer.
+const MEMORY_FOR_ALL_KEYS: usize = 320 * 1024 * 1024;
+
 /// Everything that belongs to one Genesys org.
 #[derive(Debug)]
 struct EngineCore {
@@ -208,7 +211,7 @@ impl Engine {
         let keys = recovered.keys;
         let core = Arc::new(EngineCore {
             registry: JobRegistry::default(),
-            keys: Arc::new(AcceptanceKeys::recovered(keys.clone())),
+            keys: Arc::new(AcceptanceKeys::recovered(keys.clone(), MEMORY_FOR_ALL_KEYS / settings.job_room.max(1))),
             open: OpenEntries::default(),
             users: UserHistories::default(),
             slots: UserSlots::default(),

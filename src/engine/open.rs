@@ -48,8 +48,9 @@ impl OpenEntries {
 
     /// A job holds so many bytes, until this is dropped.
     pub(super) fn hold(&self, bytes: usize) -> Held {
-        self.held.fetch_add(bytes, Ordering::Relaxed);
-        Held { all: Arc::clone(&self.held), bytes }
+        let held = Held { all: Arc::clone(&self.held), bytes: AtomicUsize::new(0) };
+        held.set(bytes);
+        held
     }
 
     /// Bytes that all jobs hold.
@@ -70,12 +71,21 @@ impl OpenEntries {
 #[derive(Debug)]
 pub(super) struct Held {
     all: Arc<AtomicUsize>,
-    bytes: usize,
+    bytes: AtomicUsize,
+}
+
+impl Held {
+    /// The job holds so many bytes from here on.
+    pub(super) fn set(&self, bytes: usize) {
+        let before = self.bytes.swap(bytes, Ordering::Relaxed);
+        // Adding the difference modulo the size of the type adds or subtracts.
+        self.all.fetch_add(bytes.wrapping_sub(before), Ordering::Relaxed);
+    }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.all.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.set(0);
     }
 }
 
@@ -109,6 +119,19 @@ impl EndedEntries {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_jobs_hold_adds_up() {
+        let open = OpenEntries::default();
+        let (first, second) = (open.hold(1000), open.hold(500));
+        first.set(300);
+        assert_eq!(open.held_bytes(), 800);
+        drop(second);
+        first.set(400);
+        assert_eq!(open.held_bytes(), 400);
+        drop(first);
+        assert_eq!(open.held_bytes(), 0);
+    }
 
     #[test]
     fn enums_index_their_arrays_in_the_order_of_their_lists() {

@@ -39,6 +39,7 @@ mod logs;
 mod lookups;
 mod lost_parts;
 mod main_job;
+mod memory;
 mod metrics;
 mod near_the_cap;
 mod noted;

@@ -77,10 +77,30 @@ impl Process {
         Self::spawn(port, genesys, journal, Some(config), environment)
     }
 
+    /// The same, with so many bytes of memory for its data.
+    pub(crate) fn limited(port: u16, genesys: &str, journal: &Path, config: &Path, bytes: usize) -> Self {
+        let mut shell = Command::new("sh");
+        let limit = format!("ulimit -d {} && exec \"$0\" serve \"$@\"", bytes / 1024);
+        shell.args(["-c", limit.as_str(), env!("CARGO_BIN_EXE_skillsync")]);
+        Self::run(shell, port, genesys, journal, Some(config), &[])
+    }
+
     fn spawn(port: u16, genesys: &str, journal: &Path, config: Option<&Path>, environment: &[(&str, &str)]) -> Self {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_skillsync"));
+        program.arg("serve");
+        Self::run(program, port, genesys, journal, config, environment)
+    }
+
+    fn run(
+        mut program: Command,
+        port: u16,
+        genesys: &str,
+        journal: &Path,
+        config: Option<&Path>,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let log = File::options().append(true).create(true).open(journal.join("../service.log")).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_skillsync"))
-            .arg("serve")
+        let child = program
             .args(config.into_iter().flat_map(|file| [Path::new("--config"), file]))
             .env("SKILLSYNC__SERVER__LISTEN", format!("127.0.0.1:{port}"))
             .env("SKILLSYNC__GENESYS__API_URL", genesys)
@@ -99,6 +119,18 @@ impl Process {
 
     pub(crate) fn id(&self) -> u32 {
         self.0.id()
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_some()
+    }
+
+    /// What it takes of the machine's memory, as far as the kernel tells.
+    pub(crate) fn resident_bytes(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<usize>().ok()).unwrap_or_default() * 1024
     }
 
     /// Tells it to read its configuration again.

@@ -72,6 +72,7 @@ impl Expanded {
         let buffer = announced.map_or(BUFFER, |bytes| bytes.clamp(1, BUFFER));
         let wire = StreamReader::new(body.into_data_stream().map_err(|error| io::Error::other(Undelivered(error))));
         let encoding = headers.get(CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").trim());
+        let mut room = room.begin();
         let inner: Box<dyn AsyncRead + Send + Unpin> = match encoding.unwrap_or_default().to_ascii_lowercase().as_str()
         {
             "" | "identity" => Box::new(wire),
@@ -80,14 +81,17 @@ impl Expanded {
                 decoder.multiple_members(true);
                 Box::new(decoder)
             }
-            "zstd" => Box::new(ZstdDecoder::with_params(wire, &[DParameter::window_log_max(ZSTD_WINDOW)])),
+            "zstd" => {
+                room.more(1 << ZSTD_WINDOW)?;
+                Box::new(ZstdDecoder::with_params(wire, &[DParameter::window_log_max(ZSTD_WINDOW)]))
+            }
             _ => {
                 return Err(Problem::unsupported_media_type(
                     "the body has an encoding that is not taken; send it as it is, or with Content-Encoding: gzip or zstd",
                 ));
             }
         };
-        Ok(BufReader::with_capacity(buffer, Self { inner, left: most, room: room.begin(), digest: Sha256::new() }))
+        Ok(BufReader::with_capacity(buffer, Self { inner, left: most, room, digest: Sha256::new() }))
     }
 
     fn count(&mut self, came: &[u8]) -> io::Result<()> {

@@ -21,7 +21,7 @@ use crate::api::submission::request::SyncJobEntryRequest;
 use crate::api::submission::{COLUMNS, row_of};
 use crate::domain::JobId;
 use crate::domain::entry::EntryRequest;
-use crate::engine::Engine;
+use crate::engine::{Engine, EntrySnapshot};
 
 /// An entry as a line that can be submitted again.
 fn line(form: Form, entry: EntryRequest) -> String {
@@ -33,7 +33,7 @@ fn line(form: Form, entry: EntryRequest) -> String {
 
 /// List the entries of a sync job
 ///
-/// In the order in which they were sent. An entry that changes into the state asked for behind the page just read is
+/// In the order in which they were sent. A page ends before `limit` where its entries have very many assignments. An entry that changes into the state asked for behind the page just read is
 /// not shown by the pages that follow.
 ///
 /// With `Accept: application/x-ndjson` or `text/csv`, all entries from `cursor` on, as they were submitted and in a form
@@ -64,13 +64,30 @@ pub(in crate::api) async fn list_sync_job_entries(
     let form = Form::accepted(&headers);
     if form == Form::Page {
         let page = api.engine.entries(id, query.state, query.from, query.limit);
-        let (entries, next) = page.ok_or_else(Problem::job_not_found)?;
+        let (mut entries, mut next) = page.ok_or_else(Problem::job_not_found)?;
+        let fitting = fitting(&entries);
+        next = entries.get(fitting).map(|entry| entry.index).or(next);
+        entries.truncate(fitting);
         let names = api.engine.names(job.spec.target);
         let items = entries.into_iter().map(|entry| SyncJobEntryView::of(entry, &names)).collect();
         return Ok(Json(EntryPage { items, next_cursor: next.map(cursor_of_entry) }).into_response());
     }
     let body = Body::from_stream(all(api.engine.clone(), id, query, form));
     Ok(([(CONTENT_TYPE, form.media_type())], body).into_response())
+}
+
+/// How many of the entries fit on a page. Most have a few assignments; a page of those that have hundreds would be many
+/// megabytes, and there may be many readers. At least one fits.
+fn fitting(entries: &[EntrySnapshot]) -> usize {
+    const MOST_ASSIGNMENTS: usize = 20_000;
+    let mut assignments = 0;
+    let fits = |entry: &&EntrySnapshot| {
+        let effects = &entry.result.effects;
+        let told = effects.difference.added.len() + effects.difference.updated.len() + effects.difference.removed.len();
+        assignments += told + effects.preserved.len() + effects.overwritten.len() + entry.request.assignments.len();
+        assignments <= MOST_ASSIGNMENTS
+    };
+    entries.iter().take_while(fits).count().max(1)
 }
 
 /// All entries as text, some at a time: as many as the receiver has taken, and never all of them in memory.

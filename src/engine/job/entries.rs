@@ -174,28 +174,38 @@ impl Row {
 
 /// What is made of a list while its entries are worked on: each assignment resolved, wanted, compared and written down.
 const OF_WORK: usize = 2;
-/// What an entry comes to take besides its row: its effects, what is told of it, and its user's turn.
-const OF_ENTRY: usize = 256;
+/// What an entry takes besides its row while it is worked on: its user's turn, and the calls for it.
+const OF_OPEN_ENTRY: usize = 256;
+/// What an entry comes to take besides its row: its effects, and what is told of it.
+const OF_OUTCOME: usize = 48;
 
 impl Entries {
-    /// Bytes that the entries take, with what is made of them while they are worked on.
+    /// Bytes that the entries take while they are worked on, with what is made of them.
+    pub(super) fn bytes_while_open(&self) -> usize {
+        self.bytes() + self.rows.len() * OF_OPEN_ENTRY + OF_WORK * self.bytes_of_lists()
+    }
+
+    /// Bytes that the entries take.
     pub(super) fn bytes(&self) -> usize {
-        let mut names = HashSet::new();
-        let mut of_lists = 0;
+        let columns = size_of_val(&*self.dates) + size_of_val(&*self.plans) + size_of_val(&*self.repeats);
+        let rows = self.rows.len() * (size_of::<Row>() + size_of::<EntryState>() + OF_OUTCOME);
+        rows + self.texts.len() + columns + self.bytes_of_lists()
+    }
+
+    fn bytes_of_lists(&self) -> usize {
+        let (mut names, mut bytes) = (HashSet::new(), 0);
         for list in &self.lists {
-            of_lists += size_of_val(&**list);
+            bytes += size_of_val(&**list);
             for listed in &**list {
-                of_lists += listed.because.as_ref().map_or(0, |because| because.len());
+                bytes += listed.because.as_ref().map_or(0, |because| because.len());
                 if let AssignmentName::Name(name) = &listed.name
                     && names.insert(name.as_ptr())
                 {
-                    of_lists += name.len();
+                    bytes += name.len();
                 }
             }
         }
-        let columns = size_of_val(&*self.dates) + size_of_val(&*self.plans) + size_of_val(&*self.repeats);
-        let rows = self.rows.len() * (size_of::<Row>() + OF_ENTRY);
-        rows + self.texts.len() + columns + (1 + OF_WORK) * of_lists
+        bytes
     }
 
     /// Number of entries.
