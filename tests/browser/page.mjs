@@ -6,7 +6,13 @@ import { chromium } from "playwright-core";
 let browser;
 
 export async function openBrowser() {
-  browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+  browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ["--no-sandbox", "--disable-dev-shm-usage", "--host-resolver-rules=MAP rebound.example 127.0.0.1"] });
+}
+
+// A page of its own context that nobody watches: somebody else's.
+export async function strangePage() {
+  const context = await browser.newContext();
+  return { page: await context.newPage(), done: () => context.close() };
 }
 
 export const closeBrowser = () => browser?.close();

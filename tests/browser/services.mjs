@@ -61,7 +61,7 @@ export async function startGuarded() {
   writeFileSync(scenario, `seed = 7\n[population.generated]\nusers = 300\n[[limits.windows]]\ncalls = 2000\nper = "1s"\n`);
   const simulator = await start(["simulate", "--listen", `127.0.0.1:${genesys}`, "--scenario", scenario], `http://127.0.0.1:${genesys}/`);
   const config = join(folder, "skillsync.toml");
-  writeFileSync(config, configuration(genesys, port));
+  writeFileSync(config, configuration(genesys, port, join(folder, "journal")));
   const url = `http://127.0.0.1:${port}`;
   const service = await start(["serve", "--config", config], `${url}/healthz`);
   const stop = async () => {
@@ -71,7 +71,7 @@ export async function startGuarded() {
   return { url, stop };
 }
 
-function configuration(genesys, port) {
+function configuration(genesys, port, journal) {
   const keys = Object.entries({ reader: "read", boss: "admin" }).map(([name, role]) => {
     const sha256 = createHash("sha256").update(KEYS[name]).digest("hex");
     return `[[server.api_keys]]\nname = "${name}"\nsha256 = "${sha256}"\nrole = "${role}"\n`;
@@ -79,7 +79,7 @@ function configuration(genesys, port) {
   return [
     `[genesys]\napi_url = "http://127.0.0.1:${genesys}"\nlogin_url = "http://127.0.0.1:${genesys}"\n`,
     `client_id = "skillsync-simulated"\nclient_secret = "not-a-secret"\nlimits = "2000/1s"\n`,
-    `[journal]\nenabled = false\n[sync]\ncreate_missing_skills = 20\n[server]\nlisten = "127.0.0.1:${port}"\nrequests_per_second = 1000\n`,
+    `[journal]\npath = "${journal}"\n[sync]\ncreate_missing_skills = 20\n[server]\nlisten = "127.0.0.1:${port}"\nrequests_per_second = 1000\n`,
     ...keys,
   ].join("");
 }

@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use crate::process::{Client, Folder, Process, free_port, job_for, serve_genesys, submit};
+use crate::sim::setting;
 
 /// What the process may take, in bytes of data as the kernel counts them (`RLIMIT_DATA`); what it is told to keep within.
 const LIMIT: usize = 256 * 1024 * 1024;
@@ -42,13 +43,10 @@ struct Load {
 
 fn post(path: &str, media_type: &str, encoding: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
-    let mut request = format!(
-        "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {media_type}\r\ncontent-length: {length}\r\n"
+    let encoding = if encoding.is_empty() { String::new() } else { format!("content-encoding: {encoding}\r\n") };
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {media_type}\r\ncontent-length: {length}\r\n{encoding}\r\n"
     );
-    if !encoding.is_empty() {
-        request += &format!("content-encoding: {encoding}\r\n");
-    }
-    request += "\r\n";
     [request.as_bytes(), body].concat()
 }
 
@@ -140,7 +138,7 @@ async fn send(port: u16, load: &Load, answered: &AtomicUsize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_load_makes_the_process_take_more_than_it_may() {
-    let seconds = std::env::var("MEMORY_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(10);
+    let seconds = setting("MEMORY_SECONDS", 10);
     let (folder, genesys, port) = (Folder::new("memory"), Lifecycle::default(), free_port());
     let population = Generated { users: 20, groups: 3, groups_per_user: 0, ..Generated::default() };
     let simulator = Simulator::new(Scenario { population: Population::Generated(population), ..Scenario::default() });

@@ -45,7 +45,7 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// The page first, then what it loads.
-static FILES: [File; 34] = files! {
+static FILES: [File; 35] = files! {
     "index.html" => HTML;
     "icon.svg" => ICON;
     "base.css" => CSS;
@@ -79,6 +79,7 @@ static FILES: [File; 34] = files! {
     "view-new.js" => SCRIPT;
     "view-overview.js" => SCRIPT;
     "view-user.js" => SCRIPT;
+    "witnesses.js" => SCRIPT;
     "words.js" => SCRIPT;
 };
 

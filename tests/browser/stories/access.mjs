@@ -42,4 +42,16 @@ export function stories(live) {
     await reads(page.locator(".action-fault"), "this key may only read");
     await done();
   });
+
+  test("an admin reads who asked for what, and others are told who may", async () => {
+    const job = await client(live.guarded.url, KEYS.boss).submit({ target: "wfmSkillGroups", label: "witnessed" }, "employee_id,assignments\nE1001,Group 1\n");
+    for (const [key, expected] of [[KEYS.boss, "submitted by key boss"], [KEYS.reader, "only a key with the role admin"]]) {
+      const { page, done } = await pageAt(live.guarded, { path: `#/jobs/${job.id}`, refused: [...REFUSED, `401 /v1/sync-jobs/${job.id}`, "403 /v1/audit"] });
+      await signIn(page, key);
+      await reads(page.locator(".facts"), "by key boss");
+      await page.getByText("Who asked for what").click();
+      await reads(page.locator("details"), expected);
+      await done();
+    }
+  });
 }

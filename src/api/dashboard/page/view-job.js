@@ -12,6 +12,7 @@ import { doneOf, nameOf, notice, outlook, progress, statusChip, updateProgress }
 import { planOf } from "./plan.js";
 import { term } from "./tips.js";
 import { conflictsOfJob } from "./view-conflicts.js";
+import { actorOf, witnessesOf } from "./witnesses.js";
 import { MODES, REASONS, STATE_ORDER, TARGETS } from "./words.js";
 
 export function jobView(root, path, signal) {
@@ -60,7 +61,7 @@ function build(root, entries, state, signal, again) {
     h("div", { class: "job-head" }, h("div", {}, title, facts), actions.element),
     h("section", { class: "panel job-progress", "aria-label": "Progress" }, bar, standing, counts, created),
     banner, held, failures,
-    h("div", { class: "job-body" }, table.element, h("div", { class: "side" }, plan, conflicts.element)));
+    h("div", { class: "job-body" }, table.element, h("div", { class: "side" }, plan, conflicts.element, witnessesOf(entries.job, signal))));
 
   let ended = entries.job.finishedAt !== null;
   return () => {
@@ -94,6 +95,7 @@ function factsOf(job) {
     fact("lane", job.lane),
     fact("accepted", h("time", { datetime: job.createdAt, title: fullTime(job.createdAt) }, when(job.createdAt))),
     job.finishedAt && fact("ended", h("time", { datetime: job.finishedAt, title: fullTime(job.finishedAt) }, when(job.finishedAt))),
+    job.submittedBy && fact("by", actorOf(job.submittedBy)),
     fact("id", h("code", {}, job.id)),
   ].filter(Boolean);
 }

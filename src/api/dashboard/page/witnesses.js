@@ -1,0 +1,32 @@
+// Who asked for what about one job. Read when it is opened: only a key with the role admin may.
+
+import { Refused, get } from "./api.js";
+import { h } from "./dom.js";
+import { fullTime, when } from "./format.js";
+import { notice } from "./parts.js";
+
+const KINDS = { key: "key", source: "source", keyless: "somebody on the service's machine", operator: "whoever runs the service" };
+
+export const actorOf = (by) => (by.name ? `${KINDS[by.kind]} ${by.name}` : KINDS[by.kind]);
+
+export function witnessesOf(job, signal) {
+  const body = h("div", { "aria-live": "polite" });
+  const opened = async ({ target }) => {
+    if (!target.open) return;
+    body.replaceChildren(h("p", { class: "muted" }, "Reading …"));
+    try {
+      const { items } = await get(`/v1/audit?limit=200&jobId=${encodeURIComponent(job.id)}`, signal);
+      body.replaceChildren(items.length ? h("ul", { class: "witnesses" }, items.reverse().map(line)) : h("p", { class: "muted" }, "Nothing is recorded about this job."));
+    } catch (fault) {
+      if (!(fault instanceof Refused)) throw fault;
+      body.replaceChildren(notice("warn", fault.message));
+    }
+  };
+  return h("details", { class: "panel", ontoggle: opened }, h("summary", { "data-key": "witnesses" }, "Who asked for what"), body);
+}
+
+function line(record) {
+  const where = [record.address && `from ${record.address}`, record.requestId && `request ${record.requestId}`, record.about].filter(Boolean);
+  return h("li", {}, h("time", { datetime: record.at, title: fullTime(record.at) }, when(record.at)), " ",
+    h("b", {}, record.action), ` by ${actorOf(record.by)}`, h("span", { class: "muted" }, where.length ? ` ${where.join(", ")}` : ""));
+}
