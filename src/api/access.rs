@@ -189,7 +189,7 @@ impl<B> ValidateRequest<B> for Admission {
         if let Some(caller) = self.0.admit(request).map_err(IntoResponse::into_response)? {
             // Of who reads, nothing is told; adding to a span puts all of it into words anew.
             if !request.method().is_safe() {
-                tracing::Span::current().record("caller", &*caller.name());
+                tracing::Span::current().record("caller", &**caller.name());
             }
             request.extensions_mut().insert(caller);
         }

@@ -1,7 +1,7 @@
 //! Who sent a request, and what they may do.
 
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use axum::http::HeaderMap;
 use ipnet::IpNet;
@@ -67,9 +67,10 @@ impl Caller {
         self.key.as_ref().map_or(Role::Admin, |key| key.role)
     }
 
-    /// The name of its key.
-    pub(super) fn name(&self) -> Arc<str> {
-        self.key.as_ref().map_or_else(|| "".into(), |key| Arc::clone(&key.name))
+    /// The name of its key; empty without keys.
+    pub(super) fn name(&self) -> &Arc<str> {
+        static NOBODY: LazyLock<Arc<str>> = LazyLock::new(|| "".into());
+        self.key.as_ref().map_or_else(|| &*NOBODY, |key| &key.name)
     }
 
     /// As the audit record has them.
@@ -114,7 +115,7 @@ impl Caller {
         let Some(bounds) = self.bounds() else { return Ok(()) };
         if let Some(sources) = &bounds.sources {
             let is_theirs = match &job.submitted_by {
-                Some(Actor::Key(name)) => **name == *self.name(),
+                Some(Actor::Key(name)) => name == self.name(),
                 Some(Actor::Source(name)) => sources.contains(name),
                 Some(Actor::Keyless | Actor::Operator) | None => false,
             };

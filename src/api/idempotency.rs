@@ -37,7 +37,7 @@ impl Turn {
     /// told so at once: the caller may be waiting for the same body that it has not sent to its end.
     pub(super) fn of(engine: &Engine, caller: &Caller, headers: &HeaderMap) -> Result<Self, Problem> {
         let Some(key) = key_of(headers)? else { return Ok(Self::New(None)) };
-        match engine.claim(&KeySpace::of_caller(&caller.name()), key) {
+        match engine.claim(&KeySpace::of_caller(caller.name()), key) {
             Ok(Claim::Reserved(reservation)) => Ok(Self::New(Some(reservation))),
             Ok(Claim::Accepted(fingerprint, job)) => Ok(Self::Again(fingerprint, job)),
             Ok(Claim::Accepting(_)) => Err(Problem::still_accepting()),

@@ -145,7 +145,8 @@ impl Witness {
         const A_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(11);
         let within = {
             let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-            let allowance = refusals.entry(caller.name()).or_insert_with(|| Allowance::per_minute(A_MINUTE));
+            let allowance =
+                refusals.entry(Arc::clone(caller.name())).or_insert_with(|| Allowance::per_minute(A_MINUTE));
             allowance.take(Instant::now()).is_ok()
         };
         if !within {
@@ -197,8 +198,7 @@ fn span_of(request: &Request, matched: Option<&MatchedPath>, id: &RequestId) -> 
 /// is part of the line and not of the span, which would put it into words for every poll, told or not.
 fn tell(answer: StatusCode, took: Duration, peer: Option<IpAddr>, caller: Option<&Caller>) {
     let (status, latency_ms) = (answer.as_u16(), u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
-    let (peer, caller) = (peer.map(tracing::field::display), caller.map(Caller::name));
-    let caller = caller.as_deref();
+    let (peer, caller) = (peer.map(tracing::field::display), caller.map(|caller| &**caller.name()));
     if answer.is_server_error() {
         tracing::warn!(status, latency_ms, peer, caller, "answered");
     } else if answer.is_client_error() || answer == StatusCode::ACCEPTED {

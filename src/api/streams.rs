@@ -46,7 +46,7 @@ impl Streams {
 
     /// A seat for an answer to `caller`, if one is free.
     pub(super) fn take(&self, caller: &Caller) -> Result<StreamSeat, Problem> {
-        let of_key = self.of_keys.get(&caller.name()).map(|seats| Arc::clone(seats).try_acquire_owned());
+        let of_key = self.of_keys.get(caller.name()).map(|seats| Arc::clone(seats).try_acquire_owned());
         let of_key =
             of_key.transpose().map_err(|_| full("this key has as many event streams and waiting polls open"))?;
         let of_all = Arc::clone(&self.all).try_acquire_owned();

@@ -198,8 +198,9 @@ impl Entries {
             bytes += size_of_val(&**list);
             for listed in &**list {
                 bytes += listed.because.as_ref().map_or(0, |because| because.len());
+                // Within one list all names are different.
                 if let AssignmentName::Name(name) = &listed.name
-                    && names.insert(name.as_ptr())
+                    && (self.lists.len() == 1 || names.insert(name.as_ptr()))
                 {
                     bytes += name.len();
                 }
