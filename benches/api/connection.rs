@@ -12,14 +12,14 @@ pub(crate) struct Connection {
 
 /// A GET, as it goes over the wire.
 pub(crate) fn get(path: &str, key: &str) -> String {
-    format!("GET {path} HTTP/1.1\r\nhost: here\r\nauthorization: Bearer {key}\r\n\r\n")
+    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\n\r\n")
 }
 
 /// A POST of JSON, as it goes over the wire.
 pub(crate) fn post(path: &str, key: &str, body: &str) -> String {
     let length = body.len();
     format!(
-        "POST {path} HTTP/1.1\r\nhost: here\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\n\
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\n\
          content-length: {length}\r\n\r\n{body}"
     )
 }

@@ -33,7 +33,7 @@ pub(crate) async fn run() {
     let began = Instant::now();
     show("idle", began.elapsed());
     let request = format!(
-        "POST /v1/sync-jobs?target=wfmSkillGroups&mode=add HTTP/1.1\r\nhost: here\r\ncontent-type: text/csv\r\n\
+        "POST /v1/sync-jobs?target=wfmSkillGroups&mode=add HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/csv\r\n\
          content-length: {}\r\n\r\n{body}",
         body.len()
     );

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,8 +24,8 @@ const STEP: usize = 16 * 1024;
 
 /// All open connections.
 ///
-/// Invariant: there are never more than `most` and [`RESERVE`] of them, because each is counted in [`Connections::seat`] and
-/// until its [`Seat`] is dropped.
+/// Invariant: never more than `most` and [`RESERVE`] of them stay, because each is counted in [`Connections::seat`] and until
+/// its [`Seat`] is dropped; for one that comes beyond `most`, another one leaves.
 #[derive(Debug)]
 pub(super) struct Connections {
     most: usize,
@@ -36,6 +37,8 @@ pub(super) struct Connections {
 struct Open {
     next: u64,
     connections: HashMap<u64, Arc<Connection>>,
+    /// Those among them that were told to make room, and go in a moment.
+    leaving: usize,
 }
 
 /// One connection, as seen from outside.
@@ -46,6 +49,8 @@ pub(super) struct Connection {
     pub(super) is_reserve: bool,
     progress: Mutex<Progress>,
     closed: CancellationToken,
+    /// Closed for another one.
+    makes_room: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -85,16 +90,17 @@ impl Connections {
 
     fn free_seat(self: &Arc<Self>, peer: IpAddr) -> Option<Seat> {
         let mut open = self.lock();
-        let taken = open.connections.len();
-        if taken >= self.most
-            && let Some(stuck) = open.longest_stuck(Instant::now())
-        {
+        let mut is_full = open.staying() >= self.most;
+        if is_full && let Some(stuck) = open.longest_stuck(Instant::now()) {
+            stuck.makes_room.store(true, Ordering::Relaxed);
             stuck.closed.cancel();
+            open.leaving += 1;
+            is_full = false;
         }
-        if taken >= self.most + RESERVE {
+        if is_full && open.staying() >= self.most + RESERVE {
             return None;
         }
-        let connection = Arc::new(Connection::new(peer, taken >= self.most));
+        let connection = Arc::new(Connection::new(peer, is_full));
         open.next += 1;
         let number = open.next;
         open.connections.insert(number, Arc::clone(&connection));
@@ -118,6 +124,11 @@ impl Connections {
 }
 
 impl Open {
+    /// Those that nobody has told to make room.
+    fn staying(&self) -> usize {
+        self.connections.len() - self.leaving
+    }
+
     /// Of the peer with the most connections that wait for it, the one that has waited longest.
     fn longest_stuck(&self, now: Instant) -> Option<&Arc<Connection>> {
         let mut of_peer: HashMap<IpAddr, usize> = HashMap::new();
@@ -134,7 +145,10 @@ impl Open {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.all.lock().connections.remove(&self.number);
+        let mut open = self.all.lock();
+        open.connections.remove(&self.number);
+        open.leaving -= usize::from(self.connection.makes_room.load(Ordering::Relaxed));
+        drop(open);
         self.all.freed.notify_one();
     }
 }
@@ -142,7 +156,13 @@ impl Drop for Seat {
 impl Connection {
     fn new(peer: IpAddr, is_reserve: bool) -> Self {
         let progress = Progress { awaits_peer: Some(Instant::now()), came: 0, stalled: None, taken: 0 };
-        Self { peer, is_reserve, progress: Mutex::new(progress), closed: CancellationToken::new() }
+        Self {
+            peer,
+            is_reserve,
+            progress: Mutex::new(progress),
+            closed: CancellationToken::new(),
+            makes_room: AtomicBool::new(false),
+        }
     }
 
     /// Resolves when the connection has to make room.
@@ -212,12 +232,13 @@ mod tests {
         let (served, idle) = (all.seat(greedy).await, all.seat(greedy).await);
         served.connection.has_request();
         let first = all.seat(other).await;
-        assert!(first.connection.is_reserve, "nobody has waited for long enough but the other");
-        assert!(is_closed(&idle_of_other));
-        drop((first, idle_of_other));
+        assert!(is_closed(&idle_of_other) && !first.connection.is_reserve, "nobody else has waited for long enough");
+        let on_reserve = all.seat(other).await;
+        assert!(on_reserve.connection.is_reserve, "nobody can make room");
+        drop((first, idle_of_other, on_reserve));
         tokio::time::advance(PATIENCE).await;
         let (second, third) = (all.seat(other).await, all.seat(other).await);
-        assert!(!second.connection.is_reserve && third.connection.is_reserve);
+        assert!(!second.connection.is_reserve && !third.connection.is_reserve);
         assert!(is_closed(&idle) && !is_closed(&served), "of the peer that has the most");
     }
 

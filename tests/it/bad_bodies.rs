@@ -50,7 +50,7 @@ impl Service {
     }
 
     async fn assert_alive(&self) {
-        let answer = self.send("GET /healthz HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\r\n", b"").await;
+        let answer = self.send("GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n", b"").await;
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
 
@@ -69,7 +69,7 @@ impl Service {
 
     async fn post(&self, headers: &str, body: &[u8]) -> String {
         let head = format!(
-            "POST /v1/sync-jobs?target=routingSkills HTTP/1.1\r\nhost: here\r\nconnection: close\r\n{headers}\
+            "POST /v1/sync-jobs?target=routingSkills HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}\
              content-length: {}\r\n\r\n",
             body.len()
         );

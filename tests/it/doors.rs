@@ -98,7 +98,7 @@ async fn what_is_no_request_gets_a_problem_document_with_a_request_id() {
         ("GET /healthz HTTP/1.1\r\nhost localhost\r\n\r\n".to_owned(), 400),
         ("GET /healthz HTTP/1.1\r\nhost: localhost\r\ncontent-length: x\r\n\r\n".to_owned(), 400),
         (many, 431),
-        (long, 414),
+        (long, 431),
         (format!("GET /healthz HTTP/1.1\r\n{close}"), 400),
         (format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\nhost: localhost\r\n{close}"), 400),
     ] {

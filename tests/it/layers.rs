@@ -52,7 +52,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("address", &[]),
     ("clock", &[]),
-    ("config", &["private_file"]),
+    ("config", &["address", "private_file"]),
     ("lifecycle", &[]),
     ("metrics", &[]),
     ("private_file", &[]),
