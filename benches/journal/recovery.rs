@@ -100,5 +100,6 @@ fn outcome() -> EntryOutcome {
         conflicts: Vec::new(),
         superseded_by: None,
         finished_at: Some(date()),
+        erased: false,
     }
 }

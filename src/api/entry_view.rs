@@ -30,6 +30,7 @@ pub(super) struct SyncJobEntryView {
     index: u32,
     /// The caller's own name for the row.
     r#ref: Option<Box<str>>,
+    /// Empty if the person was erased.
     user: UserReference,
     /// The Genesys user id, once it is known.
     user_id: Option<Uuid>,
@@ -62,6 +63,11 @@ pub(super) struct SyncJobEntryView {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     because: Vec<BecauseView>,
+    /// The person was erased: what became of the entry is left, and nothing of whom it was about. It is not done again by
+    /// `retry` or `apply`. Absent in all others.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false, example = false)]
+    erased: bool,
 }
 
 /// Why an assignment is wanted.
@@ -114,7 +120,7 @@ impl SyncJobEntryView {
         Self {
             index: entry.index,
             r#ref: entry.request.reference,
-            user: entry.request.user.into(),
+            user: if entry.erased { UserReference::default() } else { entry.request.user.into() },
             user_id: entry.user.map(|user| user.0),
             state: entry.state.into(),
             reason: result.reason.map(names::reason),
@@ -129,6 +135,7 @@ impl SyncJobEntryView {
             superseded_by: result.superseded_by.map(|(job, index)| format!("{job}/{index}")),
             finished_at: result.finished_at,
             because,
+            erased: entry.erased,
         }
     }
 }

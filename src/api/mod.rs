@@ -201,7 +201,7 @@ fn described_routes(settings: &ApiSettings) -> OpenApiRouter<Arc<ApiContext>> {
         .routes(routes!(sync_jobs::again::apply_sync_job))
         .routes(routes!(imports::import_people))
         .routes(routes!(webhooks::list_webhook_sources))
-        .routes(routes!(users::get_user))
+        .routes(routes!(users::get_user, users::erase_user))
         .routes(routes!(audit::list_audit_records))
         .routes(routes!(limits::get_limits))
         .routes(routes!(metrics::get_metrics))

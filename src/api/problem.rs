@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 
 use super::faults::{Fault, Faults};
 
+use crate::engine::ErasureFault;
 use crate::journal::JournalError;
 
 /// The media type of problem documents.
@@ -52,6 +53,8 @@ kinds! {
     TIMED_OUT = "/problems/timeout", REQUEST_TIMEOUT, "The request took too long";
     STILL_ACCEPTING = "/problems/still-being-accepted", CONFLICT, "The same submission is being accepted";
     NOTHING_TO_DO = "/problems/nothing-to-do", CONFLICT, "The job has nothing that this could be done with";
+    STILL_OPEN = "/problems/still-open", CONFLICT, "Entries of this person have not ended";
+    SEVERAL_USERS = "/problems/several-users", CONFLICT, "The reference has named several users";
     TOO_LARGE = "/problems/body-too-large", PAYLOAD_TOO_LARGE, "The body is too large";
     UNSUPPORTED = "/problems/unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "The body has a form that is not taken";
     KEY_REUSED = "/problems/idempotency-key-reused", UNPROCESSABLE_ENTITY, "The idempotency key belongs to another body";
@@ -182,6 +185,47 @@ impl Problem {
     /// Nothing is known of a user.
     pub(super) fn user_not_known() -> Self {
         Self::new(USER_NOT_KNOWN, "no job has named this user since the service started, or not by this key")
+    }
+
+    /// A person cannot be erased.
+    pub(super) fn not_erased(fault: &ErasureFault) -> Self {
+        const NAMED: usize = 10;
+        let wait = |seconds| Some(Duration::from_secs(seconds));
+        match fault {
+            ErasureFault::SeveralUsers(users) => Self::new(
+                SEVERAL_USERS,
+                format!(
+                    "the reference has named {users} users over time; name the one to be erased by the Genesys user id"
+                ),
+            ),
+            ErasureFault::Open(jobs) => {
+                let mut named: Vec<_> = jobs.iter().take(NAMED).map(ToString::to_string).collect();
+                if let Some(more) = jobs.len().checked_sub(NAMED).filter(|more| *more > 0) {
+                    named.push(format!("{more} more"));
+                }
+                let jobs = named.join(", ");
+                Self::new(
+                    STILL_OPEN,
+                    format!("entries of jobs have not ended: {jobs}; cancel them or wait, and ask again"),
+                )
+            }
+            ErasureFault::AtWork => {
+                let detail = "work on the person is just coming to its end; ask again";
+                Self { retry_after: wait(1), ..Self::new(STILL_OPEN, detail) }
+            }
+            ErasureFault::RecordWaits => {
+                let detail =
+                    "a record of the person is still to be read from the HR system that named them; ask again later";
+                Self { retry_after: wait(60), ..Self::new(STILL_OPEN, detail) }
+            }
+            ErasureFault::Journal(error @ JournalError::StillInFiles(_)) => {
+                Self { retry_after: wait(30), ..Self::new(NOT_READY, format!("{error}; ask again")) }
+            }
+            ErasureFault::Journal(_) => {
+                let detail = "the journal cannot be written at the moment, so nothing was erased; ask again later";
+                Self { retry_after: wait(10), ..Self::new(NOT_READY, detail) }
+            }
+        }
     }
 
     /// As much is open as the service takes.

@@ -1,14 +1,15 @@
-//! `GET /v1/users/{userRef}`: what skillsync knows of one user.
+//! `/v1/users/{userRef}`: what skillsync knows of one user, and how it forgets them.
 
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{FromRequestParts, Path, State};
+use axum::extract::{Extension, FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::caller::{Caller, Role};
 use super::entry_view::{AssignmentView, SyncJobEntryView};
 use super::names::SyncTarget;
 use super::problem::{MEDIA_TYPE, Problem, ProblemView};
@@ -64,6 +65,50 @@ pub(super) struct UserEntryView {
 pub(super) async fn get_user(State(api): State<Arc<ApiContext>>, user: UserPath) -> Result<Json<UserView>, Problem> {
     let known = api.engine.user(&user.0).ok_or_else(Problem::user_not_known)?;
     Ok(Json(UserView::of(known, &api.engine)))
+}
+
+/// What was erased.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ErasureView {
+    /// Entries that do not say any more whom they were about, those of earlier requests not counted.
+    #[schema(example = 3)]
+    entries: usize,
+}
+
+/// Erase a person
+///
+/// From the entries of all jobs, from what is remembered of users and of who was named by HR systems, in memory and in every
+/// file of the journal; everything that is known to be about the same user goes, by whatever it was named. Entries keep their
+/// positions, states and reasons, and say `erased`. What skillsync assigned to the user is not known any more, so that
+/// `managed` will leave it alone. Nothing is changed at Genesys. Backups and exports made before still have the person, and a
+/// source or caller that names them again makes them known again.
+///
+/// Safe to repeat; a 503 says whether it must be. Needs the role admin.
+#[utoipa::path(
+    delete,
+    path = "/v1/users/{userRef}",
+    operation_id = "eraseUser",
+    tag = "users",
+    params(("userRef" = String, Path, description = "The Genesys user id, an e-mail address, an external id as \
+        `authority:key`, or else an employee id.")),
+    responses(
+        (status = 200, description = "Nothing of the person is kept any more, also if nothing was.", body = ErasureView),
+        (status = 404, description = "The reference cannot name anybody.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 409, description = "Entries of the person have not ended, a record of theirs is still to be read, or the \
+            reference has named several users.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 503, description = "The journal cannot be written, or somebody reads it, so that its files still have \
+            what was erased: ask again.", body = ProblemView, content_type = MEDIA_TYPE),
+    ),
+)]
+pub(super) async fn erase_user(
+    State(api): State<Arc<ApiContext>>,
+    Extension(caller): Extension<Caller>,
+    user: UserPath,
+) -> Result<Json<ErasureView>, Problem> {
+    caller.needs(Role::Admin)?;
+    let entries = api.intake.erase(user.0, caller.asker()).await.map_err(|fault| Problem::not_erased(&fault))?;
+    Ok(Json(ErasureView { entries }))
 }
 
 impl UserView {

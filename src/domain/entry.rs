@@ -4,10 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::assignment::Difference;
 use super::shared::Shared;
-use super::{AssignmentId, Place, Proficiency, UserRef};
+use super::{AssignmentId, Place, Proficiency, UserId, UserRef};
 
 /// How a caller names an assignment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -94,6 +95,16 @@ pub struct EntryOrder {
     pub plan: Option<Box<Difference>>,
     /// The place of the entry that it repeats, which it takes in the effective order.
     pub repeats: Option<Place>,
+}
+
+impl EntryOrder {
+    /// Without whom it is about, and without what points to them. The list stays: others of its job may have the same.
+    #[must_use]
+    pub fn erased(self) -> Self {
+        let user = UserRef::Id(UserId(Uuid::nil()));
+        let assignments = self.request.assignments;
+        EntryRequest { reference: None, user, assignments, occurred_at: None }.into()
+    }
 }
 
 impl From<EntryRequest> for EntryOrder {

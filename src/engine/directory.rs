@@ -1,5 +1,6 @@
 //! Who is who at Genesys: listings that are read in bulk and kept, and look-ups of the few who are not on them.
 
+mod person;
 mod shown;
 mod single;
 mod ways;

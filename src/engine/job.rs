@@ -2,6 +2,7 @@
 
 mod changes;
 mod entries;
+mod erased;
 mod follow;
 mod hold;
 mod kept;
@@ -66,6 +67,8 @@ pub struct EntrySnapshot {
     pub user: Option<UserId>,
     pub state: EntryState,
     pub result: EntryResult,
+    /// The person whom it was about was erased; the request names nobody.
+    pub erased: bool,
 }
 
 /// A job as a value.

@@ -92,6 +92,15 @@ impl Listing {
         }
     }
 
+    /// The names that a user, and nobody else, goes by.
+    pub(super) fn names_of(&self, user: UserId) -> Vec<UserRef> {
+        let of = |names: &HashMap<Box<str>, Named>, named: fn(Box<str>) -> UserRef| {
+            let theirs = names.iter().filter(|(_, known)| known.first == user && known.users == 1);
+            theirs.map(|(name, _)| named(name.clone())).collect::<Vec<_>>()
+        };
+        [of(&self.by_email, UserRef::Email), of(&self.by_employee_id, UserRef::EmployeeId)].concat()
+    }
+
     fn found(&self, user: UserId) -> Option<Found> {
         self.active.get(&user).map(|active| Found { user, active: *active })
     }

@@ -72,10 +72,11 @@ pub(super) fn end_if_shown<'e>(
 }
 
 /// A user who was idle and is taken; free again when this is dropped, be it by a panic.
-struct Taken<'e>(&'e EngineCore, UserKey);
+#[derive(Debug)]
+pub(super) struct Taken<'e>(&'e EngineCore, UserKey);
 
 impl<'e> Taken<'e> {
-    fn idle(engine: &'e EngineCore, user: UserKey) -> Option<Self> {
+    pub(super) fn idle(engine: &'e EngineCore, user: UserKey) -> Option<Self> {
         // Made only if it is taken: a user who is not would else be freed by its end.
         engine.slots.take_idle(user).then(|| Self(engine, user))
     }

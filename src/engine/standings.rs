@@ -321,6 +321,11 @@ impl Standings {
         standing.newest = after;
     }
 
+    /// Nothing is remembered of a user any more.
+    pub(super) fn erase(&self, key: UserKey) {
+        self.users.remove(&key);
+    }
+
     /// Never asked for while a user's standing is held.
     fn sets(&self) -> MutexGuard<'_, Sets> {
         self.sets.lock().unwrap_or_else(PoisonError::into_inner)

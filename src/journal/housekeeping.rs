@@ -52,6 +52,15 @@ impl Housekeeping {
     }
 }
 
+/// Removes all entries of forgotten jobs.
+pub(super) fn remove_all(connection: &mut Connection) -> rusqlite::Result<Change> {
+    let mut change = Change::default();
+    while let Some(removed) = remove_some(connection)? {
+        change.entries -= removed;
+    }
+    Ok(change)
+}
+
 /// Removes entries of forgotten jobs; how many, or none if no such job is left.
 fn remove_some(connection: &mut Connection) -> rusqlite::Result<Option<i64>> {
     const ENTRIES_OF: &str = "DELETE FROM entry WHERE job = ?1 AND position >= \

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
 use super::{
-    AcceptedJob, AuditPage, CallRecord, Conclusion, JobCounters, JobNote, JobNotes, Journal, JournalError,
+    AcceptedJob, AuditPage, CallRecord, Conclusion, Erasure, JobCounters, JobNote, JobNotes, Journal, JournalError,
     JournalUsage, KeptStanding, Memo, OrgIdentity, Recovered, RecoveredJob,
 };
 use crate::domain::acceptance::{AcceptanceKey, KeyId};
@@ -149,6 +149,23 @@ impl Journal for MemoryJournal {
             }
         }
         done()
+    }
+
+    fn erase(&self, erasure: Erasure) -> BoxFuture<'_, Result<(), JournalError>> {
+        let Erasure { entries, user, memos, asked } = erasure;
+        let mut kept = self.lock();
+        for (job, position) in entries {
+            let Some(job) = kept.jobs.get_mut(&job) else { continue };
+            let order = job.job.entries.get_mut(position as usize);
+            let outcome = job.outcomes.get_mut(position as usize).and_then(Option::as_mut);
+            if let (Some(order), Some(outcome)) = (order, outcome) {
+                (*order, *outcome) = (order.clone().erased(), outcome.clone().erased());
+            }
+        }
+        kept.standings.retain(|key, _| Some(key.user) != user);
+        kept.audit.extend(asked);
+        drop(kept);
+        self.remember(memos)
     }
 
     fn forget_jobs(&self, jobs: Vec<JobId>) {

@@ -8,6 +8,7 @@
 
 mod audit;
 mod damage;
+mod erasure;
 mod housekeeping;
 mod inspect;
 mod log_check;
@@ -40,6 +41,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 pub use self::audit::AuditPage;
+pub use self::erasure::Erasure;
 pub use self::inspect::{Inspection, inspect};
 pub use self::memory::MemoryJournal;
 pub use self::owner::{Holdings, OrgIdentity};
@@ -95,6 +97,9 @@ pub enum JournalError {
     /// What is written goes to files that a restart does not find.
     #[error("the journal is not in its place any more ({why}), and nothing new is taken until it is back")]
     Gone { why: Box<str> },
+    /// It is done, but older bytes of the files say still what is not to be found in them.
+    #[error("what was erased is still in the journal's files: {0}")]
+    StillInFiles(Box<str>),
     /// The service is stopping.
     #[error("the journal is closed")]
     Closed,
@@ -141,6 +146,28 @@ pub struct EntryOutcome {
     pub conflicts: Vec<KeptConflict>,
     pub superseded_by: Option<(JobId, u32)>,
     pub finished_at: Option<Timestamp>,
+    /// The person whom it was about was erased.
+    pub erased: bool,
+}
+
+impl EntryOutcome {
+    /// Without the person, and what points to them.
+    #[must_use]
+    pub fn erased(self) -> Self {
+        let Self { state, reason, finished_at, .. } = self;
+        Self {
+            state,
+            user: None,
+            reason,
+            message: None,
+            effects: Effects::default(),
+            attempts: 0,
+            conflicts: Vec::new(),
+            superseded_by: None,
+            finished_at,
+            erased: true,
+        }
+    }
 }
 
 /// What a job's counters stood at.
@@ -359,6 +386,10 @@ pub trait Journal: fmt::Debug + Send + Sync {
     /// Keeps memos, or takes them back. Durable when it answers; all of them or none.
     fn remember(&self, memos: Vec<Memo>) -> BoxFuture<'_, Result<(), JournalError>>;
 
+    /// Erases a person, all of it or nothing. When it answers, it is durable, and nothing of them is left in the journal's
+    /// files; [`JournalError::StillInFiles`] says that the latter is not so yet, and that asking again helps.
+    fn erase(&self, erasure: Erasure) -> BoxFuture<'_, Result<(), JournalError>>;
+
     /// These jobs have ended so long ago that they are not kept any more.
     fn forget_jobs(&self, jobs: Vec<JobId>);
 
@@ -450,6 +481,10 @@ impl Journal for NoJournal {
     }
 
     fn remember(&self, _: Vec<Memo>) -> BoxFuture<'_, Result<(), JournalError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn erase(&self, _: Erasure) -> BoxFuture<'_, Result<(), JournalError>> {
         Box::pin(std::future::ready(Ok(())))
     }
 

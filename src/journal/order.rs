@@ -83,6 +83,20 @@ impl OrderWriter {
     }
 }
 
+/// An entry without whom it is about: with nobody's id, which every program reads, and with its list, which others of its job
+/// may name. That it was erased is for its outcome to say.
+pub(super) fn erased(text: &str) -> serde_json::Result<String> {
+    let record: OrderRecord<'_> = serde_json::from_str(text)?;
+    serde_json::to_string(&OrderRecord {
+        reference: None,
+        user: UserRecord::Id(Uuid::nil()),
+        occurred_at: None,
+        plan: None,
+        repeats: None,
+        ..record
+    })
+}
+
 fn in_words(list: &[ListedAssignment]) -> serde_json::Result<Box<RawValue>> {
     serde_json::value::to_raw_value(&list.iter().map(ListedRecord::from).collect::<Vec<_>>())
 }

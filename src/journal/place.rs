@@ -15,7 +15,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::damage::log_of;
-use super::{JournalError, schema};
+use super::{JournalError, erasure, schema};
 use crate::private_file;
 
 /// The database in the folder.
@@ -100,6 +100,7 @@ impl Place {
             closed: false,
         };
         place.narrow();
+        erasure::remove_copy(folder)?;
         Ok(place)
     }
 
@@ -208,12 +209,16 @@ impl Place {
     }
 
     /// Everything that the log holds goes into the database, durably.
-    fn empty_log(&self, connection: &Connection) -> Result<(), JournalError> {
+    pub(super) fn empty_log(&self, connection: &Connection) -> Result<(), JournalError> {
         let of = |error: &rusqlite::Error| schema::failed(&self.database(), error);
         let busy: bool = connection
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
             .map_err(|error| of(&error))?;
-        if busy { Err(JournalError::CannotWrite("somebody reads the journal".to_owned())) } else { Ok(()) }
+        if busy {
+            Err(JournalError::CannotWrite("somebody reads the journal, as an export or a backup does".to_owned()))
+        } else {
+            Ok(())
+        }
     }
 
     /// Writes the database anew in its place: what has no name any more is still all there.

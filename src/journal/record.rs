@@ -154,6 +154,8 @@ pub(super) struct OutcomeRecord {
     superseded_by: Option<(Uuid, u32)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     finished_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    erased: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -221,6 +223,7 @@ impl From<EntryOutcome> for OutcomeRecord {
             conflicts: conflicts.collect(),
             superseded_by: outcome.superseded_by.map(|(job, position)| (job.0, position)),
             finished_at: outcome.finished_at,
+            erased: outcome.erased,
         }
     }
 }
@@ -249,6 +252,7 @@ impl From<OutcomeRecord> for EntryOutcome {
             conflicts: conflicts.collect(),
             superseded_by: record.superseded_by.map(|(job, position)| (JobId(job), position)),
             finished_at: record.finished_at,
+            erased: record.erased,
         }
     }
 }

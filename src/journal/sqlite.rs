@@ -16,8 +16,8 @@ use super::statistics::{JournalHealth, JournalStatistics};
 use super::usage::{Change, JournalUsage, Tally};
 use super::writer::{self, Entry, Message, Thread, Work};
 use super::{
-    AcceptedJob, AuditPage, CallRecord, Conclusion, JobNote, Journal, JournalError, JournalReader, KeptStanding, Memo,
-    OrgIdentity, Recovered, damage, recovery, schema,
+    AcceptedJob, AuditPage, CallRecord, Conclusion, Erasure, JobNote, Journal, JournalError, JournalReader,
+    KeptStanding, Memo, OrgIdentity, Recovered, damage, recovery, schema,
 };
 use crate::domain::acceptance::{AcceptanceKey, KeyId};
 use crate::domain::audit::{AuditFilter, AuditRecord};
@@ -190,6 +190,10 @@ impl Journal for SqliteJournal {
 
     fn remember(&self, memos: Vec<Memo>) -> BoxFuture<'_, Result<(), JournalError>> {
         self.durably(Entry::Memos(memos))
+    }
+
+    fn erase(&self, erasure: Erasure) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.durably(Entry::Erased(erasure))
     }
 
     fn forget_jobs(&self, jobs: Vec<JobId>) {

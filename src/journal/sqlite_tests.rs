@@ -113,6 +113,7 @@ pub(in crate::journal) fn outcome() -> EntryOutcome {
         }],
         superseded_by: Some((JobId(Uuid::from_u128(8)), 4)),
         finished_at: Some(at(9)),
+        erased: false,
     }
 }
 

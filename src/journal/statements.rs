@@ -7,7 +7,7 @@ use super::record::{CountersRecord, OutcomeRecord, SpecRecord};
 use super::standing::StandingRecord;
 use super::usage::Change;
 use super::writer::{Entry, Message};
-use super::{AcceptedJob, CallRecord, Conclusion, EndedEntry, KeptStanding, audit, memos, notes, owner};
+use super::{AcceptedJob, CallRecord, Conclusion, EndedEntry, KeptStanding, audit, erasure, memos, notes, owner};
 use crate::domain::acceptance::AcceptanceKey;
 use crate::domain::{JobId, UserKey};
 
@@ -52,6 +52,7 @@ fn write(connection: &Connection, entry: &Entry) -> rusqlite::Result<Change> {
         Entry::Audited(record) => audit::write(connection, record)?,
         // What is left is for the next time.
         Entry::AuditForgotten(before) => drop(audit::forget(connection, *before, MOST_FORGOTTEN)?),
+        Entry::Erased(erasure) => erasure::write(connection, erasure)?,
         Entry::Memos(kept) => memos::write(connection, kept)?,
         Entry::Owner { org, forget_users } => owner::write(connection, org, *forget_users)?,
         Entry::Mark => {}

@@ -16,7 +16,10 @@ use super::place::{LOOK_EVERY, Place};
 use super::statements::write_all;
 use super::statistics::JournalStatistics;
 use super::usage::Tally;
-use super::{AcceptedJob, CallRecord, Conclusion, JobNote, JournalError, KeptStanding, LATEST, Memo, OrgIdentity};
+use super::{
+    AcceptedJob, CallRecord, Conclusion, Erasure, JobNote, JournalError, KeptStanding, LATEST, Memo, OrgIdentity,
+    erasure,
+};
 use crate::domain::acceptance::{AcceptanceKey, KeyId};
 use crate::domain::audit::AuditRecord;
 use crate::domain::{JobId, UserKey};
@@ -45,6 +48,7 @@ pub(super) enum Entry {
     Audited(AuditRecord),
     AuditForgotten(Timestamp),
     Memos(Vec<Memo>),
+    Erased(Erasure),
     Owner {
         org: OrgIdentity,
         forget_users: bool,
@@ -68,6 +72,7 @@ impl Entry {
             | Self::Noted { .. }
             | Self::Audited(_)
             | Self::AuditForgotten(_)
+            | Self::Erased(_)
             | Self::Owner { .. }
             | Self::Mark => false,
         }
@@ -151,10 +156,11 @@ impl Writer {
             Err(error) => tracing::error!(%error, waiting = self.unwritten.len(), "the journal cannot write"),
         }
         let batch = self.unwritten.len();
-        let mut kept = Vec::new();
+        let (mut kept, mut erased) = (Vec::new(), Vec::new());
         for (entry, told) in self.unwritten.drain(..) {
             match (told, &written) {
                 (told, Err(_)) if matches!(entry, Entry::Concluded(_)) => kept.push((entry, told)),
+                (Some(told), Ok(_)) if matches!(entry, Entry::Erased(_)) => erased.push(told),
                 (Some(told), _) => drop(told.send(written.clone().map(drop))),
                 (None, Err(_)) => kept.push((entry, None)),
                 (None, Ok(_)) if matches!(entry, Entry::JobsForgotten(_)) => self.housekeeping.wake(),
@@ -164,7 +170,31 @@ impl Writer {
         let over = batch - kept.len();
         self.work.statistics.flushed(begun.elapsed(), written.is_ok(), over);
         self.unwritten = kept;
+        self.clean_up_for(erased);
         written.map(drop)
+    }
+
+    /// Those who had somebody erased are told when nothing of them is left in the files.
+    fn clean_up_for(&mut self, erased: Vec<Told>) {
+        if erased.is_empty() {
+            return;
+        }
+        let begun = Instant::now();
+        let cleaned = erasure::clean(&mut self.work.connection, &self.work.place);
+        match &cleaned {
+            Ok(change) => {
+                self.work.tally.count(*change);
+                tracing::info!(
+                    took_ms = begun.elapsed().as_millis(),
+                    "wrote the journal anew, without what was erased"
+                );
+            }
+            Err(error) => tracing::warn!(%error, "cannot write the journal anew, without what was erased"),
+        }
+        let cleaned = cleaned.map(drop).map_err(|error| JournalError::StillInFiles(error.to_string().into()));
+        for told in erased {
+            let _ = told.send(cleaned.clone());
+        }
     }
 
     /// What is promised must be found by the next process: nothing new is taken while the files are not in their place. What

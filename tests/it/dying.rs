@@ -17,8 +17,8 @@ use skillsync::domain::audit::{AuditFilter, AuditRecord};
 use skillsync::domain::{JobId, UserKey};
 use skillsync::genesys::transport::Transport;
 use skillsync::journal::{
-    AcceptedJob, AuditPage, CallRecord, Conclusion, JobNote, Journal, JournalError, JournalUsage, KeptStanding, Memo,
-    MemoryJournal, OrgIdentity,
+    AcceptedJob, AuditPage, CallRecord, Conclusion, Erasure, JobNote, Journal, JournalError, JournalUsage,
+    KeptStanding, Memo, MemoryJournal, OrgIdentity,
 };
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -266,6 +266,10 @@ impl Journal for DyingJournal {
 
     fn remember(&self, memos: Vec<Memo>) -> Answer<'_> {
         self.durably(|kept| drop(kept.remember(memos)))
+    }
+
+    fn erase(&self, erasure: Erasure) -> Answer<'_> {
+        self.durably(|kept| drop(kept.erase(erasure)))
     }
 
     fn forget_jobs(&self, jobs: Vec<JobId>) {

@@ -23,6 +23,7 @@ mod defects;
 mod directory;
 mod doors;
 mod dying;
+mod erasure;
 mod estimates;
 mod every_operation;
 mod files;

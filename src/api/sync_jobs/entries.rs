@@ -37,7 +37,7 @@ fn line(form: Form, entry: EntryRequest) -> String {
 /// not shown by the pages that follow.
 ///
 /// With `Accept: application/x-ndjson` or `text/csv`, all entries from `cursor` on, as they were submitted and in a form
-/// that can be submitted again. In CSV, a cell that a spreadsheet would take for a formula gets a `'` before it (one that
+/// that can be submitted again, but for those whose person was erased. In CSV, a cell that a spreadsheet would take for a formula gets a `'` before it (one that
 /// begins with a tab or a line break, or, after white space, with `=`, `+`, `-`, `@` or one of their full-width forms; and one
 /// that is so after `'`s of its own); it is taken off again when the rows are submitted.
 #[utoipa::path(
@@ -102,7 +102,8 @@ fn all(
     stream::unfold((Some(query.from), head), move |(from, mut text)| {
         let page = from.and_then(|from| engine.entries(job, query.state, from, AT_A_TIME));
         std::future::ready(page.map(|(entries, next)| {
-            text.extend(entries.into_iter().map(|entry| line(form, entry.request)));
+            let named = entries.into_iter().filter(|entry| !entry.erased);
+            text.extend(named.map(|entry| line(form, entry.request)));
             (Ok(text), (next, String::new()))
         }))
     })

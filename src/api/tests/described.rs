@@ -78,6 +78,7 @@ fn operations_are_named_for_the_methods_of_clients() {
         "applySyncJob",
         "cancelSyncJob",
         "createSyncJob",
+        "eraseUser",
         "followSyncJob",
         "getHealth",
         "getLimits",

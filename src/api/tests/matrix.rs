@@ -36,6 +36,7 @@ const OPERATIONS: &[(&str, Needs)] = &[
     ("cancelSyncJob", Needs::A(Role::Submit)),
     ("retrySyncJob", Needs::A(Role::Submit)),
     ("applySyncJob", Needs::A(Role::Submit)),
+    ("eraseUser", Needs::A(Role::Admin)),
     ("listAuditRecords", Needs::A(Role::Admin)),
 ];
 

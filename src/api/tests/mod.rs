@@ -7,6 +7,7 @@ mod callbacks;
 mod dashboard;
 mod dates;
 mod described;
+mod erasure;
 mod errors;
 mod follow;
 mod idempotency;

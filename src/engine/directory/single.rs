@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Found, is_active};
-use crate::domain::UserRef;
+use crate::domain::{UserId, UserRef};
 use crate::engine::catalogue::Match;
 
 /// Look-ups that are remembered; the directory's listing has the rest.
@@ -38,6 +38,18 @@ impl LookUps {
         let known = self.of(user)?;
         let is_good = known.begun_at >= since || is_active(&known.found) && known.begun_at.elapsed() <= age;
         is_good.then_some(known.found)
+    }
+
+    /// What the newest look-up told, however old it is.
+    pub(super) fn told(&self, user: &UserRef) -> Match<Found> {
+        self.of(user).map_or(Match::None, |known| known.found)
+    }
+
+    /// Forgets what was told of a user, and of those with such a name.
+    pub(super) fn forget(&self, user: Option<UserId>, is_name: impl Fn(&UserRef) -> bool) {
+        let is_theirs = |found: &Match<Found>| matches!(found, Match::One(found) if Some(found.user) == user);
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|name, look_up| !is_name(name) && !is_theirs(&look_up.found));
     }
 
     fn of(&self, user: &UserRef) -> Option<LookUp> {

@@ -70,6 +70,10 @@ pub(super) struct Ways {
 }
 
 impl Ways {
+    pub(super) fn look_ups(&self) -> &LookUps {
+        &self.look_ups
+    }
+
     /// Calls that looking these users up takes; `None` if there is no way to one of them.
     pub(super) fn calls_to<'a>(&self, users: impl Iterator<Item = &'a UserRef>) -> Option<usize> {
         let mut of_way = [0usize; Way::ALL.len()];

@@ -77,6 +77,8 @@ enum Naming {
     Email,
     EmployeeId,
     ExternalId,
+    /// Not any more: the person was erased.
+    Erased,
 }
 
 /// What most entries have nothing of.
@@ -170,6 +172,19 @@ impl Row {
     fn user(&self) -> Option<UserId> {
         self.is_resolved.then_some(UserId(self.user))
     }
+
+    fn is_erased(&self) -> bool {
+        matches!(self.naming, Naming::Erased)
+    }
+
+    /// Forgets the person; `ends` is where the texts of the entry before end.
+    fn erase(&mut self, ends: u32) {
+        (self.reference_ends, self.authority_ends, self.key_ends) = (ends, ends, ends);
+        (self.naming, self.user, self.is_resolved, self.has_reference) = (Naming::Erased, Uuid::nil(), false, false);
+        (self.effects, self.attempts) = (None, 0);
+        let reason = self.remark.take().and_then(|remark| remark.reason);
+        self.remark = reason.map(|reason| Box::new(Remark { reason: Some(reason), ..Remark::default() }));
+    }
 }
 
 /// What is made of a list while its entries are worked on: each assignment resolved, wanted, compared and written down.
@@ -234,21 +249,58 @@ impl Entries {
     pub(super) fn request(&self, index: u32) -> Option<EntryRequest> {
         let row = self.row(index)?;
         let begins = index.checked_sub(1).and_then(|before| self.row(before)).map_or(0, |before| before.key_ends);
-        let text = |from: u32, to: u32| Box::from(self.texts.get(from as usize..to as usize).unwrap_or_default());
-        let key = || text(row.authority_ends, row.key_ends);
+        let list = self.lists.get(row.list as usize).filter(|_| !row.is_erased());
         Some(EntryRequest {
-            reference: row.has_reference.then(|| text(begins, row.reference_ends)),
-            user: match row.naming {
-                Naming::Id => UserRef::Id(UserId(row.user)),
-                Naming::Email => UserRef::Email(key()),
-                Naming::EmployeeId => UserRef::EmployeeId(key()),
-                Naming::ExternalId => {
-                    UserRef::ExternalId { authority: text(row.reference_ends, row.authority_ends), key: key() }
-                }
-            },
-            assignments: self.lists.get(row.list as usize).map(Arc::clone).unwrap_or_default(),
+            reference: row.has_reference.then(|| self.text(begins, row.reference_ends)),
+            user: self.named(index)?,
+            assignments: list.map(Arc::clone).unwrap_or_default(),
             occurred_at: self.occurred_at(index),
         })
+    }
+
+    /// How an entry names its user; nobody, if that was erased.
+    pub(super) fn named(&self, index: u32) -> Option<UserRef> {
+        let row = self.row(index)?;
+        let key = || self.text(row.authority_ends, row.key_ends);
+        Some(match row.naming {
+            Naming::Id | Naming::Erased => UserRef::Id(UserId(row.user)),
+            Naming::Email => UserRef::Email(key()),
+            Naming::EmployeeId => UserRef::EmployeeId(key()),
+            Naming::ExternalId => {
+                UserRef::ExternalId { authority: self.text(row.reference_ends, row.authority_ends), key: key() }
+            }
+        })
+    }
+
+    fn text(&self, from: u32, to: u32) -> Box<str> {
+        self.texts.get(from as usize..to as usize).unwrap_or_default().into()
+    }
+
+    /// Whether the person whom an entry was about was erased.
+    pub(super) fn is_erased(&self, index: u32) -> bool {
+        self.row(index).is_some_and(Row::is_erased)
+    }
+
+    /// Forgets whom these entries were about, and what points to them. States, reasons and the dates of their ends stay.
+    pub(super) fn erase(&mut self, entries: &HashSet<u32>) {
+        let (mut texts, mut begins) = (String::with_capacity(self.texts.len()), 0);
+        for (index, row) in (0u32..).zip(&mut self.rows) {
+            let (from, to) = (std::mem::replace(&mut begins, row.key_ends), row.key_ends);
+            if entries.contains(&index) {
+                row.erase(place(texts.len()));
+                continue;
+            }
+            let moved = from - place(texts.len());
+            texts.push_str(self.texts.get(from as usize..to as usize).unwrap_or_default());
+            for end in [&mut row.reference_ends, &mut row.authority_ends, &mut row.key_ends] {
+                *end -= moved;
+            }
+        }
+        self.texts = texts.into();
+        let of_them = |index: usize| u32::try_from(index).is_ok_and(|index| entries.contains(&index));
+        self.dates.iter_mut().enumerate().filter(|(index, _)| of_them(*index)).for_each(|(_, date)| *date = None);
+        self.plans.iter_mut().enumerate().filter(|(index, _)| of_them(*index)).for_each(|(_, plan)| *plan = None);
+        self.repeats.iter_mut().enumerate().filter(|(index, _)| of_them(*index)).for_each(|(_, place)| *place = None);
     }
 
     /// When an entry's change happened, if its sender said so.
@@ -269,7 +321,8 @@ impl Entries {
     /// An entry as a value.
     pub(super) fn snapshot(&self, index: u32) -> Option<EntrySnapshot> {
         let (row, state) = (self.row(index)?, self.state(index)?);
-        Some(EntrySnapshot { index, request: self.request(index)?, user: row.user(), state, result: row.result() })
+        let (user, erased) = (row.user(), row.is_erased());
+        Some(EntrySnapshot { index, request: self.request(index)?, user, state, result: row.result(), erased })
     }
 
     /// What is known of how an entry went.
@@ -444,6 +497,45 @@ mod tests {
         );
         entries.clear_result(1);
         assert_eq!(entries.result(1), EntryResult::default());
+    }
+
+    #[test]
+    fn who_is_erased_leaves_the_others_as_they_were() {
+        let requests = all_kinds();
+        for erased in 0..16u32 {
+            let gone: HashSet<u32> = (0..4).filter(|index| erased & (1 << index) != 0).collect();
+            let orders = requests.iter().cloned().map(|request| EntryOrder {
+                plan: Some(Box::default()),
+                repeats: Some(Place { at: Timestamp::UNIX_EPOCH, entry: (JobId(Uuid::nil()), 7) }),
+                request: EntryRequest { occurred_at: Some(Timestamp::UNIX_EPOCH), ..request },
+            });
+            let mut entries = Entries::from(orders.collect::<Vec<_>>());
+            for index in 0..4 {
+                entries.turn(index, EntryState::Failed);
+                entries.set_user(index, UserId(Uuid::from_u128(77)));
+                let (reason, message) = (Some(Reason::Blocked), Some("m".into()));
+                let finished_at = Some(Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_secs(1));
+                entries.set_result(index, EntryResult { reason, message, finished_at, ..EntryResult::default() });
+            }
+            let before: Vec<_> = (0..4).map(|index| (entries.request(index), entries.result(index))).collect();
+            // Again does no harm.
+            for _ in 0..2 {
+                entries.erase(&gone);
+            }
+            for (index, (request, result)) in (0..4).zip(before) {
+                let is_gone = gone.contains(&index);
+                assert_eq!(entries.is_erased(index), is_gone);
+                assert_eq!(entries.plan(index).is_some() && entries.repeats(index).is_some(), !is_gone);
+                if is_gone {
+                    let EntryRequest { reference, user, assignments, occurred_at } = entries.request(index).unwrap();
+                    assert_eq!((reference, user, occurred_at), (None, UserRef::Id(UserId(Uuid::nil())), None));
+                    assert!(assignments.is_empty() && entries.user(index).is_none());
+                    assert_eq!(entries.result(index), EntryResult { message: None, ..result });
+                } else {
+                    assert_eq!((entries.request(index), entries.result(index)), (request, result));
+                }
+            }
+        }
     }
 
     #[test]

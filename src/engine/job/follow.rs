@@ -82,8 +82,11 @@ impl Job {
         rows.filter_map(|index| self.again(&state, index, plan(index))).collect()
     }
 
-    /// An entry to be carried out again, in its place.
+    /// An entry to be carried out again, in its place; not one whose person was erased.
     fn again(&self, state: &State, index: u32, plan: Option<Box<Difference>>) -> Option<EntryOrder> {
+        if state.entries.is_erased(index) {
+            return None;
+        }
         Some(EntryOrder { request: state.entries.request(index)?, plan, repeats: Some(self.place_in(state, index)) })
     }
 

@@ -1,5 +1,7 @@
 //! A job and the journal: what is written down when an entry ends, and how a job is read back.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 
 use super::hold::Release;
@@ -15,6 +17,7 @@ impl Job {
         let job = Self::new(kept.job, dating, open);
         let finished_at = kept.outcomes.iter().flatten().filter_map(|outcome| outcome.finished_at).max();
         let created_at = job.created_at;
+        let mut erased = HashSet::new();
         job.change(|state| {
             state.calls_made = kept.counters.calls_made;
             state.conflicts = kept.counters.conflicts;
@@ -26,7 +29,13 @@ impl Job {
                     state.entries.set_user(index, user);
                 }
                 state.turn(index, outcome.state);
+                if outcome.erased {
+                    erased.insert(index);
+                }
                 state.entries.set_result(index, outcome.into());
+            }
+            if !erased.is_empty() {
+                state.entries.erase(&erased);
             }
             state.callback.settled = kept.notes.callback;
             state.released = kept.notes.released.then_some(Release::OfHeld);
@@ -94,6 +103,7 @@ fn outcome(state: EntryState, user: Option<UserId>, result: EntryResult) -> Entr
         conflicts: conflicts.collect(),
         superseded_by: result.superseded_by,
         finished_at: result.finished_at,
+        erased: false,
     }
 }
 

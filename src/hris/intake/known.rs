@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::clock::WallClock;
 use crate::domain::{UserId, UserRef};
-use crate::engine::Engine;
+use crate::engine::{Engine, ErasureFault, Person};
 use crate::hris::source::Source;
 use crate::journal::{Journal, JournalError, Memo};
 
@@ -174,6 +174,52 @@ impl KnownPeople {
         }
         let noted = Known { user, is_written: true, ..known };
         (noted != known).then_some((text, Some(noted)))
+    }
+
+    /// The users that a name has turned out to be.
+    pub(super) fn users_named(&self, name: &UserRef) -> Vec<UserId> {
+        let Some(text) = written(name) else { return Vec::new() };
+        self.lock().values().filter_map(|known| known.get(&text)?.user).collect()
+    }
+
+    /// The names that a user was given.
+    pub(super) fn names_of(&self, user: UserId) -> Vec<UserRef> {
+        let people = self.lock();
+        let all = people.values().flatten();
+        all.filter(|(_, known)| known.user == Some(user)).filter_map(|(text, _)| read(text)).collect()
+    }
+
+    /// Forgets a person in each source, together with what `erase` does with the memos of that. Nobody is learnt meanwhile.
+    pub(super) async fn erase<T>(
+        &self,
+        person: &Person,
+        erase: impl AsyncFnOnce(Vec<Memo>) -> Result<T, ErasureFault>,
+    ) -> Result<T, ErasureFault> {
+        let _writing = self.writing.lock().await;
+        let theirs = self.places_of(person);
+        let memos = theirs.iter().map(|(source, text)| memo(source, text, None)).collect();
+        let erased = erase(memos).await;
+        if matches!(erased, Ok(_) | Err(ErasureFault::Journal(JournalError::StillInFiles(_)))) {
+            let mut people = self.lock();
+            for (source, text) in theirs {
+                people.get_mut(&source).map(|known| known.remove(&text));
+            }
+        }
+        erased
+    }
+
+    /// Where a person is known: as the user that they are, and under their names where nobody knows who that is.
+    fn places_of(&self, person: &Person) -> Vec<(Arc<str>, Box<str>)> {
+        let names: BTreeSet<_> = person.names.iter().filter_map(written).collect();
+        let mut places = Vec::new();
+        for (source, known) in &*self.lock() {
+            let theirs = known.iter().filter(|(text, known)| match known.user {
+                Some(user) => person.user == Some(user),
+                None => names.contains(*text),
+            });
+            places.extend(theirs.map(|(text, _)| (Arc::clone(source), text.clone())));
+        }
+        places
     }
 
     async fn write(

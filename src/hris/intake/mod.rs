@@ -1,5 +1,6 @@
 //! What becomes of deliveries and exports: jobs, each durable before its sender is answered.
 
+mod erasure;
 mod import;
 mod known;
 mod waiting;

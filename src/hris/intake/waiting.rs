@@ -60,6 +60,11 @@ impl WaitingRecords {
         self.places().len() + more > MOST_WAITING
     }
 
+    /// Whether a record of this id is still to be read.
+    pub(super) fn waits_for(&self, record: &str) -> bool {
+        self.places().keys().any(|(_, waiting)| **waiting == *record)
+    }
+
     /// Adds a delivery; true if nobody works on the place, so that a task is needed.
     fn add(&self, place: &Place, delivery: &str) -> bool {
         let mut places = self.places();

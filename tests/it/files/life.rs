@@ -73,6 +73,7 @@ pub(super) fn outcome() -> EntryOutcome {
         conflicts: Vec::new(),
         superseded_by: None,
         finished_at: Some(date()),
+        erased: false,
     }
 }
 

@@ -81,6 +81,7 @@ export const hasDifference = (entry) => SIGNS.some(([field]) => field !== "prese
 
 // A user as a link to the history.
 export function userLink(entry) {
+  if (entry.erased) return h("span", {}, "erased");
   const { value } = userOf(entry.user);
   return h("a", { href: `#/users/${encodeURIComponent(value)}`, "data-key": `user-${entry.index}` }, value);
 }

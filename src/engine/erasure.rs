@@ -1,0 +1,151 @@
+//! Erasing a person: who they are by all their names, what is about them, and how it goes.
+//!
+//! A person may have been named in several ways over several jobs. All entries that turned out to be about the same user go,
+//! and of those that nobody knows whom they are about, the ones that have one of that user's names.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+
+use super::job::Job;
+use super::preread::Taken;
+use super::{Engine, EngineCore};
+use crate::domain::audit::{Action, AuditRecord};
+use crate::domain::{JobId, Target, UserId, UserKey, UserRef};
+use crate::journal::{Erasure, JournalError, Memo};
+
+/// Jobs looked at before others get their turn.
+const AT_ONCE: usize = 16;
+const TARGETS: [Target; 2] = [Target::RoutingSkills, Target::WfmSkillGroups];
+
+/// A person, by all that is known of whom a reference names.
+#[derive(Debug, Default)]
+pub struct Person {
+    pub user: Option<UserId>,
+    /// Every name that they were given, folded; also one by which nobody was found.
+    pub names: HashSet<UserRef>,
+}
+
+/// Why a person was not erased.
+#[derive(Debug, thiserror::Error)]
+pub enum ErasureFault {
+    /// The reference has stood for more than one user.
+    #[error("the reference has named {0} users")]
+    SeveralUsers(usize),
+    /// Entries about them have not ended.
+    #[error("entries of {} jobs have not ended", .0.len())]
+    Open(Vec<JobId>),
+    /// Work on them is just coming to its end.
+    #[error("work on the user is under way")]
+    AtWork,
+    /// A record of theirs is still to be read from an HR system.
+    #[error("a record is still to be read")]
+    RecordWaits,
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+impl Engine {
+    /// Finds out whom a reference names; `known` are users whom others know by it.
+    pub async fn person(&self, reference: &UserRef, known: Vec<UserId>) -> Result<Person, ErasureFault> {
+        let name = reference.folded();
+        let mut users: BTreeSet<UserId> = known.into_iter().collect();
+        if let UserRef::Id(id) = name {
+            users.insert(id);
+        } else {
+            users.extend(self.core.users.find(&name).map(|(user, _)| user));
+            self.core.each_job(|job| users.extend(job.users_named(&name))).await;
+        }
+        if users.is_empty() {
+            users.extend(self.core.directory.known_as(&name));
+        }
+        if users.len() > 1 {
+            return Err(ErasureFault::SeveralUsers(users.len()));
+        }
+        let user = users.pop_first();
+        let mut names = HashSet::from([name]);
+        if let Some(user) = user {
+            names.insert(UserRef::Id(user));
+            names.extend(self.core.directory.names_of(user));
+            self.core.each_job(|job| names.extend(job.names_of(user))).await;
+        }
+        Ok(Person { user, names })
+    }
+
+    /// Erases a person from jobs, from what is remembered of users, and takes these memos back, all of it or nothing; from how
+    /// many entries. Once this answers, nothing of it is in the journal's files.
+    pub async fn erase(&self, person: &Person, memos: Vec<Memo>) -> Result<usize, ErasureFault> {
+        let core = &self.core;
+        let (_work, at_work) = core.keep_idle(person);
+        let mut about: Vec<(Arc<Job>, Vec<u32>)> = Vec::new();
+        let mut open = Vec::new();
+        core.each_job(|job| {
+            let of_job = job.about(person);
+            if of_job.open {
+                open.push(job.id());
+            }
+            if !of_job.entries.is_empty() {
+                about.push((Arc::clone(job), of_job.entries));
+            }
+        })
+        .await;
+        if !open.is_empty() {
+            return Err(ErasureFault::Open(open));
+        }
+        if at_work {
+            return Err(ErasureFault::AtWork);
+        }
+        let entries: Vec<_> =
+            about.iter().flat_map(|(job, entries)| entries.iter().map(|index| (job.id(), *index))).collect();
+        let count = entries.len();
+        let asked = self.asker().map(|by| AuditRecord {
+            at: core.clock.now(),
+            action: Action::Erased,
+            by: by.clone(),
+            job: None,
+            about: Some(format!("entries: {count}").into()),
+        });
+        let written = core.journal.erase(Erasure { entries, user: person.user, memos, asked }).await;
+        if let Ok(()) | Err(JournalError::StillInFiles(_)) = written {
+            core.forget_person(person, &about);
+            tracing::info!(entries = count, "erased a person");
+        }
+        Ok(written.map(|()| count)?)
+    }
+}
+
+impl EngineCore {
+    /// Shows each job, some at a time.
+    async fn each_job(&self, mut look: impl FnMut(&Arc<Job>)) {
+        let mut after = None;
+        loop {
+            let jobs = self.registry.from(after, AT_ONCE);
+            let Some(last) = jobs.last() else { break };
+            after = Some(last.id());
+            jobs.iter().for_each(&mut look);
+            drop(jobs);
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Keeps passes over a person from beginning; and whether there is something of theirs that is under way.
+    fn keep_idle(&self, person: &Person) -> (Vec<Taken<'_>>, bool) {
+        let key = |target| person.user.map(|user| UserKey { target, user });
+        let keys: Vec<_> = TARGETS.into_iter().filter_map(key).collect();
+        let taken: Vec<_> = keys.iter().filter_map(|key| Taken::idle(self, *key)).collect();
+        let busy = taken.len() < keys.len();
+        (taken, busy)
+    }
+
+    fn forget_person(&self, person: &Person, about: &[(Arc<Job>, Vec<u32>)]) {
+        for (job, entries) in about {
+            job.erase(entries);
+            if let Some(user) = person.user {
+                self.users.forget(user, job.id());
+            }
+        }
+        for target in TARGETS {
+            person.user.into_iter().for_each(|user| self.standings.erase(UserKey { target, user }));
+        }
+        self.directory.forget(person.user, |name| person.names.contains(&name.folded()));
+    }
+}

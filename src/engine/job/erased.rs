@@ -1,0 +1,62 @@
+//! A job and people who are to be erased: which of its entries are about them, and what is left of those.
+
+use std::collections::{BTreeSet, HashSet};
+
+use super::Job;
+use crate::domain::{EntryState, UserId, UserRef};
+use crate::engine::erasure::Person;
+
+/// What of a job is about a person.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct About {
+    pub(in crate::engine) entries: Vec<u32>,
+    /// Whether some of them have not ended.
+    pub(in crate::engine) open: bool,
+}
+
+impl Job {
+    /// The users that entries with this name, which is folded, turned out to be about.
+    pub(in crate::engine) fn users_named(&self, name: &UserRef) -> BTreeSet<UserId> {
+        let state = self.lock();
+        let entries = &state.entries;
+        let users = (0..state.counts.total()).filter_map(|index| Some((index, entries.user(index)?)));
+        users
+            .filter(|(index, _)| entries.named(*index).is_some_and(|named| named.folded() == *name))
+            .map(|(_, user)| user)
+            .collect()
+    }
+
+    /// What entries that turned out to be about a user named them by.
+    pub(in crate::engine) fn names_of(&self, user: UserId) -> Vec<UserRef> {
+        let state = self.lock();
+        let theirs = (0..state.counts.total()).filter(|index| state.entries.user(*index) == Some(user));
+        theirs.filter_map(|index| state.entries.named(index)).map(|named| named.folded()).collect()
+    }
+
+    /// The entries about a person: those that turned out to be, and those of nobody knows whom that have one of their names.
+    pub(in crate::engine) fn about(&self, person: &Person) -> About {
+        let state = self.lock();
+        let entries = &state.entries;
+        let has_name = |index: u32| {
+            let named = entries.named(index).filter(|_| !entries.is_erased(index));
+            named.is_some_and(|named| person.names.contains(&named.folded()))
+        };
+        let is_theirs = |index: &u32| {
+            let user = entries.user(*index);
+            user.map_or_else(|| has_name(*index), |user| person.user == Some(user))
+        };
+        let theirs: Vec<u32> = (0..state.counts.total()).filter(is_theirs).collect();
+        let open = theirs.iter().any(|index| !entries.state(*index).is_some_and(EntryState::is_terminal));
+        About { entries: theirs, open }
+    }
+
+    /// Forgets whom these entries, which have ended, were about. Who follows the job is told.
+    pub(in crate::engine) fn erase(&self, entries: &[u32]) {
+        self.change(|state| {
+            state.entries.erase(&entries.iter().copied().collect::<HashSet<_>>());
+            for index in entries {
+                state.changes.record(state.revision, *index);
+            }
+        });
+    }
+}

@@ -1,0 +1,119 @@
+//! Erasing a person: from the tables, and from what is left of earlier rows in the files.
+//!
+//! `SQLite` leaves what was updated or deleted in place until it needs the room, and copies of rows in the free part of pages
+//! that were split; `secure_delete` does not reach the latter, nor what was left by a program that did not use it. So the
+//! database is written anew, as `VACUUM` does, and its log is emptied: what is not in a table is then in no file. `VACUUM`
+//! itself would write its copy to a folder for temporary files, which is not there in a container that may only read.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::backup::Backup;
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
+
+use super::place::{self, Place};
+use super::record::OutcomeRecord;
+use super::usage::Change;
+use super::{EntryOutcome, JournalError, Memo, audit, housekeeping, memos, order, schema};
+use crate::domain::audit::AuditRecord;
+use crate::domain::{JobId, UserId};
+
+/// The copy of the database, beside it while it is made.
+const COPY: &str = "journal.sqlite.clean";
+
+/// So long those who read are waited for: nothing else is written meanwhile.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// What rusqlite gives to each connection.
+const USUAL_WAIT: Duration = Duration::from_secs(5);
+
+/// What is to be erased of a person, and the record of who asked for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Erasure {
+    /// Entries that have ended: what becomes of them stays, but not whom they were about.
+    pub entries: Vec<(JobId, u32)>,
+    /// Of this user nothing is remembered any more.
+    pub user: Option<UserId>,
+    /// Memos that are taken back.
+    pub memos: Vec<Memo>,
+    pub asked: Option<AuditRecord>,
+}
+
+pub(super) fn write(connection: &Connection, erasure: &Erasure) -> rusqlite::Result<()> {
+    let Erasure { entries, user, memos, asked } = erasure;
+    entries.iter().try_for_each(|(job, position)| erase_entry(connection, *job, *position))?;
+    if let Some(user) = user {
+        connection.prepare_cached("DELETE FROM standing WHERE user = ?1")?.execute([user.0.as_bytes()])?;
+    }
+    memos::write(connection, memos)?;
+    asked.iter().try_for_each(|record| audit::write(connection, record))
+}
+
+fn erase_entry(connection: &Connection, job: JobId, position: u32) -> rusqlite::Result<()> {
+    const SELECT: &str = "SELECT request, outcome FROM entry WHERE job = ?1 AND position = ?2 AND outcome IS NOT NULL";
+    let mut select = connection.prepare_cached(SELECT)?;
+    let texts = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?));
+    let found = select.query_row(params![job.0.as_bytes(), position], texts).optional()?;
+    let Some((request, outcome)) = found else { return Ok(()) };
+    let unwritable = |error: serde_json::Error| rusqlite::Error::ToSqlConversionFailure(error.into());
+    let request = order::erased(&request).map_err(unwritable)?;
+    let outcome: OutcomeRecord = serde_json::from_str(&outcome).map_err(unwritable)?;
+    let outcome = OutcomeRecord::from(EntryOutcome::from(outcome).erased());
+    let outcome = serde_json::to_string(&outcome).map_err(unwritable)?;
+    connection
+        .prepare_cached("UPDATE entry SET request = ?3, outcome = ?4 WHERE job = ?1 AND position = ?2")?
+        .execute(params![job.0.as_bytes(), position, request, outcome])?;
+    Ok(())
+}
+
+/// Leaves nothing in the files but what is in the tables; what was removed of forgotten jobs for that.
+pub(super) fn clean(connection: &mut Connection, place: &Place) -> Result<Change, JournalError> {
+    let database = place.database();
+    let of = |error: &rusqlite::Error| schema::failed(&database, error);
+    connection.busy_timeout(LONGEST_WAIT).map_err(|error| of(&error))?;
+    let cleaned = clean_files(connection, place);
+    connection.busy_timeout(USUAL_WAIT).map_err(|error| of(&error))?;
+    cleaned
+}
+
+fn clean_files(connection: &mut Connection, place: &Place) -> Result<Change, JournalError> {
+    let database = place.database();
+    let of = |error: &rusqlite::Error| schema::failed(&database, error);
+    // First, as the copy would be made in vain while somebody reads.
+    place.empty_log(connection)?;
+    let change = housekeeping::remove_all(connection).map_err(|error| of(&error))?;
+    let copy = copy_of(place.folder());
+    remove_copy(place.folder())?;
+    let written = place::copy_into(connection, &copy).and_then(|()| {
+        let clean = Connection::open_with_flags(&copy, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(|error| of(&error))?;
+        take_over(&clean, connection).map_err(|error| of(&error))
+    });
+    remove_copy(place.folder()).and(written)?;
+    place.empty_log(connection)?;
+    Ok(change)
+}
+
+/// Writes each page of the database anew, in one transaction.
+fn take_over(clean: &Connection, connection: &mut Connection) -> rusqlite::Result<()> {
+    const ALL: i32 = -1;
+    Backup::new(clean, connection)?.step(ALL).map(drop)
+}
+
+fn copy_of(folder: &Path) -> PathBuf {
+    folder.join(COPY)
+}
+
+/// Removes the copy, also one that a process before this one had no time to remove.
+pub(super) fn remove_copy(folder: &Path) -> Result<(), JournalError> {
+    let copy = copy_of(folder);
+    match fs::remove_file(&copy) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(JournalError::CannotWrite(format!("{}: {error}", copy.display())))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+#[path = "erasure_tests.rs"]
+mod tests;
