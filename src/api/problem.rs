@@ -213,6 +213,11 @@ impl Problem {
                 let detail = "work on the person is just coming to its end; ask again";
                 Self { retry_after: wait(1), ..Self::new(STILL_OPEN, detail) }
             }
+            ErasureFault::InDoubt => {
+                let detail = "no user was found by this name before, and Genesys cannot be asked at the moment who it is, so \
+                              nothing was erased: ask again later, or name the Genesys user id";
+                Self { retry_after: wait(10), ..Self::new(NOT_READY, detail) }
+            }
             ErasureFault::RecordWaits => {
                 let detail =
                     "a record of the person is still to be read from the HR system that named them; ask again later";

@@ -97,7 +97,7 @@ pub(super) struct ErasureView {
         (status = 404, description = "The reference cannot name anybody.", body = ProblemView, content_type = MEDIA_TYPE),
         (status = 409, description = "Entries of the person have not ended, a record of theirs is still to be read, or the \
             reference has named several users.", body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 503, description = "The journal cannot be written, or somebody reads it, so that its files still have \
+        (status = 503, description = "The journal cannot be written, Genesys cannot be asked who that is, or somebody reads it, so that its files still have \
             what was erased: ask again.", body = ProblemView, content_type = MEDIA_TYPE),
     ),
 )]

@@ -5,16 +5,25 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::time::Instant;
+
+use super::catalogue::Match;
+use super::directory::Search;
 use super::job::Job;
+use super::port::Errand;
 use super::preread::Taken;
 use super::{Engine, EngineCore};
 use crate::domain::audit::{Action, AuditRecord};
+use crate::domain::job::Urgency;
 use crate::domain::{JobId, Target, UserId, UserKey, UserRef};
 use crate::journal::{Erasure, JournalError, Memo};
 
 /// Jobs looked at before others get their turn.
 const AT_ONCE: usize = 16;
+/// So long Genesys is asked who a name stands for.
+const LONGEST_LOOK: Duration = Duration::from_secs(20);
 const TARGETS: [Target; 2] = [Target::RoutingSkills, Target::WfmSkillGroups];
 
 /// A person, by all that is known of whom a reference names.
@@ -23,6 +32,8 @@ pub struct Person {
     pub user: Option<UserId>,
     /// Every name that they were given, folded; also one by which nobody was found.
     pub names: HashSet<UserRef>,
+    /// Nobody here knows who it is, and Genesys could not be asked.
+    pub in_doubt: bool,
 }
 
 /// Why a person was not erased.
@@ -37,6 +48,9 @@ pub enum ErasureFault {
     /// Work on them is just coming to its end.
     #[error("work on the user is under way")]
     AtWork,
+    /// Nobody here knows who that is, and so by which other names they came.
+    #[error("Genesys cannot be asked who that is")]
+    InDoubt,
     /// A record of theirs is still to be read from an HR system.
     #[error("a record is still to be read")]
     RecordWaits,
@@ -55,8 +69,12 @@ impl Engine {
             users.extend(self.core.users.find(&name).map(|(user, _)| user));
             self.core.each_job(|job| users.extend(job.users_named(&name))).await;
         }
+        let mut in_doubt = false;
         if users.is_empty() {
-            users.extend(self.core.directory.known_as(&name));
+            match self.core.who_is(&name).await {
+                Ok(user) => users.extend(user),
+                Err(InDoubt) => in_doubt = true,
+            }
         }
         if users.len() > 1 {
             return Err(ErasureFault::SeveralUsers(users.len()));
@@ -68,7 +86,7 @@ impl Engine {
             names.extend(self.core.directory.names_of(user));
             self.core.each_job(|job| names.extend(job.names_of(user))).await;
         }
-        Ok(Person { user, names })
+        Ok(Person { user, names, in_doubt })
     }
 
     /// Erases a person from jobs, from what is remembered of users, and takes these memos back, all of it or nothing; from how
@@ -94,6 +112,9 @@ impl Engine {
         if at_work {
             return Err(ErasureFault::AtWork);
         }
+        if person.in_doubt {
+            return Err(ErasureFault::InDoubt);
+        }
         let entries: Vec<_> =
             about.iter().flat_map(|(job, entries)| entries.iter().map(|index| (job.id(), *index))).collect();
         let count = entries.len();
@@ -113,7 +134,24 @@ impl Engine {
     }
 }
 
+/// Genesys could not be asked.
+struct InDoubt;
+
 impl EngineCore {
+    /// Who goes by a name, by what was read before or else by a look; nobody, if that is not one user.
+    async fn who_is(&self, name: &UserRef) -> Result<Option<UserId>, InDoubt> {
+        if let Some(user) = self.directory.known_as(name) {
+            return Ok(Some(user));
+        }
+        let errand = Errand::new(Urgency::Interactive);
+        let search = Search { genesys: self.genesys.as_ref(), errand: &errand, since: Instant::now() };
+        match tokio::time::timeout(LONGEST_LOOK, self.directory.look_again(search, name)).await {
+            Ok(Ok(Match::One(found))) => Ok(Some(found.user)),
+            Ok(Ok(Match::Several(_) | Match::None)) => Ok(None),
+            Ok(Err(_)) | Err(_) => Err(InDoubt),
+        }
+    }
+
     /// Shows each job, some at a time.
     async fn each_job(&self, mut look: impl FnMut(&Arc<Job>)) {
         let mut after = None;

@@ -5,11 +5,10 @@
 //! database is written anew, as `VACUUM` does, and its log is emptied: what is not in a table is then in no file. `VACUUM`
 //! itself would write its copy to a folder for temporary files, which is not there in a container that may only read.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::backup::Backup;
+use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
 use super::place::{self, Place};
@@ -82,36 +81,30 @@ fn clean_files(connection: &mut Connection, place: &Place) -> Result<Change, Jou
     // First, as the copy would be made in vain while somebody reads.
     place.empty_log(connection)?;
     let change = housekeeping::remove_all(connection).map_err(|error| of(&error))?;
-    let copy = copy_of(place.folder());
-    remove_copy(place.folder())?;
+    let copy = place.folder().join(COPY);
+    remove_copies(place.folder())?;
     let written = place::copy_into(connection, &copy).and_then(|()| {
         let clean = Connection::open_with_flags(&copy, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(|error| of(&error))?;
-        take_over(&clean, connection).map_err(|error| of(&error))
+        let done = take_over(&clean, connection).map_err(|error| of(&error))?;
+        if done { Ok(()) } else { Err(JournalError::CannotWrite("the database is locked".to_owned())) }
     });
-    remove_copy(place.folder()).and(written)?;
+    remove_copies(place.folder()).and(written)?;
     place.empty_log(connection)?;
     Ok(change)
 }
 
 /// Writes each page of the database anew, in one transaction.
-fn take_over(clean: &Connection, connection: &mut Connection) -> rusqlite::Result<()> {
+fn take_over(clean: &Connection, connection: &mut Connection) -> rusqlite::Result<bool> {
     const ALL: i32 = -1;
-    Backup::new(clean, connection)?.step(ALL).map(drop)
+    Ok(Backup::new(clean, connection)?.step(ALL)? == StepResult::Done)
 }
 
-fn copy_of(folder: &Path) -> PathBuf {
-    folder.join(COPY)
-}
-
-/// Removes the copy, also one that a process before this one had no time to remove.
-pub(super) fn remove_copy(folder: &Path) -> Result<(), JournalError> {
-    let copy = copy_of(folder);
-    match fs::remove_file(&copy) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(JournalError::CannotWrite(format!("{}: {error}", copy.display())))
-        }
-        Ok(()) | Err(_) => Ok(()),
+/// Removes copies of the database that a process before this one had no time to remove, and the one that was just used.
+pub(super) fn remove_copies(folder: &Path) -> Result<(), JournalError> {
+    for copy in [folder.join(COPY), folder.join(place::PARTIAL)] {
+        place::removed(&copy).map_err(|error| JournalError::CannotWrite(format!("{}: {error}", copy.display())))?;
     }
+    Ok(())
 }
 
 #[cfg(test)]

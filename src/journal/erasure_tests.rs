@@ -1,3 +1,4 @@
+use std::fs;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -178,9 +179,12 @@ async fn who_reads_delays_that_the_files_are_clean_and_asking_again_helps() {
 async fn a_copy_that_a_crash_left_is_removed_by_the_next_process() {
     let folder = Folder::new();
     drop(folder.open());
-    fs::write(folder.0.join(COPY), "half a copy").unwrap();
+    let copies = [COPY, place::PARTIAL].map(|name| folder.0.join(name));
+    for copy in &copies {
+        fs::write(copy, "half a copy").unwrap();
+    }
     drop(folder.open());
-    assert!(!folder.0.join(COPY).exists());
+    assert!(copies.iter().all(|copy| !copy.exists()));
 }
 
 #[tokio::test]

@@ -20,6 +20,8 @@ use crate::private_file;
 
 /// The database in the folder.
 pub(super) const DATABASE: &str = "journal.sqlite";
+/// The database while it is put back.
+pub(super) const PARTIAL: &str = "journal.sqlite.partial";
 /// The file whose lock says that a process works with the journal.
 pub(super) const LOCK: &str = "lock";
 /// How often the files are looked for while nothing is written.
@@ -100,7 +102,7 @@ impl Place {
             closed: false,
         };
         place.narrow();
-        erasure::remove_copy(folder)?;
+        erasure::remove_copies(folder)?;
         Ok(place)
     }
 
@@ -224,7 +226,7 @@ impl Place {
     /// Writes the database anew in its place: what has no name any more is still all there.
     fn copy_back(&self, connection: &Connection) -> Result<(), JournalError> {
         let database = self.database();
-        let copy = self.folder.join("journal.sqlite.partial");
+        let copy = self.folder.join(PARTIAL);
         for left in [&copy, &log_of(&database), &index_of(&database)] {
             removed(left).map_err(|error| cannot(left, &error))?;
         }
@@ -291,7 +293,7 @@ fn seen(path: &Path) -> Option<Identity> {
     Identity::at(path).ok().flatten()
 }
 
-fn removed(path: &Path) -> io::Result<()> {
+pub(super) fn removed(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         Ok(()) | Err(_) => Ok(()),

@@ -73,5 +73,6 @@ async fn who_is_still_worked_on_is_not_erased_and_the_jobs_are_named() {
     assert!(!answer.body.to_string().contains("E1"), "it names nobody");
     api.post(&format!("{location}/cancel"), "").await;
     api.finished(&location).await;
-    assert_eq!(erase(&api, "E1").await.body["entries"], 1);
+    // Whoever it is may have come by other names as well.
+    erase(&api, "E1").await.assert_problem(503, "/problems/not-ready");
 }

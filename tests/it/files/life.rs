@@ -11,8 +11,8 @@ use skillsync::domain::entry::{Effects, EntryOrder};
 use skillsync::domain::job::{JobSpec, SameUser, Urgency};
 use skillsync::domain::{AssignmentId, EntryState, JobId, Mode, Target, UserId, UserKey};
 use skillsync::journal::{
-    AcceptedJob, CallRecord, DEFAULT_MAX_BYTES, EndedEntry, EntryOutcome, JobCounters, JobNote, Journal, JournalError,
-    KeptStanding, Memo, SqliteJournal,
+    AcceptedJob, CallRecord, DEFAULT_MAX_BYTES, EndedEntry, EntryOutcome, Erasure, JobCounters, JobNote, Journal,
+    JournalError, KeptStanding, Memo, SqliteJournal,
 };
 use uuid::Uuid;
 
@@ -21,6 +21,10 @@ use crate::process::Folder;
 
 /// Jobs that are accepted.
 pub(super) const JOBS: u32 = 4;
+/// The entry of the first job whose person is erased after that.
+pub(super) const ERASED: u32 = 6;
+/// What only that entry says.
+pub(super) const ROW: &str = "row-of-who-is-erased";
 /// The one whose retention is over in the end.
 pub(super) const FORGOTTEN: u32 = 3;
 /// The test that is this process.
@@ -47,7 +51,11 @@ pub(super) fn job(number: u32) -> AcceptedJob {
         same_user: SameUser::InOrder,
     };
     // Enough for several pages.
-    let entries = (1..=20).map(|n| EntryOrder::from(employee(n, &["Group 1", "Group 2", "Group 3"]))).collect();
+    let order = |n| EntryOrder::from(employee(n, &["Group 1", "Group 2", "Group 3"]));
+    let mut entries: Vec<_> = (1..=20).map(order).collect();
+    if number == 1 {
+        entries[ERASED as usize].request.reference = Some(ROW.into());
+    }
     AcceptedJob { id: id(number), spec, created_at: date(), entries, submitted_by: None }
 }
 
@@ -106,6 +114,7 @@ pub(super) struct Told {
     pub(super) intended: bool,
     /// Everything that was handed over.
     pub(super) durable: bool,
+    pub(super) erased: bool,
     pub(super) cannot_open: bool,
     pub(super) closed: bool,
 }
@@ -119,6 +128,7 @@ impl Told {
                     told.accepted.insert(number.parse().unwrap());
                 }
                 ("intended", _) => told.intended = true,
+                ("erased", _) => told.erased = true,
                 ("durable", _) => told.durable = true,
                 ("cannot open", _) => told.cannot_open = true,
                 ("closed", _) => told.closed = true,
@@ -159,6 +169,8 @@ async fn live(journal: &SqliteJournal) {
     println!("durable: all");
     // Each flush is followed by a step of housekeeping.
     insist(|| journal.flush()).await;
+    insist(|| journal.erase(Erasure { entries: vec![(id(1), ERASED)], ..Erasure::default() })).await;
+    println!("erased: 1");
 }
 
 #[test]

@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use skillsync::journal::{DEFAULT_MAX_BYTES, JournalReader, Recovered, SqliteJournal, Verdict};
+use skillsync::journal::{
+    AcceptedJob, DEFAULT_MAX_BYTES, JournalReader, Recovered, RecoveredJob, SqliteJournal, Verdict,
+};
 
 use self::life::{JOBS, Told};
 use crate::process::Folder;
@@ -79,6 +81,9 @@ fn run(shim: &Path, kind: Kind, at: usize, totals: &Totals) {
         // Nothing can be promised by a journal that cannot be opened.
         assert!(told.cannot_open && told.accepted.is_empty(), "{context}: {}", lived.output);
     }
+    if told.erased {
+        assert!(!says_who(&folder), "{context}");
+    }
     if let Ok(reader) = JournalReader::open(&folder.journal()) {
         let cut_short = reader.verify().is_ok_and(|verdict| says_cut_short(&verdict));
         totals.cut_short.fetch_add(usize::from(cut_short), Ordering::Relaxed);
@@ -98,6 +103,28 @@ fn says_cut_short(verdict: &Verdict) -> bool {
     verdict.remarks.iter().any(|remark| remark.contains("half written"))
 }
 
+/// Whether the person of an entry was erased.
+fn erased(kept: &RecoveredJob) -> bool {
+    kept.outcomes[life::ERASED as usize].as_ref().is_some_and(|outcome| outcome.erased)
+}
+
+/// A job as it was accepted, without the person that was erased.
+fn expected(number: u32, kept: &RecoveredJob) -> AcceptedJob {
+    let mut job = life::job(number);
+    if erased(kept) {
+        let order = &mut job.entries[life::ERASED as usize];
+        *order = order.clone().erased();
+    }
+    job
+}
+
+/// Whether a file of the journal has something of the person who was erased.
+fn says_who(folder: &Folder) -> bool {
+    let mut files =
+        std::fs::read_dir(folder.journal()).unwrap().map(|file| std::fs::read(file.unwrap().path()).unwrap());
+    files.any(|bytes| bytes.windows(life::ROW.len()).any(|window| window == life::ROW.as_bytes()))
+}
+
 /// Everything that was told to be durable is there, and nothing is there in part.
 fn check(told: &Told, recovered: &Recovered, context: &str, totals: &Totals) {
     for number in 1..=JOBS {
@@ -105,7 +132,7 @@ fn check(told: &Told, recovered: &Recovered, context: &str, totals: &Totals) {
         let accepted = told.accepted.contains(&number);
         match kept {
             Some(kept) => {
-                assert_eq!(kept.job, life::job(number), "{context}: job {number} is whole");
+                assert_eq!(kept.job, expected(number, kept), "{context}: job {number} is whole");
                 let key = recovered.keys.iter().any(|(key, of)| *of == kept.job.id && *key == life::key(number));
                 assert!(key, "{context}: the key of job {number} is there with it");
                 totals.untold.fetch_add(usize::from(!accepted), Ordering::Relaxed);
@@ -118,7 +145,12 @@ fn check(told: &Told, recovered: &Recovered, context: &str, totals: &Totals) {
     }
     if told.durable {
         let first = &recovered.jobs[0];
-        assert!(first.outcomes.iter().all(|outcome| outcome.as_ref() == Some(&life::outcome())), "{context}");
+        for (position, outcome) in (0..).zip(&first.outcomes) {
+            let is_erased = position == life::ERASED && erased(first);
+            let expected = if is_erased { life::outcome().erased() } else { life::outcome() };
+            assert_eq!(outcome.as_ref(), Some(&expected), "{context}");
+        }
+        assert!(erased(first) || !told.erased, "{context}");
         assert!(recovered.jobs.iter().all(|kept| kept.job.id != life::id(life::FORGOTTEN)), "{context}");
         assert!(
             recovered.jobs[1].notes.released && recovered.memos.len() == 1 && recovered.calls.len() == 1,

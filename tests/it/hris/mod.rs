@@ -1,6 +1,7 @@
 //! HR systems as they send, and what becomes of it in Genesys.
 
 mod deliveries;
+mod erasure;
 mod examples;
 mod filters;
 mod fuzz;
@@ -73,7 +74,15 @@ impl Office {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = self.router.clone().oneshot(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap();
+        self.send(request.body(Body::from(body.to_owned())).unwrap()).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.send(Request::delete(path).body(Body::empty()).unwrap()).await
+    }
+
+    async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
         let (head, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap();
         let retry_after = head.headers.get("retry-after").map(|value| value.to_str().unwrap().to_owned());

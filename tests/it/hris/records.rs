@@ -70,11 +70,11 @@ fn sources() -> String {
     by_title("hr", "record = { url = 'https://hr.test/{id}', authorization = 'Bearer t', per_second = 10 }")
 }
 
-fn open(system: &Arc<HrSystem>, simulator: Simulator, kept: Arc<MemoryJournal>) -> Office {
+pub(super) fn open(system: &Arc<HrSystem>, simulator: Simulator, kept: Arc<MemoryJournal>) -> Office {
     Office::of(Bed::join_hris(simulator, kept, &employees(20), &sources(), system.transport()), &sources())
 }
 
-async fn event(office: &Office, n: usize, at: i64) -> Answer {
+pub(super) async fn event(office: &Office, n: usize, at: i64) -> Answer {
     let stamp = jiff::Timestamp::from_second(at).unwrap();
     let body =
         format!("{{\"type\":\"employee.updated\",\"timestamp\":\"{stamp}\",\"data\":{{\"employeeId\":\"{n}\"}}}}");
@@ -83,7 +83,7 @@ async fn event(office: &Office, n: usize, at: i64) -> Answer {
     answer
 }
 
-async fn settled(office: &Office) {
+pub(super) async fn settled(office: &Office) {
     while office.bed.service.intake.waiting("hr") > 0 || office.bed.service.engine.open_entries() > 0 {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }

@@ -1,0 +1,74 @@
+//! Erasing people whom HR systems have named, on the paused clock.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use skillsync::journal::{Journal as _, Memo, MemoryJournal};
+use skillsync::simulator::Simulator;
+
+use super::records::{HrSystem, event, open, settled};
+use super::{BEGIN, Office, by_title, employees};
+
+const CSV: [(&str, &str); 1] = [("content-type", "text/csv")];
+
+async fn import(office: &Office, scope: &str, people: &[usize]) -> u64 {
+    let rows = people.iter().map(|n| format!("E{},Group 1\n", 1000 + n));
+    let export = "employeeNumber,jobTitle\n".to_owned() + &rows.collect::<String>();
+    let answer = office.post(&format!("/v1/imports/hr?scope={scope}"), &CSV, &export).await;
+    office.finish(&answer).await;
+    answer.body["counts"]["total"].as_u64().unwrap()
+}
+
+fn known(kept: &MemoryJournal) -> Vec<String> {
+    kept.recovered().memos.iter().filter(|memo| &*memo.space == "known").map(|memo| memo.key.to_string()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_erased_is_not_known_any_more_and_no_leaver() {
+    let office = Office::open(&employees(10), &by_title("hr", ""));
+    assert_eq!(import(&office, "full", &[1, 2, 3]).await, 3);
+    // By a name that no source has used: Genesys tells whose it is.
+    let erased = office.delete("/v1/users/Agent2@example.com").await;
+    assert_eq!((erased.status, erased.body), (200, json!({"entries": 1})));
+    assert_eq!(known(&office.bed.kept), ["hr\nemployeeId:E1001", "hr\nemployeeId:E1003"]);
+    assert!(office.bed.kept.recovered().standings.iter().all(|(key, _)| {
+        let users = office.bed.simulator.users();
+        users.iter().find(|user| user.id == key.user.0).is_some_and(|user| user.employee_id.as_deref() != Some("E1002"))
+    }));
+    assert_eq!(import(&office, "full", &[1, 3]).await, 2, "there is nobody to be taken for a leaver");
+    assert_eq!(office.groups(2), ["Group 1"], "Genesys is left as it is");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_a_record_that_is_still_to_be_read_is_not_erased_before() {
+    let system = Arc::new(HrSystem::default());
+    let office = open(&system, Simulator::new(employees(20)), Arc::default());
+    system.set(7, "Group 2");
+    event(&office, 7, BEGIN).await;
+    let waits = office.delete("/v1/users/7").await;
+    assert_eq!((waits.status, &waits.body["type"]), (409, &json!("/problems/still-open")));
+    assert!(waits.retry_after.is_some());
+    settled(&office).await;
+    assert_eq!(office.delete("/v1/users/7").await.status, 200);
+    assert_eq!(office.delete("/v1/users/E1007").await.body, json!({"entries": 1}));
+    assert!(office.bed.kept.recovered().memos.iter().all(|memo| !memo.key.contains("1007")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_was_given_to_two_users_says_nothing_of_whom_to_erase() {
+    let kept = Arc::new(MemoryJournal::default());
+    let simulator = Simulator::new(employees(20));
+    let other = simulator.users()[8].id;
+    let value = format!("{{\"namedAt\":\"2026-11-01T00:00:00Z\",\"user\":\"{other}\"}}");
+    let memo = Memo { space: "known".into(), key: "old\nemployeeId:E1001".into(), value: Some(value.into()) };
+    kept.remember(vec![memo]).await.unwrap();
+    let office = open(&Arc::default(), simulator.clone(), Arc::clone(&kept));
+    assert_eq!(import(&office, "delta", &[1]).await, 1);
+    let answer = office.delete("/v1/users/E1001").await;
+    assert_eq!((answer.status, &answer.body["type"]), (409, &json!("/problems/several-users")));
+    let first = simulator.users()[0].id;
+    assert_eq!(office.delete(&format!("/v1/users/{first}")).await.body, json!({"entries": 1}));
+    assert_eq!(known(&kept), ["old\nemployeeId:E1001"], "of somebody else");
+    assert_eq!(office.delete("/v1/users/E1001").await.body, json!({"entries": 0}));
+    assert_eq!(known(&kept), [""; 0]);
+}
