@@ -78,9 +78,9 @@ fn job() -> Value {
     let entry = |user: Value, group: &str| json!({"ref": "Secret Row", "user": user, "assignments": [{"name": group}]});
     let known = (1..=40).map(|n| entry(json!({"employeeId": format!("E{}", 1000 + n)}), "Group 1"));
     let unknown = [
-        entry(json!({"employeeId": "E-7734-unknown"}), "Group 1"),
+        entry(json!({"employeeId": "E-77zq-unknown"}), "Group 1"),
         entry(json!({"email": "ana.diaz@example.com"}), "Group 1"),
-        entry(json!({"externalId": "workday:W-7734"}), "Group 1"),
+        entry(json!({"externalId": "workday:W-77zq"}), "Group 1"),
         entry(json!({"employeeId": "E1001"}), "Underwater Basketry"),
     ];
     let entries: Vec<_> = known.chain(unknown).collect();
@@ -102,7 +102,7 @@ pub(crate) fn personal(scenario: &Scenario, simulator: &Simulator) -> Vec<String
     let parts = [
         "@",
         "E10",
-        "7734",
+        "77zq",
         "ana",
         "Ana",
         "workday",
@@ -127,7 +127,7 @@ async fn the_logs_of_a_full_run_hold_no_personal_data_no_secret_and_no_body() {
     let job = bed.finish(id).await;
     bed.get("/v1/users/ana.diaz@example.com").await;
     bed.get(&format!("/v1/sync-jobs/{}/entries?state=failed", id.0)).await;
-    let wrong = Bed::start_with_secret(&scenario, "", "a-wrong-secret-7734");
+    let wrong = Bed::start_with_secret(&scenario, "", "a-wrong-secret-77zq");
     for _ in 0..3 {
         wrong.get("/readyz").await;
         tokio::time::sleep(std::time::Duration::from_secs(60)).await;
