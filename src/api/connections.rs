@@ -51,6 +51,8 @@ pub(super) struct Connection {
     closed: CancellationToken,
     /// Closed for another one.
     makes_room: AtomicBool,
+    /// A request was answered before its body was read.
+    unread_body: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -162,6 +164,7 @@ impl Connection {
             progress: Mutex::new(progress),
             closed: CancellationToken::new(),
             makes_room: AtomicBool::new(false),
+            unread_body: AtomicBool::new(false),
         }
     }
 
@@ -179,6 +182,15 @@ impl Connection {
     /// The whole request is here.
     pub(super) fn has_request(&self) {
         self.lock().awaits_peer = None;
+    }
+
+    /// A request is answered, and nobody reads the rest of its body.
+    pub(super) fn leaves_body_unread(&self) {
+        self.unread_body.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_unread_body(&self) -> bool {
+        self.unread_body.load(Ordering::Relaxed)
     }
 
     /// Some of a body came.

@@ -164,6 +164,7 @@ fn is_answered_early(status: StatusCode) -> bool {
     let early = [
         StatusCode::UNAUTHORIZED,
         StatusCode::FORBIDDEN,
+        StatusCode::NOT_FOUND,
         StatusCode::REQUEST_TIMEOUT,
         StatusCode::CONFLICT,
         StatusCode::PAYLOAD_TOO_LARGE,

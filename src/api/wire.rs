@@ -3,15 +3,18 @@
 //! hyper answers a head that it cannot read without asking anybody: a bare status. Here that becomes a problem document with
 //! a request id, like all other errors.
 
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::Sleep;
 use uuid::Uuid;
 
 use super::connections::Connection;
@@ -24,11 +27,17 @@ pub(super) struct Wire {
     connection: Arc<Connection>,
     /// What is left of an answer that takes the place of hyper's.
     instead: Bytes,
+    /// Set while what is left of a body that nobody read is received and dropped.
+    lingers_until: Option<Pin<Box<Sleep>>>,
 }
+
+/// For so long what is left of a body is received. A peer that is still sending when the connection is closed is told of a
+/// reset and may never see its answer (RFC 9112, 9.6).
+const LONGEST_LINGERING: Duration = Duration::from_secs(10);
 
 impl Wire {
     pub(super) fn new(stream: TcpStream, connection: Arc<Connection>) -> Self {
-        Self { stream, connection, instead: Bytes::new() }
+        Self { stream, connection, instead: Bytes::new(), lingers_until: None }
     }
 
     fn poll_instead(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -40,6 +49,24 @@ impl Wire {
             let _ = self.instead.split_to(written);
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+impl Wire {
+    /// Receives and drops what the peer still sends, until it closes too or the time is over.
+    fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let until = self.lingers_until.get_or_insert_with(|| Box::pin(tokio::time::sleep(LONGEST_LINGERING)));
+        if until.as_mut().poll(context).is_ready() {
+            return Poll::Ready(());
+        }
+        let mut dropped = [0; 8 * 1024];
+        loop {
+            let mut into = ReadBuf::new(&mut dropped);
+            match ready!(Pin::new(&mut self.stream).poll_read(context, &mut into)) {
+                Ok(()) if !into.filled().is_empty() => {}
+                Ok(()) | Err(_) => return Poll::Ready(()),
+            }
+        }
     }
 }
 
@@ -74,7 +101,11 @@ impl AsyncWrite for Wire {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_instead(context))?;
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+        if self.connection.has_unread_body() {
+            ready!(self.poll_linger(context));
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -95,16 +126,18 @@ fn bare_answer(head: &[u8]) -> Option<StatusCode> {
 pub(super) struct AwaitedBody<B> {
     body: B,
     connection: Arc<Connection>,
+    is_unread: bool,
 }
 
 impl<B: HttpBody> AwaitedBody<B> {
     pub(super) fn new(body: B, connection: &Arc<Connection>) -> Self {
-        if body.is_end_stream() {
-            connection.has_request();
-        } else {
+        let is_unread = !body.is_end_stream();
+        if is_unread {
             connection.awaits_peer();
+        } else {
+            connection.has_request();
         }
-        Self { body, connection: Arc::clone(connection) }
+        Self { body, connection: Arc::clone(connection), is_unread }
     }
 }
 
@@ -119,9 +152,12 @@ impl<B: HttpBody<Data = Bytes> + Unpin> HttpBody for AwaitedBody<B> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
         match frame.as_ref().and_then(|frame| frame.as_ref().ok()).and_then(Frame::data_ref) {
             Some(data) => self.connection.came(data.len()),
-            None => self.connection.has_request(),
+            None => self.is_unread = false,
         }
         if self.body.is_end_stream() {
+            self.is_unread = false;
+        }
+        if !self.is_unread {
             self.connection.has_request();
         }
         Poll::Ready(frame)
@@ -139,6 +175,9 @@ impl<B: HttpBody<Data = Bytes> + Unpin> HttpBody for AwaitedBody<B> {
 impl<B> Drop for AwaitedBody<B> {
     /// What is left of it is not read any more, so nothing is awaited.
     fn drop(&mut self) {
+        if self.is_unread {
+            self.connection.leaves_body_unread();
+        }
         self.connection.has_request();
     }
 }

@@ -87,6 +87,25 @@ async fn a_delivery_of_an_unknown_source_is_refused_by_its_head() {
 }
 
 #[tokio::test]
+async fn who_is_refused_by_the_head_sends_on_and_is_told() {
+    let app = app(ServeSettings::default()).await;
+    for (path, status) in [("/v1/webhooks/nobody", 404), ("/v1/sync-jobs", 415), ("/v1/imports/nobody?scope=full", 404)]
+    {
+        let mut stream = connect(&app).await;
+        let body = vec![b'x'; 8_000_000];
+        let head = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n", body.len());
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // All of it, although it was refused long before: nobody is told of a reset.
+        timeout(LONG, stream.write_all(&body)).await.expect("it is received").expect("and not reset");
+        let mut answer = Vec::new();
+        timeout(LONG, stream.read_to_end(&mut answer)).await.expect("the connection ends").unwrap();
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{path}: {answer}");
+    }
+    app.lifecycle.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
 async fn what_is_no_request_gets_a_problem_document_with_a_request_id() {
     let app = app(ServeSettings::default()).await;
     let many = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n".to_owned() + &"x: y\r\n".repeat(500) + "\r\n";
