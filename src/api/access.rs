@@ -82,6 +82,11 @@ impl ApiKeys {
         Ok(held.len())
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// Whether nobody is asked for a key.
     pub fn is_empty(&self) -> bool {
         self.0.read().unwrap_or_else(PoisonError::into_inner).is_empty()

@@ -164,7 +164,7 @@ impl Shared {
             webhooks: Arc::default(),
             feeds: Arc::new(Feeds::new(run)),
             polls: Polls::new(run),
-            streams: Arc::new(Streams::new(settings)),
+            streams: Arc::new(Streams::new(settings.max_streams)),
             room: BodyRoom::new(settings.body_room),
             deliveries: BodyRoom::new(settings.delivery_room),
         }

@@ -2,22 +2,21 @@
 //! connections, and none can keep others from being heard.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::caller::Caller;
 use super::problem::Problem;
-use super::{ApiKey, ApiSettings};
 
 /// The seats of such answers, in all and of each key.
 #[derive(Debug)]
 pub(super) struct Streams {
     seats: usize,
     all: Arc<Semaphore>,
-    /// Where there are several keys, each has half of the seats at most.
-    of_keys: HashMap<Arc<str>, Arc<Semaphore>>,
+    /// Where there are several keys, each has half of the seats at most. Keys may come while the service runs.
+    of_keys: Mutex<HashMap<Arc<str>, Arc<Semaphore>>>,
 }
 
 /// A seat, for as long as the answer takes.
@@ -31,12 +30,8 @@ pub(super) struct StreamSeat {
 const COME_AGAIN: Duration = Duration::from_secs(5);
 
 impl Streams {
-    pub(super) fn new(settings: &ApiSettings) -> Self {
-        let seats = settings.max_streams;
-        let share = |key: &ApiKey| (Arc::clone(&key.name), Arc::new(Semaphore::new(seats.div_ceil(2))));
-        let keys = settings.api_keys.as_slice();
-        let of_keys = if keys.len() > 1 { keys.iter().map(share).collect() } else { HashMap::new() };
-        Self { seats, all: Arc::new(Semaphore::new(seats)), of_keys }
+    pub(super) fn new(seats: usize) -> Self {
+        Self { seats, all: Arc::new(Semaphore::new(seats)), of_keys: Mutex::default() }
     }
 
     /// Seats that are taken.
@@ -44,9 +39,13 @@ impl Streams {
         self.seats.saturating_sub(self.all.available_permits())
     }
 
-    /// A seat for an answer to `caller`, if one is free.
-    pub(super) fn take(&self, caller: &Caller) -> Result<StreamSeat, Problem> {
-        let of_key = self.of_keys.get(caller.name()).map(|seats| Arc::clone(seats).try_acquire_owned());
+    /// A seat for an answer to `caller`, one of so many keys, if one is free.
+    pub(super) fn take(&self, caller: &Caller, keys: usize) -> Result<StreamSeat, Problem> {
+        let share = || Arc::new(Semaphore::new(self.seats.div_ceil(2)));
+        let of_key = (keys > 1).then(|| {
+            let mut of_keys = self.of_keys.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(of_keys.entry(Arc::clone(caller.name())).or_insert_with(share)).try_acquire_owned()
+        });
         let of_key =
             of_key.transpose().map_err(|_| full("this key has as many event streams and waiting polls open"))?;
         let of_all = Arc::clone(&self.all).try_acquire_owned();

@@ -74,7 +74,7 @@ pub(in crate::api) async fn follow_sync_job(
     if job.finished_at.is_some() && told.is_some_and(|told| told >= Followed::all_of(job.revision)) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let seat = api.shared.streams.take(&caller)?;
+    let seat = api.shared.streams.take(&caller, api.keys.count())?;
     let (feed, lifecycle) = (api.shared.feeds.of(id), api.lifecycle.clone());
     let follower = Follower { api, feed, revisions, told: told.unwrap_or_default(), over: false, _seat: seat };
     let events = follower.events().take_until(async move { lifecycle.stopping().await });

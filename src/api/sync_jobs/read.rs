@@ -74,7 +74,7 @@ async fn wait_for_news(
     if known.is_news(api, &job) {
         return Ok(());
     }
-    let _seat = api.shared.streams.take(caller)?;
+    let _seat = api.shared.streams.take(caller, api.keys.count())?;
     let mut revisions = api.engine.watch(id).ok_or_else(Problem::job_not_found)?;
     let deadline = Instant::now() + wait;
     loop {

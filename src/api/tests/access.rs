@@ -74,20 +74,16 @@ async fn a_key_that_asks_too_often_is_told_when_to_ask_again() {
 #[tokio::test]
 async fn one_of_several_keys_has_half_of_the_streams_at_most() {
     let key = |name: &str| ApiKey::new(name, Sha256::digest(name).into(), Role::Read);
-    let settings = ApiSettings { api_keys: vec![key("a"), key("b")], max_streams: 3, ..ApiSettings::default() };
-    let (streams, caller) = (Streams::new(&settings), |name: &str| Caller {
-        key: Some(Arc::new(key(name))),
-        address: None,
-        request_id: None,
-    });
-    let held: Vec<_> = (0..2).map(|_| streams.take(&caller("a")).unwrap()).collect();
-    assert!(streams.take(&caller("a")).is_err(), "the other key is left some");
-    let other = streams.take(&caller("b")).unwrap();
-    assert!(streams.take(&caller("b")).is_err() && streams.open() == 3, "all are taken");
+    let caller = |name: &str| Caller { key: Some(Arc::new(key(name))), address: None, request_id: None };
+    let streams = Streams::new(3);
+    let held: Vec<_> = (0..2).map(|_| streams.take(&caller("a"), 2).unwrap()).collect();
+    assert!(streams.take(&caller("a"), 2).is_err(), "the other key is left some");
+    let other = streams.take(&caller("b"), 2).unwrap();
+    assert!(streams.take(&caller("b"), 2).is_err() && streams.open() == 3, "all are taken");
     drop(held);
-    assert!(streams.take(&caller("b")).is_ok() && streams.open() == 1);
+    assert!(streams.take(&caller("b"), 2).is_ok() && streams.open() == 1);
     drop(other);
-    let alone = Streams::new(&ApiSettings { api_keys: vec![key("a")], ..settings });
-    let held: Vec<_> = (0..3).map(|_| alone.take(&caller("a")).unwrap()).collect();
-    assert!(alone.take(&caller("a")).is_err() && held.len() == 3);
+    let alone = Streams::new(3);
+    let held: Vec<_> = (0..3).map(|_| alone.take(&caller("a"), 1).unwrap()).collect();
+    assert!(alone.take(&caller("a"), 1).is_err() && held.len() == 3);
 }
