@@ -25,6 +25,7 @@ pub mod domain;
 pub mod address;
 pub mod clock;
 pub mod config;
+pub mod csv_rows;
 pub mod lifecycle;
 pub mod metrics;
 pub mod private_file;

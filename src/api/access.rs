@@ -13,8 +13,10 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::response::{IntoResponse, Response};
 use ipnet::IpNet;
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tower_http::validate_request::ValidateRequest;
 
@@ -27,8 +29,15 @@ use super::{ApiSettings, dashboard, origin};
 use crate::clock::WallClock;
 
 /// The keys in use. They can be put in the place of others while the service runs; clones are handles to the same ones.
+///
+/// Invariant: whoever is let in is let in for one request; what takes time (a body that comes, a poll that waits, a stream) asks
+/// again before it does or tells anything ([`ApiKeys::again`], [`ApiKeys::revoked`]).
 #[derive(Debug, Clone)]
-pub struct ApiKeys(Arc<RwLock<Vec<Held>>>);
+pub struct ApiKeys {
+    held: Arc<RwLock<Vec<Held>>>,
+    /// Others are in their place now.
+    replaced: Arc<watch::Sender<()>>,
+}
 
 /// A key, and what is left to it of its allowance.
 #[derive(Debug, Clone)]
@@ -61,14 +70,15 @@ impl ApiKeys {
     pub fn new(settings: &ApiSettings) -> Self {
         let allowance = || Arc::new(Mutex::new(Allowance::new(settings.requests_per_second)));
         let held = |key: &ApiKey| Held { key: Arc::new(key.clone()), allowance: allowance() };
-        Self(Arc::new(RwLock::new(settings.api_keys.iter().map(held).collect())))
+        let held = settings.api_keys.iter().map(held).collect();
+        Self { held: Arc::new(RwLock::new(held)), replaced: Arc::new(watch::Sender::new(())) }
     }
 
     /// Puts other keys in the place of these; how many there are then. Whose key stays keeps what is left of its allowance.
     pub fn replace(&self, settings: &ApiSettings) -> Result<usize, NoKeyLeft> {
         let new = Self::new(settings);
-        let mut new = std::mem::take(&mut *new.0.write().unwrap_or_else(PoisonError::into_inner));
-        let mut held = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut new = std::mem::take(&mut *new.held.write().unwrap_or_else(PoisonError::into_inner));
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
         if new.is_empty() && !held.is_empty() {
             return Err(NoKeyLeft);
         }
@@ -79,24 +89,61 @@ impl ApiKeys {
             }
         }
         *held = new;
-        Ok(held.len())
+        let count = held.len();
+        drop(held);
+        self.replaced.send_replace(());
+        Ok(count)
+    }
+
+    /// The caller as the keys of now have them, if they are still let in.
+    pub(super) fn again(&self, caller: &Caller, now: Timestamp) -> Result<Caller, Problem> {
+        let keys = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(key) = &caller.key else {
+            return if keys.is_empty() { Ok(caller.clone()) } else { Err(Problem::no_key()) };
+        };
+        let held = keys.iter().find(|held| held.key.sha256 == key.sha256).ok_or_else(Problem::wrong_key)?;
+        if let Some(expires) = held.key.expires.filter(|expires| *expires <= now) {
+            return Err(Problem::expired_key(expires));
+        }
+        Ok(Caller { key: Some(Arc::clone(&held.key)), ..caller.clone() })
+    }
+
+    /// Resolves when the caller is let in no more.
+    pub(super) async fn revoked(self, caller: Caller, clock: WallClock) {
+        let mut replaced = self.replaced.subscribe();
+        while let Ok(caller) = self.again(&caller, clock.now()) {
+            let expires = caller.key.as_ref().and_then(|key| key.expires);
+            let over = async {
+                match expires {
+                    Some(expires) => {
+                        let left = expires.duration_since(clock.now());
+                        tokio::time::sleep(Duration::try_from(left).unwrap_or_default()).await;
+                    }
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                changed = replaced.changed() => if changed.is_err() { return },
+                () = over => {}
+            }
+        }
     }
 
     /// How many there are.
     pub(super) fn count(&self) -> usize {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).len()
+        self.held.read().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// Whether nobody is asked for a key.
     pub fn is_empty(&self) -> bool {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+        self.held.read().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// The key that this is. Digests are compared in constant time and all of them always, so that the time taken tells
     /// nothing of how near a guess came.
     fn holder_of(&self, given: &[u8]) -> Result<Held, Problem> {
         let digest = Sha256::digest(given);
-        let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let keys = self.held.read().unwrap_or_else(PoisonError::into_inner);
         let mut found = None;
         for held in &*keys {
             let same: Choice = held.key.sha256.as_slice().ct_eq(digest.as_slice());

@@ -1,6 +1,6 @@
 //! Who sent a request, and what they may do.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use axum::http::HeaderMap;
@@ -166,15 +166,22 @@ impl CallerSlot {
 pub(super) fn address_of(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> IpAddr {
     let is_ours = |address: &IpAddr| proxies.iter().any(|net| net.contains(address));
     let named = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
-    let named: Vec<_> = named.flat_map(|value| value.split(',')).map(|text| text.trim().parse::<IpAddr>()).collect();
+    let named: Vec<_> = named.flat_map(|value| value.split(',')).map(written_address).collect();
     let mut address = peer.to_canonical();
     for next in named.into_iter().rev() {
         match next {
-            Ok(next) if is_ours(&address) => address = next.to_canonical(),
-            Ok(_) | Err(_) => break,
+            Some(next) if is_ours(&address) => address = next.to_canonical(),
+            Some(_) | None => break,
         }
     }
     address
+}
+
+/// An address as proxies write it: some add the port, or put IPv6 into brackets.
+fn written_address(text: &str) -> Option<IpAddr> {
+    let text = text.trim().trim_matches('"');
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }
 
 #[cfg(test)]
@@ -192,6 +199,9 @@ mod tests {
             ("::ffff:10.0.0.1", "198.51.100.7", "198.51.100.7"),
             ("::1", "198.51.100.7, garbage", "::1"),
             ("10.0.0.1", "", "10.0.0.1"),
+            ("10.0.0.1", "198.51.100.7:4711", "198.51.100.7"),
+            ("10.0.0.1", "\"[2001:db8::1]:443\"", "2001:db8::1"),
+            ("10.0.0.1", "[2001:db8::1]", "2001:db8::1"),
         ] {
             let headers = [("x-forwarded-for".parse().unwrap(), forwarded.parse().unwrap())].into_iter().collect();
             assert_eq!(address_of(peer.parse().unwrap(), &headers, &proxies).to_string(), address, "{forwarded}");

@@ -8,7 +8,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
 use tokio::io::AsyncReadExt as _;
 
-use super::caller::Caller;
+use super::caller::{Caller, Role};
 use super::faults::Faults;
 use super::idempotency::{IdempotencyHeader, Turn, same_job};
 use super::job_view::SyncJobView;
@@ -106,6 +106,9 @@ pub(super) async fn import_people(
     refuse_if_unable(&api)?;
     api.shared.webhooks.count_future_dates(&source, dated_in_future);
     let under = reservation.map(|reservation| Under { reservation, fingerprint });
+    let caller = api.keys.again(&caller, api.clock.now())?;
+    caller.needs(Role::Submit)?;
+    caller.may_import(&*api.intake.sources().get(&source).ok_or_else(Problem::no_such_source)?)?;
     let engine = api.engine.importing_for(caller.asker(), source.into());
     let submitted = engine.submit_under(under, spec, entries).await;
     Ok(accepted(&api, submitted.map_err(|error| Problem::not_written_down(&error))?))

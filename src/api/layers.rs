@@ -41,6 +41,7 @@ use super::caller::{Caller, CallerSlot};
 use super::metrics::RequestStatistics;
 use super::problem::{self, Problem};
 use super::serve::Peer;
+use crate::domain::JobId;
 use crate::domain::audit::Action;
 use crate::engine::Engine;
 use crate::telemetry;
@@ -119,6 +120,7 @@ async fn identified(
     let (begun, method, id) = (Instant::now(), request.method().clone(), RequestId::of(&request));
     let has_body = !request.body().is_end_stream();
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
+    let job = job_of(request.uri().path());
     let span = span_of(&request, matched.as_ref(), &id);
     let caller = CallerSlot::default();
     request.extensions_mut().insert(id.clone());
@@ -131,7 +133,7 @@ async fn identified(
     let (took, status) = (begun.elapsed(), response.status());
     if let (StatusCode::FORBIDDEN, Some(caller)) = (status, caller.get()) {
         let route = matched.as_ref().map_or("unmatched", MatchedPath::as_str);
-        witness.refused(caller, format!("{method} {route}")).instrument(span.clone()).await;
+        witness.refused(caller, format!("{method} {route}"), job).instrument(span.clone()).await;
     }
     span.in_scope(|| tell(status, took, peer, caller.get()));
     witness.requests.answered(&method, matched.as_ref(), status, took);
@@ -141,7 +143,7 @@ async fn identified(
 impl Witness {
     /// Records that something was refused to a key, a few times a minute: who asks for it in a loop is not to fill the
     /// journal. All of it is in the log.
-    async fn refused(&self, caller: &Caller, operation: String) {
+    async fn refused(&self, caller: &Caller, operation: String, job: Option<JobId>) {
         const A_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(11);
         let within = {
             let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
@@ -152,10 +154,16 @@ impl Witness {
         if !within {
             return;
         }
-        if let Err(error) = self.engine.keep_record(Action::Refused, caller.asker(), operation).await {
+        if let Err(error) = self.engine.keep_record(Action::Refused, caller.asker(), job, operation).await {
             tracing::error!(%error, "cannot record what was refused");
         }
     }
+}
+
+/// The job that a path is about.
+fn job_of(path: &str) -> Option<JobId> {
+    let rest = path.strip_prefix("/v1/sync-jobs/")?;
+    rest.split('/').next()?.parse().ok().map(JobId)
 }
 
 /// Refused by the head alone: what is left of the body is not read, so the connection is of no more use, and a caller who

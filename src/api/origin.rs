@@ -67,8 +67,10 @@ fn authority(host: &HeaderValue) -> Option<Authority> {
 /// usually written.
 fn is_this_machine(authority: &Authority) -> bool {
     let host = authority.host();
-    // What stands before an @ only looks like a host.
-    if authority.as_str().contains('@') {
+    // What stands before an @ only looks like a host, and what stands behind a host is a port or makes it another one.
+    let is_port =
+        |rest: &str| rest.strip_prefix(':').is_some_and(|port| port.is_empty() || port.parse::<u16>().is_ok());
+    if !authority.as_str().strip_prefix(host).is_some_and(|rest| rest.is_empty() || is_port(rest)) {
         return false;
     }
     let ipv6 = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
@@ -110,6 +112,9 @@ mod tests {
             "[::]",
             "localhost@evil.example",
             "evil.example@localhost",
+            "[::1]evil.example",
+            "localhost:evil",
+            "localhost:99999",
             "a b",
             "",
         ] {

@@ -100,6 +100,9 @@ fn unable(api: &ApiContext) -> Option<String> {
     if let Some(task) = api.lifecycle.task_down() {
         return Some(format!("the task {task:?} panicked and is about to be started anew; the log says more"));
     }
+    if api.engine.journal_usage().failing {
+        return Some("the journal cannot be written, so nothing new is accepted; the log says why".to_owned());
+    }
     let limits = api.limits.limits();
     let now = api.clock.now();
     if let Some(until) =

@@ -110,6 +110,8 @@ pub fn main() -> ExitCode {
         Command::RunFilter => Ok(ExitCode::FAILURE),
         Command::Openapi => Ok(openapi::run()),
     };
+    // Not waiting for a thread that reads what never comes.
+    runtime.shutdown_background();
     outcome.unwrap_or_else(|error| failed(&error))
 }
 

@@ -1,8 +1,9 @@
 //! `skillsync serve`: the service.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::net::TcpListener;
@@ -13,9 +14,11 @@ use super::StopSignals;
 use crate::api::ApiKeys;
 use crate::app::{self, Service, Surroundings};
 use crate::clock::WallClock;
-use crate::config::{Config, JournalConfig, TelemetryConfig, exposed_files};
+use crate::config::{Config, ConfigError, JournalConfig, TelemetryConfig, exposed_files};
 use crate::domain::audit::{Action, Asker};
 use crate::genesys::transport::over_http;
+use crate::hris::Sources;
+use crate::hris::filter::FilterRunner;
 use crate::journal::{Journal, NoJournal, Recovered, SqliteJournal};
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::{self, Export, ExportSettings};
@@ -59,6 +62,10 @@ pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode> {
     } else {
         tracing::info!(%address, keys = config.server.api_keys.len(), "listening; callers are asked for a key");
     }
+    let about = format!("start with {} keys, {} sources", config.server.api_keys.len(), config.webhooks.len());
+    if let Err(error) = service.engine.keep_record(Action::Reloaded, Asker::operator(), None, about).await {
+        tracing::error!(%error, "cannot record with which keys and sources the service starts");
+    }
     let mut signals = StopSignals::listen()?;
     let (router, stopping) = (app::router_for(&config, &service, &keys, &lifecycle), lifecycle.clone());
     let serving = config.clone();
@@ -101,7 +108,12 @@ fn start_telemetry(config: &TelemetryConfig) -> Result<Option<Export>> {
     Ok(Some(telemetry::start_exporting(level, &settings)?))
 }
 
+/// So long the files of a configuration may take to be read again.
+const LONGEST_READ: Duration = Duration::from_secs(10);
+
 /// Reads `[[webhooks]]` and `[[server.api_keys]]` again at each SIGHUP. What else has changed in the file takes a restart.
+///
+/// What a reload permits is on the record before it is permitted: while the journal cannot be written, the old keys stay.
 fn reload_when_told(
     mut hangup: Signal,
     file: Option<&Path>,
@@ -112,22 +124,35 @@ fn reload_when_told(
     let (file, service, keys) = (file.map(Path::to_owned), Arc::clone(service), keys.clone());
     lifecycle.spawn_until_stop(async move {
         while hangup.recv().await.is_some() {
-            let read = Config::load(file.as_deref()).map_err(|error| error.to_string());
-            let about = match app::reload(&service, &keys, read.as_ref().map_err(Clone::clone)) {
-                Ok((keys, sources)) => {
-                    tracing::info!(keys, sources, "read the keys and the sources of webhooks again");
-                    format!("{keys} keys, {sources} sources")
-                }
-                Err(fault) => {
-                    tracing::error!(fault, "the configuration is faulty; the old keys and sources stay");
-                    "the configuration is faulty; the old keys and sources stay".to_owned()
-                }
-            };
-            if let Err(error) = service.engine.keep_record(Action::Reloaded, Asker::operator(), about).await {
-                tracing::error!(%error, "cannot record that the configuration was read again");
+            match reload(file.clone(), &service, &keys).await {
+                Ok((keys, sources)) => tracing::info!(keys, sources, "read the keys and the sources of webhooks again"),
+                Err(fault) => tracing::error!(fault, "the configuration is faulty; the old keys and sources stay"),
             }
         }
     });
+}
+
+async fn reload(file: Option<PathBuf>, service: &Service, keys: &ApiKeys) -> Result<(usize, usize), String> {
+    // In a thread of its own: a file may be on a disk that does not answer, or be a pipe that nobody writes to.
+    let reading = tokio::task::spawn_blocking(move || {
+        let config = Config::load(file.as_deref())?;
+        // Once before it counts, as sources have files of their own.
+        Sources::compile(&config.webhooks, FilterRunner::of_this_program())?;
+        Ok::<_, ConfigError>(config)
+    });
+    let read = match tokio::time::timeout(LONGEST_READ, reading).await {
+        Ok(Ok(read)) => read.map_err(|error| error.to_string()),
+        Ok(Err(_)) => Err("reading it panicked".to_owned()),
+        Err(_) => Err(format!("its files cannot be read within {LONGEST_READ:?}")),
+    };
+    let (count, sources) = read.as_ref().map_or((0, 0), |config| (config.server.api_keys.len(), config.webhooks.len()));
+    let about = match &read {
+        Ok(_) => format!("{count} keys, {sources} sources"),
+        Err(_) => "faulty; the old keys and sources stay".to_owned(),
+    };
+    let kept = service.engine.keep_record(Action::Reloaded, Asker::operator(), None, about).await;
+    let read = kept.map_err(|error| format!("it cannot be recorded who may do what: {error}")).and(read);
+    app::reload(service, keys, read.as_ref().map_err(Clone::clone))
 }
 
 /// Opens the journal and tells what it holds.

@@ -49,8 +49,14 @@ impl Engine {
     }
 
     /// Keeps the record of something that has no other place in the journal. Durable when it answers.
-    pub async fn keep_record(&self, action: Action, by: Asker, about: String) -> Result<(), JournalError> {
-        let record = AuditRecord { at: self.core.clock.now(), action, by, job: None, about: Some(about.into()) };
+    pub async fn keep_record(
+        &self,
+        action: Action,
+        by: Asker,
+        job: Option<JobId>,
+        about: String,
+    ) -> Result<(), JournalError> {
+        let record = AuditRecord { at: self.core.clock.now(), action, by, job, about: Some(about.into()) };
         self.core.journal.audit(record).await
     }
 

@@ -19,7 +19,8 @@ impl Engine {
     /// In a task of its own: what is decided has to be shown, also if the caller goes away meanwhile.
     pub async fn cancel(&self, id: JobId) -> Option<JobSnapshot> {
         let job = self.core.registry.get(id)?;
-        let asked = self.asked(Action::Cancelled, id);
+        // Cancelling once more changes nothing.
+        let asked = if job.is_over() || job.is_cancelled() { None } else { self.asked(Action::Cancelled, id) };
         let (told, answer) = oneshot::channel();
         let (core, cancelled) = (Arc::clone(&self.core), Arc::clone(&job));
         self.lifecycle.spawn(async move {

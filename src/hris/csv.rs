@@ -1,39 +1,29 @@
 //! HR exports as CSV: the first line names the attributes, each other line is a person.
 
-use std::io;
-
-use csv_async::{AsyncReaderBuilder, ByteRecord};
-
 use super::people::{NotUnderstood, TakeRecord};
+use crate::csv_rows::{CsvRows, RowFault};
 
 /// Rows after which others get their turn.
 const ROWS_AT_A_TIME: usize = 256;
-/// Columns of an export; more are not one.
-const MOST_COLUMNS: usize = 1000;
 
 /// Hands over each row of an export. Columns are apart by a comma, or by a semicolon or tab if the first line has more of
 /// those.
 pub(super) async fn each_row<T: TakeRecord>(text: &[u8], take: &mut T) -> Result<(), T::Fault> {
     let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
-    let mut rows =
-        AsyncReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter(text)).create_reader(text);
-    let mut record = ByteRecord::new();
-    let broken =
-        |error: csv_async::Error| NotUnderstood::new(format!("cannot be read as CSV: {}", io::Error::from(error)));
-    if !rows.read_byte_record(&mut record).await.map_err(broken)? {
+    let mut rows = CsvRows::new(text, delimiter(text));
+    if !rows.next().await.map_err(|fault| broken(&rows, &fault))? {
         return Err(NotUnderstood::new("the file is empty; its first line has to name the columns").into());
     }
-    let columns = columns(&record)?;
+    let columns = columns(&rows)?;
     let wanted: Vec<_> = columns.iter().map(|column| take.wants(column)).collect();
     let mut count: usize = 0;
-    while rows.read_byte_record(&mut record).await.map_err(broken)? {
-        let line = record.position().map_or(0, csv_async::Position::line);
-        if record.len() != columns.len() {
-            let (found, named) = (record.len(), columns.len());
+    while rows.next().await.map_err(|fault| broken(&rows, &fault))? {
+        let (line, found, named) = (rows.line(), rows.width(), columns.len());
+        if found != named {
             let said = format!("line {line} has {found} cells, the first line names {named}");
             return Err(NotUnderstood::new(said).into());
         }
-        for ((column, cell), wanted) in columns.iter().zip(&record).zip(&wanted) {
+        for ((column, cell), wanted) in columns.iter().zip(rows.cells()).zip(&wanted) {
             let cell = std::str::from_utf8(cell)
                 .map_err(|_| NotUnderstood::new(format!("line {line}: {column} is not valid UTF-8")))?;
             if *wanted {
@@ -49,13 +39,17 @@ pub(super) async fn each_row<T: TakeRecord>(text: &[u8], take: &mut T) -> Result
     Ok(())
 }
 
-fn columns(record: &ByteRecord) -> Result<Vec<String>, NotUnderstood> {
-    let names = record.iter().map(|cell| std::str::from_utf8(cell).map(|name| name.trim().to_owned()));
+fn broken(rows: &CsvRows<&[u8]>, fault: &RowFault) -> NotUnderstood {
+    NotUnderstood::new(match fault {
+        RowFault::Unreadable(error) => format!("cannot be read as CSV: {error}"),
+        RowFault::TooWide | RowFault::TooLong => format!("line {} {fault}", rows.line()),
+    })
+}
+
+fn columns(rows: &CsvRows<&[u8]>) -> Result<Vec<String>, NotUnderstood> {
+    let names = rows.cells().map(|cell| std::str::from_utf8(cell).map(|name| name.trim().to_owned()));
     let names: Vec<_> =
         names.collect::<Result<_, _>>().map_err(|_| NotUnderstood::new("the first line is not valid UTF-8"))?;
-    if names.len() > MOST_COLUMNS {
-        return Err(NotUnderstood::new(format!("the first line names more than {MOST_COLUMNS} columns")));
-    }
     for (at, name) in names.iter().enumerate() {
         let same = |other: &String| super::attributes::folded(other) == super::attributes::folded(name);
         if !name.is_empty() && names.iter().take(at).any(same) {

@@ -90,6 +90,16 @@ fn loads() -> Vec<Load> {
         load("names", post("/v1/sync-jobs", "application/json", "", &many_names(700))),
         load("rows", post(lines, "text/csv", "", &rows("employee_id,assignments\n", named, 8 * MEGABYTES))),
         load(
+            "separators",
+            post(
+                lines,
+                "text/csv",
+                "",
+                &[b"ref,employee_id,assignments\n1,E1,".to_vec(), b"a;".repeat(6 * MEGABYTES)].concat(),
+            ),
+        ),
+        load("columns", post(import, "text/csv", "", &b"a,".repeat(6 * MEGABYTES))),
+        load(
             "nothing",
             post(
                 "/v1/sync-jobs",

@@ -73,7 +73,7 @@ fn listed(cell: &str, target: Option<Target>, lists: &mut SharedLists, faults: &
     let (column, most) = (LINE.member("assignments"), rules::MOST_ASSIGNMENTS);
     let parts = parts(cell);
     if parts.len() > most {
-        faults.add(&column, format_args!("must list at most {most} assignments, not {}", parts.len()));
+        faults.add(&column, format_args!("must list at most {most} assignments"));
         return Arc::default();
     }
     let read = parts.into_iter().filter_map(|part| {
@@ -142,7 +142,8 @@ fn parts(cell: &str) -> Vec<Part> {
 
 /// A cell of the people import of Genesys: `Skill1:5,Skill2:3`, each with its level.
 fn as_genesys_writes(cell: &str) -> Option<Vec<Part>> {
-    if !cell.contains(',') || cell.contains([';', '\\']) {
+    let too_many = || cell.split(',').nth(rules::MOST_ASSIGNMENTS).is_some();
+    if !cell.contains(',') || cell.contains([';', '\\']) || too_many() {
         return None;
     }
     let is_rated = |part: &Part| part.rating.is_some() && !part.name.is_empty();
@@ -152,10 +153,19 @@ fn as_genesys_writes(cell: &str) -> Option<Vec<Part>> {
 
 fn as_we_write(cell: &str) -> Vec<Part> {
     let (mut parts, mut part) = (Vec::new(), Part::default());
+    let mut end = |part: &mut Part| {
+        let part = std::mem::take(part).finished();
+        if !part.name.is_empty() || part.rating.is_some() {
+            parts.push(part);
+        }
+        parts.len()
+    };
     let mut characters = cell.chars();
     while let Some(character) = characters.next() {
         match character {
-            ';' => parts.push(std::mem::take(&mut part)),
+            // Too many are too many; how many there are is of no interest.
+            ';' if end(&mut part) > rules::MOST_ASSIGNMENTS => return parts,
+            ';' => {}
             '\\' => {
                 part.escaped = true;
                 part.name.extend(characters.next());
@@ -167,9 +177,8 @@ fn as_we_write(cell: &str) -> Vec<Part> {
             other => part.name.push(other),
         }
     }
-    parts.push(part);
-    let written = |part: &Part| !part.name.is_empty() || part.rating.is_some();
-    parts.into_iter().map(Part::finished).filter(written).collect()
+    end(&mut part);
+    parts
 }
 
 /// The row of an entry, as [`entry`] reads it, with a line break at its end.

@@ -5,8 +5,6 @@
 
 use std::io;
 
-use csv_async::{AsyncReader, AsyncReaderBuilder, ByteRecord, ErrorKind};
-
 use super::cells::{self, Row};
 use super::expanded::BodyReader;
 use super::lines::LINES_AT_A_TIME;
@@ -14,6 +12,7 @@ use super::parameters::JobParameters;
 use super::rows::{Entries, Places, Rows};
 use crate::api::faults::{Faults, Pointer, shortened};
 use crate::api::rules::{self, EntryRules};
+use crate::csv_rows::{CsvRows, RowFault};
 use crate::domain::entry::{EntryRequest, SharedLists};
 
 /// The columns, in the order in which they are written out.
@@ -32,17 +31,15 @@ pub(super) async fn read(
     parameters: &JobParameters,
     faults: &mut Faults,
 ) -> io::Result<Entries> {
-    let mut rows = AsyncReaderBuilder::new().has_headers(false).flexible(true).create_reader(body);
-    let mut record = ByteRecord::new();
+    let mut rows = CsvRows::new(body, b',');
     let (mut entries, mut count, mut lists) = (Rows::of(parameters, Places::Lines), 0, SharedLists::default());
-    let header = if next(&mut rows, &mut record).await? { header(&record, faults) } else { None };
-    while next(&mut rows, &mut record).await? {
+    let header = if next(&mut rows, faults).await? { header(&rows, faults) } else { None };
+    while next(&mut rows, faults).await? {
         count += 1;
         if let Some(header) = header.as_ref().filter(|_| count <= rules::MOST_ENTRIES) {
-            let line = record.position().map(csv_async::Position::line);
-            faults.at_line(line);
-            let entry = entry(&record, header, parameters.entry_rules(), &mut lists, faults);
-            entries.add(line.unwrap_or_default(), entry, &mut lists);
+            faults.at_line(Some(rows.line()));
+            let entry = entry(&rows, header, parameters.entry_rules(), &mut lists, faults);
+            entries.add(rows.line(), entry, &mut lists);
         }
         if count % LINES_AT_A_TIME == 0 {
             tokio::task::yield_now().await;
@@ -52,18 +49,24 @@ pub(super) async fn read(
     entries.finish(faults).map_err(io::Error::other)
 }
 
-async fn next(rows: &mut AsyncReader<&mut BodyReader>, record: &mut ByteRecord) -> io::Result<bool> {
-    rows.read_byte_record(record).await.map_err(|error| {
-        // Cells are taken as bytes and rows of any width, so nothing else is left to go wrong.
-        if let ErrorKind::Io(error) = error.into_kind() { error } else { io::Error::other("cannot be read as CSV") }
-    })
+/// Whether there is another row. What comes after one that is too large is not looked at.
+async fn next(rows: &mut CsvRows<&mut BodyReader>, faults: &mut Faults) -> io::Result<bool> {
+    match rows.next().await {
+        Ok(found) => Ok(found),
+        Err(RowFault::Unreadable(error)) => Err(error),
+        Err(fault @ (RowFault::TooWide | RowFault::TooLong)) => {
+            faults.at_line(Some(rows.line()));
+            faults.add_here(fault);
+            Ok(false)
+        }
+    }
 }
 
-fn header(record: &ByteRecord, faults: &mut Faults) -> Option<Header> {
+fn header(rows: &CsvRows<&mut BodyReader>, faults: &mut Faults) -> Option<Header> {
     faults.at_line(Some(1));
     let before = faults.total();
-    let mut header = Header { places: [None; COLUMNS.len()], width: record.len() };
-    for (place, cell) in record.iter().enumerate() {
+    let mut header = Header { places: [None; COLUMNS.len()], width: rows.width() };
+    for (place, cell) in rows.cells().enumerate() {
         let cell = if place == 0 { cell.strip_prefix("\u{feff}".as_bytes()).unwrap_or(cell) } else { cell };
         let name = String::from_utf8_lossy(cell).trim().to_ascii_lowercase();
         match COLUMNS.iter().zip(&mut header.places).find(|(known, _)| **known == name) {
@@ -87,20 +90,20 @@ fn header(record: &ByteRecord, faults: &mut Faults) -> Option<Header> {
 }
 
 fn entry(
-    record: &ByteRecord,
+    rows: &CsvRows<&mut BodyReader>,
     header: &Header,
     rules: EntryRules,
     lists: &mut SharedLists,
     faults: &mut Faults,
 ) -> Option<EntryRequest> {
-    if record.len() != header.width {
-        faults.add_here(format_args!("has {} cells; the first line names {} columns", record.len(), header.width));
+    if rows.width() != header.width {
+        faults.add_here(format_args!("has {} cells; the first line names {} columns", rows.width(), header.width));
         return None;
     }
     let before = faults.total();
     let mut row: Row<'_> = [""; COLUMNS.len()];
     for ((cell, place), column) in row.iter_mut().zip(header.places).zip(COLUMNS) {
-        match std::str::from_utf8(place.and_then(|place| record.get(place)).unwrap_or_default()) {
+        match std::str::from_utf8(place.and_then(|place| rows.cell(place)).unwrap_or_default()) {
             Ok(text) => *cell = text.trim(),
             Err(_) => faults.add(&Pointer::Root.member(column), "is not valid UTF-8"),
         }

@@ -8,7 +8,7 @@ use axum::response::Response;
 
 use super::accepted;
 use crate::api::ApiContext;
-use crate::api::caller::Caller;
+use crate::api::caller::{Caller, Role};
 use crate::api::idempotency::{IdempotencyHeader, Turn, same_job};
 use crate::api::job_view::SyncJobView;
 use crate::api::problem::{MEDIA_TYPE, Problem, ProblemView};
@@ -102,6 +102,8 @@ pub(in crate::api) async fn create_sync_job(
         }
     };
     let (submission, fingerprint) = incoming.read().await?;
+    let caller = api.keys.again(&caller, api.clock.now())?;
+    caller.needs(Role::Submit)?;
     caller.may_submit(&submission.spec)?;
     // Once more: receiving and reading the body may have taken a while.
     refuse_if_unable(&api)?;

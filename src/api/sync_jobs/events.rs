@@ -76,8 +76,15 @@ pub(in crate::api) async fn follow_sync_job(
     }
     let seat = api.shared.streams.take(&caller, api.keys.count())?;
     let (feed, lifecycle) = (api.shared.feeds.of(id), api.lifecycle.clone());
+    let revoked = api.keys.clone().revoked(caller, api.clock);
     let follower = Follower { api, feed, revisions, told: told.unwrap_or_default(), over: false, _seat: seat };
-    let events = follower.events().take_until(async move { lifecycle.stopping().await });
+    let over = async move {
+        tokio::select! {
+            () = lifecycle.stopping() => {}
+            () = revoked => {}
+        }
+    };
+    let events = follower.events().take_until(Box::pin(over));
     let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache")];
     Ok((headers, Body::from_stream(events)).into_response())
 }

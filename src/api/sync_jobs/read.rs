@@ -56,6 +56,7 @@ pub(in crate::api) async fn get_sync_job(
 ) -> Result<Response, Problem> {
     if let Some(wait) = wait {
         wait_for_news(&api, &caller, id, wait, &headers).await?;
+        api.keys.again(&caller, api.clock.now())?;
     }
     let told = api.shared.polls.told(id, &api.engine, api.clock).ok_or_else(Problem::job_not_found)?;
     Ok(answer(&told, &headers))
