@@ -31,7 +31,7 @@ use crate::clock::WallClock;
 /// The keys in use. They can be put in the place of others while the service runs; clones are handles to the same ones.
 ///
 /// Invariant: whoever is let in is let in for one request; what takes time (a body that comes, a poll that waits, a stream) asks
-/// again before it does or tells anything ([`ApiKeys::again`], [`ApiKeys::revoked`]).
+/// again before it does or tells anything (`again`, `revoked`).
 #[derive(Debug, Clone)]
 pub struct ApiKeys {
     held: Arc<RwLock<Vec<Held>>>,
