@@ -186,6 +186,8 @@ test('catalogues and limits', async () => {
     cursor = page.nextUri && { after: new URL(page.nextUri, url).searchParams.get('after') };
   }
   assert.deepEqual([groups.length, new Set(groups).size], [35, 35]);
+  const org = await ask(organization, 'getOrganizationsMe');
+  assert.match(org.id, /^[0-9a-f-]{36}$/);
   const limits = await ask(organization, 'getOrganizationsLimitsNamespace', 'limit.registry');
   assert.deepEqual(limits.entities, [{ key: 'limits.rate', namespace: 'limit.registry', value: 6 }]);
 });

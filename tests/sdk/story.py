@@ -219,6 +219,11 @@ class Catalogues(Org):
         back = self.ask(self.routing.get_routing_skillgroups, page_size=10, before=before)
         self.assertEqual([group.name for group in back.entities], found[20:30])
 
+    def test_the_org_tells_who_it_is(self) -> None:
+        org = self.ask(self.organization.get_organizations_me)
+        self.assertEqual(org.id, self.ask(self.organization.get_organizations_me).id)
+        self.assertTrue(org.self_uri.endswith(f"/api/v2/organizations/{org.id}"), org.self_uri)
+
     def test_the_org_tells_its_limits(self) -> None:
         names = self.ask(self.organization.get_organizations_limits_namespaces, page_size=10)
         self.assertEqual(names["entities"], ["limit.registry", "platform.api"])

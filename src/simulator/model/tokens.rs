@@ -47,7 +47,7 @@ impl Tokens {
     pub(super) fn org(&self) -> Reply {
         let id = self.credentials.org;
         let uri = format!("/api/v2/organizations/{id}");
-        Reply::ok(json!({ "id": id, "name": "Simulated", "state": "active", "selfUri": uri }))
+        Reply::ok(json!({ "id": id, "name": "Simulated", "state": "active", "version": 1, "selfUri": uri }))
     }
 
     /// Answers a login.
