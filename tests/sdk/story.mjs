@@ -252,5 +252,5 @@ test('other orgs', async () => {
 });
 
 after(() => {
-  assert.equal(driven.size, 14, [...driven].join(' '));
+  assert.equal(driven.size, 15, [...driven].join(' '));
 });
