@@ -119,7 +119,7 @@ pub struct ServerConfig {
     pub trusted_proxies: Vec<IpNet>,
     /// `server.requests_per_second`: of each key, in the long run; a second's worth may come at once.
     pub requests_per_second: NonZeroU32,
-    /// `server.max_connections`: open at once; more wait to be accepted.
+    /// `server.max_connections`: open at once. When there are as many, one whose peer does not go on makes room for the next.
     pub max_connections: NonZeroU32,
     /// `server.max_streams`: event streams and waiting polls at once; half of the connections if it is not given.
     max_streams: Option<NonZeroU32>,

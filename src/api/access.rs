@@ -102,9 +102,7 @@ impl ApiKeys {
             return if keys.is_empty() { Ok(caller.clone()) } else { Err(Problem::no_key()) };
         };
         let held = keys.iter().find(|held| held.key.sha256 == key.sha256).ok_or_else(Problem::wrong_key)?;
-        if let Some(expires) = held.key.expires.filter(|expires| *expires <= now) {
-            return Err(Problem::expired_key(expires));
-        }
+        not_expired(&held.key, now)?;
         Ok(Caller { key: Some(Arc::clone(&held.key)), ..caller.clone() })
     }
 
@@ -196,9 +194,7 @@ impl Access {
             return Ok(Some(caller));
         }
         let held = self.keys.holder_of(bearer(headers).ok_or_else(Problem::no_key)?)?;
-        if let Some(expires) = held.key.expires.filter(|expires| *expires <= self.clock.now()) {
-            return Err(Problem::expired_key(expires));
-        }
+        not_expired(&held.key, self.clock.now())?;
         held.allowance
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -208,6 +204,13 @@ impl Access {
         told(&caller);
         caller.needs(if method.is_safe() { Role::Read } else { Role::Submit })?;
         Ok(Some(caller))
+    }
+}
+
+fn not_expired(key: &ApiKey, now: Timestamp) -> Result<(), Problem> {
+    match key.expires {
+        Some(expires) if expires <= now => Err(Problem::expired_key(expires)),
+        Some(_) | None => Ok(()),
     }
 }
 

@@ -116,7 +116,11 @@ pub(super) const SECTIONS: &[Section] = &[
                 "Addresses or networks of proxies whose X-Forwarded-For is believed, for the audit record.",
             ),
             default("requests_per_second", "100", "Of each key; more get 429."),
-            default("max_connections", "1024", "Open at once; more wait to be accepted."),
+            default(
+                "max_connections",
+                "1024",
+                "Open at once. When there are as many, one whose peer does not go on makes room for the next.",
+            ),
             optional(
                 "max_streams",
                 "512",
