@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::catalogue::Match;
 use super::directory::Search;
 use super::job::Job;
-use super::port::Errand;
+use super::port::{Errand, LookUp};
 use super::preread::Taken;
 use super::{Engine, EngineCore};
 use crate::domain::audit::{Action, AuditRecord};
@@ -83,8 +83,21 @@ impl Engine {
         let mut names = HashSet::from([name]);
         if let Some(user) = user {
             names.insert(UserRef::Id(user));
-            names.extend(self.core.directory.names_of(user));
-            self.core.each_job(|job| names.extend(job.names_of(user))).await;
+            let listed = self.core.directory.names_of(user);
+            let mut has_unknown = false;
+            let look = |job: &Arc<Job>| {
+                names.extend(job.names_of(user));
+                has_unknown |= job.has_unknown();
+            };
+            self.core.each_job(look).await;
+            // Some of them may be about the same person, by a name that nothing here has told of.
+            if has_unknown {
+                match self.core.names_told_of(user).await {
+                    Ok(told) => names.extend(told),
+                    Err(InDoubt) => in_doubt |= listed.is_empty(),
+                }
+            }
+            names.extend(listed);
         }
         Ok(Person { user, names, in_doubt })
     }
@@ -150,6 +163,19 @@ impl EngineCore {
             Ok(Ok(Match::Several(_) | Match::None)) => Ok(None),
             Ok(Err(_)) | Err(_) => Err(InDoubt),
         }
+    }
+
+    /// What Genesys calls a user: their address and employee id.
+    async fn names_told_of(&self, user: UserId) -> Result<Vec<UserRef>, InDoubt> {
+        let errand = Errand::new(Urgency::Interactive);
+        let ids = [user];
+        let look_up = self.genesys.look_up(&errand, LookUp::Ids(&ids));
+        let Ok(Ok(found)) = tokio::time::timeout(LONGEST_LOOK, look_up).await else { return Err(InDoubt) };
+        let names = found.into_iter().filter(|found| found.id == user).flat_map(|found| {
+            let email = found.email.map(|email| UserRef::Email(email).folded());
+            email.into_iter().chain(found.employee_id.map(|id| UserRef::EmployeeId(id).folded()))
+        });
+        Ok(names.collect())
     }
 
     /// Shows each job, some at a time.

@@ -211,3 +211,23 @@ async fn the_record_comes_as_lines_too() {
         assert!(status == 200 && text.contains(line), "{text}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_is_erased_by_one_name_is_gone_by_another_that_nobody_had_looked_up() {
+    let scenario = org();
+    let bed = Bed::start(&scenario, "");
+    let users = bed.simulator.users();
+    let (one, other) = (&users[0], &users[1]);
+    let entry =
+        |id: &str| json!({ "ref": "r", "user": { "employeeId": id }, "assignments": [{ "name": "No such group" }] });
+    let ids = [one, other].map(|user| user.employee_id.clone().unwrap());
+    let failing = json!({ "target": "wfmSkillGroups", "mode": "add", "entries": [entry(&ids[0]), entry(&ids[1])] });
+    let job = call(&bed, "", "r", "POST", "/v1/sync-jobs", &failing).await.1["id"].as_str().unwrap().to_owned();
+    bed.finish(JobId(job.parse().unwrap())).await;
+    let bed = bed.restart(&scenario, Duration::from_secs(1)).await;
+    let path = format!("/v1/users/{}", one.email);
+    let (status, erased) = call(&bed, "", "r", "DELETE", &path, &Value::Null).await;
+    assert_eq!((status, &erased["entries"]), (200, &json!(1)), "{erased}");
+    let (_, left) = call(&bed, "", "r", "GET", &format!("/v1/sync-jobs/{job}/entries"), &Value::Null).await;
+    assert_eq!((&left["items"][0]["erased"], &left["items"][1]["user"]["employeeId"]), (&json!(true), &json!(ids[1])));
+}

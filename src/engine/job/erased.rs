@@ -33,6 +33,14 @@ impl Job {
         theirs.filter_map(|index| state.entries.named(index)).map(|named| named.folded()).collect()
     }
 
+    /// Whether nobody knows yet whom some of its entries are about.
+    pub(in crate::engine) fn has_unknown(&self) -> bool {
+        let state = self.lock();
+        let entries = &state.entries;
+        let is_unknown = |index| entries.user(index).is_none() && !entries.is_erased(index);
+        (0..state.counts.total()).any(is_unknown)
+    }
+
     /// The entries about a person: those that turned out to be, and those of nobody knows whom that have one of their names.
     pub(in crate::engine) fn about(&self, person: &Person) -> About {
         let state = self.lock();
