@@ -14,6 +14,7 @@ pub mod hold;
 pub mod job;
 pub mod place;
 pub mod shared;
+pub mod text;
 pub mod user;
 
 pub use assignment::{AssignmentId, Assignments, Proficiency, Target, Version};

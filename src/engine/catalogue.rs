@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::cache::{Ages, Cache};
 use super::port::{CallError, CatalogueItem, CatalogueListing, Errand, Extent, Genesys, UpstreamAnswer};
 use crate::domain::entry::AssignmentName;
+use crate::domain::text::folded;
 use crate::domain::{AssignmentId, Target};
 
 /// The catalogue of one target as it was at one time.
@@ -38,7 +39,7 @@ impl Catalogue {
         let (mut by_name, mut by_folded_name) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
         for item in &items {
             by_name.entry(item.name.clone()).or_default().push(item.id);
-            by_folded_name.entry(folded(&item.name)).or_default().push(item.id);
+            by_folded_name.entry(folded(&item.name).into()).or_default().push(item.id);
         }
         let names = items.into_iter().map(|item| (item.id, item.name)).collect();
         let mut catalogue =
@@ -64,7 +65,7 @@ impl Catalogue {
             AssignmentName::Id(_) => Match::None,
             AssignmentName::Name(name) => {
                 let exact = self.by_name.get(name.as_ref());
-                match exact.or_else(|| self.by_folded_name.get(&folded(name))).map(Vec::as_slice) {
+                match exact.or_else(|| self.by_folded_name.get(&*folded(name))).map(Vec::as_slice) {
                     Some([one]) => Match::One(*one),
                     Some(several) => Match::Several(several.len()),
                     None => Match::None,
@@ -96,11 +97,6 @@ impl Catalogue {
     pub(super) fn name(&self, id: AssignmentId) -> Option<&str> {
         self.names.get(&id).map(AsRef::as_ref)
     }
-}
-
-/// Names that are told apart by more than case and outer blanks.
-pub(super) fn folded(name: &str) -> Box<str> {
-    name.trim().to_lowercase().into()
 }
 
 /// A skill that was to be there.

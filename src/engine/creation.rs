@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::EngineCore;
-use super::catalogue::{Skill, folded};
+use super::catalogue::Skill;
 use super::conclusion::Ending;
 use super::job::Job;
 use super::port::{CallError, CatalogueItem, UpstreamAnswer};
 use super::resolve::{Patience, Resolved};
 use super::verdict::Failure;
 use crate::domain::entry::AssignmentName;
+use crate::domain::text::folded;
 use crate::domain::{AssignmentId, Assignments, Mode, Reason, Target};
 use crate::journal::JobNote;
 
@@ -77,7 +78,7 @@ pub(super) async fn create_lacking(
     let mut skills = Skills::new();
     let mut names = BTreeMap::<Box<str>, Box<str>>::new();
     for name in lacking(entries) {
-        names.entry(folded(name)).or_insert_with(|| name.into());
+        names.entry(folded(name).into()).or_insert_with(|| name.into());
     }
     let most = engine.settings.most_created_skills;
     for (key, name) in &names {
@@ -119,7 +120,7 @@ impl Resolved {
     fn completed(&self, skills: &Skills) -> Result<Arc<Assignments>, Failure> {
         let mut listed: Vec<_> = self.listed.iter().collect();
         for lacking in &*self.lacking {
-            match skills.get(&folded(&lacking.name)) {
+            match skills.get(&*folded(&lacking.name)) {
                 Some(Ok(id)) => listed.push((*id, lacking.proficiency)),
                 Some(Err(failure)) => return Err(failure.clone()),
                 None => {}

@@ -9,6 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use serde_json::Value;
 
 use crate::domain::shared::Shared;
+use crate::domain::text::folded;
 
 /// Attributes of one person. A name may have several values, and names are found without regard to case.
 ///
@@ -185,11 +186,6 @@ impl<'de> Visitor<'de> for Walk<'_> {
         }
         Ok(())
     }
-}
-
-/// How texts are compared: trimmed, and without regard to case.
-pub(super) fn folded(text: &str) -> String {
-    text.trim().to_lowercase()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::people::{NotUnderstood, TakeRecord};
 use crate::csv_rows::{CsvRows, RowFault};
+use crate::domain::text::folded;
 
 /// Rows after which others get their turn.
 const ROWS_AT_A_TIME: usize = 256;
@@ -51,7 +52,7 @@ fn columns(rows: &CsvRows<&[u8]>) -> Result<Vec<String>, NotUnderstood> {
     let names: Vec<_> =
         names.collect::<Result<_, _>>().map_err(|_| NotUnderstood::new("the first line is not valid UTF-8"))?;
     for (at, name) in names.iter().enumerate() {
-        let same = |other: &String| super::attributes::folded(other) == super::attributes::folded(name);
+        let same = |other: &String| folded(other) == folded(name);
         if !name.is_empty() && names.iter().take(at).any(same) {
             return Err(NotUnderstood::new(format!("the first line names the column {name:?} twice")));
         }

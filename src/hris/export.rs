@@ -6,12 +6,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::attributes::{Attributes, folded};
+use super::attributes::Attributes;
 use super::mapping::{Mapping, MappingFault, PersonFault};
 use super::people::{NotUnderstood, Person, TakeRecord};
 use super::source::Source;
 use crate::domain::UserRef;
 use crate::domain::shared::Shared;
+use crate::domain::text::folded;
 
 /// People of one export, as many as a job has entries.
 const MOST_PEOPLE: usize = 100_000;

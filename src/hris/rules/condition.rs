@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use regex::{Regex, RegexBuilder};
 
 use crate::config::{ConditionConfig, WhenConfig};
-use crate::hris::attributes::{Attributes, folded};
+use crate::domain::text::folded;
+use crate::hris::attributes::Attributes;
 
 /// What is wrong with a condition, at which key of `when`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,9 +7,10 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) use self::condition::When;
-use super::attributes::{Attributes, folded};
+use super::attributes::Attributes;
 use crate::config::{RuleConfig, SourceTarget};
 use crate::domain::entry::AssignmentName;
+use crate::domain::text::folded;
 use crate::domain::{AssignmentId, Proficiency};
 
 /// What is wrong with the rules, at which key.

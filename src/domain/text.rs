@@ -1,0 +1,89 @@
+//! How texts that people type are compared.
+//!
+//! The same name comes from a spreadsheet with a no-break space, from one system composed and from another decomposed, from a page
+//! with a soft hyphen in it. All of that looks the same, so it has to be the same.
+
+use std::borrow::Cow;
+
+use icu_normalizer::ComposingNormalizer;
+use icu_properties::CodePointSetData;
+use icu_properties::props::DefaultIgnorableCodePoint;
+
+/// A text as it reads: composed (NFC, UAX #15), without characters that are not shown (Default_Ignorable_Code_Point of UAX #44)
+/// and control characters, each run of white space one blank, and none at the ends.
+pub fn as_it_reads(text: &str) -> Cow<'_, str> {
+    let text = text.trim();
+    if text.is_ascii() && !text.bytes().any(|byte| byte.is_ascii_control()) && !text.contains("  ") {
+        return Cow::Borrowed(text);
+    }
+    let mut read = String::with_capacity(text.len());
+    let mut blank = false;
+    for character in text.chars() {
+        if character.is_whitespace() {
+            blank = !read.is_empty();
+        } else if !is_unseen(character) {
+            if std::mem::take(&mut blank) {
+                read.push(' ');
+            }
+            read.push(character);
+        }
+    }
+    match ComposingNormalizer::new_nfc().normalize(&read) {
+        Cow::Borrowed(same) if same == text => Cow::Borrowed(text),
+        Cow::Borrowed(_) => Cow::Owned(read),
+        Cow::Owned(composed) => Cow::Owned(composed),
+    }
+}
+
+/// The same for all texts that read the same, whatever their case.
+pub fn folded(text: &str) -> String {
+    let text = as_it_reads(text);
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    // Character by character: a sigma is written in another way at the end of a word.
+    text.chars().flat_map(char::to_lowercase).map(|letter| if letter == 'ς' { 'σ' } else { letter }).collect()
+}
+
+/// Whether nobody sees this character: white space is not meant.
+pub fn is_unseen(character: char) -> bool {
+    !character.is_ascii_graphic()
+        && (character.is_control() || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_reads_the_same_is_the_same() {
+        for (written, reads) in [
+            (" Tech Support\t", "Tech Support"),
+            ("Tech\u{a0}Support", "Tech Support"),
+            ("Tech \u{2009}\n Support", "Tech Support"),
+            ("Bi\u{ad}lling\u{200b}", "Billing"),
+            ("\u{feff}Billing \u{200e}", "Billing"),
+            ("Gestio\u{301}n", "Gestión"),
+            ("Gestio\u{200b}\u{301}n", "Gestión"),
+            ("\u{200b}", ""),
+            ("a\u{0}b\u{7}", "ab"),
+            ("日本\u{3000}語", "日本 語"),
+            ("007", "007"),
+        ] {
+            assert_eq!(as_it_reads(written), reads, "{written:?}");
+            assert_eq!(as_it_reads(reads), reads);
+            assert_eq!(folded(written), folded(reads));
+        }
+        assert!(matches!(as_it_reads("Gestión"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn case_is_no_difference() {
+        for (one, other) in [("BILLING", "billing"), ("GESTIÓN", "gestio\u{301}n"), ("ΟΔΟΣ", "οδος"), ("\u{212a}", "k")]
+        {
+            assert_eq!(folded(one), folded(other));
+        }
+        assert_ne!(folded("Billing"), folded("Ｂilling"), "that it looks alike is another question");
+        assert_ne!(folded("Masse"), folded("Maße"));
+    }
+}
