@@ -9,7 +9,7 @@ use icu_normalizer::ComposingNormalizer;
 use icu_properties::CodePointSetData;
 use icu_properties::props::DefaultIgnorableCodePoint;
 
-/// A text as it reads: composed (NFC, UAX #15), without characters that are not shown (Default_Ignorable_Code_Point of UAX #44)
+/// A text as it reads: composed (NFC, UAX #15), without characters that are not shown (`Default_Ignorable_Code_Point` of UAX #44)
 /// and control characters, each run of white space one blank, and none at the ends.
 pub fn as_it_reads(text: &str) -> Cow<'_, str> {
     let text = text.trim();
