@@ -66,7 +66,7 @@ fn accepted() -> AcceptedJob {
     let request = EntryRequest {
         reference: None,
         user: UserRef::EmployeeId("E1001".into()),
-        assignments: [ListedAssignment { name, proficiency: None, because: None }].into(),
+        assignments: [ListedAssignment { name, proficiency: None, because: None, left_as_is: false }].into(),
         occurred_at: None,
     };
     let spec = JobSpec {

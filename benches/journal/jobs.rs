@@ -28,8 +28,12 @@ pub(crate) fn job(entries: usize) -> AcceptedJob {
 }
 
 fn order(n: usize) -> EntryOrder {
-    let listed =
-        |name: &str| ListedAssignment { name: AssignmentName::Name(name.into()), proficiency: None, because: None };
+    let listed = |name: &str| ListedAssignment {
+        name: AssignmentName::Name(name.into()),
+        proficiency: None,
+        because: None,
+        left_as_is: false,
+    };
     EntryOrder::from(EntryRequest {
         reference: Some(format!("row-{n}").into()),
         user: UserRef::EmployeeId(format!("E{n:07}").into()),

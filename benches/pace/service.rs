@@ -107,6 +107,7 @@ async fn submit(service: &Service, urgency: Urgency, users: impl Iterator<Item =
             name: AssignmentName::Name(group.into()),
             proficiency: None,
             because: None,
+            left_as_is: false,
         }]
         .into(),
         occurred_at: None,

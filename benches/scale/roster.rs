@@ -59,7 +59,12 @@ pub(crate) fn entries(from: usize, users: usize, changed: usize) -> Vec<EntryReq
     let entry = |n: usize| {
         let listed = assignments(n)
             .skip(usize::from(is_changed(n, changed)))
-            .map(|place| ListedAssignment { name: lists.named(&name(place)), proficiency: None, because: None })
+            .map(|place| ListedAssignment {
+                name: lists.named(&name(place)),
+                proficiency: None,
+                because: None,
+                left_as_is: false,
+            })
             .collect();
         EntryRequest {
             reference: Some(format!("row-{n}").into()),

@@ -118,7 +118,7 @@ impl AuditRecordView {
 /// List who asked for what
 ///
 /// Newest first: jobs submitted, imported, applied, released, cancelled and retried, the configuration read again, people
-/// erased, and what was refused to a key. A record is durable with what it tells of, is never changed, and is kept for
+/// erased, unread records retried and dismissed, and what was refused to a key. A record is durable with what it tells of, is never changed, and is kept for
 /// `journal.audit_retention`. Of refusals, twelve a minute of each key are recorded. Needs the role admin.
 ///
 /// With `Accept: application/x-ndjson` or `text/csv`, the page comes as lines, and the header `x-next-cursor` says where the

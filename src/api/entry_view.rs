@@ -63,6 +63,10 @@ pub(super) struct SyncJobEntryView {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     because: Vec<BecauseView>,
+    /// What is left as it is, because the source did not say what the rules need that would assign it; absent where nothing is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    left_as_is: Vec<BecauseView>,
     /// The person was erased: what became of the entry is left, and nothing of whom it was about. It is not done again by
     /// `retry` or `apply`. Absent in all others.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -70,7 +74,7 @@ pub(super) struct SyncJobEntryView {
     erased: bool,
 }
 
-/// Why an assignment is wanted.
+/// An assignment, and the rules that would assign it.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct BecauseView {
@@ -114,7 +118,9 @@ impl SyncJobEntryView {
         let rated = |items: &[(AssignmentId, Option<Proficiency>)]| {
             items.iter().map(|(id, proficiency)| AssignmentView::of(*id, *proficiency, names)).collect()
         };
-        let because = entry.request.assignments.iter().filter_map(BecauseView::of).collect();
+        let (left_as_is, listed): (Vec<_>, _) = entry.request.assignments.iter().partition(|listed| listed.left_as_is);
+        let [because, left_as_is] =
+            [listed, left_as_is].map(|listed| listed.into_iter().filter_map(BecauseView::of).collect());
         let result = entry.result;
         let effects = &result.effects;
         Self {
@@ -135,6 +141,7 @@ impl SyncJobEntryView {
             superseded_by: result.superseded_by.map(|(job, index)| format!("{job}/{index}")),
             finished_at: result.finished_at,
             because,
+            left_as_is,
             erased: entry.erased,
         }
     }

@@ -11,6 +11,7 @@ use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::ApiContext;
+use crate::hris::UnreadCounts;
 use crate::metrics::{Family, Histogram, MetricsText};
 
 /// What the parts below count; the composition root knows them all, this module does not.
@@ -33,6 +34,10 @@ const FUTURE_DATES: Family = Family::counter(
     "skillsync_webhook_future_dates_total",
     "People in deliveries and exports whose change had a date in the future, by configured source; taken as of now.",
 );
+const RECORDS: Family = Family::gauge(
+    "skillsync_webhook_records",
+    "Records that are not read at the HR system, by configured source: waiting to be read, or failed.",
+);
 
 const DURATION_BOUNDS: [f64; 7] = [0.005, 0.025, 0.1, 0.5, 2.0, 10.0, 30.0];
 
@@ -51,6 +56,16 @@ pub(super) async fn get_metrics(State(api): State<Arc<ApiContext>>) -> Response 
     api.metrics.write(&mut text);
     api.shared.requests.write(&mut text);
     api.shared.webhooks.write(&mut text);
+    text.family(&RECORDS);
+    let configured = api.intake.sources().all();
+    let mut unread: BTreeMap<_, _> =
+        configured.iter().map(|source| (Arc::clone(&source.name), UnreadCounts::default())).collect();
+    unread.extend(api.intake.unread());
+    for (source, UnreadCounts { waiting, failed, problem: _ }) in &unread {
+        for (state, count) in [("waiting", waiting), ("failed", failed)] {
+            text.series(&[("source", source), ("state", state)], count);
+        }
+    }
     ([(CONTENT_TYPE, MetricsText::MEDIA_TYPE)], text.finish()).into_response()
 }
 

@@ -36,6 +36,7 @@ mod submission;
 mod sync_jobs;
 #[cfg(test)]
 mod tests;
+mod unread;
 mod users;
 mod webhooks;
 mod wire;
@@ -201,6 +202,8 @@ fn described_routes(settings: &ApiSettings) -> OpenApiRouter<Arc<ApiContext>> {
         .routes(routes!(sync_jobs::again::apply_sync_job))
         .routes(routes!(imports::import_people))
         .routes(routes!(webhooks::list_webhook_sources))
+        .routes(routes!(unread::list_unread_records, unread::dismiss_unread_records))
+        .routes(routes!(unread::retry_unread_records))
         .routes(routes!(users::get_user, users::erase_user))
         .routes(routes!(audit::list_audit_records))
         .routes(routes!(limits::get_limits))

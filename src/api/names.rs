@@ -113,7 +113,7 @@ impl From<SyncSameUser> for domain::job::SameUser {
 }
 
 words! {
-    /// What somebody asked for. `reloaded`: the configuration was read again. `refused`: the key does not permit it.
+    /// What somebody asked for. `recordsRetried` and `recordsDismissed`: of records that could not be read at an HR system. `reloaded`: the configuration was read again. `refused`: the key does not permit it.
     AuditAction for domain::audit::Action {
         Submitted => "submitted",
         Imported => "imported",
@@ -123,6 +123,8 @@ words! {
         Retried => "retried",
         Reloaded => "reloaded",
         Erased => "erased",
+        RecordsRetried => "recordsRetried",
+        RecordsDismissed => "recordsDismissed",
         Refused => "refused",
     }
 }

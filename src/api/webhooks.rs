@@ -28,7 +28,7 @@ use super::serve::Peer;
 use super::submission::Taken;
 use super::sync_jobs::create::refuse_if_unable;
 use crate::engine::TooManyKeys;
-use crate::hris::{IntakeFault, MappingFault, Receipt, RequestOrigin};
+use crate::hris::{IntakeFault, MappingFault, Receipt, RequestOrigin, UnreadCounts};
 
 /// The largest delivery; senders of more send exports.
 const LARGEST_DELIVERY: usize = 8 * 1024 * 1024;
@@ -55,6 +55,10 @@ pub(super) struct WebhookReceiptView {
     not_mapped: usize,
     /// People whose change has a date in the future, later than clocks may differ: it is taken as of now.
     dated_in_future: usize,
+    /// People of whom the delivery does not tell something that rules need. What these rules assign is left to them as it is.
+    undecided: usize,
+    /// People who have left and whom the source never named before: there is nothing to take from them.
+    leavers_unknown: usize,
 }
 
 /// All sources that are configured.
@@ -79,6 +83,12 @@ pub(super) struct WebhookSourceView {
     rules: usize,
     /// People whose records are still to be read.
     records_to_read: usize,
+    /// People whose records could not be read; `GET /v1/webhook-records` lists them.
+    records_failed: usize,
+    /// What the newest failure to read a record was, while there are records that are not read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false, example = "the answer is 503 Service Unavailable")]
+    record_problem: Option<Box<str>>,
 }
 
 /// Receive a signed webhook
@@ -158,12 +168,18 @@ pub(super) async fn receive_unsigned_webhook(
     responses((status = 200, description = "The sources, in order of their names.", body = WebhookSourceList)),
 )]
 pub(super) async fn list_webhook_sources(State(api): State<Arc<ApiContext>>) -> Json<WebhookSourceList> {
-    let view = |source: &crate::hris::Source| WebhookSourceView {
-        name: source.name.to_string(),
-        target: source.target.into(),
-        mode: source.mode.into(),
-        rules: source.rules().len(),
-        records_to_read: api.intake.waiting(&source.name),
+    let unread = api.intake.unread();
+    let view = |source: &crate::hris::Source| {
+        let UnreadCounts { waiting, failed, problem } = unread.get(&source.name).cloned().unwrap_or_default();
+        WebhookSourceView {
+            name: source.name.to_string(),
+            target: source.target.into(),
+            mode: source.mode.into(),
+            rules: source.rules().len(),
+            records_to_read: waiting,
+            records_failed: failed,
+            record_problem: problem,
+        }
     };
     let sources = api.intake.sources();
     let items = sources.all().iter().map(|source| view(source)).collect();
@@ -276,6 +292,8 @@ impl From<Receipt> for WebhookReceiptView {
             records_to_read: receipt.waiting,
             not_mapped: receipt.faults,
             dated_in_future: receipt.dated_in_future,
+            undecided: receipt.undecided,
+            leavers_unknown: receipt.leavers_unknown,
         }
     }
 }

@@ -61,7 +61,7 @@ pub(super) async fn run(arguments: &MapArguments) -> Result<ExitCode> {
     let body = std::fs::read(&arguments.file).with_context(|| arguments.file.display().to_string())?;
     let is_csv = arguments.file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
     let mapping = if arguments.record {
-        source.map_record("the record's id", &body, jiff::Timestamp::UNIX_EPOCH).await?
+        source.map_record(None, &body, jiff::Timestamp::UNIX_EPOCH).await?
     } else if arguments.export || is_csv {
         source.map_export(is_csv, body.into(), endless_room()).await?
     } else {

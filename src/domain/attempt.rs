@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::assignment::{Difference, Version};
 use super::fold::Change;
 use super::history::Holding;
-use super::{AssignmentId, Assignments, EntryId};
+use super::{AssignmentId, Assignments, EntryId, Listed};
 
 /// What may have been written: the writes of one user in a row of which none was answered tellingly.
 ///
@@ -28,7 +28,7 @@ pub struct Attempt {
 pub struct Attempted {
     pub change: Change,
     /// All rows with what each of them lists, if several are taken as one.
-    pub rows: Arc<[(u32, Arc<Assignments>)]>,
+    pub rows: Arc<[(u32, Arc<Listed>)]>,
 }
 
 /// What the writes wanted of one assignment.

@@ -85,12 +85,16 @@ pub enum Action {
     Reloaded,
     /// What is known of a person was erased.
     Erased,
+    /// Records that could not be read at an HR system are read again.
+    RecordsRetried,
+    /// They are forgotten.
+    RecordsDismissed,
     /// Something was refused, because the key does not permit it.
     Refused,
 }
 
 impl Action {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Submitted,
         Self::Imported,
         Self::Applied,
@@ -99,6 +103,8 @@ impl Action {
         Self::Retried,
         Self::Reloaded,
         Self::Erased,
+        Self::RecordsRetried,
+        Self::RecordsDismissed,
         Self::Refused,
     ];
 
@@ -113,6 +119,8 @@ impl Action {
             Self::Retried => "retried",
             Self::Reloaded => "reloaded",
             Self::Erased => "erased",
+            Self::RecordsRetried => "recordsRetried",
+            Self::RecordsDismissed => "recordsDismissed",
             Self::Refused => "refused",
         }
     }

@@ -35,6 +35,8 @@ pub struct ListedAssignment {
     pub proficiency: Option<Proficiency>,
     /// The rules that it follows from, where it does.
     pub because: Option<Box<str>>,
+    /// The user is not asked to have it: whoever does keeps it as it is, because it is not known whether they should.
+    pub left_as_is: bool,
 }
 
 /// What a caller asks for one user, parsed and valid.

@@ -12,7 +12,7 @@ use self::replay::{Replay, timeline};
 use self::state::State;
 use super::entry::Effects;
 use super::history::History;
-use super::{AssignmentId, Assignments, EntryId, Place, Target};
+use super::{AssignmentId, Assignments, EntryId, Listed, Place, Target};
 
 /// What the assignments that a job lists mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,7 +34,7 @@ pub struct Change {
     /// The entry that asks for it.
     pub by: EntryId,
     pub mode: Mode,
-    pub listed: Arc<Assignments>,
+    pub listed: Arc<Listed>,
 }
 
 /// What a fold starts from.

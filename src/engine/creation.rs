@@ -16,7 +16,7 @@ use super::resolve::{Patience, Resolved};
 use super::verdict::Failure;
 use crate::domain::entry::AssignmentName;
 use crate::domain::text::folded;
-use crate::domain::{AssignmentId, Assignments, Mode, Reason, Target};
+use crate::domain::{AssignmentId, Listed, Mode, Reason, Target};
 use crate::journal::JobNote;
 
 /// Whether what a job lists and Genesys lacks is created.
@@ -117,7 +117,7 @@ fn lacking(entries: &[Resolved]) -> impl Iterator<Item = &str> {
 
 impl Resolved {
     /// What the entry lists, with what was created of it.
-    fn completed(&self, skills: &Skills) -> Result<Arc<Assignments>, Failure> {
+    fn completed(&self, skills: &Skills) -> Result<Arc<Listed>, Failure> {
         let mut listed: Vec<_> = self.listed.iter().collect();
         for lacking in &*self.lacking {
             match skills.get(&*folded(&lacking.name)) {
@@ -126,7 +126,7 @@ impl Resolved {
                 None => {}
             }
         }
-        Ok(Arc::new(listed.into_iter().collect()))
+        Ok(Arc::new(Listed::new(listed.into_iter().collect(), self.listed.left_as_is())))
     }
 }
 

@@ -15,7 +15,7 @@ use crate::domain::assignment::Difference;
 use crate::domain::conflict::{GaveUp, Settled};
 use crate::domain::entry::Effects;
 use crate::domain::fold::{Change, Folded, Outcome, Start, Undone};
-use crate::domain::{AssignmentId, Assignments, EntryState, Place};
+use crate::domain::{AssignmentId, Assignments, EntryState, Listed, Place};
 
 impl Pass<'_> {
     /// Ends what comes too late. Without a date of its own, and if it repeats nothing, an entry is folded into its place,
@@ -279,7 +279,7 @@ pub(super) fn shares(ticket: &Ticket, outcome: Outcome, undone: &[Undone]) -> Ve
     }
     let lister = |id| ticket.rows.iter().position(|(_, listed)| listed.contains(id)).unwrap_or_default();
     let undone: Vec<_> = undone.iter().filter(|undone| undone.change == ticket.entry()).collect();
-    let undone_by = |row: usize, listed: &Assignments| {
+    let undone_by = |row: usize, listed: &Listed| {
         let of_row = |undone: &&&Undone| listed.contains(undone.id) || lister(undone.id) == row;
         undone.iter().rev().find(of_row).map(|undone| undone.by)
     };
@@ -287,7 +287,7 @@ pub(super) fn shares(ticket: &Ticket, outcome: Outcome, undone: &[Undone]) -> Ve
         Outcome::Applies(effects) => (effects, true),
         Outcome::Unchanged(effects) => (effects, false),
         Outcome::SupersededBy(by) => {
-            let of_row = |(row, (index, listed)): (usize, &(u32, Arc<Assignments>))| {
+            let of_row = |(row, (index, listed)): (usize, &(u32, Arc<Listed>))| {
                 let by = if undone.is_empty() { Some(by) } else { undone_by(row, listed) };
                 (*index, by.map_or_else(|| Outcome::Unchanged(Effects::default()), Outcome::SupersededBy))
             };
@@ -295,7 +295,7 @@ pub(super) fn shares(ticket: &Ticket, outcome: Outcome, undone: &[Undone]) -> Ve
         }
         Outcome::TooMany { .. } => return ticket.indices().map(|index| (index, outcome.clone())).collect(),
     };
-    let share = |(row, (index, listed)): (usize, &(u32, Arc<Assignments>))| {
+    let share = |(row, (index, listed)): (usize, &(u32, Arc<Listed>))| {
         let difference = effects.difference.clone().restricted_to(|id| lister(id) == row);
         let kept = |ids: &[_]| ids.iter().copied().filter(|id| lister(*id) == row).collect();
         let share =

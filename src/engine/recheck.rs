@@ -11,7 +11,7 @@ use super::port::{CallError, Errand, UpstreamAnswer};
 use super::resolve::{find_assignments, find_user, park};
 use super::ticket::Ticket;
 use super::verdict::Failure;
-use crate::domain::{Assignments, UserId, UserKey, UserRef};
+use crate::domain::{Listed, UserId, UserKey, UserRef};
 
 impl Pass<'_> {
     /// A write was refused for good: looks once whether the assignments still have the ids that they were found under, and
@@ -127,7 +127,7 @@ fn found_anew(ticket: &Ticket, catalogue: &Catalogue) -> Result<Ticket, Failure>
         let (listed, _) = find_assignments(catalogue, &request.assignments, Creation::No)?;
         rows.push((row, listed));
     }
-    let listed: Assignments = rows.iter().flat_map(|(_, listed)| listed.iter()).collect();
+    let listed = Listed::together(rows.iter().map(|(_, listed)| &**listed));
     let listed = if listed == *ticket.listed { Arc::clone(&ticket.listed) } else { Arc::new(listed) };
     let rows = if ticket.rows.is_empty() { Arc::default() } else { rows.into() };
     Ok(Ticket { rows, listed, ..ticket.clone() })

@@ -27,7 +27,7 @@ use super::workload::Work;
 use super::{EngineCore, creation, preread};
 use crate::domain::entry::{EntryRequest, ListedAssignment};
 use crate::domain::job::{JobStatus, SameUser};
-use crate::domain::{Assignments, Mode, Place, Proficiency, Reason, UserId, UserKey, UserRef};
+use crate::domain::{Listed, Mode, Place, Proficiency, Reason, UserId, UserKey, UserRef};
 use crate::journal::JobNote;
 
 /// An entry whose user and assignments are known by id.
@@ -36,7 +36,7 @@ pub(super) struct Resolved {
     /// The entry's place in its job.
     pub(super) index: u32,
     pub(super) user: UserId,
-    pub(super) listed: Arc<Assignments>,
+    pub(super) listed: Arc<Listed>,
     /// What it lists beside that and Genesys lacks: to be created before the entry goes on.
     pub(super) lacking: Arc<[Lacking]>,
     /// Where it stands in the effective order.
@@ -44,7 +44,7 @@ pub(super) struct Resolved {
     /// Whether its sender said when it happened.
     dated: bool,
     /// Of several rows about the user that are one list: what each of them lists.
-    rows: Arc<[(u32, Arc<Assignments>)]>,
+    rows: Arc<[(u32, Arc<Listed>)]>,
 }
 
 /// A skill that Genesys lacks, as an entry lists it.

@@ -10,7 +10,7 @@ use super::workload::Work;
 use crate::domain::attempt::Attempted;
 use crate::domain::fold::Change;
 use crate::domain::job::Urgency;
-use crate::domain::{Assignments, EntryId, Place};
+use crate::domain::{EntryId, Listed, Place};
 
 /// One entry, with its user and its assignments known by id; or several rows about one user that are taken as one.
 #[derive(Debug, Clone)]
@@ -19,8 +19,8 @@ pub(super) struct Ticket {
     /// The entry's place in its job; of several rows, the first one's.
     pub(super) index: u32,
     /// All rows with what each of them lists, if there are several.
-    pub(super) rows: Arc<[(u32, Arc<Assignments>)]>,
-    pub(super) listed: Arc<Assignments>,
+    pub(super) rows: Arc<[(u32, Arc<Listed>)]>,
+    pub(super) listed: Arc<Listed>,
     pub(super) place: Place,
     /// Whether it comes too late if something newer was carried out before it was accepted: it has a date of its own, or
     /// it repeats an entry.

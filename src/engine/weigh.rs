@@ -19,7 +19,7 @@ use crate::domain::assignment::Difference;
 use crate::domain::fold::{Change, Start, fold};
 use crate::domain::hold::{Hold, Weight};
 use crate::domain::job::SameUser;
-use crate::domain::{AssignmentId, Assignments, Mode, Place, UserId, UserKey};
+use crate::domain::{AssignmentId, Assignments, Listed, Mode, Place, UserId, UserKey};
 
 /// What a user has, as far as is known, and what of it the job would take away.
 #[derive(Debug, Clone, Default)]
@@ -30,7 +30,7 @@ struct Share {
 
 impl Share {
     /// Counts what a plan takes away, of a user who has that and what the plan leaves of the list.
-    fn add(&mut self, plan: &Difference, listed: &Assignments) {
+    fn add(&mut self, plan: &Difference, listed: &Listed) {
         let had = listed.ids().filter(|id| !plan.added.iter().any(|(added, _)| added == id));
         self.has.extend(had.chain(plan.removed.iter().copied()));
         self.loses.extend(plan.removed.iter().copied());
@@ -46,7 +46,7 @@ pub(super) struct Scales<'a> {
     engine: &'a EngineCore,
     job: &'a Job,
     /// What the job asks for each user, in the order in which it will be folded.
-    asked: BTreeMap<UserId, Vec<(Place, Arc<Assignments>)>>,
+    asked: BTreeMap<UserId, Vec<(Place, Arc<Listed>)>>,
     managed: Arc<BTreeSet<AssignmentId>>,
     read: HashMap<UserId, Share>,
     /// Of entries that are held to a plan, what it takes away: nothing else comes of them.
@@ -64,10 +64,10 @@ impl<'a> Scales<'a> {
             asked.entry(entry.user).or_default().push((entry.place, Arc::clone(&entry.listed)));
         }
         let merged = job.spec().same_user == SameUser::Merge;
-        let in_order = |(user, mut listed): (UserId, Vec<(Place, Arc<Assignments>)>)| {
+        let in_order = |(user, mut listed): (UserId, Vec<(Place, Arc<Listed>)>)| {
             listed.sort_by_key(|(place, _)| *place);
             if merged && listed.len() > 1 {
-                let all = listed.iter().flat_map(|(_, listed)| listed.iter()).collect();
+                let all = Listed::together(listed.iter().map(|(_, listed)| &**listed));
                 listed = listed.last().map(|(place, _)| (*place, Arc::new(all))).into_iter().collect();
             }
             (user, listed)

@@ -15,7 +15,9 @@ use crate::domain::text::folded;
 ///
 /// In little memory, because an export has a hundred thousand people: names and values are texts that may be shared.
 ///
-/// Invariant: names are folded, and no value is blank; what is empty is not there.
+/// What was not told is unknown; what was told to be empty is not: nobody has lost a job title because a sender left it out.
+///
+/// Invariant: names are folded. A value that is empty stands for an attribute that was told to have none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Attributes(Vec<(Arc<str>, Arc<str>)>);
 
@@ -34,20 +36,17 @@ impl Attributes {
         attributes
     }
 
-    /// Adds a value.
+    /// Adds a value; a blank one says that there is none.
     pub fn add(&mut self, name: &str, value: &str) {
-        let (name, value) = (folded(name), value.trim());
-        if !name.is_empty() && !value.is_empty() {
-            self.0.push((name.into(), value.into()));
+        let name = folded(name);
+        if !name.is_empty() {
+            self.0.push((name.into(), value.trim().into()));
         }
     }
 
     /// Adds a value under a folded name, both of them shared with others.
     pub(super) fn add_shared(&mut self, name: &Arc<str>, value: &str, texts: &mut Shared<str>) {
-        let value = value.trim();
-        if !value.is_empty() {
-            self.0.push((Arc::clone(name), texts.one(value)));
-        }
+        self.0.push((Arc::clone(name), texts.one(value.trim())));
     }
 
     /// Adds what a JSON value holds.
@@ -60,7 +59,17 @@ impl Attributes {
     /// The values of an attribute; none if it is not there.
     pub fn values(&self, name: &str) -> impl Iterator<Item = &str> + use<'_> {
         let name = folded(name);
-        self.0.iter().filter(move |(known, _)| **known == *name).map(|(_, value)| &**value)
+        self.0.iter().filter(move |(known, value)| **known == *name && !value.is_empty()).map(|(_, value)| &**value)
+    }
+
+    /// Whether it was told what values this attribute has, or that it has none: itself, or as a part of something that was
+    /// told to be empty.
+    pub fn tell_of(&self, name: &str) -> bool {
+        let name = folded(name);
+        self.0.iter().any(|(known, value)| {
+            let inner = name.strip_prefix(&**known);
+            inner.is_some_and(|inner| inner.is_empty() || (value.is_empty() && inner.starts_with('.')))
+        })
     }
 
     /// Whether there is a value of this attribute.
@@ -73,7 +82,7 @@ impl Attributes {
         self.values(name).next()
     }
 
-    /// Number of values, of all attributes.
+    /// Number of values, of all attributes; one that is empty counts as well.
     pub fn len(&self) -> usize {
         self.0.len()
     }
@@ -135,7 +144,8 @@ impl<'de> Visitor<'de> for Walk<'_> {
         f.write_str("any JSON value")
     }
 
-    fn visit_unit<E>(self) -> Result<(), E> {
+    fn visit_unit<E>(mut self) -> Result<(), E> {
+        self.tell("");
         Ok(())
     }
 
@@ -165,13 +175,19 @@ impl<'de> Visitor<'de> for Walk<'_> {
         Ok(())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut elements: A) -> Result<(), A::Error> {
         if self.depth == 0 {
             while elements.next_element::<IgnoredAny>()?.is_some() {}
             return Ok(());
         }
         let (name, depth) = (self.name, self.depth - 1);
-        while elements.next_element_seed(Walk { name, depth, add: &mut *self.add })?.is_some() {}
+        let mut is_empty = true;
+        while elements.next_element_seed(Walk { name, depth, add: &mut *self.add })?.is_some() {
+            is_empty = false;
+        }
+        if is_empty {
+            self.tell("");
+        }
         Ok(())
     }
 
@@ -205,6 +221,22 @@ mod tests {
         assert_eq!(values("work.site.name"), ["Berlin"]);
         assert_eq!(values("teams.id"), ["1", "2"]);
         assert!(!attributes.has("left") && !attributes.has("blank"));
+    }
+
+    #[test]
+    fn what_is_empty_was_told_and_what_is_missing_was_not() {
+        let attributes = Attributes::of_json(&serde_json::json!({
+            "Job\u{a0}Title": null, "work": null, "teams": [], "site": {}, "address": {"city": " "}, "manager": {"id": "7"},
+        }));
+        for told in ["job title", "work", "work.title", "teams.name", "address.city", "MANAGER.ID"] {
+            assert!(attributes.tell_of(told), "{told}");
+        }
+        for unknown in
+            ["title", "workplace", "site", "site.name", "address", "address.zip", "manager", "manager.name", ""]
+        {
+            assert!(!attributes.tell_of(unknown), "{unknown}");
+        }
+        assert!(attributes.values("job title").next().is_none());
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub(super) async fn each_row<T: TakeRecord>(text: &[u8], take: &mut T) -> Result
         return Err(NotUnderstood::new("the file is empty; its first line has to name the columns").into());
     }
     let columns = columns(&rows)?;
+    take.columns(&columns)?;
     let wanted: Vec<_> = columns.iter().map(|column| take.wants(column)).collect();
     let mut count: usize = 0;
     while rows.next().await.map_err(|fault| broken(&rows, &fault))? {

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::attributes::Attributes;
-use super::mapping::{Mapping, MappingFault, PersonFault};
+use super::columns::Columns;
+use super::mapping::{Mapping, MappingFault, PersonFault, SharedParts};
 use super::people::{NotUnderstood, Person, TakeRecord};
 use super::source::Source;
 use crate::domain::UserRef;
@@ -16,6 +17,8 @@ use crate::domain::text::folded;
 
 /// People of one export, as many as a job has entries.
 const MOST_PEOPLE: usize = 100_000;
+/// Names of members, as they are written, that are remembered.
+const MOST_NAMES: usize = 4096;
 /// Values of one person, of all attributes that are kept.
 const MOST_VALUES: usize = 10_000;
 /// What is wrong with people is told of so many of them.
@@ -37,6 +40,9 @@ pub fn endless_room() -> TakeRoom {
 pub(super) struct Gathering<'s> {
     source: &'s Source,
     kept: BTreeMap<Box<str>, Arc<str>>,
+    columns: Columns<'s>,
+    /// Names as they are written, each with the attribute as it is kept, if it is.
+    written: HashMap<Box<str>, Option<Arc<str>>>,
     texts: Shared<str>,
     people: Vec<Row>,
     /// The place in `people` of each user.
@@ -62,6 +68,8 @@ impl<'s> Gathering<'s> {
         Self {
             source,
             kept,
+            columns: Columns::of(source),
+            written: HashMap::new(),
             texts: Shared::default(),
             people: Vec::new(),
             places: HashMap::new(),
@@ -79,6 +87,19 @@ impl<'s> Gathering<'s> {
         self.kept.get(&*folded(name)).cloned()
     }
 
+    /// The attribute of a member as it is kept, if it is.
+    fn member(&mut self, name: &str) -> Option<Arc<str>> {
+        if let Some(known) = self.written.get(name) {
+            return known.clone();
+        }
+        self.columns.saw(name);
+        let kept = self.kept(name);
+        if self.written.len() < MOST_NAMES {
+            self.written.insert(name.into(), kept.clone());
+        }
+        kept
+    }
+
     /// Takes a value of the next row, under a name that is kept.
     fn value(&mut self, name: &Arc<str>, value: &str) {
         // A row without end has to end somewhere; that it has too much is told with it.
@@ -91,7 +112,7 @@ impl<'s> Gathering<'s> {
     /// Takes a person as a filter writes them.
     pub(super) fn person(&mut self, mut person: Person) -> Result<(), MappingFault> {
         for (name, value) in person.attributes.into_pairs() {
-            if let Some(name) = self.kept(&name) {
+            if let Some(name) = self.member(&name) {
                 self.value(&name, &value);
             }
         }
@@ -105,6 +126,9 @@ impl<'s> Gathering<'s> {
         let position = self.rows;
         self.rows += 1;
         person.attributes.shrink_to_fit();
+        if self.columns.lack() {
+            self.columns.saw_record(&person.attributes);
+        }
         person.left = self.source.has_left(&person);
         let user = match self.source.user(&person) {
             Ok(user) => user,
@@ -151,25 +175,27 @@ impl<'s> Gathering<'s> {
     }
 
     /// What it comes to for each of them.
-    pub(super) fn mapping(mut self) -> Mapping {
+    pub(super) fn mapping(mut self) -> Result<Mapping, MappingFault> {
+        let loosely = if self.rows == 0 { Vec::new() } else { self.columns.checked()? };
         let people = std::mem::take(&mut self.people);
         // Nobody comes any more.
         (self.places, self.texts) = (HashMap::new(), Shared::default());
-        let (mut mapped, mut lists) = (Vec::with_capacity(people.len()), Shared::default());
+        let (mut mapped, mut parts) = (Vec::with_capacity(people.len()), SharedParts::default());
         for Row { position, person } in people {
             let values = person.attributes.len();
             if values > MOST_VALUES {
                 self.fault(position, format!("has {values} values; more than {MOST_VALUES} are not taken"));
                 continue;
             }
-            match self.source.mapped(&person, &mut lists) {
+            match self.source.mapped(&person, &mut parts) {
                 Ok(Some(person)) => mapped.push(person),
                 Ok(None) => {}
                 Err(problem) => self.fault(position, problem),
             }
         }
         self.faults.sort_by_key(|fault| fault.position);
-        Mapping { people: mapped, faults: self.faults, more_faults: self.more_faults, changed: Vec::new() }
+        let (faults, more_faults) = (self.faults, self.more_faults);
+        Ok(Mapping { people: mapped, faults, more_faults, loosely, ..Mapping::default() })
     }
 }
 
@@ -180,8 +206,16 @@ impl TakeRecord for Gathering<'_> {
         self.kept(name).is_some()
     }
 
+    fn columns(&mut self, names: &[String]) -> Result<(), MappingFault> {
+        for name in names {
+            self.columns.saw(name);
+        }
+        self.columns.checked()?;
+        Ok(())
+    }
+
     fn attribute(&mut self, name: &str, value: &str) {
-        if let Some(name) = self.kept(name) {
+        if let Some(name) = self.member(name) {
             self.value(&name, value);
         }
     }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use jiff::Timestamp;
 
+use super::columns::{LooseColumn, MissingColumns};
 use super::export::{Gathering, TakeRoom};
 use super::filter::{self, FilterFault};
 use super::people::{Changed, Everybody, NotUnderstood, Person, Told};
@@ -25,8 +26,19 @@ pub struct Mapped {
     pub occurred_at: Option<Timestamp>,
     /// Gets nothing, and loses what skillsync assigned.
     pub leaver: bool,
+    /// What the sender calls them.
+    pub sender_id: Option<Box<str>>,
     /// One list for all to whom the same comes.
     pub assignments: Arc<[Derived]>,
+    /// Attributes of which nothing is known, and without which something cannot be decided; one list for all who lack the same.
+    pub unknown: Arc<[Box<str>]>,
+}
+
+/// What several people have in common, as one.
+#[derive(Debug, Default)]
+pub(super) struct SharedParts {
+    assignments: Shared<[Derived]>,
+    unknown: Shared<[Box<str>]>,
 }
 
 /// Something is wrong with one person of several.
@@ -46,6 +58,10 @@ pub struct Mapping {
     pub more_faults: usize,
     /// Records that have to be read first.
     pub changed: Vec<Changed>,
+    /// People who have left and of whom only the sender's id was told, each with the number of `people` before them.
+    pub gone: Vec<(usize, Changed)>,
+    /// Of an export: columns that are spelt in another way than the source does.
+    pub loosely: Vec<LooseColumn>,
 }
 
 /// Why a body comes to nothing.
@@ -55,6 +71,8 @@ pub enum MappingFault {
     NotUnderstood(#[from] NotUnderstood),
     #[error(transparent)]
     Filter(#[from] FilterFault),
+    #[error(transparent)]
+    Lacks(#[from] MissingColumns),
     /// There is no room for what it comes to.
     #[error("too many large bodies are being read; send it again later")]
     NoRoom,
@@ -64,6 +82,7 @@ impl MappingFault {
     /// What went wrong, without anything that the body or a filter says.
     pub(super) fn for_logs(&self) -> String {
         match self {
+            Self::Lacks(_) => "it lacks columns that are needed; `skillsync map` says which".to_owned(),
             Self::NotUnderstood(_) => "it cannot be understood; `skillsync map` says why".to_owned(),
             Self::Filter(FilterFault::Failed(_)) => "its filter fails; `skillsync map` says why".to_owned(),
             Self::Filter(fault) => fault.to_string(),
@@ -75,7 +94,9 @@ impl MappingFault {
     pub fn passes_later(&self) -> bool {
         match self {
             Self::Filter(FilterFault::Stopped | FilterFault::Busy | FilterFault::CannotStart(_)) | Self::NoRoom => true,
-            Self::Filter(FilterFault::Failed(_) | FilterFault::TooMuch) | Self::NotUnderstood(_) => false,
+            Self::Filter(FilterFault::Failed(_) | FilterFault::TooMuch) | Self::NotUnderstood(_) | Self::Lacks(_) => {
+                false
+            }
         }
     }
 }
@@ -85,9 +106,10 @@ impl Mapping {
     /// answered with success, and such a date would beat every change until it has come.
     pub(super) fn take_future_dates_as_now(&mut self, latest: LatestDate) -> usize {
         let mut taken = 0;
-        for person in &mut self.people {
-            if person.occurred_at.is_some_and(|date| latest.checked(date).is_err()) {
-                person.occurred_at = None;
+        let gone = self.gone.iter_mut().map(|(_, gone)| &mut gone.occurred_at);
+        for occurred_at in self.people.iter_mut().map(|person| &mut person.occurred_at).chain(gone) {
+            if occurred_at.is_some_and(|date| latest.checked(date).is_err()) {
+                *occurred_at = None;
                 taken += 1;
             }
         }
@@ -110,22 +132,6 @@ impl Source {
         Ok(self.map(told))
     }
 
-    /// What a record comes to that was read from the sender; `as_of` is when it was asked for.
-    pub async fn map_record(&self, record: &str, body: &[u8], as_of: Timestamp) -> Result<Mapping, MappingFault> {
-        let filter = self.record.as_ref().and_then(|record| record.filter.as_ref());
-        let mut told = match filter {
-            Some(filter) => filter::people(&self.runner.run(filter, body).await?)?,
-            None => senders::records(body)?,
-        };
-        for person in &mut told.people {
-            if !person.attributes.has("id") {
-                person.attributes.add("id", record);
-            }
-            person.occurred_at = Some(as_of);
-        }
-        Ok(self.map(told))
-    }
-
     /// What an export comes to. Rows about the same user are taken together: people with two positions have two.
     pub async fn map_export(
         self: &Arc<Self>,
@@ -137,7 +143,7 @@ impl Source {
             let mut gathering = Gathering::new(self, room);
             csv::each_row(&body, &mut gathering).await?;
             drop(body);
-            return Ok(gathering.mapping());
+            return gathering.mapping();
         }
         let yielded = match &self.filter {
             Some(filter) => Some(self.runner.run(filter, &body).await?),
@@ -155,7 +161,7 @@ impl Source {
                 None => senders::each_record(&body, &mut gathering)?,
             }
             drop(body);
-            Ok(gathering.mapping())
+            gathering.mapping()
         });
         gathered.await.unwrap_or_else(|stopped| match stopped.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
@@ -163,11 +169,10 @@ impl Source {
         })
     }
 
-    /// What it comes to that the sender has no record of a person any more: they have left, if the sender's id is what
-    /// names them at Genesys.
+    /// What it comes to that the sender has no record of a person any more: they have left.
     pub(super) fn map_gone(&self, record: &str, as_of: Timestamp) -> Mapping {
         let mut person = Person { occurred_at: Some(as_of), left: true, ..Person::default() };
-        person.attributes.add("id", record);
+        person.attributes.add(self.id_attribute(), record);
         self.map(Told::person(person))
     }
 
@@ -187,10 +192,15 @@ impl Source {
         (spec, mapping.people.iter().map(|person| person.entry(&mut lists)).collect())
     }
 
-    fn map(&self, told: Told) -> Mapping {
+    pub(super) fn map(&self, told: Told) -> Mapping {
         let mut mapping = Mapping { changed: told.changed, ..Mapping::default() };
-        let mut lists = Shared::default();
+        let mut lists = SharedParts::default();
         for (position, person) in told.people.iter().enumerate() {
+            if let Some(gone) = self.gone(person) {
+                let before = mapping.people.len();
+                mapping.gone.extend((self.mode != Mode::Add).then_some((before, gone)));
+                continue;
+            }
             match self.mapped(person, &mut lists) {
                 Ok(Some(mapped)) => mapping.people.push(mapped),
                 Ok(None) => {}
@@ -200,8 +210,25 @@ impl Source {
         mapping
     }
 
+    /// Somebody who has left, if only the sender's id tells who.
+    pub(super) fn gone(&self, person: &Person) -> Option<Changed> {
+        let record = self.sender_id_of(person).filter(|_| !self.names_user(person) && self.has_left(person))?;
+        Some(Changed { record, occurred_at: person.occurred_at })
+    }
+
+    /// Whether something names the user at Genesys; who lacks a name where nothing could is for the mapping to tell.
+    pub(super) fn names_user(&self, person: &Person) -> bool {
+        person.user.is_some()
+            || self.identity.as_ref().is_none_or(|identity| person.attributes.has(identity.attribute()))
+    }
+
+    fn sender_id_of(&self, person: &Person) -> Option<Box<str>> {
+        let id = person.attributes.first(self.sender_id.as_deref()?)?;
+        super::people::checked(id).ok()
+    }
+
     /// What follows for one person; nothing for leavers of a source that never takes anything away.
-    pub(super) fn mapped(&self, person: &Person, lists: &mut Shared<[Derived]>) -> Result<Option<Mapped>, String> {
+    pub(super) fn mapped(&self, person: &Person, parts: &mut SharedParts) -> Result<Option<Mapped>, String> {
         let user = self.user(person)?;
         let leaver = self.has_left(person);
         if leaver && self.mode == Mode::Add {
@@ -211,8 +238,14 @@ impl Source {
         if let Some(missing) = missing.filter(|_| !leaver) {
             return Err(format!("lacks {missing}, which is required"));
         }
-        let assignments = if leaver { Vec::new() } else { self.rules.apply(&person.attributes) };
-        Ok(Some(Mapped { user, occurred_at: person.occurred_at, leaver, assignments: lists.one(assignments) }))
+        let (mut assignments, mut unknown) = (Vec::new(), Vec::new());
+        if !leaver {
+            assignments = self.rules.apply(self.facts(&person.attributes));
+            unknown = self.unknown(&person.attributes).into_iter().map(Box::from).collect();
+        }
+        let (assignments, unknown) = (parts.assignments.one(assignments), parts.unknown.one(unknown));
+        let sender_id = self.sender_id_of(person);
+        Ok(Some(Mapped { user, occurred_at: person.occurred_at, leaver, sender_id, assignments, unknown }))
     }
 
     pub(super) fn user(&self, person: &Person) -> Result<UserRef, String> {
@@ -224,14 +257,18 @@ impl Source {
     }
 
     pub(super) fn has_left(&self, person: &Person) -> bool {
-        person.left || self.leaver.as_ref().is_some_and(|leaver| leaver.holds(&person.attributes, None))
+        person.left
+            || self
+                .leaver
+                .as_ref()
+                .is_some_and(|leaver| leaver.when.holds(self.facts(&person.attributes), None) == Some(true))
     }
 }
 
 impl Mapped {
     /// Somebody who has left.
-    pub(super) fn leaver(user: UserRef) -> Self {
-        Self { user, occurred_at: None, leaver: true, assignments: Arc::default() }
+    pub(super) fn leaver(user: UserRef, occurred_at: Option<Timestamp>) -> Self {
+        Self { user, occurred_at, leaver: true, sender_id: None, assignments: Arc::default(), unknown: Arc::default() }
     }
 
     fn entry(&self, lists: &mut SharedLists) -> EntryRequest {
@@ -239,6 +276,7 @@ impl Mapped {
             name: derived.name.clone(),
             proficiency: derived.proficiency,
             because: Some(derived.because.join(", ").into()),
+            left_as_is: derived.left_as_is,
         });
         EntryRequest {
             reference: None,
@@ -263,7 +301,7 @@ mod tests {
     #[test]
     fn only_dates_in_the_future_are_taken_as_now() {
         let date = |text: &str| text.parse::<Timestamp>().unwrap();
-        let person = |occurred_at| Mapped { occurred_at, ..Mapped::leaver(UserRef::EmployeeId("E1".into())) };
+        let person = |occurred_at| Mapped { occurred_at, ..Mapped::leaver(UserRef::EmployeeId("E1".into()), None) };
         let dates = [Some(date("2026-11-22T20:00:00Z")), None, Some(date("2026-11-22T21:00:00Z"))];
         let mut mapping = Mapping { people: dates.map(person).into(), ..Mapping::default() };
         let latest = LatestDate::at(date("2026-11-22T20:15:00Z"), Duration::from_secs(600));

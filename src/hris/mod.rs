@@ -3,7 +3,9 @@
 //! Pure as far as it goes: a signature is verified and a payload mapped without any knowledge of HTTP or Genesys. What
 //! waits for something (a filter that runs, a record that is fetched) has a bound on how long.
 
+mod answer;
 mod attributes;
+mod columns;
 mod csv;
 mod delivery;
 mod export;
@@ -19,13 +21,15 @@ mod source;
 mod sources;
 
 pub use self::attributes::Attributes;
+pub use self::columns::{LooseColumn, MissingColumns};
 pub use self::delivery::Refused;
 pub use self::export::{TakeRoom, endless_room};
 pub use self::intake::{Export, Foundations, ImportFault, Imported, Intake, IntakeFault, Receipt, RequestOrigin};
+pub use self::intake::{UnreadCounts, UnreadRecord};
 pub use self::intake::{is_known_person, speaks_of_people};
 pub use self::mapping::{Mapped, Mapping, MappingFault, PersonFault};
 pub use self::people::{Changed, NotUnderstood};
-pub use self::record::{RecordTransport, over_http};
+pub use self::record::{RecordTransport, Setback, over_http};
 pub use self::rules::{Derived, Rules};
 pub use self::source::Source;
 pub use self::sources::Sources;

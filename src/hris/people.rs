@@ -62,6 +62,11 @@ pub(super) trait TakeRecord {
     /// Whether this attribute is of interest.
     fn wants(&self, name: &str) -> bool;
 
+    /// The columns of a table, as they are written, before its rows.
+    fn columns(&mut self, _: &[String]) -> Result<(), Self::Fault> {
+        Ok(())
+    }
+
     /// Takes a value of the next record.
     fn attribute(&mut self, name: &str, value: &str);
 

@@ -143,12 +143,14 @@ async fn exchange(client: Result<reqwest::Client, String>, request: Request<Byte
     Ok(response)
 }
 
-/// Why a record came to nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Setback {
+/// Why a record came to nothing; said without ids, secrets and what the answer says.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Setback {
     /// A later call may go better.
+    #[error("{0}")]
     Passing(String),
     /// No repetition would help.
+    #[error("{0}")]
     Final(String),
 }
 

@@ -1,5 +1,6 @@
 //! A source as it was compiled from its configuration: who may deliver, how its payloads are read, what follows.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,16 +8,18 @@ use http::header::HeaderName;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
+use super::attributes::Attributes;
 use super::delivery::KeyRule;
 use super::filter::{self, FilterRunner};
 use super::people::Identity;
-use super::rules::{Rules, When};
+use super::rules::{Facts, Rules, When};
 use super::senders;
 use super::signature::{Algorithm, Encoding, KeyForm, Scheme, Verifier};
 use crate::config::{
     ConfigError, Preset, RecordConfig, SignatureAlgorithm, SignatureConfig, SignatureEncoding, SignatureKey,
     SourceMode, SourceTarget, WebhookConfig,
 };
+use crate::domain::text::folded;
 use crate::domain::{Mode, Target};
 
 /// One source.
@@ -31,10 +34,31 @@ pub struct Source {
     pub(super) filter: Option<String>,
     pub(super) runner: FilterRunner,
     pub(super) identity: Option<Identity>,
+    /// The attribute that is the sender's own id of a person.
+    pub(super) sender_id: Option<String>,
     pub(super) required: Vec<String>,
-    pub(super) leaver: Option<When>,
+    pub(super) leaver: Option<Leaver>,
+    /// What an export may lack.
+    optional: BTreeSet<String>,
+    /// The sender leaves out what is empty.
+    pub(super) omits_empty: bool,
     pub(super) rules: Rules,
     pub(super) record: Option<RecordConfig>,
+}
+
+/// Who has left.
+#[derive(Debug)]
+pub(super) struct Leaver {
+    pub(super) when: When,
+    /// By the preset, which knows what senders call it and not what a payload really has.
+    is_preset: bool,
+}
+
+/// An attribute that has to be known, and what needs it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Needed<'s> {
+    pub(super) attribute: &'s str,
+    pub(super) by: String,
 }
 
 /// What lets a delivery in.
@@ -62,6 +86,9 @@ impl Source {
             super::record::check(config, record)?;
             record.filter.as_deref().map(|filter| checked("record.filter", filter)).transpose()?;
         }
+        if config.sender_id.as_ref().is_some_and(|name| name.trim().is_empty()) {
+            return Err(config.fault("sender_id", "names an attribute without a name"));
+        }
         if identity.is_none() && filter.is_none() {
             let problem = "is missing: say which attribute names the user, like { employee_id = \"employeeNumber\" }";
             return Err(config.fault("user", problem));
@@ -70,8 +97,10 @@ impl Source {
             let problem = "is missing: this sender only says who has changed, so their record has to be read somewhere";
             return Err(config.fault("record", problem));
         }
+        let is_preset = config.leaver.is_none();
         let leaver = config.leaver.clone().or_else(|| senders::leaver(config.preset));
         let leaver = leaver.as_ref().map(When::compile).transpose();
+        let leaver = leaver.map_err(|fault| config.fault(format!("leaver.{}", fault.key), fault.problem))?;
         let rules =
             Rules::compile(&config.rules, config.target).map_err(|fault| config.fault(fault.key, fault.problem))?;
         Ok(Self {
@@ -91,8 +120,11 @@ impl Source {
             filter,
             runner: runner.clone(),
             identity,
+            sender_id: config.sender_id.clone().or_else(|| senders::sender_id(config.preset).map(str::to_owned)),
             required: config.required.clone(),
-            leaver: leaver.map_err(|fault| config.fault(format!("leaver.{}", fault.key), fault.problem))?,
+            leaver: leaver.map(|when| Leaver { when, is_preset }),
+            optional: config.optional.iter().map(|name| folded(name)).collect(),
+            omits_empty: config.omits_empty,
             rules,
             record: config.record.clone(),
         })
@@ -119,11 +151,45 @@ impl Source {
         }
     }
 
+    /// Whether the sender's own id is what names users at Genesys.
+    pub(super) fn names_users_by_their_id(&self) -> bool {
+        let identity = self.identity.as_ref().map(|identity| folded(identity.attribute()));
+        identity.is_some() && identity == self.sender_id.as_deref().map(folded)
+    }
+
     /// The attributes that anything here looks at; all others of a person are of no interest.
     pub(super) fn attributes(&self) -> impl Iterator<Item = &str> {
         let identity = self.identity.iter().map(Identity::attribute);
-        let leaver = self.leaver.iter().flat_map(When::attributes);
-        identity.chain(self.required.iter().map(String::as_str)).chain(leaver).chain(self.rules.attributes())
+        let leaver = self.leaver.iter().flat_map(|leaver| leaver.when.attributes());
+        let rules = self.rules.attributes().map(|(_, attribute)| attribute);
+        let identity = identity.chain(self.sender_id.as_deref());
+        identity.chain(self.required.iter().map(String::as_str)).chain(leaver).chain(rules)
+    }
+
+    /// The attributes that an export has to name, each with what needs it.
+    pub(super) fn needed(&self) -> impl Iterator<Item = Needed<'_>> {
+        // A filter may name users itself.
+        let identity = self.identity.iter().filter(|_| self.filter.is_none()).map(Identity::attribute);
+        let identity = identity.map(|attribute| Needed { attribute, by: "user".to_owned() });
+        let required = self.required.iter().map(|attribute| Needed { attribute, by: "required".to_owned() });
+        let leaver = self.leaver.iter().filter(|leaver| !leaver.is_preset).flat_map(|leaver| leaver.when.attributes());
+        let leaver = leaver.map(|attribute| Needed { attribute, by: "leaver".to_owned() });
+        let rules = self.rules.attributes();
+        let rules = rules.map(|(rule, attribute)| Needed { attribute, by: format!("rules.{rule}") });
+        let needed = identity.chain(required).chain(leaver).chain(rules);
+        needed.filter(|needed| !self.optional.contains(&*folded(needed.attribute)))
+    }
+
+    /// What is known of a person.
+    pub(super) fn facts<'a>(&self, attributes: &'a Attributes) -> Facts<'a> {
+        Facts { attributes, omits_empty: self.omits_empty }
+    }
+
+    /// Attributes of which nothing is known of a person, although something here cannot be decided without.
+    pub(super) fn unknown<'a>(&'a self, attributes: &'a Attributes) -> BTreeSet<&'a str> {
+        let facts = self.facts(attributes);
+        let leaver = self.leaver.iter().filter(|leaver| !leaver.is_preset && leaver.when.holds(facts, None).is_none());
+        leaver.flat_map(|leaver| leaver.when.unknown(facts)).chain(self.rules.unknown(facts)).collect()
     }
 
     /// Attributes to assignments.

@@ -6,7 +6,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags};
 
 use super::place::{DATABASE, LOCK};
-use super::schema::{self, VERSION};
+use super::schema::{self, VERSION, WITH_OWNER};
 use super::{JournalError, OrgIdentity, owner};
 use crate::private_file;
 
@@ -55,8 +55,8 @@ pub fn inspect(folder: &Path) -> Result<Inspection, JournalError> {
         return Err(JournalError::TooNew { path: database, found: version, known: VERSION });
     }
     let bytes = std::fs::metadata(&database).map_err(cannot)?.len();
-    let of_now = (version == VERSION).then(|| whose(&connection)).transpose();
-    let (belongs_to, open_entries) = of_now.map_err(|error| schema::failed(&database, &error))?.unwrap_or_default();
+    let told = (version >= WITH_OWNER).then(|| whose(&connection)).transpose();
+    let (belongs_to, open_entries) = told.map_err(|error| schema::failed(&database, &error))?.unwrap_or_default();
     Ok(Inspection::Ready { version, known: VERSION, bytes, belongs_to, open_entries })
 }
 

@@ -36,6 +36,8 @@ struct ListedRecord<'a> {
     proficiency: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     because: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    left_as_is: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -142,6 +144,7 @@ impl OrderReader {
             },
             proficiency: record.proficiency.and_then(Proficiency::new),
             because: record.because.map(|text| text.into_owned().into()),
+            left_as_is: record.left_as_is,
         });
         let listed: Arc<[ListedAssignment]> = listed.collect();
         self.lists.insert(text.into(), Arc::clone(&listed));
@@ -164,6 +167,7 @@ impl<'a> From<&'a ListedAssignment> for ListedRecord<'a> {
             name,
             proficiency: listed.proficiency.map(|rating| f64::from(rating.value())),
             because: listed.because.as_deref().map(Cow::Borrowed),
+            left_as_is: listed.left_as_is,
         }
     }
 }
@@ -206,11 +210,13 @@ mod tests {
             name: AssignmentName::Name(name.into()),
             proficiency: Proficiency::new(3.3),
             because: because.map(Into::into),
+            left_as_is: because.is_some(),
         };
         let by_id = ListedAssignment {
             name: AssignmentName::Id(AssignmentId(Uuid::from_u128(9))),
             proficiency: None,
             because: None,
+            left_as_is: false,
         };
         let role: Arc<[ListedAssignment]> = [named("\"Billing\" ä\n", Some("rule")), by_id].into();
         let (other, none) = ([named("VIP", None)].into(), Arc::default());

@@ -7,7 +7,9 @@ use rusqlite::{Connection, ErrorCode};
 use super::{JournalError, audit, memos, notes, owner};
 
 /// The version that this program writes; a journal with a higher one is not touched.
-pub(super) const VERSION: u32 = 7;
+pub(super) const VERSION: u32 = 8;
+/// The first version that says whose the journal is.
+pub(super) const WITH_OWNER: u32 = 7;
 
 /// What brings a journal from each version to the next, from the empty file on. Never edited once released: a step that
 /// turned out wrong is followed by another.
@@ -35,6 +37,8 @@ const STEPS: [&str; VERSION as usize] = [
     // name the place of the one that they repeat.
     "",
     owner::TABLE,
+    // Entries may leave assignments as they are: an earlier program would give them.
+    "",
 ];
 
 const INCREMENTAL: i64 = 2;

@@ -55,11 +55,13 @@ pub(in crate::journal) fn job(number: u128, entries: usize) -> AcceptedJob {
                 name: AssignmentName::Name("Billing".into()),
                 proficiency: Proficiency::new(3.3),
                 because: Some("rule".into()),
+                left_as_is: false,
             },
             ListedAssignment {
                 name: AssignmentName::Id(AssignmentId(Uuid::from_u128(9))),
                 proficiency: None,
                 because: None,
+                left_as_is: false,
             },
         ]),
         occurred_at: n.is_multiple_of(3).then(|| at(5)),

@@ -11,7 +11,7 @@ use super::{ForgottenChange, KeptStanding, WrittenAssignment};
 use crate::domain::attempt::{Attempt, Attempted, Wanted};
 use crate::domain::fold::Change;
 use crate::domain::history::{Done, Event, History, Holding, Others};
-use crate::domain::{AssignmentId, Assignments, EntryId, JobId, Place, Proficiency, Version};
+use crate::domain::{AssignmentId, Assignments, EntryId, JobId, Listed, Place, Proficiency, Version};
 
 /// What a user has of an assignment: `false` is nothing, `true` is the assignment without a rating.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -49,7 +49,7 @@ struct AttemptedRecord {
     #[serde(flatten)]
     change: ChangeRecord,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    rows: Vec<(u32, AssignmentsRecord)>,
+    rows: Vec<RowRecord>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -57,7 +57,25 @@ struct ChangeRecord {
     place: PlaceRecord,
     by: EntryRecord,
     mode: ModeWord,
+    #[serde(flatten)]
+    listed: ListedRecord,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ListedRecord {
     listed: AssignmentsRecord,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    left_as_is: Vec<Uuid>,
+}
+
+/// A row of several that are one list.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum RowRecord {
+    Simple(u32, AssignmentsRecord),
+    /// With what is left as it is.
+    Whole(u32, AssignmentsRecord, Vec<Uuid>),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -177,13 +195,43 @@ impl From<AttemptRecord> for Attempt {
     }
 }
 
+impl From<&Listed> for ListedRecord {
+    fn from(listed: &Listed) -> Self {
+        Self {
+            listed: assignments_record(listed.assignments()),
+            left_as_is: listed.left_as_is().map(|id| id.0).collect(),
+        }
+    }
+}
+
+impl From<ListedRecord> for Listed {
+    fn from(record: ListedRecord) -> Self {
+        Self::new(rated(record.listed).into_iter().collect(), record.left_as_is.into_iter().map(AssignmentId))
+    }
+}
+
+impl RowRecord {
+    fn of(index: u32, listed: &Listed) -> Self {
+        let ListedRecord { listed, left_as_is } = listed.into();
+        if left_as_is.is_empty() { Self::Simple(index, listed) } else { Self::Whole(index, listed, left_as_is) }
+    }
+
+    fn read(self) -> (u32, Arc<Listed>) {
+        let (index, listed, left_as_is) = match self {
+            Self::Simple(index, listed) => (index, listed, Vec::new()),
+            Self::Whole(index, listed, left_as_is) => (index, listed, left_as_is),
+        };
+        (index, Arc::new(ListedRecord { listed, left_as_is }.into()))
+    }
+}
+
 impl From<&Change> for ChangeRecord {
     fn from(change: &Change) -> Self {
         Self {
             place: change.place.into(),
             by: entry_record(change.by),
             mode: change.mode.into(),
-            listed: assignments_record(&change.listed),
+            listed: (&*change.listed).into(),
         }
     }
 }
@@ -194,21 +242,21 @@ impl From<ChangeRecord> for Change {
             place: record.place.into(),
             by: entry_id(record.by),
             mode: record.mode.into(),
-            listed: assignments(record.listed),
+            listed: Arc::new(record.listed.into()),
         }
     }
 }
 
 impl From<&Attempted> for AttemptedRecord {
     fn from(attempted: &Attempted) -> Self {
-        let rows = attempted.rows.iter().map(|(index, listed)| (*index, assignments_record(listed)));
+        let rows = attempted.rows.iter().map(|(index, listed)| RowRecord::of(*index, listed));
         Self { change: (&attempted.change).into(), rows: rows.collect() }
     }
 }
 
 impl From<AttemptedRecord> for Attempted {
     fn from(record: AttemptedRecord) -> Self {
-        let rows = record.rows.into_iter().map(|(index, listed)| (index, assignments(listed)));
+        let rows = record.rows.into_iter().map(RowRecord::read);
         Self { change: record.change.into(), rows: rows.collect() }
     }
 }
@@ -312,7 +360,8 @@ mod tests {
         let at: Timestamp = "2026-11-28T07:30:00.125Z".parse().unwrap();
         let (place, rating) = (Place { at, entry: (job, 3) }, Proficiency::new(2.5));
         let set: Arc<Assignments> = Arc::new([(id, rating)].into_iter().collect());
-        let change = Change { place, by: (job, 4), mode: Mode::Managed, listed: Arc::clone(&set) };
+        let listed = Arc::new(Listed::new(set.as_ref().clone(), [AssignmentId(Uuid::from_u128(5))]));
+        let change = Change { place, by: (job, 4), mode: Mode::Managed, listed: Arc::clone(&listed) };
         let others = Others { changes: vec![(id, None), (id, Some(None)), (id, Some(rating))], claimed: vec![id] };
         let history = History {
             base: Arc::default(),
@@ -327,7 +376,7 @@ mod tests {
             claimed: [id].into(),
             entries: vec![
                 Attempted { change: change.clone(), rows: Arc::default() },
-                Attempted { change, rows: Arc::new([(3, Arc::clone(&set)), (4, set)]) },
+                Attempted { change, rows: Arc::new([(3, listed), (4, Arc::new(set.as_ref().clone().into()))]) },
             ],
         };
         let standing = KeptStanding {

@@ -220,8 +220,12 @@ fn no_hris() -> RecordTransport {
 
 /// An entry for the `n`th generated employee.
 pub(crate) fn employee(n: usize, groups: &[&str]) -> EntryRequest {
-    let listed =
-        |name: &&str| ListedAssignment { name: AssignmentName::Name((*name).into()), proficiency: None, because: None };
+    let listed = |name: &&str| ListedAssignment {
+        name: AssignmentName::Name((*name).into()),
+        proficiency: None,
+        because: None,
+        left_as_is: false,
+    };
     EntryRequest {
         reference: None,
         user: UserRef::EmployeeId(format!("E{}", 1000 + n).into()),

@@ -32,6 +32,7 @@ fn as_it_is(user: &SimUser) -> EntryRequest {
         name: AssignmentName::Id(AssignmentId(skill.id)),
         proficiency: skill.proficiency.and_then(Proficiency::new),
         because: None,
+        left_as_is: false,
     };
     named(UserRef::EmployeeId(user.employee_id.clone().unwrap().into()), user.skills.iter().map(listed).collect())
 }

@@ -162,6 +162,7 @@ fn as_it_is(user: &SimUser) -> EntryRequest {
         name: AssignmentName::Id(AssignmentId(skill.id)),
         proficiency: skill.proficiency.and_then(Proficiency::new),
         because: None,
+        left_as_is: false,
     });
     let user = UserRef::EmployeeId(user.employee_id.clone().expect("generated ones have one").into());
     EntryRequest { reference: None, user, assignments: listed.collect(), occurred_at: None }

@@ -46,6 +46,7 @@ fn entry(skills: impl IntoIterator<Item = usize>) -> EntryRequest {
         name: AssignmentName::Name(format!("Skill {n}").into()),
         proficiency: None,
         because: None,
+        left_as_is: false,
     };
     let user = UserRef::Id(UserId(user()));
     EntryRequest { reference: None, user, assignments: skills.into_iter().map(listed).collect(), occurred_at: None }

@@ -55,6 +55,7 @@ fn entry(user: UserRef, names: &[&str], proficiency: Option<f64>) -> EntryReques
         name: AssignmentName::Name((*name).into()),
         proficiency: proficiency.and_then(Proficiency::new),
         because: None,
+        left_as_is: false,
     };
     EntryRequest { reference: None, user, assignments: names.iter().map(listed).collect(), occurred_at: None }
 }

@@ -91,6 +91,7 @@ fn listed(cell: &str, target: Option<Target>, lists: &mut SharedLists, faults: &
                         name: part.assignment(lists),
                         proficiency: proficiency.flatten(),
                         because: None,
+                        left_as_is: false,
                     });
                 }
             },
@@ -272,6 +273,7 @@ mod tests {
                         name: lists.named(name),
                         proficiency: Proficiency::new(3.0),
                         because: None,
+                        left_as_is: false,
                     });
                     let entry = EntryRequest {
                         reference: Some(text.into()),
@@ -299,7 +301,12 @@ mod tests {
             AssignmentName::Name("a;b:4\\".into()),
             AssignmentName::Id(AssignmentId(id.parse().unwrap())),
         ];
-        let listed = names.map(|name| ListedAssignment { name, proficiency: Proficiency::new(3.3), because: None });
+        let listed = names.map(|name| ListedAssignment {
+            name,
+            proficiency: Proficiency::new(3.3),
+            because: None,
+            left_as_is: false,
+        });
         let cell = listed.iter().map(part_of).collect::<Vec<_>>().join(";");
         let mut faults = Faults::default();
         assert_eq!(

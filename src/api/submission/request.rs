@@ -184,7 +184,7 @@ impl AssignmentRequest<'_> {
             Some(value) => Some(Proficiency::new(value)?),
             None => None,
         };
-        Some(ListedAssignment { name, proficiency, because: None })
+        Some(ListedAssignment { name, proficiency, because: None, left_as_is: false })
     }
 }
 

@@ -78,6 +78,7 @@ fn operations_are_named_for_the_methods_of_clients() {
         "applySyncJob",
         "cancelSyncJob",
         "createSyncJob",
+        "dismissUnreadRecords",
         "eraseUser",
         "followSyncJob",
         "getHealth",
@@ -91,10 +92,12 @@ fn operations_are_named_for_the_methods_of_clients() {
         "listAuditRecords",
         "listSyncJobEntries",
         "listSyncJobs",
+        "listUnreadRecords",
         "listWebhookSources",
         "receiveUnsignedWebhook",
         "receiveWebhook",
         "retrySyncJob",
+        "retryUnreadRecords",
     ];
     assert_eq!(names, expected);
 }

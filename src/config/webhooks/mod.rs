@@ -87,6 +87,8 @@ pub struct WebhookConfig {
     pub dedupe: Option<DedupeConfig>,
     /// `user`: which attribute names the user at Genesys. A filter may name users itself.
     pub user: Option<UserConfig>,
+    /// `sender_id`: which attribute is the sender's own id of a person; the preset's if not given.
+    pub sender_id: Option<String>,
     /// `filter`: a jq filter from the payload to people, instead of the preset's reading.
     filter: Option<String>,
     /// `filter_file`: a file that holds it.
@@ -94,6 +96,12 @@ pub struct WebhookConfig {
     /// `required`: attributes without which a person is not mapped but reported.
     #[serde(default)]
     pub required: Vec<String>,
+    /// `optional`: attributes that an export may lack although rules name them.
+    #[serde(default)]
+    pub optional: Vec<String>,
+    /// `omits_empty`: the sender leaves out what is empty, so that a missing attribute is empty and not unknown.
+    #[serde(default)]
+    pub omits_empty: bool,
     /// `leaver`: who has left, by attributes; the preset's if not given.
     pub leaver: Option<WhenConfig>,
     /// `rules`: attributes to assignments.

@@ -142,7 +142,7 @@ impl Replay {
         let really = |id: &AssignmentId| !self.in_history || self.state.set.get(*id) == start.current.get(*id);
         let had_listed = ids.iter().all(|id| !self.last_new.contains_key(id) && really(id));
         let had_it = stepped.touched.is_empty() && had_listed && !self.really_had_more(start, change);
-        let any_rating = |id: AssignmentId| change.mode != Mode::Remove && change.listed.get(id) == Some(None);
+        let any_rating = |id: AssignmentId| change.mode != Mode::Remove && change.listed.takes_any_rating(id);
         let decided = ids.into_iter().map(|id| (id, stepped.state.set.get(id), any_rating(id))).collect();
         let claimed =
             change.listed.ids().filter(|id| !self.state.owned.contains(id) && stepped.state.owned.contains(id));
@@ -166,7 +166,11 @@ impl Replay {
             Mode::Managed => start.owned.contains(id) || start.managed.contains(id),
             Mode::Replace => true,
         };
-        self.in_history && start.current.ids().any(|id| !self.state.set.contains(id) && is_to_go(&id))
+        self.in_history
+            && start
+                .current
+                .ids()
+                .any(|id| !self.state.set.contains(id) && !change.listed.leaves_as_is(id) && is_to_go(&id))
     }
 
     pub(super) fn folded(self, start: Start<'_>, timeline: &[Item<'_>]) -> Folded {

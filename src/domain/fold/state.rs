@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Change, Mode};
 use crate::domain::assignment::Difference;
 use crate::domain::history::Event;
-use crate::domain::{AssignmentId, Assignments, Target};
+use crate::domain::{AssignmentId, Assignments, Listed, Target};
 
 #[derive(Debug, Clone)]
 pub(super) struct State {
@@ -34,7 +34,7 @@ impl State {
             Mode::Managed => {
                 next.add_listed(target, listed);
                 next.owned.extend(listed.ids());
-                for id in self.set.ids().filter(|id| !listed.contains(*id)) {
+                for id in self.unlisted(listed) {
                     if self.is_ours(managed, id) {
                         next.take_away(id);
                     } else {
@@ -44,8 +44,9 @@ impl State {
             }
             Mode::Replace => {
                 next.add_listed(target, listed);
-                self.set.ids().filter(|id| !listed.contains(*id)).for_each(|id| next.take_away(id));
-                next.owned = listed.ids().collect();
+                self.unlisted(listed).for_each(|id| next.take_away(id));
+                next.owned.retain(|id| listed.leaves_as_is(*id));
+                next.owned.extend(listed.ids());
             }
         }
         let touched: Vec<_> = Difference::between(&self.set, &next.set).ids().collect();
@@ -60,7 +61,7 @@ impl State {
     /// The ids whose holding a change decides when it is applied to this state, whether or not it has to alter them.
     pub(super) fn decided_by(&self, managed: &BTreeSet<AssignmentId>, change: &Change) -> Vec<AssignmentId> {
         let mut ids: Vec<_> = change.listed.ids().collect();
-        let unlisted = self.set.ids().filter(|id| !change.listed.contains(*id));
+        let unlisted = self.unlisted(&change.listed);
         match change.mode {
             Mode::Add | Mode::Remove => {}
             Mode::Managed => ids.extend(unlisted.filter(|id| self.is_ours(managed, *id))),
@@ -99,16 +100,20 @@ impl State {
         self.owned.contains(&id) || managed.contains(&id)
     }
 
-    fn add_listed(&mut self, target: Target, listed: &Assignments) {
+    /// What the user has that is neither listed nor left as it is.
+    fn unlisted<'s>(&'s self, listed: &'s Listed) -> impl Iterator<Item = AssignmentId> + 's {
+        self.set.ids().filter(|id| !listed.contains(*id) && !listed.leaves_as_is(*id))
+    }
+
+    fn add_listed(&mut self, target: Target, listed: &Listed) {
         for (id, proficiency) in listed.iter() {
             match (self.set.get(id), proficiency) {
                 (None, _) => {
                     self.set.insert(id, proficiency.or(target.unrated()));
                     self.owned.insert(id);
                 }
-                (Some(_), Some(_)) => self.set.insert(id, proficiency),
-                // Listed without a rating: any rating will do.
-                (Some(_), None) => {}
+                (Some(_), _) if listed.takes_any_rating(id) => {}
+                (Some(_), _) => self.set.insert(id, proficiency),
             }
         }
     }

@@ -25,9 +25,10 @@ fn entry(n: u32) -> EntryId {
     (JobId(Uuid::nil()), n)
 }
 
-fn change(place: u32, mode: Mode, listed: Assignments) -> Change {
+fn change(place: u32, mode: Mode, listed: impl Into<Listed>) -> Change {
+    let listed = Arc::new(listed.into());
     let at = Timestamp::from_second(i64::from(place)).unwrap();
-    Change { place: Place { at, entry: entry(place) }, by: entry(place), mode, listed: Arc::new(listed) }
+    Change { place: Place { at, entry: entry(place) }, by: entry(place), mode, listed }
 }
 
 fn in_order(changes: &[(Mode, &[u128])]) -> Vec<Change> {
@@ -261,9 +262,8 @@ fn check_outcomes(
             Outcome::Applies(effects) => reported.extend(effects.difference.ids()),
             Outcome::Unchanged(_) if change.mode != Mode::Remove => {
                 let had = |set: &Assignments| {
-                    change.listed.iter().all(|(id, rating)| match rating {
-                        Some(_) => set.get(id) == Some(rating),
-                        None => set.contains(id),
+                    change.listed.iter().all(|(id, rating)| {
+                        if change.listed.takes_any_rating(id) { set.contains(id) } else { set.get(id) == Some(rating) }
                     })
                 };
                 // One that comes late may find what the user had when a newer one was carried out.
@@ -292,10 +292,34 @@ fn rated() -> impl Strategy<Value = Assignments> {
         .prop_map(|rated| rated.into_iter().map(|(n, rating)| (id(n), Proficiency::new(rating))).collect())
 }
 
-/// What a change lists: some of it rated.
-fn listed() -> impl Strategy<Value = Assignments> {
-    proptest::collection::vec((0u128..6, proptest::option::of(rating())), 0..4)
-        .prop_map(|listed| listed.into_iter().map(|(n, rating)| (id(n), rating.and_then(Proficiency::new))).collect())
+/// What a change lists: some of it rated, and some left as it is.
+fn listed() -> impl Strategy<Value = Listed> {
+    let assignments = proptest::collection::vec((0u128..6, proptest::option::of(rating())), 0..4);
+    (assignments, proptest::collection::vec(0u128..6, 0..3)).prop_map(|(listed, left)| {
+        let listed = listed.into_iter().map(|(n, rating)| (id(n), rating.and_then(Proficiency::new)));
+        Listed::new(listed.collect(), left.into_iter().map(id))
+    })
+}
+
+#[test]
+fn what_is_left_as_it_is_is_neither_given_nor_taken() {
+    let rated = |rated: &[(u128, f64)]| -> Assignments {
+        rated.iter().map(|(n, rating)| (id(*n), Proficiency::new(*rating))).collect()
+    };
+    // 1 and 2 are ours, 3 is of others. 1 and 3 are left as they are; so are 4, which nobody has, and 5 and 6, which are to
+    // be there.
+    let listed = Listed::new(rated(&[(5, 2.0), (6, 2.0)]), [1, 3, 4, 5, 6].map(id));
+    for (mode, desired, ours) in [
+        (Mode::Add, &[(1, 1.0), (2, 1.0), (3, 1.0), (5, 5.0), (6, 2.0)][..], &[1, 2, 6][..]),
+        (Mode::Managed, &[(1, 1.0), (3, 1.0), (5, 5.0), (6, 2.0)], &[1, 5, 6]),
+        (Mode::Replace, &[(1, 1.0), (3, 1.0), (5, 5.0), (6, 2.0)], &[1, 5, 6]),
+    ] {
+        let (current, none) = (rated(&[(1, 1.0), (2, 1.0), (3, 1.0), (5, 5.0)]), owned(&[]));
+        let start = Start { target: Target::RoutingSkills, current: &current, owned: &owned(&[1, 2]), managed: &none };
+        let folded = fold(start, None, &[change(0, mode, listed.clone())]);
+        assert_eq!(folded.desired, rated(desired), "{mode:?}");
+        assert_eq!(folded.owned, owned(ours), "{mode:?}");
+    }
 }
 
 #[test]

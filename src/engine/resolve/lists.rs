@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Lacking, Open};
 use crate::domain::entry::{AssignmentName, ListedAssignment};
-use crate::domain::{Assignments, Reason};
+use crate::domain::{Listed, Reason};
 use crate::engine::EngineCore;
 use crate::engine::catalogue::{Catalogue, Match};
 use crate::engine::creation::{Creation, holds_a_level};
@@ -13,7 +13,7 @@ use crate::engine::port::UpstreamAnswer;
 use crate::engine::verdict::Failure;
 
 /// A list by id, and what of it Genesys lacks and can be created.
-pub(super) type FoundList = (Arc<Assignments>, Arc<[Lacking]>);
+pub(super) type FoundList = (Arc<Listed>, Arc<[Lacking]>);
 
 /// The lists of some entries by id; each list once, however many entries have it.
 pub(super) struct ResolvedLists(HashMap<usize, Result<FoundList, Failure>>);
@@ -62,9 +62,12 @@ pub(in crate::engine) fn find_assignments(
     listed: &[ListedAssignment],
     creation: Creation,
 ) -> Result<FoundList, Failure> {
-    let (mut found, mut lacking) = (Vec::with_capacity(listed.len()), Vec::new());
-    for ListedAssignment { name, proficiency, because: _ } in listed {
+    let (mut found, mut lacking, mut left) = (Vec::with_capacity(listed.len()), Vec::new(), Vec::new());
+    for ListedAssignment { name, proficiency, because: _, left_as_is } in listed {
         match (catalogue.find(name), name) {
+            (Match::One(id), _) if *left_as_is => left.push(id),
+            // Nobody has what does not exist.
+            (Match::None, _) if *left_as_is => {}
             (Match::One(id), _) => found.push((id, *proficiency)),
             (Match::Several(number), _) => return Err(Failure::assignment_ambiguous(&name.to_string(), number)),
             (Match::None, AssignmentName::Name(name)) if creation == Creation::Permitted && !holds_a_level(name) => {
@@ -73,5 +76,5 @@ pub(in crate::engine) fn find_assignments(
             (Match::None, _) => return Err(creation.refused(name)),
         }
     }
-    Ok((Arc::new(found.into_iter().collect()), lacking.into()))
+    Ok((Arc::new(Listed::new(found.into_iter().collect(), left)), lacking.into()))
 }

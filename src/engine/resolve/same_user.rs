@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Resolved;
 use crate::domain::job::SameUser;
-use crate::domain::{EntryId, UserId};
+use crate::domain::{EntryId, Listed, UserId};
 use crate::engine::EngineCore;
 use crate::engine::conclusion::Ending;
 use crate::engine::job::Job;
@@ -108,7 +108,7 @@ pub(super) fn taken_together(job: &Job, entries: Vec<Resolved>) -> Vec<Resolved>
             Some(known) => {
                 let rows = rows.entry(at).or_insert_with(|| vec![(known.index, Arc::clone(&known.listed))]);
                 rows.push((entry.index, Arc::clone(&entry.listed)));
-                known.listed = Arc::new(known.listed.iter().chain(entry.listed.iter()).collect());
+                known.listed = Arc::new(Listed::together([&*known.listed, &*entry.listed].into_iter()));
                 known.place = known.place.max(entry.place);
             }
         }

@@ -26,19 +26,28 @@ impl Intake {
         let (engine, known) = (self.0.engine.on_behalf_of(asker), &self.0.known);
         let mut person = engine.person(named, known.users_named(named)).await?;
         person.names.extend(person.user.into_iter().flat_map(|user| known.names_of(user)));
-        if self.waits_for(&person) {
+        let records = self.record_ids(&person);
+        if records.iter().any(|record| self.0.waiting.waits_for(record)) {
             return Err(ErasureFault::RecordWaits);
         }
-        known.erase(&person, async |memos| engine.erase(&person, memos).await).await
+        let unread = self.failed_records(&records);
+        let erase = async |mut memos: Vec<_>| {
+            memos.extend(unread);
+            engine.erase(&person, memos).await
+        };
+        let erased = known.erase(&person, erase).await;
+        if matches!(erased, Ok(_) | Err(ErasureFault::Journal(JournalError::StillInFiles(_)))) {
+            self.drop_failed_records(&records);
+        }
+        erased
     }
 
-    /// Whether a record is still to be read whose id in the HR system is one of the person's names.
-    fn waits_for(&self, person: &Person) -> bool {
-        person.names.iter().any(|name| match name {
-            UserRef::Id(_) => false,
-            UserRef::Email(key) | UserRef::EmployeeId(key) | UserRef::ExternalId { key, .. } => {
-                self.0.waiting.waits_for(key)
-            }
-        })
+    /// What HR systems may call the person: what they are named by, and the ids that were told with it.
+    fn record_ids(&self, person: &Person) -> Vec<Box<str>> {
+        let names = person.names.iter().filter_map(|name| match name {
+            UserRef::Id(_) => None,
+            UserRef::Email(key) | UserRef::EmployeeId(key) | UserRef::ExternalId { key, .. } => Some(key.clone()),
+        });
+        names.chain(self.0.known.sender_ids_of(person)).collect()
     }
 }

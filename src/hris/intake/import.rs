@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 
 use super::Intake;
-use super::known::written;
+use super::known::{named, written};
 use crate::domain::Mode;
 use crate::domain::UserRef;
 use crate::domain::entry::EntryRequest;
@@ -68,11 +68,11 @@ impl Intake {
             return Err(ImportFault::Empty);
         };
         let dated_in_future = self.take_future_dates_as_now(&source, &mut mapping);
-        self.0.known.learn(&*self.0.journal, &source, mapping.people.iter().map(|person| &person.user)).await?;
+        self.0.known.learn(&*self.0.journal, &source, named(&mapping.people, None)).await?;
         if export.full {
             let present = mapping.people.iter().filter_map(|person| written(&person.user)).collect();
             let leavers = self.leavers(&source, &first, &present).await?;
-            mapping.people.extend(leavers.into_iter().map(Mapped::leaver));
+            mapping.people.extend(leavers.into_iter().map(|user| Mapped::leaver(user, None)));
         }
         let (spec, entries) = source.job(&mapping, "import", Urgency::Bulk);
         Ok(Imported { spec, entries, dated_in_future })

@@ -3,6 +3,9 @@
 //! Kept apart by source, since two HR systems may each know half of the people, and a whole export of one says nothing of
 //! the other's. A person stays known for as long as the source names them or something of ours is left with them, and for
 //! `journal.retention` after that.
+//!
+//! With them goes the sender's own id, where it tells one: that is all that most senders say of somebody who was deleted. A
+//! deletion of somebody who was never named is remembered as well, since the older events about them may come after it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,6 +18,7 @@ use uuid::Uuid;
 use crate::clock::WallClock;
 use crate::domain::{UserId, UserRef};
 use crate::engine::{Engine, ErasureFault, Person};
+use crate::hris::mapping::Mapped;
 use crate::hris::source::Source;
 use crate::journal::{Journal, JournalError, Memo};
 
@@ -25,13 +29,20 @@ const A_DAY: Duration = Duration::from_secs(24 * 3600);
 /// People looked at between two breaths of the others.
 const AT_ONCE: usize = 500;
 
+/// What a deletion of somebody unknown is remembered under, before the sender's id. No user is named like this.
+const GONE: &str = "gone:";
+
 /// What is known of a person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Known {
     /// When the source named them last, as it is written down.
     named_at: Timestamp,
     /// The user that they turned out to be.
     user: Option<UserId>,
+    /// What the sender calls them.
+    sender_id: Option<Box<str>>,
+    /// Of the newest event about them that led to a reading of their record, by the sender's clock.
+    event_at: Option<Timestamp>,
     /// A journal of an earlier version says neither.
     is_written: bool,
 }
@@ -43,9 +54,63 @@ struct Kept {
     named_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     user: Option<Uuid>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sender_id: Option<Box<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    event_at: Option<Timestamp>,
 }
 
-type People = HashMap<Arc<str>, BTreeMap<Box<str>, Known>>;
+/// A person whom a source names.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Named<'p> {
+    pub(super) user: &'p UserRef,
+    pub(super) sender_id: Option<&'p str>,
+    /// Of the newest event that led to a reading of their record, by the sender's clock.
+    pub(super) event_at: Option<Timestamp>,
+}
+
+type People = HashMap<Arc<str>, OfSource>;
+
+/// Whom one source has named.
+///
+/// Invariant: `by_sender_id` leads from each id in `by_name` to one of those who have it: who was named with it last.
+#[derive(Debug, Default)]
+struct OfSource {
+    by_name: BTreeMap<Box<str>, Known>,
+    by_sender_id: HashMap<Box<str>, Box<str>>,
+}
+
+impl OfSource {
+    fn insert(&mut self, text: Box<str>, known: Known) {
+        self.remove(&text);
+        if let Some(id) = &known.sender_id {
+            let other = self.by_sender_id.get(id).and_then(|other| self.by_name.get(other));
+            if other.is_none_or(|other| other.named_at <= known.named_at) {
+                self.by_sender_id.insert(id.clone(), text.clone());
+            }
+        }
+        self.by_name.insert(text, known);
+    }
+
+    fn remove(&mut self, text: &str) {
+        let id = self.by_name.remove(text).and_then(|known| known.sender_id);
+        if let Some(id) = id.filter(|id| self.by_sender_id.get(id).is_some_and(|named| **named == *text)) {
+            self.by_sender_id.remove(&id);
+        }
+    }
+}
+
+/// Whom somebody who was deleted turns out to be.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Deleted {
+    Known {
+        user: UserRef,
+        /// Of the newest event about them, by the sender's clock.
+        event_at: Option<Timestamp>,
+    },
+    /// The source never named them.
+    Unknown,
+}
 
 /// Invariant: whoever is in here is in the journal. What is here and there changes under `writing`.
 #[derive(Debug)]
@@ -63,22 +128,24 @@ impl KnownPeople {
             let Some((source, user)) = memo.key.split_once('\n') else { continue };
             let kept = memo.value.as_deref().and_then(|value| serde_json::from_str::<Kept>(value).ok());
             let known = match kept {
-                Some(Kept { named_at, user }) => Known { named_at, user: user.map(UserId), is_written: true },
-                None => Known { named_at: clock.now(), user: None, is_written: false },
+                Some(Kept { named_at, user, sender_id, event_at }) => {
+                    Known { named_at, user: user.map(UserId), sender_id, event_at, is_written: true }
+                }
+                None => Known { named_at: clock.now(), user: None, sender_id: None, event_at: None, is_written: false },
             };
             people.entry(source.into()).or_default().insert(user.into(), known);
         }
         Self { people: Mutex::new(people), writing: tokio::sync::Mutex::default(), retention, clock }
     }
 
-    /// These were named. Durable when it answers.
-    pub(super) async fn learn(
+    /// These were named, each with the sender's id of them if it told one. Durable when it answers.
+    pub(super) async fn learn<'p>(
         &self,
         journal: &dyn Journal,
         source: &Source,
-        users: impl Iterator<Item = &UserRef>,
+        people: impl Iterator<Item = Named<'p>>,
     ) -> Result<(), JournalError> {
-        let named: BTreeSet<_> = users.filter_map(written).collect();
+        let named: BTreeMap<_, _> = people.filter_map(|named| Some((written(named.user)?, named))).collect();
         if self.renewed(source, &named).is_empty() {
             return Ok(());
         }
@@ -87,26 +154,64 @@ impl KnownPeople {
     }
 
     /// Those of `named` who are new, or were named so long ago that it is worth writing down that they were named again.
-    fn renewed(&self, source: &Source, named: &BTreeSet<Box<str>>) -> Vec<(Box<str>, Option<Known>)> {
+    fn renewed(&self, source: &Source, named: &BTreeMap<Box<str>, Named<'_>>) -> Vec<(Box<str>, Option<Known>)> {
         let now = self.clock.now();
         let old = before(now, A_DAY.min(self.retention / 4));
         let people = self.lock();
         let known = people.get(&source.name);
         let mut renewed = Vec::new();
-        for text in named {
-            let known = known.and_then(|known| known.get(text));
-            if known.is_none_or(|known| known.named_at < old) {
-                let user = known.and_then(|known| known.user);
-                renewed.push((text.clone(), Some(Known { named_at: now, user, is_written: true })));
+        for (text, Named { user: _, sender_id: id, event_at }) in named {
+            let before = known.and_then(|known| known.by_name.get(text));
+            let sender_id = id.map(Box::from).or_else(|| before?.sender_id.clone());
+            // Somebody else may have had the id meanwhile.
+            let has_id =
+                |id: &str| known.and_then(|known| known.by_sender_id.get(id)).is_some_and(|named| named == text);
+            let is_newer = before.is_some_and(|known| known.event_at < *event_at);
+            let is_new = before.is_none_or(|known| known.named_at < old) || id.is_some_and(|id| !has_id(id));
+            if is_new || is_newer {
+                let user = before.and_then(|known| known.user);
+                let event_at = before.and_then(|known| known.event_at).max(*event_at);
+                renewed
+                    .push((text.clone(), Some(Known { named_at: now, user, sender_id, event_at, is_written: true })));
             }
         }
         renewed
     }
 
+    /// Whom the sender's id of somebody stands for.
+    pub(super) fn deleted(&self, source: &Source, sender_id: &str) -> Deleted {
+        let people = self.lock();
+        let of_source = people.get(&source.name);
+        let text = of_source.and_then(|known| known.by_sender_id.get(sender_id));
+        let event_at = text.and_then(|text| of_source?.by_name.get(text)?.event_at);
+        let named = text.and_then(|text| read(text));
+        named.map_or(Deleted::Unknown, |user| Deleted::Known { user, event_at })
+    }
+
+    /// Somebody whom the source never named was deleted `at` this time. Durable when it answers.
+    pub(super) async fn remember_gone(
+        &self,
+        journal: &dyn Journal,
+        source: &Source,
+        sender_id: &str,
+        at: Timestamp,
+    ) -> Result<(), JournalError> {
+        let _writing = self.writing.lock().await;
+        let named_at = self.gone_at(source, sender_id).map_or(at, |before| before.max(at));
+        let gone = Known { named_at, user: None, sender_id: None, event_at: None, is_written: true };
+        self.write(journal, &source.name, vec![(format!("{GONE}{sender_id}").into(), Some(gone))]).await
+    }
+
+    /// When somebody was deleted of whom nothing was known then.
+    pub(super) fn gone_at(&self, source: &Source, sender_id: &str) -> Option<Timestamp> {
+        let people = self.lock();
+        Some(people.get(&source.name)?.by_name.get(&*format!("{GONE}{sender_id}"))?.named_at)
+    }
+
     /// Everybody whom the source named by the same kind of key as `like`, but for those in `present`.
     pub(super) fn missing(&self, source: &Source, like: &UserRef, present: &BTreeSet<Box<str>>) -> Vec<UserRef> {
         let people = self.lock();
-        let all = people.get(&source.name).into_iter().flatten().map(|(text, _)| text);
+        let all = people.get(&source.name).into_iter().flat_map(|known| known.by_name.keys());
         let absent = all.filter(|text| !present.contains(*text)).filter_map(|text| read(text));
         absent.filter(|user| std::mem::discriminant(user) == std::mem::discriminant(like)).collect()
     }
@@ -136,7 +241,7 @@ impl KnownPeople {
                 let Some((last, _)) = some.last() else { break };
                 after = Some(last.clone());
                 let changes: Vec<_> =
-                    some.into_iter().filter_map(|(text, known)| self.change(text, known, engine)).collect();
+                    some.into_iter().filter_map(|(text, known)| self.change(text, &known, engine)).collect();
                 forgotten += changes.iter().filter(|(_, known)| known.is_none()).count();
                 if !changes.is_empty() {
                     self.write(journal, &source, changes).await?;
@@ -157,14 +262,14 @@ impl KnownPeople {
     /// The next ones of a source, in order.
     fn some(&self, source: &str, after: Option<&str>) -> Vec<(Box<str>, Known)> {
         let people = self.lock();
-        let Some(known) = people.get(source) else { return Vec::new() };
+        let Some(known) = people.get(source).map(|known| &known.by_name) else { return Vec::new() };
         let from = after.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);
         let range = known.range::<str, _>((from, std::ops::Bound::Unbounded));
-        range.take(AT_ONCE).map(|(text, known)| (text.clone(), *known)).collect()
+        range.take(AT_ONCE).map(|(text, known)| (text.clone(), known.clone())).collect()
     }
 
     /// What is to be written down about a person, if anything; the inner `None` forgets them.
-    fn change(&self, text: Box<str>, known: Known, engine: &Engine) -> Option<(Box<str>, Option<Known>)> {
+    fn change(&self, text: Box<str>, known: &Known, engine: &Engine) -> Option<(Box<str>, Option<Known>)> {
         let view = read(&text).and_then(|named| engine.user(&named));
         let user = view.as_ref().map(|view| view.user).or(known.user);
         let is_open = view.is_some_and(|view| view.entries.iter().any(|(_, _, entry)| !entry.state.is_terminal()));
@@ -172,20 +277,20 @@ impl KnownPeople {
         if is_old && !is_open && user.is_none_or(|user| engine.owns_nothing_of(user)) {
             return Some((text, None));
         }
-        let noted = Known { user, is_written: true, ..known };
-        (noted != known).then_some((text, Some(noted)))
+        let noted = Known { user, is_written: true, ..known.clone() };
+        (noted != *known).then_some((text, Some(noted)))
     }
 
     /// The users that a name has turned out to be.
     pub(super) fn users_named(&self, name: &UserRef) -> Vec<UserId> {
         let Some(text) = written(name) else { return Vec::new() };
-        self.lock().values().filter_map(|known| known.get(&text)?.user).collect()
+        self.lock().values().filter_map(|known| known.by_name.get(&text)?.user).collect()
     }
 
     /// The names that a user was given.
     pub(super) fn names_of(&self, user: UserId) -> Vec<UserRef> {
         let people = self.lock();
-        let all = people.values().flatten();
+        let all = people.values().flat_map(|known| &known.by_name);
         all.filter(|(_, known)| known.user == Some(user)).filter_map(|(text, _)| read(text)).collect()
     }
 
@@ -202,10 +307,20 @@ impl KnownPeople {
         if matches!(erased, Ok(_) | Err(ErasureFault::Journal(JournalError::StillInFiles(_)))) {
             let mut people = self.lock();
             for (source, text) in theirs {
-                people.get_mut(&source).map(|known| known.remove(&text));
+                if let Some(known) = people.get_mut(&source) {
+                    known.remove(&text);
+                }
             }
         }
         erased
+    }
+
+    /// What senders call a person.
+    pub(super) fn sender_ids_of(&self, person: &Person) -> Vec<Box<str>> {
+        let places = self.places_of(person);
+        let people = self.lock();
+        let id = |(source, text): &(Arc<str>, Box<str>)| people.get(source)?.by_name.get(text)?.sender_id.clone();
+        places.iter().filter_map(id).collect()
     }
 
     /// Where a person is known: as the user that they are, and under their names where nobody knows who that is.
@@ -213,7 +328,7 @@ impl KnownPeople {
         let names: BTreeSet<_> = person.names.iter().filter_map(written).collect();
         let mut places = Vec::new();
         for (source, known) in &*self.lock() {
-            let theirs = known.iter().filter(|(text, known)| match known.user {
+            let theirs = known.by_name.iter().filter(|(text, known)| match known.user {
                 Some(user) => person.user == Some(user),
                 None => names.contains(*text),
             });
@@ -234,8 +349,8 @@ impl KnownPeople {
         let of_source = people.entry(Arc::clone(source)).or_default();
         for (text, known) in changes {
             match known {
-                Some(known) => drop(of_source.insert(text, known)),
-                None => drop(of_source.remove(&text)),
+                Some(known) => of_source.insert(text, known),
+                None => of_source.remove(&text),
             }
         }
         Ok(())
@@ -246,13 +361,23 @@ impl KnownPeople {
     }
 }
 
-fn before(now: Timestamp, duration: Duration) -> Timestamp {
+/// Whom a source names with these; `event_at` is of the newest event that led to a reading of their record.
+pub(super) fn named(people: &[Mapped], event_at: Option<Timestamp>) -> impl Iterator<Item = Named<'_>> {
+    people.iter().map(move |person| Named { user: &person.user, sender_id: person.sender_id.as_deref(), event_at })
+}
+
+pub(super) fn before(now: Timestamp, duration: Duration) -> Timestamp {
     let duration = SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
     now.checked_sub(duration).unwrap_or(Timestamp::MIN)
 }
 
 fn memo(source: &str, user: &str, known: Option<&Known>) -> Memo {
-    let kept = known.map(|known| Kept { named_at: known.named_at, user: known.user.map(|user| user.0) });
+    let kept = known.map(|known| Kept {
+        named_at: known.named_at,
+        user: known.user.map(|user| user.0),
+        sender_id: known.sender_id.clone(),
+        event_at: known.event_at,
+    });
     let value = kept.map(|kept| serde_json::to_string(&kept).unwrap_or_default().into());
     Memo { space: SPACE.into(), key: format!("{source}\n{user}").into(), value }
 }

@@ -3,6 +3,7 @@
 mod erasure;
 mod import;
 mod known;
+mod leavers;
 mod waiting;
 
 use std::net::IpAddr;
@@ -10,11 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
+use jiff::Timestamp;
 
 pub use self::import::{Export, ImportFault, Imported};
-use self::known::KnownPeople;
 pub use self::known::is_known_person;
+use self::known::{KnownPeople, before, named};
 use self::waiting::WaitingRecords;
+pub use self::waiting::{UnreadCounts, UnreadRecord};
 use super::delivery::Refused;
 use super::mapping::{Mapping, MappingFault};
 use super::record::RecordTransport;
@@ -45,6 +48,10 @@ pub struct Receipt {
     pub faults: usize,
     /// People whose change had a date that has not come yet, and was taken as of now.
     pub dated_in_future: usize,
+    /// People of whom something is not known that rules need: what these would assign is left as it is.
+    pub undecided: usize,
+    /// People who have left and whom the source never named: nothing of ours is with them.
+    pub leavers_unknown: usize,
 }
 
 /// Where a delivery came from; nothing is known for a record that was read because of one.
@@ -140,8 +147,12 @@ impl Intake {
             async move {
                 loop {
                     tokio::time::sleep(pause).await;
-                    if let Err(error) = intake.0.known.tidy_up(&*intake.0.journal, &intake.0.engine).await {
-                        tracing::warn!(%error, "cannot forget people whom nobody names any more");
+                    let tidied = match intake.0.known.tidy_up(&*intake.0.journal, &intake.0.engine).await {
+                        Ok(()) => intake.forget_old_failures(before(intake.0.clock.now(), retention)).await,
+                        fault => fault,
+                    };
+                    if let Err(error) = tidied {
+                        tracing::warn!(%error, "cannot forget what is older than journal.retention");
                     }
                 }
             }
@@ -151,11 +162,6 @@ impl Intake {
     /// The sources.
     pub fn sources(&self) -> &Sources {
         &self.0.sources
-    }
-
-    /// Records that are still to be read.
-    pub fn waiting(&self, source: &str) -> usize {
-        self.0.waiting.count(source)
     }
 
     /// Takes a delivery. Once this answers, what it says is durable: as a job, or as a record to be read.
@@ -180,8 +186,9 @@ impl Intake {
         };
         let mut mapping = source.map_delivery(headers, body).await?;
         let dated_in_future = self.take_future_dates_as_now(&source, &mut mapping);
+        let leavers_unknown = self.find_leavers(&source, &mut mapping).await?;
         let receipt = self.take(&source, &key, reservation, &mapping, request).await?;
-        Ok(Receipt { dated_in_future, ..receipt })
+        Ok(Receipt { dated_in_future, leavers_unknown, ..receipt })
     }
 
     /// Of dates that have not come yet nothing is kept; answers how many there were.
@@ -236,27 +243,38 @@ impl Intake {
         if waiting > 0 {
             waiting::accept(self, source, key, &mapping.changed).await?;
         }
+        let undecided = mapping.people.iter().filter(|person| !person.unknown.is_empty()).count();
+        if let Some(person) = mapping.people.iter().find(|person| !person.unknown.is_empty()) {
+            let (source, lacks) = (&*source.name, &*person.unknown.join(", "));
+            tracing::info!(
+                source,
+                people = undecided,
+                lacks,
+                "rules cannot be decided; what they assign is left as it is"
+            );
+        }
         let job = if mapping.people.is_empty() {
             None
         } else {
             let under = Under { reservation, fingerprint: Fingerprint::default() };
-            Some(self.submit(source, Some(under), mapping, request).await?)
+            Some(self.submit(source, Some(under), mapping, None, request).await?)
         };
-        Ok(Receipt { job, waiting, faults, dated_in_future: 0 })
+        Ok(Receipt { job, waiting, faults, undecided, ..Receipt::default() })
     }
 
-    /// A job of what a delivery or a record says: interactive, unless it is as large as an export.
+    /// A job of what a delivery or a record says, the latter read for an event at `event_at`: interactive, unless it is as large as an export.
     async fn submit(
         &self,
         source: &Source,
         under: Option<Under>,
         mapping: &Mapping,
+        event_at: Option<Timestamp>,
         request: RequestOrigin,
     ) -> Result<JobId, JournalError> {
         let few = mapping.people.len() <= Urgency::MOST_INTERACTIVE_ENTRIES;
         let urgency = if few { Urgency::Interactive } else { Urgency::Bulk };
         let (spec, entries) = source.job(mapping, "webhook", urgency);
-        self.0.known.learn(&*self.0.journal, source, mapping.people.iter().map(|person| &person.user)).await?;
+        self.0.known.learn(&*self.0.journal, source, named(&mapping.people, event_at)).await?;
         let RequestOrigin { address, request_id } = request;
         let engine =
             self.0.engine.on_behalf_of(Asker { actor: Actor::Source(Arc::clone(&source.name)), address, request_id });

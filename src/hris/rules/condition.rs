@@ -39,6 +39,20 @@ enum Test {
     Exists(bool),
 }
 
+/// What is known of a person.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::hris) struct Facts<'a> {
+    pub(in crate::hris) attributes: &'a Attributes,
+    /// The sender leaves out what is empty: what it does not tell is not unknown.
+    pub(in crate::hris) omits_empty: bool,
+}
+
+impl Facts<'_> {
+    fn know(&self, attribute: &str) -> bool {
+        self.omits_empty || self.attributes.tell_of(attribute)
+    }
+}
+
 /// A compiled expression may take this much memory; those that need more are mistakes.
 const LARGEST_EXPRESSION: usize = 1 << 20;
 
@@ -67,18 +81,25 @@ impl When {
         })
     }
 
+    /// The attributes that the conditions look at and that are not known.
+    pub(in crate::hris) fn unknown<'s>(&'s self, facts: Facts<'s>) -> impl Iterator<Item = &'s str> {
+        self.attributes().filter(move |attribute| !facts.know(attribute))
+    }
+
     /// The attributes that the conditions look at.
     pub(in crate::hris) fn attributes(&self) -> impl Iterator<Item = &str> {
         let any = self.any.iter().flatten();
         self.all.iter().chain(any).chain(&self.not).map(|condition| &*condition.attribute)
     }
 
-    /// Whether this person is meant. With `split_on`, values are lists in one text.
-    pub(in crate::hris) fn holds(&self, attributes: &Attributes, split_on: Option<&str>) -> bool {
-        let holds = |condition: &Condition| condition.holds(attributes, split_on);
-        self.all.iter().all(holds)
-            && self.any.as_ref().is_none_or(|any| any.iter().any(holds))
-            && !self.not.iter().any(holds)
+    /// Whether this person is meant; `None` if that depends on what is not known of them (three-valued logic, after Kleene).
+    /// With `split_on`, values are lists in one text.
+    pub(in crate::hris) fn holds(&self, facts: Facts<'_>, split_on: Option<&str>) -> Option<bool> {
+        let holds = |condition: &Condition| condition.holds(facts, split_on);
+        let any = |conditions: &[Condition]| not(all(conditions.iter().map(|condition| not(holds(condition)))));
+        let groups =
+            [all(self.all.iter().map(holds)), self.any.as_deref().map_or(Some(true), any), not(any(&self.not))];
+        all(groups.into_iter())
     }
 }
 
@@ -104,15 +125,36 @@ impl Condition {
         Ok(Self { attribute: attribute.to_owned(), test })
     }
 
-    fn holds(&self, attributes: &Attributes, split_on: Option<&str>) -> bool {
-        if let Test::Exists(wanted) = self.test {
-            return wanted == attributes.has(&self.attribute);
+    fn holds(&self, facts: Facts<'_>, split_on: Option<&str>) -> Option<bool> {
+        if !facts.know(&self.attribute) {
+            return None;
         }
-        attributes.values(&self.attribute).any(|value| match split_on {
+        let attributes = facts.attributes;
+        if let Test::Exists(wanted) = self.test {
+            return Some(wanted == attributes.has(&self.attribute));
+        }
+        Some(attributes.values(&self.attribute).any(|value| match split_on {
             Some(between) => value.split(between).any(|part| self.test.fits(part)),
             None => self.test.fits(value),
-        })
+        }))
     }
+}
+
+fn not(truth: Option<bool>) -> Option<bool> {
+    truth.map(|truth| !truth)
+}
+
+/// False if one of them is, else unknown if one of them is.
+fn all(truths: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    let mut all = Some(true);
+    for truth in truths {
+        match truth {
+            Some(false) => return Some(false),
+            None => all = None,
+            Some(true) => {}
+        }
+    }
+    all
 }
 
 impl Test {

@@ -6,8 +6,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) use self::condition::When;
-use super::attributes::Attributes;
+pub(super) use self::condition::{Facts, When};
 use crate::config::{RuleConfig, SourceTarget};
 use crate::domain::entry::AssignmentName;
 use crate::domain::text::folded;
@@ -27,6 +26,15 @@ pub struct Derived {
     pub proficiency: Option<Proficiency>,
     /// Ids, in the order of the rules.
     pub because: Vec<Box<str>>,
+    /// It is not known whether it follows: whoever has it keeps it as it is.
+    pub left_as_is: bool,
+}
+
+/// What is found by the folded name of an assignment: that it follows, and that it may.
+#[derive(Debug, Default)]
+struct Found {
+    follows: Option<Derived>,
+    may_follow: Option<Derived>,
 }
 
 /// The rules of a source.
@@ -68,15 +76,24 @@ impl Rules {
         compiled.collect::<Result<_, _>>().map(Self)
     }
 
-    /// What follows from a person's attributes: the union of all rules that match, of several proficiencies the highest.
-    pub fn apply(&self, attributes: &Attributes) -> Vec<Derived> {
-        let mut derived: BTreeMap<String, Derived> = BTreeMap::new();
-        for rule in self.0.iter().filter(|rule| rule.when.holds(attributes, rule.split_on.as_deref())) {
+    /// What follows from what is known of a person: the union of all rules that match, of several proficiencies the highest.
+    /// What would follow from rules that nobody can decide is left as it is, unless it follows from others anyway and these
+    /// would not rate it higher.
+    pub(super) fn apply(&self, facts: Facts<'_>) -> Vec<Derived> {
+        let mut found: BTreeMap<String, Found> = BTreeMap::new();
+        for rule in &self.0 {
+            let holds = rule.when.holds(facts, rule.split_on.as_deref());
+            if holds == Some(false) {
+                continue;
+            }
             for (name, proficiency) in &rule.assign {
-                let derived = derived.entry(folded(&name.to_string())).or_insert_with(|| Derived {
+                let found = found.entry(folded(&name.to_string())).or_default();
+                let place = if holds.is_some() { &mut found.follows } else { &mut found.may_follow };
+                let derived = place.get_or_insert_with(|| Derived {
                     name: name.clone(),
                     proficiency: None,
                     because: Vec::new(),
+                    left_as_is: holds.is_none(),
                 });
                 if derived.proficiency < *proficiency {
                     derived.proficiency = *proficiency;
@@ -86,12 +103,18 @@ impl Rules {
                 }
             }
         }
-        derived.into_values().collect()
+        found.into_values().flat_map(Found::derived).collect()
     }
 
-    /// The attributes that the rules look at.
-    pub(super) fn attributes(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().flat_map(|rule| rule.when.attributes())
+    /// The attributes that rules look at which cannot be decided, because nothing is known of these.
+    pub(super) fn unknown<'s>(&'s self, facts: Facts<'s>) -> impl Iterator<Item = &'s str> {
+        let undecided = move |rule: &&Rule| rule.when.holds(facts, rule.split_on.as_deref()).is_none();
+        self.0.iter().filter(undecided).flat_map(move |rule| rule.when.unknown(facts))
+    }
+
+    /// The attributes that the rules look at, each with the id of the rule.
+    pub(super) fn attributes(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().flat_map(|rule| rule.when.attributes().map(|attribute| (&*rule.id, attribute)))
     }
 
     /// Number of rules.
@@ -107,6 +130,15 @@ impl Rules {
     /// Everything that any rule assigns, with the id of the rule.
     pub fn assigned(&self) -> impl Iterator<Item = (&str, &AssignmentName)> {
         self.0.iter().flat_map(|rule| rule.assign.iter().map(|(name, _)| (&*rule.id, name)))
+    }
+}
+
+impl Found {
+    fn derived(self) -> impl Iterator<Item = Derived> {
+        let Self { follows, may_follow } = self;
+        let enough = follows.as_ref().map(|derived| derived.proficiency);
+        let left = may_follow.filter(|may| enough.is_none_or(|enough| enough < may.proficiency));
+        follows.into_iter().chain(left.map(|may| Derived { proficiency: None, ..may }))
     }
 }
 

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::{AssignConfig, ConditionConfig, WhenConfig};
+use crate::hris::attributes::Attributes;
 
 fn rules(toml: &str) -> Result<Rules, RuleFault> {
     #[derive(serde::Deserialize)]
@@ -21,13 +22,25 @@ fn person(pairs: &[(&str, &str)]) -> Attributes {
     attributes
 }
 
+fn shown(derived: &Derived) -> String {
+    let rating = derived.proficiency.map(|rating| format!(":{rating}")).unwrap_or_default();
+    let left = if derived.left_as_is { " left" } else { "" };
+    format!("{}{rating}{left} because {}", derived.name, derived.because.join("+"))
+}
+
+/// Of a person of whom nothing else is known.
+fn partial(attributes: &Attributes) -> Facts<'_> {
+    Facts { attributes, omits_empty: false }
+}
+
+/// Of a person who has nothing else.
+fn whole(attributes: &Attributes) -> Facts<'_> {
+    Facts { attributes, omits_empty: true }
+}
+
 /// Name, proficiency and rules of what follows.
 fn follows(rules: &Rules, pairs: &[(&str, &str)]) -> Vec<String> {
-    let shown = |derived: Derived| {
-        let rating = derived.proficiency.map(|rating| format!(":{rating}")).unwrap_or_default();
-        format!("{}{rating} because {}", derived.name, derived.because.join("+"))
-    };
-    rules.apply(&person(pairs)).into_iter().map(shown).collect()
+    rules.apply(whole(&person(pairs))).iter().map(shown).collect()
 }
 
 const SALES: &str = r#"
@@ -65,8 +78,37 @@ fn matches_add_up_and_the_highest_proficiency_wins() {
     assert_eq!(follows(&rules, &[named, ("title", "Senior trainee")]), [""; 0]);
     assert_eq!(follows(&rules, &[named, ("languages", "French; GERMAN ;")]), ["German because german"]);
     assert_eq!(follows(&rules, &[named, ("languages", "Germanic")]), [""; 0]);
-    let unnamed = rules.apply(&person(&[]));
+    let unnamed = rules.apply(whole(&person(&[])));
     assert!(matches!(&unnamed[..], [Derived { name: AssignmentName::Id(_), .. }]), "{unnamed:?}");
+}
+
+#[test]
+fn what_is_not_known_neither_gives_nor_takes() {
+    let rules = rules(SALES).unwrap();
+    let follows =
+        |pairs: &[(&str, &str)]| -> Vec<String> { rules.apply(partial(&person(pairs))).iter().map(shown).collect() };
+    let others = [("name", "Ana"), ("languages", "")];
+    let and = |more: &[(&'static str, &'static str)]| -> Vec<_> { others.iter().chain(more).copied().collect() };
+    // Without a country and a region the first rule is open; what the second gives is rated higher than it would.
+    assert_eq!(
+        follows(&and(&[("department", "Sales"), ("title", "Agent")])),
+        ["Billing left because sales-emea", "Sales left because sales-emea"]
+    );
+    assert_eq!(
+        follows(&and(&[("department", "Sales"), ("title", "Senior")])),
+        ["billing:4 because seniors", "Sales left because sales-emea"]
+    );
+    // The other way round the second rule may rate it higher.
+    assert_eq!(
+        follows(&and(&[("department", "Sales"), ("region", "EMEA")])),
+        ["Billing:2 because sales-emea", "billing left because seniors", "Sales because sales-emea"]
+    );
+    // One known condition decides, whatever the others are.
+    assert_eq!(follows(&and(&[("department", "HR"), ("title", "Agent")])), [""; 0]);
+    assert_eq!(follows(&and(&[("department", ""), ("title", "")])), [""; 0]);
+    let known = person(&and(&[("department", "Sales")]));
+    let unknown: BTreeSet<_> = rules.unknown(partial(&known)).collect();
+    assert_eq!(unknown, ["country", "region", "title"].into());
 }
 
 #[test]
@@ -97,7 +139,41 @@ fn faults_name_rule_and_key() {
     assert_eq!(rules(&twice.repeat(2)).expect_err("twice").key, "rules.a.id");
 }
 
+fn some_condition() -> impl Strategy<Value = ConditionConfig> {
+    let attr = prop_oneof![Just("a"), Just("b"), Just("c")];
+    (attr, proptest::option::of("[xy]"), any::<bool>()).prop_map(|(attr, eq, exists)| ConditionConfig {
+        attr: attr.into(),
+        exists: eq.is_none().then_some(exists),
+        eq,
+        ..ConditionConfig::default()
+    })
+}
+
+fn some_when() -> impl Strategy<Value = WhenConfig> {
+    let some = || proptest::option::of(proptest::collection::vec(some_condition(), 1..3));
+    (some(), some(), some()).prop_map(|(all, any, not)| WhenConfig { all, any, not })
+}
+
 proptest! {
+    /// What is decided of a person is what would be decided if everything were known of them.
+    #[test]
+    fn nothing_that_is_decided_depends_on_what_is_not_known(
+        when in some_when(), known in proptest::collection::btree_map("[abc]", "[xy]?", 0..3),
+        others in proptest::collection::btree_map("[abc]", "[xy]?", 3),
+    ) {
+        let when = When::compile(&when).unwrap();
+        let holds = |known: &BTreeMap<String, String>| {
+            let pairs: Vec<_> = known.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            when.holds(partial(&person(&pairs)), None)
+        };
+        let all: BTreeMap<_, _> = others.into_iter().chain(known.clone()).collect();
+        if let Some(decided) = holds(&known) {
+            prop_assert_eq!(holds(&all), Some(decided));
+        }
+        let unknown: BTreeMap<_, _> = ["a", "b", "c"].map(|name| (name.to_owned(), String::new())).into();
+        prop_assert!(holds(&unknown).is_some(), "what is known to be empty is known");
+    }
+
     /// Whatever the values are, the same ones with other case and spaces around them lead to the same.
     #[test]
     fn case_and_spaces_make_no_difference(value in "[a-zA-Z ;]{0,12}", constant in "[a-zA-Z]{1,4}") {
@@ -109,8 +185,9 @@ proptest! {
             split_on: Some(";".into()),
         };
         let rules = Rules::compile(&[rule], SourceTarget::RoutingSkills).unwrap();
-        let plain = rules.apply(&person(&[("a", &value)]));
-        prop_assert_eq!(&plain, &rules.apply(&person(&[("A", &format!("  {} ", value.to_uppercase()))])));
-        prop_assert_eq!(&plain, &rules.apply(&person(&[("a", &value.to_lowercase())])));
+        let apply = |name: &str, value: &str| rules.apply(whole(&person(&[(name, value)])));
+        let plain = apply("a", &value);
+        prop_assert_eq!(&plain, &apply("A", &format!("  {} ", value.to_uppercase())));
+        prop_assert_eq!(&plain, &apply("a", &value.to_lowercase()));
     }
 }

@@ -58,6 +58,14 @@ pub(super) fn is_handshake(preset: Preset, body: &[u8]) -> bool {
     preset == Preset::HiBob && hi_bob::is_handshake(body)
 }
 
+/// The attribute that is the sender's own id of a person, where the operator does not say.
+pub(super) fn sender_id(preset: Preset) -> Option<&'static str> {
+    match preset {
+        Preset::BambooHr | Preset::HiBob | Preset::Merge | Preset::Finch | Preset::Personio => Some("id"),
+        Preset::Workday | Preset::StandardWebhooks | Preset::Generic => None,
+    }
+}
+
 /// Who has left, where the operator does not say.
 pub(super) fn leaver(preset: Preset) -> Option<WhenConfig> {
     let words: &[(&str, &[&str])] = match preset {

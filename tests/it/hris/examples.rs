@@ -36,7 +36,7 @@ async fn delivery(name: &str) -> Vec<String> {
 async fn record(name: &str) -> Vec<String> {
     let record = example(&format!("{name}.record.json"));
     let at = "2026-11-22T22:00:00Z".parse().unwrap();
-    let mapping = named(name).map_record("the id of the event", &record, at).await.expect(name);
+    let mapping = named(name).map_record(None, &record, at).await.expect(name);
     assert!(mapping.people.iter().all(|person| person.occurred_at == Some(at)), "as it was when it was asked for");
     shown(&mapping)
 }

@@ -89,6 +89,11 @@ impl Office {
         Answer { status: head.status.as_u16(), retry_after, body: serde_json::from_slice(&body).unwrap_or_default() }
     }
 
+    /// What is answered to a GET, as JSON.
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        serde_json::from_str(&self.get_text(path).await).unwrap()
+    }
+
     /// What is answered to a GET, as text.
     pub(crate) async fn get_text(&self, path: &str) -> String {
         let response = self.router.clone().oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();

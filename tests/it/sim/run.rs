@@ -351,6 +351,7 @@ impl Running<'_> {
             name: AssignmentName::Id(AssignmentId(self.item(target, item))),
             proficiency: rating.and_then(|rating| Proficiency::new(f64::from(rating))),
             because: None,
+            left_as_is: false,
         }
     }
 

@@ -8,6 +8,7 @@ fn request(reference: Option<&str>, user: UserRef, names: &[&str], lists: &mut S
         name: lists.named(name),
         proficiency: None,
         because: Some("rule".into()),
+        left_as_is: false,
     });
     let listed = listed.collect();
     EntryRequest { reference: reference.map(Into::into), user, assignments: lists.list(listed), occurred_at: None }

@@ -1,0 +1,491 @@
+//! Records that are to be read: of each person one at a time, however many events name them.
+//!
+//! An event that only names a person is durable as a memo before it is answered, and stays one until its record has been
+//! read and a job made of it. Events that come while a record is being read lead to one more reading, since nobody knows
+//! whether it showed them already. What could not be read is kept as well, to be read again by hand or with the next event
+//! about the person: an event that was answered with 202 is never lost with a line in a log.
+
+mod reading;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use super::Intake;
+use crate::hris::people::Changed;
+use crate::hris::source::Source;
+use crate::journal::{JournalError, Memo};
+
+/// The memos of this module.
+const SPACE: &str = "record";
+/// People whose records wait at a time, more than any org has: beyond that, something sends ids of its own making.
+const MOST_WAITING: usize = 200_000;
+
+/// Source and the sender's id of a person.
+type Place = (Arc<str>, Box<str>);
+
+/// Invariant: a place is in `waiting` for exactly as long as one task works on it, and in `failed` while it is to be looked at;
+/// never in both. Each delivery that led to it is in the journal until a job was made of the record.
+#[derive(Debug, Default)]
+pub(super) struct WaitingRecords {
+    places: Mutex<Places>,
+    /// When the next call to each source may go out.
+    paces: Mutex<HashMap<Arc<str>, Instant>>,
+}
+
+#[derive(Debug, Default)]
+struct Places {
+    waiting: HashMap<Place, Waiting>,
+    failed: BTreeMap<Place, Failed>,
+}
+
+/// A record that is being read.
+#[derive(Debug)]
+struct Waiting {
+    /// What the task has not taken up yet.
+    untaken: Vec<Event>,
+    /// What it has.
+    taken: Vec<Event>,
+    setback: Option<LastSetback>,
+    next_call_at: Option<Timestamp>,
+}
+
+/// A delivery that named a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Event {
+    delivery: Box<str>,
+    came_at: Timestamp,
+    /// By the sender's clock.
+    occurred_at: Option<Timestamp>,
+}
+
+/// What the last call came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct LastSetback {
+    calls: u32,
+    problem: Box<str>,
+}
+
+/// A record that could not be read.
+#[derive(Debug, Clone)]
+struct Failed {
+    events: Vec<Event>,
+    at: Timestamp,
+    setback: LastSetback,
+}
+
+/// A record that is still to be read, or could not be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadRecord {
+    pub source: Arc<str>,
+    /// What the sender calls the person.
+    pub record: Box<str>,
+    /// What tells the deliveries apart that named them.
+    pub deliveries: Vec<Box<str>>,
+    /// When the first of them came.
+    pub since: Option<Timestamp>,
+    pub calls: u32,
+    /// What the last call came to.
+    pub problem: Option<Box<str>>,
+    pub next_call_at: Option<Timestamp>,
+    /// When it was given up.
+    pub failed_at: Option<Timestamp>,
+}
+
+/// How many records of a source are still to be read, and how many could not be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UnreadCounts {
+    pub waiting: usize,
+    pub failed: usize,
+    /// What the newest failure or setback was.
+    pub problem: Option<Box<str>>,
+}
+
+/// A memo's value.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Kept {
+    source: Box<str>,
+    record: Box<str>,
+    delivery: Box<str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    occurred_at: Option<Timestamp>,
+    /// Absent in journals before version 8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    came_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failed: Option<KeptFailure>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct KeptFailure {
+    at: Timestamp,
+    calls: u32,
+    problem: Box<str>,
+}
+
+impl WaitingRecords {
+    /// How many records of each source are unread; sources without are left out.
+    pub(super) fn counts(&self) -> BTreeMap<Arc<str>, UnreadCounts> {
+        let places = self.places();
+        let mut counts = BTreeMap::<Arc<str>, UnreadCounts>::new();
+        let mut setbacks = BTreeMap::<Arc<str>, (Timestamp, &LastSetback)>::new();
+        let mut newest = |source: &Arc<str>, at: Timestamp, setback| {
+            let known = setbacks.entry(Arc::clone(source)).or_insert((at, setback));
+            if known.0 < at {
+                *known = (at, setback);
+            }
+        };
+        for ((source, _), failed) in &places.failed {
+            counts.entry(Arc::clone(source)).or_default().failed += 1;
+            newest(source, failed.at, &failed.setback);
+        }
+        for ((source, _), waiting) in &places.waiting {
+            counts.entry(Arc::clone(source)).or_default().waiting += 1;
+            if let Some((at, setback)) = waiting.next_call_at.zip(waiting.setback.as_ref()) {
+                newest(source, at, setback);
+            }
+        }
+        for (source, (_, setback)) in setbacks {
+            counts.entry(source).or_default().problem = Some(setback.problem.clone());
+        }
+        counts
+    }
+
+    /// All records that are unread, those that could not be read first.
+    pub(super) fn unread(&self) -> Vec<UnreadRecord> {
+        let places = self.places();
+        let failed = places.failed.iter().map(|((source, record), failed)| UnreadRecord {
+            source: Arc::clone(source),
+            record: record.clone(),
+            deliveries: deliveries(&failed.events),
+            since: since(&failed.events),
+            calls: failed.setback.calls,
+            problem: Some(failed.setback.problem.clone()),
+            next_call_at: None,
+            failed_at: Some(failed.at),
+        });
+        let mut waiting: Vec<_> = places.waiting.iter().collect();
+        waiting.sort_by_key(|(place, _)| *place);
+        let waiting = waiting.into_iter().map(|((source, record), waiting)| UnreadRecord {
+            source: Arc::clone(source),
+            record: record.clone(),
+            deliveries: deliveries(&[&*waiting.taken, &waiting.untaken].concat()),
+            since: since(&waiting.taken).or_else(|| since(&waiting.untaken)),
+            calls: waiting.setback.as_ref().map_or(0, |last| last.calls),
+            problem: waiting.setback.as_ref().map(|last| last.problem.clone()),
+            next_call_at: waiting.next_call_at,
+            failed_at: None,
+        });
+        failed.chain(waiting).collect()
+    }
+
+    /// Whether so many more would be too many.
+    pub(super) fn lacks_room_for(&self, more: usize) -> bool {
+        let places = self.places();
+        places.waiting.len() + places.failed.len() + more > MOST_WAITING
+    }
+
+    /// Whether a record of this id is still to be read, of whatever source.
+    pub(super) fn waits_for(&self, record: &str) -> bool {
+        self.places().waiting.keys().any(|(_, waiting)| **waiting == *record)
+    }
+
+    /// Whether this record is still to be read.
+    pub(super) fn waits_for_record(&self, source: &Arc<str>, record: &str) -> bool {
+        self.places().waiting.contains_key(&(Arc::clone(source), record.into()))
+    }
+
+    /// Adds a delivery; true if nobody works on the place, so that a task is needed. What could not be read before is read with
+    /// it.
+    fn add(&self, place: &Place, event: Event) -> bool {
+        let mut places = self.places();
+        let needed = !places.waiting.contains_key(place);
+        let before = places.failed.remove(place);
+        let waiting = places.waiting.entry(place.clone()).or_insert_with(|| Waiting {
+            untaken: Vec::new(),
+            taken: Vec::new(),
+            setback: None,
+            next_call_at: None,
+        });
+        for event in before.into_iter().flat_map(|failed| failed.events).chain([event]) {
+            if !waiting.untaken.iter().any(|known| known.delivery == event.delivery) {
+                waiting.untaken.push(event);
+            }
+        }
+        needed
+    }
+
+    /// What has come for a place up to now; with it a call goes out.
+    fn take(&self, place: &Place) -> Vec<Event> {
+        let mut places = self.places();
+        let Some(waiting) = places.waiting.get_mut(place) else { return Vec::new() };
+        let untaken = std::mem::take(&mut waiting.untaken);
+        waiting.taken.extend(untaken);
+        waiting.next_call_at = None;
+        waiting.taken.clone()
+    }
+
+    /// A call did not lead to the record, and the next one goes out then.
+    fn set_back(&self, place: &Place, setback: LastSetback, next_call_at: Timestamp) {
+        if let Some(waiting) = self.places().waiting.get_mut(place) {
+            (waiting.setback, waiting.next_call_at) = (Some(setback), Some(next_call_at));
+        }
+    }
+
+    /// What was taken up is settled; ends the work on the place unless more has come.
+    fn leave(&self, place: &Place) -> bool {
+        let mut places = self.places();
+        let Some(waiting) = places.waiting.get_mut(place) else { return true };
+        waiting.taken.clear();
+        let done = waiting.untaken.is_empty();
+        if done {
+            places.waiting.remove(place);
+        }
+        done
+    }
+
+    /// What was taken up could not be read; ends the work on the place unless more has come.
+    fn give_up(&self, place: &Place, at: Timestamp, setback: LastSetback) -> bool {
+        let mut places = self.places();
+        let Some(waiting) = places.waiting.get_mut(place) else { return true };
+        let taken = std::mem::take(&mut waiting.taken);
+        if !waiting.untaken.is_empty() {
+            // They are read with what came since.
+            waiting.untaken.splice(0..0, taken);
+            return false;
+        }
+        places.waiting.remove(place);
+        places.failed.insert(place.clone(), Failed { events: taken, at, setback });
+        true
+    }
+
+    /// Takes out what could not be read of a source: one record, or all.
+    fn take_failed(&self, source: &str, record: Option<&str>) -> Vec<(Place, Failed)> {
+        let mut places = self.places();
+        let chosen = |(of, id): &Place| &**of == source && record.is_none_or(|record| **id == *record);
+        let all = std::mem::take(&mut places.failed);
+        let (chosen, others): (BTreeMap<_, _>, _) = all.into_iter().partition(|(place, _)| chosen(place));
+        places.failed = others;
+        chosen.into_iter().collect()
+    }
+
+    /// What failed before this date, or has one of these ids.
+    fn failed_of(&self, is_meant: impl Fn(&Place, &Failed) -> bool) -> Vec<(Place, Vec<Event>)> {
+        let places = self.places();
+        let meant = places.failed.iter().filter(|(place, failed)| is_meant(place, failed));
+        meant.map(|(place, failed)| (place.clone(), failed.events.clone())).collect()
+    }
+
+    /// The turn of one call to a source, evenly spread.
+    fn turn(&self, source: &Source, interval: Duration) -> Instant {
+        let mut paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = paces.entry(Arc::clone(&source.name)).or_insert_with(Instant::now);
+        let turn = (*next).max(Instant::now());
+        *next = turn + interval;
+        turn
+    }
+
+    fn places(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn deliveries(events: &[Event]) -> Vec<Box<str>> {
+    events.iter().map(|event| event.delivery.clone()).collect()
+}
+
+/// When the first of them came.
+fn since(events: &[Event]) -> Option<Timestamp> {
+    events.iter().map(|event| event.came_at).min()
+}
+
+/// Whether a memo is one of this module.
+pub(super) fn is_waiting(memo: &Memo) -> bool {
+    &*memo.space == SPACE
+}
+
+/// Takes up what a process before this one had not come to.
+pub(super) fn resume(intake: &Intake, memos: &[Memo]) {
+    let kept = memos.iter().filter(|memo| is_waiting(memo));
+    for kept in kept.filter_map(|memo| serde_json::from_str::<Kept>(memo.value.as_deref()?).ok()) {
+        let Kept { source, record, delivery, occurred_at, came_at, failed } = kept;
+        let came_at = came_at.unwrap_or_else(|| intake.0.clock.now());
+        let (place, event) = ((source.into(), record), Event { delivery, came_at, occurred_at });
+        let Some(KeptFailure { at, calls, problem }) = failed else {
+            begin(intake, place, event);
+            continue;
+        };
+        let mut places = intake.0.waiting.places();
+        let failed = places.failed.entry(place).or_insert_with(|| Failed {
+            events: Vec::new(),
+            at,
+            setback: LastSetback { calls, problem },
+        });
+        failed.events.push(event);
+    }
+}
+
+/// Takes the people whom a delivery names. Durable when it answers.
+pub(super) async fn accept(
+    intake: &Intake,
+    source: &Source,
+    delivery: &str,
+    changed: &[Changed],
+) -> Result<(), JournalError> {
+    let came_at = intake.0.clock.now();
+    let of = |changed: &Changed| {
+        let event = Event { delivery: delivery.into(), came_at, occurred_at: changed.occurred_at };
+        ((Arc::clone(&source.name), changed.record.clone()), event)
+    };
+    let memos = changed.iter().map(of).map(|(place, event)| memo(&place, &event, None));
+    intake.0.journal.remember(memos.collect()).await?;
+    for (place, event) in changed.iter().map(of) {
+        begin(intake, place, event);
+    }
+    Ok(())
+}
+
+/// What is remembered of a delivery that named a person.
+fn memo(place: &Place, event: &Event, failed: Option<KeptFailure>) -> Memo {
+    let kept = Kept {
+        source: (&*place.0).into(),
+        record: place.1.clone(),
+        delivery: event.delivery.clone(),
+        occurred_at: event.occurred_at,
+        came_at: Some(event.came_at),
+        failed,
+    };
+    let value = serde_json::to_string(&kept).unwrap_or_default();
+    Memo { value: Some(value.into()), ..forgotten(place, event) }
+}
+
+fn forgotten(place: &Place, event: &Event) -> Memo {
+    let key = format!("{}\n{}\n{}", place.0, place.1, event.delivery);
+    Memo { space: SPACE.into(), key: key.into(), value: None }
+}
+
+fn begin(intake: &Intake, place: Place, event: Event) {
+    if intake.0.waiting.add(&place, event) {
+        let worker = intake.clone();
+        intake.0.lifecycle.keep_trying_until_stop("records", move || {
+            let (worker, place) = (worker.clone(), place.clone());
+            async move { reading::work(&worker, &place).await }
+        });
+    }
+}
+
+impl Intake {
+    /// All records that are unread, those that could not be read first.
+    pub fn unread_records(&self) -> Vec<UnreadRecord> {
+        self.0.waiting.unread()
+    }
+
+    /// How many records of each source are unread; sources without are left out.
+    pub fn unread(&self) -> BTreeMap<Arc<str>, UnreadCounts> {
+        self.0.waiting.counts()
+    }
+
+    /// Reads again what could not be read of a source: one record, or all. Durable when it answers; how many records.
+    pub async fn read_again(&self, source: &str, record: Option<&str>) -> Result<usize, JournalError> {
+        let meant = self.0.waiting.failed_of(|place, _| is_of(place, source, record));
+        let memos = meant.iter().flat_map(|(place, events)| events.iter().map(|event| memo(place, event, None)));
+        self.0.journal.remember(memos.collect()).await?;
+        let taken = self.0.waiting.take_failed(source, record);
+        let number = taken.len();
+        for (place, failed) in taken {
+            for event in failed.events {
+                begin(self, place.clone(), event);
+            }
+        }
+        Ok(number)
+    }
+
+    /// Forgets what could not be read of a source: one record, or all. Durable when it answers; how many records.
+    pub async fn dismiss_unread(&self, source: &str, record: Option<&str>) -> Result<usize, JournalError> {
+        let meant = self.0.waiting.failed_of(|place, _| is_of(place, source, record));
+        self.forget_failed(meant).await
+    }
+
+    /// Forgets what could not be read for longer than the retention.
+    pub(super) async fn forget_old_failures(&self, oldest: Timestamp) -> Result<(), JournalError> {
+        let old = self.0.waiting.failed_of(|_, failed| failed.at < oldest);
+        self.forget_failed(old).await.map(drop)
+    }
+
+    async fn forget_failed(&self, meant: Vec<(Place, Vec<Event>)>) -> Result<usize, JournalError> {
+        let memos: Vec<_> =
+            meant.iter().flat_map(|(place, events)| events.iter().map(|event| forgotten(place, event))).collect();
+        if memos.is_empty() {
+            return Ok(0);
+        }
+        self.0.journal.remember(memos).await?;
+        let mut places = self.0.waiting.places();
+        for (place, _) in &meant {
+            places.failed.remove(place);
+        }
+        Ok(meant.len())
+    }
+
+    /// What could not be read of records with these ids, of whatever source: the memos to forget, and where they are.
+    pub(super) fn failed_records(&self, ids: &[Box<str>]) -> Vec<Memo> {
+        let meant = self.0.waiting.failed_of(|(_, record), _| ids.contains(record));
+        meant.iter().flat_map(|(place, events)| events.iter().map(|event| forgotten(place, event))).collect()
+    }
+
+    /// They are not in the journal any more.
+    pub(super) fn drop_failed_records(&self, ids: &[Box<str>]) {
+        self.0.waiting.places().failed.retain(|(_, record), _| !ids.contains(record));
+    }
+}
+
+fn is_of((of, id): &Place, source: &str, record: Option<&str>) -> bool {
+    &**of == source && record.is_none_or(|record| **id == *record)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(delivery: &str) -> Event {
+        Event { delivery: delivery.into(), came_at: Timestamp::UNIX_EPOCH, occurred_at: None }
+    }
+
+    #[test]
+    fn no_more_people_wait_than_there_is_room_for() {
+        let waiting = WaitingRecords::default();
+        let place = |n: usize| (Arc::from("workday"), n.to_string().into());
+        for n in 0..MOST_WAITING {
+            let needed = waiting.add(&place(n), event("first"));
+            assert!(needed && !waiting.lacks_room_for(MOST_WAITING - n - 1));
+        }
+        assert!(waiting.lacks_room_for(1));
+        assert!(!waiting.add(&place(7), event("second")), "who waits already needs no room");
+        assert_eq!(waiting.take(&place(7)).len(), 2);
+        assert!(waiting.leave(&place(7)) && !waiting.lacks_room_for(1));
+    }
+
+    #[test]
+    fn what_is_given_up_is_read_with_what_comes_next() {
+        let (waiting, place, now) = (WaitingRecords::default(), ("hr".into(), "7".into()), Timestamp::UNIX_EPOCH);
+        let setback = LastSetback { calls: 3, problem: "no answer".into() };
+        assert!(waiting.add(&place, event("first")));
+        assert_eq!(waiting.take(&place), [event("first")]);
+        assert!(waiting.give_up(&place, now, setback.clone()));
+        let counts = UnreadCounts { waiting: 0, failed: 1, problem: Some("no answer".into()) };
+        assert_eq!(waiting.counts(), [("hr".into(), counts)].into());
+        assert!(waiting.add(&place, event("second")));
+        assert_eq!(waiting.counts(), [("hr".into(), UnreadCounts { waiting: 1, ..UnreadCounts::default() })].into());
+        assert_eq!(waiting.take(&place), [event("first"), event("second")]);
+        // What came during the last call is not given up with it.
+        assert!(!waiting.add(&place, event("third")));
+        assert!(!waiting.give_up(&place, now, setback));
+        assert_eq!(waiting.take(&place).len(), 3);
+        assert!(waiting.leave(&place) && waiting.unread().is_empty());
+    }
+}

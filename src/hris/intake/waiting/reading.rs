@@ -1,0 +1,171 @@
+//! Reading a record until everything that came for it is covered, or there is no more patience.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
+
+use super::{Event, KeptFailure, LastSetback, Place, forgotten, memo};
+use crate::domain::acceptance::Fingerprint;
+use crate::engine::{TooManyKeys, Under};
+use crate::hris::intake::{Intake, RequestOrigin};
+use crate::hris::mapping::Mapping;
+use crate::hris::record::{self, Fetched, Setback};
+use crate::hris::source::Source;
+use crate::journal::JournalError;
+
+/// The first pause after a failure; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// A record that the sender does not have is asked for so often, as an interface may have none for a moment. Only then the
+/// person has left.
+const GONE_CALLS: u32 = 2;
+/// Of somebody whom the source has never named, the record may not be there yet: it is asked for again for so long.
+const NEW_PATIENCE: Duration = Duration::from_secs(600);
+
+/// How the work on what was taken up has ended.
+enum Ended {
+    Settled,
+    GivenUp(LastSetback),
+}
+
+/// Reads the record until everything that came for it is covered.
+pub(super) async fn work(intake: &Intake, place: &Place) {
+    loop {
+        let (covered, ended) = one(intake, place).await;
+        let failed_at = intake.0.clock.now();
+        let memos = covered.iter().map(|event| match &ended {
+            Ended::Settled => forgotten(place, event),
+            Ended::GivenUp(LastSetback { calls, problem }) => {
+                let failed = KeptFailure { at: failed_at, calls: *calls, problem: problem.clone() };
+                memo(place, event, Some(failed))
+            }
+        });
+        if let Err(error) = intake.0.journal.remember(memos.collect()).await {
+            // They come again after a restart, and then find everything as it should be.
+            tracing::warn!(%error, source = &*place.0, "could not write down what became of a record");
+        }
+        let done = match ended {
+            Ended::Settled => intake.0.waiting.leave(place),
+            Ended::GivenUp(setback) => intake.0.waiting.give_up(place, failed_at, setback),
+        };
+        if done {
+            return;
+        }
+    }
+}
+
+/// One reading, with its repetitions: the deliveries that it covers, and how it ended.
+async fn one(intake: &Intake, place: &Place) -> (Vec<Event>, Ended) {
+    let (mut pause, begun, mut calls, mut gone) = (FIRST_PAUSE, Instant::now(), 0, 0);
+    loop {
+        // Looked up each time: the configuration may have been read again.
+        let source = intake.0.sources.get(&place.0);
+        let Some((source, config)) = source.and_then(|source| Some((Arc::clone(&source), source.record.clone()?)))
+        else {
+            tracing::error!(source = &*place.0, "the source of a record to be read is not configured any more");
+            let problem = "the source is not configured any more, or has no `record`".into();
+            return (intake.0.waiting.take(place), Ended::GivenUp(LastSetback { calls, problem }));
+        };
+        let interval = Duration::from_secs(1) / config.per_second.get();
+        tokio::time::sleep_until(intake.0.waiting.turn(&source, interval)).await;
+        // What has come by now is in what will be read.
+        let covered = intake.0.waiting.take(place);
+        let asked_at = intake.0.clock.now();
+        calls += 1;
+        let fetched = record::fetch(&intake.0.transport, &config, &place.1).await;
+        let outcome = match fetched.and_then(|fetched| source.by_its_own_status(fetched)) {
+            Ok(Fetched::Gone) if !is_believed(intake, &source, place, gone + 1, begun.elapsed()) => {
+                gone += 1;
+                Err(Setback::Passing("the sender has no such record".to_owned()))
+            }
+            Ok(fetched) => carry_out(intake, &source, place, &covered, fetched, asked_at).await,
+            Err(setback) => Err(setback),
+        };
+        let problem = match outcome {
+            Ok(()) => return (covered, Ended::Settled),
+            Err(Setback::Final(problem)) => {
+                tracing::error!(
+                    problem,
+                    source = &*place.0,
+                    calls,
+                    "a record leads to nothing; see the unread records"
+                );
+                return (covered, Ended::GivenUp(LastSetback { calls, problem: problem.into() }));
+            }
+            Err(Setback::Passing(problem)) => problem,
+        };
+        if begun.elapsed() >= config.patience {
+            tracing::error!(
+                problem,
+                source = &*place.0,
+                calls,
+                "a record could not be read within record.patience; see the unread records"
+            );
+            return (covered, Ended::GivenUp(LastSetback { calls, problem: problem.into() }));
+        }
+        tracing::warn!(problem, source = &*place.0, pause_ms = pause.as_millis(), "a record cannot be read yet");
+        let next = SignedDuration::try_from(pause).ok().and_then(|pause| intake.0.clock.now().checked_add(pause).ok());
+        let setback = LastSetback { calls, problem: problem.into() };
+        intake.0.waiting.set_back(place, setback, next.unwrap_or(asked_at));
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Whether a record that the sender says so often not to have is gone.
+fn is_believed(intake: &Intake, source: &Source, place: &Place, calls: u32, tried: Duration) -> bool {
+    calls >= GONE_CALLS && (intake.has_named(source, &place.1) || tried >= NEW_PATIENCE)
+}
+
+async fn carry_out(
+    intake: &Intake,
+    source: &Arc<Source>,
+    place: &Place,
+    covered: &[Event],
+    fetched: Fetched,
+    asked_at: Timestamp,
+) -> Result<(), Setback> {
+    let mut mapping = match fetched {
+        Fetched::Record(body) => source.map_record(Some(&*place.1), &body, asked_at).await?,
+        Fetched::Gone => source.map_gone(&place.1, asked_at),
+    };
+    if let Some(fault) = mapping.faults.first() {
+        return Err(Setback::Final(fault.problem.clone()));
+    }
+    let event_at = covered.iter().filter_map(|event| event.occurred_at).max();
+    intake.find_leaver_of_record(source, &mut mapping);
+    submit(intake, source, covered, event_at, &mapping).await.map_err(|error| Setback::Passing(error.to_string()))
+}
+
+/// Under the key of the first delivery that no job was made for. If there is none, a process before this one ended between
+/// making the job and taking back the memos.
+async fn submit(
+    intake: &Intake,
+    source: &Source,
+    covered: &[Event],
+    event_at: Option<Timestamp>,
+    mapping: &Mapping,
+) -> Result<(), SubmitFault> {
+    if mapping.people.is_empty() {
+        return Ok(());
+    }
+    for event in covered {
+        if let Ok(reservation) = intake.claim(source, &event.delivery).await? {
+            let under = Under { reservation, fingerprint: Fingerprint::default() };
+            intake.submit(source, Some(under), mapping, event_at, RequestOrigin::default()).await?;
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Why the job of a record could not be made yet.
+#[derive(Debug, thiserror::Error)]
+enum SubmitFault {
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    TooManyKeys(#[from] TooManyKeys),
+}
