@@ -38,6 +38,10 @@ const RECORDS: Family = Family::gauge(
     "skillsync_webhook_records",
     "Records that are not read at the HR system, by configured source: waiting to be read, or failed.",
 );
+const DATES_NOT_READ: Family = Family::counter(
+    "skillsync_webhook_dates_not_read_total",
+    "Dates in deliveries that were given and cannot be read, by configured source.",
+);
 
 const DURATION_BOUNDS: [f64; 7] = [0.005, 0.025, 0.1, 0.5, 2.0, 10.0, 30.0];
 
@@ -170,6 +174,7 @@ pub(super) struct WebhookStatistics {
     results: Mutex<BTreeMap<(String, WebhookResult), u64>>,
     /// Sources without any are left out.
     future_dates: Mutex<BTreeMap<String, usize>>,
+    dates_not_read: Mutex<BTreeMap<String, usize>>,
 }
 
 impl WebhookStatistics {
@@ -180,10 +185,12 @@ impl WebhookStatistics {
 
     /// Counts people whose date was taken as of now.
     pub(super) fn count_future_dates(&self, configured_source: &str, people: usize) {
-        if people > 0 {
-            let mut counts = self.future_dates.lock().unwrap_or_else(PoisonError::into_inner);
-            *counts.entry(configured_source.to_owned()).or_default() += people;
-        }
+        count_some(&self.future_dates, configured_source, people);
+    }
+
+    /// Counts dates that were given and cannot be read.
+    pub(super) fn count_dates_not_read(&self, configured_source: &str, dates: usize) {
+        count_some(&self.dates_not_read, configured_source, dates);
     }
 
     pub(super) fn write(&self, text: &mut MetricsText) {
@@ -192,10 +199,18 @@ impl WebhookStatistics {
         for ((source, result), count) in &*counts {
             text.series(&[("source", source), ("result", result.name())], count);
         }
-        let counts = self.future_dates.lock().unwrap_or_else(PoisonError::into_inner);
-        text.family(&FUTURE_DATES);
-        for (source, count) in &*counts {
-            text.series(&[("source", source)], count);
+        for (family, counts) in [(&FUTURE_DATES, &self.future_dates), (&DATES_NOT_READ, &self.dates_not_read)] {
+            text.family(family);
+            for (source, count) in &*counts.lock().unwrap_or_else(PoisonError::into_inner) {
+                text.series(&[("source", source)], count);
+            }
         }
+    }
+}
+
+fn count_some(counts: &Mutex<BTreeMap<String, usize>>, configured_source: &str, some: usize) {
+    if some > 0 {
+        let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry(configured_source.to_owned()).or_default() += some;
     }
 }

@@ -59,6 +59,8 @@ pub(super) struct WebhookReceiptView {
     undecided: usize,
     /// People who have left and whom the source never named before: there is nothing to take from them.
     leavers_unknown: usize,
+    /// Dates that were given and cannot be read: these changes count as of now, or as of the time of the signature.
+    dates_not_read: usize,
 }
 
 /// All sources that are configured.
@@ -251,6 +253,7 @@ async fn take(
     let delivered = api.intake.deliver(source, path_secret, &head.headers, body, origin).await;
     let receipt = delivered.map_err(|fault| refused(source, &fault))?;
     api.shared.webhooks.count_future_dates(source, receipt.dated_in_future);
+    api.shared.webhooks.count_dates_not_read(source, receipt.dates_not_read);
     let status = if receipt.job.is_none() && receipt.waiting == 0 { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok((status, Json(WebhookReceiptView::from(receipt))).into_response())
 }
@@ -294,6 +297,7 @@ impl From<Receipt> for WebhookReceiptView {
             dated_in_future: receipt.dated_in_future,
             undecided: receipt.undecided,
             leavers_unknown: receipt.leavers_unknown,
+            dates_not_read: receipt.dates_not_read,
         }
     }
 }

@@ -82,6 +82,7 @@ fn print_json(mapping: &Mapping) {
     let document = serde_json::json!({
         "people": mapping.people.iter().map(PersonView::of).collect::<Vec<_>>(),
         "faults": faults.map(|f| serde_json::json!({"position": f.position, "problem": f.problem})).collect::<Vec<_>>(),
+        "datesNotRead": mapping.dates_not_read,
         "recordsToRead": mapping.changed.iter().map(|changed| &*changed.record).collect::<Vec<_>>(),
     });
     print!("{document:#}\n");
@@ -109,6 +110,9 @@ fn print_table(mapping: &Mapping) {
     }
     for changed in &mapping.changed {
         println!("the record {} would be read at the sender; see --record", changed.record);
+    }
+    if mapping.dates_not_read > 0 {
+        println!("dates that cannot be read: {}; these changes count as of their acceptance", mapping.dates_not_read);
     }
     for fault in &mapping.faults {
         println!("the person at position {}: {}", fault.position, fault.problem);

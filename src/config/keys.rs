@@ -249,6 +249,7 @@ pub(super) const SECTIONS: &[Section] = &[
                 "One that is good as well, while the sender moves to a new one.",
             ),
             optional("previous_secret_file", "\"/run/secrets/hr-before\"", "A file that holds it."),
+            optional("time_zone", "\"Europe/Berlin\"", "Whose local time its dates without an offset are; else UTC."),
             optional("tolerance", "\"5m\"", "How far the time of a signature may lie from now; else the preset's."),
             optional("signature", "{ header = \"x-signature\" }", "How a generic sender signs."),
             optional("dedupe", "{ header = \"x-delivery-id\" }", "What tells deliveries of a generic sender apart."),

@@ -34,7 +34,7 @@ impl Source {
         }
         let filter = self.record.as_ref().and_then(|record| record.filter.as_ref());
         let mut told = match filter {
-            Some(filter) => filter::people(&self.runner.run(filter, body).await?)?,
+            Some(filter) => filter::people(&self.runner.run(filter, body).await?, &self.zone)?,
             None => senders::records(body)?,
         };
         if let (None, Some(record)) = (filter, record) {

@@ -7,12 +7,13 @@ use http::HeaderMap;
 use jiff::Timestamp;
 
 use super::columns::{LooseColumn, MissingColumns};
+use super::csv;
 use super::export::{Gathering, TakeRoom};
 use super::filter::{self, FilterFault};
 use super::people::{Changed, Everybody, NotUnderstood, Person, Told};
 use super::rules::Derived;
+use super::senders::{self, Reading};
 use super::source::Source;
-use super::{csv, senders};
 use crate::domain::dates::LatestDate;
 use crate::domain::entry::{EntryRequest, ListedAssignment, SharedLists};
 use crate::domain::job::{JobSpec, SameUser, Urgency};
@@ -62,6 +63,8 @@ pub struct Mapping {
     pub gone: Vec<(usize, Changed)>,
     /// Of an export: columns that are spelt in another way than the source does.
     pub loosely: Vec<LooseColumn>,
+    /// Dates that were given and cannot be read; their changes count as of now.
+    pub dates_not_read: usize,
 }
 
 /// Why a body comes to nothing.
@@ -121,13 +124,13 @@ impl Source {
     /// What the body of a delivery comes to.
     pub async fn map_delivery(&self, headers: &HeaderMap, body: &[u8]) -> Result<Mapping, MappingFault> {
         let told = match &self.filter {
-            Some(filter) => filter::people(&self.runner.run(filter, body).await?)?,
+            Some(filter) => filter::people(&self.runner.run(filter, body).await?, &self.zone)?,
             None if is_csv(headers) => {
                 let mut everybody = Everybody::default();
                 csv::each_row(body, &mut everybody).await?;
                 everybody.told()
             }
-            None => senders::read(self.preset, body, headers)?,
+            None => senders::read(self.reading(), body, headers)?,
         };
         Ok(self.map(told))
     }
@@ -155,7 +158,7 @@ impl Source {
             let mut gathering = Gathering::new(&source, room);
             match yielded {
                 Some(outputs) => {
-                    let people = filter::people(&outputs)?.people;
+                    let people = filter::people(&outputs, &source.zone)?.people;
                     people.into_iter().try_for_each(|person| gathering.person(person))?;
                 }
                 None => senders::each_record(&body, &mut gathering)?,
@@ -192,10 +195,15 @@ impl Source {
         (spec, mapping.people.iter().map(|person| person.entry(&mut lists)).collect())
     }
 
+    fn reading(&self) -> Reading<'_> {
+        Reading { preset: self.preset, zone: &self.zone, reads_records: self.record.is_some() }
+    }
+
     pub(super) fn map(&self, told: Told) -> Mapping {
-        let mut mapping = Mapping { changed: told.changed, ..Mapping::default() };
+        let Told { people, changed, dates_not_read } = told;
+        let mut mapping = Mapping { changed, dates_not_read, ..Mapping::default() };
         let mut lists = SharedParts::default();
-        for (position, person) in told.people.iter().enumerate() {
+        for (position, person) in people.iter().enumerate() {
             if let Some(gone) = self.gone(person) {
                 let before = mapping.people.len();
                 mapping.gone.extend((self.mode != Mode::Add).then_some((before, gone)));

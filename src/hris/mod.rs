@@ -7,6 +7,7 @@ mod answer;
 mod attributes;
 mod columns;
 mod csv;
+mod dates;
 mod delivery;
 mod export;
 pub mod filter;

@@ -1,8 +1,6 @@
 //! What a payload says: whom it is about, and what is known of them.
 
 use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
 
 use super::attributes::Attributes;
 use crate::config::UserConfig;
@@ -43,15 +41,17 @@ pub struct Changed {
 pub struct Told {
     pub people: Vec<Person>,
     pub changed: Vec<Changed>,
+    /// Dates that were given and cannot be read.
+    pub dates_not_read: usize,
 }
 
 impl Told {
     pub(super) fn person(person: Person) -> Self {
-        Self { people: vec![person], changed: Vec::new() }
+        Self { people: vec![person], ..Self::default() }
     }
 
     pub(super) fn changed(record: &str, occurred_at: Option<Timestamp>) -> Self {
-        Self { people: Vec::new(), changed: vec![Changed { record: record.into(), occurred_at }] }
+        Self { changed: vec![Changed { record: record.into(), occurred_at }], ..Self::default() }
     }
 }
 
@@ -83,7 +83,7 @@ pub(super) struct Everybody {
 
 impl Everybody {
     pub(super) fn told(self) -> Told {
-        Told { people: self.people, changed: Vec::new() }
+        Told { people: self.people, ..Told::default() }
     }
 }
 
@@ -171,33 +171,9 @@ pub(super) fn checked(key: &str) -> Result<Box<str>, &'static str> {
     }
 }
 
-/// A date as senders write it: RFC 3339, offsets without a colon, or no offset at all, which means UTC.
-pub(super) fn date(text: &str) -> Option<Timestamp> {
-    let text = text.trim();
-    let without_offset = || TimeZone::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok();
-    text.parse().ok().or_else(without_offset)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn senders_write_dates_in_many_ways() {
-        for text in [
-            "2026-01-31T18:42:00Z",
-            "2026-01-31T18:42:00+0000",
-            "2026-01-31T19:42:00+01:00",
-            "2026-01-31T18:42:00",
-            "2026-01-31 18:42:00",
-        ] {
-            assert_eq!(date(text).map(|date| date.to_string()).as_deref(), Some("2026-01-31T18:42:00Z"), "{text}");
-        }
-        assert!(date("2025-01-08T13:06:26.915906").is_some());
-        for bad in ["", "yesterday", "31.01.2026"] {
-            assert_eq!(date(bad), None, "{bad}");
-        }
-    }
 
     #[test]
     fn one_attribute_names_the_user() {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::HeaderName;
+use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
@@ -29,6 +30,8 @@ pub struct Source {
     pub preset: Preset,
     pub target: Target,
     pub mode: Mode,
+    /// Of times without an offset.
+    pub(super) zone: TimeZone,
     pub(super) admission: Admission,
     pub(super) key_rule: KeyRule,
     pub(super) filter: Option<String>,
@@ -115,6 +118,7 @@ impl Source {
                 SourceMode::Managed => Mode::Managed,
                 SourceMode::Replace => Mode::Replace,
             },
+            zone: time_zone(config)?,
             admission: admission(config)?,
             key_rule: KeyRule::compile(config)?,
             filter,
@@ -196,6 +200,16 @@ impl Source {
     pub fn rules(&self) -> &Rules {
         &self.rules
     }
+}
+
+fn time_zone(config: &WebhookConfig) -> Result<TimeZone, ConfigError> {
+    let Some(name) = &config.time_zone else { return Ok(TimeZone::UTC) };
+    TimeZone::get(name.trim()).map_err(|_| {
+        config.fault(
+            "time_zone",
+            format!("{name:?} is not the name of a time zone of the IANA database, like Europe/Berlin"),
+        )
+    })
 }
 
 fn admission(config: &WebhookConfig) -> Result<Admission, ConfigError> {

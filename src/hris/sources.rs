@@ -127,6 +127,10 @@ mod tests {
                 "webhooks.hr: signature.timestamp_header: is not signed",
             ),
             (
+                "preset = 'merge'\nsecret = 'k'\nuser = { email = 'e' }\ntime_zone = 'Europe/Bonn'",
+                "webhooks.hr: time_zone: \"Europe/Bonn\" is not the name of a time zone",
+            ),
+            (
                 "preset = 'merge'\nsecret = 'k'\nuser = { email = 'e' }\nleaver = { any = [] }",
                 "webhooks.hr: leaver.any",
             ),

@@ -47,11 +47,15 @@ fn deliveries_are_counted_by_source_and_result() {
     webhooks.count_future_dates("workday", 2);
     webhooks.count_future_dates("workday", 1);
     webhooks.count_future_dates("bamboo", 0);
+    webhooks.count_dates_not_read("bamboo", 2);
+    webhooks.count_dates_not_read("workday", 0);
     webhooks.write(&mut text);
     let text = text.finish();
     assert!(text.contains("skillsync_webhooks_total{source=\"workday\",result=\"accepted\"} 2"), "{text}");
     assert!(text.contains("skillsync_webhooks_total{source=\"bamboo\",result=\"unauthorized\"} 1"), "{text}");
-    let future: Vec<_> =
-        text.lines().filter(|line| line.starts_with("skillsync_webhook_future_dates_total{")).collect();
+    let series = |name: &str| text.lines().filter(|line| line.starts_with(name)).collect::<Vec<_>>();
+    let future = series("skillsync_webhook_future_dates_total{");
     assert_eq!(future, ["skillsync_webhook_future_dates_total{source=\"workday\"} 3"]);
+    let not_read = series("skillsync_webhook_dates_not_read_total{");
+    assert_eq!(not_read, ["skillsync_webhook_dates_not_read_total{source=\"bamboo\"} 2"]);
 }

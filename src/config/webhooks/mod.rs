@@ -77,6 +77,8 @@ pub struct WebhookConfig {
     previous_secret: Option<SecretString>,
     /// `previous_secret_file`: a file that holds it.
     previous_secret_file: Option<PathBuf>,
+    /// `time_zone`: the IANA name of the zone whose local time dates without an offset are; UTC if not given.
+    pub time_zone: Option<String>,
     /// `tolerance`: how far the time of a signature may lie from now; the preset's if not given.
     #[serde(default, deserialize_with = "optional_duration")]
     pub tolerance: Option<Duration>,

@@ -1,11 +1,13 @@
 //! What a filter yields, read as people.
 
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::domain::UserRef;
 use crate::hris::attributes::Attributes;
-use crate::hris::people::{Changed, NotUnderstood, Person, Told, checked, date};
+use crate::hris::dates::date;
+use crate::hris::people::{Changed, NotUnderstood, Person, Told, checked};
 
 /// One person as a filter writes them.
 #[derive(Debug, Deserialize)]
@@ -15,7 +17,8 @@ struct Yielded {
     employee_id: Option<String>,
     /// `authority:key`.
     external_id: Option<String>,
-    occurred_at: Option<String>,
+    #[serde(default)]
+    occurred_at: Value,
     #[serde(default)]
     attributes: Value,
     #[serde(default)]
@@ -24,8 +27,8 @@ struct Yielded {
     changed: Option<String>,
 }
 
-/// Reads the outputs: people, or arrays of them.
-pub fn people(outputs: &[u8]) -> Result<Told, NotUnderstood> {
+/// Reads the outputs: people, or arrays of them. Times without an offset are those of `zone`.
+pub fn people(outputs: &[u8], zone: &TimeZone) -> Result<Told, NotUnderstood> {
     let outputs: Vec<Value> = serde_json::from_slice(outputs)
         .map_err(|error| NotUnderstood::new(format!("the filter yields something that is not JSON: {error}")))?;
     let mut told = Told::default();
@@ -37,15 +40,15 @@ pub fn people(outputs: &[u8]) -> Result<Told, NotUnderstood> {
     for (at, value) in each.enumerate() {
         let wrong = |what: String| NotUnderstood::new(format!("the filter's person at position {at}: {what}"));
         let yielded = Yielded::deserialize(value).map_err(|error| wrong(error.to_string()))?;
-        yielded.take(&mut told).map_err(wrong)?;
+        yielded.take(zone, &mut told).map_err(wrong)?;
     }
     Ok(told)
 }
 
 impl Yielded {
-    fn take(self, told: &mut Told) -> Result<(), String> {
-        let read = |text: &String| date(text).ok_or_else(|| format!("occurredAt is not a date: {text:?}"));
-        let occurred_at = self.occurred_at.as_ref().map(read).transpose()?;
+    fn take(self, zone: &TimeZone, told: &mut Told) -> Result<(), String> {
+        let occurred_at =
+            date(&self.occurred_at, zone).map_err(|fault| format!("occurredAt {fault}: {}", self.occurred_at))?;
         let name = |key: &str, text: String| checked(&text).map_err(|problem| format!("{key} {problem}"));
         let user = match (self.email, self.employee_id, self.external_id, self.changed) {
             (None, None, None, Some(record)) => {
@@ -84,12 +87,27 @@ mod tests {
     fn a_filter_yields_people_and_records_to_read() {
         let outputs = br#"[[{"email": "a@x", "occurredAt": "2026-01-31T18:42:00Z", "attributes": {"title": "Agent"}},
             {"externalId": "hr:7", "leaver": true}], {"changed": "4711"}, null]"#;
-        let told = people(outputs).unwrap();
+        let told = people(outputs, &TimeZone::UTC).unwrap();
         assert_eq!(told.people.len(), 2);
         assert_eq!(told.people[0].user, Some(UserRef::Email("a@x".into())));
         assert_eq!(told.people[0].attributes.first("title"), Some("Agent"));
         assert!(told.people[1].left);
         assert_eq!(told.changed, [Changed { record: "4711".into(), occurred_at: None }]);
+    }
+
+    #[test]
+    fn a_date_may_be_a_number_or_local_time() {
+        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        let dated = |date: &str| {
+            let outputs = format!(r#"[{{"email": "a@x", "occurredAt": {date}}}]"#);
+            people(outputs.as_bytes(), &berlin).unwrap().people[0].occurred_at.map(|date| date.to_string())
+        };
+        for date in ["1769884920", "1769884920000", "\"1769884920\"", "\"2026-01-31T19:42:00\""] {
+            assert_eq!(dated(date).as_deref(), Some("2026-01-31T18:42:00Z"), "{date}");
+        }
+        for date in ["null", "0", "\"\"", "\"0001-01-01T00:00:00Z\""] {
+            assert_eq!(dated(date), None, "{date}");
+        }
     }
 
     #[test]
@@ -100,13 +118,15 @@ mod tests {
             r#"[{"email": "a@x", "employeeId": "1"}]"#,
             r#"[{"email": " "}]"#,
             r#"[{"email": "a@x", "occurredAt": "yesterday"}]"#,
+            r#"[{"email": "a@x", "occurredAt": "2026-01-31T18:42:00+25:00"}]"#,
+            r#"[{"email": "a@x", "occurredAt": true}]"#,
             r#"[{"externalId": "7"}]"#,
             r#"[{"email": 7}]"#,
             r#"[{"email": "a@x", "attributes": ["b"]}]"#,
             "[",
             "{}",
         ] {
-            assert!(people(bad.as_bytes()).is_err(), "{bad}");
+            assert!(people(bad.as_bytes(), &TimeZone::UTC).is_err(), "{bad}");
         }
     }
 }

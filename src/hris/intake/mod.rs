@@ -52,6 +52,8 @@ pub struct Receipt {
     pub undecided: usize,
     /// People who have left and whom the source never named: nothing of ours is with them.
     pub leavers_unknown: usize,
+    /// Dates that were given and cannot be read.
+    pub dates_not_read: usize,
 }
 
 /// Where a delivery came from; nothing is known for a record that was read because of one.
@@ -186,9 +188,17 @@ impl Intake {
         };
         let mut mapping = source.map_delivery(headers, body).await?;
         let dated_in_future = self.take_future_dates_as_now(&source, &mut mapping);
+        let dates_not_read = mapping.dates_not_read;
+        if dates_not_read > 0 {
+            tracing::warn!(
+                source = &*source.name,
+                dates = dates_not_read,
+                "dates of a delivery cannot be read; these changes count as of now"
+            );
+        }
         let leavers_unknown = self.find_leavers(&source, &mut mapping).await?;
         let receipt = self.take(&source, &key, reservation, &mapping, request).await?;
-        Ok(Receipt { dated_in_future, leavers_unknown, ..receipt })
+        Ok(Receipt { dated_in_future, dates_not_read, leavers_unknown, ..receipt })
     }
 
     /// Of dates that have not come yet nothing is kept; answers how many there were.

@@ -3,36 +3,64 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{id, text};
+use super::{id, left, text};
 use crate::hris::attributes::Attributes;
-use crate::hris::people::{NotUnderstood, Person, Told, date};
+use crate::hris::dates::DateReader;
+use crate::hris::people::{Changed, NotUnderstood, Person, Told};
 
-/// Field-based payloads carry no date, so the time of the signature stands for it.
-pub(super) fn read(payload: &Value, stamp: Option<Timestamp>) -> Result<Told, NotUnderstood> {
+/// Each change has a time of its own; where there is none, the time of the signature stands for it.
+pub(super) fn read(
+    payload: &Value,
+    stamp: Option<Timestamp>,
+    dates: &mut DateReader<'_>,
+    reads_records: bool,
+) -> Result<Told, NotUnderstood> {
     if let Some(employees) = payload.get("employees").and_then(Value::as_array) {
-        let people = employees.iter().map(|employee| person(employee, stamp)).collect::<Result<_, _>>()?;
-        return Ok(Told { people, changed: Vec::new() });
+        let mut told = Told::default();
+        for employee in employees {
+            let occurred_at = dates.read(employee.get("timestamp")).or(stamp);
+            add(employee, occurred_at, reads_records, &mut told)?;
+        }
+        return Ok(told);
     }
     let kind = text(payload, "/type")?;
     if !kind.starts_with("employee.") {
         return Ok(Told::default());
     }
-    let occurred_at = payload.get("timestamp").and_then(Value::as_str).and_then(date).or(stamp);
+    let occurred_at = dates.read(payload.get("timestamp")).or(stamp);
     let record = id(payload, "/data/employeeId")?;
     if kind == "employee.deleted" {
-        let mut attributes = Attributes::default();
-        attributes.add("id", &record);
-        return Ok(Told::person(Person { attributes, occurred_at, left: true, ..Person::default() }));
+        return Ok(Told::person(left(&record, occurred_at)));
     }
     Ok(Told::changed(&record, occurred_at))
 }
 
-fn person(employee: &Value, occurred_at: Option<Timestamp>) -> Result<Person, NotUnderstood> {
+/// Of a `Created` or `Deleted` person BambooHR tells no fields. `Updated` follows `Created` and has them, so there is nothing
+/// to do yet where their record cannot be read.
+fn add(
+    employee: &Value,
+    occurred_at: Option<Timestamp>,
+    reads_records: bool,
+    told: &mut Told,
+) -> Result<(), NotUnderstood> {
+    let record = id(employee, "/id")?;
+    let action = employee.get("action").and_then(Value::as_str).unwrap_or_default().trim();
+    let is = |what: &str| action.eq_ignore_ascii_case(what);
+    let fields = employee.get("fields").and_then(Value::as_object).filter(|fields| !fields.is_empty());
+    if fields.is_none() && !is("deleted") {
+        if reads_records {
+            told.changed.push(Changed { record: record.into(), occurred_at });
+            return Ok(());
+        }
+        if is("created") {
+            return Ok(());
+        }
+    }
     let mut attributes = Attributes::default();
-    attributes.add("id", &id(employee, "/id")?);
-    for (name, field) in employee.get("fields").and_then(Value::as_object).into_iter().flatten() {
+    attributes.add("id", &record);
+    for (name, field) in fields.into_iter().flatten() {
         attributes.add_json(name, field.get("value").unwrap_or(field));
     }
-    let action = employee.get("action").and_then(Value::as_str).unwrap_or_default();
-    Ok(Person { attributes, occurred_at, left: action.eq_ignore_ascii_case("deleted"), ..Person::default() })
+    told.people.push(Person { attributes, occurred_at, left: is("deleted"), ..Person::default() });
+    Ok(())
 }

@@ -2,23 +2,23 @@
 
 use serde_json::Value;
 
-use super::{id, text};
-use crate::hris::attributes::Attributes;
-use crate::hris::people::{NotUnderstood, Person, Told};
+use super::{id, left, text};
+use crate::hris::people::{NotUnderstood, Told};
 
 pub(super) fn read(payload: &Value) -> Result<Told, NotUnderstood> {
-    // A test delivery has no more than the company in it.
+    // A test delivery has no more than the connection or the company in it.
     let Some(kind) = payload.get("event_type").and_then(Value::as_str) else {
-        return text(payload, "/company_id").map(|_| Told::default());
+        return text(payload, "/connection_id").or_else(|_| text(payload, "/company_id")).map(|_| Told::default());
     };
     let (model, what) = kind.split_once('.').unwrap_or((kind, ""));
     match (model, what) {
-        ("individual", "deleted") => {
-            let mut attributes = Attributes::default();
-            attributes.add("id", &id(payload, "/data/individual_id")?);
-            Ok(Told::person(Person { attributes, left: true, ..Person::default() }))
-        }
+        ("individual", "deleted") => Ok(Told::person(left(&id(payload, "/data/individual_id")?, None))),
         ("individual" | "employment", _) => Ok(Told::changed(&id(payload, "/data/individual_id")?, None)),
+        // Of some systems it is told that the directory has changed, and not of whom. Who is not on it any more may still
+        // be employed: what can be read of them decides.
+        ("directory", _) => {
+            Ok(id(payload, "/data/individual_id").map_or_else(|_| Told::default(), |of| Told::changed(&of, None)))
+        }
         _ => Ok(Told::default()),
     }
 }

@@ -2,23 +2,34 @@
 
 use serde_json::Value;
 
-use super::{id, text};
-use crate::hris::attributes::Attributes;
-use crate::hris::people::{NotUnderstood, Person, Told, date};
+use super::{id, left, text};
+use crate::hris::dates::DateReader;
+use crate::hris::people::{NotUnderstood, Told};
 
-pub(super) fn read(payload: &Value) -> Result<Told, NotUnderstood> {
+/// Everything about employees, and the entries of their tables: what these change is not always told as a change of the
+/// employee.
+pub(super) fn read(payload: &Value, dates: &mut DateReader<'_>) -> Result<Told, NotUnderstood> {
     let kind = text(payload, "/type")?;
-    if !kind.starts_with("employee.") {
+    if !kind.starts_with("employee.") && !kind.starts_with("table.entry.") {
         return Ok(Told::default());
     }
-    let occurred_at = payload.get("triggeredAt").and_then(Value::as_str).and_then(date);
+    let occurred_at = dates.read(payload.get("triggeredAt"));
     let record = id(payload, "/data/employeeId")?;
-    if kind == "employee.deleted" {
-        let mut attributes = Attributes::default();
-        attributes.add("id", &record);
-        return Ok(Told::person(Person { attributes, occurred_at, left: true, ..Person::default() }));
+    if kind != "employee.deleted" {
+        return Ok(Told::changed(&record, occurred_at));
     }
-    Ok(Told::changed(&record, occurred_at))
+    let mut person = left(&record, occurred_at);
+    if let Some(email) = email(payload) {
+        person.attributes.add("email", email);
+    }
+    Ok(Told::person(person))
+}
+
+/// The work address of somebody who was deleted: their record cannot be read any more.
+fn email(payload: &Value) -> Option<&str> {
+    let data = payload.get("data")?.as_object()?;
+    let is_email = |name: &str| name.to_ascii_lowercase().ends_with("email");
+    data.iter().find_map(|(name, value)| value.as_str().filter(|_| is_email(name)))
 }
 
 /// `Ping test`, bare, as a JSON text, or as the member `text`.

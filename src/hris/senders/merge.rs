@@ -4,20 +4,23 @@ use serde_json::Value;
 
 use super::text;
 use crate::hris::attributes::Attributes;
-use crate::hris::people::{NotUnderstood, Person, Told, date};
+use crate::hris::dates::DateReader;
+use crate::hris::people::{NotUnderstood, Person, Told};
 
-pub(super) fn read(payload: &Value) -> Result<Told, NotUnderstood> {
-    let event = text(payload, "/hook/event")?;
-    let (model, what) = event.split_once('.').unwrap_or((event, ""));
-    if !model.eq_ignore_ascii_case("employee") {
-        return Ok(Told::default());
-    }
+/// The record is in what is told of one employee; `Employee.synced` tells of a run over all of them.
+pub(super) fn read(payload: &Value, dates: &mut DateReader<'_>) -> Result<Told, NotUnderstood> {
+    let event = text(payload, "/hook/event")?.to_ascii_lowercase();
+    let left = match event.split_once('.') {
+        Some(("employee", "added" | "created" | "changed" | "updated")) => false,
+        Some(("employee", "removed" | "deleted")) => true,
+        _ => return Ok(Told::default()),
+    };
     let record = payload.get("data").filter(|data| data.is_object());
     let record = record.ok_or_else(|| NotUnderstood::new("/data is not an object, or not there"))?;
     Ok(Told::person(Person {
         attributes: Attributes::of_json(record),
-        occurred_at: record.get("modified_at").and_then(Value::as_str).and_then(date),
-        left: what.eq_ignore_ascii_case("removed"),
+        occurred_at: dates.read(record.get("modified_at")),
+        left,
         ..Person::default()
     }))
 }

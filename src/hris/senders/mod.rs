@@ -10,30 +10,53 @@ mod rows;
 mod tests;
 
 use http::HeaderMap;
-use http::header::HeaderName;
+use http::header::{CONTENT_TYPE, HeaderName};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::people::{Everybody, NotUnderstood, Told};
-use super::signature;
+use super::attributes::Attributes;
+use super::dates::{self, DateReader};
+use super::people::{Everybody, NotUnderstood, Person, Told};
 use crate::config::{ConditionConfig, Preset, WhenConfig};
 
 pub(super) use self::rows::each_record;
 
+/// What the reading of a source's payloads depends on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reading<'s> {
+    pub preset: Preset,
+    /// Of times without an offset.
+    pub zone: &'s TimeZone,
+    /// Whether records can be read at the sender.
+    pub reads_records: bool,
+}
+
 /// What the payload of a delivery tells.
-pub(super) fn read(preset: Preset, payload: &[u8], headers: &HeaderMap) -> Result<Told, NotUnderstood> {
-    let tree = || {
-        serde_json::from_slice::<Value>(payload)
-            .map_err(|error| NotUnderstood::new(format!("the body is not JSON: {error}")))
-    };
-    match preset {
-        Preset::BambooHr => bamboo_hr::read(&tree()?, stamp(headers, "x-bamboohr-timestamp")),
-        Preset::HiBob => hi_bob::read(&tree()?),
-        Preset::Merge => merge::read(&tree()?),
+pub(super) fn read(reading: Reading<'_>, payload: &[u8], headers: &HeaderMap) -> Result<Told, NotUnderstood> {
+    let tree = || serde_json::from_slice::<Value>(payload).map_err(|error| not_json(headers, &error));
+    let mut dates = DateReader::new(reading.zone);
+    let told = match reading.preset {
+        Preset::BambooHr => {
+            let stamp = stamp(headers, "x-bamboohr-timestamp");
+            bamboo_hr::read(&tree()?, stamp, &mut dates, reading.reads_records)
+        }
+        Preset::HiBob => hi_bob::read(&tree()?, &mut dates),
+        Preset::Merge => merge::read(&tree()?, &mut dates),
         Preset::Finch => finch::read(&tree()?),
-        Preset::Personio => personio::read(&tree()?),
+        Preset::Personio => personio::read(&tree()?, &mut dates),
         Preset::Workday | Preset::StandardWebhooks | Preset::Generic => records(payload),
+    };
+    told.map(|told| Told { dates_not_read: dates.not_read(), ..told })
+}
+
+/// Several vendors send a form where nobody has chosen JSON.
+fn not_json(headers: &HeaderMap, error: &serde_json::Error) -> NotUnderstood {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if kind.trim_start().to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
+        return NotUnderstood::new("the body is a form; choose JSON as the format of the webhook at the sender");
     }
+    NotUnderstood::new(format!("the body is not JSON: {error}"))
 }
 
 /// A record a person, with all of its attributes.
@@ -98,8 +121,14 @@ fn id(value: &Value, pointer: &str) -> Result<String, NotUnderstood> {
     }
 }
 
-/// A time in seconds from a header.
+/// Somebody of whom only the sender's id is told, and that they have left.
+fn left(record: &str, occurred_at: Option<Timestamp>) -> Person {
+    let mut attributes = Attributes::default();
+    attributes.add("id", record);
+    Person { attributes, occurred_at, left: true, ..Person::default() }
+}
+
+/// A time from a header.
 fn stamp(headers: &HeaderMap, name: &'static str) -> Option<Timestamp> {
-    let value = headers.get(HeaderName::from_static(name))?.to_str().ok()?;
-    signature::seconds(value)
+    dates::instant(headers.get(HeaderName::from_static(name))?.to_str().ok()?)
 }

@@ -3,13 +3,14 @@
 use serde_json::Value;
 
 use super::{id, text};
-use crate::hris::people::{NotUnderstood, Told, date};
+use crate::hris::dates::DateReader;
+use crate::hris::people::{NotUnderstood, Told};
 
-pub(super) fn read(payload: &Value) -> Result<Told, NotUnderstood> {
+pub(super) fn read(payload: &Value, dates: &mut DateReader<'_>) -> Result<Told, NotUnderstood> {
     let event = text(payload, "/event_name")?;
     if !event.starts_with("person.") && !event.starts_with("employment.") {
         return Ok(Told::default());
     }
-    let occurred_at = payload.get("occurred_at").and_then(Value::as_str).and_then(date);
+    let occurred_at = dates.read(payload.get("occurred_at"));
     Ok(Told::changed(&id(payload, "/payload/person_id")?, occurred_at))
 }

@@ -19,13 +19,14 @@ pub use self::encoding::Encoding;
 use self::key::Key;
 pub use self::key::{Algorithm, KeyFault, KeyForm};
 pub use self::scheme::{Part, Scheme, TemplateFault};
+use super::dates;
 
 /// Why a delivery is not let in. None of it says how near the signature was.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureFault {
     #[error("the header {0} is missing, given twice, or not text")]
     Header(HeaderName),
-    #[error("{0} is not a time in seconds since 1970")]
+    #[error("{0} is neither a time since 1970 nor one with an offset")]
     NotATime(HeaderName),
     #[error("it is signed for {signed_at}, which is further from now than the tolerance of {tolerance:?}")]
     OutsideTolerance { signed_at: Timestamp, tolerance: Duration },
@@ -71,18 +72,12 @@ impl Verifier {
         else {
             return Ok(());
         };
-        let signed_at = seconds(stamp).ok_or_else(|| SignatureFault::NotATime(header.clone()))?;
+        let signed_at = dates::instant(stamp).ok_or_else(|| SignatureFault::NotATime(header.clone()))?;
         if signed_at.duration_since(now).unsigned_abs() > tolerance {
             return Err(SignatureFault::OutsideTolerance { signed_at, tolerance });
         }
         Ok(())
     }
-}
-
-/// Seconds since 1970, as senders write them: digits and nothing else.
-pub(crate) fn seconds(text: &str) -> Option<Timestamp> {
-    let digits = !text.is_empty() && text.len() <= 12 && text.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| text.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok())).flatten()
 }
 
 /// The one value of a header. Given twice, it could be one thing here and another to whoever stands in front of us.

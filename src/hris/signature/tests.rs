@@ -36,7 +36,7 @@ impl Vector {
     fn signed_at(&self) -> Timestamp {
         let header = self.scheme().timestamp_header;
         let of = |name: HeaderName| self.headers.iter().find(|(header, _)| header.eq_ignore_ascii_case(name.as_str()));
-        header.and_then(of).and_then(|(_, value)| seconds(value)).unwrap_or_default()
+        header.and_then(of).and_then(|(_, value)| dates::instant(value)).unwrap_or_default()
     }
 
     fn headers(&self) -> HeaderMap {

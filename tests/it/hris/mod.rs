@@ -1,5 +1,6 @@
 //! HR systems as they send, and what becomes of it in Genesys.
 
+mod dates;
 mod deliveries;
 mod erasure;
 mod examples;

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use ring::hmac;
 use skillsync::config::Config;
 use skillsync::domain::UserRef;
@@ -64,7 +65,8 @@ pub(crate) async fn an_export_is_mapped_or_refused(source: &Arc<Source>, is_csv:
 
 /// Whatever a filter yields is read or refused.
 pub(crate) fn outputs_of_a_filter_are_read_or_refused(outputs: &[u8]) {
-    for user in filter::people(outputs).iter().flat_map(|told| &told.people).filter_map(|person| person.user.as_ref()) {
+    let told = filter::people(outputs, &TimeZone::UTC);
+    for user in told.iter().flat_map(|told| &told.people).filter_map(|person| person.user.as_ref()) {
         can_name_somebody(user);
     }
 }
