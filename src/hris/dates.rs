@@ -28,7 +28,7 @@ const A_DAY: i32 = 24 * 3600;
 /// What was given for a date is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not a date")]
-pub(crate) struct NotADate;
+pub(super) struct NotADate;
 
 /// Reads the dates of one payload, and counts those that cannot be read: each then counts as not given.
 #[derive(Debug)]
@@ -59,17 +59,25 @@ pub(super) fn date(value: &Value, zone: &TimeZone) -> Result<Option<Timestamp>, 
     match value {
         Value::Null => Ok(None),
         Value::Number(number) => of_number(number, zone),
-        Value::String(text) => of_text(text.trim(), Some(zone)),
+        Value::String(text) => of_text(text.trim(), zone),
         Value::Bool(_) | Value::Array(_) | Value::Object(_) => Err(NotADate),
     }
 }
 
-/// A point in time that needs no time zone: since 1970, or with an offset.
-pub(crate) fn instant(text: &str) -> Option<Timestamp> {
-    of_text(text.trim(), None).ok().flatten()
+/// When something was signed, which needs no time zone: seconds or milliseconds since 1970, or a time with an offset.
+pub(super) fn instant(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return of_written(text, None).ok().flatten();
+    }
+    match text.parse().ok()? {
+        seconds @ ..=LAST_SECOND => Timestamp::from_second(seconds).ok(),
+        milliseconds @ ..=LAST_MILLISECOND => Timestamp::from_millisecond(milliseconds).ok(),
+        _ => None,
+    }
 }
 
-fn of_text(text: &str, zone: Option<&TimeZone>) -> Result<Option<Timestamp>, NotADate> {
+fn of_text(text: &str, zone: &TimeZone) -> Result<Option<Timestamp>, NotADate> {
     let digits = || text.bytes().filter(u8::is_ascii_digit);
     if text.is_empty() || (digits().next().is_some() && digits().all(|digit| digit == b'0')) {
         return Ok(None);
@@ -78,38 +86,38 @@ fn of_text(text: &str, zone: Option<&TimeZone>) -> Result<Option<Timestamp>, Not
     if unsigned.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
         return match (text.parse::<i64>(), text.parse::<f64>()) {
             (Ok(whole), _) => of_whole(whole, zone),
-            (Err(_), Ok(fractional)) if unsigned.contains('.') => of_fractional(fractional),
+            (Err(_), Ok(fractional)) if unsigned.contains('.') => of_fractional(fractional, zone),
             (Err(_), _) => Err(NotADate),
         };
     }
-    of_written(text, zone)
+    of_written(text, Some(zone))
 }
 
 fn of_number(number: &Number, zone: &TimeZone) -> Result<Option<Timestamp>, NotADate> {
     match (number.as_i64(), number.as_f64()) {
-        (Some(whole), _) => of_whole(whole, Some(zone)),
-        (None, Some(fractional)) if !number.is_u64() => of_fractional(fractional),
+        (Some(whole), _) => of_whole(whole, zone),
+        (None, Some(fractional)) if !number.is_u64() => of_fractional(fractional, zone),
         (None, _) => Err(NotADate),
     }
 }
 
-fn of_whole(whole: i64, zone: Option<&TimeZone>) -> Result<Option<Timestamp>, NotADate> {
+fn of_whole(whole: i64, zone: &TimeZone) -> Result<Option<Timestamp>, NotADate> {
     match whole {
         SECONDS_TO_2000..=LAST_SECOND => Timestamp::from_second(whole).map(Some).map_err(|_| NotADate),
         MILLISECONDS_TO_2000..=LAST_MILLISECOND => Timestamp::from_millisecond(whole).map(Some).map_err(|_| NotADate),
         // A day in the basic format of ISO 8601; as seconds it would lie in 1970.
-        20_000_101..=99_991_231 => Ok(of_written(&whole.to_string(), zone).ok().flatten()),
+        20_000_101..=99_991_231 => Ok(of_written(&whole.to_string(), Some(zone)).ok().flatten()),
         ..MILLISECONDS_TO_2000 => Ok(None),
         _ => Err(NotADate),
     }
 }
 
-fn of_fractional(fractional: f64) -> Result<Option<Timestamp>, NotADate> {
+fn of_fractional(fractional: f64, zone: &TimeZone) -> Result<Option<Timestamp>, NotADate> {
     let since_1970 = SignedDuration::try_from_secs_f64(fractional).map_err(|_| NotADate)?;
     if (SECONDS_TO_2000..=LAST_SECOND).contains(&since_1970.as_secs()) {
         return Timestamp::from_duration(since_1970).map(Some).map_err(|_| NotADate);
     }
-    of_whole(since_1970.as_secs(), None)
+    of_whole(since_1970.as_secs(), zone)
 }
 
 /// As ISO 8601 and RFC 3339 write it, and RFC 9557 with the name of a time zone in brackets behind it.
@@ -257,10 +265,12 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_needs_a_time_zone_is_no_instant() {
-        assert!(instant("1769884920").is_some() && instant("1769884920000").is_some());
-        assert!(instant("2026-01-31T18:42:00Z").is_some());
-        for text in ["2026-01-31T18:42:00", "2026-01-31", "20260131", "0", ""] {
+    fn a_signature_has_a_time_that_needs_no_time_zone() {
+        for text in ["1769884920", " 1769884920000", "2026-01-31T18:42:00Z", "2026-01-31T19:42:00+01:00"] {
+            assert_eq!(instant(text).map(|date| date.to_string()).as_deref(), Some("2026-01-31T18:42:00Z"), "{text}");
+        }
+        assert_eq!(instant("0"), Some(Timestamp::UNIX_EPOCH));
+        for text in ["2026-01-31T18:42:00", "2026-01-31", "", "-1", "1.5", "99999999999999", "1e9", "+1769884920"] {
             assert_eq!(instant(text), None, "{text}");
         }
     }

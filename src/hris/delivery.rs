@@ -7,13 +7,15 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::senders;
-use super::signature::{SignatureFault, only};
+use super::signature::{SignatureFault, SignedWith, only};
 use super::source::{Admission, Source};
 use crate::config::{ConfigError, Preset, WebhookConfig};
 
 /// What tells deliveries of a source apart, so that one that comes again is not carried out again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum KeyRule {
+    /// The id that the sender signs.
+    SignedId,
     /// A header that stays the same over all attempts.
     Header(HeaderName),
     /// A JSON pointer into the body.
@@ -41,8 +43,7 @@ pub enum Refused {
 impl KeyRule {
     pub(super) fn compile(config: &WebhookConfig) -> Result<Self, ConfigError> {
         let preset = match config.preset {
-            Preset::StandardWebhooks => Self::Header(HeaderName::from_static("webhook-id")),
-            Preset::Finch => Self::Header(HeaderName::from_static("finch-event-id")),
+            Preset::StandardWebhooks | Preset::Finch => Self::SignedId,
             Preset::BambooHr => Self::Digest(vec![HeaderName::from_static("x-bamboohr-timestamp")]),
             Preset::Merge => Self::Merge,
             Preset::HiBob | Preset::Personio => Self::Digest(Vec::new()),
@@ -66,21 +67,27 @@ impl KeyRule {
     /// By what is signed beside the body, where something is. A filter is trusted to find the date in the body.
     fn of_custom(config: &WebhookConfig) -> Result<Self, ConfigError> {
         let signature = config.signature.as_ref();
-        let named = |name: Option<&String>| name.and_then(|name| name.parse::<HeaderName>().ok());
-        let id = named(signature.and_then(|signature| signature.id_header.as_ref()));
-        let stamp = named(signature.and_then(|signature| signature.timestamp_header.as_ref()));
-        Ok(match (id, stamp) {
-            (Some(id), _) => Self::Header(id),
-            (None, Some(stamp)) => Self::Digest(vec![stamp]),
-            (None, None) if config.filter()?.is_some() => Self::Digest(Vec::new()),
-            (None, None) => Self::Arrival,
+        let stamp = signature.and_then(|signature| signature.timestamp_header.as_ref()?.parse().ok());
+        Ok(match stamp {
+            _ if signature.is_some_and(|signature| signature.id_header.is_some()) => Self::SignedId,
+            Some(stamp) => Self::Digest(vec![stamp]),
+            None if config.filter()?.is_some() => Self::Digest(Vec::new()),
+            None => Self::Arrival,
         })
     }
 
-    /// The key of a delivery that came `now`. Where the part that it is made of is missing, the digest of the body stands
-    /// in.
-    fn key(&self, headers: &HeaderMap, body: &[u8], payload: Option<&Value>, now: Timestamp) -> String {
+    /// The key of a delivery that came `now`, and whose id is signed in this header. Where the part that it is made of is
+    /// missing, the digest of the body stands in.
+    fn key(
+        &self,
+        headers: &HeaderMap,
+        signed_id: Option<&HeaderName>,
+        body: &[u8],
+        payload: Option<&Value>,
+        now: Timestamp,
+    ) -> String {
         let found = match self {
+            Self::SignedId => signed_id.and_then(|name| only(headers, name).ok()).map(str::to_owned),
             Self::Header(name) => only(headers, name).ok().map(str::to_owned),
             Self::Pointer(pointer) => payload.and_then(|payload| match payload.pointer(pointer)? {
                 Value::String(text) => Some(text.clone()),
@@ -115,7 +122,13 @@ impl Source {
         now: Timestamp,
     ) -> Result<(), Refused> {
         match &self.admission {
-            Admission::Signature(verifier) => Ok(verifier.verify(headers, body, now)?),
+            Admission::Signature(verifier) => {
+                if verifier.verify(headers, body, now)? == SignedWith::Previous {
+                    let source = &*self.name;
+                    tracing::info!(source, "a delivery is signed with previous_secret; the sender has not moved yet");
+                }
+                Ok(())
+            }
             Admission::Path(_) => {
                 if path_secret.is_some_and(|given| self.is_path_secret(given)) {
                     Ok(())
@@ -136,6 +149,10 @@ impl Source {
     pub fn delivery_key(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> String {
         let needs_payload = matches!(self.key_rule, KeyRule::Pointer(_) | KeyRule::Merge);
         let payload = needs_payload.then(|| serde_json::from_slice(body).ok()).flatten();
-        self.key_rule.key(headers, body, payload.as_ref(), now)
+        let signed_id = match &self.admission {
+            Admission::Signature(verifier) => verifier.id_header(headers),
+            Admission::Path(_) | Admission::Nobody => None,
+        };
+        self.key_rule.key(headers, signed_id, body, payload.as_ref(), now)
     }
 }

@@ -15,7 +15,7 @@ use super::filter::{self, FilterRunner};
 use super::people::Identity;
 use super::rules::{Facts, Rules, When};
 use super::senders;
-use super::signature::{Algorithm, Encoding, KeyForm, Scheme, Verifier};
+use super::signature::{Algorithm, Encoding, Headers, KeyForm, Part, Scheme, Verifier};
 use crate::config::{
     ConfigError, Preset, RecordConfig, SignatureAlgorithm, SignatureConfig, SignatureEncoding, SignatureKey,
     SourceMode, SourceTarget, WebhookConfig,
@@ -67,7 +67,7 @@ pub(super) struct Needed<'s> {
 /// What lets a delivery in.
 #[derive(Debug)]
 pub(super) enum Admission {
-    Signature(Verifier),
+    Signature(Box<Verifier>),
     /// The last segment of the path, for senders that do not sign.
     Path(Vec<SecretString>),
     /// Nothing: the source takes exports only.
@@ -230,7 +230,7 @@ fn admission(config: &WebhookConfig) -> Result<Admission, ConfigError> {
         }
         return Ok(if secrets.is_empty() { Admission::Nobody } else { Admission::Path(secrets) });
     };
-    scheme.tolerance = match (&scheme.timestamp_header, config.tolerance) {
+    scheme.tolerance = match (&scheme.headers.timestamp, config.tolerance) {
         (None, Some(_)) => return Err(config.fault("tolerance", "has no meaning: this sender signs no time")),
         (None, None) => None,
         (Some(_), tolerance) => tolerance.or(scheme.tolerance).or(Some(Duration::from_secs(300))),
@@ -239,7 +239,7 @@ fn admission(config: &WebhookConfig) -> Result<Admission, ConfigError> {
         return Err(config.fault("secret", "is missing (or secret_file)"));
     }
     Verifier::new(scheme, &secrets)
-        .map(Admission::Signature)
+        .map(|verifier| Admission::Signature(verifier.into()))
         .map_err(|problem| config.fault("secret", problem.to_string()))
 }
 
@@ -272,7 +272,12 @@ fn custom(config: &WebhookConfig, signature: &SignatureConfig) -> Result<Scheme,
         |key: &str, name: &str| name.parse::<HeaderName>().map_err(|_| fault(key, "is not the name of a header"));
     let optional = |key: &str, name: &Option<String>| name.as_deref().map(|name| header(key, name)).transpose();
     let scheme = Scheme {
-        header: header("header", &signature.header)?,
+        headers: Headers {
+            signature: header("header", &signature.header)?,
+            id: optional("id_header", &signature.id_header)?,
+            timestamp: optional("timestamp_header", &signature.timestamp_header)?,
+        },
+        also: None,
         algorithm: match signature.algorithm {
             SignatureAlgorithm::Sha256 => Algorithm::HmacSha256,
             SignatureAlgorithm::Sha512 => Algorithm::HmacSha512,
@@ -289,13 +294,11 @@ fn custom(config: &WebhookConfig, signature: &SignatureConfig) -> Result<Scheme,
         },
         prefix: signature.prefix.as_str().into(),
         list: signature.list,
-        id_header: optional("id_header", &signature.id_header)?,
-        timestamp_header: optional("timestamp_header", &signature.timestamp_header)?,
         tolerance: None,
     };
     for (named, part, key, placeholder) in [
-        (scheme.id_header.is_some(), super::signature::Part::Id, "id_header", "{id}"),
-        (scheme.timestamp_header.is_some(), super::signature::Part::Timestamp, "timestamp_header", "{ts}"),
+        (scheme.headers.id.is_some(), Part::Id, "id_header", "{id}"),
+        (scheme.headers.timestamp.is_some(), Part::Timestamp, "timestamp_header", "{ts}"),
     ] {
         match (named, scheme.signed.contains(&part)) {
             (true, false) => return Err(fault(key, &format!("is not signed: signed lacks {placeholder}"))),

@@ -170,8 +170,11 @@ impl WebhookConfig {
         }
     }
 
+    /// What a file holds, without the mark that editors put at its beginning.
     fn content(&self, key: &str, file: &Path) -> Result<String, ConfigError> {
-        std::fs::read_to_string(file).map_err(|error| self.fault(key, format!("{}: {error}", file.display())))
+        let content = std::fs::read_to_string(file);
+        let content = content.map_err(|error| self.fault(key, format!("{}: {error}", file.display())))?;
+        Ok(content.trim_start_matches('\u{feff}').to_owned())
     }
 }
 
@@ -199,4 +202,27 @@ fn optional_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
             .ok_or_else(|| de::Error::custom(format!("{text:?} is not a duration like 500ms, 2m or 24h")))
     };
     text.map(parse).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use crate::config::Config;
+
+    #[test]
+    fn a_secret_in_a_file_is_what_editors_leave_of_it() {
+        let file = std::env::temp_dir().join(format!("skillsync-secret-{}", uuid::Uuid::new_v4()));
+        for text in ["k3y", "k3y\n", "k3y\r\n", "\u{feff}k3y\r\n", "\u{feff} k3y \n\n"] {
+            std::fs::write(&file, text).unwrap();
+            let toml = format!(
+                "[genesys]\nregion = 'eu-central-1'\nclient_id = 'i'\nclient_secret = 's'\n[[webhooks]]\nname = 'hr'\n\
+                 preset = 'merge'\ntarget = 'routingSkills'\nuser = {{ email = 'e' }}\nsecret_file = '{}'",
+                file.display()
+            );
+            let secrets = Config::from_toml(&toml).unwrap().webhooks.remove(0).secrets().unwrap();
+            assert_eq!(secrets.iter().map(ExposeSecret::expose_secret).collect::<Vec<_>>(), ["k3y"], "{text:?}");
+        }
+        std::fs::remove_file(file).unwrap();
+    }
 }

@@ -17,18 +17,19 @@ pub struct SignatureConfig {
     /// `key`: `utf8` (default) or `base64`: how the secret becomes bytes.
     #[serde(default)]
     pub key: SignatureKey,
-    /// `encoding`: `hex` (default, in lower case), `base64` or `base64url`.
+    /// `encoding`: `hex` (default, in either case), `base64` or `base64url`.
     #[serde(default)]
     pub encoding: SignatureEncoding,
-    /// `prefix`: what stands before each signature, like `sha256=`.
+    /// `prefix`: what stands before each signature, like `sha256=`, in either case.
     #[serde(default)]
     pub prefix: String,
-    /// `list`: whether the header may carry several, apart by spaces.
+    /// `list`: whether the header may carry several, apart by spaces or commas.
     #[serde(default)]
     pub list: bool,
     /// `id_header`: what `{id}` stands for.
     pub id_header: Option<String>,
-    /// `timestamp_header`: what `{ts}` stands for, in seconds since 1970; held against `tolerance` (default 5 minutes).
+    /// `timestamp_header`: what `{ts}` stands for: seconds or milliseconds since 1970, or a time with an offset; held
+    /// against `tolerance` (default 5 minutes).
     pub timestamp_header: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! How signatures and keys are written: strictly, so that one signature has one spelling.
+//! How signatures and keys are written as text.
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -8,7 +8,7 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 /// How bytes are written as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
-    /// Lower case.
+    /// In either case.
     Hex,
     Base64,
     /// The alphabet of URLs, padded or not.
@@ -21,12 +21,23 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, CONFIG);
 const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, CONFIG);
 
 impl Encoding {
+    pub(super) const ALL: [Self; 3] = [Self::Hex, Self::Base64, Self::Base64Url];
+
     /// The bytes, if the text is such.
     pub(super) fn decode(self, text: &str) -> Option<Vec<u8>> {
         match self {
             Self::Hex => from_hex(text),
             Self::Base64 => BASE64.decode(text).ok(),
             Self::Base64Url => BASE64_URL.decode(text).ok(),
+        }
+    }
+
+    /// As the configuration calls it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Hex => "hex",
+            Self::Base64 => "base64",
+            Self::Base64Url => "base64url",
         }
     }
 }
@@ -37,11 +48,7 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
 }
 
 fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
-    }
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
 #[cfg(test)]
@@ -49,14 +56,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_signature_has_one_spelling() {
-        assert_eq!(Encoding::Hex.decode("00ff"), Some(vec![0, 255]));
+    fn bytes_are_read_in_the_spellings_of_their_encoding() {
+        for hex in ["00ff", "00FF", "00Ff"] {
+            assert_eq!(Encoding::Hex.decode(hex), Some(vec![0, 255]), "{hex}");
+        }
         assert_eq!(Encoding::Base64.decode("+/8="), Some(vec![0xfb, 0xff]));
         assert_eq!(Encoding::Base64Url.decode("-_8"), Some(vec![0xfb, 0xff]));
         assert_eq!(Encoding::Base64Url.decode("-_8="), Some(vec![0xfb, 0xff]));
         for (encoding, bad) in [
-            (Encoding::Hex, "00FF"),
             (Encoding::Hex, "0"),
+            (Encoding::Hex, "0g"),
+            (Encoding::Hex, "0x00"),
             (Encoding::Base64, "-_8="),
             (Encoding::Base64, "+/9="),
             (Encoding::Base64Url, "+/8="),

@@ -91,6 +91,15 @@ impl Key {
         }
     }
 
+    /// What makes the signatures, and their bytes.
+    pub(super) fn makes(&self) -> (&'static str, usize) {
+        match self {
+            Self::Shared(key) if key.algorithm() == hmac::HMAC_SHA512 => ("HMAC-SHA512", 64),
+            Self::Shared(_) => ("HMAC-SHA256", 32),
+            Self::Public(_) => ("Ed25519", 64),
+        }
+    }
+
     /// Whether signatures of this key are marked as asymmetric ones.
     pub(super) fn is_public(&self) -> bool {
         matches!(self, Self::Public(_))

@@ -2,36 +2,35 @@
 //!
 //! The raw bytes are verified before anything is parsed, in constant time. A verifier without a secret cannot be made.
 
+mod altered;
 mod encoding;
+mod fault;
 mod key;
 mod scheme;
 #[cfg(test)]
+mod spelling_tests;
+#[cfg(test)]
 mod tests;
-
-use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::HeaderName;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
+pub use self::altered::Altered;
 pub use self::encoding::Encoding;
+pub use self::fault::{Mismatch, SignatureFault};
 use self::key::Key;
 pub use self::key::{Algorithm, KeyFault, KeyForm};
-pub use self::scheme::{Part, Scheme, TemplateFault};
+pub use self::scheme::{Headers, Part, Scheme, TemplateFault};
 use super::dates;
 
-/// Why a delivery is not let in. None of it says how near the signature was.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SignatureFault {
-    #[error("the header {0} is missing, given twice, or not text")]
-    Header(HeaderName),
-    #[error("{0} is neither a time since 1970 nor one with an offset")]
-    NotATime(HeaderName),
-    #[error("it is signed for {signed_at}, which is further from now than the tolerance of {tolerance:?}")]
-    OutsideTolerance { signed_at: Timestamp, tolerance: Duration },
-    #[error("no signature in {0} fits the body and the secret")]
-    Wrong(HeaderName),
+/// Which of the secrets a delivery was signed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignedWith {
+    Current,
+    /// The one before, while the sender moves.
+    Previous,
 }
 
 /// Verifies the deliveries of one source.
@@ -50,31 +49,46 @@ impl Verifier {
         if keys.is_empty() { Err(KeyFault::Empty) } else { Ok(Self { scheme, keys }) }
     }
 
-    /// Whether one of the secrets signed this body under these headers, at a time that is not too far from `now`.
-    pub fn verify(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<(), SignatureFault> {
-        let scheme = &self.scheme;
-        let id = scheme.id_header.as_ref().map(|name| only(headers, name)).transpose()?;
-        let stamp = scheme.timestamp_header.as_ref().map(|name| only(headers, name)).transpose()?;
-        let given = only(headers, &scheme.header)?;
-        let signed = scheme.signed_bytes(id.unwrap_or_default(), stamp.unwrap_or_default(), body);
-        let fits =
-            |key: &Key| scheme.signatures(given, key.is_public()).any(|signature| key.verifies(&signed, &signature));
-        if !self.keys.iter().any(fits) {
-            return Err(SignatureFault::Wrong(scheme.header.clone()));
-        }
+    /// Which of the secrets signed this body under these headers, at a time that is not too far from `now`.
+    pub fn verify(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<SignedWith, SignatureFault> {
+        let (scheme, names) = (&self.scheme, self.scheme.headers(headers));
+        let optional = |name: &Option<HeaderName>| name.as_ref().map(|name| only(headers, name)).transpose();
+        let given = only(headers, &names.signature).map_err(|fault| fault.or_another(headers))?;
+        let (id, stamp) = (optional(&names.id)?, optional(&names.timestamp)?);
+        let fits = |body: &[u8]| {
+            let signed = scheme.signed_bytes(id.unwrap_or_default(), stamp.unwrap_or_default(), body);
+            self.keys.iter().position(|key| self.fits(key, given, &signed))
+        };
+        let Some(key) = fits(body) else {
+            let proven = altered::forms(body).into_iter().find(|(_, form)| fits(form).is_some());
+            let proven = proven.map(|(altered, _)| altered);
+            let mismatch = Mismatch::new(scheme, &self.keys, &names.signature, given, proven);
+            return Err(SignatureFault::Wrong(mismatch.into()));
+        };
         // Last, so that only who knows the secret learns anything about our clock.
-        self.is_fresh(stamp, now)
+        self.is_fresh(names.timestamp.as_ref(), stamp, now)?;
+        Ok(if key == 0 { SignedWith::Current } else { SignedWith::Previous })
     }
 
-    fn is_fresh(&self, stamp: Option<&str>, now: Timestamp) -> Result<(), SignatureFault> {
-        let (Some(header), Some(stamp), Some(tolerance)) =
-            (&self.scheme.timestamp_header, stamp, self.scheme.tolerance)
-        else {
+    /// The header whose value tells deliveries apart, if the sender signs one.
+    pub(super) fn id_header(&self, headers: &HeaderMap) -> Option<&HeaderName> {
+        self.scheme.headers(headers).id.as_ref()
+    }
+
+    fn fits(&self, key: &Key, given: &str, signed: &[u8]) -> bool {
+        let signatures = self.scheme.signatures(given, self.scheme.prefix(key.is_public()));
+        let decoded = signatures.into_iter().filter_map(|signature| self.scheme.encoding.decode(signature));
+        decoded.into_iter().any(|signature| key.verifies(signed, &signature))
+    }
+
+    fn is_fresh(&self, header: Option<&HeaderName>, stamp: Option<&str>, now: Timestamp) -> Result<(), SignatureFault> {
+        let (Some(header), Some(stamp), Some(tolerance)) = (header, stamp, self.scheme.tolerance) else {
             return Ok(());
         };
+        // It is signed, so it may be read in every way in which somebody writes it.
         let signed_at = dates::instant(stamp).ok_or_else(|| SignatureFault::NotATime(header.clone()))?;
         if signed_at.duration_since(now).unsigned_abs() > tolerance {
-            return Err(SignatureFault::OutsideTolerance { signed_at, tolerance });
+            return Err(SignatureFault::OutsideTolerance { signed_at, now, tolerance });
         }
         Ok(())
     }
@@ -83,8 +97,10 @@ impl Verifier {
 /// The one value of a header. Given twice, it could be one thing here and another to whoever stands in front of us.
 pub(crate) fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<&'a str, SignatureFault> {
     let mut values = headers.get_all(name).iter();
-    match (values.next().and_then(|value| value.to_str().ok()), values.next()) {
-        (Some(value), None) => Ok(value),
-        _ => Err(SignatureFault::Header(name.clone())),
+    match (values.next().map(http::HeaderValue::to_str), values.next()) {
+        (Some(Ok(value)), None) => Ok(value),
+        (Some(Err(_)), None) => Err(SignatureFault::NotText(name.clone())),
+        (Some(_), Some(_)) => Err(SignatureFault::GivenTwice(name.clone())),
+        (None, _) => Err(SignatureFault::Missing { header: name.clone(), another: None }),
     }
 }

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use http::HeaderMap;
 use http::header::HeaderName;
 
 use super::{Algorithm, Encoding, KeyForm};
@@ -16,24 +17,32 @@ pub enum Part {
     Body,
 }
 
+/// The headers of a signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Headers {
+    /// Carries the signature, or several.
+    pub signature: HeaderName,
+    /// What `{id}` stands for.
+    pub id: Option<HeaderName>,
+    /// What `{ts}` stands for.
+    pub timestamp: Option<HeaderName>,
+}
+
 /// How a sender signs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scheme {
-    /// Carries the signature, or several.
-    pub header: HeaderName,
+    pub headers: Headers,
+    /// Other names of the same, for who does not send the first.
+    pub also: Option<Headers>,
     pub algorithm: Algorithm,
     /// What is signed, in order.
     pub signed: Vec<Part>,
     pub key_form: KeyForm,
     pub encoding: Encoding,
-    /// What stands before a signature; one without it is not looked at.
+    /// What stands before a signature, in either case; one without it is not looked at.
     pub prefix: Box<str>,
-    /// Whether the header may carry several signatures, apart by spaces.
+    /// Whether the header may carry several signatures, apart by spaces or commas.
     pub list: bool,
-    /// What `{id}` stands for.
-    pub id_header: Option<HeaderName>,
-    /// What `{ts}` stands for: seconds since 1970.
-    pub timestamp_header: Option<HeaderName>,
     /// How far the time may lie from now, either way.
     pub tolerance: Option<Duration>,
 }
@@ -51,15 +60,14 @@ impl Scheme {
     /// Standard Webhooks, with shared secrets (`v1`) or key pairs (`v1a`).
     pub fn standard_webhooks() -> Self {
         Self {
-            header: HeaderName::from_static("webhook-signature"),
+            headers: Headers::of_three("webhook-signature", "webhook-id", "webhook-timestamp"),
+            also: Some(Headers::of_three("svix-signature", "svix-id", "svix-timestamp")),
             algorithm: Algorithm::HmacSha256,
             signed: vec![Part::Id, dot(), Part::Timestamp, dot(), Part::Body],
             key_form: KeyForm::StandardWebhooks,
             encoding: Encoding::Base64,
             prefix: "v1,".into(),
             list: true,
-            id_header: Some(HeaderName::from_static("webhook-id")),
-            timestamp_header: Some(HeaderName::from_static("webhook-timestamp")),
             tolerance: Some(Duration::from_secs(5 * 60)),
         }
     }
@@ -67,21 +75,22 @@ impl Scheme {
     /// Finch: the same under names of its own, with bare base64 as the secret.
     pub fn finch() -> Self {
         Self {
-            header: HeaderName::from_static("finch-signature"),
+            headers: Headers::of_three("finch-signature", "finch-event-id", "finch-timestamp"),
+            also: None,
             key_form: KeyForm::Base64,
-            id_header: Some(HeaderName::from_static("finch-event-id")),
-            timestamp_header: Some(HeaderName::from_static("finch-timestamp")),
             ..Self::standard_webhooks()
         }
     }
 
     /// BambooHR. Whether its retries are stamped anew is not documented, and they go on for 155 minutes.
     pub fn bamboo_hr() -> Self {
+        let scheme = Self::of_body("x-bamboohr-signature", Algorithm::HmacSha256, Encoding::Hex);
+        let timestamp = Some(HeaderName::from_static("x-bamboohr-timestamp"));
         Self {
+            headers: Headers { timestamp, ..scheme.headers },
             signed: vec![Part::Body, Part::Timestamp],
-            timestamp_header: Some(HeaderName::from_static("x-bamboohr-timestamp")),
             tolerance: Some(Duration::from_secs(3 * 3600)),
-            ..Self::of_body("x-bamboohr-signature", Algorithm::HmacSha256, Encoding::Hex)
+            ..scheme
         }
     }
 
@@ -97,15 +106,14 @@ impl Scheme {
 
     fn of_body(header: &'static str, algorithm: Algorithm, encoding: Encoding) -> Self {
         Self {
-            header: HeaderName::from_static(header),
+            headers: Headers { signature: HeaderName::from_static(header), id: None, timestamp: None },
+            also: None,
             algorithm,
             signed: vec![Part::Body],
             key_form: KeyForm::Utf8,
             encoding,
             prefix: Box::default(),
             list: false,
-            id_header: None,
-            timestamp_header: None,
             tolerance: None,
         }
     }
@@ -140,14 +148,62 @@ impl Scheme {
         signed
     }
 
-    /// The signatures that a header carries, at most as many as any sender gives.
-    pub(super) fn signatures<'a>(&'a self, header: &'a str, public: bool) -> impl Iterator<Item = Vec<u8>> + 'a {
-        const MOST: usize = 16;
-        // Of Standard Webhooks, the only ones with key pairs.
-        let prefix = if public { "v1a," } else { &*self.prefix };
-        let apart = if self.list { header.split(' ') } else { header.split('\n') };
-        apart.take(MOST).filter_map(move |one| self.encoding.decode(one.strip_prefix(prefix)?))
+    /// The headers that this request uses. Whose signature is verified by them has signed their id as well.
+    pub(in crate::hris) fn headers(&self, given: &HeaderMap) -> &Headers {
+        let others = self.also.as_ref().filter(|others| given.contains_key(&others.signature));
+        others.filter(|_| !given.contains_key(&self.headers.signature)).unwrap_or(&self.headers)
     }
+
+    /// What stands before the signatures of such a key; of Standard Webhooks, the only ones with key pairs.
+    pub(super) fn prefix(&self, public: bool) -> &str {
+        if public { "v1a," } else { &self.prefix }
+    }
+
+    /// The signatures that a header carries, as texts without their prefixes; at most as many as any sender gives.
+    pub(super) fn signatures<'a>(&self, header: &'a str, prefix: &str) -> Vec<&'a str> {
+        const MOST: usize = 16;
+        if !self.list {
+            return without(header.trim(), prefix).into_iter().collect();
+        }
+        let texts: Vec<&str> = header.split([' ', '\t', ',']).filter(|text| !text.is_empty()).collect();
+        // A prefix like `v1,` is a text of its own before each signature.
+        if let Some(label) = prefix.strip_suffix(',') {
+            let labelled = texts.iter().zip(texts.iter().skip(1)).filter(|(text, _)| text.eq_ignore_ascii_case(label));
+            return labelled.map(|(_, signature)| *signature).take(MOST).collect();
+        }
+        texts.into_iter().filter_map(|text| without(text, prefix)).take(MOST).collect()
+    }
+}
+
+/// What is left of a text without its prefix, which may be written in either case.
+fn without<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+    let (start, rest) = text.split_at_checked(prefix.len())?;
+    start.eq_ignore_ascii_case(prefix).then_some(rest)
+}
+
+impl Headers {
+    fn of_three(signature: &'static str, id: &'static str, timestamp: &'static str) -> Self {
+        Self {
+            signature: HeaderName::from_static(signature),
+            id: Some(HeaderName::from_static(id)),
+            timestamp: Some(HeaderName::from_static(timestamp)),
+        }
+    }
+}
+
+/// The sender whose signatures come in one of these headers.
+pub(super) fn known_sender(given: &HeaderMap) -> Option<(&'static str, HeaderName)> {
+    let known = [
+        ("standardWebhooks", Scheme::standard_webhooks()),
+        ("bamboohr", Scheme::bamboo_hr()),
+        ("hibob", Scheme::hi_bob()),
+        ("merge", Scheme::merge()),
+        ("finch", Scheme::finch()),
+    ];
+    known.into_iter().find_map(|(preset, scheme)| {
+        let header = scheme.headers(given).signature.clone();
+        given.contains_key(&header).then_some((preset, header))
+    })
 }
 
 impl FromStr for Part {

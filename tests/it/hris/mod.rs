@@ -11,6 +11,7 @@ mod process;
 mod properties;
 mod records;
 mod senders;
+mod signatures;
 mod socket;
 mod storm;
 

@@ -16,7 +16,7 @@ use skillsync::config::Config;
 use skillsync::domain::UserRef;
 use skillsync::domain::job::Urgency;
 use skillsync::hris::filter::{self, FilterRunner};
-use skillsync::hris::signature::{Algorithm, Encoding, KeyForm, Part, Scheme, Verifier};
+use skillsync::hris::signature::{Algorithm, Encoding, KeyForm, Part, Scheme, SignedWith, Verifier};
 use skillsync::hris::{Mapping, Source, Sources, endless_room};
 
 /// Examples whose payloads are read without a filter, which would be a process of its own.
@@ -108,7 +108,7 @@ pub(crate) fn only_what_was_signed_is_let_in(noise: &[u8]) {
     let now = Timestamp::from_second(u32::from_be_bytes([*a, *b, *c, *d]).into()).expect("it is a date");
 
     let headers = signed(scheme, key, body, now);
-    assert_eq!(verifier.verify(&headers, body, now), Ok(()));
+    assert_eq!(verifier.verify(&headers, body, now), Ok(SignedWith::Current));
     let mut changed = body.to_vec();
     match changed.get_mut(usize::from(*place)) {
         Some(byte) => *byte ^= change | 1,
@@ -150,9 +150,9 @@ fn signed(scheme: &Scheme, key: &[u8], body: &[u8], now: Timestamp) -> HeaderMap
     };
     let signature = format!("{}{signature}", scheme.prefix);
     let named = [
-        (Some(&scheme.header), &*signature),
-        (scheme.id_header.as_ref(), id),
-        (scheme.timestamp_header.as_ref(), &stamp),
+        (Some(&scheme.headers.signature), &*signature),
+        (scheme.headers.id.as_ref(), id),
+        (scheme.headers.timestamp.as_ref(), &stamp),
     ];
     let pair = |(name, value): (Option<&HeaderName>, &str)| Some((name?.clone(), value.parse().ok()?));
     named.into_iter().filter_map(pair).collect()
