@@ -76,6 +76,12 @@ pub enum MappingFault {
     Filter(#[from] FilterFault),
     #[error(transparent)]
     Lacks(#[from] MissingColumns),
+    /// It only says who has changed, and the source names no place where records are read.
+    #[error(
+        "webhooks.{0}: record: is missing, and this delivery only says who has changed: name where their records are read, \
+         or have the sender post their fields"
+    )]
+    NoRecord(Arc<str>),
     /// There is no room for what it comes to.
     #[error("too many large bodies are being read; send it again later")]
     NoRoom,
@@ -89,14 +95,15 @@ impl MappingFault {
             Self::NotUnderstood(_) => "it cannot be understood; `skillsync map` says why".to_owned(),
             Self::Filter(FilterFault::Failed(_)) => "its filter fails; `skillsync map` says why".to_owned(),
             Self::Filter(fault) => fault.to_string(),
-            Self::NoRoom => self.to_string(),
+            Self::NoRecord(_) | Self::NoRoom => self.to_string(),
         }
     }
 
-    /// Whether the same body may well pass at another time.
+    /// Whether the same body may well pass at another time: the configuration can be mended and read again meanwhile.
     pub fn passes_later(&self) -> bool {
         match self {
-            Self::Filter(FilterFault::Stopped | FilterFault::Busy | FilterFault::CannotStart(_)) | Self::NoRoom => true,
+            Self::Filter(FilterFault::Stopped | FilterFault::Busy | FilterFault::CannotStart(_)) => true,
+            Self::NoRecord(_) | Self::NoRoom => true,
             Self::Filter(FilterFault::Failed(_) | FilterFault::TooMuch) | Self::NotUnderstood(_) | Self::Lacks(_) => {
                 false
             }
@@ -132,6 +139,9 @@ impl Source {
             }
             None => senders::read(self.reading(), body, headers)?,
         };
+        if !told.changed.is_empty() && self.record.is_none() {
+            return Err(MappingFault::NoRecord(Arc::clone(&self.name)));
+        }
         Ok(self.map(told))
     }
 
@@ -158,8 +168,9 @@ impl Source {
             let mut gathering = Gathering::new(&source, room);
             match yielded {
                 Some(outputs) => {
-                    let people = filter::people(&outputs, &source.zone)?.people;
-                    people.into_iter().try_for_each(|person| gathering.person(person))?;
+                    let told = filter::people(&outputs, &source.zone)?;
+                    says_everything(&told)?;
+                    told.people.into_iter().try_for_each(|person| gathering.person(person))?;
                 }
                 None => senders::each_record(&body, &mut gathering)?,
             }
@@ -293,6 +304,16 @@ impl Mapped {
             occurred_at: self.occurred_at,
         }
     }
+}
+
+/// Records and exports are what there is to know: nothing is read because of them.
+fn says_everything(told: &Told) -> Result<(), NotUnderstood> {
+    if told.changed.is_empty() {
+        return Ok(());
+    }
+    Err(NotUnderstood::new(
+        "the filter yields `changed`, which is for deliveries: records and exports have to say everything",
+    ))
 }
 
 fn is_csv(headers: &HeaderMap) -> bool {

@@ -91,6 +91,22 @@ async fn only_a_wrong_signature_and_a_strange_body_are_refused_for_good() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_event_that_needs_a_record_is_refused_until_there_is_a_place_for_it() {
+    let office = Office::open(&employees(10), &by_title("hr", ""));
+    let event = r#"{"type": "employee.updated", "timestamp": "2026-11-22T22:00:00Z", "data": {"employeeId": "1"}}"#;
+    let refused = office.bamboo("hr", event, BEGIN).await;
+    assert_eq!((refused.status, refused.retry_after.is_some()), (503, true), "its sender comes again: {refused:?}");
+    let told = refused.body["detail"].as_str().unwrap();
+    assert!(told.starts_with("webhooks.hr: record: is missing"), "{told}");
+    let mended = by_title("hr", "record = { url = 'https://hr.test/{id}' }");
+    let genesys = "[genesys]\nregion = 'eu-central-1'\nclient_id = 'id'\nclient_secret = 's'\n";
+    let config = skillsync::config::Config::from_toml(&format!("{genesys}{mended}")).unwrap();
+    office.bed.service.intake.sources().reload(Ok(&config.webhooks)).unwrap();
+    let taken = office.bamboo("hr", event, BEGIN).await;
+    assert_eq!((taken.status, &taken.body["recordsToRead"]), (202, &1.into()), "{taken:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_service_that_is_full_or_stopping_asks_to_come_again() {
     let full = "[server]\nmax_open_entries = 0\n".to_owned() + &by_title("hr", "");
     let office = Office::open(&employees(10), &full);
