@@ -6,6 +6,7 @@ mod limits;
 mod metrics;
 pub mod owner;
 mod readiness;
+pub mod usable;
 
 use std::io;
 use std::sync::Arc;

@@ -47,6 +47,13 @@ impl CalledBack {
     }
 
     /// Starts to tell, if there is something to sign with.
+    /// The way to who is told.
+    pub(super) fn wire(&self) -> Result<Wire, ConfigError> {
+        let problem =
+            |error: reqwest::Error| ConfigError::Contradiction { key: "callbacks", problem: error.to_string() };
+        Wire::new(self.rules).map_err(problem)
+    }
+
     pub(super) fn start(
         self,
         engine: &Engine,
@@ -54,9 +61,8 @@ impl CalledBack {
         seed: u64,
         lifecycle: &Lifecycle,
     ) -> Result<(), ConfigError> {
+        let wire = self.wire()?;
         let Some(key) = self.key else { return Ok(()) };
-        let wire = Wire::new(self.rules)
-            .map_err(|error| ConfigError::Contradiction { key: "callbacks", problem: error.to_string() })?;
         let show = Arc::new(api::job_document(engine));
         callback::start(Courier { engine: engine.clone(), key, post: Arc::new(wire), show, clock, seed }, lifecycle);
         Ok(())

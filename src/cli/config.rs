@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use crate::config::{Config, example, exposed_files, reference};
+use crate::config::{example, exposed_files, reference};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ConfigArguments {
@@ -29,7 +29,7 @@ pub(super) fn run(arguments: &ConfigArguments) -> Result<ExitCode> {
         print!("{}", reference());
         return Ok(ExitCode::SUCCESS);
     }
-    let config = Config::load(arguments.config.as_deref()).context("the configuration cannot be used")?;
+    let config = super::usable_config(arguments.config.as_deref())?;
     for weakness in config.weaknesses() {
         eprintln!("warning: {weakness}");
     }

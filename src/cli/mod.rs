@@ -29,11 +29,15 @@ mod push;
 mod serve;
 mod simulate;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::app::usable;
+use crate::config::Config;
 
 /// Brings employees' skills from an HR system into Genesys Cloud: in bulk, at the permitted rate, without lost updates.
 #[derive(Debug, Parser)]
@@ -113,6 +117,14 @@ pub fn main() -> ExitCode {
     // Not waiting for a thread that reads what never comes.
     runtime.shutdown_background();
     outcome.unwrap_or_else(|error| failed(&error))
+}
+
+/// The configuration of a file and the environment, if a start could use it.
+fn usable_config(file: Option<&Path>) -> anyhow::Result<Config> {
+    let unusable = "the configuration cannot be used";
+    let config = Config::load(file).context(unusable)?;
+    usable::check(&config).context(unusable)?;
+    Ok(config)
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {

@@ -25,7 +25,7 @@ use crate::telemetry::{self, Export, ExportSettings};
 
 /// Runs until SIGTERM or Ctrl-C, then lets what is in flight finish; a second signal cuts that short.
 pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode> {
-    let config = Config::load(file).context("the configuration cannot be used")?;
+    let config = super::usable_config(file)?;
     let export = start_telemetry(&config.telemetry)?;
     for exposed in exposed_files(file) {
         tracing::warn!("{exposed}");

@@ -48,6 +48,12 @@ impl JournalConfig {
         if self.max_bytes.get() < LEAST_BYTES {
             return Err(contradiction("journal.max_bytes", format!("must be at least {LEAST_BYTES}")));
         }
+        if self.enabled && self.path.as_os_str().is_empty() {
+            return Err(contradiction("journal.path", "is empty"));
+        }
+        if self.enabled && self.path.exists() && !self.path.is_dir() {
+            return Err(contradiction("journal.path", format!("{} is not a folder", self.path.display())));
+        }
         Ok(())
     }
 }

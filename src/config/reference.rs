@@ -7,8 +7,10 @@ const HEAD: &str = "\
 
 `skillsync serve` reads `skillsync.toml` in the working directory, or the file of `--config`. Each key can also be given in
 the environment, as `SKILLSYNC__SECTION__KEY`, which wins over the file. An unknown key, or two that contradict each other,
-end the start with an error that names them. `skillsync config` says whether a configuration can be used, `skillsync check`
-tries it out against Genesys. `examples/skillsync.toml` is a file with every key to start from.
+end the start with an error that names them. `skillsync config` says whether a start could use a configuration, with the same
+error if not: it reads the files that are named, and makes rules, filters, signatures and connections of it as the start does.
+Whether the journal can be opened is for `skillsync check`, which also tries the configuration out against Genesys.
+`examples/skillsync.toml` is a file with every key to start from.
 
 This page is written by `skillsync config --reference`.
 ";

@@ -1,6 +1,7 @@
 //! `[telemetry]`: where spans go.
 
 use serde::Deserialize;
+use url::Url;
 
 use super::{ConfigError, contradiction};
 
@@ -22,12 +23,14 @@ impl Default for TelemetryConfig {
 
 impl TelemetryConfig {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        let key = "telemetry.otlp_endpoint";
-        match self.otlp_endpoint.as_deref().map(url::Url::parse) {
-            None => Ok(()),
-            Some(Ok(url)) if ["http", "https"].contains(&url.scheme()) => Ok(()),
-            Some(Ok(_)) => Err(contradiction(key, "must begin with http:// or https://")),
-            Some(Err(error)) => Err(contradiction(key, format!("is not a URL: {error}"))),
+        let wrong = |problem: String| Err(contradiction("telemetry.otlp_endpoint", problem));
+        let Some(endpoint) = &self.otlp_endpoint else { return Ok(()) };
+        // The exporter takes it as it is written, as an address of HTTP.
+        match (Url::parse(endpoint), endpoint.parse::<http::Uri>()) {
+            (Ok(url), Ok(_)) if ["http", "https"].contains(&url.scheme()) => Ok(()),
+            (Ok(_), Ok(_)) => wrong("must begin with http:// or https://".to_owned()),
+            (Err(error), _) => wrong(format!("is not a URL: {error}")),
+            (Ok(_), Err(error)) => wrong(format!("is not a URL: {error}")),
         }
     }
 }

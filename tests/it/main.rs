@@ -17,6 +17,7 @@ mod bed;
 mod binary_runs;
 mod callbacks;
 mod check;
+mod config_command;
 mod crashes;
 mod created_skills;
 mod defects;

@@ -7,12 +7,13 @@ mod genesys;
 mod sources;
 mod steps;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
 
 use self::findings::Findings;
+use crate::app::usable::{Unusable, check_all_but_sources};
 use crate::config::Config;
 
 #[derive(Debug, clap::Args)]
@@ -30,7 +31,7 @@ pub(super) struct CheckArguments {
 
 pub(super) async fn run(arguments: &CheckArguments) -> Result<ExitCode> {
     let mut findings = Findings::default();
-    match Config::load(arguments.config.as_deref()) {
+    match usable(arguments.config.as_deref()) {
         Ok(config) => {
             findings.ok("configuration", "can be used");
             steps::secrets(arguments.config.as_deref(), &config, &mut findings);
@@ -45,4 +46,11 @@ pub(super) async fn run(arguments: &CheckArguments) -> Result<ExitCode> {
     }
     print!("{}", if arguments.json { findings.json() } else { findings.table() });
     Ok(if findings.failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// The configuration, if a start could use it but for its sources, each of which is looked at singly.
+fn usable(file: Option<&Path>) -> Result<Config, Unusable> {
+    let config = Config::load(file)?;
+    check_all_but_sources(&config)?;
+    Ok(config)
 }
