@@ -37,6 +37,10 @@ impl Source {
             Some(filter) => filter::people(&self.runner.run(filter, body).await?, &self.zone)?,
             None => senders::records(body)?,
         };
+        if !told.changed.is_empty() {
+            let problem = "record.filter yields `changed`, which is for deliveries: a record has to say everything";
+            return Err(Setback::Final(problem.to_owned()));
+        }
         if let (None, Some(record)) = (filter, record) {
             self.only_who_was_asked_for(record, &mut told)?;
         }
