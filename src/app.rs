@@ -31,7 +31,7 @@ use crate::config::{ApiKeyConfig, Config, ConfigError, KeyMode, KeyRole, SourceT
 use crate::domain::conflict::ConflictPolicy;
 use crate::domain::entry::AssignmentName;
 use crate::domain::hold::{HoldThresholds, Percent};
-use crate::domain::{AssignmentId, Mode, Target};
+use crate::domain::{Mode, Target};
 use crate::engine::{Backoff, Engine, EngineSettings};
 use crate::genesys::gate::{Credit, Gate, Limits, Start, WindowLimit};
 use crate::genesys::login::{Credentials, TokenSource};
@@ -324,19 +324,12 @@ fn engine_settings(config: &Config, seed: u64) -> EngineSettings {
         },
         callback: None,
         most_created_skills: sync.create_missing_skills,
-        managed: sync.managed.iter().map(|name| assignment_name(name)).collect(),
+        managed: sync.managed.iter().map(|name| AssignmentName::from(name.as_str())).collect(),
         renew_after: Duration::from_secs(600),
         use_until: Duration::from_secs(1800),
         retention: config.journal.retention,
         audit_retention: config.journal.audit_retention,
         job_room: config.server.max_memory_bytes / 16 * 5,
         seed,
-    }
-}
-
-fn assignment_name(text: &str) -> AssignmentName {
-    match text.parse() {
-        Ok(id) => AssignmentName::Id(AssignmentId(id)),
-        Err(_) => AssignmentName::Name(text.into()),
     }
 }

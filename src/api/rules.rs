@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::domain::dates::LatestDate;
+use crate::domain::text::as_it_reads;
 use crate::domain::{Target, UserRef};
 
 /// Entries of one job.
@@ -56,10 +57,10 @@ impl fmt::Display for TextFault {
     }
 }
 
-/// A string that names something: neither blank nor too long, and without control characters, which no sender means
+/// A string that names something: neither blank to who reads it nor too long, and without control characters, which no sender means
 /// and which would garble logs and exports.
 pub(super) fn text(value: &str, longest: usize) -> Result<(), TextFault> {
-    if value.trim().is_empty() {
+    if as_it_reads(value).is_empty() {
         Err(TextFault::Blank)
     } else if value.len() > longest && value.chars().count() > longest {
         Err(TextFault::TooLong { longest })
@@ -74,7 +75,7 @@ pub(super) fn text(value: &str, longest: usize) -> Result<(), TextFault> {
 pub(super) fn external_id(value: &str) -> Result<UserRef, TextFault> {
     text(value, LONGEST_USER_KEY)?;
     match value.split_once(':').map(|(authority, key)| (authority.trim(), key.trim())) {
-        Some((authority, key)) if !authority.is_empty() && !key.is_empty() => {
+        Some((authority, key)) if !as_it_reads(authority).is_empty() && !as_it_reads(key).is_empty() => {
             Ok(UserRef::ExternalId { authority: authority.into(), key: key.into() })
         }
         Some(_) | None => Err(TextFault::NoAuthority),
@@ -92,10 +93,18 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_sees_names_nothing() {
+        for blank in ["", " ", "\u{a0}", "\u{200b}\u{feff}"] {
+            assert_eq!(text(blank, 9), Err(TextFault::Blank), "{blank:?}");
+        }
+        assert_eq!(text("\u{200b}a", 9), Ok(()));
+    }
+
+    #[test]
     fn an_external_id_has_an_authority_and_a_key() {
         let parsed = external_id("workday:a:b").unwrap();
         assert_eq!(parsed, UserRef::ExternalId { authority: "workday".into(), key: "a:b".into() });
-        for bad in ["workday", ":key", "workday:", " : "] {
+        for bad in ["workday", ":key", "workday:", " : ", "workday:\u{200b}"] {
             assert_eq!(external_id(bad), Err(TextFault::NoAuthority), "{bad:?}");
         }
     }

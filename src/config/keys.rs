@@ -167,7 +167,7 @@ pub(super) const SECTIONS: &[Section] = &[
             default(
                 "create_missing_skills",
                 "0",
-                "Routing skills that Genesys lacks and that one job may have created; of a job that lacks more, none is.",
+                "Routing skills that Genesys lacks and that one job may have created; of a job that lacks more, none is, and none of a name that looks like one which is there.",
             ),
             default(
                 "hold_users_percent",

@@ -19,6 +19,14 @@ pub enum AssignmentName {
     Name(Arc<str>),
 }
 
+impl From<&str> for AssignmentName {
+    /// What somebody wrote: an id, or else a name.
+    fn from(text: &str) -> Self {
+        let text = text.trim();
+        text.parse().map_or_else(|_| Self::Name(text.into()), |id| Self::Id(AssignmentId(id)))
+    }
+}
+
 impl fmt::Display for AssignmentName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -13,6 +13,8 @@ pub mod history;
 pub mod hold;
 pub mod job;
 pub mod listed;
+pub mod lookalike;
+pub mod name_index;
 pub mod place;
 pub mod shared;
 pub mod text;

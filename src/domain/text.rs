@@ -51,6 +51,27 @@ pub fn is_unseen(character: char) -> bool {
         && (character.is_control() || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character))
 }
 
+/// Whether a text holds characters that nobody sees.
+pub fn holds_unseen(text: &str) -> bool {
+    text.chars().any(|character| !character.is_whitespace() && is_unseen(character))
+}
+
+/// A text in quotes, for messages: what nobody sees in it, and white space other than a blank, as escapes.
+pub fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            ' ' => quoted.push(' '),
+            _ if character.is_whitespace() || is_unseen(character) => quoted.extend(character.escape_unicode()),
+            _ => quoted.push(character),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,5 +106,12 @@ mod tests {
         }
         assert_ne!(folded("Billing"), folded("Ｂilling"), "that it looks alike is another question");
         assert_ne!(folded("Masse"), folded("Maße"));
+    }
+
+    #[test]
+    fn a_message_shows_what_nobody_sees() {
+        assert_eq!(quoted("Bi\u{ad}lling\u{a0}T2"), r#""Bi\u{ad}lling\u{a0}T2""#);
+        assert_eq!(quoted("Gestión \"1\" \\"), r#""Gestión \"1\" \\""#);
+        assert!(holds_unseen("\u{feff}Billing") && !holds_unseen("Tech\u{a0}\t日本語"));
     }
 }

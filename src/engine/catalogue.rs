@@ -1,6 +1,6 @@
 //! The names of skills and groups, cached.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -8,70 +8,47 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::cache::{Ages, Cache};
+use super::missing::Unfit;
 use super::port::{CallError, CatalogueItem, CatalogueListing, Errand, Extent, Genesys, UpstreamAnswer};
 use crate::domain::entry::AssignmentName;
-use crate::domain::text::folded;
+use crate::domain::name_index::{Match, NameIndex};
+use crate::domain::text::as_it_reads;
 use crate::domain::{AssignmentId, Target};
 
 /// The catalogue of one target as it was at one time.
 #[derive(Debug)]
 pub(super) struct Catalogue {
-    names: HashMap<AssignmentId, Box<str>>,
-    by_name: HashMap<Box<str>, Vec<AssignmentId>>,
-    by_folded_name: HashMap<Box<str>, Vec<AssignmentId>>,
+    names: NameIndex,
     /// What the configuration lists as managed, as far as it is in the catalogue.
     managed: Arc<BTreeSet<AssignmentId>>,
     extent: Extent,
     taken_in: AtomicBool,
 }
 
-/// What a name stands for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Match<T> {
-    One(T),
-    Several(usize),
-    None,
-}
-
 impl Catalogue {
     fn new(listing: CatalogueListing, managed: &[AssignmentName]) -> Self {
-        let CatalogueListing { items, extent } = listing;
-        let (mut by_name, mut by_folded_name) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
-        for item in &items {
-            by_name.entry(item.name.clone()).or_default().push(item.id);
-            by_folded_name.entry(folded(&item.name).into()).or_default().push(item.id);
-        }
-        let names = items.into_iter().map(|item| (item.id, item.name)).collect();
-        let mut catalogue =
-            Self { names, by_name, by_folded_name, managed: Arc::default(), extent, taken_in: AtomicBool::new(false) };
-        let managed = managed.iter().filter_map(|name| match catalogue.find(name) {
+        let names = NameIndex::new(listing.items);
+        let managed = managed.iter().filter_map(|name| match names.find(name) {
             Match::One(id) => Some(id),
-            Match::Several(_) | Match::None => None,
+            Match::Several(several) => {
+                tracing::warn!(%name, several, "a name of sync.managed stands for several, so for none: give an id");
+                None
+            }
+            Match::None => None,
         });
-        catalogue.managed = Arc::new(managed.collect());
-        catalogue
+        let managed = Arc::new(managed.collect());
+        Self { names, managed, extent: listing.extent, taken_in: AtomicBool::new(false) }
     }
 
     /// The same with one item more.
     fn with(&self, item: CatalogueItem, managed: &[AssignmentName]) -> Self {
-        let known = self.names.iter().map(|(id, name)| CatalogueItem { id: *id, name: name.clone() });
+        let known = self.names.all().map(|(id, name)| CatalogueItem { id, name: name.into() });
         Self::new(CatalogueListing { items: known.chain([item]).collect(), extent: self.extent }, managed)
     }
 
-    /// The assignment that is meant: by its exact name, else by its name without regard to case and outer blanks.
-    pub(super) fn find(&self, name: &AssignmentName) -> Match<AssignmentId> {
-        match name {
-            AssignmentName::Id(id) if self.names.contains_key(id) => Match::One(*id),
-            AssignmentName::Id(_) => Match::None,
-            AssignmentName::Name(name) => {
-                let exact = self.by_name.get(name.as_ref());
-                match exact.or_else(|| self.by_folded_name.get(&*folded(name))).map(Vec::as_slice) {
-                    Some([one]) => Match::One(*one),
-                    Some(several) => Match::Several(several.len()),
-                    None => Match::None,
-                }
-            }
-        }
+    /// Its names.
+    pub(super) fn names(&self) -> &NameIndex {
+        &self.names
     }
 
     /// Why a name that is not in it may exist all the same, if it may.
@@ -88,14 +65,9 @@ impl Catalogue {
         !self.taken_in.swap(true, Ordering::Relaxed)
     }
 
-    /// All names.
-    pub(super) fn names(&self) -> impl Iterator<Item = (AssignmentId, &str)> {
-        self.names.iter().map(|(id, name)| (*id, name.as_ref()))
-    }
-
     /// The name of an assignment.
     pub(super) fn name(&self, id: AssignmentId) -> Option<&str> {
-        self.names.get(&id).map(AsRef::as_ref)
+        self.names.name(id)
     }
 }
 
@@ -104,15 +76,17 @@ impl Catalogue {
 pub(super) enum Skill {
     Known(AssignmentId),
     Created(CatalogueItem),
-    /// So many have the name.
-    Ambiguous(usize),
+    /// These have the name.
+    Ambiguous(Vec<CatalogueItem>),
+    /// There is none, and none is created of such a name.
+    Unfit(Unfit),
 }
 
 impl Skill {
-    fn known(found: &Match<AssignmentId>) -> Option<Self> {
-        match found {
-            Match::One(id) => Some(Self::Known(*id)),
-            Match::Several(number) => Some(Self::Ambiguous(*number)),
+    fn known(names: &NameIndex, wanted: &AssignmentName) -> Option<Self> {
+        match names.find(wanted) {
+            Match::One(id) => Some(Self::Known(id)),
+            Match::Several(_) => Some(Self::Ambiguous(names.all_called(wanted))),
             Match::None => None,
         }
     }
@@ -163,21 +137,24 @@ impl Catalogues {
         Ok(Arc::clone(&reading.value))
     }
 
-    /// The skill of this name, created if there is none. Nobody else creates or reads skills meanwhile, so that of many who
-    /// need the same one creates it, and no reading that began before is taken for a newer one.
+    /// The skill of this name, created if there is none and the name is fit for one. Nobody else creates or reads skills
+    /// meanwhile, so that of many who need the same one creates it, and no reading that began before is taken for a newer one.
     pub(super) async fn find_or_create_skill(
         &self,
         genesys: &dyn Genesys,
         errand: &Errand,
         name: &str,
     ) -> Result<Skill, CallError> {
-        let (target, wanted) = (Target::RoutingSkills, AssignmentName::Name(name.trim().into()));
+        let (target, read) = (Target::RoutingSkills, as_it_reads(name));
+        let wanted = AssignmentName::Name(Arc::from(&*read));
         let turn = self.of(target).turn().await;
-        let known = self.known(target).map_or(Match::None, |catalogue| catalogue.find(&wanted));
-        if let Some(known) = Skill::known(&known) {
-            return Ok(known);
+        if let Some(catalogue) = self.known(target) {
+            let known = Skill::known(catalogue.names(), &wanted);
+            if let Some(found) = known.or_else(|| Unfit::of(name, catalogue.names()).map(Skill::Unfit)) {
+                return Ok(found);
+            }
         }
-        match genesys.create_skill(errand, name.trim()).await {
+        match genesys.create_skill(errand, &read).await {
             Ok(item) => {
                 turn.amend(|catalogue| Arc::new(catalogue.with(item.clone(), &self.managed)));
                 Ok(Skill::Created(item))
@@ -186,7 +163,7 @@ impl Catalogues {
             Err(error @ (CallError::Conflict(_) | CallError::Uncertain(_))) => {
                 let reading = turn.read(|| self.read(genesys, errand, target)).await?;
                 let doubt = || reading.value.doubt(target).map(CallError::unavailable);
-                Skill::known(&reading.value.find(&wanted)).ok_or_else(|| doubt().unwrap_or(error))
+                Skill::known(reading.value.names(), &wanted).ok_or_else(|| doubt().unwrap_or(error))
             }
             Err(
                 error @ (CallError::NotFound(_)
@@ -232,25 +209,5 @@ impl Catalogues {
             Target::RoutingSkills => &self.routing_skills,
             Target::WfmSkillGroups => &self.skill_groups,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use uuid::Uuid;
-
-    use super::*;
-
-    #[test]
-    fn a_name_is_found_exactly_or_else_without_regard_to_case() {
-        let item = |n: u128, name: &str| CatalogueItem { id: AssignmentId(Uuid::from_u128(n)), name: Box::from(name) };
-        let items = vec![item(1, "Billing"), item(2, "billing"), item(3, "Claims T2"), item(4, "X"), item(5, "X")];
-        let catalogue = Catalogue::new(CatalogueListing { items, extent: Extent::default() }, &[]);
-        let find = |name: &str| catalogue.find(&AssignmentName::Name(name.into()));
-        assert_eq!(find("Billing"), Match::One(AssignmentId(Uuid::from_u128(1))));
-        assert_eq!(find("BILLING"), Match::Several(2));
-        assert_eq!(find(" claims t2 "), Match::One(AssignmentId(Uuid::from_u128(3))));
-        assert_eq!(find("X"), Match::Several(2));
-        assert_eq!(find("Sales"), Match::None);
     }
 }

@@ -11,11 +11,12 @@ use super::EngineCore;
 use super::catalogue::Skill;
 use super::conclusion::Ending;
 use super::job::Job;
+use super::missing::{Proposals, written_differently};
 use super::port::{CallError, CatalogueItem, UpstreamAnswer};
-use super::resolve::{Patience, Resolved};
+use super::resolve::{Patience, Resolved, without_incomplete};
 use super::verdict::Failure;
-use crate::domain::entry::AssignmentName;
-use crate::domain::text::folded;
+use crate::domain::lookalike::Looks;
+use crate::domain::text::{folded, quoted};
 use crate::domain::{AssignmentId, Listed, Mode, Reason, Target};
 use crate::journal::JobNote;
 
@@ -31,7 +32,7 @@ pub(super) enum Creation {
 /// How often a name may be taken although no listing shows it, before it is believed.
 const MOST_CONFLICTS: u32 = 3;
 
-/// Skills by their folded names.
+/// What becomes of names, by their folded form.
 type Skills = BTreeMap<Box<str>, Result<AssignmentId, Failure>>;
 
 /// Whether skills are created for this job.
@@ -46,25 +47,23 @@ pub(super) fn of(engine: &EngineCore, job: &Job) -> Creation {
     }
 }
 
-/// Whether a name holds what looks like a level, as in `Billing:4,5` or `Billing:5,VIP:3`: a cell that was taken for one name. Skills
-/// cannot be given another name, so none is created of that.
-pub(super) fn holds_a_level(name: &str) -> bool {
-    name.split(':').skip(1).any(|behind| behind.trim_start().starts_with(|first: char| first.is_ascii_digit()))
-}
-
-impl Creation {
-    /// Why an entry that lists this cannot go on.
-    pub(super) fn refused(self, name: &AssignmentName) -> Failure {
-        let todo = match (self, name) {
-            (Self::Later | Self::Permitted, AssignmentName::Name(name)) if holds_a_level(name) => {
-                "It looks like skills with their levels, so it is not created: separate skills by ';' and write decimals with \
-                 a point; or create it there, if this is its name."
-            }
-            (Self::Later, AssignmentName::Name(_)) => "A dry run creates none; the same job without dryRun would.",
-            _ => "Correct the name, or create it there first.",
-        };
-        Failure::assignment_not_found(&name.to_string(), todo)
+/// Ends the entries for which skills will not be created whatever comes: of a job that lacks too many, of names that can be
+/// taken for each other, and of a dry run all. What a dry run tells is so what the run would.
+pub(super) async fn refuse(patience: &Patience<'_>, entries: &mut Vec<Resolved>) {
+    let Patience { engine, job, .. } = *patience;
+    let names = lacking(entries);
+    if names.is_empty() {
+        return;
     }
+    let most = engine.settings.most_created_skills;
+    let refused = if names.len() > most as usize {
+        names.iter().map(|(key, name)| (key.clone(), Err(too_many(name, names.len(), most)))).collect()
+    } else {
+        let mut refused = if job.spec().dry_run { would_be_created(engine, &names) } else { Skills::new() };
+        refused.extend(names_alike(&names));
+        refused
+    };
+    complete(patience, entries, &refused).await;
 }
 
 /// Has created what the entries lack, and puts it into what they list. Entries end whose skills are not to be had. `None` if
@@ -74,45 +73,83 @@ pub(super) async fn create_lacking(
     parked: &HashSet<u32>,
     entries: &mut Vec<Resolved>,
 ) -> Option<()> {
-    let Patience { engine, job, .. } = *patience;
     let mut skills = Skills::new();
-    let mut names = BTreeMap::<Box<str>, Box<str>>::new();
-    for name in lacking(entries) {
-        names.entry(folded(name).into()).or_insert_with(|| name.into());
+    for (key, name) in lacking(entries) {
+        skills.insert(key, find_or_create(patience, parked, &name).await?);
     }
-    let most = engine.settings.most_created_skills;
-    for (key, name) in &names {
-        let skill = if names.len() > most as usize {
-            Err(too_many(name, names.len(), most))
-        } else {
-            find_or_create(patience, parked, name).await?
-        };
-        skills.insert(key.clone(), skill);
+    complete(patience, entries, &skills).await;
+    Some(())
+}
+
+/// The names that entries lack, by their folded form.
+fn lacking(entries: &[Resolved]) -> BTreeMap<Box<str>, Arc<str>> {
+    let mut names = BTreeMap::new();
+    for lacking in entries.iter().flat_map(|entry| entry.lacking.iter()) {
+        names.entry(folded(&lacking.name).into()).or_insert_with(|| Arc::clone(&lacking.name));
     }
+    names
+}
+
+/// Why the entries of a dry run end that lack these.
+fn would_be_created(engine: &EngineCore, names: &BTreeMap<Box<str>, Arc<str>>) -> Skills {
+    let catalogue = engine.catalogues.known(Target::RoutingSkills);
+    let mut proposals = Proposals::some();
+    let mut failure = |name: &str| {
+        let todo = "A dry run creates none; the same job without dryRun would.";
+        match &catalogue {
+            Some(catalogue) => proposals.failure(name, catalogue.names(), todo),
+            None => Failure::assignment_not_found(name, todo),
+        }
+    };
+    names.iter().map(|(key, name)| (key.clone(), Err(failure(name)))).collect()
+}
+
+/// Names of one job that look the same and are not: nobody knows which of them is the right one.
+fn names_alike(names: &BTreeMap<Box<str>, Arc<str>>) -> Skills {
+    let looks: Vec<_> = names.iter().map(|(key, name)| (key, name, Looks::of(name))).collect();
+    let another_like = |key: &str, looks_so: &Looks| {
+        looks.iter().find(|(other, _, looks)| &***other != key && looks.is_like(looks_so)).map(|(_, name, _)| name)
+    };
+    let failure = |name: &str, other: &str| {
+        let (differently, other) = (written_differently(name, other), quoted(other));
+        let todo = format!(
+            "The job lists {other} as well, which looks the same{differently}, so none of them is created: correct the names, \
+             or create them there if both are meant."
+        );
+        Failure::assignment_not_found(name, &todo)
+    };
+    let alike = looks.iter().filter_map(|(key, name, looks)| {
+        let other = another_like(key, looks)?;
+        Some(((*key).clone(), Err(failure(name, other))))
+    });
+    alike.collect()
+}
+
+/// Puts skills into what entries list, as far as is known what becomes of them; who needs one that is not to be had ends.
+async fn complete(patience: &Patience<'_>, entries: &mut Vec<Resolved>, skills: &Skills) {
+    let Patience { engine, job, .. } = *patience;
     // Entries that share a list go on sharing it.
     let (mut lists, mut failed) = (HashMap::new(), Vec::new());
+    let mut incomplete = HashMap::new();
     entries.retain_mut(|entry| {
-        if entry.lacking.is_empty() {
+        if !entry.lacking.iter().any(|lacking| skills.contains_key(&*folded(&lacking.name))) {
             return true;
         }
-        let list = lists.entry(entry.lacking.as_ptr().addr()).or_insert_with(|| entry.completed(&skills));
+        let list = lists.entry(entry.lacking.as_ptr().addr()).or_insert_with(|| entry.completed(skills));
         match list {
             Ok(listed) => {
                 entry.listed = Arc::clone(listed);
                 true
             }
             Err(failure) => {
+                incomplete.insert(entry.user, (entry.index, failure.clone()));
                 failed.push(Ending::failed(job, entry.index, failure));
                 false
             }
         }
     });
+    *entries = without_incomplete(job, std::mem::take(entries), &incomplete, &mut failed);
     engine.conclude(failed, None).shown().await;
-    Some(())
-}
-
-fn lacking(entries: &[Resolved]) -> impl Iterator<Item = &str> {
-    entries.iter().flat_map(|entry| entry.lacking.iter()).map(|lacking| lacking.name.trim())
 }
 
 impl Resolved {
@@ -144,7 +181,8 @@ async fn find_or_create(
         }
         let error = match engine.catalogues.find_or_create_skill(engine.genesys.as_ref(), errand, name).await {
             Ok(Skill::Known(id)) => return Some(Ok(id)),
-            Ok(Skill::Ambiguous(number)) => return Some(Err(Failure::assignment_ambiguous(name, number))),
+            Ok(Skill::Ambiguous(called)) => return Some(Err(Failure::assignment_ambiguous(name, &called))),
+            Ok(Skill::Unfit(unfit)) => return Some(Err(unfit.failure(name))),
             Ok(Skill::Created(skill)) => return Some(Ok(created(engine, job, skill).await)),
             Err(error) => error,
         };
@@ -189,7 +227,7 @@ fn too_many(name: &str, lacking: usize, most: u32) -> Failure {
 }
 
 fn not_taken(name: &str, answer: &UpstreamAnswer) -> Failure {
-    let message = format!("Genesys does not take {name:?} as the name of a skill: {answer}. Correct the name.");
+    let message = format!("Genesys does not take {} as the name of a skill: {answer}. Correct the name.", quoted(name));
     Failure::new(Reason::Rejected, message)
 }
 

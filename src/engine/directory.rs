@@ -15,9 +15,9 @@ use self::shown::Showing;
 pub(super) use self::shown::ShownSkills;
 use self::ways::Ways;
 use super::cache::{Ages, Cache, Reading};
-use super::catalogue::Match;
 use super::listing::{self, Found, Listing};
 use super::port::{CallError, Errand, Expand, Genesys, UpstreamAnswer, UserListing};
+use crate::domain::name_index::Match;
 use crate::domain::{Assignments, UserId, UserRef};
 
 /// The directory of the org.

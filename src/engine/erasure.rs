@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::catalogue::Match;
 use super::directory::Search;
 use super::job::Job;
 use super::port::{Errand, LookUp};
@@ -17,6 +16,7 @@ use super::preread::Taken;
 use super::{Engine, EngineCore};
 use crate::domain::audit::{Action, AuditRecord};
 use crate::domain::job::Urgency;
+use crate::domain::name_index::Match;
 use crate::domain::{JobId, Target, UserId, UserKey, UserRef};
 use crate::journal::{Erasure, JournalError, Memo};
 

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use super::catalogue::Match;
 use super::port::{Extent, ListedUser};
+use crate::domain::name_index::Match;
 use crate::domain::shared::Shared;
 use crate::domain::user::DirectoryUser;
 use crate::domain::{Assignments, UserId, UserRef};

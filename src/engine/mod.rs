@@ -21,6 +21,7 @@ mod erasure;
 mod forecast;
 mod job;
 mod listing;
+mod missing;
 mod names;
 mod open;
 mod order;

@@ -52,7 +52,7 @@ impl KnownNames {
         let new: Vec<(AssignmentId, Arc<str>)> = {
             let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
             let other = |(id, name): &(AssignmentId, &str)| known.get(id).is_none_or(|known| **known != **name);
-            let new: Vec<_> = catalogue.names().filter(other).map(|(id, name)| (id, Arc::from(name))).collect();
+            let new: Vec<_> = catalogue.names().all().filter(other).map(|(id, name)| (id, Arc::from(name))).collect();
             known.extend(new.iter().map(|(id, name)| (*id, Arc::clone(name))));
             new
         };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::catalogue::Catalogue;
 use super::creation::Creation;
 use super::directory::{Search, Sought};
+use super::missing::Proposals;
 use super::pass::{Pass, Round};
 use super::port::{CallError, Errand, UpstreamAnswer};
 use super::resolve::{find_assignments, find_user, park};
@@ -124,7 +125,7 @@ fn found_anew(ticket: &Ticket, catalogue: &Catalogue) -> Result<Ticket, Failure>
     let mut rows = Vec::new();
     for row in ticket.indices() {
         let Some(request) = ticket.job.open_request(row) else { continue };
-        let (listed, _) = find_assignments(catalogue, &request.assignments, Creation::No)?;
+        let (listed, _) = find_assignments(catalogue, &request.assignments, Creation::No, &mut Proposals::none())?;
         rows.push((row, listed));
     }
     let listed = Listed::together(rows.iter().map(|(_, listed)| &**listed));

@@ -14,10 +14,11 @@ use self::lists::ResolvedLists;
 pub(super) use self::lists::find_assignments;
 pub(super) use self::patience::Patience;
 use self::patience::patience_left;
-use super::catalogue::Match;
+pub(super) use self::same_user::without_incomplete;
 use super::conclusion::Ending;
 use super::directory::{Search, ShownSkills, Sought};
 use super::job::Job;
+use super::missing::Proposals;
 use super::port::{CallError, Errand, UpstreamAnswer};
 use super::preparation::Prepared;
 use super::ticket::Ticket;
@@ -27,6 +28,7 @@ use super::workload::Work;
 use super::{EngineCore, creation, preread};
 use crate::domain::entry::{EntryRequest, ListedAssignment};
 use crate::domain::job::{JobStatus, SameUser};
+use crate::domain::name_index::Match;
 use crate::domain::{Listed, Mode, Place, Proficiency, Reason, UserId, UserKey, UserRef};
 use crate::journal::JobNote;
 
@@ -174,6 +176,7 @@ async fn resolve_and_weigh(patience: &mut Patience<'_>, parked: &HashSet<u32>, l
             Err(error) => patience.wait(parked, &error).await?,
         }
     };
+    creation::refuse(patience, &mut resolution.entries).await;
     if parked.is_empty() && !job.has_begun() && !job.was_released() {
         weigh(patience, &resolution.entries).await?;
     }
@@ -240,10 +243,10 @@ async fn try_resolve(patience: &Patience<'_>, parked: &HashSet<u32>, look: &mut 
     job.prepares(u32::from(engine.catalogues.has_to_read(target)) + calls_to_find);
     let mut catalogue = engine.catalogues.get(genesys, errand, target).await?;
     let creation = creation::of(engine, job);
-    let mut lists = ResolvedLists::of(&open, &catalogue, creation);
+    let mut lists = ResolvedLists::of(&open, &catalogue, creation, Proposals::none());
     if lists.lack_a_name() {
         catalogue = engine.catalogues.read_anew(genesys, errand, target, look.since).await?;
-        lists = ResolvedLists::of(&open, &catalogue, creation);
+        lists = ResolvedLists::of(&open, &catalogue, creation, Proposals::some());
     }
     engine.names.learn(&catalogue, engine.journal.as_ref()).await;
     if lists_users {
@@ -301,7 +304,7 @@ async fn try_resolve(patience: &Patience<'_>, parked: &HashSet<u32>, look: &mut 
         }
     }
     let entries = same_user::refused(job, entries, &mut failed);
-    let entries = same_user::without_incomplete(job, entries, &incomplete, &mut failed);
+    let entries = without_incomplete(job, entries, &incomplete, &mut failed);
     let entries = same_user::without_parts(engine, job, entries, &mut failed);
     engine.conclude(failed, None).shown().await;
     Ok(Resolution { entries, shown: look.shown.take(), left })

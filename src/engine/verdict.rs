@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use super::job::EntryResult;
-use super::port::UpstreamAnswer;
+use super::port::{CatalogueItem, UpstreamAnswer};
 use crate::domain::conflict::GaveUp;
 use crate::domain::entry::Effects;
 use crate::domain::fold::Outcome;
+use crate::domain::text::quoted;
 use crate::domain::{EntryId, EntryState, Place, Reason, Target};
+
+/// So many of those that have one name are told.
+const MOST_NAMED: usize = 5;
 
 /// Why entries fail, and what to do about it.
 #[derive(Debug, Clone)]
@@ -59,13 +63,19 @@ impl Failure {
         )
     }
 
-    pub(super) fn assignment_ambiguous(name: &str, number: usize) -> Self {
-        let message = format!("{number} assignments at Genesys are called {name:?}. Name it by id.");
+    pub(super) fn assignment_ambiguous(name: &str, called: &[CatalogueItem]) -> Self {
+        let mut named: Vec<_> =
+            called.iter().take(MOST_NAMED).map(|item| format!("{} ({})", quoted(&item.name), item.id)).collect();
+        if called.len() > MOST_NAMED {
+            named.push(format!("{} more", called.len() - MOST_NAMED));
+        }
+        let (number, name, named) = (called.len(), quoted(name), named.join(", "));
+        let message = format!("{number} assignments at Genesys are called {name}: {named}. Name it by id.");
         Self::new(Reason::AssignmentAmbiguous, message)
     }
 
     pub(super) fn assignment_not_found(name: &str, todo: &str) -> Self {
-        Self::new(Reason::AssignmentNotFound, format!("Genesys has no assignment {name:?}. {todo}"))
+        Self::new(Reason::AssignmentNotFound, format!("Genesys has no assignment {}. {todo}", quoted(name)))
     }
 
     pub(super) fn forbidden(answer: &UpstreamAnswer) -> Self {

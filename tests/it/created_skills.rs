@@ -243,3 +243,103 @@ async fn a_name_that_holds_a_level_is_never_created() {
     }
     assert_eq!((entries[2].state, created(&bed)), (EntryState::Applied, 1));
 }
+
+/// Why an entry that lists these failed, of the run itself and of a dry run.
+async fn told(bed: &Bed, mode: Mode, lists: &[&[&str]]) -> [Vec<String>; 2] {
+    let mut told = [Vec::new(), Vec::new()];
+    for (dry_run, told) in [true, false].into_iter().zip(&mut told) {
+        let (target, same_user) = (Target::RoutingSkills, SameUser::InOrder);
+        let spec = JobSpec { target, mode, label: None, dry_run, urgency: Urgency::Bulk, callback: None, same_user };
+        let rows = (1..).zip(lists).map(|(n, skills)| employee(n, skills)).collect();
+        let job = bed.service.engine.submit(spec, rows).await.unwrap().id;
+        bed.finish(job).await;
+        told.extend(bed.entries(job).iter().map(|entry| failure(entry).1.to_owned()));
+    }
+    told
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_reads_like_a_known_one_is_that_one() {
+    for extra in ["", PERMITTED] {
+        let bed = Bed::start(&org(Vec::new()), extra);
+        let known = ["Tech\u{a0}Support", "Gestio\u{301}n", "Bi\u{ad}lling"];
+        for name in known {
+            bed.simulator.foreign_skill(name);
+        }
+        let lists: [&[&str]; 3] = [&["tech  support\u{200b}"], &["\u{feff}GESTIÓN"], &["Billing"]];
+        let job = run(&bed, Mode::Add, &[(1, lists[0]), (2, lists[1]), (3, lists[2])]).await;
+        assert!(bed.entries(job).iter().all(|entry| entry.state == EntryState::Applied), "{:?}", bed.entries(job));
+        assert_eq!(
+            ((1..4).map(|n| skills(&bed, n).concat()).collect::<Vec<_>>(), created(&bed)),
+            (known.map(str::to_owned).into(), 0)
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_created_is_told_alike_by_a_dry_run() {
+    let bed = Bed::start(&org(Vec::new()), PERMITTED);
+    for name in ["Billing", "Sales", "sales"] {
+        bed.simulator.foreign_skill(name);
+    }
+    let lists: [&[&str]; 7] =
+        [&["Ｂilling"], &["\u{412}illing"], &["Bi1ling"], &["Cla\u{ad}ims"], &["Claims：5"], &["SALES"], &["VIP=4"]];
+    let [planned, done] = told(&bed, Mode::Managed, &lists).await;
+    assert_eq!((&planned, created(&bed)), (&done, 0));
+    let expected = [
+        "\"Billing\" (",
+        "is written \"Billing\", not \"\\u{412}illing\"",
+        "which looks the same: correct the name",
+        "\"Cla\\u{ad}ims\". The name holds characters that are not shown",
+        "separate skills by ';'",
+        "2 assignments at Genesys are called \"SALES\": \"Sales\" (",
+        "separate skills by ';'",
+    ];
+    for (told, expected) in done.iter().zip(expected) {
+        assert!(told.contains(expected), "{told}");
+    }
+    let many: Vec<String> = (1..=6).map(|n| format!("Column {n}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let [planned, done] = told(&bed, Mode::Managed, &[&many]).await;
+    assert!(planned == done && done[0].contains("lacks 6 skills"), "{planned:?} {done:?}");
+    // A letter away may be another name, so it is created; a dry run says what is there.
+    let [planned, done] = told(&bed, Mode::Managed, &[&["Biling"]]).await;
+    assert!(
+        planned[0].contains("It has \"Billing\", which is spelt almost the same. A dry run creates none"),
+        "{planned:?}"
+    );
+    assert_eq!((done[0].as_str(), created(&bed)), ("", 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_new_names_that_look_the_same_none_is_created_in_one_job_and_one_in_two() {
+    let bed = Bed::start(&org(Vec::new()), PERMITTED);
+    let [planned, done] = told(&bed, Mode::Managed, &[&["Claims"], &["\u{421}laims"], &["Returns"]]).await;
+    assert_eq!((&planned[..2], created(&bed)), (&done[..2], 1), "the third is");
+    assert!(done[0].contains("lists \"\u{421}laims\" as well, which looks the same"), "{done:?}");
+    assert!(done[1].contains("lists \"Claims\" as well"), "{done:?}");
+
+    let row = |n, name: &str| bed.submit(Target::RoutingSkills, Mode::Add, vec![employee(n, &[name])]);
+    let jobs = [row(1, "Claims").await, row(2, "\u{421}laims").await];
+    let mut failed = 0;
+    for job in jobs {
+        failed += in_state(&bed.finish(job).await, EntryState::Failed);
+    }
+    assert_eq!((failed, created(&bed)), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_are_one_list_fail_with_the_one_whose_skill_is_not_to_be_had() {
+    let refused = FaultKind::Status { status: 400, moment: Moment::BeforeEffect, body: Body::Json };
+    let bed = Bed::start(&org(vec![Fault::on(&[Route::SkillCreate], refused)]), PERMITTED);
+    run(&bed, Mode::Managed, &[(1, &["Skill 1", "Skill 2"])]).await;
+    for unfit in ["Clai\u{ad}ms", "Claims"] {
+        let (target, mode, same_user) = (Target::RoutingSkills, Mode::Managed, SameUser::Merge);
+        let spec =
+            JobSpec { target, mode, label: None, dry_run: false, urgency: Urgency::Bulk, callback: None, same_user };
+        let rows = vec![employee(1, &["Skill 1"]), employee(1, &[unfit])];
+        let job = bed.service.engine.submit(spec, rows).await.unwrap().id;
+        assert_eq!(in_state(&bed.finish(job).await, EntryState::Failed), 2, "{unfit}");
+        assert_eq!(skills(&bed, 1), ["Skill 1", "Skill 2"]);
+    }
+}

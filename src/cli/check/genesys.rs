@@ -1,17 +1,19 @@
 //! What works at Genesys: login, directory, limits, catalogues, and each target on one active user. Nothing is changed: what
 //! writes is tried with a request that adds nothing, or that Genesys has to refuse.
 
-use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::time::Duration;
 
 use anyhow::Result;
 
 use super::findings::Findings;
+use super::names::problem;
 use super::sources;
 use crate::app;
 use crate::config::Config;
 use crate::domain::Target;
+use crate::domain::entry::AssignmentName;
+use crate::domain::name_index::NameIndex;
 use crate::domain::user::DirectoryUser;
 use crate::genesys::GenesysClient;
 use crate::genesys::survey::{CallError, CatalogueItem, CatalogueListing, Tried};
@@ -163,7 +165,7 @@ impl Survey<'_> {
     }
 
     async fn catalogues(&mut self) {
-        let mut known = BTreeSet::new();
+        let mut known = Vec::new();
         let permissions =
             ["grant the OAuth client routing:skill:view", "grant the OAuth client routing:skillGroup:view"];
         let targets = [(Target::RoutingSkills, "skills"), (Target::WfmSkillGroups, "skill groups")];
@@ -178,12 +180,12 @@ impl Survey<'_> {
                             "run the check again; if it stays so, ask Genesys support: names that are not shown cannot be assigned",
                         ),
                     }
-                    let words: BTreeSet<_> = items.iter().flat_map(words_for).collect();
-                    sources::rules(self.sources, target, &words, self.findings);
-                    known.extend(words);
                     if target == Target::RoutingSkills && self.config.sync.create_missing_skills > 0 {
                         self.creating(items.first()).await;
                     }
+                    let names = NameIndex::new(items);
+                    sources::rules(self.sources, target, &names, self.findings);
+                    known.push(names);
                 }
                 Err(error) if target == Target::RoutingSkills => self.fail(what, &error, permission),
                 Err(error) => self.is_no_use(what, target, &error, todo(&error, permission)),
@@ -312,20 +314,17 @@ async fn look<T>(call: impl Future<Output = Result<T, CallError>>) -> Result<T, 
     tokio::time::timeout(LONGEST_LOOK, call).await.unwrap_or_else(|_| Err(late()))
 }
 
-fn managed(config: &Config, known: &BTreeSet<String>, findings: &mut Findings) {
-    let missing: Vec<_> = config.sync.managed.iter().filter(|name| !known.contains(&name.to_lowercase())).collect();
-    match (config.sync.managed.len(), missing.len()) {
+fn managed(config: &Config, known: &[NameIndex], findings: &mut Findings) {
+    let known: Vec<_> = known.iter().collect();
+    let problems: Vec<_> =
+        config.sync.managed.iter().filter_map(|name| problem(&AssignmentName::from(name.as_str()), &known)).collect();
+    match (config.sync.managed.len(), problems.len()) {
         (0, _) => {}
         (all, 0) => findings.ok("managed", format_args!("all {all} names of sync.managed are in a catalogue")),
         (all, _) => findings.warn(
             "managed",
-            format_args!("{} of {all} are in no catalogue: {missing:?}", missing.len()),
+            format_args!("{} of {all} stand for no skill or group: {}", problems.len(), problems.join(", ")),
             "correct the names in sync.managed, or make them in Genesys",
         ),
     }
-}
-
-/// A name or an id may stand in the configuration.
-fn words_for(item: &CatalogueItem) -> [String; 2] {
-    [item.name.to_lowercase(), item.id.to_string()]
 }

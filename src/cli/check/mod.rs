@@ -4,6 +4,7 @@
 
 mod findings;
 mod genesys;
+mod names;
 mod sources;
 mod steps;
 

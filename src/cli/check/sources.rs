@@ -5,8 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::findings::Findings;
+use super::names::problem;
 use crate::config::Config;
 use crate::domain::Target;
+use crate::domain::name_index::NameIndex;
 use crate::hris::Source;
 use crate::hris::filter::FilterRunner;
 
@@ -37,19 +39,20 @@ fn shown(source: &Source, findings: &mut Findings) {
     findings.ok("webhooks", found);
 }
 
-/// Whether the catalogue of a target has what rules assign; `words` are its names in lower case, and its ids.
-pub(super) fn rules(sources: &[Source], target: Target, words: &BTreeSet<String>, findings: &mut Findings) {
+/// Whether what rules assign is in the catalogue of their target.
+pub(super) fn rules(sources: &[Source], target: Target, names: &NameIndex, findings: &mut Findings) {
     for source in sources.iter().filter(|source| source.target == target && !source.rules().is_empty()) {
-        let mut missing = BTreeMap::<String, BTreeSet<&str>>::new();
-        let named = source.rules().assigned().map(|(rule, name)| (rule, name.to_string()));
-        for (rule, name) in named.filter(|(_, name)| !words.contains(&name.to_lowercase())) {
-            missing.entry(name).or_default().insert(rule);
+        let mut problems = BTreeMap::<String, BTreeSet<&str>>::new();
+        for (rule, name) in source.rules().assigned() {
+            if let Some(problem) = problem(name, &[names]) {
+                problems.entry(problem).or_default().insert(rule);
+            }
         }
-        if missing.is_empty() {
+        if problems.is_empty() {
             findings.ok("rules", format_args!("{}: all that they assign is in the catalogue", source.name));
             continue;
         }
-        let listed = missing.iter().map(|(name, rules)| format!("{name:?} (rule {})", listed(rules)));
+        let listed = problems.iter().map(|(problem, rules)| format!("{problem} (rule {})", listed(rules)));
         findings.warn(
             "rules",
             format_args!("{}: the catalogue lacks {}", source.name, listed.collect::<Vec<_>>().join(", ")),

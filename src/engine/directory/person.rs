@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::Directory;
 use super::single::LookUps;
+use crate::domain::name_index::Match;
 use crate::domain::{UserId, UserRef};
 use crate::engine::cache::{Cache, Reading};
-use crate::engine::catalogue::Match;
 use crate::engine::listing::Listing;
 
 impl Directory {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Found, is_active};
+use crate::domain::name_index::Match;
 use crate::domain::{UserId, UserRef};
-use crate::engine::catalogue::Match;
 
 /// Look-ups that are remembered; the directory's listing has the rest.
 const MOST_LOOK_UPS: usize = 10_000;

@@ -10,9 +10,9 @@ use tokio::time::Instant;
 
 use super::single::LookUps;
 use super::{Found, Search, Sought, the_one};
+use crate::domain::name_index::Match;
 use crate::domain::user::DirectoryUser;
 use crate::domain::{UserId, UserRef};
-use crate::engine::catalogue::Match;
 use crate::engine::port::{CallError, LookUp, UpstreamAnswer};
 
 /// How a user is looked up.

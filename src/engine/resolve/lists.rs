@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use super::{Lacking, Open};
 use crate::domain::entry::{AssignmentName, ListedAssignment};
+use crate::domain::name_index::Match;
 use crate::domain::{Listed, Reason};
 use crate::engine::EngineCore;
-use crate::engine::catalogue::{Catalogue, Match};
-use crate::engine::creation::{Creation, holds_a_level};
+use crate::engine::catalogue::Catalogue;
+use crate::engine::creation::Creation;
+use crate::engine::missing::{Proposals, Unfit};
 use crate::engine::port::UpstreamAnswer;
 use crate::engine::verdict::Failure;
 
@@ -20,10 +22,10 @@ pub(super) struct ResolvedLists(HashMap<usize, Result<FoundList, Failure>>);
 
 impl ResolvedLists {
     /// A list is known by where it lies, for as long as the entries are there.
-    pub(super) fn of(entries: &[Open], catalogue: &Catalogue, creation: Creation) -> Self {
+    pub(super) fn of(entries: &[Open], catalogue: &Catalogue, creation: Creation, mut proposals: Proposals) -> Self {
         let mut lists = HashMap::new();
         for entry in entries {
-            let resolved = || find_assignments(catalogue, &entry.assignments, creation);
+            let resolved = || find_assignments(catalogue, &entry.assignments, creation, &mut proposals);
             lists.entry(entry.assignments.as_ptr().addr()).or_insert_with(resolved);
         }
         Self(lists)
@@ -57,23 +59,36 @@ fn lacks_a_name(list: &Result<FoundList, Failure>) -> bool {
     }
 }
 
+/// A list by id. Whether it lists a name that nothing can be done about is told alike for a dry run and the run itself.
 pub(in crate::engine) fn find_assignments(
     catalogue: &Catalogue,
     listed: &[ListedAssignment],
     creation: Creation,
+    proposals: &mut Proposals,
 ) -> Result<FoundList, Failure> {
+    const TODO: &str = "Correct the name, or create it there first.";
+    let names = catalogue.names();
     let (mut found, mut lacking, mut left) = (Vec::with_capacity(listed.len()), Vec::new(), Vec::new());
     for ListedAssignment { name, proficiency, because: _, left_as_is } in listed {
-        match (catalogue.find(name), name) {
+        match (names.find(name), name) {
             (Match::One(id), _) if *left_as_is => left.push(id),
+            (Match::Several(_), _) if *left_as_is => {
+                left.extend(names.all_called(name).into_iter().map(|item| item.id))
+            }
             // Nobody has what does not exist.
             (Match::None, _) if *left_as_is => {}
             (Match::One(id), _) => found.push((id, *proficiency)),
-            (Match::Several(number), _) => return Err(Failure::assignment_ambiguous(&name.to_string(), number)),
-            (Match::None, AssignmentName::Name(name)) if creation == Creation::Permitted && !holds_a_level(name) => {
-                lacking.push(Lacking { name: Arc::clone(name), proficiency: *proficiency });
+            (Match::Several(_), _) => {
+                return Err(Failure::assignment_ambiguous(&name.to_string(), &names.all_called(name)));
             }
-            (Match::None, _) => return Err(creation.refused(name)),
+            (Match::None, AssignmentName::Id(id)) => return Err(Failure::assignment_not_found(&id.to_string(), TODO)),
+            (Match::None, AssignmentName::Name(name)) => match (Unfit::of(name, names), creation) {
+                (Some(unfit), _) => return Err(unfit.failure(name)),
+                (None, Creation::No) => return Err(proposals.failure(name, names, TODO)),
+                (None, Creation::Permitted | Creation::Later) => {
+                    lacking.push(Lacking { name: Arc::clone(name), proficiency: *proficiency });
+                }
+            },
         }
     }
     Ok((Arc::new(Listed::new(found.into_iter().collect(), left)), lacking.into()))

@@ -34,7 +34,7 @@ pub(super) fn refused(job: &Arc<Job>, entries: Vec<Resolved>, failed: &mut Vec<E
 
 /// Takes out the rows that are one list with a row that cannot be resolved: what that lists would be taken away from its
 /// user if the others counted as the whole.
-pub(super) fn without_incomplete(
+pub(in crate::engine) fn without_incomplete(
     job: &Arc<Job>,
     entries: Vec<Resolved>,
     incomplete: &HashMap<UserId, (u32, Failure)>,

@@ -1,0 +1,185 @@
+//! Which skill or group a name stands for.
+//!
+//! The rule for every name that somebody types, in a job, in a rule or in the configuration: who has exactly this name, else
+//! who has it as it reads, whatever its case. Of several nobody is guessed.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use strsim::osa_distance;
+
+use super::AssignmentId;
+use super::assignment::CatalogueItem;
+use super::entry::AssignmentName;
+use super::lookalike::Looks;
+use super::text::folded;
+
+/// What a name stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Match<T> {
+    One(T),
+    Several(usize),
+    None,
+}
+
+/// The names of one catalogue.
+#[derive(Debug, Default)]
+pub struct NameIndex {
+    names: HashMap<AssignmentId, Box<str>>,
+    by_name: HashMap<Box<str>, Vec<AssignmentId>>,
+    by_folded_name: HashMap<Box<str>, Vec<AssignmentId>>,
+    /// By what names look like; made when it is first asked for, which is when a name is missing.
+    by_looks: OnceLock<HashMap<Box<str>, AssignmentId>>,
+}
+
+impl NameIndex {
+    /// The index of these.
+    pub fn new(items: impl IntoIterator<Item = CatalogueItem>) -> Self {
+        let mut index = Self::default();
+        for CatalogueItem { id, name } in items {
+            let read = folded(&name);
+            // Nobody can mean one whose name is not shown.
+            if !read.is_empty() {
+                index.by_name.entry(name.clone()).or_default().push(id);
+                index.by_folded_name.entry(read.into()).or_default().push(id);
+            }
+            index.names.insert(id, name);
+        }
+        index
+    }
+
+    /// The one that is meant.
+    pub fn find(&self, name: &AssignmentName) -> Match<AssignmentId> {
+        match (name, self.called(name)) {
+            (AssignmentName::Id(id), _) if self.names.contains_key(id) => Match::One(*id),
+            (_, []) => Match::None,
+            (_, [one]) => Match::One(*one),
+            (_, several) => Match::Several(several.len()),
+        }
+    }
+
+    /// Those that a name which is no id stands for.
+    fn called(&self, name: &AssignmentName) -> &[AssignmentId] {
+        let AssignmentName::Name(name) = name else { return &[] };
+        let exact = self.by_name.get(name.as_ref());
+        exact.or_else(|| self.by_folded_name.get(&*folded(name))).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The same with their names, in order.
+    pub fn all_called(&self, name: &AssignmentName) -> Vec<CatalogueItem> {
+        let mut called: Vec<_> = self.called(name).iter().filter_map(|id| self.item(*id)).collect();
+        called.sort_by(|one, other| (&one.name, one.id).cmp(&(&other.name, other.id)));
+        called
+    }
+
+    /// One that looks like this name, and is not it.
+    pub fn lookalike(&self, name: &str) -> Option<CatalogueItem> {
+        let by_looks = self.by_looks.get_or_init(|| {
+            let mut names: Vec<_> = self.names.iter().map(|(id, name)| (name, *id)).collect();
+            // Of several that look the same the first one is proposed: it is the last to be put in.
+            names.sort_unstable_by(|one, other| other.cmp(one));
+            let forms = names.into_iter().flat_map(|(name, id)| Looks::of(name).forms().map(|form| (form, id)));
+            forms.filter(|(form, _)| !form.is_empty()).collect()
+        });
+        Looks::of(name).forms().iter().find_map(|form| by_looks.get(form)).and_then(|id| self.item(*id))
+    }
+
+    /// The one whose name is spelt most like this one: a letter away, or two of a longer name. A name with other digits is
+    /// another name.
+    pub fn nearest(&self, name: &str) -> Option<CatalogueItem> {
+        let wanted = folded(name);
+        let length = wanted.chars().count();
+        let most = match length {
+            0..4 => return None,
+            4..8 => 1,
+            _ => 2,
+        };
+        let is_near = |known: &str| known.chars().count().abs_diff(length) <= most && digits(known).eq(digits(&wanted));
+        let near = self.by_folded_name.iter().filter(|(known, _)| is_near(known));
+        let measured = near.map(|(known, ids)| (osa_distance(known, &wanted), known, ids));
+        let (_, _, ids) = measured.filter(|(distance, ..)| *distance <= most).min()?;
+        self.item(*ids.first()?)
+    }
+
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = (AssignmentId, &str)> {
+        self.names.iter().map(|(id, name)| (*id, name.as_ref()))
+    }
+
+    /// The name of one.
+    pub fn name(&self, id: AssignmentId) -> Option<&str> {
+        self.names.get(&id).map(AsRef::as_ref)
+    }
+
+    fn item(&self, id: AssignmentId) -> Option<CatalogueItem> {
+        self.names.get(&id).map(|name| CatalogueItem { id, name: name.clone() })
+    }
+}
+
+fn digits(text: &str) -> impl Iterator<Item = char> {
+    text.chars().filter(|character| character.is_numeric())
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn id(n: u128) -> AssignmentId {
+        AssignmentId(Uuid::from_u128(n))
+    }
+
+    fn index(names: &[&str]) -> NameIndex {
+        NameIndex::new((1..).zip(names).map(|(n, name)| CatalogueItem { id: id(n), name: (*name).into() }))
+    }
+
+    fn find(index: &NameIndex, name: &str) -> Match<AssignmentId> {
+        index.find(&AssignmentName::Name(name.into()))
+    }
+
+    #[test]
+    fn a_name_is_found_exactly_or_else_as_it_reads() {
+        let index =
+            index(&["Billing", "billing", "Claims\u{a0}T2", "X", "X", "Gestio\u{301}n", "Sa\u{ad}les", "\u{200b}"]);
+        for (name, found) in [
+            ("Billing", Match::One(id(1))),
+            ("BILLING", Match::Several(2)),
+            ("Billing ", Match::Several(2)),
+            (" claims  t2 ", Match::One(id(3))),
+            ("X", Match::Several(2)),
+            ("GESTIÓN", Match::One(id(6))),
+            ("Sales", Match::One(id(7))),
+            ("\u{feff}sales\u{200e}", Match::One(id(7))),
+            ("Sale", Match::None),
+            ("\u{200b}", Match::None),
+            ("", Match::None),
+        ] {
+            assert_eq!(find(&index, name), found, "{name:?}");
+        }
+        assert_eq!(index.find(&AssignmentName::Id(id(2))), Match::One(id(2)));
+        assert_eq!(index.find(&AssignmentName::Id(id(99))), Match::None);
+        let called = index.all_called(&AssignmentName::Name("BILLING".into()));
+        assert_eq!(called.iter().map(|item| &*item.name).collect::<Vec<_>>(), ["Billing", "billing"]);
+    }
+
+    #[test]
+    fn what_looks_the_same_is_proposed_and_so_is_what_is_spelt_almost_so() {
+        let index = index(&["Billing", "Claims T2", "VIP", "Sales", "Travel insurance"]);
+        let named = |found: Option<CatalogueItem>| found.map(|item| item.name.into_string());
+        for (name, like, near) in [
+            ("Вilling", Some("Billing"), Some("Billing")),
+            ("Biling", None, Some("Billing")),
+            ("Bliling", None, Some("Billing")),
+            ("Claims T3", None, None),
+            ("Calims T2", None, Some("Claims T2")),
+            ("VIPs", None, Some("VIP")),
+            ("Salse", None, Some("Sales")),
+            ("Trawel insurence", None, Some("Travel insurance")),
+            ("", None, None),
+        ] {
+            assert_eq!(named(index.lookalike(name)).as_deref(), like, "{name}");
+            assert_eq!(named(index.nearest(name)).as_deref(), near, "{name}");
+        }
+    }
+}
