@@ -56,6 +56,12 @@ pub fn holds_unseen(text: &str) -> bool {
     text.chars().any(|character| !character.is_whitespace() && is_unseen(character))
 }
 
+/// The characters of a text that nobody sees, as escapes.
+pub fn unseen(text: &str) -> String {
+    let unseen = text.chars().filter(|character| !character.is_whitespace() && is_unseen(*character));
+    unseen.flat_map(char::escape_unicode).collect()
+}
+
 /// A text in quotes, for messages: what nobody sees in it, and white space other than a blank, as escapes.
 pub fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);

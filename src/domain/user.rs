@@ -5,6 +5,7 @@ use std::fmt;
 use uuid::Uuid;
 
 use super::Target;
+use super::text::{as_it_reads, folded};
 
 /// The id of a user at Genesys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,15 +38,57 @@ pub enum UserRef {
 }
 
 impl UserRef {
-    /// The same for all spellings that mean the same user.
+    /// The same for all spellings that mean the same user: keys as they read, addresses in any case. Whether an employee id in
+    /// another case is another one, only the directory can tell.
     #[must_use]
     pub fn folded(&self) -> Self {
         match self {
-            Self::Email(email) => Self::Email(email.trim().to_lowercase().into()),
-            Self::EmployeeId(id) => Self::EmployeeId(id.trim().into()),
-            Self::Id(_) | Self::ExternalId { .. } => self.clone(),
+            Self::Email(email) => Self::Email(folded(email).into()),
+            Self::EmployeeId(id) => Self::EmployeeId(as_it_reads(id).into()),
+            Self::ExternalId { authority, key } => {
+                Self::ExternalId { authority: as_it_reads(authority).into(), key: as_it_reads(key).into() }
+            }
+            Self::Id(_) => self.clone(),
         }
     }
+
+    /// The text that it consists of, if it is one.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Email(text) | Self::EmployeeId(text) | Self::ExternalId { key: text, .. } => Some(text),
+            Self::Id(_) => None,
+        }
+    }
+
+    /// Whether a user of the directory is meant, and how well the name fits. External ids are not shown there.
+    pub fn likeness(&self, found: &DirectoryUser) -> Option<Likeness> {
+        let (wanted, own) = match self {
+            Self::Id(id) => return (*id == found.id).then_some(Likeness::Exact),
+            Self::ExternalId { .. } => return Some(Likeness::Exact),
+            Self::Email(email) => (email, found.email.as_deref()?),
+            Self::EmployeeId(id) => (id, found.employee_id.as_deref()?),
+        };
+        if as_it_reads(own) == as_it_reads(wanted) {
+            return Some(if is_as_it_reads(own) { Likeness::Exact } else { Likeness::Reads });
+        }
+        let differs = if matches!(self, Self::Email(_)) { Likeness::Reads } else { Likeness::OtherCase };
+        (folded(own) == folded(wanted)).then_some(differs)
+    }
+}
+
+/// How well a name fits a user; the best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Likeness {
+    Exact,
+    /// As it reads, or an address in another case.
+    Reads,
+    /// An employee id in another case: meant only if nobody has it as it is written.
+    OtherCase,
+}
+
+/// Whether a text is written as it reads.
+pub fn is_as_it_reads(text: &str) -> bool {
+    as_it_reads(text) == text
 }
 
 /// A user as the directory lists them.
@@ -55,4 +98,48 @@ pub struct DirectoryUser {
     pub email: Option<Box<str>>,
     pub employee_id: Option<Box<str>>,
     pub active: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn spellings_that_read_the_same_are_one_user_and_cases_of_employee_ids_are_not() {
+        let employee = |id: &str| UserRef::EmployeeId(id.into()).folded();
+        let external = |key: &str| UserRef::ExternalId { authority: "hr".into(), key: key.into() }.folded();
+        for spelling in [" 007", "007\u{a0}", "\u{feff}007", "0\u{200b}07"] {
+            assert_eq!((employee(spelling), external(spelling)), (employee("007"), external("007")), "{spelling:?}");
+        }
+        assert_ne!(employee("007"), employee("7"));
+        assert_ne!(employee("E1"), employee("e1"));
+        assert_ne!(external("E1"), external("e1"));
+        let email = |email: &str| UserRef::Email(email.into()).folded();
+        assert_eq!(email("Jose\u{301}@Example.com\u{200b}"), email("jos\u{e9}@example.com"));
+        assert_ne!(email("weiss@example.com"), email("weiß@example.com"));
+    }
+
+    #[test]
+    fn a_name_fits_exactly_or_as_it_reads_or_in_another_case() {
+        let user = |email: &str, employee_id: &str| DirectoryUser {
+            id: UserId(Uuid::nil()),
+            email: Some(email.into()),
+            employee_id: Some(employee_id.into()),
+            active: true,
+        };
+        for (wanted, own, likeness) in [
+            ("E1", "E1", Some(Likeness::Exact)),
+            (" E\u{200b}1", "E1", Some(Likeness::Exact)),
+            ("E1", "E1 ", Some(Likeness::Reads)),
+            ("e1", "E1", Some(Likeness::OtherCase)),
+            ("E1", "E01", None),
+        ] {
+            assert_eq!(UserRef::EmployeeId(wanted.into()).likeness(&user("", own)), likeness, "{wanted:?} {own:?}");
+        }
+        let email = UserRef::Email("A@x".into());
+        assert_eq!(email.likeness(&user("a@x", "")), Some(Likeness::Reads));
+        assert_eq!(email.likeness(&user("b@x", "")), None);
+    }
 }

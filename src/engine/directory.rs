@@ -1,5 +1,6 @@
 //! Who is who at Genesys: listings that are read in bulk and kept, and look-ups of the few who are not on them.
 
+mod listings;
 mod person;
 mod shown;
 mod single;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use self::listings::Listings;
 use self::shown::Showing;
 pub(super) use self::shown::ShownSkills;
 use self::ways::Ways;
@@ -18,6 +20,7 @@ use super::cache::{Ages, Cache, Reading};
 use super::listing::{self, Found, Listing};
 use super::port::{CallError, Errand, Expand, Genesys, UpstreamAnswer, UserListing};
 use crate::domain::name_index::Match;
+use crate::domain::user::Likeness;
 use crate::domain::{Assignments, UserId, UserRef};
 
 /// The directory of the org.
@@ -153,11 +156,17 @@ impl Directory {
     /// What has become of one user since.
     pub(super) async fn look_again(&self, search: Search<'_>, user: &UserRef) -> Result<Match<Found>, CallError> {
         let found = self.ways.find(search, &[user], Duration::ZERO).await.pop().flatten();
-        let told = if let Some(told) = found {
-            told
-        } else {
-            let active = self.begun_since(search, UserListing::Active).await?;
-            self.with_inactive(search, active).await.tell(user)
+        let told = match found {
+            // The way knows one spelling only.
+            Some(Sought::Told(Match::None)) => {
+                let kept = self.active.usable().map(|kept| kept.value.find_in_any_case(user));
+                Sought::Told(kept.filter(is_active).unwrap_or(Match::None))
+            }
+            Some(told) => told,
+            None => {
+                let active = self.begun_since(search, UserListing::Active).await?;
+                self.with_inactive(search, active).await.tell(user)
+            }
         };
         match told {
             Sought::Told(found) => Ok(found),
@@ -178,19 +187,29 @@ impl Directory {
         }
     }
 
-    /// Whom a look-up by employee id did not find may have it in another spelling on the listing, which is kept for a while.
+    /// Whom a look-up by a name did not find may have it in another spelling on the listing, which is kept for a while. It is
+    /// read for employee ids; addresses are written in one way. That there are several is told by one that is new enough.
     async fn look_in_kept(&self, seeking: &mut Seeking<'_>) -> Result<(), CallError> {
-        let is_missing = |user: &UserRef, sought: &Option<Sought>| {
-            matches!(user, UserRef::EmployeeId(_)) && *sought == Some(Sought::Told(Match::None))
+        let Seeking { search, wanted, .. } = *seeking;
+        let is_missing = |at: &usize| {
+            matches!(wanted.get(*at), Some(UserRef::EmployeeId(_) | UserRef::Email(_)))
+                && seeking.sought.get(*at) == Some(&Some(Sought::Told(Match::None)))
         };
-        if !seeking.wanted.iter().zip(&seeking.sought).any(|(user, sought)| is_missing(user, sought)) {
-            return Ok(());
+        let missing: Vec<usize> = (0..wanted.len()).filter(is_missing).collect();
+        let are_ids = missing.iter().any(|at| matches!(wanted[*at], UserRef::EmployeeId(_)));
+        let kept = match self.active.usable() {
+            None if are_ids => Some(self.active.get(|| list(search, UserListing::Active)).await?),
+            usable => usable,
+        };
+        let Some(mut kept) = kept else { return Ok(()) };
+        let several = |at: &usize| matches!(kept.value.find_in_any_case(&wanted[*at]), Match::Several(_));
+        if kept.begun_at < search.since && missing.iter().any(several) {
+            kept = self.begun_since(search, UserListing::Active).await?;
         }
-        let kept = self.active.get(|| list(seeking.search, UserListing::Active)).await?;
-        for (user, sought) in seeking.wanted.iter().zip(&mut seeking.sought) {
-            let found = kept.value.find(user);
-            if is_missing(user, sought) && is_active(&found) {
-                *sought = Some(Sought::Told(found));
+        for at in missing {
+            let found = kept.value.find_in_any_case(&wanted[at]);
+            if is_active(&found) || matches!(found, Match::Several(_)) {
+                seeking.sought[at] = Some(Sought::Told(found));
             }
         }
         Ok(())
@@ -359,57 +378,15 @@ impl Seeking<'_> {
     }
 }
 
-/// The listings in which users are looked for.
-struct Listings {
-    active: Arc<Reading<Listing>>,
-    /// Read only if the first one is complete: who is inactive here may be active there, on what is missing of it.
-    inactive: Option<Result<Arc<Reading<Listing>>, CallError>>,
-}
-
-impl Listings {
-    /// Whether there are inactive users whom Genesys does not list, now or later.
-    fn is_cut(&self) -> bool {
-        match &self.inactive {
-            Some(Ok(inactive)) => inactive.value.extent.is_cut,
-            Some(Err(error)) => !is_worth_waiting_for(error),
-            None => false,
-        }
-    }
-
-    /// What becomes of a user who is not the one of that name on the first listing, and active.
-    fn tell(&self, user: &UserRef) -> Sought {
-        let active = &self.active.value;
-        if let known @ (Match::One(_) | Match::Several(_)) = active.find(user) {
-            return Sought::Told(known);
-        }
-        match &self.inactive {
-            None => Sought::InDoubt(active.extent.lacks("users")),
-            Some(Ok(inactive)) => {
-                let (found, extent) = (inactive.value.find(user), &inactive.value.extent);
-                if found == Match::None && !extent.complete && !extent.is_cut {
-                    return Sought::InDoubt(extent.lacks("inactive users"));
-                }
-                Sought::Told(found)
-            }
-            Some(Err(CallError::Unavailable { answer, .. })) => Sought::InDoubt(answer.clone()),
-            Some(Err(_)) => Sought::Told(Match::None),
-        }
-    }
-}
-
-/// Whether what failed may do better later.
-fn is_worth_waiting_for(error: &CallError) -> bool {
-    matches!(error, CallError::Unavailable { .. })
-}
-
-/// Somebody who is active goes before others of the same name who are not.
-fn the_one(mut users: Vec<Found>) -> Match<Found> {
-    if users.iter().any(|user| user.active) {
-        users.retain(|user| user.active);
-    }
+/// Who has an employee id in another case comes behind all others, whoever is active before those who are not, and of them who has the
+/// name exactly so.
+fn the_one(mut users: Vec<(Likeness, Found)>) -> Match<Found> {
+    let rank = |(likeness, found): &(Likeness, Found)| (*likeness == Likeness::OtherCase, !found.active, *likeness);
+    let best = users.iter().map(rank).min();
+    users.retain(|user| Some(rank(user)) == best);
     match users.as_slice() {
         [] => Match::None,
-        [one] => Match::One(*one),
+        [(_, one)] => Match::One(*one),
         several => Match::Several(several.len()),
     }
 }

@@ -29,6 +29,7 @@ use super::{EngineCore, creation, preread};
 use crate::domain::entry::{EntryRequest, ListedAssignment};
 use crate::domain::job::{JobStatus, SameUser};
 use crate::domain::name_index::Match;
+use crate::domain::text::unseen;
 use crate::domain::{Listed, Mode, Place, Proficiency, Reason, UserId, UserKey, UserRef};
 use crate::journal::JobNote;
 
@@ -346,15 +347,27 @@ pub(super) fn find_user(engine: &EngineCore, wanted: &UserRef, sought: &Sought) 
             Reason::UserAmbiguous,
             format!("{number} users at Genesys have this {}. Name the user by id.", kind(wanted)),
         )),
-        Match::None => Err(Failure::new(
-            Reason::UserNotFound,
-            format!(
-                "no user at Genesys whom this OAuth client may see has this {}. Correct it, create the user first, or give \
-                 the client's role the user's division.",
-                kind(wanted)
-            ),
-        )),
+        Match::None => Err(Failure::new(Reason::UserNotFound, not_found(wanted))),
     }
+}
+
+/// What is told of a user who is not found, without the name itself.
+fn not_found(wanted: &UserRef) -> String {
+    let kind = kind(wanted);
+    let exactly = match wanted {
+        UserRef::Id(_) => format!("no user at Genesys whom this OAuth client may see has this {kind}"),
+        UserRef::Email(_) | UserRef::ExternalId { .. } => {
+            format!("no user at Genesys whom this OAuth client may see has exactly this {kind}")
+        }
+        UserRef::EmployeeId(_) => format!(
+            "no user at Genesys whom this OAuth client may see has exactly this {kind}, and no active one has it in another \
+             spelling"
+        ),
+    };
+    let unseen = wanted.text().map(unseen).filter(|unseen| !unseen.is_empty());
+    let unseen = unseen.map(|unseen| format!(" It holds characters that are not shown ({unseen})."));
+    let unseen = unseen.unwrap_or_default();
+    format!("{exactly}.{unseen} Correct it, create the user first, or give the client's role the user's division.")
 }
 
 fn kind(wanted: &UserRef) -> &'static str {

@@ -7,6 +7,7 @@ use super::path::ApiPath;
 use super::wire::{Page, User};
 use super::{GenesysClient, routing_skills, users};
 use crate::domain::job::Urgency;
+use crate::domain::text::as_it_reads;
 use crate::domain::user::DirectoryUser;
 use crate::domain::{Target, UserId, UserKey};
 pub use crate::engine::port::{CallError, CatalogueItem, CatalogueListing};
@@ -52,7 +53,7 @@ impl GenesysClient {
 
     /// Everybody with this e-mail address, user id or employee id.
     pub async fn find_named(&self, name: &str) -> Result<Vec<DirectoryUser>, CallError> {
-        let (errand, name) = (errand(), name.trim());
+        let (errand, name) = (errand(), &*as_it_reads(name));
         match name.parse().map(UserId) {
             Ok(id) => self.look_up(&errand, LookUp::Ids(&[id])).await,
             Err(_) if name.contains('@') => self.look_up(&errand, LookUp::Emails(&[name])).await,

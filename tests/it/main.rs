@@ -59,6 +59,7 @@ mod scenarios;
 mod shutdown;
 mod sim;
 mod sockets;
+mod spellings;
 mod tokens;
 mod traces;
 mod under_way;

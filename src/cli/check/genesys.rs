@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::domain::Target;
 use crate::domain::entry::AssignmentName;
 use crate::domain::name_index::NameIndex;
+use crate::domain::text::quoted;
 use crate::domain::user::DirectoryUser;
 use crate::genesys::GenesysClient;
 use crate::genesys::survey::{CallError, CatalogueItem, CatalogueListing, Tried};
@@ -248,7 +249,7 @@ impl Survey<'_> {
         match look(self.client.find_named(name)).await {
             Ok(found) if found.is_empty() => self.findings.fail(
                 "user",
-                format_args!("nobody whom this OAuth client may see has {name:?}"),
+                format_args!("nobody whom this OAuth client may see has exactly {}", quoted(name)),
                 "correct it, create the user, or give the client's role the user's division",
             ),
             Ok(found) => {

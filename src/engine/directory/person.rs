@@ -12,8 +12,9 @@ use crate::engine::listing::Listing;
 impl Directory {
     /// Who goes by a name, as far as what was read before tells.
     pub(in crate::engine) fn known_as(&self, name: &UserRef) -> Option<UserId> {
-        let listed = self.listings();
-        let mut found = listed.map(|listing| listing.value.find(name)).chain([self.look_ups().told(name)]);
+        let listed = || self.listings().map(|listing| listing.value.find(name));
+        let in_other_case = self.listings().map(|listing| listing.value.find_in_other_case(name));
+        let mut found = listed().chain([self.look_ups().told(name)]).chain(in_other_case);
         found.find_map(|found| match found {
             Match::One(found) => Some(found.user),
             Match::Several(_) | Match::None => None,

@@ -1,6 +1,7 @@
 //! The ways to single users: by ids, e-mail addresses, employee ids and external ids, many in one call where Genesys takes
 //! many.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,6 +12,7 @@ use tokio::time::Instant;
 use super::single::LookUps;
 use super::{Found, Search, Sought, the_one};
 use crate::domain::name_index::Match;
+use crate::domain::text::as_it_reads;
 use crate::domain::user::DirectoryUser;
 use crate::domain::{UserId, UserRef};
 use crate::engine::port::{CallError, LookUp, UpstreamAnswer};
@@ -138,9 +140,11 @@ impl Ways {
         match look_up(search, users).await {
             Ok(found) => {
                 self.proven[way as usize].store(true, Ordering::Relaxed);
-                let stranger = found.iter().find(|found| !users.iter().any(|user| is_meant(user, found)));
+                let is_meant = |found: &DirectoryUser| users.iter().any(|user| user.likeness(found).is_some());
+                let stranger = found.iter().find(|found| !is_meant(found));
                 for user in users {
-                    let meant = found.iter().filter(|found| is_meant(user, found)).map(Found::from);
+                    // Whatever Genesys takes for a match, only the name itself is believed.
+                    let meant = found.iter().filter_map(|found| Some((user.likeness(found)?, Found::from(found))));
                     let told = the_one(meant.collect());
                     if let (Match::None, Some(other)) = (&told, stranger) {
                         // An answer to another question proves nothing.
@@ -202,37 +206,33 @@ impl Ways {
 /// Whoever the calls of one way find; of the ways that find one user a call, the users are one.
 async fn look_up(search: Search<'_>, users: &[&UserRef]) -> Result<Vec<DirectoryUser>, CallError> {
     let Search { genesys, errand, since: _ } = search;
-    let who = match users {
-        [UserRef::EmployeeId(id), ..] => LookUp::EmployeeId(id.trim()),
-        [UserRef::ExternalId { authority, key }, ..] => LookUp::ExternalId { authority, key },
+    match users {
+        [UserRef::EmployeeId(id), ..] => genesys.look_up(errand, LookUp::EmployeeId(&as_it_reads(id))).await,
+        [UserRef::ExternalId { authority, key }, ..] => {
+            let found = genesys.look_up(errand, LookUp::ExternalId { authority, key }).await?;
+            let (read_authority, read_key) = (as_it_reads(authority), as_it_reads(key));
+            if !found.is_empty() || (&*read_authority, &*read_key) == (authority, key) {
+                return Ok(found);
+            }
+            // It may be there without what nobody sees in it.
+            genesys.look_up(errand, LookUp::ExternalId { authority: &read_authority, key: &read_key }).await
+        }
         [UserRef::Email(_), ..] => {
             let emails: Vec<_> = users.iter().filter_map(|user| email(user)).collect();
-            return genesys.look_up(errand, LookUp::Emails(&emails)).await;
+            let emails: Vec<_> = emails.iter().map(AsRef::as_ref).collect();
+            genesys.look_up(errand, LookUp::Emails(&emails)).await
         }
         [UserRef::Id(_), ..] | [] => {
             let ids: Vec<_> = users.iter().filter_map(|user| id(user)).collect();
-            return genesys.look_up(errand, LookUp::Ids(&ids)).await;
+            genesys.look_up(errand, LookUp::Ids(&ids)).await
         }
-    };
-    genesys.look_up(errand, who).await
+    }
 }
 
 fn id(user: &UserRef) -> Option<UserId> {
     if let UserRef::Id(id) = user { Some(*id) } else { None }
 }
 
-fn email(user: &UserRef) -> Option<&str> {
-    if let UserRef::Email(email) = user { Some(email.trim()) } else { None }
-}
-
-/// Whether a user who was found is one of that name: whatever Genesys takes for a match, only the name itself is believed.
-fn is_meant(user: &UserRef, found: &DirectoryUser) -> bool {
-    match user {
-        UserRef::Id(id) => found.id == *id,
-        UserRef::Email(email) => {
-            found.email.as_ref().is_some_and(|found| found.trim().to_lowercase() == email.trim().to_lowercase())
-        }
-        UserRef::EmployeeId(id) => found.employee_id.as_ref().is_some_and(|found| found.trim() == id.trim()),
-        UserRef::ExternalId { .. } => true,
-    }
+fn email(user: &UserRef) -> Option<Cow<'_, str>> {
+    if let UserRef::Email(email) = user { Some(as_it_reads(email)) } else { None }
 }

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::clock::WallClock;
+use crate::domain::text::folded;
 use crate::domain::{UserId, UserRef};
 use crate::engine::{Engine, ErasureFault, Person};
 use crate::hris::mapping::Mapped;
@@ -45,6 +46,20 @@ struct Known {
     event_at: Option<Timestamp>,
     /// A journal of an earlier version says neither.
     is_written: bool,
+}
+
+impl Known {
+    /// What two spellings of one person have told.
+    fn and(self, other: Self) -> Self {
+        let (newer, older) = if self.named_at < other.named_at { (other, self) } else { (self, other) };
+        Self {
+            user: newer.user.or(older.user),
+            sender_id: newer.sender_id.or(older.sender_id),
+            event_at: newer.event_at.max(older.event_at),
+            is_written: newer.is_written && older.is_written,
+            ..newer
+        }
+    }
 }
 
 /// A memo's value; empty in journals of earlier versions.
@@ -112,10 +127,15 @@ pub(super) enum Deleted {
     Unknown,
 }
 
+/// Keys of memos of earlier versions, which told spellings apart that are one person now, by source and person.
+type OlderKeys = HashMap<(Arc<str>, Box<str>), Vec<Box<str>>>;
+
 /// Invariant: whoever is in here is in the journal. What is here and there changes under `writing`.
 #[derive(Debug)]
 pub(super) struct KnownPeople {
     people: Mutex<People>,
+    /// In the journal until their person is written down the next time.
+    older_keys: Mutex<OlderKeys>,
     writing: tokio::sync::Mutex<()>,
     retention: Duration,
     clock: WallClock,
@@ -123,19 +143,28 @@ pub(super) struct KnownPeople {
 
 impl KnownPeople {
     pub(super) fn recovered(memos: &[Memo], retention: Duration, clock: WallClock) -> Self {
-        let mut people = People::new();
+        let (mut people, mut older_keys) = (People::new(), OlderKeys::new());
         for memo in memos.iter().filter(|memo| is_known_person(memo)) {
-            let Some((source, user)) = memo.key.split_once('\n') else { continue };
+            let Some((source, key)) = memo.key.split_once('\n') else { continue };
             let kept = memo.value.as_deref().and_then(|value| serde_json::from_str::<Kept>(value).ok());
-            let known = match kept {
+            let mut known = match kept {
                 Some(Kept { named_at, user, sender_id, event_at }) => {
                     Known { named_at, user: user.map(UserId), sender_id, event_at, is_written: true }
                 }
                 None => Known { named_at: clock.now(), user: None, sender_id: None, event_at: None, is_written: false },
             };
-            people.entry(source.into()).or_default().insert(user.into(), known);
+            let (source, text) = (Arc::<str>::from(source), read(key).and_then(|user| written(&user)));
+            let text = text.unwrap_or_else(|| key.into());
+            if *text != *key {
+                known.is_written = false;
+                older_keys.entry((Arc::clone(&source), text.clone())).or_default().push(key.into());
+            }
+            let of_source = people.entry(source).or_default();
+            let known = of_source.by_name.get(&text).cloned().map_or(known.clone(), |other| other.and(known));
+            of_source.insert(text, known);
         }
-        Self { people: Mutex::new(people), writing: tokio::sync::Mutex::default(), retention, clock }
+        let (people, older_keys) = (Mutex::new(people), Mutex::new(older_keys));
+        Self { people, older_keys, writing: tokio::sync::Mutex::default(), retention, clock }
     }
 
     /// These were named, each with the sender's id of them if it told one. Durable when it answers.
@@ -208,11 +237,25 @@ impl KnownPeople {
         Some(people.get(&source.name)?.by_name.get(&*format!("{GONE}{sender_id}"))?.named_at)
     }
 
-    /// Everybody whom the source named by the same kind of key as `like`, but for those in `present`.
+    /// Everybody whom the source named by the same kind of key as `like`, but for those in `present`. An employee id that is
+    /// there in another case is missing only if it is known to be another user's.
     pub(super) fn missing(&self, source: &Source, like: &UserRef, present: &BTreeSet<Box<str>>) -> Vec<UserRef> {
         let people = self.lock();
-        let all = people.get(&source.name).into_iter().flat_map(|known| known.by_name.keys());
-        let absent = all.filter(|text| !present.contains(*text)).filter_map(|text| read(text));
+        let Some(known) = people.get(&source.name).map(|known| &known.by_name) else { return Vec::new() };
+        let user_of = |text: &str| known.get(text).and_then(|known| known.user);
+        let mut in_any_case = HashMap::<String, Vec<&str>>::new();
+        if matches!(like, UserRef::EmployeeId(_)) {
+            for text in present {
+                in_any_case.entry(folded(text)).or_default().push(text);
+            }
+        }
+        let is_another =
+            |text: &str, other: &str| user_of(text).zip(user_of(other)).is_some_and(|(user, other)| user != other);
+        let is_there = |text: &str| {
+            in_any_case.get(&folded(text)).is_some_and(|same| same.iter().any(|other| !is_another(text, other)))
+        };
+        let absent = known.keys().filter(|text| !present.contains(*text) && !is_there(text));
+        let absent = absent.filter_map(|text| read(text));
         absent.filter(|user| std::mem::discriminant(user) == std::mem::discriminant(like)).collect()
     }
 
@@ -302,9 +345,10 @@ impl KnownPeople {
     ) -> Result<T, ErasureFault> {
         let _writing = self.writing.lock().await;
         let theirs = self.places_of(person);
-        let memos = theirs.iter().map(|(source, text)| memo(source, text, None)).collect();
+        let memos = theirs.iter().flat_map(|(source, text)| self.memos(source, text, None)).collect();
         let erased = erase(memos).await;
         if matches!(erased, Ok(_) | Err(ErasureFault::Journal(JournalError::StillInFiles(_)))) {
+            self.have_one_key(theirs.iter().map(|(source, text)| (source, text)));
             let mut people = self.lock();
             for (source, text) in theirs {
                 if let Some(known) = people.get_mut(&source) {
@@ -343,8 +387,9 @@ impl KnownPeople {
         source: &Arc<str>,
         changes: Vec<(Box<str>, Option<Known>)>,
     ) -> Result<(), JournalError> {
-        let memos = changes.iter().map(|(text, known)| memo(source, text, known.as_ref()));
+        let memos = changes.iter().flat_map(|(text, known)| self.memos(source, text, known.as_ref()));
         journal.remember(memos.collect()).await?;
+        self.have_one_key(changes.iter().map(|(text, _)| (source, text)));
         let mut people = self.lock();
         let of_source = people.entry(Arc::clone(source)).or_default();
         for (text, known) in changes {
@@ -354,6 +399,22 @@ impl KnownPeople {
             }
         }
         Ok(())
+    }
+
+    /// What is written down of a person: nothing under older keys any more.
+    fn memos(&self, source: &Arc<str>, text: &str, known: Option<&Known>) -> Vec<Memo> {
+        let older_keys = self.older_keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let older = older_keys.get(&(Arc::clone(source), text.into()));
+        let gone = older.into_iter().flatten().map(|key| memo(source, key, None));
+        gone.chain([memo(source, text, known)]).collect()
+    }
+
+    /// These are written down under their present keys alone.
+    fn have_one_key<'k>(&self, people: impl Iterator<Item = (&'k Arc<str>, &'k Box<str>)>) {
+        let mut older_keys = self.older_keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if !older_keys.is_empty() {
+            people.for_each(|(source, text)| drop(older_keys.remove(&(Arc::clone(source), text.clone()))));
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, People> {
