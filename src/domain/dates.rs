@@ -6,7 +6,25 @@
 use std::fmt;
 use std::time::Duration;
 
+use jiff::fmt::temporal::Pieces;
+use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
+
+/// A date as RFC 3339 writes it.
+pub fn rfc3339(text: &str) -> Option<Timestamp> {
+    let date = text.parse().ok()?;
+    if text.ends_with(['Z', 'z']) {
+        return Some(date);
+    }
+    let offset = Pieces::parse(text).ok()?.to_numeric_offset();
+    offset.is_none_or(is_offset).then_some(date)
+}
+
+/// Whether RFC 3339 knows this offset: they end at 23:59, and what is longer is a mistake.
+pub fn is_offset(offset: Offset) -> bool {
+    const A_DAY: u32 = 24 * 3600;
+    offset.seconds().unsigned_abs() < A_DAY
+}
 
 /// The latest date that a change may have: now, and as much beyond as clocks may differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +66,18 @@ impl fmt::Display for DatedInFuture {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_offset_of_a_day_is_a_mistake() {
+        for text in
+            ["2026-11-22T20:15:00Z", "2026-11-22t21:15:00+01:00", "2026-11-22 20:15:00z", "2026-11-23T20:14:00+23:59"]
+        {
+            assert_eq!(rfc3339(text).map(|date| date.to_string()).as_deref(), Some("2026-11-22T20:15:00Z"), "{text}");
+        }
+        for bad in ["2026-11-22T20:15:00+24:00", "2026-11-22T20:15:00-25:00", "2026-11-22T20:15:00", "2026-11-22", ""] {
+            assert_eq!(rfc3339(bad), None, "{bad}");
+        }
+    }
 
     const TOLERANCE: Duration = Duration::from_secs(600);
 

@@ -16,14 +16,14 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Number, Value};
 
+use crate::domain::dates::is_offset;
+
 /// The first second of 2000; what lies before stands for no date.
 const SECONDS_TO_2000: i64 = 946_684_800;
 const MILLISECONDS_TO_2000: i64 = SECONDS_TO_2000 * 1000;
 /// The last of ten digits, in 2286. So seconds and milliseconds of our time cannot be mistaken for each other.
 const LAST_SECOND: i64 = 9_999_999_999;
 const LAST_MILLISECOND: i64 = 9_999_999_999_999;
-/// RFC 3339 knows offsets up to 23:59.
-const A_DAY: i32 = 24 * 3600;
 
 /// What was given for a date is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -125,7 +125,7 @@ fn of_written(text: &str, zone: Option<&TimeZone>) -> Result<Option<Timestamp>, 
     let pieces = Pieces::parse(text).map_err(|_| NotADate)?;
     let local = pieces.date().to_datetime(pieces.time().unwrap_or(Time::midnight()));
     let point = if let Some(offset) = pieces.to_numeric_offset() {
-        if offset.seconds().abs() >= A_DAY {
+        if !is_offset(offset) {
             return Err(NotADate);
         }
         offset.to_timestamp(local)

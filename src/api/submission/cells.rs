@@ -12,7 +12,7 @@ use crate::api::faults::{Faults, shortened};
 use crate::api::forms::csv_line;
 use crate::api::formulas;
 use crate::api::rules::{self, EntryRules};
-use crate::domain::dates::LatestDate;
+use crate::domain::dates::{LatestDate, rfc3339};
 use crate::domain::entry::{AssignmentName, EntryRequest, ListedAssignment, SharedLists};
 use crate::domain::{AssignmentId, Proficiency, Target, UserId, UserRef};
 
@@ -64,7 +64,8 @@ fn occurred(cell: &str, latest: LatestDate, faults: &mut Faults) -> Option<Times
     if cell.is_empty() {
         return None;
     }
-    let read = cell.parse().map_err(|_| "must be a date as RFC 3339 writes it, like 2026-11-22T20:15:00Z".to_owned());
+    let wrong = || "must be a date as RFC 3339 writes it, like 2026-11-22T20:15:00Z".to_owned();
+    let read = rfc3339(cell).ok_or_else(wrong);
     let checked = read.and_then(|date| latest.checked(date).map_err(|fault| fault.to_string()));
     checked.inspect_err(|fault| faults.add(&LINE.member("occurred_at"), fault)).ok()
 }

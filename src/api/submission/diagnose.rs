@@ -4,10 +4,10 @@
 //! [`SyncJobEntryRequest::accepted`](super::request::SyncJobEntryRequest::accepted); a property test keeps the two
 //! agreed.
 
-use jiff::Timestamp;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use super::request::Date;
 use super::walk::{elements, leaf, members};
 use crate::api::faults::{Faults, Pointer};
 use crate::api::rules::{self, EntryRules, TextFault};
@@ -34,7 +34,7 @@ pub(super) fn entry(raw: &RawValue, rules: EntryRules, at: &Pointer<'_>, faults:
     }
     if let Some(raw) = occurred_at {
         let at = at.member("occurredAt");
-        if let Some(Err(fault)) = leaf(raw, A_DATE, &at, faults).map(|date: Timestamp| rules.latest.checked(date)) {
+        if let Some(Err(fault)) = leaf(raw, A_DATE, &at, faults).map(|Date(date)| rules.latest.checked(date)) {
             faults.add(&at, fault);
         }
     }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -11,6 +11,7 @@ use super::objects;
 use crate::api::names::{SyncLane, SyncMode, SyncSameUser, SyncTarget};
 use crate::api::rules::EntryRules;
 use crate::api::{rules, schemas};
+use crate::domain::dates::rfc3339;
 use crate::domain::entry::{AssignmentName, EntryRequest, ListedAssignment, SharedLists};
 use crate::domain::{AssignmentId, Proficiency, Target, UserId, UserRef};
 
@@ -66,9 +67,26 @@ pub struct SyncJobEntryRequest<'a> {
     #[serde(borrow, deserialize_with = "objects::list")]
     #[schema(schema_with = schemas::assignments)]
     pub assignments: Vec<AssignmentRequest<'a>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "optional_date", skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = schemas::occurred_at)]
     pub occurred_at: Option<Timestamp>,
+}
+
+/// A date as RFC 3339 writes it.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "Cow<str>")]
+pub(super) struct Date(pub(super) Timestamp);
+
+impl TryFrom<Cow<'_, str>> for Date {
+    type Error = &'static str;
+
+    fn try_from(text: Cow<'_, str>) -> Result<Self, Self::Error> {
+        rfc3339(&text).map(Self).ok_or("not a date as RFC 3339 writes it")
+    }
+}
+
+fn optional_date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    Ok(Option::<Date>::deserialize(deserializer)?.map(|Date(date)| date))
 }
 
 /// Names a user: exactly one of `id`, `email`, `employeeId` and `externalId` is given.

@@ -42,6 +42,18 @@ async fn a_date_in_the_future_is_refused_with_its_place() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_offset_of_a_day_or_more_is_refused_with_its_place() {
+    let api = TestApi::start();
+    for date in ["2026-11-22T20:15:00+25:00", "2026-11-22T20:15:00-24:00"] {
+        for answer in in_every_form(&api, date).await {
+            answer.assert_problem(400, "/problems/invalid-request");
+            let detail = answer.body["errors"][0]["detail"].as_str().unwrap();
+            assert!(detail.contains("must be a date as RFC 3339 writes it"), "{detail}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_date_in_the_future_is_named_with_the_other_faults_of_its_entry() {
     let mut entry = entry("2062-01-01T00:00:00Z");
     entry["user"] = json!({});
