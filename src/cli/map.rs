@@ -41,6 +41,10 @@ struct PersonView {
     occurred_at: Option<String>,
     leaver: bool,
     assignments: Vec<AssignmentView>,
+    /// What is left as it is, because something that its rules need is not told.
+    left_as_is: Vec<AssignmentView>,
+    /// Attributes that are not told.
+    unknown: Vec<Box<str>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -84,6 +88,8 @@ fn print_json(mapping: &Mapping) {
         "faults": faults.map(|f| serde_json::json!({"position": f.position, "problem": f.problem})).collect::<Vec<_>>(),
         "datesNotRead": mapping.dates_not_read,
         "recordsToRead": mapping.changed.iter().map(|changed| &*changed.record).collect::<Vec<_>>(),
+        "leaversBySenderId": mapping.gone.iter().map(|(_, gone)| &*gone.record).collect::<Vec<_>>(),
+        "columnsTakenFor": mapping.loosely.iter().map(ToString::to_string).collect::<Vec<_>>(),
     });
     print!("{document:#}\n");
 }
@@ -92,8 +98,12 @@ fn print_table(mapping: &Mapping) {
     let mut lines = vec![["user", "gets", "because of"].map(str::to_owned)];
     for person in mapping.people.iter().map(PersonView::of) {
         let nothing = if person.leaver { "nothing: has left" } else { "nothing: no rule matches" };
-        if person.assignments.is_empty() {
+        if person.assignments.is_empty() && person.left_as_is.is_empty() {
             lines.push([person.user.clone(), nothing.to_owned(), String::new()]);
+        }
+        for left in &person.left_as_is {
+            let why = format!("{}, which need {}", left.because.join(", "), person.unknown.join(", "));
+            lines.push([person.user.clone(), format!("{} as it is", left.name), why]);
         }
         for assignment in &person.assignments {
             let rating = assignment.proficiency.map(|rating| format!(" at {rating}")).unwrap_or_default();
@@ -107,6 +117,12 @@ fn print_table(mapping: &Mapping) {
     let (first, second) = (width(0), width(1));
     for [user, gets, because] in &lines {
         println!("{}", format!("{user:first$}  {gets:second$}  {because}").trim_end());
+    }
+    for column in &mapping.loosely {
+        println!("the column {column}");
+    }
+    for (_, gone) in &mapping.gone {
+        println!("whoever the sender calls {} has left", gone.record);
     }
     for changed in &mapping.changed {
         println!("the record {} would be read at the sender; see --record", changed.record);
@@ -134,7 +150,9 @@ impl PersonView {
             },
             occurred_at: person.occurred_at.map(|at| at.to_string()),
             leaver: person.leaver,
-            assignments: person.assignments.iter().map(assignment).collect(),
+            assignments: person.assignments.iter().filter(|derived| !derived.left_as_is).map(assignment).collect(),
+            left_as_is: person.assignments.iter().filter(|derived| derived.left_as_is).map(assignment).collect(),
+            unknown: person.unknown.to_vec(),
         }
     }
 }

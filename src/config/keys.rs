@@ -254,6 +254,7 @@ pub(super) const SECTIONS: &[Section] = &[
             optional("signature", "{ header = \"x-signature\" }", "How a generic sender signs."),
             optional("dedupe", "{ header = \"x-delivery-id\" }", "What tells deliveries of a generic sender apart."),
             optional("user", "{ email = \"workEmail\" }", "Which attribute names the user at Genesys."),
+            optional("sender_id", "\"id\"", "Which attribute is the sender's own id of a person; else the preset's."),
             optional(
                 "filter",
                 "\".people\"",
@@ -261,6 +262,12 @@ pub(super) const SECTIONS: &[Section] = &[
             ),
             optional("filter_file", "\"/etc/skillsync/people.jq\"", "A file that holds it."),
             optional("required", "[\"jobTitle\"]", "Attributes without which a person is not mapped but reported."),
+            optional("optional", "[\"region\"]", "Attributes that an export may lack although rules name them."),
+            optional(
+                "omits_empty",
+                "true",
+                "The sender leaves out what is empty, so that what is missing is empty and not unknown.",
+            ),
             optional(
                 "leaver",
                 "{ any = [{ attr = \"status\", eq = \"Inactive\" }] }",

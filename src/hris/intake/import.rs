@@ -67,6 +67,9 @@ impl Intake {
         let Some(first) = mapping.people.first().map(|person| person.user.clone()) else {
             return Err(ImportFault::Empty);
         };
+        for column in &mapping.loosely {
+            tracing::info!(source = &*source.name, %column, "a column of an export is spelt in another way");
+        }
         let dated_in_future = self.take_future_dates_as_now(&source, &mut mapping);
         self.0.known.learn(&*self.0.journal, &source, named(&mapping.people, None)).await?;
         if export.full {
