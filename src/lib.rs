@@ -23,12 +23,13 @@ pub mod simulator;
 pub mod domain;
 
 pub mod address;
+pub mod charset;
 pub mod clock;
 pub mod config;
-pub mod csv_rows;
 pub mod lifecycle;
 pub mod metrics;
 pub mod private_file;
 pub mod retry_after;
+pub mod table;
 pub mod telemetry;
 mod terminal;

@@ -1,11 +1,13 @@
 //! Collecting everything that is wrong with a request, so that its sender can put it right in one go.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::rules::MOST_FAULTS;
+use crate::table::{RowFault, letters};
 
 /// One thing that is wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -19,10 +21,14 @@ pub(crate) struct Fault {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false, example = "limit")]
     pub(super) parameter: Option<String>,
-    /// Which line of the body, from 1, where the body is one of lines.
+    /// Which line of the body, from 1, where the body is one of lines; of a spreadsheet the row.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = u32, required = false, example = 17)]
     pub(super) line: Option<u64>,
+    /// Which cell of a spreadsheet, or which row, as spreadsheets name them: `Sheet1!C5`, `Sheet1!5:5`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false, example = "Sheet1!C5")]
+    pub(super) cell: Option<String>,
     /// What is wrong, and what would be right.
     #[schema(example = "must not be empty or blank")]
     pub(super) detail: String,
@@ -35,6 +41,27 @@ pub(super) struct Faults {
     total: usize,
     /// The line that is being looked at.
     line: Option<u64>,
+    sheet: Option<SheetColumns>,
+}
+
+/// Where the columns of a table stand in a spreadsheet.
+#[derive(Debug)]
+pub(super) struct SheetColumns {
+    pub(super) sheet: Arc<str>,
+    /// By their names, from 0.
+    pub(super) columns: Vec<(&'static str, Option<usize>)>,
+}
+
+impl SheetColumns {
+    /// What is at this line under this pointer: a cell, or the whole row.
+    fn cell(&self, line: u64, at: Option<&str>) -> String {
+        let name = at.and_then(|at| at.strip_prefix('/'));
+        let column = self.columns.iter().find(|(known, _)| Some(*known) == name).and_then(|(_, column)| *column);
+        match column {
+            Some(column) => format!("{}!{}{line}", self.sheet, letters(column)),
+            None => format!("{}!{line}:{line}", self.sheet),
+        }
+    }
 }
 
 impl Faults {
@@ -43,22 +70,41 @@ impl Faults {
         self.line = line;
     }
 
+    /// What is looked at from here on are rows of a spreadsheet.
+    pub(super) fn in_sheet(&mut self, sheet: SheetColumns) {
+        self.sheet = Some(sheet);
+    }
+
+    /// Something is wrong with a row of a table.
+    pub(super) fn add_row(&mut self, fault: &RowFault) {
+        let RowFault { line, cell, what } = fault.clone();
+        self.push(|_, _| Fault { pointer: None, parameter: None, line: Some(line), cell, detail: what });
+    }
+
     /// Something is wrong with the line as a whole, or, without one, with the body.
     pub(super) fn add_here(&mut self, detail: impl fmt::Display) {
-        self.push(|line| Fault { pointer: None, parameter: None, line, detail: detail.to_string() });
+        self.push(|line, sheet| {
+            let cell = line.zip(sheet).map(|(line, sheet)| sheet.cell(line, None));
+            Fault { pointer: None, parameter: None, line, cell, detail: detail.to_string() }
+        });
     }
 
     /// Something is wrong at this place of the body.
     pub(super) fn add(&mut self, at: &Pointer<'_>, detail: impl fmt::Display) {
-        self.push(|line| Fault { pointer: Some(at.to_string()), parameter: None, line, detail: detail.to_string() });
+        self.push(|line, sheet| {
+            let pointer = at.to_string();
+            let cell = line.zip(sheet).map(|(line, sheet)| sheet.cell(line, Some(&pointer)));
+            Fault { pointer: Some(pointer), parameter: None, line, cell, detail: detail.to_string() }
+        });
     }
 
     /// Something is wrong with this query parameter.
     pub(super) fn add_parameter(&mut self, name: &str, detail: impl fmt::Display) {
-        self.push(|_| Fault {
+        self.push(|_, _| Fault {
             pointer: None,
             parameter: Some(shortened(name)),
             line: None,
+            cell: None,
             detail: detail.to_string(),
         });
     }
@@ -83,9 +129,9 @@ impl Faults {
         self.listed
     }
 
-    fn push(&mut self, fault: impl FnOnce(Option<u64>) -> Fault) {
+    fn push(&mut self, fault: impl FnOnce(Option<u64>, Option<&SheetColumns>) -> Fault) {
         if self.listed.len() < MOST_FAULTS {
-            self.listed.push(fault(self.line));
+            self.listed.push(fault(self.line, self.sheet.as_ref()));
         }
         self.total += 1;
     }

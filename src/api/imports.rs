@@ -3,8 +3,6 @@
 use std::sync::Arc;
 
 use axum::extract::{Extension, Path, Request, State};
-use axum::http::HeaderMap;
-use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
 use tokio::io::AsyncReadExt as _;
 
@@ -14,18 +12,21 @@ use super::idempotency::{IdempotencyHeader, Turn, same_job};
 use super::job_view::SyncJobView;
 use super::problem::{MEDIA_TYPE, Problem, ProblemView};
 use super::query::QueryReader;
-use super::submission::{Expanded, unreadable};
+use super::schemas::Spreadsheet;
+use super::submission::{BodyFormat, Expanded, unpacked, unreadable};
 use super::sync_jobs::accepted;
 use super::sync_jobs::create::refuse_if_unable;
 use super::webhooks::mapping_fault;
 use super::{ApiContext, rules};
+use crate::charset::Charset;
 use crate::engine::Under;
-use crate::hris::{Export, ImportFault, Imported};
+use crate::hris::{Export, ExportForm, ImportFault, Imported, Place};
+use crate::table::XLSX;
 
 /// Import a whole HR export
 ///
-/// The export goes through the rules of the source and becomes one job. As `text/csv` its first line names the attributes;
-/// as `application/json` it is an array of records, or an object with one (`Report_Entry` of a Workday report). Rows about
+/// The export goes through the rules of the source and becomes one job. As `text/csv` or as a spreadsheet (XLSX) its first line names the
+/// attributes; as `application/json` it is an array of records, or an object with one (`Report_Entry` of a Workday report). Rows about
 /// the same user are taken together. Dates that have not come yet are taken as of now. Nothing is accepted unless everybody in it can be mapped.
 #[utoipa::path(
     post,
@@ -37,11 +38,14 @@ use crate::hris::{Export, ImportFault, Imported};
         ("scope" = String, Query, description = "`full`: people whom the source named before and who are missing have left. \
             `delta`: who is missing is not touched."),
         ("dryRun" = Option<bool>, Query, description = "Only tell what would be done."),
+        ("sheet" = Option<String>, Query, description = "Of a spreadsheet, the name of the sheet that is read; else what the source \
+            says, else the first that is shown."),
         IdempotencyHeader,
     ),
     request_body(description = "The export.", content(
         (serde_json::Value = "application/json", example = json!({"Report_Entry": [{"Employee_ID": "10013", "Job_Title": "Agent"}]})),
         (String = "text/csv", example = "Employee_ID,Job_Title\n10013,Agent\n"),
+        (inline(Spreadsheet) = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     )),
     responses(
         (status = 202, description = "Accepted; the job is readable at once.", body = SyncJobView, headers(
@@ -54,7 +58,7 @@ use crate::hris::{Export, ImportFault, Imported};
         (status = 409, description = "The same submission is being accepted just now; send it again.",
             body = ProblemView, content_type = MEDIA_TYPE),
         (status = 413, description = "The body is too large.", body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 415, description = "The body has a media type that is not taken.",
+        (status = 415, description = "The body has a media type, a charset or an encoding that is not taken.",
             body = ProblemView, content_type = MEDIA_TYPE),
         (status = 422, description = "The export cannot be understood, or the idempotency key belongs to another one.",
             body = ProblemView, content_type = MEDIA_TYPE),
@@ -72,28 +76,40 @@ pub(super) async fn import_people(
     refuse_if_unable(&api)?;
     caller.may_import(&*api.intake.sources().get(&source).ok_or_else(Problem::no_such_source)?)?;
     let (head, body) = request.into_parts();
-    let is_csv = is_csv(&head.headers)?;
-    let mut query = QueryReader::new(&head.uri, &["scope", "dryRun"])?;
+    let (format, charset) = BodyFormat::announced(&head.headers)?;
+    let mut query = QueryReader::new(&head.uri, &["scope", "dryRun", "sheet"])?;
     let scope = query.parsed("scope", "full or delta", |scope| match scope {
         "full" => Some(true),
         "delta" => Some(false),
         _ => None,
     });
     let dry_run = query.parsed("dryRun", "true or false", |value| value.parse().ok()).unwrap_or(false);
+    let sheet = query.parsed("sheet", "the name of a sheet", |sheet| Some(sheet.to_owned()));
     let full = query.finish(scope)?.ok_or_else(scope_is_missing)?;
+    let form = match format {
+        Some(BodyFormat::Json) => ExportForm::Json(charset),
+        Some(BodyFormat::Csv) => ExportForm::Csv(charset),
+        Some(BodyFormat::Xlsx) => ExportForm::Xlsx { sheet, unpacked: unpacked(api.settings.max_body_bytes) },
+        Some(BodyFormat::Lines) | None => {
+            let forms = format!("send the export as application/json, text/csv or {XLSX}");
+            return Err(Problem::unsupported_media_type(forms));
+        }
+    };
     let turn = Turn::of(&api.engine, &caller, &head.headers)?;
     let mut reader = Expanded::new(&head.headers, body, api.settings.max_body_bytes, &api.shared.room)?;
     let mut body = Vec::new();
     reader.read_to_end(&mut body).await.map_err(|error| unreadable(&error))?;
-    let beside = format!("{source}?{}", head.uri.query().unwrap_or_default());
+    // In another charset the same bytes are another text.
+    let charset = charset.filter(|charset| !charset.is_utf8()).map_or("", Charset::name);
+    let beside = format!("{source}{charset}?{}", head.uri.query().unwrap_or_default());
     let fingerprint = reader.get_mut().fingerprint(&beside);
     let reservation = match turn {
         Turn::New(reservation) => reservation,
         Turn::Again(before, job) => return Ok(accepted(&api, same_job(&api, job, before == fingerprint)?)),
     };
-    let mut taken = api.shared.room.begin();
-    let room = Box::new(move |bytes| taken.more(bytes).is_ok());
-    let imported = api.intake.import(&source, Export { is_csv, body: body.into(), room, full }).await;
+    let (room, lack) = api.shared.room.for_table();
+    let imported = api.intake.import(&source, Export { form, body: body.into(), room, full }).await;
+    let refused = |fault| lack.told().map_or_else(|| refused(fault), Problem::from);
     let Imported { mut spec, entries, dated_in_future } = imported.map_err(refused)?;
     if entries.len() > rules::MOST_ENTRIES {
         let most = rules::MOST_ENTRIES;
@@ -114,15 +130,6 @@ pub(super) async fn import_people(
     Ok(accepted(&api, submitted.map_err(|error| Problem::not_written_down(&error))?))
 }
 
-fn is_csv(headers: &HeaderMap) -> Result<bool, Problem> {
-    let announced = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    match announced.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
-        "text/csv" => Ok(true),
-        "application/json" => Ok(false),
-        _ => Err(Problem::unsupported_media_type("send the export as application/json or text/csv")),
-    }
-}
-
 fn scope_is_missing() -> Problem {
     let mut faults = Faults::default();
     faults.add_parameter("scope", "is missing: full, if everybody is in the export, else delta");
@@ -136,7 +143,12 @@ fn refused(fault: ImportFault) -> Problem {
         ImportFault::People { named, more } => {
             let mut faults = Faults::default();
             for person in named {
-                faults.add_here(format_args!("the person at position {}: {}", person.position, person.problem));
+                let (Place::Line(line) | Place::Row(line)) = person.place else {
+                    faults.add_here(&person);
+                    continue;
+                };
+                faults.at_line(Some(line));
+                faults.add_here(&person);
             }
             faults.add_unlisted(more);
             Problem::invalid(faults)

@@ -3,10 +3,22 @@
 //! Optional members are plain, not nullable: the service takes `null` for absence, but clients need not know a second
 //! way of saying nothing.
 
-use utoipa::openapi::Ref;
 use utoipa::openapi::schema::{Array, ArrayBuilder, KnownFormat, Object, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::{Ref, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::{idempotency, rules};
+
+/// A file in the form of XLSX.
+pub(super) struct Spreadsheet;
+
+impl PartialSchema for Spreadsheet {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().schema_type(Type::String).format(Some(known(KnownFormat::Binary))).into()
+    }
+}
+
+impl ToSchema for Spreadsheet {}
 
 pub(super) fn label() -> Object {
     text(rules::LONGEST_LABEL, "The caller's name for the job, for people to read.", "nightly")

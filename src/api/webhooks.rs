@@ -281,7 +281,9 @@ fn refused(source: &str, fault: &IntakeFault) -> Problem {
 
 /// What it means to a sender that a body could not be mapped.
 pub(super) fn mapping_fault(fault: &MappingFault) -> Problem {
-    if fault.passes_later() {
+    if *fault == MappingFault::TooLarge {
+        Problem::too_large()
+    } else if fault.passes_later() {
         Problem::full(fault.to_string(), COME_AGAIN)
     } else {
         Problem::not_understood(fault.to_string())

@@ -7,17 +7,20 @@ use anyhow::{Context, Result, bail};
 use http::{HeaderMap, HeaderValue, header};
 use serde::Serialize;
 
+use super::input::{Form, Input, InputOptions};
+use crate::charset;
 use crate::config::Config;
 use crate::domain::UserRef;
 use crate::hris::filter::FilterRunner;
-use crate::hris::{Mapped, Mapping, Sources, endless_room};
+use crate::hris::{ExportForm, Mapped, Mapping, PersonFault, Place, Sources};
+use crate::table::endless_room;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct MapArguments {
     /// The name of the source.
     #[arg(long)]
     source: String,
-    /// Take the file as an export, as `/v1/imports` does; a CSV file always is one.
+    /// Take the file as an export, as `/v1/imports` does; CSV and spreadsheets always are.
     #[arg(long)]
     export: bool,
     /// Take the file as the record of a person that the sender answers.
@@ -28,6 +31,8 @@ pub(super) struct MapArguments {
     json: bool,
     /// The payload or export.
     file: PathBuf,
+    #[command(flatten)]
+    input: InputOptions,
     #[command(flatten)]
     config: super::ConfigFile,
 }
@@ -62,16 +67,29 @@ pub(super) async fn run(arguments: &MapArguments) -> Result<ExitCode> {
         let names: Vec<_> = sources.all().iter().map(|source| source.name.to_string()).collect();
         bail!("there is no source {:?}; configured are: {}", arguments.source, names.join(", "));
     };
-    let body = std::fs::read(&arguments.file).with_context(|| arguments.file.display().to_string())?;
-    let is_csv = arguments.file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
-    let mapping = if arguments.record {
-        source.map_record(None, &body, jiff::Timestamp::UNIX_EPOCH).await?
-    } else if arguments.export || is_csv {
-        source.map_export(is_csv, body.into(), endless_room()).await?
-    } else {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        source.map_delivery(&headers, &body).await?
+    let input = Input::read(&arguments.file)?.unpacked().await?;
+    let form = input.form.unwrap_or(Form::Json);
+    arguments.input.check(form)?;
+    let (body, charset) = (input.bytes, arguments.input.charset()?);
+    let mapping = match form {
+        Form::Csv => source.map_export(ExportForm::Csv(charset), body.into(), endless_room()).await?,
+        Form::Xlsx => {
+            let form = ExportForm::Xlsx { sheet: arguments.input.sheet.clone(), unpacked: usize::MAX };
+            source.map_export(form, body.into(), endless_room()).await?
+        }
+        Form::Json | Form::Ndjson if arguments.record => {
+            let text = charset::decoded(&body, charset)?;
+            source.map_record(None, text.as_bytes(), jiff::Timestamp::UNIX_EPOCH).await?
+        }
+        Form::Json | Form::Ndjson if arguments.export => {
+            source.map_export(ExportForm::Json(charset), body.into(), endless_room()).await?
+        }
+        Form::Json | Form::Ndjson => {
+            let declared = charset.map(|charset| format!("; charset={}", charset.name())).unwrap_or_default();
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_TYPE, HeaderValue::try_from(format!("application/json{declared}"))?);
+            source.map_delivery(&headers, &body).await?
+        }
     };
     if arguments.json {
         print_json(&mapping);
@@ -85,13 +103,21 @@ fn print_json(mapping: &Mapping) {
     let faults = mapping.faults.iter();
     let document = serde_json::json!({
         "people": mapping.people.iter().map(PersonView::of).collect::<Vec<_>>(),
-        "faults": faults.map(|f| serde_json::json!({"position": f.position, "problem": f.problem})).collect::<Vec<_>>(),
+        "faults": faults.map(fault_view).collect::<Vec<_>>(),
         "datesNotRead": mapping.dates_not_read,
         "recordsToRead": mapping.changed.iter().map(|changed| &*changed.record).collect::<Vec<_>>(),
         "leaversBySenderId": mapping.gone.iter().map(|(_, gone)| &*gone.record).collect::<Vec<_>>(),
         "columnsTakenFor": mapping.loosely.iter().map(ToString::to_string).collect::<Vec<_>>(),
     });
     print!("{document:#}\n");
+}
+
+fn fault_view(fault: &PersonFault) -> serde_json::Value {
+    match fault.place {
+        Place::Person(number) => serde_json::json!({"person": number, "problem": fault.problem}),
+        Place::Line(number) => serde_json::json!({"line": number, "problem": fault.problem}),
+        Place::Row(number) => serde_json::json!({"row": number, "problem": fault.problem}),
+    }
 }
 
 fn print_table(mapping: &Mapping) {
@@ -131,7 +157,7 @@ fn print_table(mapping: &Mapping) {
         println!("dates that cannot be read: {}; these changes count as of their acceptance", mapping.dates_not_read);
     }
     for fault in &mapping.faults {
-        println!("the person at position {}: {}", fault.position, fault.problem);
+        println!("{fault}");
     }
 }
 

@@ -22,6 +22,7 @@ mod config;
 mod demo;
 mod health;
 mod http;
+mod input;
 mod journal;
 mod map;
 mod openapi;

@@ -283,6 +283,16 @@ pub(super) const SECTIONS: &[Section] = &[
                 "{ url = \"https://hr.example.com/people/{id}\" }",
                 "Where a person's record is read, for senders that only say who has changed.",
             ),
+            optional(
+                "charset",
+                "\"windows-1252\"",
+                "What its files and payloads are in that do not say it themselves; UTF-8 if not given.",
+            ),
+            optional(
+                "sheet",
+                "\"People\"",
+                "Which sheet of a spreadsheet is read; the first that is shown if not given.",
+            ),
         ],
     },
 ];

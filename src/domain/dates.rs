@@ -6,8 +6,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use jiff::civil::DateTime;
 use jiff::fmt::temporal::Pieces;
-use jiff::tz::Offset;
+use jiff::tz::{Offset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 
 /// A date as RFC 3339 writes it.
@@ -18,6 +19,13 @@ pub fn rfc3339(text: &str) -> Option<Timestamp> {
     }
     let offset = Pieces::parse(text).ok()?.to_numeric_offset();
     offset.is_none_or(is_offset).then_some(date)
+}
+
+/// A date as people write it: RFC 3339, an offset without a colon, or no offset at all, which means UTC.
+pub fn written(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    let without_offset = || TimeZone::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok();
+    rfc3339(text).or_else(without_offset)
 }
 
 /// Whether RFC 3339 knows this offset: they end at 23:59, and what is longer is a mistake.

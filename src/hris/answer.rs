@@ -13,6 +13,7 @@ use super::people::{NotUnderstood, Person, Told};
 use super::record::{Fetched, Setback};
 use super::senders;
 use super::source::Source;
+use crate::charset;
 use crate::config::Preset;
 
 impl Source {
@@ -29,6 +30,7 @@ impl Source {
     /// What a record comes to that was read from the sender; `record` is the id that was asked for, if one was, and `as_of`
     /// when that was.
     pub async fn map_record(&self, record: Option<&str>, body: &[u8], as_of: Timestamp) -> Result<Mapping, Setback> {
+        let body = charset::without_mark(body);
         if body.trim_ascii().is_empty() {
             return Err(says_nothing("it is empty"));
         }

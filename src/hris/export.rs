@@ -9,11 +9,12 @@ use std::sync::Arc;
 use super::attributes::Attributes;
 use super::columns::Columns;
 use super::mapping::{Mapping, MappingFault, PersonFault, SharedParts};
-use super::people::{NotUnderstood, Person, TakeRecord};
+use super::people::{NotUnderstood, Person, Place, TakeRecord};
 use super::source::Source;
 use crate::domain::UserRef;
 use crate::domain::shared::Shared;
 use crate::domain::text::folded;
+use crate::table::TakeRoom;
 
 /// People of one export, as many as a job has entries.
 const MOST_PEOPLE: usize = 100_000;
@@ -25,14 +26,6 @@ const MOST_VALUES: usize = 10_000;
 const MOST_FAULTS: usize = 100;
 /// Room is taken in pieces of this size.
 const PIECE: usize = 64 * 1024;
-
-/// Takes room for so many more bytes; false if there is none. What it has taken is given back when it is dropped.
-pub type TakeRoom = Box<dyn FnMut(usize) -> bool + Send>;
-
-/// Room without end, for who reads files of their own.
-pub fn endless_room() -> TakeRoom {
-    Box::new(|_| true)
-}
 
 /// What has been read of an export.
 ///
@@ -54,11 +47,13 @@ pub(super) struct Gathering<'s> {
     /// Held, and not paid for in room.
     owed: usize,
     next: Attributes,
+    /// Where the next one stands.
+    place: Option<Place>,
 }
 
 struct Row {
     /// Of the first row about the person.
-    position: usize,
+    place: Place,
     person: Person,
 }
 
@@ -79,6 +74,7 @@ impl<'s> Gathering<'s> {
             room,
             owed: 0,
             next: Attributes::default(),
+            place: None,
         }
     }
 
@@ -123,8 +119,8 @@ impl<'s> Gathering<'s> {
     /// Puts rows about the same user together, in the place of the first of them. Who has left one of two positions has
     /// not left, and only the other counts.
     fn add(&mut self, mut person: Person) -> Result<(), MappingFault> {
-        let position = self.rows;
         self.rows += 1;
+        let stands_at = self.place.take().unwrap_or(Place::Person(self.rows));
         person.attributes.shrink_to_fit();
         if self.columns.lack() {
             self.columns.saw_record(&person.attributes);
@@ -133,7 +129,7 @@ impl<'s> Gathering<'s> {
         let user = match self.source.user(&person) {
             Ok(user) => user,
             Err(problem) => {
-                self.fault(position, problem);
+                self.fault(stands_at, problem);
                 return Ok(());
             }
         };
@@ -151,7 +147,7 @@ impl<'s> Gathering<'s> {
         }
         // With their entry in the job, which is made of it.
         self.owed += 2 * size_of::<Row>() + 2 * size_of::<UserRef>() + 128;
-        self.people.push(Row { position, person });
+        self.people.push(Row { place: stands_at, person });
         self.pay()
     }
 
@@ -166,9 +162,9 @@ impl<'s> Gathering<'s> {
         Ok(())
     }
 
-    fn fault(&mut self, position: usize, problem: String) {
+    fn fault(&mut self, place: Place, problem: String) {
         if self.faults.len() < MOST_FAULTS {
-            self.faults.push(PersonFault { position, problem });
+            self.faults.push(PersonFault { place, problem });
         } else {
             self.more_faults += 1;
         }
@@ -181,19 +177,19 @@ impl<'s> Gathering<'s> {
         // Nobody comes any more.
         (self.places, self.texts) = (HashMap::new(), Shared::default());
         let (mut mapped, mut parts) = (Vec::with_capacity(people.len()), SharedParts::default());
-        for Row { position, person } in people {
+        for Row { place, person } in people {
             let values = person.attributes.len();
             if values > MOST_VALUES {
-                self.fault(position, format!("has {values} values; more than {MOST_VALUES} are not taken"));
+                self.fault(place, format!("has {values} values; more than {MOST_VALUES} are not taken"));
                 continue;
             }
             match self.source.mapped(&person, &mut parts) {
                 Ok(Some(person)) => mapped.push(person),
                 Ok(None) => {}
-                Err(problem) => self.fault(position, problem),
+                Err(problem) => self.fault(place, problem),
             }
         }
-        self.faults.sort_by_key(|fault| fault.position);
+        self.faults.sort_by_key(|fault| fault.place);
         let (faults, more_faults) = (self.faults, self.more_faults);
         Ok(Mapping { people: mapped, faults, more_faults, loosely, ..Mapping::default() })
     }
@@ -218,6 +214,10 @@ impl TakeRecord for Gathering<'_> {
         if let Some(name) = self.member(name) {
             self.value(&name, value);
         }
+    }
+
+    fn at(&mut self, place: Place) {
+        self.place = Some(place);
     }
 
     fn record(&mut self) -> Result<(), MappingFault> {

@@ -1,24 +1,28 @@
 //! From a body to what a source wants done: read, then apply the rules.
 
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::HeaderMap;
 use jiff::Timestamp;
 
 use super::columns::{LooseColumn, MissingColumns};
-use super::csv;
-use super::export::{Gathering, TakeRoom};
+use super::export::Gathering;
 use super::filter::{self, FilterFault};
-use super::people::{Changed, Everybody, NotUnderstood, Person, Told};
+use super::people::{Changed, Everybody, NotUnderstood, Person, Place, Told};
 use super::rules::Derived;
 use super::senders::{self, Reading};
 use super::source::Source;
+use super::table;
+use crate::charset::{self, Charset};
 use crate::domain::dates::LatestDate;
 use crate::domain::entry::{EntryRequest, ListedAssignment, SharedLists};
 use crate::domain::job::{JobSpec, SameUser, Urgency};
 use crate::domain::shared::Shared;
 use crate::domain::{Mode, UserRef};
+use crate::table::{Table, TableFault, TakeRoom, Workbook};
 
 /// One person, and what follows for them.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,9 +49,14 @@ pub(super) struct SharedParts {
 /// Something is wrong with one person of several.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PersonFault {
-    /// From 0, in the order of the payload.
-    pub position: usize,
+    pub place: Place,
     pub problem: String,
+}
+
+impl fmt::Display for PersonFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.problem)
+    }
 }
 
 /// What a payload or an export comes to.
@@ -82,6 +91,9 @@ pub enum MappingFault {
          or have the sender post their fields"
     )]
     NoRecord(Arc<str>),
+    /// It takes more than it may.
+    #[error("the spreadsheet is too large once it is unpacked")]
+    TooLarge,
     /// There is no room for what it comes to.
     #[error("too many large bodies are being read; send it again later")]
     NoRoom,
@@ -95,7 +107,7 @@ impl MappingFault {
             Self::NotUnderstood(_) => "it cannot be understood; `skillsync map` says why".to_owned(),
             Self::Filter(FilterFault::Failed(_)) => "its filter fails; `skillsync map` says why".to_owned(),
             Self::Filter(fault) => fault.to_string(),
-            Self::NoRecord(_) | Self::NoRoom => self.to_string(),
+            Self::NoRecord(_) | Self::TooLarge | Self::NoRoom => self.to_string(),
         }
     }
 
@@ -104,11 +116,36 @@ impl MappingFault {
         match self {
             Self::Filter(FilterFault::Stopped | FilterFault::Busy | FilterFault::CannotStart(_)) => true,
             Self::NoRecord(_) | Self::NoRoom => true,
-            Self::Filter(FilterFault::Failed(_) | FilterFault::TooMuch) | Self::NotUnderstood(_) | Self::Lacks(_) => {
-                false
+            Self::Filter(FilterFault::Failed(_) | FilterFault::TooMuch)
+            | Self::NotUnderstood(_)
+            | Self::Lacks(_)
+            | Self::TooLarge => false,
+        }
+    }
+}
+
+impl From<TableFault> for MappingFault {
+    fn from(fault: TableFault) -> Self {
+        match fault {
+            TableFault::TooLarge => Self::TooLarge,
+            TableFault::NoRoom => Self::NoRoom,
+            TableFault::Unreadable(_) | TableFault::Row(_) | TableFault::File(_) => {
+                NotUnderstood::new(fault.to_string()).into()
             }
         }
     }
+}
+
+/// The form of an export; what it says goes before what its source says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExportForm {
+    Json(Option<Charset>),
+    Csv(Option<Charset>),
+    Xlsx {
+        sheet: Option<String>,
+        /// So many bytes may come out of it.
+        unpacked: usize,
+    },
 }
 
 impl Mapping {
@@ -130,14 +167,19 @@ impl Mapping {
 impl Source {
     /// What the body of a delivery comes to.
     pub async fn map_delivery(&self, headers: &HeaderMap, body: &[u8]) -> Result<Mapping, MappingFault> {
+        let kind = content_type(headers);
+        let charset = Charset::declared(kind).map_err(|unknown| NotUnderstood::new(unknown.to_string()))?;
+        let charset = charset.or(self.charset);
         let told = match &self.filter {
-            Some(filter) => filter::people(&self.runner.run(filter, body).await?, &self.zone)?,
-            None if is_csv(headers) => {
+            Some(filter) => {
+                filter::people(&self.runner.run(filter, text(body, charset)?.as_bytes()).await?, &self.zone)?
+            }
+            None if is_csv(kind) => {
                 let mut everybody = Everybody::default();
-                csv::each_row(body, &mut everybody).await?;
+                table::each_row(&mut Table::csv(body, charset), &mut everybody).await?;
                 everybody.told()
             }
-            None => senders::read(self.reading(), body, headers)?,
+            None => senders::read(self.reading(), text(body, charset)?.as_bytes(), headers)?,
         };
         if !told.changed.is_empty() && self.record.is_none() {
             return Err(MappingFault::NoRecord(Arc::clone(&self.name)));
@@ -148,16 +190,32 @@ impl Source {
     /// What an export comes to. Rows about the same user are taken together: people with two positions have two.
     pub async fn map_export(
         self: &Arc<Self>,
-        is_csv: bool,
+        form: ExportForm,
         body: Bytes,
         room: TakeRoom,
     ) -> Result<Mapping, MappingFault> {
-        if is_csv {
-            let mut gathering = Gathering::new(self, room);
-            csv::each_row(&body, &mut gathering).await?;
-            drop(body);
-            return gathering.mapping();
-        }
+        let charset = match form {
+            ExportForm::Json(charset) => charset.or(self.charset),
+            ExportForm::Csv(charset) => {
+                let mut gathering = Gathering::new(self, room);
+                table::each_row(&mut Table::csv(&*body, charset.or(self.charset)), &mut gathering).await?;
+                drop(body);
+                return gathering.mapping();
+            }
+            ExportForm::Xlsx { sheet, unpacked } => {
+                let sheet = sheet.or_else(|| self.sheet.clone());
+                let room = shared(room);
+                let mut gathering = Gathering::new(self, room());
+                let mut table = Table::<&[u8]>::xlsx(Workbook { file: body, sheet, unpacked, room: room() });
+                table::each_row(&mut table, &mut gathering).await?;
+                drop(table);
+                return gathering.mapping();
+            }
+        };
+        let body = match text(&body, charset)? {
+            Cow::Borrowed(text) => body.slice_ref(text.as_bytes()),
+            Cow::Owned(text) => text.into(),
+        };
         let yielded = match &self.filter {
             Some(filter) => Some(self.runner.run(filter, &body).await?),
             None => None,
@@ -214,7 +272,7 @@ impl Source {
         let Told { people, changed, dates_not_read } = told;
         let mut mapping = Mapping { changed, dates_not_read, ..Mapping::default() };
         let mut lists = SharedParts::default();
-        for (position, person) in people.iter().enumerate() {
+        for (person, number) in people.iter().zip(1..) {
             if let Some(gone) = self.gone(person) {
                 let before = mapping.people.len();
                 mapping.gone.extend((self.mode != Mode::Add).then_some((before, gone)));
@@ -223,7 +281,7 @@ impl Source {
             match self.mapped(person, &mut lists) {
                 Ok(Some(mapped)) => mapping.people.push(mapped),
                 Ok(None) => {}
-                Err(problem) => mapping.faults.push(PersonFault { position, problem }),
+                Err(problem) => mapping.faults.push(PersonFault { place: Place::Person(number), problem }),
             }
         }
         mapping
@@ -316,8 +374,25 @@ fn says_everything(told: &Told) -> Result<(), NotUnderstood> {
     ))
 }
 
-fn is_csv(headers: &HeaderMap) -> bool {
-    let kind = headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+fn content_type(headers: &HeaderMap) -> &str {
+    headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// A text that is not CSV.
+fn text(body: &[u8], charset: Option<Charset>) -> Result<Cow<'_, str>, NotUnderstood> {
+    charset::decoded(body, charset).map_err(|fault| NotUnderstood::new(format!("the body is no text: {fault}")))
+}
+
+/// One room for two who take of it.
+fn shared(room: TakeRoom) -> impl Fn() -> TakeRoom {
+    let room = Arc::new(Mutex::new(room));
+    move || {
+        let room = Arc::clone(&room);
+        Box::new(move |bytes| room.lock().unwrap_or_else(PoisonError::into_inner)(bytes))
+    }
+}
+
+fn is_csv(kind: &str) -> bool {
     kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("text/csv")
 }
 

@@ -6,7 +6,6 @@
 mod answer;
 mod attributes;
 mod columns;
-mod csv;
 mod dates;
 mod delivery;
 mod export;
@@ -20,16 +19,16 @@ mod senders;
 pub mod signature;
 mod source;
 mod sources;
+mod table;
 
 pub use self::attributes::Attributes;
 pub use self::columns::{LooseColumn, MissingColumns};
 pub use self::delivery::Refused;
-pub use self::export::{TakeRoom, endless_room};
 pub use self::intake::{Export, Foundations, ImportFault, Imported, Intake, IntakeFault, Receipt, RequestOrigin};
 pub use self::intake::{UnreadCounts, UnreadRecord};
 pub use self::intake::{is_known_person, speaks_of_people};
-pub use self::mapping::{Mapped, Mapping, MappingFault, PersonFault};
-pub use self::people::{Changed, NotUnderstood};
+pub use self::mapping::{ExportForm, Mapped, Mapping, MappingFault, PersonFault};
+pub use self::people::{Changed, NotUnderstood, Place};
 pub use self::record::{RecordTransport, Setback, over_http};
 pub use self::rules::{Derived, Rules};
 pub use self::source::Source;

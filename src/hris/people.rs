@@ -1,10 +1,33 @@
 //! What a payload says: whom it is about, and what is known of them.
 
+use std::fmt;
+
 use jiff::Timestamp;
 
 use super::attributes::Attributes;
 use crate::config::UserConfig;
 use crate::domain::UserRef;
+
+/// Where a person stands in what was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// In the order of the payload, from 1.
+    Person(usize),
+    /// A line of a file.
+    Line(u64),
+    /// A row of a spreadsheet.
+    Row(u64),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Person(number) => write!(f, "person {number}"),
+            Self::Line(number) => write!(f, "line {number}"),
+            Self::Row(number) => write!(f, "row {number}"),
+        }
+    }
+}
 
 /// A payload that cannot be understood; sending it again would not help.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -69,6 +92,9 @@ pub(super) trait TakeRecord {
 
     /// Takes a value of the next record.
     fn attribute(&mut self, name: &str, value: &str);
+
+    /// Where the next record stands, if not simply behind the one before.
+    fn at(&mut self, _: Place) {}
 
     /// The next record is complete.
     fn record(&mut self) -> Result<(), Self::Fault>;

@@ -16,6 +16,7 @@ use super::people::Identity;
 use super::rules::{Facts, Rules, When};
 use super::senders;
 use super::signature::{Algorithm, Encoding, Headers, KeyForm, Part, Scheme, Verifier};
+use crate::charset::Charset;
 use crate::config::{
     ConfigError, Preset, RecordConfig, SignatureAlgorithm, SignatureConfig, SignatureEncoding, SignatureKey,
     SourceMode, SourceTarget, WebhookConfig,
@@ -47,6 +48,10 @@ pub struct Source {
     pub(super) omits_empty: bool,
     pub(super) rules: Rules,
     pub(super) record: Option<RecordConfig>,
+    /// What its files are in, where they do not say.
+    pub(super) charset: Option<Charset>,
+    /// Which sheet of its spreadsheets is read.
+    pub(super) sheet: Option<String>,
 }
 
 /// Who has left.
@@ -101,6 +106,7 @@ impl Source {
             return Err(config.fault("record", problem));
         }
         let is_preset = config.leaver.is_none();
+        let charset = config.charset.as_deref().map(Charset::named).transpose();
         let leaver = config.leaver.clone().or_else(|| senders::leaver(config.preset));
         let leaver = leaver.as_ref().map(When::compile).transpose();
         let leaver = leaver.map_err(|fault| config.fault(format!("leaver.{}", fault.key), fault.problem))?;
@@ -131,6 +137,8 @@ impl Source {
             omits_empty: config.omits_empty,
             rules,
             record: config.record.clone(),
+            charset: charset.map_err(|unknown| config.fault("charset", unknown.to_string()))?,
+            sheet: config.sheet.clone(),
         })
     }
 

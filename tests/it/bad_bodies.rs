@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use async_compression::tokio::write::GzipEncoder;
 use serde_json::Value;
+use skillsync::table::XLSX;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use uuid::Uuid;
 
 use crate::process::Process;
+use crate::sheets::Workbook;
 
 const NO_GENESYS: &str = "http://127.0.0.1:9";
 const JSON: &str = "application/json";
@@ -173,6 +175,31 @@ async fn ten_gigabytes_of_zeros_in_ten_megabytes_are_refused_in_little_memory() 
         assert!(bomb.len() < 12 << 20, "{}", bomb.len());
         let headers = format!("{}content-encoding: gzip\r\n", of_type(media_type));
         service.assert_refused(what, &headers, &bomb, status).await;
+    }
+    let above = service.megabytes("VmHWM:") - idle;
+    println!("{above} MB above {idle} MB");
+    assert!(above < MOST_MEGABYTES, "{above} MB above {idle} MB");
+}
+
+#[tokio::test]
+async fn a_spreadsheet_of_gigabytes_in_a_few_kilobytes_is_refused_in_little_memory() {
+    let service = Service::start().await;
+    let idle = service.megabytes("VmRSS:");
+    let texts: Vec<_> = std::iter::repeat_n("x".repeat(100_000), 300).collect();
+    let texts: Vec<_> = texts.iter().map(String::as_str).collect();
+    let rows = "<row><c t=\"s\"><v>1</v></c></row>".repeat(100_000);
+    for (what, book) in [
+        (
+            "ten gigabytes of rows that name one text",
+            Workbook::of(&rows).sharing(&["employee_id", &"y".repeat(100_000)]),
+        ),
+        ("texts of thirty megabytes", Workbook::of(&rows).sharing(&texts)),
+    ] {
+        let bomb = book.file();
+        assert!(bomb.len() < 150_000, "{what}: {}", bomb.len());
+        let answer = service.post(&of_type(XLSX), &bomb).await;
+        assert!(answer.starts_with("HTTP/1.1 4"), "{what}: {answer}");
+        service.assert_alive().await;
     }
     let above = service.megabytes("VmHWM:") - idle;
     println!("{above} MB above {idle} MB");

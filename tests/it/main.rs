@@ -56,6 +56,7 @@ mod rate_over_restarts;
 mod restarts;
 mod retention;
 mod scenarios;
+mod sheets;
 mod shutdown;
 mod sim;
 mod sockets;

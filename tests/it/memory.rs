@@ -11,11 +11,13 @@ use http::Method;
 use serde_json::{Value, json};
 use skillsync::lifecycle::Lifecycle;
 use skillsync::simulator::{Generated, Population, Scenario, Simulator};
+use skillsync::table::XLSX;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use crate::process::{Client, Folder, Process, free_port, job_for, serve_genesys, submit};
+use crate::sheets::Workbook;
 use crate::sim::setting;
 
 /// What the process may take, in bytes of data as the kernel counts them (`RLIMIT_DATA`); what it is told to keep within.
@@ -72,6 +74,14 @@ fn rows(head: &str, row: impl Fn(usize) -> String, bytes: usize) -> Vec<u8> {
     body.into_bytes()
 }
 
+/// A spreadsheet with so many rows that all name one text, of so many that there are.
+fn sheet(rows: usize, texts: usize) -> Vec<u8> {
+    let row = "<row><c t=\"s\"><v>0</v></c><c t=\"s\"><v>1</v></c></row>".repeat(rows);
+    let mut shared = vec!["assignments"; texts + 1];
+    shared[0] = "employee_id";
+    Workbook::of(&row).sharing(&shared).file()
+}
+
 fn loads() -> Vec<Load> {
     const MEGABYTES: usize = 1024 * 1024;
     let wide = |n: usize| format!("{n},{}\n", ["x"; 59].join(","));
@@ -111,6 +121,9 @@ fn loads() -> Vec<Load> {
         load("wide", post(import, "text/csv", "", &rows(&(columns + "\n"), wide, 12 * MEGABYTES))),
         load("short", post(import, "text/csv", "", &rows("a\n", |n| format!("{n}\n"), 8 * MEGABYTES))),
         load("values", post(import, "text/csv", "", &rows("a,a2\n", |n| format!("1,{n}\n"), 8 * MEGABYTES))),
+        load("sheet", post(import, XLSX, "", &sheet(10_000, 1))),
+        load("texts", post(import, XLSX, "", &sheet(1, 50_000))),
+        load("shared", post(lines, XLSX, "", &sheet(5_000, 400))),
         load("records", post(import, "application/json", "", &json("[", "{\"a\":1}", "]", 8 * MEGABYTES))),
         load("nested", post(import, "application/json", "", &json("[{\"a\":[", "1", "]}]", 8 * MEGABYTES))),
         load("unsigned", post("/v1/webhooks/workday/guess", "application/json", "", &vec![b'['; 6 * MEGABYTES])),

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::csv::COLUMNS;
-
+use super::listed::parts;
 use super::parameters::LINE;
+use super::table::COLUMNS;
 use crate::api::faults::{Faults, shortened};
 use crate::api::forms::csv_line;
 use crate::api::formulas;
 use crate::api::rules::{self, EntryRules};
 use crate::domain::dates::{LatestDate, rfc3339};
 use crate::domain::entry::{AssignmentName, EntryRequest, ListedAssignment, SharedLists};
-use crate::domain::{AssignmentId, Proficiency, Target, UserId, UserRef};
+use crate::domain::{Proficiency, Target, UserId, UserRef};
 
 /// The cells in the order of [`COLUMNS`]; an empty one stands for nothing.
 pub(super) type Row<'a> = [&'a str; COLUMNS.len()];
@@ -72,7 +72,13 @@ fn occurred(cell: &str, latest: LatestDate, faults: &mut Faults) -> Option<Times
 
 fn listed(cell: &str, target: Option<Target>, lists: &mut SharedLists, faults: &mut Faults) -> Arc<[ListedAssignment]> {
     let (column, most) = (LINE.member("assignments"), rules::MOST_ASSIGNMENTS);
-    let parts = parts(cell);
+    let parts = match parts(cell) {
+        Ok(parts) => parts,
+        Err(unclear) => {
+            faults.add(&column, unclear);
+            return Arc::default();
+        }
+    };
     if parts.len() > most {
         faults.add(&column, format_args!("must list at most {most} assignments"));
         return Arc::default();
@@ -102,85 +108,6 @@ fn listed(cell: &str, target: Option<Target>, lists: &mut SharedLists, faults: &
     });
     let read = read.collect();
     lists.list(read)
-}
-
-/// One assignment as it is written in a cell.
-#[derive(Debug, Default)]
-struct Part {
-    name: String,
-    rating: Option<f64>,
-    /// Where in the name the last colon without a backslash is.
-    colon: Option<usize>,
-    /// A backslash says that this is a name, whatever it looks like.
-    escaped: bool,
-}
-
-impl Part {
-    /// Takes the number behind the last colon for the proficiency.
-    fn finished(mut self) -> Self {
-        if let Some((_, rating)) = self.colon.and_then(|at| self.name.split_at_checked(at)) {
-            self.rating = rating.trim_start_matches(':').trim().parse().ok().filter(|rating: &f64| rating.is_finite());
-        }
-        if let (Some(_), Some(at)) = (self.rating, self.colon) {
-            self.name.truncate(at);
-        }
-        self.name = self.name.trim().to_owned();
-        self
-    }
-
-    fn assignment(self, lists: &mut SharedLists) -> AssignmentName {
-        match self.name.parse() {
-            Ok(id) if !self.escaped => AssignmentName::Id(AssignmentId(id)),
-            Ok(_) | Err(_) => lists.named(&self.name),
-        }
-    }
-}
-
-/// Takes a cell apart: at each `;`, and at the last `:` of a part if a number follows. A backslash takes the meaning from
-/// the character that follows it.
-fn parts(cell: &str) -> Vec<Part> {
-    as_genesys_writes(cell).unwrap_or_else(|| as_we_write(cell))
-}
-
-/// A cell of the people import of Genesys: `Skill1:5,Skill2:3`, each with its level.
-fn as_genesys_writes(cell: &str) -> Option<Vec<Part>> {
-    let too_many = || cell.split(',').nth(rules::MOST_ASSIGNMENTS).is_some();
-    if !cell.contains(',') || cell.contains([';', '\\']) || too_many() {
-        return None;
-    }
-    let is_rated = |part: &Part| part.rating.is_some() && !part.name.is_empty();
-    let parts: Vec<_> = cell.split(',').flat_map(as_we_write).collect();
-    (parts.len() == cell.split(',').count() && parts.iter().all(is_rated)).then_some(parts)
-}
-
-fn as_we_write(cell: &str) -> Vec<Part> {
-    let (mut parts, mut part) = (Vec::new(), Part::default());
-    let mut end = |part: &mut Part| {
-        let part = std::mem::take(part).finished();
-        if !part.name.is_empty() || part.rating.is_some() {
-            parts.push(part);
-        }
-        parts.len()
-    };
-    let mut characters = cell.chars();
-    while let Some(character) = characters.next() {
-        match character {
-            // Too many are too many; how many there are is of no interest.
-            ';' if end(&mut part) > rules::MOST_ASSIGNMENTS => return parts,
-            ';' => {}
-            '\\' => {
-                part.escaped = true;
-                part.name.extend(characters.next());
-            }
-            ':' => {
-                part.colon = Some(part.name.len());
-                part.name.push(':');
-            }
-            other => part.name.push(other),
-        }
-    }
-    end(&mut part);
-    parts
 }
 
 /// The row of an entry, as [`entry`] reads it, with a line break at its end.
@@ -220,6 +147,7 @@ fn escaped(piece: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::AssignmentId;
 
     fn read(cell: &str) -> Vec<(String, Option<f32>)> {
         let mut faults = Faults::default();
@@ -236,7 +164,6 @@ mod tests {
         // A name may hold a comma.
         assert_eq!(read("Sales, EMEA:3"), [("Sales, EMEA".to_owned(), Some(3.0))]);
         assert_eq!(read("A\\:5,B:3"), [("A:5,B".to_owned(), Some(3.0))]);
-        assert_eq!(read("A:5,B:3;C:1").len(), 2);
     }
 
     #[test]

@@ -19,6 +19,7 @@ use tokio_util::io::StreamReader;
 
 use super::room::{BodyRoom, NoRoom, Taken};
 use crate::api::problem::Problem;
+use crate::charset::TextFault;
 use crate::domain::acceptance::Fingerprint;
 
 /// The largest window of a zstd frame that is taken, as a power of two: what a decoder may be made to set aside.
@@ -135,6 +136,9 @@ pub(in crate::api) fn unreadable(error: &io::Error) -> Problem {
         }
         if let Some(fault) = error.downcast_ref::<NoRoom>() {
             return (*fault).into();
+        }
+        if let Some(fault) = error.downcast_ref::<TextFault>() {
+            return Problem::malformed_body(format!("the body cannot be read as text: {fault}"));
         }
         undelivered |= error.is::<Undelivered>();
         cause = error.source();

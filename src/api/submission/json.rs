@@ -21,8 +21,8 @@ use crate::domain::job::{SameUser, Urgency};
 use crate::domain::{Mode, Target};
 
 /// Reads a job, or names everything that is wrong with it.
-pub(super) fn read(body: &[u8], parameters: JobParameters) -> Result<Submission, Problem> {
-    let root: &RawValue = serde_json::from_str(text_of(body)?).map_err(|error| malformed(&error))?;
+pub(super) fn read(body: &str, parameters: JobParameters) -> Result<Submission, Problem> {
+    let root: &RawValue = serde_json::from_str(body).map_err(|error| malformed(&error))?;
     let mut faults = Faults::default();
     let Some((job, rows)) = job(root, parameters, &mut faults) else { return Err(Problem::invalid(faults)) };
     let Entries { entries, room } = rows.finish(&mut faults)?;
@@ -30,16 +30,6 @@ pub(super) fn read(body: &[u8], parameters: JobParameters) -> Result<Submission,
         Some(spec) if faults.is_empty() => Ok(Submission { spec, entries, _room: room }),
         Some(_) | None => Err(Problem::invalid(faults)),
     }
-}
-
-/// The body as text, without the byte order mark that some exports begin with.
-fn text_of(body: &[u8]) -> Result<&str, Problem> {
-    let text = std::str::from_utf8(body).map_err(|error| {
-        let line = body.iter().take(error.valid_up_to()).filter(|byte| **byte == b'\n').count() + 1;
-        let offset = error.valid_up_to();
-        Problem::malformed_body(format!("the body is not valid UTF-8: see line {line}, byte {offset} of the body"))
-    })?;
-    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
 fn malformed(error: &serde_json::Error) -> Problem {
@@ -86,6 +76,7 @@ fn job(root: &RawValue, parameters: JobParameters, faults: &mut Faults) -> Optio
         urgency: urgency.or(parameters.urgency),
         callback: callback.or(parameters.callback),
         same_user: same_user.or(parameters.same_user),
+        sheet: None,
         callbacks: parameters.callbacks,
         latest: parameters.latest,
         room: parameters.room,

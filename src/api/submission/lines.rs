@@ -11,14 +11,16 @@ use super::parameters::{JobParameters, LINE};
 use super::rows::{Entries, Places, Rows};
 use crate::api::faults::Faults;
 use crate::api::rules;
+use crate::charset::TextReader;
 use crate::domain::entry::{EntryRequest, SharedLists};
+use crate::table::TableFault;
 
 /// Lines after which others get their turn.
 pub(super) const LINES_AT_A_TIME: usize = 256;
 
 /// Reads all lines; blank ones are passed over.
 pub(super) async fn read(
-    body: &mut BodyReader,
+    body: &mut TextReader<&mut BodyReader>,
     parameters: &JobParameters,
     faults: &mut Faults,
 ) -> io::Result<Entries> {
@@ -26,14 +28,22 @@ pub(super) async fn read(
     let mut lists = SharedLists::default();
     for number in 1.. {
         line.clear();
-        if body.read_until(b'\n', &mut line).await? == 0 {
-            break;
+        match body.read_until(b'\n', &mut line).await {
+            Ok(0) => break,
+            Ok(_) => {}
+            // What comes after that is not looked at.
+            Err(error) => match TableFault::from(error) {
+                TableFault::Row(fault) => {
+                    faults.add_row(&fault);
+                    break;
+                }
+                TableFault::Unreadable(error) => return Err(error),
+                fault @ (TableFault::File(_) | TableFault::TooLarge | TableFault::NoRoom) => {
+                    return Err(io::Error::other(fault));
+                }
+            },
         }
-        let mut text = line.as_slice();
-        if number == 1 {
-            text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
-        }
-        let text = text.trim_ascii();
+        let text = line.trim_ascii();
         if text.is_empty() {
             continue;
         }

@@ -4,37 +4,40 @@
 //! they read.
 
 mod cells;
-mod csv;
 mod diagnose;
 mod expanded;
 mod json;
 mod lines;
+mod listed;
 mod objects;
 mod parameters;
 pub(super) mod request;
 mod room;
 mod rows;
+mod table;
 mod walk;
 
 use axum::body::Body;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
-use tokio::io::AsyncReadExt;
+use tokio::io::AsyncReadExt as _;
 
 pub(super) use self::cells::row_of;
-pub(super) use self::csv::COLUMNS;
 use self::expanded::BodyReader;
 pub(super) use self::expanded::{Expanded, unreadable};
 pub(super) use self::parameters::JobParameters;
 pub(super) use self::room::{BodyRoom, Taken};
 use self::rows::Entries;
+pub(super) use self::table::COLUMNS;
 use super::faults::Faults;
 use super::problem::Problem;
 use crate::api::ApiContext;
+use crate::charset::{Charset, TextReader};
 use crate::domain::acceptance::Fingerprint;
 use crate::domain::entry::EntryRequest;
 use crate::domain::job::JobSpec;
+use crate::table::{Table, Workbook, XLSX};
 
 /// A job as submitted, parsed and valid.
 #[derive(Debug)]
@@ -51,28 +54,33 @@ pub(super) enum BodyFormat {
     Json,
     Lines,
     Csv,
+    Xlsx,
 }
 
 impl BodyFormat {
-    /// The form that the headers announce.
-    fn announced(headers: &HeaderMap) -> Result<Self, Problem> {
+    /// The form that the headers announce, and the charset, if they announce one.
+    pub(super) fn announced(headers: &HeaderMap) -> Result<(Option<Self>, Option<Charset>), Problem> {
         let announced = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        match announced.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
-            "application/json" => Ok(Self::Json),
-            "application/x-ndjson" | "application/ndjson" => Ok(Self::Lines),
-            "text/csv" => Ok(Self::Csv),
-            _ => Err(Problem::unsupported_media_type(
-                "send the job as application/json, or its entries as application/x-ndjson or text/csv",
-            )),
-        }
+        let form = match announced.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+            "application/json" => Some(Self::Json),
+            "application/x-ndjson" | "application/ndjson" => Some(Self::Lines),
+            "text/csv" => Some(Self::Csv),
+            XLSX => Some(Self::Xlsx),
+            _ => None,
+        };
+        let charset = Charset::declared(announced);
+        Ok((form, charset.map_err(|unknown| Problem::unsupported_media_type(unknown.to_string()))?))
     }
 }
 
 /// A submission whose head has been read, and whose body has not.
 pub(super) struct Incoming {
     format: BodyFormat,
+    charset: Option<Charset>,
     parameters: JobParameters,
     body: BodyReader,
+    /// What may come out of a spreadsheet.
+    unpacked: usize,
     /// What tells this submission from another with the same body.
     beside: String,
 }
@@ -80,13 +88,26 @@ pub(super) struct Incoming {
 impl Incoming {
     /// Looks at the head; a body is not taken in any form that it does not announce.
     pub(super) fn new(head: &Parts, body: Body, api: &ApiContext) -> Result<Self, Problem> {
-        let format = BodyFormat::announced(&head.headers)?;
+        let (format, charset) = BodyFormat::announced(&head.headers)?;
+        let format = format.ok_or_else(|| {
+            Problem::unsupported_media_type(format!(
+                "send the job as application/json, or its entries as application/x-ndjson, text/csv or {XLSX}"
+            ))
+        })?;
         let settings = &api.settings;
         let parameters =
             JobParameters::read(&head.uri, settings.callbacks, api.engine.latest_date(), api.shared.room.clone())?;
-        let beside = format!("{format:?}?{}", head.uri.query().unwrap_or_default());
+        if parameters.sheet.is_some() && format != BodyFormat::Xlsx {
+            let mut faults = Faults::default();
+            faults.add_parameter("sheet", format_args!("belongs to a spreadsheet: {XLSX}"));
+            return Err(Problem::invalid(faults));
+        }
+        // In another charset the same bytes are another text.
+        let charset_name = charset.filter(|charset| !charset.is_utf8()).map_or("", Charset::name);
+        let beside = format!("{format:?}{charset_name}?{}", head.uri.query().unwrap_or_default());
         let body = Expanded::new(&head.headers, body, settings.max_body_bytes, &api.shared.room)?;
-        Ok(Self { format, parameters, body, beside })
+        let unpacked = unpacked(settings.max_body_bytes);
+        Ok(Self { format, charset, parameters, body, unpacked, beside })
     }
 
     /// Reads the body: a valid job and its fingerprint, or everything that is wrong with it.
@@ -94,15 +115,31 @@ impl Incoming {
         let mut faults = Faults::default();
         let read = match self.format {
             BodyFormat::Json => {
-                let mut text = Vec::new();
-                self.body.read_to_end(&mut text).await.map_err(|error| unreadable(&error))?;
+                let text = TextReader::new(&mut self.body, self.charset).whole().await;
+                let text = text.map_err(|error| unreadable(&error))?;
                 let submission = parse(text, self.parameters).await?;
                 return Ok((submission, self.body.get_mut().fingerprint(&self.beside)));
             }
-            BodyFormat::Lines => lines::read(&mut self.body, &self.parameters, &mut faults).await,
-            BodyFormat::Csv => csv::read(&mut self.body, &self.parameters, &mut faults).await,
+            BodyFormat::Lines => {
+                let mut text = TextReader::new(&mut self.body, self.charset);
+                lines::read(&mut text, &self.parameters, &mut faults).await.map_err(|error| unreadable(&error))?
+            }
+            BodyFormat::Csv => {
+                let mut table = Table::csv(&mut self.body, self.charset);
+                table::read(&mut table, &self.parameters, &mut faults).await?
+            }
+            BodyFormat::Xlsx => {
+                let mut file = Vec::new();
+                self.body.read_to_end(&mut file).await.map_err(|error| unreadable(&error))?;
+                let (room, none) = self.parameters.room.for_table();
+                let sheet = self.parameters.sheet.clone();
+                let workbook = Workbook { file: file.into(), sheet, unpacked: self.unpacked, room };
+                let mut table = Table::<&mut BodyReader>::xlsx(workbook);
+                let read = table::read(&mut table, &self.parameters, &mut faults).await;
+                read.map_err(|problem| none.told().map_or(problem, Problem::from))?
+            }
         };
-        let Entries { entries, room } = read.map_err(|error| unreadable(&error))?;
+        let Entries { entries, room } = read;
         let Some(spec) = self.parameters.spec().filter(|_| faults.is_empty()) else {
             return Err(Problem::invalid(faults));
         };
@@ -117,8 +154,13 @@ impl Incoming {
     }
 }
 
+/// What may come out of a spreadsheet: its XML is longer than the same table as CSV.
+pub(super) fn unpacked(max_body_bytes: usize) -> usize {
+    max_body_bytes.saturating_mul(8)
+}
+
 /// Parses a JSON document; a long one beside the event loop, which has other requests to answer meanwhile.
-async fn parse(text: Vec<u8>, parameters: JobParameters) -> Result<Submission, Problem> {
+async fn parse(text: String, parameters: JobParameters) -> Result<Submission, Problem> {
     const LONG: usize = 256 * 1024;
     if text.len() < LONG {
         return json::read(&text, parameters);

@@ -27,6 +27,8 @@ pub(in crate::api) struct JobParameters {
     pub(super) urgency: Option<Urgency>,
     pub(super) callback: Option<CallbackUrl>,
     pub(super) same_user: Option<SameUser>,
+    /// Which sheet of a spreadsheet is read.
+    pub(super) sheet: Option<String>,
     /// What is permitted of callbacks.
     pub(super) callbacks: CallbackRules,
     /// What is permitted of dates.
@@ -55,6 +57,11 @@ impl IntoParams for JobParameters {
                 Ref::from_schema_name("SyncSameUser"),
             ),
             parameter("callbackUrl", schemas::CALLBACK_URL, schemas::callback_url()),
+            parameter(
+                "sheet",
+                "Of a spreadsheet, the name of the sheet that is read; the first that is shown if not given.",
+                ObjectBuilder::new().schema_type(Type::String),
+            ),
         ]
     }
 }
@@ -67,7 +74,7 @@ impl JobParameters {
         room: BodyRoom,
     ) -> Result<Self, Problem> {
         let mut query =
-            QueryReader::new(uri, &["target", "mode", "label", "dryRun", "lane", "sameUser", "callbackUrl"])?;
+            QueryReader::new(uri, &["target", "mode", "label", "dryRun", "lane", "sameUser", "callbackUrl", "sheet"])?;
         let label = |label: &str| rules::text(label, rules::LONGEST_LABEL).is_ok().then(|| label.into());
         let read = Self {
             target: query.word::<SyncTarget>("target").map(Target::from),
@@ -77,6 +84,7 @@ impl JobParameters {
             urgency: query.word::<SyncLane>("lane").map(Urgency::from),
             callback: query.checked("callbackUrl", |url| CallbackUrl::new(url, callbacks)),
             same_user: query.word::<SyncSameUser>("sameUser").map(SameUser::from),
+            sheet: query.parsed("sheet", "the name of a sheet", |sheet| Some(sheet.to_owned())),
             callbacks,
             latest,
             room,

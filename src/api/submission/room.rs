@@ -1,11 +1,12 @@
 //! Memory for what is being read: many large bodies at a time must not add up to more than there is room for.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::api::problem::Problem;
+use crate::table::TakeRoom;
 
 /// What room is handed out in.
 const UNIT: usize = 4096;
@@ -16,6 +17,16 @@ pub(in crate::api) struct BodyRoom {
     free: Arc<Semaphore>,
     /// What one request may take at most: half of it all, so that no request keeps all others out.
     most_of_one: usize,
+}
+
+/// Why there was no room for something, if there was none.
+#[derive(Debug, Clone, Default)]
+pub(in crate::api) struct Lack(Arc<OnceLock<NoRoom>>);
+
+impl Lack {
+    pub(in crate::api) fn told(&self) -> Option<NoRoom> {
+        self.0.get().copied()
+    }
 }
 
 /// There is no room left.
@@ -43,6 +54,14 @@ impl BodyRoom {
 
     pub(in crate::api) fn begin(&self) -> Taken {
         Taken { room: self.clone(), bytes: 0, permit: None }
+    }
+
+    /// Room for what is kept of a table while it is read, and why there was none.
+    pub(in crate::api) fn for_table(&self) -> (TakeRoom, Lack) {
+        let (mut taken, lack) = (self.begin(), Lack::default());
+        let told = lack.clone();
+        let take = move |bytes| taken.more(bytes).map_err(|fault| told.0.get_or_init(|| fault).to_owned()).is_ok();
+        (Box::new(take), lack)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::api::caller::{Caller, Role};
 use crate::api::idempotency::{IdempotencyHeader, Turn, same_job};
 use crate::api::job_view::SyncJobView;
 use crate::api::problem::{MEDIA_TYPE, Problem, ProblemView};
+use crate::api::schemas::Spreadsheet;
 use crate::api::submission::request::SyncJobRequest;
 use crate::api::submission::{Incoming, JobParameters};
 use crate::engine::Under;
@@ -21,10 +22,11 @@ use crate::engine::Under;
 /// The whole body is validated before anything is accepted; all faults are reported at once. From the answer on, the job
 /// can be read, and each of its entries ends in exactly one explained state.
 ///
-/// As `application/json` the body is the whole job. As `application/x-ndjson` it has an entry a line, as `text/csv` an
-/// entry a row, under the columns `ref`, one or more of `user_id`, `email`, `employee_id` and `external_id`, of which
+/// As `application/json` the body is the whole job. As `application/x-ndjson` it has an entry a line, as `text/csv` or
+/// as a spreadsheet (XLSX) an entry a row, under the columns `ref`, one or more of `user_id`, `email`, `employee_id` and `external_id`, of which
 /// each row fills one, `assignments` (`Name:4;Other name`; a backslash before `;`, `:` or `\` makes it part of a name)
-/// and `occurred_at`. Faults of such bodies name their line. Of a cell that a spreadsheet would take for a formula, if it
+/// and `occurred_at`. Columns may be apart by commas, semicolons or tabs, and a `charset` is declared in `Content-Type` if it is not UTF-8.
+/// Faults of such bodies name their line or cell. Of a cell that a spreadsheet would take for a formula, if it
 /// were not for the `'`s that it begins with, the first `'` is taken off: where a tab or a line break follows them, or, after
 /// white space, `=`, `+`, `-`, `@` or one of their full-width forms.
 ///
@@ -59,6 +61,7 @@ use crate::engine::Under;
             )),
             (String = "application/x-ndjson", example = "{\"ref\":\"row-1\",\"user\":{\"employeeId\":\"E1001\"},\"assignments\":[{\"name\":\"Billing T2\"}]}\n"),
             (String = "text/csv", example = "ref,email,assignments,occurred_at\nrow-1,ana@example.com,Spanish:4;Billing T2,2026-11-22T20:15:00Z\n"),
+            (inline(Spreadsheet) = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
         ),
     ),
     responses(
@@ -77,9 +80,9 @@ use crate::engine::Under;
             body = ProblemView, content_type = MEDIA_TYPE,
             headers(("Retry-After" = i32, description = "Seconds after which to send it again."))),
         (status = 413, description = "The body is too large.", body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 415, description = "The body has a media type or an encoding that is not taken.",
+        (status = 415, description = "The body has a media type, a charset or an encoding that is not taken.",
             body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 422, description = "The idempotency key belongs to another submission.",
+        (status = 422, description = "The idempotency key belongs to another submission, or the file is no table that is taken.",
             body = ProblemView, content_type = MEDIA_TYPE),
         (status = 503, description = "The service is stopping, or has as much to do as it takes.",
             body = ProblemView, content_type = MEDIA_TYPE,

@@ -17,6 +17,7 @@ mod metrics;
 mod reader;
 mod refused;
 mod same_user;
+mod tables;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -97,7 +97,7 @@ async fn every_kind_of_key_is_compared_and_kinds_are_not_mixed() {
 
 #[tokio::test]
 async fn they_are_named_together_with_all_other_faults_and_only_if_the_job_is_clear() {
-    let rows = "employee_id,assignments\nE1,\nE2,:4\nE1,\n,\nE1,\n";
+    let rows = "employee_id,assignments\nE1,\nE2,:4\nE1,\n,A\nE1,\n";
     let answer = submit(CSV, "?target=routingSkills", rows).await;
     let places: Vec<_> = errors(&answer).into_iter().map(|(place, _)| place).collect();
     assert_eq!(places, ["3", "5", "4", "6"], "{answer:?}");

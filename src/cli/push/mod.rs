@@ -26,7 +26,7 @@ use crate::clock::WallClock;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct PushArguments {
-    /// The entries: CSV, NDJSON or JSON, told by the name's ending.
+    /// The entries: CSV, XLSX, NDJSON or JSON, told by the name's ending; with .gz or .zst after it, it is sent as it is.
     file: PathBuf,
     /// The address of the service.
     #[arg(long, env = "SKILLSYNC_URL", default_value = "http://127.0.0.1:8080")]
@@ -88,7 +88,7 @@ pub(super) async fn run(arguments: &PushArguments) -> ExitCode {
 }
 
 async fn push(arguments: &PushArguments) -> Result<Outcome> {
-    let source = Source::read(&arguments.file, &arguments.job, arguments.dry_run)?;
+    let source = Source::read(&arguments.file, &arguments.job, arguments.dry_run).await?;
     let remote = Remote::new(&arguments.url, key(arguments)?, Duration::from_secs(arguments.patience))?;
     // A submission whose answer is lost is sent again: without a key it would be carried out twice.
     let key = arguments.idempotency_key.clone().unwrap_or_else(|| Uuid::new_v4().to_string());

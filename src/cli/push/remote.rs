@@ -85,10 +85,12 @@ impl Remote {
     /// Submits a job and answers its view.
     pub(super) async fn submit(&self, source: &Source, key: &str, gzip: bool) -> Result<Value> {
         let mut call = Call::post(format!("/v1/sync-jobs{}", source.query))
-            .with(CONTENT_TYPE, source.media_type)?
+            .with(CONTENT_TYPE, &source.media_type)?
             .with(HeaderName::from_static("idempotency-key"), key)?;
         call.body = source.body.clone().into();
-        if gzip {
+        if let Some(packed) = source.packed {
+            call = call.with(CONTENT_ENCODING, packed)?;
+        } else if gzip {
             call = call.with(CONTENT_ENCODING, "gzip")?;
             call.body = compressed(&source.body).await?;
         }
@@ -201,7 +203,8 @@ fn problem(answer: &Response<Bytes>) -> String {
     let faults = faults.map(|fault| {
         let place = [text(fault, "pointer"), text(fault, "parameter")].concat();
         let line = fault.get("line").and_then(Value::as_u64).map(|line| format!("line {line} ")).unwrap_or_default();
-        format!("\n  {line}{place} {}", text(fault, "detail"))
+        let cell = fault.get("cell").and_then(Value::as_str).map(|cell| format!("{cell} "));
+        format!("\n  {}{place} {}", cell.unwrap_or(line), text(fault, "detail"))
     });
     format!("{} {}{}", answer.status(), text(&document, "detail"), faults.collect::<String>())
 }

@@ -2,13 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::{Map, Value};
+
+use super::super::input::{Form, Input, InputOptions};
+use crate::charset;
+use crate::table::XLSX;
 
 /// What a job is besides its entries. A JSON file may say it itself; what is given here goes before it.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct JobOptions {
-    /// What is written: routingSkills or wfmSkillGroups. CSV and NDJSON cannot say it.
+    /// What is written: routingSkills or wfmSkillGroups. Only JSON can say it itself.
     #[arg(long)]
     target: Option<String>,
     /// What the listed assignments mean: add, remove, managed or replace.
@@ -23,37 +27,50 @@ pub(super) struct JobOptions {
     /// What several rows about one user mean: merge, one list; or inOrder, changes that follow each other.
     #[arg(long)]
     same_user: Option<String>,
-    /// The form of the file, if its name does not tell: csv, ndjson or json.
-    #[arg(long, value_parser = ["csv", "ndjson", "json"])]
-    format: Option<String>,
+    /// The form of the file, if its name does not tell.
+    #[arg(long)]
+    format: Option<Form>,
+    #[command(flatten)]
+    input: InputOptions,
 }
 
 /// A submission, ready to be sent.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Source {
-    pub(super) media_type: &'static str,
+    pub(super) media_type: String,
+    /// How the body is packed already.
+    pub(super) packed: Option<&'static str>,
     /// With its question mark, if there is one.
     pub(super) query: String,
     pub(super) body: Vec<u8>,
 }
 
 impl Source {
-    pub(super) fn read(file: &Path, options: &JobOptions, dry_run: bool) -> Result<Self> {
-        let body = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-        Self::of(&form(file, options)?, body, options, dry_run)
+    pub(super) async fn read(file: &Path, options: &JobOptions, dry_run: bool) -> Result<Self> {
+        let input = Input::read(file)?;
+        let form = options.format.or(input.form).with_context(|| {
+            format!("{}: the name does not tell the form; give --format csv, ndjson, json or xlsx", file.display())
+        })?;
+        Self::of(form, input, options, dry_run).await
     }
 
-    fn of(form: &str, body: Vec<u8>, options: &JobOptions, dry_run: bool) -> Result<Self> {
-        let members = options.members(dry_run);
-        let of_lines = |media_type| Self { media_type, query: query(&members), body: body.clone() };
-        match form {
-            "csv" => Ok(of_lines("text/csv")),
-            "ndjson" => Ok(of_lines("application/x-ndjson")),
-            _ => {
-                let body = if members.is_empty() { body } else { with_members(&body, members)? };
-                Ok(Self { media_type: "application/json", query: String::new(), body })
-            }
+    async fn of(form: Form, input: Input, options: &JobOptions, dry_run: bool) -> Result<Self> {
+        options.input.check(form)?;
+        let (members, charset) = (options.members(dry_run), options.input.charset()?);
+        let declared = charset.map(|charset| format!("; charset={}", charset.name())).unwrap_or_default();
+        if form == Form::Json && !members.is_empty() {
+            let body = with_members(&charset::decoded(&input.unpacked().await?.bytes, charset)?, members)?;
+            return Ok(Self { media_type: "application/json".to_owned(), packed: None, query: String::new(), body });
         }
+        let media_type = match form {
+            Form::Csv => format!("text/csv{declared}"),
+            Form::Ndjson => format!("application/x-ndjson{declared}"),
+            Form::Json => format!("application/json{declared}"),
+            Form::Xlsx => XLSX.to_owned(),
+        };
+        let sheet = options.input.sheet.as_deref().map(|sheet| ("sheet".to_owned(), sheet.into()));
+        let query = query(&members.into_iter().chain(sheet).collect());
+        Ok(Self { media_type, packed: input.packed, query, body: input.bytes })
     }
 }
 
@@ -71,18 +88,6 @@ impl JobOptions {
     }
 }
 
-fn form(file: &Path, options: &JobOptions) -> Result<String> {
-    if let Some(form) = &options.format {
-        return Ok(form.clone());
-    }
-    match file.extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase).as_deref() {
-        Some("csv") => Ok("csv".to_owned()),
-        Some("ndjson" | "jsonl") => Ok("ndjson".to_owned()),
-        Some("json") => Ok("json".to_owned()),
-        _ => bail!("{}: the name does not tell the form; give --format csv, ndjson or json", file.display()),
-    }
-}
-
 fn query(members: &Map<String, Value>) -> String {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let pairs: Vec<_> = members.iter().map(|(name, value)| format!("{name}={}", encoded(&text(value)))).collect();
@@ -95,14 +100,17 @@ fn encoded(text: &str) -> String {
     text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
-fn with_members(body: &[u8], members: Map<String, Value>) -> Result<Vec<u8>> {
-    let mut job: Map<String, Value> = serde_json::from_slice(body).context("the file is not a JSON object")?;
+fn with_members(body: &str, members: Map<String, Value>) -> Result<Vec<u8>> {
+    let mut job: Map<String, Value> = serde_json::from_str(body).context("the file is not a JSON object")?;
     job.extend(members);
     Ok(serde_json::to_vec(&job)?)
 }
 
-/// `roster.csv` has its failed rows in `roster.failed.csv`, whatever its form: rows of CSV can be corrected by hand.
+/// `roster.csv` and `roster.csv.gz` have their failed rows in `roster.failed.csv`, whatever their form: rows of CSV can be corrected
+/// by hand.
 pub(super) fn failed_rows_beside(file: &Path) -> PathBuf {
+    let is_packed = Input::named(file, Vec::new()).packed.is_some();
+    let file = if is_packed { file.with_extension("") } else { file.to_owned() };
     file.with_extension("failed.csv")
 }
 
@@ -114,33 +122,51 @@ mod tests {
         JobOptions { target: Some("wfmSkillGroups".into()), label: Some("a & b".into()), ..JobOptions::default() }
     }
 
-    #[test]
-    fn lines_carry_what_the_job_is_in_the_query() {
-        let source = Source::of("csv", b"ref\n".to_vec(), &options(), true).unwrap();
-        assert_eq!(source.query, "?dryRun=true&label=a%20%26%20b&target=wfmSkillGroups");
-        assert_eq!((source.media_type, source.body.as_slice()), ("text/csv", b"ref\n".as_slice()));
-        let merged = JobOptions { same_user: Some("merge".into()), ..options() };
-        let source = Source::of("csv", Vec::new(), &merged, false).unwrap();
-        assert!(source.query.contains("&sameUser=merge&"), "{}", source.query);
+    async fn source(form: Form, bytes: &[u8], options: &JobOptions, dry_run: bool) -> Source {
+        let input = Input { form: None, packed: None, bytes: bytes.to_vec() };
+        Source::of(form, input, options, dry_run).await.unwrap()
     }
 
-    #[test]
-    fn a_document_says_it_itself_and_options_go_before_it() {
-        let body = br#"{"target":"routingSkills","mode":"add","entries":[]}"#.to_vec();
-        let source = Source::of("json", body.clone(), &JobOptions::default(), false).unwrap();
-        assert_eq!((source.query.as_str(), source.body), ("", body.clone()));
-        let source = Source::of("json", body, &options(), false).unwrap();
-        let job: Value = serde_json::from_slice(&source.body).unwrap();
+    #[tokio::test]
+    async fn lines_carry_what_the_job_is_in_the_query() {
+        let sent = source(Form::Csv, b"ref\n", &options(), true).await;
+        assert_eq!(sent.query, "?dryRun=true&label=a%20%26%20b&target=wfmSkillGroups");
+        assert_eq!((sent.media_type.as_str(), sent.body.as_slice()), ("text/csv", b"ref\n".as_slice()));
+        let merged = JobOptions { same_user: Some("merge".into()), ..options() };
+        let sent = source(Form::Csv, b"", &merged, false).await;
+        assert!(sent.query.contains("&sameUser=merge&"), "{}", sent.query);
+    }
+
+    #[tokio::test]
+    async fn the_file_is_sent_as_it_is_with_what_it_is_in() {
+        let input = InputOptions { charset: Some("latin1".into()), sheet: None };
+        let sent = source(Form::Csv, b"\xfc\n", &JobOptions { input, ..JobOptions::default() }, false).await;
+        assert_eq!(
+            (sent.media_type.as_str(), sent.body.as_slice()),
+            ("text/csv; charset=windows-1252", &b"\xfc\n"[..])
+        );
+        let input = InputOptions { charset: None, sheet: Some("März".into()) };
+        let sent = source(Form::Xlsx, b"PK", &JobOptions { input, ..options() }, false).await;
+        assert!(sent.media_type == XLSX && sent.query.contains("sheet=M%C3%A4rz&"), "{}", sent.query);
+        let packed = Input { form: None, packed: Some("gzip"), bytes: b"\x1f\x8b".to_vec() };
+        let sent = Source::of(Form::Csv, packed, &options(), false).await.unwrap();
+        assert_eq!((sent.packed, sent.body.as_slice()), (Some("gzip"), &b"\x1f\x8b"[..]));
+    }
+
+    #[tokio::test]
+    async fn a_document_says_it_itself_and_options_go_before_it() {
+        let body = b"\xef\xbb\xbf{\"target\":\"routingSkills\",\"mode\":\"add\",\"entries\":[]}";
+        let sent = source(Form::Json, body, &JobOptions::default(), false).await;
+        assert_eq!((sent.query.as_str(), sent.body.as_slice()), ("", &body[..]));
+        let sent = source(Form::Json, body, &options(), false).await;
+        let job: Value = serde_json::from_slice(&sent.body).unwrap();
         assert_eq!((job["target"].as_str(), job["mode"].as_str()), (Some("wfmSkillGroups"), Some("add")));
     }
 
     #[test]
-    fn the_ending_tells_the_form() {
-        let form = |name: &str| form(Path::new(name), &JobOptions::default()).ok();
-        assert_eq!(form("a.CSV").as_deref(), Some("csv"));
-        assert_eq!(form("a.jsonl").as_deref(), Some("ndjson"));
-        assert_eq!(form("a.json").as_deref(), Some("json"));
-        assert_eq!(form("a.txt"), None);
-        assert_eq!(failed_rows_beside(Path::new("/x/roster.csv")), Path::new("/x/roster.failed.csv"));
+    fn failed_rows_are_kept_beside_the_file() {
+        for file in ["/x/roster.csv", "/x/roster.csv.gz", "/x/roster.xlsx"] {
+            assert_eq!(failed_rows_beside(Path::new(file)), Path::new("/x/roster.failed.csv"));
+        }
     }
 }

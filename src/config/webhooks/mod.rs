@@ -111,6 +111,10 @@ pub struct WebhookConfig {
     pub rules: Vec<RuleConfig>,
     /// `record`: where the record of a person is read, for senders that only say who has changed.
     pub record: Option<RecordConfig>,
+    /// `charset`: what the files and payloads are in that do not say it themselves; UTF-8 if not given.
+    pub charset: Option<String>,
+    /// `sheet`: which sheet of a spreadsheet is read; the first that is shown if not given.
+    pub sheet: Option<String>,
 }
 
 /// `user`: exactly one of `email`, `employee_id` and `external_id`, each the name of an attribute.

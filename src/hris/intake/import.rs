@@ -10,15 +10,15 @@ use crate::domain::Mode;
 use crate::domain::UserRef;
 use crate::domain::entry::EntryRequest;
 use crate::domain::job::{JobSpec, Urgency};
-use crate::hris::export::TakeRoom;
-use crate::hris::mapping::{Mapped, MappingFault, PersonFault};
+use crate::hris::mapping::{ExportForm, Mapped, MappingFault, PersonFault};
 use crate::hris::source::Source;
 use crate::journal::JournalError;
+use crate::table::TakeRoom;
 
 /// An export as it came.
 #[expect(missing_debug_implementations, reason = "a closure has none")]
 pub struct Export {
-    pub is_csv: bool,
+    pub form: ExportForm,
     pub body: Bytes,
     /// For what is kept of it while it is mapped.
     pub room: TakeRoom,
@@ -59,7 +59,7 @@ impl Intake {
         if export.full && source.mode == Mode::Add {
             return Err(ImportFault::NoLeavers);
         }
-        let mut mapping = source.map_export(export.is_csv, export.body, export.room).await?;
+        let mut mapping = source.map_export(export.form, export.body, export.room).await?;
         if !mapping.faults.is_empty() {
             // In a full export a person who cannot be mapped would be taken for one who has left.
             return Err(ImportFault::People { named: mapping.faults, more: mapping.more_faults });

@@ -29,7 +29,7 @@ export async function views(live) {
 }
 
 async function faults(page) {
-  await page.getByLabel("Choose a CSV file").setInputFiles(csvFile("roster.csv", "ref,employee_id,email,assignments\na,E1001,,Sales T1:9\nb,E1002,b@example.com,VIP\n"));
+  await page.getByLabel("Choose a CSV or XLSX file").setInputFiles(csvFile("roster.csv", "ref,employee_id,email,assignments\na,E1001,,Sales T1:9\nb,E1002,b@example.com,VIP\n"));
   await page.getByRole("button", { name: "Make a dry run" }).click();
   await reads(page.locator(".faults h2"), "2 faults");
 }

@@ -12,7 +12,7 @@ export function stories(live) {
     const { page, done } = await pageAt(live.demo, { path: "#/new", refused: ["400 /v1/sync-jobs"] });
     assert.ok(await page.getByRole("button", { name: "Make a dry run" }).isDisabled());
     const faulty = "ref,employee_id,email,assignments\na,E1001,,Sales T1:9\nb,E1002,b@example.com,VIP\nc,,,VIP\n";
-    await page.getByLabel("Choose a CSV file").setInputFiles(csvFile("roster.csv", faulty));
+    await page.getByLabel("Choose a CSV or XLSX file").setInputFiles(csvFile("roster.csv", faulty));
     await reads(page.locator(".picked"), "roster.csv: about 3 rows");
     await page.getByRole("button", { name: "Make a dry run" }).click();
     await reads(page.locator(".faults h2"), "3 faults; nothing was accepted");
@@ -27,7 +27,7 @@ export function stories(live) {
   test("a CSV becomes a plan, and the plan is applied after a confirmation", { timeout: 60_000 }, async () => {
     const { page, done } = await pageAt(live.demo, { path: "#/new" });
     const some = ROSTER.split("\n").slice(0, 13).join("\n").replaceAll("Sales T1", "Sales T2");
-    await page.getByLabel("Choose a CSV file").setInputFiles(csvFile("monday.csv", some));
+    await page.getByLabel("Choose a CSV or XLSX file").setInputFiles(csvFile("monday.csv", some));
     await page.getByLabel("Label").fill("roster of Monday");
     await page.getByRole("button", { name: "Make a dry run" }).click();
     await reads(page.locator("h1"), "roster of Monday completed dry run");

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use skillsync::hris::{Mapping, Source, endless_room};
+use skillsync::hris::{ExportForm, Mapping, Source};
+use skillsync::table::endless_room;
 
 use super::filters::runner;
 use super::properties::{example, source};
@@ -58,11 +59,21 @@ async fn payloads_with_attributes_become_assignments() {
     ];
     assert_eq!(delivery("workday").await, workday);
     assert_eq!(
-        shown(&named("workday").map_export(true, example("workday.csv").into(), endless_room()).await.unwrap()),
+        shown(
+            &named("workday")
+                .map_export(ExportForm::Csv(None), example("workday.csv").into(), endless_room())
+                .await
+                .unwrap()
+        ),
         workday
     );
     assert_eq!(
-        shown(&named("workday").map_export(false, example("workday.json").into(), endless_room()).await.unwrap()),
+        shown(
+            &named("workday")
+                .map_export(ExportForm::Json(None), example("workday.json").into(), endless_room())
+                .await
+                .unwrap()
+        ),
         workday
     );
 }

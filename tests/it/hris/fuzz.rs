@@ -4,6 +4,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Cases, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use skillsync::hris::ExportForm;
 use tokio::runtime::{Builder, Runtime};
 
 use super::filters;
@@ -70,7 +71,11 @@ fn damaged_payloads_are_mapped_or_refused() {
 fn damaged_exports_are_mapped_or_refused() {
     let (source, export, runtime) = (source("workday", filters::runner()), example("workday.csv"), runtime());
     hold(&changes(), |changes| {
-        runtime.block_on(an_export_is_mapped_or_refused(&source, true, &changed(export.clone(), &changes)));
+        runtime.block_on(an_export_is_mapped_or_refused(
+            &source,
+            ExportForm::Csv(None),
+            &changed(export.clone(), &changes),
+        ));
     });
 }
 

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use skillsync::journal::{Journal as _, Memo};
 use skillsync::simulator::Scenario;
+use skillsync::table::XLSX;
 
 use super::{Answer, BEGIN, Office, by_title, employees, titled};
 use crate::bed::Bed;
+use crate::sheets::table;
 
 const CSV: [(&str, &str); 1] = [("content-type", "text/csv")];
 
@@ -133,7 +135,12 @@ async fn nothing_of_a_faulty_export_is_accepted() {
     let path = "/v1/imports/hr?scope=full";
     let faulty = office.post(path, &CSV, "employeeNumber,jobTitle\nE1001,Group 1\n,Group 2\nE1003,\n").await;
     assert_eq!(faulty.status, 400, "{faulty:?}");
-    assert_eq!(faulty.body["errors"].as_array().unwrap().len(), 2);
+    let errors = &faulty.body["errors"];
+    assert_eq!((&errors[0]["line"], &errors[1]["line"]), (&3.into(), &4.into()), "{errors}");
+    assert!(errors[0]["detail"].as_str().unwrap().starts_with("line 3: lacks employeeNumber"), "{errors}");
+    let records = "[{\"employeeNumber\": \"E1001\", \"jobTitle\": \"Group 1\"}, {\"employeeNumber\": \"E1002\"}]";
+    let faulty = office.post(path, &[("content-type", "application/json")], records).await;
+    assert_eq!(faulty.body["errors"][0]["detail"], "person 2: lacks jobTitle, which is required", "{faulty:?}");
     for (path, headers, body, status) in [
         (path, &CSV[..], "", 422),
         (path, &CSV[..], "employeeNumber,jobTitle\n", 422),
@@ -210,4 +217,66 @@ async fn an_id_in_another_case_has_not_left() {
         "{:?}",
         answer.body
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_export_means_the_same_however_it_was_saved() {
+    let lines = "employeeNumber;jobTitle\r\n1001;Gruppe Süd\r\n1002;Group 2\r\n";
+    let latin: Vec<u8> = lines.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();
+    let marked: Vec<u8> = format!("\u{feff}{lines}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let rows = [&["employeeNumber", "jobTitle"][..], &["1001", "Gruppe Süd"], &[], &["1002", "Group 2"]];
+    let records = "\u{feff}[{\"employeeNumber\": 1001, \"jobTitle\": \"Gruppe Süd\"}, {\"employeeNumber\": 1002, \"jobTitle\": \"Group 2\"}]";
+    let windows = "charset = 'windows-1252'";
+    for (source, media_type, body) in [
+        ("", "text/csv", lines.into()),
+        ("", "text/csv; charset=windows-1252", latin.clone()),
+        (windows, "text/csv", latin.clone()),
+        (windows, "text/csv; charset=utf-8", lines.into()),
+        (windows, "text/csv", marked),
+        ("", XLSX, table(&rows)),
+        ("sheet = 'People'", XLSX, table(&rows)),
+        ("", "application/json", records.into()),
+        (windows, "application/json; charset=utf-8", records.into()),
+    ] {
+        let office = Office::open(&employees(10), &by_title("hr", source));
+        let headers = [("content-type", media_type)];
+        let answer = office.post_bytes("/v1/imports/hr?scope=delta&dryRun=true", &headers, &body).await;
+        assert_eq!(
+            (answer.status, &answer.body["counts"]["total"]),
+            (202, &2.into()),
+            "{source} {media_type}: {answer:?}"
+        );
+        let entries = office.get_text(&format!("/v1/sync-jobs/{}/entries", answer.body["id"].as_str().unwrap())).await;
+        assert!(entries.contains("Gruppe Süd") || entries.contains("1001"), "{entries}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_no_export_is_refused_with_what_to_do() {
+    let office = Office::open(&employees(10), &by_title("hr", "required = ['jobTitle']\nsheet = 'Staff'"));
+    let rows = [&["employeeNumber", "jobTitle"][..], &["E1001", ""]];
+    for (query, media_type, body, status, said) in [
+        (
+            "",
+            "text/csv",
+            &b"employeeNumber,jobTitle\nM\xfcller,\n"[..],
+            422,
+            "line 2 is not valid UTF-8; say which charset",
+        ),
+        ("", "text/csv; charset=latin-99", b"a\n", 415, "windows-1252"),
+        ("", "text/csv", b"employeeNumber,jobTitle;x\n", 422, "sep=;"),
+        ("", "text/csv", b"employeeNumber,jobTitle\nE1,\"a\" b\n", 422, "line 2 has text at column 8"),
+        ("", XLSX, &table(&rows), 422, "no sheet \"Staff\"; it has \"People\""),
+        ("&sheet=People", XLSX, &table(&rows), 400, "row 2: lacks jobTitle"),
+        ("", XLSX, b"employeeNumber\n", 422, "if it is CSV"),
+        ("", "application/json; charset=utf-7", b"[]", 415, "utf-8"),
+    ] {
+        let answer = office
+            .post_bytes(&format!("/v1/imports/hr?scope=delta{query}"), &[("content-type", media_type)], body)
+            .await;
+        assert!(
+            answer.status == status && answer.body.to_string().replace("\\\"", "\"").contains(said),
+            "{said}: {answer:?}"
+        );
+    }
 }

@@ -72,11 +72,15 @@ impl Office {
     }
 
     pub(crate) async fn post(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        self.post_bytes(path, headers, body.as_bytes()).await
+    }
+
+    pub(crate) async fn post_bytes(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let mut request = Request::post(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        self.send(request.body(Body::from(body.to_owned())).unwrap()).await
+        self.send(request.body(Body::from(body.to_vec())).unwrap()).await
     }
 
     pub(crate) async fn delete(&self, path: &str) -> Answer {

@@ -17,7 +17,8 @@ use skillsync::domain::UserRef;
 use skillsync::domain::job::Urgency;
 use skillsync::hris::filter::{self, FilterRunner};
 use skillsync::hris::signature::{Algorithm, Encoding, KeyForm, Part, Scheme, SignedWith, Verifier};
-use skillsync::hris::{Mapping, Source, Sources, endless_room};
+use skillsync::hris::{ExportForm, Mapping, Source, Sources};
+use skillsync::table::endless_room;
 
 /// Examples whose payloads are read without a filter, which would be a process of its own.
 const WITHOUT_FILTERS: [&str; 7] = ["bamboohr", "bamboohr-events", "finch", "hibob", "merge", "personio", "workday"];
@@ -51,12 +52,12 @@ pub(crate) async fn a_body_is_mapped_or_refused(source: &Arc<Source>, body: &[u8
     for mapping in mapped.iter().flatten() {
         can_be_carried_out(source, mapping);
     }
-    an_export_is_mapped_or_refused(source, false, body).await;
+    an_export_is_mapped_or_refused(source, ExportForm::Json(None), body).await;
 }
 
 /// The same of an export, in which each user is named once.
-pub(crate) async fn an_export_is_mapped_or_refused(source: &Arc<Source>, is_csv: bool, body: &[u8]) {
-    let Ok(mapping) = source.map_export(is_csv, Bytes::copy_from_slice(body), endless_room()).await else { return };
+pub(crate) async fn an_export_is_mapped_or_refused(source: &Arc<Source>, form: ExportForm, body: &[u8]) {
+    let Ok(mapping) = source.map_export(form, Bytes::copy_from_slice(body), endless_room()).await else { return };
     can_be_carried_out(source, &mapping);
     assert!(mapping.people.len() + mapping.faults.len() <= body.len());
     let named: HashSet<_> = mapping.people.iter().map(|person| written(&person.user)).collect();

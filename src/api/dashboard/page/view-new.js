@@ -1,4 +1,4 @@
-// A roster as CSV, as a dry run: its faults line by line, or its plan.
+// A roster as CSV or as a spreadsheet, as a dry run: its faults line by line, or its plan.
 
 import { newSubmissionName, post, Refused } from "./api.js";
 import { h, say } from "./dom.js";
@@ -7,13 +7,14 @@ import { jobs } from "./jobs.js";
 import { notice } from "./parts.js";
 import { MODES, SAME_USER, TARGETS } from "./words.js";
 
+const XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 const EXAMPLE = "ref,employee_id,assignments\nrow-1,E1001,Sales T1;German\nrow-2,E1002,\"Billing T2;Spanish\"";
 
 export function newView(root, _, signal) {
-  const picked = { file: null, text: "", name: "" };
-  const file = h("input", { type: "file", id: "csv", accept: ".csv,text/csv,text/plain", onchange: () => take(file.files[0]) });
+  const picked = { file: null, text: "", name: "", type: "" };
+  const file = h("input", { type: "file", id: "csv", accept: `.csv,.tsv,.xlsx,text/csv,text/plain,${XLSX}`, onchange: () => take(file.files[0]) });
   const what = h("p", { class: "picked", "aria-live": "polite" }, "or drop it here");
-  const drop = h("div", { class: "drop" }, h("label", { for: "csv" }, "Choose a CSV file"), file, what);
+  const drop = h("div", { class: "drop" }, h("label", { for: "csv" }, "Choose a CSV or XLSX file"), file, what);
   const target = h("select", { id: "target" }, Object.entries(TARGETS).map(([value, text]) => h("option", { value }, text)));
   const mode = h("select", { id: "mode", "aria-describedby": "mode-text", onchange: showMode }, Object.keys(MODES).map((value) => h("option", { value, selected: value === "managed" }, value)));
   const modeText = h("p", { class: "muted", id: "mode-text" });
@@ -21,7 +22,7 @@ export function newView(root, _, signal) {
   const label = h("input", { id: "label", maxlength: 256, placeholder: "for example: roster of Monday" });
   const go = h("button", { class: "primary", disabled: true }, "Make a dry run");
   const result = h("div", { class: "result" });
-  root.append(h("h1", {}, "Dry run of a CSV"),
+  root.append(h("h1", {}, "Dry run of a file"),
     h("p", { class: "intro" }, "Shows what a roster would change. Nothing is written until you have seen the plan and apply it."),
     h("form", { class: "panel form", onsubmit: submit },
       drop,
@@ -33,7 +34,7 @@ export function newView(root, _, signal) {
       h("div", { class: "buttons" }, go)),
     result,
     h("details", { class: "panel help" }, h("summary", {}, "How the file should look"),
-      h("p", {}, "A first line with the columns ", h("code", {}, "ref"), ", one of ", h("code", {}, "user_id"), ", ", h("code", {}, "email"), ", ", h("code", {}, "employee_id"), ", ", h("code", {}, "external_id"), ", then ", h("code", {}, "assignments"), " and, if you have it, ", h("code", {}, "occurred_at"), ". Assignments are separated by semicolons; a proficiency follows a colon, for routing skills only: ", h("code", {}, "German:4;Spanish:3.5"), "."),
+      h("p", {}, "A first line with the columns ", h("code", {}, "ref"), ", one of ", h("code", {}, "user_id"), ", ", h("code", {}, "email"), ", ", h("code", {}, "employee_id"), ", ", h("code", {}, "external_id"), ", then ", h("code", {}, "assignments"), " and, if you have it, ", h("code", {}, "occurred_at"), ". Assignments are separated by semicolons; a proficiency follows a colon, for routing skills only: ", h("code", {}, "German:4;Spanish:3.5"), ". Columns may be apart by commas, semicolons or tabs. Save CSV as UTF-8, or choose the spreadsheet (XLSX) itself."),
       h("pre", { tabindex: 0 }, EXAMPLE)));
   showMode();
 
@@ -47,10 +48,11 @@ export function newView(root, _, signal) {
   async function take(chosen) {
     if (!chosen) return;
     picked.file = chosen;
-    picked.text = await chosen.text();
+    picked.type = /\.xlsx$/i.test(chosen.name) ? XLSX : "text/csv";
+    picked.text = picked.type === XLSX ? "" : await chosen.text();
     picked.name = newSubmissionName();
     const rows = Math.max(0, picked.text.trimEnd().split("\n").length - 1);
-    what.textContent = `${chosen.name}: about ${many(rows, "row")}`;
+    what.textContent = picked.type === XLSX ? `${chosen.name}: its first sheet` : `${chosen.name}: about ${many(rows, "row")}`;
     go.disabled = false;
     result.replaceChildren();
   }
@@ -63,7 +65,7 @@ export function newView(root, _, signal) {
     if (sameUser.value) query.set("sameUser", sameUser.value);
     try {
       // The same file with the same choices is one job, however often the button is pressed.
-      const headers = { "content-type": "text/csv", "idempotency-key": `${picked.name}-${target.value}-${mode.value}-${sameUser.value}`.slice(0, 255) };
+      const headers = { "content-type": picked.type, "idempotency-key": `${picked.name}-${target.value}-${mode.value}-${sameUser.value}`.slice(0, 255) };
       const job = await post(`/v1/sync-jobs?${query}`, { headers, body: picked.file, signal });
       jobs.put(job);
       jobs.refresh();
@@ -85,11 +87,11 @@ export function newView(root, _, signal) {
 function faultsOf(refusal, text) {
   const { errors = [], moreErrors = 0 } = refusal.problem;
   if (errors.length === 0) return notice("fault", h("strong", {}, `${refusal.title || "Refused"}: `), refusal.message);
-  const lines = text.split(/\r?\n/);
+  const lines = text.split(/\r\n|\n|\r/);
   const rows = errors.map((fault) => {
     const column = (fault.pointer ?? "").replace(/^\//, "") || fault.parameter || "";
     return h("tr", {},
-      h("th", { scope: "row", class: "line-number" }, fault.line ? `line ${count(fault.line)}` : ""),
+      h("th", { scope: "row", class: "line-number" }, fault.cell ?? (fault.line ? `line ${count(fault.line)}` : "")),
       h("td", { "data-head": "Column" }, column ? h("code", {}, column) : "the whole row"),
       h("td", { "data-head": "What is wrong" }, fault.detail, fault.line && lines[fault.line - 1] !== undefined ? h("code", { class: "quoted" }, lines[fault.line - 1].slice(0, 200)) : null));
   });

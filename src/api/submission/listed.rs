@@ -1,0 +1,226 @@
+//! The assignments of a cell, taken apart: `Name:4;Other name`, and `Name:4,Other name:3` as the people import of Genesys has it.
+//!
+//! Where a spreadsheet writes numbers with a comma, a level has one as well: `Name:4,5` is 4.5, since a skill `5` would need a level of its
+//! own. What could be both, a list and a number, is refused with what it could be.
+
+use crate::api::faults::shortened;
+use crate::api::rules;
+use crate::domain::AssignmentId;
+use crate::domain::entry::{AssignmentName, SharedLists};
+
+/// One assignment as it is written in a cell.
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    pub(super) name: String,
+    pub(super) rating: Option<f64>,
+    /// Where in the name the last colon without a backslash is.
+    colon: Option<usize>,
+    /// Where commas follow a level, each with the colon of that.
+    commas: Vec<(usize, usize)>,
+    /// A backslash says that this is a name, whatever it looks like.
+    escaped: bool,
+}
+
+/// A part can be read in several ways.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{part} can be read as {one}, or as {other}: separate assignments with semicolons, write levels with a point and a colon in a \
+     name as \\:"
+)]
+pub(super) struct Unclear {
+    part: String,
+    one: String,
+    other: String,
+}
+
+impl Part {
+    /// Takes the number behind the last colon for the proficiency.
+    fn finished(mut self) -> Result<Self, Unclear> {
+        let level = self.colon.and_then(|at| self.name.get(at + 1..));
+        self.rating = match self.commas.as_slice() {
+            [] => level.and_then(|level| level.trim().parse().ok()).filter(|rating: &f64| rating.is_finite()),
+            [(colon, _)] if Some(*colon) == self.colon => level.and_then(with_decimal_comma),
+            _ => None,
+        };
+        if self.rating.is_none() && !self.commas.is_empty() {
+            return Err(Unclear::of(&self.name));
+        }
+        if let (Some(_), Some(at)) = (self.rating, self.colon) {
+            self.name.truncate(at);
+        }
+        self.name = self.name.trim().to_owned();
+        Ok(self)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.name.is_empty() && self.rating.is_none()
+    }
+
+    fn push_comma(&mut self) {
+        let at = self.name.len();
+        if let Some(colon) = self.colon.filter(|colon| self.name.get(colon + 1..).is_some_and(is_level)) {
+            // Two are too many already.
+            if self.commas.len() < 2 {
+                self.commas.push((colon, at));
+            }
+        }
+        self.name.push(',');
+    }
+
+    pub(super) fn assignment(self, lists: &mut SharedLists) -> AssignmentName {
+        match self.name.parse() {
+            Ok(id) if !self.escaped => AssignmentName::Id(AssignmentId(id)),
+            Ok(_) | Err(_) => lists.named(&self.name),
+        }
+    }
+}
+
+impl Unclear {
+    fn of(part: &str) -> Self {
+        let tokens: Vec<_> = part.split(',').take(8).map(str::trim).collect();
+        let separate: Vec<_> = tokens.iter().map(|token| (*token).to_owned()).collect();
+        let mut joined: Vec<String> = Vec::new();
+        for token in tokens {
+            match joined.last_mut() {
+                Some(last)
+                    if is_digits(token) && last.rsplit_once(':').is_some_and(|(_, level)| is_digits(level.trim())) =>
+                {
+                    *last = format!("{last}.{token}");
+                }
+                _ => joined.push(token.to_owned()),
+            }
+        }
+        let other =
+            if joined == separate { format!("one name with a comma, {}", shortened(part)) } else { said(&separate) };
+        Self { part: shortened(part.trim()), one: said(&joined), other }
+    }
+}
+
+/// Assignments in words.
+fn said(assignments: &[String]) -> String {
+    let one = |text: &String| {
+        text.rsplit_once(':').map_or_else(|| text.clone(), |(name, level)| format!("{name} at {level}"))
+    };
+    let words: Vec<_> = assignments.iter().map(one).collect();
+    match words.split_last() {
+        Some((last, others)) if !others.is_empty() => shortened(&format!("{} and {last}", others.join(", "))),
+        _ => shortened(&words.concat()),
+    }
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_level(text: &str) -> bool {
+    let text = text.trim();
+    text.split_once('.').map_or_else(|| is_digits(text), |(whole, decimals)| is_digits(whole) && is_digits(decimals))
+}
+
+/// `4,5`, without blanks around the comma.
+fn with_decimal_comma(text: &str) -> Option<f64> {
+    let (whole, decimals) = text.trim().split_once(',')?;
+    if is_digits(whole) && is_digits(decimals) { format!("{whole}.{decimals}").parse().ok() } else { None }
+}
+
+/// Takes a cell apart: at each `;`, and at the last `:` of a part if a number follows. A backslash takes the meaning from
+/// the character that follows it.
+pub(super) fn parts(cell: &str) -> Result<Vec<Part>, Unclear> {
+    as_genesys_writes(cell).map_or_else(|| as_we_write(cell), Ok)
+}
+
+/// A cell of the people import of Genesys: `Skill1:5,Skill2:3`, each with its level.
+fn as_genesys_writes(cell: &str) -> Option<Vec<Part>> {
+    let too_many = || cell.split(',').nth(rules::MOST_ASSIGNMENTS).is_some();
+    if !cell.contains(',') || cell.contains([';', '\\']) || too_many() {
+        return None;
+    }
+    // A number before a level is rather what follows a decimal comma.
+    let is_rated = |part: &Part| part.rating.is_some() && !part.name.is_empty() && !is_digits(&part.name);
+    let mut parts = Vec::new();
+    for token in cell.split(',') {
+        parts.extend(as_we_write(token).ok()?);
+    }
+    (parts.len() == cell.split(',').count() && parts.iter().all(is_rated)).then_some(parts)
+}
+
+fn as_we_write(cell: &str) -> Result<Vec<Part>, Unclear> {
+    let (mut parts, mut part) = (Vec::new(), Part::default());
+    let mut characters = cell.chars();
+    loop {
+        let next = characters.next();
+        match next {
+            Some('\\') => {
+                part.escaped = true;
+                part.name.extend(characters.next());
+            }
+            Some(':') => {
+                part.colon = Some(part.name.len());
+                part.name.push(':');
+            }
+            Some(',') => part.push_comma(),
+            Some(';') | None => {
+                parts.extend(Some(std::mem::take(&mut part).finished()?).filter(|part| !part.is_empty()));
+                // Too many are too many; how many there are is of no interest.
+                if next.is_none() || parts.len() > rules::MOST_ASSIGNMENTS {
+                    return Ok(parts);
+                }
+            }
+            Some(other) => part.name.push(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(cell: &str) -> Vec<(String, Option<f64>)> {
+        parts(cell).unwrap().into_iter().map(|part| (part.name, part.rating)).collect()
+    }
+
+    fn named<const N: usize>(parts: [(&str, f64); N]) -> Vec<(String, Option<f64>)> {
+        parts.map(|(name, rating)| (name.to_owned(), Some(rating))).into()
+    }
+
+    #[test]
+    fn a_level_may_have_a_decimal_comma() {
+        assert_eq!(read("Billing:4,5"), named([("Billing", 4.5)]));
+        assert_eq!(
+            read(" Billing : 4,50 ; Sales:3,0;VIP:2.5;Late:1"),
+            named([("Billing", 4.5), ("Sales", 3.0), ("VIP", 2.5), ("Late", 1.0)])
+        );
+        assert_eq!(read("Sales, EMEA:4,5"), named([("Sales, EMEA", 4.5)]));
+        assert_eq!(read("EMEA: Billing:4,5"), named([("EMEA: Billing", 4.5)]));
+    }
+
+    #[test]
+    fn a_list_with_commas_is_one_if_each_has_its_level() {
+        assert_eq!(read("Billing:4,Sales:5"), named([("Billing", 4.0), ("Sales", 5.0)]));
+        assert_eq!(read("Billing:4.5, Sales:3"), named([("Billing", 4.5), ("Sales", 3.0)]));
+    }
+
+    #[test]
+    fn what_is_both_a_list_and_a_number_is_refused_with_both_readings() {
+        for (cell, one, other) in [
+            ("Billing:4,5,Sales:3", "Billing at 4.5 and Sales at 3", "Billing at 4, 5 and Sales at 3"),
+            ("Billing:4,5,Sales:3,0", "Billing at 4.5 and Sales at 3.0", "Billing at 4, 5, Sales at 3 and 0"),
+            ("Billing:4,5:3", "Billing at 4 and 5 at 3", "one name with a comma, Billing:4,5:3"),
+            ("Billing:4, 5", "Billing at 4.5", "Billing at 4 and 5"),
+            ("Billing:4,5,6", "Billing at 4.5 and 6", "Billing at 4, 5 and 6"),
+            ("A:1;Billing:4.5,5", "Billing at 4.5 and 5", "one name with a comma, Billing:4.5,5"),
+            ("Billing:4,Sales", "Billing at 4 and Sales", "one name with a comma, Billing:4,Sales"),
+            ("Billing:5,Sales:3;VIP:1", "Billing at 5 and Sales at 3", "one name with a comma, Billing:5,Sales:3"),
+        ] {
+            let told = parts(cell).unwrap_err().to_string();
+            assert!(told.contains(&format!(" can be read as {one}, or as {other}: ")), "{cell}: {told}");
+        }
+    }
+
+    #[test]
+    fn a_backslash_makes_a_name_of_it() {
+        let names = |cell: &str| parts(cell).unwrap().into_iter().map(|part| part.name).collect::<Vec<_>>();
+        assert_eq!(names(r"Billing\:4,5"), ["Billing:4,5"]);
+        assert_eq!(names(r"Billing\:4,Sales:3;B"), ["Billing:4,Sales", "B"]);
+    }
+}

@@ -1,0 +1,137 @@
+//! A job from a table: a row an entry, the rest as query parameters. Only a few rows are in memory at a time.
+//!
+//! Columns, in any order: `ref`; at least one of `user_id`, `email`, `employee_id` and `external_id`, of which each row
+//! fills exactly one; `assignments`; `occurred_at`. Assignments are written `Name:4;Other name`.
+
+use std::sync::Arc;
+
+use tokio::io::AsyncBufRead;
+
+use super::cells::{self, Row};
+use super::lines::LINES_AT_A_TIME;
+use super::parameters::JobParameters;
+use super::room::NoRoom;
+use super::rows::{Entries, Places, Rows};
+use super::unreadable;
+use crate::api::faults::{Faults, SheetColumns, shortened};
+use crate::api::problem::Problem;
+use crate::api::rules::{self, EntryRules};
+use crate::domain::dates;
+use crate::domain::entry::{EntryRequest, SharedLists};
+use crate::domain::text::folded;
+use crate::table::{Table, TableFault};
+
+/// The columns, in the order in which they are written out.
+pub(in crate::api) const COLUMNS: [&str; 7] =
+    ["ref", "user_id", "email", "employee_id", "external_id", "assignments", "occurred_at"];
+
+/// Which cell of a row belongs to which of [`COLUMNS`].
+type Header = [Option<usize>; COLUMNS.len()];
+
+/// What came of asking for a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Came {
+    Row,
+    /// One with a fault, which is noted.
+    Faulty,
+    Nothing,
+}
+
+/// Reads all rows.
+pub(super) async fn read<R: AsyncBufRead + Unpin>(
+    table: &mut Table<R>,
+    parameters: &JobParameters,
+    faults: &mut Faults,
+) -> Result<Entries, Problem> {
+    let (mut entries, mut count, mut lists) = (Rows::of(parameters, Places::Lines), 0, SharedLists::default());
+    let header = if came(table.read_head().await, faults)? == Came::Row { header(table, faults) } else { None };
+    loop {
+        let came = came(table.next().await, faults)?;
+        if came == Came::Nothing {
+            break;
+        }
+        count += 1;
+        if let Some(header) = header.as_ref().filter(|_| came == Came::Row && count <= rules::MOST_ENTRIES) {
+            faults.at_line(Some(table.line()));
+            let entry = entry(table, header, parameters.entry_rules(), &mut lists, faults);
+            entries.add(table.line(), entry, &mut lists);
+        }
+        if count % LINES_AT_A_TIME == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    parameters.check(count, faults);
+    entries.finish(faults).map_err(Problem::from)
+}
+
+/// Notes what is wrong with a row; what is wrong with the whole file is a problem of its own.
+fn came(found: Result<bool, TableFault>, faults: &mut Faults) -> Result<Came, Problem> {
+    match found {
+        Ok(true) => Ok(Came::Row),
+        Ok(false) => Ok(Came::Nothing),
+        Err(TableFault::Row(fault)) => {
+            faults.add_row(&fault);
+            Ok(Came::Faulty)
+        }
+        Err(fault) => Err(refused(fault)),
+    }
+}
+
+/// Why a file is no table that is taken.
+fn refused(fault: TableFault) -> Problem {
+    match fault {
+        TableFault::Unreadable(error) => unreadable(&error),
+        TableFault::Row(_) | TableFault::File(_) => Problem::not_understood(fault.to_string()),
+        TableFault::TooLarge => Problem::too_large(),
+        TableFault::NoRoom => NoRoom::TakenByOthers.into(),
+    }
+}
+
+fn header<R: AsyncBufRead + Unpin>(table: &Table<R>, faults: &mut Faults) -> Option<Header> {
+    faults.at_line(Some(table.line()));
+    let before = faults.total();
+    let mut header: Header = [None; COLUMNS.len()];
+    for (place, name) in table.columns().iter().enumerate().filter(|(_, name)| !name.is_empty()) {
+        match COLUMNS.iter().zip(&mut header).find(|(known, _)| **known == folded(name)) {
+            Some((_, known @ None)) => *known = Some(place),
+            Some((name, Some(_))) => faults.add_here(format_args!("names the column {name} twice")),
+            None => faults.add_here(format_args!(
+                "names the column {:?}, which is not known; known are {}",
+                shortened(name),
+                COLUMNS.join(", ")
+            )),
+        }
+    }
+    let [_, id, email, employee, external, assignments, _] = header;
+    if id.or(email).or(employee).or(external).is_none() {
+        faults.add_here("names no column for the user: user_id, email, employee_id or external_id");
+    }
+    if assignments.is_none() {
+        faults.add_here("lacks the column assignments");
+    }
+    if let Some(sheet) = table.sheet() {
+        faults.in_sheet(SheetColumns { sheet: Arc::clone(sheet), columns: COLUMNS.into_iter().zip(header).collect() });
+    }
+    (faults.total() == before).then_some(header)
+}
+
+fn entry<R: AsyncBufRead + Unpin>(
+    table: &Table<R>,
+    header: &Header,
+    rules: EntryRules,
+    lists: &mut SharedLists,
+    faults: &mut Faults,
+) -> Option<EntryRequest> {
+    let mut row: Row<'_> = [""; COLUMNS.len()];
+    let text = |place: Option<usize>| place.and_then(|place| table.row().cell(place)).unwrap_or_default().trim();
+    for (cell, place) in row.iter_mut().zip(header) {
+        *cell = text(*place);
+    }
+    // A date of a spreadsheet cannot have an offset: it is in UTC.
+    let moment = table.sheet().and_then(|_| dates::written(text(header.last().copied().flatten())));
+    let moment = moment.map(|moment| moment.to_string());
+    if let (Some(moment), Some(cell)) = (&moment, row.last_mut()) {
+        *cell = moment;
+    }
+    cells::entry(&row, rules, lists, faults)
+}

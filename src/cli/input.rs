@@ -1,0 +1,128 @@
+//! Files that are given to commands: what their names say of them, and how they are packed.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use async_compression::tokio::bufread::{GzipDecoder, ZstdDecoder};
+use tokio::io::AsyncReadExt as _;
+
+use crate::charset::Charset;
+
+/// The form of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Form {
+    Csv,
+    Ndjson,
+    Json,
+    Xlsx,
+}
+
+/// What a file is in, where it does not say it itself.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct InputOptions {
+    /// The charset of the file, like windows-1252, if it is neither UTF-8 nor begins with a byte order mark.
+    #[arg(long)]
+    pub(super) charset: Option<String>,
+    /// The sheet of a spreadsheet that is read; the first that is shown if not given.
+    #[arg(long)]
+    pub(super) sheet: Option<String>,
+}
+
+/// A file as it lies on the disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Input {
+    /// `None` if the name does not tell.
+    pub(super) form: Option<Form>,
+    /// How it is packed, as `Content-Encoding` calls it.
+    pub(super) packed: Option<&'static str>,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl InputOptions {
+    /// The charset, if one is given and known.
+    pub(super) fn charset(&self) -> Result<Option<Charset>> {
+        self.charset.as_deref().map(Charset::named).transpose().context("--charset")
+    }
+
+    /// Whether they can be meant for a file of this form.
+    pub(super) fn check(&self, form: Form) -> Result<()> {
+        match form {
+            Form::Xlsx if self.charset.is_some() => bail!("--charset: a spreadsheet has no charset to be told"),
+            Form::Csv | Form::Ndjson | Form::Json if self.sheet.is_some() => {
+                bail!("--sheet: only a spreadsheet (.xlsx) has sheets")
+            }
+            Form::Csv | Form::Ndjson | Form::Json | Form::Xlsx => Ok(()),
+        }
+    }
+}
+
+impl Input {
+    pub(super) fn read(file: &Path) -> Result<Self> {
+        let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        Ok(Self::named(file, bytes))
+    }
+
+    /// What the name says: `roster.csv.gz` is CSV, packed with gzip.
+    pub(super) fn named(file: &Path, bytes: Vec<u8>) -> Self {
+        let ending = |file: &Path| Some(file.extension()?.to_str()?.to_ascii_lowercase());
+        let packed = match ending(file).as_deref() {
+            Some("gz") => Some("gzip"),
+            Some("zst") => Some("zstd"),
+            Some(_) | None => None,
+        };
+        let stem = file.file_stem().map_or(file, Path::new);
+        let form = match ending(if packed.is_some() { stem } else { file }).as_deref() {
+            Some("csv" | "tsv") => Some(Form::Csv),
+            Some("ndjson" | "jsonl") => Some(Form::Ndjson),
+            Some("json") => Some(Form::Json),
+            Some("xlsx") => Some(Form::Xlsx),
+            Some(_) | None => None,
+        };
+        Self { form, packed, bytes }
+    }
+
+    /// The same, not packed.
+    pub(super) async fn unpacked(self) -> Result<Self> {
+        let mut bytes = Vec::new();
+        let read = match self.packed {
+            Some("gzip") => GzipDecoder::new(self.bytes.as_slice()).read_to_end(&mut bytes).await,
+            Some(_) => ZstdDecoder::new(self.bytes.as_slice()).read_to_end(&mut bytes).await,
+            None => return Ok(self),
+        };
+        read.context("the file cannot be unpacked")?;
+        Ok(Self { packed: None, bytes, ..self })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_tells_the_form_and_how_it_is_packed() {
+        for (name, form, packed) in [
+            ("a.CSV", Some(Form::Csv), None),
+            ("a.tsv", Some(Form::Csv), None),
+            ("a.csv.gz", Some(Form::Csv), Some("gzip")),
+            ("a.jsonl.ZST", Some(Form::Ndjson), Some("zstd")),
+            ("a.json", Some(Form::Json), None),
+            ("a.xlsx", Some(Form::Xlsx), None),
+            ("csv", None, None),
+            ("a.xls", None, None),
+            ("a.gz", None, Some("gzip")),
+        ] {
+            let input = Input::named(Path::new(name), Vec::new());
+            assert_eq!((input.form, input.packed), (form, packed), "{name}");
+        }
+    }
+
+    #[test]
+    fn options_belong_to_forms() {
+        let charset = InputOptions { charset: Some("windows-1252".into()), sheet: None };
+        assert!(charset.check(Form::Csv).is_ok() && charset.check(Form::Xlsx).is_err());
+        let sheet = InputOptions { charset: None, sheet: Some("A".into()) };
+        assert!(sheet.check(Form::Xlsx).is_ok() && sheet.check(Form::Json).is_err());
+        let unknown = InputOptions { charset: Some("ebcdic".into()), sheet: None };
+        assert!(format!("{:#}", unknown.charset().unwrap_err()).contains("windows-1252"));
+    }
+}

@@ -1,0 +1,346 @@
+//! Rows of CSV (RFC 4180), strictly: what is not as it should be is told with its line and column.
+//!
+//! Other readers keep a quotation mark in the wrong place as part of the text, or take all that follows it into one cell. Here it is
+//! an error, but for blanks around a quoted cell, which nobody means.
+
+use tokio::io::AsyncBufRead;
+
+use super::delimiter::{Look, look};
+use super::row::{LONGEST_ROW, Row, TooLarge};
+use super::{RowFault, TableFault};
+use crate::charset::{Charset, Position, TextReader};
+
+/// Reads rows, one at a time.
+#[derive(Debug)]
+pub(super) struct CsvRows<R> {
+    from: TextReader<R>,
+    /// The beginning of the text, until it tells what separates the columns, and what is left of it after that.
+    head: String,
+    /// Bytes of it that were used.
+    taken: usize,
+    parser: Option<Parser>,
+    row: Row,
+    has_ended: bool,
+}
+
+impl<R: AsyncBufRead + Unpin> CsvRows<R> {
+    pub(super) fn new(from: R, charset: Option<Charset>) -> Self {
+        let from = TextReader::new(from, charset);
+        Self { from, head: String::new(), taken: 0, parser: None, row: Row::default(), has_ended: false }
+    }
+
+    /// The row that was read last.
+    pub(super) fn row(&self) -> &Row {
+        &self.row
+    }
+
+    /// The source behind it.
+    pub(super) fn source(&mut self) -> &mut R {
+        self.from.get_mut()
+    }
+
+    /// Reads the next row; false if there is none. After a fault there is none.
+    pub(super) async fn next(&mut self) -> Result<bool, TableFault> {
+        if self.has_ended {
+            return Ok(false);
+        }
+        let found = self.read().await;
+        self.has_ended = !matches!(found, Ok(true));
+        found
+    }
+
+    async fn read(&mut self) -> Result<bool, TableFault> {
+        let mut parser = match self.parser.take() {
+            Some(parser) => parser,
+            None => self.begin().await?,
+        };
+        parser.begin(&mut self.row);
+        let found = loop {
+            let head = self.head.get(self.taken..).unwrap_or_default();
+            let from_head = !head.is_empty();
+            let piece = if from_head { head } else { self.from.piece().await? };
+            if piece.is_empty() {
+                break parser.end(&mut self.row).map_err(TableFault::Row)?;
+            }
+            let (taken, is_complete) = parser.go_on(piece, &mut self.row).map_err(TableFault::Row)?;
+            if from_head {
+                self.taken += taken;
+            } else {
+                self.from.consumed(taken);
+            }
+            if is_complete {
+                break true;
+            }
+        };
+        self.parser = Some(parser);
+        Ok(found)
+    }
+
+    /// Reads as much as is needed to know what separates the columns.
+    async fn begin(&mut self) -> Result<Parser, TableFault> {
+        let mut looked = 0;
+        loop {
+            let piece = self.from.piece().await?;
+            let length = piece.len();
+            self.head.push_str(piece);
+            self.from.consumed(length);
+            if self.head.starts_with("PK\u{3}\u{4}") {
+                return Err(TableFault::File(
+                    "the file is a spreadsheet (XLSX): send it as such, or save it as CSV".to_owned(),
+                ));
+            }
+            // A line that is too long is told as such when it is parsed.
+            let is_whole = length == 0 || self.head.len() > LONGEST_ROW;
+            // However small the pieces are: in all, the text is looked at no more than twice.
+            if !is_whole && self.head.len() < 2 * looked {
+                continue;
+            }
+            looked = self.head.len();
+            let mut position = Position::BEGIN;
+            match look(&self.head, is_whole) {
+                Look::NeedsMore => {}
+                Look::Found { .. } | Look::Unclear { .. } if is_page(&self.head) => {
+                    let what = "the file is no table but a page (HTML or XML), as portals send it in place of one to ask for a login";
+                    return Err(TableFault::File(what.to_owned()));
+                }
+                Look::Found { delimiter, skipped } => {
+                    self.head.bytes().take(skipped).for_each(|byte| position.pass(byte));
+                    self.taken = skipped;
+                    return Ok(Parser { delimiter, position, state: State::Before, opened: position });
+                }
+                Look::Unclear { at, why } => {
+                    self.head.bytes().take(at).for_each(|byte| position.pass(byte));
+                    return Err(TableFault::Row(RowFault::of_line(position.line, why)));
+                }
+            }
+        }
+    }
+}
+
+fn is_page(text: &str) -> bool {
+    let begin = text.trim_start().chars().take(10).collect::<String>().to_ascii_lowercase();
+    ["<!doctype", "<html", "<?xml"].iter().any(|page| begin.starts_with(page))
+}
+
+/// Where in a row the parser is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Before the first character of a cell.
+    Before,
+    Bare,
+    Quoted,
+    /// Behind a quotation mark that ends the cell, unless another one follows at once.
+    Mark,
+    /// Behind a quoted cell.
+    After,
+}
+
+/// Takes text apart into rows, however it is cut into pieces.
+#[derive(Debug)]
+struct Parser {
+    delimiter: u8,
+    position: Position,
+    state: State,
+    /// Where the quoted cell begins.
+    opened: Position,
+}
+
+impl Parser {
+    fn begin(&mut self, row: &mut Row) {
+        self.state = State::Before;
+        row.begin(self.position.line);
+    }
+
+    /// Goes on with a row: the bytes that belong to it, and whether it is complete.
+    fn go_on(&mut self, piece: &str, row: &mut Row) -> Result<(usize, bool), RowFault> {
+        // Where text of a cell begins that is still to be taken over.
+        let mut from = None;
+        for (at, byte) in piece.bytes().enumerate() {
+            let ends_line = matches!(byte, b'\n' | b'\r');
+            if byte == b'\n' && self.position.is_behind_cr() && self.state != State::Quoted {
+                // The other half of the line end before.
+                self.position.pass(byte);
+                continue;
+            }
+            let next = match (self.state, byte) {
+                (State::Before, b'"') => {
+                    self.opened = self.position;
+                    State::Quoted
+                }
+                (State::Bare, b'"') => return Err(self.misplaced("within a cell that does not begin with one")),
+                (State::Quoted, b'"') => State::Mark,
+                (State::Mark, b'"') => State::Quoted,
+                (State::After, b'"') => return Err(self.misplaced("behind the end of a quoted cell")),
+                (State::Quoted, _) => State::Quoted,
+                (_, byte) if ends_line || byte == self.delimiter => State::Before,
+                (State::Before, b' ' | b'\t') => State::Before,
+                (State::Before | State::Bare, _) => State::Bare,
+                (State::Mark | State::After, b' ' | b'\t') => State::After,
+                (State::Mark | State::After, _) => return Err(self.misplaced_before()),
+            };
+            let is_text = matches!((self.state, next), (_, State::Bare) | (State::Quoted, State::Quoted))
+                || (self.state == State::Mark && next == State::Quoted);
+            match (is_text, from) {
+                (true, None) => from = Some(at),
+                (false, Some(begin)) => {
+                    self.take(piece.get(begin..at), row)?;
+                    from = None;
+                }
+                (true, Some(_)) | (false, None) => {}
+            }
+            let ends_cell = next == State::Before && (ends_line || byte == self.delimiter);
+            if ends_cell {
+                row.end_cell().map_err(|fault| self.too_large(fault, row))?;
+            }
+            self.state = next;
+            if ends_line && ends_cell {
+                self.position.pass(byte);
+                return Ok((at + 1, true));
+            }
+            self.position.pass(byte);
+        }
+        if let Some(begin) = from {
+            self.take(piece.get(begin..), row)?;
+        }
+        Ok((piece.len(), false))
+    }
+
+    /// The text ends: whether there was one more row.
+    fn end(&mut self, row: &mut Row) -> Result<bool, RowFault> {
+        if self.state == State::Quoted {
+            let what = format!("has a quotation mark at column {} that is never closed", self.opened.column);
+            return Err(RowFault::of_line(self.opened.line, what));
+        }
+        if self.state == State::Before && row.width() == 0 {
+            return Ok(false);
+        }
+        row.end_cell().map_err(|fault| self.too_large(fault, row))?;
+        Ok(true)
+    }
+
+    fn take(&self, text: Option<&str>, row: &mut Row) -> Result<(), RowFault> {
+        row.push(text.unwrap_or_default()).map_err(|fault| self.too_large(fault, row))
+    }
+
+    fn too_large(&self, fault: TooLarge, row: &Row) -> RowFault {
+        let Position { line, column, .. } = self.opened;
+        let open = if matches!(self.state, State::Quoted | State::Mark) {
+            format!("; is the quotation mark at line {line}, column {column} closed?")
+        } else {
+            String::new()
+        };
+        RowFault::of_line(row.line(), format!("{fault}{open}"))
+    }
+
+    fn misplaced(&self, place: &str) -> RowFault {
+        let column = self.position.column;
+        let what = format!(
+            "has a quotation mark at column {column} {place}; put the whole cell into quotation marks and double those within it"
+        );
+        RowFault::of_line(self.position.line, what)
+    }
+
+    /// Text follows a quoted cell.
+    fn misplaced_before(&self) -> RowFault {
+        let (column, opened) = (self.position.column, self.opened.column);
+        let what = format!(
+            "has text at column {column} behind the end of a quoted cell, which begins at column {opened}; double the quotation \
+             marks within it"
+        );
+        RowFault::of_line(self.position.line, what)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::MOST_CELLS;
+
+    type Cells = Vec<Vec<String>>;
+
+    /// All rows with their lines; the same however the text is cut into pieces.
+    async fn rows(text: &str) -> Result<(Vec<u64>, Cells), TableFault> {
+        let mut results = Vec::new();
+        for size in [3, 1, 1 << 20] {
+            let mut rows = CsvRows::new(tokio::io::BufReader::with_capacity(size, text.as_bytes()), None);
+            let (mut lines, mut found) = (Vec::new(), Cells::new());
+            let result = loop {
+                match rows.next().await {
+                    Ok(true) => {
+                        lines.push(rows.row().line());
+                        found.push(rows.row().cells().map(str::to_owned).collect());
+                    }
+                    Ok(false) => break Ok((lines, found)),
+                    Err(fault) => {
+                        assert!(!rows.next().await.unwrap(), "nothing follows a fault");
+                        break Err(fault);
+                    }
+                }
+            };
+            results.push(result);
+        }
+        let told: Vec<_> = results.iter().map(|result| format!("{result:?}")).collect();
+        assert!(told.iter().all(|one| *one == told[0]), "{told:?}");
+        results.remove(0)
+    }
+
+    async fn refused(text: &str) -> String {
+        rows(text).await.unwrap_err().to_string()
+    }
+
+    #[tokio::test]
+    async fn rows_come_with_their_lines_as_an_editor_counts_them() {
+        let (lines, cells) = rows("a,b\r\n1,\"x,\r\n\"\"y\"\"\r\"\r\nlast,").await.unwrap();
+        assert_eq!(cells, [vec!["a", "b"], vec!["1", "x,\r\n\"y\"\r"], vec!["last", ""]]);
+        assert_eq!(lines, [1, 2, 5]);
+        assert_eq!(rows("a\rb\rc").await.unwrap().0, [1, 2, 3]);
+        assert_eq!(rows("a\n\r\n\rb").await.unwrap().0, [1, 2, 3, 4]);
+        assert_eq!(rows("sep=;\r\na;b,c\r\n").await.unwrap(), (vec![2], vec![vec!["a".into(), "b,c".into()]]));
+        assert_eq!(rows("").await.unwrap().0, [0; 0]);
+        assert_eq!(rows("é,\"ü\"\n").await.unwrap().1, [["é", "ü"]]);
+    }
+
+    #[tokio::test]
+    async fn blanks_around_a_quoted_cell_are_no_part_of_it() {
+        let (_, cells) = rows("a, \"b, c\" ,\"\" , d e \n").await.unwrap();
+        assert_eq!(cells, [["a", "b, c", "", "d e "]]);
+        let (_, cells) = rows("sep=;\na; \t\"b\"\t;c\n").await.unwrap();
+        assert_eq!(cells, [["a", "b", "c"]]);
+        let (_, cells) = rows("a\t\t \"b\"\n").await.unwrap();
+        assert_eq!(cells, [["a", "", "b"]]);
+    }
+
+    #[tokio::test]
+    async fn a_quotation_mark_in_the_wrong_place_is_told() {
+        for (text, said) in [
+            ("a,b\n1,x\"y\"\n", "line 2 has a quotation mark at column 4 within a cell"),
+            ("a,b\n1,\"x\"y\n", "line 2 has text at column 6 behind the end of a quoted cell"),
+            ("a,b\n1,\"x\" y\n", "line 2 has text at column 7 behind"),
+            ("a,b\n1,\"x\" \"y\"\n", "line 2 has a quotation mark at column 7 behind"),
+            ("a,b\n1,\"x\n\n\n", "line 2 has a quotation mark at column 3 that is never closed"),
+            ("a,\"b\n", "line 1 has a quotation mark at column 3"),
+            ("a\nü,\"", "line 2 has a quotation mark at column 3 that"),
+        ] {
+            let told = refused(text).await;
+            assert!(told.starts_with(said), "{text:?}: {told}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_no_table_is_told() {
+        assert!(refused("PK\u{3}\u{4}\n").await.contains("XLSX"));
+        assert!(refused("<!DOCTYPE html>").await.contains("HTML"));
+        assert!(refused("\n\na,b;c\n").await.starts_with("line 3 can be taken apart in several ways"));
+    }
+
+    #[tokio::test]
+    async fn no_row_takes_more_than_it_may() {
+        assert_eq!(rows(&"a,".repeat(MOST_CELLS - 1)).await.unwrap().1[0].len(), MOST_CELLS);
+        for wide in [",".repeat(MOST_CELLS), ",".repeat(1_000_000), format!("a\n{}", "b,".repeat(MOST_CELLS))] {
+            assert!(refused(&wide).await.contains("more than 1000 cells"));
+        }
+        assert!(refused(&"a".repeat(LONGEST_ROW + 1)).await.starts_with("line 1 is longer than 1048576 bytes"));
+        let open = format!("a,b\nc,\"{}", "b,\n".repeat(LONGEST_ROW / 2));
+        assert!(refused(&open).await.ends_with("; is the quotation mark at line 2, column 3 closed?"));
+    }
+}

@@ -1,0 +1,147 @@
+//! A row of texts, and how spreadsheets name what is in it.
+
+/// Cells of a row.
+pub const MOST_CELLS: usize = 1000;
+/// Bytes of the cells of a row.
+pub const LONGEST_ROW: usize = 1024 * 1024;
+
+/// One row.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Row {
+    line: u64,
+    text: String,
+    /// Where in the text each cell ends.
+    ends: Vec<usize>,
+}
+
+/// A row would be larger than it may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum TooLarge {
+    #[error("has more than {MOST_CELLS} cells")]
+    Wide,
+    #[error("is longer than {LONGEST_ROW} bytes")]
+    Long,
+}
+
+impl Row {
+    /// The line that it begins in, from 1.
+    pub fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// Number of cells.
+    pub fn width(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// A cell.
+    pub fn cell(&self, at: usize) -> Option<&str> {
+        let end = *self.ends.get(at)?;
+        let begin = at.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |end| *end);
+        self.text.get(begin..end)
+    }
+
+    /// The cells, in order.
+    pub fn cells(&self) -> impl Iterator<Item = &str> {
+        (0..self.width()).filter_map(|at| self.cell(at))
+    }
+
+    pub(super) fn is_blank(&self) -> bool {
+        self.text.trim().is_empty()
+    }
+
+    /// Bytes that it holds.
+    pub(super) fn size(&self) -> usize {
+        size_of::<Self>() + self.text.len() + self.ends.len() * size_of::<usize>()
+    }
+
+    /// Begins anew, at this line.
+    pub(super) fn begin(&mut self, line: u64) {
+        self.line = line;
+        self.text.clear();
+        self.ends.clear();
+    }
+
+    /// Goes on with the cell that has not ended.
+    pub(super) fn push(&mut self, text: &str) -> Result<(), TooLarge> {
+        if self.text.len() + text.len() > LONGEST_ROW {
+            return Err(TooLarge::Long);
+        }
+        self.text.push_str(text);
+        Ok(())
+    }
+
+    /// Ends the cell.
+    pub(super) fn end_cell(&mut self) -> Result<(), TooLarge> {
+        if self.ends.len() >= MOST_CELLS {
+            return Err(TooLarge::Wide);
+        }
+        self.ends.push(self.text.len());
+        Ok(())
+    }
+}
+
+/// A cell or a whole row, as spreadsheets write it.
+pub(super) fn named(sheet: &str, column: Option<usize>, row: u64) -> String {
+    match column {
+        Some(column) => format!("{sheet}!{}{row}", letters(column)),
+        None => format!("{sheet}!{row}:{row}"),
+    }
+}
+
+/// The letters of a column, from 0.
+pub(super) fn letters(column: usize) -> String {
+    let (mut rest, mut letters) = (column, Vec::new());
+    loop {
+        let letter = u8::try_from(rest % 26).unwrap_or_default();
+        letters.push(char::from(b'A' + letter));
+        match rest / 26 {
+            0 => break,
+            more => rest = more - 1,
+        }
+    }
+    letters.into_iter().rev().collect()
+}
+
+/// Column and row of a cell's name, each from 0 and 1 on; none of what is no name.
+pub(super) fn position(name: &str) -> Option<(usize, u64)> {
+    let split = name.find(|c: char| !c.is_ascii_alphabetic())?;
+    let (letters, row) = name.split_at_checked(split)?;
+    let digit = |letter: u8| usize::from(letter.to_ascii_uppercase() - b'A') + 1;
+    let column = letters.bytes().try_fold(0_usize, |sum, letter| sum.checked_mul(26)?.checked_add(digit(letter)))?;
+    let row = row.parse().ok().filter(|row| *row > 0)?;
+    Some((column.checked_sub(1)?, row))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_has_its_name() {
+        for (column, name) in
+            [(0, "A"), (25, "Z"), (26, "AA"), (51, "AZ"), (52, "BA"), (701, "ZZ"), (702, "AAA"), (16383, "XFD")]
+        {
+            assert_eq!(letters(column), name);
+            assert_eq!(position(&format!("{name}7")), Some((column, 7)));
+        }
+        assert_eq!((named("People", Some(2), 5), named("People", None, 5)), ("People!C5".into(), "People!5:5".into()));
+        for bad in ["", "A", "7", "A0", "A-1", "A1B", "$A$1", "AAAAAAAAAAAAAAAAAAAAAAAA1", "A99999999999999999999"] {
+            assert_eq!(position(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn no_row_takes_more_than_it_may() {
+        let mut row = Row::default();
+        row.begin(3);
+        for _ in 0..MOST_CELLS {
+            assert_eq!((row.push("a"), row.end_cell()), (Ok(()), Ok(())));
+        }
+        assert_eq!(row.end_cell(), Err(TooLarge::Wide));
+        assert_eq!(row.push(&"a".repeat(LONGEST_ROW)), Err(TooLarge::Long));
+        assert_eq!((row.width(), row.cell(0), row.cell(MOST_CELLS)), (MOST_CELLS, Some("a"), None));
+        row.begin(4);
+        assert!(row.is_blank() && row.width() == 0);
+    }
+}

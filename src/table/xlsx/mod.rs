@@ -1,0 +1,161 @@
+//! Spreadsheets (XLSX, ECMA-376): the values of one sheet, row by row, as a person sees them.
+//!
+//! A few kilobytes of such a file can stand for gigabytes: everything in it is compressed, texts are kept once and named many times,
+//! and its tables say themselves how large they are. So it is read as a stream from the bytes as they came: no part is ever unpacked as a
+//! whole, no size that the file claims is believed, what has to be kept (the texts that cells share) takes room while it is read, and what
+//! comes out of the file in all has a bound. The libraries for spreadsheets hold whole tables and set memory aside for as many texts
+//! as the file says to have, which ends the process; so the container (rawzip), its compression (flate2) and its XML (quick-xml) are read
+//! by libraries, and what they mean here.
+//!
+//! It is read beside the event loop, a batch of rows ahead of whoever takes them.
+
+mod package;
+mod part;
+mod sheet;
+mod strings;
+mod styles;
+#[cfg(test)]
+mod tests;
+mod value;
+mod workbook;
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::vec;
+
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::task::JoinHandle;
+
+use self::package::Package;
+use self::sheet::Sheet;
+use super::row::Row;
+use super::{RowFault, TableFault, Workbook};
+
+/// What one reader holds at most besides the texts that cells share: two batches, one event of XML, the window of the decoder.
+const HELD: usize = 1536 * 1024;
+/// Sheets that are read at a time: each takes a processor to itself, and others have requests to be answered meanwhile.
+static PLACES: Semaphore = Semaphore::const_new(2);
+/// Bytes of rows after which a batch is handed over.
+const BATCH: usize = 32 * 1024;
+
+/// Rows of a sheet.
+#[derive(Debug)]
+pub(super) struct SheetRows {
+    /// Until it is read.
+    workbook: Option<Workbook>,
+    from: Option<Receiver<Sent>>,
+    task: Option<JoinHandle<Result<(), TableFault>>>,
+    name: Option<Arc<str>>,
+    batch: vec::IntoIter<Result<Row, RowFault>>,
+    row: Row,
+}
+
+/// What the reader hands over.
+#[derive(Debug)]
+enum Sent {
+    /// The name of the sheet, once it is known.
+    Name(Arc<str>),
+    Rows(Vec<Result<Row, RowFault>>),
+}
+
+impl SheetRows {
+    pub(super) fn new(workbook: Workbook) -> Self {
+        let (name, batch, row) = (None, Vec::new().into_iter(), Row::default());
+        Self { workbook: Some(workbook), from: None, task: None, name, batch, row }
+    }
+
+    /// The row that was read last.
+    pub(super) fn row(&self) -> &Row {
+        &self.row
+    }
+
+    /// The name of the sheet, known with the first row.
+    pub(super) fn name(&self) -> Option<&Arc<str>> {
+        self.name.as_ref()
+    }
+
+    /// Begins to read, once there is a place.
+    async fn begin(&mut self) {
+        let place = PLACES.acquire().await;
+        let Some(workbook) = self.workbook.take() else { return };
+        let (to, from) = channel(1);
+        let read = move || {
+            let read = read(workbook, &to);
+            drop(place);
+            read
+        };
+        (self.from, self.task) = (Some(from), Some(tokio::task::spawn_blocking(read)));
+    }
+
+    /// Reads the next row; false if there is none. After a fault of a row there may be more.
+    pub(super) async fn next(&mut self) -> Result<bool, TableFault> {
+        if self.workbook.is_some() {
+            self.begin().await;
+        }
+        loop {
+            match self.batch.next() {
+                Some(Ok(row)) => {
+                    self.row = row;
+                    return Ok(true);
+                }
+                Some(Err(fault)) => return Err(TableFault::Row(fault)),
+                None => {}
+            }
+            let Some(from) = &mut self.from else { return Ok(false) };
+            match from.recv().await {
+                Some(Sent::Name(name)) => self.name = Some(name),
+                Some(Sent::Rows(rows)) => self.batch = rows.into_iter(),
+                None => break,
+            }
+        }
+        let Some(task) = self.task.take() else { return Ok(false) };
+        match task.await {
+            Ok(read) => read.map(|()| false),
+            Err(stopped) if stopped.is_panic() => {
+                tracing::error!("reading a spreadsheet panicked");
+                Err(TableFault::File("the spreadsheet cannot be read; save it anew, or as CSV".to_owned()))
+            }
+            // The process is stopping.
+            Err(_) => Err(TableFault::NoRoom),
+        }
+    }
+}
+
+/// Reads a sheet to its end, or until nobody takes its rows any more.
+fn read(workbook: Workbook, to: &Sender<Sent>) -> Result<(), TableFault> {
+    let Workbook { file, sheet, unpacked, mut room } = workbook;
+    if !room(HELD) {
+        return Err(TableFault::NoRoom);
+    }
+    let left = Cell::new(unpacked);
+    let package = Package::new(&file, &left)?;
+    let book = workbook::read(&package, sheet.as_deref())?;
+    let styles = match &book.styles {
+        Some(part) => styles::read(&package, part)?,
+        None => styles::Styles::default(),
+    };
+    let texts = match &book.strings {
+        Some(part) => strings::read(&package, part, &mut room)?,
+        None => strings::Strings::default(),
+    };
+    let name: Arc<str> = book.sheet.into();
+    if to.blocking_send(Sent::Name(Arc::clone(&name))).is_err() {
+        return Ok(());
+    }
+    let (mut batch, mut size) = (Vec::new(), 0);
+    let mut sheet = Sheet::new(&package, &book.part, name, &styles, &texts, book.epoch)?;
+    while let Some(row) = sheet.next()? {
+        size += row.as_ref().map_or(size_of::<RowFault>(), Row::size);
+        batch.push(row);
+        if size >= BATCH {
+            size = 0;
+            if to.blocking_send(Sent::Rows(std::mem::take(&mut batch))).is_err() {
+                return Ok(());
+            }
+        }
+    }
+    // Who is gone needs no rows.
+    let _ = to.blocking_send(Sent::Rows(batch));
+    Ok(())
+}

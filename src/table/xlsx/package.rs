@@ -1,0 +1,138 @@
+//! The container: a ZIP archive of parts, each found by its name and unpacked as it is read.
+
+use std::cell::Cell;
+use std::io::{self, BufRead, BufReader, Read};
+
+use flate2::read::DeflateDecoder;
+use rawzip::{CompressionMethod, ZipArchive, ZipSliceArchive};
+
+use super::super::TableFault;
+
+/// What Office documents of before 2007 begin with, and encrypted ones of today.
+const COMPOUND: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
+
+/// Bytes of one event of the XML: more than the longest text that a cell may have.
+const LONGEST_EVENT: usize = 192 * 1024;
+
+/// A file that has parts.
+pub(super) struct Package<'f> {
+    archive: ZipSliceArchive<&'f [u8]>,
+    /// What may still come out of it, in bytes of parts and of rows.
+    left: &'f Cell<usize>,
+}
+
+/// More comes out of a file than may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum TooMuch {
+    #[error("more comes out of it than is taken")]
+    InAll,
+    #[error("a text in it is too long")]
+    AtOnce,
+}
+
+impl<'f> Package<'f> {
+    pub(super) fn new(file: &'f [u8], left: &'f Cell<usize>) -> Result<Self, TableFault> {
+        let refused = |what: &str| Err(TableFault::File(what.to_owned()));
+        if file.starts_with(COMPOUND) {
+            let encrypted: Vec<u8> = "EncryptedPackage".encode_utf16().flat_map(u16::to_le_bytes).collect();
+            return if file.windows(encrypted.len()).any(|bytes| bytes == encrypted) {
+                refused("the spreadsheet is encrypted with a password; save it without one")
+            } else {
+                refused("the spreadsheet is of a form from before 2007 (XLS); save it as XLSX or CSV")
+            };
+        }
+        if !file.starts_with(b"PK") {
+            return refused("the file is no spreadsheet (XLSX): if it is CSV, send it as such");
+        }
+        match ZipArchive::from_slice(file) {
+            Ok(archive) => Ok(Self { archive, left }),
+            Err(_) => refused("the spreadsheet is cut off or damaged; save it anew"),
+        }
+    }
+
+    /// The part of this name; `None` if there is none.
+    pub(super) fn part(&self, name: &str) -> Result<Option<Metered<'_>>, TableFault> {
+        let mut found = None;
+        let mut entries = self.archive.entries();
+        while let Some(entry) = entries.next_entry().map_err(|_| damaged(name))? {
+            let path = entry.file_path();
+            let path = path.as_bytes().strip_prefix(b"/").unwrap_or(path.as_bytes());
+            if path.eq_ignore_ascii_case(name.as_bytes()) {
+                if found.is_some() {
+                    return Err(TableFault::File(format!("the spreadsheet is damaged: it has two parts {name}")));
+                }
+                found = Some((entry.wayfinder(), entry.compression_method()));
+            }
+        }
+        let Some((place, method)) = found else { return Ok(None) };
+        let entry = self.archive.get_entry(place).map_err(|_| damaged(name))?;
+        let unpacked: Box<dyn Read> = match method {
+            CompressionMethod::STORE => Box::new(entry.data()),
+            CompressionMethod::DEFLATE => Box::new(DeflateDecoder::new(entry.data())),
+            _ => {
+                return Err(TableFault::File(
+                    "the spreadsheet is compressed in a way that spreadsheet programs do not use; save it anew"
+                        .to_owned(),
+                ));
+            }
+        };
+        let verified = BufReader::new(entry.verifying_reader(unpacked));
+        Ok(Some(Metered { from: Box::new(verified), left: self.left, now: LONGEST_EVENT }))
+    }
+
+    /// So many bytes were made of what came out of it.
+    pub(super) fn spend(&self, bytes: usize) -> Result<(), TableFault> {
+        self.left.set(self.left.get().checked_sub(bytes).ok_or(TableFault::TooLarge)?);
+        Ok(())
+    }
+}
+
+/// A part cannot be read.
+pub(super) fn damaged(part: &str) -> TableFault {
+    TableFault::File(format!("the spreadsheet is damaged: its part {part} cannot be read; save it anew"))
+}
+
+/// Bytes of a part, up to the bounds.
+pub(super) struct Metered<'f> {
+    from: Box<dyn BufRead + 'f>,
+    left: &'f Cell<usize>,
+    /// What may still come until the next event begins.
+    now: usize,
+}
+
+impl Metered<'_> {
+    /// The next event begins.
+    pub(super) fn begin_event(&mut self) {
+        self.now = LONGEST_EVENT;
+    }
+}
+
+impl Read for Metered<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let available = self.fill_buf()?;
+        let length = available.len().min(buffer.len());
+        if let (Some(to), Some(from)) = (buffer.get_mut(..length), available.get(..length)) {
+            to.copy_from_slice(from);
+        }
+        self.consume(length);
+        Ok(length)
+    }
+}
+
+impl BufRead for Metered<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        let (now, left) = (self.now, self.left.get());
+        let available = self.from.fill_buf()?;
+        match available.get(..available.len().min(now).min(left)) {
+            Some([]) if available.is_empty() => Ok(&[]),
+            Some([]) | None => Err(io::Error::other(if left == 0 { TooMuch::InAll } else { TooMuch::AtOnce })),
+            Some(some) => Ok(some),
+        }
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.now = self.now.saturating_sub(bytes);
+        self.left.set(self.left.get().saturating_sub(bytes));
+        self.from.consume(bytes);
+    }
+}

@@ -1,0 +1,142 @@
+//! A part as XML: one event at a time.
+
+use std::borrow::Cow;
+
+use quick_xml::XmlVersion;
+use quick_xml::events::{BytesEnd, BytesStart, Event};
+use quick_xml::reader::Reader;
+
+use super::super::TableFault;
+use super::package::{Metered, Package, TooMuch, damaged};
+
+/// Elements within each other: the parts that are read have a handful.
+const DEEPEST: usize = 64;
+/// Bytes of the name of an element.
+const LONGEST_NAME: usize = 256;
+
+/// What is next in a part. Names are without their namespace: the two forms of the standard differ in nothing else here.
+pub(super) enum Next<'e> {
+    Start(Element<'e>),
+    End(Ended<'e>),
+    Text(Cow<'e, str>),
+    /// What says nothing about the table.
+    Other,
+    Eof,
+}
+
+/// The beginning of an element.
+pub(super) struct Element<'e>(BytesStart<'e>);
+
+/// The end of an element.
+pub(super) struct Ended<'e>(BytesEnd<'e>);
+
+/// One part.
+///
+/// Invariant: no more of it is held than one event and the names of the elements that are open, both bounded.
+pub(super) struct Part<'f> {
+    name: String,
+    xml: Reader<Metered<'f>>,
+    event: Vec<u8>,
+    depth: usize,
+}
+
+impl<'f> Part<'f> {
+    /// Opens the part of this name; `None` if there is none.
+    pub(super) fn open(package: &'f Package<'f>, name: &str) -> Result<Option<Self>, TableFault> {
+        let Some(from) = package.part(name)? else { return Ok(None) };
+        let mut xml = Reader::from_reader(from);
+        xml.config_mut().expand_empty_elements = true;
+        Ok(Some(Self { name: name.to_owned(), xml, event: Vec::new(), depth: 0 }))
+    }
+
+    /// Opens a part that has to be there.
+    pub(super) fn needed(package: &'f Package<'f>, name: &str) -> Result<Self, TableFault> {
+        Self::open(package, name)?.ok_or_else(|| {
+            TableFault::File(format!(
+                "the file is no spreadsheet of the form XLSX: it has no part {name}; save it as XLSX or CSV"
+            ))
+        })
+    }
+
+    /// What is next.
+    pub(super) fn next(&mut self) -> Result<Next<'_>, TableFault> {
+        self.event.clear();
+        self.xml.get_mut().begin_event();
+        let event = self.xml.read_event_into(&mut self.event).map_err(|error| fault(&self.name, &error))?;
+        Ok(match event {
+            Event::Start(start) => {
+                self.depth += 1;
+                if self.depth > DEEPEST || start.name().as_ref().len() > LONGEST_NAME {
+                    return Err(damaged(&self.name));
+                }
+                Next::Start(Element(start))
+            }
+            Event::End(end) => {
+                self.depth = self.depth.saturating_sub(1);
+                Next::End(Ended(end))
+            }
+            Event::Text(text) => Next::Text(text.xml10_content()),
+            Event::CData(text) => Next::Text(text.xml10_content()),
+            Event::GeneralRef(reference) => {
+                let named = || quick_xml::escape::resolve_predefined_entity(&reference);
+                match reference.resolve_char_ref() {
+                    Ok(Some(character)) => Next::Text(character.to_string().into()),
+                    Ok(None) => Next::Text(named().ok_or_else(|| damaged(&self.name))?.into()),
+                    Err(_) => return Err(damaged(&self.name)),
+                }
+            }
+            Event::Eof => Next::Eof,
+            Event::Empty(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_) => Next::Other,
+        })
+    }
+
+    /// The part cannot be read.
+    pub(super) fn damaged(&self) -> TableFault {
+        damaged(&self.name)
+    }
+}
+
+impl Element<'_> {
+    pub(super) fn name(&self) -> &str {
+        local(self.0.name().into_inner())
+    }
+
+    /// The values of these attributes, by their names without a namespace.
+    pub(super) fn attributes<const N: usize>(&self, names: [&str; N]) -> [Option<String>; N] {
+        let mut found = [const { None }; N];
+        // Looking for repeated ones takes as long as their number squared.
+        for attribute in self.0.attributes().with_checks(false).flatten() {
+            let name = local(attribute.key.into_inner());
+            if let Some((slot, _)) = found.iter_mut().zip(names).find(|(_, known)| *known == name) {
+                *slot = attribute.normalized_value(XmlVersion::Implicit1_0).ok().map(Cow::into_owned);
+            }
+        }
+        found
+    }
+}
+
+impl Ended<'_> {
+    pub(super) fn name(&self) -> &str {
+        local(self.0.name().into_inner())
+    }
+}
+
+fn local(name: &str) -> &str {
+    name.rsplit(':').next().unwrap_or(name)
+}
+
+fn fault(part: &str, error: &quick_xml::Error) -> TableFault {
+    if let quick_xml::Error::Io(error) = error {
+        let too_much = error.get_ref().and_then(|inner| inner.downcast_ref::<TooMuch>());
+        match too_much {
+            Some(TooMuch::InAll) => return TableFault::TooLarge,
+            Some(TooMuch::AtOnce) => {
+                let what =
+                    format!("the spreadsheet has a text in its part {part} that is longer than any cell may hold");
+                return TableFault::File(what);
+            }
+            None => {}
+        }
+    }
+    damaged(part)
+}

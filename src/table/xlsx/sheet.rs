@@ -1,0 +1,220 @@
+//! The rows of one sheet.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::super::row::{self, Row};
+use super::super::{RowFault, TableFault};
+use super::package::Package;
+use super::part::{Next, Part};
+use super::strings::{Collected, Strings};
+use super::styles::Styles;
+use super::value::{self, Epoch};
+
+/// What is wrong with merged cells is told of so many of them.
+const MOST_MERGED: usize = 100;
+
+/// A sheet as it is read.
+pub(super) struct Sheet<'f> {
+    package: &'f Package<'f>,
+    part: Part<'f>,
+    name: Arc<str>,
+    styles: &'f Styles,
+    strings: &'f Strings,
+    epoch: Epoch,
+    /// Whether the reader is where the rows are.
+    in_data: bool,
+    /// The first row with something in it, and its width.
+    head: Option<(u64, usize)>,
+    /// The row that was read last.
+    last: u64,
+    merged: usize,
+}
+
+/// A cell as it is read.
+#[derive(Debug, Default)]
+struct OpenCell {
+    column: usize,
+    kind: String,
+    style: Option<String>,
+    /// What stands between the tags of its value.
+    value: String,
+    has_value: bool,
+    in_value: bool,
+    has_formula: bool,
+    text: Collected,
+}
+
+impl<'f> Sheet<'f> {
+    pub(super) fn new(
+        package: &'f Package<'f>,
+        part: &str,
+        name: Arc<str>,
+        styles: &'f Styles,
+        strings: &'f Strings,
+        epoch: Epoch,
+    ) -> Result<Self, TableFault> {
+        let part = Part::needed(package, part)?;
+        Ok(Self { package, part, name, styles, strings, epoch, in_data: false, head: None, last: 0, merged: 0 })
+    }
+
+    /// The next row, or what is wrong with it; `None` at the end.
+    pub(super) fn next(&mut self) -> Result<Option<Result<Row, RowFault>>, TableFault> {
+        loop {
+            match self.part.next()? {
+                Next::Start(element) => match element.name() {
+                    "sheetData" => self.in_data = true,
+                    "row" if self.in_data => {
+                        let [number] = element.attributes(["r"]);
+                        let number = number.map_or(Some(self.last + 1), |number| number.parse().ok());
+                        let number = number.filter(|number| *number > self.last).ok_or_else(|| self.part.damaged())?;
+                        return self.row(number).map(Some);
+                    }
+                    "mergeCell" => {
+                        let [range] = element.attributes(["ref"]);
+                        if let Some(fault) = range.and_then(|range| self.merged(&range)) {
+                            return Ok(Some(Err(fault)));
+                        }
+                    }
+                    _ => {}
+                },
+                Next::End(end) => self.in_data &= end.name() != "sheetData",
+                Next::Eof => return Ok(None),
+                Next::Text(_) | Next::Other => {}
+            }
+        }
+    }
+
+    /// Reads a row to its end.
+    fn row(&mut self, number: u64) -> Result<Result<Row, RowFault>, TableFault> {
+        self.last = number;
+        let (mut row, mut fault) = (Row::default(), None);
+        row.begin(number);
+        let (mut next_column, mut open) = (0, None::<OpenCell>);
+        loop {
+            match self.part.next()? {
+                Next::Start(element) => match (element.name(), &mut open) {
+                    ("c", _) => {
+                        let [name, kind, style] = element.attributes(["r", "t", "s"]);
+                        let column = match name {
+                            Some(name) => {
+                                row::position(&name).filter(|(_, row)| *row == number).map(|(column, _)| column)
+                            }
+                            None => Some(next_column),
+                        };
+                        let Some(column) = column.filter(|column| *column >= next_column) else {
+                            return Err(self.part.damaged());
+                        };
+                        next_column = column + 1;
+                        open = Some(OpenCell { column, kind: kind.unwrap_or_default(), style, ..OpenCell::default() });
+                    }
+                    ("v", Some(cell)) => (cell.has_value, cell.in_value) = (true, true),
+                    ("f", Some(cell)) => cell.has_formula = true,
+                    (name, Some(cell)) => cell.text.start(name),
+                    (_, None) => {}
+                },
+                Next::Text(text) => {
+                    if let Some(cell) = &mut open {
+                        if cell.in_value && cell.value.len() + text.len() <= row::LONGEST_ROW {
+                            cell.value.push_str(&text);
+                        }
+                        cell.text.text(&text).ok_or(TableFault::TooLarge)?;
+                    }
+                }
+                Next::End(end) => match (end.name(), &mut open) {
+                    ("row", _) => break,
+                    ("c", _) => {
+                        if let Some(cell) = open.take() {
+                            let put =
+                                self.value(cell, number).and_then(|(column, text)| self.put(&mut row, column, &text));
+                            fault = fault.or(put.err());
+                        }
+                    }
+                    ("v", Some(cell)) => cell.in_value = false,
+                    (name, Some(cell)) => cell.text.end(name),
+                    (_, None) => {}
+                },
+                Next::Eof => return Err(self.part.damaged()),
+                Next::Other => {}
+            }
+        }
+        self.package.spend(row.size())?;
+        if self.head.is_none() && row.width() > 0 {
+            self.head = Some((number, row.width()));
+        }
+        Ok(fault.map_or(Ok(row), Err))
+    }
+
+    /// The text of a cell.
+    fn value(&self, mut cell: OpenCell, row: u64) -> Result<(usize, Cow<'f, str>), RowFault> {
+        let fault = |what: String| self.fault(Some(cell.column), row, what);
+        if cell.has_formula && !cell.has_value && cell.kind != "inlineStr" {
+            let what =
+                "holds a formula whose value is not in the file; open the file in a spreadsheet program and save it";
+            return Err(fault(what.to_owned()));
+        }
+        let value = cell.value.trim();
+        let text: Cow<'f, str> = match cell.kind.as_str() {
+            "s" if value.is_empty() => Cow::Borrowed(""),
+            "s" => {
+                let found = value.parse().ok().and_then(|at| self.strings.get(at));
+                found.ok_or_else(|| fault("names a text that the file does not have; save it anew".to_owned()))?.into()
+            }
+            "str" | "d" => value::unescaped(&cell.value).into_owned().into(),
+            "b" => if value == "1" || value == "true" { "true" } else { "false" }.into(),
+            "e" => {
+                let error: String = value.chars().take(32).collect();
+                return Err(fault(format!("holds the error {error}; correct the formula or empty the cell")));
+            }
+            "inlineStr" => {
+                let mut text = String::new();
+                cell.text.take(|collected| text.push_str(collected));
+                text.into()
+            }
+            _ if value.is_empty() => Cow::Borrowed(""),
+            _ => {
+                let shown = self.styles.of(cell.style.as_deref());
+                let number = value::number(value, shown, self.epoch);
+                number.ok_or_else(|| fault("holds what is no number; save it anew".to_owned()))?.into()
+            }
+        };
+        Ok((cell.column, text))
+    }
+
+    /// Puts a text where it belongs; what is empty takes no place.
+    fn put(&self, row: &mut Row, column: usize, text: &str) -> Result<(), RowFault> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        let mut put = || {
+            while row.width() < column {
+                row.end_cell()?;
+            }
+            row.push(text)?;
+            row.end_cell()
+        };
+        put().map_err(|fault: row::TooLarge| self.fault(None, row.line(), fault.to_string()))
+    }
+
+    /// What is wrong with merged cells: with those of several rows or columns of the table, nobody can tell whose the value is.
+    fn merged(&mut self, range: &str) -> Option<RowFault> {
+        let (first, last) = range.split_once(':')?;
+        let ((left, top), (right, bottom)) = (row::position(first)?, row::position(last)?);
+        let (head, width) = self.head?;
+        let rows = top.max(head)..=bottom.min(self.last);
+        let columns = left..=right.min(width.saturating_sub(1));
+        let is_harmless =
+            rows.is_empty() || columns.is_empty() || (rows.start() == rows.end() && columns.start() == columns.end());
+        if is_harmless || self.merged >= MOST_MERGED {
+            return None;
+        }
+        self.merged += 1;
+        let what =
+            "is merged, so it is not clear whose value it has; take the cells apart and fill each of them".to_owned();
+        Some(RowFault { line: top, cell: Some(format!("{}!{range}", self.name)), what })
+    }
+
+    fn fault(&self, column: Option<usize>, row: u64, what: String) -> RowFault {
+        RowFault { line: row, cell: Some(row::named(&self.name, column, row)), what }
+    }
+}

@@ -1,0 +1,139 @@
+//! How numbers are shown, as far as it changes what they are: dates, durations, leading zeros.
+
+use super::super::TableFault;
+use super::package::Package;
+use super::part::{Element, Next, Part};
+
+/// Styles of a file: what Excel itself takes.
+const MOST: usize = 65_536;
+
+/// What a number of a style is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    Number,
+    /// With at least so many digits.
+    Digits(u8),
+    Date,
+    /// With the time of day, or that alone.
+    DateTime,
+    Duration,
+}
+
+/// The styles of cells, by their numbers.
+#[derive(Debug, Default)]
+pub(super) struct Styles(Vec<Shown>);
+
+impl Styles {
+    pub(super) fn of(&self, style: Option<&str>) -> Shown {
+        let style = style.and_then(|style| style.parse::<usize>().ok()).unwrap_or_default();
+        self.0.get(style).copied().unwrap_or(Shown::Number)
+    }
+}
+
+pub(super) fn read(package: &Package<'_>, part: &str) -> Result<Styles, TableFault> {
+    let Some(mut part) = Part::open(package, part)? else { return Ok(Styles::default()) };
+    let (mut formats, mut styles, mut in_cells): (Vec<(u32, Shown)>, _, _) = (Vec::new(), Vec::new(), false);
+    loop {
+        match part.next()? {
+            Next::Start(element) => match element.name() {
+                "numFmt" => formats.extend(format(&element)),
+                "cellXfs" => in_cells = true,
+                "xf" if in_cells => {
+                    let [id] = element.attributes(["numFmtId"]);
+                    let id = id.and_then(|id| id.parse().ok()).unwrap_or_default();
+                    let own = formats.iter().rfind(|(known, _)| *known == id).map(|(_, shown)| *shown);
+                    styles.push(own.unwrap_or_else(|| built_in(id)));
+                }
+                _ => {}
+            },
+            Next::End(end) => in_cells &= end.name() != "cellXfs",
+            Next::Eof => return Ok(Styles(styles)),
+            Next::Text(_) | Next::Other => {}
+        }
+        if styles.len() > MOST || formats.len() > MOST {
+            return Err(part.damaged());
+        }
+    }
+}
+
+fn format(element: &Element<'_>) -> Option<(u32, Shown)> {
+    let [id, code] = element.attributes(["numFmtId", "formatCode"]);
+    Some((id?.parse().ok()?, shown(&code?)))
+}
+
+/// Formats that have no code in the file (ECMA-376, 18.8.30).
+fn built_in(id: u32) -> Shown {
+    match id {
+        14..=17 | 27..=31 | 36 | 50..=54 | 57 | 58 => Shown::Date,
+        18..=22 | 32..=35 | 45 | 47 | 55 | 56 => Shown::DateTime,
+        46 => Shown::Duration,
+        _ => Shown::Number,
+    }
+}
+
+/// What a format makes of a number: the first of its sections tells, without what stands in it as text.
+fn shown(code: &str) -> Shown {
+    let (mut date, mut time) = (false, false);
+    let mut characters = code.chars();
+    while let Some(character) = characters.next() {
+        match character.to_ascii_lowercase() {
+            // The next one is text, or only takes room.
+            '\\' | '_' | '*' => drop(characters.next()),
+            '"' => drop(characters.find(|c| *c == '"')),
+            '[' => {
+                let inside: String = characters.by_ref().take_while(|c| *c != ']').collect();
+                let inside = inside.to_ascii_lowercase();
+                if !inside.is_empty() && ['h', 'm', 's'].iter().any(|unit| inside.trim_matches(*unit).is_empty()) {
+                    return Shown::Duration;
+                }
+            }
+            ';' => break,
+            'y' | 'd' => date = true,
+            'h' | 's' => time = true,
+            // Months or minutes: what stands beside them says which.
+            'm' if !time => date = true,
+            _ => {}
+        }
+    }
+    let first = code.split(';').next().unwrap_or_default();
+    match (date, time) {
+        (_, true) => Shown::DateTime,
+        (true, false) => Shown::Date,
+        (false, false) if first.len() > 1 && first.bytes().all(|byte| byte == b'0') => {
+            Shown::Digits(u8::try_from(first.len()).unwrap_or(u8::MAX))
+        }
+        (false, false) => Shown::Number,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_format_tells_what_a_number_is() {
+        for (code, expected) in [
+            ("General", Shown::Number),
+            ("0.00", Shown::Number),
+            ("0", Shown::Number),
+            ("#,##0\\ [$€-407]", Shown::Number),
+            ("#,##0.0####\" YMD\"", Shown::Number),
+            ("\\Y000000", Shown::Number),
+            ("#,##0*y", Shown::Number),
+            ("[Red]0;[Blue]d", Shown::Number),
+            ("@", Shown::Number),
+            ("00000", Shown::Digits(5)),
+            ("0000;-0000", Shown::Digits(4)),
+            ("yyyy\\-mm\\-dd", Shown::Date),
+            ("[$-407]d/\\ mmmm\\ yyyy;@", Shown::Date),
+            ("MMM", Shown::Date),
+            ("DD.MM.YYYY\\ hh:mm", Shown::DateTime),
+            ("h:mm AM/PM", Shown::DateTime),
+            ("mm:ss", Shown::DateTime),
+            ("[h]:mm:ss", Shown::Duration),
+            ("[mm]:ss", Shown::Duration),
+        ] {
+            assert_eq!(shown(code), expected, "{code}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Which sheet is read, and which parts belong to it.
+
+use super::super::TableFault;
+use super::package::Package;
+use super::part::{Element, Next, Part};
+use super::value::Epoch;
+
+/// Sheets of a file, and references of a part, more than any has.
+const MOST: usize = 2000;
+
+/// The sheet that is read, with the names of the parts.
+#[derive(Debug)]
+pub(super) struct Book {
+    pub(super) sheet: String,
+    pub(super) part: String,
+    pub(super) styles: Option<String>,
+    pub(super) strings: Option<String>,
+    pub(super) epoch: Epoch,
+}
+
+/// A reference of one part to another one.
+struct Reference {
+    id: String,
+    /// The last segment of its type.
+    kind: String,
+    part: String,
+}
+
+/// One sheet, as the workbook lists it.
+struct Listed {
+    name: String,
+    reference: String,
+    is_shown: bool,
+}
+
+/// Finds the sheet of this name, else the first that is shown.
+pub(super) fn read(package: &Package<'_>, wanted: Option<&str>) -> Result<Book, TableFault> {
+    let document = references(package, "")?.into_iter().find(|reference| reference.kind == "officeDocument");
+    let document = document.ok_or_else(|| no_spreadsheet("it says nowhere where its workbook is"))?.part;
+    if document.to_ascii_lowercase().ends_with("workbook.bin") {
+        return Err(TableFault::File("the spreadsheet is in binary form (XLSB); save it as XLSX or CSV".to_owned()));
+    }
+    let (mut sheets, mut epoch, mut part) = (Vec::new(), Epoch::Y1900, Part::needed(package, &document)?);
+    loop {
+        match part.next()? {
+            Next::Start(element) if element.name() == "sheet" => sheets.push(listed(&element)),
+            Next::Start(element) if element.name() == "workbookPr" => {
+                let [date1904] = element.attributes(["date1904"]);
+                if date1904.is_some_and(|value| value == "1" || value == "true") {
+                    epoch = Epoch::Y1904;
+                }
+            }
+            Next::Eof => break,
+            Next::Start(_) | Next::End(_) | Next::Text(_) | Next::Other => {}
+        }
+        if sheets.len() > MOST {
+            return Err(part.damaged());
+        }
+    }
+    let references = references(package, &document)?;
+    let part_of =
+        |kind: &str| references.iter().find(|reference| reference.kind == kind).map(|found| found.part.clone());
+    let is_sheet = |listed: &&Listed| {
+        references.iter().any(|reference| reference.id == listed.reference && reference.kind == "worksheet")
+    };
+    let found = match wanted {
+        Some(wanted) => sheets.iter().filter(is_sheet).find(|listed| listed.name == wanted),
+        None => sheets.iter().filter(is_sheet).find(|listed| listed.is_shown),
+    };
+    let Some(found) = found else { return Err(no_sheet(wanted, sheets.iter().filter(is_sheet))) };
+    let part = references.iter().find(|reference| reference.id == found.reference);
+    Ok(Book {
+        sheet: found.name.clone(),
+        part: part.map(|reference| reference.part.clone()).unwrap_or_default(),
+        styles: part_of("styles"),
+        strings: part_of("sharedStrings"),
+        epoch,
+    })
+}
+
+fn listed(element: &Element<'_>) -> Listed {
+    let [name, reference, state] = element.attributes(["name", "id", "state"]);
+    let is_shown = state.is_none_or(|state| state == "visible");
+    Listed { name: name.unwrap_or_default(), reference: reference.unwrap_or_default(), is_shown }
+}
+
+fn no_sheet<'s>(wanted: Option<&str>, sheets: impl Iterator<Item = &'s Listed>) -> TableFault {
+    let names: Vec<_> = sheets.take(20).map(|listed| format!("{:?}", listed.name)).collect();
+    let names = names.join(", ");
+    TableFault::File(match wanted {
+        Some(wanted) => format!("the spreadsheet has no sheet {wanted:?}; it has {names}"),
+        None => "the spreadsheet has no sheet that is shown".to_owned(),
+    })
+}
+
+fn no_spreadsheet(why: &str) -> TableFault {
+    TableFault::File(format!("the file is no spreadsheet of the form XLSX: {why}; save it as XLSX or CSV"))
+}
+
+/// What a part refers to; the package itself if it has no name.
+fn references(package: &Package<'_>, of: &str) -> Result<Vec<Reference>, TableFault> {
+    let (folder, name) = of.rsplit_once('/').map_or(("", of), |(folder, name)| (folder, name));
+    let list = [folder, "/_rels/", name, ".rels"].concat();
+    let mut part = Part::needed(package, list.trim_start_matches('/'))?;
+    let mut found = Vec::new();
+    loop {
+        match part.next()? {
+            Next::Start(element) if element.name() == "Relationship" => {
+                let [id, kind, target] = element.attributes(["Id", "Type", "Target"]).map(Option::unwrap_or_default);
+                let kind = kind.rsplit('/').next().unwrap_or_default().to_owned();
+                found.push(Reference { id, kind, part: resolved(folder, &target) });
+            }
+            Next::Eof => return Ok(found),
+            Next::Start(_) | Next::End(_) | Next::Text(_) | Next::Other => {}
+        }
+        if found.len() > MOST {
+            return Err(part.damaged());
+        }
+    }
+}
+
+/// The name of a part as it is referred to from a folder.
+fn resolved(folder: &str, target: &str) -> String {
+    let mut segments: Vec<_> = if target.starts_with('/') { Vec::new() } else { folder.split('/').collect() };
+    for segment in target.split('/') {
+        match segment {
+            ".." => drop(segments.pop()),
+            "." | "" => {}
+            name => segments.push(name),
+        }
+    }
+    segments.retain(|segment| !segment.is_empty());
+    segments.join("/")
+}
