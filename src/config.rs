@@ -42,6 +42,7 @@ pub use self::webhooks::{
     AssignConfig, ConditionConfig, DedupeConfig, FetchMethod, Preset, RecordConfig, RuleConfig, SignatureAlgorithm,
     SignatureConfig, SignatureEncoding, SignatureKey, SourceMode, SourceTarget, UserConfig, WebhookConfig, WhenConfig,
 };
+use crate::charset;
 
 /// The prefix of environment variables: `SKILLSYNC__GENESYS__CLIENT_ID` is `genesys.client_id`.
 pub const ENVIRONMENT_PREFIX: &str = "SKILLSYNC__";
@@ -336,7 +337,7 @@ impl GenesysConfig {
                 Err(contradiction("genesys.client_secret", "is given as well as genesys.client_secret_file"))
             }
             (Some(secret), None) => Ok(secret.clone()),
-            (None, Some(file)) => match std::fs::read_to_string(file) {
+            (None, Some(file)) => match charset::text_of_file(file) {
                 Ok(secret) => Ok(secret.trim().to_owned().into()),
                 Err(error) => Err(contradiction("genesys.client_secret_file", format!("{}: {error}", file.display()))),
             },
@@ -348,6 +349,7 @@ impl GenesysConfig {
     pub fn extra_ca(&self) -> Result<Option<Vec<u8>>, ConfigError> {
         let read = |file: &PathBuf| {
             std::fs::read(file)
+                .map(|text| charset::without_mark(&text).to_vec())
                 .map_err(|error| contradiction("genesys.ca_file", format!("{}: {error}", file.display())))
         };
         self.ca_file.as_ref().map(read).transpose()

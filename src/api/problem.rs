@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
@@ -77,8 +77,16 @@ pub(super) struct Problem {
     errors: Vec<Fault>,
     more_errors: usize,
     retry_after: Option<Duration>,
-    /// The `WWW-Authenticate` header.
-    challenge: Option<&'static str>,
+    wanted: Option<Wanted>,
+}
+
+/// What would be taken, as a header says it.
+#[derive(Debug, Clone, Copy)]
+enum Wanted {
+    /// `WWW-Authenticate`.
+    Key(&'static str),
+    /// `Accept-Encoding`.
+    Encoding(&'static str),
 }
 
 impl Problem {
@@ -107,20 +115,20 @@ impl Problem {
     /// No key was sent.
     pub(super) fn no_key() -> Self {
         let detail = "send a key as `Authorization: Bearer <key>`; whoever runs this service hands them out";
-        Self { challenge: Some("Bearer realm=\"skillsync\""), ..Self::new(UNAUTHORIZED, detail) }
+        Self { wanted: Some(Wanted::Key("Bearer realm=\"skillsync\"")), ..Self::new(UNAUTHORIZED, detail) }
     }
 
     /// What was sent is no key that is known here.
     pub(super) fn wrong_key() -> Self {
         let challenge = "Bearer realm=\"skillsync\", error=\"invalid_token\"";
-        Self { challenge: Some(challenge), ..Self::new(UNAUTHORIZED, "this key is not known here") }
+        Self { wanted: Some(Wanted::Key(challenge)), ..Self::new(UNAUTHORIZED, "this key is not known here") }
     }
 
     /// The key is good no more.
     pub(super) fn expired_key(at: Timestamp) -> Self {
         let challenge = "Bearer realm=\"skillsync\", error=\"invalid_token\"";
         let detail = format!("this key expired at {at}; whoever runs this service hands out another");
-        Self { challenge: Some(challenge), ..Self::new(UNAUTHORIZED, detail) }
+        Self { wanted: Some(Wanted::Key(challenge)), ..Self::new(UNAUTHORIZED, detail) }
     }
 
     /// The key is good, but not for this.
@@ -238,7 +246,14 @@ impl Problem {
         Self { retry_after: Some(wait), ..Self::new(FULL, detail) }
     }
 
-    /// The body has a media type or an encoding that is not taken.
+    /// The body is compressed in a way that is not taken.
+    pub(super) fn unsupported_encoding() -> Self {
+        let detail =
+            "the body has an encoding that is not taken; send it as it is, or with Content-Encoding: gzip or zstd";
+        Self { wanted: Some(Wanted::Encoding("gzip, zstd")), ..Self::new(UNSUPPORTED, detail) }
+    }
+
+    /// The body has a media type or a charset that is not taken.
     pub(super) fn unsupported_media_type(detail: impl Into<String>) -> Self {
         Self::new(UNSUPPORTED, detail)
     }
@@ -292,7 +307,7 @@ impl Problem {
     }
 
     fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), errors: Vec::new(), more_errors: 0, retry_after: None, challenge: None }
+        Self { kind, detail: detail.into(), errors: Vec::new(), more_errors: 0, retry_after: None, wanted: None }
     }
 }
 
@@ -304,8 +319,12 @@ impl IntoResponse for Problem {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if let Some(challenge) = self.challenge {
-            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        let header = self.wanted.map(|wanted| match wanted {
+            Wanted::Key(challenge) => (WWW_AUTHENTICATE, challenge),
+            Wanted::Encoding(encodings) => (ACCEPT_ENCODING, encodings),
+        });
+        if let Some((name, value)) = header {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
         }
         response.extensions_mut().insert(self);
         response

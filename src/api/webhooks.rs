@@ -9,12 +9,14 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
-use axum::http::StatusCode;
+use axum::http::header::CONTENT_ENCODING;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use serde::Serialize;
+use tokio::io::AsyncReadExt as _;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -25,10 +27,10 @@ use super::metrics::WebhookResult;
 use super::names::{SyncMode, SyncTarget};
 use super::problem::{MEDIA_TYPE, Problem, ProblemView};
 use super::serve::Peer;
-use super::submission::Taken;
+use super::submission::{Expanded, Taken, unreadable};
 use super::sync_jobs::create::refuse_if_unable;
 use crate::engine::TooManyKeys;
-use crate::hris::{IntakeFault, MappingFault, Receipt, RequestOrigin, UnreadCounts};
+use crate::hris::{DeliveredBody, IntakeFault, MappingFault, Receipt, RequestOrigin, UnreadCounts};
 
 /// The largest delivery; senders of more send exports.
 const LARGEST_DELIVERY: usize = 8 * 1024 * 1024;
@@ -95,7 +97,8 @@ pub(super) struct WebhookSourceView {
 
 /// Receive a signed webhook
 ///
-/// Verified by the signature of the source's sender, over the bytes as they came. The answer goes out when what the delivery
+/// Verified by the signature of the source's sender, over the bytes as they came or, if they are compressed (`Content-Encoding: gzip` or
+/// `zstd`), over what they are without it. The answer goes out when what the delivery
 /// says is durable: as a job with the lane `interactive`, or, where the sender only says who has changed, as a record to be
 /// read. A delivery that comes again is answered with the same job and not carried out again.
 #[utoipa::path(
@@ -113,6 +116,8 @@ pub(super) struct WebhookSourceView {
         (status = 401, description = "The signature or its time is wrong.", body = ProblemView, content_type = MEDIA_TYPE),
         (status = 404, description = "There is no such source.", body = ProblemView, content_type = MEDIA_TYPE),
         (status = 413, description = "The body is too large for a delivery.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 415, description = "The body is compressed in a way that is not taken.",
+            body = ProblemView, content_type = MEDIA_TYPE),
         (status = 422, description = "The body cannot be understood, or nobody in it can be mapped.",
             body = ProblemView, content_type = MEDIA_TYPE),
         (status = 503, description = "Not now; send it again.", body = ProblemView, content_type = MEDIA_TYPE,
@@ -147,6 +152,8 @@ pub(super) async fn receive_webhook(
         (status = 401, description = "The secret is wrong.", body = ProblemView, content_type = MEDIA_TYPE),
         (status = 404, description = "There is no such source.", body = ProblemView, content_type = MEDIA_TYPE),
         (status = 413, description = "The body is too large for a delivery.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 415, description = "The body is compressed in a way that is not taken.",
+            body = ProblemView, content_type = MEDIA_TYPE),
         (status = 422, description = "The body cannot be understood, or nobody in it can be mapped.",
             body = ProblemView, content_type = MEDIA_TYPE),
         (status = 503, description = "Not now; send it again.", body = ProblemView, content_type = MEDIA_TYPE,
@@ -215,9 +222,11 @@ async fn receive_within_time(
     let mut room = api.shared.deliveries.begin();
     let received = tokio::time::timeout(LONGEST_RECEIPT, whole_body(body, &mut room)).await;
     let late = |_| Problem::full("the delivery did not come in within its time; send it again", COME_AGAIN);
-    let body = received.map_err(late)??;
-    room.more(body.len().saturating_mul(TREE))?;
-    let taken = tokio::time::timeout(LONGEST_ANSWER, take(api, source, path_secret, &head, &body)).await;
+    let sent = received.map_err(late)??;
+    let plain = decompressed(api, &head.headers, &sent).await?;
+    room.more(plain.len().saturating_mul(TREE))?;
+    let body = DeliveredBody { sent: &sent, plain: &plain };
+    let taken = tokio::time::timeout(LONGEST_ANSWER, take(api, source, path_secret, &head, body)).await;
     taken.unwrap_or_else(|_| Err(Problem::full("the delivery could not be taken in time; send it again", COME_AGAIN)))
 }
 
@@ -238,12 +247,24 @@ async fn whole_body(mut body: Body, room: &mut Taken) -> Result<Bytes, Problem> 
     Ok(whole.freeze())
 }
 
+/// What a delivery is once it is decompressed, which has the same bounds.
+async fn decompressed(api: &ApiContext, headers: &HeaderMap, sent: &Bytes) -> Result<Bytes, Problem> {
+    if !headers.contains_key(CONTENT_ENCODING) {
+        return Ok(sent.clone());
+    }
+    let mut plain = Vec::new();
+    let room = &api.shared.deliveries;
+    let mut reader = Expanded::new(headers, Body::from(sent.clone()), LARGEST_DELIVERY, room)?;
+    reader.read_to_end(&mut plain).await.map_err(|error| unreadable(&error))?;
+    Ok(plain.into())
+}
+
 async fn take(
     api: &ApiContext,
     source: &str,
     path_secret: Option<&str>,
     head: &Parts,
-    body: &Bytes,
+    body: DeliveredBody<'_>,
 ) -> Result<Response, Problem> {
     let peer = head.extensions.get::<Peer>();
     let origin = RequestOrigin {

@@ -1,7 +1,8 @@
 //! From bytes to text, a piece at a time or all at once; what is no text in its charset is told with its place.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::path::Path;
+use std::{fmt, io};
 
 use encoding_rs::{Decoder, DecoderResult, UTF_8};
 
@@ -212,6 +213,13 @@ pub fn decoded(bytes: &[u8], declared: Option<Charset>) -> Result<Cow<'_, str>, 
     let mut text = String::new();
     TextDecoder::new(declared).decode(bytes, true, &mut text)?;
     Ok(Cow::Owned(text))
+}
+
+/// The text of a file on this machine, in UTF-8 or what its byte order mark says: editors and shells put one there unasked.
+pub fn text_of_file(file: &Path) -> io::Result<String> {
+    let bytes = std::fs::read(file)?;
+    let text = decoded(&bytes, None).map_err(|fault| io::Error::new(io::ErrorKind::InvalidData, fault))?;
+    Ok(text.into_owned())
 }
 
 /// A text in UTF-8 without the byte order mark that some programs begin it with.

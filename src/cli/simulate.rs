@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use tokio::net::TcpListener;
 
 use super::told_to_stop;
+use crate::charset;
 use crate::simulator::{Scenario, Simulator};
 use crate::telemetry;
 
@@ -28,7 +29,7 @@ pub(super) async fn run(arguments: &SimulateArguments) -> Result<ExitCode> {
     telemetry::start("skillsync=info,warn");
     let mut scenario = match &arguments.scenario {
         Some(file) => {
-            let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+            let text = charset::text_of_file(file).with_context(|| format!("cannot read {}", file.display()))?;
             Scenario::from_toml(&text).with_context(|| format!("{} cannot be used", file.display()))?
         }
         None => Scenario::default(),

@@ -6,6 +6,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::{ConfigError, contradiction};
+use crate::charset;
 
 /// `[callbacks]`: signed messages to whoever asked for one, when a job ends or is held. Without a secret there are none.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -31,7 +32,7 @@ impl CallbacksConfig {
         match (&self.secret, &self.secret_file) {
             (Some(_), Some(_)) => Err(contradiction("callbacks.secret", "is given as well as callbacks.secret_file")),
             (Some(secret), None) => Ok(Some(secret.clone())),
-            (None, Some(file)) => match std::fs::read_to_string(file) {
+            (None, Some(file)) => match charset::text_of_file(file) {
                 Ok(secret) => Ok(Some(secret.trim().to_owned().into())),
                 Err(error) => Err(contradiction("callbacks.secret_file", format!("{}: {error}", file.display()))),
             },

@@ -30,7 +30,8 @@ impl Source {
     /// What a record comes to that was read from the sender; `record` is the id that was asked for, if one was, and `as_of`
     /// when that was.
     pub async fn map_record(&self, record: Option<&str>, body: &[u8], as_of: Timestamp) -> Result<Mapping, Setback> {
-        let body = charset::without_mark(body);
+        let body = charset::decoded(body, None).map_err(|_| says_nothing("it is no text in UTF-8"))?;
+        let body = body.as_bytes();
         if body.trim_ascii().is_empty() {
             return Err(says_nothing("it is empty"));
         }

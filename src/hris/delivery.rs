@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::senders;
 use super::signature::{SignatureFault, SignedWith, only};
 use super::source::{Admission, Source};
+use crate::charset::without_mark;
 use crate::config::{ConfigError, Preset, WebhookConfig};
 
 /// What tells deliveries of a source apart, so that one that comes again is not carried out again.
@@ -27,6 +28,15 @@ pub(super) enum KeyRule {
     /// Nothing: who becomes an agent, then a trainee, then an agent again is told of in the same words as the first time.
     /// A state that comes once more changes nothing, while one that is taken for known is lost.
     Arrival,
+}
+
+/// The body of a delivery. Some senders sign what they compress, others what they send.
+#[derive(Debug, Clone, Copy)]
+pub struct DeliveredBody<'b> {
+    /// The bytes as they came.
+    pub sent: &'b [u8],
+    /// The same, not compressed.
+    pub plain: &'b [u8],
 }
 
 /// Why a delivery is not let in.
@@ -140,15 +150,27 @@ impl Source {
         }
     }
 
+    /// The same of a body that may have been compressed, before or after it was signed.
+    pub(super) fn admit_either(
+        &self,
+        path_secret: Option<&str>,
+        headers: &HeaderMap,
+        body: DeliveredBody<'_>,
+        now: Timestamp,
+    ) -> Result<(), Refused> {
+        let sent = self.admit(path_secret, headers, body.sent, now);
+        if body.sent == body.plain { sent } else { sent.or_else(|_| self.admit(path_secret, headers, body.plain, now)) }
+    }
+
     /// Whether this is a sender's question whether anybody is there, which no secret is needed for.
     pub fn is_handshake(&self, body: &[u8]) -> bool {
-        senders::is_handshake(self.preset, body)
+        senders::is_handshake(self.preset, without_mark(body))
     }
 
     /// What the delivery is told apart by, if it came `now`.
     pub fn delivery_key(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> String {
         let needs_payload = matches!(self.key_rule, KeyRule::Pointer(_) | KeyRule::Merge);
-        let payload = needs_payload.then(|| serde_json::from_slice(body).ok()).flatten();
+        let payload = needs_payload.then(|| serde_json::from_slice(without_mark(body)).ok()).flatten();
         let signed_id = match &self.admission {
             Admission::Signature(verifier) => verifier.id_header(headers),
             Admission::Path(_) | Admission::Nobody => None,

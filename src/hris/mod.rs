@@ -23,7 +23,7 @@ mod table;
 
 pub use self::attributes::Attributes;
 pub use self::columns::{LooseColumn, MissingColumns};
-pub use self::delivery::Refused;
+pub use self::delivery::{DeliveredBody, Refused};
 pub use self::intake::{Export, Foundations, ImportFault, Imported, Intake, IntakeFault, Receipt, RequestOrigin};
 pub use self::intake::{UnreadCounts, UnreadRecord};
 pub use self::intake::{is_known_person, speaks_of_people};

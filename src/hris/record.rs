@@ -13,6 +13,7 @@ use tower::util::BoxCloneSyncService;
 use tower::{ServiceExt, service_fn};
 
 use crate::address;
+use crate::charset;
 use crate::config::{ConfigError, FetchMethod, RecordConfig, WebhookConfig};
 
 /// What stands for the sender's id of a person.
@@ -48,7 +49,7 @@ pub(super) fn check(config: &WebhookConfig, record: &RecordConfig) -> Result<(),
         return Err(fault("authorization", "is given as well as authorization_file".to_owned()));
     }
     if let Some(file) = &record.authorization_file {
-        std::fs::read_to_string(file)
+        charset::text_of_file(file)
             .map_err(|error| fault("authorization_file", format!("{}: {error}", file.display())))?;
     }
     if let Some(proxy) = &record.proxy {
@@ -200,7 +201,7 @@ fn authorization(record: &RecordConfig) -> Result<Option<HeaderValue>, String> {
     let text = match (&record.authorization, &record.authorization_file) {
         (Some(secret), _) => secret.expose_secret().to_owned(),
         (None, Some(file)) => {
-            std::fs::read_to_string(file).map_err(|error| format!("record.authorization_file: {error}"))?
+            charset::text_of_file(file).map_err(|error| format!("record.authorization_file: {error}"))?
         }
         (None, None) => return Ok(None),
     };

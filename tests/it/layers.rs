@@ -56,7 +56,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("charset", &[]),
     ("table", &["charset", "domain"]),
-    ("config", &["address", "private_file"]),
+    ("config", &["address", "charset", "private_file"]),
     ("lifecycle", &[]),
     ("metrics", &[]),
     ("private_file", &[]),

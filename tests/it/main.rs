@@ -15,6 +15,7 @@ mod at_once;
 mod bad_bodies;
 mod bed;
 mod binary_runs;
+mod byte_order_marks;
 mod callbacks;
 mod check;
 mod config_command;

@@ -86,11 +86,7 @@ impl Expanded {
                 room.more(1 << ZSTD_WINDOW)?;
                 Box::new(ZstdDecoder::with_params(wire, &[DParameter::window_log_max(ZSTD_WINDOW)]))
             }
-            _ => {
-                return Err(Problem::unsupported_media_type(
-                    "the body has an encoding that is not taken; send it as it is, or with Content-Encoding: gzip or zstd",
-                ));
-            }
+            _ => return Err(Problem::unsupported_encoding()),
         };
         Ok(BufReader::with_capacity(buffer, Self { inner, left: most, room, digest: Sha256::new() }))
     }

@@ -47,7 +47,9 @@ async fn a_body_of_another_form_is_a_problem() {
     let zipped = Request::post("/v1/sync-jobs")
         .header("content-type", "application/json; charset=utf-8")
         .header("content-encoding", "br");
-    api.send(zipped.body(Body::from("{}")).unwrap()).await.assert_problem(415, "/problems/unsupported-media-type");
+    let refused = api.send(zipped.body(Body::from("{}")).unwrap()).await;
+    refused.assert_problem(415, "/problems/unsupported-media-type");
+    assert_eq!(refused.header("accept-encoding"), "gzip, zstd");
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ use self::display::Display;
 use self::remote::Remote;
 use self::source::{JobOptions, Source};
 use super::told_to_stop;
+use crate::charset;
 use crate::clock::WallClock;
 
 #[derive(Debug, clap::Args)]
@@ -112,7 +113,7 @@ async fn push(arguments: &PushArguments) -> Result<Outcome> {
 
 fn key(arguments: &PushArguments) -> Result<Option<String>> {
     let Some(file) = &arguments.key_file else { return Ok(arguments.key.clone()) };
-    let text = std::fs::read_to_string(file).with_context(|| format!("--key-file: cannot read {}", file.display()))?;
+    let text = charset::text_of_file(file).with_context(|| format!("--key-file: cannot read {}", file.display()))?;
     Ok(Some(text.trim().to_owned()))
 }
 

@@ -18,6 +18,7 @@ pub use self::record::{FetchMethod, RecordConfig};
 pub use self::rules::{AssignConfig, ConditionConfig, RuleConfig, WhenConfig};
 pub use self::signature::{DedupeConfig, SignatureAlgorithm, SignatureConfig, SignatureEncoding, SignatureKey};
 use super::ConfigError;
+use crate::charset;
 
 /// Which sender's habits a source has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -176,9 +177,7 @@ impl WebhookConfig {
 
     /// What a file holds, without the mark that editors put at its beginning.
     fn content(&self, key: &str, file: &Path) -> Result<String, ConfigError> {
-        let content = std::fs::read_to_string(file);
-        let content = content.map_err(|error| self.fault(key, format!("{}: {error}", file.display())))?;
-        Ok(content.trim_start_matches('\u{feff}').to_owned())
+        charset::text_of_file(file).map_err(|error| self.fault(key, format!("{}: {error}", file.display())))
     }
 }
 

@@ -73,7 +73,7 @@ pub(in crate::engine) fn find_assignments(
         match (names.find(name), name) {
             (Match::One(id), _) if *left_as_is => left.push(id),
             (Match::Several(_), _) if *left_as_is => {
-                left.extend(names.all_called(name).into_iter().map(|item| item.id))
+                left.extend(names.all_called(name).into_iter().map(|item| item.id));
             }
             // Nobody has what does not exist.
             (Match::None, _) if *left_as_is => {}

@@ -18,7 +18,7 @@ pub use self::known::is_known_person;
 use self::known::{KnownPeople, before, named};
 use self::waiting::WaitingRecords;
 pub use self::waiting::{UnreadCounts, UnreadRecord};
-use super::delivery::Refused;
+use super::delivery::{DeliveredBody, Refused};
 use super::mapping::{Mapping, MappingFault};
 use super::record::RecordTransport;
 use super::source::Source;
@@ -172,15 +172,16 @@ impl Intake {
         source: &str,
         path_secret: Option<&str>,
         headers: &HeaderMap,
-        body: &[u8],
+        body: DeliveredBody<'_>,
         request: RequestOrigin,
     ) -> Result<Receipt, IntakeFault> {
         let source = self.0.sources.get(source).ok_or(IntakeFault::UnknownSource)?;
-        if source.is_handshake(body) {
+        if source.is_handshake(body.plain) {
             return Ok(Receipt::default());
         }
         let now = self.0.clock.now();
-        source.admit(path_secret, headers, body, now)?;
+        source.admit_either(path_secret, headers, body, now)?;
+        let body = body.plain;
         let key = source.delivery_key(headers, body, now);
         let reservation = match self.claim(&source, &key).await? {
             Ok(reservation) => reservation,
@@ -198,7 +199,7 @@ impl Intake {
         }
         let leavers_unknown = self.find_leavers(&source, &mut mapping).await?;
         let receipt = self.take(&source, &key, reservation, &mapping, request).await?;
-        Ok(Receipt { dated_in_future, dates_not_read, leavers_unknown, ..receipt })
+        Ok(Receipt { dated_in_future, leavers_unknown, dates_not_read, ..receipt })
     }
 
     /// Of dates that have not come yet nothing is kept; answers how many there were.

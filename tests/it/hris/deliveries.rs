@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
+use async_compression::tokio::write::{GzipEncoder, ZstdEncoder};
 use skillsync::domain::EntryState;
 use skillsync::domain::job::Urgency;
 
+use ring::hmac;
+use tokio::io::AsyncWriteExt as _;
+
 use super::senders::{Event, Vendor};
-use super::{BEGIN, Office, by_title, employees, hex, titled};
+use super::{BAMBOO_SECRET, BEGIN, Office, by_title, employees, hex, titled};
 use crate::bed::in_state;
 
 #[tokio::test(start_paused = true)]
@@ -213,8 +217,70 @@ async fn a_secret_may_be_rotated() {
     let (body, stamp) = (titled(1, "Group 1"), BEGIN.to_string());
     let signed = [body.as_bytes(), stamp.as_bytes()].concat();
     for (secret, status) in [("the one before", 202), ("another", 401)] {
-        let signature = hex(ring::hmac::HMAC_SHA256, secret, &signed);
+        let signature = hex(hmac::HMAC_SHA256, secret, &signed);
         let headers = [("x-bamboohr-timestamp", &*stamp), ("x-bamboohr-signature", &*signature)];
         assert_eq!(office.post("/v1/webhooks/hr", &headers, &body).await.status, status, "{secret}");
     }
+}
+
+/// What BambooHR would send with the delivery, with a signature over these bytes.
+fn signed(bytes: &[u8]) -> [(&'static str, String); 2] {
+    let stamp = BEGIN.to_string();
+    let signature = hex(hmac::HMAC_SHA256, BAMBOO_SECRET, &[bytes, stamp.as_bytes()].concat());
+    [("x-bamboohr-timestamp", stamp), ("x-bamboohr-signature", signature)]
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_may_be_compressed_before_or_after_it_was_signed() {
+    let office = Office::open(&employees(10), &by_title("hr", ""));
+    let (mut gzip, mut zstd) = (GzipEncoder::new(Vec::new()), ZstdEncoder::new(Vec::new()));
+    let (first, second) = (titled(1, "Group 1"), titled(2, "Group 2"));
+    gzip.write_all(first.as_bytes()).await.unwrap();
+    gzip.shutdown().await.unwrap();
+    zstd.write_all(second.as_bytes()).await.unwrap();
+    zstd.shutdown().await.unwrap();
+    let (gzip, zstd) = (gzip.into_inner(), zstd.into_inner());
+    let post = async |encoding: &str, headers: [(&'static str, String); 2], body: &[u8]| {
+        let [(stamp, at), (name, signature)] = &headers;
+        let headers = [(*stamp, at.as_str()), (*name, signature.as_str()), ("content-encoding", encoding)];
+        office.post_bytes("/v1/webhooks/hr", &headers, body).await
+    };
+    for (encoding, headers, body) in [
+        ("gzip", signed(&gzip), &gzip),
+        ("zstd", signed(second.as_bytes()), &zstd),
+        ("x-gzip", signed(first.as_bytes()), &gzip),
+    ] {
+        let answer = post(encoding, headers, body).await;
+        assert_eq!(answer.status, 202, "{encoding}: {answer:?}");
+        office.finish(&answer).await;
+    }
+    assert_eq!((office.groups(1), office.groups(2)), (vec!["Group 1".to_owned()], vec!["Group 2".to_owned()]));
+    assert_eq!(office.bed.service.engine.jobs(None, None, 100).0.len(), 2, "signed in two ways, it is one delivery");
+    for (encoding, headers, body, status) in [
+        ("gzip", signed(b"other"), &gzip[..], 401),
+        ("br", signed(&gzip), &gzip, 415),
+        ("gzip, gzip", signed(&gzip), &gzip, 415),
+        ("gzip", signed(b"plain"), b"plain", 400),
+    ] {
+        assert_eq!(post(encoding, headers, body).await.status, status, "{encoding}");
+    }
+    let mut bomb = GzipEncoder::new(Vec::new());
+    bomb.write_all(&vec![b' '; 9 << 20]).await.unwrap();
+    bomb.shutdown().await.unwrap();
+    let bomb = bomb.into_inner();
+    assert_eq!(post("gzip", signed(&bomb), &bomb).await.status, 413);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_byte_order_mark_is_no_part_of_what_is_delivered() {
+    let office = Office::open(&employees(10), &by_title("hr", ""));
+    let marked = format!("\u{feff}{}", titled(1, "Group 1"));
+    let answer = office.bamboo("hr", &marked, BEGIN).await;
+    assert_eq!(answer.status, 202, "{answer:?}");
+    office.finish(&answer).await;
+    assert_eq!(office.groups(1), ["Group 1"]);
+    let wide: Vec<u8> = format!("\u{feff}{}", titled(2, "Group 2")).encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let headers = signed(&wide);
+    let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+    assert_eq!(office.post_bytes("/v1/webhooks/hr", &headers, &wide).await.status, 202);
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use skillsync::hris::filter::{FilterFault, FilterRunner, check};
 
 /// Runs filters in the real program.
-pub(super) fn runner() -> FilterRunner {
+pub(crate) fn runner() -> FilterRunner {
     FilterRunner::new(PathBuf::from(env!("CARGO_BIN_EXE_skillsync")))
 }
 

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_compression::tokio::write::GzipEncoder;
 use skillsync::journal::{Journal as _, Memo};
 use skillsync::simulator::Scenario;
 use skillsync::table::XLSX;
+use tokio::io::AsyncWriteExt as _;
 
 use super::{Answer, BEGIN, Office, by_title, employees, titled};
 use crate::bed::Bed;
@@ -279,4 +281,15 @@ async fn a_file_that_is_no_export_is_refused_with_what_to_do() {
             "{said}: {answer:?}"
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_export_may_be_compressed() {
+    let office = Office::open(&employees(10), &by_title("hr", ""));
+    let mut gzip = GzipEncoder::new(Vec::new());
+    gzip.write_all(&table(&[&["employeeNumber", "jobTitle"], &["E1001", "Group 1"]])).await.unwrap();
+    gzip.shutdown().await.unwrap();
+    let headers = [("content-type", XLSX), ("content-encoding", "gzip")];
+    let answer = office.post_bytes("/v1/imports/hr?scope=delta", &headers, &gzip.into_inner()).await;
+    assert_eq!((answer.status, &answer.body["counts"]["total"]), (202, &1.into()), "{answer:?}");
 }
