@@ -320,7 +320,9 @@ fn engine_settings(config: &Config, seed: u64) -> EngineSettings {
         hold: HoldThresholds {
             users_percent: Percent::new(sync.hold_users_percent).unwrap_or(Percent::ALL),
             users_min: sync.hold_users_min,
+            floor: sync.hold_floor,
             skill_percent: Percent::new(sync.hold_skill_percent).unwrap_or(Percent::ALL),
+            skill_left: sync.hold_skill_left,
         },
         callback: None,
         most_created_skills: sync.create_missing_skills,

@@ -225,6 +225,11 @@ pub struct SyncConfig {
     /// never.
     #[serde(deserialize_with = "percent")]
     pub hold_skill_percent: u8,
+    /// `sync.hold_floor`: fewer users than these are never too many, also where they would be left with nothing, or where all
+    /// who have a skill in the org are counted.
+    pub hold_floor: u32,
+    /// `sync.hold_skill_left`: so many in the org have to keep a skill that several people lose within a day; 0 turns it off.
+    pub hold_skill_left: u32,
 }
 
 impl Default for SyncConfig {
@@ -240,6 +245,8 @@ impl Default for SyncConfig {
             hold_users_percent: 20,
             hold_users_min: 20,
             hold_skill_percent: 50,
+            hold_floor: 5,
+            hold_skill_left: 2,
         }
     }
 }

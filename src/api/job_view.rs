@@ -99,6 +99,10 @@ pub(super) struct SkillLossView {
     /// Their share of the job's users who have it, as far as is known.
     #[schema(example = 80.0)]
     holders_percent: f64,
+    /// Users in the org who are known to keep it, where that is a reason why the job is held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = u32, required = false, example = 1)]
+    holders_left: Option<u32>,
 }
 
 /// How far telling somebody that the job has ended, or is held, has come.
@@ -241,6 +245,7 @@ impl From<Hold> for HeldView {
             name: loss.name,
             users: loss.users,
             holders_percent: percent(loss.users, loss.holders),
+            holders_left: loss.left,
         });
         Self {
             users: hold.users,

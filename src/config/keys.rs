@@ -174,8 +174,26 @@ pub(super) const SECTIONS: &[Section] = &[
                 "20",
                 "A job that would take something away from more of its users is held until somebody decides; 100: never.",
             ),
-            default("hold_skill_percent", "50", "The same for one skill, of the job's users who have it."),
-            default("hold_users_min", "20", "Fewer users than these are never too many."),
+            default(
+                "hold_skill_percent",
+                "50",
+                "The same for one skill: of the job's users who have it, and of all in the org who are known to.",
+            ),
+            default(
+                "hold_users_min",
+                "20",
+                "Fewer users than these are never too many, as far as only the job's own users are counted.",
+            ),
+            default(
+                "hold_floor",
+                "5",
+                "Fewer users than these are never too many, also where they would be left with nothing, or where all in the org who have a skill are counted.",
+            ),
+            default(
+                "hold_skill_left",
+                "2",
+                "A job of any size that would leave a skill to fewer users in the org is held, if several people lose it within a day; 0: never.",
+            ),
         ],
     },
     Section {

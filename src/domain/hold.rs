@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::AssignmentId;
+use super::text::quoted;
 
 /// A share in hundredths, 0 to 100.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,65 +33,144 @@ impl Percent {
 pub struct HoldThresholds {
     /// Of the job's users, who may lose something.
     pub users_percent: Percent,
-    /// Fewer users than these are never too many, neither of the job nor of those who have a skill: in a small team, or
-    /// of a rare skill, every change is a large share.
+    /// Fewer users than these are never too many, neither of the job nor of those of the job who have a skill: in a small
+    /// team, or of a rare skill, every change is a large share.
     pub users_min: u32,
-    /// Of the job's users who have a skill, who may lose it.
+    /// The same for losses that no ordinary change brings about: of users who would be left with nothing, and of a skill held against
+    /// all who have it in the org.
+    pub floor: u32,
+    /// Of those who have a skill, who may lose it: of the job's users, and of the org's.
     pub skill_percent: Percent,
+    /// So many have to keep a skill that several people lose within a day.
+    pub skill_left: u32,
 }
+
+/// One person who changes jobs takes a skill along, and nobody has to be asked for that.
+const SEVERAL: u32 = 2;
 
 impl HoldThresholds {
     /// Whether a job of so many users can exceed them at all.
     pub fn concern(self, users: usize) -> bool {
         let some = [self.users_percent, self.skill_percent].into_iter().any(|percent| percent < Percent::ALL);
-        some && u32::try_from(users).unwrap_or(u32::MAX) >= self.users_min.max(1)
+        let least = if some { self.users_min.min(self.floor).max(1) } else { u32::MAX };
+        let least = if self.skill_left > 0 { 1 } else { least };
+        u32::try_from(users).unwrap_or(u32::MAX) >= least
     }
 
     /// Whether a job that weighs this much has to be looked at first.
     pub fn are_exceeded_by(self, weight: &Weight) -> bool {
-        self.too_many_users(weight) || weight.skills.values().any(|share| self.too_much_of(*share))
+        self.are_exceeded_in_the_job(weight) || self.are_exceeded_in_the_org(weight)
+    }
+
+    /// Whether they are exceeded only as long as nobody else in the org is known to have what is lost.
+    pub fn depend_on_others(self, weight: &Weight) -> bool {
+        !self.are_exceeded_in_the_job(weight) && self.are_exceeded_in_the_org(weight)
+    }
+
+    fn are_exceeded_in_the_job(self, weight: &Weight) -> bool {
+        self.take_from_too_many(weight)
+            || self.leave_too_many_with_nothing(weight)
+            || weight.skills.values().any(|share| self.take_too_much_of(*share))
+    }
+
+    fn are_exceeded_in_the_org(self, weight: &Weight) -> bool {
+        weight.skills.values().any(|share| self.take_too_much_of_the_org(*share))
+    }
+
+    /// Whether a skill may come to too few, if nobody else has it and others lose it as well.
+    pub fn may_leave_few(self, share: Share) -> bool {
+        share.lose > 0 && share.left() < self.skill_left
+    }
+
+    /// Whether a skill is lost by too many of those who have it in the org, or comes to too few of them.
+    pub fn take_too_much_of_the_org(self, share: Share) -> bool {
+        self.leave_too_few(share) || self.take_too_large_a_share(share)
     }
 
     /// What is to be looked at if a job weighs this much: the skills that are lost, the largest losses first.
     pub fn held(self, weight: &Weight, name: impl Fn(AssignmentId) -> Option<Box<str>>) -> Hold {
+        let is_reason = |share: Share| self.take_too_much_of(share) || self.take_too_much_of_the_org(share);
         let mut skills: Vec<_> = weight.skills.iter().filter(|(_, share)| share.lose > 0).collect();
-        skills.sort_by_key(|(id, share)| (!self.too_much_of(**share), std::cmp::Reverse(share.lose), **id));
+        skills.sort_by_key(|(id, share)| (!is_reason(**share), std::cmp::Reverse(share.lose), **id));
         let losses = skills.into_iter().take(Hold::MOST_SKILLS).map(|(id, share)| SkillLoss {
             id: *id,
             name: name(*id),
             users: share.lose,
             holders: share.have,
+            left: self.take_too_much_of_the_org(*share).then(|| share.left()),
         });
-        let hold = Hold { users: weight.lose, of_users: weight.users, skills: losses.collect(), message: "".into() };
-        Hold { message: self.message(weight, &hold).into(), ..hold }
+        let message = self.message(weight, &name);
+        Hold { users: weight.lose, of_users: weight.users, skills: losses.collect(), message: message.into() }
     }
 
-    fn too_many_users(self, weight: &Weight) -> bool {
+    fn take_from_too_many(self, weight: &Weight) -> bool {
         weight.lose >= self.users_min.max(1) && self.users_percent.is_exceeded_by(weight.lose, weight.users)
     }
 
-    fn too_much_of(self, share: Share) -> bool {
+    fn leave_too_many_with_nothing(self, weight: &Weight) -> bool {
+        weight.emptied >= self.floor.max(1) && self.users_percent.is_exceeded_by(weight.emptied, weight.users)
+    }
+
+    fn take_too_much_of(self, share: Share) -> bool {
         share.lose >= self.users_min.max(1) && self.skill_percent.is_exceeded_by(share.lose, share.have)
     }
 
-    fn message(self, weight: &Weight, hold: &Hold) -> String {
+    fn take_too_large_a_share(self, share: Share) -> bool {
+        share.lose >= self.floor.max(1)
+            && self.skill_percent.is_exceeded_by(share.lose, share.have.saturating_add(share.others))
+    }
+
+    fn leave_too_few(self, share: Share) -> bool {
+        self.may_leave_few(share) && share.lose.saturating_add(share.lost_by_others) >= SEVERAL
+    }
+
+    fn message(self, weight: &Weight, name: &impl Fn(AssignmentId) -> Option<Box<str>>) -> String {
         let mut reasons = Vec::new();
-        if self.too_many_users(weight) {
-            let most = self.users_percent.value();
-            reasons.push(format!("{} of its {} users would lose something ({most} % may)", hold.users, hold.of_users));
+        let (users, users_percent, skill_percent) =
+            (weight.users, self.users_percent.value(), self.skill_percent.value());
+        if self.take_from_too_many(weight) {
+            reasons.push(format!("{} of its {users} users would lose something ({users_percent} % may)", weight.lose));
         }
-        let too_much =
-            hold.skills.iter().filter(|loss| self.too_much_of(Share { lose: loss.users, have: loss.holders }));
-        if let Some(loss) = too_much.clone().next() {
-            let name = loss.name.as_ref().map_or_else(|| loss.id.to_string(), |name| format!("{name:?}"));
-            let others = match too_much.count() - 1 {
+        if self.leave_too_many_with_nothing(weight) {
+            reasons.push(format!(
+                "{} of its {users} users would be left with nothing ({users_percent} % may)",
+                weight.emptied
+            ));
+        }
+        let name = |id: AssignmentId| name(id).map_or_else(|| id.to_string(), |name| quoted(&name));
+        let mut add = |is_reason: &dyn Fn(Share) -> bool, told: &dyn Fn(Share, String) -> String| {
+            let mut found: Vec<_> = weight.skills.iter().filter(|(_, share)| is_reason(**share)).collect();
+            found.sort_by_key(|(id, share)| (std::cmp::Reverse(share.lose), **id));
+            let Some((id, share)) = found.first() else { return };
+            let others = match found.len() - 1 {
                 0 => String::new(),
                 others => format!(", and {others} more such skills"),
             };
-            let (users, holders, most) = (loss.users, loss.holders, self.skill_percent.value());
-            reasons
-                .push(format!("{users} of the {holders} users who have {name} would lose it ({most} % may){others}"));
-        }
+            reasons.push(format!("{}{others}", told(**share, name(**id))));
+        };
+        add(&|share| self.take_too_much_of(share), &|Share { lose, have, .. }, name| {
+            format!("{lose} of the {have} users who have {name} would lose it ({skill_percent} % may)")
+        });
+        let of_org = |share| self.take_too_large_a_share(share) && !self.take_too_much_of(share);
+        add(&of_org, &|share, name| {
+            let (lose, known) = (share.lose, share.have.saturating_add(share.others));
+            format!(
+                "{lose} of the {known} users in the org who are known to have {name} would lose it ({skill_percent} % may)"
+            )
+        });
+        add(&|share| self.leave_too_few(share), &|share, name| {
+            let (left, least) = (share.left(), self.skill_left);
+            let lately = match share.lost_by_others {
+                0 => String::new(),
+                others => format!(" after {others} others who lose or lost it within a day"),
+            };
+            let who = match left {
+                0 => "nobody in the org is".to_owned(),
+                1 => "1 user in the org is".to_owned(),
+                left => format!("{left} users in the org are"),
+            };
+            format!("{who} known to keep {name}{lately} ({least} have to)")
+        });
         format!(
             "{}. Nothing has been written: look at what would be removed, then apply the job to carry it out, or cancel it.",
             reasons.join("; ")
@@ -98,11 +178,24 @@ impl HoldThresholds {
     }
 }
 
-/// Of the users of a job, how many have a skill, and how many of those lose it.
+/// Who has a skill, and who of them loses it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Share {
-    have: u32,
-    lose: u32,
+pub struct Share {
+    /// Users of the job who have it, as far as is known.
+    pub have: u32,
+    /// Those of them who lose it.
+    pub lose: u32,
+    /// Others in the org who are known to have it: as many as it takes to let the job go on, or else all.
+    pub others: u32,
+    /// Others who lose it by other jobs, or have lost it within a day.
+    pub lost_by_others: u32,
+}
+
+impl Share {
+    /// Who is known to keep it.
+    fn left(self) -> u32 {
+        self.have.saturating_sub(self.lose).saturating_add(self.others)
+    }
 }
 
 /// What a job would take away, added up user by user.
@@ -110,20 +203,34 @@ struct Share {
 pub struct Weight {
     users: u32,
     lose: u32,
+    /// Users who lose something and are to have nothing.
+    emptied: u32,
     skills: BTreeMap<AssignmentId, Share>,
 }
 
 impl Weight {
-    /// Adds a user who has, and would lose, these; what is lost is part of what they have.
-    pub fn add(&mut self, has: impl IntoIterator<Item = AssignmentId>, loses: &[AssignmentId]) {
+    /// Adds a user who has, and would lose, these; what is lost is part of what they have. `gets_nothing` if the job lists
+    /// nothing for them.
+    pub fn add(&mut self, has: impl IntoIterator<Item = AssignmentId>, loses: &[AssignmentId], gets_nothing: bool) {
         self.users += 1;
         self.lose += u32::from(!loses.is_empty());
+        self.emptied += u32::from(!loses.is_empty() && gets_nothing);
         for id in has {
             self.skills.entry(id).or_default().have += 1;
         }
         for id in loses {
             self.skills.entry(*id).or_default().lose += 1;
         }
+    }
+
+    /// Whether nobody loses anything.
+    pub fn is_nothing(&self) -> bool {
+        self.lose == 0
+    }
+
+    /// Each skill, for those who know of others who have it.
+    pub fn shares(&mut self) -> impl Iterator<Item = (AssignmentId, &mut Share)> {
+        self.skills.iter_mut().map(|(id, share)| (*id, share))
     }
 }
 
@@ -154,27 +261,36 @@ pub struct SkillLoss {
     pub users: u32,
     /// Users of the job who have it, as far as is known.
     pub holders: u32,
+    /// Users in the org who are known to keep it, where that is a reason to hold the job.
+    pub left: Option<u32>,
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use uuid::Uuid;
 
     use super::*;
 
-    const DEFAULT: HoldThresholds =
-        HoldThresholds { users_percent: Percent(20), users_min: 20, skill_percent: Percent(50) };
+    const DEFAULT: HoldThresholds = HoldThresholds {
+        users_percent: Percent(20),
+        users_min: 20,
+        floor: 5,
+        skill_percent: Percent(50),
+        skill_left: 2,
+    };
 
     fn skill(n: u128) -> AssignmentId {
         AssignmentId(Uuid::from_u128(n))
     }
 
-    /// `lose` users lose skill 1, `keep` users keep it, `others` have nothing.
+    /// `lose` users lose skill 1 for another one, `keep` users keep it, `others` have nothing; in an org where nobody else is short of it.
     fn weight(lose: u32, keep: u32, others: u32) -> Weight {
         let mut weight = Weight::default();
-        (0..lose).for_each(|_| weight.add([skill(1)], &[skill(1)]));
-        (0..keep).for_each(|_| weight.add([skill(1)], &[]));
-        (0..others).for_each(|_| weight.add([], &[]));
+        (0..lose).for_each(|_| weight.add([skill(1)], &[skill(1)], false));
+        (0..keep).for_each(|_| weight.add([skill(1)], &[], false));
+        (0..others).for_each(|_| weight.add([], &[], true));
+        weight.shares().for_each(|(_, share)| share.others = 1_000);
         weight
     }
 
@@ -194,23 +310,87 @@ mod tests {
     }
 
     #[test]
+    fn a_few_who_are_left_with_nothing_are_too_many() {
+        for (emptied, others, held) in [(4, 0, false), (5, 0, true), (5, 20, false), (6, 20, true)] {
+            let mut weight = weight(0, others, 0);
+            (0..emptied).for_each(|_| weight.add([skill(1)], &[skill(1)], true));
+            weight.shares().for_each(|(_, share)| share.others = 1_000);
+            assert_eq!(DEFAULT.are_exceeded_by(&weight), held, "{emptied} {others}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_in_the_org_counts_however_small_the_job_is() {
+        // Who loses it, and keeps it, in the job; who else has it; who else has lately lost it.
+        for (lose, keep, others, lately, held) in [
+            (1, 0, 50, 0, false),
+            (1, 0, 0, 0, false), // who alone has a skill may change jobs
+            (1, 0, 1, 0, false),
+            (1, 0, 1, 1, true), // the second of three on one day
+            (1, 0, 2, 100, false),
+            (2, 0, 0, 0, true),
+            (2, 0, 1, 0, true),
+            (2, 1, 1, 0, false),
+            (5, 0, 5, 0, false), // half of them
+            (5, 0, 4, 0, true),
+            (4, 0, 2, 0, false), // too few to be too large a share
+            (15, 0, 3, 0, true),
+        ] {
+            let mut weight = weight(lose, keep, 100);
+            weight.shares().for_each(|(_, share)| (share.others, share.lost_by_others) = (others, lately));
+            assert_eq!(DEFAULT.are_exceeded_by(&weight), held, "{lose} {keep} {others} {lately}");
+            let off = HoldThresholds { skill_left: 0, skill_percent: Percent::ALL, ..DEFAULT };
+            assert!(!off.are_exceeded_by(&weight), "{lose} {keep} {others} {lately}");
+        }
+    }
+
+    #[test]
     fn the_whole_is_never_exceeded() {
-        let never = HoldThresholds { users_percent: Percent::ALL, users_min: 0, skill_percent: Percent::ALL };
-        assert!(!never.are_exceeded_by(&weight(500, 0, 0)));
-        assert!(!never.concern(500) && DEFAULT.concern(20) && !DEFAULT.concern(19));
+        let never = HoldThresholds {
+            users_percent: Percent::ALL,
+            users_min: 0,
+            floor: 0,
+            skill_percent: Percent::ALL,
+            skill_left: 0,
+        };
+        let mut weight = weight(500, 0, 0);
+        weight.shares().for_each(|(_, share)| (share.others, share.lost_by_others) = (0, 500));
+        assert!(!never.are_exceeded_by(&weight) && !never.concern(500));
+        assert!(DEFAULT.concern(1) && !DEFAULT.concern(0));
+        let none_has_to_stay = HoldThresholds { skill_left: 0, ..DEFAULT };
+        assert!(none_has_to_stay.concern(5) && !none_has_to_stay.concern(4));
+    }
+
+    proptest! {
+        /// Who more have a skill, the safer it is to take it from some.
+        #[test]
+        fn more_who_keep_a_skill_never_hold_a_job(
+            lose in 0_u32..40, have in 0_u32..40, others in 0_u32..40, more in 0_u32..40, lately in 0_u32..5,
+        ) {
+            let share = Share { have: have.max(lose), lose, others, lost_by_others: lately };
+            let safer = Share { others: others + more, ..share };
+            prop_assert!(DEFAULT.take_too_much_of_the_org(share) || !DEFAULT.take_too_much_of_the_org(safer));
+            prop_assert!(lose > 0 || !DEFAULT.take_too_much_of_the_org(share));
+        }
     }
 
     #[test]
     fn the_summary_lists_the_largest_losses_first_and_says_what_to_do() {
         let mut weight = weight(30, 5, 5);
-        (0..10).for_each(|_| weight.add([skill(2), skill(3)], &[skill(3)]));
+        (0..10).for_each(|_| weight.add([skill(2), skill(3)], &[skill(3)], true));
+        weight.shares().for_each(|(id, share)| share.others = if id == skill(3) { 1 } else { 1_000 });
         let hold = DEFAULT.held(&weight, |id| (id == skill(1)).then(|| "Billing".into()));
         assert_eq!((hold.users, hold.of_users), (40, 50));
-        let losses: Vec<_> = hold.skills.iter().map(|loss| (loss.id, loss.users, loss.holders)).collect();
-        assert_eq!(losses, [(skill(1), 30, 35), (skill(3), 10, 10)]);
-        assert!(hold.message.starts_with(
-            "40 of its 50 users would lose something (20 % may); 30 of the 35 users who have \"Billing\" would lose it (50 % may)."
-        ), "{}", hold.message);
+        let losses: Vec<_> = hold.skills.iter().map(|loss| (loss.id, loss.users, loss.holders, loss.left)).collect();
+        assert_eq!(losses, [(skill(1), 30, 35, None), (skill(3), 10, 10, Some(1))]);
+        let third = skill(3);
+        let expected = [
+            "40 of its 50 users would lose something (20 % may); ",
+            "30 of the 35 users who have \"Billing\" would lose it (50 % may); ",
+            &format!("10 of the 11 users in the org who are known to have {third} would lose it (50 % may); "),
+            &format!("1 user in the org is known to keep {third} (2 have to). Nothing has been written"),
+        ];
+        assert!(hold.message.starts_with(&expected.concat()), "{}", hold.message);
         assert!(hold.message.ends_with("apply the job to carry it out, or cancel it."));
     }
 }

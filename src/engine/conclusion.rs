@@ -60,6 +60,9 @@ impl EngineCore {
         let mut ended = Vec::with_capacity(endings.len());
         let mut decided: Vec<(Arc<Job>, Vec<u32>)> = Vec::new();
         for Ending { job, index, state, result } in endings {
+            if let Some((user, _)) = standing.as_ref().filter(|_| state != EntryState::Planned) {
+                self.holders.lost(*user, &result.effects.difference.removed);
+            }
             let Some(end) = job.decide(index, state, result, now) else { continue };
             ended.push(end);
             match decided.iter_mut().rev().find(|(known, _)| Arc::ptr_eq(known, &job)) {

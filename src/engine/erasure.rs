@@ -210,6 +210,7 @@ impl EngineCore {
         for target in TARGETS {
             person.user.into_iter().for_each(|user| self.standings.erase(UserKey { target, user }));
         }
+        person.user.into_iter().for_each(|user| self.holders.erase(user));
         self.directory.forget(person.user, |name| person.names.contains(&name.folded()));
     }
 }

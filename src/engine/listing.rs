@@ -142,6 +142,11 @@ impl Listing {
         }
     }
 
+    /// Whether a user is listed as active.
+    pub(super) fn is_active(&self, user: UserId) -> bool {
+        self.active.get(&user) == Some(&true)
+    }
+
     /// The names that a user, and nobody else, goes by.
     pub(super) fn names_of(&self, user: UserId) -> Vec<UserRef> {
         let of = |names: &HashMap<Box<str>, Named>, named: fn(Box<str>) -> UserRef| {

@@ -19,6 +19,7 @@ mod ending;
 mod endpoints;
 mod erasure;
 mod forecast;
+mod holders;
 mod job;
 mod listing;
 mod missing;
@@ -68,6 +69,7 @@ use self::directory::Directory;
 use self::endpoints::Endpoints;
 pub use self::erasure::{ErasureFault, Person};
 pub use self::forecast::Forecast;
+use self::holders::Holders;
 pub use self::job::{ConflictRecord, EntryResult, EntrySnapshot, Followed, JobSnapshot, News};
 use self::job::{Dating, Job};
 use self::names::KnownNames;
@@ -176,6 +178,7 @@ struct EngineCore {
     queues: RunQueues,
     called_back: CalledBack,
     standings: Standings,
+    holders: Holders,
     directory: Directory,
     endpoints: Endpoints,
     catalogues: Catalogues,
@@ -221,6 +224,7 @@ impl Engine {
             queues: RunQueues::default(),
             called_back: CalledBack::default(),
             standings: Standings::recovered(standings, Arc::clone(&journal), clock, &dates),
+            holders: Holders::default(),
             directory: Directory::new(ages),
             endpoints: Endpoints::default(),
             catalogues: Catalogues::new(ages, settings.managed.clone()),

@@ -29,7 +29,9 @@ pub(super) async fn read_for(
     if !is_due(engine, job, wanted) {
         return Ok(None);
     }
-    engine.directory.read_with_skills(engine.genesys.as_ref(), errand).await.map(Some)
+    let shown = engine.directory.read_with_skills(engine.genesys.as_ref(), errand).await?;
+    engine.holders.shown(&shown);
+    Ok(Some(shown))
 }
 
 /// Whether the listing is read for a job.

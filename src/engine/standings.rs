@@ -1,6 +1,7 @@
 //! What is remembered of a user between passes: what we own, what we last saw, what was carried out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::domain::fold::{Change, Folded, Outcome, Start};
 use crate::domain::history::{History, Holding};
 use crate::domain::place::DatesBefore;
 use crate::domain::shared::Shared;
-use crate::domain::{AssignmentId, Assignments, EntryId, Place, UserKey};
+use crate::domain::{AssignmentId, Assignments, EntryId, Place, Target, UserId, UserKey};
 use crate::journal::{ForgottenChange, Journal, JournalError, KeptStanding, WrittenAssignment};
 
 /// How far behind a replica may be. Where there are no versions, a read that contradicts what we wrote ourselves is
@@ -46,6 +47,11 @@ pub(super) struct Standing {
 }
 
 impl Standing {
+    /// Whether the user has this, as far as is known.
+    pub(super) fn has(&self, id: AssignmentId) -> bool {
+        self.newest.as_ref().map_or_else(|| self.owned.contains(&id), |newest| newest.assignments.contains(id))
+    }
+
     /// Whether a state that was just read must be older than what we wrote ourselves. What a lost write of ours explains is
     /// not.
     pub(super) fn is_behind(&self, found: &Observed, now: Instant, lost: Option<&Attempt>) -> bool {
@@ -200,6 +206,16 @@ impl Standings {
     /// What is remembered; the empty standing of a user never seen.
     pub(super) fn recall(&self, key: UserKey) -> Standing {
         self.users.get(&key).map(|standing| standing.clone()).unwrap_or_default()
+    }
+
+    /// Shows what is remembered of each user of a target, until it is enough. Nothing else may be asked of the standings meanwhile.
+    pub(super) fn each(&self, target: Target, mut look: impl FnMut(UserId, &Standing) -> ControlFlow<()>) {
+        let of_target = self.users.iter().filter(|standing| standing.key().target == target);
+        for standing in of_target {
+            if look(standing.key().user, standing.value()).is_break() {
+                return;
+            }
+        }
     }
 
     /// A state was seen; kept only if none newer is known.

@@ -2,7 +2,8 @@
 //!
 //! First by what is known without a call. A job that takes away can reach no more than what we own, what it lists, and what
 //! is configured as managed; only `replace` reaches everything. If even all of that would not be too much, the job goes
-//! on, and has cost nothing. Else the users in doubt are read, and it is what they really have that counts.
+//! on, and has cost nothing. Else the users in doubt are read, and it is what they really have that counts. Where a skill would
+//! still come to too few in the org, a listing tells who else has it, if there is one of the target and none has told it lately.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -19,13 +20,15 @@ use crate::domain::assignment::Difference;
 use crate::domain::fold::{Change, Start, fold};
 use crate::domain::hold::{Hold, Weight};
 use crate::domain::job::SameUser;
-use crate::domain::{AssignmentId, Assignments, Listed, Mode, Place, UserId, UserKey};
+use crate::domain::{AssignmentId, Assignments, Listed, Mode, Place, Target, UserId, UserKey};
 
 /// What a user has, as far as is known, and what of it the job would take away.
 #[derive(Debug, Clone, Default)]
 struct Share {
     has: Vec<AssignmentId>,
     loses: Vec<AssignmentId>,
+    /// Whether the job lists nothing for them.
+    gets_nothing: bool,
 }
 
 impl Share {
@@ -34,6 +37,7 @@ impl Share {
         let had = listed.ids().filter(|id| !plan.added.iter().any(|(added, _)| added == id));
         self.has.extend(had.chain(plan.removed.iter().copied()));
         self.loses.extend(plan.removed.iter().copied());
+        self.gets_nothing = listed.is_empty();
         for ids in [&mut self.has, &mut self.loses] {
             ids.sort_unstable();
             ids.dedup();
@@ -85,16 +89,60 @@ impl<'a> Scales<'a> {
         }
         let at_most: BTreeMap<_, _> = self.asked.keys().map(|user| (*user, self.at_most(*user))).collect();
         let everything = self.job.spec().mode == Mode::Replace;
-        if !everything && !thresholds.are_exceeded_by(&weight(at_most.values().chain(self.planned.values()))) {
+        if !everything && self.pass(&at_most).is_ok() {
             return Ok(None);
         }
         let doubtful = at_most.iter().filter(|(_, share)| everything || !share.loses.is_empty()).map(|(user, _)| *user);
         self.read_all(doubtful.collect(), errand).await?;
-        let found = at_most.iter().map(|(user, at_most)| self.read.get(user).unwrap_or(at_most));
-        let weight = weight(found.chain(self.planned.values()));
+        let found = at_most.into_iter().map(|(user, at_most)| (user, self.read.get(&user).cloned().unwrap_or(at_most)));
+        let found = found.collect();
+        let mut decision = self.pass(&found);
+        if let Err(weight) = &decision
+            && thresholds.depend_on_others(weight)
+            && self.listed(errand).await
+        {
+            decision = self.pass(&found);
+        }
+        let Err(weight) = decision else { return Ok(None) };
         let catalogue = self.engine.catalogues.known(self.job.spec().target);
         let name = |id| catalogue.as_ref()?.name(id).map(Into::into);
-        Ok(thresholds.are_exceeded_by(&weight).then(|| thresholds.held(&weight, name)))
+        Ok(Some(thresholds.held(&weight, name)))
+    }
+
+    /// Lets the job go on if it takes no more away than that; else how much that is.
+    fn pass(&self, shares: &BTreeMap<UserId, Share>) -> Result<(), Weight> {
+        let (mut weight, mut losses) = (Weight::default(), BTreeSet::new());
+        for (user, share) in shares.iter().chain(&self.planned) {
+            weight.add(share.has.iter().copied(), &share.loses, share.gets_nothing);
+            losses.extend(share.loses.iter().map(|id| (*id, *user)));
+        }
+        if weight.is_nothing() {
+            return Ok(());
+        }
+        let is_of_job = |user| self.asked.contains_key(&user) || self.planned.contains_key(&user);
+        let passes = self.engine.holders.let_pass(self.engine, self.job, losses, is_of_job, &mut weight);
+        if passes { Ok(()) } else { Err(weight) }
+    }
+
+    /// Reads who has which skills, where a listing shows it and has not done so lately. What it cannot tell now is counted as
+    /// far as it is known: somebody looks at the job then.
+    async fn listed(&self, errand: &Errand) -> bool {
+        let (engine, job) = (self.engine, self.job);
+        if job.spec().target != Target::RoutingSkills || engine.holders.were_shown_within(engine.settings.renew_after) {
+            return false;
+        }
+        let listing = engine.directory.read_with_skills(engine.genesys.as_ref(), errand).await;
+        job.count_preparation(errand.meter.take());
+        match listing {
+            Ok(shown) => {
+                engine.holders.shown(&shown);
+                true
+            }
+            Err(error) => {
+                tracing::warn!(job = %job.id(), %error, "cannot list who has the skills that the job takes away");
+                false
+            }
+        }
     }
 
     /// What a user can lose at most by anything but `replace`: the job folded on all that it could reach. What the user
@@ -107,7 +155,7 @@ impl<'a> Scales<'a> {
         let loses = self.loses(user, &within_reach.map(|id| (id, None)).collect(), &standing);
         // Who has what is counted the other way: by what is known, so that a share is not taken for smaller than it is.
         let has = owned.iter().copied().chain(loses.iter().copied()).collect::<BTreeSet<_>>();
-        Share { has: has.into_iter().collect(), loses }
+        Share { has: has.into_iter().collect(), loses, gets_nothing: self.gets_nothing(user) }
     }
 
     /// What the job takes away of `current`: folded below what was carried out since it was accepted, as its pass will do.
@@ -146,20 +194,20 @@ impl<'a> Scales<'a> {
 
     fn found(&self, user: UserId, found: &Observed) -> Share {
         let standing = self.engine.standings.recall(self.key(user));
-        Share { has: found.assignments.ids().collect(), loses: self.loses(user, &found.assignments, &standing) }
+        let loses = self.loses(user, &found.assignments, &standing);
+        Share { has: found.assignments.ids().collect(), loses, gets_nothing: self.gets_nothing(user) }
+    }
+
+    /// Whether the last that the job says of a user is that they are to have nothing. What `remove` takes away is named by who
+    /// sends it.
+    fn gets_nothing(&self, user: UserId) -> bool {
+        let last = self.asked.get(&user).and_then(|listed| listed.last());
+        self.job.spec().mode != Mode::Remove && last.is_some_and(|(_, listed)| listed.is_empty())
     }
 
     fn key(&self, user: UserId) -> UserKey {
         UserKey { target: self.job.spec().target, user }
     }
-}
-
-fn weight<'s>(shares: impl Iterator<Item = &'s Share>) -> Weight {
-    let mut weight = Weight::default();
-    for share in shares {
-        weight.add(share.has.iter().copied(), &share.loses);
-    }
-    weight
 }
 
 /// What a user has; `None` if Genesys does not tell for a reason that concerns this user alone: then nothing will be

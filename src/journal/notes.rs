@@ -48,6 +48,8 @@ struct LossRecord {
     name: Option<Box<str>>,
     users: u32,
     holders: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    left: Option<u32>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -79,11 +81,12 @@ impl From<JobNote> for NoteRecord {
     fn from(note: JobNote) -> Self {
         match note {
             JobNote::Held(Hold { users, of_users, skills, message }) => {
-                let losses = skills.into_iter().map(|SkillLoss { id, name, users, holders }| LossRecord {
+                let losses = skills.into_iter().map(|SkillLoss { id, name, users, holders, left }| LossRecord {
                     id: id.0,
                     name,
                     users,
                     holders,
+                    left,
                 });
                 Self::Held(HoldRecord { users, of_users, skills: losses.collect(), message })
             }
@@ -107,11 +110,12 @@ impl From<NoteRecord> for JobNote {
     fn from(record: NoteRecord) -> Self {
         match record {
             NoteRecord::Held(HoldRecord { users, of_users, skills, message }) => {
-                let losses = skills.into_iter().map(|LossRecord { id, name, users, holders }| SkillLoss {
+                let losses = skills.into_iter().map(|LossRecord { id, name, users, holders, left }| SkillLoss {
                     id: AssignmentId(id),
                     name,
                     users,
                     holders,
+                    left,
                 });
                 Self::Held(Hold { users, of_users, skills: losses.collect(), message })
             }

@@ -158,7 +158,13 @@ async fn what_was_written_down_is_read_back_as_it_was() {
 }
 
 fn hold() -> Hold {
-    let loss = SkillLoss { id: AssignmentId(Uuid::from_u128(1)), name: Some("Billing".into()), users: 40, holders: 50 };
+    let loss = SkillLoss {
+        left: Some(3),
+        id: AssignmentId(Uuid::from_u128(1)),
+        name: Some("Billing".into()),
+        users: 40,
+        holders: 50,
+    };
     Hold { users: 40, of_users: 60, skills: vec![loss], message: "too many".into() }
 }
 

@@ -10,7 +10,7 @@ use skillsync::clock::WallClock;
 use skillsync::config::Config;
 use skillsync::domain::assignment::Target;
 use skillsync::domain::entry::{AssignmentName, EntryRequest, ListedAssignment};
-use skillsync::domain::job::{JobSpec, SameUser, Urgency};
+use skillsync::domain::job::{JobSpec, JobStatus, SameUser, Urgency};
 use skillsync::domain::{EntryState, JobId, Mode, UserRef};
 use skillsync::engine::{EntrySnapshot, JobSnapshot};
 use skillsync::genesys::gate::Start;
@@ -189,6 +189,8 @@ impl Bed {
             if snapshot.finished_at.is_some() {
                 return snapshot;
             }
+            let hold = snapshot.hold.as_ref().filter(|_| snapshot.status == JobStatus::Held);
+            assert!(hold.is_none(), "nobody lets it go on: {hold:?}");
             revisions.changed().await.expect("the job lives");
         }
     }

@@ -125,8 +125,8 @@ async fn whose_skills_a_listing_leaves_out_is_read_singly() {
 #[tokio::test(start_paused = true)]
 async fn what_a_listing_does_not_show_is_never_taken_for_removed() {
     for mode in [Mode::Remove, Mode::Replace] {
-        let bed =
-            Bed::start(&org(40, Behaviour::default()), "[sync]\nhold_users_percent = 100\nhold_skill_percent = 100");
+        let never = "[sync]\nhold_users_percent = 100\nhold_skill_percent = 100\nhold_skill_left = 0";
+        let bed = Bed::start(&org(40, Behaviour::default()), never);
         let everybody = bed.simulator.users();
         let entries = everybody.iter().filter(|user| user.state == UserState::Active).map(as_it_is).collect();
         let job = bed.submit(Target::RoutingSkills, mode, entries).await;

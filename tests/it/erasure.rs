@@ -149,7 +149,9 @@ async fn nothing_of_who_was_erased_is_left_in_the_files_and_all_of_the_others() 
     let genesys = serve_genesys(&simulator, &lifecycle).await;
     let (folder, client) = (Folder::new("erasure"), Client::new(format!("http://127.0.0.1:{port}")));
     let config = folder.0.join("skillsync.toml");
-    fs::write(&config, by_title("hr", "")).unwrap();
+    // Everybody changes all they have, which a threshold would have somebody look at.
+    let settings = by_title("hr", "") + "[sync]\nhold_skill_percent = 100\nhold_skill_left = 0\n";
+    fs::write(&config, settings).unwrap();
     let start = || Process::configured(port, &genesys, &folder.journal(), &config, &[]);
     let process = start();
     client.until("/readyz", |_| true).await;

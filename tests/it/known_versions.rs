@@ -6,13 +6,16 @@ use skillsync::simulator::{Generated, Population, Route, Scenario, Target as Sim
 
 use crate::bed::{Bed, employee, in_state};
 
-/// Fewer than the removal thresholds look at.
+/// Fewer than are too many of the job's own users.
 const USERS: usize = 19;
+/// Everybody loses all that they have, which is nobody's business here.
+const NEVER_HELD: &str = "[sync]\nhold_skill_percent = 100\nhold_skill_left = 0\n";
 
 /// Two jobs one after the other; between them, somebody else writes `meddled` users. Reads and writes of the second job.
 async fn second_job(extra: &str, meddled: usize) -> (usize, usize, u32) {
     let population = Generated { users: USERS, groups: 12, groups_per_user: 0, ..Generated::default() };
-    let bed = Bed::start(&Scenario { population: Population::Generated(population), ..Scenario::default() }, extra);
+    let scenario = Scenario { population: Population::Generated(population), ..Scenario::default() };
+    let bed = Bed::start(&scenario, &[NEVER_HELD, extra].concat());
     let submit = |groups: &[&str]| {
         let entries = (1..=USERS).map(|n| employee(n, groups)).collect();
         bed.submit(Target::WfmSkillGroups, Mode::Managed, entries)
@@ -43,5 +46,5 @@ async fn a_conflict_on_a_known_version_falls_back_on_the_read() {
 
 #[tokio::test(start_paused = true)]
 async fn the_setting_turns_it_off() {
-    assert_eq!(second_job("[sync]\nwrite_without_read = false", 3).await, (USERS, USERS, 0));
+    assert_eq!(second_job("write_without_read = false", 3).await, (USERS, USERS, 0));
 }

@@ -35,6 +35,7 @@ mod journal_commands;
 mod journal_place;
 mod keys;
 mod known_versions;
+mod last_holders;
 mod layers;
 mod limited_route;
 mod limits;

@@ -21,6 +21,11 @@ impl Directory {
         })
     }
 
+    /// The listing of active users, if there is a complete one that can be used.
+    pub(in crate::engine) fn all_active(&self) -> Option<Arc<Reading<Listing>>> {
+        self.active.usable().filter(|active| active.value.extent.complete)
+    }
+
     /// The names that listings show of a user.
     pub(in crate::engine) fn names_of(&self, user: UserId) -> Vec<UserRef> {
         self.listings().flat_map(|listing| listing.value.names_of(user)).collect()

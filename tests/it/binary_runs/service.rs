@@ -34,6 +34,8 @@ impl Service {
         let mut settings = vec![("SKILLSYNC__GENESYS__LIMITS", plan.limits)];
         if plan.holds {
             settings.extend([("SKILLSYNC__SYNC__HOLD_USERS_MIN", "1"), ("SKILLSYNC__SYNC__HOLD_USERS_PERCENT", "40")]);
+        } else {
+            settings.extend([("SKILLSYNC__SYNC__HOLD_FLOOR", "20"), ("SKILLSYNC__SYNC__HOLD_SKILL_LEFT", "0")]);
         }
         Self::beside(Simulator::new(plan.scenario()), settings).await
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_compression::tokio::write::GzipEncoder;
+use serde_json::Value;
 use skillsync::journal::{Journal as _, Memo};
 use skillsync::simulator::Scenario;
 use skillsync::table::XLSX;
@@ -292,4 +293,48 @@ async fn an_export_may_be_compressed() {
     let headers = [("content-type", XLSX), ("content-encoding", "gzip")];
     let answer = office.post_bytes("/v1/imports/hr?scope=delta", &headers, &gzip.into_inner()).await;
     assert_eq!((answer.status, &answer.body["counts"]["total"]), (202, &1.into()), "{answer:?}");
+}
+
+/// Waits until a job is held, and answers its view.
+async fn held(office: &Office, answer: &Answer) -> Value {
+    let path = format!("/v1/sync-jobs/{}", answer.job());
+    loop {
+        let view: Value = serde_json::from_str(&office.get_text(&path).await).unwrap();
+        assert!(view["finishedAt"].is_null(), "{view}");
+        if view["status"] == "held" {
+            return view["held"].clone();
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_small_export_in_which_nobody_has_a_known_title_is_held() {
+    let office = Office::open(&employees(40), &by_title("hr", ""));
+    let people = |title: &'static str, of: std::ops::Range<usize>| of.map(|n| (n, title)).collect::<Vec<_>>();
+    import(&office, "hr", "delta", &people("Group 1", 1..40)).await;
+    let rows = export(&people("an unknown title", 1..11));
+    let answer = office.post("/v1/imports/hr?scope=delta", &CSV, &rows).await;
+    let held = held(&office, &answer).await;
+    assert_eq!((&held["users"], &held["skills"][0]["name"]), (&10.into(), &"Group 1".into()), "{held}");
+    assert!(held["message"].as_str().unwrap().starts_with("10 of its 10 users would be left with nothing"), "{held}");
+    assert!((1..11).all(|n| office.groups(n) == ["Group 1"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn deliveries_about_one_person_each_do_not_take_a_skill_from_the_last_who_have_it() {
+    let office = Office::open(&employees(40), &by_title("hr", ""));
+    import(&office, "hr", "delta", &[(1, "Group 1"), (2, "Group 1"), (3, "Group 1"), (4, "Group 1")]).await;
+    let mut deliveries = Vec::new();
+    for n in 1..=4 {
+        deliveries.push(office.bamboo("hr", &titled(n, "Group 2"), BEGIN).await);
+    }
+    office.finish(&deliveries[0]).await;
+    office.finish(&deliveries[1]).await;
+    for delivery in &deliveries[2..] {
+        let held = held(&office, delivery).await;
+        assert_eq!((&held["skills"][0]["name"], &held["skills"][0]["holdersLeft"]), (&"Group 1".into(), &1.into()));
+    }
+    let groups: Vec<_> = (1..=4).map(|n| office.groups(n).concat()).collect();
+    assert_eq!(groups, ["Group 2", "Group 2", "Group 1", "Group 1"]);
 }

@@ -96,7 +96,10 @@ impl World {
 fn settings(plan: &Plan) -> String {
     let settings = plan.settings;
     let patience = settings.patience.map(|seconds| format!("patience = '{seconds}s'\n")).unwrap_or_default();
-    let hold =
-        if settings.holds { "hold_users_min = 1\nhold_users_percent = 30\nhold_skill_percent = 100\n" } else { "" };
+    let hold = if settings.holds {
+        "hold_users_min = 1\nhold_users_percent = 30\nhold_skill_percent = 100\n"
+    } else {
+        "hold_floor = 20\nhold_skill_left = 0\n"
+    };
     format!("[sync]\nwrite_without_read = {}\nconflict_patience = '60s'\n{patience}{hold}", settings.write_without_read)
 }

@@ -22,8 +22,9 @@ function lossesOf(skills) {
   const row = (skill) => h("tr", {},
     h("th", { scope: "row" }, skill.name ?? skill.id),
     h("td", { class: "number minus" }, `−${count(skill.users)}`),
-    h("td", { class: "number" }, `${skill.holdersPercent} %`));
+    h("td", { class: "number" }, `${skill.holdersPercent} %`),
+    h("td", { class: "number" }, skill.holdersLeft === undefined ? "" : count(skill.holdersLeft)));
   return h("table", { class: "rows compact" }, h("caption", { class: "hidden" }, "What would be lost, the largest losses first"),
-    h("thead", {}, h("tr", {}, ["Would be lost", "Users", "Of those who have it"].map((text, at) => h("th", { scope: "col", class: at ? "number" : null }, text)))),
+    h("thead", {}, h("tr", {}, ["Would be lost", "Users", "Of those who have it", "Would be left"].map((text, at) => h("th", { scope: "col", class: at ? "number" : null }, text)))),
     h("tbody", {}, skills.map(row)));
 }
