@@ -57,6 +57,11 @@ impl Listed {
         self.left_as_is.binary_search(&id).is_ok()
     }
 
+    /// Whether the user is to have nothing, and nothing is left to them.
+    pub fn is_empty(&self) -> bool {
+        self.assignments.is_empty() && self.left_as_is.is_empty()
+    }
+
     /// Whether any rating of this will do.
     pub fn takes_any_rating(&self, id: AssignmentId) -> bool {
         self.leaves_as_is(id) || self.assignments.get(id) == Some(None)
