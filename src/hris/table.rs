@@ -1,5 +1,7 @@
 //! HR exports as tables: the columns are the attributes, each row is a person.
 
+use std::collections::HashSet;
+
 use tokio::io::AsyncBufRead;
 
 use super::mapping::MappingFault;
@@ -42,10 +44,9 @@ where
 }
 
 fn check_columns<R: AsyncBufRead + Unpin>(table: &Table<R>) -> Result<(), TableFault> {
-    let names = table.columns();
-    for (at, name) in names.iter().enumerate() {
-        let same = |other: &String| folded(other) == folded(name);
-        if !name.is_empty() && names.iter().take(at).any(same) {
+    let mut known = HashSet::new();
+    for name in table.columns() {
+        if !name.is_empty() && !known.insert(folded(name)) {
             return Err(TableFault::Row(table.fault(None, format!("names the column {name:?} twice"))));
         }
     }

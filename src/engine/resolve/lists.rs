@@ -66,7 +66,7 @@ pub(in crate::engine) fn find_assignments(
     creation: Creation,
     proposals: &mut Proposals,
 ) -> Result<FoundList, Failure> {
-    const TODO: &str = "Correct the name, or create it there first.";
+    const WHAT_TO_DO: &str = "Correct the name, or create it there first.";
     let names = catalogue.names();
     let (mut found, mut lacking, mut left) = (Vec::with_capacity(listed.len()), Vec::new(), Vec::new());
     for ListedAssignment { name, proficiency, because: _, left_as_is } in listed {
@@ -81,10 +81,12 @@ pub(in crate::engine) fn find_assignments(
             (Match::Several(_), _) => {
                 return Err(Failure::assignment_ambiguous(&name.to_string(), &names.all_called(name)));
             }
-            (Match::None, AssignmentName::Id(id)) => return Err(Failure::assignment_not_found(&id.to_string(), TODO)),
+            (Match::None, AssignmentName::Id(id)) => {
+                return Err(Failure::assignment_not_found(&id.to_string(), WHAT_TO_DO));
+            }
             (Match::None, AssignmentName::Name(name)) => match (Unfit::of(name, names), creation) {
                 (Some(unfit), _) => return Err(unfit.failure(name)),
-                (None, Creation::No) => return Err(proposals.failure(name, names, TODO)),
+                (None, Creation::No) => return Err(proposals.failure(name, names, WHAT_TO_DO)),
                 (None, Creation::Permitted | Creation::Later) => {
                     lacking.push(Lacking { name: Arc::clone(name), proficiency: *proficiency });
                 }

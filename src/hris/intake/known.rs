@@ -115,16 +115,12 @@ impl OfSource {
     }
 }
 
-/// Whom somebody who was deleted turns out to be.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Deleted {
-    Known {
-        user: UserRef,
-        /// Of the newest event about them, by the sender's clock.
-        event_at: Option<Timestamp>,
-    },
-    /// The source never named them.
-    Unknown,
+/// Whom the sender's own id of somebody stands for.
+#[derive(Debug)]
+pub(super) struct KnownById {
+    pub(super) user: UserRef,
+    /// Of the newest event about them, by the sender's clock.
+    pub(super) event_at: Option<Timestamp>,
 }
 
 /// Keys of memos of earlier versions, which told spellings apart that are one person now, by source and person.
@@ -207,14 +203,13 @@ impl KnownPeople {
         renewed
     }
 
-    /// Whom the sender's id of somebody stands for.
-    pub(super) fn deleted(&self, source: &Source, sender_id: &str) -> Deleted {
+    /// Whom the source has named with this id of its own.
+    pub(super) fn by_id(&self, source: &Source, sender_id: &str) -> Option<KnownById> {
         let people = self.lock();
-        let of_source = people.get(&source.name);
-        let text = of_source.and_then(|known| known.by_sender_id.get(sender_id));
-        let event_at = text.and_then(|text| of_source?.by_name.get(text)?.event_at);
-        let named = text.and_then(|text| read(text));
-        named.map_or(Deleted::Unknown, |user| Deleted::Known { user, event_at })
+        let of_source = people.get(&source.name)?;
+        let text = of_source.by_sender_id.get(sender_id)?;
+        let event_at = of_source.by_name.get(text).and_then(|known| known.event_at);
+        Some(KnownById { user: read(text)?, event_at })
     }
 
     /// Somebody whom the source never named was deleted `at` this time. Durable when it answers.

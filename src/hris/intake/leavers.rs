@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Intake;
-use super::known::Deleted;
+use super::known::KnownById;
 use crate::domain::Mode;
 use crate::hris::mapping::{Mapped, Mapping};
 use crate::hris::people::Changed;
@@ -20,24 +20,22 @@ impl Intake {
     ) -> Result<usize, JournalError> {
         let mut unknown = 0;
         for (before, Changed { record, occurred_at }) in std::mem::take(&mut mapping.gone).into_iter().rev() {
-            match self.0.known.deleted(source, &record) {
-                Deleted::Known { event_at, .. } if occurred_at.is_some() && occurred_at < event_at && reads(source) => {
-                    // Something newer was told of them: what they are now is in their record.
+            let Some(KnownById { user, event_at }) = self.0.known.by_id(source, &record) else {
+                unknown += 1;
+                let at = occurred_at.unwrap_or_else(|| self.0.clock.now());
+                self.0.known.remember_gone(&*self.0.journal, source, &record, at).await?;
+                if self.0.waiting.waits_for_record(&source.name, &record) {
                     mapping.changed.push(Changed { record, occurred_at });
                 }
-                Deleted::Known { user, .. } => {
-                    // What was read of them has the date at which we asked; the sender's clock may be another.
-                    let occurred_at = occurred_at.filter(|_| !reads(source));
-                    mapping.people.insert(before, Mapped::leaver(user, occurred_at));
-                }
-                Deleted::Unknown => {
-                    unknown += 1;
-                    let at = occurred_at.unwrap_or_else(|| self.0.clock.now());
-                    self.0.known.remember_gone(&*self.0.journal, source, &record, at).await?;
-                    if self.0.waiting.waits_for_record(&source.name, &record) {
-                        mapping.changed.push(Changed { record, occurred_at });
-                    }
-                }
+                continue;
+            };
+            if reads(source) && occurred_at.is_some() && occurred_at < event_at {
+                // Something newer was told of them: what they are now is in their record.
+                mapping.changed.push(Changed { record, occurred_at });
+            } else {
+                // What was read of them has the date at which we asked; the sender's clock may be another.
+                let occurred_at = occurred_at.filter(|_| !reads(source));
+                mapping.people.insert(before, Mapped::leaver(user, occurred_at));
             }
         }
         if source.mode != Mode::Add {
@@ -49,7 +47,7 @@ impl Intake {
     /// The same for a record that the sender does not have any more.
     pub(super) fn find_leaver_of_record(&self, source: &Source, mapping: &mut Mapping) {
         for (_, Changed { record, occurred_at }) in std::mem::take(&mut mapping.gone) {
-            if let Deleted::Known { user, .. } = self.0.known.deleted(source, &record) {
+            if let Some(KnownById { user, .. }) = self.0.known.by_id(source, &record) {
                 mapping.people.push(Mapped::leaver(user, occurred_at));
             }
         }
@@ -57,7 +55,7 @@ impl Intake {
 
     /// Whether the source has named somebody with this id of its own, or names people by nothing else.
     pub(super) fn has_named(&self, source: &Source, record: &str) -> bool {
-        source.names_users_by_their_id() || self.0.known.deleted(source, record) != Deleted::Unknown
+        source.names_users_by_their_id() || self.0.known.by_id(source, record).is_some()
     }
 
     /// What comes late about people who were deleted meanwhile, when nobody knew them yet, must not be the last word.

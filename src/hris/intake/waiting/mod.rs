@@ -265,17 +265,7 @@ impl WaitingRecords {
         true
     }
 
-    /// Takes out what could not be read of a source: one record, or all.
-    fn take_failed(&self, source: &str, record: Option<&str>) -> Vec<(Place, Failed)> {
-        let mut places = self.places();
-        let chosen = |(of, id): &Place| &**of == source && record.is_none_or(|record| **id == *record);
-        let all = std::mem::take(&mut places.failed);
-        let (chosen, others): (BTreeMap<_, _>, _) = all.into_iter().partition(|(place, _)| chosen(place));
-        places.failed = others;
-        chosen.into_iter().collect()
-    }
-
-    /// What failed before this date, or has one of these ids.
+    /// The records that could not be read and are meant, each with the deliveries that named it.
     fn failed_of(&self, is_meant: impl Fn(&Place, &Failed) -> bool) -> Vec<(Place, Vec<Event>)> {
         let places = self.places();
         let meant = places.failed.iter().filter(|(place, failed)| is_meant(place, failed));
@@ -396,10 +386,9 @@ impl Intake {
         let meant = self.0.waiting.failed_of(|place, _| is_of(place, source, record));
         let memos = meant.iter().flat_map(|(place, events)| events.iter().map(|event| memo(place, event, None)));
         self.0.journal.remember(memos.collect()).await?;
-        let taken = self.0.waiting.take_failed(source, record);
-        let number = taken.len();
-        for (place, failed) in taken {
-            for event in failed.events {
+        let number = meant.len();
+        for (place, events) in meant {
+            for event in events {
                 begin(self, place.clone(), event);
             }
         }
