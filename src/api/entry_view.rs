@@ -63,7 +63,8 @@ pub(super) struct SyncJobEntryView {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     because: Vec<BecauseView>,
-    /// What is left as it is, because the source did not say what the rules need that would assign it; absent where nothing is.
+    /// What is left as it is: because it was asked for, or because the source did not say what the rules need that would
+    /// assign it. Absent where nothing is.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     left_as_is: Vec<BecauseView>,
@@ -81,9 +82,10 @@ pub(super) struct BecauseView {
     /// Name or id, as the rule has it.
     #[schema(example = "Billing")]
     assignment: String,
-    /// The ids of the rules, apart by commas.
-    #[schema(example = "sales-emea")]
-    rules: Box<str>,
+    /// The ids of the rules, apart by commas; absent where it does not follow from rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false, example = "sales-emea")]
+    rules: Option<Box<str>>,
 }
 
 /// A skill or skill group of a user.
@@ -119,8 +121,7 @@ impl SyncJobEntryView {
             items.iter().map(|(id, proficiency)| AssignmentView::of(*id, *proficiency, names)).collect()
         };
         let (left_as_is, listed): (Vec<_>, _) = entry.request.assignments.iter().partition(|listed| listed.left_as_is);
-        let [because, left_as_is] =
-            [listed, left_as_is].map(|listed| listed.into_iter().filter_map(BecauseView::of).collect());
+        let because = listed.into_iter().filter(|listed| listed.because.is_some()).map(BecauseView::of);
         let result = entry.result;
         let effects = &result.effects;
         Self {
@@ -140,16 +141,16 @@ impl SyncJobEntryView {
             conflicts: result.conflicts.into_iter().map(ConflictView::from).collect(),
             superseded_by: result.superseded_by.map(|(job, index)| format!("{job}/{index}")),
             finished_at: result.finished_at,
-            because,
-            left_as_is,
+            because: because.collect(),
+            left_as_is: left_as_is.into_iter().map(BecauseView::of).collect(),
             erased: entry.erased,
         }
     }
 }
 
 impl BecauseView {
-    fn of(listed: &ListedAssignment) -> Option<Self> {
-        Some(Self { assignment: listed.name.to_string(), rules: listed.because.clone()? })
+    fn of(listed: &ListedAssignment) -> Self {
+        Self { assignment: listed.name.to_string(), rules: listed.because.clone() }
     }
 }
 

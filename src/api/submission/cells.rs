@@ -95,10 +95,10 @@ fn listed(cell: &str, target: Option<Target>, lists: &mut SharedLists, faults: &
                 }
                 proficiency => {
                     return Some(ListedAssignment {
+                        left_as_is: part.left_as_is,
                         name: part.assignment(lists),
                         proficiency: proficiency.flatten(),
                         because: None,
-                        left_as_is: false,
                     });
                 }
             },
@@ -135,7 +135,11 @@ fn part_of(listed: &ListedAssignment) -> String {
             if name.parse::<Uuid>().is_ok() { format!("\\{escaped}") } else { escaped }
         }
     };
-    listed.proficiency.map_or_else(|| name.clone(), |proficiency| format!("{name}:{proficiency}"))
+    match listed.proficiency {
+        _ if listed.left_as_is => format!("{name}:*"),
+        Some(proficiency) => format!("{name}:{proficiency}"),
+        None => name,
+    }
 }
 
 /// What stands between semicolons in a name. Some spreadsheets take each for a cell of its own.
@@ -174,8 +178,9 @@ mod tests {
         assert_eq!(read("EMEA: Billing"), [named("EMEA: Billing", None)]);
         assert_eq!(read(r"Room\:4;A\;B;C\\"), [named("Room:4", None), named("A;B", None), named("C\\", None)]);
         assert_eq!(read("EMEA: Billing:3"), [named("EMEA: Billing", Some(3.0))]);
+        assert_eq!(read("Room\\:*"), [named("Room:*", None)]);
         assert!(read("").is_empty() && read(" ; ").is_empty());
-        for bad in [":4", "A:6"] {
+        for bad in [":4", "A:6", ":*"] {
             let mut faults = Faults::default();
             listed(bad, Some(Target::RoutingSkills), &mut SharedLists::default(), &mut faults);
             assert_eq!(faults.total(), 1, "{bad}");
@@ -227,14 +232,16 @@ mod tests {
         let names = [
             AssignmentName::Name(id.into()),
             AssignmentName::Name("a;b:4\\".into()),
+            AssignmentName::Name("a:*".into()),
             AssignmentName::Id(AssignmentId(id.parse().unwrap())),
         ];
-        let listed = names.map(|name| ListedAssignment {
-            name,
-            proficiency: Proficiency::new(3.3),
+        let of = |name: &AssignmentName, left_as_is: bool| ListedAssignment {
+            name: name.clone(),
+            proficiency: Proficiency::new(3.3).filter(|_| !left_as_is),
             because: None,
-            left_as_is: false,
-        });
+            left_as_is,
+        };
+        let listed: Vec<_> = names.iter().flat_map(|name| [of(name, false), of(name, true)]).collect();
         let cell = listed.iter().map(part_of).collect::<Vec<_>>().join(";");
         let mut faults = Faults::default();
         assert_eq!(

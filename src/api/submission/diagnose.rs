@@ -70,7 +70,8 @@ fn assignment_list(raw: &RawValue, target: Option<Target>, at: &Pointer<'_>, fau
 }
 
 fn assignment(raw: &RawValue, target: Option<Target>, at: &Pointer<'_>, faults: &mut Faults) {
-    let Some([id, name, rating]) = members(raw, ["id", "name", "proficiency"], at, faults) else { return };
+    let known = ["id", "name", "proficiency", "leaveAsIs"];
+    let Some([id, name, rating, leave_as_is]) = members(raw, known, at, faults) else { return };
     exactly_one(&["id", "name"], &[id, name], at, faults);
     if let Some(raw) = id {
         leaf::<Uuid>(raw, A_UUID, &at.member("id"), faults);
@@ -78,8 +79,13 @@ fn assignment(raw: &RawValue, target: Option<Target>, at: &Pointer<'_>, faults: 
     if let Some(raw) = name {
         text(raw, rules::LONGEST_NAME, &at.member("name"), faults);
     }
-    if let Some(raw) = rating {
-        proficiency(raw, target, &at.member("proficiency"), faults);
+    let left_as_is = leave_as_is.and_then(|raw| leaf::<bool>(raw, "true or false", &at.member("leaveAsIs"), faults));
+    match rating {
+        Some(_) if left_as_is == Some(true) => {
+            faults.add(&at.member("proficiency"), "must be left out: what is left as it is keeps its own");
+        }
+        Some(raw) => proficiency(raw, target, &at.member("proficiency"), faults),
+        None => {}
     }
 }
 

@@ -190,7 +190,7 @@ mod tests {
         fn any_entry() -> impl Strategy<Value = String> {
             let leaf = any_leaf().boxed();
             let user = object(&["id", "email", "employeeId", "externalId", "x"], leaf.clone());
-            let assignment = object(&["id", "name", "proficiency", "x"], leaf.clone());
+            let assignment = object(&["id", "name", "proficiency", "leaveAsIs", "x"], leaf.clone());
             let assignments =
                 proptest::collection::vec(assignment, 0..3).prop_map(|all| format!("[{}]", all.join(",")));
             let array = leaf.clone().prop_map(|value| format!("[{value}]"));

@@ -2,6 +2,8 @@
 //!
 //! Where a spreadsheet writes numbers with a comma, a level has one as well: `Name:4,5` is 4.5, since a skill `5` would need a level of its
 //! own. What could be both, a list and a number, is refused with what it could be.
+//!
+//! `Name:*` asks for nothing: whoever has it keeps it as it is.
 
 use crate::api::faults::shortened;
 use crate::api::rules;
@@ -13,6 +15,7 @@ use crate::domain::entry::{AssignmentName, SharedLists};
 pub(super) struct Part {
     pub(super) name: String,
     pub(super) rating: Option<f64>,
+    pub(super) left_as_is: bool,
     /// Where in the name the last colon without a backslash is.
     colon: Option<usize>,
     /// Where commas follow a level, each with the colon of that.
@@ -34,9 +37,10 @@ pub(super) struct Unclear {
 }
 
 impl Part {
-    /// Takes the number behind the last colon for the proficiency.
+    /// Takes the number behind the last colon for the proficiency, and an asterisk for leaving it as it is.
     fn finished(mut self) -> Result<Self, Unclear> {
         let level = self.colon.and_then(|at| self.name.get(at + 1..));
+        self.left_as_is = level.is_some_and(|level| level.trim() == "*");
         self.rating = match self.commas.as_slice() {
             [] => level.and_then(|level| level.trim().parse().ok()).filter(|rating: &f64| rating.is_finite()),
             [(colon, _)] if Some(*colon) == self.colon => level.and_then(with_decimal_comma),
@@ -45,7 +49,7 @@ impl Part {
         if self.rating.is_none() && !self.commas.is_empty() {
             return Err(Unclear::of(&self.name));
         }
-        if let (Some(_), Some(at)) = (self.rating, self.colon) {
+        if let Some(at) = self.colon.filter(|_| self.rating.is_some() || self.left_as_is) {
             self.name.truncate(at);
         }
         self.name = self.name.trim().to_owned();
@@ -53,7 +57,7 @@ impl Part {
     }
 
     fn is_empty(&self) -> bool {
-        self.name.is_empty() && self.rating.is_none()
+        self.name.is_empty() && self.rating.is_none() && !self.left_as_is
     }
 
     fn push_comma(&mut self) {
@@ -136,7 +140,8 @@ fn as_genesys_writes(cell: &str) -> Option<Vec<Part>> {
         return None;
     }
     // A number before a level is rather what follows a decimal comma.
-    let is_rated = |part: &Part| part.rating.is_some() && !part.name.is_empty() && !is_digits(&part.name);
+    let has_level = |part: &Part| part.rating.is_some() || part.left_as_is;
+    let is_rated = |part: &Part| has_level(part) && !part.name.is_empty() && !is_digits(&part.name);
     let mut parts = Vec::new();
     for token in cell.split(',') {
         parts.extend(as_we_write(token).ok()?);

@@ -50,3 +50,8 @@ struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'de, str>>, D::Error> {
     Option::deserialize(deserializer).map(|read: Option<Text<'de>>| read.map(|Text(text)| text))
 }
+
+/// A flag that may be left out, or be null.
+pub(super) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Option::<bool>::deserialize(deserializer).map(Option::unwrap_or_default)
+}

@@ -121,6 +121,10 @@ pub struct AssignmentRequest<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = schemas::proficiency)]
     pub proficiency: Option<f64>,
+    /// Asks for nothing: whoever has it keeps it with the proficiency that they have, and nobody gets it. Default false.
+    #[serde(default, deserialize_with = "objects::flag", skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false, example = false)]
+    pub leave_as_is: bool,
 }
 
 impl SyncJobEntryRequest<'_> {
@@ -183,7 +187,9 @@ impl From<&ListedAssignment> for AssignmentRequest<'_> {
             AssignmentName::Id(id) => (Some(id.0), None),
             AssignmentName::Name(name) => (None, Some(Cow::Owned(name.as_ref().to_owned()))),
         };
-        Self { id, name, proficiency: listed.proficiency.map(|proficiency| proficiency.value().into()) }
+        let leave_as_is = listed.left_as_is;
+        let proficiency = listed.proficiency.filter(|_| !leave_as_is).map(|proficiency| proficiency.value().into());
+        Self { id, name, proficiency, leave_as_is }
     }
 }
 
@@ -198,11 +204,11 @@ impl AssignmentRequest<'_> {
             (Some(_), Some(_)) | (None, None) => return None,
         };
         let proficiency = match self.proficiency {
-            Some(_) if target == Some(Target::WfmSkillGroups) => return None,
+            Some(_) if target == Some(Target::WfmSkillGroups) || self.leave_as_is => return None,
             Some(value) => Some(Proficiency::new(value)?),
             None => None,
         };
-        Some(ListedAssignment { name, proficiency, because: None, left_as_is: false })
+        Some(ListedAssignment { name, proficiency, because: None, left_as_is: self.leave_as_is })
     }
 }
 

@@ -75,8 +75,6 @@ pub(in crate::engine) fn find_assignments(
             (Match::Several(_), _) if *left_as_is => {
                 left.extend(names.all_called(name).into_iter().map(|item| item.id));
             }
-            // Nobody has what does not exist.
-            (Match::None, _) if *left_as_is => {}
             (Match::One(id), _) => found.push((id, *proficiency)),
             (Match::Several(_), _) => {
                 return Err(Failure::assignment_ambiguous(&name.to_string(), &names.all_called(name)));
@@ -87,6 +85,8 @@ pub(in crate::engine) fn find_assignments(
             (Match::None, AssignmentName::Name(name)) => match (Unfit::of(name, names), creation) {
                 (Some(unfit), _) => return Err(unfit.failure(name)),
                 (None, Creation::No) => return Err(proposals.failure(name, names, WHAT_TO_DO)),
+                // Nobody has it, and nobody is to get it.
+                (None, Creation::Permitted | Creation::Later) if *left_as_is => {}
                 (None, Creation::Permitted | Creation::Later) => {
                     lacking.push(Lacking { name: Arc::clone(name), proficiency: *proficiency });
                 }

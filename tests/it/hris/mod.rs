@@ -7,6 +7,7 @@ mod examples;
 pub(crate) mod filters;
 mod fuzz;
 mod imports;
+mod left_as_is;
 mod process;
 pub(crate) mod properties;
 mod records;
@@ -102,7 +103,13 @@ impl Office {
 
     /// What is answered to a GET, as text.
     pub(crate) async fn get_text(&self, path: &str) -> String {
-        let response = self.router.clone().oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
+        self.get_text_as(path, "application/json").await
+    }
+
+    /// The same in a form of one's choice.
+    async fn get_text_as(&self, path: &str, form: &str) -> String {
+        let request = Request::get(path).header("accept", form).body(Body::empty()).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
         String::from_utf8(to_bytes(response.into_body(), usize::MAX).await.unwrap().into()).unwrap()
     }
 
