@@ -68,6 +68,10 @@ pub(super) struct SyncJobEntryView {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     left_as_is: Vec<BecauseView>,
+    /// The person is missing from a full export, though its source named them before: they have left. Absent in all others.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false, example = false)]
+    missing_from_export: bool,
     /// The person was erased: what became of the entry is left, and nothing of whom it was about. It is not done again by
     /// `retry` or `apply`. Absent in all others.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -143,6 +147,7 @@ impl SyncJobEntryView {
             finished_at: result.finished_at,
             because: because.collect(),
             left_as_is: left_as_is.into_iter().map(BecauseView::of).collect(),
+            missing_from_export: entry.missing,
             erased: entry.erased,
         }
     }

@@ -97,6 +97,20 @@ impl SharedLists {
     }
 }
 
+/// What a full export tells of somebody beside their skills: whether it can be believed that who is missing has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Presence {
+    /// Nothing. The entry is of no full export, or the person is a new one for sure, or has never been found at Genesys.
+    #[default]
+    Unremarkable,
+    /// The source named the person before, and they were found at Genesys then.
+    NamedAgain,
+    /// Nobody was called so before. It may be somebody who was called otherwise, and who is missing under that name.
+    NewName,
+    /// The source named the person before, and the export does not.
+    Missing,
+}
+
 /// An entry to be carried out, and what it may do at most.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntryOrder {
@@ -105,6 +119,7 @@ pub struct EntryOrder {
     pub plan: Option<Box<Difference>>,
     /// The place of the entry that it repeats, which it takes in the effective order.
     pub repeats: Option<Place>,
+    pub presence: Presence,
 }
 
 impl EntryOrder {
@@ -119,7 +134,7 @@ impl EntryOrder {
 
 impl From<EntryRequest> for EntryOrder {
     fn from(request: EntryRequest) -> Self {
-        Self { request, plan: None, repeats: None }
+        Self { request, plan: None, repeats: None, presence: Presence::default() }
     }
 }
 
@@ -216,6 +231,11 @@ impl Reason {
         Self::DuplicateUser,
         Self::InternalError,
     ];
+
+    /// Whether it means that nobody knows whom the entry names.
+    pub fn leaves_user_unknown(self) -> bool {
+        matches!(self, Self::UserNotFound | Self::UserAmbiguous | Self::UpstreamUnavailable | Self::Forbidden)
+    }
 }
 
 /// What an entry brought about, as the result reports it.

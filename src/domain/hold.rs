@@ -51,10 +51,13 @@ const SEVERAL: u32 = 2;
 impl HoldThresholds {
     /// Whether a job of so many users can exceed them at all.
     pub fn concern(self, users: usize) -> bool {
-        let some = [self.users_percent, self.skill_percent].into_iter().any(|percent| percent < Percent::ALL);
-        let least = if some { self.users_min.min(self.floor).max(1) } else { u32::MAX };
-        let least = if self.skill_left > 0 { 1 } else { least };
-        u32::try_from(users).unwrap_or(u32::MAX) >= least
+        let least = if self.skill_left > 0 { 1 } else { self.users_min.min(self.floor).max(1) };
+        self.are_on() && u32::try_from(users).unwrap_or(u32::MAX) >= least
+    }
+
+    /// Whether there is any.
+    fn are_on(self) -> bool {
+        self.skill_left > 0 || [self.users_percent, self.skill_percent].iter().any(|percent| *percent < Percent::ALL)
     }
 
     /// Whether a job that weighs this much has to be looked at first.
@@ -68,7 +71,8 @@ impl HoldThresholds {
     }
 
     fn are_exceeded_in_the_job(self, weight: &Weight) -> bool {
-        self.take_from_too_many(weight)
+        self.doubt(weight.attendance)
+            || self.take_from_too_many(weight)
             || self.leave_too_many_with_nothing(weight)
             || weight.skills.values().any(|share| self.take_too_much_of(*share))
     }
@@ -103,6 +107,12 @@ impl HoldThresholds {
         Hold { users: weight.lose, of_users: weight.users, skills: losses.collect(), message: message.into() }
     }
 
+    /// Whether it can be doubted that those who are missing from a full export have left.
+    fn doubt(self, attendance: Attendance) -> bool {
+        let is_in_doubt = attendance.names_hardly_anybody_again() || attendance.may_name_them_otherwise();
+        is_in_doubt && self.are_on()
+    }
+
     fn take_from_too_many(self, weight: &Weight) -> bool {
         weight.lose >= self.users_min.max(1) && self.users_percent.is_exceeded_by(weight.lose, weight.users)
     }
@@ -128,6 +138,19 @@ impl HoldThresholds {
         let mut reasons = Vec::new();
         let (users, users_percent, skill_percent) =
             (weight.users, self.users_percent.value(), self.skill_percent.value());
+        let Attendance { missing, named_again, new_names_not_found } = weight.attendance;
+        if self.doubt(weight.attendance) && weight.attendance.names_hardly_anybody_again() {
+            reasons.push(format!(
+                "{missing} who would lose something are missing from the export, and it names only {named_again} whom its \
+                 source named before: it may be of others, or name them otherwise"
+            ));
+        }
+        if self.doubt(weight.attendance) && weight.attendance.may_name_them_otherwise() {
+            reasons.push(format!(
+                "{missing} who would lose something are missing from the export, and {new_names_not_found} whom its source \
+                 names for the first time cannot be found at Genesys: they may be the same people under other names"
+            ));
+        }
         if self.take_from_too_many(weight) {
             reasons.push(format!("{} of its {users} users would lose something ({users_percent} % may)", weight.lose));
         }
@@ -178,6 +201,29 @@ impl HoldThresholds {
     }
 }
 
+/// Whom a full export names, and whom not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Attendance {
+    /// Users whom its source named before, who are not in it and would lose something.
+    pub missing: u32,
+    /// Users whom it names as its source did before.
+    pub named_again: u32,
+    /// People whom its source names for the first time, and who cannot be found.
+    pub new_names_not_found: u32,
+}
+
+impl Attendance {
+    /// Most of those who have something to lose are missing.
+    fn names_hardly_anybody_again(self) -> bool {
+        self.missing > self.named_again
+    }
+
+    /// Somebody who is missing may be in it under a name that leads to nobody.
+    fn may_name_them_otherwise(self) -> bool {
+        self.missing > 0 && self.new_names_not_found > 0
+    }
+}
+
 /// Who has a skill, and who of them loses it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Share {
@@ -205,6 +251,7 @@ pub struct Weight {
     lose: u32,
     /// Users who lose something and are to have nothing.
     emptied: u32,
+    attendance: Attendance,
     skills: BTreeMap<AssignmentId, Share>,
 }
 
@@ -221,6 +268,11 @@ impl Weight {
         for id in loses {
             self.skills.entry(*id).or_default().lose += 1;
         }
+    }
+
+    /// The job is of a full export.
+    pub fn full_export(&mut self, attendance: Attendance) {
+        self.attendance = attendance;
     }
 
     /// Whether nobody loses anything.
@@ -341,6 +393,25 @@ mod tests {
             assert_eq!(DEFAULT.are_exceeded_by(&weight), held, "{lose} {keep} {others} {lately}");
             let off = HoldThresholds { skill_left: 0, skill_percent: Percent::ALL, ..DEFAULT };
             assert!(!off.are_exceeded_by(&weight), "{lose} {keep} {others} {lately}");
+        }
+    }
+
+    #[test]
+    fn a_full_export_has_to_be_believable() {
+        for (missing, named_again, new_names_not_found, held) in [
+            (0, 0, 5, false),
+            (1, 0, 0, true),
+            (1, 1, 0, false),
+            (3, 2, 0, true),
+            (1, 100, 1, true),
+            (1, 100, 0, false),
+        ] {
+            let mut weight = weight(1, 200, 0);
+            weight.full_export(Attendance { missing, named_again, new_names_not_found });
+            assert_eq!(DEFAULT.are_exceeded_by(&weight), held, "{missing} {named_again} {new_names_not_found}");
+            let off =
+                HoldThresholds { users_percent: Percent::ALL, skill_percent: Percent::ALL, skill_left: 0, ..DEFAULT };
+            assert!(!off.are_exceeded_by(&weight));
         }
     }
 

@@ -67,6 +67,8 @@ pub struct EntrySnapshot {
     pub user: Option<UserId>,
     pub state: EntryState,
     pub result: EntryResult,
+    /// A full export does not name the person any more.
+    pub missing: bool,
     /// The person whom it was about was erased; the request names nobody.
     pub erased: bool,
 }

@@ -249,6 +249,11 @@ impl Engine {
         for job in &jobs {
             engine.core.order_of(job);
         }
+        for job in &jobs {
+            for (index, named, user) in job.known_users() {
+                engine.core.users.note(&named, user, job.id(), index);
+            }
+        }
         let mut parked = attempts::go_on(&engine.core, attempts, &jobs, &dates);
         for job in jobs {
             let parked = parked.remove(&job.id()).unwrap_or_default();
@@ -305,6 +310,11 @@ impl Engine {
             entries: entries.collect(),
             owned: [Target::RoutingSkills, Target::WfmSkillGroups].map(|target| (target, owned(target))).into(),
         })
+    }
+
+    /// The user whom a caller has named so before.
+    pub fn user_called(&self, named: &UserRef) -> Option<UserId> {
+        self.core.users.find(named).map(|(user, _)| user)
     }
 
     /// Whether nothing that a user has was assigned by us.

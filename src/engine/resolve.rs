@@ -307,6 +307,7 @@ async fn try_resolve(patience: &Patience<'_>, parked: &HashSet<u32>, look: &mut 
     let entries = same_user::refused(job, entries, &mut failed);
     let entries = without_incomplete(job, entries, &incomplete, &mut failed);
     let entries = same_user::without_parts(engine, job, entries, &mut failed);
+    let entries = same_user::without_renamed(job, entries, &mut failed);
     engine.conclude(failed, None).shown().await;
     Ok(Resolution { entries, shown: look.shown.take(), left })
 }

@@ -70,9 +70,9 @@ impl Engine {
         &self,
         under: Option<Under>,
         spec: JobSpec,
-        entries: Vec<EntryRequest>,
+        entries: Vec<impl Into<EntryOrder>>,
     ) -> Result<JobSnapshot, JournalError> {
-        let orders = entries.into_iter().map(EntryOrder::from).collect();
+        let orders = entries.into_iter().map(Into::into).collect();
         self.submit_orders(under, spec, orders, How::asked_for(Action::Submitted)).await
     }
 

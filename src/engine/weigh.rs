@@ -17,8 +17,9 @@ use super::port::{CallError, Errand, Observed};
 use super::resolve::Resolved;
 use super::standings::Standing;
 use crate::domain::assignment::Difference;
+use crate::domain::entry::Presence;
 use crate::domain::fold::{Change, Start, fold};
-use crate::domain::hold::{Hold, Weight};
+use crate::domain::hold::{Attendance, Hold, Weight};
 use crate::domain::job::SameUser;
 use crate::domain::{AssignmentId, Assignments, Listed, Mode, Place, Target, UserId, UserKey};
 
@@ -55,12 +56,22 @@ pub(super) struct Scales<'a> {
     read: HashMap<UserId, Share>,
     /// Of entries that are held to a plan, what it takes away: nothing else comes of them.
     planned: BTreeMap<UserId, Share>,
+    /// Who is missing from the full export that the job comes of.
+    missing: BTreeSet<UserId>,
+    /// How many it names again.
+    named_again: u32,
 }
 
 impl<'a> Scales<'a> {
     pub(super) fn new(engine: &'a EngineCore, job: &'a Job, entries: &[Resolved]) -> Self {
         let (mut asked, mut planned) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, Share>::new());
+        let (mut missing, mut named_again) = (BTreeSet::new(), 0);
         for entry in entries {
+            match job.presence(entry.index) {
+                Presence::Missing => drop(missing.insert(entry.user)),
+                Presence::NamedAgain => named_again += 1,
+                Presence::Unremarkable | Presence::NewName => {}
+            }
             if let Some(plan) = job.plan(entry.index) {
                 planned.entry(entry.user).or_default().add(&plan, &entry.listed);
                 continue;
@@ -77,14 +88,16 @@ impl<'a> Scales<'a> {
             (user, listed)
         };
         let managed = engine.catalogues.managed(job.spec().target);
-        Self { engine, job, asked: asked.into_iter().map(in_order).collect(), managed, read: HashMap::new(), planned }
+        let (asked, read) = (asked.into_iter().map(in_order).collect(), HashMap::new());
+        Self { engine, job, asked, managed, read, planned, missing, named_again }
     }
 
     /// Why the job has to be held, if it has to.
     pub(super) async fn weigh(&mut self, errand: &Errand) -> Result<Option<Hold>, CallError> {
         let thresholds = self.engine.settings.hold;
         let takes_nothing = self.job.spec().dry_run || self.job.spec().mode == Mode::Add;
-        if takes_nothing || !thresholds.concern(self.asked.len() + self.planned.len()) {
+        let concern = thresholds.concern(self.asked.len() + self.planned.len()) || !self.missing.is_empty();
+        if takes_nothing || !concern {
             return Ok(None);
         }
         let at_most: BTreeMap<_, _> = self.asked.keys().map(|user| (*user, self.at_most(*user))).collect();
@@ -118,6 +131,15 @@ impl<'a> Scales<'a> {
         }
         if weight.is_nothing() {
             return Ok(());
+        }
+        let share_of = |user: &UserId| shares.get(user).or(self.planned.get(user));
+        let missing = self.missing.iter().filter_map(share_of).filter(|share| !share.loses.is_empty()).count();
+        if missing > 0 {
+            weight.full_export(Attendance {
+                missing: u32::try_from(missing).unwrap_or(u32::MAX),
+                named_again: self.named_again,
+                new_names_not_found: self.job.new_names_not_found(),
+            });
         }
         let is_of_job = |user| self.asked.contains_key(&user) || self.planned.contains_key(&user);
         let passes = self.engine.holders.let_pass(self.engine, self.job, losses, is_of_job, &mut weight);

@@ -18,7 +18,7 @@ use super::source::Source;
 use super::table;
 use crate::charset::{self, Charset};
 use crate::domain::dates::LatestDate;
-use crate::domain::entry::{EntryRequest, ListedAssignment, SharedLists};
+use crate::domain::entry::{EntryOrder, EntryRequest, ListedAssignment, Presence, SharedLists};
 use crate::domain::job::{JobSpec, SameUser, Urgency};
 use crate::domain::shared::Shared;
 use crate::domain::{Mode, UserRef};
@@ -31,6 +31,8 @@ pub struct Mapped {
     pub occurred_at: Option<Timestamp>,
     /// Gets nothing, and loses what skillsync assigned.
     pub leaver: bool,
+    /// What a full export tells by naming them, or by not doing so.
+    pub presence: Presence,
     /// What the sender calls them.
     pub sender_id: Option<Box<str>>,
     /// One list for all to whom the same comes.
@@ -249,7 +251,7 @@ impl Source {
     }
 
     /// The job that a mapping makes; `way` is how it came in.
-    pub fn job(&self, mapping: &Mapping, way: &str, urgency: Urgency) -> (JobSpec, Vec<EntryRequest>) {
+    pub fn job(&self, mapping: &Mapping, way: &str, urgency: Urgency) -> (JobSpec, Vec<EntryOrder>) {
         let label = Some(format!("{way} {}", self.name).into());
         let spec = JobSpec {
             target: self.target,
@@ -322,7 +324,8 @@ impl Source {
         }
         let (assignments, unknown) = (parts.assignments.one(assignments), parts.unknown.one(unknown));
         let sender_id = self.sender_id_of(person);
-        Ok(Some(Mapped { user, occurred_at: person.occurred_at, leaver, sender_id, assignments, unknown }))
+        let (occurred_at, presence) = (person.occurred_at, Presence::default());
+        Ok(Some(Mapped { user, occurred_at, leaver, presence, sender_id, assignments, unknown }))
     }
 
     pub(super) fn user(&self, person: &Person) -> Result<UserRef, String> {
@@ -345,22 +348,20 @@ impl Source {
 impl Mapped {
     /// Somebody who has left.
     pub(super) fn leaver(user: UserRef, occurred_at: Option<Timestamp>) -> Self {
-        Self { user, occurred_at, leaver: true, sender_id: None, assignments: Arc::default(), unknown: Arc::default() }
+        let (assignments, unknown) = (Arc::default(), Arc::default());
+        Self { user, occurred_at, leaver: true, presence: Presence::default(), sender_id: None, assignments, unknown }
     }
 
-    fn entry(&self, lists: &mut SharedLists) -> EntryRequest {
+    fn entry(&self, lists: &mut SharedLists) -> EntryOrder {
         let listed = self.assignments.iter().map(|derived| ListedAssignment {
             name: derived.name.clone(),
             proficiency: derived.proficiency,
             because: Some(derived.because.join(", ").into()),
             left_as_is: derived.left_as_is,
         });
-        EntryRequest {
-            reference: None,
-            user: self.user.clone(),
-            assignments: lists.list(listed.collect()),
-            occurred_at: self.occurred_at,
-        }
+        let (user, assignments) = (self.user.clone(), lists.list(listed.collect()));
+        let request = EntryRequest { reference: None, user, assignments, occurred_at: self.occurred_at };
+        EntryOrder { presence: self.presence, ..request.into() }
     }
 }
 

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::record::DifferenceRecord;
 use super::standing::PlaceRecord;
-use crate::domain::entry::{AssignmentName, EntryOrder, EntryRequest, ListedAssignment, SharedLists};
+use crate::domain::entry::{AssignmentName, EntryOrder, EntryRequest, ListedAssignment, Presence, SharedLists};
 use crate::domain::{AssignmentId, Proficiency, UserId, UserRef};
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -59,6 +59,16 @@ struct OrderRecord<'a> {
     /// The place of the entry that it repeats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     repeats: Option<PlaceRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    presence: Option<PresenceRecord>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum PresenceRecord {
+    NamedAgain,
+    NewName,
+    Missing,
 }
 
 /// Puts the entries of one job into words, in their order.
@@ -70,7 +80,7 @@ pub(super) struct OrderWriter {
 
 impl OrderWriter {
     pub(super) fn write(&mut self, position: u32, order: &EntryOrder) -> serde_json::Result<String> {
-        let EntryOrder { request, plan, repeats } = order;
+        let EntryOrder { request, plan, repeats, presence } = order;
         let first = *self.first.entry(request.assignments.as_ptr().addr()).or_insert(position);
         let list = if first == position { Some(in_words(&request.assignments)?) } else { None };
         serde_json::to_string(&OrderRecord {
@@ -81,6 +91,7 @@ impl OrderWriter {
             occurred_at: request.occurred_at,
             plan: plan.as_deref().cloned().map(DifferenceRecord::from),
             repeats: repeats.map(PlaceRecord::from),
+            presence: PresenceRecord::of(*presence),
         })
     }
 }
@@ -95,6 +106,7 @@ pub(super) fn erased(text: &str) -> serde_json::Result<String> {
         occurred_at: None,
         plan: None,
         repeats: None,
+        presence: None,
         ..record
     })
 }
@@ -129,7 +141,8 @@ impl OrderReader {
             occurred_at: record.occurred_at,
         };
         let (plan, repeats) = (record.plan.map(|plan| Box::new(plan.into())), record.repeats.map(PlaceRecord::into));
-        Ok(EntryOrder { request, plan, repeats })
+        let presence = record.presence.map(Presence::from).unwrap_or_default();
+        Ok(EntryOrder { request, plan, repeats, presence })
     }
 
     fn list(&mut self, text: &str) -> serde_json::Result<Arc<[ListedAssignment]>> {
@@ -154,6 +167,27 @@ impl OrderReader {
 
 fn unknown(what: &str) -> serde_json::Error {
     serde::de::Error::custom(what)
+}
+
+impl PresenceRecord {
+    fn of(presence: Presence) -> Option<Self> {
+        match presence {
+            Presence::Unremarkable => None,
+            Presence::NamedAgain => Some(Self::NamedAgain),
+            Presence::NewName => Some(Self::NewName),
+            Presence::Missing => Some(Self::Missing),
+        }
+    }
+}
+
+impl From<PresenceRecord> for Presence {
+    fn from(record: PresenceRecord) -> Self {
+        match record {
+            PresenceRecord::NamedAgain => Self::NamedAgain,
+            PresenceRecord::NewName => Self::NewName,
+            PresenceRecord::Missing => Self::Missing,
+        }
+    }
 }
 
 impl<'a> From<&'a ListedAssignment> for ListedRecord<'a> {
@@ -221,11 +255,12 @@ mod tests {
         let role: Arc<[ListedAssignment]> = [named("\"Billing\" ä\n", Some("rule")), by_id].into();
         let (other, none) = ([named("VIP", None)].into(), Arc::default());
         let external = UserRef::ExternalId { authority: "a".into(), key: "\\k".into() };
+        let missing = |order| EntryOrder { presence: Presence::Missing, ..order };
         let orders = [
             order(Some("row \"1\""), UserRef::EmployeeId("E1".into()), &role),
             order(None, external, &other),
             order(None, UserRef::Email("ana@example.com".into()), &role),
-            order(None, UserRef::Id(UserId(Uuid::from_u128(7))), &none),
+            missing(order(None, UserRef::Id(UserId(Uuid::from_u128(7))), &none)),
         ];
         let mut writer = OrderWriter::default();
         let written = [0, 1, 2, 3].map(|n| writer.write(n, &orders[n as usize]).unwrap());

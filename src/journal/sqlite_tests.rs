@@ -79,7 +79,7 @@ pub(in crate::journal) fn job(number: u128, entries: usize) -> AcceptedJob {
         },
         created_at: at(0),
         entries: (0..entries)
-            .map(|n| EntryOrder { request: request(n), plan: (n == 1).then(|| Box::new(plan())), repeats: None })
+            .map(|n| EntryOrder { plan: (n == 1).then(|| Box::new(plan())), ..request(n).into() })
             .collect(),
         submitted_by: (number == 1).then(|| Actor::Key("hr-export".into())),
     }

@@ -71,6 +71,8 @@ async fn what_we_assigned_before_a_restart_is_still_ours_after_it() {
     let job = bed.submit(Target::WfmSkillGroups, Mode::Managed, vec![employee(1, &["Group 29", "Group 30"])]).await;
     bed.finish(job).await;
     let bed = bed.restart(&scenario(1), Duration::ZERO).await;
+    let known: serde_json::Value = serde_json::from_str(&bed.get("/v1/users/E1001").await).unwrap();
+    assert_eq!(known["entries"][0]["jobId"], job.to_string(), "{known}");
     let job = bed.submit(Target::WfmSkillGroups, Mode::Managed, vec![employee(1, &["Group 30"])]).await;
     bed.finish(job).await;
     let entry = &bed.entries(job)[0];

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{ConflictRecord, EntryResult, EntrySnapshot};
 use crate::domain::assignment::Difference;
-use crate::domain::entry::{AssignmentName, Effects, EntryOrder, EntryRequest, ListedAssignment};
+use crate::domain::entry::{AssignmentName, Effects, EntryOrder, EntryRequest, ListedAssignment, Presence};
 use crate::domain::shared::Shared;
 use crate::domain::{EntryState, JobId, Place, Reason, UserId, UserRef};
 
@@ -44,6 +44,7 @@ struct Row {
     /// The place of its list.
     list: u32,
     naming: Naming,
+    presence: Presence,
     has_reference: bool,
     is_resolved: bool,
     /// A write may be on its way or have been carried out unseen: cancelling must wait for its end.
@@ -141,6 +142,7 @@ fn place(length: usize) -> u32 {
 
 impl Row {
     fn new(order: EntryOrder, texts: &mut String, lists: &mut Lists) -> Self {
+        let presence = order.presence;
         let EntryRequest { reference, user, assignments, .. } = order.request;
         let (naming, authority, key, id) = match user {
             UserRef::Id(id) => (Naming::Id, None, None, id.0),
@@ -158,6 +160,7 @@ impl Row {
             key_ends: add(key.as_deref()),
             list: lists.number(assignments),
             naming,
+            presence,
             has_reference: reference.is_some(),
             is_resolved: false,
             is_unsettled: false,
@@ -181,7 +184,7 @@ impl Row {
     fn erase(&mut self, ends: u32) {
         (self.reference_ends, self.authority_ends, self.key_ends) = (ends, ends, ends);
         (self.naming, self.user, self.is_resolved, self.has_reference) = (Naming::Erased, Uuid::nil(), false, false);
-        (self.effects, self.attempts) = (None, 0);
+        (self.effects, self.attempts, self.presence) = (None, 0, Presence::default());
         let reason = self.remark.take().and_then(|remark| remark.reason);
         self.remark = reason.map(|reason| Box::new(Remark { reason: Some(reason), ..Remark::default() }));
     }
@@ -318,11 +321,17 @@ impl Entries {
         self.plans.get(index as usize)?.as_ref()
     }
 
+    /// What a full export tells of the person beside their skills.
+    pub(super) fn presence(&self, index: u32) -> Presence {
+        self.row(index).map(|row| row.presence).unwrap_or_default()
+    }
+
     /// An entry as a value.
     pub(super) fn snapshot(&self, index: u32) -> Option<EntrySnapshot> {
         let (row, state) = (self.row(index)?, self.state(index)?);
-        let (user, erased) = (row.user(), row.is_erased());
-        Some(EntrySnapshot { index, request: self.request(index)?, user, state, result: row.result(), erased })
+        let (user, erased, missing) = (row.user(), row.is_erased(), row.presence == Presence::Missing);
+        let (request, result) = (self.request(index)?, row.result());
+        Some(EntrySnapshot { index, request, user, state, result, missing, erased })
     }
 
     /// What is known of how an entry went.

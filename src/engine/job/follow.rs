@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::{EntrySnapshot, Job, JobSnapshot, State};
 use crate::domain::assignment::Difference;
-use crate::domain::entry::EntryOrder;
+use crate::domain::entry::{EntryOrder, Presence};
 use crate::domain::job::{EntryCounts, JobStatus};
-use crate::domain::{EntryState, UserId};
+use crate::domain::{EntryState, Reason, UserId, UserRef};
 
 /// What a follower of a job has been told: everything up to this change.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,6 +68,29 @@ impl Job {
         self.lock().entries.plan(index).cloned().map(Box::new)
     }
 
+    /// Whom its entries turned out to be about, and how they named them.
+    pub(in crate::engine) fn known_users(&self) -> Vec<(u32, UserRef, UserId)> {
+        let state = self.lock();
+        let user = |index| Some((index, state.entries.named(index)?, state.entries.user(index)?));
+        (0..state.counts.total()).filter_map(user).collect()
+    }
+
+    /// What a full export tells of the person beside their skills.
+    pub(in crate::engine) fn presence(&self, index: u32) -> Presence {
+        self.lock().entries.presence(index)
+    }
+
+    /// How many names that are new have ended without leading to anybody.
+    pub(in crate::engine) fn new_names_not_found(&self) -> u32 {
+        let state = self.lock();
+        let failed = state.entries.places(0, |state| state == EntryState::Failed);
+        let is_such = |index: &u32| {
+            let not_found = state.entries.result(*index).reason.is_some_and(Reason::leaves_user_unknown);
+            not_found && state.entries.presence(*index) == Presence::NewName
+        };
+        u32::try_from(failed.filter(is_such).count()).unwrap_or(u32::MAX)
+    }
+
     /// The caller's own name for a row.
     pub(in crate::engine) fn reference(&self, index: u32) -> Option<Box<str>> {
         self.lock().entries.request(index)?.reference
@@ -87,7 +110,8 @@ impl Job {
         if state.entries.is_erased(index) {
             return None;
         }
-        Some(EntryOrder { request: state.entries.request(index)?, plan, repeats: Some(self.place_in(state, index)) })
+        let (request, repeats) = (state.entries.request(index)?, Some(self.place_in(state, index)));
+        Some(EntryOrder { request, plan, repeats, presence: state.entries.presence(index) })
     }
 
     /// Of rows that are one list, none without the others: where a list is the whole of what a user is to have, the rest would

@@ -4,11 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Resolved;
+use crate::domain::entry::Presence;
 use crate::domain::job::SameUser;
-use crate::domain::{EntryId, Listed, UserId};
+use crate::domain::{EntryId, EntryState, Listed, UserId};
 use crate::engine::EngineCore;
 use crate::engine::conclusion::Ending;
-use crate::engine::job::Job;
+use crate::engine::job::{EntryResult, Job};
 use crate::engine::verdict::Failure;
 
 /// So many rows are named in a message.
@@ -76,6 +77,27 @@ pub(super) fn without_parts(
     let (refused, taken): (Vec<_>, _) = entries.into_iter().partition(|entry| part_of(entry).is_some());
     let fails = |entry: &Resolved| Some(Ending::failed(job, entry.index, &Failure::part_of_a_list(part_of(entry)?)));
     failed.extend(refused.iter().filter_map(fails));
+    taken
+}
+
+/// Takes out who is missing from a full export under one name and in it under another: they have not left.
+pub(super) fn without_renamed(job: &Arc<Job>, entries: Vec<Resolved>, ended: &mut Vec<Ending>) -> Vec<Resolved> {
+    let is_missing = |entry: &Resolved| job.presence(entry.index) == Presence::Missing;
+    if !entries.iter().any(is_missing) {
+        return entries;
+    }
+    let present = entries.iter().filter(|entry| !is_missing(entry));
+    let present: HashMap<UserId, u32> = present.map(|entry| (entry.user, entry.index)).collect();
+    let named_otherwise = |entry: &Resolved| present.get(&entry.user).copied().filter(|_| is_missing(entry));
+    let (renamed, taken): (Vec<_>, _) = entries.into_iter().partition(|entry| named_otherwise(entry).is_some());
+    ended.extend(renamed.iter().filter_map(|entry| {
+        let result = EntryResult {
+            message: Some("the export names this user otherwise; the entry that does so counts".into()),
+            superseded_by: Some((job.id(), named_otherwise(entry)?)),
+            ..EntryResult::default()
+        };
+        Some(Ending { job: Arc::clone(job), index: entry.index, state: EntryState::Superseded, result })
+    }));
     taken
 }
 

@@ -8,7 +8,7 @@ use super::Intake;
 use super::known::{named, written};
 use crate::domain::Mode;
 use crate::domain::UserRef;
-use crate::domain::entry::EntryRequest;
+use crate::domain::entry::{EntryOrder, Presence};
 use crate::domain::job::{JobSpec, Urgency};
 use crate::hris::mapping::{ExportForm, Mapped, MappingFault, PersonFault};
 use crate::hris::source::Source;
@@ -30,7 +30,7 @@ pub struct Export {
 #[derive(Debug)]
 pub struct Imported {
     pub spec: JobSpec,
-    pub entries: Vec<EntryRequest>,
+    pub entries: Vec<EntryOrder>,
     /// People whose change had a date that has not come yet, and was taken as of now.
     pub dated_in_future: usize,
 }
@@ -71,11 +71,16 @@ impl Intake {
             tracing::info!(source = &*source.name, %column, "a column of an export is spelt in another way");
         }
         let dated_in_future = self.take_future_dates_as_now(&source, &mut mapping);
+        if export.full {
+            // Before it is learnt who is in it.
+            self.0.known.note_presence(&source, &mut mapping.people, &self.0.engine);
+        }
         self.0.known.learn(&*self.0.journal, &source, named(&mapping.people, None)).await?;
         if export.full {
             let present = mapping.people.iter().filter_map(|person| written(&person.user)).collect();
             let leavers = self.leavers(&source, &first, &present).await?;
-            mapping.people.extend(leavers.into_iter().map(|user| Mapped::leaver(user, None)));
+            let missing = |user| Mapped { presence: Presence::Missing, ..Mapped::leaver(user, None) };
+            mapping.people.extend(leavers.into_iter().map(missing));
         }
         let (spec, entries) = source.job(&mapping, "import", Urgency::Bulk);
         Ok(Imported { spec, entries, dated_in_future })

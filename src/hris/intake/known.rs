@@ -7,6 +7,8 @@
 //! With them goes the sender's own id, where it tells one: that is all that most senders say of somebody who was deleted. A
 //! deletion of somebody who was never named is remembered as well, since the older events about them may come after it.
 
+mod full_export;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,7 +18,6 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::clock::WallClock;
-use crate::domain::text::folded;
 use crate::domain::{UserId, UserRef};
 use crate::engine::{Engine, ErasureFault, Person};
 use crate::hris::mapping::Mapped;
@@ -230,28 +231,6 @@ impl KnownPeople {
     pub(super) fn gone_at(&self, source: &Source, sender_id: &str) -> Option<Timestamp> {
         let people = self.lock();
         Some(people.get(&source.name)?.by_name.get(&*format!("{GONE}{sender_id}"))?.named_at)
-    }
-
-    /// Everybody whom the source named by the same kind of key as `like`, but for those in `present`. An employee id that is
-    /// there in another case is missing only if it is known to be another user's.
-    pub(super) fn missing(&self, source: &Source, like: &UserRef, present: &BTreeSet<Box<str>>) -> Vec<UserRef> {
-        let people = self.lock();
-        let Some(known) = people.get(&source.name).map(|known| &known.by_name) else { return Vec::new() };
-        let user_of = |text: &str| known.get(text).and_then(|known| known.user);
-        let mut in_any_case = HashMap::<String, Vec<&str>>::new();
-        if matches!(like, UserRef::EmployeeId(_)) {
-            for text in present {
-                in_any_case.entry(folded(text)).or_default().push(text);
-            }
-        }
-        let is_another =
-            |text: &str, other: &str| user_of(text).zip(user_of(other)).is_some_and(|(user, other)| user != other);
-        let is_there = |text: &str| {
-            in_any_case.get(&folded(text)).is_some_and(|same| same.iter().any(|other| !is_another(text, other)))
-        };
-        let absent = known.keys().filter(|text| !present.contains(*text) && !is_there(text));
-        let absent = absent.filter_map(|text| read(text));
-        absent.filter(|user| std::mem::discriminant(user) == std::mem::discriminant(like)).collect()
     }
 
     /// These have left, and nothing of ours is left with them.

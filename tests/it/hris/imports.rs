@@ -14,14 +14,14 @@ use super::{Answer, BEGIN, Office, by_title, employees, titled};
 use crate::bed::Bed;
 use crate::sheets::table;
 
-const CSV: [(&str, &str); 1] = [("content-type", "text/csv")];
+pub(super) const CSV: [(&str, &str); 1] = [("content-type", "text/csv")];
 
 fn export(people: &[(usize, &str)]) -> String {
     let rows = people.iter().map(|(n, title)| format!("E{},{title}\n", 1000 + n));
     "employeeNumber,jobTitle\n".to_owned() + &rows.collect::<String>()
 }
 
-async fn import(office: &Office, source: &str, scope: &str, people: &[(usize, &str)]) -> Answer {
+pub(super) async fn import(office: &Office, source: &str, scope: &str, people: &[(usize, &str)]) -> Answer {
     let answer = office.post(&format!("/v1/imports/{source}?scope={scope}"), &CSV, &export(people)).await;
     assert_eq!(answer.status, 202, "{answer:?}");
     office.finish(&answer).await;
@@ -45,8 +45,10 @@ async fn who_is_missing_from_a_full_export_has_left_and_from_a_delta_has_not() {
 async fn one_sources_full_export_says_nothing_of_anothers_people() {
     let sources = by_title("north", "") + &by_title("south", "");
     let (scenario, office) = (employees(10), Office::open(&employees(10), &sources));
-    let delivered = office.bamboo("north", &titled(1, "Group 1"), BEGIN).await;
-    office.finish(&delivered).await;
+    for n in [1, 4] {
+        let delivered = office.bamboo("north", &titled(n, &format!("Group {n}")), BEGIN).await;
+        office.finish(&delivered).await;
+    }
     import(&office, "south", "full", &[(2, "Group 2"), (3, "Group 3")]).await;
     import(&office, "south", "full", &[(2, "Group 2")]).await;
     assert_eq!([office.groups(1).len(), office.groups(2).len(), office.groups(3).len()], [1, 1, 0]);
@@ -296,7 +298,7 @@ async fn an_export_may_be_compressed() {
 }
 
 /// Waits until a job is held, and answers its view.
-async fn held(office: &Office, answer: &Answer) -> Value {
+pub(super) async fn held(office: &Office, answer: &Answer) -> Value {
     let path = format!("/v1/sync-jobs/{}", answer.job());
     loop {
         let view: Value = serde_json::from_str(&office.get_text(&path).await).unwrap();

@@ -37,12 +37,14 @@ fn what_was_put_in_comes_out() {
     let mut orders: Vec<_> = requests.into_iter().map(EntryOrder::from).collect();
     if let Some(last) = orders.last_mut() {
         last.plan = Some(Box::new(plan));
+        last.presence = Presence::Missing;
         last.repeats = Some(Place { at: Timestamp::UNIX_EPOCH, entry: (JobId(Uuid::nil()), 7) });
     }
     let entries = Entries::from(orders.clone());
     let order = |index| {
         let plan = entries.plan(index).map(|plan| Box::new(plan.clone()));
-        Some(EntryOrder { request: entries.request(index)?, plan, repeats: entries.repeats(index) })
+        let (request, repeats) = (entries.request(index)?, entries.repeats(index));
+        Some(EntryOrder { request, plan, repeats, presence: entries.presence(index) })
     };
     let back: Vec<_> = (0..).map_while(order).collect();
     assert_eq!(back, orders);
@@ -93,6 +95,7 @@ fn who_is_erased_leaves_the_others_as_they_were() {
             plan: Some(Box::default()),
             repeats: Some(Place { at: Timestamp::UNIX_EPOCH, entry: (JobId(Uuid::nil()), 7) }),
             request: EntryRequest { occurred_at: Some(Timestamp::UNIX_EPOCH), ..request },
+            presence: Presence::NamedAgain,
         });
         let mut entries = Entries::from(orders.collect::<Vec<_>>());
         for index in 0..4 {

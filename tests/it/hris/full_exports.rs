@@ -1,0 +1,105 @@
+//! Full exports of which it can be doubted that everybody who is missing has left, on the paused clock.
+
+use serde_json::Value;
+use skillsync::domain::EntryState;
+use skillsync::simulator::{Explicit, ExternalId, Population};
+
+use super::imports::{CSV, held, import};
+use super::{Answer, Office, by_title, employees};
+
+async fn full(office: &Office, rows: &str) -> Answer {
+    let answer = office.post("/v1/imports/hr?scope=full", &CSV, rows).await;
+    assert_eq!(answer.status, 202, "{answer:?}");
+    answer
+}
+
+fn message(held: &Value) -> &str {
+    held["message"].as_str().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_names_hardly_anybody_again_is_held_however_few_they_are() {
+    let office = Office::open(&employees(10), &(by_title("hr", "") + "[sync]\nhold_skill_left = 0\n"));
+    import(&office, "hr", "full", &[(1, "Group 1"), (2, "Group 2"), (3, "Group 3")]).await;
+    let others = full(&office, "employeeNumber,jobTitle\nE1003,Group 3\nE1004,Group 4\nE1005,Group 5\n").await;
+    let told = held(&office, &others).await;
+    assert!(
+        message(&told).starts_with(
+            "2 who would lose something are missing from the export, and it names only 1 whom its source named before"
+        ),
+        "{told}"
+    );
+    assert_eq!([1, 2, 3, 4].map(|n| office.groups(n).len()), [1, 1, 1, 0]);
+    let entries = office.get(&format!("/v1/sync-jobs/{}/entries", others.job())).await;
+    let missing: Vec<_> =
+        entries["items"].as_array().unwrap().iter().map(|entry| !entry["missingFromExport"].is_null()).collect();
+    assert_eq!(missing, [false, false, false, true, true]);
+
+    // Whoever has looked at it lets it go on.
+    let applied = office.post(&format!("/v1/sync-jobs/{}/apply", others.job()), &[], "").await;
+    assert!(applied.status == 202 || applied.status == 200, "{applied:?}");
+    office.finish(&others).await;
+    assert_eq!([1, 2, 3, 4].map(|n| office.groups(n).len()), [0, 0, 1, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_missing_may_be_who_cannot_be_found() {
+    for (columns, last, renamed) in [
+        // The number of the third has lost its letter; or they have left, and somebody came who is not at Genesys.
+        (["employeeNumber", ""], "1003", true),
+        (["employeeNumber", "id"], "1003", true),
+        (["employeeNumber", "id"], "E7777", false),
+    ] {
+        let office = Office::open(&employees(10), &by_title("hr", ""));
+        let with_id = columns[1] == "id";
+        let row = |name: &str, n: usize, id: &str| {
+            let id = if with_id { format!(",{id}") } else { String::new() };
+            format!("{name},Group {n}{id}\n")
+        };
+        let head = if with_id { "employeeNumber,jobTitle,id\n" } else { "employeeNumber,jobTitle\n" };
+        let kept = head.to_owned() + &row("E1001", 1, "a") + &row("E1002", 2, "b");
+        let first = full(&office, &(kept.clone() + &row("E1003", 3, "c"))).await;
+        office.finish(&first).await;
+        let id = if renamed { "c" } else { "d" };
+        let next = full(&office, &(kept.clone() + &row(last, 3, id))).await;
+        if renamed {
+            let told = held(&office, &next).await;
+            assert!(message(&told).contains("1 whom its source names for the first time cannot be found"), "{told}");
+        } else {
+            office.finish(&next).await;
+        }
+        assert_eq!(office.groups(3).is_empty(), !renamed, "{columns:?} {last}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_never_found_holds_nobody_up() {
+    let office = Office::open(&employees(10), &by_title("hr", ""));
+    let rows = "employeeNumber,jobTitle\nE1001,Group 1\nE1002,Group 2\nW1,Group 3\n";
+    let first = full(&office, &(rows.to_owned() + "E1003,Group 3\n")).await;
+    office.finish(&first).await;
+    let next = full(&office, rows).await;
+    let job = office.bed.finish(next.job()).await;
+    assert_eq!((crate::bed::in_state(&job, EntryState::Failed), office.groups(3).len()), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_in_it_under_another_name_has_not_left() {
+    let mut scenario = employees(3);
+    let plain = Office::open(&scenario, "");
+    let mut users = plain.bed.simulator.users();
+    users[0].external_ids.push(ExternalId { authority: "hris".into(), key: "N1".into() });
+    let groups = plain.bed.simulator.catalogue(skillsync::simulator::Target::WfmSkillGroups);
+    scenario.population = Population::Explicit(Explicit { users, groups, ..Explicit::default() });
+    let keys = "external_id = 'employeeNumber', authority = 'hris'";
+    let office = Office::open(&scenario, &by_title("hr", "").replace("employee_id = 'employeeNumber'", keys));
+    let first = full(&office, "employeeNumber,jobTitle\nH1,Group 1\nH2,Group 2\nH3,Group 3\n").await;
+    office.finish(&first).await;
+    let next = full(&office, "employeeNumber,jobTitle\nN1,Group 4\nH2,Group 2\n").await;
+    office.finish(&next).await;
+    assert_eq!([1, 2, 3].map(|n| office.groups(n).concat()), ["Group 4", "Group 2", ""]);
+    let entries = office.bed.entries(next.job());
+    let of_old_name = &entries[entries.iter().position(|entry| entry.missing).unwrap()];
+    assert_eq!(of_old_name.state, EntryState::Superseded, "{of_old_name:?}");
+    assert_eq!(of_old_name.result.superseded_by, Some((next.job(), 0)));
+}
