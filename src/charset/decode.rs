@@ -77,13 +77,6 @@ impl Position {
     }
 }
 
-impl Position {
-    /// Whether a line feed that came now would belong to the line end before.
-    pub fn is_behind_cr(self) -> bool {
-        self.after_cr
-    }
-}
-
 impl TextFault {
     /// What is wrong, for who knows the line.
     pub fn within_line(&self) -> String {

@@ -1,7 +1,8 @@
 //! Rows of CSV (RFC 4180), strictly: what is not as it should be is told with its line and column.
 //!
 //! Other readers keep a quotation mark in the wrong place as part of the text, or take all that follows it into one cell. Here it is
-//! an error, but for blanks around a quoted cell, which nobody means.
+//! an error, but for blanks around a quoted cell, which nobody means. Blank rows are passed over here: a small body that is
+//! compressed can have gigabytes of them.
 
 use tokio::io::AsyncBufRead;
 
@@ -39,7 +40,7 @@ impl<R: AsyncBufRead + Unpin> CsvRows<R> {
         self.from.get_mut()
     }
 
-    /// Reads the next row; false if there is none. After a fault there is none.
+    /// Reads the next row that is not blank; false if there is none. After a fault there is none.
     pub(super) async fn next(&mut self) -> Result<bool, TableFault> {
         if self.has_ended {
             return Ok(false);
@@ -54,7 +55,7 @@ impl<R: AsyncBufRead + Unpin> CsvRows<R> {
             Some(parser) => parser,
             None => self.begin().await?,
         };
-        parser.begin(&mut self.row);
+        parser.begin();
         let found = loop {
             let head = self.head.get(self.taken..).unwrap_or_default();
             let from_head = !head.is_empty();
@@ -106,7 +107,13 @@ impl<R: AsyncBufRead + Unpin> CsvRows<R> {
                 Look::Found { delimiter, skipped } => {
                     self.head.bytes().take(skipped).for_each(|byte| position.pass(byte));
                     self.taken = skipped;
-                    return Ok(Parser { delimiter, position, state: State::Before, opened: position });
+                    return Ok(Parser {
+                        delimiter,
+                        position,
+                        has_begun: false,
+                        state: State::Before,
+                        opened: position,
+                    });
                 }
                 Look::Unclear { at, why } => {
                     self.head.bytes().take(at).for_each(|byte| position.pass(byte));
@@ -140,28 +147,55 @@ enum State {
 struct Parser {
     delimiter: u8,
     position: Position,
+    /// Whether anything of the row has come, but for the line ends before it.
+    has_begun: bool,
     state: State,
     /// Where the quoted cell begins.
     opened: Position,
 }
 
 impl Parser {
-    fn begin(&mut self, row: &mut Row) {
-        self.state = State::Before;
-        row.begin(self.position.line);
+    fn begin(&mut self) {
+        (self.has_begun, self.state) = (false, State::Before);
     }
 
-    /// Goes on with a row: the bytes that belong to it, and whether it is complete.
+    /// Goes on to the end of the next row that is not blank: the bytes that were used, and whether it is complete.
     fn go_on(&mut self, piece: &str, row: &mut Row) -> Result<(usize, bool), RowFault> {
+        let mut taken = 0;
+        loop {
+            if !self.has_begun {
+                taken += self.pass_line_ends(piece.get(taken..).unwrap_or_default());
+            }
+            let rest = piece.get(taken..).unwrap_or_default();
+            if rest.is_empty() {
+                return Ok((taken, false));
+            }
+            if !self.has_begun {
+                self.has_begun = true;
+                row.begin(self.position.line);
+            }
+            let (length, is_complete) = self.row(rest, row)?;
+            taken += length;
+            if is_complete && row.is_blank() {
+                self.begin();
+            } else if is_complete {
+                return Ok((taken, true));
+            }
+        }
+    }
+
+    /// Passes over the ends of blank lines, and the other half of the line end before: how many bytes they are.
+    fn pass_line_ends(&mut self, text: &str) -> usize {
+        let ends = text.bytes().take_while(|byte| matches!(byte, b'\n' | b'\r'));
+        ends.inspect(|byte| self.position.pass(*byte)).count()
+    }
+
+    /// Goes on with a row that has begun: the bytes that belong to it, and whether it is complete.
+    fn row(&mut self, piece: &str, row: &mut Row) -> Result<(usize, bool), RowFault> {
         // Where text of a cell begins that is still to be taken over.
         let mut from = None;
         for (at, byte) in piece.bytes().enumerate() {
             let ends_line = matches!(byte, b'\n' | b'\r');
-            if byte == b'\n' && self.position.is_behind_cr() && self.state != State::Quoted {
-                // The other half of the line end before.
-                self.position.pass(byte);
-                continue;
-            }
             let next = match (self.state, byte) {
                 (State::Before, b'"') => {
                     self.opened = self.position;
@@ -211,11 +245,11 @@ impl Parser {
             let what = format!("has a quotation mark at column {} that is never closed", self.opened.column);
             return Err(RowFault::of_line(self.opened.line, what));
         }
-        if self.state == State::Before && row.width() == 0 {
+        if !self.has_begun || (self.state == State::Before && row.width() == 0) {
             return Ok(false);
         }
         row.end_cell().map_err(|fault| self.too_large(fault, row))?;
-        Ok(true)
+        Ok(!row.is_blank())
     }
 
     fn take(&self, text: Option<&str>, row: &mut Row) -> Result<(), RowFault> {
@@ -294,10 +328,24 @@ mod tests {
         assert_eq!(cells, [vec!["a", "b"], vec!["1", "x,\r\n\"y\"\r"], vec!["last", ""]]);
         assert_eq!(lines, [1, 2, 5]);
         assert_eq!(rows("a\rb\rc").await.unwrap().0, [1, 2, 3]);
-        assert_eq!(rows("a\n\r\n\rb").await.unwrap().0, [1, 2, 3, 4]);
+        assert_eq!(rows("a\n\r\n\rb").await.unwrap().0, [1, 4]);
         assert_eq!(rows("sep=;\r\na;b,c\r\n").await.unwrap(), (vec![2], vec![vec!["a".into(), "b,c".into()]]));
         assert_eq!(rows("").await.unwrap().0, [0; 0]);
         assert_eq!(rows("é,\"ü\"\n").await.unwrap().1, [["é", "ü"]]);
+    }
+
+    #[tokio::test]
+    async fn blank_rows_are_passed_over_and_counted() {
+        for end in ["\n", "\r\n", "\r"] {
+            let (ends, blanks) = (end.repeat(100), [",,", " , \t,\"\"", "\" \",,", " ", ""].join(end));
+            let blank = [ends.as_str(), &blanks, &ends].concat();
+            let (lines, _) = rows(&format!("{blank}a,b{end}{blank}c,d{end}{blank},")).await.unwrap();
+            assert_eq!(lines, [1 + 204, 1 + 204 + 1 + 204], "{end:?}");
+            let told = refused(&format!("a,b{end}{blank}c\"")).await;
+            assert!(told.starts_with("line 206 has a quotation mark at column 2"), "{end:?}: {told}");
+        }
+        // Three lines of one row, which has something in it.
+        assert_eq!(rows("a\n\n\"\n\n.\"\n\nb").await.unwrap().0, [1, 3, 7]);
     }
 
     #[tokio::test]

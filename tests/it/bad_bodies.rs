@@ -169,17 +169,13 @@ async fn ten_gigabytes_of_zeros_in_ten_megabytes_are_refused_in_little_memory() 
         ("a line", LINES, r#"{"ref":""#, &zeros, 413),
         ("a quoted cell", CSV, "email,assignments\n\"", &zeros, 400),
         ("empty lines", LINES, "", &breaks, 413),
+        ("empty rows", CSV, "", &breaks, 413),
     ] {
         let bomb = [gzipped(head.as_bytes()).await.as_slice(), fill].concat();
         assert!(bomb.len() < 12 << 20, "{}", bomb.len());
         let headers = format!("{}content-encoding: gzip\r\n", of_type(media_type));
         service.assert_refused(what, &headers, &bomb, status).await;
     }
-    // Millions of blank rows are passed over one by one: on a busy machine the time for a request ends before its size does.
-    let headers = format!("{}content-encoding: gzip\r\n", of_type(CSV));
-    let answer = service.post(&headers, &breaks).await;
-    assert!(["HTTP/1.1 413", "HTTP/1.1 408"].iter().any(|status| answer.starts_with(status)), "{answer}");
-    service.assert_alive().await;
     let above = service.megabytes("VmHWM:") - idle;
     println!("{above} MB above {idle} MB");
     assert!(above < MOST_MEGABYTES, "{above} MB above {idle} MB");
