@@ -81,25 +81,33 @@ impl<R: AsyncBufRead + Unpin> CsvRows<R> {
     async fn begin(&mut self) -> Result<Parser, TableFault> {
         let mut looked = 0;
         loop {
-            let piece = self.from.piece().await?;
-            let length = piece.len();
-            self.head.push_str(piece);
+            let (length, fault) = match self.from.piece().await {
+                Ok(piece) => {
+                    self.head.push_str(piece);
+                    (piece.len(), None)
+                }
+                Err(error) => (0, Some(TableFault::from(error))),
+            };
             self.from.consumed(length);
+            if let Some(fault @ TableFault::Unreadable(_)) = fault {
+                return Err(fault);
+            }
             if self.head.starts_with("PK\u{3}\u{4}") {
                 return Err(TableFault::File(
                     "the file is a spreadsheet (XLSX): send it as such, or save it as CSV".to_owned(),
                 ));
             }
             // A line that is too long is told as such when it is parsed.
-            let is_whole = length == 0 || self.head.len() > LONGEST_ROW;
+            let is_whole = fault.is_none() && (length == 0 || self.head.len() > LONGEST_ROW);
             // However small the pieces are: in all, the text is looked at no more than twice.
-            if !is_whole && self.head.len() < 2 * looked {
+            if fault.is_none() && !is_whole && self.head.len() < 2 * looked {
                 continue;
             }
             looked = self.head.len();
             let mut position = Position::BEGIN;
             match look(&self.head, is_whole) {
-                Look::NeedsMore => {}
+                // What is no text comes again, once all before it is read.
+                Look::NeedsMore => fault.map_or(Ok(()), Err)?,
                 Look::Found { .. } | Look::Unclear { .. } if is_page(&self.head) => {
                     let what = "the file is no table but a page (HTML or XML), as portals send it in place of one to ask for a login";
                     return Err(TableFault::File(what.to_owned()));
@@ -371,6 +379,17 @@ mod tests {
         ] {
             let told = refused(text).await;
             assert!(told.starts_with(said), "{text:?}: {told}");
+        }
+    }
+
+    #[tokio::test]
+    async fn of_several_faults_the_first_one_is_told() {
+        for size in 1..9 {
+            let text: &[u8] = b"a,b\n1,\"2\" 3\n\xff";
+            let mut rows = CsvRows::new(tokio::io::BufReader::with_capacity(size, text), None);
+            assert!(rows.next().await.unwrap(), "pieces of {size}");
+            let fault = rows.next().await.unwrap_err().to_string();
+            assert!(fault.starts_with("line 2 has text at column 7"), "pieces of {size}: {fault}");
         }
     }
 

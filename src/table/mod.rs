@@ -115,7 +115,7 @@ pub struct Table<R> {
     rows: Rows<R>,
     /// The names, without those of trailing columns that have none.
     columns: Vec<String>,
-    /// The line of the names, and its cells.
+    /// The line of the names, 0 until it is read, and its cells.
     head: u64,
     head_width: usize,
     /// Columns without a name in which something was found.
@@ -214,6 +214,10 @@ impl<R: AsyncBufRead + Unpin> Table<R> {
 
     /// Each cell needs a column with a name. What a spreadsheet's row lacks at its end is empty.
     fn check_width(&mut self) -> Result<(), RowFault> {
+        if self.head == 0 {
+            // The names could not be read, which was told.
+            return Ok(());
+        }
         let (row, head, named) = (self.row(), self.head, self.columns.len());
         let fills = |at: usize| row.cell(at).is_some_and(|cell| !cell.trim().is_empty());
         let filled = (0..row.width()).rev().find(|at| fills(*at)).map_or(0, |last| last + 1);

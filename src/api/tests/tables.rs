@@ -146,6 +146,12 @@ async fn faults_of_a_spreadsheet_name_their_cells() {
     let expected = [(2, "People!C2"), (2, "People!D2"), (3, "People!B3"), (4, "People!4:4")];
     assert_eq!(places, expected.map(|(line, cell)| (line, cell.to_owned())), "{problem:?}");
     assert_eq!(problem.body["errors"][0]["pointer"], "/assignments");
+    // Without the names, nothing is said of the rows.
+    let nameless =
+        "<row><c t=\"str\"><v>email</v></c><c t=\"e\"><v>#REF!</v></c></row><row><c><v>1</v></c><c><v>2</v></c></row>";
+    let problem = entries(&api, XLSX, "", Workbook::of(nameless).file()).await.unwrap_err();
+    let told = faults(&problem);
+    assert!(matches!(told.as_slice(), [(1, "People!B1", _)]), "{told:?}");
 }
 
 #[tokio::test]

@@ -66,7 +66,7 @@ impl<'f> Sheet<'f> {
                     "sheetData" => self.in_data = true,
                     "row" if self.in_data => {
                         let [number] = element.attributes(["r"]);
-                        let number = number.map_or(Some(self.last + 1), |number| number.parse().ok());
+                        let number = number.map_or(self.last.checked_add(1), |number| number.parse().ok());
                         let number = number.filter(|number| *number > self.last).ok_or_else(|| self.part.damaged())?;
                         return self.row(number).map(Some);
                     }

@@ -152,6 +152,7 @@ async fn what_is_no_spreadsheet_is_told() {
         ),
         (Workbook::of("").with("xl/worksheets/sheet1.xml", "<worksheet><sheetData><row>").file(), "damaged"),
         (Workbook::of("").with("xl/sharedStrings.xml", "<sst><si></sst>").file(), "damaged"),
+        (Workbook::of("<row r=\"18446744073709551615\"/><row/>").file(), "damaged"),
     ] {
         let fault = told(file).await;
         assert!(fault.contains(said), "{fault}");
