@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::attributes::Attributes;
 use crate::config::UserConfig;
 use crate::domain::UserRef;
+use crate::domain::text::as_it_reads;
 
 /// Where a person stands in what was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -186,7 +187,7 @@ impl Identity {
 pub(super) fn checked(key: &str) -> Result<Box<str>, &'static str> {
     const LONGEST: usize = 320;
     let key = key.trim();
-    if key.is_empty() {
+    if as_it_reads(key).is_empty() {
         Err("is empty")
     } else if key.chars().count() > LONGEST {
         Err("is longer than 320 characters")
@@ -222,5 +223,8 @@ mod tests {
         assert_eq!(identity.of(&attributes), Ok(user));
         attributes.add("id", "4712");
         assert!(identity.of(&attributes).unwrap_err().contains("3 values"));
+        for unseen in [" ", "\u{200b}", "\u{feff}\u{ad}"] {
+            assert_eq!(checked(unseen), Err("is empty"), "{unseen:?}");
+        }
     }
 }
