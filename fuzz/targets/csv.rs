@@ -1,20 +1,22 @@
-//! Exports as CSV, through the source of an example.
+//! Exports and deliveries as CSV, in any charset, through the sources of the examples.
 #![no_main]
 
 #[path = "../../tests/it/hris/properties.rs"]
 #[expect(dead_code, reason = "each target holds one property")]
 mod properties;
+#[path = "../../tests/it/sheets.rs"]
+#[expect(dead_code, reason = "each target holds one property")]
+mod sheets;
+#[path = "../../tests/it/hris/tables.rs"]
+#[expect(dead_code, reason = "each target holds one property")]
+mod tables;
 
 use std::sync::{Arc, LazyLock};
 
 use skillsync::hris::Source;
-use skillsync::hris::filter::FilterRunner;
 use tokio::runtime::{Builder, Runtime};
 
-static SOURCE: LazyLock<Arc<Source>> =
-    LazyLock::new(|| properties::source("workday", FilterRunner::of_this_program()));
+static SOURCES: LazyLock<Vec<(Arc<Source>, Vec<u8>)>> = LazyLock::new(properties::sources);
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Builder::new_current_thread().build().expect("there is one"));
 
-libfuzzer_sys::fuzz_target!(|body: &[u8]| {
-    RUNTIME.block_on(properties::an_export_is_mapped_or_refused(&SOURCE, true, body));
-});
+libfuzzer_sys::fuzz_target!(|input: &[u8]| RUNTIME.block_on(tables::csv_is_mapped_or_refused(&SOURCES, input)));

@@ -31,9 +31,14 @@ impl Workbook {
     }
 
     /// With a part more, or in the place of the one of this name.
-    pub(crate) fn with(mut self, name: &str, text: &str) -> Self {
+    pub(crate) fn with(self, name: &str, text: &str) -> Self {
+        self.with_bytes(name, text.as_bytes())
+    }
+
+    /// The same with a part that need not be text.
+    pub(crate) fn with_bytes(mut self, name: &str, part: &[u8]) -> Self {
         self.0.retain(|(known, _)| known != name);
-        self.0.push((name.to_owned(), text.as_bytes().to_vec()));
+        self.0.push((name.to_owned(), part.to_vec()));
         self
     }
 

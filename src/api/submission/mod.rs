@@ -11,6 +11,8 @@ mod lines;
 mod listed;
 mod objects;
 mod parameters;
+#[cfg(test)]
+mod properties;
 pub(super) mod request;
 mod room;
 mod rows;

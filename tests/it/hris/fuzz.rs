@@ -1,5 +1,7 @@
-//! Noise and damaged payloads against verifier, CSV and mapping: whatever comes, what `properties.rs` says holds. The same
-//! cases each time; `SKILLSYNC_FUZZ_CASES` makes it a longer run, and `fuzz/` one that is guided by coverage.
+//! Noise and damaged payloads against verifier, tables and mapping: whatever comes, what `properties.rs` and `tables.rs` say holds. The
+//! same cases each time; `SKILLSYNC_FUZZ_CASES` makes it a longer run, and `fuzz/` one that is guided by coverage.
+
+use std::path::Path;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -12,6 +14,7 @@ use super::properties::{
     a_body_is_mapped_or_refused, an_export_is_mapped_or_refused, example, only_what_was_signed_is_let_in,
     outputs_of_a_filter_are_read_or_refused, source, sources,
 };
+use super::tables::{a_spreadsheet_is_mapped_or_refused, csv_is_mapped_or_refused};
 
 fn runner() -> TestRunner {
     #[expect(clippy::disallowed_methods, reason = "who runs the tests says how long")]
@@ -32,9 +35,42 @@ fn changes() -> impl Strategy<Value = Vec<Change>> {
         Just(b"\"".to_vec()),
         Just(b",\n".to_vec()),
         Just(b"1e999".to_vec()),
-        Just("\u{feff}".as_bytes().to_vec())
+        Just("\u{feff}".as_bytes().to_vec()),
+        pieces()
     ];
     vec((any::<prop::sample::Index>(), 0..6_usize, bytes), 1..5)
+}
+
+/// Pieces of tables, as the fuzzers take them.
+fn pieces() -> impl Strategy<Value = Vec<u8>> {
+    let text = include_str!("../../../fuzz/tables.dict");
+    let quoted = text.lines().filter_map(|line| line.strip_prefix('"')?.strip_suffix('"'));
+    prop::sample::select(quoted.map(unescaped).collect::<Vec<_>>())
+}
+
+fn unescaped(quoted: &str) -> Vec<u8> {
+    let (mut bytes, mut rest) = (Vec::new(), quoted.as_bytes());
+    while let [byte, following @ ..] = rest {
+        let (taken, length) = match following {
+            [b'x', ..] if *byte == b'\\' => {
+                (u8::from_str_radix(str::from_utf8(&following[1..3]).unwrap(), 16).unwrap(), 3)
+            }
+            [escaped, ..] if *byte == b'\\' => (*escaped, 1),
+            _ => (*byte, 0),
+        };
+        bytes.push(taken);
+        rest = &following[length..];
+    }
+    bytes
+}
+
+/// A seed of a fuzzer.
+fn seed(name: &str) -> Vec<u8> {
+    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(name)).expect(name)
+}
+
+fn seeds(names: &'static [&str]) -> impl Strategy<Value = Vec<u8>> {
+    prop::sample::select(names).prop_map(seed)
 }
 
 fn changed(mut payload: Vec<u8>, changes: &[Change]) -> Vec<u8> {
@@ -76,6 +112,30 @@ fn damaged_exports_are_mapped_or_refused() {
             ExportForm::Csv(None),
             &changed(export.clone(), &changes),
         ));
+    });
+}
+
+#[test]
+fn csv_of_any_charset_is_mapped_or_refused() {
+    let (sources, runtime) = (sources(), runtime());
+    let names = &["csv/bamboohr", "csv/comma", "csv/semicolon", "csv/shift", "csv/utf16", "csv/windows"];
+    let written = prop_oneof![seeds(names), vec(pieces(), 0..30).prop_map(|pieces| pieces.concat())];
+    hold(&(written, changes(), any::<[u8; 2]>(), any::<bool>()), |(text, changes, way, goes_another)| {
+        let way: &[u8] = if goes_another { &way } else { b"" };
+        runtime.block_on(csv_is_mapped_or_refused(&sources, &[&changed(text, &changes), way].concat()));
+    });
+}
+
+#[test]
+fn spreadsheets_are_mapped_or_refused() {
+    let (sources, runtime) = (sources(), runtime());
+    let parts = prop_oneof![
+        seeds(&["xlsx/shared", "xlsx/styled"]),
+        vec(pieces(), 0..60).prop_map(|pieces| pieces.concat()),
+        vec(any::<u8>(), 0..30).prop_map(|changes| [&[0xff], changes.as_slice()].concat()),
+    ];
+    hold(&(parts, changes()), |(parts, changes)| {
+        runtime.block_on(a_spreadsheet_is_mapped_or_refused(&sources, &changed(parts, &changes)));
     });
 }
 

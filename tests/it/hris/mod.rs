@@ -16,6 +16,7 @@ mod senders;
 mod signatures;
 mod socket;
 mod storm;
+pub(crate) mod tables;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
