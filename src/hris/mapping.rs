@@ -28,6 +28,7 @@ use crate::table::{Table, TableFault, TakeRoom, Workbook};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mapped {
     pub user: UserRef,
+    /// The sender's own date of the change; once a delivery is taken, when the change counts from.
     pub occurred_at: Option<Timestamp>,
     /// Gets nothing, and loses what skillsync assigned.
     pub leaver: bool,
@@ -76,6 +77,8 @@ pub struct Mapping {
     pub loosely: Vec<LooseColumn>,
     /// Dates that were given and cannot be read; their changes count as of now.
     pub dates_not_read: usize,
+    /// When the sender says that it sent this: stands for the date of people who have none.
+    pub sent_at: Option<Timestamp>,
 }
 
 /// Why a body comes to nothing.
@@ -155,13 +158,17 @@ impl Mapping {
     /// answered with success, and such a date would beat every change until it has come.
     pub(super) fn take_future_dates_as_now(&mut self, latest: LatestDate) -> usize {
         let mut taken = 0;
+        let is_ahead = |date: Timestamp| latest.checked(date).is_err();
+        let was_sent_ahead = self.sent_at.is_some_and(is_ahead);
         let gone = self.gone.iter_mut().map(|(_, gone)| &mut gone.occurred_at);
         for occurred_at in self.people.iter_mut().map(|person| &mut person.occurred_at).chain(gone) {
-            if occurred_at.is_some_and(|date| latest.checked(date).is_err()) {
+            if occurred_at.map_or(was_sent_ahead, is_ahead) {
                 *occurred_at = None;
                 taken += 1;
             }
         }
+        // It is one clock that dates and signs.
+        self.sent_at = self.sent_at.filter(|_| !was_sent_ahead && taken == 0);
         taken
     }
 }
@@ -271,8 +278,8 @@ impl Source {
     }
 
     pub(super) fn map(&self, told: Told) -> Mapping {
-        let Told { people, changed, dates_not_read } = told;
-        let mut mapping = Mapping { changed, dates_not_read, ..Mapping::default() };
+        let Told { people, changed, sent_at, dates_not_read } = told;
+        let mut mapping = Mapping { changed, dates_not_read, sent_at, ..Mapping::default() };
         let mut lists = SharedParts::default();
         for (person, number) in people.iter().zip(1..) {
             if let Some(gone) = self.gone(person) {
@@ -412,5 +419,13 @@ mod tests {
         let latest = LatestDate::at(date("2026-11-22T20:15:00Z"), Duration::from_secs(600));
         assert_eq!(mapping.take_future_dates_as_now(latest), 1);
         assert_eq!(mapping.people, [dates[0], None, None].map(person));
+        mapping.sent_at = dates[0];
+        assert_eq!((mapping.take_future_dates_as_now(latest), mapping.sent_at), (0, dates[0]));
+        mapping.sent_at = dates[2];
+        assert_eq!(
+            (mapping.take_future_dates_as_now(latest), mapping.sent_at),
+            (2, None),
+            "which stood for two of them"
+        );
     }
 }

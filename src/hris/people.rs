@@ -47,6 +47,7 @@ pub struct Person {
     /// Whom a filter named; else an attribute says it.
     pub user: Option<UserRef>,
     pub attributes: Attributes,
+    /// The sender's own date of the change.
     pub occurred_at: Option<Timestamp>,
     /// The sender says so, whatever the attributes say.
     pub left: bool,
@@ -65,6 +66,8 @@ pub struct Changed {
 pub struct Told {
     pub people: Vec<Person>,
     pub changed: Vec<Changed>,
+    /// When the sender says that it sent this: stands for the date of people who have none.
+    pub sent_at: Option<Timestamp>,
     /// Dates that were given and cannot be read.
     pub dates_not_read: usize,
 }

@@ -163,6 +163,11 @@ impl Source {
         }
     }
 
+    /// Whether its sender may give a change a date of its own.
+    pub(super) fn tells_dates(&self) -> bool {
+        self.filter.is_some() || senders::tells_dates(self.preset)
+    }
+
     /// Whether the sender's own id is what names users at Genesys.
     pub(super) fn names_users_by_their_id(&self) -> bool {
         let identity = self.identity.as_ref().map(|identity| folded(identity.attribute()));

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::Intake;
 use super::known::{named, written};
+use super::order::Order;
 use crate::domain::Mode;
 use crate::domain::UserRef;
 use crate::domain::entry::{EntryOrder, Presence};
@@ -75,7 +76,7 @@ impl Intake {
             // Before it is learnt who is in it.
             self.0.known.note_presence(&source, &mut mapping.people, &self.0.engine);
         }
-        self.0.known.learn(&*self.0.journal, &source, named(&mapping.people, None)).await?;
+        self.0.known.learn(&*self.0.journal, &source, named(&mapping.people, Order::default())).await?;
         if export.full {
             let present = mapping.people.iter().filter_map(|person| written(&person.user)).collect();
             let leavers = self.leavers(&source, &first, &present).await?;

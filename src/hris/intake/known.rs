@@ -17,6 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::order::Order;
 use crate::clock::WallClock;
 use crate::domain::{UserId, UserRef};
 use crate::engine::{Engine, ErasureFault, Person};
@@ -43,20 +44,24 @@ struct Known {
     user: Option<UserId>,
     /// What the sender calls them.
     sender_id: Option<Box<str>>,
-    /// Of the newest event about them that led to a reading of their record, by the sender's clock.
-    event_at: Option<Timestamp>,
+    /// Of what the source has told of them so far.
+    order: Order,
     /// A journal of an earlier version says neither.
     is_written: bool,
 }
 
 impl Known {
+    fn named_at(named_at: Timestamp) -> Self {
+        Self { named_at, user: None, sender_id: None, order: Order::default(), is_written: true }
+    }
+
     /// What two spellings of one person have told.
     fn and(self, other: Self) -> Self {
         let (newer, older) = if self.named_at < other.named_at { (other, self) } else { (self, other) };
         Self {
             user: newer.user.or(older.user),
             sender_id: newer.sender_id.or(older.sender_id),
-            event_at: newer.event_at.max(older.event_at),
+            order: newer.order.and(older.order),
             is_written: newer.is_written && older.is_written,
             ..newer
         }
@@ -72,8 +77,8 @@ struct Kept {
     user: Option<Uuid>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sender_id: Option<Box<str>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    event_at: Option<Timestamp>,
+    #[serde(flatten)]
+    order: Order,
 }
 
 /// A person whom a source names.
@@ -81,8 +86,7 @@ struct Kept {
 pub(super) struct Named<'p> {
     pub(super) user: &'p UserRef,
     pub(super) sender_id: Option<&'p str>,
-    /// Of the newest event that led to a reading of their record, by the sender's clock.
-    pub(super) event_at: Option<Timestamp>,
+    pub(super) order: Order,
 }
 
 type People = HashMap<Arc<str>, OfSource>;
@@ -145,10 +149,10 @@ impl KnownPeople {
             let Some((source, key)) = memo.key.split_once('\n') else { continue };
             let kept = memo.value.as_deref().and_then(|value| serde_json::from_str::<Kept>(value).ok());
             let mut known = match kept {
-                Some(Kept { named_at, user, sender_id, event_at }) => {
-                    Known { named_at, user: user.map(UserId), sender_id, event_at, is_written: true }
+                Some(Kept { named_at, user, sender_id, order }) => {
+                    Known { named_at, user: user.map(UserId), sender_id, order, is_written: true }
                 }
-                None => Known { named_at: clock.now(), user: None, sender_id: None, event_at: None, is_written: false },
+                None => Known { is_written: false, ..Known::named_at(clock.now()) },
             };
             let (source, text) = (Arc::<str>::from(source), read(key).and_then(|user| written(&user)));
             let text = text.unwrap_or_else(|| key.into());
@@ -179,6 +183,38 @@ impl KnownPeople {
         self.write(journal, &source.name, self.renewed(source, &named)).await
     }
 
+    /// These were named by a delivery that came now: the same, and from when the changes of each count.
+    pub(super) async fn learn_in_order(
+        &self,
+        journal: &dyn Journal,
+        source: &Source,
+        people: &mut [Mapped],
+        sent_at: Option<Timestamp>,
+    ) -> Result<(), JournalError> {
+        let _writing = self.writing.lock().await;
+        let (now, mut orders) = (self.clock.now(), BTreeMap::<_, Order>::new());
+        for person in &mut *people {
+            let Some(text) = written(&person.user) else { continue };
+            let order = orders.entry(text).or_insert_with_key(|text| self.order_of(source, text));
+            person.occurred_at = order.take(person.occurred_at, sent_at, now);
+        }
+        if !source.tells_dates() {
+            orders.clear();
+        }
+        let named = people.iter().filter_map(|person| {
+            let text = written(&person.user)?;
+            let order = orders.get(&text).copied().unwrap_or_default();
+            Some((text, Named { user: &person.user, sender_id: person.sender_id.as_deref(), order }))
+        });
+        self.write(journal, &source.name, self.renewed(source, &named.collect())).await
+    }
+
+    fn order_of(&self, source: &Source, text: &str) -> Order {
+        let people = self.lock();
+        let known = people.get(&source.name).and_then(|known| known.by_name.get(text));
+        known.map(|known| known.order).unwrap_or_default()
+    }
+
     /// Those of `named` who are new, or were named so long ago that it is worth writing down that they were named again.
     fn renewed(&self, source: &Source, named: &BTreeMap<Box<str>, Named<'_>>) -> Vec<(Box<str>, Option<Known>)> {
         let now = self.clock.now();
@@ -186,19 +222,18 @@ impl KnownPeople {
         let people = self.lock();
         let known = people.get(&source.name);
         let mut renewed = Vec::new();
-        for (text, Named { user: _, sender_id: id, event_at }) in named {
+        for (text, Named { user: _, sender_id: id, order }) in named {
             let before = known.and_then(|known| known.by_name.get(text));
             let sender_id = id.map(Box::from).or_else(|| before?.sender_id.clone());
             // Somebody else may have had the id meanwhile.
             let has_id =
                 |id: &str| known.and_then(|known| known.by_sender_id.get(id)).is_some_and(|named| named == text);
-            let is_newer = before.is_some_and(|known| known.event_at < *event_at);
+            let order = before.map_or(*order, |known| known.order.and(*order));
+            let is_newer = before.is_some_and(|known| known.order != order);
             let is_new = before.is_none_or(|known| known.named_at < old) || id.is_some_and(|id| !has_id(id));
             if is_new || is_newer {
                 let user = before.and_then(|known| known.user);
-                let event_at = before.and_then(|known| known.event_at).max(*event_at);
-                renewed
-                    .push((text.clone(), Some(Known { named_at: now, user, sender_id, event_at, is_written: true })));
+                renewed.push((text.clone(), Some(Known { user, sender_id, order, ..Known::named_at(now) })));
             }
         }
         renewed
@@ -209,7 +244,7 @@ impl KnownPeople {
         let people = self.lock();
         let of_source = people.get(&source.name)?;
         let text = of_source.by_sender_id.get(sender_id)?;
-        let event_at = of_source.by_name.get(text).and_then(|known| known.event_at);
+        let event_at = of_source.by_name.get(text).and_then(|known| known.order.event_at);
         Some(KnownById { user: read(text)?, event_at })
     }
 
@@ -223,8 +258,8 @@ impl KnownPeople {
     ) -> Result<(), JournalError> {
         let _writing = self.writing.lock().await;
         let named_at = self.gone_at(source, sender_id).map_or(at, |before| before.max(at));
-        let gone = Known { named_at, user: None, sender_id: None, event_at: None, is_written: true };
-        self.write(journal, &source.name, vec![(format!("{GONE}{sender_id}").into(), Some(gone))]).await
+        let gone = (format!("{GONE}{sender_id}").into(), Some(Known::named_at(named_at)));
+        self.write(journal, &source.name, vec![gone]).await
     }
 
     /// When somebody was deleted of whom nothing was known then.
@@ -396,9 +431,9 @@ impl KnownPeople {
     }
 }
 
-/// Whom a source names with these; `event_at` is of the newest event that led to a reading of their record.
-pub(super) fn named(people: &[Mapped], event_at: Option<Timestamp>) -> impl Iterator<Item = Named<'_>> {
-    people.iter().map(move |person| Named { user: &person.user, sender_id: person.sender_id.as_deref(), event_at })
+/// Whom a source names with these, and what there is to keep in order of each.
+pub(super) fn named(people: &[Mapped], order: Order) -> impl Iterator<Item = Named<'_>> {
+    people.iter().map(move |person| Named { user: &person.user, sender_id: person.sender_id.as_deref(), order })
 }
 
 pub(super) fn before(now: Timestamp, duration: Duration) -> Timestamp {
@@ -411,7 +446,7 @@ fn memo(source: &str, user: &str, known: Option<&Known>) -> Memo {
         named_at: known.named_at,
         user: known.user.map(|user| user.0),
         sender_id: known.sender_id.clone(),
-        event_at: known.event_at,
+        order: known.order,
     });
     let value = kept.map(|kept| serde_json::to_string(&kept).unwrap_or_default().into());
     Memo { space: SPACE.into(), key: format!("{source}\n{user}").into(), value }

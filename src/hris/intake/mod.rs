@@ -4,6 +4,7 @@ mod erasure;
 mod import;
 mod known;
 mod leavers;
+mod order;
 mod waiting;
 
 use std::net::IpAddr;
@@ -11,11 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
-use jiff::Timestamp;
 
 pub use self::import::{Export, ImportFault, Imported};
 pub use self::known::is_known_person;
-use self::known::{KnownPeople, before, named};
+use self::known::{KnownPeople, before};
 use self::waiting::WaitingRecords;
 pub use self::waiting::{UnreadCounts, UnreadRecord};
 use super::delivery::{DeliveredBody, Refused};
@@ -198,7 +198,7 @@ impl Intake {
             );
         }
         let leavers_unknown = self.find_leavers(&source, &mut mapping).await?;
-        let receipt = self.take(&source, &key, reservation, &mapping, request).await?;
+        let receipt = self.take(&source, &key, reservation, mapping, request).await?;
         Ok(Receipt { dated_in_future, leavers_unknown, dates_not_read, ..receipt })
     }
 
@@ -232,7 +232,7 @@ impl Intake {
         source: &Arc<Source>,
         key: &str,
         reservation: Reservation,
-        mapping: &Mapping,
+        mut mapping: Mapping,
         request: RequestOrigin,
     ) -> Result<Receipt, IntakeFault> {
         if let (Some(first), true, true) =
@@ -267,25 +267,25 @@ impl Intake {
         let job = if mapping.people.is_empty() {
             None
         } else {
+            let sent_at = mapping.sent_at;
+            self.0.known.learn_in_order(&*self.0.journal, source, &mut mapping.people, sent_at).await?;
             let under = Under { reservation, fingerprint: Fingerprint::default() };
-            Some(self.submit(source, Some(under), mapping, None, request).await?)
+            Some(self.submit(source, Some(under), &mapping, request).await?)
         };
         Ok(Receipt { job, waiting, faults, undecided, ..Receipt::default() })
     }
 
-    /// A job of what a delivery or a record says, the latter read for an event at `event_at`: interactive, unless it is as large as an export.
+    /// A job of what a delivery or a record says: interactive, unless it is as large as an export.
     async fn submit(
         &self,
         source: &Source,
         under: Option<Under>,
         mapping: &Mapping,
-        event_at: Option<Timestamp>,
         request: RequestOrigin,
     ) -> Result<JobId, JournalError> {
         let few = mapping.people.len() <= Urgency::MOST_INTERACTIVE_ENTRIES;
         let urgency = if few { Urgency::Interactive } else { Urgency::Bulk };
         let (spec, entries) = source.job(mapping, "webhook", urgency);
-        self.0.known.learn(&*self.0.journal, source, named(&mapping.people, event_at)).await?;
         let RequestOrigin { address, request_id } = request;
         let engine =
             self.0.engine.on_behalf_of(Asker { actor: Actor::Source(Arc::clone(&source.name)), address, request_id });

@@ -8,7 +8,8 @@ use crate::hris::attributes::Attributes;
 use crate::hris::dates::DateReader;
 use crate::hris::people::{Changed, NotUnderstood, Person, Told};
 
-/// Each change has a time of its own; where there is none, the time of the signature stands for it.
+/// Each change has a time of its own; where there is none, the time of the signature stands for it, which is that of a change
+/// only by chance: a delivery is signed when it is sent.
 pub(super) fn read(
     payload: &Value,
     stamp: Option<Timestamp>,
@@ -16,10 +17,9 @@ pub(super) fn read(
     reads_records: bool,
 ) -> Result<Told, NotUnderstood> {
     if let Some(employees) = payload.get("employees").and_then(Value::as_array) {
-        let mut told = Told::default();
+        let mut told = Told { sent_at: stamp, ..Told::default() };
         for employee in employees {
-            let occurred_at = dates.read(employee.get("timestamp")).or(stamp);
-            add(employee, occurred_at, reads_records, &mut told)?;
+            add(employee, dates.read(employee.get("timestamp")), reads_records, &mut told)?;
         }
         return Ok(told);
     }
@@ -27,12 +27,12 @@ pub(super) fn read(
     if !kind.starts_with("employee.") {
         return Ok(Told::default());
     }
-    let occurred_at = dates.read(payload.get("timestamp")).or(stamp);
+    let occurred_at = dates.read(payload.get("timestamp"));
     let record = id(payload, "/data/employeeId")?;
     if kind == "employee.deleted" {
-        return Ok(Told::person(left(&record, occurred_at)));
+        return Ok(Told { sent_at: stamp, ..Told::person(left(&record, occurred_at)) });
     }
-    Ok(Told::changed(&record, occurred_at))
+    Ok(Told::changed(&record, occurred_at.or(stamp)))
 }
 
 /// Of a `Created` or `Deleted` person BambooHR tells no fields. `Updated` follows `Created` and has them, so there is nothing
@@ -49,6 +49,7 @@ fn add(
     let fields = employee.get("fields").and_then(Value::as_object).filter(|fields| !fields.is_empty());
     if fields.is_none() && !is("deleted") {
         if reads_records {
+            let occurred_at = occurred_at.or(told.sent_at);
             told.changed.push(Changed { record: record.into(), occurred_at });
             return Ok(());
         }

@@ -71,6 +71,14 @@ pub(super) fn names_only(preset: Preset) -> bool {
     matches!(preset, Preset::HiBob | Preset::Finch | Preset::Personio)
 }
 
+/// Whether this sender gives changes dates of their own.
+pub(super) fn tells_dates(preset: Preset) -> bool {
+    match preset {
+        Preset::BambooHr | Preset::HiBob | Preset::Merge | Preset::Personio => true,
+        Preset::Finch | Preset::Workday | Preset::StandardWebhooks | Preset::Generic => false,
+    }
+}
+
 /// What tells deliveries of Merge apart.
 pub(super) fn merge_key(payload: &Value) -> Option<String> {
     merge::delivery_key(payload)

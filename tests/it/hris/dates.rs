@@ -42,6 +42,49 @@ async fn the_time_of_the_change_decides_and_not_that_of_the_signature() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_date_of_the_change_does_not_lose_against_that_of_a_signature_or_of_its_coming() {
+    let (scenario, sources) = (employees(10), by_title("hr", ""));
+    let mut office = Office::open(&scenario, &sources);
+    let fields = |title: &str, timestamp: Value| batch(&[(1, title, timestamp)]);
+    let deleted =
+        json!({"employees": [{"id": 1, "action": "Deleted", "timestamp": written(BEGIN - 3600), "fields": []}]});
+    // What comes, signed so many seconds after the beginning, and what they have then.
+    let story: [(String, i64, &[&str]); 7] = [
+        (fields("Group 2", Value::Null), 0, &["Group 2"]),
+        (fields("Group 3", written(BEGIN - 48 * 3600)), 10, &["Group 3"]),
+        (fields("Group 4", Value::Null), 20, &["Group 4"]),
+        // Late: an older date than that of the second.
+        (fields("Group 5", written(BEGIN - 49 * 3600)), 30, &["Group 4"]),
+        (deleted.to_string(), 40, &[]),
+        // Late as well, and what is told once more, signed anew.
+        (fields("Group 5", written(BEGIN - 3700)), 50, &[]),
+        (fields("Group 3", written(BEGIN - 48 * 3600)), 60, &[]),
+    ];
+    for (body, at, groups) in story {
+        let answer = office.bamboo("hr", &body, BEGIN + at).await;
+        assert_eq!(answer.status, 202, "{body}: {answer:?}");
+        office.finish(&answer).await;
+        assert_eq!(office.groups(1), groups, "{body}");
+        let (simulator, kept) = (office.bed.simulator.clone(), std::sync::Arc::clone(&office.bed.kept));
+        assert!(office.bed.lifecycle.stop(std::time::Duration::from_secs(30)).await);
+        office = Office::reopen(simulator, kept, &scenario, &sources);
+        tokio::time::sleep(std::time::Duration::from_secs(10)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_ahead_bars_no_change_that_comes_later() {
+    let office = Office::open(&employees(10), &by_title("hr", ""));
+    // Eleven minutes ahead: the first came two minutes late, and just counts as dated; the second would be in the future.
+    for (ahead, title, in_future) in [(9 * 60, "Group 2", 0), (11 * 60, "Group 3", 1)] {
+        let answer = office.bamboo("hr", &batch(&[(1, title, written(BEGIN + ahead))]), BEGIN).await;
+        assert_eq!(answer.body["datedInFuture"], in_future, "{answer:?}");
+        office.finish(&answer).await;
+        assert_eq!(office.groups(1), [title]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_batch_in_any_order_ends_with_the_newest() {
     let office = Office::open(&employees(10), &by_title("hr", ""));
     let times =

@@ -9,6 +9,8 @@ use tokio::time::Instant;
 use super::{Event, KeptFailure, LastSetback, Place, forgotten, memo};
 use crate::domain::acceptance::Fingerprint;
 use crate::engine::{TooManyKeys, Under};
+use crate::hris::intake::known::named;
+use crate::hris::intake::order::Order;
 use crate::hris::intake::{Intake, RequestOrigin};
 use crate::hris::mapping::Mapping;
 use crate::hris::record::{self, Fetched, Setback};
@@ -134,9 +136,12 @@ async fn carry_out(
     if let Some(fault) = mapping.faults.first() {
         return Err(Setback::Final(fault.problem.clone()));
     }
-    let event_at = covered.iter().filter_map(|event| event.occurred_at).max();
+    // A date that has not come yet would make every event older until it has.
+    let latest = intake.0.engine.latest_date();
+    let told_at = covered.iter().filter_map(|event| event.occurred_at.filter(|date| latest.checked(*date).is_ok()));
+    let order = Order::of_reading(told_at.max(), asked_at);
     intake.find_leaver_of_record(source, &mut mapping);
-    submit(intake, source, covered, event_at, &mapping).await.map_err(|error| Setback::Passing(error.to_string()))
+    submit(intake, source, covered, order, &mapping).await.map_err(|error| Setback::Passing(error.to_string()))
 }
 
 /// Under the key of the first delivery that no job was made for. If there is none, a process before this one ended between
@@ -145,7 +150,7 @@ async fn submit(
     intake: &Intake,
     source: &Source,
     covered: &[Event],
-    event_at: Option<Timestamp>,
+    order: Order,
     mapping: &Mapping,
 ) -> Result<(), SubmitFault> {
     if mapping.people.is_empty() {
@@ -154,7 +159,8 @@ async fn submit(
     for event in covered {
         if let Ok(reservation) = intake.claim(source, &event.delivery).await? {
             let under = Under { reservation, fingerprint: Fingerprint::default() };
-            intake.submit(source, Some(under), mapping, event_at, RequestOrigin::default()).await?;
+            intake.0.known.learn(&*intake.0.journal, source, named(&mapping.people, order)).await?;
+            intake.submit(source, Some(under), mapping, RequestOrigin::default()).await?;
             return Ok(());
         }
     }

@@ -1,0 +1,144 @@
+//! From when the changes of one person count that one source tells.
+//!
+//! Most have a date of the sender's own. Where there is none, something stands for it: when the delivery was signed, when it
+//! came, or when the record was read. That is when a change was told, by our clock or at least not by that of the change: always
+//! later than when it happened, and by days where a batch is late. Compared as dates, somebody who was deleted yesterday, and is
+//! told of today, would keep what a change without a date gave them an hour ago. So the two are not compared:
+//!
+//! - Changes with dates of the sender's own follow each other by these dates, however they come.
+//! - One that is the newest by its own date comes after everything that was told before. If a stand-in there is later than its
+//!   date, it counts from when it came.
+//! - One without a date counts from what stands for it; if that is when it came, it comes after everything told before, also
+//!   where the sender's clock is ahead of ours.
+//!
+//! What cannot be had is the order of an old change with a date that comes after a newer one without: nothing says that it is old.
+//! Each sender that dates its changes dates all of them, but for some of BambooHR, and these come in the order of their making.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// What has to be remembered of a person's changes for this.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Order {
+    /// The newest date of the sender's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) event_at: Option<Timestamp>,
+    /// From when that change counts, if not from its date.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    event_counts_from: Option<Timestamp>,
+    /// The newest of the times that stood for a date.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stand_in: Option<Timestamp>,
+}
+
+impl Order {
+    /// The record was read, `asked_at` this time, because of events of which the newest was `event_at` by the sender's clock. With
+    /// nothing by that clock there is nothing to keep in order.
+    pub(super) fn of_reading(event_at: Option<Timestamp>, asked_at: Timestamp) -> Self {
+        Self { event_at, event_counts_from: None, stand_in: event_at.map(|_| asked_at) }
+    }
+
+    /// Takes a change that came `now`, with a date of the sender's own or `sent_at` to stand for it, and says from when it
+    /// counts: `None` for its acceptance.
+    pub(super) fn take(
+        &mut self,
+        date: Option<Timestamp>,
+        sent_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let Some(date) = date else {
+            if let Some(sent_at) = sent_at {
+                self.stand_in = self.stand_in.max(Some(sent_at));
+                return Some(sent_at);
+            }
+            let from = just_after(self.stand_in.max(self.event_at), now);
+            self.stand_in = Some(from);
+            return Some(from).filter(|from| *from > now);
+        };
+        match self.event_at {
+            Some(newest) if date < newest => Some(date),
+            // The same change, as a sender repeats it that signs anew, or after we could not take it.
+            Some(newest) if date == newest => Some(self.event_counts_from.unwrap_or(date)),
+            Some(_) | None => {
+                let is_beaten = self.stand_in.is_some_and(|stand_in| date <= stand_in);
+                self.event_at = Some(date);
+                self.event_counts_from = is_beaten.then(|| just_after(self.stand_in, now));
+                self.stand_in = self.event_counts_from.or(self.stand_in);
+                Some(self.event_counts_from.unwrap_or(date))
+            }
+        }
+    }
+
+    /// What two have told of one person.
+    pub(super) fn and(self, other: Self) -> Self {
+        let newer = if self.event_at < other.event_at { other } else { self };
+        Self { stand_in: self.stand_in.max(other.stand_in), ..newer }
+    }
+}
+
+/// Now, or as soon as something counts that has a date which is still to come.
+fn just_after(newest: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    let after = newest.and_then(|newest| newest.checked_add(SignedDuration::from_nanos(1)).ok());
+    after.map_or(now, |after| after.max(now))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    /// Changes as they come: the sender's date, the time of the signature, and when they came.
+    fn taken(changes: &[(Option<i64>, Option<i64>, i64)]) -> Vec<Timestamp> {
+        let mut order = Order::default();
+        let take = |(date, sent_at, now): &(Option<i64>, Option<i64>, i64)| {
+            // As it is kept over a restart.
+            order = serde_json::from_str(&serde_json::to_string(&order).unwrap()).unwrap();
+            order.take(date.map(at), sent_at.map(at), at(*now)).unwrap_or(at(*now))
+        };
+        changes.iter().map(take).collect()
+    }
+
+    #[test]
+    fn a_date_of_the_senders_own_does_not_lose_against_what_stands_for_one() {
+        for stand_in in [Some(1_000), None] {
+            let signed = stand_in.map(|at| at + 100);
+            let from = taken(&[(None, stand_in, 1_000), (Some(500), signed, 1_100), (Some(600), signed, 1_200)]);
+            assert_eq!(from, [at(1_000), at(1_100), at(1_200)], "each is the newest by its own date");
+        }
+        let from = taken(&[(Some(400), None, 1_000), (None, None, 1_000), (Some(500), None, 1_000)]);
+        assert!(from[0] < from[1] && from[1] < from[2], "{from:?}");
+    }
+
+    #[test]
+    fn dates_of_the_senders_own_keep_their_order_however_they_come() {
+        let dated = |dates: &[i64]| taken(&dates.iter().map(|date| (Some(*date), None, 1_000)).collect::<Vec<_>>());
+        assert_eq!(dated(&[500, 300, 400, 700, 500]), [500, 300, 400, 700, 500].map(at));
+        let from = taken(&[(None, None, 1_000), (Some(500), None, 1_100), (Some(400), None, 1_200)]);
+        assert_eq!(from, [at(1_000), at(1_100), at(400)], "the last is older than the one before");
+    }
+
+    #[test]
+    fn the_same_change_counts_from_the_same_time_again() {
+        let changes = [(None, None, 1_000), (Some(500), None, 1_100), (None, None, 1_200), (Some(500), None, 1_300)];
+        assert_eq!(taken(&changes), [1_000, 1_100, 1_200, 1_100].map(at));
+    }
+
+    #[test]
+    fn a_clock_that_is_ahead_puts_no_change_below_one_that_came_before_it() {
+        let from =
+            taken(&[(Some(1_590), None, 1_000), (None, None, 1_010), (None, None, 1_020), (Some(1_595), None, 1_030)]);
+        assert!(from.is_sorted() && from[0] < from[1] && from[1] < from[2] && from[2] < from[3], "{from:?}");
+    }
+
+    #[test]
+    fn what_was_read_counts_from_its_reading_and_bars_no_newer_event() {
+        let mut order = Order::of_reading(Some(at(500)), at(1_000));
+        assert_eq!(order.take(Some(at(600)), None, at(1_100)), Some(at(1_100)), "a clock that is behind");
+        assert_eq!(order.take(Some(at(400)), None, at(1_200)), Some(at(400)));
+        assert_eq!(Order::of_reading(None, at(1_000)), Order::default());
+    }
+}
