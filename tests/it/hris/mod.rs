@@ -15,6 +15,7 @@ mod records;
 mod senders;
 mod signatures;
 mod socket;
+mod stories;
 mod storm;
 pub(crate) mod tables;
 

@@ -22,16 +22,16 @@ use super::{BAMBOO_SECRET, bamboo_request, by_title, employees, groups_of, title
 use crate::process::{Client, Folder, Process, free_port};
 
 /// A folder with a configuration and a journal, and a simulated Genesys on a socket.
-struct Site {
-    folder: Folder,
-    simulator: Simulator,
+pub(super) struct Site {
+    pub(super) folder: Folder,
+    pub(super) simulator: Simulator,
     genesys: String,
     port: u16,
     lifecycle: Lifecycle,
 }
 
 impl Site {
-    async fn open() -> Self {
+    pub(super) async fn open() -> Self {
         let folder = Folder::new("process");
         let lifecycle = Lifecycle::default();
         let limits = Limits { windows: Vec::new(), ..Limits::default() };
@@ -43,7 +43,7 @@ impl Site {
         Self { folder, simulator, genesys, port: free_port(), lifecycle }
     }
 
-    fn configure(&self, sources: &str) {
+    pub(super) fn configure(&self, sources: &str) {
         std::fs::write(self.config(), sources).unwrap();
     }
 
@@ -51,7 +51,7 @@ impl Site {
         self.folder.0.join("skillsync.toml")
     }
 
-    fn start(&self) -> Process {
+    pub(super) fn start(&self) -> Process {
         self.start_in(&[])
     }
 
@@ -59,11 +59,11 @@ impl Site {
         Process::configured(self.port, &self.genesys, &self.folder.journal(), &self.config(), environment)
     }
 
-    fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    async fn close(self) {
+    pub(super) async fn close(self) {
         self.lifecycle.stop(Duration::from_secs(5)).await;
     }
 }
@@ -150,7 +150,7 @@ fn event(n: usize) -> String {
 }
 
 /// Serves paths on a free port until the site is closed.
-async fn beside(site: &Site, router: Router) -> String {
+pub(super) async fn beside(site: &Site, router: Router) -> String {
     let (listener, url) = listener().await;
     let stopping = site.lifecycle.clone();
     site.lifecycle.spawn(async move {

@@ -80,9 +80,9 @@ impl Vendor {
         }
     }
 
-    /// Its part of the configuration, with the titles `Group 1` to `Group 30` as groups.
-    pub(super) fn source(self) -> String {
-        let (preset, secret) = match self {
+    /// Its preset, and the secret that it has.
+    pub(super) fn preset(self) -> (&'static str, String) {
+        match self {
             Self::StandardWebhooks => ("standardWebhooks", format!("whsec_{}", STANDARD.encode(KEY))),
             Self::BambooHrFields | Self::BambooHrEvents => ("bamboohr", BAMBOO_SECRET.to_owned()),
             Self::HiBob => ("hibob", KEY.to_owned()),
@@ -91,7 +91,19 @@ impl Vendor {
             Self::Personio => ("personio", PATH_SECRET.to_owned()),
             Self::Workday => ("workday", PATH_SECRET.to_owned()),
             Self::Generic => ("generic", KEY.to_owned()),
-        };
+        }
+    }
+
+    /// Where it delivers.
+    pub(super) fn path(self) -> String {
+        let secret =
+            if matches!(self, Self::Personio | Self::Workday) { format!("/{PATH_SECRET}") } else { String::new() };
+        format!("/v1/webhooks/{}{secret}", self.name())
+    }
+
+    /// Its part of the configuration, with the titles `Group 1` to `Group 30` as groups.
+    pub(super) fn source(self) -> String {
+        let (preset, secret) = self.preset();
         let more = match self {
             _ if self.is_thin() => {
                 "record = { url = 'https://hr.test/{id}', authorization = 'Bearer t', per_second = 20 }"
@@ -116,11 +128,12 @@ impl Vendor {
     /// Delivers at a second: what is signed anew is signed for that.
     pub(super) async fn deliver(self, office: &Office, event: &Event, now: i64) -> Answer {
         let body = self.body(event);
-        let headers = self.headers(event, &body, now);
+        // BambooHR does not stamp anew: its time stands for the date of what it tells.
+        let is_bamboo = matches!(self, Self::BambooHrFields | Self::BambooHrEvents);
+        let signed_at = if is_bamboo { event.changed_at } else { now };
+        let headers = self.headers(&format!("msg_{}_{}", event.n, event.changed_at), &body, signed_at);
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let secret =
-            if matches!(self, Self::Personio | Self::Workday) { format!("/{PATH_SECRET}") } else { String::new() };
-        office.post(&format!("/v1/webhooks/{}{secret}", self.name()), &headers, &body).await
+        office.post(&self.path(), &headers, &body).await
     }
 
     fn body(self, event: &Event) -> String {
@@ -150,16 +163,16 @@ impl Vendor {
         value.to_string()
     }
 
-    fn headers(self, event: &Event, body: &str, now: i64) -> Vec<(&'static str, String)> {
-        let (delivery, stamp) = (format!("msg_{}_{}", event.n, event.changed_at), now.to_string());
+    /// What it sends beside a body, signed at a second; `delivery` is what it calls this one, if it does.
+    pub(super) fn headers(self, delivery: &str, body: &str, signed_at: i64) -> Vec<(&'static str, String)> {
+        let (delivery, stamp) = (delivery.to_owned(), signed_at.to_string());
         let tag = |algorithm, signed: &str| hmac::sign(&hmac::Key::new(algorithm, KEY.as_bytes()), signed.as_bytes());
         let listed = || {
             let signed = format!("{delivery}.{stamp}.{body}");
             format!("v1,{}", STANDARD.encode(tag(hmac::HMAC_SHA256, &signed)))
         };
         match self {
-            // Not stamped anew: its time stands for the date of what it tells.
-            Self::BambooHrFields | Self::BambooHrEvents => bamboo_headers(body, event.changed_at).to_vec(),
+            Self::BambooHrFields | Self::BambooHrEvents => bamboo_headers(body, signed_at).to_vec(),
             Self::StandardWebhooks => {
                 let signature = listed();
                 vec![("webhook-id", delivery), ("webhook-timestamp", stamp), ("webhook-signature", signature)]
