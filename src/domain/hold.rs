@@ -139,16 +139,20 @@ impl HoldThresholds {
         let (users, users_percent, skill_percent) =
             (weight.users, self.users_percent.value(), self.skill_percent.value());
         let Attendance { missing, named_again, new_names_not_found } = weight.attendance;
-        if self.doubt(weight.attendance) && weight.attendance.names_hardly_anybody_again() {
+        let doubted = self.doubt(weight.attendance);
+        if doubted && weight.attendance.names_hardly_anybody_again() {
             reasons.push(format!(
-                "{missing} who would lose something are missing from the export, and it names only {named_again} whom its \
-                 source named before: it may be of others, or name them otherwise"
+                "missing from the export: {} who would lose something, while it names only {named_again} again of those whom its \
+                 source named before: it may be of others, or name them otherwise",
+                people(missing)
             ));
         }
-        if self.doubt(weight.attendance) && weight.attendance.may_name_them_otherwise() {
+        if doubted && weight.attendance.may_name_them_otherwise() {
             reasons.push(format!(
-                "{missing} who would lose something are missing from the export, and {new_names_not_found} whom its source \
-                 names for the first time cannot be found at Genesys: they may be the same people under other names"
+                "missing from the export: {} who would lose something, while Genesys knows nobody by {} in it: they may be the \
+                 same under other names",
+                people(missing),
+                if new_names_not_found == 1 { "1 new name".to_owned() } else { format!("{new_names_not_found} new names") }
             ));
         }
         if self.take_from_too_many(weight) {
@@ -185,6 +189,7 @@ impl HoldThresholds {
             let (left, least) = (share.left(), self.skill_left);
             let lately = match share.lost_by_others {
                 0 => String::new(),
+                1 => " after 1 other who loses or lost it within a day".to_owned(),
                 others => format!(" after {others} others who lose or lost it within a day"),
             };
             let who = match left {
@@ -199,6 +204,10 @@ impl HoldThresholds {
             reasons.join("; ")
         )
     }
+}
+
+fn people(number: u32) -> String {
+    if number == 1 { "1 person".to_owned() } else { format!("{number} people") }
 }
 
 /// Whom a full export names, and whom not.

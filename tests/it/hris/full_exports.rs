@@ -25,7 +25,7 @@ async fn one_that_names_hardly_anybody_again_is_held_however_few_they_are() {
     let told = held(&office, &others).await;
     assert!(
         message(&told).starts_with(
-            "2 who would lose something are missing from the export, and it names only 1 whom its source named before"
+            "missing from the export: 2 people who would lose something, while it names only 1 again of those whom its source named before: "
         ),
         "{told}"
     );
@@ -64,7 +64,11 @@ async fn who_is_missing_may_be_who_cannot_be_found() {
         let next = full(&office, &(kept.clone() + &row(last, 3, id))).await;
         if renamed {
             let told = held(&office, &next).await;
-            assert!(message(&told).contains("1 whom its source names for the first time cannot be found"), "{told}");
+            assert!(
+                message(&told)
+                    .contains("1 person who would lose something, while Genesys knows nobody by 1 new name in it: "),
+                "{told}"
+            );
         } else {
             office.finish(&next).await;
         }
