@@ -192,7 +192,7 @@ async fn what_became_of_each_delivery_is_counted_by_source() {
 async fn a_state_that_comes_back_is_news_where_nothing_tells_deliveries_apart() {
     let office = Office::open(&employees(10), &Vendor::Workday.source());
     for title in ["Group 1", "Group 2", "Group 1"] {
-        let event = Event { n: 3, title: title.to_owned(), changed_at: BEGIN };
+        let event = Event { n: 3, title: title.to_owned(), changed_at: BEGIN, clock: 0 };
         let answer = Vendor::Workday.deliver(&office, &event, BEGIN).await;
         office.finish(&answer).await;
         assert_eq!(office.groups(3), [title]);

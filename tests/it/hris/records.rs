@@ -1,6 +1,7 @@
 //! Senders that only say who has changed, beside an HR system that is asked for the record; on the paused clock.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,6 +26,27 @@ pub(super) struct HrSystem {
     status: Mutex<Option<StatusCode>>,
     /// What is answered first, each once, before the truth.
     untruths: Mutex<HashMap<String, Vec<(StatusCode, String)>>>,
+    /// Every so many calls are answered wrongly, in one way after another; how many were.
+    wrong_every: Mutex<Option<usize>>,
+    wrong: AtomicUsize,
+}
+
+/// Answers that say nothing of the person, for one whose record is `truth`.
+fn wrong_answer(nth: usize, truth: &str) -> (StatusCode, String) {
+    let somebody_else = "{\"id\": \"4711\", \"employeeNumber\": \"E5711\", \"jobTitle\": \"Group 30\"}";
+    let ways = [
+        "<!DOCTYPE html><html><body><h1>Scheduled maintenance</h1></body></html>",
+        "",
+        &truth[..truth.len() / 2],
+        "null",
+        "{}",
+        "{\"error\": {\"code\": \"internal\", \"message\": \"Please try again later\"}}",
+        somebody_else,
+    ];
+    match ways.get(nth % (ways.len() + 1)) {
+        Some(body) => (StatusCode::OK, (*body).to_owned()),
+        None => (StatusCode::INTERNAL_SERVER_ERROR, String::new()),
+    }
 }
 
 const LATENCY: Duration = Duration::from_millis(500);
@@ -32,6 +54,15 @@ const LATENCY: Duration = Duration::from_millis(500);
 impl HrSystem {
     pub(super) fn set(&self, n: usize, title: &str) {
         self.titles.lock().unwrap().insert(n.to_string(), title.to_owned());
+    }
+
+    pub(super) fn answer_wrongly_every(&self, calls: usize) {
+        *self.wrong_every.lock().unwrap() = Some(calls);
+    }
+
+    /// Calls, and those that were answered wrongly.
+    pub(super) fn calls(&self) -> (usize, usize) {
+        (self.asked.lock().unwrap().len(), self.wrong.load(Ordering::Relaxed))
     }
 
     fn asked(&self, n: usize) -> usize {
@@ -50,10 +81,14 @@ impl HrSystem {
         assert_eq!(request.uri().host(), Some("hr.test"));
         assert_eq!(request.headers()["authorization"], "Bearer t");
         let id = request.uri().path().trim_start_matches('/').to_owned();
-        self.asked.lock().unwrap().push((tokio::time::Instant::now(), id.clone()));
+        let calls = {
+            let mut asked = self.asked.lock().unwrap();
+            asked.push((tokio::time::Instant::now(), id.clone()));
+            asked.len()
+        };
         // What the record was when the call arrived is what is answered.
         let title = self.titles.lock().unwrap().get(&id).cloned();
-        let forced = *self.status.lock().unwrap();
+        let (forced, wrong_every) = (*self.status.lock().unwrap(), *self.wrong_every.lock().unwrap());
         let untruth = self.untruths.lock().unwrap().get_mut(&id).filter(|all| !all.is_empty()).map(|all| all.remove(0));
         tokio::time::sleep(LATENCY).await;
         let (status, body) = match (forced, title) {
@@ -62,10 +97,14 @@ impl HrSystem {
             (None, None) => (StatusCode::NOT_FOUND, String::new()),
             (None, Some(title)) => {
                 let number = 1000 + id.parse::<usize>().unwrap();
-                (
-                    StatusCode::OK,
-                    format!("{{\"id\": \"{id}\", \"employeeNumber\": \"E{number}\", \"jobTitle\": \"{title}\"}}"),
-                )
+                let truth =
+                    format!("{{\"id\": \"{id}\", \"employeeNumber\": \"E{number}\", \"jobTitle\": \"{title}\"}}");
+                match wrong_every {
+                    Some(every) if calls.is_multiple_of(every) => {
+                        wrong_answer(self.wrong.fetch_add(1, Ordering::Relaxed), &truth)
+                    }
+                    Some(_) | None => (StatusCode::OK, truth),
+                }
             }
         };
         let mut response = Response::new(Bytes::from(body));

@@ -30,6 +30,8 @@ pub(super) struct Event {
     pub(super) n: usize,
     pub(super) title: String,
     pub(super) changed_at: i64,
+    /// Seconds by which the sender's clock is ahead.
+    pub(super) clock: i64,
 }
 
 impl Vendor {
@@ -67,6 +69,11 @@ impl Vendor {
     /// Whether its order can be restored: by a date in what it sends, or because the record is read anyway.
     pub(super) fn may_be_late(self) -> bool {
         !matches!(self, Self::StandardWebhooks | Self::Workday | Self::Generic)
+    }
+
+    /// Whether what it tells has dates by its own clock that decide.
+    pub(super) fn is_ordered_by_its_dates(self) -> bool {
+        matches!(self, Self::BambooHrFields | Self::Merge)
     }
 
     /// Seconds after which it repeats a delivery whose answer it has not seen.
@@ -128,18 +135,22 @@ impl Vendor {
     /// Delivers at a second: what is signed anew is signed for that.
     pub(super) async fn deliver(self, office: &Office, event: &Event, now: i64) -> Answer {
         let body = self.body(event);
-        // BambooHR does not stamp anew: its time stands for the date of what it tells.
-        let is_bamboo = matches!(self, Self::BambooHrFields | Self::BambooHrEvents);
-        let signed_at = if is_bamboo { event.changed_at } else { now };
+        // BambooHR does not stamp anew: its time stands for the date of what it tells, and may be off by hours. Others are let in
+        // up to five minutes off.
+        let signed_at = match self {
+            Self::BambooHrFields | Self::BambooHrEvents => event.changed_at + event.clock,
+            Self::StandardWebhooks | Self::Finch => now + event.clock.clamp(-240, 240),
+            Self::HiBob | Self::Merge | Self::Personio | Self::Workday | Self::Generic => now,
+        };
         let headers = self.headers(&format!("msg_{}_{}", event.n, event.changed_at), &body, signed_at);
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         office.post(&self.path(), &headers, &body).await
     }
 
     fn body(self, event: &Event) -> String {
-        let Event { n, title, changed_at } = event;
+        let Event { n, title, changed_at, clock } = event;
         let (id, number) = (n.to_string(), format!("E{}", 1000 + n));
-        let date = jiff::Timestamp::from_second(*changed_at).unwrap().to_string();
+        let date = jiff::Timestamp::from_second(changed_at + clock).unwrap().to_string();
         let value = match self {
             Self::BambooHrFields => return super::titled(*n, title),
             Self::BambooHrEvents => {
