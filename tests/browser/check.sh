@@ -22,7 +22,7 @@ export SKILLSYNC
 
 filter=()
 [ "${1:-}" = --only ] && filter=(--test-name-pattern "$2")
-timeout $([ -n "${SCREENSHOTS:-}" ] && echo 400 || echo 175) node --test --test-reporter=spec "${filter[@]}" stories.test.mjs
+timeout $([ -n "${SCREENSHOTS:-}" ] && echo 420 || echo 200) node --test --test-reporter=spec "${filter[@]}" stories.test.mjs
 
 # Pictures are a tenth of a megabyte each otherwise.
 if [ -n "${SCREENSHOTS:-}" ] && command -v pngquant > /dev/null; then pngquant --force --ext .png --quality 70-95 ../../docs/screenshots/*.png; fi

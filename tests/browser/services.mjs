@@ -1,8 +1,9 @@
 // Starts the real binary, and stops it again: the demo with its conflicts, and a service with keys over a large org.
 
 import { spawn } from "node:child_process";
-import { createHash } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -53,22 +54,45 @@ export async function startDemo() {
   return { url, ...process };
 }
 
-// Simulator and service with keys, thresholds, and limits that let a large job through.
+const SENDER_SECRET = "secret-of-the-sender";
+
+// An HR system like BambooHR, which tells who has changed, and does not hand out records until it is mended.
+async function startHr() {
+  let works = false;
+  const server = createHttpServer((request, response) => {
+    const id = request.url.slice(1);
+    if (!works) response.writeHead(503).end();
+    else response.end(JSON.stringify({ id, employeeNumber: `E${1000 + Number(id)}`, jobTitle: "Agent" }));
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  // Tells a service of a person; the status of the answer.
+  const tellOf = async (url, employeeId) => {
+    const body = JSON.stringify({ type: "employee.updated", timestamp: new Date().toISOString(), data: { employeeId } });
+    const stamp = String(Math.floor(Date.now() / 1000));
+    const signature = createHmac("sha256", SENDER_SECRET).update(body + stamp).digest("hex");
+    const headers = { "x-bamboohr-timestamp": stamp, "x-bamboohr-signature": signature };
+    return (await fetch(`${url}/v1/webhooks/people`, { method: "POST", headers, body })).status;
+  };
+  return { port: server.address().port, tellOf, mend: () => (works = true), stop: () => server.close() };
+}
+
+// Simulator and service with keys, thresholds, and limits that let a large job through; beside an HR system.
 export async function startGuarded() {
   const [genesys, port] = await freePorts(2);
   const folder = mkdtempSync(join(tmpdir(), "skillsync-browser-"));
   const scenario = join(folder, "scenario.toml");
   writeFileSync(scenario, `seed = 7\n[population.generated]\nusers = 300\n[[limits.windows]]\ncalls = 2000\nper = "1s"\n`);
   const simulator = await start(["simulate", "--listen", `127.0.0.1:${genesys}`, "--scenario", scenario], `http://127.0.0.1:${genesys}/`);
+  const hr = await startHr();
   const config = join(folder, "skillsync.toml");
-  writeFileSync(config, configuration(genesys, port, join(folder, "journal")));
+  writeFileSync(config, configuration(genesys, port, join(folder, "journal")) + sourceOf(hr));
   const url = `http://127.0.0.1:${port}`;
   const service = await start(["serve", "--config", config], `${url}/healthz`);
   const stop = async () => {
-    await Promise.all([service.stop(), simulator.stop()]);
+    await Promise.all([service.stop(), simulator.stop(), hr.stop()]);
     rmSync(folder, { recursive: true, force: true });
   };
-  return { url, stop };
+  return { url, hr, stop };
 }
 
 function configuration(genesys, port, journal) {
@@ -82,6 +106,22 @@ function configuration(genesys, port, journal) {
     `[journal]\npath = "${journal}"\n[sync]\ncreate_missing_skills = 20\n[server]\nlisten = "127.0.0.1:${port}"\nrequests_per_second = 1000\n`,
     ...keys,
   ].join("");
+}
+
+function sourceOf({ port }) {
+  return `[[webhooks]]
+name = "people"
+preset = "bamboohr"
+target = "wfmSkillGroups"
+mode = "add"
+secret = "${SENDER_SECRET}"
+user = { employee_id = "employeeNumber" }
+record = { url = "http://127.0.0.1:${port}/{id}", per_second = 10, patience = "1s" }
+[[webhooks.rules]]
+id = "agents"
+when = { all = [{ attr = "jobTitle", eq = "Agent" }] }
+assign = [{ skill = "Group 1" }]
+`;
 }
 
 // A client of the API beside the page.

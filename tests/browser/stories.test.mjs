@@ -20,4 +20,4 @@ const stories = async (name) => {
 // While the demo's job runs, which takes its time, the other service is driven.
 const [watching, access] = await Promise.all(["watching", "access"].map(stories));
 describe("at the same time", { concurrency: 2 }, () => (watching(), access()));
-for (const name of ["strangers", "failures", "uploading", "deciding", "size", "keyboard", "accessibility", "screenshots"]) (await stories(name))();
+for (const name of ["strangers", "failures", "uploading", "deciding", "size", "records", "keyboard", "accessibility", "screenshots"]) (await stories(name))();

@@ -45,7 +45,7 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// The page first, then what it loads.
-static FILES: [File; 35] = files! {
+static FILES: [File; 37] = files! {
     "index.html" => HTML;
     "icon.svg" => ICON;
     "base.css" => CSS;
@@ -69,6 +69,7 @@ static FILES: [File; 35] = files! {
     "jobs.js" => SCRIPT;
     "parts.js" => SCRIPT;
     "plan.js" => SCRIPT;
+    "records.js" => SCRIPT;
     "stream.js" => SCRIPT;
     "theme.js" => SCRIPT;
     "tips.js" => SCRIPT;
@@ -78,6 +79,7 @@ static FILES: [File; 35] = files! {
     "view-job.js" => SCRIPT;
     "view-new.js" => SCRIPT;
     "view-overview.js" => SCRIPT;
+    "view-records.js" => SCRIPT;
     "view-user.js" => SCRIPT;
     "witnesses.js" => SCRIPT;
     "words.js" => SCRIPT;

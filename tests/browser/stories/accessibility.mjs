@@ -40,7 +40,7 @@ async function serious(page) {
 }
 
 // What is wrong with a page, in each theme, on a wide and on a narrow screen.
-async function wrongWith(page) {
+export async function wrongWith(page) {
   const found = {};
   // Through the debugger, as the page's own policy lets nothing in.
   await page.evaluate(AXE);

@@ -10,6 +10,7 @@ import { gateView } from "./view-gate.js";
 import { glossaryView } from "./view-glossary.js";
 import { newView } from "./view-new.js";
 import { overview } from "./view-overview.js";
+import { recordsView } from "./view-records.js";
 import { userView } from "./view-user.js";
 
 const main = document.getElementById("main");
@@ -17,6 +18,7 @@ const VIEWS = {
   "": { view: overview, page: "overview", title: "Jobs" },
   jobs: { view: jobView, page: "overview", title: "Job" },
   users: { view: userView, page: "", title: "User" },
+  records: { view: recordsView, page: "", title: "Records" },
   new: { view: newView, page: "new", title: "Dry run" },
   gate: { view: gateView, page: "gate", title: "Gate" },
   glossary: { view: glossaryView, page: "glossary", title: "Words" },

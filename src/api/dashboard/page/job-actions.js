@@ -1,12 +1,12 @@
 // What one can do about a job. Everything that changes something is confirmed first, in words that say what will happen.
 
-import { job as pathOf, newSubmissionName, post, Refused } from "./api.js";
+import { job as pathOf, newSubmissionName, post } from "./api.js";
 import { confirmed } from "./dialogs.js";
 import { h, render, say } from "./dom.js";
 import { count, many } from "./format.js";
 import { reasonsAsCsv, rowsAsCsv } from "./download.js";
 import { isOpen, jobs } from "./jobs.js";
-import { nameOf, notice } from "./parts.js";
+import { nameOf, notice, tried } from "./parts.js";
 import { planTotals } from "./plan.js";
 import { TARGETS } from "./words.js";
 
@@ -16,8 +16,7 @@ export function actionsOf(entries, again) {
   const run = async (action, question) => {
     const { job } = entries;
     if (!(await confirmed(question))) return;
-    fault.replaceChildren();
-    try {
+    await tried(fault, async () => {
       // A new job each time it is meant, and one job however often it is sent.
       const made = await post(`${pathOf(job.id)}/${action}`, { headers: { "idempotency-key": newSubmissionName() } });
       jobs.put(made);
@@ -26,10 +25,7 @@ export function actionsOf(entries, again) {
       if (made.id !== job.id) location.hash = `#/jobs/${made.id}`;
       // A job that is followed tells by itself.
       else if (!entries.live) again();
-    } catch (refusal) {
-      if (!(refusal instanceof Refused)) throw refusal;
-      fault.replaceChildren(notice("fault", refusal.message));
-    }
+    });
   };
   const download = async (what) => {
     fault.replaceChildren();

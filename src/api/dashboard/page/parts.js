@@ -1,5 +1,6 @@
 // What several views show alike: chips, progress, differences, notices.
 
+import { Refused } from "./api.js";
 import { h } from "./dom.js";
 import { count, lasting, many, percent, proficiency, until, userOf } from "./format.js";
 import { isOpen } from "./jobs.js";
@@ -88,6 +89,17 @@ export function userLink(entry) {
 
 export function notice(kind, ...content) {
   return h("div", { class: `notice is-${kind}`, role: kind === "fault" ? "alert" : null }, content);
+}
+
+// Does what somebody asked for; why the service refuses it is said in `place`.
+export async function tried(place, work) {
+  place.replaceChildren();
+  try {
+    await work();
+  } catch (refusal) {
+    if (!(refusal instanceof Refused)) throw refusal;
+    place.replaceChildren(notice("fault", refusal.message));
+  }
 }
 
 export const jobLink = (job, text = nameOf(job)) => h("a", { href: `#/jobs/${job.id}`, "data-key": `job-${job.id}` }, text);

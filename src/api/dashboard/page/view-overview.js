@@ -7,6 +7,7 @@ import { failuresOf } from "./failures.js";
 import { isOpen, jobs } from "./jobs.js";
 import { jobsTable } from "./jobs-table.js";
 import { jobLink, nameOf } from "./parts.js";
+import { records } from "./records.js";
 import { term } from "./tips.js";
 import { conflictsByHour } from "./view-conflicts.js";
 import { gatePanel } from "./view-gate.js";
@@ -38,11 +39,14 @@ export function overview(root, _, signal) {
   const updateNeeds = (night) => {
     const failed = night.withFailures.slice(0, 6).map((job) => ({ job, groups: failuresOf(job, update) }));
     const limits = gate.now;
-    const signature = [jobs.notReady, limits?.pausedUntil, limits?.breaker.open, limits?.breaker.services.length, night.held.map((job) => job.id), failed.map(({ job, groups }) => [job.id, job.counts.failed, groups?.length])];
-    render(needs, signature, () => needsOf(night, failed, limits));
+    const unread = records.bySource();
+    const signature = [jobs.notReady, [...unread].map(([source, items]) => [source, items.length, items[0].problem]), limits?.pausedUntil, limits?.breaker.open, limits?.breaker.services.length, night.held.map((job) => job.id), failed.map(({ job, groups }) => [job.id, job.counts.failed, groups?.length])];
+    render(needs, signature, () => needsOf(night, failed, limits, unread));
   };
   jobs.addEventListener("change", update, { signal });
   gate.addEventListener("change", update, { signal });
+  records.addEventListener("change", update, { signal });
+  records.watch(signal);
   update();
 }
 
@@ -96,7 +100,7 @@ function figuresOf({ figures }) {
   ];
 }
 
-function needsOf(night, failed, limits) {
+function needsOf(night, failed, limits, unread) {
   const items = [];
   const item = (kind, title, text, ...links) => items.push(h("li", { class: `need is-${kind}` }, h("div", {}, h("strong", {}, title), text && h("p", {}, text)), h("div", { class: "links" }, links)));
   if (jobs.notReady) item("bad", "The service is not ready", jobs.notReady);
@@ -104,6 +108,7 @@ function needsOf(night, failed, limits) {
   for (const { service } of limits?.breaker.services ?? []) item("bad", `Genesys' service ${service} does not work at the moment`, "What needs it waits, and goes on by itself when it works again. The rest goes on.", h("a", { href: "#/gate" }, "See the gate"));
   if (limits?.pausedUntil && Date.parse(limits.pausedUntil) - Date.now() > 5000) item("warn", `Genesys asked to send nothing until ${when(limits.pausedUntil)}`, `Another ${lasting(Date.parse(limits.pausedUntil) - Date.now())}; work goes on by itself then.`, h("a", { href: "#/gate" }, "See the gate"));
   for (const job of night.held) item("warn", `${nameOf(job)} is held`, job.held?.message ?? "It would remove much. Look at its summary, then apply or cancel it.", jobLink(job, "Decide"));
+  for (const [source, failures] of unread) item("bad", `${many(failures.length, "record")} of ${source} could not be read`, `What has changed for these people is not in Genesys. ${failures[0].problem ?? ""}`, h("a", { href: "#/records", "data-key": `records-${source}` }, "See the records"));
   for (const { job, groups } of failed) items.push(failureItem(job, groups));
   const more = night.withFailures.length - failed.length;
   if (more > 0) item("bad", `${many(more, "more job")} with failures`, "They are in the list below.");

@@ -72,6 +72,7 @@ export const TARGETS = {
 
 export const OTHERS = {
   job: "One accepted request with 1 to 100,000 entries.",
+  record: "What an HR system holds of one person. It is read when an event only says that the person has changed.",
   entry: "One user and the assignments that the user is to have.",
   conflict: "Genesys answered a write with 409. Each is recorded with its cause; most are resolved without anybody noticing.",
   gate: "The one rate limit before all calls to Genesys. In no window are more calls made than permitted.",
