@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 
 use super::Intake;
-use super::known::{named, written};
-use super::order::Order;
+use super::known::{Order, named, written};
 use crate::domain::Mode;
 use crate::domain::UserRef;
 use crate::domain::entry::{EntryOrder, Presence};

@@ -4,7 +4,6 @@ mod erasure;
 mod import;
 mod known;
 mod leavers;
-mod order;
 mod waiting;
 
 use std::net::IpAddr;

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{KnownPeople, OfSource, read, written};
+use super::written::read;
+use super::{KnownPeople, OfSource, written};
 use crate::domain::entry::Presence;
 use crate::domain::text::folded;
 use crate::domain::{UserId, UserRef};

@@ -8,16 +8,21 @@
 //! deletion of somebody who was never named is remembered as well, since the older events about them may come after it.
 
 mod full_export;
+mod order;
+mod turns;
+mod written;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
-use super::order::Order;
+pub(super) use self::order::Order;
+use self::turns::Turns;
+pub use self::written::is_known_person;
+pub(super) use self::written::written;
+use self::written::{kept, memo, read};
 use crate::clock::WallClock;
 use crate::domain::{UserId, UserRef};
 use crate::engine::{Engine, ErasureFault, Person};
@@ -25,8 +30,6 @@ use crate::hris::mapping::Mapped;
 use crate::hris::source::Source;
 use crate::journal::{Journal, JournalError, Memo};
 
-/// The memos of this module.
-const SPACE: &str = "known";
 /// That somebody was named again is written down no more often.
 const A_DAY: Duration = Duration::from_secs(24 * 3600);
 /// People looked at between two breaths of the others.
@@ -66,19 +69,6 @@ impl Known {
             ..newer
         }
     }
-}
-
-/// A memo's value; empty in journals of earlier versions.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Kept {
-    named_at: Timestamp,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    user: Option<Uuid>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    sender_id: Option<Box<str>>,
-    #[serde(flatten)]
-    order: Order,
 }
 
 /// A person whom a source names.
@@ -131,13 +121,13 @@ pub(super) struct KnownById {
 /// Keys of memos of earlier versions, which told spellings apart that are one person now, by source and person.
 type OlderKeys = HashMap<(Arc<str>, Box<str>), Vec<Box<str>>>;
 
-/// Invariant: whoever is in here is in the journal. What is here and there changes under `writing`.
+/// Invariant: whoever is in here is in the journal. What is here and there about a person changes in their turn.
 #[derive(Debug)]
 pub(super) struct KnownPeople {
     people: Mutex<People>,
     /// In the journal until their person is written down the next time.
     older_keys: Mutex<OlderKeys>,
-    writing: tokio::sync::Mutex<()>,
+    writing: Turns,
     retention: Duration,
     clock: WallClock,
 }
@@ -147,13 +137,8 @@ impl KnownPeople {
         let (mut people, mut older_keys) = (People::new(), OlderKeys::new());
         for memo in memos.iter().filter(|memo| is_known_person(memo)) {
             let Some((source, key)) = memo.key.split_once('\n') else { continue };
-            let kept = memo.value.as_deref().and_then(|value| serde_json::from_str::<Kept>(value).ok());
-            let mut known = match kept {
-                Some(Kept { named_at, user, sender_id, order }) => {
-                    Known { named_at, user: user.map(UserId), sender_id, order, is_written: true }
-                }
-                None => Known { is_written: false, ..Known::named_at(clock.now()) },
-            };
+            let unwritten = || Known { is_written: false, ..Known::named_at(clock.now()) };
+            let mut known = kept(memo).unwrap_or_else(unwritten);
             let (source, text) = (Arc::<str>::from(source), read(key).and_then(|user| written(&user)));
             let text = text.unwrap_or_else(|| key.into());
             if *text != *key {
@@ -165,7 +150,7 @@ impl KnownPeople {
             of_source.insert(text, known);
         }
         let (people, older_keys) = (Mutex::new(people), Mutex::new(older_keys));
-        Self { people, older_keys, writing: tokio::sync::Mutex::default(), retention, clock }
+        Self { people, older_keys, writing: Turns::new(), retention, clock }
     }
 
     /// These were named, each with the sender's id of them if it told one. Durable when it answers.
@@ -179,7 +164,7 @@ impl KnownPeople {
         if self.renewed(source, &named).is_empty() {
             return Ok(());
         }
-        let _writing = self.writing.lock().await;
+        let _writing = self.writing.of(named.keys().map(|text| &**text)).await;
         self.write(journal, &source.name, self.renewed(source, &named)).await
     }
 
@@ -191,7 +176,8 @@ impl KnownPeople {
         people: &mut [Mapped],
         sent_at: Option<Timestamp>,
     ) -> Result<(), JournalError> {
-        let _writing = self.writing.lock().await;
+        let texts: Vec<_> = people.iter().filter_map(|person| written(&person.user)).collect();
+        let _writing = self.writing.of(texts.iter().map(|text| &**text)).await;
         let (now, mut orders) = (self.clock.now(), BTreeMap::<_, Order>::new());
         for person in &mut *people {
             let Some(text) = written(&person.user) else { continue };
@@ -256,9 +242,10 @@ impl KnownPeople {
         sender_id: &str,
         at: Timestamp,
     ) -> Result<(), JournalError> {
-        let _writing = self.writing.lock().await;
+        let text = format!("{GONE}{sender_id}");
+        let _writing = self.writing.of(std::iter::once(&*text)).await;
         let named_at = self.gone_at(source, sender_id).map_or(at, |before| before.max(at));
-        let gone = (format!("{GONE}{sender_id}").into(), Some(Known::named_at(named_at)));
+        let gone = (text.into(), Some(Known::named_at(named_at)));
         self.write(journal, &source.name, vec![gone]).await
     }
 
@@ -275,7 +262,7 @@ impl KnownPeople {
         source: &Source,
         users: &[UserRef],
     ) -> Result<(), JournalError> {
-        let _writing = self.writing.lock().await;
+        let _writing = self.writing.everybody().await;
         let gone = users.iter().filter_map(written).map(|text| (text, None));
         self.write(journal, &source.name, gone.collect()).await
     }
@@ -288,7 +275,7 @@ impl KnownPeople {
         for source in sources {
             let mut after = None;
             loop {
-                let writing = self.writing.lock().await;
+                let writing = self.writing.everybody().await;
                 let some = self.some(&source, after.as_deref());
                 let Some((last, _)) = some.last() else { break };
                 after = Some(last.clone());
@@ -352,7 +339,7 @@ impl KnownPeople {
         person: &Person,
         erase: impl AsyncFnOnce(Vec<Memo>) -> Result<T, ErasureFault>,
     ) -> Result<T, ErasureFault> {
-        let _writing = self.writing.lock().await;
+        let _writing = self.writing.everybody().await;
         let theirs = self.places_of(person);
         let memos = theirs.iter().flat_map(|(source, text)| self.memos(source, text, None)).collect();
         let erased = erase(memos).await;
@@ -439,43 +426,4 @@ pub(super) fn named(people: &[Mapped], order: Order) -> impl Iterator<Item = Nam
 pub(super) fn before(now: Timestamp, duration: Duration) -> Timestamp {
     let duration = SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
     now.checked_sub(duration).unwrap_or(Timestamp::MIN)
-}
-
-fn memo(source: &str, user: &str, known: Option<&Known>) -> Memo {
-    let kept = known.map(|known| Kept {
-        named_at: known.named_at,
-        user: known.user.map(|user| user.0),
-        sender_id: known.sender_id.clone(),
-        order: known.order,
-    });
-    let value = kept.map(|kept| serde_json::to_string(&kept).unwrap_or_default().into());
-    Memo { space: SPACE.into(), key: format!("{source}\n{user}").into(), value }
-}
-
-/// Whether a memo is one of this module.
-pub fn is_known_person(memo: &Memo) -> bool {
-    &*memo.space == SPACE
-}
-
-/// The written form of a reference, the same for all spellings. Ids of Genesys are no way of naming people here.
-pub(super) fn written(user: &UserRef) -> Option<Box<str>> {
-    match user.folded() {
-        UserRef::Id(_) => None,
-        UserRef::Email(email) => Some(format!("email:{email}").into()),
-        UserRef::EmployeeId(id) => Some(format!("employeeId:{id}").into()),
-        UserRef::ExternalId { authority, key } => Some(format!("externalId:{authority}:{key}").into()),
-    }
-}
-
-fn read(text: &str) -> Option<UserRef> {
-    let (kind, key) = text.split_once(':')?;
-    match kind {
-        "email" => Some(UserRef::Email(key.into())),
-        "employeeId" => Some(UserRef::EmployeeId(key.into())),
-        "externalId" => {
-            let (authority, key) = key.split_once(':')?;
-            Some(UserRef::ExternalId { authority: authority.into(), key: key.into() })
-        }
-        _ => None,
-    }
 }

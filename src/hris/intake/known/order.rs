@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 /// What has to be remembered of a person's changes for this.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Order {
+pub(in crate::hris::intake) struct Order {
     /// The newest date of the sender's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) event_at: Option<Timestamp>,
@@ -35,7 +35,7 @@ pub(super) struct Order {
 impl Order {
     /// The record was read, `asked_at` this time, because of events of which the newest was `event_at` by the sender's clock. With
     /// nothing by that clock there is nothing to keep in order.
-    pub(super) fn of_reading(event_at: Option<Timestamp>, asked_at: Timestamp) -> Self {
+    pub(in crate::hris::intake) fn of_reading(event_at: Option<Timestamp>, asked_at: Timestamp) -> Self {
         Self { event_at, event_counts_from: None, stand_in: event_at.map(|_| asked_at) }
     }
 

@@ -1,0 +1,54 @@
+//! Who may write down something about which people.
+//!
+//! Each write waits for the disk. Deliveries about different people wait for it together, those about one person one after
+//! another, and who goes through everybody alone.
+
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher, RandomState};
+
+use tokio::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// People of one remainder take turns: more than there are deliveries at a time.
+const REMAINDERS: usize = 256;
+
+#[derive(Debug)]
+pub(super) struct Turns {
+    everybody: RwLock<()>,
+    some: Vec<Mutex<()>>,
+    hasher: RandomState,
+}
+
+/// The turn of some people.
+#[derive(Debug)]
+pub(super) struct Turn<'t> {
+    _not_everybody: RwLockReadGuard<'t, ()>,
+    _some: Vec<MutexGuard<'t, ()>>,
+}
+
+impl Turns {
+    pub(super) fn new() -> Self {
+        let some = (0..REMAINDERS).map(|_| Mutex::default()).collect();
+        Self { everybody: RwLock::default(), some, hasher: RandomState::new() }
+    }
+
+    /// Waits until nobody else writes about anybody.
+    pub(super) async fn everybody(&self) -> RwLockWriteGuard<'_, ()> {
+        self.everybody.write().await
+    }
+
+    /// Waits until nobody else writes about these people.
+    pub(super) async fn of(&self, people: impl Iterator<Item = &str>) -> Turn<'_> {
+        let not_everybody = self.everybody.read().await;
+        // In one order, so that no two wait for each other.
+        let remainders: BTreeSet<_> = people.map(|text| self.remainder(text)).collect();
+        let mut some = Vec::with_capacity(remainders.len());
+        for turn in remainders.into_iter().filter_map(|at| self.some.get(at)) {
+            some.push(turn.lock().await);
+        }
+        Turn { _not_everybody: not_everybody, _some: some }
+    }
+
+    fn remainder(&self, text: &str) -> usize {
+        usize::try_from(self.hasher.hash_one(text)).unwrap_or_default() % REMAINDERS
+    }
+}

@@ -1,0 +1,71 @@
+//! People as they are written down in the journal.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::Known;
+use super::order::Order;
+use crate::domain::{UserId, UserRef};
+use crate::journal::Memo;
+
+/// The memos of this module.
+const SPACE: &str = "known";
+
+/// A memo's value; empty in journals of earlier versions.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Kept {
+    named_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user: Option<Uuid>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sender_id: Option<Box<str>>,
+    #[serde(flatten)]
+    order: Order,
+}
+
+/// What a memo says of a person; nothing if it is of an earlier version.
+pub(super) fn kept(memo: &Memo) -> Option<Known> {
+    let Kept { named_at, user, sender_id, order } = serde_json::from_str(memo.value.as_deref()?).ok()?;
+    Some(Known { named_at, user: user.map(UserId), sender_id, order, is_written: true })
+}
+
+pub(super) fn memo(source: &str, user: &str, known: Option<&Known>) -> Memo {
+    let kept = known.map(|known| Kept {
+        named_at: known.named_at,
+        user: known.user.map(|user| user.0),
+        sender_id: known.sender_id.clone(),
+        order: known.order,
+    });
+    let value = kept.map(|kept| serde_json::to_string(&kept).unwrap_or_default().into());
+    Memo { space: SPACE.into(), key: format!("{source}\n{user}").into(), value }
+}
+
+/// Whether a memo is one of this module.
+pub fn is_known_person(memo: &Memo) -> bool {
+    &*memo.space == SPACE
+}
+
+/// The written form of a reference, the same for all spellings. Ids of Genesys are no way of naming people here.
+pub(in crate::hris::intake) fn written(user: &UserRef) -> Option<Box<str>> {
+    match user.folded() {
+        UserRef::Id(_) => None,
+        UserRef::Email(email) => Some(format!("email:{email}").into()),
+        UserRef::EmployeeId(id) => Some(format!("employeeId:{id}").into()),
+        UserRef::ExternalId { authority, key } => Some(format!("externalId:{authority}:{key}").into()),
+    }
+}
+
+pub(super) fn read(text: &str) -> Option<UserRef> {
+    let (kind, key) = text.split_once(':')?;
+    match kind {
+        "email" => Some(UserRef::Email(key.into())),
+        "employeeId" => Some(UserRef::EmployeeId(key.into())),
+        "externalId" => {
+            let (authority, key) = key.split_once(':')?;
+            Some(UserRef::ExternalId { authority: authority.into(), key: key.into() })
+        }
+        _ => None,
+    }
+}
