@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::names::{self, ConflictCause, SyncJobEntryState};
 use super::submission::request::UserReference;
-use crate::domain::entry::ListedAssignment;
+use crate::domain::entry::{ListedAssignment, Presence};
 use crate::domain::{AssignmentId, Proficiency};
 use crate::engine::{ConflictRecord, EntrySnapshot, Names};
 
@@ -72,6 +72,10 @@ pub(super) struct SyncJobEntryView {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false, example = false)]
     missing_from_export: bool,
+    /// The sender calls the person otherwise now, by its own id of them: nobody is called so any more. Absent in all others.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false, example = false)]
+    former_name: bool,
     /// The person was erased: what became of the entry is left, and nothing of whom it was about. It is not done again by
     /// `retry` or `apply`. Absent in all others.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -147,7 +151,8 @@ impl SyncJobEntryView {
             finished_at: result.finished_at,
             because: because.collect(),
             left_as_is: left_as_is.into_iter().map(BecauseView::of).collect(),
-            missing_from_export: entry.missing,
+            missing_from_export: entry.presence == Presence::Missing,
+            former_name: entry.presence == Presence::FormerName,
             erased: entry.erased,
         }
     }

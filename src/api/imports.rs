@@ -108,9 +108,9 @@ pub(super) async fn import_people(
         Turn::Again(before, job) => return Ok(accepted(&api, same_job(&api, job, before == fingerprint)?)),
     };
     let (room, lack) = api.shared.room.for_table();
-    let imported = api.intake.import(&source, Export { form, body: body.into(), room, full }).await;
+    let imported = api.intake.import(&source, Export { form, body: body.into(), room, full, dry_run }).await;
     let refused = |fault| lack.told().map_or_else(|| refused(fault), Problem::from);
-    let Imported { mut spec, entries, dated_in_future } = imported.map_err(refused)?;
+    let Imported { spec, entries, dated_in_future } = imported.map_err(refused)?;
     if entries.len() > rules::MOST_ENTRIES {
         let most = rules::MOST_ENTRIES;
         return Err(Problem::not_understood(format!(
@@ -118,7 +118,6 @@ pub(super) async fn import_people(
             entries.len()
         )));
     }
-    spec.dry_run = dry_run;
     refuse_if_unable(&api)?;
     api.shared.webhooks.count_future_dates(&source, dated_in_future);
     let under = reservation.map(|reservation| Under { reservation, fingerprint });

@@ -97,7 +97,8 @@ impl SharedLists {
     }
 }
 
-/// What a full export tells of somebody beside their skills: whether it can be believed that who is missing has left.
+/// What naming somebody tells beside their skills: above all whether it can be believed that who is missing from a full export
+/// has left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Presence {
     /// Nothing. The entry is of no full export, or the person is a new one for sure, or has never been found at Genesys.
@@ -105,10 +106,12 @@ pub enum Presence {
     Unremarkable,
     /// The source named the person before, and they were found at Genesys then.
     NamedAgain,
-    /// Nobody was called so before. It may be somebody who was called otherwise, and who is missing under that name.
+    /// Nobody was called so while those who are missing were named. It may be one of them.
     NewName,
     /// The source named the person before, and the export does not.
     Missing,
+    /// The source called a person so whom it calls otherwise now: as the next entry with another presence does.
+    FormerName,
 }
 
 /// An entry to be carried out, and what it may do at most.
@@ -232,9 +235,26 @@ impl Reason {
         Self::InternalError,
     ];
 
-    /// Whether it means that nobody knows whom the entry names.
-    pub fn leaves_user_unknown(self) -> bool {
-        matches!(self, Self::UserNotFound | Self::UserAmbiguous | Self::UpstreamUnavailable | Self::Forbidden)
+    /// Whether it means that the entry leads to no user who could be served.
+    pub fn leads_to_nobody(self) -> bool {
+        match self {
+            Self::UserNotFound
+            | Self::UserAmbiguous
+            | Self::UserInactive
+            | Self::UpstreamUnavailable
+            | Self::Forbidden => true,
+            Self::AssignmentNotFound
+            | Self::AssignmentAmbiguous
+            | Self::TooManyAssignments
+            | Self::Blocked
+            | Self::ConflictsExhausted
+            | Self::Rejected
+            | Self::TargetUnavailable
+            | Self::StaleEvent
+            | Self::PlanOutdated
+            | Self::DuplicateUser
+            | Self::InternalError => false,
+        }
     }
 }
 

@@ -26,7 +26,7 @@ use crate::domain::assignment::CatalogueItem;
 use crate::domain::audit::Actor;
 use crate::domain::callback::CallbackProgress;
 use crate::domain::conflict::Cause;
-use crate::domain::entry::{Effects, EntryRequest};
+use crate::domain::entry::{Effects, EntryRequest, Presence};
 use crate::domain::hold::Hold;
 use crate::domain::job::{ConflictCounts, EntryCounts, JobSpec, JobStatus};
 use crate::domain::place::DatesBefore;
@@ -67,8 +67,7 @@ pub struct EntrySnapshot {
     pub user: Option<UserId>,
     pub state: EntryState,
     pub result: EntryResult,
-    /// A full export does not name the person any more.
-    pub missing: bool,
+    pub presence: Presence,
     /// The person whom it was about was erased; the request names nobody.
     pub erased: bool,
 }

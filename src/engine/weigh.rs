@@ -70,7 +70,7 @@ impl<'a> Scales<'a> {
             match job.presence(entry.index) {
                 Presence::Missing => drop(missing.insert(entry.user)),
                 Presence::NamedAgain => named_again += 1,
-                Presence::Unremarkable | Presence::NewName => {}
+                Presence::Unremarkable | Presence::NewName | Presence::FormerName => {}
             }
             if let Some(plan) = job.plan(entry.index) {
                 planned.entry(entry.user).or_default().add(&plan, &entry.listed);

@@ -69,6 +69,7 @@ enum PresenceRecord {
     NamedAgain,
     NewName,
     Missing,
+    FormerName,
 }
 
 /// Puts the entries of one job into words, in their order.
@@ -176,6 +177,7 @@ impl PresenceRecord {
             Presence::NamedAgain => Some(Self::NamedAgain),
             Presence::NewName => Some(Self::NewName),
             Presence::Missing => Some(Self::Missing),
+            Presence::FormerName => Some(Self::FormerName),
         }
     }
 }
@@ -186,6 +188,7 @@ impl From<PresenceRecord> for Presence {
             PresenceRecord::NamedAgain => Self::NamedAgain,
             PresenceRecord::NewName => Self::NewName,
             PresenceRecord::Missing => Self::Missing,
+            PresenceRecord::FormerName => Self::FormerName,
         }
     }
 }

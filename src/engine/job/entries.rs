@@ -321,7 +321,7 @@ impl Entries {
         self.plans.get(index as usize)?.as_ref()
     }
 
-    /// What a full export tells of the person beside their skills.
+    /// What naming the person tells beside their skills.
     pub(super) fn presence(&self, index: u32) -> Presence {
         self.row(index).map(|row| row.presence).unwrap_or_default()
     }
@@ -329,9 +329,9 @@ impl Entries {
     /// An entry as a value.
     pub(super) fn snapshot(&self, index: u32) -> Option<EntrySnapshot> {
         let (row, state) = (self.row(index)?, self.state(index)?);
-        let (user, erased, missing) = (row.user(), row.is_erased(), row.presence == Presence::Missing);
+        let (user, erased, presence) = (row.user(), row.is_erased(), row.presence);
         let (request, result) = (self.request(index)?, row.result());
-        Some(EntrySnapshot { index, request, user, state, result, missing, erased })
+        Some(EntrySnapshot { index, request, user, state, result, presence, erased })
     }
 
     /// What is known of how an entry went.

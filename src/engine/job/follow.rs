@@ -75,9 +75,14 @@ impl Job {
         (0..state.counts.total()).filter_map(user).collect()
     }
 
-    /// What a full export tells of the person beside their skills.
+    /// What naming the person tells beside their skills.
     pub(in crate::engine) fn presence(&self, index: u32) -> Presence {
         self.lock().entries.presence(index)
+    }
+
+    /// Why an entry ended as it did, where that was not as asked.
+    pub(in crate::engine) fn reason(&self, index: u32) -> Option<Reason> {
+        self.lock().entries.result(index).reason
     }
 
     /// How many names that are new have ended without leading to anybody.
@@ -85,7 +90,7 @@ impl Job {
         let state = self.lock();
         let failed = state.entries.places(0, |state| state == EntryState::Failed);
         let is_such = |index: &u32| {
-            let not_found = state.entries.result(*index).reason.is_some_and(Reason::leaves_user_unknown);
+            let not_found = state.entries.result(*index).reason.is_some_and(Reason::leads_to_nobody);
             not_found && state.entries.presence(*index) == Presence::NewName
         };
         u32::try_from(failed.filter(is_such).count()).unwrap_or(u32::MAX)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Resolved;
 use crate::domain::entry::Presence;
 use crate::domain::job::SameUser;
-use crate::domain::{EntryId, EntryState, Listed, UserId};
+use crate::domain::{EntryId, EntryState, Listed, Reason, UserId};
 use crate::engine::EngineCore;
 use crate::engine::conclusion::Ending;
 use crate::engine::job::{EntryResult, Job};
@@ -80,24 +80,46 @@ pub(super) fn without_parts(
     taken
 }
 
-/// Takes out who is missing from a full export under one name and in it under another: they have not left.
+/// Takes out who has left under one name only: those whom another entry of the job is about have not left, and those whose new
+/// name leads to nobody keep what they have under the former one.
 pub(super) fn without_renamed(job: &Arc<Job>, entries: Vec<Resolved>, ended: &mut Vec<Ending>) -> Vec<Resolved> {
-    let is_missing = |entry: &Resolved| job.presence(entry.index) == Presence::Missing;
-    if !entries.iter().any(is_missing) {
+    let has_left = |index| matches!(job.presence(index), Presence::Missing | Presence::FormerName);
+    if !entries.iter().any(|entry| has_left(entry.index)) {
         return entries;
     }
-    let present = entries.iter().filter(|entry| !is_missing(entry));
+    let present = entries.iter().filter(|entry| !has_left(entry.index));
     let present: HashMap<UserId, u32> = present.map(|entry| (entry.user, entry.index)).collect();
-    let named_otherwise = |entry: &Resolved| present.get(&entry.user).copied().filter(|_| is_missing(entry));
-    let (renamed, taken): (Vec<_>, _) = entries.into_iter().partition(|entry| named_otherwise(entry).is_some());
-    ended.extend(renamed.iter().filter_map(|entry| {
-        let result = EntryResult {
-            message: Some("the export names this user otherwise; the entry that does so counts".into()),
-            superseded_by: Some((job.id(), named_otherwise(entry)?)),
-            ..EntryResult::default()
-        };
-        Some(Ending { job: Arc::clone(job), index: entry.index, state: EntryState::Superseded, result })
-    }));
+    let failed: HashMap<u32, Reason> =
+        ended.iter().filter_map(|ending| Some((ending.index, ending.result.reason?))).collect();
+    let mut taken = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let index = entry.index;
+        let other = present.get(&entry.user).copied().filter(|_| has_left(index));
+        if let Some(other) = other {
+            let result = EntryResult {
+                message: Some("another entry of the job names this user otherwise, and counts".into()),
+                superseded_by: Some((job.id(), other)),
+                ..EntryResult::default()
+            };
+            ended.push(Ending { job: Arc::clone(job), index, state: EntryState::Superseded, result });
+            continue;
+        }
+        let new_name = (index + 1..job.len()).find(|next| job.presence(*next) != Presence::FormerName);
+        let new_name = new_name.filter(|_| job.presence(index) == Presence::FormerName);
+        let reason = new_name.and_then(|next| failed.get(&next).copied().or_else(|| job.reason(next)));
+        match (new_name, reason) {
+            (Some(new_name), Some(reason)) if reason.leads_to_nobody() => {
+                let failure = Failure::new(
+                    reason,
+                    format!(
+                        "the sender calls this person otherwise now, and entry {new_name}, which does so, leads to nobody: under the former name nothing is taken away"
+                    ),
+                );
+                ended.push(Ending::failed(job, index, &failure));
+            }
+            _ => taken.push(entry),
+        }
+    }
     taken
 }
 

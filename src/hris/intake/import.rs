@@ -1,16 +1,15 @@
 //! Whole exports: everybody in them is mapped, and of a full one everybody who is missing has left.
 
-use std::collections::BTreeSet;
-
 use bytes::Bytes;
 
 use super::Intake;
 use super::known::{Order, named, written};
+use super::leavers::Freshness;
 use crate::domain::Mode;
 use crate::domain::UserRef;
 use crate::domain::entry::{EntryOrder, Presence};
 use crate::domain::job::{JobSpec, Urgency};
-use crate::hris::mapping::{ExportForm, Mapped, MappingFault, PersonFault};
+use crate::hris::mapping::{ExportForm, Mapped, Mapping, MappingFault, PersonFault};
 use crate::hris::source::Source;
 use crate::journal::JournalError;
 use crate::table::TakeRoom;
@@ -24,6 +23,7 @@ pub struct Export {
     pub room: TakeRoom,
     /// Whether it names everybody, so that who is missing has left.
     pub full: bool,
+    pub dry_run: bool,
 }
 
 /// What an export comes to: a job that is still to be submitted.
@@ -71,38 +71,48 @@ impl Intake {
             tracing::info!(source = &*source.name, %column, "a column of an export is spelt in another way");
         }
         let dated_in_future = self.take_future_dates_as_now(&source, &mut mapping);
-        if export.full {
-            // Before it is learnt who is in it.
-            self.0.known.note_presence(&source, &mut mapping.people, &self.0.engine);
-        }
-        self.0.known.learn(&*self.0.journal, &source, named(&mapping.people, Order::default())).await?;
+        // Before it is learnt who is in it.
         if export.full {
             let present = mapping.people.iter().filter_map(|person| written(&person.user)).collect();
-            let leavers = self.leavers(&source, &first, &present).await?;
+            let missing = self.0.known.missing(&source, &first, &present, &self.0.engine);
+            let (done, leavers): (Vec<_>, Vec<_>) =
+                missing.into_iter().partition(|user| self.has_nothing(&source, user));
+            self.0.known.note_presence(&source, &mut mapping.people, &leavers, &self.0.engine);
+            self.0.known.note_missing(&*self.0.journal, &source, &leavers).await?;
+            self.learn(&source, &mapping, export.dry_run).await?;
+            if !export.dry_run && !done.is_empty() {
+                // So that they do not cost a read with each export.
+                self.0.known.forget(&*self.0.journal, &source, &done).await?;
+            }
             let missing = |user| Mapped { presence: Presence::Missing, ..Mapped::leaver(user, None) };
-            mapping.people.extend(leavers.into_iter().map(missing));
+            let leavers = leavers.into_iter().filter(|user| self.may_have_something(&source, user));
+            mapping.people.extend(leavers.map(missing));
+        } else {
+            self.leave_former_names(&source, &mut mapping, Freshness::ByDate);
+            self.learn(&source, &mapping, export.dry_run).await?;
         }
-        let (spec, entries) = source.job(&mapping, "import", Urgency::Bulk);
+        let (mut spec, entries) = source.job(&mapping, "import", Urgency::Bulk);
+        spec.dry_run = export.dry_run;
         Ok(Imported { spec, entries, dated_in_future })
     }
 
-    /// Whom the source named before and does not name any more. Those of whom the engine knows that nothing of ours is
-    /// left with them are forgotten instead, so that they do not cost a read with each export.
-    async fn leavers(
-        &self,
-        source: &Source,
-        like: &UserRef,
-        present: &BTreeSet<Box<str>>,
-    ) -> Result<Vec<UserRef>, JournalError> {
-        let missing = self.0.known.missing(source, like, present);
-        let (done, leavers): (Vec<_>, Vec<_>) = missing.into_iter().partition(|user| self.has_nothing(source, user));
-        if !done.is_empty() {
-            self.0.known.forget(&*self.0.journal, source, &done).await?;
+    async fn learn(&self, source: &Source, mapping: &Mapping, dry_run: bool) -> Result<(), JournalError> {
+        let (journal, named) = (&*self.0.journal, named(&mapping.people, Order::default()));
+        if dry_run {
+            self.0.known.learn_who_is_new(journal, source, named).await
+        } else {
+            self.0.known.learn(journal, source, named).await
         }
-        Ok(leavers)
     }
 
-    fn has_nothing(&self, source: &Source, user: &UserRef) -> bool {
+    /// Whether somebody may have something of ours under this name: not if it never led to anybody, and nothing is under way
+    /// that could.
+    pub(super) fn may_have_something(&self, source: &Source, user: &UserRef) -> bool {
+        self.0.engine.open_entries() > 0 || self.0.known.was_found(source, user, &self.0.engine)
+    }
+
+    /// Whether the engine knows that nothing of ours is with somebody.
+    pub(super) fn has_nothing(&self, source: &Source, user: &UserRef) -> bool {
         let Some(user) = self.0.engine.user(user) else { return false };
         // While something is under way for them, what they have is about to change.
         let settled = user.entries.iter().all(|(_, _, entry)| entry.state.is_terminal());

@@ -1,14 +1,25 @@
 //! People who have left, as deliveries and records tell it: often by nothing but the sender's own id of them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Intake;
-use super::known::KnownById;
-use crate::domain::Mode;
+use super::known::{KnownById, written};
+use crate::domain::entry::Presence;
+use crate::domain::{Mode, UserRef};
 use crate::hris::mapping::{Mapped, Mapping};
 use crate::hris::people::Changed;
 use crate::hris::source::Source;
 use crate::journal::JournalError;
+
+/// How it is known that what is told of somebody is newer than what was told before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Freshness {
+    /// By its date, where it has one.
+    ByDate,
+    /// It was read just now.
+    JustRead,
+}
 
 impl Intake {
     /// Turns those of whom a delivery told only the sender's id into the people whom the source named with it before. Answers
@@ -20,7 +31,8 @@ impl Intake {
     ) -> Result<usize, JournalError> {
         let mut unknown = 0;
         for (before, Changed { record, occurred_at }) in std::mem::take(&mut mapping.gone).into_iter().rev() {
-            let Some(KnownById { user, .. }) = self.0.known.by_id(source, &record) else {
+            let names = self.names_of(source, &record);
+            if names.is_empty() {
                 unknown += 1;
                 let at = occurred_at.or(mapping.sent_at).unwrap_or_else(|| self.0.clock.now());
                 self.0.known.remember_gone(&*self.0.journal, source, &record, at).await?;
@@ -28,9 +40,9 @@ impl Intake {
                     mapping.changed.push(Changed { record, occurred_at });
                 }
                 continue;
-            };
-            let leaver = Mapped { sender_id: Some(record), ..Mapped::leaver(user, occurred_at) };
-            mapping.people.insert(before, leaver);
+            }
+            let leaver = |user| Mapped { sender_id: Some(record.clone()), ..Mapped::leaver(user, occurred_at) };
+            mapping.people.splice(before..before, names.into_iter().map(leaver));
         }
         // Whether what becomes of a person is read from their record, with our own date.
         if source.record.is_some() {
@@ -48,7 +60,8 @@ impl Intake {
         let Mapping { people, changed, sent_at, .. } = mapping;
         let signed_at = *sent_at;
         people.retain_mut(|person| {
-            let event_at = |id: &str| self.0.known.by_id(source, id).and_then(|known| known.event_at);
+            let event_at =
+                |id: &str| self.0.known.by_id(source, id).into_iter().filter_map(|known| known.event_at).max();
             let told_at = person.occurred_at.or(signed_at);
             match &person.sender_id {
                 _ if !person.leaver => return true,
@@ -66,15 +79,56 @@ impl Intake {
     /// The same for a record that the sender does not have any more.
     pub(super) fn find_leaver_of_record(&self, source: &Source, mapping: &mut Mapping) {
         for (_, Changed { record, occurred_at }) in std::mem::take(&mut mapping.gone) {
-            if let Some(KnownById { user, .. }) = self.0.known.by_id(source, &record) {
-                mapping.people.push(Mapped::leaver(user, occurred_at));
-            }
+            let names = self.names_of(source, &record).into_iter();
+            mapping.people.extend(names.map(|user| Mapped::leaver(user, occurred_at)));
         }
+    }
+
+    /// Who leaves if whom the sender calls so does: everybody whom it ever named so and who may have something of ours; who was
+    /// named last, if that is nobody.
+    fn names_of(&self, source: &Source, record: &str) -> Vec<UserRef> {
+        let mut names = self.0.known.by_id(source, record);
+        names.sort_by_key(|known| known.named_at);
+        let last = names.pop();
+        let former = names.into_iter().map(|known| known.user).filter(|user| self.may_lose(source, user));
+        let former: Vec<_> = former.collect();
+        let last = last.map(|known| known.user).filter(|user| former.is_empty() || self.may_lose(source, user));
+        former.into_iter().chain(last).collect()
+    }
+
+    fn may_lose(&self, source: &Source, user: &UserRef) -> bool {
+        !self.has_nothing(source, user) && self.may_have_something(source, user)
+    }
+
+    /// Has people leave under names that their sender does not call them by any more: by its own id of each.
+    pub(super) fn leave_former_names(&self, source: &Source, mapping: &mut Mapping, freshness: Freshness) {
+        if source.mode == Mode::Add {
+            return;
+        }
+        let named: BTreeSet<_> = mapping.people.iter().filter_map(|person| written(&person.user)).collect();
+        let former = |person: &Mapped| {
+            let ids = person.sender_id.iter().filter(|_| !person.leaver);
+            let names = ids.flat_map(|id| self.0.known.by_id(source, id)).filter(|known| {
+                let is_late =
+                    freshness == Freshness::ByDate && person.occurred_at.is_some_and(|at| Some(at) < known.event_at);
+                let is_former = written(&known.user).is_some_and(|text| !named.contains(&text));
+                is_former && !is_late && self.may_lose(source, &known.user)
+            });
+            let leaver = |known: KnownById| Mapped {
+                presence: Presence::FormerName,
+                ..Mapped::leaver(known.user, person.occurred_at)
+            };
+            names.map(leaver).collect::<Vec<_>>()
+        };
+        mapping.people = std::mem::take(&mut mapping.people)
+            .into_iter()
+            .flat_map(|person| former(&person).into_iter().chain([person]))
+            .collect();
     }
 
     /// Whether the source has named somebody with this id of its own, or names people by nothing else.
     pub(super) fn has_named(&self, source: &Source, record: &str) -> bool {
-        source.names_users_by_their_id() || self.0.known.by_id(source, record).is_some()
+        source.names_users_by_their_id() || !self.0.known.by_id(source, record).is_empty()
     }
 
     /// What comes late about people who were deleted meanwhile, when nobody knew them yet, must not be the last word.

@@ -15,6 +15,7 @@ use http::HeaderMap;
 pub use self::import::{Export, ImportFault, Imported};
 pub use self::known::is_known_person;
 use self::known::{KnownPeople, before};
+use self::leavers::Freshness;
 use self::waiting::WaitingRecords;
 pub use self::waiting::{UnreadCounts, UnreadRecord};
 use super::delivery::{DeliveredBody, Refused};
@@ -197,6 +198,7 @@ impl Intake {
             );
         }
         let leavers_unknown = self.find_leavers(&source, &mut mapping).await?;
+        self.leave_former_names(&source, &mut mapping, Freshness::ByDate);
         let receipt = self.take(&source, &key, reservation, mapping, request).await?;
         Ok(Receipt { dated_in_future, leavers_unknown, dates_not_read, ..receipt })
     }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use skillsync::domain::EntryState;
+use skillsync::domain::entry::Presence;
 use skillsync::simulator::{Explicit, ExternalId, Population};
 
 use super::imports::{CSV, held, import};
@@ -103,7 +104,54 @@ async fn who_is_in_it_under_another_name_has_not_left() {
     office.finish(&next).await;
     assert_eq!([1, 2, 3].map(|n| office.groups(n).concat()), ["Group 4", "Group 2", ""]);
     let entries = office.bed.entries(next.job());
-    let of_old_name = &entries[entries.iter().position(|entry| entry.missing).unwrap()];
+    let of_old_name = &entries[entries.iter().position(|entry| entry.presence == Presence::Missing).unwrap()];
     assert_eq!(of_old_name.state, EntryState::Superseded, "{of_old_name:?}");
     assert_eq!(of_old_name.result.superseded_by, Some((next.job(), 0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_wrong_export_is_no_more_right_the_next_night() {
+    const BASE: &str = "employeeNumber,jobTitle\nE1001,Group 1\nE1002,Group 2\nE1003,Group 3\n";
+    let renamed = BASE.replace("E1003", "1003");
+    let others = "employeeNumber,jobTitle\nE1005,Group 5\nE1006,Group 6\n";
+    for wrong in [renamed.as_str(), others] {
+        for before in ["full", "full&dryRun=true", "delta"] {
+            let office = Office::open(&employees(10), &by_title("hr", ""));
+            let first = full(&office, BASE).await;
+            office.finish(&first).await;
+            let groups = [1, 2, 3].map(|n| office.groups(n));
+            let once = office.post(&format!("/v1/imports/hr?scope={before}"), &CSV, wrong).await;
+            if before == "full" {
+                held(&office, &once).await;
+                let cancelled = office.post(&format!("/v1/sync-jobs/{}/cancel", once.job()), &[], "").await;
+                assert_eq!(cancelled.status, 200, "{cancelled:?}");
+            }
+            office.finish(&once).await;
+            for _ in 0..2 {
+                tokio::time::sleep(std::time::Duration::from_secs(24 * 3600)).await;
+                let again = full(&office, wrong).await;
+                held(&office, &again).await;
+                assert_eq!([1, 2, 3].map(|n| office.groups(n)), groups, "{before} {wrong}");
+                office.post(&format!("/v1/sync-jobs/{}/cancel", again.job()), &[], "").await;
+            }
+            // The right one is, and nobody is asked after whom it never meant.
+            let right = full(&office, BASE).await;
+            let job = office.bed.finish(right.job()).await;
+            assert_eq!(crate::bed::in_state(&job, EntryState::Failed), 0, "{before} {wrong}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_name_of_somebody_inactive_leads_to_nobody() {
+    let mut scenario = employees(10);
+    if let Population::Generated(generated) = &mut scenario.population {
+        generated.inactive = 1;
+    }
+    let office = Office::open(&scenario, &by_title("hr", ""));
+    let first = full(&office, "employeeNumber,jobTitle\nE1001,Group 1\nE1002,Group 2\nE1003,Group 3\n").await;
+    office.finish(&first).await;
+    let next = full(&office, "employeeNumber,jobTitle\nE1001,Group 1\nE1002,Group 2\nE1010,Group 3\n").await;
+    held(&office, &next).await;
+    assert_eq!(office.groups(3), ["Group 3"]);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_compression::tokio::write::GzipEncoder;
 use serde_json::Value;
 use skillsync::journal::{Journal as _, Memo};
-use skillsync::simulator::Scenario;
+use skillsync::simulator::{Explicit, Population, Scenario};
 use skillsync::table::XLSX;
 use tokio::io::AsyncWriteExt as _;
 
@@ -222,6 +222,24 @@ async fn an_id_in_another_case_has_not_left() {
         "{:?}",
         answer.body
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_in_another_case_that_is_anothers_has_left() {
+    let mut scenario = employees(3);
+    let plain = Office::open(&scenario, "");
+    let mut users = plain.bed.simulator.users();
+    users[1].employee_id = Some("e1001".into());
+    let groups = plain.bed.simulator.catalogue(skillsync::simulator::Target::WfmSkillGroups);
+    scenario.population = Population::Explicit(Explicit { users, groups, ..Explicit::default() });
+    let office = Office::open(&scenario, &by_title("hr", ""));
+    let both = "employeeNumber,jobTitle\nE1001,Group 1\ne1001,Group 2\nE1003,Group 3\n";
+    let answer = office.post("/v1/imports/hr?scope=full", &CSV, both).await;
+    office.finish(&answer).await;
+    let answer = office.post("/v1/imports/hr?scope=full", &CSV, &both.replace("e1001,Group 2\n", "")).await;
+    office.finish(&answer).await;
+    assert_eq!(answer.body["counts"]["total"], 3);
+    assert_eq!(office.bed.simulator.statistics().client_writes, 4);
 }
 
 #[tokio::test(start_paused = true)]

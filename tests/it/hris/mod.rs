@@ -5,6 +5,7 @@ mod deliveries;
 mod erasure;
 mod examples;
 pub(crate) mod filters;
+mod former_names;
 mod full_exports;
 mod fuzz;
 mod imports;

@@ -30,8 +30,8 @@ use crate::hris::mapping::Mapped;
 use crate::hris::source::Source;
 use crate::journal::{Journal, JournalError, Memo};
 
-/// That somebody was named again is written down no more often.
-const A_DAY: Duration = Duration::from_secs(24 * 3600);
+/// That somebody was named again is written down no more often, and with each nightly export.
+const MOST_OF_A_DAY: Duration = Duration::from_secs(20 * 3600);
 /// People looked at between two breaths of the others.
 const AT_ONCE: usize = 500;
 
@@ -41,6 +41,10 @@ const GONE: &str = "gone:";
 /// What is known of a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Known {
+    /// When the source named them first.
+    since: Timestamp,
+    /// Since when full exports do not name them any more.
+    missing_since: Option<Timestamp>,
     /// When the source named them last, as it is written down.
     named_at: Timestamp,
     /// The user that they turned out to be.
@@ -55,13 +59,15 @@ struct Known {
 
 impl Known {
     fn named_at(named_at: Timestamp) -> Self {
-        Self { named_at, user: None, sender_id: None, order: Order::default(), is_written: true }
+        let (user, sender_id, order) = (None, None, Order::default());
+        Self { since: named_at, missing_since: None, named_at, user, sender_id, order, is_written: true }
     }
 
     /// What two spellings of one person have told.
     fn and(self, other: Self) -> Self {
         let (newer, older) = if self.named_at < other.named_at { (other, self) } else { (self, other) };
         Self {
+            since: newer.since.min(older.since),
             user: newer.user.or(older.user),
             sender_id: newer.sender_id.or(older.sender_id),
             order: newer.order.and(older.order),
@@ -83,37 +89,39 @@ type People = HashMap<Arc<str>, OfSource>;
 
 /// Whom one source has named.
 ///
-/// Invariant: `by_sender_id` leads from each id in `by_name` to one of those who have it: who was named with it last.
+/// Invariant: `by_sender_id` leads from each id in `by_name` to all names that have it: a person may have had others.
 #[derive(Debug, Default)]
 struct OfSource {
     by_name: BTreeMap<Box<str>, Known>,
-    by_sender_id: HashMap<Box<str>, Box<str>>,
+    by_sender_id: HashMap<Box<str>, BTreeSet<Box<str>>>,
 }
 
 impl OfSource {
     fn insert(&mut self, text: Box<str>, known: Known) {
         self.remove(&text);
         if let Some(id) = &known.sender_id {
-            let other = self.by_sender_id.get(id).and_then(|other| self.by_name.get(other));
-            if other.is_none_or(|other| other.named_at <= known.named_at) {
-                self.by_sender_id.insert(id.clone(), text.clone());
-            }
+            self.by_sender_id.entry(id.clone()).or_default().insert(text.clone());
         }
         self.by_name.insert(text, known);
     }
 
     fn remove(&mut self, text: &str) {
-        let id = self.by_name.remove(text).and_then(|known| known.sender_id);
-        if let Some(id) = id.filter(|id| self.by_sender_id.get(id).is_some_and(|named| **named == *text)) {
-            self.by_sender_id.remove(&id);
+        let Some(id) = self.by_name.remove(text).and_then(|known| known.sender_id) else { return };
+        if let Some(names) = self.by_sender_id.get_mut(&id) {
+            names.remove(text);
+            if names.is_empty() {
+                self.by_sender_id.remove(&id);
+            }
         }
     }
 }
 
-/// Whom the sender's own id of somebody stands for.
+/// A name of somebody whom the sender calls by an id of its own.
 #[derive(Debug)]
 pub(super) struct KnownById {
     pub(super) user: UserRef,
+    /// When they were named so last.
+    pub(super) named_at: Timestamp,
     /// Of the newest event about them, by the sender's clock.
     pub(super) event_at: Option<Timestamp>,
 }
@@ -168,6 +176,26 @@ impl KnownPeople {
         self.write(journal, &source.name, self.renewed(source, &named)).await
     }
 
+    /// These would be named if it were not a dry run: who is new is known from now on, as the plan may be carried out, and nothing
+    /// is changed of anybody else.
+    pub(super) async fn learn_who_is_new<'p>(
+        &self,
+        journal: &dyn Journal,
+        source: &Source,
+        people: impl Iterator<Item = Named<'p>>,
+    ) -> Result<(), JournalError> {
+        let is_new = |named: &Named<'_>| {
+            let people = self.lock();
+            let known = people.get(&source.name);
+            known.is_none_or(|known| written(named.user).is_some_and(|text| !known.by_name.contains_key(&text)))
+        };
+        let without_id_of_others = |named: Named<'p>| {
+            let sender_id = named.sender_id.filter(|id| self.by_id(source, id).is_empty());
+            Named { sender_id, ..named }
+        };
+        self.learn(journal, source, people.filter(is_new).map(without_id_of_others)).await
+    }
+
     /// These were named by a delivery that came now: the same, and from when the changes of each count.
     pub(super) async fn learn_in_order(
         &self,
@@ -204,34 +232,35 @@ impl KnownPeople {
     /// Those of `named` who are new, or were named so long ago that it is worth writing down that they were named again.
     fn renewed(&self, source: &Source, named: &BTreeMap<Box<str>, Named<'_>>) -> Vec<(Box<str>, Option<Known>)> {
         let now = self.clock.now();
-        let old = before(now, A_DAY.min(self.retention / 4));
+        let old = before(now, MOST_OF_A_DAY.min(self.retention / 4));
         let people = self.lock();
         let known = people.get(&source.name);
         let mut renewed = Vec::new();
         for (text, Named { user: _, sender_id: id, order }) in named {
             let before = known.and_then(|known| known.by_name.get(text));
             let sender_id = id.map(Box::from).or_else(|| before?.sender_id.clone());
-            // Somebody else may have had the id meanwhile.
-            let has_id =
-                |id: &str| known.and_then(|known| known.by_sender_id.get(id)).is_some_and(|named| named == text);
+            let has_id = |id: &str| before.is_some_and(|known| known.sender_id.as_deref() == Some(id));
             let order = before.map_or(*order, |known| known.order.and(*order));
-            let is_newer = before.is_some_and(|known| known.order != order);
+            let is_newer = before.is_some_and(|known| known.order != order || known.missing_since.is_some());
             let is_new = before.is_none_or(|known| known.named_at < old) || id.is_some_and(|id| !has_id(id));
             if is_new || is_newer {
-                let user = before.and_then(|known| known.user);
-                renewed.push((text.clone(), Some(Known { user, sender_id, order, ..Known::named_at(now) })));
+                let (user, since) = (before.and_then(|known| known.user), before.map_or(now, |known| known.since));
+                renewed.push((text.clone(), Some(Known { since, user, sender_id, order, ..Known::named_at(now) })));
             }
         }
         renewed
     }
 
-    /// Whom the source has named with this id of its own.
-    pub(super) fn by_id(&self, source: &Source, sender_id: &str) -> Option<KnownById> {
+    /// All names that the source has given with this id of its own.
+    pub(super) fn by_id(&self, source: &Source, sender_id: &str) -> Vec<KnownById> {
         let people = self.lock();
-        let of_source = people.get(&source.name)?;
-        let text = of_source.by_sender_id.get(sender_id)?;
-        let event_at = of_source.by_name.get(text).and_then(|known| known.order.event_at);
-        Some(KnownById { user: read(text)?, event_at })
+        let Some(of_source) = people.get(&source.name) else { return Vec::new() };
+        let names = of_source.by_sender_id.get(sender_id).into_iter().flatten();
+        let known = names.filter_map(|text| {
+            let Known { named_at, order, .. } = of_source.by_name.get(text)?;
+            Some(KnownById { user: read(text)?, named_at: *named_at, event_at: order.event_at })
+        });
+        known.collect()
     }
 
     /// Somebody whom the source never named was deleted `at` this time. Durable when it answers.

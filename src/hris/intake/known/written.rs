@@ -16,6 +16,11 @@ const SPACE: &str = "known";
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Kept {
+    /// Absent in journals of earlier versions: from before anything that matters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    missing_since: Option<Timestamp>,
     named_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     user: Option<Uuid>,
@@ -27,12 +32,16 @@ struct Kept {
 
 /// What a memo says of a person; nothing if it is of an earlier version.
 pub(super) fn kept(memo: &Memo) -> Option<Known> {
-    let Kept { named_at, user, sender_id, order } = serde_json::from_str(memo.value.as_deref()?).ok()?;
-    Some(Known { named_at, user: user.map(UserId), sender_id, order, is_written: true })
+    let Kept { since, missing_since, named_at, user, sender_id, order } =
+        serde_json::from_str(memo.value.as_deref()?).ok()?;
+    let since = since.unwrap_or(Timestamp::MIN);
+    Some(Known { since, missing_since, named_at, user: user.map(UserId), sender_id, order, is_written: true })
 }
 
 pub(super) fn memo(source: &str, user: &str, known: Option<&Known>) -> Memo {
     let kept = known.map(|known| Kept {
+        since: Some(known.since).filter(|since| *since > Timestamp::MIN),
+        missing_since: known.missing_since,
         named_at: known.named_at,
         user: known.user.map(|user| user.0),
         sender_id: known.sender_id.clone(),

@@ -10,6 +10,7 @@ use super::{Event, KeptFailure, LastSetback, Place, forgotten, memo};
 use crate::domain::acceptance::Fingerprint;
 use crate::engine::{TooManyKeys, Under};
 use crate::hris::intake::known::{Order, named};
+use crate::hris::intake::leavers::Freshness;
 use crate::hris::intake::{Intake, RequestOrigin};
 use crate::hris::mapping::Mapping;
 use crate::hris::record::{self, Fetched, Setback};
@@ -140,6 +141,7 @@ async fn carry_out(
     let told_at = covered.iter().filter_map(|event| event.occurred_at.filter(|date| latest.checked(*date).is_ok()));
     let order = Order::of_reading(told_at.max(), asked_at);
     intake.find_leaver_of_record(source, &mut mapping);
+    intake.leave_former_names(source, &mut mapping, Freshness::JustRead);
     submit(intake, source, covered, order, &mapping).await.map_err(|error| Setback::Passing(error.to_string()))
 }
 
