@@ -2,19 +2,20 @@
 //!
 //! A status of 200 is no proof: what comes with it may be a page that says that there is maintenance, half of a record, an error in
 //! JSON, or the record of somebody else. An answer counts only if it names the person and says something of what the source looks
-//! at. Everything else is asked for again.
+//! at, also where a filter reads it. Everything else is asked for again.
 
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::filter::{self, FilterFault};
 use super::mapping::Mapping;
-use super::people::{NotUnderstood, Person, Told};
+use super::people::{Identity, NotUnderstood, Person, Told};
 use super::record::{Fetched, Setback};
 use super::senders;
 use super::source::Source;
 use crate::charset;
 use crate::config::Preset;
+use crate::domain::text::{folded, quoted};
 
 impl Source {
     /// An answer with status 200, by the status that it has in its body where the sender answers several requests at once.
@@ -44,7 +45,14 @@ impl Source {
             let problem = "record.filter yields `changed`, which is for deliveries: a record has to say everything";
             return Err(Setback::Final(problem.to_owned()));
         }
-        if let (None, Some(record)) = (filter, record) {
+        if told.people.is_empty() {
+            return Err(says_nothing(if filter.is_some() {
+                "record.filter yields nobody of it"
+            } else {
+                "it has nobody in it"
+            }));
+        }
+        if let Some(record) = record {
             self.only_who_was_asked_for(record, &mut told)?;
         }
         for person in &mut told.people {
@@ -53,10 +61,7 @@ impl Source {
                 person.attributes.add(self.id_attribute(), record);
             }
             person.occurred_at = Some(as_of);
-        }
-        let lacks_user = |person: &&Person| !self.names_user(person) && !self.has_left(person);
-        if let Some(attribute) = told.people.iter().find(lacks_user).and_then(|person| self.untold_user(person)) {
-            return Err(says_nothing(&format!("it lacks {attribute}, which names the user")));
+            self.may_lack_user(person)?;
         }
         Ok(self.map(told))
     }
@@ -66,7 +71,7 @@ impl Source {
         self.sender_id.as_deref().unwrap_or("id")
     }
 
-    /// Leaves of an answer the person who was asked for. Who has no id in it may be meant if nobody else is there.
+    /// Leaves of an answer the person who was asked for. Who has no id in it is meant if nobody else is there.
     fn only_who_was_asked_for(&self, record: &str, told: &mut Told) -> Result<(), Setback> {
         let others = told.people.len() > 1;
         let id = self.id_attribute();
@@ -74,19 +79,30 @@ impl Source {
             Some(found) => found == record,
             None => !others,
         };
-        let before = told.people.len();
+        let without_ids = !told.people.iter().any(|person| person.attributes.has(id));
         told.people.retain(is_meant);
-        match (before, told.people.len()) {
-            (0, _) => Err(says_nothing("it has nobody in it")),
-            (_, 0) => Err(says_nothing("it is about somebody else than was asked for")),
-            _ => Ok(()),
+        if !told.people.is_empty() {
+            return Ok(());
         }
+        Err(if without_ids {
+            let id = quoted(id);
+            says_nothing(&format!(
+                "it has several people in it, none of them with {id}, which would tell who was asked for"
+            ))
+        } else {
+            says_nothing("it is about somebody else than was asked for")
+        })
+    }
+
+    /// What the source looks at, but for the id that was asked for.
+    fn told_beside_id(&self) -> impl Iterator<Item = &str> {
+        let id = folded(self.id_attribute());
+        self.attributes().filter(move |attribute| folded(attribute) != id)
     }
 
     /// Whether an answer tells of anything that the source looks at, but for the id that was asked for.
     fn says_something(&self, person: &Person) -> Result<(), Setback> {
-        let id = self.id_attribute();
-        let mut others = self.attributes().filter(|attribute| !attribute.trim().eq_ignore_ascii_case(id)).peekable();
+        let mut others = self.told_beside_id().peekable();
         let nothing_to_say = others.peek().is_none();
         if person.left || nothing_to_say || others.any(|attribute| person.attributes.tell_of(attribute)) {
             return Ok(());
@@ -94,10 +110,21 @@ impl Source {
         Err(says_nothing("it has nothing in it that the source looks at"))
     }
 
-    /// The attribute that would name the user, if nothing is known of it.
-    fn untold_user(&self, person: &Person) -> Option<&str> {
-        let attribute = self.identity.as_ref()?.attribute();
-        (!person.attributes.tell_of(attribute)).then_some(attribute)
+    /// Whether an answer may leave somebody without a name: only if it says that there is none. One that lacks it, or has
+    /// nothing but empty values, may be all that the caller is allowed to see now.
+    fn may_lack_user(&self, person: &Person) -> Result<(), Setback> {
+        let attribute = self.identity.as_ref().map(Identity::attribute);
+        let is_named = person.user.is_some() || attribute.is_some_and(|attribute| person.attributes.has(attribute));
+        if is_named || self.has_left(person) {
+            return Ok(());
+        }
+        if let Some(attribute) = attribute.filter(|attribute| !person.attributes.tell_of(attribute)) {
+            return Err(says_nothing(&format!("it lacks {attribute}, which names the user")));
+        }
+        if !self.told_beside_id().any(|attribute| person.attributes.has(attribute)) {
+            return Err(says_nothing("all that the source looks at is empty in it"));
+        }
+        Ok(())
     }
 }
 

@@ -68,6 +68,22 @@ async fn who_is_told_to_have_no_name_is_not_asked_for_again() {
     let source = source("hibob", "{ email = 'email' }", "");
     let mapped = read(&source, &json!({"id": "7", "email": null, "title": "Agent"})).await.unwrap();
     assert_eq!(mapped.faults[0].problem, "lacks email, which names the user");
+    for empty in [
+        json!({"id": "7", "email": null, "title": null, "internal": {"status": null}}),
+        json!({"id": "7", "email": "", "title": []}),
+    ] {
+        let problem = read(&source, &empty).await.unwrap_err();
+        assert!(problem.contains("says nothing") && problem.contains("is empty in it"), "{problem}");
+    }
     let left = read(&source, &json!({"id": "7", "internal": {"status": "Inactive"}})).await.unwrap();
     assert_eq!((left.people.len(), left.gone.len()), (0, 1), "who has left is known by the id");
+}
+
+#[tokio::test]
+async fn who_is_named_may_have_nothing_else() {
+    let source = source("finch", "{ external_id = 'id', authority = 'finch' }", "");
+    let empty = json!({"responses": [{"individual_id": "7", "code": 200, "body": {"id": "7", "title": null}}]});
+    let mapped = read(&source, &empty).await.unwrap();
+    let [person] = &mapped.people[..] else { panic!("{mapped:?}") };
+    assert!(person.assignments.is_empty() && person.unknown.is_empty(), "a title that is gone takes its skills along");
 }

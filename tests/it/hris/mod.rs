@@ -4,6 +4,7 @@ mod dates;
 mod deliveries;
 mod erasure;
 mod examples;
+mod filtered_records;
 pub(crate) mod filters;
 mod former_names;
 mod full_exports;
