@@ -163,15 +163,19 @@ impl Scheme {
     pub(super) fn signatures<'a>(&self, header: &'a str, prefix: &str) -> Vec<&'a str> {
         const MOST: usize = 16;
         if !self.list {
-            return without(header.trim(), prefix).into_iter().collect();
+            return without(header.trim(), prefix).map(str::trim).into_iter().collect();
         }
         let texts: Vec<&str> = header.split([' ', '\t', ',']).filter(|text| !text.is_empty()).collect();
-        // A prefix like `v1,` is a text of its own before each signature.
-        if let Some(label) = prefix.strip_suffix(',') {
-            let labelled = texts.iter().zip(texts.iter().skip(1)).filter(|(text, _)| text.eq_ignore_ascii_case(label));
-            return labelled.map(|(_, signature)| *signature).take(MOST).collect();
-        }
-        texts.into_iter().filter_map(|text| without(text, prefix)).take(MOST).collect()
+        // A prefix like `v1,` is a text of its own before each signature, and so is one with a blank behind it.
+        let label = prefix.trim_end_matches([' ', '\t', ',']);
+        let signature = |(at, text): (usize, &&'a str)| match without(text, label) {
+            Some("") if !label.is_empty() => {
+                let next = texts.get(at + 1).copied().filter(|next| without(next, label).is_none());
+                Some(next.unwrap_or_default())
+            }
+            _ => without(text, prefix),
+        };
+        texts.iter().enumerate().filter_map(signature).take(MOST).collect()
     }
 }
 
