@@ -48,10 +48,10 @@ pub(super) fn check(config: &WebhookConfig, record: &RecordConfig) -> Result<(),
     if record.authorization.is_some() && record.authorization_file.is_some() {
         return Err(fault("authorization", "is given as well as authorization_file".to_owned()));
     }
-    if let Some(file) = &record.authorization_file {
-        charset::text_of_file(file)
-            .map_err(|error| fault("authorization_file", format!("{}: {error}", file.display())))?;
-    }
+    authorization(record).map_err(|Unauthorized { key, problem }| {
+        let file = record.authorization_file.as_ref().map(|file| format!("{}: ", file.display()));
+        fault(key, file.unwrap_or_default() + &problem)
+    })?;
     if let Some(proxy) = &record.proxy {
         client(Some(proxy)).map_err(|problem| fault("proxy", problem.to_owned()))?;
     }
@@ -181,7 +181,7 @@ fn request(record: &RecordConfig, id: &str) -> Result<Request<Bytes>, Setback> {
     for (name, value) in &record.headers {
         request = request.header(name, value);
     }
-    if let Some(authorization) = authorization(record).map_err(Setback::Passing)? {
+    if let Some(authorization) = authorization(record)? {
         request = request.header(AUTHORIZATION, authorization);
     }
     let body = record.body.as_ref().map(|body| {
@@ -197,19 +197,33 @@ fn request(record: &RecordConfig, id: &str) -> Result<Request<Bytes>, Setback> {
         .map_err(|_| Setback::Final("the call cannot be put together".to_owned()))
 }
 
-fn authorization(record: &RecordConfig) -> Result<Option<HeaderValue>, String> {
-    let text = match (&record.authorization, &record.authorization_file) {
-        (Some(secret), _) => secret.expose_secret().to_owned(),
-        (None, Some(file)) => {
-            charset::text_of_file(file).map_err(|error| format!("record.authorization_file: {error}"))?
-        }
+/// Why there is no header, without what was to be in it.
+struct Unauthorized {
+    key: &'static str,
+    problem: String,
+}
+
+impl From<Unauthorized> for Setback {
+    /// Files may be written anew meanwhile.
+    fn from(Unauthorized { key, problem }: Unauthorized) -> Self {
+        Self::Passing(format!("record.{key}: {problem}"))
+    }
+}
+
+fn authorization(record: &RecordConfig) -> Result<Option<HeaderValue>, Unauthorized> {
+    let (key, text) = match (&record.authorization, &record.authorization_file) {
+        (Some(secret), _) => ("authorization", Ok(secret.expose_secret().to_owned())),
+        (None, Some(file)) => ("authorization_file", charset::text_of_file(file).map_err(|error| error.to_string())),
         (None, None) => return Ok(None),
     };
-    let value = HeaderValue::from_str(text.trim()).map_err(|_| "record.authorization is no header".to_owned());
-    value.map(|mut value| {
-        value.set_sensitive(true);
-        Some(value)
-    })
+    let fault = |problem: String| Unauthorized { key, problem };
+    let text = text.map_err(fault)?;
+    if text.trim().is_empty() {
+        return Err(fault("is empty".to_owned()));
+    }
+    let mut value = HeaderValue::from_str(text.trim()).map_err(|_| fault("is no header".to_owned()))?;
+    value.set_sensitive(true);
+    Ok(Some(value))
 }
 
 #[cfg(test)]

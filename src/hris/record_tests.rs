@@ -121,3 +121,22 @@ async fn a_record_is_asked_for_through_the_proxy_that_its_source_names() {
     }
     lifecycle.stop(Duration::from_secs(1)).await;
 }
+
+#[test]
+fn an_authorization_that_is_empty_is_none() {
+    let file = std::env::temp_dir().join(format!("skillsync-authorization-{}", uuid::Uuid::new_v4()));
+    let source = configured(&format!("url = 'https://hr.example/{{id}}', authorization_file = '{}'", file.display()));
+    let config = source.record.as_ref().unwrap();
+    for (text, said) in [("", "is empty"), ("\u{feff} \r\n", "is empty"), ("Bearer a\nBearer b", "is no header")] {
+        std::fs::write(&file, text).unwrap();
+        let refused = check(&source, config).unwrap_err().to_string();
+        assert!(refused.contains("record.authorization_file") && refused.contains(said), "{text:?}: {refused}");
+        // It may be written anew while the service runs.
+        let Err(Setback::Passing(problem)) = request(config, "7") else { panic!("{text:?} was sent") };
+        assert!(problem.contains("record.authorization_file") && problem.contains(said), "{text:?}: {problem}");
+    }
+    std::fs::write(&file, "Bearer t\n").unwrap();
+    check(&source, config).unwrap();
+    assert_eq!(request(config, "7").unwrap().headers()[AUTHORIZATION], "Bearer t");
+    std::fs::remove_file(file).unwrap();
+}
