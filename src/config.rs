@@ -39,8 +39,9 @@ pub use self::reference::reference;
 pub use self::telemetry::TelemetryConfig;
 use self::thresholds::percent;
 pub use self::webhooks::{
-    AssignConfig, ConditionConfig, DedupeConfig, FetchMethod, Preset, RecordConfig, RuleConfig, SignatureAlgorithm,
-    SignatureConfig, SignatureEncoding, SignatureKey, SourceMode, SourceTarget, UserConfig, WebhookConfig, WhenConfig,
+    AssignConfig, ConditionConfig, DedupeConfig, FetchMethod, LeaverConfig, Preset, RecordConfig, RuleConfig,
+    SignatureAlgorithm, SignatureConfig, SignatureEncoding, SignatureKey, SourceMode, SourceTarget, UserConfig,
+    WebhookConfig, WhenConfig,
 };
 use crate::charset;
 

@@ -280,7 +280,11 @@ pub(super) const SECTIONS: &[Section] = &[
             ),
             optional("filter_file", "\"/etc/skillsync/people.jq\"", "A file that holds it."),
             optional("required", "[\"jobTitle\"]", "Attributes without which a person is not mapped but reported."),
-            optional("optional", "[\"region\"]", "Attributes that an export may lack although rules name them."),
+            optional(
+                "optional",
+                "[\"region\"]",
+                "Attributes that an export may lack although rules or leaver name them.",
+            ),
             optional(
                 "omits_empty",
                 "true",
@@ -289,7 +293,7 @@ pub(super) const SECTIONS: &[Section] = &[
             optional(
                 "leaver",
                 "{ any = [{ attr = \"status\", eq = \"Inactive\" }] }",
-                "Who has left; else the preset's.",
+                "Who has left, by attributes; else the preset's. false: nobody.",
             ),
             optional(
                 "rules",

@@ -14,6 +14,8 @@ use crate::domain::text::folded;
 const MOST_OTHERS: usize = 1000;
 /// Names that are less alike are not proposed.
 const ALIKE: f64 = 0.7;
+/// Shorter names are in many others by chance.
+const SHORTEST_PART: usize = 2;
 
 /// What an export has of that, as far as it was read.
 #[derive(Debug)]
@@ -43,6 +45,8 @@ pub struct MissingColumns(Vec<MissingColumn>);
 struct MissingColumn {
     attribute: Box<str>,
     needed_by: Vec<String>,
+    /// Whether `optional` would help.
+    can_be_optional: bool,
     nearest: Option<Box<str>>,
 }
 
@@ -91,22 +95,24 @@ impl<'s> Columns<'s> {
         }
         let missing = self.missing.iter().map(|(name, needed)| MissingColumn {
             attribute: needed.first().map(|needed| needed.attribute).unwrap_or_default().into(),
-            needed_by: needed.iter().map(|needed| needed.by.clone()).collect(),
-            nearest: self.nearest(name),
+            needed_by: needed.iter().map(|needed| needed.by.to_string()).collect(),
+            can_be_optional: needed.iter().all(|needed| needed.by.can_do_without()),
+            nearest: nearest(name, self.others.iter().map(|other| &**other)).map(Into::into),
         });
         Err(MissingColumns(missing.collect()))
     }
+}
 
-    fn nearest(&self, name: &str) -> Option<Box<str>> {
-        let likeness = |other: &str| {
-            let other = folded(other);
-            let part = !other.is_empty() && (other.contains(name) || name.contains(&*other));
-            strsim::jaro_winkler(name, &other) + if part { 1.0 } else { 0.0 }
-        };
-        let rated = self.others.iter().map(|other| (likeness(other), other));
-        let best = rated.max_by(|(one, _), (other, _)| one.total_cmp(other));
-        best.filter(|(likeness, _)| *likeness >= ALIKE).map(|(_, name)| name.clone())
-    }
+/// The most similar of these to a folded name, if one is similar.
+pub(super) fn nearest<'a>(name: &str, others: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let likeness = |other: &str| {
+        let other = folded(other);
+        let part = name.len().min(other.len()) >= SHORTEST_PART && (other.contains(name) || name.contains(&*other));
+        strsim::jaro_winkler(name, &other) + if part { 1.0 } else { 0.0 }
+    };
+    let rated = others.map(|other| (likeness(other), other));
+    let best = rated.max_by(|(one, _), (other, _)| one.total_cmp(other));
+    best.filter(|(likeness, _)| *likeness >= ALIKE).map(|(_, name)| name)
 }
 
 impl fmt::Display for MissingColumns {
@@ -114,7 +120,7 @@ impl fmt::Display for MissingColumns {
         const MOST: usize = 5;
         f.write_str("it lacks what is needed of everybody, so nothing was taken from it: ")?;
         for (at, missing) in self.0.iter().take(MOST).enumerate() {
-            let MissingColumn { attribute, needed_by, nearest } = missing;
+            let MissingColumn { attribute, needed_by, nearest, can_be_optional: _ } = missing;
             let between = if at == 0 { "" } else { "; " };
             write!(f, "{between}{attribute:?}, which {} names", needed_by.join(" and "))?;
             if let Some(nearest) = nearest {
@@ -124,9 +130,13 @@ impl fmt::Display for MissingColumns {
         if let Some(more) = self.0.len().checked_sub(MOST).filter(|more| *more > 0) {
             write!(f, "; and {more} more")?;
         }
-        f.write_str(
-            ". Correct the export or the source, or list under `optional` of the source what an export may lack",
-        )
+        f.write_str(". Correct the export or the source")?;
+        let optional = self.0.iter().filter(|missing| missing.can_be_optional).take(MOST);
+        let optional: Vec<_> = optional.map(|missing| format!("{:?}", missing.attribute)).collect();
+        if optional.is_empty() {
+            return Ok(());
+        }
+        write!(f, ", or list {} under `optional` of the source", optional.join(", "))
     }
 }
 
@@ -135,5 +145,36 @@ impl std::error::Error for MissingColumns {}
 impl fmt::Display for LooseColumn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} is taken for {:?}", self.column, self.attribute)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::hris::filter::FilterRunner;
+    use crate::hris::sources::Sources;
+
+    #[test]
+    fn what_cannot_be_optional_is_not_proposed_to_be() {
+        let text = "[genesys]\nregion = 'eu-central-1'\nclient_id = 'id'\nclient_secret = 's'\n[[webhooks]]\nname = 'hr'\n\
+            preset = 'workday'\ntarget = 'routingSkills'\nuser = { employee_id = 'Employee_ID' }\nrequired = ['Team']\n\
+            rules = [{ id = 'a', when = { all = [{ attr = 'Title', eq = 'Agent' }] }, assign = [{ skill = 'A' }] }]";
+        let config = Config::from_toml(text).unwrap();
+        let sources = Sources::compile(&config.webhooks, FilterRunner::of_this_program()).unwrap();
+        let source = sources.get("hr").unwrap();
+        let said = |columns: &[&str]| {
+            let mut seen = Columns::of(&source);
+            for column in columns {
+                seen.saw(column);
+            }
+            seen.checked().unwrap_err().to_string()
+        };
+        for columns in [&["Title", "Team"][..], &["Title", "Employee_ID"], &["Title"]] {
+            let said = said(columns);
+            assert!(said.contains("Correct the export or the source") && !said.contains("optional"), "{said}");
+        }
+        let said = said(&["Employee_ID", "Team"]);
+        assert!(said.ends_with(", or list \"Title\" under `optional` of the source"), "{said}");
     }
 }

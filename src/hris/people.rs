@@ -147,7 +147,7 @@ impl Identity {
     pub(super) fn compile(config: &UserConfig) -> Result<Self, &'static str> {
         let UserConfig { email, employee_id, external_id, authority } = config;
         let named = [email, employee_id, external_id, authority].into_iter().flatten();
-        if named.into_iter().any(|text| text.trim().is_empty()) {
+        if named.into_iter().any(|text| as_it_reads(text).is_empty()) {
             return Err("names an attribute without a name");
         }
         match (email, employee_id, external_id, authority) {

@@ -1,6 +1,7 @@
 //! A source as it was compiled from its configuration: who may deliver, how its payloads are read, what follows.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
 use super::attributes::Attributes;
+use super::columns;
 use super::delivery::KeyRule;
 use super::filter::{self, FilterRunner};
 use super::people::Identity;
@@ -18,10 +20,10 @@ use super::senders;
 use super::signature::{Algorithm, Encoding, Headers, KeyForm, Part, Scheme, Verifier};
 use crate::charset::Charset;
 use crate::config::{
-    ConfigError, Preset, RecordConfig, SignatureAlgorithm, SignatureConfig, SignatureEncoding, SignatureKey,
-    SourceMode, SourceTarget, WebhookConfig,
+    ConfigError, LeaverConfig, Preset, RecordConfig, SignatureAlgorithm, SignatureConfig, SignatureEncoding,
+    SignatureKey, SourceMode, SourceTarget, WebhookConfig,
 };
-use crate::domain::text::folded;
+use crate::domain::text::{as_it_reads, folded, quoted};
 use crate::domain::{Mode, Target};
 
 /// One source.
@@ -66,7 +68,34 @@ pub(super) struct Leaver {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Needed<'s> {
     pub(super) attribute: &'s str,
-    pub(super) by: String,
+    pub(super) by: NeededBy<'s>,
+}
+
+/// The key that needs an attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum NeededBy<'s> {
+    Leaver,
+    Required,
+    Rule(&'s str),
+    User,
+}
+
+impl NeededBy<'_> {
+    /// Whether an export may lack what is needed, if `optional` says so.
+    pub(super) fn can_do_without(self) -> bool {
+        matches!(self, Self::Leaver | Self::Rule(_))
+    }
+}
+
+impl fmt::Display for NeededBy<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Leaver => f.write_str("leaver"),
+            Self::Required => f.write_str("required"),
+            Self::Rule(id) => write!(f, "rules.{id}"),
+            Self::User => f.write_str("user"),
+        }
+    }
 }
 
 /// What lets a delivery in.
@@ -94,7 +123,7 @@ impl Source {
             super::record::check(config, record)?;
             record.filter.as_deref().map(|filter| checked("record.filter", filter)).transpose()?;
         }
-        if config.sender_id.as_ref().is_some_and(|name| name.trim().is_empty()) {
+        if config.sender_id.as_ref().is_some_and(|name| as_it_reads(name).is_empty()) {
             return Err(config.fault("sender_id", "names an attribute without a name"));
         }
         if identity.is_none() && filter.is_none() {
@@ -107,12 +136,20 @@ impl Source {
         }
         let is_preset = config.leaver.is_none();
         let charset = config.charset.as_deref().map(Charset::named).transpose();
-        let leaver = config.leaver.clone().or_else(|| senders::leaver(config.preset));
+        let leaver = match &config.leaver {
+            None => senders::leaver(config.preset),
+            Some(LeaverConfig::Nobody) => None,
+            Some(LeaverConfig::When(when)) if when.is_empty() => {
+                let problem = "has no condition; write leaver = false if nobody has left because of attributes";
+                return Err(config.fault("leaver", problem));
+            }
+            Some(LeaverConfig::When(when)) => Some(when.clone()),
+        };
         let leaver = leaver.as_ref().map(When::compile).transpose();
         let leaver = leaver.map_err(|fault| config.fault(format!("leaver.{}", fault.key), fault.problem))?;
         let rules =
             Rules::compile(&config.rules, config.target).map_err(|fault| config.fault(fault.key, fault.problem))?;
-        Ok(Self {
+        let source = Self {
             name: config.name.as_str().into(),
             preset: config.preset,
             target: match config.target {
@@ -139,7 +176,33 @@ impl Source {
             record: config.record.clone(),
             charset: charset.map_err(|unknown| config.fault("charset", unknown.to_string()))?,
             sheet: config.sheet.clone(),
-        })
+        };
+        source.check_optional(config)?;
+        Ok(source)
+    }
+
+    /// Whether what an export may lack is something that this source can do without.
+    fn check_optional(&self, config: &WebhookConfig) -> Result<(), ConfigError> {
+        for name in &config.optional {
+            let reads = folded(name);
+            let is_it = |attribute: &str| folded(attribute) == reads;
+            let needed_by = if self.identity.iter().any(|identity| is_it(identity.attribute())) {
+                NeededBy::User
+            } else if self.required.iter().any(|attribute| is_it(attribute)) {
+                NeededBy::Required
+            } else if self.attributes().any(is_it) {
+                continue;
+            } else {
+                let nearest = columns::nearest(&reads, self.attributes())
+                    .map(|nearest| format!("; the nearest that something does is {}", quoted(nearest)));
+                let problem =
+                    format!("names {}, which nothing here looks at{}", quoted(name), nearest.unwrap_or_default());
+                return Err(config.fault("optional", problem));
+            };
+            let problem = format!("names {}, which `{needed_by}` needs: no export can lack it", quoted(name));
+            return Err(config.fault("optional", problem));
+        }
+        Ok(())
     }
 
     /// Whether this is the secret of the path; false for senders that sign.
@@ -187,12 +250,12 @@ impl Source {
     pub(super) fn needed(&self) -> impl Iterator<Item = Needed<'_>> {
         // A filter may name users itself.
         let identity = self.identity.iter().filter(|_| self.filter.is_none()).map(Identity::attribute);
-        let identity = identity.map(|attribute| Needed { attribute, by: "user".to_owned() });
-        let required = self.required.iter().map(|attribute| Needed { attribute, by: "required".to_owned() });
+        let identity = identity.map(|attribute| Needed { attribute, by: NeededBy::User });
+        let required = self.required.iter().map(|attribute| Needed { attribute, by: NeededBy::Required });
         let leaver = self.leaver.iter().filter(|leaver| !leaver.is_preset).flat_map(|leaver| leaver.when.attributes());
-        let leaver = leaver.map(|attribute| Needed { attribute, by: "leaver".to_owned() });
+        let leaver = leaver.map(|attribute| Needed { attribute, by: NeededBy::Leaver });
         let rules = self.rules.attributes();
-        let rules = rules.map(|(rule, attribute)| Needed { attribute, by: format!("rules.{rule}") });
+        let rules = rules.map(|(rule, attribute)| Needed { attribute, by: NeededBy::Rule(rule) });
         let needed = identity.chain(required).chain(leaver).chain(rules);
         needed.filter(|needed| !self.optional.contains(&*folded(needed.attribute)))
     }

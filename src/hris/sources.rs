@@ -67,12 +67,19 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
-    fn configured(rules: &str) -> Vec<WebhookConfig> {
-        let toml = format!(
+    fn toml(rules: &str) -> String {
+        format!(
             "[genesys]\nregion = 'eu-central-1'\nclient_id = 'i'\nclient_secret = 's'\n[[webhooks]]\nname = 'hr'\n\
              preset = 'merge'\ntarget = 'routingSkills'\nsecret = 'k'\nuser = {{ email = 'work_email' }}\n{rules}"
-        );
-        Config::from_toml(&toml).unwrap().webhooks
+        )
+    }
+
+    fn configured(rules: &str) -> Vec<WebhookConfig> {
+        Config::from_toml(&toml(rules)).unwrap().webhooks
+    }
+
+    fn toml_fault(rules: &str) -> String {
+        Config::from_toml(&toml(rules)).unwrap_err().to_string()
     }
 
     #[test]
@@ -132,7 +139,50 @@ mod tests {
             ),
             (
                 "preset = 'merge'\nsecret = 'k'\nuser = { email = 'e' }\nleaver = { any = [] }",
-                "webhooks.hr: leaver.any",
+                "webhooks.hr: leaver: has no condition; write leaver = false",
+            ),
+            (
+                "preset = 'merge'\nsecret = 'k'\nuser = { email = 'e' }\nleaver = {}",
+                "webhooks.hr: leaver: has no condition; write leaver = false",
+            ),
+            (
+                "preset = 'merge'\nsecret = 'k'\nuser = { email = 'e' }\nleaver = { all = [], not = [] }",
+                "webhooks.hr: leaver: has no condition; write leaver = false",
+            ),
+            (
+                "preset = 'merge'\nsecret = 'k'\nuser = { email = 'e' }\n\
+                 leaver = { any = [{ attr = 'x', eq = 'y' }], all = [] }",
+                "webhooks.hr: leaver.all: is empty",
+            ),
+            (
+                "preset = 'merge'\nsecret = 'k'\nuser = { email = 'e' }\noptional = ['E']",
+                "webhooks.hr: optional: names \"E\", which `user` needs",
+            ),
+            (
+                "preset = 'merge'\nsecret = 'k'\nuser = { email = 'e' }\nrequired = ['team']\noptional = ['team']",
+                "webhooks.hr: optional: names \"team\", which `required` needs",
+            ),
+            (
+                "preset = 'merge'\nsecret = 'k'\nuser = { email = 'e' }\noptional = ['employment state']",
+                "webhooks.hr: optional: names \"employment state\", which nothing here looks at; the nearest that \
+                 something does is \"employment_status\"",
+            ),
+            (
+                "preset = 'merge'\nsecret = 'k'\nuser = { email = 'e' }\noptional = ['\u{200b}']",
+                "webhooks.hr: optional: names \"\\u{200b}\", which nothing here looks at",
+            ),
+            (
+                "preset = 'merge'\nsecret = 'k'\nuser = { email = ' \u{200b}' }",
+                "webhooks.hr: user: names an attribute without a name",
+            ),
+            (
+                "preset = 'merge'\nsecret = 'k'\nuser = { email = 'e' }\nsender_id = '\u{200b}'",
+                "webhooks.hr: sender_id: names an attribute without a name",
+            ),
+            (
+                "preset = 'merge'\nsecret = 'k'\nuser = { email = 'e' }\n\
+                 record = { url = 'https://x/{id}', authorization = ' ' }",
+                "webhooks.hr: record.authorization: is empty",
             ),
         ] {
             let toml = format!(
@@ -142,5 +192,18 @@ mod tests {
             let fault = Sources::compile(&config.webhooks, FilterRunner::of_this_program()).unwrap_err().to_string();
             assert!(fault.contains(said), "{source}: {fault}");
         }
+    }
+
+    #[test]
+    fn what_a_preset_takes_for_leavers_can_be_switched_off() {
+        let leavers = |more: &str| {
+            let sources = Sources::compile(&configured(more), FilterRunner::of_this_program()).unwrap();
+            sources.get("hr").unwrap().leaver.is_some()
+        };
+        assert!(leavers("") && !leavers("leaver = false"));
+        let problem = toml_fault("leaver = true");
+        assert!(problem.contains("true says nothing of who has left"), "{problem}");
+        let problem = toml_fault("leaver = { some = [] }");
+        assert!(problem.contains("unknown field") && problem.contains("some"), "{problem}");
     }
 }

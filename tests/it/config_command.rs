@@ -64,7 +64,7 @@ fn what_the_start_refuses_is_refused_with_the_same_message() {
         ("", merge("record = { url = 'https://x/{id}', filter = '.[' }"), "webhooks.hr: record.filter: "),
         ("", merge("record = { url = 'https://x/{id}', proxy = 'socks://x' }"), "webhooks.hr: record.proxy: "),
         ("", merge("time_zone = 'Europe/Bonn'"), "webhooks.hr: time_zone: "),
-        ("", merge("leaver = { any = [] }"), "webhooks.hr: leaver.any"),
+        ("", merge("leaver = { any = [] }"), "webhooks.hr: leaver: has no condition"),
         (&*format!("ca_file = '{no_pem}'\n"), String::new(), "genesys.ca_file: "),
         ("proxy = 'http://'\n", String::new(), "genesys.proxy: "),
         ("", "[callbacks]\nsecret = 'whsec_AAAA'".to_owned(), "callbacks.secret: "),

@@ -15,7 +15,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de};
 
 pub use self::record::{FetchMethod, RecordConfig};
-pub use self::rules::{AssignConfig, ConditionConfig, RuleConfig, WhenConfig};
+pub use self::rules::{AssignConfig, ConditionConfig, LeaverConfig, RuleConfig, WhenConfig};
 pub use self::signature::{DedupeConfig, SignatureAlgorithm, SignatureConfig, SignatureEncoding, SignatureKey};
 use super::ConfigError;
 use crate::charset;
@@ -99,14 +99,14 @@ pub struct WebhookConfig {
     /// `required`: attributes without which a person is not mapped but reported.
     #[serde(default)]
     pub required: Vec<String>,
-    /// `optional`: attributes that an export may lack although rules name them.
+    /// `optional`: attributes that an export may lack although rules or `leaver` name them.
     #[serde(default)]
     pub optional: Vec<String>,
     /// `omits_empty`: the sender leaves out what is empty, so that a missing attribute is empty and not unknown.
     #[serde(default)]
     pub omits_empty: bool,
-    /// `leaver`: who has left, by attributes; the preset's if not given.
-    pub leaver: Option<WhenConfig>,
+    /// `leaver`: who has left, by attributes; the preset's if not given, nobody if `false`.
+    pub leaver: Option<LeaverConfig>,
     /// `rules`: attributes to assignments.
     #[serde(default)]
     pub rules: Vec<RuleConfig>,

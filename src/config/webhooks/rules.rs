@@ -1,6 +1,10 @@
-//! `[[webhooks.rules]]`: which assignments follow from which attributes.
+//! `[[webhooks.rules]]`: which assignments follow from which attributes, and `leaver`: from which it follows that somebody has left.
 
-use serde::Deserialize;
+use std::fmt;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 /// One rule: who is meant, and what they are assigned.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -28,6 +32,49 @@ pub struct WhenConfig {
     pub any: Option<Vec<ConditionConfig>>,
     /// `when.not`: none of them holds.
     pub not: Option<Vec<ConditionConfig>>,
+}
+
+impl WhenConfig {
+    /// Whether it names no condition at all.
+    pub fn is_empty(&self) -> bool {
+        [&self.all, &self.any, &self.not].into_iter().flatten().all(Vec::is_empty)
+    }
+}
+
+/// Who has left, as far as attributes tell it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LeaverConfig {
+    /// `leaver = false`: nobody.
+    Nobody,
+    When(WhenConfig),
+}
+
+impl<'de> Deserialize<'de> for LeaverConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(LeaverVisitor)
+    }
+}
+
+struct LeaverVisitor;
+
+impl<'de> Visitor<'de> for LeaverVisitor {
+    type Value = LeaverConfig;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("conditions like { any = [{ attr = \"status\", eq = \"Inactive\" }] }, or false")
+    }
+
+    fn visit_bool<E: de::Error>(self, flag: bool) -> Result<LeaverConfig, E> {
+        if flag {
+            Err(E::custom("true says nothing of who has left: write conditions, or false"))
+        } else {
+            Ok(LeaverConfig::Nobody)
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<LeaverConfig, A::Error> {
+        WhenConfig::deserialize(MapAccessDeserializer::new(map)).map(LeaverConfig::When)
+    }
 }
 
 /// One condition: `attr` and exactly one of the others. Texts are compared trimmed and without case; of several values

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use regex::{Regex, RegexBuilder};
 
 use crate::config::{ConditionConfig, WhenConfig};
-use crate::domain::text::folded;
+use crate::domain::text::{as_it_reads, folded};
 use crate::hris::attributes::Attributes;
 
 /// What is wrong with a condition, at which key of `when`.
@@ -68,11 +68,15 @@ impl When {
                 })
                 .collect()
         };
-        if when.any.as_ref().is_some_and(Vec::is_empty) {
-            return Err(ConditionFault {
-                key: "any".to_owned(),
-                problem: "is empty: nobody would be meant".to_owned(),
-            });
+        let everybody = "is empty: everybody would be meant; leave it out, or name a condition";
+        for (key, conditions, problem) in [
+            ("all", &when.all, everybody),
+            ("any", &when.any, "is empty: nobody would be meant"),
+            ("not", &when.not, everybody),
+        ] {
+            if conditions.as_ref().is_some_and(Vec::is_empty) {
+                return Err(ConditionFault { key: key.to_owned(), problem: problem.to_owned() });
+            }
         }
         Ok(Self {
             all: list("all", when.all.as_deref().unwrap_or_default())?,
@@ -106,7 +110,7 @@ impl When {
 impl Condition {
     fn compile(condition: &ConditionConfig) -> Result<Self, String> {
         let attribute = condition.attr.trim();
-        if attribute.is_empty() {
+        if as_it_reads(attribute).is_empty() {
             return Err("attr is empty".to_owned());
         }
         let ConditionConfig { attr: _, eq, r#in, prefix, regex, exists } = condition;

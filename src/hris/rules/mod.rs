@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) use self::condition::{Facts, When};
 use crate::config::{RuleConfig, SourceTarget};
 use crate::domain::entry::AssignmentName;
-use crate::domain::text::folded;
+use crate::domain::text::{as_it_reads, folded, quoted};
 use crate::domain::{AssignmentId, Proficiency};
 
 /// What is wrong with the rules, at which key.
@@ -55,8 +55,11 @@ impl Rules {
         let mut ids = BTreeSet::new();
         let compiled = rules.iter().map(|rule| {
             let fault = |key: &str, problem: String| RuleFault { key: format!("rules.{}.{key}", rule.id), problem };
-            if rule.id.trim().is_empty() || rule.id.chars().any(char::is_control) || rule.id.len() > 128 {
-                return Err(RuleFault { key: "rules.id".to_owned(), problem: format!("{:?} names no rule", rule.id) });
+            if as_it_reads(&rule.id).is_empty() || rule.id.chars().any(char::is_control) || rule.id.len() > 128 {
+                return Err(RuleFault {
+                    key: "rules.id".to_owned(),
+                    problem: format!("{} names no rule", quoted(&rule.id)),
+                });
             }
             if !ids.insert(rule.id.as_str()) {
                 return Err(fault("id", "is given twice".to_owned()));
@@ -147,8 +150,8 @@ fn assigned(
     target: SourceTarget,
 ) -> Result<(AssignmentName, Option<Proficiency>), String> {
     let skill = assign.skill.trim();
-    if skill.is_empty() || skill.chars().any(char::is_control) || skill.chars().count() > 256 {
-        return Err(format!("skill {:?} names nothing", assign.skill));
+    if as_it_reads(skill).is_empty() || skill.chars().any(char::is_control) || skill.chars().count() > 256 {
+        return Err(format!("skill {} names nothing", quoted(&assign.skill)));
     }
     let name =
         skill.parse().map_or_else(|_| AssignmentName::Name(skill.into()), |id| AssignmentName::Id(AssignmentId(id)));

@@ -116,10 +116,19 @@ fn faults_name_rule_and_key() {
     for (rule, key, problem) in [
         ("id = ''\nassign = [{ skill = 'A' }]", "rules.id", "names no rule"),
         ("id = 'a'\nassign = []", "rules.a.assign", "does nothing"),
+        ("id = '\u{200b}'\nassign = [{ skill = 'A' }]", "rules.id", "names no rule"),
         ("id = 'a'\nassign = [{ skill = ' ' }]", "rules.a.assign", "names nothing"),
+        ("id = 'a'\nassign = [{ skill = ' \u{200b}' }]", "rules.a.assign", "skill \" \\u{200b}\" names nothing"),
         ("id = 'a'\nassign = [{ skill = 'A', proficiency = 6.0 }]", "rules.a.assign", "5.0"),
         ("id = 'a'\nsplit_on = ''\nassign = [{ skill = 'A' }]", "rules.a.split_on", "is empty"),
         ("id = 'a'\nassign = [{ skill = 'A' }]\nwhen = { any = [] }", "rules.a.when.any", "nobody"),
+        ("id = 'a'\nassign = [{ skill = 'A' }]\nwhen = { all = [] }", "rules.a.when.all", "is empty"),
+        ("id = 'a'\nassign = [{ skill = 'A' }]\nwhen = { not = [] }", "rules.a.when.not", "is empty"),
+        (
+            "id = 'a'\nassign = [{ skill = 'A' }]\nwhen = { all = [{ attr = '\u{200b}', eq = 'x' }] }",
+            "rules.a.when.all[0]",
+            "attr is empty",
+        ),
         (
             "id = 'a'\nassign = [{ skill = 'A' }]\nwhen = { all = [{ attr = 't' }] }",
             "rules.a.when.all[0]",
