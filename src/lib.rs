@@ -25,6 +25,7 @@ pub mod domain;
 pub mod address;
 pub mod charset;
 pub mod clock;
+pub mod compression;
 pub mod config;
 pub mod lifecycle;
 pub mod metrics;

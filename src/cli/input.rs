@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use async_compression::tokio::bufread::{GzipDecoder, ZstdDecoder};
 use tokio::io::AsyncReadExt as _;
 
 use crate::charset::Charset;
+use crate::compression::Compression;
 
 /// The form of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -33,8 +33,7 @@ pub(super) struct InputOptions {
 pub(super) struct Input {
     /// `None` if the name does not tell.
     pub(super) form: Option<Form>,
-    /// How it is packed, as `Content-Encoding` calls it.
-    pub(super) packed: Option<&'static str>,
+    pub(super) packed: Option<Compression>,
     pub(super) bytes: Vec<u8>,
 }
 
@@ -65,11 +64,7 @@ impl Input {
     /// What the name says: `roster.csv.gz` is CSV, packed with gzip.
     pub(super) fn named(file: &Path, bytes: Vec<u8>) -> Self {
         let ending = |file: &Path| Some(file.extension()?.to_str()?.to_ascii_lowercase());
-        let packed = match ending(file).as_deref() {
-            Some("gz") => Some("gzip"),
-            Some("zst") => Some("zstd"),
-            Some(_) | None => None,
-        };
+        let packed = ending(file).as_deref().and_then(Compression::of_extension);
         let stem = file.file_stem().map_or(file, Path::new);
         let form = match ending(if packed.is_some() { stem } else { file }).as_deref() {
             Some("csv" | "tsv") => Some(Form::Csv),
@@ -83,13 +78,10 @@ impl Input {
 
     /// The same, not packed.
     pub(super) async fn unpacked(self) -> Result<Self> {
+        let Some(packed) = self.packed else { return Ok(self) };
         let mut bytes = Vec::new();
-        let read = match self.packed {
-            Some("gzip") => GzipDecoder::new(self.bytes.as_slice()).read_to_end(&mut bytes).await,
-            Some(_) => ZstdDecoder::new(self.bytes.as_slice()).read_to_end(&mut bytes).await,
-            None => return Ok(self),
-        };
-        read.context("the file cannot be unpacked")?;
+        let read = packed.expanded(self.bytes.as_slice()).read_to_end(&mut bytes).await;
+        read.with_context(|| format!("the file cannot be unpacked: it is not all {packed}, or it is cut off"))?;
         Ok(Self { packed: None, bytes, ..self })
     }
 }
@@ -103,13 +95,13 @@ mod tests {
         for (name, form, packed) in [
             ("a.CSV", Some(Form::Csv), None),
             ("a.tsv", Some(Form::Csv), None),
-            ("a.csv.gz", Some(Form::Csv), Some("gzip")),
-            ("a.jsonl.ZST", Some(Form::Ndjson), Some("zstd")),
+            ("a.csv.gz", Some(Form::Csv), Some(Compression::Gzip)),
+            ("a.jsonl.ZST", Some(Form::Ndjson), Some(Compression::Zstd)),
             ("a.json", Some(Form::Json), None),
             ("a.xlsx", Some(Form::Xlsx), None),
             ("csv", None, None),
             ("a.xls", None, None),
-            ("a.gz", None, Some("gzip")),
+            ("a.gz", None, Some(Compression::Gzip)),
         ] {
             let input = Input::named(Path::new(name), Vec::new());
             assert_eq!((input.form, input.packed), (form, packed), "{name}");

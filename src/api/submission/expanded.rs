@@ -6,8 +6,6 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use async_compression::tokio::bufread::{GzipDecoder, ZstdDecoder};
-use async_compression::zstd::DParameter;
 use axum::body::{Body, HttpBody as _};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_ENCODING;
@@ -20,10 +18,8 @@ use tokio_util::io::StreamReader;
 use super::room::{BodyRoom, NoRoom, Taken};
 use crate::api::problem::Problem;
 use crate::charset::TextFault;
+use crate::compression::Compression;
 use crate::domain::acceptance::Fingerprint;
-
-/// The largest window of a zstd frame that is taken, as a power of two: what a decoder may be made to set aside.
-const ZSTD_WINDOW: u32 = 23;
 
 /// What is read of a body at a time; less of one that says it is shorter, because the buffer is cleared for each.
 const BUFFER: usize = 64 * 1024;
@@ -74,19 +70,14 @@ impl Expanded {
         let wire = StreamReader::new(body.into_data_stream().map_err(|error| io::Error::other(Undelivered(error))));
         let encoding = headers.get(CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").trim());
         let mut room = room.begin();
-        let inner: Box<dyn AsyncRead + Send + Unpin> = match encoding.unwrap_or_default().to_ascii_lowercase().as_str()
-        {
-            "" | "identity" => Box::new(wire),
-            "gzip" | "x-gzip" => {
-                let mut decoder = GzipDecoder::new(wire);
-                decoder.multiple_members(true);
-                Box::new(decoder)
+        let encoding = encoding.filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case("identity"));
+        let inner: Box<dyn AsyncRead + Send + Unpin> = match encoding {
+            None => Box::new(wire),
+            Some(name) => {
+                let compression = Compression::named(name).ok_or_else(Problem::unsupported_encoding)?;
+                room.more(compression.memory())?;
+                compression.expanded(wire)
             }
-            "zstd" => {
-                room.more(1 << ZSTD_WINDOW)?;
-                Box::new(ZstdDecoder::with_params(wire, &[DParameter::window_log_max(ZSTD_WINDOW)]))
-            }
-            _ => return Err(Problem::unsupported_encoding()),
         };
         Ok(BufReader::with_capacity(buffer, Self { inner, left: most, room, digest: Sha256::new() }))
     }

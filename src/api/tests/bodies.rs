@@ -114,6 +114,16 @@ async fn encodings(body: &[u8]) -> [(&'static str, Vec<u8>); 2] {
 }
 
 #[tokio::test]
+async fn a_body_may_be_compressed_in_several_members() {
+    let (first, second) = (encodings(b"email,assignments\na@b,Sales:4\n").await, encodings(b"c@d,Sales:3\n").await);
+    for ((encoding, first), (_, second)) in first.into_iter().zip(second) {
+        let headers = [("content-type", "text/csv"), ("content-encoding", encoding)];
+        let accepted = TestApi::start().submit_as(TARGET, &headers, [first, second].concat()).await;
+        assert_eq!((accepted.status.as_u16(), &accepted.body["counts"]["total"]), (202, &json!(2)), "{encoding}");
+    }
+}
+
+#[tokio::test]
 async fn a_body_may_be_compressed_and_is_bounded_all_the_same() {
     let settings = ApiSettings { max_body_bytes: 100_000, ..ApiSettings::default() };
     let api = TestApi::with(PlainGenesys::default(), settings);
@@ -126,6 +136,8 @@ async fn a_body_may_be_compressed_and_is_bounded_all_the_same() {
         let cut = body[..body.len() - 20].to_vec();
         send(encoding, "application/json", cut).await.assert_problem(400, "/problems/malformed-body");
         send(encoding, "application/json", b"plain".to_vec()).await.assert_problem(400, "/problems/malformed-body");
+        let garbage = [&body[..], b"garbage"].concat();
+        send(encoding, "application/json", garbage).await.assert_problem(400, "/problems/malformed-body");
     }
     for (encoding, bomb) in encodings(&vec![0; 20_000_000]).await {
         assert!(bomb.len() < 100_000);

@@ -89,7 +89,7 @@ impl Remote {
             .with(HeaderName::from_static("idempotency-key"), key)?;
         call.body = source.body.clone().into();
         if let Some(packed) = source.packed {
-            call = call.with(CONTENT_ENCODING, packed)?;
+            call = call.with(CONTENT_ENCODING, packed.name())?;
         } else if gzip {
             call = call.with(CONTENT_ENCODING, "gzip")?;
             call.body = compressed(&source.body).await?;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::super::input::{Form, Input, InputOptions};
 use crate::charset;
+use crate::compression::Compression;
 use crate::table::XLSX;
 
 /// What a job is besides its entries. A JSON file may say it itself; what is given here goes before it.
@@ -39,7 +40,7 @@ pub(super) struct JobOptions {
 pub(super) struct Source {
     pub(super) media_type: String,
     /// How the body is packed already.
-    pub(super) packed: Option<&'static str>,
+    pub(super) packed: Option<Compression>,
     /// With its question mark, if there is one.
     pub(super) query: String,
     pub(super) body: Vec<u8>,
@@ -148,9 +149,9 @@ mod tests {
         let input = InputOptions { charset: None, sheet: Some("März".into()) };
         let sent = source(Form::Xlsx, b"PK", &JobOptions { input, ..options() }, false).await;
         assert!(sent.media_type == XLSX && sent.query.contains("sheet=M%C3%A4rz&"), "{}", sent.query);
-        let packed = Input { form: None, packed: Some("gzip"), bytes: b"\x1f\x8b".to_vec() };
+        let packed = Input { form: None, packed: Some(Compression::Gzip), bytes: b"\x1f\x8b".to_vec() };
         let sent = Source::of(Form::Csv, packed, &options(), false).await.unwrap();
-        assert_eq!((sent.packed, sent.body.as_slice()), (Some("gzip"), &b"\x1f\x8b"[..]));
+        assert_eq!((sent.packed, sent.body.as_slice()), (Some(Compression::Gzip), &b"\x1f\x8b"[..]));
     }
 
     #[tokio::test]
