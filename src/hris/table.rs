@@ -57,6 +57,8 @@ fn check_columns<R: AsyncBufRead + Unpin>(table: &Table<R>) -> Result<(), TableF
 mod tests {
     use super::*;
     use crate::hris::people::{Everybody, Told};
+    use crate::table::endless_room;
+    use crate::table::sheets::Workbook;
 
     async fn people(text: &[u8]) -> Result<Told, MappingFault> {
         let mut everybody = Everybody::default();
@@ -77,6 +79,26 @@ mod tests {
         assert_eq!(titles("ID,Job Title\n").await.unwrap(), [""; 0]);
         assert_eq!(titles("ID,Job Title,\n1,Agent,\n,,\n2,Lead,,\n").await.unwrap(), ["Agent", "Lead"]);
         assert_eq!(titles("ID, \"Job\u{a0}Title\"\n1,Agent\n").await.unwrap(), ["Agent"]);
+    }
+
+    #[tokio::test]
+    async fn a_cell_that_a_spreadsheet_does_not_have_is_empty_as_in_csv() {
+        let text = |text: &str| format!("<c t=\"inlineStr\"><is><t>{text}</t></is></c>");
+        let rows = format!(
+            "<row>{}{}{}</row><row>{}</row><row>{}<c r=\"C3\"><v>5</v></c></row>",
+            text("ID"),
+            text("Job Title"),
+            text("Level"),
+            text("1"),
+            text("2"),
+        );
+        let file = Workbook::of(&rows).file().into();
+        let workbook = crate::table::Workbook { file, sheet: None, unpacked: usize::MAX, room: endless_room() };
+        let mut everybody = Everybody::default();
+        each_row(&mut Table::<&[u8]>::xlsx(workbook), &mut everybody).await.unwrap();
+        let sheet = everybody.told();
+        assert_eq!(sheet, people(b"ID,Job Title,Level\n1,,\n2,,5\n").await.unwrap());
+        assert!(sheet.people.iter().all(|person| person.attributes.tell_of("job title")));
     }
 
     #[tokio::test]

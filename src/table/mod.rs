@@ -106,7 +106,7 @@ impl From<io::Error> for TableFault {
     }
 }
 
-/// A table, read row by row.
+/// A table, read row by row. Each row has a cell for each column with a name.
 ///
 /// Invariant: of the rows it holds one, and of a spreadsheet one batch more; each has at most [`MOST_CELLS`] cells and
 /// [`LONGEST_ROW`] bytes.
@@ -167,6 +167,9 @@ impl<R: AsyncBufRead + Unpin> Table<R> {
         if !self.next_with_content().await? {
             return Ok(false);
         }
+        if let Rows::Sheet(rows) = &mut self.rows {
+            rows.fill(self.columns.len());
+        }
         self.check_width().map_err(TableFault::Row)?;
         Ok(true)
     }
@@ -212,7 +215,7 @@ impl<R: AsyncBufRead + Unpin> Table<R> {
         }
     }
 
-    /// Each cell needs a column with a name. What a spreadsheet's row lacks at its end is empty.
+    /// Each cell needs a column with a name, and each of these a cell.
     fn check_width(&mut self) -> Result<(), RowFault> {
         if self.head == 0 {
             // The names could not be read, which was told.
@@ -221,7 +224,7 @@ impl<R: AsyncBufRead + Unpin> Table<R> {
         let (row, head, named) = (self.row(), self.head, self.columns.len());
         let fills = |at: usize| row.cell(at).is_some_and(|cell| !cell.trim().is_empty());
         let filled = (0..row.width()).rev().find(|at| fills(*at)).map_or(0, |last| last + 1);
-        let is_short = row.width() < named && self.sheet().is_none();
+        let is_short = row.width() < named;
         if is_short || filled > self.head_width {
             let cells = if is_short { row.width() } else { filled };
             let fault = format!("has {cells} {}; line {head} names {named}", if cells == 1 { "cell" } else { "cells" });

@@ -71,6 +71,13 @@ impl Row {
         Ok(())
     }
 
+    /// Ends as many empty cells as it has fewer than these.
+    pub(super) fn fill(&mut self, width: usize) {
+        if self.ends.len() < width {
+            self.ends.resize(width, self.text.len());
+        }
+    }
+
     /// Ends the cell.
     pub(super) fn end_cell(&mut self) -> Result<(), TooLarge> {
         if self.ends.len() >= MOST_CELLS {

@@ -70,6 +70,11 @@ impl SheetRows {
         &self.row
     }
 
+    /// The row has at least so many cells: those that the file does not have are empty.
+    pub(super) fn fill(&mut self, width: usize) {
+        self.row.fill(width);
+    }
+
     /// The name of the sheet, known with the first row.
     pub(super) fn name(&self) -> Option<&Arc<str>> {
         self.name.as_ref()

@@ -1,12 +1,14 @@
 //! The container: a ZIP archive of parts, each found by its name and unpacked as it is read.
 
 use std::cell::Cell;
+use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
 
 use flate2::read::DeflateDecoder;
 use rawzip::{CompressionMethod, ZipArchive, ZipSliceArchive};
 
 use super::super::TableFault;
+use crate::compression::Compression;
 
 /// What Office documents of before 2007 begin with, and encrypted ones of today.
 const COMPOUND: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
@@ -41,6 +43,9 @@ impl<'f> Package<'f> {
                 refused("the spreadsheet is of a form from before 2007 (XLS); save it as XLSX or CSV")
             };
         }
+        if let Some(compression) = Compression::of_bytes(file) {
+            return refused(&format!("the file is {}", compression.undeclared()));
+        }
         if !file.starts_with(b"PK") {
             return refused("the file is no spreadsheet (XLSX): if it is CSV, send it as such");
         }
@@ -54,7 +59,7 @@ impl<'f> Package<'f> {
     pub(super) fn part(&self, name: &str) -> Result<Option<Metered<'_>>, TableFault> {
         let mut found = None;
         let mut entries = self.archive.entries();
-        while let Some(entry) = entries.next_entry().map_err(|_| damaged(name))? {
+        while let Some(entry) = entries.next_entry().map_err(|_| damaged(name, format_args!("")))? {
             let path = entry.file_path();
             let path = path.as_bytes().strip_prefix(b"/").unwrap_or(path.as_bytes());
             if path.eq_ignore_ascii_case(name.as_bytes()) {
@@ -65,7 +70,7 @@ impl<'f> Package<'f> {
             }
         }
         let Some((place, method)) = found else { return Ok(None) };
-        let entry = self.archive.get_entry(place).map_err(|_| damaged(name))?;
+        let entry = self.archive.get_entry(place).map_err(|_| damaged(name, format_args!("")))?;
         let unpacked: Box<dyn Read> = match method {
             CompressionMethod::STORE => Box::new(entry.data()),
             CompressionMethod::DEFLATE => Box::new(DeflateDecoder::new(entry.data())),
@@ -87,9 +92,9 @@ impl<'f> Package<'f> {
     }
 }
 
-/// A part cannot be read.
-pub(super) fn damaged(part: &str) -> TableFault {
-    TableFault::File(format!("the spreadsheet is damaged: its part {part} cannot be read; save it anew"))
+/// A part cannot be read; where and why is said behind that.
+pub(super) fn damaged(part: &str, why: fmt::Arguments<'_>) -> TableFault {
+    TableFault::File(format!("the spreadsheet is damaged: its part {part} cannot be read{why}; save it anew"))
 }
 
 /// Bytes of a part, up to the bounds.

@@ -1,6 +1,7 @@
 //! A part as XML: one event at a time.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use quick_xml::XmlVersion;
 use quick_xml::events::{BytesEnd, BytesStart, Event};
@@ -38,6 +39,8 @@ pub(super) struct Part<'f> {
     xml: Reader<Metered<'f>>,
     event: Vec<u8>,
     depth: usize,
+    /// Of a sheet, the row that is being read.
+    row: Option<u64>,
 }
 
 impl<'f> Part<'f> {
@@ -46,7 +49,7 @@ impl<'f> Part<'f> {
         let Some(from) = package.part(name)? else { return Ok(None) };
         let mut xml = Reader::from_reader(from);
         xml.config_mut().expand_empty_elements = true;
-        Ok(Some(Self { name: name.to_owned(), xml, event: Vec::new(), depth: 0 }))
+        Ok(Some(Self { name: name.to_owned(), xml, event: Vec::new(), depth: 0, row: None }))
     }
 
     /// Opens a part that has to be there.
@@ -62,12 +65,12 @@ impl<'f> Part<'f> {
     pub(super) fn next(&mut self) -> Result<Next<'_>, TableFault> {
         self.event.clear();
         self.xml.get_mut().begin_event();
-        let event = self.xml.read_event_into(&mut self.event).map_err(|error| fault(&self.name, &error))?;
+        let event = self.xml.read_event_into(&mut self.event).map_err(|error| fault(&self.name, self.row, &error))?;
         Ok(match event {
             Event::Start(start) => {
                 self.depth += 1;
                 if self.depth > DEEPEST || start.name().as_ref().len() > LONGEST_NAME {
-                    return Err(damaged(&self.name));
+                    return Err(broken(&self.name, self.row));
                 }
                 Next::Start(Element(start))
             }
@@ -81,18 +84,32 @@ impl<'f> Part<'f> {
                 let named = || quick_xml::escape::resolve_predefined_entity(&reference);
                 match reference.resolve_char_ref() {
                     Ok(Some(character)) => Next::Text(character.to_string().into()),
-                    Ok(None) => Next::Text(named().ok_or_else(|| damaged(&self.name))?.into()),
-                    Err(_) => return Err(damaged(&self.name)),
+                    Ok(None) => Next::Text(named().ok_or_else(|| broken(&self.name, self.row))?.into()),
+                    Err(_) => return Err(broken(&self.name, self.row)),
                 }
             }
             Event::Eof => Next::Eof,
-            Event::Empty(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_) => Next::Other,
+            // The standard forbids it (ECMA-376 part 2), as what it can declare is there to do harm.
+            Event::DocType(_) => {
+                return Err(damaged(&self.name, format_args!(": it has a DOCTYPE, which no spreadsheet may have")));
+            }
+            Event::Empty(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) => Next::Other,
         })
     }
 
     /// The part cannot be read.
     pub(super) fn damaged(&self) -> TableFault {
-        damaged(&self.name)
+        broken(&self.name, self.row)
+    }
+
+    /// The part cannot be read, for this reason.
+    pub(super) fn damaged_by(&self, why: fmt::Arguments<'_>) -> TableFault {
+        damaged(&self.name, format_args!(": {why}"))
+    }
+
+    /// What comes next belongs to this row.
+    pub(super) fn in_row(&mut self, row: u64) {
+        self.row = Some(row);
     }
 }
 
@@ -125,7 +142,15 @@ fn local(name: &str) -> &str {
     name.rsplit(':').next().unwrap_or(name)
 }
 
-fn fault(part: &str, error: &quick_xml::Error) -> TableFault {
+/// The XML of a part cannot be read, in or behind a row.
+fn broken(part: &str, row: Option<u64>) -> TableFault {
+    match row {
+        Some(row) => damaged(part, format_args!(" from row {row} on")),
+        None => damaged(part, format_args!("")),
+    }
+}
+
+fn fault(part: &str, row: Option<u64>, error: &quick_xml::Error) -> TableFault {
     if let quick_xml::Error::Io(error) = error {
         let too_much = error.get_ref().and_then(|inner| inner.downcast_ref::<TooMuch>());
         match too_much {
@@ -138,5 +163,5 @@ fn fault(part: &str, error: &quick_xml::Error) -> TableFault {
             None => {}
         }
     }
-    damaged(part)
+    broken(part, row)
 }

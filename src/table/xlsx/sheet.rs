@@ -45,6 +45,19 @@ struct OpenCell {
     text: Collected,
 }
 
+impl OpenCell {
+    /// Whether it holds a formula that nobody has computed. Programs that compute write what is a number with its digits, and an empty
+    /// text as a text (`t="str"`) with an empty value; those that only write formulas leave the value out, or empty without a type.
+    fn lacks_value(&self) -> bool {
+        self.has_formula
+            && match self.kind.as_str() {
+                "inlineStr" => false,
+                "str" => !self.has_value,
+                _ => self.value.trim().is_empty(),
+            }
+    }
+}
+
 impl<'f> Sheet<'f> {
     pub(super) fn new(
         package: &'f Package<'f>,
@@ -66,8 +79,14 @@ impl<'f> Sheet<'f> {
                     "sheetData" => self.in_data = true,
                     "row" if self.in_data => {
                         let [number] = element.attributes(["r"]);
-                        let number = number.map_or(self.last.checked_add(1), |number| number.parse().ok());
-                        let number = number.filter(|number| *number > self.last).ok_or_else(|| self.part.damaged())?;
+                        let next = self.last.checked_add(1);
+                        let number = number.map_or(next, |number| number.parse().ok());
+                        let number = number.filter(|number| *number > self.last).ok_or_else(|| {
+                            self.part.damaged_by(format_args!(
+                                "row {} is followed by an earlier one, or by none that has a number",
+                                self.last
+                            ))
+                        })?;
                         return self.row(number).map(Some);
                     }
                     "mergeCell" => {
@@ -88,6 +107,7 @@ impl<'f> Sheet<'f> {
     /// Reads a row to its end.
     fn row(&mut self, number: u64) -> Result<Result<Row, RowFault>, TableFault> {
         self.last = number;
+        self.part.in_row(number);
         let (mut row, mut fault) = (Row::default(), None);
         row.begin(number);
         let (mut next_column, mut open) = (0, None::<OpenCell>);
@@ -96,14 +116,17 @@ impl<'f> Sheet<'f> {
                 Next::Start(element) => match (element.name(), &mut open) {
                     ("c", _) => {
                         let [name, kind, style] = element.attributes(["r", "t", "s"]);
-                        let column = match name {
+                        let column = match &name {
                             Some(name) => {
-                                row::position(&name).filter(|(_, row)| *row == number).map(|(column, _)| column)
+                                row::position(name).filter(|(_, row)| *row == number).map(|(column, _)| column)
                             }
                             None => Some(next_column),
                         };
                         let Some(column) = column.filter(|column| *column >= next_column) else {
-                            return Err(self.part.damaged());
+                            let name: String = name.unwrap_or_default().chars().take(16).collect();
+                            return Err(self.part.damaged_by(format_args!(
+                                "its row {number} has the cell {name:?} twice, behind a later one, or from another row"
+                            )));
                         };
                         next_column = column + 1;
                         open = Some(OpenCell { column, kind: kind.unwrap_or_default(), style, ..OpenCell::default() });
@@ -148,7 +171,7 @@ impl<'f> Sheet<'f> {
     /// The text of a cell.
     fn value(&self, mut cell: OpenCell, row: u64) -> Result<(usize, Cow<'f, str>), RowFault> {
         let fault = |what: String| self.fault(Some(cell.column), row, what);
-        if cell.has_formula && !cell.has_value && cell.kind != "inlineStr" {
+        if cell.lacks_value() {
             let what =
                 "holds a formula whose value is not in the file; open the file in a spreadsheet program and save it";
             return Err(fault(what.to_owned()));

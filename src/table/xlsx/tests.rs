@@ -60,12 +60,15 @@ async fn a_sheet_is_read_as_a_person_sees_it() {
         ("<c t=\"inlineStr\"><is><r><t>Bil</t></r><r><t>ling</t></r><rPh><t>aid</t></rPh></is></c>", "Billing"),
         ("<x:c t=\"inlineStr\"><x:is><x:t>&#x41;&lt;<![CDATA[&]]></x:t></x:is></x:c>", "A<&"),
     ] {
-        assert_eq!(second(cell, with).await.unwrap(), [seen], "{cell}");
+        assert_eq!(second(cell, with).await.unwrap(), [seen, ""], "{cell}");
     }
     // What is empty has no place of its own, and what is formatted only is empty.
     let cells = "<c r=\"B5\"><v>2</v></c><c r=\"XFD5\" s=\"1\"/>";
     assert_eq!(second(cells, with).await.unwrap(), ["", "2"]);
-    assert!(second("<c t=\"str\"><f>\"\"</f><v></v></c>", with).await.unwrap().is_empty());
+    for empty in ["<v></v>", "<v/>", "<v> </v>"] {
+        let cells = format!("<c r=\"A5\" t=\"str\"><f>\"\"</f>{empty}</c><c r=\"B5\"><v>2</v></c>");
+        assert_eq!(second(&cells, with).await.unwrap()[1], "2", "{empty}");
+    }
 }
 
 #[tokio::test]
@@ -73,6 +76,11 @@ async fn what_has_no_value_to_be_taken_is_refused_with_the_name_of_its_cell() {
     for (cell, said) in [
         ("<c t=\"e\"><f>1/0</f><v>#DIV/0!</v></c>", "People!A5 holds the error #DIV/0!"),
         ("<c r=\"B5\"><f>A1</f></c>", "People!B5 holds a formula whose value is not in the file"),
+        ("<c r=\"B5\"><f>A1</f><v/></c>", "People!B5 holds a formula whose value is not in the file"),
+        ("<c><f>A1</f><v></v></c>", "People!A5 holds a formula whose value is not in the file"),
+        ("<c t=\"n\"><f>A1</f><v> </v></c>", "People!A5 holds a formula whose value is not in the file"),
+        ("<c t=\"b\"><f>A1</f><v/></c>", "People!A5 holds a formula whose value is not in the file"),
+        ("<c t=\"str\"><f>A1</f></c>", "People!A5 holds a formula whose value is not in the file"),
         ("<c t=\"s\"><v>7</v></c>", "People!A5 names a text that the file does not have"),
         ("<c><v>x</v></c>", "People!A5 holds what is no number"),
         ("<c r=\"C5\"><v>1</v></c>", "People!5:5 has 3 cells; line 1 names 2"),
@@ -81,9 +89,22 @@ async fn what_has_no_value_to_be_taken_is_refused_with_the_name_of_its_cell() {
         let fault = second(cell, |book| book).await.unwrap_err().to_string();
         assert!(fault.starts_with(said), "{fault}");
     }
-    for cells in ["<c r=\"B5\"/><c r=\"A5\"/>", "<c r=\"A6\"/>", "<c r=\"5\"/>"] {
-        assert!(second(cells, |book| book).await.unwrap_err().to_string().contains("damaged"), "{cells}");
+    for (cells, said) in [
+        ("<c r=\"B5\"/><c r=\"A5\"/>", "its row 5 has the cell \"A5\" twice, behind a later one"),
+        ("<c r=\"B5\"/><c r=\"B5\"/>", "its row 5 has the cell \"B5\" twice"),
+        ("<c r=\"A6\"/>", "its row 5 has the cell \"A6\""),
+        ("<c r=\"5\"/>", "its row 5 has the cell \"5\""),
+        ("</row><row r=\"4\">", "row 5 is followed by an earlier one"),
+        ("<c><v>&own;</v></c>", "cannot be read from row 5 on"),
+        ("<c><v>1</c>", "cannot be read from row 5 on"),
+    ] {
+        let told = second(cells, |book| book).await.unwrap_err().to_string();
+        assert!(told.starts_with("the spreadsheet is damaged: its part xl/worksheets/sheet1.xml"), "{told}");
+        assert!(told.contains(said), "{told}");
     }
+    let declared = "<!DOCTYPE x [<!ENTITY a \"aaaa\">]><worksheet/>";
+    let told = told(Workbook::of("").with("xl/worksheets/sheet1.xml", declared).file()).await;
+    assert!(told.contains("sheet1.xml cannot be read: it has a DOCTYPE"), "{told}");
 }
 
 #[tokio::test]
