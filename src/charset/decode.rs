@@ -7,6 +7,7 @@ use std::{fmt, io};
 use encoding_rs::{Decoder, DecoderResult, UTF_8};
 
 use super::{Charset, mark};
+use crate::compression::Compression;
 
 /// Bytes that are looked at before anything is decoded: as many as the longest byte order mark has, and a pair more.
 const HEAD: usize = 4;
@@ -54,6 +55,8 @@ enum Problem {
     NotIn(&'static str),
     /// Every other byte of it is zero.
     NoMark(&'static str),
+    /// It is no text at all, but what comes of compressing one.
+    Compressed(Compression),
     /// It was declared to be UTF-16 in an order that nothing tells.
     NoOrder,
 }
@@ -80,12 +83,18 @@ impl Position {
 impl TextFault {
     /// What is wrong, for who knows the line.
     pub fn within_line(&self) -> String {
+        if let Problem::Compressed(_) = self.problem {
+            return format!("is {}", self.problem);
+        }
         format!("is {} (column {})", self.problem, self.column)
     }
 }
 
 impl fmt::Display for TextFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Problem::Compressed(_) = self.problem {
+            return write!(f, "it is {}", self.problem);
+        }
         write!(f, "line {}, column {} is {}", self.line, self.column, self.problem)
     }
 }
@@ -111,6 +120,7 @@ impl fmt::Display for Problem {
                 f.write_str("UTF-16 without a byte order mark; ")?;
                 declare(f, name)
             }
+            Self::Compressed(compression) => f.write_str(&compression.undeclared()),
             Self::NoOrder => f.write_str("UTF-16 without a byte order mark: say utf-16le or utf-16be"),
         }
     }
@@ -145,6 +155,9 @@ impl TextDecoder {
 
     /// Decides on the charset; answers the bytes behind the mark.
     fn begin<'b>(&mut self, head: &'b [u8]) -> Result<&'b [u8], TextFault> {
+        if let Some(compression) = Compression::of_bytes(head) {
+            return Err(self.fault(Problem::Compressed(compression)));
+        }
         let length = match (mark(head), self.declared) {
             (Some((charset, length)), _) => {
                 self.charset = charset;
@@ -279,6 +292,9 @@ mod tests {
             (b"r\0e\0f\0", named("utf-16"), "say utf-16le or utf-16be"),
             (b"a\0\x00\xd8b\0", named("utf-16le"), "line 1, column 2 is not valid UTF-16LE"),
             (b"\xff\xfea\0b", None, "is not valid UTF-16LE"),
+            (b"\x1f\x8b\x08\0\0", None, "it is compressed with gzip: say so with Content-Encoding: gzip, or with .gz"),
+            (b"\x1f\x8b", named("windows-1252"), "it is compressed with gzip"),
+            (b"\x28\xb5\x2f\xfd\x24", None, "it is compressed with zstd: say so with Content-Encoding: zstd"),
             (b"ab\x81", named("shift_jis"), "line 1, column 3 is"),
         ] {
             match read(bytes, declared) {

@@ -9,6 +9,7 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use super::{Answer, PlainGenesys, TestApi, job};
 use crate::api::ApiSettings;
 use crate::api::rules;
+use crate::table::XLSX;
 
 const TARGET: &str = "?target=routingSkills";
 
@@ -120,6 +121,20 @@ async fn a_body_may_be_compressed_in_several_members() {
         let headers = [("content-type", "text/csv"), ("content-encoding", encoding)];
         let accepted = TestApi::start().submit_as(TARGET, &headers, [first, second].concat()).await;
         assert_eq!((accepted.status.as_u16(), &accepted.body["counts"]["total"]), (202, &json!(2)), "{encoding}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_compressed_and_does_not_say_so_is_told_what_it_is() {
+    for (compression, body) in encodings(b"email,assignments\na@b,Sales:4\n").await {
+        for media_type in
+            ["application/json", "application/x-ndjson", "text/csv", "text/csv; charset=windows-1252", XLSX]
+        {
+            let told = submit(media_type, TARGET, body.clone()).await;
+            let said = told.body.to_string();
+            let expected = format!("is compressed with {compression}: say so with Content-Encoding: {compression}");
+            assert!(said.contains(&expected) && !said.contains("windows-1252"), "{media_type}: {said}");
+        }
     }
 }
 
