@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::numbers;
 use super::senders;
 use super::signature::{SignatureFault, SignedWith, only};
 use super::source::{Admission, Source};
@@ -170,7 +171,7 @@ impl Source {
     /// What the delivery is told apart by, if it came `now`.
     pub fn delivery_key(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> String {
         let needs_payload = matches!(self.key_rule, KeyRule::Pointer(_) | KeyRule::Merge);
-        let payload = needs_payload.then(|| serde_json::from_slice(without_mark(body)).ok()).flatten();
+        let payload = needs_payload.then(|| numbers::parsed(without_mark(body)).ok()).flatten();
         let signed_id = match &self.admission {
             Admission::Signature(verifier) => verifier.id_header(headers),
             Admission::Path(_) | Admission::Nobody => None,

@@ -12,6 +12,7 @@ mod export;
 pub mod filter;
 mod intake;
 mod mapping;
+mod numbers;
 mod people;
 mod record;
 mod rules;

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::domain::UserRef;
 use crate::hris::attributes::Attributes;
 use crate::hris::dates::date;
+use crate::hris::numbers;
 use crate::hris::people::{Changed, NotUnderstood, Person, Told, checked};
 
 /// One person as a filter writes them.
@@ -29,7 +30,7 @@ struct Yielded {
 
 /// Reads the outputs: people, or arrays of them. Times without an offset are those of `zone`.
 pub fn people(outputs: &[u8], zone: &TimeZone) -> Result<Told, NotUnderstood> {
-    let outputs: Vec<Value> = serde_json::from_slice(outputs)
+    let outputs: Vec<Value> = numbers::parsed(outputs)
         .map_err(|error| NotUnderstood::new(format!("the filter yields something that is not JSON: {error}")))?;
     let mut told = Told::default();
     let each = outputs.into_iter().flat_map(|output| match output {
@@ -93,6 +94,15 @@ mod tests {
         assert_eq!(told.people[0].attributes.first("title"), Some("Agent"));
         assert!(told.people[1].left);
         assert_eq!(told.changed, [Changed { record: "4711".into(), occurred_at: None }]);
+    }
+
+    #[test]
+    fn numbers_keep_their_digits() {
+        let outputs = br#"[{"email": "a@x", "attributes": {"id": 98765432109876543210001, "level": 1001.0}}]"#;
+        let told = people(outputs, &TimeZone::UTC).unwrap();
+        let attributes = &told.people[0].attributes;
+        assert_eq!(attributes.first("id"), Some("98765432109876543210001"));
+        assert_eq!(attributes.first("level"), Some("1001"));
     }
 
     #[test]

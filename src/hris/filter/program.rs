@@ -136,6 +136,15 @@ mod tests {
     }
 
     #[test]
+    fn a_filter_passes_numbers_on_as_they_are_written() {
+        let payload = r#"{"id": 98765432109876543210001, "level": 1001.0, "many": 12345678901234567.0}"#;
+        assert_eq!(run(".id, .level, .many", payload).unwrap(), "[98765432109876543210001,1001.0,12345678901234567.0]");
+        let texts = r#"["98765432109876543210001","1001.0"]"#;
+        assert_eq!(run("(.id, .level) | tostring", payload).unwrap(), texts);
+        assert_eq!(run(".id + 1, .level + 0", payload).unwrap(), "[98765432109876543210002,1001.0]");
+    }
+
+    #[test]
     fn nothing_reaches_out_of_a_filter() {
         for filter in [
             "env",

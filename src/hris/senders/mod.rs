@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use super::attributes::Attributes;
 use super::dates::{self, DateReader};
+use super::numbers;
 use super::people::{Everybody, NotUnderstood, Person, Told};
 use crate::config::{ConditionConfig, Preset, WhenConfig};
 
@@ -34,7 +35,7 @@ pub(super) struct Reading<'s> {
 
 /// What the payload of a delivery tells.
 pub(super) fn read(reading: Reading<'_>, payload: &[u8], headers: &HeaderMap) -> Result<Told, NotUnderstood> {
-    let tree = || serde_json::from_slice::<Value>(payload).map_err(|error| not_json(headers, &error));
+    let tree = || numbers::parsed::<Value>(payload).map_err(|error| not_json(headers, &error));
     let mut dates = DateReader::new(reading.zone);
     let told = match reading.preset {
         Preset::BambooHr => {

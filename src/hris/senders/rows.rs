@@ -9,6 +9,7 @@ use serde::de::{Deserializer as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::hris::attributes::members;
+use crate::hris::numbers::exact;
 use crate::hris::people::{NotUnderstood, TakeRecord};
 
 /// Names under which records are found: Workday's reports, BambooHR's and HiBob's lists, Merge's pages, and others.
@@ -51,9 +52,10 @@ fn one<T: TakeRecord>(at: usize, record: &RawValue, take: &mut T) -> Result<(), 
     if !is_object(record) {
         return Err(NotUnderstood::new(format!("the record at position {at} is not an object")).into());
     }
-    let walked = members(&mut serde_json::Deserializer::from_str(record.get()), &mut |name, value| {
-        take.attribute(name, value);
-    });
+    let walked =
+        members(&mut serde_json::Deserializer::from_slice(&exact(record.get().as_bytes())), &mut |name, value| {
+            take.attribute(name, value);
+        });
     walked.map_err(|error| NotUnderstood::new(format!("the record at position {at} cannot be read: {error}")))?;
     take.record()
 }

@@ -36,6 +36,19 @@ fn only(mut told: Told) -> Person {
 }
 
 #[test]
+fn ids_keep_their_digits() {
+    let payload = br#"{"employees": [{"id": 98765432109876543210001, "level": 4.50}, {"id": 98765432109876543210002}, {"id": 1001.0}]}"#;
+    let ids = |told: &Told| -> Vec<_> {
+        told.people.iter().map(|person| person.attributes.first("id").unwrap().to_owned()).collect()
+    };
+    let read = |preset| read(of(preset), payload, &HeaderMap::new()).unwrap();
+    for preset in [Preset::Generic, Preset::Workday, Preset::BambooHr] {
+        assert_eq!(ids(&read(preset)), ["98765432109876543210001", "98765432109876543210002", "1001"], "{preset:?}");
+    }
+    assert_eq!(read(Preset::Generic).people[0].attributes.first("level"), Some("4.5"));
+}
+
+#[test]
 fn bamboo_hr_sends_fields_or_events() {
     let batch = json!({"employees": [
         {"id": "5", "changedFields": ["jobTitle"], "fields": {"jobTitle": {"value": "Agent"}, "empty": {"value": null}}},
