@@ -10,7 +10,7 @@ use icu_properties::CodePointSetData;
 use icu_properties::props::DefaultIgnorableCodePoint;
 
 /// A text as it reads: composed (NFC, UAX #15), without characters that are not shown (`Default_Ignorable_Code_Point` of UAX #44)
-/// and control characters, each run of white space one blank, and none at the ends.
+/// and control characters, each run of white space, and of characters that look like it, one blank, and none at the ends.
 pub fn as_it_reads(text: &str) -> Cow<'_, str> {
     let text = text.trim();
     if text.is_ascii() && !text.bytes().any(|byte| byte.is_ascii_control()) && !text.contains("  ") {
@@ -19,7 +19,7 @@ pub fn as_it_reads(text: &str) -> Cow<'_, str> {
     let mut read = String::with_capacity(text.len());
     let mut blank = false;
     for character in text.chars() {
-        if character.is_whitespace() {
+        if character.is_whitespace() || is_blank(character) {
             blank = !read.is_empty();
         } else if !is_unseen(character) {
             if std::mem::take(&mut blank) {
@@ -48,7 +48,16 @@ pub fn folded(text: &str) -> String {
 /// Whether nobody sees this character: white space is not meant.
 pub fn is_unseen(character: char) -> bool {
     !character.is_ascii_graphic()
-        && (character.is_control() || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character))
+        && (character.is_control()
+            || is_blank(character)
+            || matches!(character, '\u{fff9}'..='\u{fffb}')
+            || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character))
+}
+
+/// Whether this is a symbol or letter that is drawn as nothing: a cell of Braille without dots, blanks of hieroglyphs and of
+/// musical notes, a filler of Khitan. Unicode has no property of them.
+fn is_blank(character: char) -> bool {
+    matches!(character, '\u{2800}' | '\u{13441}' | '\u{13442}' | '\u{16fe4}' | '\u{1d159}')
 }
 
 /// Whether a text holds characters that nobody sees.
@@ -95,6 +104,9 @@ mod tests {
             ("\u{200b}", ""),
             ("a\u{0}b\u{7}", "ab"),
             ("日本\u{3000}語", "日本 語"),
+            ("\u{2800}Tech\u{2800} Support", "Tech Support"),
+            ("\u{2800}", ""),
+            ("\u{3164}\u{115f}\u{1160}\u{ffa0}\u{13441}\u{1d159}", ""),
             ("007", "007"),
         ] {
             assert_eq!(as_it_reads(written), reads, "{written:?}");
@@ -118,6 +130,7 @@ mod tests {
     fn a_message_shows_what_nobody_sees() {
         assert_eq!(quoted("Bi\u{ad}lling\u{a0}T2"), r#""Bi\u{ad}lling\u{a0}T2""#);
         assert_eq!(quoted("Gestión \"1\" \\"), r#""Gestión \"1\" \\""#);
+        assert!(holds_unseen("\u{2800}") && holds_unseen("\u{3164}"));
         assert!(holds_unseen("\u{feff}Billing") && !holds_unseen("Tech\u{a0}\t日本語"));
     }
 }

@@ -16,6 +16,10 @@ pub(super) enum Unfit {
     HoldsUnseen,
     /// It holds what looks like a level, as in `Billing:4,5` or `Billing:5,VIP:3`: a cell that was taken for one name.
     HoldsALevel,
+    /// It ends where a level would begin, in what is no number: `Billing:`, `Billing:NaN`, `Billing:*`.
+    LacksItsLevel,
+    /// There is neither a letter nor a digit in it.
+    SaysNothing,
 }
 
 impl Unfit {
@@ -27,7 +31,13 @@ impl Unfit {
         if holds_unseen(name) {
             return Some(Self::HoldsUnseen);
         }
-        holds_a_level(name).then_some(Self::HoldsALevel)
+        if !name.contains(char::is_alphanumeric) {
+            return Some(Self::SaysNothing);
+        }
+        if holds_a_level(name) {
+            return Some(Self::HoldsALevel);
+        }
+        lacks_its_level(name).then_some(Self::LacksItsLevel)
     }
 
     /// Why an entry that lists the name cannot go on.
@@ -51,6 +61,15 @@ impl Unfit {
                 "It looks like skills with their levels, so it is not created: separate skills by ';' and write decimals with \
                  a point; or create it there, if this is its name.",
             ),
+            Self::LacksItsLevel => Failure::assignment_not_found(
+                name,
+                "It looks like a skill whose level is missing or no number, so it is not created: write the level in digits behind \
+                 one ':'; or create it there, if this is its name.",
+            ),
+            Self::SaysNothing => Failure::assignment_not_found(
+                name,
+                "The name has neither a letter nor a digit, so it is not created: correct it, or create it there if this is its name.",
+            ),
         }
     }
 }
@@ -67,13 +86,38 @@ pub(super) fn written_differently(name: &str, other: &str) -> String {
     format!(" and is written \"{}\", not \"{}\"", escaped(other), escaped(name))
 }
 
-/// Colons and equals signs are meant in all their forms, and digits of every script.
+/// What stands behind each sign that separates a name from its level; colons and equals signs are meant in all their forms.
+fn behind_signs(name: &str) -> impl DoubleEndedIterator<Item = &str> {
+    let is_sign =
+        |c: char| matches!(c, ':' | '=' | '＝') || !c.is_ascii() && skeleton(c.encode_utf8(&mut [0; 4])).eq([':']);
+    name.split(is_sign).skip(1).collect::<Vec<_>>().into_iter()
+}
+
+/// Digits and numbers of every script are meant.
 fn holds_a_level(name: &str) -> bool {
-    let is_sign = |c: char| matches!(c, ':' | '=') || !c.is_ascii() && skeleton(c.encode_utf8(&mut [0; 4])).eq([':']);
-    let is_sign = |c: char| is_sign(c) || c == '＝';
     let before_digits = |c: char| c.is_whitespace() || matches!(c, '+' | '-' | '.' | ',');
-    let mut behind = name.split(is_sign).skip(1);
-    behind.any(|behind| behind.trim_start_matches(before_digits).starts_with(char::is_numeric))
+    let is_level = |text: &str| {
+        let text = text.trim_start_matches(before_digits);
+        text.starts_with(char::is_numeric) || !text.is_empty() && text.trim_end().chars().all(is_ideographic_number)
+    };
+    behind_signs(name).any(is_level)
+}
+
+/// Whether the name ends in a sign with no word behind it, or with what programs write for a number that is none; or whether something is
+/// to be left as it is.
+fn lacks_its_level(name: &str) -> bool {
+    if behind_signs(name).any(|text| text.trim_start().starts_with(['*', '＊', '∗'])) {
+        return true;
+    }
+    behind_signs(name).next_back().is_some_and(|last| {
+        let word = last.trim_matches(|c: char| !c.is_alphanumeric());
+        word.is_empty() || ["nan", "inf", "infinity"].iter().any(|none| word.eq_ignore_ascii_case(none))
+    })
+}
+
+/// Unicode takes them for letters, as they begin words as well.
+fn is_ideographic_number(character: char) -> bool {
+    "〇零一二三四五六七八九十百千万萬億亿兩两壹贰貳叁參肆伍陆陸柒捌玖拾佰仟".contains(character)
 }
 
 /// Names for which something similar is looked for, of one look at a job: more of them come from a wrong column.
@@ -128,11 +172,57 @@ mod tests {
             "Billing : -1",
             "A:x, B:.5",
             "Billing:٤",
+            "Billing:四",
+            "Billing： 十二 ",
+            "Billing:Ⅳ",
+            "Billing:½",
+            "Billing::3",
         ] {
             assert!(holds_a_level(name), "{name}");
         }
-        for name in ["Billing", "Billing (5)", "Claims: T3", "Level 5", "24/7", "A=B", "Billing:"] {
-            assert!(!holds_a_level(name), "{name}");
+        for name in [
+            "Billing:",
+            "Billing：",
+            "Billing = ",
+            "Billing::",
+            "Billing:NaN",
+            "Billing:-inf",
+            "A: Infinity",
+            "A:*",
+            "A:*,B",
+            "A=?",
+            "A:-",
+        ] {
+            assert!(lacks_its_level(name), "{name}");
+        }
+        for name in [
+            "Billing",
+            "Billing (5)",
+            "Claims: T3",
+            "Level 5",
+            "24/7",
+            "A=B",
+            "std::vector",
+            "客服:三星",
+            "Team: Nancy",
+            "C*",
+            "Info: inform",
+        ] {
+            assert!(!holds_a_level(name) && !lacks_its_level(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_has_nothing_to_read_is_no_name() {
+        let names = NameIndex::new([]);
+        for name in ["*", "***", "?", "-", "：", "#/"] {
+            assert_eq!(Unfit::of(name, &names), Some(Unfit::SaysNothing), "{name}");
+        }
+        for name in ["\u{2800}", "\u{3164}", "\u{115f}\u{1160}", "\u{ffa0}", "A\u{2800}B", "\u{200b}"] {
+            assert_eq!(Unfit::of(name, &names), Some(Unfit::HoldsUnseen), "{name:?}");
+        }
+        for name in ["语言", "١", "Ü", "हिन्दी", "C++", "ภาษา"] {
+            assert_eq!(Unfit::of(name, &names), None, "{name}");
         }
     }
 
@@ -148,6 +238,8 @@ mod tests {
             ("Bi1ling", "which looks the same: correct"),
             ("Sa\u{ad}les", "\"Sa\\u{ad}les\". The name holds characters that are not shown"),
             ("Sales:5", "separate skills by ';'"),
+            ("Sales:", "a skill whose level is missing or no number"),
+            ("*", "neither a letter nor a digit"),
         ] {
             let failure = Unfit::of(name, &names).unwrap().failure(name);
             assert!(failure.message.contains(told), "{}", failure.message);
