@@ -39,6 +39,7 @@ pub(super) struct Unclear {
 impl Part {
     /// Takes the number behind the last colon for the proficiency, and an asterisk for leaving it as it is.
     fn finished(mut self) -> Result<Self, Unclear> {
+        self.drop_trailing_commas();
         let level = self.colon.and_then(|at| self.name.get(at + 1..));
         self.left_as_is = level.is_some_and(|level| level.trim() == "*");
         self.rating = match self.commas.as_slice() {
@@ -54,6 +55,16 @@ impl Part {
         }
         self.name = self.name.trim().to_owned();
         Ok(self)
+    }
+
+    /// Commas behind a level with nothing behind them end a list, as a semicolon does.
+    fn drop_trailing_commas(&mut self) {
+        if self.commas.is_empty() {
+            return;
+        }
+        let end = self.name.trim_end_matches(|c: char| c == ',' || c.is_whitespace()).len();
+        self.name.truncate(end);
+        self.commas.retain(|(_, at)| *at < end);
     }
 
     fn is_empty(&self) -> bool {
@@ -81,7 +92,7 @@ impl Part {
 
 impl Unclear {
     fn of(part: &str) -> Self {
-        let tokens: Vec<_> = part.split(',').take(8).map(str::trim).collect();
+        let tokens: Vec<_> = part.split(',').map(str::trim).filter(|token| !token.is_empty()).take(8).collect();
         let separate: Vec<_> = tokens.iter().map(|token| (*token).to_owned()).collect();
         let mut joined: Vec<String> = Vec::new();
         for token in tokens {
@@ -143,10 +154,12 @@ fn as_genesys_writes(cell: &str) -> Option<Vec<Part>> {
     let has_level = |part: &Part| part.rating.is_some() || part.left_as_is;
     let is_rated = |part: &Part| has_level(part) && !part.name.is_empty() && !is_digits(&part.name);
     let mut parts = Vec::new();
-    for token in cell.split(',') {
-        parts.extend(as_we_write(token).ok()?);
+    // Nothing between two commas is nothing, as between semicolons.
+    for token in cell.split(',').filter(|token| !token.trim().is_empty()) {
+        let [part] = <[Part; 1]>::try_from(as_we_write(token).ok()?).ok()?;
+        parts.push(part);
     }
-    (parts.len() == cell.split(',').count() && parts.iter().all(is_rated)).then_some(parts)
+    (!parts.is_empty() && parts.iter().all(is_rated)).then_some(parts)
 }
 
 fn as_we_write(cell: &str) -> Result<Vec<Part>, Unclear> {
@@ -203,6 +216,21 @@ mod tests {
     fn a_list_with_commas_is_one_if_each_has_its_level() {
         assert_eq!(read("Billing:4,Sales:5"), named([("Billing", 4.0), ("Sales", 5.0)]));
         assert_eq!(read("Billing:4.5, Sales:3"), named([("Billing", 4.5), ("Sales", 3.0)]));
+    }
+
+    #[test]
+    fn commas_with_nothing_between_them_say_nothing() {
+        let both = named([("A", 5.0), ("B", 3.0)]);
+        for cell in ["A:5,B:3,", "A:5,,B:3", ",A:5, ,B:3 ,, ", "A:5;B:3,", "A:5,;B:3, ,"] {
+            assert_eq!(read(cell), both, "{cell}");
+        }
+        assert_eq!(read("A:5,"), named([("A", 5.0)]));
+        assert_eq!(read("A:4,5,"), named([("A", 4.5)]));
+        let told = parts("A:5,,B").unwrap_err().to_string();
+        assert!(
+            told.starts_with("A:5,,B can be read as A at 5 and B, or as one name with a comma, A:5,,B: "),
+            "{told}"
+        );
     }
 
     #[test]
