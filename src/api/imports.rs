@@ -147,7 +147,7 @@ fn refused(fault: ImportFault) -> Problem {
                     continue;
                 };
                 faults.at_line(Some(line));
-                faults.add_here(&person);
+                faults.add_here(person.problem);
             }
             faults.add_unlisted(more);
             Problem::invalid(faults)

@@ -53,7 +53,7 @@ pub(super) struct PushArguments {
     /// Send the file compressed.
     #[arg(long)]
     gzip: bool,
-    /// Where rows that failed are written; FILE.failed.csv beside the file if not given.
+    /// Where rows that failed are written; for `roster.csv` it is `roster.failed.csv` beside it if not given.
     #[arg(long, value_name = "FILE")]
     failed_to: Option<PathBuf>,
     /// Give up when the service has not answered for so many seconds; 10 at most if it never has.
