@@ -177,7 +177,12 @@ impl Identity {
             let several = attributes.values(attribute).count();
             return Err(format!("has {several} values of {attribute}, which names the user"));
         }
-        let key = checked(key).map_err(|problem| format!("{attribute} {problem}"))?;
+        let wrong = |problem: &str| format!("{attribute} {problem}");
+        let key = checked(key).map_err(wrong)?;
+        if let Self::ExternalId { authority, .. } = self {
+            checked(&format!("{authority}:{key}"))
+                .map_err(|problem| wrong(&format!("{problem} with its authority")))?;
+        }
         Ok(match self {
             Self::Email(_) => UserRef::Email(key),
             Self::EmployeeId(_) => UserRef::EmployeeId(key),
@@ -226,6 +231,9 @@ mod tests {
         assert_eq!(identity.of(&attributes), Ok(user));
         attributes.add("id", "4712");
         assert!(identity.of(&attributes).unwrap_err().contains("3 values"));
+        let mut attributes = Attributes::default();
+        attributes.add("id", &"4".repeat(315));
+        assert_eq!(identity.of(&attributes).unwrap_err(), "ID is longer than 320 characters with its authority");
         for unseen in [" ", "\u{200b}", "\u{feff}\u{ad}"] {
             assert_eq!(checked(unseen), Err("is empty"), "{unseen:?}");
         }

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::domain::UserRef;
+use crate::domain::text::as_it_reads;
 use crate::hris::attributes::Attributes;
 use crate::hris::dates::date;
 use crate::hris::numbers;
@@ -73,7 +74,7 @@ impl Yielded {
 
 fn external(id: &str) -> Result<UserRef, String> {
     match id.split_once(':').map(|(authority, key)| (authority.trim(), key.trim())) {
-        Some((authority, key)) if !authority.is_empty() && !key.is_empty() => {
+        Some((authority, key)) if !as_it_reads(authority).is_empty() && !as_it_reads(key).is_empty() => {
             Ok(UserRef::ExternalId { authority: authority.into(), key: key.into() })
         }
         Some(_) | None => Err("externalId must have the form authority:key".to_owned()),
@@ -131,6 +132,7 @@ mod tests {
             r#"[{"email": "a@x", "occurredAt": "2026-01-31T18:42:00+25:00"}]"#,
             r#"[{"email": "a@x", "occurredAt": true}]"#,
             r#"[{"externalId": "7"}]"#,
+            "[{\"externalId\": \"hr:\u{200b}\"}]",
             r#"[{"email": 7}]"#,
             r#"[{"email": "a@x", "attributes": ["b"]}]"#,
             "[",

@@ -88,8 +88,10 @@ pub(crate) fn can_be_carried_out(source: &Source, mapping: &Mapping) {
 fn can_name_somebody(user: &UserRef) {
     let name = written(user);
     assert!(!as_it_reads(&name).is_empty() && !name.contains(char::is_control), "{name:?}");
-    let key = if let UserRef::ExternalId { key, .. } = user { key } else { &*name };
-    assert!(key.chars().count() <= 320, "{name:?}");
+    assert!(name.chars().count() <= 320, "{name:?}");
+    if let UserRef::ExternalId { authority, key } = user {
+        assert!(!as_it_reads(authority).is_empty() && !as_it_reads(key).is_empty(), "{name:?}");
+    }
 }
 
 /// Addresses are the same in upper and lower case.
