@@ -106,9 +106,9 @@ impl Intake {
             return;
         }
         let named: BTreeSet<_> = mapping.people.iter().filter_map(|person| written(&person.user)).collect();
-        let former = |person: &Mapped| {
+        let leavers_of = |person: &Mapped| {
             let ids = person.sender_id.iter().filter(|_| !person.leaver);
-            let names = ids.flat_map(|id| self.0.known.by_id(source, id)).filter(|known| {
+            let former = ids.flat_map(|id| self.0.known.by_id(source, id)).filter(|known| {
                 let is_late =
                     freshness == Freshness::ByDate && person.occurred_at.is_some_and(|at| Some(at) < known.event_at);
                 let is_former = written(&known.user).is_some_and(|text| !named.contains(&text));
@@ -118,11 +118,11 @@ impl Intake {
                 presence: Presence::FormerName,
                 ..Mapped::leaver(known.user, person.occurred_at)
             };
-            names.map(leaver).collect::<Vec<_>>()
+            former.map(leaver).collect::<Vec<_>>()
         };
         mapping.people = std::mem::take(&mut mapping.people)
             .into_iter()
-            .flat_map(|person| former(&person).into_iter().chain([person]))
+            .flat_map(|person| leavers_of(&person).into_iter().chain([person]))
             .collect();
     }
 
