@@ -75,8 +75,9 @@ impl Intake {
         if export.full {
             let present = mapping.people.iter().filter_map(|person| written(&person.user)).collect();
             let missing = self.0.known.missing(&source, &first, &present, &self.0.engine);
-            let (done, leavers): (Vec<_>, Vec<_>) =
+            let (done, mut leavers): (Vec<_>, Vec<_>) =
                 missing.into_iter().partition(|user| self.has_nothing(&source, user));
+            leavers.retain(|user| self.may_have_something(&source, user));
             self.0.known.note_presence(&source, &mut mapping.people, &leavers, &self.0.engine);
             self.0.known.note_missing(&*self.0.journal, &source, &leavers).await?;
             self.learn(&source, &mapping, export.dry_run).await?;
@@ -85,8 +86,7 @@ impl Intake {
                 self.0.known.forget(&*self.0.journal, &source, &done).await?;
             }
             let missing = |user| Mapped { presence: Presence::Missing, ..Mapped::leaver(user, None) };
-            let leavers = leavers.into_iter().filter(|user| self.may_have_something(&source, user));
-            mapping.people.extend(leavers.map(missing));
+            mapping.people.extend(leavers.into_iter().map(missing));
         } else {
             self.leave_former_names(&source, &mut mapping, Freshness::ByDate);
             self.learn(&source, &mapping, export.dry_run).await?;

@@ -86,6 +86,16 @@ async fn who_was_never_found_holds_nobody_up() {
     let next = full(&office, rows).await;
     let job = office.bed.finish(next.job()).await;
     assert_eq!((crate::bed::in_state(&job, EntryState::Failed), office.groups(3).len()), (1, 0));
+
+    // Nor does a name that was wrong for one night, nor who comes after that.
+    for (night, more) in
+        ["X9,Group 4\nE1004,Group 4\n", "W2,Group 4\nE1004,Group 4\n", "W2,Group 4\n"].into_iter().enumerate()
+    {
+        tokio::time::sleep(std::time::Duration::from_secs(24 * 3600)).await;
+        let next = full(&office, &(rows.to_owned() + more)).await;
+        office.finish(&next).await;
+        assert_eq!(office.groups(4).len(), usize::from(night < 2));
+    }
 }
 
 #[tokio::test(start_paused = true)]
