@@ -168,12 +168,14 @@ impl Scheme {
         let texts: Vec<&str> = header.split([' ', '\t', ',']).filter(|text| !text.is_empty()).collect();
         // A prefix like `v1,` is a text of its own before each signature, and so is one with a blank behind it.
         let label = prefix.trim_end_matches([' ', '\t', ',']);
-        let signature = |(at, text): (usize, &&'a str)| match without(text, label) {
-            Some("") if !label.is_empty() => {
-                let next = texts.get(at + 1).copied().filter(|next| without(next, label).is_none());
-                Some(next.unwrap_or_default())
+        let is_label = |text: &str| !label.is_empty() && text.eq_ignore_ascii_case(label);
+        let signature = |(at, text): (usize, &&'a str)| {
+            if !is_label(text) {
+                return without(text, prefix);
             }
-            _ => without(text, prefix),
+            // A signature may begin like the label by chance.
+            let is_signature = |next: &&str| !is_label(next) && without(next, prefix).is_none();
+            Some(texts.get(at + 1).copied().filter(is_signature).unwrap_or_default())
         };
         texts.iter().enumerate().filter_map(signature).take(MOST).collect()
     }

@@ -86,6 +86,17 @@ fn digits_prefixes_and_lists_are_read_in_every_spelling() {
 }
 
 #[test]
+fn a_signature_may_begin_like_the_label_before_it() {
+    for (prefix, header, expected) in [
+        ("v1,", "v1,V1x+= v1,v1y/=", ["V1x+=", "v1y/="]),
+        ("v1,", "v1, v1, v1z=", ["", "v1z="]),
+        ("v1=", "v1=v1x v1= v1y", ["v1x", "v1y"]),
+    ] {
+        assert_eq!(custom(prefix, true).signatures(header, prefix), expected, "{header}");
+    }
+}
+
+#[test]
 fn standard_webhooks_come_under_either_name() {
     let (body, id) = ("{\"test\": 2432232314}", "msg_p5jXN8AQM9LWM0D4loKWxJek");
     let (stamp, signature) = ("1614265330", "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
