@@ -81,6 +81,10 @@ impl Intake {
             self.0.known.note_presence(&source, &mut mapping.people, &leavers, &self.0.engine);
             self.0.known.note_missing(&*self.0.journal, &source, &leavers).await?;
             self.learn(&source, &mapping, export.dry_run).await?;
+            if !export.dry_run {
+                let named = mapping.people.iter().map(|person| &person.user);
+                self.0.known.note_export(&*self.0.journal, &source, named).await?;
+            }
             if !export.dry_run && !done.is_empty() {
                 // So that they do not cost a read with each export.
                 self.0.known.forget(&*self.0.journal, &source, &done).await?;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::written::read;
 use super::{Known, KnownPeople, OfSource, written};
@@ -14,10 +15,19 @@ use crate::hris::mapping::Mapped;
 use crate::hris::source::Source;
 use crate::journal::{Journal, JournalError};
 
+/// Full exports that followed each other and named somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Exports {
+    pub(super) first: Timestamp,
+    pub(super) last: Timestamp,
+}
+
 /// What is known of those who are missing.
 struct Missing<'k> {
-    /// When the first of them was named last.
-    named_at: Timestamp,
+    /// What the exports that named each of them have in common: the last of the first ones, and the first of the last ones.
+    exports: Option<Exports>,
+    /// When the first of those was named last whom no full export named; absent if there are none.
+    named_at: Option<Timestamp>,
     /// When an export first lacked one of them, if one did before.
     since: Option<Timestamp>,
     /// What the sender calls them, unless it has not said so of each.
@@ -28,9 +38,8 @@ impl KnownPeople {
     /// Says of people whom a full export names what that tells of those who are `missing`. To be asked before it is learnt that
     /// they were named.
     ///
-    /// An export that is wrong comes again the next night, or comes as a dry run or a delta before, and what it names is known by
-    /// then. So whoever is named again has to have been named before anybody was missing, and whoever was never found, while all
-    /// who are missing were still named.
+    /// An export that is wrong comes again, at once or after a right one, or comes as a dry run or a delta before, and what it names
+    /// is known by then. So it counts who was named beside those who are missing: by one full export.
     pub(in crate::hris::intake) fn note_presence(
         &self,
         source: &Source,
@@ -49,15 +58,47 @@ impl KnownPeople {
             let Some(text) = written(&person.user) else { continue };
             let is_known = of_source.by_name.contains_key(&text);
             let text = if is_known { Some(&*text) } else { in_any_case.get(&folded(&text)).copied() };
-            let since = text.and_then(|text| of_source.by_name.get(text)).map(|known| known.since);
+            let known = text.and_then(|text| of_source.by_name.get(text));
             let was_found = text.is_some_and(|text| of_source.user_of(text, engine).is_some());
-            person.presence = match since {
-                Some(since) if was_found && missing.since.is_none_or(|missing| since < missing) => Presence::NamedAgain,
-                Some(since) if since <= missing.named_at => Presence::Unremarkable,
+            person.presence = match known {
+                Some(known) if was_found && missing.were_beside(known) => Presence::NamedAgain,
+                Some(known) if !was_found && missing.were_surely_beside(known) => Presence::Unremarkable,
                 Some(_) | None if missing.may_be(person) => Presence::NewName,
                 Some(_) | None => Presence::Unremarkable,
             };
         }
+    }
+
+    /// A full export has named these. Durable when it answers, but for exports that follow each other within hours: those are kept in
+    /// memory.
+    pub(in crate::hris::intake) async fn note_export(
+        &self,
+        journal: &dyn Journal,
+        source: &Source,
+        named: impl Iterator<Item = &UserRef>,
+    ) -> Result<(), JournalError> {
+        let texts: BTreeSet<_> = named.filter_map(written).collect();
+        let _writing = self.writing.of(texts.iter().map(|text| &**text)).await;
+        let last = self.clock.now();
+        let changes = {
+            let mut people = self.lock();
+            let Some(of_source) = people.get_mut(&source.name) else { return Ok(()) };
+            let before = of_source.last_export.replace(last);
+            let mut changes = Vec::new();
+            for text in texts {
+                let Some(known) = of_source.by_name.get_mut(&text) else { continue };
+                let going_on = known.exports.filter(|exports| Some(exports.last) == before);
+                let first = going_on.map_or(last, |exports| exports.first);
+                // Going on is written down with what else is renewed of them.
+                let is_worth_it = going_on.is_none() || before.is_none_or(|before| known.named_at > before);
+                known.exports = Some(Exports { first, last });
+                if is_worth_it {
+                    changes.push((text, Some(known.clone())));
+                }
+            }
+            changes
+        };
+        if changes.is_empty() { Ok(()) } else { self.write(journal, &source.name, changes).await }
     }
 
     /// Full exports lack these from now on, if they did not before. Durable when it answers.
@@ -118,8 +159,15 @@ impl KnownPeople {
 impl OfSource {
     fn missing<'k>(&'k self, missing: &[UserRef]) -> Option<Missing<'k>> {
         let known: Vec<&Known> = missing.iter().filter_map(|user| self.by_name.get(&written(user)?)).collect();
+        if known.is_empty() {
+            return None;
+        }
+        let exports = || known.iter().filter_map(|known| known.exports);
+        let (first, last) = (exports().map(|exports| exports.first).max(), exports().map(|exports| exports.last).min());
+        let others = known.iter().filter(|known| known.exports.is_none());
         Some(Missing {
-            named_at: known.iter().map(|known| known.named_at).min()?,
+            exports: first.zip(last).map(|(first, last)| Exports { first, last }),
+            named_at: others.map(|known| known.named_at).min(),
             since: known.iter().filter_map(|known| known.missing_since).min(),
             sender_ids: known.iter().map(|known| known.sender_id.as_deref()).collect(),
         })
@@ -133,6 +181,23 @@ impl OfSource {
 }
 
 impl Missing<'_> {
+    /// Whether full exports named somebody beside each of them; `None` if they name one of both never.
+    fn share_exports_with(&self, known: &Known) -> Option<bool> {
+        let (theirs, exports) = (self.exports?, known.exports?);
+        Some(exports.first <= theirs.last && exports.last >= theirs.first)
+    }
+
+    /// Whether somebody was named while they were.
+    fn were_beside(&self, known: &Known) -> bool {
+        self.share_exports_with(known).unwrap_or_else(|| self.since.is_none_or(|missing| known.since < missing))
+    }
+
+    /// Whether somebody can be none of them.
+    fn were_surely_beside(&self, known: &Known) -> bool {
+        let shared = self.share_exports_with(known).unwrap_or(self.exports.is_none());
+        shared && self.named_at.is_none_or(|named_at| known.since <= named_at)
+    }
+
     /// Whether somebody who is new may be one of them.
     fn may_be(&self, person: &Mapped) -> bool {
         match (&person.sender_id, &self.sender_ids) {

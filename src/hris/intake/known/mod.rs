@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use self::full_export::Exports;
 pub(super) use self::order::Order;
 use self::turns::Turns;
 pub use self::written::is_known_person;
@@ -43,6 +44,8 @@ const GONE: &str = "gone:";
 struct Known {
     /// When the source named them first.
     since: Timestamp,
+    /// The full exports, one after the other, that named them last.
+    exports: Option<Exports>,
     /// Since when full exports do not name them any more.
     missing_since: Option<Timestamp>,
     /// When the source named them last, as it is written down.
@@ -60,7 +63,8 @@ struct Known {
 impl Known {
     fn named_at(named_at: Timestamp) -> Self {
         let (user, sender_id, order) = (None, None, Order::default());
-        Self { since: named_at, missing_since: None, named_at, user, sender_id, order, is_written: true }
+        let (exports, missing_since) = (None, None);
+        Self { since: named_at, exports, missing_since, named_at, user, sender_id, order, is_written: true }
     }
 
     /// What two spellings of one person have told.
@@ -68,6 +72,7 @@ impl Known {
         let (newer, older) = if self.named_at < other.named_at { (other, self) } else { (self, other) };
         Self {
             since: newer.since.min(older.since),
+            exports: newer.exports.or(older.exports),
             user: newer.user.or(older.user),
             sender_id: newer.sender_id.or(older.sender_id),
             order: newer.order.and(older.order),
@@ -92,6 +97,8 @@ type People = HashMap<Arc<str>, OfSource>;
 /// Invariant: `by_sender_id` leads from each id in `by_name` to all names that have it: a person may have had others.
 #[derive(Debug, Default)]
 struct OfSource {
+    /// When the last full export came.
+    last_export: Option<Timestamp>,
     by_name: BTreeMap<Box<str>, Known>,
     by_sender_id: HashMap<Box<str>, BTreeSet<Box<str>>>,
 }
@@ -102,6 +109,7 @@ impl OfSource {
         if let Some(id) = &known.sender_id {
             self.by_sender_id.entry(id.clone()).or_default().insert(text.clone());
         }
+        self.last_export = self.last_export.max(known.exports.map(|exports| exports.last));
         self.by_name.insert(text, known);
     }
 
@@ -245,7 +253,9 @@ impl KnownPeople {
             let is_new = before.is_none_or(|known| known.named_at < old) || id.is_some_and(|id| !has_id(id));
             if is_new || is_newer {
                 let (user, since) = (before.and_then(|known| known.user), before.map_or(now, |known| known.since));
-                renewed.push((text.clone(), Some(Known { since, user, sender_id, order, ..Known::named_at(now) })));
+                let exports = before.and_then(|known| known.exports);
+                let known = Known { since, exports, user, sender_id, order, ..Known::named_at(now) };
+                renewed.push((text.clone(), Some(known)));
             }
         }
         renewed

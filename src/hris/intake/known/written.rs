@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Known;
+use super::full_export::Exports;
 use super::order::Order;
 use crate::domain::{UserId, UserRef};
 use crate::journal::Memo;
@@ -20,6 +21,8 @@ struct Kept {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     since: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    exports: Option<Exports>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     missing_since: Option<Timestamp>,
     named_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -32,15 +35,16 @@ struct Kept {
 
 /// What a memo says of a person; nothing if it is of an earlier version.
 pub(super) fn kept(memo: &Memo) -> Option<Known> {
-    let Kept { since, missing_since, named_at, user, sender_id, order } =
+    let Kept { since, exports, missing_since, named_at, user, sender_id, order } =
         serde_json::from_str(memo.value.as_deref()?).ok()?;
     let since = since.unwrap_or(Timestamp::MIN);
-    Some(Known { since, missing_since, named_at, user: user.map(UserId), sender_id, order, is_written: true })
+    Some(Known { since, exports, missing_since, named_at, user: user.map(UserId), sender_id, order, is_written: true })
 }
 
 pub(super) fn memo(source: &str, user: &str, known: Option<&Known>) -> Memo {
     let kept = known.map(|known| Kept {
         since: Some(known.since).filter(|since| *since > Timestamp::MIN),
+        exports: known.exports,
         missing_since: known.missing_since,
         named_at: known.named_at,
         user: known.user.map(|user| user.0),
