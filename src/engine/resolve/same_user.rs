@@ -88,13 +88,20 @@ pub(super) fn without_renamed(job: &Arc<Job>, entries: Vec<Resolved>, ended: &mu
         return entries;
     }
     let present = entries.iter().filter(|entry| !has_left(entry.index));
-    let present: HashMap<UserId, u32> = present.map(|entry| (entry.user, entry.index)).collect();
+    let of_user: HashMap<UserId, u32> = present.clone().map(|entry| (entry.user, entry.index)).collect();
+    let user_of: HashMap<u32, UserId> = present.map(|entry| (entry.index, entry.user)).collect();
     let failed: HashMap<u32, Reason> =
         ended.iter().filter_map(|ending| Some((ending.index, ending.result.reason?))).collect();
     let mut taken = Vec::with_capacity(entries.len());
     for entry in entries {
-        let index = entry.index;
-        let other = present.get(&entry.user).copied().filter(|_| has_left(index));
+        let (index, presence) = (entry.index, job.presence(entry.index));
+        let new_name = (index + 1..job.len()).find(|next| job.presence(*next) != Presence::FormerName);
+        let new_name = new_name.filter(|_| presence == Presence::FormerName);
+        let other = match presence {
+            Presence::Missing => of_user.get(&entry.user).copied(),
+            Presence::FormerName => new_name.filter(|next| user_of.get(next) == Some(&entry.user)),
+            Presence::Unremarkable | Presence::NamedAgain | Presence::NewName => None,
+        };
         if let Some(other) = other {
             let result = EntryResult {
                 message: Some("another entry of the job names this user otherwise, and counts".into()),
@@ -104,8 +111,6 @@ pub(super) fn without_renamed(job: &Arc<Job>, entries: Vec<Resolved>, ended: &mu
             ended.push(Ending { job: Arc::clone(job), index, state: EntryState::Superseded, result });
             continue;
         }
-        let new_name = (index + 1..job.len()).find(|next| job.presence(*next) != Presence::FormerName);
-        let new_name = new_name.filter(|_| job.presence(index) == Presence::FormerName);
         let reason = new_name.and_then(|next| failed.get(&next).copied().or_else(|| job.reason(next)));
         match (new_name, reason) {
             (Some(new_name), Some(reason)) if reason.leads_to_nobody() => {

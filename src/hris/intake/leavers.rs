@@ -31,7 +31,17 @@ impl Intake {
     ) -> Result<usize, JournalError> {
         let mut unknown = 0;
         for (before, Changed { record, occurred_at }) in std::mem::take(&mut mapping.gone).into_iter().rev() {
-            let names = self.names_of(source, &record);
+            let mut names = self.names_of(source, &record);
+            // What the same delivery says of them counts already.
+            let is_called_so = |person: &&Mapped| person.sender_id.as_deref() == Some(&*record);
+            let told = mapping.people.iter().filter(|person| !person.leaver && person.sender_id.is_some());
+            let (theirs, of_others): (Vec<_>, Vec<_>) = told.partition(is_called_so);
+            names.retain(|name| !of_others.iter().any(|person| written(&person.user) == written(name)));
+            for person in theirs {
+                if !names.iter().any(|name| written(name) == written(&person.user)) {
+                    names.push(person.user.clone());
+                }
+            }
             if names.is_empty() {
                 unknown += 1;
                 let at = occurred_at.or(mapping.sent_at).unwrap_or_else(|| self.0.clock.now());
@@ -105,25 +115,41 @@ impl Intake {
         if source.mode == Mode::Add {
             return;
         }
-        let named: BTreeSet<_> = mapping.people.iter().filter_map(|person| written(&person.user)).collect();
-        let leavers_of = |person: &Mapped| {
-            let ids = person.sender_id.iter().filter(|_| !person.leaver);
-            let former = ids.flat_map(|id| self.0.known.by_id(source, id)).filter(|known| {
-                let is_late =
-                    freshness == Freshness::ByDate && person.occurred_at.is_some_and(|at| Some(at) < known.event_at);
-                let is_former = written(&known.user).is_some_and(|text| !named.contains(&text));
-                is_former && !is_late && self.may_lose(source, &known.user)
-            });
-            let leaver = |known: KnownById| Mapped {
-                presence: Presence::FormerName,
-                ..Mapped::leaver(known.user, person.occurred_at)
+        let people = std::mem::take(&mut mapping.people);
+        let named: BTreeSet<_> = people.iter().filter_map(|person| written(&person.user)).collect();
+        let mut all = Vec::with_capacity(people.len());
+        for (at, person) in people.iter().enumerate() {
+            let Some(id) = person.sender_id.as_deref().filter(|_| !person.leaver) else {
+                all.push(person.clone());
+                continue;
             };
-            former.map(leaver).collect::<Vec<_>>()
-        };
-        mapping.people = std::mem::take(&mut mapping.people)
-            .into_iter()
-            .flat_map(|person| leavers_of(&person).into_iter().chain([person]))
-            .collect();
+            let text = written(&person.user);
+            let known = self.0.known.by_id(source, id);
+            let others = || known.iter().filter(|known| written(&known.user) != text);
+            let is_late =
+                |event_at| freshness == Freshness::ByDate && person.occurred_at.is_some_and(|at| Some(at) < event_at);
+            if others().any(|other| is_late(other.event_at)) {
+                // The person was called otherwise since, or has left.
+                all.push(Mapped {
+                    sender_id: person.sender_id.clone(),
+                    ..Mapped::leaver(person.user.clone(), person.occurred_at)
+                });
+                continue;
+            }
+            let is_known_here = |known: &&KnownById| written(&known.user).is_some_and(|text| named.contains(&text));
+            let before = others().filter(|known| !is_known_here(known) && self.may_lose(source, &known.user));
+            let before = before.map(|known| known.user.clone());
+            // Of one delivery, the later change has the last word.
+            let is_earlier = |(place, other): &(usize, &Mapped)| {
+                let same = other.sender_id == person.sender_id && !other.leaver && written(&other.user) != text;
+                same && (other.occurred_at, *place) < (person.occurred_at, at)
+            };
+            let beside = people.iter().enumerate().filter(is_earlier).map(|(_, other)| other.user.clone());
+            let leaver = |user| Mapped { presence: Presence::FormerName, ..Mapped::leaver(user, person.occurred_at) };
+            all.extend(before.chain(beside).map(leaver));
+            all.push(person.clone());
+        }
+        mapping.people = all;
     }
 
     /// Whether the source has named somebody with this id of its own, or names people by nothing else.

@@ -7,13 +7,22 @@ use super::imports::CSV;
 use super::{Answer, BEGIN, Office, by_title, employees};
 use crate::bed::in_state;
 
-/// What BambooHR tells of somebody: its own id of them, their number, and when; without a title they were deleted.
+/// BambooHR's own id of somebody, their number, title and when they had it; without a title they were deleted.
+type Told<'t> = (&'t str, &'t str, Option<&'t str>, i64);
+
 async fn told(office: &Office, id: &str, name: &str, title: Option<&str>, at: i64) -> Answer {
-    let fields = title.map(|title| json!({"employeeNumber": name, "jobTitle": title}));
-    let timestamp = jiff::Timestamp::from_second(BEGIN + at).unwrap().to_string();
-    let action = if title.is_some() { "Updated" } else { "Deleted" };
-    let employee = json!({"id": id, "action": action, "timestamp": timestamp, "fields": fields.unwrap_or(json!([]))});
-    let answer = office.bamboo("hr", &json!({"employees": [employee]}).to_string(), BEGIN + at.max(0)).await;
+    all_told(office, &[(id, name, title, at)]).await
+}
+
+async fn all_told(office: &Office, people: &[Told<'_>]) -> Answer {
+    let employees = people.iter().map(|(id, name, title, at)| {
+        let fields = title.map(|title| json!({"employeeNumber": name, "jobTitle": title}));
+        let timestamp = jiff::Timestamp::from_second(BEGIN + at).unwrap().to_string();
+        let action = if title.is_some() { "Updated" } else { "Deleted" };
+        json!({"id": id, "action": action, "timestamp": timestamp, "fields": fields.unwrap_or(json!([]))})
+    });
+    let body = json!({"employees": employees.collect::<Vec<_>>()}).to_string();
+    let answer = office.bamboo("hr", &body, BEGIN).await;
     assert_eq!(answer.status, 202, "{answer:?}");
     if answer.body["jobId"].is_string() {
         office.finish(&answer).await;
@@ -77,4 +86,39 @@ async fn a_dry_run_changes_nothing_of_whom_an_id_stands_for() {
     }
     told(&office, "7", "", None, -10).await;
     assert!(office.groups(4).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_late_gives_nothing_under_any_name() {
+    let office = open();
+    told(&office, "7", "E1004", Some("Group 1"), -60).await;
+    told(&office, "7", "", None, -50).await;
+    told(&office, "7", "E1005", Some("Group 2"), -55).await;
+    assert_eq!([office.groups(4).concat(), office.groups(5).concat()], ["", ""]);
+    told(&office, "8", "E1006", Some("Group 1"), -60).await;
+    told(&office, "8", "E1007", Some("Group 1"), -50).await;
+    told(&office, "8", "E1008", Some("Group 1"), -55).await;
+    assert_eq!([6, 7, 8].map(|n| office.groups(n).len()), [0, 1, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_delivery_may_tell_of_all_names_of_a_person() {
+    for (both, expected) in [
+        ([("7", "E1004", Some("Group 3"), -30), ("7", "E1005", Some("Group 2"), -20)], ["", "Group 2"]),
+        ([("7", "E1005", Some("Group 2"), -20), ("7", "E1004", Some("Group 3"), -30)], ["", "Group 2"]),
+        ([("7", "E1005", Some("Group 2"), -30), ("7", "", None, -20)], ["", ""]),
+        ([("7", "", None, -20), ("7", "E1005", Some("Group 2"), -30)], ["", ""]),
+        ([("7", "", None, -30), ("7", "E1005", Some("Group 2"), -20)], ["", "Group 2"]),
+    ] {
+        let office = open();
+        told(&office, "7", "E1004", Some("Group 1"), -60).await;
+        all_told(&office, &both).await;
+        assert_eq!([office.groups(4).concat(), office.groups(5).concat()], expected, "{both:?}");
+    }
+    // A number that is handed on is not the former holder's any more.
+    let office = open();
+    told(&office, "7", "E1004", Some("Group 1"), -60).await;
+    told(&office, "8", "E1005", Some("Group 2"), -60).await;
+    all_told(&office, &[("7", "E1005", Some("Group 1"), -30), ("8", "", None, -20)]).await;
+    assert_eq!([office.groups(4).concat(), office.groups(5).concat()], ["", "Group 1"]);
 }
