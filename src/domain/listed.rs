@@ -4,7 +4,8 @@ use super::{AssignmentId, Assignments, Proficiency};
 
 /// What the user is to have, and what is left to them as it is because nobody knows.
 ///
-/// An assignment may be both: who lacks it gets it, who has it keeps it with the rating that it has.
+/// An assignment may be both: whoever lacks it gets it, whoever has it keeps it with the rating that it has. Where the list says
+/// what to take away, it is not taken away.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Listed {
     assignments: Assignments,
@@ -40,6 +41,11 @@ impl Listed {
     /// Them with their ratings.
     pub fn iter(&self) -> impl Iterator<Item = (AssignmentId, Option<Proficiency>)> + '_ {
         self.assignments.iter()
+    }
+
+    /// What to take away if this lists what the user is not to have.
+    pub fn to_take_away(&self) -> impl Iterator<Item = AssignmentId> + '_ {
+        self.ids().filter(|id| !self.leaves_as_is(*id))
     }
 
     /// Whether the user is to have this.

@@ -317,6 +317,13 @@ impl Engine {
         self.core.users.find(named).map(|(user, _)| user)
     }
 
+    /// The names, folded, that open entries give their users.
+    pub fn open_names(&self) -> HashSet<UserRef> {
+        let mut names = HashSet::new();
+        self.core.registry.for_each(|job| job.add_open_names(&mut names));
+        names
+    }
+
     /// Whether nothing that a user has was assigned by us.
     pub fn owns_nothing_of(&self, user: UserId) -> bool {
         let owned = |target| self.core.standings.recall(UserKey { target, user }).owned;

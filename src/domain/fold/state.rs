@@ -30,7 +30,7 @@ impl State {
         let mut preserved = Vec::new();
         match change.mode {
             Mode::Add => next.add_listed(target, listed),
-            Mode::Remove => listed.ids().for_each(|id| next.take_away(id)),
+            Mode::Remove => listed.to_take_away().for_each(|id| next.take_away(id)),
             Mode::Managed => {
                 next.add_listed(target, listed);
                 next.owned.extend(listed.ids());
@@ -60,7 +60,10 @@ impl State {
 
     /// The ids whose holding a change decides when it is applied to this state, whether or not it has to alter them.
     pub(super) fn decided_by(&self, managed: &BTreeSet<AssignmentId>, change: &Change) -> Vec<AssignmentId> {
-        let mut ids: Vec<_> = change.listed.ids().collect();
+        let mut ids: Vec<_> = match change.mode {
+            Mode::Add | Mode::Managed | Mode::Replace => change.listed.ids().collect(),
+            Mode::Remove => change.listed.to_take_away().collect(),
+        };
         let unlisted = self.unlisted(&change.listed);
         match change.mode {
             Mode::Add | Mode::Remove => {}

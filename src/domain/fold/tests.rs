@@ -313,6 +313,7 @@ fn what_is_left_as_it_is_is_neither_given_nor_taken() {
         (Mode::Add, &[(1, 1.0), (2, 1.0), (3, 1.0), (5, 5.0), (6, 2.0)][..], &[1, 2, 6][..]),
         (Mode::Managed, &[(1, 1.0), (3, 1.0), (5, 5.0), (6, 2.0)], &[1, 5, 6]),
         (Mode::Replace, &[(1, 1.0), (3, 1.0), (5, 5.0), (6, 2.0)], &[1, 5, 6]),
+        (Mode::Remove, &[(1, 1.0), (2, 1.0), (3, 1.0), (5, 5.0)], &[1, 2]),
     ] {
         let (current, none) = (rated(&[(1, 1.0), (2, 1.0), (3, 1.0), (5, 5.0)]), owned(&[]));
         let start = Start { target: Target::RoutingSkills, current: &current, owned: &owned(&[1, 2]), managed: &none };

@@ -1,4 +1,4 @@
-//! A job and people who are to be erased: which of its entries are about them, and what is left of those.
+//! The people whom a job names: which of its entries are about somebody, and what is left of those who are erased.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -39,6 +39,13 @@ impl Job {
         let entries = &state.entries;
         let is_unknown = |index| entries.user(index).is_none() && !entries.is_erased(index);
         (0..state.counts.total()).any(is_unknown)
+    }
+
+    /// Adds the names, folded, that its open entries give their users.
+    pub(in crate::engine) fn add_open_names(&self, names: &mut HashSet<UserRef>) {
+        let state = self.lock();
+        let open = state.entries.places(0, |state| !state.is_terminal());
+        names.extend(open.filter_map(|index| state.entries.named(index)).map(|named| named.folded()));
     }
 
     /// The entries about a person: those that turned out to be, and those of nobody knows whom that have one of their names.

@@ -6,7 +6,6 @@ use super::Intake;
 use super::known::{Order, named, written};
 use super::leavers::Freshness;
 use crate::domain::Mode;
-use crate::domain::UserRef;
 use crate::domain::entry::{EntryOrder, Presence};
 use crate::domain::job::{JobSpec, Urgency};
 use crate::hris::mapping::{ExportForm, Mapped, Mapping, MappingFault, PersonFault};
@@ -75,9 +74,9 @@ impl Intake {
         if export.full {
             let present = mapping.people.iter().filter_map(|person| written(&person.user)).collect();
             let missing = self.0.known.missing(&source, &first, &present, &self.0.engine);
-            let (done, mut leavers): (Vec<_>, Vec<_>) =
-                missing.into_iter().partition(|user| self.has_nothing(&source, user));
-            leavers.retain(|user| self.may_have_something(&source, user));
+            let losses = self.possible_losses(&source);
+            let (done, mut leavers): (Vec<_>, Vec<_>) = missing.into_iter().partition(|user| losses.has_nothing(user));
+            leavers.retain(|user| losses.may_have_something(user));
             self.0.known.note_presence(&source, &mut mapping.people, &leavers, &self.0.engine);
             self.0.known.note_missing(&*self.0.journal, &source, &leavers).await?;
             self.learn(&source, &mapping, export.dry_run).await?;
@@ -107,19 +106,5 @@ impl Intake {
         } else {
             self.0.known.learn(journal, source, named).await
         }
-    }
-
-    /// Whether somebody may have something of ours under this name: not if it never led to anybody, and nothing is under way
-    /// that could.
-    pub(super) fn may_have_something(&self, source: &Source, user: &UserRef) -> bool {
-        self.0.engine.open_entries() > 0 || self.0.known.was_found(source, user, &self.0.engine)
-    }
-
-    /// Whether the engine knows that nothing of ours is with somebody.
-    pub(super) fn has_nothing(&self, source: &Source, user: &UserRef) -> bool {
-        let Some(user) = self.0.engine.user(user) else { return false };
-        // While something is under way for them, what they have is about to change.
-        let settled = user.entries.iter().all(|(_, _, entry)| entry.state.is_terminal());
-        settled && user.owned.iter().all(|(target, owned)| *target != source.target || owned.is_empty())
     }
 }

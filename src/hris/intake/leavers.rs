@@ -100,14 +100,11 @@ impl Intake {
         let mut names = self.0.known.by_id(source, record);
         names.sort_by_key(|known| known.named_at);
         let last = names.pop();
-        let former = names.into_iter().map(|known| known.user).filter(|user| self.may_lose(source, user));
+        let losses = self.possible_losses(source);
+        let former = names.into_iter().map(|known| known.user).filter(|user| losses.may_lose(user));
         let former: Vec<_> = former.collect();
-        let last = last.map(|known| known.user).filter(|user| former.is_empty() || self.may_lose(source, user));
+        let last = last.map(|known| known.user).filter(|user| former.is_empty() || losses.may_lose(user));
         former.into_iter().chain(last).collect()
-    }
-
-    fn may_lose(&self, source: &Source, user: &UserRef) -> bool {
-        !self.has_nothing(source, user) && self.may_have_something(source, user)
     }
 
     /// Has people leave under names that their sender does not call them by any more: by its own id of each.
@@ -117,6 +114,7 @@ impl Intake {
         }
         let people = std::mem::take(&mut mapping.people);
         let named: BTreeSet<_> = people.iter().filter_map(|person| written(&person.user)).collect();
+        let losses = self.possible_losses(source);
         let mut all = Vec::with_capacity(people.len());
         for (at, person) in people.iter().enumerate() {
             let Some(id) = person.sender_id.as_deref().filter(|_| !person.leaver) else {
@@ -137,7 +135,7 @@ impl Intake {
                 continue;
             }
             let is_known_here = |known: &&KnownById| written(&known.user).is_some_and(|text| named.contains(&text));
-            let before = others().filter(|known| !is_known_here(known) && self.may_lose(source, &known.user));
+            let before = others().filter(|known| !is_known_here(known) && losses.may_lose(&known.user));
             let before = before.map(|known| known.user.clone());
             // Of one delivery, the later change has the last word.
             let is_earlier = |(place, other): &(usize, &Mapped)| {

@@ -4,6 +4,7 @@ mod erasure;
 mod import;
 mod known;
 mod leavers;
+mod possible_losses;
 mod waiting;
 
 use std::net::IpAddr;

@@ -122,3 +122,30 @@ async fn one_delivery_may_tell_of_all_names_of_a_person() {
     all_told(&office, &[("7", "E1005", Some("Group 1"), -30), ("8", "", None, -20)]).await;
     assert_eq!([office.groups(4).concat(), office.groups(5).concat()], ["", "Group 1"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_that_is_carried_out_renames_as_its_export_would() {
+    for scope in ["delta", "full"] {
+        let office = open();
+        let rows = |name: &str, group: u8| format!("id,employeeNumber,jobTitle\n7,{name},Group {group}\n");
+        let import = |rows: String, dry_run: bool| {
+            let path = format!("/v1/imports/hr?scope={scope}&dryRun={dry_run}");
+            let office = &office;
+            async move {
+                let answer = office.post(&path, &CSV, &rows).await;
+                assert_eq!(answer.status, 202, "{answer:?}");
+                office.bed.finish(answer.job()).await;
+                answer
+            }
+        };
+        import(rows("E1004", 1), false).await;
+        let plan = import(rows("E1005", 2), true).await;
+        let applied = office.post(&format!("/v1/sync-jobs/{}/apply", plan.job()), &[], "").await;
+        assert_eq!(applied.status, 202, "{applied:?}");
+        office.bed.finish(applied.job()).await;
+        assert_eq!([office.groups(4).concat(), office.groups(5).concat()], ["", "Group 2"], "{scope}");
+        tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+        told(&office, "7", "E1006", Some("Group 3"), 50).await;
+        assert_eq!([4, 5, 6].map(|n| office.groups(n).concat()), ["", "", "Group 3"], "{scope}");
+    }
+}

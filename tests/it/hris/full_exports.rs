@@ -9,7 +9,11 @@ use super::imports::{CSV, held, import};
 use super::{Answer, Office, by_title, employees};
 
 async fn full(office: &Office, rows: &str) -> Answer {
-    let answer = office.post("/v1/imports/hr?scope=full", &CSV, rows).await;
+    full_of(office, "hr", rows).await
+}
+
+async fn full_of(office: &Office, source: &str, rows: &str) -> Answer {
+    let answer = office.post(&format!("/v1/imports/{source}?scope=full"), &CSV, rows).await;
     assert_eq!(answer.status, 202, "{answer:?}");
     answer
 }
@@ -183,4 +187,22 @@ async fn people_who_are_never_found_hold_up_no_leaver_after_their_first_export()
         office.finish(&export).await;
         assert_eq!(office.groups(1).len() + office.groups(2).len(), 3 - people);
     }
+}
+
+/// The cleaner is not at Genesys under either number.
+#[tokio::test(start_paused = true)]
+async fn who_is_never_found_may_change_numbers_while_others_jobs_are_open() {
+    let config = by_title("hr", "") + &by_title("other", "");
+    let office = Office::open(&employees(10), &config);
+    let head = "employeeNumber,jobTitle,id\n";
+    let kept = format!("{head}E1001,Group 1,a\nE1002,Group 2,b\n");
+    let first = full(&office, &format!("{kept}E1003,Group 3,d\nC1,Group 4,c\n")).await;
+    office.finish(&first).await;
+    let open = full_of(&office, "other", "employeeNumber,jobTitle\nE1008,Group 8\nE1009,Group 9\n").await;
+    let next = full(&office, &format!("{kept}C2,Group 4,c\n")).await;
+    office.finish(&open).await;
+    office.finish(&next).await;
+    assert_eq!([1, 2, 3].map(|n| office.groups(n).len()), [1, 1, 0]);
+    let entries = office.bed.entries(next.job());
+    assert_eq!(entries.len(), 4, "the former number of the cleaner was never anybody's");
 }

@@ -197,11 +197,7 @@ impl KnownPeople {
             let known = people.get(&source.name);
             known.is_none_or(|known| written(named.user).is_some_and(|text| !known.by_name.contains_key(&text)))
         };
-        let without_id_of_others = |named: Named<'p>| {
-            let sender_id = named.sender_id.filter(|id| self.by_id(source, id).is_empty());
-            Named { sender_id, ..named }
-        };
-        self.learn(journal, source, people.filter(is_new).map(without_id_of_others)).await
+        self.learn(journal, source, people.filter(is_new)).await
     }
 
     /// These were named by a delivery that came now: the same, and from when the changes of each count.
