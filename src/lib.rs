@@ -23,6 +23,7 @@ pub mod simulator;
 pub mod domain;
 
 pub mod address;
+pub mod backoff;
 pub mod charset;
 pub mod clock;
 pub mod compression;

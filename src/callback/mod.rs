@@ -22,11 +22,12 @@ use tokio::sync::Mutex;
 use self::seats::Seats;
 pub use self::signature::SigningKey;
 pub use self::wire::Wire;
+use crate::backoff::Backoff;
 use crate::clock::WallClock;
 use crate::domain::JobId;
 use crate::domain::callback::{CallbackEvent, CallbackProgress, CallbackSettled, CallbackUrl};
 use crate::domain::job::JobStatus;
-use crate::engine::{Backoff, Engine, JobSnapshot};
+use crate::engine::{Engine, JobSnapshot};
 use crate::lifecycle::Lifecycle;
 
 /// After so long without success a callback is given up.

@@ -4,24 +4,24 @@ use std::sync::{Arc, PoisonError};
 
 use futures_util::future::BoxFuture;
 
-use super::EngineCore;
-use super::job::{EntryResult, Job};
-use super::verdict::Failure;
 use crate::domain::{EntryState, UserKey};
+use crate::engine::core::EngineCore;
+use crate::engine::job::outcome::Failure;
+use crate::engine::job::{EntryResult, Job};
 use crate::journal::{Conclusion, JournalError, KeptStanding};
 
 /// An entry that comes to this end.
 #[derive(Debug)]
-pub(super) struct Ending {
-    pub(super) job: Arc<Job>,
-    pub(super) index: u32,
-    pub(super) state: EntryState,
-    pub(super) result: EntryResult,
+pub(in crate::engine) struct Ending {
+    pub(in crate::engine) job: Arc<Job>,
+    pub(in crate::engine) index: u32,
+    pub(in crate::engine) state: EntryState,
+    pub(in crate::engine) result: EntryResult,
 }
 
 impl Ending {
     /// An entry that fails before a pass has taken it up.
-    pub(super) fn failed(job: &Arc<Job>, index: u32, failure: &Failure) -> Self {
+    pub(in crate::engine) fn failed(job: &Arc<Job>, index: u32, failure: &Failure) -> Self {
         let (reason, message) = (Some(failure.reason), Some(failure.message.clone()));
         let result = EntryResult { reason, message, ..EntryResult::default() };
         Self { job: Arc::clone(job), index, state: EntryState::Failed, result }
@@ -30,7 +30,7 @@ impl Ending {
 
 /// Ends that are decided and handed to the journal.
 #[must_use = "what is decided is shown by nobody else"]
-pub(super) struct Concluding<'a> {
+pub(in crate::engine) struct Concluding<'a> {
     decided: Vec<(Arc<Job>, Vec<u32>)>,
     durable: BoxFuture<'a, Result<(), JournalError>>,
 }
@@ -38,7 +38,7 @@ pub(super) struct Concluding<'a> {
 impl Concluding<'_> {
     /// Waits until the ends are durable, and shows them. If the journal is closed before, the service stops and nobody is
     /// shown anything any more.
-    pub(super) async fn shown(self) {
+    pub(in crate::engine) async fn shown(self) {
         if self.durable.await.is_ok() {
             for (job, entries) in self.decided {
                 job.show_ends(&entries);
@@ -54,7 +54,11 @@ impl EngineCore {
     /// Invariant: an end that is shown cannot go back, because it is shown when it is durable. An end that is decided is not
     /// changed any more: whoever decides first does so under the job's lock, and hands it over before anybody else can
     /// decide, so the journal has them in the order in which they were decided.
-    pub(super) fn conclude(&self, endings: Vec<Ending>, standing: Option<(UserKey, KeptStanding)>) -> Concluding<'_> {
+    pub(in crate::engine) fn conclude(
+        &self,
+        endings: Vec<Ending>,
+        standing: Option<(UserKey, KeptStanding)>,
+    ) -> Concluding<'_> {
         let now = self.clock.now();
         let _order = self.deciding.lock().unwrap_or_else(PoisonError::into_inner);
         let mut ended = Vec::with_capacity(endings.len());
@@ -74,7 +78,7 @@ impl EngineCore {
     }
 
     /// Cancels what can be cancelled of a job.
-    pub(super) fn cancel(&self, job: &Arc<Job>) -> Concluding<'_> {
+    pub(in crate::engine) fn cancel(&self, job: &Arc<Job>) -> Concluding<'_> {
         let _order = self.deciding.lock().unwrap_or_else(PoisonError::into_inner);
         let ended = job.decide_to_cancel(self.clock.now());
         let entries = ended.iter().map(|end| end.position).collect();

@@ -20,8 +20,8 @@ use super::path::ApiPath;
 use super::stack::{Stack, stack};
 use super::transport::Transport;
 use super::wire::Page;
+use crate::backoff::Backoff;
 use crate::clock::WallClock;
-use crate::engine::Backoff;
 use crate::engine::port::{CallError, Errand, Extent, UpstreamAnswer};
 
 /// Where the resources are.

@@ -18,8 +18,8 @@ use tower::ServiceExt;
 
 use super::answer::shortened;
 use super::transport::{Transport, TransportError};
+use crate::backoff::Backoff;
 use crate::clock::WallClock;
-use crate::engine::Backoff;
 use crate::metrics::Counter;
 use crate::retry_after::retry_after;
 

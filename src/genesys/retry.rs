@@ -18,8 +18,8 @@ use super::call::CallContext;
 use super::gate::LONGEST_WAIT;
 use super::statistics::{CallStatistics, RetryCause};
 use super::transport::TransportError;
+use crate::backoff::Backoff;
 use crate::clock::WallClock;
-use crate::engine::Backoff;
 use crate::retry_after::retry_after;
 
 /// Times that a call is made at most.

@@ -14,8 +14,8 @@ use super::instrument::InstrumentLayer;
 use super::login::TokenSource;
 use super::retry::{self, RetryPolicy};
 use super::transport::Transport;
+use crate::backoff::Backoff;
 use crate::clock::WallClock;
-use crate::engine::Backoff;
 
 /// Everything between a call and the wire.
 pub(super) type Stack = BoxCloneSyncService<Request<Bytes>, Response<Bytes>, StackError>;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::hold::Release;
 use super::{ConflictRecord, Dating, EntryResult, Job, State};
 use crate::domain::{EntryState, UserId};
-use crate::engine::open::OpenEntries;
+use crate::engine::estimate::totals::OpenEntries;
 use crate::engine::port::Version;
 use crate::journal::{EndedEntry, EntryOutcome, JobCounters, KeptConflict, RecoveredJob};
 

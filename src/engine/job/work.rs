@@ -3,8 +3,8 @@
 use super::{Job, State};
 use crate::domain::job::JobSpec;
 use crate::domain::{EntryState, Reason};
-use crate::engine::open::OpenEntries;
-use crate::engine::workload::Work;
+use crate::engine::estimate::totals::OpenEntries;
+use crate::engine::estimate::workload::Work;
 
 impl Job {
     /// Its users and names are about to be looked up, with so many calls.

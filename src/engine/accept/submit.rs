@@ -1,0 +1,210 @@
+//! How jobs come in: submitted, submitted under a key, and made anew from what a job before left.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::oneshot;
+use tracing::Instrument as _;
+
+use crate::domain::acceptance::{Fingerprint, KeySpace};
+use crate::domain::audit::Action;
+use crate::domain::entry::{EntryOrder, EntryRequest};
+use crate::domain::job::JobSpec;
+use crate::domain::{EntryState, JobId, Place};
+use crate::engine::core::Engine;
+use crate::engine::job::Job;
+use crate::engine::job::JobSnapshot;
+use crate::engine::job::idempotency_keys::{Claim, Reservation, TooManyKeys};
+use crate::journal::{AcceptedJob, JobNote, JournalError};
+
+/// Expired keys that one submission clears away: more than it adds.
+const EXPIRED_AT_ONCE: usize = 64;
+
+/// How a job comes to be.
+#[derive(Debug, Clone, Copy)]
+struct How {
+    action: Action,
+    /// Whoever asked may let held jobs go on, so this one is not held.
+    released: bool,
+}
+
+impl How {
+    fn asked_for(action: Action) -> Self {
+        Self { action, released: false }
+    }
+}
+
+/// A reserved key, and what was sent under it.
+#[derive(Debug)]
+pub struct Under {
+    pub reservation: Reservation,
+    pub fingerprint: Fingerprint,
+}
+
+/// What a submission under a key came to.
+#[derive(Debug)]
+pub struct Once {
+    pub job: JobId,
+    /// Whether the job had been accepted before.
+    pub seen_before: bool,
+}
+
+/// Why a submission under a key was not accepted.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum OnceError {
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    TooManyKeys(#[from] TooManyKeys),
+}
+
+impl Engine {
+    /// Accepts a job: once this answers, the job is durable and readable, and each of its entries will end in one
+    /// explained state. If the journal cannot take it, nothing of it is accepted.
+    pub async fn submit(&self, spec: JobSpec, entries: Vec<EntryRequest>) -> Result<JobSnapshot, JournalError> {
+        self.submit_under(None, spec, entries).await
+    }
+
+    /// Accepts a job, and the key that it was sent under with it: both or neither.
+    pub async fn submit_under(
+        &self,
+        under: Option<Under>,
+        spec: JobSpec,
+        entries: Vec<impl Into<EntryOrder>>,
+    ) -> Result<JobSnapshot, JournalError> {
+        let orders = entries.into_iter().map(Into::into).collect();
+        self.submit_orders(under, spec, orders, How::asked_for(Action::Submitted)).await
+    }
+
+    /// Accepts a job unless one was accepted under this key while it is kept: then it is that one. Of many at once, also
+    /// over restarts, one makes the job and the others are told of it. What the entries say is not compared.
+    pub async fn submit_once(
+        &self,
+        space: &KeySpace,
+        key: &str,
+        spec: JobSpec,
+        entries: Vec<EntryRequest>,
+    ) -> Result<Once, OnceError> {
+        loop {
+            match self.claim(space, key)? {
+                Claim::Accepted(_, job) => return Ok(Once { job, seen_before: true }),
+                Claim::Accepting(other) => other.ended().await,
+                Claim::Reserved(reservation) => {
+                    let under = Under { reservation, fingerprint: Fingerprint::default() };
+                    let job = self.submit_under(Some(under), spec, entries).await?.id;
+                    return Ok(Once { job, seen_before: false });
+                }
+            }
+        }
+    }
+
+    /// Claims a key for a submission that is still to be read.
+    pub fn claim(&self, space: &KeySpace, key: &str) -> Result<Claim, TooManyKeys> {
+        self.core.expire_keys(EXPIRED_AT_ONCE);
+        self.core.keys.claim(space, key)
+    }
+
+    /// A new job from the entries that did not come through; the outer `None` if there is no such job, the inner one if
+    /// it has no such entries.
+    pub async fn retry(&self, id: JobId, under: Option<Under>) -> Result<Option<Option<JobSnapshot>>, JournalError> {
+        let Some(job) = self.core.registry.get(id) else { return Ok(None) };
+        let orders = job.orders(&[EntryState::Failed, EntryState::Cancelled, EntryState::Held]);
+        self.submit_again(under, job.spec().clone(), orders, How::asked_for(Action::Retried)).await.map(Some)
+    }
+
+    /// A new job that carries out what a dry run planned, each entry held to its plan; `None` as for
+    /// [`Engine::retry`]. It is weighed like any other job, unless it is `released`: by somebody who may let held jobs go on.
+    pub async fn apply(
+        &self,
+        id: JobId,
+        under: Option<Under>,
+        released: bool,
+    ) -> Result<Option<Option<JobSnapshot>>, JournalError> {
+        let Some(job) = self.core.registry.get(id) else { return Ok(None) };
+        let spec = JobSpec { dry_run: false, ..job.spec().clone() };
+        self.submit_again(under, spec, job.planned(), How { action: Action::Applied, released }).await.map(Some)
+    }
+
+    async fn submit_again(
+        &self,
+        under: Option<Under>,
+        spec: JobSpec,
+        orders: Vec<EntryOrder>,
+        how: How,
+    ) -> Result<Option<JobSnapshot>, JournalError> {
+        if orders.is_empty() {
+            return Ok(None);
+        }
+        self.submit_orders(under, spec, orders, how).await.map(Some)
+    }
+
+    /// In a task of its own: a caller who goes away while the journal writes would else leave a job that is written down
+    /// and not worked on, and a key that is free in memory and taken in the journal.
+    async fn submit_orders(
+        &self,
+        under: Option<Under>,
+        spec: JobSpec,
+        orders: Vec<EntryOrder>,
+        how: How,
+    ) -> Result<JobSnapshot, JournalError> {
+        let (told, answer) = oneshot::channel();
+        let engine = self.clone();
+        // What is logged for the job from here on names the request that it came with.
+        let accepting = async move {
+            // Who asked may be gone: the job goes on all the same.
+            let _ = told.send(engine.accept(under, spec, orders, how).await);
+        };
+        self.lifecycle.spawn(accepting.in_current_span());
+        answer.await.unwrap_or(Err(JournalError::Closed))
+    }
+
+    async fn accept(
+        &self,
+        under: Option<Under>,
+        spec: JobSpec,
+        entries: Vec<EntryOrder>,
+        how: How,
+    ) -> Result<JobSnapshot, JournalError> {
+        let callback = spec.callback.or_else(|| self.core.settings.callback.clone());
+        let spec = JobSpec { callback, ..spec };
+        let submitted_by = self.asker().map(|asker| asker.actor.clone());
+        let dating = self.core.dating(None);
+        let oldest = |id, at| oldest_place(&entries, id, at, dating.tolerance);
+        let (id, created_at) = self.core.order.accept(self.core.clock.now(), oldest);
+        let job = AcceptedJob { id, spec, created_at, entries, submitted_by };
+        let asked = self.asked(how.action, id);
+        let key = under.as_ref().map(|under| under.reservation.key(under.fingerprint, created_at));
+        if let Err(error) = self.core.journal.accept_asked(job.clone(), key.into_iter().collect(), asked).await {
+            self.core.order.prepared(id);
+            return Err(error);
+        }
+        tracing::info!(job = %id, entries = job.entries.len(), target = job.spec.target.name(), "accepted a job");
+        let job = Job::new(job, dating, self.core.open.clone());
+        if let Some(key) = &key {
+            job.keep_until(key.kept_until);
+        }
+        if how.released {
+            // Before anything of it begins. If it cannot be written down, a restart may hold the job, which is safe.
+            job.release_at_once();
+            if let Err(error) = self.core.journal.note(id, JobNote::Released).await {
+                tracing::error!(job = %id, %error, "cannot write down that a job may go on");
+            }
+        }
+        let snapshot = self.take_up(Arc::new(job), HashSet::new());
+        // Readable first, so that nobody is told of a job that cannot be read.
+        if let (Some(under), Some(key)) = (under, key) {
+            under.reservation.accepted(key, id);
+        }
+        Ok(snapshot)
+    }
+}
+
+/// The oldest place that one of these entries takes.
+fn oldest_place(entries: &[EntryOrder], id: JobId, accepted_at: Timestamp, tolerance: SignedDuration) -> Option<Place> {
+    let places = (0u32..).zip(entries).map(|(index, order)| {
+        let own = || Place::of((id, index), order.request.occurred_at, accepted_at, tolerance);
+        order.repeats.unwrap_or_else(own)
+    });
+    places.min()
+}

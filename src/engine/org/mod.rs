@@ -1,0 +1,11 @@
+//! Whom and what the org has, as Genesys lists it.
+
+pub(in crate::engine) mod cache;
+pub(in crate::engine) mod catalogue;
+pub(in crate::engine) mod directory;
+pub(in crate::engine) mod endpoints;
+pub(in crate::engine) mod holders;
+pub(in crate::engine) mod known_names;
+pub(in crate::engine) mod unknown_names;
+pub(in crate::engine) mod user_index;
+pub(in crate::engine) mod user_listing;

@@ -1,0 +1,94 @@
+//! Which entries named a user, for those who ask about one.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use dashmap::DashMap;
+
+use crate::domain::{JobId, UserId, UserRef};
+
+/// The newest entries of each user, and the references that users were named by.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct UserHistories {
+    users: DashMap<UserId, History>,
+    names: DashMap<Arc<UserRef>, UserId>,
+}
+
+#[derive(Debug, Default)]
+struct History {
+    entries: VecDeque<(JobId, u32)>,
+    /// What the user was named by.
+    names: Vec<Arc<UserRef>>,
+}
+
+impl UserHistories {
+    /// Entries kept of one user.
+    const KEPT: usize = 20;
+
+    /// An entry turned out to be about this user.
+    pub(in crate::engine) fn note(&self, named: &UserRef, user: UserId, job: JobId, index: u32) {
+        let mut history = self.users.entry(user).or_default();
+        // It may be resolved again: after an outage, or because its job was held.
+        if !history.entries.contains(&(job, index)) {
+            if history.entries.len() == Self::KEPT {
+                history.entries.pop_front();
+            }
+            history.entries.reserve_exact(1);
+            history.entries.push_back((job, index));
+        }
+        if !matches!(named, UserRef::Id(_)) {
+            let name = Arc::new(named.folded());
+            if !history.names.contains(&name) {
+                history.names.reserve_exact(1);
+                history.names.push(Arc::clone(&name));
+            }
+            // Under the user's lock, so that nobody who forgets the user meanwhile leaves the name behind.
+            self.names.insert(name, user);
+        }
+    }
+
+    /// A job is kept no more; a user that no other job named is forgotten.
+    pub(in crate::engine) fn forget(&self, user: UserId, job: JobId) {
+        self.users.remove_if_mut(&user, |_, history| {
+            history.entries.retain(|(kept, _)| *kept != job);
+            if history.entries.is_empty() {
+                for name in &history.names {
+                    self.names.remove_if(name, |_, named| *named == user);
+                }
+            }
+            history.entries.is_empty()
+        });
+    }
+
+    /// The user, and the entries about them, newest first.
+    pub(in crate::engine) fn find(&self, named: &UserRef) -> Option<(UserId, Vec<(JobId, u32)>)> {
+        let user = match named {
+            UserRef::Id(id) => *id,
+            UserRef::Email(_) | UserRef::EmployeeId(_) | UserRef::ExternalId { .. } => {
+                *self.names.get(&named.folded())?
+            }
+        };
+        let history = self.users.get(&user)?;
+        Some((user, history.entries.iter().rev().copied().collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_user_is_forgotten_with_the_last_job_that_named_them() {
+        let (users, user) = (UserHistories::default(), UserId(Uuid::from_u128(1)));
+        let (first, second) = (JobId(Uuid::from_u128(2)), JobId(Uuid::from_u128(3)));
+        let (name, other) = (UserRef::EmployeeId("E1".into()), UserRef::Email("A@example.com".into()));
+        users.note(&name, user, first, 0);
+        users.note(&other, user, second, 7);
+        users.forget(user, first);
+        assert_eq!(users.find(&name), Some((user, vec![(second, 7)])));
+        users.forget(user, second);
+        assert_eq!((users.find(&other), users.users.len(), users.names.len()), (None, 0, 0));
+    }
+}

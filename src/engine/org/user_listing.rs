@@ -1,0 +1,200 @@
+//! The users of one listing, by every name that they go by.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, OnceLock};
+
+use crate::domain::name_index::Match;
+use crate::domain::shared::Shared;
+use crate::domain::text::{as_it_reads, folded};
+use crate::domain::user::{DirectoryUser, is_as_it_reads};
+use crate::domain::{Assignments, UserId, UserRef};
+use crate::engine::port::{Extent, ListedUser};
+
+/// A listing of users.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct Listing {
+    active: HashMap<UserId, bool>,
+    by_email: HashMap<Box<str>, Named>,
+    by_employee_id: HashMap<Box<str>, Named>,
+    /// The same by their ids whatever their case; made when it is first asked for.
+    by_id_in_any_case: OnceLock<HashMap<Box<str>, Named>>,
+    /// How much of it was read.
+    pub(in crate::engine) extent: Extent,
+}
+
+/// Who goes by a name.
+#[derive(Debug, Clone, Copy)]
+struct Named {
+    /// The first of them, or of those who have it exactly so.
+    first: UserId,
+    /// How many there are.
+    users: u32,
+    /// How many have it exactly so: without a blank behind it, or what else is not seen.
+    exactly: u32,
+}
+
+impl Named {
+    fn and(self, other: Self) -> Self {
+        let first = if self.exactly == 0 && other.exactly > 0 { other.first } else { self.first };
+        Self { first, users: self.users + other.users, exactly: self.exactly + other.exactly }
+    }
+
+    fn the_one(self) -> Match<UserId> {
+        match (self.exactly, self.users) {
+            (1, _) | (0, 1) => Match::One(self.first),
+            (0, several) | (several, _) => Match::Several(several as usize),
+        }
+    }
+}
+
+/// A user that was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) struct Found {
+    pub(in crate::engine) user: UserId,
+    pub(in crate::engine) active: bool,
+}
+
+impl From<&DirectoryUser> for Found {
+    fn from(user: &DirectoryUser) -> Self {
+        Self { user: user.id, active: user.active }
+    }
+}
+
+/// A listing that is being read.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct Reader {
+    listing: Listing,
+    skills: HashMap<UserId, Arc<Assignments>>,
+    sets: Shared<Assignments>,
+}
+
+impl Reader {
+    /// Takes in one user. Who came before, because of a move between two pages, is left as it was.
+    pub(in crate::engine) fn take(&mut self, listed: ListedUser) {
+        let DirectoryUser { id, email, employee_id, active } = listed.user;
+        let Entry::Vacant(new) = self.listing.active.entry(id) else { return };
+        new.insert(active);
+        if let Some(email) = email {
+            enter(&mut self.listing.by_email, folded(&email).into(), &email, id);
+        }
+        if let Some(employee_id) = employee_id {
+            enter(&mut self.listing.by_employee_id, as_it_reads(&employee_id).into(), &employee_id, id);
+        }
+        if let Some(skills) = listed.skills {
+            self.skills.insert(id, self.sets.one(skills));
+        }
+    }
+
+    /// The listing, and the skills that it shows.
+    pub(in crate::engine) fn finish(self, extent: Extent) -> (Listing, HashMap<UserId, Arc<Assignments>>) {
+        let Self { listing, skills, sets: _ } = self;
+        (Listing { extent, ..listing }, skills)
+    }
+}
+
+fn enter(names: &mut HashMap<Box<str>, Named>, name: Box<str>, written: &str, user: UserId) {
+    // A field without anything to see in it is an empty one.
+    if name.is_empty() {
+        return;
+    }
+    let new = Named { first: user, users: 1, exactly: u32::from(is_as_it_reads(written)) };
+    names.entry(name).and_modify(|known| *known = known.and(new)).or_insert(new);
+}
+
+impl Listing {
+    /// Who goes by a name: the one who has it exactly so, else the one who has it as it reads.
+    pub(in crate::engine) fn find(&self, wanted: &UserRef) -> Match<Found> {
+        match wanted {
+            UserRef::Id(id) => self.found(*id).map_or(Match::None, Match::One),
+            UserRef::Email(email) => self.the_one(self.by_email.get(folded(email).as_str())),
+            UserRef::EmployeeId(id) => self.the_one(self.by_employee_id.get(&*as_it_reads(id))),
+            UserRef::ExternalId { .. } => Match::None,
+        }
+    }
+
+    /// Who has an employee id in another case, which may be meant if nobody has it as it is written.
+    pub(in crate::engine) fn find_in_other_case(&self, wanted: &UserRef) -> Match<Found> {
+        let UserRef::EmployeeId(id) = wanted else { return Match::None };
+        let in_any_case = self.by_id_in_any_case.get_or_init(|| {
+            let mut in_any_case = HashMap::<Box<str>, Named>::with_capacity(self.by_employee_id.len());
+            for (id, named) in &self.by_employee_id {
+                in_any_case.entry(folded(id).into()).and_modify(|known| *known = known.and(*named)).or_insert(*named);
+            }
+            in_any_case
+        });
+        self.the_one(in_any_case.get(folded(id).as_str()))
+    }
+
+    /// Who goes by a name, or else has the employee id in another case.
+    pub(in crate::engine) fn find_in_any_case(&self, wanted: &UserRef) -> Match<Found> {
+        match self.find(wanted) {
+            Match::None => self.find_in_other_case(wanted),
+            found @ (Match::One(_) | Match::Several(_)) => found,
+        }
+    }
+
+    fn the_one(&self, named: Option<&Named>) -> Match<Found> {
+        match named.map(|named| named.the_one()) {
+            Some(Match::One(user)) => self.found(user).map_or(Match::None, Match::One),
+            Some(Match::Several(several)) => Match::Several(several),
+            Some(Match::None) | None => Match::None,
+        }
+    }
+
+    /// Whether a user is listed as active.
+    pub(in crate::engine) fn is_active(&self, user: UserId) -> bool {
+        self.active.get(&user) == Some(&true)
+    }
+
+    /// The names that a user, and nobody else, goes by.
+    pub(in crate::engine) fn names_of(&self, user: UserId) -> Vec<UserRef> {
+        let of = |names: &HashMap<Box<str>, Named>, named: fn(Box<str>) -> UserRef| {
+            let theirs = names.iter().filter(|(_, known)| known.first == user && known.users == 1);
+            theirs.map(|(name, _)| named(name.clone())).collect::<Vec<_>>()
+        };
+        [of(&self.by_email, UserRef::Email), of(&self.by_employee_id, UserRef::EmployeeId)].concat()
+    }
+
+    fn found(&self, user: UserId) -> Option<Found> {
+        self.active.get(&user).map(|active| Found { user, active: *active })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn listing(ids: &[&str]) -> Listing {
+        let mut reader = Reader::default();
+        for (n, employee_id) in (1..).zip(ids) {
+            let (id, employee_id) = (UserId(Uuid::from_u128(n)), Some((*employee_id).into()));
+            let user = DirectoryUser { id, email: None, employee_id, active: true };
+            reader.take(ListedUser { user, skills: None });
+        }
+        reader.finish(Extent::default()).0
+    }
+
+    #[test]
+    fn who_has_an_id_exactly_goes_before_who_has_it_as_it_reads_or_in_another_case() {
+        let listing = listing(&["E1 ", "E2", "E2\u{200b}", "e3", "E3", "E4", "E5", "e5 ", "E6 ", "\u{200b}E6", "  "]);
+        let one = |n| Match::One(Found { user: UserId(Uuid::from_u128(n)), active: true });
+        for (wanted, exact, in_other_case) in [
+            ("E1", one(1), one(1)),
+            ("E2", one(2), one(2)),
+            ("E3", one(5), Match::Several(2)),
+            ("e4", Match::None, one(6)),
+            ("e5", one(8), one(7)),
+            ("E6", Match::Several(2), Match::Several(2)),
+            ("E7", Match::None, Match::None),
+            ("\u{200b}", Match::None, Match::None),
+        ] {
+            let wanted = UserRef::EmployeeId(wanted.into());
+            assert_eq!(listing.find(&wanted), exact, "{wanted:?}");
+            assert_eq!(listing.find_in_other_case(&wanted), in_other_case, "{wanted:?}");
+        }
+        assert_eq!(listing.find_in_any_case(&UserRef::EmployeeId("e5".into())), one(8));
+    }
+}

@@ -1,0 +1,49 @@
+//! The preparation of a job, taken up again where a panic ends it.
+
+pub(in crate::engine) mod create_skills;
+pub(in crate::engine) mod prefetch;
+pub(in crate::engine) mod removal_check;
+pub(in crate::engine) mod resolve;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::engine::conclusion::{Concluding, Ending};
+use crate::engine::core::{EngineCore, MOST_PANICS};
+use crate::engine::job::Job;
+use crate::engine::job::outcome::Failure;
+use crate::lifecycle::Lifecycle;
+
+/// How far a preparation has come: what outlives a panic in the middle of it.
+pub(in crate::engine) struct Prepared<'a> {
+    /// Entries that are with their users. They are not prepared again.
+    pub(in crate::engine) parked: HashSet<u32>,
+    /// Ends that are decided and not shown yet.
+    pub(in crate::engine) concluding: Vec<Concluding<'a>>,
+}
+
+/// Brings the open entries of a job on their way, but for those that are `parked` with their users already. If a panic ends that, it is taken up again after a pause; if that happens
+/// time after time, the entries that are not on their way fail.
+pub(in crate::engine) async fn prepare(
+    engine: &EngineCore,
+    lifecycle: &Lifecycle,
+    job: &Arc<Job>,
+    parked: HashSet<u32>,
+) {
+    let mut prepared = Prepared { parked, concluding: Vec::new() };
+    for panics in 1..=MOST_PANICS {
+        let work = resolve::resolve_and_park(engine, job, &mut prepared);
+        if lifecycle.caught("job", work).await.is_some() {
+            return;
+        }
+        tokio::time::sleep(engine.backoff.pause(panics)).await;
+    }
+    let Prepared { parked, mut concluding } = prepared;
+    let failure = Failure::defect(MOST_PANICS);
+    let left = (0..job.len()).filter(|index| !parked.contains(index));
+    concluding.push(engine.conclude(left.map(|index| Ending::failed(job, index, &failure)).collect(), None));
+    engine.order.prepared(job.id());
+    for ended in concluding {
+        ended.shown().await;
+    }
+}

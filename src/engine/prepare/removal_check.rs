@@ -1,0 +1,259 @@
+//! Weighing: how much a job would take away, found out before anything of it is written.
+//!
+//! First by what is known without a call. A job that takes away can reach no more than what we own, what it lists, and what
+//! is configured as managed; only `replace` reaches everything. If even all of that would not be too much, the job goes
+//! on, and has cost nothing. Else the users in doubt are read, and it is what they really have that counts. Where a skill would
+//! still come to too few in the org, a listing tells who else has it, if there is one of the target and none has told it lately.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+
+use crate::domain::assignment::Difference;
+use crate::domain::entry::Presence;
+use crate::domain::fold::{Change, Start, fold};
+use crate::domain::hold::{Attendance, Hold, Weight};
+use crate::domain::job::SameUser;
+use crate::domain::{AssignmentId, Assignments, Listed, Mode, Place, Target, UserId, UserKey};
+use crate::engine::core::EngineCore;
+use crate::engine::job::Job;
+use crate::engine::port::{CallError, Errand, Observed};
+use crate::engine::prepare::resolve::Resolved;
+use crate::engine::user::memory::Standing;
+
+/// What a user has, as far as is known, and what of it the job would take away.
+#[derive(Debug, Clone, Default)]
+struct Share {
+    has: Vec<AssignmentId>,
+    loses: Vec<AssignmentId>,
+    /// Whether the job lists nothing for them.
+    gets_nothing: bool,
+}
+
+impl Share {
+    /// Counts what a plan takes away, of a user who has that and what the plan leaves of the list.
+    fn add(&mut self, plan: &Difference, listed: &Listed) {
+        let had = listed.ids().filter(|id| !plan.added.iter().any(|(added, _)| added == id));
+        self.has.extend(had.chain(plan.removed.iter().copied()));
+        self.loses.extend(plan.removed.iter().copied());
+        self.gets_nothing = listed.is_empty();
+        for ids in [&mut self.has, &mut self.loses] {
+            ids.sort_unstable();
+            ids.dedup();
+        }
+    }
+}
+
+/// A job being weighed; what was read is kept while Genesys is out of reach.
+pub(in crate::engine) struct Scales<'a> {
+    engine: &'a EngineCore,
+    job: &'a Job,
+    /// What the job asks for each user, in the order in which it will be folded.
+    asked: BTreeMap<UserId, Vec<(Place, Arc<Listed>)>>,
+    managed: Arc<BTreeSet<AssignmentId>>,
+    read: HashMap<UserId, Share>,
+    /// Of entries that are held to a plan, what it takes away: nothing else comes of them.
+    planned: BTreeMap<UserId, Share>,
+    /// Who is missing from the full export that the job comes of.
+    missing: BTreeSet<UserId>,
+    /// How many it names again.
+    named_again: u32,
+}
+
+impl<'a> Scales<'a> {
+    pub(in crate::engine) fn new(engine: &'a EngineCore, job: &'a Job, entries: &[Resolved]) -> Self {
+        let (mut asked, mut planned) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, Share>::new());
+        let (mut missing, mut named_again) = (BTreeSet::new(), 0);
+        for entry in entries {
+            match job.presence(entry.index) {
+                Presence::Missing => drop(missing.insert(entry.user)),
+                Presence::NamedAgain => named_again += 1,
+                Presence::Unremarkable | Presence::NewName | Presence::FormerName => {}
+            }
+            if let Some(plan) = job.plan(entry.index) {
+                planned.entry(entry.user).or_default().add(&plan, &entry.listed);
+                continue;
+            }
+            asked.entry(entry.user).or_default().push((entry.place, Arc::clone(&entry.listed)));
+        }
+        let merged = job.spec().same_user == SameUser::Merge;
+        let in_order = |(user, mut listed): (UserId, Vec<(Place, Arc<Listed>)>)| {
+            listed.sort_by_key(|(place, _)| *place);
+            if merged && listed.len() > 1 {
+                let all = Listed::together(listed.iter().map(|(_, listed)| &**listed));
+                listed = listed.last().map(|(place, _)| (*place, Arc::new(all))).into_iter().collect();
+            }
+            (user, listed)
+        };
+        let managed = engine.catalogues.managed(job.spec().target);
+        let (asked, read) = (asked.into_iter().map(in_order).collect(), HashMap::new());
+        Self { engine, job, asked, managed, read, planned, missing, named_again }
+    }
+
+    /// Why the job has to be held, if it has to.
+    pub(in crate::engine) async fn weigh(&mut self, errand: &Errand) -> Result<Option<Hold>, CallError> {
+        let thresholds = self.engine.settings.hold;
+        let takes_nothing = self.job.spec().dry_run || self.job.spec().mode == Mode::Add;
+        let concern = thresholds.concern(self.asked.len() + self.planned.len()) || !self.missing.is_empty();
+        if takes_nothing || !concern {
+            return Ok(None);
+        }
+        let at_most: BTreeMap<_, _> = self.asked.keys().map(|user| (*user, self.at_most(*user))).collect();
+        let everything = self.job.spec().mode == Mode::Replace;
+        if !everything && self.pass(&at_most).is_ok() {
+            return Ok(None);
+        }
+        let doubtful = at_most.iter().filter(|(_, share)| everything || !share.loses.is_empty()).map(|(user, _)| *user);
+        self.read_all(doubtful.collect(), errand).await?;
+        let found = at_most.into_iter().map(|(user, at_most)| (user, self.read.get(&user).cloned().unwrap_or(at_most)));
+        let found = found.collect();
+        let mut decision = self.pass(&found);
+        if let Err(weight) = &decision
+            && thresholds.depend_on_others(weight)
+            && self.listed(errand).await
+        {
+            decision = self.pass(&found);
+        }
+        let Err(weight) = decision else { return Ok(None) };
+        let catalogue = self.engine.catalogues.known(self.job.spec().target);
+        let name = |id| catalogue.as_ref()?.name(id).map(Into::into);
+        Ok(Some(thresholds.held(&weight, name)))
+    }
+
+    /// Lets the job go on if it takes no more away than that; else how much that is.
+    fn pass(&self, shares: &BTreeMap<UserId, Share>) -> Result<(), Weight> {
+        let (mut weight, mut losses) = (Weight::default(), BTreeSet::new());
+        for (user, share) in shares.iter().chain(&self.planned) {
+            weight.add(share.has.iter().copied(), &share.loses, share.gets_nothing);
+            losses.extend(share.loses.iter().map(|id| (*id, *user)));
+        }
+        if weight.is_nothing() {
+            return Ok(());
+        }
+        let share_of = |user: &UserId| shares.get(user).or(self.planned.get(user));
+        let missing = self.missing.iter().filter_map(share_of).filter(|share| !share.loses.is_empty()).count();
+        if missing > 0 {
+            weight.full_export(Attendance {
+                missing: u32::try_from(missing).unwrap_or(u32::MAX),
+                named_again: self.named_again,
+                new_names_not_found: self.job.new_names_not_found(),
+            });
+        }
+        let is_of_job = |user| self.asked.contains_key(&user) || self.planned.contains_key(&user);
+        let (engine, thresholds) = (self.engine, self.engine.settings.hold);
+        let passes =
+            engine.holders.let_pass(&engine.holder_sources(), thresholds, self.job, losses, is_of_job, &mut weight);
+        if passes { Ok(()) } else { Err(weight) }
+    }
+
+    /// Reads who has which skills, where a listing shows it and has not done so lately. What it cannot tell now is counted as
+    /// far as it is known: somebody looks at the job then.
+    async fn listed(&self, errand: &Errand) -> bool {
+        let (engine, job) = (self.engine, self.job);
+        if job.spec().target != Target::RoutingSkills || engine.holders.were_shown_within(engine.settings.renew_after) {
+            return false;
+        }
+        let listing = engine.directory.read_with_skills(engine.genesys.as_ref(), errand).await;
+        job.count_preparation(errand.meter.take());
+        match listing {
+            Ok(shown) => {
+                engine.holders.shown(&shown);
+                true
+            }
+            Err(error) => {
+                tracing::warn!(job = %job.id(), %error, "cannot list who has the skills that the job takes away");
+                false
+            }
+        }
+    }
+
+    /// What a user can lose at most by anything but `replace`: the job folded on all that it could reach. What the user
+    /// turns out not to have is lost to nobody, and what somebody else assigned is not reached.
+    fn at_most(&self, user: UserId) -> Share {
+        let standing = self.engine.standings.recall(self.key(user));
+        let owned = &standing.owned;
+        let listed = self.asked.get(&user).into_iter().flatten().flat_map(|(_, listed)| listed.ids());
+        let within_reach = owned.iter().copied().chain(listed).chain(self.managed.iter().copied());
+        let loses = self.loses(user, &within_reach.map(|id| (id, None)).collect(), &standing);
+        // Who has what is counted the other way: by what is known, so that a share is not taken for smaller than it is.
+        let has = owned.iter().copied().chain(loses.iter().copied()).collect::<BTreeSet<_>>();
+        Share { has: has.into_iter().collect(), loses, gets_nothing: self.gets_nothing(user) }
+    }
+
+    /// What the job takes away of `current`: folded below what was carried out since it was accepted, as its pass will do.
+    fn loses(&self, user: UserId, current: &Assignments, standing: &Standing) -> Vec<AssignmentId> {
+        let (target, mode) = (self.job.spec().target, self.job.spec().mode);
+        let start = Start { target, current, owned: &standing.owned, managed: &self.managed };
+        let listed = self.asked.get(&user).into_iter().flatten();
+        let change =
+            |(place, listed): &(Place, _)| Change { place: *place, by: place.entry, mode, listed: Arc::clone(listed) };
+        let changes: Vec<_> = listed.map(change).collect();
+        Difference::between(current, &fold(start, standing.history.as_deref(), &changes).desired).removed
+    }
+
+    /// Reads users, a bounded number of them at a time.
+    async fn read_all(&mut self, users: Vec<UserId>, errand: &Errand) -> Result<(), CallError> {
+        let unread: Vec<_> = users.into_iter().filter(|user| !self.read.contains_key(user)).collect();
+        if self.read.is_empty() {
+            tracing::info!(job = %self.job.id(), users = unread.len(), "weighing what the job would take away");
+        }
+        let (engine, job) = (self.engine, self.job);
+        job.is_weighed(self.read.len(), unread.len());
+        let keys: Vec<_> = unread.into_iter().map(|user| self.key(user)).collect();
+        let mut reads = stream::iter(keys)
+            // A call that is under way when the job is cancelled is finished; no other begins.
+            .map(
+                |key| async move { (key.user, if job.is_over() { Ok(None) } else { read(engine, errand, key).await }) },
+            )
+            .buffer_unordered(engine.settings.seats);
+        while let Some((user, found)) = reads.next().await {
+            job.count_preparation(errand.meter.take());
+            let share = found?.map_or_else(Share::default, |found| self.found(user, &found));
+            self.read.insert(user, share);
+        }
+        Ok(())
+    }
+
+    fn found(&self, user: UserId, found: &Observed) -> Share {
+        let standing = self.engine.standings.recall(self.key(user));
+        let loses = self.loses(user, &found.assignments, &standing);
+        Share { has: found.assignments.ids().collect(), loses, gets_nothing: self.gets_nothing(user) }
+    }
+
+    /// Whether the last that the job says of a user is that they are to have nothing. What `remove` takes away is named by who
+    /// sends it.
+    fn gets_nothing(&self, user: UserId) -> bool {
+        let last = self.asked.get(&user).and_then(|listed| listed.last());
+        self.job.spec().mode != Mode::Remove && last.is_some_and(|(_, listed)| listed.is_empty())
+    }
+
+    fn key(&self, user: UserId) -> UserKey {
+        UserKey { target: self.job.spec().target, user }
+    }
+}
+
+/// What a user has; `None` if Genesys does not tell for a reason that concerns this user alone: then nothing will be
+/// written for them either, and their pass says why. Where versions are checked, the pass can begin with what is read here.
+async fn read(engine: &EngineCore, errand: &Errand, key: UserKey) -> Result<Option<Observed>, CallError> {
+    let look = engine.standings.look(key);
+    if engine.endpoints.absent(key.target).is_some() {
+        return Ok(None);
+    }
+    match engine.genesys.read(errand, key).await {
+        Ok(found) => {
+            engine.endpoints.answered(key.target);
+            if key.target.checks_versions() {
+                engine.standings.saw_since(key, look, &found);
+            }
+            Ok(Some(found))
+        }
+        Err(CallError::NotFound(answer)) => {
+            engine.endpoints.lacks_user(key.target, &answer);
+            Ok(None)
+        }
+        Err(CallError::Forbidden(_) | CallError::TargetUnavailable(_) | CallError::Rejected(_)) => Ok(None),
+        Err(error @ (CallError::Conflict(_) | CallError::Uncertain(_) | CallError::Unavailable { .. })) => Err(error),
+    }
+}

@@ -1,0 +1,387 @@
+//! From what a caller wrote to ids, and on to the users' slots: users through the directory, assignments through the
+//! catalogue, and between the two the scales.
+
+mod lists;
+mod patience;
+mod same_user;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use self::lists::ResolvedLists;
+pub(in crate::engine) use self::lists::find_assignments;
+pub(in crate::engine) use self::patience::Patience;
+use self::patience::patience_left;
+pub(in crate::engine) use self::same_user::without_incomplete;
+use crate::domain::entry::{EntryRequest, ListedAssignment};
+use crate::domain::job::{JobStatus, SameUser};
+use crate::domain::name_index::Match;
+use crate::domain::text::unseen;
+use crate::domain::{Listed, Mode, Place, Proficiency, Reason, UserId, UserKey, UserRef};
+use crate::engine::conclusion::Ending;
+use crate::engine::core::EngineCore;
+use crate::engine::estimate::workload::Work;
+use crate::engine::job::Job;
+use crate::engine::job::outcome::Failure;
+use crate::engine::org::directory::{Search, ShownSkills, Sought};
+use crate::engine::org::unknown_names::Proposals;
+use crate::engine::port::{CallError, Errand, UpstreamAnswer};
+use crate::engine::prepare::Prepared;
+use crate::engine::prepare::create_skills;
+use crate::engine::prepare::prefetch;
+use crate::engine::prepare::removal_check::Scales;
+use crate::engine::user::pending_change::Ticket;
+use crate::journal::JobNote;
+
+/// An entry whose user and assignments are known by id.
+#[derive(Debug)]
+pub(in crate::engine) struct Resolved {
+    /// The entry's place in its job.
+    pub(in crate::engine) index: u32,
+    pub(in crate::engine) user: UserId,
+    pub(in crate::engine) listed: Arc<Listed>,
+    /// What it lists beside that and Genesys lacks: to be created before the entry goes on.
+    pub(in crate::engine) lacking: Arc<[Lacking]>,
+    /// Where it stands in the effective order.
+    pub(in crate::engine) place: Place,
+    /// Whether its sender said when it happened.
+    dated: bool,
+    /// Of several rows about the user that are one list: what each of them lists.
+    rows: Arc<[(u32, Arc<Listed>)]>,
+}
+
+/// A skill that Genesys lacks, as an entry lists it.
+#[derive(Debug)]
+pub(in crate::engine) struct Lacking {
+    pub(in crate::engine) name: Arc<str>,
+    pub(in crate::engine) proficiency: Option<Proficiency>,
+}
+
+impl Resolved {
+    fn ticket(self, job: &Arc<Job>, work: Work) -> Ticket {
+        let Self { index, listed, place, rows, .. } = self;
+        Ticket { can_be_stale: job.can_be_stale(index), job: Arc::clone(job), index, rows, listed, place, work }
+    }
+}
+
+/// What is open of a job and can go on.
+#[derive(Debug, Default)]
+struct Resolution {
+    entries: Vec<Resolved>,
+    /// What a listing showed that was read for the job.
+    shown: Option<Arc<ShownSkills>>,
+    /// Entries of which nothing can be told yet.
+    left: Option<Left>,
+}
+
+/// What of a job has to be looked for again, while the rest goes on.
+#[derive(Debug)]
+struct Left {
+    because: UpstreamAnswer,
+    /// The oldest place among it.
+    oldest: Place,
+}
+
+/// Resolves every entry of a job, weighs the job, and parks each entry with its user. What cannot be resolved ends with its
+/// reason, and the others go on; a job that would take too much away is held. While Genesys is out of reach the job waits, or
+/// those of its entries that nothing can be told of.
+///
+/// Invariant: entries that are resolved together are parked in the order of their places, and the acceptance order knows the
+/// oldest that is not parked.
+pub(in crate::engine) async fn resolve_and_park<'e>(
+    engine: &'e EngineCore,
+    job: &Arc<Job>,
+    prepared: &mut Prepared<'e>,
+) {
+    let errand = Errand::new(job.spec().urgency);
+    let mut patience = Patience::new(engine, job, &errand);
+    let mut look = Look { since: job.accepted_at(), shown: None };
+    loop {
+        let resolution = resolve_and_weigh(&mut patience, &prepared.parked, &mut look).await;
+        let Some(resolution) = resolution else { break };
+        let left = park_all(engine, job, prepared, resolution);
+        for ended in prepared.concluding.drain(..) {
+            ended.shown().await;
+        }
+        let Some(because) = left else { break };
+        if patience.wait(&prepared.parked, &CallError::unavailable(because)).await.is_none() {
+            break;
+        }
+        look.since = Instant::now();
+    }
+    if job.status() != JobStatus::Held {
+        engine.order.prepared(job.id());
+    }
+    job.count_preparation(errand.meter.take());
+}
+
+/// Parks entries with their users, in order of place. Why the others are left, if some are.
+fn park_all<'e>(
+    engine: &'e EngineCore,
+    job: &Arc<Job>,
+    prepared: &mut Prepared<'e>,
+    resolution: Resolution,
+) -> Option<UpstreamAnswer> {
+    let Resolution { entries, shown, left } = resolution;
+    let oldest_left = left.as_ref().map(|left| left.oldest);
+    let mut entries = same_user::taken_together(job, entries);
+    entries.sort_by_key(|entry| (entry.place, entry.index));
+    let several = named_several_times(&entries);
+    let mut on_the_way = HashSet::new();
+    for entry in entries {
+        let (user, place) = (entry.user, entry.place);
+        let key = UserKey { target: job.spec().target, user };
+        let again = several.contains(&user) && !on_the_way.insert(user);
+        let ticket = entry.ticket(job, if again { Work::Shared } else { work_of(engine, job, key) });
+        // It may have waited since it was resolved.
+        ticket.indices().for_each(|row| job.resolved(row, user));
+        engine.order.prepares(job.id(), oldest_left.map_or(place, |left| left.min(place)));
+        // Several entries of one user are folded in the order in which they happened.
+        let shown = shown.as_ref().filter(|_| !several.contains(&user));
+        if let Some(ended) = shown.and_then(|shown| prefetch::end_if_shown(engine, key, &ticket, shown)) {
+            prepared.concluding.push(ended);
+        } else {
+            let rows: Vec<_> = ticket.indices().collect();
+            park(engine, key, ticket);
+            prepared.parked.extend(rows);
+        }
+    }
+    left.map(|left| {
+        engine.order.prepares(job.id(), left.oldest);
+        left.because
+    })
+}
+
+/// What the pass over a user will take.
+fn work_of(engine: &EngineCore, job: &Job, key: UserKey) -> Work {
+    let assumes = engine.settings.write_without_read && key.target.checks_versions() && engine.standings.knows(key);
+    if assumes || job.spec().dry_run { Work::OneCall } else { Work::ReadAndWrite }
+}
+
+fn named_several_times(entries: &[Resolved]) -> HashSet<UserId> {
+    let mut seen = HashSet::with_capacity(entries.len());
+    entries.iter().map(|entry| entry.user).filter(|user| !seen.insert(*user)).collect()
+}
+
+/// The entries that may go on; `None` if none may.
+async fn resolve_and_weigh(patience: &mut Patience<'_>, parked: &HashSet<u32>, look: &mut Look) -> Option<Resolution> {
+    let job = patience.job;
+    if job.is_on_its_way(parked) {
+        return None;
+    }
+    let mut resolution = loop {
+        let tried = tokio::select! {
+            tried = try_resolve(patience, parked, look) => tried,
+            // Who waits for the same listing is next.
+            () = job.on_its_way(parked) => return None,
+            () = patience.over() => Err(no_answer()),
+        };
+        match tried {
+            Ok(resolution) => break resolution,
+            Err(error) => patience.wait(parked, &error).await?,
+        }
+    };
+    create_skills::refuse(patience, &mut resolution.entries).await;
+    if parked.is_empty() && !job.has_begun() && !job.was_released() {
+        weigh(patience, &resolution.entries).await?;
+    }
+    create_skills::create_lacking(patience, parked, &mut resolution.entries).await?;
+    Some(resolution)
+}
+
+fn no_answer() -> CallError {
+    CallError::unavailable(UpstreamAnswer { message: "no answer to look-ups".into(), ..UpstreamAnswer::default() })
+}
+
+/// Weighs a job; `None` if it is held back now, or has nothing open any more.
+async fn weigh(patience: &mut Patience<'_>, entries: &[Resolved]) -> Option<()> {
+    let Patience { engine, job, errand, .. } = *patience;
+    let mut scales = Scales::new(engine, job, entries);
+    let hold = loop {
+        match scales.weigh(errand).await {
+            Ok(hold) => break hold,
+            // Nothing of a job is parked before it was weighed.
+            Err(error) => patience.wait(&HashSet::new(), &error).await?,
+        }
+    };
+    let Some(hold) = hold else { return Some(()) };
+    tracing::warn!(job = %job.id(), users = hold.users, of_users = hold.of_users, "held a job: it would take too much away");
+    if let Err(error) = engine.journal.note(job.id(), JobNote::Held(hold.clone())).await {
+        // Held all the same: after a restart it is weighed again.
+        tracing::error!(job = %job.id(), %error, "cannot write down that a job is held");
+    }
+    job.hold_back(hold);
+    None
+}
+
+/// An entry that has not ended, beside the user whom it names.
+struct Open {
+    index: u32,
+    assignments: Arc<[ListedAssignment]>,
+    dated: bool,
+}
+
+impl Open {
+    fn of(job: &Job, index: u32) -> Option<(Self, UserRef)> {
+        let EntryRequest { reference: _, user, assignments, occurred_at } = job.open_request(index)?;
+        Some((Self { index, assignments, dated: occurred_at.is_some() }, user))
+    }
+}
+
+/// What the tries to resolve a job have in common.
+struct Look {
+    /// That something is missing is told only by a look that was not begun before.
+    since: Instant,
+    shown: Option<Arc<ShownSkills>>,
+}
+
+/// Ends what cannot be resolved, and answers the rest. While it cannot be told whom or what an entry names, the job waits, or
+/// that entry alone if the others may go on without it; at the end of the patience such entries end alone.
+async fn try_resolve(patience: &Patience<'_>, parked: &HashSet<u32>, look: &mut Look) -> Result<Resolution, CallError> {
+    let Patience { engine, job, errand, .. } = *patience;
+    let target = job.spec().target;
+    let genesys = engine.genesys.as_ref();
+    let unparked = (0..job.len()).filter(|index| !parked.contains(index));
+    let (open, wanted): (Vec<_>, Vec<_>) = unparked.filter_map(|index| Open::of(job, index)).unzip();
+    let lists_users = look.shown.is_none() && prefetch::is_due(engine, job, &wanted);
+    let calls_to_find = engine.directory.calls_to_find(&wanted, lists_users, look.since);
+    job.prepares(u32::from(engine.catalogues.has_to_read(target)) + calls_to_find);
+    let mut catalogue = engine.catalogues.get(genesys, errand, target).await?;
+    let creation = create_skills::of(engine, job);
+    let mut lists = ResolvedLists::of(&open, &catalogue, creation, Proposals::none());
+    if lists.lack_a_name() {
+        catalogue = engine.catalogues.read_anew(genesys, errand, target, look.since).await?;
+        lists = ResolvedLists::of(&open, &catalogue, creation, Proposals::some());
+    }
+    engine.names.learn(&catalogue, engine.journal.as_ref()).await;
+    if lists_users {
+        look.shown = match prefetch::read_for(engine, job, &wanted, errand).await {
+            // It only saves calls: whom it would show may be found and read otherwise.
+            Err(CallError::Unavailable { .. }) => None,
+            shown => shown?,
+        };
+    }
+    let users = engine.directory.find_all(Search { genesys, errand, since: look.since }, &wanted).await?;
+    let doubt = catalogue.doubt(target).filter(|_| lists.lack_a_name());
+    let is_patient = !patience_left(engine, job).is_zero();
+    let unknown = users.iter().find_map(Sought::doubt).filter(|_| is_patient);
+    let waits = doubt
+        .as_ref()
+        .filter(|_| is_patient)
+        .or_else(|| unknown.filter(|_| lists.lack_a_name() || !may_go_on_singly(engine, job)));
+    if let Some(answer) = waits {
+        look.since = Instant::now();
+        return Err(CallError::unavailable(answer.clone()));
+    }
+    let left = unknown.map(|because| {
+        let unknown = open.iter().zip(&users).filter(|(_, user)| user.doubt().is_some());
+        let places = unknown.map(|(entry, _)| job.place(entry.index));
+        Left { because: because.clone(), oldest: places.min().unwrap_or_else(|| job.place(0)) }
+    });
+    let (mut entries, mut failed) = (Vec::with_capacity(open.len()), Vec::new());
+    let mut incomplete = HashMap::new();
+    for ((entry, named), user) in open.iter().zip(&wanted).zip(users) {
+        let index = entry.index;
+        if left.is_some() && user.doubt().is_some() {
+            continue;
+        }
+        let found = find_user(engine, named, &user).and_then(|user| {
+            let list = lists.get(engine, &entry.assignments, doubt.as_ref());
+            let list = list.inspect_err(|failure| drop(incomplete.insert(user, (index, failure.clone()))))?;
+            Ok((user, list))
+        });
+        match found {
+            Ok((user, (listed, lacking))) => {
+                job.resolved(index, user);
+                engine.users.note(named, user, job.id(), index);
+                let place = job.place(index);
+                entries.push(Resolved {
+                    index,
+                    user,
+                    listed,
+                    lacking,
+                    place,
+                    dated: entry.dated,
+                    rows: Arc::default(),
+                });
+            }
+            Err(failure) => failed.push(Ending::failed(job, index, &failure)),
+        }
+    }
+    let entries = same_user::refused(job, entries, &mut failed);
+    let entries = without_incomplete(job, entries, &incomplete, &mut failed);
+    let entries = same_user::without_parts(engine, job, entries, &mut failed);
+    let entries = same_user::without_renamed(job, entries, &mut failed);
+    engine.conclude(failed, None).shown().await;
+    Ok(Resolution { entries, shown: look.shown.take(), left })
+}
+
+/// Whether entries may go on while it is not known yet whom others of the job are about: nothing is weighed or created for the
+/// job as a whole, and what becomes of one does not depend on whether another is about the same user.
+fn may_go_on_singly(engine: &EngineCore, job: &Job) -> bool {
+    let spec = job.spec();
+    match spec.mode {
+        Mode::Add | Mode::Remove if spec.dry_run || spec.same_user == SameUser::Merge => false,
+        Mode::Add => true,
+        Mode::Remove => !engine.settings.hold.concern(job.len() as usize),
+        Mode::Managed | Mode::Replace => false,
+    }
+}
+
+pub(in crate::engine) fn park(engine: &EngineCore, key: UserKey, ticket: Ticket) {
+    let (urgency, job) = (ticket.urgency(), ticket.job.id());
+    ticket.job.parked(ticket.work);
+    if engine.slots.park(key, ticket) {
+        engine.queues.push(urgency, job, key);
+    }
+}
+
+pub(in crate::engine) fn find_user(engine: &EngineCore, wanted: &UserRef, sought: &Sought) -> Result<UserId, Failure> {
+    let found = match sought {
+        Sought::Told(found) => found,
+        Sought::InDoubt(answer) => return Err(Failure::unavailable(answer, engine.settings.patience)),
+        Sought::Refused(answer) => return Err(Failure::forbidden(answer)),
+    };
+    match found {
+        Match::One(found) if found.active => Ok(found.user),
+        Match::One(_) => Err(Failure::new(
+            Reason::UserInactive,
+            "the user is not active at Genesys. Activate the user there, or leave them out.",
+        )),
+        Match::Several(number) => Err(Failure::new(
+            Reason::UserAmbiguous,
+            format!("{number} users at Genesys have this {}. Name the user by id.", kind(wanted)),
+        )),
+        Match::None => Err(Failure::new(Reason::UserNotFound, not_found(wanted))),
+    }
+}
+
+/// What is told of a user who is not found, without the name itself.
+fn not_found(wanted: &UserRef) -> String {
+    let kind = kind(wanted);
+    let exactly = match wanted {
+        UserRef::Id(_) => format!("no user at Genesys whom this OAuth client may see has this {kind}"),
+        UserRef::Email(_) | UserRef::ExternalId { .. } => {
+            format!("no user at Genesys whom this OAuth client may see has exactly this {kind}")
+        }
+        UserRef::EmployeeId(_) => format!(
+            "no user at Genesys whom this OAuth client may see has exactly this {kind}, and no active one has it in another \
+             spelling"
+        ),
+    };
+    let unseen = wanted.text().map(unseen).filter(|unseen| !unseen.is_empty());
+    let unseen = unseen.map(|unseen| format!(" It holds characters that are not shown ({unseen})."));
+    let unseen = unseen.unwrap_or_default();
+    format!("{exactly}.{unseen} Correct it, create the user first, or give the client's role the user's division.")
+}
+
+fn kind(wanted: &UserRef) -> &'static str {
+    match wanted {
+        UserRef::Id(_) => "id",
+        UserRef::Email(_) => "e-mail address",
+        UserRef::EmployeeId(_) => "employee id",
+        UserRef::ExternalId { .. } => "external id",
+    }
+}

@@ -1,0 +1,208 @@
+//! Erasing a person: who they are by all their names, what is about them, and how it goes.
+//!
+//! A person may have been named in several ways over several jobs. All entries that turned out to be about the same user go,
+//! and of those that nobody knows whom they are about, the ones that have one of that user's names.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::domain::audit::{Action, AuditRecord};
+use crate::domain::job::Urgency;
+use crate::domain::name_index::Match;
+use crate::domain::{JobId, Target, UserId, UserKey, UserRef};
+use crate::engine::core::Engine;
+use crate::engine::core::EngineCore;
+use crate::engine::job::Job;
+use crate::engine::job::people::Person;
+use crate::engine::org::directory::Search;
+use crate::engine::port::{Errand, LookUp};
+use crate::engine::prepare::prefetch::Taken;
+use crate::journal::{Erasure, JournalError, Memo};
+
+/// Jobs looked at before others get their turn.
+const AT_ONCE: usize = 16;
+/// So long Genesys is asked who a name stands for.
+const LONGEST_LOOK: Duration = Duration::from_secs(20);
+const TARGETS: [Target; 2] = [Target::RoutingSkills, Target::WfmSkillGroups];
+
+/// Why a person was not erased.
+#[derive(Debug, thiserror::Error)]
+pub enum ErasureFault {
+    /// The reference has stood for more than one user.
+    #[error("the reference has named {0} users")]
+    SeveralUsers(usize),
+    /// Entries about them have not ended.
+    #[error("entries of {} jobs have not ended", .0.len())]
+    Open(Vec<JobId>),
+    /// Work on them is just coming to its end.
+    #[error("work on the user is under way")]
+    AtWork,
+    /// Nobody here knows who that is, and so by which other names they came.
+    #[error("Genesys cannot be asked who that is")]
+    InDoubt,
+    /// A record of theirs is still to be read from an HR system.
+    #[error("a record is still to be read")]
+    RecordWaits,
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+impl Engine {
+    /// Finds out whom a reference names; `known` are users whom others know by it.
+    pub async fn person(&self, reference: &UserRef, known: Vec<UserId>) -> Result<Person, ErasureFault> {
+        let name = reference.folded();
+        let mut users: BTreeSet<UserId> = known.into_iter().collect();
+        if let UserRef::Id(id) = name {
+            users.insert(id);
+        } else {
+            users.extend(self.core.users.find(&name).map(|(user, _)| user));
+            self.core.each_job(|job| users.extend(job.users_named(&name))).await;
+        }
+        let mut in_doubt = false;
+        if users.is_empty() {
+            match self.core.who_is(&name).await {
+                Ok(user) => users.extend(user),
+                Err(InDoubt) => in_doubt = true,
+            }
+        }
+        if users.len() > 1 {
+            return Err(ErasureFault::SeveralUsers(users.len()));
+        }
+        let user = users.pop_first();
+        let mut names = HashSet::from([name]);
+        if let Some(user) = user {
+            names.insert(UserRef::Id(user));
+            let listed = self.core.directory.names_of(user);
+            let mut has_unknown = false;
+            let look = |job: &Arc<Job>| {
+                names.extend(job.names_of(user));
+                has_unknown |= job.has_unknown();
+            };
+            self.core.each_job(look).await;
+            // Some of them may be about the same person, by a name that nothing here has told of.
+            if has_unknown {
+                match self.core.names_told_of(user).await {
+                    Ok(told) => names.extend(told),
+                    Err(InDoubt) => in_doubt |= listed.is_empty(),
+                }
+            }
+            names.extend(listed);
+        }
+        Ok(Person { user, names, in_doubt })
+    }
+
+    /// Erases a person from jobs, from what is remembered of users, and takes these memos back, all of it or nothing; from how
+    /// many entries. Once this answers, nothing of it is in the journal's files.
+    pub async fn erase(&self, person: &Person, memos: Vec<Memo>) -> Result<usize, ErasureFault> {
+        let core = &self.core;
+        let (_work, at_work) = core.keep_idle(person);
+        let mut about: Vec<(Arc<Job>, Vec<u32>)> = Vec::new();
+        let mut open = Vec::new();
+        core.each_job(|job| {
+            let of_job = job.about(person);
+            if of_job.open {
+                open.push(job.id());
+            }
+            if !of_job.entries.is_empty() {
+                about.push((Arc::clone(job), of_job.entries));
+            }
+        })
+        .await;
+        if !open.is_empty() {
+            return Err(ErasureFault::Open(open));
+        }
+        if at_work {
+            return Err(ErasureFault::AtWork);
+        }
+        if person.in_doubt {
+            return Err(ErasureFault::InDoubt);
+        }
+        let entries: Vec<_> =
+            about.iter().flat_map(|(job, entries)| entries.iter().map(|index| (job.id(), *index))).collect();
+        let count = entries.len();
+        let asked = self.asker().map(|by| AuditRecord {
+            at: core.clock.now(),
+            action: Action::Erased,
+            by: by.clone(),
+            job: None,
+            about: Some(format!("entries: {count}").into()),
+        });
+        let written = core.journal.erase(Erasure { entries, user: person.user, memos, asked }).await;
+        if let Ok(()) | Err(JournalError::StillInFiles(_)) = written {
+            core.forget_person(person, &about);
+            tracing::info!(entries = count, "erased a person");
+        }
+        Ok(written.map(|()| count)?)
+    }
+}
+
+/// Genesys could not be asked.
+struct InDoubt;
+
+impl EngineCore {
+    /// Who goes by a name, by what was read before or else by a look; nobody, if that is not one user.
+    async fn who_is(&self, name: &UserRef) -> Result<Option<UserId>, InDoubt> {
+        if let Some(user) = self.directory.known_as(name) {
+            return Ok(Some(user));
+        }
+        let errand = Errand::new(Urgency::Interactive);
+        let search = Search { genesys: self.genesys.as_ref(), errand: &errand, since: Instant::now() };
+        match tokio::time::timeout(LONGEST_LOOK, self.directory.look_again(search, name)).await {
+            Ok(Ok(Match::One(found))) => Ok(Some(found.user)),
+            Ok(Ok(Match::Several(_) | Match::None)) => Ok(None),
+            Ok(Err(_)) | Err(_) => Err(InDoubt),
+        }
+    }
+
+    /// What Genesys calls a user: their address and employee id.
+    async fn names_told_of(&self, user: UserId) -> Result<Vec<UserRef>, InDoubt> {
+        let errand = Errand::new(Urgency::Interactive);
+        let ids = [user];
+        let look_up = self.genesys.look_up(&errand, LookUp::Ids(&ids));
+        let Ok(Ok(found)) = tokio::time::timeout(LONGEST_LOOK, look_up).await else { return Err(InDoubt) };
+        let names = found.into_iter().filter(|found| found.id == user).flat_map(|found| {
+            let email = found.email.map(|email| UserRef::Email(email).folded());
+            email.into_iter().chain(found.employee_id.map(|id| UserRef::EmployeeId(id).folded()))
+        });
+        Ok(names.collect())
+    }
+
+    /// Shows each job, some at a time.
+    async fn each_job(&self, mut look: impl FnMut(&Arc<Job>)) {
+        let mut after = None;
+        loop {
+            let jobs = self.registry.from(after, AT_ONCE);
+            let Some(last) = jobs.last() else { break };
+            after = Some(last.id());
+            jobs.iter().for_each(&mut look);
+            drop(jobs);
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Keeps passes over a person from beginning; and whether there is something of theirs that is under way.
+    fn keep_idle(&self, person: &Person) -> (Vec<Taken<'_>>, bool) {
+        let key = |target| person.user.map(|user| UserKey { target, user });
+        let keys: Vec<_> = TARGETS.into_iter().filter_map(key).collect();
+        let taken: Vec<_> = keys.iter().filter_map(|key| Taken::idle(self, *key)).collect();
+        let busy = taken.len() < keys.len();
+        (taken, busy)
+    }
+
+    fn forget_person(&self, person: &Person, about: &[(Arc<Job>, Vec<u32>)]) {
+        for (job, entries) in about {
+            job.erase(entries);
+            if let Some(user) = person.user {
+                self.users.forget(user, job.id());
+            }
+        }
+        for target in TARGETS {
+            person.user.into_iter().for_each(|user| self.standings.erase(UserKey { target, user }));
+        }
+        person.user.into_iter().for_each(|user| self.holders.erase(user));
+        self.directory.forget(person.user, |name| person.names.contains(&name.folded()));
+    }
+}

@@ -1,0 +1,40 @@
+//! What is still to come of a job: by what is ahead of it and of the others, and by the pace at which calls really go.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::engine::core::Engine;
+use crate::engine::estimate::fair_share::{last_stuck_after, time_for};
+use crate::engine::job::JobSnapshot;
+
+/// What is still to come of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forecast {
+    /// Calls that the job will still take.
+    pub calls_ahead: u32,
+    /// When it will have ended; none if nothing of it goes on by itself.
+    pub ends_at: Option<Timestamp>,
+}
+
+impl Engine {
+    /// Foretells the end of a job. Takes no longer with many jobs or entries than with few.
+    pub fn forecast(&self, job: &JobSnapshot) -> Forecast {
+        Forecast { calls_ahead: job.load.calls, ends_at: self.end_of(job) }
+    }
+
+    fn end_of(&self, job: &JobSnapshot) -> Option<Timestamp> {
+        if job.counts.ahead() == 0 {
+            return None;
+        }
+        let (urgency, pace) = (job.spec.urgency, self.core.genesys.pace(job.spec.target));
+        let ahead = self.core.open.ahead_of(urgency, job.load);
+        let begins = Some(self.core.clock.date_of(pace.opens_at)).max(job.parked_until)?;
+        let work = time_for(ahead, urgency, &pace);
+        // Who is stuck is waited for, and may be the last.
+        let patience = self.core.settings.conflicts.patience;
+        let stuck = last_stuck_after(job.stuck_ahead).map(|part| work.mul_f64(part).saturating_add(patience));
+        let ends =
+            begins.checked_add(SignedDuration::try_from(stuck.map_or(work, |stuck| stuck.max(work))).ok()?).ok()?;
+        // So may be who waits for a conflict to clear. In whole milliseconds, as all dates that callers see.
+        job.waits_until.max(Timestamp::from_millisecond(ends.as_millisecond()).ok())
+    }
+}

@@ -1,0 +1,8 @@
+//! What callers ask to be told. Nothing here changes anything but erasure, which asks first whom it is about.
+
+pub(in crate::engine) mod dates;
+pub(in crate::engine) mod erasure;
+pub(in crate::engine) mod forecast;
+pub(in crate::engine) mod jobs;
+pub(in crate::engine) mod overview;
+pub(in crate::engine) mod users;

@@ -1,0 +1,54 @@
+//! What is known of users.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+
+use crate::domain::{AssignmentId, JobId, Target, UserId, UserKey, UserRef};
+use crate::engine::core::Engine;
+use crate::engine::job::EntrySnapshot;
+
+/// What is known of one user.
+#[derive(Debug)]
+pub struct UserSnapshot {
+    pub user: UserId,
+    /// The newest entries about them, newest first.
+    pub entries: Vec<(JobId, Target, EntrySnapshot)>,
+    /// What skillsync itself assigned.
+    pub owned: Vec<(Target, Arc<BTreeSet<AssignmentId>>)>,
+}
+
+impl Engine {
+    /// What is known of a user, if any job has named them.
+    pub fn user(&self, named: &UserRef) -> Option<UserSnapshot> {
+        let (user, places) = self.core.users.find(named)?;
+        let entries = places.into_iter().filter_map(|(id, index)| {
+            let job = self.core.registry.get(id)?;
+            let entry = job.entries(None, index, 1).0.pop()?;
+            Some((id, job.spec().target, entry))
+        });
+        let owned = |target| self.core.standings.recall(UserKey { target, user }).owned;
+        Some(UserSnapshot {
+            user,
+            entries: entries.collect(),
+            owned: [Target::RoutingSkills, Target::WfmSkillGroups].map(|target| (target, owned(target))).into(),
+        })
+    }
+
+    /// The user whom a caller has named so before.
+    pub fn user_called(&self, named: &UserRef) -> Option<UserId> {
+        self.core.users.find(named).map(|(user, _)| user)
+    }
+
+    /// The names, folded, that open entries give their users.
+    pub fn open_names(&self) -> HashSet<UserRef> {
+        let mut names = HashSet::new();
+        self.core.registry.for_each(|job| job.add_open_names(&mut names));
+        names
+    }
+
+    /// Whether nothing that a user has was assigned by us.
+    pub fn owns_nothing_of(&self, user: UserId) -> bool {
+        let owned = |target| self.core.standings.recall(UserKey { target, user }).owned;
+        [Target::RoutingSkills, Target::WfmSkillGroups].into_iter().all(|target| owned(target).is_empty())
+    }
+}

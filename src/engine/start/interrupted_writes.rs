@@ -1,0 +1,72 @@
+//! Writes that a process before this one left under way.
+//!
+//! What became of such a write is known only after a look at its user. Its entries are therefore with their users before
+//! anything is looked up and before anybody can cancel them, whatever has become of their user's or their skills' names
+//! since: they go on by the ids that the write had.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::domain::attempt::Attempt;
+use crate::domain::place::DatesBefore;
+use crate::domain::{JobId, UserKey};
+use crate::engine::core::EngineCore;
+use crate::engine::estimate::workload::Work;
+use crate::engine::job::Job;
+use crate::engine::user::pending_change::Ticket;
+use crate::engine::user::progress::Progress;
+use crate::journal::KeptStanding;
+
+/// The rows of each job that are with their users already.
+pub(in crate::engine) type Parked = HashMap<JobId, HashSet<u32>>;
+
+/// Takes the writes out of what is remembered of users.
+pub(in crate::engine) fn taken_from(standings: &mut [(UserKey, KeptStanding)]) -> Vec<(UserKey, Arc<Attempt>)> {
+    standings.iter_mut().filter_map(|(key, standing)| Some((*key, standing.attempt.take()?))).collect()
+}
+
+/// Goes on with the writes whose entries have not all ended: what became of the others is known.
+///
+/// Invariant: an entry that a write was made for ends only after its user was looked at, or with the words that this was not
+/// possible; for no other way to an end is open to it once it is here, and it is here before its job can be asked for.
+pub(in crate::engine) fn go_on(
+    engine: &EngineCore,
+    attempts: Vec<(UserKey, Arc<Attempt>)>,
+    jobs: &[Arc<Job>],
+    dates: &DatesBefore,
+) -> Parked {
+    let jobs: HashMap<JobId, &Arc<Job>> = jobs.iter().map(|job| (job.id(), job)).collect();
+    let mut parked = Parked::default();
+    for (key, mut attempt) in attempts {
+        for attempted in &mut Arc::make_mut(&mut attempt).entries {
+            attempted.change.place = dates.place(attempted.change.place);
+        }
+        let mut work = Work::ReadAndWrite;
+        let mut tickets = Vec::new();
+        for attempted in &attempt.entries {
+            let Some(job) = jobs.get(&attempted.change.by.0) else { continue };
+            let ticket = Ticket::of_attempted(attempted, Arc::clone(job), work);
+            let open: Vec<_> = ticket.indices().filter_map(|row| Some((row, job.open_request(row)?))).collect();
+            if open.is_empty() {
+                continue;
+            }
+            for (row, request) in open {
+                job.goes_on(row, key.user);
+                engine.users.note(&request.user, key.user, job.id(), row);
+                parked.entry(job.id()).or_default().insert(row);
+            }
+            work = Work::Shared;
+            tickets.push(ticket);
+        }
+        if tickets.is_empty() {
+            continue;
+        }
+        for ticket in &tickets {
+            ticket.job.parked(ticket.work);
+        }
+        if let Some((urgency, job)) = engine.slots.go_on(key, tickets, Progress::after_lost_answer(attempt)) {
+            engine.queues.push(urgency, job, key);
+        }
+    }
+    parked
+}

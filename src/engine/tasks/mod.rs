@@ -1,0 +1,5 @@
+//! What the engine does by itself.
+
+pub(in crate::engine) mod refresh;
+pub(in crate::engine) mod retention;
+pub(in crate::engine) mod scheduler;

@@ -1,0 +1,104 @@
+//! Gives seats to users: a bounded number of passes at a time in each lane, and a clock for those who wait.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+use tracing::{Instrument as _, Span};
+
+use crate::domain::job::Urgency;
+use crate::domain::{Target, UserKey};
+use crate::engine::core::EngineCore;
+use crate::engine::reconcile::pass::{Pass, PassEnd};
+use crate::engine::user::deferrals::Deferrals;
+use crate::engine::user::pending_change::Ticket;
+use crate::lifecycle::Lifecycle;
+
+/// Starts one loop a lane and target, each with seats of its own: bulk work can never take the interactive lane's, and a target
+/// whose routes are limited never those of the other. And the clock for users that wait without a seat.
+pub(in crate::engine) fn start(core: &Arc<EngineCore>, lifecycle: &Lifecycle) {
+    let deferrals = Arc::<Deferrals>::default();
+    let (clock, waiting) = (Arc::clone(core), Arc::clone(&deferrals));
+    lifecycle.keep_running_until_stop("deferrals", move || wake_deferred(Arc::clone(&clock), Arc::clone(&waiting)));
+    let lanes = [
+        ("interactive_routing_skills", Urgency::Interactive, Target::RoutingSkills),
+        ("interactive_skill_groups", Urgency::Interactive, Target::WfmSkillGroups),
+        ("bulk_routing_skills", Urgency::Bulk, Target::RoutingSkills),
+        ("bulk_skill_groups", Urgency::Bulk, Target::WfmSkillGroups),
+    ];
+    for (name, lane, target) in lanes {
+        let (core, deferrals, tasks) = (Arc::clone(core), Arc::clone(&deferrals), lifecycle.clone());
+        // Outside of the task, so that a new one does not hand out those again that are taken.
+        let seats = Arc::new(Semaphore::new(core.settings.seats));
+        let fill = move || {
+            let (core, seats, deferrals) = (Arc::clone(&core), Arc::clone(&seats), Arc::clone(&deferrals));
+            fill_seats(core, (lane, target), seats, deferrals, tasks.clone())
+        };
+        lifecycle.keep_running_until_stop(name, fill);
+    }
+}
+
+async fn fill_seats(
+    core: Arc<EngineCore>,
+    (lane, target): (Urgency, Target),
+    seats: Arc<Semaphore>,
+    deferrals: Arc<Deferrals>,
+    lifecycle: Lifecycle,
+) {
+    loop {
+        let Ok(seat) = Arc::clone(&seats).acquire_owned().await else { return };
+        let user = core.queues.of(target).pop(lane).await;
+        lifecycle.spawn(work_on(Arc::clone(&core), user, seat, Arc::clone(&deferrals), lifecycle.clone()));
+    }
+}
+
+/// One pass over one user. The seat is given back when this ends, however it ends.
+async fn work_on(
+    core: Arc<EngineCore>,
+    user: UserKey,
+    _seat: OwnedSemaphorePermit,
+    deferrals: Arc<Deferrals>,
+    lifecycle: Lifecycle,
+) {
+    let Some((tickets, progress)) = core.slots.begin(user) else { return };
+    let (span, panics) = (span_of_pass(user, &tickets), progress.panics + 1);
+    let pass = async { Pass::new(&core, user, tickets, progress).run().await };
+    match lifecycle.caught("pass", pass).instrument(span).await {
+        Some(PassEnd::Done) => {
+            if let Some((urgency, job)) = core.slots.end(user) {
+                core.queues.push(urgency, job, user);
+            }
+        }
+        Some(PassEnd::Later { at, tickets, progress }) => {
+            core.slots.defer(user, tickets, progress);
+            deferrals.put(user, at);
+        }
+        None => {
+            // A defect of ours: nothing that was accepted is lost by it, and the user does not stay locked.
+            core.standings.forget_state(user);
+            core.slots.restore(user, panics);
+            deferrals.put(user, Instant::now() + core.backoff.pause(panics));
+        }
+    }
+}
+
+/// A pass may work for several jobs: what it does is told as done for the first entry, and follows from the others' jobs.
+fn span_of_pass(user: UserKey, tickets: &[Ticket]) -> Span {
+    let Some(first) = tickets.first() else { return Span::none() };
+    let (target, entry, entries) = (user.target.name(), first.index, tickets.len());
+    let span = tracing::info_span!(parent: &first.job.span(), "pass", target, entry, entries);
+    let others = tickets.iter().filter(|ticket| ticket.job.id() != first.job.id());
+    for other in others {
+        span.follows_from(other.job.span());
+    }
+    span
+}
+
+async fn wake_deferred(core: Arc<EngineCore>, deferrals: Arc<Deferrals>) {
+    let wake = |user| {
+        if let Some(urgency) = core.slots.wake(user) {
+            core.queues.resume(urgency, user);
+        }
+    };
+    deferrals.keep_time(wake).await;
+}

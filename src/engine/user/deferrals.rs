@@ -1,0 +1,113 @@
+//! The clock of users that wait without a seat.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::domain::UserKey;
+
+/// Nobody is left to wait for longer, whatever the time that was named: looking in vain costs one call.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// Who waits, and until when.
+///
+/// Invariant: a user who was put in stays until they were woken. The set lives outside of the task that keeps the time, so
+/// that a defect which ends the task loses nobody: it is started anew and finds them here.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct Deferrals {
+    waiting: Mutex<BTreeSet<(Instant, UserKey)>>,
+    changed: Notify,
+}
+
+impl Deferrals {
+    /// Puts a user in, to be woken at that time, or in an hour if it is later.
+    pub(in crate::engine) fn put(&self, user: UserKey, at: Instant) {
+        self.lock().insert((at.min(Instant::now() + LONGEST), user));
+        self.changed.notify_one();
+    }
+
+    /// Wakes everybody when their time has come. For one caller at a time.
+    pub(in crate::engine) async fn keep_time(&self, wake: impl Fn(UserKey)) {
+        loop {
+            let next = self.lock().first().copied();
+            match next {
+                None => self.changed.notified().await,
+                Some((at, _)) if at > Instant::now() => tokio::select! {
+                    () = tokio::time::sleep_until(at) => {}
+                    () = self.changed.notified() => {}
+                },
+                Some(due) => {
+                    wake(due.1);
+                    self.lock().remove(&due);
+                }
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<(Instant, UserKey)>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::{Target, UserId};
+
+    fn user(n: u128) -> UserKey {
+        UserKey { target: Target::WfmSkillGroups, user: UserId(Uuid::from_u128(n)) }
+    }
+
+    const fn secs(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn everybody_is_woken_in_time_and_nobody_waits_for_longer_than_an_hour() {
+        let (deferrals, begun, woken) = (Deferrals::default(), Instant::now(), Mutex::new(Vec::new()));
+        let beyond = begun + secs(3600 * 24 * 365 * 100);
+        for (n, at) in [(1, begun + secs(10)), (2, beyond), (3, begun), (4, begun + secs(10))] {
+            deferrals.put(user(n), at);
+        }
+        let later = async {
+            tokio::time::sleep(secs(2)).await;
+            deferrals.put(user(5), begun + secs(3));
+            std::future::pending::<()>().await;
+        };
+        let wake = |user: UserKey| woken.lock().unwrap().push((user.user.0.as_u128(), begun.elapsed().as_secs()));
+        let all = async { tokio::join!(deferrals.keep_time(wake), later) };
+        assert!(tokio::time::timeout(secs(4000), all).await.is_err());
+        assert_eq!(*woken.lock().unwrap(), [(3, 0), (5, 3), (1, 10), (4, 10), (2, 3600)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_is_not_lost_when_the_clock_panics() {
+        let (lifecycle, begun) = (crate::lifecycle::Lifecycle::default(), Instant::now());
+        let deferrals = Arc::<Deferrals>::default();
+        let (panicked, woken) = (Arc::<AtomicBool>::default(), Arc::<Mutex<Vec<_>>>::default());
+        deferrals.put(user(1), begun + secs(10));
+        deferrals.put(user(2), begun + secs(60));
+        let (kept, log) = (Arc::clone(&deferrals), Arc::clone(&woken));
+        lifecycle.keep_running_until_stop("clock", move || {
+            let (deferrals, panicked, log) = (Arc::clone(&kept), Arc::clone(&panicked), Arc::clone(&log));
+            async move {
+                let wake = |user: UserKey| {
+                    assert!(panicked.swap(true, Ordering::Relaxed), "a defect");
+                    log.lock().unwrap().push((user.user.0.as_u128(), begun.elapsed().as_secs()));
+                };
+                deferrals.keep_time(wake).await;
+            }
+        });
+        tokio::time::sleep(secs(100)).await;
+        assert_eq!(*woken.lock().unwrap(), [(1, 11), (2, 60)]);
+        assert_eq!(lifecycle.panics()["clock"], 1);
+    }
+}

@@ -1,0 +1,374 @@
+//! What is remembered of a user between passes: what we own, what we last saw, what was carried out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use dashmap::DashMap;
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::clock::WallClock;
+use crate::domain::attempt::Attempt;
+use crate::domain::fold::{Change, Folded, Outcome, Start};
+use crate::domain::history::{History, Holding};
+use crate::domain::place::DatesBefore;
+use crate::domain::shared::Shared;
+use crate::domain::{AssignmentId, Assignments, EntryId, Place, Target, UserId, UserKey};
+use crate::engine::port::{AssignmentWrite, Observed, Version};
+use crate::journal::{ForgottenChange, Journal, JournalError, KeptStanding, WrittenAssignment};
+
+/// How far behind a replica may be. Where there are no versions, a read that contradicts what we wrote ourselves is
+/// taken for old until our write is this old; after that, for somebody else's change.
+const LONGEST_LAG: Duration = Duration::from_secs(30);
+
+/// What is remembered of one user and target.
+#[derive(Debug, Clone, Default)]
+pub(in crate::engine) struct Standing {
+    /// What skillsync itself assigned.
+    pub(in crate::engine) owned: Arc<BTreeSet<AssignmentId>>,
+    /// The newest state that a read or the answer to a write showed.
+    pub(in crate::engine) newest: Option<Observed>,
+    /// The newest version that was seen, also by a process before this one.
+    pub(in crate::engine) version: Option<Version>,
+    /// The version that our last write brought about.
+    pub(in crate::engine) written: Option<Version>,
+    /// The newest change that was carried out and is in no history any more.
+    pub(in crate::engine) forgotten: Option<ForgottenChange>,
+    /// What was carried out while something older was still to come.
+    pub(in crate::engine) history: Option<Arc<History>>,
+    /// Where there are no versions: what our latest writes left of each assignment that they touched, and when.
+    recent: BTreeMap<AssignmentId, (Holding, Instant)>,
+    /// Grows with everything that a look begun before it would not show.
+    moved: u64,
+    /// When we last sent a write, or learned how one ended.
+    touched_at: Option<Instant>,
+}
+
+impl Standing {
+    /// Whether the user has this, as far as is known.
+    pub(in crate::engine) fn has(&self, id: AssignmentId) -> bool {
+        self.newest.as_ref().map_or_else(|| self.owned.contains(&id), |newest| newest.assignments.contains(id))
+    }
+
+    /// Whether a state that was just read must be older than what we wrote ourselves. What a lost write of ours explains is
+    /// not.
+    pub(in crate::engine) fn is_behind(&self, found: &Observed, now: Instant, lost: Option<&Attempt>) -> bool {
+        let explained = |id: AssignmentId| lost.is_some_and(|lost| lost.explains(id, found.assignments.get(id)));
+        self.contradicted(&found.assignments, now).any(|id| !explained(id))
+    }
+
+    /// What is otherwise in a state that was just read than our answered writes have lately left it. Where only a write
+    /// without an answer explains that, the state may as well be older than all of them.
+    pub(in crate::engine) fn contradicted(
+        &self,
+        found: &Assignments,
+        now: Instant,
+    ) -> impl Iterator<Item = AssignmentId> {
+        let recent = self.recent.iter().filter(move |(_, (_, at))| *at + LONGEST_LAG > now);
+        recent.filter(|(id, (left, _))| found.get(**id) != *left).map(|(id, _)| *id)
+    }
+
+    /// Whether everything that we wrote must show in a listing that was begun to be read at this time.
+    pub(in crate::engine) fn shows_in(&self, begun_at: Instant) -> bool {
+        self.touched_at.is_none_or(|touched| touched + LONGEST_LAG <= begun_at)
+    }
+
+    /// The change that was carried out before an entry was accepted and is newer than its place, if that is known.
+    pub(in crate::engine) fn newer_than(
+        &self,
+        place: Place,
+        accepted_at: Timestamp,
+    ) -> Option<(Place, Option<EntryId>)> {
+        let done = self.history.iter().flat_map(|history| history.done());
+        let before = done.filter(|done| done.change.place > place && done.at < accepted_at);
+        before.map(|done| (done.change.place, Some(done.change.by))).max()
+    }
+
+    /// The change in whose history an entry cannot be folded any more.
+    pub(in crate::engine) fn below_forgotten(&self, place: Place) -> Option<(Place, Option<EntryId>)> {
+        self.forgotten.filter(|forgotten| forgotten.place > place).map(|forgotten| (forgotten.place, forgotten.by))
+    }
+
+    /// Whether nothing was carried out that belongs behind this place.
+    pub(in crate::engine) fn is_newest(&self, place: Place) -> bool {
+        let newer = self.history.iter().flat_map(|history| history.done()).any(|done| done.change.place > place);
+        !newer && self.below_forgotten(place).is_none()
+    }
+
+    /// Writes have just left these as they are in `state`.
+    fn left(&mut self, ids: impl Iterator<Item = AssignmentId>, state: &Assignments) {
+        let now = Instant::now();
+        self.recent.retain(|_, (_, at)| *at + LONGEST_LAG > now);
+        self.recent.extend(ids.map(|id| (id, (state.get(id), now))));
+    }
+
+    fn forget(&mut self, newest: Option<(Place, EntryId)>) {
+        let newest = newest.map(|(place, by)| ForgottenChange { place, by: Some(by) });
+        let older = |known: &ForgottenChange| newest.is_none_or(|newest| newest.place <= known.place);
+        self.forgotten = self.forgotten.filter(older).or(newest);
+    }
+
+    fn kept(&self, clock: WallClock, now: Instant, attempt: Option<Arc<Attempt>>) -> KeptStanding {
+        let recent = self.recent.iter().filter(|(_, (_, at))| *at + LONGEST_LAG > now);
+        let written = recent.map(|(id, (left, at))| WrittenAssignment { id: *id, left: *left, at: clock.date_of(*at) });
+        KeptStanding {
+            owned: Arc::clone(&self.owned),
+            forgotten: self.forgotten,
+            history: self.history.clone(),
+            version: self.version,
+            written: written.collect(),
+            attempt,
+        }
+    }
+
+    /// As a process before this one left it.
+    fn recovered(kept: KeptStanding, clock: WallClock, dates: &DatesBefore) -> Self {
+        let (now, today) = (Instant::now(), clock.now());
+        let at = |date: Timestamp| {
+            let age = Duration::try_from(today.duration_since(date)).unwrap_or_default();
+            now.checked_sub(age)
+        };
+        let recent = kept.written.into_iter().filter_map(|written| Some((written.id, (written.left, at(written.at)?))));
+        let forgotten = kept.forgotten.map(|known| ForgottenChange { place: dates.place(known.place), ..known });
+        let mut history = kept.history;
+        if let Some(history) = &mut history {
+            Arc::make_mut(history).redate(dates);
+        }
+        Self {
+            owned: kept.owned,
+            version: kept.version,
+            forgotten,
+            history,
+            recent: recent.collect(),
+            // When it last wrote is not known, so it may have been just now.
+            touched_at: Some(now),
+            ..Self::default()
+        }
+    }
+}
+
+/// What a pass, or a listing, has brought about.
+#[derive(Debug)]
+pub(in crate::engine) struct CarriedOut<'a> {
+    pub(in crate::engine) start: Start<'a>,
+    pub(in crate::engine) changes: &'a [Change],
+    pub(in crate::engine) folded: &'a Folded,
+    /// Nothing older than this place may still come for the user.
+    pub(in crate::engine) oldest: Place,
+    /// The date, which like that of acceptance never goes back.
+    pub(in crate::engine) at: Timestamp,
+    /// Writes without a telling answer that it makes an end of.
+    pub(in crate::engine) unsure: Option<&'a Attempt>,
+}
+
+/// The standings of all users that skillsync has dealt with.
+///
+/// Invariant: only the running pass over a user writes that user's standing, and there is one at most (see `slots`); so
+/// recalling at the start of a step and recording at its end loses nothing. Who weighs a job may add what it saw, and only
+/// if no pass has written or lost its trust since it began to look.
+#[derive(Debug)]
+pub(in crate::engine) struct Standings {
+    users: DashMap<UserKey, Standing>,
+    /// Users of one role have the same.
+    sets: Mutex<Sets>,
+    journal: Arc<dyn Journal>,
+    clock: WallClock,
+}
+
+#[derive(Debug, Default)]
+struct Sets {
+    owned: Shared<BTreeSet<AssignmentId>>,
+    states: Shared<Assignments>,
+}
+
+impl Sets {
+    fn state(&mut self, observed: &Observed) -> Observed {
+        Observed { assignments: self.states.one(Arc::clone(&observed.assignments)), ..observed.clone() }
+    }
+}
+
+impl Standings {
+    /// The standings that a process before this one left. States are not among them: the first pass over a user reads, and
+    /// what it reads is held against the versions and writes that are.
+    pub(in crate::engine) fn recovered(
+        kept: Vec<(UserKey, KeptStanding)>,
+        journal: Arc<dyn Journal>,
+        clock: WallClock,
+        dates: &DatesBefore,
+    ) -> Self {
+        let mut sets = Sets::default();
+        let users = kept.into_iter().map(|(user, kept)| {
+            let owned = sets.owned.one(Arc::clone(&kept.owned));
+            (user, Standing::recovered(KeptStanding { owned, ..kept }, clock, dates))
+        });
+        Self { users: users.collect(), sets: Mutex::new(sets), journal, clock }
+    }
+
+    /// Whether a state of the user is remembered.
+    pub(in crate::engine) fn knows(&self, key: UserKey) -> bool {
+        self.users.get(&key).is_some_and(|standing| standing.newest.is_some())
+    }
+
+    /// What is remembered; the empty standing of a user never seen.
+    pub(in crate::engine) fn recall(&self, key: UserKey) -> Standing {
+        self.users.get(&key).map(|standing| standing.clone()).unwrap_or_default()
+    }
+
+    /// Shows what is remembered of each user of a target, until it is enough. Nothing else may be asked of the standings meanwhile.
+    pub(in crate::engine) fn each(&self, target: Target, mut look: impl FnMut(UserId, &Standing) -> ControlFlow<()>) {
+        let of_target = self.users.iter().filter(|standing| standing.key().target == target);
+        for standing in of_target {
+            if look(standing.key().user, standing.value()).is_break() {
+                return;
+            }
+        }
+    }
+
+    /// A state was seen; kept only if none newer is known.
+    pub(in crate::engine) fn saw(&self, key: UserKey, observed: &Observed) {
+        let observed = self.sets().state(observed);
+        let mut standing = self.users.entry(key).or_default();
+        standing.version = standing.version.max(observed.version);
+        if standing.newest.as_ref().is_none_or(|newest| newest.version <= observed.version) {
+            standing.newest = Some(observed);
+        }
+    }
+
+    /// What to hand to [`Standings::saw_since`] after a look that begins now.
+    pub(in crate::engine) fn look(&self, key: UserKey) -> u64 {
+        self.users.get(&key).map_or(0, |standing| standing.moved)
+    }
+
+    /// A state was seen by somebody else than the user's pass: kept if nothing has moved since the look began, and if it is
+    /// not older than what is known.
+    pub(in crate::engine) fn saw_since(&self, key: UserKey, look: u64, observed: &Observed) {
+        let observed = self.sets().state(observed);
+        let mut standing = self.users.entry(key).or_default();
+        if standing.version <= observed.version && standing.moved == look {
+            standing.version = observed.version;
+            standing.newest = Some(observed);
+        }
+    }
+
+    /// A fold is the state at Genesys now. Its changes are kept in the user's history if an older one may still come below
+    /// them. What is to be written down of it.
+    pub(in crate::engine) fn carried_out(&self, key: UserKey, done: &CarriedOut<'_>) -> KeptStanding {
+        let owned = self.sets().owned.one(done.folded.owned.clone());
+        let mut standing = self.users.entry(key).or_default();
+        let taken = done.changes.iter().zip(&done.folded.outcomes);
+        let taken = taken.filter(|(_, outcome)| !matches!(outcome, Outcome::TooMany { .. }));
+        let newest = taken.map(|(change, _)| (change.place, change.by)).max();
+        let may_come_below = newest.is_some_and(|(newest, _)| done.oldest < newest);
+        if may_come_below || standing.history.is_some() {
+            let mut history = standing.history.take().unwrap_or_else(|| Arc::new(History::starting_from(done.start)));
+            let changed = Arc::make_mut(&mut history);
+            changed.carry_out(done.start, done.changes, done.folded, done.at);
+            let forgotten = changed.forget(done.oldest, key.target, done.start.managed);
+            standing.forget(forgotten);
+            standing.history = (!history.events.is_empty()).then_some(history);
+        } else {
+            standing.forget(newest);
+        }
+        standing.owned = owned;
+        if let Some(attempt) = done.unsure.filter(|_| !key.target.checks_versions()) {
+            // They brought about what is there now, which no answer has told.
+            standing.left(attempt.wanted.keys().copied(), &done.folded.desired);
+        }
+        standing.kept(self.clock, Instant::now(), None)
+    }
+
+    /// Nothing older than `oldest` comes for the user any more.
+    pub(in crate::engine) fn forget_history(&self, key: UserKey, oldest: Place, managed: &BTreeSet<AssignmentId>) {
+        let Some(mut standing) = self.users.get_mut(&key) else { return };
+        let Some(mut history) = standing.history.take() else { return };
+        let forgotten = Arc::make_mut(&mut history).forget(oldest, key.target, managed);
+        standing.forget(forgotten);
+        standing.history = (!history.events.is_empty()).then_some(history);
+    }
+
+    /// A pass has nothing more to do with what it may have written: that counts as ours, for as long as it is seen. What is
+    /// to be written down of it.
+    pub(in crate::engine) fn gave_up(&self, key: UserKey, attempt: Option<&Attempt>) -> KeptStanding {
+        let mut standing = self.users.entry(key).or_default();
+        if let Some(attempt) = attempt.filter(|attempt| !attempt.claimed.is_subset(&standing.owned)) {
+            Arc::make_mut(&mut standing.owned).extend(&attempt.claimed);
+        }
+        // What they have left is not known, so no read contradicts it.
+        for id in attempt.iter().flat_map(|attempt| attempt.wanted.keys()) {
+            standing.recent.remove(id);
+        }
+        standing.kept(self.clock, Instant::now(), None)
+    }
+
+    /// A write is about to go out: written down first, with what it is to bring about and what was there before, so that
+    /// another process can tell what it did if this one ends before its answer comes.
+    pub(in crate::engine) async fn intend(&self, key: UserKey, attempt: &Arc<Attempt>) -> Result<(), JournalError> {
+        let now = Instant::now();
+        let kept = {
+            let mut standing = self.users.entry(key).or_default();
+            standing.moved += 1;
+            standing.touched_at = Some(now);
+            standing.kept(self.clock, now, Some(Arc::clone(attempt)))
+        };
+        self.journal.intend(key, kept).await
+    }
+
+    /// A write was refused, so what was written down of it does not count: only earlier ones may have been carried out.
+    pub(in crate::engine) fn refused(&self, key: UserKey, earlier: Option<Arc<Attempt>>) {
+        let standing = self.users.entry(key).or_default();
+        self.journal.stands(key, standing.kept(self.clock, Instant::now(), earlier));
+    }
+
+    /// A write was answered, or given up on.
+    pub(in crate::engine) fn touched(&self, key: UserKey) {
+        self.users.entry(key).or_default().touched_at = Some(Instant::now());
+    }
+
+    /// A part of a write passed.
+    pub(in crate::engine) fn wrote_a_part(&self, key: UserKey, write: &AssignmentWrite, done: &[AssignmentId]) {
+        self.users.entry(key).or_default().left(done.iter().copied(), &write.desired);
+    }
+
+    /// A write passed, and was answered with the state it brought about where the target tells it.
+    pub(in crate::engine) fn wrote(&self, key: UserKey, write: &AssignmentWrite, after: Option<&Observed>) {
+        let after = after.map(|after| self.sets().state(after));
+        let mut standing = self.users.entry(key).or_default();
+        standing.moved += 1;
+        // Without a version, what was written tells a read that lags behind it.
+        if after.as_ref().is_none_or(|after| after.version.is_none()) {
+            standing.left(write.difference.ids(), &write.desired);
+        }
+        standing.written = after.as_ref().and_then(|after| after.version);
+        standing.version = standing.version.max(standing.written);
+        standing.newest = after;
+    }
+
+    /// Nothing is remembered of a user any more.
+    pub(in crate::engine) fn erase(&self, key: UserKey) {
+        self.users.remove(&key);
+    }
+
+    /// Never asked for while a user's standing is held.
+    fn sets(&self) -> MutexGuard<'_, Sets> {
+        self.sets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets the newest state, so that the next pass reads.
+    pub(in crate::engine) fn forget_state(&self, key: UserKey) {
+        if let Some(mut standing) = self.users.get_mut(&key) {
+            standing.newest = None;
+            standing.moved += 1;
+        }
+    }
+
+    /// Neither the newest state nor its version is trusted any more: the next pass reads, and believes what it finds.
+    pub(in crate::engine) fn distrust(&self, key: UserKey) {
+        self.forget_state(key);
+        if let Some(mut standing) = self.users.get_mut(&key) {
+            standing.version = None;
+            standing.recent.clear();
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Who gets the next free seat: those who have begun before those who have not, then bulk users in turn by job. Each target has
+//! seats of its own, and so a queue.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::domain::job::Urgency;
+use crate::domain::{JobId, Target, UserKey};
+
+/// The queues of all targets: who waits for the route of one target keeps nobody of the other from a seat.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct RunQueues {
+    routing_skills: RunQueue,
+    skill_groups: RunQueue,
+}
+
+impl RunQueues {
+    pub(in crate::engine) fn of(&self, target: Target) -> &RunQueue {
+        match target {
+            Target::RoutingSkills => &self.routing_skills,
+            Target::WfmSkillGroups => &self.skill_groups,
+        }
+    }
+
+    /// Puts a user at the end of its lane, for `job`.
+    pub(in crate::engine) fn push(&self, urgency: Urgency, job: JobId, user: UserKey) {
+        self.of(user.target).push(urgency, job, user);
+    }
+
+    /// Puts a user who comes back from waiting ahead of those who have not begun.
+    pub(in crate::engine) fn resume(&self, urgency: Urgency, user: UserKey) {
+        self.of(user.target).resume(urgency, user);
+    }
+}
+
+/// Users of one target that wait for a seat.
+///
+/// Invariant: a bulk job in `turns` has at least one user in `waiting`, and the other way round; so one job's users never
+/// wait for all of another's.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct RunQueue {
+    lanes: Mutex<Lanes>,
+    interactive_came: Notify,
+    bulk_came: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Lanes {
+    interactive: VecDeque<UserKey>,
+    /// Bulk users that come back from waiting: what has begun is finished before something new begins, or a conflict
+    /// would take as long as the job has users left.
+    resumed: VecDeque<UserKey>,
+    turns: VecDeque<JobId>,
+    waiting: HashMap<JobId, VecDeque<UserKey>>,
+}
+
+impl RunQueue {
+    fn push(&self, urgency: Urgency, job: JobId, user: UserKey) {
+        let mut lanes = self.lock();
+        match urgency {
+            Urgency::Interactive => {
+                lanes.interactive.push_back(user);
+                self.interactive_came.notify_one();
+            }
+            Urgency::Bulk => {
+                let users = lanes.waiting.entry(job).or_default();
+                users.push_back(user);
+                if users.len() == 1 {
+                    lanes.turns.push_back(job);
+                }
+                self.bulk_came.notify_one();
+            }
+        }
+    }
+
+    fn resume(&self, urgency: Urgency, user: UserKey) {
+        match urgency {
+            Urgency::Interactive => {
+                self.lock().interactive.push_front(user);
+                self.interactive_came.notify_one();
+            }
+            Urgency::Bulk => {
+                self.lock().resumed.push_back(user);
+                self.bulk_came.notify_one();
+            }
+        }
+    }
+
+    /// The next user of a lane, as soon as there is one. For one caller a lane.
+    pub(in crate::engine) async fn pop(&self, urgency: Urgency) -> UserKey {
+        let came = match urgency {
+            Urgency::Interactive => &self.interactive_came,
+            Urgency::Bulk => &self.bulk_came,
+        };
+        loop {
+            let next = match urgency {
+                Urgency::Interactive => self.lock().interactive.pop_front(),
+                Urgency::Bulk => self.lock().next_bulk(),
+            };
+            match next {
+                Some(user) => return user,
+                None => came.notified().await,
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Lanes> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lanes {
+    fn next_bulk(&mut self) -> Option<UserKey> {
+        if let Some(user) = self.resumed.pop_front() {
+            return Some(user);
+        }
+        let job = self.turns.pop_front()?;
+        let users = self.waiting.get_mut(&job)?;
+        let user = users.pop_front();
+        if users.is_empty() {
+            self.waiting.remove(&job);
+        } else {
+            self.turns.push_back(job);
+        }
+        user
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::UserId;
+
+    fn user(n: u128) -> UserKey {
+        UserKey { target: Target::WfmSkillGroups, user: UserId(Uuid::from_u128(n)) }
+    }
+
+    fn job(n: u128) -> JobId {
+        JobId(Uuid::from_u128(n))
+    }
+
+    #[test]
+    fn bulk_jobs_take_turns() {
+        let queue = RunQueue::default();
+        for n in 0..3 {
+            queue.push(Urgency::Bulk, job(1), user(n));
+        }
+        queue.push(Urgency::Bulk, job(2), user(10));
+        let order: Vec<_> = std::iter::from_fn(|| queue.pop(Urgency::Bulk).now_or_never()).collect();
+        assert_eq!(order, [user(0), user(10), user(1), user(2)]);
+        assert!(queue.lock().waiting.is_empty() && queue.lock().turns.is_empty());
+    }
+
+    #[test]
+    fn who_comes_back_from_waiting_is_ahead_of_who_has_not_begun() {
+        let queue = RunQueue::default();
+        queue.push(Urgency::Bulk, job(1), user(1));
+        queue.resume(Urgency::Bulk, user(2));
+        assert_eq!(queue.pop(Urgency::Bulk).now_or_never(), Some(user(2)));
+    }
+
+    #[test]
+    fn the_interactive_lane_is_not_behind_the_bulk_lane() {
+        let queue = RunQueue::default();
+        queue.push(Urgency::Bulk, job(1), user(1));
+        queue.push(Urgency::Interactive, job(2), user(2));
+        assert_eq!(queue.pop(Urgency::Interactive).now_or_never(), Some(user(2)));
+        assert_eq!(queue.pop(Urgency::Interactive).now_or_never(), None);
+    }
+}
