@@ -165,7 +165,8 @@ fn login(
 
 /// The keys of the configuration, which can be read again while the service runs.
 pub fn api_keys(config: &Config) -> ApiKeys {
-    ApiKeys::new(&api_settings(config))
+    let settings = api_settings(config);
+    ApiKeys::new(&settings.api_keys, settings.requests_per_second)
 }
 
 /// The HTTP side of a service.
@@ -205,7 +206,8 @@ pub fn reload(service: &Service, keys: &ApiKeys, read: Result<&Config, String>) 
     });
     let configs = read.as_ref().map(|config| &config.webhooks[..]).map_err(Clone::clone);
     let sources = service.intake.sources().reload(configs)?;
-    let keys = keys.replace(&api_settings(read?)).map_err(|error| error.to_string())?;
+    let settings = api_settings(read?);
+    let keys = keys.replace(&settings.api_keys, settings.requests_per_second).map_err(|error| error.to_string())?;
     Ok((keys, sources))
 }
 

@@ -1,7 +1,5 @@
 //! The OpenAPI document: what the routes say of themselves, and what holds for all of them.
 
-use std::sync::LazyLock;
-
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
@@ -9,9 +7,10 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, Secur
 use utoipa::openapi::{ContentBuilder, OpenApi, PathItem, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{Modify, OpenApi as _, openapi};
 
-use super::problem::{self, MEDIA_TYPE};
-use super::submission::request::{AssignmentRequest, SyncJobEntryRequest};
-use super::{access, layers};
+use crate::api::callers::open_paths;
+use crate::api::callers::request_id::REQUEST_ID;
+use crate::api::shapes::problem::{self, MEDIA_TYPE};
+use crate::api::submission::request::{AssignmentRequest, SyncJobEntryRequest};
 
 /// What the document says before the routes add to it.
 #[derive(utoipa::OpenApi)]
@@ -55,12 +54,12 @@ impl Modify for Key {
 }
 
 /// The document without its routes.
-pub(super) fn frame() -> OpenApi {
+pub(in crate::api) fn frame() -> OpenApi {
     Frame::openapi()
 }
 
 /// Adds what every route has in common, so that no route has to repeat it.
-pub(super) fn completed(mut document: OpenApi) -> OpenApi {
+pub(in crate::api) fn completed(mut document: OpenApi) -> OpenApi {
     let everywhere = [("408", "The request took too long."), ("500", "Something went wrong here.")];
     let with_a_key = [
         ("401", "A key is needed, or the one sent is not known here."),
@@ -68,7 +67,7 @@ pub(super) fn completed(mut document: OpenApi) -> OpenApi {
         ("429", "The key asks too often; `Retry-After` says when to ask again."),
     ];
     for (path, item) in &mut document.paths.paths {
-        let closed = !access::is_open(path);
+        let closed = !open_paths::is_open(path);
         let is_delivery = path.starts_with("/v1/webhooks/");
         for operation in operations(item) {
             // Senders of webhooks are told to come again, never that they were too slow.
@@ -90,15 +89,9 @@ fn describe<'a>(operation: &mut Operation, common: impl Iterator<Item = &'a (&'a
     }
     for response in responses.values_mut() {
         if let RefOr::T(response) = response {
-            response.headers.insert(layers::REQUEST_ID.to_string(), RefOr::T(request_id()));
+            response.headers.insert(REQUEST_ID.to_string(), RefOr::T(request_id()));
         }
     }
-}
-
-/// The document as it is served and committed: pretty, with a newline at its end.
-pub fn text() -> &'static str {
-    static TEXT: LazyLock<String> = LazyLock::new(|| super::openapi().to_pretty_json().unwrap_or_default() + "\n");
-    &TEXT
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {

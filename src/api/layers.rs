@@ -19,7 +19,7 @@ use axum::Router;
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONNECTION, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use tokio::time::Instant;
@@ -32,64 +32,31 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 use tower_http::validate_request::ValidateRequestHeaderLayer;
 use tracing::{Instrument, Span};
-use uuid::Uuid;
 
-use super::ApiSettings;
-use super::access::{Access, Admission};
-use super::allowance::Allowance;
-use super::caller::{Caller, CallerSlot};
-use super::metrics::RequestStatistics;
-use super::problem::{self, Problem};
-use super::serve::Peer;
+use crate::api::callers::access::{Access, Admission};
+use crate::api::callers::allowance::Allowance;
+use crate::api::callers::caller::{Caller, CallerSlot};
+use crate::api::callers::request_id::{REQUEST_ID, RequestId};
+use crate::api::context::ApiSettings;
+use crate::api::listener::serve::Peer;
+use crate::api::service::statistics::RequestStatistics;
+use crate::api::shapes::problem::{self, Problem};
 use crate::domain::JobId;
 use crate::domain::audit::Action;
 use crate::engine::Engine;
 use crate::telemetry;
 
-/// The header that carries the request id, both ways.
-pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// The id of a request, as its extension.
-#[derive(Debug, Clone)]
-pub(super) struct RequestId(HeaderValue);
-
-impl RequestId {
-    /// The caller's id if it is one that can go into logs and documents as it is, else a new one.
-    fn of(request: &Request) -> Self {
-        let given = request.headers().get(REQUEST_ID).filter(|value| is_presentable(value.as_bytes()));
-        let made = || HeaderValue::try_from(Uuid::now_v7().to_string());
-        match given.cloned().map_or_else(made, Ok) {
-            Ok(value) => Self(value),
-            // A UUID is always a valid header; the type does not know.
-            Err(_) => Self(HeaderValue::from_static("unknown")),
-        }
-    }
-
-    fn as_str(&self) -> &str {
-        self.0.to_str().unwrap_or_default()
-    }
-
-    pub(super) fn shared(&self) -> Arc<str> {
-        self.as_str().into()
-    }
-}
-
-fn is_presentable(id: &[u8]) -> bool {
-    const LONGEST: usize = 128;
-    (1..=LONGEST).contains(&id.len()) && id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte))
-}
-
 /// What is done with answers, besides sending them.
 #[derive(Debug)]
-pub(super) struct Witness {
-    pub(super) requests: Arc<RequestStatistics>,
-    pub(super) engine: Engine,
+pub(in crate::api) struct Witness {
+    pub(in crate::api) requests: Arc<RequestStatistics>,
+    pub(in crate::api) engine: Engine,
     /// How often what is refused to a key is still recorded.
-    pub(super) refusals: Mutex<HashMap<Arc<str>, Allowance>>,
+    pub(in crate::api) refusals: Mutex<HashMap<Arc<str>, Allowance>>,
 }
 
 /// Wraps all routes.
-pub(super) fn around(router: Router, settings: &ApiSettings, access: Access, witness: Witness) -> Router {
+pub(in crate::api) fn around(router: Router, settings: &ApiSettings, access: Access, witness: Witness) -> Router {
     let admission = Admission::new(access);
     let layers = ServiceBuilder::new()
         .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
@@ -106,7 +73,7 @@ pub(super) fn around(router: Router, settings: &ApiSettings, access: Access, wit
 }
 
 /// What keeps a request from taking longer than it may, from its head to the head of its answer.
-pub(super) fn time_limit(settings: &ApiSettings) -> TimeoutLayer {
+pub(in crate::api) fn time_limit(settings: &ApiSettings) -> TimeoutLayer {
     TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, settings.request_timeout)
 }
 

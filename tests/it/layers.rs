@@ -96,24 +96,42 @@ fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 /// The stations of folders, each of which names only those before it. The face of a folder, its `mod.rs`, hands their names on.
-const STATIONS: &[(&str, &[&str])] = &[(
-    "engine",
-    &[
-        "port",
-        "estimate",
-        "job",
-        "user",
-        "org",
-        "core",
-        "conclusion",
-        "prepare",
-        "reconcile",
-        "tasks",
-        "accept",
-        "queries",
-        "start",
-    ],
-)];
+const STATIONS: &[(&str, &[&str])] = &[
+    (
+        "api",
+        &[
+            "shapes",
+            "listener",
+            "callers",
+            "submission",
+            "service",
+            "updates",
+            "context",
+            "layers",
+            "document",
+            "routes",
+            "router",
+        ],
+    ),
+    (
+        "engine",
+        &[
+            "port",
+            "estimate",
+            "job",
+            "user",
+            "org",
+            "core",
+            "conclusion",
+            "prepare",
+            "reconcile",
+            "tasks",
+            "accept",
+            "queries",
+            "start",
+        ],
+    ),
+];
 
 /// The first path segments after `crate::` in a file, comments and links in docs left out.
 fn named_in(text: &str) -> impl Iterator<Item = String> {
@@ -166,7 +184,7 @@ fn a_station_names_only_stations_before_it() {
         for file in files {
             let place = file.strip_prefix(&source).unwrap();
             let station = place.components().next().unwrap().as_os_str().to_str().unwrap().trim_end_matches(".rs");
-            if place == Path::new("mod.rs") {
+            if place == Path::new("mod.rs") || station == "tests" {
                 continue;
             }
             let floor = stations.iter().position(|known| *known == station);

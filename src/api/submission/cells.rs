@@ -7,14 +7,17 @@ use uuid::Uuid;
 
 use super::listed::parts;
 use super::parameters::LINE;
-use super::table::COLUMNS;
-use crate::api::faults::{Faults, shortened};
-use crate::api::forms::csv_line;
-use crate::api::formulas;
-use crate::api::rules::{self, EntryRules};
+use crate::api::shapes::faults::{Faults, shortened};
+use crate::api::shapes::forms::csv_line;
+use crate::api::shapes::formulas;
+use crate::api::shapes::rules::{self, EntryRules};
 use crate::domain::dates::{LatestDate, rfc3339};
 use crate::domain::entry::{AssignmentName, EntryRequest, ListedAssignment, SharedLists};
 use crate::domain::{Proficiency, Target, UserId, UserRef};
+
+/// The columns, in the order in which they are written out.
+pub(in crate::api) const COLUMNS: [&str; 7] =
+    ["ref", "user_id", "email", "employee_id", "external_id", "assignments", "occurred_at"];
 
 /// The cells in the order of [`COLUMNS`]; an empty one stands for nothing.
 pub(super) type Row<'a> = [&'a str; COLUMNS.len()];

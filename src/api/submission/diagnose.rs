@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::request::Date;
 use super::walk::{elements, leaf, members};
-use crate::api::faults::{Faults, Pointer};
-use crate::api::rules::{self, EntryRules, TextFault};
+use crate::api::shapes::faults::{Faults, Pointer};
+use crate::api::shapes::rules::{self, EntryRules, TextFault};
 use crate::domain::{Proficiency, Target};
 
 const A_UUID: &str = "a UUID";

@@ -15,8 +15,8 @@ use sha2::{Digest, Sha256};
 use tokio::io::{AsyncRead, BufReader, ReadBuf};
 use tokio_util::io::StreamReader;
 
-use super::room::{BodyRoom, NoRoom, Taken};
-use crate::api::problem::Problem;
+use crate::api::service::body_room::{BodyRoom, NoRoom, Taken};
+use crate::api::shapes::problem::Problem;
 use crate::charset::TextFault;
 use crate::compression::Compression;
 use crate::domain::acceptance::Fingerprint;

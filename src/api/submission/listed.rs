@@ -5,8 +5,8 @@
 //!
 //! `Name:*` asks for nothing: whoever has it keeps it as it is.
 
-use crate::api::faults::shortened;
-use crate::api::rules;
+use crate::api::shapes::faults::shortened;
+use crate::api::shapes::rules;
 use crate::domain::AssignmentId;
 use crate::domain::entry::{AssignmentName, SharedLists};
 

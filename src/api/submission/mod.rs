@@ -13,8 +13,7 @@ mod objects;
 mod parameters;
 #[cfg(test)]
 mod properties;
-pub(super) mod request;
-mod room;
+pub(in crate::api) mod request;
 mod rows;
 mod table;
 mod walk;
@@ -25,16 +24,16 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use tokio::io::AsyncReadExt as _;
 
-pub(super) use self::cells::row_of;
+pub(in crate::api) use self::cells::COLUMNS;
+pub(in crate::api) use self::cells::row_of;
 use self::expanded::BodyReader;
-pub(super) use self::expanded::{Expanded, unreadable};
-pub(super) use self::parameters::JobParameters;
-pub(super) use self::room::{BodyRoom, Taken};
+pub(in crate::api) use self::expanded::{Expanded, unreadable};
+pub(in crate::api) use self::parameters::JobParameters;
 use self::rows::Entries;
-pub(super) use self::table::COLUMNS;
-use super::faults::Faults;
-use super::problem::Problem;
-use crate::api::ApiContext;
+use crate::api::context::ApiContext;
+use crate::api::service::body_room::Taken;
+use crate::api::shapes::faults::Faults;
+use crate::api::shapes::problem::Problem;
 use crate::charset::{Charset, TextReader};
 use crate::domain::acceptance::Fingerprint;
 use crate::domain::entry::EntryRequest;
@@ -43,16 +42,16 @@ use crate::table::{Table, Workbook, XLSX};
 
 /// A job as submitted, parsed and valid.
 #[derive(Debug)]
-pub(super) struct Submission {
-    pub(super) spec: JobSpec,
-    pub(super) entries: Vec<EntryRequest>,
+pub(in crate::api) struct Submission {
+    pub(in crate::api) spec: JobSpec,
+    pub(in crate::api) entries: Vec<EntryRequest>,
     /// What they take, until they are a job.
-    pub(super) _room: Taken,
+    pub(in crate::api) _room: Taken,
 }
 
 /// The forms of body that are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum BodyFormat {
+pub(in crate::api) enum BodyFormat {
     Json,
     Lines,
     Csv,
@@ -61,7 +60,7 @@ pub(super) enum BodyFormat {
 
 impl BodyFormat {
     /// The form that the headers announce, and the charset, if they announce one.
-    pub(super) fn announced(headers: &HeaderMap) -> Result<(Option<Self>, Option<Charset>), Problem> {
+    pub(in crate::api) fn announced(headers: &HeaderMap) -> Result<(Option<Self>, Option<Charset>), Problem> {
         let announced = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let form = match announced.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
             "application/json" => Some(Self::Json),
@@ -76,7 +75,7 @@ impl BodyFormat {
 }
 
 /// A submission whose head has been read, and whose body has not.
-pub(super) struct Incoming {
+pub(in crate::api) struct Incoming {
     format: BodyFormat,
     charset: Option<Charset>,
     parameters: JobParameters,
@@ -89,7 +88,7 @@ pub(super) struct Incoming {
 
 impl Incoming {
     /// Looks at the head; a body is not taken in any form that it does not announce.
-    pub(super) fn new(head: &Parts, body: Body, api: &ApiContext) -> Result<Self, Problem> {
+    pub(in crate::api) fn new(head: &Parts, body: Body, api: &ApiContext) -> Result<Self, Problem> {
         let (format, charset) = BodyFormat::announced(&head.headers)?;
         let format = format.ok_or_else(|| {
             Problem::unsupported_media_type(format!(
@@ -113,7 +112,7 @@ impl Incoming {
     }
 
     /// Reads the body: a valid job and its fingerprint, or everything that is wrong with it.
-    pub(super) async fn read(mut self) -> Result<(Submission, Fingerprint), Problem> {
+    pub(in crate::api) async fn read(mut self) -> Result<(Submission, Fingerprint), Problem> {
         let mut faults = Faults::default();
         let read = match self.format {
             BodyFormat::Json => {
@@ -149,7 +148,7 @@ impl Incoming {
     }
 
     /// Reads the body only to tell whether it is one that came before.
-    pub(super) async fn fingerprint(mut self) -> Result<Fingerprint, Problem> {
+    pub(in crate::api) async fn fingerprint(mut self) -> Result<Fingerprint, Problem> {
         let copied = tokio::io::copy_buf(&mut self.body, &mut tokio::io::sink()).await;
         copied.map_err(|error| unreadable(&error))?;
         Ok(self.body.get_mut().fingerprint(&self.beside))
@@ -157,7 +156,7 @@ impl Incoming {
 }
 
 /// What may come out of a spreadsheet: its XML is longer than the same table as CSV.
-pub(super) fn unpacked(max_body_bytes: usize) -> usize {
+pub(in crate::api) fn unpacked(max_body_bytes: usize) -> usize {
     max_body_bytes.saturating_mul(8)
 }
 

@@ -8,12 +8,14 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::objects;
-use crate::api::names::{SyncLane, SyncMode, SyncSameUser, SyncTarget};
-use crate::api::rules::EntryRules;
-use crate::api::{rules, schemas};
+use crate::api::shapes::rules;
+use crate::api::shapes::rules::EntryRules;
+use crate::api::shapes::schemas;
+use crate::api::shapes::user_reference::UserReference;
+use crate::api::shapes::vocabulary::{SyncLane, SyncMode, SyncSameUser, SyncTarget};
 use crate::domain::dates::rfc3339;
 use crate::domain::entry::{AssignmentName, EntryRequest, ListedAssignment, SharedLists};
-use crate::domain::{AssignmentId, Proficiency, Target, UserId, UserRef};
+use crate::domain::{AssignmentId, Proficiency, Target};
 
 /// A sync job to be accepted.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -89,24 +91,6 @@ fn optional_date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Ti
     Ok(Option::<Date>::deserialize(deserializer)?.map(|Date(date)| date))
 }
 
-/// Names a user: exactly one of `id`, `email`, `employeeId` and `externalId` is given.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct UserReference {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = schemas::user_id)]
-    pub id: Option<Uuid>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = schemas::email)]
-    pub email: Option<Box<str>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = schemas::employee_id)]
-    pub employee_id: Option<Box<str>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = schemas::external_id)]
-    pub external_id: Option<Box<str>>,
-}
-
 /// Names a skill or skill group: exactly one of `id` and `name` is given.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -137,36 +121,11 @@ impl SyncJobEntryRequest<'_> {
         let listed = self.assignments.into_iter().map(|listed| listed.accepted(rules.target, lists));
         let listed = listed.collect::<Option<_>>()?;
         Some(EntryRequest {
-            reference: valid(self.reference, rules::LONGEST_REFERENCE)?,
+            reference: rules::optional_text(self.reference, rules::LONGEST_REFERENCE).ok()?,
             user: self.user.accepted()?,
             assignments: lists.list(listed),
             occurred_at,
         })
-    }
-}
-
-impl UserReference {
-    fn accepted(self) -> Option<UserRef> {
-        match (self.id, self.email, self.employee_id, self.external_id) {
-            (Some(id), None, None, None) => Some(UserRef::Id(UserId(id))),
-            (None, email @ Some(_), None, None) => valid(email, rules::LONGEST_USER_KEY)?.map(UserRef::Email),
-            (None, None, id @ Some(_), None) => valid(id, rules::LONGEST_USER_KEY)?.map(UserRef::EmployeeId),
-            (None, None, None, Some(id)) => rules::external_id(&id).ok(),
-            _ => None,
-        }
-    }
-}
-
-impl From<UserRef> for UserReference {
-    fn from(user: UserRef) -> Self {
-        match user {
-            UserRef::Id(id) => Self { id: Some(id.0), ..Self::default() },
-            UserRef::Email(email) => Self { email: Some(email), ..Self::default() },
-            UserRef::EmployeeId(id) => Self { employee_id: Some(id), ..Self::default() },
-            UserRef::ExternalId { authority, key } => {
-                Self { external_id: Some(format!("{authority}:{key}").into()), ..Self::default() }
-            }
-        }
     }
 }
 
@@ -210,10 +169,4 @@ impl AssignmentRequest<'_> {
         };
         Some(ListedAssignment { name, proficiency, because: None, left_as_is: self.leave_as_is })
     }
-}
-
-/// The text as it is if it keeps the rules; the outer `None` if it does not.
-#[expect(clippy::option_option, reason = "the outer one is the verdict, the inner one the optional field")]
-fn valid(text: Option<Box<str>>, longest: usize) -> Option<Option<Box<str>>> {
-    text.as_deref().is_none_or(|text| rules::text(text, longest).is_ok()).then_some(text)
 }

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 use super::parameters::JobParameters;
-use super::room::{NoRoom, Taken};
-use crate::api::faults::{Faults, Pointer};
-use crate::api::names::{SyncMode, SyncSameUser};
+use crate::api::service::body_room::{NoRoom, Taken};
+use crate::api::shapes::faults::{Faults, Pointer};
+use crate::api::shapes::vocabulary::{SyncMode, SyncSameUser};
 use crate::domain::UserRef;
 use crate::domain::entry::{EntryRequest, SharedLists};
 

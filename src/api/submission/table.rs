@@ -7,23 +7,19 @@ use std::sync::Arc;
 
 use tokio::io::AsyncBufRead;
 
-use super::cells::{self, Row};
+use super::cells::{self, COLUMNS, Row};
 use super::lines::LINES_AT_A_TIME;
 use super::parameters::JobParameters;
-use super::room::NoRoom;
 use super::rows::{Entries, Places, Rows};
 use super::unreadable;
-use crate::api::faults::{Faults, SheetColumns, shortened};
-use crate::api::problem::Problem;
-use crate::api::rules::{self, EntryRules};
+use crate::api::service::body_room::NoRoom;
+use crate::api::shapes::faults::{Faults, SheetColumns, shortened};
+use crate::api::shapes::problem::Problem;
+use crate::api::shapes::rules::{self, EntryRules};
 use crate::domain::dates;
 use crate::domain::entry::{EntryRequest, SharedLists};
 use crate::domain::text::folded;
 use crate::table::{Table, TableFault};
-
-/// The columns, in the order in which they are written out.
-pub(in crate::api) const COLUMNS: [&str; 7] =
-    ["ref", "user_id", "email", "employee_id", "external_id", "assignments", "occurred_at"];
 
 /// Which cell of a row belongs to which of [`COLUMNS`].
 type Header = [Option<usize>; COLUMNS.len()];

@@ -10,8 +10,8 @@ use std::fmt;
 use serde::de::{DeserializeOwned, Deserializer as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::api::faults::{Faults, Pointer, shortened};
-use crate::api::names::Words;
+use crate::api::shapes::faults::{Faults, Pointer, shortened};
+use crate::api::shapes::vocabulary::Words;
 
 /// The members of an object by their known names. An unknown or repeated name is a fault; `null` stands for absence.
 /// `None` if it is no object.

@@ -7,9 +7,11 @@ use axum::http::Request;
 use sha2::{Digest, Sha256};
 
 use super::{PlainGenesys, TestApi};
-use crate::api::caller::Caller;
-use crate::api::streams::Streams;
-use crate::api::{ApiKey, ApiSettings, Role};
+use crate::api::callers::caller::ApiKey;
+use crate::api::callers::caller::Caller;
+use crate::api::callers::caller::Role;
+use crate::api::context::ApiSettings;
+use crate::api::updates::streams::Streams;
 
 const JOBS: &str = "/v1/sync-jobs";
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde_json::{Value, json};
 
 use super::{PlainGenesys, TestApi, job};
-use crate::api::ApiSettings;
+use crate::api::context::ApiSettings;
 
 #[tokio::test(start_paused = true)]
 async fn what_failed_or_was_cancelled_is_retried_in_a_new_job() {

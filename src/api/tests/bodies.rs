@@ -7,8 +7,8 @@ use serde_json::json;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use super::{Answer, PlainGenesys, TestApi, job};
-use crate::api::ApiSettings;
-use crate::api::rules;
+use crate::api::context::ApiSettings;
+use crate::api::shapes::rules;
 use crate::table::XLSX;
 
 const TARGET: &str = "?target=routingSkills";

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{PlainGenesys, TestApi, job};
-use crate::api::ApiSettings;
+use crate::api::context::ApiSettings;
 use crate::domain::callback::CallbackRules;
 
 fn api(callbacks: CallbackRules) -> TestApi {

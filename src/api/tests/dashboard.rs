@@ -8,7 +8,9 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{Answer, PlainGenesys, TestApi};
-use crate::api::{ApiKey, ApiSettings, Role};
+use crate::api::callers::caller::ApiKey;
+use crate::api::callers::caller::Role;
+use crate::api::context::ApiSettings;
 
 const FILES: [&str; 3] = ["/", "/dashboard/app.js", "/dashboard/base.css"];
 

@@ -5,7 +5,7 @@ use axum::http::Request;
 use serde_json::json;
 
 use super::{Answer, PlainGenesys, TestApi, job};
-use crate::api::ApiSettings;
+use crate::api::context::ApiSettings;
 
 async fn erase(api: &TestApi, user: &str) -> Answer {
     api.send(Request::delete(format!("/v1/users/{user}")).body(Body::empty()).unwrap()).await

@@ -11,9 +11,13 @@ use bytes::Bytes;
 use tower::ServiceExt;
 
 use super::{PlainGenesys, TestApi};
-use crate::api::access::Access;
+use crate::api::callers::access::Access;
+use crate::api::callers::access::ApiKeys;
+use crate::api::context::ApiSettings;
+use crate::api::layers;
 use crate::api::layers::Witness;
-use crate::api::{ApiKeys, ApiSettings, Readiness, ServeSettings, layers};
+use crate::api::listener::serve::ServeSettings;
+use crate::api::service::readiness::Readiness;
 use crate::clock::WallClock;
 
 const JOB: &str = "/v1/sync-jobs/0199a3f2-7c55-7d2e-9d3e-1f6a5b1c2d3e";
@@ -87,13 +91,17 @@ async fn a_panic_is_a_problem_that_tells_nothing() {
     let api = TestApi::start();
     let panicking = Router::new().route("/", get(panics));
     let settings = ApiSettings::default();
-    let access =
-        Access { keys: ApiKeys::new(&settings), open_metrics: false, proxies: Vec::new(), clock: WallClock::System };
+    let access = Access {
+        keys: ApiKeys::new(&settings.api_keys, settings.requests_per_second),
+        open_metrics: false,
+        proxies: Vec::new(),
+        clock: WallClock::System,
+    };
     let witness = Witness { requests: Arc::default(), engine: api.engine.clone(), refusals: Mutex::default() };
     let router = layers::around(panicking, &settings, access, witness);
     let response = router.oneshot(Request::get("/").body(Body::empty()).unwrap()).await.unwrap();
     assert_eq!(response.status(), 500);
-    let id = response.headers()[layers::REQUEST_ID].to_str().unwrap().to_owned();
+    let id = response.headers()[crate::api::callers::request_id::REQUEST_ID].to_str().unwrap().to_owned();
     let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
     let body = String::from_utf8(body.to_vec()).unwrap();
     assert!(body.contains(&id) && body.contains("/problems/internal") && !body.contains("secret"), "{body}");

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{PlainGenesys, TestApi, job};
-use crate::api::ApiSettings;
+use crate::api::context::ApiSettings;
 
 fn unreachable() -> TestApi {
     TestApi::with(PlainGenesys { unreachable: true, ..PlainGenesys::default() }, ApiSettings::default())

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{BILLING, PlainGenesys, TestApi, job};
-use crate::api::ApiSettings;
+use crate::api::context::ApiSettings;
 
 #[tokio::test(start_paused = true)]
 async fn a_submitted_job_is_readable_at_once_under_its_location() {

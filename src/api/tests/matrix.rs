@@ -5,7 +5,11 @@ use axum::http::Request;
 use sha2::{Digest, Sha256};
 
 use super::{PlainGenesys, TestApi, job};
-use crate::api::{ApiKey, ApiSettings, Bounds, Role, openapi};
+use crate::api::callers::caller::ApiKey;
+use crate::api::callers::caller::Bounds;
+use crate::api::callers::caller::Role;
+use crate::api::context::ApiSettings;
+use crate::api::router::openapi;
 use crate::domain::{Mode, Target};
 
 /// What an operation takes.

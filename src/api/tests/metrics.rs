@@ -1,8 +1,11 @@
 //! `/metrics`: what the HTTP side counts, and who may read it.
 
 use super::{PlainGenesys, TestApi};
-use crate::api::metrics::WebhookStatistics;
-use crate::api::{ApiKey, ApiSettings, Role, WebhookResult};
+use crate::api::callers::caller::ApiKey;
+use crate::api::callers::caller::Role;
+use crate::api::context::ApiSettings;
+use crate::api::service::statistics::WebhookResult;
+use crate::api::service::statistics::WebhookStatistics;
 use crate::metrics::MetricsText;
 
 fn guarded(open_metrics: bool) -> TestApi {

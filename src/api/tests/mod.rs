@@ -232,7 +232,7 @@ impl TestApi {
             readiness,
             limits,
             metrics,
-            keys: ApiKeys::new(&settings),
+            keys: ApiKeys::new(&settings.api_keys, settings.requests_per_second),
             settings: Arc::new(settings),
             lifecycle: lifecycle_of_api,
             shared,

@@ -6,7 +6,9 @@ use sha2::{Digest as _, Sha256};
 use tower::ServiceExt;
 
 use super::{PlainGenesys, TestApi};
-use crate::api::{ApiKey, ApiSettings, Role};
+use crate::api::callers::caller::ApiKey;
+use crate::api::callers::caller::Role;
+use crate::api::context::ApiSettings;
 
 #[tokio::test]
 async fn the_reader_needs_no_key_and_names_no_other_host() {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::{Answer, TestApi};
-use crate::api::rules;
+use crate::api::shapes::rules;
 
 const ID: &str = "0199a3f2-7c55-7d2e-9d3e-1f6a5b1c2d3e";
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Answer, TestApi};
-use crate::api::rules;
+use crate::api::shapes::rules;
 
 const JSON: &str = "application/json";
 const LINES: &str = "application/x-ndjson";

@@ -1,0 +1,305 @@
+//! Open connections: how many there may be, and which of them makes room when there are as many.
+//!
+//! A peer that does not go on costs a seat for as long as it likes: one that sends no head, drips a body, or does not read
+//! its answer. So when all seats are taken, the connection that has waited longest for its peer is closed for the next one,
+//! first of the peer that has the most of them. What waits for us is never closed for others.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// A connection that waits for its peer for a shorter time is never closed for others: a head follows its connection at once.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// Seats beyond the others, on which only probes are answered.
+pub(in crate::api) const RESERVE: usize = 8;
+/// A peer has to take so much of an answer, or all of it, within the time for writing; and to send so much of a body to
+/// count as going on.
+const STEP: usize = 16 * 1024;
+
+/// All open connections.
+///
+/// Invariant: never more than `most` and [`RESERVE`] of them stay, because each is counted in [`Connections::seat`] and until
+/// its [`Seat`] is dropped; for one that comes beyond `most`, another one leaves.
+#[derive(Debug)]
+pub(in crate::api) struct Connections {
+    most: usize,
+    open: Mutex<Open>,
+    freed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    next: u64,
+    connections: HashMap<u64, Arc<Connection>>,
+    /// Those among them that were told to make room, and go in a moment.
+    leaving: usize,
+}
+
+/// One connection, as seen from outside.
+#[derive(Debug)]
+pub(in crate::api) struct Connection {
+    pub(in crate::api) peer: IpAddr,
+    /// Only probes are answered on it.
+    pub(in crate::api) is_reserve: bool,
+    progress: Mutex<Progress>,
+    closed: CancellationToken,
+    /// Closed for another one.
+    makes_room: AtomicBool,
+    /// A request was answered before its body was read.
+    unread_body: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Progress {
+    /// Since when a head, or more of a body, is awaited; `None` while the request is in our hands.
+    awaits_peer: Option<Instant>,
+    came: usize,
+    /// Since when more of the answer could be written than the peer takes.
+    stalled: Option<Instant>,
+    taken: usize,
+}
+
+/// The place of a connection among all; free again when this is dropped.
+#[derive(Debug)]
+pub(in crate::api) struct Seat {
+    all: Arc<Connections>,
+    number: u64,
+    pub(in crate::api) connection: Arc<Connection>,
+}
+
+impl Connections {
+    pub(in crate::api) fn new(most: usize) -> Arc<Self> {
+        Arc::new(Self { most, open: Mutex::default(), freed: Notify::new() })
+    }
+
+    /// A seat for the next connection, as soon as there is one.
+    pub(in crate::api) async fn seat(self: &Arc<Self>, peer: IpAddr) -> Seat {
+        loop {
+            let freed = self.freed.notified();
+            if let Some(seat) = self.free_seat(peer) {
+                return seat;
+            }
+            // Who is closed frees its seat in a moment; until one waits long enough to be closed, there is nothing to do.
+            let _ = tokio::time::timeout(PATIENCE / 5, freed).await;
+        }
+    }
+
+    fn free_seat(self: &Arc<Self>, peer: IpAddr) -> Option<Seat> {
+        let mut open = self.lock();
+        let mut is_full = open.staying() >= self.most;
+        if is_full && let Some(stuck) = open.longest_stuck(Instant::now()) {
+            stuck.makes_room.store(true, Ordering::Relaxed);
+            stuck.closed.cancel();
+            open.leaving += 1;
+            is_full = false;
+        }
+        if is_full && open.staying() >= self.most + RESERVE {
+            return None;
+        }
+        let connection = Arc::new(Connection::new(peer, is_full));
+        open.next += 1;
+        let number = open.next;
+        open.connections.insert(number, Arc::clone(&connection));
+        Some(Seat { all: Arc::clone(self), number, connection })
+    }
+
+    /// Closes connections whose peers have not taken what they asked for within `time`.
+    pub(in crate::api) fn close_stalled(&self, time: Duration) {
+        let now = Instant::now();
+        let open = self.lock();
+        let stalled = open
+            .connections
+            .values()
+            .filter(|connection| connection.lock().stalled.is_some_and(|since| now.duration_since(since) >= time));
+        stalled.for_each(|connection| connection.closed.cancel());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Open {
+    /// Those that nobody has told to make room.
+    fn staying(&self) -> usize {
+        self.connections.len() - self.leaving
+    }
+
+    /// Of the peer with the most connections that wait for it, the one that has waited longest.
+    fn longest_stuck(&self, now: Instant) -> Option<&Arc<Connection>> {
+        let mut of_peer: HashMap<IpAddr, usize> = HashMap::new();
+        self.connections.values().for_each(|connection| *of_peer.entry(connection.peer).or_default() += 1);
+        let waits = |connection: &Arc<Connection>| {
+            let waited = now.duration_since(connection.waits_for_peer_since()?);
+            (waited >= PATIENCE && !connection.closed.is_cancelled()).then_some(waited)
+        };
+        let stuck = self.connections.values().filter_map(|connection| Some((waits(connection)?, connection)));
+        let count = |connection: &Connection| of_peer.get(&connection.peer).copied().unwrap_or_default();
+        stuck.max_by_key(|(waited, connection)| (count(connection), *waited)).map(|(_, connection)| connection)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut open = self.all.lock();
+        open.connections.remove(&self.number);
+        open.leaving -= usize::from(self.connection.makes_room.load(Ordering::Relaxed));
+        drop(open);
+        self.all.freed.notify_one();
+    }
+}
+
+impl Connection {
+    fn new(peer: IpAddr, is_reserve: bool) -> Self {
+        let progress = Progress { awaits_peer: Some(Instant::now()), came: 0, stalled: None, taken: 0 };
+        Self {
+            peer,
+            is_reserve,
+            progress: Mutex::new(progress),
+            closed: CancellationToken::new(),
+            makes_room: AtomicBool::new(false),
+            unread_body: AtomicBool::new(false),
+        }
+    }
+
+    /// Resolves when the connection has to make room.
+    pub(in crate::api) async fn closed(&self) {
+        self.closed.cancelled().await;
+    }
+
+    /// A head, or more of a body, is awaited from here on.
+    pub(in crate::api) fn awaits_peer(&self) {
+        let mut progress = self.lock();
+        (progress.awaits_peer, progress.came) = (Some(Instant::now()), 0);
+    }
+
+    /// The whole request is here.
+    pub(in crate::api) fn has_request(&self) {
+        self.lock().awaits_peer = None;
+    }
+
+    /// A request is answered, and nobody reads the rest of its body.
+    pub(in crate::api) fn leaves_body_unread(&self) {
+        self.unread_body.store(true, Ordering::Relaxed);
+    }
+
+    pub(in crate::api) fn has_unread_body(&self) -> bool {
+        self.unread_body.load(Ordering::Relaxed)
+    }
+
+    /// Some of a body came.
+    pub(in crate::api) fn came(&self, bytes: usize) {
+        let mut progress = self.lock();
+        progress.came += bytes;
+        if progress.came >= STEP {
+            (progress.awaits_peer, progress.came) = (Some(Instant::now()), 0);
+        }
+    }
+
+    /// The peer took some of what there was to write; `all` says whether it was all.
+    pub(in crate::api) fn took(&self, bytes: usize, all: bool) {
+        let mut progress = self.lock();
+        progress.taken += bytes;
+        if all {
+            (progress.stalled, progress.taken) = (None, 0);
+        } else if progress.taken >= STEP || progress.stalled.is_none() {
+            (progress.stalled, progress.taken) = (Some(Instant::now()), 0);
+        }
+    }
+
+    fn waits_for_peer_since(&self) -> Option<Instant> {
+        let progress = self.lock();
+        progress.stalled.or(progress.awaits_peer)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(last: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, last])
+    }
+
+    fn is_closed(seat: &Seat) -> bool {
+        seat.connection.closed.is_cancelled()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_lets_us_wait_makes_room_and_who_waits_for_us_does_not() {
+        let all = Connections::new(3);
+        let (greedy, other) = (peer(1), peer(2));
+        let idle_of_other = all.seat(other).await;
+        tokio::time::advance(Duration::from_secs(5)).await;
+        let (served, idle) = (all.seat(greedy).await, all.seat(greedy).await);
+        served.connection.has_request();
+        let first = all.seat(other).await;
+        assert!(is_closed(&idle_of_other) && !first.connection.is_reserve, "nobody else has waited for long enough");
+        let on_reserve = all.seat(other).await;
+        assert!(on_reserve.connection.is_reserve, "nobody can make room");
+        drop((first, idle_of_other, on_reserve));
+        tokio::time::advance(PATIENCE).await;
+        let (second, third) = (all.seat(other).await, all.seat(other).await);
+        assert!(!second.connection.is_reserve && !third.connection.is_reserve);
+        assert!(is_closed(&idle) && !is_closed(&served), "of the peer that has the most");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn with_all_seats_taken_the_next_waits_for_one() {
+        let all = Connections::new(1);
+        let seats: Vec<_> = {
+            let mut seats = Vec::new();
+            for _ in 0..=RESERVE {
+                seats.push(all.seat(peer(1)).await);
+            }
+            seats
+        };
+        for seat in &seats {
+            seat.connection.has_request();
+        }
+        let waiting = tokio::time::timeout(Duration::from_secs(60), all.seat(peer(2))).await;
+        assert!(waiting.is_err() && !seats.iter().any(is_closed));
+        let (next, ()) = tokio::join!(all.seat(peer(2)), async { drop(seats) });
+        assert!(!next.connection.is_reserve);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_does_not_read_is_closed_and_a_slow_one_is_not() {
+        let (all, limit) = (Connections::new(9), Duration::from_secs(30));
+        let seats = [all.seat(peer(1)).await, all.seat(peer(1)).await, all.seat(peer(1)).await];
+        for seat in &seats {
+            seat.connection.has_request();
+        }
+        for second in 0..60 {
+            seats[0].connection.took(STEP / 20, false);
+            seats[1].connection.took(100, false);
+            seats[2].connection.took(100, second % 7 == 0);
+            tokio::time::advance(Duration::from_secs(1)).await;
+            all.close_stalled(limit);
+        }
+        assert_eq!(seats.each_ref().map(is_closed), [false, true, false]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_comes_goes_on() {
+        let all = Connections::new(2);
+        let seats = [all.seat(peer(1)).await, all.seat(peer(1)).await];
+        for _ in 0..10 {
+            seats[0].connection.came(STEP);
+            seats[1].connection.came(1);
+            tokio::time::advance(PATIENCE / 2).await;
+        }
+        let _next = all.seat(peer(2)).await;
+        assert_eq!(seats.each_ref().map(is_closed), [false, true]);
+    }
+}

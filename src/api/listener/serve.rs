@@ -1,0 +1,150 @@
+//! From a listener to requests: how many connections there may be, and how long a peer may take for its part.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, Response};
+use futures_util::future::BoxFuture;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::MissedTickBehavior;
+use tower::ServiceExt;
+
+use crate::api::listener::connections::{Connections, Seat};
+use crate::api::listener::wire::{AwaitedBody, LastBody, Wire};
+use crate::lifecycle::Lifecycle;
+
+/// Bounds on connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServeSettings {
+    /// Open at once. When there are as many, one whose peer does not go on makes room; else more wait to be accepted.
+    pub max_connections: usize,
+    /// How long a connection may take to send a request's head, and may be idle.
+    pub header_timeout: Duration,
+    /// How long a peer may take for the next 16 KiB of an answer, or the rest of it.
+    pub write_timeout: Duration,
+}
+
+impl Default for ServeSettings {
+    fn default() -> Self {
+        let half_a_minute = Duration::from_secs(30);
+        Self { max_connections: 1024, header_timeout: half_a_minute, write_timeout: half_a_minute }
+    }
+}
+
+/// The address that a request came from, as its extension.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::api) struct Peer(pub(in crate::api) IpAddr);
+
+/// An extension of requests for which only the reserve of seats was left: nothing but probes is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::api) struct OnReserve;
+
+/// The largest head of a request, and what is read or written at a time.
+const BUFFER: usize = 32 * 1024;
+/// How often is looked for peers that do not read.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Answers requests until the service is told to stop, then finishes those that were begun.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    settings: ServeSettings,
+    lifecycle: Lifecycle,
+) -> io::Result<()> {
+    let connections = Connections::new(settings.max_connections);
+    let graceful = GracefulShutdown::new();
+    let mut http = http1::Builder::new();
+    // Nearly all answers are small: head and body are sent faster as one piece than as a list of two.
+    http.timer(TokioTimer::new()).header_read_timeout(settings.header_timeout).writev(false).max_buf_size(BUFFER);
+    let mut stopping = pin!(lifecycle.stopping());
+    let mut watch = pin!(close_stalled(&connections, settings.write_timeout));
+    loop {
+        let accepted = async {
+            let (stream, peer) = accept(&listener).await;
+            (connections.seat(peer.ip()).await, stream)
+        };
+        let (seat, stream) = tokio::select! {
+            biased;
+            () = &mut stopping => break,
+            () = &mut watch => break,
+            accepted = accepted => accepted,
+        };
+        let answer = answers(router.clone(), &seat);
+        let wire = TokioIo::new(Wire::new(stream, Arc::clone(&seat.connection)));
+        let connection = graceful.watch(http.serve_connection(wire, service_fn(answer)));
+        lifecycle.spawn(async move {
+            tokio::select! {
+                ended = connection => {
+                    // A connection that breaks concerns nobody but its caller.
+                    if let Err(error) = ended {
+                        tracing::debug!(%error, "a connection ended early");
+                    }
+                }
+                () = seat.connection.closed() => tracing::debug!("closed a connection whose peer did not go on"),
+            }
+            drop(seat);
+        });
+    }
+    drop(listener);
+    tokio::select! {
+        () = graceful.shutdown() => {}
+        () = watch => {}
+    }
+    Ok(())
+}
+
+/// What answers the requests of one connection.
+fn answers(
+    router: Router,
+    seat: &Seat,
+) -> impl Fn(Request<Incoming>) -> BoxFuture<'static, Result<Response<LastBody<Body>>, Infallible>> + use<> {
+    let connection = Arc::clone(&seat.connection);
+    move |request| {
+        let mut request = request.map(|body| AwaitedBody::new(body, &connection));
+        request.extensions_mut().insert(Peer(connection.peer));
+        if connection.is_reserve {
+            request.extensions_mut().insert(OnReserve);
+        }
+        let (answer, connection) = (router.clone().oneshot(request), Arc::clone(&connection));
+        Box::pin(async move { Ok(answer.await?.map(|body| LastBody::new(body, connection))) })
+    }
+}
+
+/// Closes connections whose peers do not read, for ever.
+async fn close_stalled(connections: &Connections, write_timeout: Duration) {
+    let mut ticks = tokio::time::interval(LOOK_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        connections.close_stalled(write_timeout);
+    }
+}
+
+/// The next connection. Accepting fails for single connections, or for want of file descriptors: both pass.
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                // Small answers are not to wait for more to send.
+                let _ = stream.set_nodelay(true);
+                return (stream, peer);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                // Most likely there are no descriptors left: trying again at once would only spin.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! `Idempotency-Key`: a submission that is sent again is accepted once.
+//!
+//! A caller who lost the answer to a submission sends it again under the same key and is told of the same job. The key
+//! is reserved before the body is read, so that of many requests at once only one can make a job, and written down with
+//! the job, so that a restart does not forget it.
+
+use std::time::Duration;
+
+use axum::http::HeaderMap;
+use sha2::{Digest, Sha256};
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+
+use crate::api::callers::caller::Caller;
+use crate::api::context::ApiContext;
+use crate::api::shapes::faults::Faults;
+use crate::api::shapes::problem::Problem;
+use crate::api::shapes::query;
+use crate::api::shapes::rules::LONGEST_IDEMPOTENCY_KEY;
+use crate::api::shapes::schemas;
+use crate::domain::JobId;
+use crate::domain::acceptance::{Fingerprint, KeySpace};
+use crate::engine::{Claim, Engine, JobSnapshot, Reservation, TooManyKeys, Under};
+
+/// The header that carries the key.
+pub(in crate::api) const HEADER: &str = "idempotency-key";
+
+/// What a request is to do under its key.
+pub(in crate::api) enum Turn {
+    /// A job is to be made, under the key if there is one.
+    New(Option<Reservation>),
+    /// A job was made under the key before.
+    Again(Fingerprint, JobId),
+}
+
+impl Turn {
+    /// Claims the key that a request carries, if it does. What is sent again while the first is still being accepted is
+    /// told so at once: the caller may be waiting for the same body that it has not sent to its end.
+    pub(in crate::api) fn of(engine: &Engine, caller: &Caller, headers: &HeaderMap) -> Result<Self, Problem> {
+        let Some(key) = key_of(headers)? else { return Ok(Self::New(None)) };
+        match engine.claim(&KeySpace::of_caller(caller.name()), key) {
+            Ok(Claim::Reserved(reservation)) => Ok(Self::New(Some(reservation))),
+            Ok(Claim::Accepted(fingerprint, job)) => Ok(Self::Again(fingerprint, job)),
+            Ok(Claim::Accepting(_)) => Err(Problem::still_accepting()),
+            Err(TooManyKeys { kept }) => {
+                let detail = format!(
+                    "{kept} idempotency keys of this caller's last 24 hours are kept, and there is no room for more of \
+                     them; send it without one, or later"
+                );
+                Err(Problem::full(detail, Duration::from_secs(600)))
+            }
+        }
+    }
+
+    /// The same for a request that says everything in its path: the job that was made of it before, or the key under
+    /// which to make one.
+    pub(in crate::api) fn of_path(
+        api: &ApiContext,
+        caller: &Caller,
+        headers: &HeaderMap,
+        path: &str,
+    ) -> Result<PathTurn, Problem> {
+        let fingerprint: Fingerprint = Sha256::digest(path).into();
+        match Self::of(&api.engine, caller, headers)? {
+            Self::New(reservation) => {
+                Ok(PathTurn::New(reservation.map(|reservation| Under { reservation, fingerprint })))
+            }
+            Self::Again(before, job) => {
+                same_job(api, job, before == fingerprint).map(|job| PathTurn::Again(Box::new(job)))
+            }
+        }
+    }
+}
+
+/// [`Turn`], of a request whose fingerprint is known at once.
+pub(in crate::api) enum PathTurn {
+    New(Option<Under>),
+    Again(Box<JobSnapshot>),
+}
+
+/// The job that a key stands for, unless something else was sent under it.
+pub(in crate::api) fn same_job(api: &ApiContext, job: JobId, same: bool) -> Result<JobSnapshot, Problem> {
+    api.engine.job(job).filter(|_| same).ok_or_else(Problem::key_reused)
+}
+
+/// The header as the document describes it.
+pub(in crate::api) struct IdempotencyHeader;
+
+impl IntoParams for IdempotencyHeader {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let what = "The caller's own name for this submission; sent again with it, it is accepted once.";
+        vec![query::header("Idempotency-Key", what, schemas::idempotency_key())]
+    }
+}
+
+/// The key that a request carries.
+fn key_of(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let mut given = headers.get_all(HEADER).iter();
+    let Some(first) = given.next() else { return Ok(None) };
+    let text = first.to_str().unwrap_or_default();
+    let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
+    if given.next().is_some() || text.is_empty() || !visible || text.len() > LONGEST_IDEMPOTENCY_KEY {
+        let mut faults = Faults::default();
+        let detail = format_args!("must be given once, with 1 to {LONGEST_IDEMPOTENCY_KEY} visible ASCII characters");
+        faults.add_parameter("Idempotency-Key", detail);
+        return Err(Problem::invalid(faults));
+    }
+    Ok(Some(text))
+}

@@ -1,0 +1,80 @@
+//! `/docs`: a reader for the document, embedded, so that it works without the Internet.
+//!
+//! It is Swagger UI as its makers publish it, compressed, with a page of our own around it; where it comes from and how it is
+//! brought up to date says `docs/DEPENDENCIES.md`. The files that are compressed go out as they are, whatever the caller
+//! accepts: every browser takes gzip, and nothing else wants them.
+
+use axum::Router;
+use axum::extract::Path;
+use axum::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+use crate::api::shapes::problem::Problem;
+
+/// Only what this service itself serves is loaded, asked and run; the reader's own pictures are data in its styles.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+                      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// One embedded file.
+struct File {
+    name: &'static str,
+    media_type: &'static str,
+    compressed: bool,
+    content: &'static [u8],
+}
+
+/// The page first, then what it loads.
+static FILES: [File; 4] = [
+    File {
+        name: "index.html",
+        media_type: "text/html; charset=utf-8",
+        compressed: false,
+        content: include_bytes!("page/index.html"),
+    },
+    File {
+        name: "start.js",
+        media_type: "text/javascript; charset=utf-8",
+        compressed: false,
+        content: include_bytes!("page/start.js"),
+    },
+    File {
+        name: "swagger-ui-bundle.js",
+        media_type: "text/javascript; charset=utf-8",
+        compressed: true,
+        content: include_bytes!("page/swagger-ui-bundle.js.gz"),
+    },
+    File {
+        name: "swagger-ui.css",
+        media_type: "text/css; charset=utf-8",
+        compressed: true,
+        content: include_bytes!("page/swagger-ui.css.gz"),
+    },
+];
+
+/// The routes of the reader; they are no part of the API, and so not of its document.
+pub(in crate::api) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    Router::new().route("/docs", get(|| async { serve("index.html") })).route("/docs/{file}", get(file))
+}
+
+async fn file(Path(name): Path<String>) -> Response {
+    serve(&name)
+}
+
+fn serve(name: &str) -> Response {
+    let Some(file) = FILES.iter().find(|file| file.name == name) else {
+        return Problem::of_status(StatusCode::NOT_FOUND).into_response();
+    };
+    let fixed = [
+        (CONTENT_TYPE, file.media_type),
+        (CACHE_CONTROL, "max-age=3600"),
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (REFERRER_POLICY, "no-referrer"),
+    ];
+    let mut response = (fixed, file.content).into_response();
+    if file.compressed {
+        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    response
+}

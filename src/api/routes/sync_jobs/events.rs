@@ -1,0 +1,132 @@
+//! `GET /v1/sync-jobs/{jobId}/events`: what changes, as server-sent events.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Extension, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream};
+use tokio::sync::watch;
+use tokio::time::{sleep_until, timeout};
+use utoipa::ToSchema;
+
+use super::JobPath;
+use crate::api::callers::caller::Caller;
+use crate::api::context::ApiContext;
+use crate::api::shapes::paging::FollowedHeader;
+use crate::api::shapes::problem::{MEDIA_TYPE, Problem, ProblemView};
+use crate::api::updates::feeds::Feed;
+use crate::api::updates::streams::StreamSeat;
+use crate::engine::Followed;
+
+/// One event of the stream.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "only for the document: the stream is written as it goes")]
+pub(in crate::api) struct SyncJobEvent {
+    /// `job` or `entry`.
+    event: String,
+    /// What to send as `Last-Event-ID`.
+    id: String,
+    /// The text of a `SyncJobView` or a `SyncJobEntryView`.
+    data: String,
+}
+
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// Follow a sync job
+///
+/// Server-sent events: `entry` for each entry that changed, `job` when all of them have been told. A new follower is told
+/// of all entries that have changed so far; one that sends `Last-Event-ID` of those that changed since. Changes in quick
+/// succession, within a tenth of a second or up to a second where many follow, are told as one. The stream
+/// ends when the job has, and when the service stops; 204 says that there is nothing more to come.
+#[utoipa::path(
+    get,
+    path = "/v1/sync-jobs/{jobId}/events",
+    operation_id = "followSyncJob",
+    tag = "sync-jobs",
+    params(
+        ("jobId" = Uuid, Path, description = "The `id` of the job."),
+        FollowedHeader,
+    ),
+    responses(
+        (status = 200, description = "The events.", body = SyncJobEvent, content_type = "text/event-stream"),
+        (status = 204, description = "The job has ended, and all of it was told."),
+        (status = 404, description = "There is no such job.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 503, description = "As many streams are open as there may be.", body = ProblemView, content_type = MEDIA_TYPE,
+            headers(("Retry-After" = i32, description = "Seconds after which to come again."))),
+    ),
+)]
+pub(in crate::api) async fn follow_sync_job(
+    State(api): State<Arc<ApiContext>>,
+    Extension(caller): Extension<Caller>,
+    JobPath(id): JobPath,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let revisions = api.engine.watch(id).ok_or_else(Problem::job_not_found)?;
+    let job = api.engine.job(id).ok_or_else(Problem::job_not_found)?;
+    let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
+    let told = last.and_then(|last| api.shared.feeds.followed(last));
+    if job.finished_at.is_some() && told.is_some_and(|told| told >= Followed::all_of(job.revision)) {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let seat = api.shared.streams.take(&caller, api.keys.count())?;
+    let (feed, lifecycle) = (api.shared.feeds.of(id), api.lifecycle.clone());
+    let revoked = api.keys.clone().revoked(caller, api.clock);
+    let follower = Follower { api, feed, revisions, told: told.unwrap_or_default(), over: false, _seat: seat };
+    let over = async move {
+        tokio::select! {
+            () = lifecycle.stopping() => {}
+            () = revoked => {}
+        }
+    };
+    let events = follower.events().take_until(Box::pin(over));
+    let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache")];
+    Ok((headers, Body::from_stream(events)).into_response())
+}
+
+/// One follower of one job.
+struct Follower {
+    api: Arc<ApiContext>,
+    feed: Arc<Feed>,
+    revisions: watch::Receiver<u64>,
+    told: Followed,
+    over: bool,
+    _seat: StreamSeat,
+}
+
+impl Follower {
+    fn events(self) -> impl Stream<Item = Result<Bytes, Infallible>> {
+        stream::unfold(self, |mut follower| async move { Some((Ok(follower.next().await?), follower)) })
+    }
+
+    /// The next events, as soon as there are some; a sign of life where there are none for long; none at the end.
+    async fn next(&mut self) -> Option<Bytes> {
+        while !self.over {
+            self.revisions.mark_unchanged();
+            let part = self.feed.after(self.told, &self.api.engine)?;
+            self.over = part.is_last;
+            if self.told < part.to {
+                self.told = part.to;
+                return Some(part.text.clone());
+            }
+            if self.over {
+                return None;
+            }
+            // What others had written out may be older than the job.
+            let behind = self.told < Followed::all_of(*self.revisions.borrow());
+            if !behind {
+                match timeout(HEARTBEAT, self.revisions.changed()).await {
+                    Ok(changed) => changed.ok()?,
+                    Err(_) => return Some(Bytes::from_static(b":\n\n")),
+                }
+            }
+            sleep_until(self.feed.next_look(self.api.shared.streams.open())).await;
+        }
+        None
+    }
+}

@@ -1,0 +1,131 @@
+//! `GET /v1/sync-jobs/{jobId}`: one job, now or as soon as it changes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Extension, State};
+use axum::http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use tokio::time::Instant;
+
+use super::JobPath;
+use crate::api::callers::caller::Caller;
+use crate::api::context::ApiContext;
+use crate::api::shapes::job_view::SyncJobView;
+use crate::api::shapes::paging::WaitQuery;
+use crate::api::shapes::problem::{MEDIA_TYPE, Problem, ProblemView};
+use crate::api::updates::polls::Told;
+use crate::domain::JobId;
+use crate::engine::JobSnapshot;
+
+/// Read a sync job
+///
+/// The `ETag` stands for the state of the job and its entries; estimates move on without it.
+#[utoipa::path(
+    get,
+    path = "/v1/sync-jobs/{jobId}",
+    operation_id = "getSyncJob",
+    tag = "sync-jobs",
+    params(
+        ("jobId" = Uuid, Path, description = "The `id` of the job."),
+        WaitQuery,
+    ),
+    responses(
+        (status = 200, description = "The job as it stands.", body = SyncJobView, headers(
+            ("ETag" = String, description = "What to send as `If-None-Match`."),
+            ("Retry-After" = i32, description = "Seconds after which to ask again; absent once the job has ended, and while it is held."),
+        )),
+        (status = 304, description = "The job is as it is known.", headers(
+            ("ETag" = String, description = "What was sent as `If-None-Match`."),
+            ("Retry-After" = i32, description = "Seconds after which to ask again; absent once the job has ended, and while it is held."),
+        )),
+        (status = 400, description = "A query parameter is not valid.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 404, description = "There is no such job.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 503, description = "As many polls wait as there may be; poll without `wait` meanwhile.",
+            body = ProblemView, content_type = MEDIA_TYPE,
+            headers(("Retry-After" = i32, description = "Seconds after which to come again."))),
+    ),
+)]
+pub(in crate::api) async fn get_sync_job(
+    State(api): State<Arc<ApiContext>>,
+    Extension(caller): Extension<Caller>,
+    JobPath(id): JobPath,
+    WaitQuery(wait): WaitQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    if let Some(wait) = wait {
+        wait_for_news(&api, &caller, id, wait, &headers).await?;
+        api.keys.again(&caller, api.clock.now())?;
+    }
+    let told = api.shared.polls.told(id, &api.engine, api.clock).ok_or_else(Problem::job_not_found)?;
+    Ok(answer(&told, &headers))
+}
+
+/// Waits until there is something to tell, or as long as the caller is willing to.
+async fn wait_for_news(
+    api: &ApiContext,
+    caller: &Caller,
+    id: JobId,
+    wait: Duration,
+    headers: &HeaderMap,
+) -> Result<(), Problem> {
+    let job = api.engine.job(id).ok_or_else(Problem::job_not_found)?;
+    let known = Known { headers, first: job.revision };
+    if known.is_news(api, &job) {
+        return Ok(());
+    }
+    let _seat = api.shared.streams.take(caller, api.keys.count())?;
+    let mut revisions = api.engine.watch(id).ok_or_else(Problem::job_not_found)?;
+    let deadline = Instant::now() + wait;
+    loop {
+        revisions.mark_unchanged();
+        let job = api.engine.job(id).ok_or_else(Problem::job_not_found)?;
+        if known.is_news(api, &job) || Instant::now() >= deadline || api.lifecycle.is_stopping() {
+            return Ok(());
+        }
+        tokio::select! {
+            _ = revisions.changed() => {}
+            () = tokio::time::sleep_until(deadline) => {}
+            () = api.lifecycle.stopping() => {}
+        }
+    }
+}
+
+/// What the caller has seen of the job.
+struct Known<'a> {
+    headers: &'a HeaderMap,
+    /// The revision when the request came.
+    first: u64,
+}
+
+impl Known<'_> {
+    /// Whether there is something that the caller waits for: another state than is known, or the end.
+    fn is_news(&self, api: &ApiContext, job: &JobSnapshot) -> bool {
+        let moved = if self.headers.contains_key(IF_NONE_MATCH) {
+            !knows(self.headers, &api.shared.polls.tag(job.revision))
+        } else {
+            job.revision != self.first
+        };
+        moved || job.finished_at.is_some()
+    }
+}
+
+fn answer(told: &Told, headers: &HeaderMap) -> Response {
+    let mut response = if knows(headers, &told.tag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        ([(CONTENT_TYPE, "application/json")], told.body.clone()).into_response()
+    };
+    let headers = response.headers_mut();
+    headers.insert(ETAG, told.tag.clone());
+    headers.extend(told.retry_after.map(|seconds| (RETRY_AFTER, seconds.into())));
+    response
+}
+
+fn knows(headers: &HeaderMap, tag: &HeaderValue) -> bool {
+    let tag = tag.to_str().unwrap_or_default();
+    let given = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    given.flat_map(|value| value.split(',')).any(|given| given.trim() == "*" || opaque(given) == opaque(tag))
+}

@@ -1,0 +1,118 @@
+//! Memory for what is being read: many large bodies at a time must not add up to more than there is room for.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::api::shapes::problem::Problem;
+use crate::table::TakeRoom;
+
+/// What room is handed out in.
+const UNIT: usize = 4096;
+
+/// The room that bodies, and what is made of them, share until the job is accepted.
+#[derive(Debug, Clone)]
+pub(in crate::api) struct BodyRoom {
+    free: Arc<Semaphore>,
+    /// What one request may take at most: half of it all, so that no request keeps all others out.
+    most_of_one: usize,
+}
+
+/// Why there was no room for something, if there was none.
+#[derive(Debug, Clone, Default)]
+pub(in crate::api) struct Lack(Arc<OnceLock<NoRoom>>);
+
+impl Lack {
+    pub(in crate::api) fn told(&self) -> Option<NoRoom> {
+        self.0.get().copied()
+    }
+}
+
+/// There is no room left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(in crate::api) enum NoRoom {
+    #[error("too many large bodies are being read at once")]
+    TakenByOthers,
+    #[error("it takes more room than there is for one request")]
+    TooLarge,
+}
+
+/// The part of the room that one request has taken, until it is dropped. Nobody waits for room, so nobody waits for each other.
+#[derive(Debug)]
+pub(in crate::api) struct Taken {
+    room: BodyRoom,
+    bytes: usize,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl BodyRoom {
+    pub(in crate::api) fn new(bytes: usize) -> Self {
+        let units = (bytes / UNIT).min(Semaphore::MAX_PERMITS);
+        Self { free: Arc::new(Semaphore::new(units)), most_of_one: bytes / 2 }
+    }
+
+    pub(in crate::api) fn begin(&self) -> Taken {
+        Taken { room: self.clone(), bytes: 0, permit: None }
+    }
+
+    /// Room for what is kept of a table while it is read, and why there was none.
+    pub(in crate::api) fn for_table(&self) -> (TakeRoom, Lack) {
+        let (mut taken, lack) = (self.begin(), Lack::default());
+        let told = lack.clone();
+        let take = move |bytes| taken.more(bytes).map_err(|fault| told.0.get_or_init(|| fault).to_owned()).is_ok();
+        (Box::new(take), lack)
+    }
+}
+
+impl Taken {
+    /// Takes room for some more bytes.
+    pub(in crate::api) fn more(&mut self, bytes: usize) -> Result<(), NoRoom> {
+        let before = self.bytes.div_ceil(UNIT);
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes > self.room.most_of_one {
+            return Err(NoRoom::TooLarge);
+        }
+        let units = u32::try_from(self.bytes.div_ceil(UNIT) - before).map_err(|_| NoRoom::TooLarge)?;
+        let permit = Arc::clone(&self.room.free).try_acquire_many_owned(units).map_err(|_| NoRoom::TakenByOthers)?;
+        match &mut self.permit {
+            Some(held) => held.merge(permit),
+            none => *none = Some(permit),
+        }
+        Ok(())
+    }
+}
+
+impl From<NoRoom> for Problem {
+    fn from(fault: NoRoom) -> Self {
+        match fault {
+            NoRoom::TakenByOthers => {
+                Self::full("too many large bodies are being read; send it again later", COME_AGAIN)
+            }
+            NoRoom::TooLarge => Self::too_large(),
+        }
+    }
+}
+
+/// Large bodies take a few seconds to be read.
+const COME_AGAIN: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_share_the_room_and_give_it_back() {
+        let room = BodyRoom::new(44 * UNIT);
+        let mut small: Vec<_> = (0..40).map(|_| room.begin()).collect();
+        assert!(small.iter_mut().all(|taken| taken.more(1).is_ok()));
+        let mut large = room.begin();
+        assert!(large.more(4 * UNIT).is_ok());
+        assert_eq!(large.more(1), Err(NoRoom::TakenByOthers), "44 units are all there are");
+        drop(small);
+        assert!(large.more(UNIT).is_ok());
+        assert_eq!(large.more(20 * UNIT), Err(NoRoom::TooLarge), "half of it is for others");
+        drop(large);
+        assert_eq!(room.free.available_permits(), 44);
+    }
+}

@@ -1,0 +1,6 @@
+//! What the service has and says of itself: room for bodies, readiness, limits and counts.
+
+pub(in crate::api) mod body_room;
+pub(in crate::api) mod limits;
+pub(in crate::api) mod readiness;
+pub(in crate::api) mod statistics;

@@ -1,0 +1,185 @@
+//! An entry as the HTTP API shows it.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::api::shapes::user_reference::UserReference;
+use crate::api::shapes::vocabulary::{self, ConflictCause, SyncJobEntryState};
+use crate::domain::entry::{ListedAssignment, Presence};
+use crate::domain::{AssignmentId, Proficiency};
+use crate::engine::{ConflictRecord, EntrySnapshot, Names};
+
+/// One page of a job's entries.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::api) struct EntryPage {
+    pub(in crate::api) items: Vec<SyncJobEntryView>,
+    /// Where the next page starts, as `cursor`; absent on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    pub(in crate::api) next_cursor: Option<String>,
+}
+
+/// One entry of a job: what became of one user.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::api) struct SyncJobEntryView {
+    /// The position in the job, from 0.
+    index: u32,
+    /// The caller's own name for the row.
+    r#ref: Option<Box<str>>,
+    /// Empty if the person was erased.
+    user: UserReference,
+    /// The Genesys user id, once it is known.
+    user_id: Option<Uuid>,
+    state: SyncJobEntryState,
+    /// Why it failed: userNotFound, userAmbiguous, userInactive, assignmentNotFound, assignmentAmbiguous,
+    /// tooManyAssignments, blocked, conflictsExhausted, forbidden, rejected, upstreamUnavailable, targetUnavailable,
+    /// duplicateUser or internalError.
+    /// Or why it was superseded and nothing was done for it: staleEvent, as a newer change of the user had been carried
+    /// out before it was accepted. Or why a plan was not carried out: planOutdated.
+    reason: Option<&'static str>,
+    /// What happened, and what to do.
+    message: Option<Box<str>>,
+    added: Vec<AssignmentView>,
+    removed: Vec<AssignmentView>,
+    /// Assignments whose proficiency changed.
+    updated: Vec<AssignmentView>,
+    /// Assignments of others that were left alone.
+    preserved: Vec<AssignmentView>,
+    /// Assignments of others that `replace` took away or changed.
+    overwritten: Vec<AssignmentView>,
+    /// Writes made for it.
+    attempts: u32,
+    conflicts: Vec<ConflictView>,
+    /// The later entry that undid it or did it over, or of a stale one the newer entry that had been carried out, as
+    /// `jobId/index`.
+    superseded_by: Option<String>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    finished_at: Option<Timestamp>,
+    /// Which rules of a source the wanted assignments follow from; absent where none do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    because: Vec<BecauseView>,
+    /// What is left as it is: because it was asked for, or because the source did not say what the rules need that would
+    /// assign it. Absent where nothing is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    left_as_is: Vec<BecauseView>,
+    /// The person is missing from a full export, though its source named them before: they have left. Absent in all others.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false, example = false)]
+    missing_from_export: bool,
+    /// The sender calls the person otherwise now, by its own id of them: nobody is called so any more. Absent in all others.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false, example = false)]
+    former_name: bool,
+    /// The person was erased: what became of the entry is left, and nothing of whom it was about. It is not done again by
+    /// `retry` or `apply`. Absent in all others.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false, example = false)]
+    erased: bool,
+}
+
+/// An assignment, and the rules that would assign it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::api) struct BecauseView {
+    /// Name or id, as the rule has it.
+    #[schema(example = "Billing")]
+    assignment: String,
+    /// The ids of the rules, apart by commas; absent where it does not follow from rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false, example = "sales-emea")]
+    rules: Option<Box<str>>,
+}
+
+/// A skill or skill group of a user.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::api) struct AssignmentView {
+    id: Uuid,
+    /// Its name, if it was ever read.
+    name: Option<Box<str>>,
+    proficiency: Option<f32>,
+}
+
+/// A conflict that an entry met.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::api) struct ConflictView {
+    cause: ConflictCause,
+    /// The HTTP status that Genesys answered.
+    status: Option<u16>,
+    sent_version: Option<u64>,
+    found_version: Option<u64>,
+    /// What Genesys' support asks for.
+    correlation_id: Option<Box<str>>,
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+}
+
+impl SyncJobEntryView {
+    /// The entry, with the names of its assignments as far as they are known.
+    pub(in crate::api) fn of(entry: EntrySnapshot, names: &Names<'_>) -> Self {
+        let plain = |ids: &[AssignmentId]| ids.iter().map(|id| AssignmentView::of(*id, None, names)).collect();
+        let rated = |items: &[(AssignmentId, Option<Proficiency>)]| {
+            items.iter().map(|(id, proficiency)| AssignmentView::of(*id, *proficiency, names)).collect()
+        };
+        let (left_as_is, listed): (Vec<_>, _) = entry.request.assignments.iter().partition(|listed| listed.left_as_is);
+        let because = listed.into_iter().filter(|listed| listed.because.is_some()).map(BecauseView::of);
+        let result = entry.result;
+        let effects = &result.effects;
+        Self {
+            index: entry.index,
+            r#ref: entry.request.reference,
+            user: if entry.erased { UserReference::default() } else { entry.request.user.into() },
+            user_id: entry.user.map(|user| user.0),
+            state: entry.state.into(),
+            reason: result.reason.map(vocabulary::reason),
+            message: result.message,
+            added: rated(&effects.difference.added),
+            removed: plain(&effects.difference.removed),
+            updated: rated(&effects.difference.updated),
+            preserved: plain(&effects.preserved),
+            overwritten: plain(&effects.overwritten),
+            attempts: result.attempts,
+            conflicts: result.conflicts.into_iter().map(ConflictView::from).collect(),
+            superseded_by: result.superseded_by.map(|(job, index)| format!("{job}/{index}")),
+            finished_at: result.finished_at,
+            because: because.collect(),
+            left_as_is: left_as_is.into_iter().map(BecauseView::of).collect(),
+            missing_from_export: entry.presence == Presence::Missing,
+            former_name: entry.presence == Presence::FormerName,
+            erased: entry.erased,
+        }
+    }
+}
+
+impl BecauseView {
+    fn of(listed: &ListedAssignment) -> Self {
+        Self { assignment: listed.name.to_string(), rules: listed.because.clone() }
+    }
+}
+
+impl AssignmentView {
+    pub(in crate::api) fn of(id: AssignmentId, proficiency: Option<Proficiency>, names: &Names<'_>) -> Self {
+        let name = names.of(id).map(|name| Box::from(&*name));
+        Self { id: id.0, name, proficiency: proficiency.map(Proficiency::value) }
+    }
+}
+
+impl From<ConflictRecord> for ConflictView {
+    fn from(conflict: ConflictRecord) -> Self {
+        Self {
+            cause: conflict.cause.into(),
+            status: conflict.status,
+            sent_version: conflict.sent.map(|version| version.0),
+            found_version: conflict.found.map(|version| version.0),
+            correlation_id: conflict.correlation_id,
+            at: conflict.at,
+        }
+    }
+}

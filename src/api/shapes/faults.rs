@@ -1,0 +1,198 @@
+//! Collecting everything that is wrong with a request, so that its sender can put it right in one go.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::api::shapes::rules::MOST_FAULTS;
+use crate::table::{RowFault, letters};
+
+/// One thing that is wrong with a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ProblemError)]
+pub(crate) struct Fault {
+    /// Where in the body, or in the entry of the line, as a JSON pointer (RFC 6901); for CSV the column. A missing member is named by the pointer it would have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false, example = "/entries/17/user/email")]
+    pub(in crate::api) pointer: Option<String>,
+    /// Which query parameter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false, example = "limit")]
+    pub(in crate::api) parameter: Option<String>,
+    /// Which line of the body, from 1, where the body is one of lines; of a spreadsheet the row.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = u32, required = false, example = 17)]
+    pub(in crate::api) line: Option<u64>,
+    /// Which cell of a spreadsheet, or which row, as spreadsheets name them: `Sheet1!C5`, `Sheet1!5:5`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false, example = "Sheet1!C5")]
+    pub(in crate::api) cell: Option<String>,
+    /// What is wrong, and what would be right.
+    #[schema(example = "must not be empty or blank")]
+    pub(in crate::api) detail: String,
+}
+
+/// The faults of one request, in the order in which they were found; those beyond [`MOST_FAULTS`] are only counted.
+#[derive(Debug, Default)]
+pub(in crate::api) struct Faults {
+    listed: Vec<Fault>,
+    total: usize,
+    /// The line that is being looked at.
+    line: Option<u64>,
+    sheet: Option<SheetColumns>,
+}
+
+/// Where the columns of a table stand in a spreadsheet.
+#[derive(Debug)]
+pub(in crate::api) struct SheetColumns {
+    pub(in crate::api) sheet: Arc<str>,
+    /// By their names, from 0.
+    pub(in crate::api) columns: Vec<(&'static str, Option<usize>)>,
+}
+
+impl SheetColumns {
+    /// What is at this line under this pointer: a cell, or the whole row.
+    fn cell(&self, line: u64, at: Option<&str>) -> String {
+        let name = at.and_then(|at| at.strip_prefix('/'));
+        let column = self.columns.iter().find(|(known, _)| Some(*known) == name).and_then(|(_, column)| *column);
+        match column {
+            Some(column) => format!("{}!{}{line}", self.sheet, letters(column)),
+            None => format!("{}!{line}:{line}", self.sheet),
+        }
+    }
+}
+
+impl Faults {
+    /// What is added from here on is about this line.
+    pub(in crate::api) fn at_line(&mut self, line: Option<u64>) {
+        self.line = line;
+    }
+
+    /// What is looked at from here on are rows of a spreadsheet.
+    pub(in crate::api) fn in_sheet(&mut self, sheet: SheetColumns) {
+        self.sheet = Some(sheet);
+    }
+
+    /// Something is wrong with a row of a table.
+    pub(in crate::api) fn add_row(&mut self, fault: &RowFault) {
+        let RowFault { line, cell, what } = fault.clone();
+        self.push(|_, _| Fault { pointer: None, parameter: None, line: Some(line), cell, detail: what });
+    }
+
+    /// Something is wrong with the line as a whole, or, without one, with the body.
+    pub(in crate::api) fn add_here(&mut self, detail: impl fmt::Display) {
+        self.push(|line, sheet| {
+            let cell = line.zip(sheet).map(|(line, sheet)| sheet.cell(line, None));
+            Fault { pointer: None, parameter: None, line, cell, detail: detail.to_string() }
+        });
+    }
+
+    /// Something is wrong at this place of the body.
+    pub(in crate::api) fn add(&mut self, at: &Pointer<'_>, detail: impl fmt::Display) {
+        self.push(|line, sheet| {
+            let pointer = at.to_string();
+            let cell = line.zip(sheet).map(|(line, sheet)| sheet.cell(line, Some(&pointer)));
+            Fault { pointer: Some(pointer), parameter: None, line, cell, detail: detail.to_string() }
+        });
+    }
+
+    /// Something is wrong with this query parameter.
+    pub(in crate::api) fn add_parameter(&mut self, name: &str, detail: impl fmt::Display) {
+        self.push(|_, _| Fault {
+            pointer: None,
+            parameter: Some(shortened(name)),
+            line: None,
+            cell: None,
+            detail: detail.to_string(),
+        });
+    }
+
+    /// Something is wrong in so many more places, which are not listed.
+    pub(in crate::api) fn add_unlisted(&mut self, count: usize) {
+        self.total += count;
+    }
+
+    /// All faults, also those that are not listed.
+    pub(in crate::api) fn total(&self) -> usize {
+        self.total
+    }
+
+    /// Whether nothing is wrong.
+    pub(in crate::api) fn is_empty(&self) -> bool {
+        self.total == 0
+    }
+
+    /// The listed faults.
+    pub(in crate::api) fn into_listed(self) -> Vec<Fault> {
+        self.listed
+    }
+
+    fn push(&mut self, fault: impl FnOnce(Option<u64>, Option<&SheetColumns>) -> Fault) {
+        if self.listed.len() < MOST_FAULTS {
+            self.listed.push(fault(self.line, self.sheet.as_ref()));
+        }
+        self.total += 1;
+    }
+}
+
+/// A place in a JSON document; a path of borrowed steps, written out only when something is wrong there.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::api) enum Pointer<'a> {
+    Root,
+    Member(&'a Pointer<'a>, &'a str),
+    Element(&'a Pointer<'a>, usize),
+}
+
+impl<'a> Pointer<'a> {
+    /// The member `name` of this object.
+    pub(in crate::api) fn member(&'a self, name: &'a str) -> Self {
+        Self::Member(self, name)
+    }
+
+    /// The element `index` of this array.
+    pub(in crate::api) fn element(&'a self, index: usize) -> Self {
+        Self::Element(self, index)
+    }
+}
+
+impl fmt::Display for Pointer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => Ok(()),
+            Self::Member(parent, name) => write!(f, "{parent}/{}", name.replace('~', "~0").replace('/', "~1")),
+            Self::Element(parent, index) => write!(f, "{parent}/{index}"),
+        }
+    }
+}
+
+/// Text of the sender as it is quoted back: never more than a line of it.
+pub(in crate::api) fn shortened(text: &str) -> String {
+    const LONGEST: usize = 64;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pointer_escapes_what_rfc_6901_reserves() {
+        let root = Pointer::Root;
+        let entries = root.member("entries");
+        let entry = entries.element(17);
+        assert_eq!(entry.member("a/b~c").to_string(), "/entries/17/a~1b~0c");
+        assert_eq!(root.to_string(), "");
+    }
+
+    #[test]
+    fn faults_beyond_the_cap_are_counted() {
+        let mut faults = Faults::default();
+        (0..MOST_FAULTS + 7).for_each(|_| faults.add(&Pointer::Root, "wrong"));
+        assert_eq!((faults.total(), faults.into_listed().len()), (MOST_FAULTS + 7, MOST_FAULTS));
+    }
+}
