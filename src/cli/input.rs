@@ -81,7 +81,9 @@ impl Input {
         let Some(packed) = self.packed else { return Ok(self) };
         let mut bytes = Vec::new();
         let read = packed.expanded(self.bytes.as_slice()).read_to_end(&mut bytes).await;
-        read.with_context(|| format!("the file cannot be unpacked: it is not all {packed}, or it is cut off"))?;
+        read.with_context(|| {
+            format!("the file cannot be unpacked: it is not all {packed}, it is cut off, or something else follows it")
+        })?;
         Ok(Self { packed: None, bytes, ..self })
     }
 }

@@ -142,8 +142,8 @@ impl HoldThresholds {
         let doubted = self.doubt(weight.attendance);
         if doubted && weight.attendance.names_hardly_anybody_again() {
             reasons.push(format!(
-                "missing from the export: {} who would lose something, while it names only {named_again} again of those whom its \
-                 source named before: it may be of others, or name them otherwise",
+                "missing from the export: {} who would lose something, while it names only {named_again} again of those who are known to \
+                 have been in exports with them: it may be of others, or name them otherwise",
                 people(missing)
             ));
         }
@@ -197,7 +197,7 @@ impl HoldThresholds {
                 1 => "1 user in the org is".to_owned(),
                 left => format!("{left} users in the org are"),
             };
-            format!("{who} known to keep {name}{lately} ({least} have to)")
+            format!("{who} known to keep or get {name}{lately} ({least} have to)")
         });
         format!(
             "{}. Nothing has been written: look at what would be removed, then apply the job to carry it out, or cancel it.",
@@ -244,12 +244,14 @@ pub struct Share {
     pub others: u32,
     /// Others who lose it by other jobs, or have lost it within a day.
     pub lost_by_others: u32,
+    /// Users of the job whom it gives it.
+    pub gain: u32,
 }
 
 impl Share {
-    /// Who is known to keep it.
+    /// Who is known to keep or get it.
     fn left(self) -> u32 {
-        self.have.saturating_sub(self.lose).saturating_add(self.others)
+        self.have.saturating_sub(self.lose).saturating_add(self.others).saturating_add(self.gain)
     }
 }
 
@@ -276,6 +278,15 @@ impl Weight {
         }
         for id in loses {
             self.skills.entry(*id).or_default().lose += 1;
+        }
+    }
+
+    /// The job gives a user these, of which the user is not known to have any; of interest only where others lose them.
+    pub fn gives(&mut self, gains: impl IntoIterator<Item = AssignmentId>) {
+        for id in gains {
+            if let Some(share) = self.skills.get_mut(&id) {
+                share.gain += 1;
+            }
         }
     }
 
@@ -322,7 +333,7 @@ pub struct SkillLoss {
     pub users: u32,
     /// Users of the job who have it, as far as is known.
     pub holders: u32,
-    /// Users in the org who are known to keep it, where that is a reason to hold the job.
+    /// Users in the org who are known to keep or get it, where that is a reason to hold the job.
     pub left: Option<u32>,
 }
 
@@ -447,7 +458,7 @@ mod tests {
         fn more_who_keep_a_skill_never_hold_a_job(
             lose in 0_u32..40, have in 0_u32..40, others in 0_u32..40, more in 0_u32..40, lately in 0_u32..5,
         ) {
-            let share = Share { have: have.max(lose), lose, others, lost_by_others: lately };
+            let share = Share { have: have.max(lose), lose, others, lost_by_others: lately, gain: 0 };
             let safer = Share { others: others + more, ..share };
             prop_assert!(DEFAULT.take_too_much_of_the_org(share) || !DEFAULT.take_too_much_of_the_org(safer));
             prop_assert!(lose > 0 || !DEFAULT.take_too_much_of_the_org(share));
@@ -468,7 +479,7 @@ mod tests {
             "40 of its 50 users would lose something (20 % may); ",
             "30 of the 35 users who have \"Billing\" would lose it (50 % may); ",
             &format!("10 of the 11 users in the org who are known to have {third} would lose it (50 % may); "),
-            &format!("1 user in the org is known to keep {third} (2 have to). Nothing has been written"),
+            &format!("1 user in the org is known to keep or get {third} (2 have to). Nothing has been written"),
         ];
         assert!(hold.message.starts_with(&expected.concat()), "{}", hold.message);
         assert!(hold.message.ends_with("apply the job to carry it out, or cancel it."));

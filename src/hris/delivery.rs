@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::mapping::Mapping;
 use super::numbers;
 use super::senders;
 use super::signature::{SignatureFault, SignedWith, only};
@@ -26,6 +27,8 @@ pub(super) enum KeyRule {
     Merge,
     /// The digest of the body, and of these headers with it.
     Digest(Vec<HeaderName>),
+    /// The digest of the body, if a filter finds a date in it for everything that it says; else nothing, as for [`Self::Arrival`].
+    DatedDigest,
     /// Nothing: who becomes an agent, then a trainee, then an agent again is told of in the same words as the first time.
     /// A state that comes once more changes nothing, while one that is taken for known is lost.
     Arrival,
@@ -75,14 +78,14 @@ impl KeyRule {
         }
     }
 
-    /// By what is signed beside the body, where something is. A filter is trusted to find the date in the body.
+    /// By what is signed beside the body, where something is.
     fn of_custom(config: &WebhookConfig) -> Result<Self, ConfigError> {
         let signature = config.signature.as_ref();
         let stamp = signature.and_then(|signature| signature.timestamp_header.as_ref()?.parse().ok());
         Ok(match stamp {
             _ if signature.is_some_and(|signature| signature.id_header.is_some()) => Self::SignedId,
             Some(stamp) => Self::Digest(vec![stamp]),
-            None if config.filter()?.is_some() => Self::Digest(Vec::new()),
+            None if config.filter()?.is_some() => Self::DatedDigest,
             None => Self::Arrival,
         })
     }
@@ -110,6 +113,7 @@ impl KeyRule {
                 let values = with.iter().filter_map(|name| headers.get(name));
                 return digest(body, values.map(http::HeaderValue::as_bytes));
             }
+            Self::DatedDigest => None,
             Self::Arrival => return format!("{} at {now}", digest(body, std::iter::empty())),
         };
         found.filter(|key| !key.is_empty()).unwrap_or_else(|| digest(body, std::iter::empty()))
@@ -177,5 +181,11 @@ impl Source {
             Admission::Path(_) | Admission::Nobody => None,
         };
         self.key_rule.key(headers, signed_id, body, payload.as_ref(), now)
+    }
+
+    /// What a delivery is told apart by once it is known what it says: `None` if that is still its key.
+    pub(super) fn key_of_undated(&self, mapping: &Mapping, body: &[u8], now: Timestamp) -> Option<String> {
+        let undated = self.key_rule == KeyRule::DatedDigest && !mapping.is_dated();
+        undated.then(|| KeyRule::Arrival.key(&HeaderMap::new(), None, body, None, now))
     }
 }

@@ -21,6 +21,7 @@ use crate::domain::dates::LatestDate;
 use crate::domain::entry::{EntryOrder, EntryRequest, ListedAssignment, Presence, SharedLists};
 use crate::domain::job::{JobSpec, SameUser, Urgency};
 use crate::domain::shared::Shared;
+use crate::domain::text::as_it_reads;
 use crate::domain::{Mode, UserRef};
 use crate::table::{Table, TableFault, TakeRoom, Workbook};
 
@@ -34,7 +35,9 @@ pub struct Mapped {
     pub leaver: bool,
     /// What a full export tells by naming them, or by not doing so.
     pub presence: Presence,
-    /// What the sender calls them.
+    /// What the source called them, where they are named by who that is at Genesys.
+    pub called: Option<Box<str>>,
+    /// What the sender calls them, as it reads.
     pub sender_id: Option<Box<str>>,
     /// One list for all to whom the same comes.
     pub assignments: Arc<[Derived]>,
@@ -310,7 +313,7 @@ impl Source {
 
     fn sender_id_of(&self, person: &Person) -> Option<Box<str>> {
         let id = person.attributes.first(self.sender_id.as_deref()?)?;
-        super::people::checked(id).ok()
+        super::people::checked(&as_it_reads(id)).ok()
     }
 
     /// What follows for one person; nothing for leavers of a source that never takes anything away.
@@ -332,7 +335,7 @@ impl Source {
         let (assignments, unknown) = (parts.assignments.one(assignments), parts.unknown.one(unknown));
         let sender_id = self.sender_id_of(person);
         let (occurred_at, presence) = (person.occurred_at, Presence::default());
-        Ok(Some(Mapped { user, occurred_at, leaver, presence, sender_id, assignments, unknown }))
+        Ok(Some(Mapped { user, occurred_at, leaver, presence, called: None, sender_id, assignments, unknown }))
     }
 
     pub(super) fn user(&self, person: &Person) -> Result<UserRef, String> {
@@ -352,11 +355,21 @@ impl Source {
     }
 }
 
+impl Mapping {
+    /// Whether everything that it says has a date of the sender's own.
+    pub(super) fn is_dated(&self) -> bool {
+        let people = self.people.iter().map(|person| person.occurred_at);
+        let changed = self.changed.iter().map(|changed| changed.occurred_at);
+        let gone = self.gone.iter().map(|(_, gone)| gone.occurred_at);
+        people.chain(changed).chain(gone).all(|date| date.is_some())
+    }
+}
+
 impl Mapped {
     /// Somebody who has left.
     pub(super) fn leaver(user: UserRef, occurred_at: Option<Timestamp>) -> Self {
-        let (assignments, unknown) = (Arc::default(), Arc::default());
-        Self { user, occurred_at, leaver: true, presence: Presence::default(), sender_id: None, assignments, unknown }
+        let (presence, assignments, unknown) = (Presence::default(), Arc::default(), Arc::default());
+        Self { user, occurred_at, leaver: true, presence, called: None, sender_id: None, assignments, unknown }
     }
 
     fn entry(&self, lists: &mut SharedLists) -> EntryOrder {
@@ -367,7 +380,7 @@ impl Mapped {
             left_as_is: derived.left_as_is,
         });
         let (user, assignments) = (self.user.clone(), lists.list(listed.collect()));
-        let request = EntryRequest { reference: None, user, assignments, occurred_at: self.occurred_at };
+        let request = EntryRequest { reference: self.called.clone(), user, assignments, occurred_at: self.occurred_at };
         EntryOrder { presence: self.presence, ..request.into() }
     }
 }

@@ -130,6 +130,11 @@ impl Simulator {
         self.caught_up().set_state(user, state)
     }
 
+    /// Gives a user another employee id, or takes theirs away; false if there is no such user.
+    pub fn set_employee_id(&self, user: Uuid, employee_id: Option<&str>) -> bool {
+        self.caught_up().set_employee_id(user, employee_id.map(str::to_owned))
+    }
+
     /// Changes a skill's state in the catalogue; false if there is no such skill.
     pub fn set_skill_state(&self, skill: Uuid, state: UserState) -> bool {
         self.caught_up().set_skill_state(skill, state)

@@ -117,7 +117,7 @@ async fn of_many_jobs_that_each_take_a_skill_from_one_person_the_last_are_held()
             assert_eq!(held.len(), 2, "{target:?} {at_once}");
             let message = told(&held[0]);
             assert!(
-                message.contains(&format!("1 user in the org is known to keep {skill:?} after 8 others")),
+                message.contains(&format!("1 user in the org is known to keep or get {skill:?} after 8 others")),
                 "{message}"
             );
             assert_eq!(held[0].hold.as_ref().unwrap().skills[0].left, Some(1));
@@ -140,7 +140,9 @@ async fn a_skill_is_not_taken_from_its_last_holders_by_any_mode() {
             let job = bed.submit(target, mode, (1..=3).map(|n| employee(n, &lists)).collect()).await;
             let job = decided(&bed, job).await;
             assert_eq!(job.status, JobStatus::Held, "{target:?} {mode:?}");
-            assert!(told(&job).starts_with(&format!("nobody in the org is known to keep {skill:?} (2 have to). ")));
+            assert!(
+                told(&job).starts_with(&format!("nobody in the org is known to keep or get {skill:?} (2 have to). "))
+            );
             assert_eq!(bed.simulator.statistics().client_writes, before, "nothing is written");
         }
     }
@@ -180,7 +182,8 @@ async fn who_else_has_a_routing_skill_is_listed_once_for_many_jobs() {
     let job = run(&bed, target, 7..=8, &["Skill 2"]).await;
     assert_eq!(job.status, JobStatus::Held);
     assert!(
-        told(&job).starts_with("nobody in the org is known to keep \"Skill 1\" after 6 others who lose or lost it"),
+        told(&job)
+            .starts_with("nobody in the org is known to keep or get \"Skill 1\" after 6 others who lose or lost it"),
         "{}",
         told(&job)
     );
@@ -224,4 +227,36 @@ async fn the_rule_can_be_turned_off() {
         let job = bed.submit(target, Mode::Remove, vec![employee(1, &[other]), employee(2, &[other])]).await;
         assert_eq!(decided(&bed, job).await.status, JobStatus::Completed);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whom_a_job_gives_a_skill_has_it_after_that() {
+    for (target, skill, other) in TARGETS {
+        let bed = Bed::start(&org(10), "");
+        assigned(&bed, target, 1..=2, &[skill]).await;
+        assigned(&bed, target, 3..=4, &[other]).await;
+        let swapped = (1..=4).map(|n| employee(n, &[if n < 3 { other } else { skill }])).collect();
+        let job = bed.submit(target, Mode::Managed, swapped).await;
+        assert_eq!(decided(&bed, job).await.status, JobStatus::Completed, "two have each before and after");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_too_late_takes_nothing_away() {
+    let bed = Bed::start(&org(10), "");
+    let (target, skill, _) = TARGETS[0];
+    let at = |second| Some(jiff::Timestamp::from_second(second).unwrap());
+    for n in 1..=2 {
+        let newer = EntryRequest { occurred_at: at(2_000), ..employee(n, &[skill]) };
+        let job = bed.submit(target, Mode::Managed, vec![newer]).await;
+        assert_eq!(decided(&bed, job).await.status, JobStatus::Completed);
+    }
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    let late = (1..=2).map(|n| EntryRequest { occurred_at: at(1_000), ..employee(n, &[]) }).collect();
+    let job = bed.submit(target, Mode::Managed, late).await;
+    let job = decided(&bed, job).await;
+    assert_eq!(
+        (job.status, crate::bed::in_state(&job, skillsync::domain::EntryState::Superseded)),
+        (JobStatus::Completed, 2)
+    );
 }

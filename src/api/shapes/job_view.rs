@@ -99,7 +99,7 @@ pub(in crate::api) struct SkillLossView {
     /// Their share of the job's users who have it, as far as is known.
     #[schema(example = 80.0)]
     holders_percent: f64,
-    /// Users in the org who are known to keep it, where that is a reason why the job is held.
+    /// Users in the org who are known to keep or get it, where that is a reason why the job is held.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = u32, required = false, example = 1)]
     holders_left: Option<u32>,

@@ -133,6 +133,6 @@ pub(in crate::api) fn unreadable(error: &io::Error) -> Problem {
     Problem::malformed_body(if undelivered {
         "the body ended before all of it was received"
     } else {
-        "the body cannot be decompressed: it is not what Content-Encoding says, or it is cut off"
+        "the body cannot be decompressed: it is not what Content-Encoding says, it is cut off, or something else follows it"
     })
 }

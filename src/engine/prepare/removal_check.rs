@@ -124,6 +124,18 @@ impl<'a> Scales<'a> {
 
     /// Lets the job go on if it takes no more away than that; else how much that is.
     fn pass(&self, shares: &BTreeMap<UserId, Share>) -> Result<(), Weight> {
+        self.pass_with(shares, &[]).or_else(|weight| {
+            // Whom it gives what others lose is looked at only if that matters.
+            if self.engine.settings.hold.depend_on_others(&weight) {
+                self.pass_with(shares, &self.gains(shares))
+            } else {
+                Err(weight)
+            }
+        })
+    }
+
+    /// The same, if it also gives these.
+    fn pass_with(&self, shares: &BTreeMap<UserId, Share>, gains: &[AssignmentId]) -> Result<(), Weight> {
         let (mut weight, mut losses) = (Weight::default(), BTreeSet::new());
         for (user, share) in shares.iter().chain(&self.planned) {
             weight.add(share.has.iter().copied(), &share.loses, share.gets_nothing);
@@ -132,6 +144,7 @@ impl<'a> Scales<'a> {
         if weight.is_nothing() {
             return Ok(());
         }
+        weight.gives(gains.iter().copied());
         let share_of = |user: &UserId| shares.get(user).or(self.planned.get(user));
         let missing = self.missing.iter().filter_map(share_of).filter(|share| !share.loses.is_empty()).count();
         if missing > 0 {
@@ -146,6 +159,17 @@ impl<'a> Scales<'a> {
         let passes =
             engine.holders.let_pass(&engine.holder_sources(), thresholds, self.job, losses, is_of_job, &mut weight);
         if passes { Ok(()) } else { Err(weight) }
+    }
+
+    /// What the job gives users who are not known to have it: once for each of them.
+    fn gains(&self, shares: &BTreeMap<UserId, Share>) -> Vec<AssignmentId> {
+        let mut gains = Vec::new();
+        for (user, share) in shares {
+            let standing = self.engine.standings.recall(self.key(*user));
+            let has = share.has.iter().filter(|id| !share.loses.contains(id)).map(|id| (*id, None)).collect();
+            gains.extend(self.planned_of(*user, &has, &standing).added.into_iter().map(|(id, _)| id));
+        }
+        gains
     }
 
     /// Reads who has which skills, where a listing shows it and has not done so lately. What it cannot tell now is counted as
@@ -182,15 +206,24 @@ impl<'a> Scales<'a> {
         Share { has: has.into_iter().collect(), loses, gets_nothing: self.gets_nothing(user) }
     }
 
-    /// What the job takes away of `current`: folded below what was carried out since it was accepted, as its pass will do.
+    /// What the job takes away of `current`.
     fn loses(&self, user: UserId, current: &Assignments, standing: &Standing) -> Vec<AssignmentId> {
+        self.planned_of(user, current, standing).removed
+    }
+
+    /// What the job makes of `current`: folded below what was carried out since it was accepted, as its pass will do.
+    fn planned_of(&self, user: UserId, current: &Assignments, standing: &Standing) -> Difference {
         let (target, mode) = (self.job.spec().target, self.job.spec().mode);
         let start = Start { target, current, owned: &standing.owned, managed: &self.managed };
         let listed = self.asked.get(&user).into_iter().flatten();
+        let comes_too_late = |place: Place| {
+            standing.too_late(place, self.job.created_at(), self.job.can_be_stale(place.entry.1)).is_some()
+        };
+        let listed = listed.filter(|(place, _)| !comes_too_late(*place));
         let change =
             |(place, listed): &(Place, _)| Change { place: *place, by: place.entry, mode, listed: Arc::clone(listed) };
         let changes: Vec<_> = listed.map(change).collect();
-        Difference::between(current, &fold(start, standing.history.as_deref(), &changes).desired).removed
+        Difference::between(current, &fold(start, standing.history.as_deref(), &changes).desired)
     }
 
     /// Reads users, a bounded number of them at a time.

@@ -10,7 +10,7 @@ use crate::domain::entry::Effects;
 use crate::domain::fold::{Change, Folded, Outcome, Start, Undone};
 use crate::domain::{AssignmentId, Assignments, EntryState, Place};
 use crate::engine::conclusion::Ending;
-use crate::engine::job::outcome::{self, Failure, Lateness};
+use crate::engine::job::outcome::{self, Failure};
 use crate::engine::job::{EntryResult, Job};
 use crate::engine::port::{Observed, Written};
 use crate::engine::reconcile::pass::{Pass, Round};
@@ -22,10 +22,7 @@ impl Pass<'_> {
     /// as far back as what was carried out is known.
     pub(in crate::engine) fn end_stale(&mut self, standing: &Standing) {
         for ticket in std::mem::take(&mut self.tickets) {
-            let before = standing.newer_than(ticket.place, ticket.job.created_at()).filter(|_| ticket.can_be_stale);
-            let newer = before.map(|newer| (newer, Lateness::BeforeAcceptance));
-            let beyond = || standing.below_forgotten(ticket.place).map(|newer| (newer, Lateness::BeyondHistory));
-            match newer.or_else(beyond) {
+            match standing.too_late(ticket.place, ticket.job.created_at(), ticket.can_be_stale) {
                 Some(((newer, by), lateness)) => {
                     let (state, result) = outcome::stale(newer, by, lateness);
                     self.end(&ticket, state, &result);

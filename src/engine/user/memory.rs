@@ -16,6 +16,7 @@ use crate::domain::history::{History, Holding};
 use crate::domain::place::DatesBefore;
 use crate::domain::shared::Shared;
 use crate::domain::{AssignmentId, Assignments, EntryId, Place, Target, UserId, UserKey};
+use crate::engine::job::outcome::Lateness;
 use crate::engine::port::{AssignmentWrite, Observed, Version};
 use crate::journal::{ForgottenChange, Journal, JournalError, KeptStanding, WrittenAssignment};
 
@@ -75,19 +76,28 @@ impl Standing {
         self.touched_at.is_none_or(|touched| touched + LONGEST_LAG <= begun_at)
     }
 
-    /// The change that was carried out before an entry was accepted and is newer than its place, if that is known.
-    pub(in crate::engine) fn newer_than(
+    /// What an entry comes too late for, if it does: only one that has a date of its own, or repeats another one, `can_be_stale`; any
+    /// other is folded into its place, as far back as what was carried out is known.
+    pub(in crate::engine) fn too_late(
         &self,
         place: Place,
         accepted_at: Timestamp,
-    ) -> Option<(Place, Option<EntryId>)> {
+        can_be_stale: bool,
+    ) -> Option<((Place, Option<EntryId>), Lateness)> {
+        let before = self.newer_than(place, accepted_at).filter(|_| can_be_stale);
+        let newer = before.map(|newer| (newer, Lateness::BeforeAcceptance));
+        newer.or_else(|| Some((self.below_forgotten(place)?, Lateness::BeyondHistory)))
+    }
+
+    /// The change that was carried out before an entry was accepted and is newer than its place, if that is known.
+    fn newer_than(&self, place: Place, accepted_at: Timestamp) -> Option<(Place, Option<EntryId>)> {
         let done = self.history.iter().flat_map(|history| history.done());
         let before = done.filter(|done| done.change.place > place && done.at < accepted_at);
         before.map(|done| (done.change.place, Some(done.change.by))).max()
     }
 
     /// The change in whose history an entry cannot be folded any more.
-    pub(in crate::engine) fn below_forgotten(&self, place: Place) -> Option<(Place, Option<EntryId>)> {
+    fn below_forgotten(&self, place: Place) -> Option<(Place, Option<EntryId>)> {
         self.forgotten.filter(|forgotten| forgotten.place > place).map(|forgotten| (forgotten.place, forgotten.by))
     }
 

@@ -3,11 +3,11 @@
 use bytes::Bytes;
 
 use super::Intake;
-use super::known::{Order, named, written};
+use super::known::{Order, called, named, written};
 use super::leavers::Freshness;
-use crate::domain::Mode;
 use crate::domain::entry::{EntryOrder, Presence};
 use crate::domain::job::{JobSpec, Urgency};
+use crate::domain::{Mode, UserRef};
 use crate::hris::mapping::{ExportForm, Mapped, Mapping, MappingFault, PersonFault};
 use crate::hris::source::Source;
 use crate::journal::JournalError;
@@ -70,16 +70,25 @@ impl Intake {
             tracing::info!(source = &*source.name, %column, "a column of an export is spelt in another way");
         }
         let dated_in_future = self.take_future_dates_as_now(&source, &mut mapping);
+        self.leave_by_id(&source, &mut mapping);
+        let losses = self.possible_losses(&source);
         // Before it is learnt who is in it.
         if export.full {
             let present = mapping.people.iter().filter_map(|person| written(&person.user)).collect();
-            let missing = self.0.known.missing(&source, &first, &present, &self.0.engine);
-            let losses = self.possible_losses(&source);
+            let present_users = self.0.known.users_of(&source, &present, &self.0.engine);
+            let mut missing = self.0.known.missing(&source, &first, &present, &self.0.engine);
+            // Who is in it under another name is not missing.
+            missing.retain(|user| {
+                let user = self.0.known.user_of(&source, user, &self.0.engine);
+                user.is_none_or(|user| !present_users.contains(&user))
+            });
             let (done, mut leavers): (Vec<_>, Vec<_>) = missing.into_iter().partition(|user| losses.has_nothing(user));
             leavers.retain(|user| losses.may_have_something(user));
-            self.0.known.note_presence(&source, &mut mapping.people, &leavers, &self.0.engine);
+            let former = self.0.known.former_users(&source, &present_users, &self.0.engine);
+            let gone: Vec<_> = leavers.iter().chain(former.iter().map(|(name, _)| name)).cloned().collect();
+            self.0.known.note_presence(&source, &mut mapping.people, &gone, &self.0.engine);
             self.0.known.note_missing(&*self.0.journal, &source, &leavers).await?;
-            self.learn(&source, &mapping, export.dry_run).await?;
+            self.learn(&source, &mut mapping, export.dry_run).await?;
             if !export.dry_run {
                 let named = mapping.people.iter().map(|person| &person.user);
                 self.0.known.note_export(&*self.0.journal, &source, named).await?;
@@ -90,21 +99,27 @@ impl Intake {
             }
             let missing = |user| Mapped { presence: Presence::Missing, ..Mapped::leaver(user, None) };
             mapping.people.extend(leavers.into_iter().map(missing));
+            mapping.people.extend(
+                former.into_iter().map(|(name, user)| Mapped { called: called(&name), ..missing(UserRef::Id(user)) }),
+            );
         } else {
-            self.leave_former_names(&source, &mut mapping, Freshness::ByDate);
-            self.learn(&source, &mapping, export.dry_run).await?;
+            self.leave_former_names(&source, &mut mapping, Freshness::OfExport);
+            self.learn(&source, &mut mapping, export.dry_run).await?;
         }
+        losses.name_leavers(&mut mapping.people);
         let (mut spec, entries) = source.job(&mapping, "import", Urgency::Bulk);
         spec.dry_run = export.dry_run;
         Ok(Imported { spec, entries, dated_in_future })
     }
 
-    async fn learn(&self, source: &Source, mapping: &Mapping, dry_run: bool) -> Result<(), JournalError> {
-        let (journal, named) = (&*self.0.journal, named(&mapping.people, Order::default()));
+    async fn learn(&self, source: &Source, mapping: &mut Mapping, dry_run: bool) -> Result<(), JournalError> {
+        let journal = &*self.0.journal;
         if dry_run {
-            self.0.known.learn_who_is_new(journal, source, named).await
-        } else {
-            self.0.known.learn(journal, source, named).await
+            return self.0.known.learn_who_is_new(journal, source, named(&mapping.people, Order::default())).await;
         }
+        if source.tells_dates() && mapping.people.iter().any(|person| person.occurred_at.is_none()) {
+            self.0.known.note_undated_export(journal, source).await?;
+        }
+        self.0.known.learn(journal, source, named(&mapping.people, Order::default())).await
     }
 }

@@ -17,6 +17,8 @@ use crate::journal::JournalError;
 pub(super) enum Freshness {
     /// By its date, where it has one.
     ByDate,
+    /// The same; and all rows tell of the same time, so that people who have one id are several.
+    OfExport,
     /// It was read just now.
     JustRead,
 }
@@ -54,6 +56,7 @@ impl Intake {
             let leaver = |user| Mapped { sender_id: Some(record.clone()), ..Mapped::leaver(user, occurred_at) };
             mapping.people.splice(before..before, names.into_iter().map(leaver));
         }
+        unknown += self.leave_by_id(source, mapping);
         // Whether what becomes of a person is read from their record, with our own date.
         if source.record.is_some() {
             self.date_leavers_like_records(source, mapping);
@@ -62,6 +65,39 @@ impl Intake {
             self.add_who_was_deleted_since(source, mapping);
         }
         Ok(unknown)
+    }
+
+    /// Whoever leaves and whom the sender calls by an id of its own is whoever it named with that id: under all of these names, and
+    /// under the one that is given now only if that is not another's, nor one by which nobody was ever named. Answers how many of them it
+    /// never named.
+    pub(super) fn leave_by_id(&self, source: &Source, mapping: &mut Mapping) -> usize {
+        let people = std::mem::take(&mut mapping.people);
+        let id_and_name = |person: &Mapped| Some((person.sender_id.clone()?, written(&person.user)?));
+        let (leaving, told): (Vec<_>, Vec<_>) = people.iter().partition(|person| person.leaver);
+        let mut leaving: BTreeSet<_> = leaving.into_iter().filter_map(id_and_name).collect();
+        let told: BTreeSet<_> = told.into_iter().filter_map(|person| written(&person.user)).collect();
+        let (mut all, mut unknown) = (Vec::with_capacity(people.len()), 0);
+        for person in people {
+            let Some(id) = person.sender_id.as_deref().filter(|_| person.leaver) else {
+                all.push(person);
+                continue;
+            };
+            let owner = self.0.known.id_of(source, &person.user);
+            let mut names = self.names_of(source, id);
+            let is_told = written(&person.user).is_some_and(|name| told.contains(&name));
+            let is_stray = !names.is_empty() && !is_told && !self.0.known.is_known(source, &person.user);
+            names.retain(|name| {
+                written(name).is_some_and(|name| !told.contains(&name) && leaving.insert((id.into(), name)))
+            });
+            let is_anothers = owner.as_deref().is_some_and(|owner| owner != id);
+            unknown += usize::from(is_anothers && names.is_empty());
+            all.extend(names.into_iter().map(|user| Mapped { user, ..person.clone() }));
+            if !is_anothers && !is_stray {
+                all.push(person);
+            }
+        }
+        mapping.people = all;
+        unknown
     }
 
     /// What was read of people has the date at which we asked, and the sender's clock may be another: who has left counts as of
@@ -92,6 +128,7 @@ impl Intake {
             let names = self.names_of(source, &record).into_iter();
             mapping.people.extend(names.map(|user| Mapped::leaver(user, occurred_at)));
         }
+        self.leave_by_id(source, mapping);
     }
 
     /// Who leaves if whom the sender calls so does: everybody whom it ever named so and who may have something of ours; who was
@@ -125,7 +162,7 @@ impl Intake {
             let known = self.0.known.by_id(source, id);
             let others = || known.iter().filter(|known| written(&known.user) != text);
             let is_late =
-                |event_at| freshness == Freshness::ByDate && person.occurred_at.is_some_and(|at| Some(at) < event_at);
+                |event_at| freshness != Freshness::JustRead && person.occurred_at.is_some_and(|at| Some(at) < event_at);
             if others().any(|other| is_late(other.event_at)) {
                 // The person was called otherwise since, or has left.
                 all.push(Mapped {
@@ -140,6 +177,7 @@ impl Intake {
             // Of one delivery, the later change has the last word.
             let is_earlier = |(place, other): &(usize, &Mapped)| {
                 let same = other.sender_id == person.sender_id && !other.leaver && written(&other.user) != text;
+                let same = same && freshness != Freshness::OfExport;
                 same && (other.occurred_at, *place) < (person.occurred_at, at)
             };
             let beside = people.iter().enumerate().filter(is_earlier).map(|(_, other)| other.user.clone());

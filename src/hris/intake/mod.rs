@@ -189,6 +189,13 @@ impl Intake {
             Err(job) => return Ok(Receipt { job: Some(job), ..Receipt::default() }),
         };
         let mut mapping = source.map_delivery(headers, body).await?;
+        let (key, reservation) = match source.key_of_undated(&mapping, body, now) {
+            None => (key, reservation),
+            Some(key) => match self.claim(&source, &key).await? {
+                Ok(reservation) => (key, reservation),
+                Err(job) => return Ok(Receipt { job: Some(job), ..Receipt::default() }),
+            },
+        };
         let dated_in_future = self.take_future_dates_as_now(&source, &mut mapping);
         let dates_not_read = mapping.dates_not_read;
         if dates_not_read > 0 {
@@ -271,6 +278,7 @@ impl Intake {
         } else {
             let sent_at = mapping.sent_at;
             self.0.known.learn_in_order(&*self.0.journal, source, &mut mapping.people, sent_at).await?;
+            self.possible_losses(source).name_leavers(&mut mapping.people);
             let under = Under { reservation, fingerprint: Fingerprint::default() };
             Some(self.submit(source, Some(under), &mapping, request).await?)
         };

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::sync::OnceLock;
 
 use super::Intake;
+use super::known::called;
 use crate::domain::UserRef;
+use crate::hris::mapping::Mapped;
 use crate::hris::source::Source;
 
 /// What people of a source may lose; judged alike for all of one delivery or export.
@@ -36,6 +38,20 @@ impl PossibleLosses<'_> {
         // One that ended meanwhile may have led to somebody.
         let open_names = self.open_names.get_or_init(|| engine.open_names());
         open_names.contains(&user.folded()) || known.was_found(self.source, user, engine)
+    }
+
+    /// Names whoever leaves by who they are known to be at Genesys: their name may be another's there by now, or nobody's.
+    pub(super) fn name_leavers(&self, people: &mut [Mapped]) {
+        let (known, engine) = (&self.intake.0.known, &self.intake.0.engine);
+        for person in people.iter_mut().filter(|person| person.leaver) {
+            let Some(user) = known.user_of(self.source, &person.user, engine) else { continue };
+            // Who is just being looked up may be another one.
+            if self.open_names.get_or_init(|| engine.open_names()).contains(&person.user.folded()) {
+                continue;
+            }
+            person.called = called(&person.user);
+            person.user = UserRef::Id(user);
+        }
     }
 
     /// Whether the engine knows that nothing of ours is with somebody.

@@ -44,6 +44,14 @@ impl Model {
         true
     }
 
+    /// Gives a user another employee id, or takes theirs away; false if there is no such user.
+    pub(in crate::simulator) fn set_employee_id(&mut self, user: Uuid, employee_id: Option<String>) -> bool {
+        let Some(user) = self.org.user_mut(user) else { return false };
+        user.profile.employee_id = employee_id;
+        user.directory_version += 1;
+        true
+    }
+
     /// Changes a skill's state; false if there is no such skill.
     pub(in crate::simulator) fn set_skill_state(&mut self, skill: Uuid, state: UserState) -> bool {
         self.org.skills.set_state(skill, state)

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use skillsync::domain::EntryState;
 use skillsync::domain::entry::Presence;
-use skillsync::simulator::{Explicit, ExternalId, Population};
+use skillsync::simulator::{Explicit, ExternalId, Population, Target as SimTarget};
 
 use super::imports::{CSV, held, import};
 use super::{Answer, Office, by_title, employees};
@@ -30,7 +30,7 @@ async fn one_that_names_hardly_anybody_again_is_held_however_few_they_are() {
     let told = held(&office, &others).await;
     assert!(
         message(&told).starts_with(
-            "missing from the export: 2 people who would lose something, while it names only 1 again of those whom its source named before: "
+            "missing from the export: 2 people who would lose something, while it names only 1 again of those who are known to have been in exports with them: "
         ),
         "{told}"
     );
@@ -205,4 +205,64 @@ async fn who_is_never_found_may_change_numbers_while_others_jobs_are_open() {
     assert_eq!([1, 2, 3].map(|n| office.groups(n).len()), [1, 1, 0]);
     let entries = office.bed.entries(next.job());
     assert_eq!(entries.len(), 4, "the former number of the cleaner was never anybody's");
+}
+
+/// Numbers change their form for everybody at once, at the HR system alone or at Genesys as well.
+#[tokio::test(start_paused = true)]
+async fn a_leaver_is_believed_after_all_names_have_changed() {
+    for renumbered in [false, true] {
+        let office = Office::open(&employees(10), &by_title("hr", ""));
+        let rows = |prefix: &str, last: usize| {
+            let row = |n: usize| format!("{prefix}{},Group {n}\n", 1000 + n);
+            "employeeNumber,jobTitle\n".to_owned() + &(1..=last).map(row).collect::<String>()
+        };
+        let first = full(&office, &rows("E", 5)).await;
+        office.finish(&first).await;
+        let prefix = if renumbered { "N" } else { "e" };
+        if renumbered {
+            for (user, n) in office.bed.simulator.users().into_iter().zip(1001..) {
+                office.bed.simulator.set_employee_id(user.id, Some(&format!("N{n}")));
+            }
+            tokio::time::sleep(std::time::Duration::from_secs(3600)).await;
+        }
+        let users = office.bed.simulator.users();
+        for last in [5, 5, 4, 3] {
+            let next = full(&office, &rows(prefix, last)).await;
+            let job = office.bed.finish(next.job()).await;
+            assert_eq!(crate::bed::in_state(&job, EntryState::Failed), 0, "{renumbered}: {:?}", job.counts);
+            let groups =
+                |n: usize| office.bed.simulator.assignments_of(users[n - 1].id, SimTarget::WfmSkillGroups).unwrap();
+            assert_eq!([3, 4, 5].map(|n| groups(n).len()), [3, 4, 5].map(|n| usize::from(n <= last)));
+            tokio::time::sleep(std::time::Duration::from_secs(24 * 3600)).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_number_that_is_handed_on_leaves_nothing_with_whom_it_was_of() {
+    for gap in [false, true] {
+        let office = Office::open(&employees(10), &(by_title("hr", "") + "[sync]\nhold_skill_left = 0\n"));
+        let rows = |more: &str| format!("employeeNumber,jobTitle\nE1001,Group 1\nE1002,Group 2\n{more}");
+        let first = full(&office, &rows("E1007,Group 3\n")).await;
+        office.finish(&first).await;
+        let users = office.bed.simulator.users();
+        office.bed.simulator.set_employee_id(users[6].id, Some("OLD7"));
+        office.bed.simulator.set_employee_id(users[8].id, Some("E1007"));
+        let mut nights = vec![rows("E1007,Group 4\n"), rows("E1007,Group 4\n")];
+        if gap {
+            nights.insert(0, rows(""));
+        }
+        for (night, rows) in nights.iter().enumerate() {
+            tokio::time::sleep(std::time::Duration::from_secs(24 * 3600)).await;
+            let next = full(&office, rows).await;
+            office.finish(&next).await;
+            if gap && night == 0 {
+                let left = office.bed.simulator.assignments_of(users[6].id, SimTarget::WfmSkillGroups);
+                assert_eq!(left, Some(Vec::new()), "who is missing is who the number was of");
+            }
+        }
+        let groups =
+            |n: usize| office.bed.simulator.assignments_of(users[n - 1].id, SimTarget::WfmSkillGroups).unwrap();
+        assert_eq!([groups(7).len(), groups(9).len()], [0, 1], "{gap}");
+    }
 }

@@ -128,6 +128,40 @@ async fn good_rules_are_taken_at_a_sighup_and_faulty_ones_are_refused_by_name() 
     site.close().await;
 }
 
+/// The third is in the words of the first: without a date nothing says that it is the same once more.
+#[tokio::test]
+async fn a_filter_that_finds_no_date_has_each_delivery_carried_out() {
+    let site = Site::open().await;
+    let secret = "abcdefghijklmnopqrstuvwx0123456789";
+    let rules = by_title("hr", "").split_once("[[webhooks.rules]]").unwrap().1.to_owned();
+    site.configure(&format!(
+        "[sync]\nhold_skill_left = 0\n[[webhooks]]\nname = 'hr'\npreset = 'workday'\ntarget = 'wfmSkillGroups'\nsecret = '{secret}'\n\
+         filter = '.[] | {{employeeId: .nr, occurredAt: .at, attributes: {{jobTitle: .title}}}}'\n[[webhooks.rules]]{rules}"
+    ));
+    let (process, client) = (site.start(), Client::new(site.url()));
+    client.until("/v1/webhooks", |view| view["items"][0]["name"] == "hr").await;
+    let path = format!("/v1/webhooks/hr/{secret}");
+    let tell = |title: &str, at: Option<&str>| {
+        let body = serde_json::json!([{"nr": "E1001", "title": title, "at": at}]);
+        let (client, path) = (&client, &path);
+        async move {
+            let (status, answer) = client.call(http::Method::POST, path, &body).await.unwrap();
+            assert_eq!(status, 202, "{answer}");
+            let job = answer["jobId"].as_str().unwrap().to_owned();
+            client.until(&format!("/v1/sync-jobs/{job}"), |job| job["finishedAt"].is_string()).await;
+            job
+        }
+    };
+    for title in ["Group 1", "Group 2", "Group 1"] {
+        tell(title, None).await;
+        assert_eq!(groups_of(&site.simulator, 1), [title]);
+    }
+    let dated = tell("Group 3", Some("2026-01-01T10:00:00Z")).await;
+    assert_eq!(tell("Group 3", Some("2026-01-01T10:00:00Z")).await, dated, "a date tells it apart from others");
+    drop(process);
+    site.close().await;
+}
+
 const PEOPLE: usize = 40;
 
 /// An HR system that is down until it is told otherwise, and a log of whom it told of.

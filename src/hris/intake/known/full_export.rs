@@ -49,7 +49,7 @@ impl KnownPeople {
     ) {
         let people = self.lock();
         let Some(of_source) = people.get(&source.name) else { return };
-        let Some(missing) = of_source.missing(missing) else { return };
+        let Some(missing) = of_source.missing(missing, engine) else { return };
         let mut in_any_case = HashMap::<String, &str>::new();
         if named.iter().any(|person| matches!(person.user, UserRef::EmployeeId(_))) {
             in_any_case.extend(of_source.by_name.keys().map(|text| (folded(text), &**text)));
@@ -149,6 +149,56 @@ impl KnownPeople {
         absent.filter(|user| std::mem::discriminant(user) == std::mem::discriminant(like)).collect()
     }
 
+    /// Whom a name that the source has given led to last.
+    pub(in crate::hris::intake) fn user_of(&self, source: &Source, named: &UserRef, engine: &Engine) -> Option<UserId> {
+        self.lock().get(&source.name)?.user_of(&written(named)?, engine)
+    }
+
+    /// Those of `present` as the users that their names led to last.
+    pub(in crate::hris::intake) fn users_of(
+        &self,
+        source: &Source,
+        present: &BTreeSet<Box<str>>,
+        engine: &Engine,
+    ) -> BTreeSet<UserId> {
+        let people = self.lock();
+        let Some(of_source) = people.get(&source.name) else { return BTreeSet::new() };
+        present.iter().filter_map(|text| of_source.user_of(text, engine)).collect()
+    }
+
+    /// Users whom names of the source led to before they led to others, and whom nothing else names: they may have something
+    /// of ours, and no name of theirs can be missing.
+    pub(in crate::hris::intake) fn former_users(
+        &self,
+        source: &Source,
+        present: &BTreeSet<UserId>,
+        engine: &Engine,
+    ) -> Vec<(UserRef, UserId)> {
+        let people = self.lock();
+        let Some(of_source) = people.get(&source.name) else { return Vec::new() };
+        let mut former = Vec::new();
+        for (text, known) in &of_source.by_name {
+            let now = of_source.user_of(text, engine);
+            let before = [known.former_user, known.user].into_iter().flatten();
+            former.extend(
+                before.filter(|user| Some(*user) != now && !present.contains(user)).map(|user| (&**text, user)),
+            );
+        }
+        if former.is_empty() {
+            return Vec::new();
+        }
+        let mut named_as = HashMap::<UserId, usize>::new();
+        for user in people.values().flat_map(|of_source| of_source.by_name.values()).filter_map(|known| known.user) {
+            *named_as.entry(user).or_default() += 1;
+        }
+        let is_nobodys = |(text, user): &(&str, UserId)| {
+            let here = usize::from(of_source.by_name.get(*text).is_some_and(|known| known.user == Some(*user)));
+            named_as.get(user).copied().unwrap_or_default() == here && !engine.owns_nothing_of(*user)
+        };
+        let former = former.into_iter().filter(is_nobodys);
+        former.filter_map(|(text, user)| Some((read(text)?, user))).collect()
+    }
+
     /// Whether a name that the source has given ever led to a user.
     pub(in crate::hris::intake) fn was_found(&self, source: &Source, named: &UserRef, engine: &Engine) -> bool {
         let Some(text) = written(named) else { return false };
@@ -157,26 +207,40 @@ impl KnownPeople {
 }
 
 impl OfSource {
-    fn missing<'k>(&'k self, missing: &[UserRef]) -> Option<Missing<'k>> {
-        let known: Vec<&Known> = missing.iter().filter_map(|user| self.by_name.get(&written(user)?)).collect();
+    fn missing<'k>(&'k self, missing: &[UserRef], engine: &Engine) -> Option<Missing<'k>> {
+        let named = |user: &UserRef| {
+            let text = written(user)?;
+            Some((self.user_of(&text, engine), self.by_name.get(&text)?))
+        };
+        let known: Vec<(Option<UserId>, &Known)> = missing.iter().filter_map(named).collect();
         if known.is_empty() {
             return None;
         }
-        let exports = || known.iter().filter_map(|known| known.exports);
+        // Somebody who had several names was named under all of them.
+        let mut by_user = HashMap::<UserId, Exports>::new();
+        for (user, exports) in known.iter().filter_map(|(user, known)| Some(((*user)?, known.exports?))) {
+            let all = by_user.entry(user).or_insert(exports);
+            *all = Exports { first: all.first.min(exports.first), last: all.last.max(exports.last) };
+        }
+        let unknown = known.iter().filter(|(user, _)| user.is_none()).filter_map(|(_, known)| known.exports);
+        let exports = || by_user.values().copied().chain(unknown.clone());
         let (first, last) = (exports().map(|exports| exports.first).max(), exports().map(|exports| exports.last).min());
-        let others = known.iter().filter(|known| known.exports.is_none());
+        let known_by_export = |user: Option<UserId>| user.is_some_and(|user| by_user.contains_key(&user));
+        let others = known.iter().filter(|(user, known)| known.exports.is_none() && !known_by_export(*user));
+        let others = others.map(|(_, known)| known);
+        let known = || known.iter().map(|(_, known)| known);
         Some(Missing {
             exports: first.zip(last).map(|(first, last)| Exports { first, last }),
             named_at: others.map(|known| known.named_at).min(),
-            since: known.iter().filter_map(|known| known.missing_since).min(),
-            sender_ids: known.iter().map(|known| known.sender_id.as_deref()).collect(),
+            since: known().filter_map(|known| known.missing_since).min(),
+            sender_ids: known().map(|known| known.sender_id.as_deref()).collect(),
         })
     }
 
     /// Whom a name has led to.
     fn user_of(&self, text: &str, engine: &Engine) -> Option<UserId> {
-        let noted = self.by_name.get(text).and_then(|known| known.user);
-        noted.or_else(|| engine.user_called(&read(text)?))
+        let called = read(text).and_then(|named| engine.user_called(&named));
+        called.or_else(|| self.by_name.get(text)?.user)
     }
 }
 

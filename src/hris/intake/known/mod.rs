@@ -22,9 +22,10 @@ use self::full_export::Exports;
 pub(super) use self::order::Order;
 use self::turns::Turns;
 pub use self::written::is_known_person;
-pub(super) use self::written::written;
-use self::written::{kept, memo, read};
+pub(super) use self::written::{called, written};
+use self::written::{kept, memo, read, read_undated_export, undated_export};
 use crate::clock::WallClock;
+use crate::domain::text::as_it_reads;
 use crate::domain::{UserId, UserRef};
 use crate::engine::{Engine, ErasureFault, Person};
 use crate::hris::mapping::Mapped;
@@ -52,6 +53,8 @@ struct Known {
     named_at: Timestamp,
     /// The user that they turned out to be.
     user: Option<UserId>,
+    /// Another one whom the name led to before, and who may still have something of ours.
+    former_user: Option<UserId>,
     /// What the sender calls them.
     sender_id: Option<Box<str>>,
     /// Of what the source has told of them so far.
@@ -63,8 +66,18 @@ struct Known {
 impl Known {
     fn named_at(named_at: Timestamp) -> Self {
         let (user, sender_id, order) = (None, None, Order::default());
-        let (exports, missing_since) = (None, None);
-        Self { since: named_at, exports, missing_since, named_at, user, sender_id, order, is_written: true }
+        let (exports, missing_since, former_user) = (None, None, None);
+        Self {
+            since: named_at,
+            exports,
+            missing_since,
+            named_at,
+            user,
+            former_user,
+            sender_id,
+            order,
+            is_written: true,
+        }
     }
 
     /// What two spellings of one person have told.
@@ -74,6 +87,7 @@ impl Known {
             since: newer.since.min(older.since),
             exports: newer.exports.or(older.exports),
             user: newer.user.or(older.user),
+            former_user: newer.former_user.or(older.former_user),
             sender_id: newer.sender_id.or(older.sender_id),
             order: newer.order.and(older.order),
             is_written: newer.is_written && older.is_written,
@@ -99,6 +113,8 @@ type People = HashMap<Arc<str>, OfSource>;
 struct OfSource {
     /// When the last full export came.
     last_export: Option<Timestamp>,
+    /// When the last export came that had no dates.
+    undated_export: Option<Timestamp>,
     by_name: BTreeMap<Box<str>, Known>,
     by_sender_id: HashMap<Box<str>, BTreeSet<Box<str>>>,
 }
@@ -155,6 +171,7 @@ impl KnownPeople {
             let Some((source, key)) = memo.key.split_once('\n') else { continue };
             let unwritten = || Known { is_written: false, ..Known::named_at(clock.now()) };
             let mut known = kept(memo).unwrap_or_else(unwritten);
+            known.sender_id = known.sender_id.map(|id| as_it_reads(&id).into());
             let (source, text) = (Arc::<str>::from(source), read(key).and_then(|user| written(&user)));
             let text = text.unwrap_or_else(|| key.into());
             if *text != *key {
@@ -164,6 +181,9 @@ impl KnownPeople {
             let of_source = people.entry(source).or_default();
             let known = of_source.by_name.get(&text).cloned().map_or(known.clone(), |other| other.and(known));
             of_source.insert(text, known);
+        }
+        for (source, at) in memos.iter().filter_map(read_undated_export) {
+            people.entry(source.into()).or_default().undated_export = Some(at);
         }
         let (people, older_keys) = (Mutex::new(people), Mutex::new(older_keys));
         Self { people, older_keys, writing: Turns::new(), retention, clock }
@@ -229,8 +249,30 @@ impl KnownPeople {
 
     fn order_of(&self, source: &Source, text: &str) -> Order {
         let people = self.lock();
-        let known = people.get(&source.name).and_then(|known| known.by_name.get(text));
-        known.map(|known| known.order).unwrap_or_default()
+        let Some(of_source) = people.get(&source.name) else { return Order::default() };
+        let order = of_source.by_name.get(text).map(|known| known.order).unwrap_or_default();
+        order.beside_export(of_source.undated_export)
+    }
+
+    /// An export without dates came now: what is dated before, and told after it, comes after it. Durable when it answers.
+    pub(super) async fn note_undated_export(&self, journal: &dyn Journal, source: &Source) -> Result<(), JournalError> {
+        let _writing = self.writing.everybody().await;
+        let now = self.clock.now();
+        journal.remember(vec![undated_export(&source.name, now)]).await?;
+        self.lock().entry(Arc::clone(&source.name)).or_default().undated_export = Some(now);
+        Ok(())
+    }
+
+    /// The sender's id of whoever it calls so.
+    pub(super) fn id_of(&self, source: &Source, named: &UserRef) -> Option<Box<str>> {
+        let text = written(named)?;
+        self.lock().get(&source.name)?.by_name.get(&text)?.sender_id.clone()
+    }
+
+    /// Whether the source has named anybody so.
+    pub(super) fn is_known(&self, source: &Source, named: &UserRef) -> bool {
+        let Some(text) = written(named) else { return false };
+        self.lock().get(&source.name).is_some_and(|known| known.by_name.contains_key(&text))
     }
 
     /// Those of `named` who are new, or were named so long ago that it is worth writing down that they were named again.
@@ -249,8 +291,9 @@ impl KnownPeople {
             let is_new = before.is_none_or(|known| known.named_at < old) || id.is_some_and(|id| !has_id(id));
             if is_new || is_newer {
                 let (user, since) = (before.and_then(|known| known.user), before.map_or(now, |known| known.since));
-                let exports = before.and_then(|known| known.exports);
-                let known = Known { since, exports, user, sender_id, order, ..Known::named_at(now) };
+                let (exports, former_user) =
+                    before.map_or_else(Default::default, |known| (known.exports, known.former_user));
+                let known = Known { since, exports, user, former_user, sender_id, order, ..Known::named_at(now) };
                 renewed.push((text.clone(), Some(known)));
             }
         }
@@ -261,7 +304,7 @@ impl KnownPeople {
     pub(super) fn by_id(&self, source: &Source, sender_id: &str) -> Vec<KnownById> {
         let people = self.lock();
         let Some(of_source) = people.get(&source.name) else { return Vec::new() };
-        let names = of_source.by_sender_id.get(sender_id).into_iter().flatten();
+        let names = of_source.by_sender_id.get(&*as_it_reads(sender_id)).into_iter().flatten();
         let known = names.filter_map(|text| {
             let Known { named_at, order, .. } = of_source.by_name.get(text)?;
             Some(KnownById { user: read(text)?, named_at: *named_at, event_at: order.event_at })
@@ -277,7 +320,7 @@ impl KnownPeople {
         sender_id: &str,
         at: Timestamp,
     ) -> Result<(), JournalError> {
-        let text = format!("{GONE}{sender_id}");
+        let text = format!("{GONE}{}", as_it_reads(sender_id));
         let _writing = self.writing.of(std::iter::once(&*text)).await;
         let named_at = self.gone_at(source, sender_id).map_or(at, |before| before.max(at));
         let gone = (text.into(), Some(Known::named_at(named_at)));
@@ -287,7 +330,7 @@ impl KnownPeople {
     /// When somebody was deleted of whom nothing was known then.
     pub(super) fn gone_at(&self, source: &Source, sender_id: &str) -> Option<Timestamp> {
         let people = self.lock();
-        Some(people.get(&source.name)?.by_name.get(&*format!("{GONE}{sender_id}"))?.named_at)
+        Some(people.get(&source.name)?.by_name.get(&*format!("{GONE}{}", as_it_reads(sender_id)))?.named_at)
     }
 
     /// These have left, and nothing of ours is left with them.
@@ -351,7 +394,9 @@ impl KnownPeople {
         if is_old && !is_open && user.is_none_or(|user| engine.owns_nothing_of(user)) {
             return Some((text, None));
         }
-        let noted = Known { user, is_written: true, ..known.clone() };
+        let former_user = known.user.filter(|before| user != Some(*before)).or(known.former_user);
+        let former_user = former_user.filter(|former| user != Some(*former) && !engine.owns_nothing_of(*former));
+        let noted = Known { user, former_user, is_written: true, ..known.clone() };
         (noted != *known).then_some((text, Some(noted)))
     }
 

@@ -39,6 +39,11 @@ impl Order {
         Self { event_at, event_counts_from: None, stand_in: event_at.map(|_| asked_at) }
     }
 
+    /// An export without dates has told of people at this time.
+    pub(super) fn beside_export(self, at: Option<Timestamp>) -> Self {
+        Self { stand_in: self.stand_in.max(at), ..self }
+    }
+
     /// Takes a change that came `now`, with a date of the sender's own or `sent_at` to stand for it, and says from when it
     /// counts: `None` for its acceptance.
     pub(super) fn take(

@@ -12,6 +12,8 @@ use crate::journal::Memo;
 
 /// The memos of this module.
 const SPACE: &str = "known";
+/// The memos of exports: one a source.
+const EXPORTS: &str = "undatedExport";
 
 /// A memo's value; empty in journals of earlier versions.
 #[derive(Debug, Serialize, Deserialize)]
@@ -28,6 +30,8 @@ struct Kept {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     user: Option<Uuid>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    former_user: Option<Uuid>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     sender_id: Option<Box<str>>,
     #[serde(flatten)]
     order: Order,
@@ -35,10 +39,10 @@ struct Kept {
 
 /// What a memo says of a person; nothing if it is of an earlier version.
 pub(super) fn kept(memo: &Memo) -> Option<Known> {
-    let Kept { since, exports, missing_since, named_at, user, sender_id, order } =
+    let Kept { since, exports, missing_since, named_at, user, former_user, sender_id, order } =
         serde_json::from_str(memo.value.as_deref()?).ok()?;
-    let since = since.unwrap_or(Timestamp::MIN);
-    Some(Known { since, exports, missing_since, named_at, user: user.map(UserId), sender_id, order, is_written: true })
+    let (since, user, former_user) = (since.unwrap_or(Timestamp::MIN), user.map(UserId), former_user.map(UserId));
+    Some(Known { since, exports, missing_since, named_at, user, former_user, sender_id, order, is_written: true })
 }
 
 pub(super) fn memo(source: &str, user: &str, known: Option<&Known>) -> Memo {
@@ -48,11 +52,23 @@ pub(super) fn memo(source: &str, user: &str, known: Option<&Known>) -> Memo {
         missing_since: known.missing_since,
         named_at: known.named_at,
         user: known.user.map(|user| user.0),
+        former_user: known.former_user.map(|user| user.0),
         sender_id: known.sender_id.clone(),
         order: known.order,
     });
     let value = kept.map(|kept| serde_json::to_string(&kept).unwrap_or_default().into());
     Memo { space: SPACE.into(), key: format!("{source}\n{user}").into(), value }
+}
+
+/// That an export without dates came.
+pub(super) fn undated_export(source: &str, at: Timestamp) -> Memo {
+    Memo { space: EXPORTS.into(), key: source.into(), value: Some(at.to_string().into()) }
+}
+
+/// Which source it came of, and when.
+pub(super) fn read_undated_export(memo: &Memo) -> Option<(&str, Timestamp)> {
+    let at = memo.value.as_deref().filter(|_| &*memo.space == EXPORTS)?;
+    Some((&memo.key, at.parse().ok()?))
 }
 
 /// Whether a memo is one of this module.
@@ -67,6 +83,14 @@ pub(in crate::hris::intake) fn written(user: &UserRef) -> Option<Box<str>> {
         UserRef::Email(email) => Some(format!("email:{email}").into()),
         UserRef::EmployeeId(id) => Some(format!("employeeId:{id}").into()),
         UserRef::ExternalId { authority, key } => Some(format!("externalId:{authority}:{key}").into()),
+    }
+}
+
+/// The name alone, as the source gave it.
+pub(in crate::hris::intake) fn called(user: &UserRef) -> Option<Box<str>> {
+    match user {
+        UserRef::Id(_) => None,
+        UserRef::Email(name) | UserRef::EmployeeId(name) | UserRef::ExternalId { key: name, .. } => Some(name.clone()),
     }
 }
 

@@ -142,7 +142,7 @@ async fn carry_out(
     let order = Order::of_reading(told_at.max(), asked_at);
     intake.find_leaver_of_record(source, &mut mapping);
     intake.leave_former_names(source, &mut mapping, Freshness::JustRead);
-    submit(intake, source, covered, order, &mapping).await.map_err(|error| Setback::Passing(error.to_string()))
+    submit(intake, source, covered, order, mapping).await.map_err(|error| Setback::Passing(error.to_string()))
 }
 
 /// Under the key of the first delivery that no job was made for. If there is none, a process before this one ended between
@@ -152,7 +152,7 @@ async fn submit(
     source: &Source,
     covered: &[Event],
     order: Order,
-    mapping: &Mapping,
+    mut mapping: Mapping,
 ) -> Result<(), SubmitFault> {
     if mapping.people.is_empty() {
         return Ok(());
@@ -161,7 +161,8 @@ async fn submit(
         if let Ok(reservation) = intake.claim(source, &event.delivery).await? {
             let under = Under { reservation, fingerprint: Fingerprint::default() };
             intake.0.known.learn(&*intake.0.journal, source, named(&mapping.people, order)).await?;
-            intake.submit(source, Some(under), mapping, RequestOrigin::default()).await?;
+            intake.possible_losses(source).name_leavers(&mut mapping.people);
+            intake.submit(source, Some(under), &mapping, RequestOrigin::default()).await?;
             return Ok(());
         }
     }
