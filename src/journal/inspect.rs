@@ -5,9 +5,11 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::place::{DATABASE, LOCK};
-use super::schema::{self, VERSION, WITH_OWNER};
-use super::{JournalError, OrgIdentity, owner};
+use crate::journal::content::OrgIdentity;
+use crate::journal::error::JournalError;
+use crate::journal::files::place::{DATABASE, LOCK};
+use crate::journal::schema::{self, VERSION, WITH_OWNER};
+use crate::journal::written::owner;
 use crate::private_file;
 
 /// What is there.
@@ -76,14 +78,15 @@ fn probe(folder: &Path) -> std::io::Result<()> {
 }
 
 /// The version of the tables.
-pub(super) fn version_of(connection: &Connection) -> rusqlite::Result<u32> {
+pub(in crate::journal) fn version_of(connection: &Connection) -> rusqlite::Result<u32> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::{DEFAULT_MAX_BYTES, SqliteJournal};
+    use crate::journal::database::sqlite::DEFAULT_MAX_BYTES;
+    use crate::journal::database::sqlite::SqliteJournal;
 
     #[test]
     fn a_journal_is_absent_in_use_or_ready_and_is_left_as_it_is() {

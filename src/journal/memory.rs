@@ -7,13 +7,25 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
-use super::{
-    AcceptedJob, AuditPage, CallRecord, Conclusion, Erasure, JobCounters, JobNote, JobNotes, Journal, JournalError,
-    JournalUsage, KeptStanding, Memo, OrgIdentity, Recovered, RecoveredJob,
-};
 use crate::domain::acceptance::{AcceptanceKey, KeyId};
 use crate::domain::audit::{AuditFilter, AuditRecord};
 use crate::domain::{JobId, UserKey};
+use crate::journal::content::AcceptedJob;
+use crate::journal::content::AuditPage;
+use crate::journal::content::CallRecord;
+use crate::journal::content::Conclusion;
+use crate::journal::content::Erasure;
+use crate::journal::content::JobCounters;
+use crate::journal::content::JobNote;
+use crate::journal::content::JobNotes;
+use crate::journal::content::JournalUsage;
+use crate::journal::content::KeptStanding;
+use crate::journal::content::Memo;
+use crate::journal::content::OrgIdentity;
+use crate::journal::content::Recovered;
+use crate::journal::content::RecoveredJob;
+use crate::journal::error::JournalError;
+use crate::journal::port::Journal;
 
 /// Keeps everything at once, as if each entry were flushed by itself.
 #[derive(Debug, Default)]

@@ -4,12 +4,16 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode};
 
-use super::{JournalError, audit, memos, notes, owner};
+use crate::journal::error::JournalError;
+use crate::journal::written::audit;
+use crate::journal::written::memos;
+use crate::journal::written::notes;
+use crate::journal::written::owner;
 
 /// The version that this program writes; a journal with a higher one is not touched.
-pub(super) const VERSION: u32 = 8;
+pub(in crate::journal) const VERSION: u32 = 8;
 /// The first version that says whose the journal is.
-pub(super) const WITH_OWNER: u32 = 7;
+pub(in crate::journal) const WITH_OWNER: u32 = 7;
 
 /// What brings a journal from each version to the next, from the empty file on. Never edited once released: a step that
 /// turned out wrong is followed by another.
@@ -48,7 +52,7 @@ const LOG_BYTES: i64 = 64 * 1024 * 1024;
 const STATEMENTS: usize = 64;
 
 /// Opens the database, brings its tables up to date, and makes every commit durable.
-pub(super) fn prepared(path: &Path, max_bytes: u64) -> Result<Connection, JournalError> {
+pub(in crate::journal) fn prepared(path: &Path, max_bytes: u64) -> Result<Connection, JournalError> {
     let of = |error: &rusqlite::Error| failed(path, error);
     let mut connection = Connection::open(path).map_err(|error| of(&error))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
@@ -93,13 +97,13 @@ fn limit(connection: &Connection, max_bytes: u64) -> rusqlite::Result<()> {
 }
 
 /// What a failure of the database means: damage, or something that passes.
-pub(super) fn failed(path: &Path, error: &rusqlite::Error) -> JournalError {
+pub(in crate::journal) fn failed(path: &Path, error: &rusqlite::Error) -> JournalError {
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => damaged(path, error.to_string()),
         Some(_) | None => JournalError::CannotWrite(format!("{}: {error}", path.display())),
     }
 }
 
-pub(super) fn damaged(path: &Path, detail: String) -> JournalError {
+pub(in crate::journal) fn damaged(path: &Path, detail: String) -> JournalError {
     JournalError::Damaged { path: PathBuf::from(path), detail }
 }

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::JournalReader;
-use crate::journal::JournalError;
+use crate::journal::error::JournalError;
 
 /// Why an export ended early.
 #[derive(Debug, thiserror::Error)]

@@ -3,10 +3,12 @@
 use rusqlite::Connection;
 
 use super::JournalReader;
-use crate::journal::damage::{self, log_damaged, log_of};
-use crate::journal::log_check::{self, LogEnd};
-use crate::journal::rows::{self, RowError};
-use crate::journal::{JournalError, memos, owner};
+use crate::journal::error::JournalError;
+use crate::journal::files::damage::{self, log_damaged, log_of};
+use crate::journal::files::wal_check::{self, LogEnd};
+use crate::journal::written::memos;
+use crate::journal::written::owner;
+use crate::journal::written::rows::{self, RowError};
 
 /// Faults that are listed.
 const MOST_FAULTS: u32 = 100;
@@ -47,7 +49,7 @@ impl JournalReader {
         }
         let log = log_of(&self.database);
         let cannot = |error| JournalError::CannotWrite(format!("{}: {error}", log.display()));
-        match log_check::check(&self.database, &log).map_err(cannot)? {
+        match wal_check::check(&self.database, &log).map_err(cannot)? {
             LogEnd::Whole => {}
             LogEnd::CutShort { offset, bytes } => verdict.remarks.push(format!(
                 "{} ends in {bytes} half written bytes at offset {offset}, which nobody was promised",

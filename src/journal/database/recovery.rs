@@ -1,0 +1,66 @@
+//! Reading back, at the start, what a process before this one wrote down.
+
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::time::Instant;
+
+use crate::journal::content::Recovered;
+use crate::journal::content::RecoveredJob;
+use crate::journal::written::memos;
+use crate::journal::written::owner;
+use crate::journal::written::rows::{self, RowError};
+
+/// How often it is told how far the reading has come.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+
+/// Everything that the journal holds.
+pub(in crate::journal) fn recover(connection: &Connection) -> Result<Recovered, RowError> {
+    let mut recovered = Recovered::default();
+    let mut progress = Progress::new(connection.query_row("SELECT count(*) FROM job", [], |row| row.get(0))?);
+    rows::each_job(connection, |job| {
+        let job = job?;
+        progress.read(&job);
+        recovered.jobs.push(job);
+        Ok(())
+    })?;
+    rows::each_standing(connection, |standing| {
+        recovered.standings.push(standing?);
+        Ok(())
+    })?;
+    rows::each_key(connection, |key| {
+        recovered.keys.push(key?);
+        Ok(())
+    })?;
+    rows::each_call(connection, |call| {
+        recovered.calls.push(call?);
+        Ok(())
+    })?;
+    recovered.memos = memos::recover(connection)?;
+    recovered.belongs_to = owner::read(connection)?;
+    Ok(recovered)
+}
+
+/// Tells of a start that takes longer.
+struct Progress {
+    of_jobs: u32,
+    jobs: u32,
+    entries: usize,
+    told_at: Instant,
+}
+
+impl Progress {
+    fn new(of_jobs: u32) -> Self {
+        Self { of_jobs, jobs: 0, entries: 0, told_at: Instant::now() }
+    }
+
+    fn read(&mut self, job: &RecoveredJob) {
+        self.jobs += 1;
+        self.entries += job.outcomes.len();
+        if self.told_at.elapsed() >= TELL_EVERY {
+            self.told_at = Instant::now();
+            let Self { jobs, of_jobs, entries, .. } = *self;
+            tracing::info!(jobs, of_jobs, entries, "reading the journal");
+        }
+    }
+}

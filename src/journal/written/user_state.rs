@@ -1,0 +1,405 @@
+//! The written form of what is remembered of a user.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::domain::attempt::{Attempt, Attempted, Wanted};
+use crate::domain::fold::Change;
+use crate::domain::history::{Done, Event, History, Holding, Others};
+use crate::domain::{AssignmentId, Assignments, EntryId, JobId, Listed, Place, Proficiency, Version};
+use crate::journal::content::ForgottenChange;
+use crate::journal::content::KeptStanding;
+use crate::journal::content::WrittenAssignment;
+use crate::journal::written::record::{ModeWord, ids, rated, ratings, uuids};
+
+/// What a user has of an assignment: `false` is nothing, `true` is the assignment without a rating.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(untagged)]
+enum HoldingRecord {
+    Unrated(bool),
+    Rated(f64),
+}
+
+type AssignmentsRecord = Vec<(Uuid, Option<f64>)>;
+type EntryRecord = (Uuid, u32);
+
+/// A place: its date, and the entry that it was given to.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(in crate::journal) struct PlaceRecord(Timestamp, Uuid, u32);
+
+#[derive(Debug, Serialize, Deserialize)]
+struct ForgottenRecord {
+    place: PlaceRecord,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    by: Option<EntryRecord>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct AttemptRecord {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    base: Option<u64>,
+    wanted: Vec<(Uuid, HoldingRecord, Vec<HoldingRecord>)>,
+    claimed: Vec<Uuid>,
+    entries: Vec<AttemptedRecord>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct AttemptedRecord {
+    #[serde(flatten)]
+    change: ChangeRecord,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    rows: Vec<RowRecord>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct ChangeRecord {
+    place: PlaceRecord,
+    by: EntryRecord,
+    mode: ModeWord,
+    #[serde(flatten)]
+    listed: ListedRecord,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ListedRecord {
+    listed: AssignmentsRecord,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    left_as_is: Vec<Uuid>,
+}
+
+/// A row of several that are one list.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum RowRecord {
+    Simple(u32, AssignmentsRecord),
+    /// With what is left as it is.
+    Whole(u32, AssignmentsRecord, Vec<Uuid>),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct HistoryRecord {
+    base: AssignmentsRecord,
+    owned: Vec<Uuid>,
+    events: Vec<EventRecord>,
+    left: AssignmentsRecord,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum EventRecord {
+    Done {
+        #[serde(flatten)]
+        change: ChangeRecord,
+        at: Timestamp,
+    },
+    Others {
+        changes: Vec<(Uuid, HoldingRecord)>,
+        claimed: Vec<Uuid>,
+    },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::journal) struct StandingRecord {
+    owned: Vec<Uuid>,
+    /// Of journals before version 6: when the newest change that was carried out had happened.
+    #[serde(default, skip_serializing)]
+    applied_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    forgotten: Option<ForgottenRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    history: Option<HistoryRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    written: Vec<(Uuid, HoldingRecord, Timestamp)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    attempt: Option<AttemptRecord>,
+}
+
+impl From<Holding> for HoldingRecord {
+    fn from(holding: Holding) -> Self {
+        match holding {
+            None => Self::Unrated(false),
+            Some(None) => Self::Unrated(true),
+            Some(Some(rating)) => Self::Rated(f64::from(rating.value())),
+        }
+    }
+}
+
+impl From<HoldingRecord> for Holding {
+    fn from(record: HoldingRecord) -> Self {
+        match record {
+            HoldingRecord::Unrated(has) => has.then_some(None),
+            HoldingRecord::Rated(rating) => Some(Proficiency::new(rating)),
+        }
+    }
+}
+
+impl From<Place> for PlaceRecord {
+    fn from(place: Place) -> Self {
+        Self(place.at, place.entry.0.0, place.entry.1)
+    }
+}
+
+impl From<PlaceRecord> for Place {
+    fn from(PlaceRecord(at, job, index): PlaceRecord) -> Self {
+        Self { at, entry: (JobId(job), index) }
+    }
+}
+
+fn entry_record((job, index): EntryId) -> EntryRecord {
+    (job.0, index)
+}
+
+fn entry_id((job, index): EntryRecord) -> EntryId {
+    (JobId(job), index)
+}
+
+fn assignments_record(assignments: &Assignments) -> AssignmentsRecord {
+    ratings(assignments.iter().collect())
+}
+
+fn assignments(record: AssignmentsRecord) -> Arc<Assignments> {
+    Arc::new(rated(record).into_iter().collect())
+}
+
+impl From<&Attempt> for AttemptRecord {
+    fn from(attempt: &Attempt) -> Self {
+        let wanted = attempt.wanted.iter().map(|(id, Wanted { before, after })| {
+            (id.0, (*before).into(), after.iter().copied().map(HoldingRecord::from).collect())
+        });
+        Self {
+            base: attempt.base.map(|version| version.0),
+            wanted: wanted.collect(),
+            claimed: attempt.claimed.iter().map(|id| id.0).collect(),
+            entries: attempt.entries.iter().map(AttemptedRecord::from).collect(),
+        }
+    }
+}
+
+impl From<AttemptRecord> for Attempt {
+    fn from(record: AttemptRecord) -> Self {
+        let wanted = record.wanted.into_iter().map(|(id, before, after)| {
+            let after = after.into_iter().map(Holding::from).collect();
+            (AssignmentId(id), Wanted { before: before.into(), after })
+        });
+        Self {
+            base: record.base.map(Version),
+            wanted: wanted.collect(),
+            claimed: record.claimed.into_iter().map(AssignmentId).collect(),
+            entries: record.entries.into_iter().map(Attempted::from).collect(),
+        }
+    }
+}
+
+impl From<&Listed> for ListedRecord {
+    fn from(listed: &Listed) -> Self {
+        Self {
+            listed: assignments_record(listed.assignments()),
+            left_as_is: listed.left_as_is().map(|id| id.0).collect(),
+        }
+    }
+}
+
+impl From<ListedRecord> for Listed {
+    fn from(record: ListedRecord) -> Self {
+        Self::new(rated(record.listed).into_iter().collect(), record.left_as_is.into_iter().map(AssignmentId))
+    }
+}
+
+impl RowRecord {
+    fn of(index: u32, listed: &Listed) -> Self {
+        let ListedRecord { listed, left_as_is } = listed.into();
+        if left_as_is.is_empty() { Self::Simple(index, listed) } else { Self::Whole(index, listed, left_as_is) }
+    }
+
+    fn read(self) -> (u32, Arc<Listed>) {
+        let (index, listed, left_as_is) = match self {
+            Self::Simple(index, listed) => (index, listed, Vec::new()),
+            Self::Whole(index, listed, left_as_is) => (index, listed, left_as_is),
+        };
+        (index, Arc::new(ListedRecord { listed, left_as_is }.into()))
+    }
+}
+
+impl From<&Change> for ChangeRecord {
+    fn from(change: &Change) -> Self {
+        Self {
+            place: change.place.into(),
+            by: entry_record(change.by),
+            mode: change.mode.into(),
+            listed: (&*change.listed).into(),
+        }
+    }
+}
+
+impl From<ChangeRecord> for Change {
+    fn from(record: ChangeRecord) -> Self {
+        Self {
+            place: record.place.into(),
+            by: entry_id(record.by),
+            mode: record.mode.into(),
+            listed: Arc::new(record.listed.into()),
+        }
+    }
+}
+
+impl From<&Attempted> for AttemptedRecord {
+    fn from(attempted: &Attempted) -> Self {
+        let rows = attempted.rows.iter().map(|(index, listed)| RowRecord::of(*index, listed));
+        Self { change: (&attempted.change).into(), rows: rows.collect() }
+    }
+}
+
+impl From<AttemptedRecord> for Attempted {
+    fn from(record: AttemptedRecord) -> Self {
+        let rows = record.rows.into_iter().map(RowRecord::read);
+        Self { change: record.change.into(), rows: rows.collect() }
+    }
+}
+
+impl From<&Event> for EventRecord {
+    fn from(event: &Event) -> Self {
+        match event {
+            Event::Done(Done { change, at }) => Self::Done { change: change.into(), at: *at },
+            Event::Others(Others { changes, claimed }) => Self::Others {
+                changes: changes.iter().map(|(id, holding)| (id.0, (*holding).into())).collect(),
+                claimed: uuids(claimed.clone()),
+            },
+        }
+    }
+}
+
+impl From<EventRecord> for Event {
+    fn from(record: EventRecord) -> Self {
+        match record {
+            EventRecord::Done { change, at } => Self::Done(Done { change: change.into(), at }),
+            EventRecord::Others { changes, claimed } => Self::Others(Others {
+                changes: changes.into_iter().map(|(id, holding)| (AssignmentId(id), holding.into())).collect(),
+                claimed: ids(claimed),
+            }),
+        }
+    }
+}
+
+impl From<&History> for HistoryRecord {
+    fn from(history: &History) -> Self {
+        Self {
+            base: assignments_record(&history.base),
+            owned: history.owned.iter().map(|id| id.0).collect(),
+            events: history.events.iter().map(EventRecord::from).collect(),
+            left: assignments_record(&history.left),
+        }
+    }
+}
+
+impl From<HistoryRecord> for History {
+    fn from(record: HistoryRecord) -> Self {
+        Self {
+            base: assignments(record.base),
+            owned: Arc::new(record.owned.into_iter().map(AssignmentId).collect()),
+            events: record.events.into_iter().map(Event::from).collect(),
+            left: assignments(record.left),
+        }
+    }
+}
+
+impl From<&KeptStanding> for StandingRecord {
+    fn from(standing: &KeptStanding) -> Self {
+        let forgotten = standing
+            .forgotten
+            .map(|forgotten| ForgottenRecord { place: forgotten.place.into(), by: forgotten.by.map(entry_record) });
+        let written = standing.written.iter().map(|written| (written.id.0, written.left.into(), written.at));
+        Self {
+            owned: standing.owned.iter().map(|id| id.0).collect(),
+            applied_at: None,
+            forgotten,
+            history: standing.history.as_deref().map(HistoryRecord::from),
+            version: standing.version.map(|version| version.0),
+            written: written.collect(),
+            attempt: standing.attempt.as_deref().map(AttemptRecord::from),
+        }
+    }
+}
+
+impl From<StandingRecord> for KeptStanding {
+    fn from(record: StandingRecord) -> Self {
+        let forgotten = record
+            .forgotten
+            .map(|forgotten| ForgottenChange { place: forgotten.place.into(), by: forgotten.by.map(entry_id) });
+        let older = record
+            .applied_at
+            .map(|at| ForgottenChange { place: Place { at, entry: (JobId(Uuid::nil()), 0) }, by: None });
+        let written = record.written.into_iter().map(|(id, left, at)| WrittenAssignment {
+            id: AssignmentId(id),
+            left: left.into(),
+            at,
+        });
+        Self {
+            owned: Arc::new(record.owned.into_iter().map(AssignmentId).collect()),
+            forgotten: forgotten.or(older),
+            history: record.history.map(|history| Arc::new(history.into())),
+            version: record.version.map(Version),
+            written: written.collect(),
+            attempt: record.attempt.map(|attempt| Arc::new(attempt.into())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Mode;
+
+    #[test]
+    fn what_is_remembered_is_read_back_as_it_was() {
+        let (id, job) = (AssignmentId(Uuid::from_u128(1)), JobId(Uuid::from_u128(2)));
+        let at: Timestamp = "2026-11-28T07:30:00.125Z".parse().unwrap();
+        let (place, rating) = (Place { at, entry: (job, 3) }, Proficiency::new(2.5));
+        let set: Arc<Assignments> = Arc::new([(id, rating)].into_iter().collect());
+        let listed = Arc::new(Listed::new(set.as_ref().clone(), [AssignmentId(Uuid::from_u128(5))]));
+        let change = Change { place, by: (job, 4), mode: Mode::Managed, listed: Arc::clone(&listed) };
+        let others = Others { changes: vec![(id, None), (id, Some(None)), (id, Some(rating))], claimed: vec![id] };
+        let history = History {
+            base: Arc::default(),
+            owned: Arc::new([id].into()),
+            events: vec![Event::Done(Done { change: change.clone(), at }), Event::Others(others)],
+            left: Arc::clone(&set),
+        };
+        let wanted = Wanted { before: Some(rating), after: vec![None, Some(None)] };
+        let attempt = Attempt {
+            base: Some(Version(7)),
+            wanted: [(id, wanted)].into(),
+            claimed: [id].into(),
+            entries: vec![
+                Attempted { change: change.clone(), rows: Arc::default() },
+                Attempted { change, rows: Arc::new([(3, listed), (4, Arc::new(set.as_ref().clone().into()))]) },
+            ],
+        };
+        let standing = KeptStanding {
+            owned: Arc::new([id].into()),
+            forgotten: Some(ForgottenChange { place, by: Some((job, 3)) }),
+            history: Some(Arc::new(history)),
+            version: Some(Version(8)),
+            written: vec![WrittenAssignment { id, left: Some(rating), at }],
+            attempt: Some(Arc::new(attempt)),
+        };
+        for standing in [standing, KeptStanding::default()] {
+            let text = serde_json::to_string(&StandingRecord::from(&standing)).unwrap();
+            assert_eq!(KeptStanding::from(serde_json::from_str::<StandingRecord>(&text).unwrap()), standing, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_date_that_older_journals_keep_is_a_place() {
+        let text = r#"{"owned":[],"appliedAt":"2026-11-28T07:30:00Z"}"#;
+        let standing = KeptStanding::from(serde_json::from_str::<StandingRecord>(text).unwrap());
+        let forgotten = standing.forgotten.unwrap();
+        assert_eq!((forgotten.place.at.to_string().as_str(), forgotten.by), ("2026-11-28T07:30:00Z", None));
+    }
+}
