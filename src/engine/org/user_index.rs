@@ -12,6 +12,8 @@ use crate::domain::{JobId, UserId, UserRef};
 pub(in crate::engine) struct UserHistories {
     users: DashMap<UserId, History>,
     names: DashMap<Arc<UserRef>, UserId>,
+    /// Of a name that was another user's before, the last one of them.
+    former: DashMap<Arc<UserRef>, UserId>,
 }
 
 #[derive(Debug, Default)]
@@ -43,7 +45,9 @@ impl UserHistories {
                 history.names.push(Arc::clone(&name));
             }
             // Under the user's lock, so that nobody who forgets the user meanwhile leaves the name behind.
-            self.names.insert(name, user);
+            if let Some(before) = self.names.insert(Arc::clone(&name), user).filter(|before| *before != user) {
+                self.former.insert(name, before);
+            }
         }
     }
 
@@ -54,10 +58,16 @@ impl UserHistories {
             if history.entries.is_empty() {
                 for name in &history.names {
                     self.names.remove_if(name, |_, named| *named == user);
+                    self.former.remove_if(name, |_, named| *named == user);
                 }
             }
             history.entries.is_empty()
         });
+    }
+
+    /// The user who was named so before another one was.
+    pub(in crate::engine) fn former(&self, named: &UserRef) -> Option<UserId> {
+        self.former.get(&named.folded()).map(|user| *user)
     }
 
     /// The user, and the entries about them, newest first.
@@ -90,5 +100,19 @@ mod tests {
         assert_eq!(users.find(&name), Some((user, vec![(second, 7)])));
         users.forget(user, second);
         assert_eq!((users.find(&other), users.users.len(), users.names.len()), (None, 0, 0));
+    }
+
+    #[test]
+    fn a_name_that_is_handed_on_is_known_to_have_been_anothers() {
+        let histories = UserHistories::default();
+        let (name, job) = (UserRef::EmployeeId("E7".into()), JobId(Uuid::from_u128(1)));
+        let [first, second] = [7, 9].map(|n| UserId(Uuid::from_u128(n)));
+        histories.note(&name, first, job, 0);
+        assert_eq!(histories.former(&name), None);
+        histories.note(&name, second, job, 1);
+        histories.note(&name, second, job, 2);
+        assert_eq!((histories.find(&name).map(|(user, _)| user), histories.former(&name)), (Some(second), Some(first)));
+        histories.forget(first, job);
+        assert_eq!(histories.former(&name), None, "not for longer than anything else of a user");
     }
 }

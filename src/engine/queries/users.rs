@@ -39,6 +39,11 @@ impl Engine {
         self.core.users.find(named).map(|(user, _)| user)
     }
 
+    /// The user whom a caller named so before the name was another one's.
+    pub fn user_called_before(&self, named: &UserRef) -> Option<UserId> {
+        self.core.users.former(named)
+    }
+
     /// The names, folded, that open entries give their users.
     pub fn open_names(&self) -> HashSet<UserRef> {
         let mut names = HashSet::new();

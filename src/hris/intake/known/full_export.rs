@@ -179,7 +179,8 @@ impl KnownPeople {
         let mut former = Vec::new();
         for (text, known) in &of_source.by_name {
             let now = of_source.user_of(text, engine);
-            let before = [known.former_user, known.user].into_iter().flatten();
+            let told_before = read(text).and_then(|named| engine.user_called_before(&named));
+            let before = BTreeSet::from([known.former_user, known.user, told_before]).into_iter().flatten();
             former.extend(
                 before.filter(|user| Some(*user) != now && !present.contains(user)).map(|user| (&**text, user)),
             );

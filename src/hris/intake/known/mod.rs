@@ -394,7 +394,9 @@ impl KnownPeople {
         if is_old && !is_open && user.is_none_or(|user| engine.owns_nothing_of(user)) {
             return Some((text, None));
         }
-        let former_user = known.user.filter(|before| user != Some(*before)).or(known.former_user);
+        let handed_on = known.user.filter(|before| user != Some(*before));
+        let before = || engine.user_called_before(&read(&text)?);
+        let former_user = handed_on.or_else(before).or(known.former_user);
         let former_user = former_user.filter(|former| user != Some(*former) && !engine.owns_nothing_of(*former));
         let noted = Known { user, former_user, is_written: true, ..known.clone() };
         (noted != *known).then_some((text, Some(noted)))
