@@ -34,23 +34,23 @@ use crate::domain::entry::AssignmentName;
 use crate::domain::hold::{HoldThresholds, Percent};
 use crate::domain::{Mode, Target};
 use crate::engine::{Engine, EngineSettings};
-use crate::genesys::gate::{Credit, Gate, Limits, Start, WindowLimit};
 use crate::genesys::login::{Credentials, TokenSource};
 use crate::genesys::org::{OrgGuard, OrgState};
+use crate::genesys::rate_limiter::{Credit, Limits, RateLimiter, Start, WindowLimit};
 use crate::genesys::transport::{Transport, TransportError, TransportSettings};
 use crate::genesys::{Endpoints, GenesysClient};
 use crate::hris::filter::FilterRunner;
-use crate::hris::{self, Foundations, Intake, RecordTransport, Sources};
+use crate::hris::{self, Intake, IntakeDependencies, RecordTransport, Sources};
 use crate::journal::{Journal, Recovered};
 use crate::lifecycle::Lifecycle;
 use crate::simulator::Simulator;
 
 /// What a service gets from outside, so that a test brings its own.
 #[derive(Debug)]
-pub struct Surroundings {
+pub struct Dependencies {
     /// The way to Genesys.
     pub transport: Transport,
-    /// What the gate is to believe about calls of the process before.
+    /// What the rate limiter is to believe about calls of the process before.
     pub gate_start: Start,
     /// Where things are written down, and what was read back from there.
     pub journal: Arc<dyn Journal>,
@@ -64,7 +64,7 @@ pub struct Surroundings {
 #[derive(Debug)]
 pub struct Service {
     pub engine: Engine,
-    pub gate: Gate,
+    pub gate: RateLimiter,
     /// Takes in what HR systems send.
     pub intake: Intake,
     clock: WallClock,
@@ -75,20 +75,20 @@ pub struct Service {
 }
 
 /// Puts a service together and starts its tasks; they end with `lifecycle`.
-pub fn start(config: &Config, around: Surroundings, lifecycle: &Lifecycle) -> Result<Service, ConfigError> {
+pub fn start(config: &Config, around: Dependencies, lifecycle: &Lifecycle) -> Result<Service, ConfigError> {
     start_beside(config, around, lifecycle, hris::over_http()?)
 }
 
 /// The same with another way to the HR systems that records are read at.
 pub fn start_beside(
     config: &Config,
-    around: Surroundings,
+    around: Dependencies,
     lifecycle: &Lifecycle,
     records: RecordTransport,
 ) -> Result<Service, ConfigError> {
     let backoff = Arc::new(Backoff::new(Duration::from_millis(500), Duration::from_secs(30), around.seed));
     let book = Arc::new(JournalledCalls { journal: Arc::clone(&around.journal), clock: around.clock });
-    let gate = Gate::with_book(&limits(config), around.gate_start, book, lifecycle);
+    let gate = RateLimiter::with_book(&limits(config), around.gate_start, book, lifecycle);
     let (transport, clock) = (around.transport, around.clock);
     let tokens = login(config, transport.clone(), Arc::clone(&backoff), clock)?;
     let endpoints = endpoints(config)?;
@@ -110,7 +110,7 @@ pub fn start_beside(
     let (kept, ends) = (Arc::clone(&journal), lifecycle.clone());
     lifecycle.spawn_until_stop(async move { ends.fail(kept.broken().await.to_string()) });
     called_back.start(&engine, around.clock, around.seed, lifecycle)?;
-    let intake = Intake::start(Foundations {
+    let intake = Intake::start(IntakeDependencies {
         sources,
         engine: engine.clone(),
         journal: around.journal,
@@ -146,7 +146,7 @@ pub fn client(
     lifecycle: &Lifecycle,
 ) -> Result<(GenesysClient, Arc<TokenSource>), ConfigError> {
     let backoff = Arc::new(Backoff::new(Duration::from_millis(500), Duration::from_secs(30), 0));
-    let gate = Gate::new(&limits(config), Start::Empty, lifecycle);
+    let gate = RateLimiter::new(&limits(config), Start::Empty, lifecycle);
     let clock = WallClock::System;
     let tokens = login(config, transport.clone(), Arc::clone(&backoff), clock)?;
     Ok((GenesysClient::new(transport, gate, Arc::clone(&tokens), backoff, endpoints(config)?, clock), tokens))

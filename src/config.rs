@@ -301,8 +301,8 @@ impl ServerConfig {
 
     /// The largest submission.
     pub fn body_bytes(&self) -> usize {
-        const LARGEST: usize = 64 * 1024 * 1024;
-        self.max_body_bytes.unwrap_or(LARGEST.min(self.max_memory_bytes / 16))
+        const MAX_BYTES: usize = 64 * 1024 * 1024;
+        self.max_body_bytes.unwrap_or(MAX_BYTES.min(self.max_memory_bytes / 16))
     }
 
     fn check(&self) -> Result<(), ConfigError> {

@@ -16,7 +16,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_sec
 /// A task that ran for so long before it panicked was well.
 const WELL_AFTER: Duration = Duration::from_secs(600);
 /// After so many panics in a row the service cannot go on without the task: some four minutes.
-const MOST_PANICS: u32 = 10;
+const MAX_PANICS: u32 = 10;
 /// The name of tasks that have none of their own.
 const OTHER: &str = "other";
 
@@ -112,7 +112,7 @@ impl Lifecycle {
                 (pause, in_a_row) = (PAUSES.0, 0);
             }
             in_a_row += 1;
-            if in_a_row >= MOST_PANICS && hopeless == Hopeless::EndService {
+            if in_a_row >= MAX_PANICS && hopeless == Hopeless::EndService {
                 return self.fail(format!("the task {name:?} panicked {in_a_row} times in a row; this is a defect"));
             }
             if hopeless == Hopeless::EndService {
@@ -290,7 +290,7 @@ mod tests {
         lifecycle.keep_running_until_stop("vital", || async { panic!("a defect") });
         tokio::time::timeout(Duration::from_secs(600), lifecycle.stopping()).await.unwrap();
         assert!(lifecycle.failure().unwrap().contains("vital"));
-        assert_eq!(lifecycle.panics()["vital"], u64::from(MOST_PANICS));
+        assert_eq!(lifecycle.panics()["vital"], u64::from(MAX_PANICS));
     }
 
     #[tokio::test(start_paused = true)]

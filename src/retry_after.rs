@@ -1,7 +1,7 @@
 //! How long a server asks to be left alone: `Retry-After` and headers of the same meaning, whatever is written there.
 //!
 //! RFC 9110 permits seconds or a date. Gateways also send fractions, epochs, dates that have passed, and numbers that no
-//! clock can count to. All of it is read here and nowhere else, and never comes out as more than [`LONGEST`]: whoever adds
+//! clock can count to. All of it is read here and nowhere else, and never comes out as more than [`MAX_RETRY_AFTER`]: whoever adds
 //! the wait to an instant, or sleeps for it, needs no bound of their own.
 
 use std::time::{Duration, UNIX_EPOCH};
@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 /// The longest wait that is believed. No rate limit of Genesys has a window longer than a minute, and a maintenance that
 /// lasts longer is found out by asking again once an hour; a wait taken from a broken header would need somebody to notice.
-pub const LONGEST: Duration = Duration::from_secs(3600);
+pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
 /// Numbers from here on are dates and no waits: as seconds since 1970 it is the autumn of 2001, as a wait it is 31 years.
 const EPOCH_SECONDS: f64 = 1e9;
@@ -35,7 +35,7 @@ pub fn wait_named(headers: &HeaderMap, name: &str, now: Timestamp) -> Option<Dur
         // A wait is the distance between two dates of one clock, theirs: ours may differ by minutes.
         Named::Date(until) => Duration::try_from(until.duration_since(answered_at())).ok()?,
     };
-    Some(wait.min(LONGEST)).filter(|wait| !wait.is_zero())
+    Some(wait.min(MAX_RETRY_AFTER)).filter(|wait| !wait.is_zero())
 }
 
 /// What a header names.
@@ -146,12 +146,12 @@ mod tests {
             for digit in ['1', '9'] {
                 let text = digit.to_string().repeat(digits);
                 let wait = retry_after(&headers(&[("retry-after", &text)]), now());
-                assert!(wait.is_none_or(|wait| wait <= LONGEST), "{text}: {wait:?}");
+                assert!(wait.is_none_or(|wait| wait <= MAX_RETRY_AFTER), "{text}: {wait:?}");
             }
         }
         for text in ["18446744073709551615", "18446744073709551616", "9223372036854775807"] {
             let wait = retry_after(&headers(&[("retry-after", text)]), now());
-            assert!(wait.is_none_or(|wait| wait == LONGEST), "{text}: {wait:?}");
+            assert!(wait.is_none_or(|wait| wait == MAX_RETRY_AFTER), "{text}: {wait:?}");
         }
     }
 

@@ -18,10 +18,10 @@ use axum::routing::get;
 use futures_util::{Stream, StreamExt, stream};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use skillsync::app::{self, Surroundings};
+use skillsync::app::{self, Dependencies};
 use skillsync::clock::WallClock;
 use skillsync::config::Config;
-use skillsync::genesys::gate::Start;
+use skillsync::genesys::rate_limiter::Start;
 use skillsync::journal::{Journal, NoJournal, Recovered, SqliteJournal};
 use skillsync::lifecycle::Lifecycle;
 use skillsync::simulator::{Behaviour, Generated, Latency, Limits, Population, Scenario, Simulator};
@@ -89,7 +89,7 @@ async fn service(listener: TcpListener, journal: Arc<dyn Journal>, limits: &'sta
     .expect("a good configuration");
     // As `skillsync serve` does; what is logged goes nowhere, but is put into words.
     telemetry::start("skillsync=info,warn");
-    let around = Surroundings {
+    let around = Dependencies {
         transport: app::in_memory(&simulator, Duration::from_secs(60)),
         gate_start: Start::Empty,
         journal,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use skillsync::domain::entry::{AssignmentName, EntryOrder, EntryRequest, ListedAssignment};
-use skillsync::domain::job::{JobSpec, SameUser, Urgency};
+use skillsync::domain::job::{JobSpec, Lane, SameUser};
 use skillsync::domain::{JobId, Mode, Target, UserRef};
 use skillsync::journal::{AcceptedJob, Journal, SqliteJournal};
 use skillsync::lifecycle::Lifecycle;
@@ -74,7 +74,7 @@ fn accepted() -> AcceptedJob {
         mode: Mode::Add,
         label: None,
         dry_run: false,
-        urgency: Urgency::Bulk,
+        lane: Lane::Bulk,
         callback: None,
         same_user: SameUser::InOrder,
     };

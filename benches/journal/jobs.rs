@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use skillsync::domain::entry::{AssignmentName, EntryOrder, EntryRequest, ListedAssignment};
-use skillsync::domain::job::{JobSpec, SameUser, Urgency};
+use skillsync::domain::job::{JobSpec, Lane, SameUser};
 use skillsync::domain::{JobId, Mode, Target, UserRef};
 use skillsync::journal::AcceptedJob;
 use uuid::Uuid;
@@ -14,7 +14,7 @@ pub(crate) fn job(entries: usize) -> AcceptedJob {
         mode: Mode::Managed,
         label: None,
         dry_run: false,
-        urgency: Urgency::Bulk,
+        lane: Lane::Bulk,
         callback: None,
         same_user: SameUser::InOrder,
     };

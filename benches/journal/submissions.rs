@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use axum::body::Body;
 use http::Request;
-use skillsync::app::{self, Surroundings};
+use skillsync::app::{self, Dependencies};
 use skillsync::clock::WallClock;
 use skillsync::config::Config;
-use skillsync::genesys::gate::Start;
+use skillsync::genesys::rate_limiter::Start;
 use skillsync::journal::{DEFAULT_MAX_BYTES, Journal, JournalReader, NoJournal, Recovered, SqliteJournal};
 use skillsync::lifecycle::Lifecycle;
 use skillsync::simulator::{Scenario, Simulator};
@@ -140,7 +140,7 @@ async fn submit(clients: usize, journal: Arc<dyn Journal>, recovered: Recovered)
     )
     .expect("a configuration");
     config.server.requests_per_second = NonZeroU32::MAX;
-    let around = Surroundings {
+    let around = Dependencies {
         transport: app::in_memory(&Simulator::new(Scenario::default()), Duration::from_secs(60)),
         gate_start: Start::AsIfFull,
         journal,

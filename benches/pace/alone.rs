@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use skillsync::genesys::call::{Lane, Route};
-use skillsync::genesys::gate::{Gate, Limits, Start};
+use skillsync::genesys::call::{CallLane, Route};
+use skillsync::genesys::rate_limiter::{Limits, RateLimiter, Start};
 use skillsync::lifecycle::Lifecycle;
 use tokio::time::Instant;
 
@@ -32,13 +32,13 @@ pub(crate) async fn run() {
     wait_by_the_million();
 }
 
-/// Resident memory with and without a million callers in the gate.
+/// Resident memory with and without a million callers in the rate limiter.
 fn wait_by_the_million() {
-    let gate = Gate::new(&Limits::default(), Start::AsIfFull, &Lifecycle::default());
+    let gate = RateLimiter::new(&Limits::default(), Start::AsIfFull, &Lifecycle::default());
     let before = resident_bytes();
     let began = Instant::now();
     let join = || {
-        let mut waiting = Box::pin(gate.admit(Lane::Bulk, Route::WfmRead));
+        let mut waiting = Box::pin(gate.admit(CallLane::Bulk, Route::WfmRead));
         assert!((&mut waiting).now_or_never().is_none());
         waiting
     };

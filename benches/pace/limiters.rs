@@ -4,9 +4,9 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use skillsync::genesys::call::{Lane, Route};
-use skillsync::genesys::gate::{Gate, Limits, Outcome, Permit, Start, WindowLimit};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter as GovernorLimiter};
+use skillsync::genesys::call::{CallLane, Route};
+use skillsync::genesys::rate_limiter::{Limits, Outcome, Permit, RateLimiter, Start, WindowLimit};
 use skillsync::lifecycle::Lifecycle;
 use tokio::sync::Mutex;
 use tower::limit::{RateLimit, rate::Rate};
@@ -17,18 +17,19 @@ type Nothing = fn(()) -> std::future::Ready<Result<(), std::convert::Infallible>
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    Gate,
+    Skillsync,
     Governor,
     GovernorWithoutBurst,
     TowerRateLimit,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 4] = [Self::Gate, Self::Governor, Self::GovernorWithoutBurst, Self::TowerRateLimit];
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Skillsync, Self::Governor, Self::GovernorWithoutBurst, Self::TowerRateLimit];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Gate => "gate",
+            Self::Skillsync => "gate",
             Self::Governor => "governor",
             Self::GovernorWithoutBurst => "governor, burst 1",
             Self::TowerRateLimit => "tower RateLimit",
@@ -38,26 +39,26 @@ impl Kind {
 
 #[derive(Clone)]
 pub(crate) enum Limiter {
-    Gate(Gate),
+    Skillsync(RateLimiter),
     Governor(Arc<DefaultDirectRateLimiter>),
     Tower(Arc<Mutex<RateLimit<ServiceFn<Nothing>>>>),
 }
 
 impl Limiter {
-    /// So many calls in any `period`; the gate also bounds the calls in flight, which the others cannot.
+    /// So many calls in any `period`; the rate limiter also bounds the calls in flight, which the others cannot.
     pub(crate) fn new(kind: Kind, calls: u32, period: Duration, in_flight: usize, lifecycle: &Lifecycle) -> Self {
         let calls = NonZeroU32::new(calls).expect("not zero");
         let quota = Quota::with_period(period / calls.get()).expect("not zero");
         match kind {
-            Kind::Gate => {
+            Kind::Skillsync => {
                 let in_flight = u32::try_from(in_flight).ok().and_then(NonZeroU32::new).expect("not zero");
                 let windows = vec![WindowLimit { calls, period }];
                 let limits = Limits { windows, max_in_flight: in_flight, ..Limits::default() };
-                Self::Gate(Gate::new(&limits, Start::Empty, lifecycle))
+                Self::Skillsync(RateLimiter::new(&limits, Start::Empty, lifecycle))
             }
-            Kind::Governor => Self::Governor(Arc::new(RateLimiter::direct(quota.allow_burst(calls)))),
+            Kind::Governor => Self::Governor(Arc::new(GovernorLimiter::direct(quota.allow_burst(calls)))),
             Kind::GovernorWithoutBurst => {
-                Self::Governor(Arc::new(RateLimiter::direct(quota.allow_burst(NonZeroU32::MIN))))
+                Self::Governor(Arc::new(GovernorLimiter::direct(quota.allow_burst(NonZeroU32::MIN))))
             }
             Kind::TowerRateLimit => {
                 let nothing: Nothing = |()| std::future::ready(Ok(()));
@@ -70,7 +71,7 @@ impl Limiter {
     /// Waits for the right to send one call.
     pub(crate) async fn admit(&self) -> Option<Permit> {
         match self {
-            Self::Gate(gate) => Some(gate.admit(Lane::Bulk, Route::WfmRead).await.expect("no pause")),
+            Self::Skillsync(gate) => Some(gate.admit(CallLane::Bulk, Route::WfmRead).await.expect("no pause")),
             Self::Governor(governor) => {
                 governor.until_ready().await;
                 None
@@ -85,7 +86,7 @@ impl Limiter {
     }
 }
 
-/// The call was answered; only the gate wants to know.
+/// The call was answered; only the rate limiter wants to know.
 pub(crate) fn answered(permit: Option<Permit>) {
     if let Some(permit) = permit {
         permit.answered(Outcome::Answered);

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use skillsync::app::{self, Service, Surroundings};
+use skillsync::app::{self, Dependencies, Service};
 use skillsync::clock::WallClock;
 use skillsync::config::Config;
 use skillsync::domain::entry::{AssignmentName, EntryRequest, ListedAssignment};
-use skillsync::domain::job::{JobSpec, SameUser, Urgency};
+use skillsync::domain::job::{JobSpec, Lane, SameUser};
 use skillsync::domain::{JobId, Mode, Target, UserRef};
-use skillsync::genesys::call::{Lane, Route};
-use skillsync::genesys::gate::{Outcome, Start};
+use skillsync::genesys::call::{CallLane, Route};
+use skillsync::genesys::rate_limiter::{Outcome, Start};
 use skillsync::journal::{NoJournal, Recovered};
 use skillsync::lifecycle::Lifecycle;
 use skillsync::simulator::{Behaviour, Generated, Latency, Limits, Population, Scenario, Simulator};
@@ -25,7 +25,7 @@ const ROUND_TRIP: Duration = Duration::from_millis(50);
 pub(crate) async fn run() {
     let (simulator, service) = start();
     let began = Instant::now();
-    let bulk = submit(&service, Urgency::Bulk, 1..=USERS, "Group 1").await;
+    let bulk = submit(&service, Lane::Bulk, 1..=USERS, "Group 1").await;
     let others = Box::pin(disturb(&service));
     let finished = Box::pin(finish(&service, bulk));
     let Either::Left((job, others)) = select(finished, others).await else { return };
@@ -54,14 +54,14 @@ async fn disturb(service: &Service) {
     for n in 1..=250_u64 {
         sleep(Duration::from_millis(5000 + n * 7919 % 1000)).await;
         let began = Instant::now();
-        let permit = service.gate.admit(Lane::Interactive, Route::User).await.expect("no pause");
+        let permit = service.gate.admit(CallLane::Interactive, Route::User).await.expect("no pause");
         sleep(ROUND_TRIP).await;
         permit.answered(Outcome::Answered);
         calls.push(began.elapsed());
         sleep(Duration::from_millis(5000 + n * 6131 % 1000)).await;
         let began = Instant::now();
         let user = USERS + usize::try_from(n).unwrap_or(1);
-        let job = submit(service, Urgency::Interactive, user..=user, "Group 2").await;
+        let job = submit(service, Lane::Interactive, user..=user, "Group 2").await;
         finish(service, job).await;
         jobs.push(began.elapsed());
     }
@@ -87,7 +87,7 @@ fn start() -> (Simulator, Service) {
     });
     let config = "[genesys]\napi_url = 'http://g'\nlogin_url = 'http://g'\nclient_id = 'skillsync-simulated'\n\
                   client_secret = 'not-a-secret'";
-    let around = Surroundings {
+    let around = Dependencies {
         transport: app::in_memory(&simulator, Duration::from_secs(60)),
         gate_start: Start::Empty,
         journal: Arc::new(NoJournal),
@@ -99,7 +99,7 @@ fn start() -> (Simulator, Service) {
     (simulator, app::start(&config, around, &Lifecycle::default()).expect("the service starts"))
 }
 
-async fn submit(service: &Service, urgency: Urgency, users: impl Iterator<Item = usize>, group: &str) -> JobId {
+async fn submit(service: &Service, lane: Lane, users: impl Iterator<Item = usize>, group: &str) -> JobId {
     let entry = |n: usize| EntryRequest {
         reference: None,
         user: UserRef::EmployeeId(format!("E{}", 1000 + n).into()),
@@ -117,7 +117,7 @@ async fn submit(service: &Service, urgency: Urgency, users: impl Iterator<Item =
         mode: Mode::Add,
         label: None,
         dry_run: false,
-        urgency,
+        lane,
         callback: None,
         same_user: SameUser::InOrder,
     };

@@ -97,7 +97,7 @@ async fn measure(cell: Cell) -> (Cell, Found) {
             }
         });
     }
-    // Until the gate knows the latency.
+    // Until the rate limiter knows the latency.
     sleep(Duration::from_secs_f64(80.0 / f64::from(cell.rate)).clamp(ms(2000), ms(12_000))).await;
     let length = if cell.rate < 100 { ms(15_000) } else { ms(4000) };
     let (from, to) = (Instant::now(), Instant::now() + length);

@@ -24,7 +24,7 @@ pub(crate) async fn run() {
     for (latency, spread) in [(ms(5), ms(0)), (ms(50), ms(0)), (ms(200), ms(0)), (ms(50), ms(100)), (ms(50), ms(6000))]
     {
         let mut cells = Vec::new();
-        for kind in [Kind::Gate, Kind::TowerRateLimit] {
+        for kind in [Kind::Skillsync, Kind::TowerRateLimit] {
             let arrivals = an_hour(kind, latency, spread).await;
             let used = percent(arrivals.len() as f64, 300.0 * HOUR.div_duration_f64(MINUTE));
             let peak = peak(arrivals, MINUTE);

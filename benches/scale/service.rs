@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
-use skillsync::app::{self, Service, Surroundings};
+use skillsync::app::{self, Dependencies, Service};
 use skillsync::clock::WallClock;
 use skillsync::config::Config;
 use skillsync::domain::entry::EntryRequest;
-use skillsync::domain::job::{JobSpec, SameUser, Urgency};
+use skillsync::domain::job::{JobSpec, Lane, SameUser};
 use skillsync::domain::{JobId, Mode, Target};
 use skillsync::engine::JobSnapshot;
-use skillsync::genesys::gate::Start;
+use skillsync::genesys::rate_limiter::Start;
 use skillsync::genesys::transport::Transport;
 use skillsync::journal::{Journal, Recovered};
 use skillsync::lifecycle::Lifecycle;
@@ -30,7 +30,7 @@ pub(crate) fn start(transport: Transport, journal: Arc<dyn Journal>, extra: &str
          client_secret = 'not-a-secret'\n{extra}"
     );
     let config = Config::from_toml(&config).expect("a good configuration");
-    let around = Surroundings {
+    let around = Dependencies {
         transport,
         gate_start: Start::Empty,
         journal,
@@ -70,16 +70,9 @@ impl Drop for Folder {
 impl Running {
     /// Submits a bulk job in mode `managed`.
     pub(crate) async fn submit(&self, target: Target, entries: Vec<EntryRequest>) -> JobId {
-        let (mode, urgency) = (Mode::Managed, Urgency::Bulk);
-        let spec = JobSpec {
-            target,
-            mode,
-            label: None,
-            dry_run: false,
-            urgency,
-            callback: None,
-            same_user: SameUser::InOrder,
-        };
+        let (mode, lane) = (Mode::Managed, Lane::Bulk);
+        let spec =
+            JobSpec { target, mode, label: None, dry_run: false, lane, callback: None, same_user: SameUser::InOrder };
         self.service.engine.submit(spec, entries).await.expect("it is written down").id
     }
 

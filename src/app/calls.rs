@@ -1,4 +1,4 @@
-//! The book that the gate keeps of its calls, in the journal; and what the journal tells a fresh gate.
+//! The book that the rate limiter keeps of its calls, in the journal; and what the journal tells a fresh gate.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,18 +8,18 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::clock::WallClock;
-use crate::genesys::gate::{CallBook, Page, Start};
+use crate::genesys::rate_limiter::{Start, UsageLog, UsageRecord};
 use crate::journal::{CallRecord, Journal};
 
-/// Writes the gate's pages into the journal, with dates in place of instants.
+/// Writes the rate limiter's pages into the journal, with dates in place of instants.
 #[derive(Debug)]
 pub(super) struct JournalledCalls {
     pub(super) journal: Arc<dyn Journal>,
     pub(super) clock: WallClock,
 }
 
-impl CallBook for JournalledCalls {
-    fn write(&self, page: Page) -> BoxFuture<'_, bool> {
+impl UsageLog for JournalledCalls {
+    fn write(&self, page: UsageRecord) -> BoxFuture<'_, bool> {
         let date = |at| self.clock.date_of(at);
         let record = CallRecord {
             ended: page.ended,

@@ -1,4 +1,4 @@
-//! The gate as the HTTP API shows it: instants become dates, and counts are as wide as the API's.
+//! The rate limiter as the HTTP API shows it: instants become dates, and counts are as wide as the API's.
 
 use std::time::Duration;
 
@@ -10,17 +10,17 @@ use crate::api::{
 };
 use crate::clock::WallClock;
 use crate::genesys::call::{Route, RouteClass, Service};
-use crate::genesys::gate::{Gate, LaneView, WindowLimit, WindowView};
+use crate::genesys::rate_limiter::{LaneView, RateLimiter, WindowLimit, WindowView};
 
 /// A gate with the clock that dates its instants.
 #[derive(Debug)]
 pub(super) struct GateLimits {
-    gate: Gate,
+    gate: RateLimiter,
     clock: WallClock,
 }
 
 impl GateLimits {
-    pub(super) fn new(gate: Gate, clock: WallClock) -> Self {
+    pub(super) fn new(gate: RateLimiter, clock: WallClock) -> Self {
         Self { gate, clock }
     }
 

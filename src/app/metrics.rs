@@ -14,8 +14,8 @@ use crate::domain::EntryState;
 use crate::domain::job::JobStatus;
 use crate::engine::Engine;
 use crate::genesys::call::Service;
-use crate::genesys::gate::{Gate, GateView, WindowLimit};
 use crate::genesys::login::{LoginStatus, TokenSource};
+use crate::genesys::rate_limiter::{RateLimiter, RateLimiterView, WindowLimit};
 use crate::journal::{Journal, JournalHealth};
 use crate::lifecycle::Lifecycle;
 use crate::metrics::{Family, MetricsText};
@@ -53,7 +53,7 @@ const WINDOW_LIMIT: Family =
     Family::gauge("skillsync_gate_window_limit_calls", "Calls permitted in each window of the rate limit.");
 const WINDOW_USED: Family = Family::gauge("skillsync_gate_window_used_calls", "Places taken in each window.");
 const IN_FLIGHT: Family = Family::gauge("skillsync_gate_in_flight_calls", "Calls under way.");
-const MOST_IN_FLIGHT: Family =
+const MAX_IN_FLIGHT: Family =
     Family::gauge("skillsync_gate_in_flight_limit_calls", "Calls that may be under way at once.");
 const WAITING: Family = Family::gauge("skillsync_gate_waiting_calls", "Calls that wait for their turn, by lane.");
 const GRANTED: Family = Family::counter("skillsync_gate_granted_total", "Calls that were let through, by lane.");
@@ -93,7 +93,7 @@ const PANICS: Family = Family::counter(
 #[derive(Debug)]
 pub(super) struct ServiceMetrics {
     pub(super) engine: Engine,
-    pub(super) gate: Gate,
+    pub(super) gate: RateLimiter,
     pub(super) tokens: Arc<TokenSource>,
     pub(super) journal: Arc<dyn Journal>,
     pub(super) clock: WallClock,
@@ -200,7 +200,7 @@ fn write_journal_of(text: &mut MetricsText, health: Option<&JournalHealth>, byte
     }
 }
 
-fn write_gate(text: &mut MetricsText, gate: &GateView) {
+fn write_gate(text: &mut MetricsText, gate: &RateLimiterView) {
     text.family(&WINDOW_LIMIT);
     for window in &gate.windows {
         text.series(&[("window", &length(window.limit))], window.limit.calls);
@@ -210,7 +210,7 @@ fn write_gate(text: &mut MetricsText, gate: &GateView) {
         text.series(&[("window", &length(window.limit))], window.used);
     }
     text.family(&IN_FLIGHT).series(&[], gate.in_flight);
-    text.family(&MOST_IN_FLIGHT).series(&[], gate.max_in_flight);
+    text.family(&MAX_IN_FLIGHT).series(&[], gate.max_in_flight);
     text.family(&WAITING);
     for lane in &gate.lanes {
         text.series(&[("lane", lane.lane.name())], lane.waiting);

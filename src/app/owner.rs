@@ -18,7 +18,7 @@ use crate::journal::{Holdings, Journal, JournalError, Memo, OrgIdentity, Recover
 use crate::lifecycle::Lifecycle;
 
 /// So many answers of Genesys in a row that do not tell the org, and host and client id are believed.
-const MOST_UNTOLD: u32 = 3;
+const MAX_UNIDENTIFIED: u32 = 3;
 /// Pauses between them: the first, twice as long each time, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
 
@@ -166,7 +166,7 @@ async fn ask(client: &GenesysClient, ownership: &Ownership, state: &watch::Sende
             Ok(told) => return ownership.judge(told),
             Err(error) => {
                 untold = if was_answered(&error) { untold + 1 } else { 0 };
-                if untold >= MOST_UNTOLD && !ownership.is_in_doubt() {
+                if untold >= MAX_UNIDENTIFIED && !ownership.is_in_doubt() {
                     tracing::warn!(%error, "Genesys does not tell the org; host and client id are those of the journal");
                     return ownership.judge(None);
                 }

@@ -13,11 +13,11 @@ const AT_ONCE: usize = 64;
 /// An answer that takes longer keeps others waiting.
 const PROMPT: Duration = Duration::from_secs(5);
 /// Hosts that are remembered while there is nothing to tell them.
-const MOST_KNOWN: usize = 10_000;
+const MAX_KNOWN: usize = 10_000;
 
 /// What is known of a host by its last attempt since the start, in order of precedence.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Standing {
+enum HostStanding {
     /// It answered, whatever it said.
     Prompt,
     #[default]
@@ -26,7 +26,7 @@ enum Standing {
     Slow,
 }
 
-impl Standing {
+impl HostStanding {
     const ALL: [Self; 3] = [Self::Prompt, Self::New, Self::Slow];
 
     /// Attempts at once at all hosts like this.
@@ -61,15 +61,15 @@ pub(super) struct Seats(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     hosts: HashMap<Arc<str>, Host>,
-    turns: [VecDeque<Arc<str>>; Standing::ALL.len()],
-    taken: [usize; Standing::ALL.len()],
+    turns: [VecDeque<Arc<str>>; HostStanding::ALL.len()],
+    taken: [usize; HostStanding::ALL.len()],
     /// So many hosts are looked through for those that can be forgotten.
     look_at: usize,
 }
 
 #[derive(Debug, Default)]
 struct Host {
-    standing: Standing,
+    standing: HostStanding,
     taken: usize,
     in_turn: bool,
     waiting: VecDeque<oneshot::Sender<Seat>>,
@@ -81,7 +81,7 @@ pub(super) struct Seat {
     /// None if it was never handed out.
     seats: Option<Arc<Seats>>,
     host: Arc<str>,
-    taken_as: Standing,
+    taken_as: HostStanding,
     since: Instant,
 }
 
@@ -108,7 +108,7 @@ impl Seats {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn leave(self: &Arc<Self>, host: &Arc<str>, taken_as: Standing) {
+    fn leave(self: &Arc<Self>, host: &Arc<str>, taken_as: HostStanding) {
         let mut state = self.lock();
         if let Some(taken) = state.taken.get_mut(taken_as as usize) {
             *taken = taken.saturating_sub(1);
@@ -135,7 +135,7 @@ impl State {
     }
 
     fn hand_out(&mut self, seats: &Arc<Seats>) {
-        for standing in Standing::ALL {
+        for standing in HostStanding::ALL {
             while self.has_room(standing)
                 && let Some(host) = self.turns.get_mut(standing as usize).and_then(VecDeque::pop_front)
             {
@@ -145,14 +145,14 @@ impl State {
         }
     }
 
-    fn has_room(&self, standing: Standing) -> bool {
+    fn has_room(&self, standing: HostStanding) -> bool {
         let all: usize = self.taken.iter().sum();
         let alike = self.taken.get(standing as usize).copied().unwrap_or_default();
         all < AT_ONCE && alike < standing.most()
     }
 
     /// A host that waits for its turn waits among its like from now on.
-    fn stands(&mut self, host: &Arc<str>, standing: Standing) {
+    fn stands(&mut self, host: &Arc<str>, standing: HostStanding) {
         let Some(known) = self.hosts.get_mut(host).filter(|known| known.standing != standing) else { return };
         let before = std::mem::replace(&mut known.standing, standing);
         if std::mem::take(&mut known.in_turn)
@@ -164,7 +164,7 @@ impl State {
     }
 
     /// A seat for the first who waits for this host.
-    fn give(&mut self, seats: &Arc<Seats>, host: &Arc<str>, taken_as: Standing) {
+    fn give(&mut self, seats: &Arc<Seats>, host: &Arc<str>, taken_as: HostStanding) {
         let Some(known) = self.hosts.get_mut(host) else { return };
         known.in_turn = false;
         while let Some(waiting) = known.waiting.pop_front() {
@@ -185,12 +185,12 @@ impl State {
 
     /// Forgets hosts that there is nothing to tell; those that answered, last.
     fn forget(&mut self) {
-        if self.hosts.len() <= self.look_at.max(MOST_KNOWN) {
+        if self.hosts.len() <= self.look_at.max(MAX_KNOWN) {
             return;
         }
         let is_busy = |host: &Host| host.taken > 0 || !host.waiting.is_empty();
-        self.hosts.retain(|_, host| is_busy(host) || host.standing == Standing::Prompt);
-        if self.hosts.len() > MOST_KNOWN / 2 {
+        self.hosts.retain(|_, host| is_busy(host) || host.standing == HostStanding::Prompt);
+        if self.hosts.len() > MAX_KNOWN / 2 {
             self.hosts.retain(|_, host| is_busy(host));
         }
         self.look_at = 2 * self.hosts.len();
@@ -201,7 +201,8 @@ impl Seat {
     /// The attempt is over; `answered` or not, it says what to expect of the next one.
     pub(super) fn left(self, answered: bool) {
         let Some(seats) = &self.seats else { return };
-        let standing = if answered && self.since.elapsed() <= PROMPT { Standing::Prompt } else { Standing::Slow };
+        let standing =
+            if answered && self.since.elapsed() <= PROMPT { HostStanding::Prompt } else { HostStanding::Slow };
         seats.lock().stands(&self.host, standing);
     }
 }
@@ -263,9 +264,9 @@ mod tests {
         let seat = now(&seats, "a").unwrap();
         tokio::time::advance(Duration::from_secs(6)).await;
         seat.left(true);
-        assert_eq!(standing(&seats), Standing::Slow);
+        assert_eq!(standing(&seats), HostStanding::Slow);
         answered(&seats, "a");
-        assert_eq!(standing(&seats), Standing::Prompt);
+        assert_eq!(standing(&seats), HostStanding::Prompt);
     }
 
     #[tokio::test(start_paused = true)]
@@ -307,9 +308,9 @@ mod tests {
     #[test]
     fn no_more_hosts_are_remembered_than_there_is_room_for() {
         let seats = Arc::new(Seats::default());
-        for n in 0..3 * MOST_KNOWN {
+        for n in 0..3 * MAX_KNOWN {
             now(&seats, &format!("host{n}")).unwrap().left(n % 2 == 0);
-            assert!(seats.lock().hosts.len() <= MOST_KNOWN + 1);
+            assert!(seats.lock().hosts.len() <= MAX_KNOWN + 1);
         }
     }
 }

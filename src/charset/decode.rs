@@ -41,7 +41,7 @@ pub struct Position {
 
 /// Bytes that are no text, and where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TextFault {
+pub struct TextError {
     pub line: u64,
     pub column: u64,
     problem: Problem,
@@ -80,7 +80,7 @@ impl Position {
     }
 }
 
-impl TextFault {
+impl TextError {
     /// What is wrong, for who knows the line.
     pub fn within_line(&self) -> String {
         if let Problem::Compressed(_) = self.problem {
@@ -90,7 +90,7 @@ impl TextFault {
     }
 }
 
-impl fmt::Display for TextFault {
+impl fmt::Display for TextError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Problem::Compressed(_) = self.problem {
             return write!(f, "it is {}", self.problem);
@@ -99,7 +99,7 @@ impl fmt::Display for TextFault {
     }
 }
 
-impl std::error::Error for TextFault {}
+impl std::error::Error for TextError {}
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -134,7 +134,7 @@ impl TextDecoder {
     }
 
     /// Appends to `text` what these bytes mean; `last` if none follow. Before a fault, what is good is appended.
-    pub fn decode(&mut self, mut bytes: &[u8], last: bool, text: &mut String) -> Result<(), TextFault> {
+    pub fn decode(&mut self, mut bytes: &[u8], last: bool, text: &mut String) -> Result<(), TextError> {
         if self.decoder.is_none() {
             let missing = HEAD.saturating_sub(self.head.len()).min(bytes.len());
             let (first, rest) = bytes.split_at_checked(missing).unwrap_or((bytes, &[]));
@@ -154,7 +154,7 @@ impl TextDecoder {
     }
 
     /// Decides on the charset; answers the bytes behind the mark.
-    fn begin<'b>(&mut self, head: &'b [u8]) -> Result<&'b [u8], TextFault> {
+    fn begin<'b>(&mut self, head: &'b [u8]) -> Result<&'b [u8], TextError> {
         if let Some(compression) = Compression::of_bytes(head) {
             return Err(self.fault(Problem::Compressed(compression)));
         }
@@ -174,7 +174,7 @@ impl TextDecoder {
         Ok(head.get(length..).unwrap_or_default())
     }
 
-    fn go_on(&mut self, bytes: &[u8], last: bool, text: &mut String) -> Result<(), TextFault> {
+    fn go_on(&mut self, bytes: &[u8], last: bool, text: &mut String) -> Result<(), TextError> {
         let Some(decoder) = &mut self.decoder else { return Ok(()) };
         let before = text.len();
         text.reserve(decoder.max_utf8_buffer_length_without_replacement(bytes.len()).unwrap_or_default());
@@ -192,8 +192,8 @@ impl TextDecoder {
         }
     }
 
-    fn fault(&self, problem: Problem) -> TextFault {
-        TextFault { line: self.position.line, column: self.position.column, problem }
+    fn fault(&self, problem: Problem) -> TextError {
+        TextError { line: self.position.line, column: self.position.column, problem }
     }
 }
 
@@ -207,7 +207,7 @@ fn utf16_without_mark(bytes: &[u8]) -> Option<&'static str> {
 }
 
 /// The whole of a text.
-pub fn decoded(bytes: &[u8], declared: Option<Charset>) -> Result<Cow<'_, str>, TextFault> {
+pub fn decoded(bytes: &[u8], declared: Option<Charset>) -> Result<Cow<'_, str>, TextError> {
     let is_utf8 = mark(bytes).map_or(declared, |(charset, _)| Some(charset)).is_none_or(Charset::is_utf8);
     let tells = declared.is_some() || utf16_without_mark(bytes).is_none();
     if is_utf8

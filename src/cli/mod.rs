@@ -87,7 +87,7 @@ struct ConfigFile {
 }
 
 /// Threads for what would hold others up, as large bodies and the names of hosts: each has a stack of its own.
-const MOST_BLOCKING: usize = 16;
+const MAX_BLOCKING: usize = 16;
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
@@ -97,7 +97,7 @@ pub fn main() -> ExitCode {
         return crate::hris::filter::run_as_child();
     }
     let runtime =
-        match tokio::runtime::Builder::new_multi_thread().max_blocking_threads(MOST_BLOCKING).enable_all().build() {
+        match tokio::runtime::Builder::new_multi_thread().max_blocking_threads(MAX_BLOCKING).enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => return failed(&error.into()),
         };

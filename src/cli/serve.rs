@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::StopSignals;
 use crate::api::ApiKeys;
-use crate::app::{self, Service, Surroundings};
+use crate::app::{self, Dependencies, Service};
 use crate::clock::WallClock;
 use crate::config::{Config, ConfigError, JournalConfig, TelemetryConfig, exposed_files};
 use crate::domain::audit::{Action, Asker};
@@ -41,7 +41,7 @@ pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode> {
         app::owner::settle(&config, &*journal, &mut recovered).await?;
     }
     let clock = WallClock::System;
-    let around = Surroundings {
+    let around = Dependencies {
         transport: over_http(&app::transport_settings(&config)?)?,
         // What a process before this one sent may still count at Genesys.
         gate_start: app::start_from(&recovered.calls, clock),
@@ -109,7 +109,7 @@ fn start_telemetry(config: &TelemetryConfig) -> Result<Option<Export>> {
 }
 
 /// So long the files of a configuration may take to be read again.
-const LONGEST_READ: Duration = Duration::from_secs(10);
+const MAX_READ_TIME: Duration = Duration::from_secs(10);
 
 /// Reads `[[webhooks]]` and `[[server.api_keys]]` again at each SIGHUP. What else has changed in the file takes a restart.
 ///
@@ -140,10 +140,10 @@ async fn reload(file: Option<PathBuf>, service: &Service, keys: &ApiKeys) -> Res
         Sources::compile(&config.webhooks, FilterRunner::of_this_program())?;
         Ok::<_, ConfigError>(config)
     });
-    let read = match tokio::time::timeout(LONGEST_READ, reading).await {
+    let read = match tokio::time::timeout(MAX_READ_TIME, reading).await {
         Ok(Ok(read)) => read.map_err(|error| error.to_string()),
         Ok(Err(_)) => Err("reading it panicked".to_owned()),
-        Err(_) => Err(format!("its files cannot be read within {LONGEST_READ:?}")),
+        Err(_) => Err(format!("its files cannot be read within {MAX_READ_TIME:?}")),
     };
     let (count, sources) = read.as_ref().map_or((0, 0), |config| (config.server.api_keys.len(), config.webhooks.len()));
     let about = match &read {

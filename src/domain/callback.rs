@@ -22,7 +22,7 @@ pub struct CallbackRules {
 pub enum CallbackUrlError {
     #[error("is not taken: this service has no callbacks.secret to sign callbacks with")]
     NotEnabled,
-    #[error("must be an absolute URL with the scheme https, at most {} characters long", CallbackUrl::LONGEST)]
+    #[error("must be an absolute URL with the scheme https, at most {} characters long", CallbackUrl::MAX_LENGTH)]
     NotAUrl,
     #[error("must have the scheme https; callbacks.allow_http permits http")]
     NotHttps,
@@ -39,14 +39,14 @@ pub struct CallbackUrl(Box<str>);
 
 impl CallbackUrl {
     /// Characters at most.
-    pub const LONGEST: usize = 2048;
+    pub const MAX_LENGTH: usize = 2048;
 
     /// Holds a text against the rules.
     pub fn new(text: &str, rules: CallbackRules) -> Result<Self, CallbackUrlError> {
         if !rules.enabled {
             return Err(CallbackUrlError::NotEnabled);
         }
-        let url = Some(text).filter(|text| text.len() <= Self::LONGEST && !text.chars().any(char::is_whitespace));
+        let url = Some(text).filter(|text| text.len() <= Self::MAX_LENGTH && !text.chars().any(char::is_whitespace));
         let url = url.and_then(|text| Url::parse(text).ok()).ok_or(CallbackUrlError::NotAUrl)?;
         match url.scheme() {
             "https" => {}

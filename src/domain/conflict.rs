@@ -31,7 +31,7 @@ impl Cause {
 /// How long and how often to try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConflictPolicy {
-    /// How long to wait for a conflict to clear: the sum of all pauses. What the gate and other users take in between
+    /// How long to wait for a conflict to clear: the sum of all pauses. What the rate limiter and other users take in between
     /// does not count, or a busy night would turn every conflict into a failure.
     pub patience: Duration,
     /// Writes at most.

@@ -96,7 +96,7 @@ impl HoldThresholds {
         let is_reason = |share: Share| self.take_too_much_of(share) || self.take_too_much_of_the_org(share);
         let mut skills: Vec<_> = weight.skills.iter().filter(|(_, share)| share.lose > 0).collect();
         skills.sort_by_key(|(id, share)| (!is_reason(**share), std::cmp::Reverse(share.lose), **id));
-        let losses = skills.into_iter().take(Hold::MOST_SKILLS).map(|(id, share)| SkillLoss {
+        let losses = skills.into_iter().take(Hold::MAX_SKILLS).map(|(id, share)| SkillLoss {
             id: *id,
             name: name(*id),
             users: share.lose,
@@ -321,7 +321,7 @@ pub struct Hold {
 
 impl Hold {
     /// Skills listed at most.
-    pub const MOST_SKILLS: usize = 20;
+    pub const MAX_SKILLS: usize = 20;
 }
 
 /// A skill or group that users would lose.

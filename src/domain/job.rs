@@ -20,16 +20,16 @@ impl fmt::Display for JobId {
 
 /// How urgent a job is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Urgency {
-    /// Webhooks, and jobs of at most [`Urgency::MOST_INTERACTIVE_ENTRIES`] entries that asked for it.
+pub enum Lane {
+    /// Webhooks, and jobs of at most [`Lane::MAX_INTERACTIVE_ENTRIES`] entries that asked for it.
     Interactive,
     /// Everything else.
     Bulk,
 }
 
-impl Urgency {
+impl Lane {
     /// The largest job that may ask for the interactive lane.
-    pub const MOST_INTERACTIVE_ENTRIES: usize = 20;
+    pub const MAX_INTERACTIVE_ENTRIES: usize = 20;
 
     /// The name in the HTTP API and in metrics.
     pub fn name(self) -> &'static str {
@@ -80,7 +80,7 @@ pub struct JobSpec {
     pub mode: Mode,
     pub label: Option<Box<str>>,
     pub dry_run: bool,
-    pub urgency: Urgency,
+    pub lane: Lane,
     /// Who is told when it ends or is held.
     pub callback: Option<CallbackUrl>,
     /// How several rows about one user are meant.

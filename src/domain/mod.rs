@@ -2,7 +2,6 @@
 
 pub mod acceptance;
 pub mod assignment;
-pub mod attempt;
 pub mod audit;
 pub mod callback;
 pub mod conflict;
@@ -19,6 +18,7 @@ pub mod place;
 pub mod shared;
 pub mod text;
 pub mod user;
+pub mod write_intent;
 
 pub use assignment::{AssignmentId, Assignments, Proficiency, Target, Version};
 pub use entry::{EntryState, Reason};

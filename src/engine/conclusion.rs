@@ -8,7 +8,7 @@ use crate::domain::{EntryState, UserKey};
 use crate::engine::core::EngineCore;
 use crate::engine::job::outcome::Failure;
 use crate::engine::job::{EntryResult, Job};
-use crate::journal::{Conclusion, JournalError, KeptStanding};
+use crate::journal::{Conclusion, JournalError, KeptUserState};
 
 /// An entry that comes to this end.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(in crate::engine) struct Ending {
 }
 
 impl Ending {
-    /// An entry that fails before a pass has taken it up.
+    /// An entry that fails before a reconciliation has taken it up.
     pub(in crate::engine) fn failed(job: &Arc<Job>, index: u32, failure: &Failure) -> Self {
         let (reason, message) = (Some(failure.reason), Some(failure.message.clone()));
         let result = EntryResult { reason, message, ..EntryResult::default() };
@@ -57,14 +57,14 @@ impl EngineCore {
     pub(in crate::engine) fn conclude(
         &self,
         endings: Vec<Ending>,
-        standing: Option<(UserKey, KeptStanding)>,
+        user_state: Option<(UserKey, KeptUserState)>,
     ) -> Concluding<'_> {
         let now = self.clock.now();
         let _order = self.deciding.lock().unwrap_or_else(PoisonError::into_inner);
         let mut ended = Vec::with_capacity(endings.len());
         let mut decided: Vec<(Arc<Job>, Vec<u32>)> = Vec::new();
         for Ending { job, index, state, result } in endings {
-            if let Some((user, _)) = standing.as_ref().filter(|_| state != EntryState::Planned) {
+            if let Some((user, _)) = user_state.as_ref().filter(|_| state != EntryState::Planned) {
                 self.holders.lost(*user, &result.effects.difference.removed);
             }
             let Some(end) = job.decide(index, state, result, now) else { continue };
@@ -74,7 +74,7 @@ impl EngineCore {
                 None => decided.push((job, vec![index])),
             }
         }
-        self.hand_over(decided, Conclusion { ended, standing })
+        self.hand_over(decided, Conclusion { ended, user_state })
     }
 
     /// Cancels what can be cancelled of a job.
@@ -82,11 +82,11 @@ impl EngineCore {
         let _order = self.deciding.lock().unwrap_or_else(PoisonError::into_inner);
         let ended = job.decide_to_cancel(self.clock.now());
         let entries = ended.iter().map(|end| end.position).collect();
-        self.hand_over(vec![(Arc::clone(job), entries)], Conclusion { ended, standing: None })
+        self.hand_over(vec![(Arc::clone(job), entries)], Conclusion { ended, user_state: None })
     }
 
     fn hand_over(&self, decided: Vec<(Arc<Job>, Vec<u32>)>, conclusion: Conclusion) -> Concluding<'_> {
-        let nothing = conclusion.ended.is_empty() && conclusion.standing.is_none();
+        let nothing = conclusion.ended.is_empty() && conclusion.user_state.is_none();
         let durable = if nothing { Box::pin(std::future::ready(Ok(()))) } else { self.journal.conclude(conclusion) };
         Concluding { decided, durable }
     }

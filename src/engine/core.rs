@@ -26,14 +26,14 @@ use crate::engine::org::holders::{HolderSources, Holders};
 use crate::engine::org::known_names::KnownNames;
 use crate::engine::org::user_index::UserHistories;
 use crate::engine::port::Genesys;
-use crate::engine::user::memory::Standings;
+use crate::engine::user::memory::UserStates;
 use crate::engine::user::run_queue::RunQueues;
 use crate::engine::user::slots::UserSlots;
 use crate::journal::Journal;
 use crate::lifecycle::Lifecycle;
 
 /// After so many panics in a row, of the preparation of a job or of the passes over a user, the entries concerned fail.
-pub(in crate::engine) const MOST_PANICS: u32 = 5;
+pub(in crate::engine) const MAX_PANICS: u32 = 5;
 
 /// How the engine goes about its work.
 #[derive(Debug, Clone)]
@@ -89,7 +89,7 @@ pub(in crate::engine) struct EngineCore {
     pub(in crate::engine) slots: UserSlots,
     pub(in crate::engine) queues: RunQueues,
     pub(in crate::engine) called_back: CalledBack,
-    pub(in crate::engine) standings: Standings,
+    pub(in crate::engine) user_states: UserStates,
     pub(in crate::engine) holders: Holders,
     pub(in crate::engine) directory: Directory,
     pub(in crate::engine) endpoints: Endpoints,
@@ -107,7 +107,7 @@ pub struct Engine {
     pub(in crate::engine) core: Arc<EngineCore>,
     pub(in crate::engine) lifecycle: Lifecycle,
     /// On whose behalf this handle acts; nobody's, if the service acts by itself.
-    pub(in crate::engine) behalf: Option<Arc<Behalf>>,
+    pub(in crate::engine) behalf: Option<Arc<ActingFor>>,
 }
 
 impl EngineCore {
@@ -118,7 +118,7 @@ impl EngineCore {
 
     /// What tells who has a skill.
     pub(in crate::engine) fn holder_sources(&self) -> HolderSources<'_> {
-        let (jobs, users, directory) = (&self.registry, &self.standings, &self.directory);
+        let (jobs, users, directory) = (&self.registry, &self.user_states, &self.directory);
         HolderSources { jobs, users, directory, use_until: self.settings.use_until }
     }
 
@@ -132,7 +132,7 @@ impl EngineCore {
 
 /// Who asks the engine for something.
 #[derive(Debug)]
-pub(in crate::engine) struct Behalf {
+pub(in crate::engine) struct ActingFor {
     pub(in crate::engine) asker: Asker,
     /// The source whose export the submission is.
     pub(in crate::engine) export_of: Option<Arc<str>>,

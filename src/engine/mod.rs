@@ -35,14 +35,14 @@ mod start;
 mod tasks;
 mod user;
 
-pub use self::accept::submit::{Once, OnceError, Under};
+pub use self::accept::submit::{IdempotencyContext, Once, OnceError};
 pub use self::core::{Engine, EngineSettings};
 pub use self::estimate::totals::EndedEntries;
 pub use self::job::idempotency_keys::{Claim, OtherClaim, Reservation, TooManyKeys};
 pub use self::job::people::Person;
-pub use self::job::{ConflictRecord, EntryResult, EntrySnapshot, Followed, JobSnapshot, News};
+pub use self::job::{ConflictRecord, EntryResult, EntrySnapshot, EventCursor, JobDelta, JobSnapshot};
 pub use self::org::known_names::Names;
-pub use self::queries::erasure::ErasureFault;
+pub use self::queries::erasure::ErasureError;
 pub use self::queries::forecast::Forecast;
 pub use self::queries::overview::Overview;
 pub use self::queries::users::UserSnapshot;

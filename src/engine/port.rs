@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::domain::assignment::Difference;
 pub use crate::domain::assignment::{CatalogueItem, Version};
-use crate::domain::job::Urgency;
+use crate::domain::job::Lane;
 use crate::domain::user::DirectoryUser;
 use crate::domain::{AssignmentId, Assignments, Target, UserId, UserKey};
 
@@ -190,18 +190,18 @@ impl CallMeter {
 
 /// On whose behalf a call is made.
 #[derive(Debug, Clone)]
-pub struct Errand {
-    pub urgency: Urgency,
+pub struct CallOptions {
+    pub lane: Lane,
     /// Whether the call goes on with a write that was refused or whose answer was lost: as urgent as the write itself,
     /// because what it finds out ages.
     pub continues: bool,
     pub meter: CallMeter,
 }
 
-impl Errand {
-    /// An errand with a fresh meter.
-    pub fn new(urgency: Urgency) -> Self {
-        Self { urgency, continues: false, meter: CallMeter::default() }
+impl CallOptions {
+    /// A call with a fresh meter.
+    pub fn new(lane: Lane) -> Self {
+        Self { lane, continues: false, meter: CallMeter::default() }
     }
 }
 
@@ -285,13 +285,13 @@ pub enum LookUp<'a> {
 /// Genesys, as far as the engine is concerned.
 pub trait Genesys: fmt::Debug + Send + Sync {
     /// Reads a user's own resource: never a listing, never a cache.
-    fn read<'a>(&'a self, errand: &'a Errand, key: UserKey) -> BoxFuture<'a, Result<Observed, CallError>>;
+    fn read<'a>(&'a self, options: &'a CallOptions, key: UserKey) -> BoxFuture<'a, Result<Observed, CallError>>;
 
     /// Writes. Goes ahead of new reads, so that nothing but one round
     /// trip lies between a read and the write that follows it.
     fn write<'a>(
         &'a self,
-        errand: &'a Errand,
+        options: &'a CallOptions,
         key: UserKey,
         write: &'a AssignmentWrite,
     ) -> BoxFuture<'a, Result<Written, WriteError>>;
@@ -300,7 +300,7 @@ pub trait Genesys: fmt::Debug + Send + Sync {
     /// snapshot: who moves between two of them comes twice, and who moves the other way does not come at all.
     fn list_users<'a>(
         &'a self,
-        errand: &'a Errand,
+        options: &'a CallOptions,
         listing: UserListing,
         expand: Expand,
         take: &'a mut (dyn FnMut(ListedUser) + Send),
@@ -309,20 +309,23 @@ pub trait Genesys: fmt::Debug + Send + Sync {
     /// Everybody whom one look-up finds, active or not; no more than a call's worth of users may be asked for.
     fn look_up<'a>(
         &'a self,
-        errand: &'a Errand,
+        options: &'a CallOptions,
         who: LookUp<'a>,
     ) -> BoxFuture<'a, Result<Vec<DirectoryUser>, CallError>>;
 
     /// The catalogue of what can be assigned.
     fn list_catalogue<'a>(
         &'a self,
-        errand: &'a Errand,
+        options: &'a CallOptions,
         target: Target,
     ) -> BoxFuture<'a, Result<CatalogueListing, CallError>>;
 
     /// Creates a routing skill of this name.
-    fn create_skill<'a>(&'a self, errand: &'a Errand, name: &'a str)
-    -> BoxFuture<'a, Result<CatalogueItem, CallError>>;
+    fn create_skill<'a>(
+        &'a self,
+        options: &'a CallOptions,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<CatalogueItem, CallError>>;
 
     /// How fast reads and writes of a target go, for estimates.
     fn pace(&self, target: Target) -> Pace;

@@ -28,7 +28,7 @@ struct ErrorBody {
 }
 
 /// Characters of a text of Genesys that are kept.
-const LONGEST_TEXT: usize = 500;
+const MAX_TEXT_LENGTH: usize = 500;
 
 /// Turns the end of a call into a result; `now` dates a `Retry-After`, which may itself name a date to be told from `today`.
 pub(super) fn classify(
@@ -139,7 +139,7 @@ pub(super) fn correlation_id(headers: &HeaderMap) -> Option<&str> {
 
 /// As much of a text from outside as is kept, shown and logged.
 pub(super) fn shortened(mut text: String) -> Box<str> {
-    if let Some((end, _)) = text.char_indices().nth(LONGEST_TEXT) {
+    if let Some((end, _)) = text.char_indices().nth(MAX_TEXT_LENGTH) {
         text.truncate(end);
     }
     text.into()

@@ -1,6 +1,6 @@
 //! The layer that gives each call its token, and a call whose token was refused a second try with a new one.
 //!
-//! A call may wait in the gate for long: the token that was good when it came may be gone by then, and its successor there.
+//! A call may wait in the rate limiter for long: the token that was good when it came may be gone by then, and its successor there.
 //! So the token is put on a call when it goes; a call for which there is none at that moment gives its place back.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,8 +12,8 @@ use http::header::AUTHORIZATION;
 use http::{Request, Response, StatusCode};
 use tower::{Layer, Service, ServiceExt};
 
-use super::gate::{AtDeparture, Departure, GateError, Paused};
 use super::login::{LoginError, Token, TokenSource};
+use super::rate_limiter::{AtDeparture, Departure, GateError, Paused};
 use super::transport::TransportError;
 
 /// Why a call through the stack ended without an answer of Genesys.

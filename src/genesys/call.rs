@@ -1,12 +1,12 @@
 //! What travels with every call through the stack: which lane it waits in, which route it uses, what it may change.
 
-use crate::domain::job::Urgency;
+use crate::domain::job::Lane;
 pub use crate::engine::port::CallMeter;
-use crate::engine::port::Errand;
+use crate::engine::port::CallOptions;
 
-/// Who goes first when calls wait for a place in the gate's windows.
+/// Who goes first when calls wait for a place in the rate limiter's windows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Lane {
+pub enum CallLane {
     /// The write that follows a read, and the read that follows a refused write: ahead of everything, so that nothing but
     /// one round trip lies between the two.
     Continuation,
@@ -16,16 +16,16 @@ pub enum Lane {
     Bulk,
 }
 
-impl Lane {
+impl CallLane {
     /// All lanes in order of precedence.
     pub const ALL: [Self; 3] = [Self::Continuation, Self::Interactive, Self::Bulk];
 
-    /// The lane of an errand's reads.
-    pub fn of(errand: &Errand) -> Self {
-        match errand.urgency {
-            _ if errand.continues => Self::Continuation,
-            Urgency::Interactive => Self::Interactive,
-            Urgency::Bulk => Self::Bulk,
+    /// The lane of a call's reads.
+    pub fn of(options: &CallOptions) -> Self {
+        match options.lane {
+            _ if options.continues => Self::Continuation,
+            Lane::Interactive => Self::Interactive,
+            Lane::Bulk => Self::Bulk,
         }
     }
 
@@ -248,7 +248,7 @@ impl Service {
 /// Travels in the request's extensions.
 #[derive(Debug, Clone)]
 pub struct CallContext {
-    pub lane: Lane,
+    pub lane: CallLane,
     pub route: Route,
     pub meter: CallMeter,
 }

@@ -3,12 +3,12 @@
 use http::Method;
 
 use super::answer::parse;
-use super::call::{Lane, Route};
+use super::call::{CallLane, Route};
 use super::client::{GenesysClient, Outgoing, json};
 use super::paging::Listing;
 use super::path::ApiPath;
 use super::wire::{Named, NewSkill};
-use crate::engine::port::{CallError, CatalogueItem, CatalogueListing, Errand};
+use crate::engine::port::{CallError, CallOptions, CatalogueItem, CatalogueListing};
 
 const SKILLS: Listing =
     Listing { route: Route::RoutingSkills, of: "routing skills", none: "nothing", page_size: 500, most_pages: None };
@@ -16,10 +16,10 @@ const GROUPS: Listing =
     Listing { route: Route::SkillGroups, of: "skill groups", none: "nothing", page_size: 100, most_pages: None };
 
 /// All active routing skills.
-pub(super) async fn skills(client: &GenesysClient, errand: &Errand) -> Result<CatalogueListing, CallError> {
+pub(super) async fn skills(client: &GenesysClient, options: &CallOptions) -> Result<CatalogueListing, CallError> {
     let path =
         |number| ApiPath::new("/api/v2/routing/skills").query("pageSize", SKILLS.page_size).query("pageNumber", number);
-    let (skills, extent) = client.all::<Named>(errand, SKILLS, path).await?;
+    let (skills, extent) = client.all::<Named>(options, SKILLS, path).await?;
     let items = skills.into_iter().filter(Named::is_active).map(CatalogueItem::from).collect();
     Ok(CatalogueListing { items, extent })
 }
@@ -27,19 +27,19 @@ pub(super) async fn skills(client: &GenesysClient, errand: &Errand) -> Result<Ca
 /// Creates a skill; a conflict if there is one of this name, active or not.
 pub(super) async fn create_skill(
     client: &GenesysClient,
-    errand: &Errand,
+    options: &CallOptions,
     name: &str,
 ) -> Result<CatalogueItem, CallError> {
     let (route, path) = (Route::SkillCreate, ApiPath::new("/api/v2/routing/skills"));
     let body = json(&NewSkill { name, division_id: client.endpoints.skill_division })?;
     let out = Outgoing { method: Method::POST, route, path, header: None, body };
-    let answer = client.send(Lane::of(errand), errand, out).await?;
+    let answer = client.send(CallLane::of(options), options, out).await?;
     parse::<Named>(route, &answer).map(CatalogueItem::from)
 }
 
 /// All skill groups.
-pub(super) async fn groups(client: &GenesysClient, errand: &Errand) -> Result<CatalogueListing, CallError> {
+pub(super) async fn groups(client: &GenesysClient, options: &CallOptions) -> Result<CatalogueListing, CallError> {
     let first = ApiPath::new("/api/v2/routing/skillgroups").query("pageSize", GROUPS.page_size);
-    let (groups, extent) = client.all_by_cursor::<Named>(errand, GROUPS, first).await?;
+    let (groups, extent) = client.all_by_cursor::<Named>(options, GROUPS, first).await?;
     Ok(CatalogueListing { items: groups.into_iter().map(CatalogueItem::from).collect(), extent })
 }

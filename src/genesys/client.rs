@@ -11,18 +11,18 @@ use tower::ServiceExt;
 use uuid::Uuid;
 
 use super::answer::{classify, parse};
-use super::call::{CallContext, Lane, Route};
-use super::gate::Gate;
+use super::call::{CallContext, CallLane, Route};
 use super::login::TokenSource;
 use super::org::OrgGuard;
 use super::paging::{self, Entity, Listing, Marks, Reading};
 use super::path::ApiPath;
+use super::rate_limiter::RateLimiter;
 use super::stack::{Stack, stack};
 use super::transport::Transport;
 use super::wire::Page;
 use crate::backoff::Backoff;
 use crate::clock::WallClock;
-use crate::engine::port::{CallError, Errand, Extent, UpstreamAnswer};
+use crate::engine::port::{CallError, CallOptions, Extent, UpstreamAnswer};
 
 /// Where the resources are.
 #[derive(Debug, Clone)]
@@ -39,12 +39,12 @@ pub struct Endpoints {
     pub skill_division: Option<Uuid>,
 }
 
-/// Calls Genesys; clones share the gate, the token and the connections.
+/// Calls Genesys; clones share the rate limiter, the token and the connections.
 #[derive(Debug, Clone)]
 pub struct GenesysClient {
     stack: Stack,
     pub(super) endpoints: Arc<Endpoints>,
-    pub(super) gate: Gate,
+    pub(super) gate: RateLimiter,
     clock: WallClock,
     guard: OrgGuard,
 }
@@ -65,12 +65,12 @@ impl Outgoing {
 }
 
 /// The largest body that Genesys takes.
-const MOST_BODY_BYTES: usize = 512_000;
+const MAX_BODY_BYTES: usize = 512_000;
 
 impl GenesysClient {
     pub fn new(
         transport: Transport,
-        gate: Gate,
+        gate: RateLimiter,
         tokens: Arc<TokenSource>,
         backoff: Arc<Backoff>,
         endpoints: Endpoints,
@@ -88,13 +88,18 @@ impl GenesysClient {
     }
 
     /// Sends a request and classifies its answer.
-    pub(super) async fn send(&self, lane: Lane, errand: &Errand, out: Outgoing) -> Result<Response<Bytes>, CallError> {
+    pub(super) async fn send(
+        &self,
+        lane: CallLane,
+        options: &CallOptions,
+        out: Outgoing,
+    ) -> Result<Response<Bytes>, CallError> {
         let route = out.route;
         if route != Route::Org {
             self.guard.pass().await?;
         }
         check_size(&out.body)?;
-        let context = CallContext { lane, route, meter: errand.meter.clone() };
+        let context = CallContext { lane, route, meter: options.meter.clone() };
         let mut request = Request::builder()
             .method(out.method)
             .uri(format!("{}{}", self.endpoints.api_url, out.path))
@@ -112,37 +117,37 @@ impl GenesysClient {
 
     pub(super) async fn get<T: DeserializeOwned>(
         &self,
-        errand: &Errand,
+        options: &CallOptions,
         route: Route,
         path: ApiPath,
     ) -> Result<T, CallError> {
-        let response = self.send(Lane::of(errand), errand, Outgoing::get(route, path)).await?;
+        let response = self.send(CallLane::of(options), options, Outgoing::get(route, path)).await?;
         parse(route, &response)
     }
 
     /// All that is on the pages of a listing by page number.
     pub(super) async fn all<T: DeserializeOwned + Entity + Send>(
         &self,
-        errand: &Errand,
+        options: &CallOptions,
         listing: Listing,
         path: impl Fn(u32) -> ApiPath,
     ) -> Result<(Vec<T>, Extent), CallError> {
         let mut all = Vec::new();
-        let extent = self.pages(errand, listing, path, |entity| all.push(entity)).await?;
+        let extent = self.pages(options, listing, path, |entity| all.push(entity)).await?;
         Ok((all, extent))
     }
 
     /// Reads all pages of a listing by page number, and hands over what is on them as it comes.
     pub(super) async fn pages<T: DeserializeOwned + Entity>(
         &self,
-        errand: &Errand,
+        options: &CallOptions,
         listing: Listing,
         path: impl Fn(u32) -> ApiPath,
         mut take: impl FnMut(T),
     ) -> Result<Extent, CallError> {
         let mut reading = Reading::new(listing);
         loop {
-            let page: Page<T> = match self.get(errand, listing.route, path(reading.next_page())).await {
+            let page: Page<T> = match self.get(options, listing.route, path(reading.next_page())).await {
                 Ok(page) => page,
                 Err(error) if reading.ends_with(&error) => return Ok(reading.extent()),
                 Err(error) => return Err(error),
@@ -161,13 +166,13 @@ impl GenesysClient {
     /// All that is on the pages of a listing by cursor; `first` is the path of its first page.
     pub(super) async fn all_by_cursor<T: DeserializeOwned + Entity>(
         &self,
-        errand: &Errand,
+        options: &CallOptions,
         listing: Listing,
         first: ApiPath,
     ) -> Result<(Vec<T>, Extent), CallError> {
         let (mut all, mut reading, mut path) = (Vec::new(), Reading::new(listing), first.clone());
         loop {
-            let page: Page<T> = self.get(errand, listing.route, path).await?;
+            let page: Page<T> = self.get(options, listing.route, path).await?;
             let Page { entities, count, total, next_uri } = page;
             let entities = paging::entities(listing, entities, total)?;
             let more =
@@ -184,11 +189,11 @@ impl GenesysClient {
 /// What can be split is split before it comes here, by the 50 lines that a bulk call takes; the whole set of a user's
 /// groups cannot be.
 fn check_size(body: &Bytes) -> Result<(), CallError> {
-    if body.len() <= MOST_BODY_BYTES {
+    if body.len() <= MAX_BODY_BYTES {
         return Ok(());
     }
     let detail = format!(
-        "the request would have {} bytes; Genesys takes {MOST_BODY_BYTES} at most, and a user's whole set cannot be \
+        "the request would have {} bytes; Genesys takes {MAX_BODY_BYTES} at most, and a user's whole set cannot be \
          split. List fewer assignments.",
         body.len()
     );
@@ -210,8 +215,8 @@ mod tests {
 
     #[test]
     fn a_body_that_genesys_would_not_take_is_refused_before_it_is_sent() {
-        assert!(check_size(&Bytes::from(vec![b' '; MOST_BODY_BYTES])).is_ok());
-        let Err(CallError::Rejected(told)) = check_size(&Bytes::from(vec![b' '; MOST_BODY_BYTES + 1])) else {
+        assert!(check_size(&Bytes::from(vec![b' '; MAX_BODY_BYTES])).is_ok());
+        let Err(CallError::Rejected(told)) = check_size(&Bytes::from(vec![b' '; MAX_BODY_BYTES + 1])) else {
             panic!("not refused")
         };
         assert!(told.message.contains("512001 bytes"), "{told}");

@@ -27,9 +27,9 @@ use crate::retry_after::retry_after;
 const PAUSE_OF_THROTTLED_LOGINS: Duration = Duration::from_secs(10);
 
 /// The longest pause between logins that an answer can ask for: calls wait for the token, and keep their seats meanwhile.
-const LONGEST_TOLD: Duration = Duration::from_secs(300);
+const MAX_TOLD_LIFETIME: Duration = Duration::from_secs(300);
 /// A token is renewed after so long at the latest. Genesys gives them for a day or less unless told otherwise.
-const LONGEST_USE: Duration = Duration::from_secs(48 * 3600);
+const MAX_TOKEN_USE: Duration = Duration::from_secs(48 * 3600);
 /// And not before: a login a call would use up the limit of logins.
 const LEAST_USE: Duration = Duration::from_secs(30);
 const UNTOLD_USE: Duration = Duration::from_secs(3600);
@@ -159,7 +159,7 @@ impl TokenAnswer {
         let seconds = told.filter(|seconds| *seconds >= 0.0 && seconds.is_finite());
         // A token that ends while calls are on their way costs each of them a second try.
         let used = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds * 0.95).ok());
-        used.unwrap_or(UNTOLD_USE).clamp(LEAST_USE, LONGEST_USE)
+        used.unwrap_or(UNTOLD_USE).clamp(LEAST_USE, MAX_TOKEN_USE)
     }
 }
 
@@ -267,7 +267,7 @@ impl TokenSource {
             LoginError::Refused(_) | LoginError::OutOfReach(_) => Duration::ZERO,
         };
         let pause =
-            self.backoff.longest_pause(state.failures).max(least).max(told.unwrap_or_default().min(LONGEST_TOLD));
+            self.backoff.longest_pause(state.failures).max(least).max(told.unwrap_or_default().min(MAX_TOLD_LIFETIME));
         state.not_before = Some((Instant::now() + pause, error.clone()));
         tracing::warn!(%error, failures = state.failures, "login failed");
         self.status.send_replace(LoginStatus::Failed(error.clone()));

@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::GenesysClient;
 use super::call::Route;
 use super::path::ApiPath;
-use crate::domain::job::Urgency;
-use crate::engine::port::{CallError, Errand, UpstreamAnswer};
+use crate::domain::job::Lane;
+use crate::engine::port::{CallError, CallOptions, UpstreamAnswer};
 
 /// Whether the org is the one that it should be.
 #[derive(Debug, Clone)]
@@ -58,8 +58,8 @@ struct OwnOrg {
 impl GenesysClient {
     /// The org that the client is of; `None` where it is not told, also not later.
     pub async fn own_org(&self) -> Result<Option<Uuid>, CallError> {
-        let errand = Errand::new(Urgency::Interactive);
-        match self.get::<OwnOrg>(&errand, Route::Org, ApiPath::new("/api/v2/organizations/me")).await {
+        let options = CallOptions::new(Lane::Interactive);
+        match self.get::<OwnOrg>(&options, Route::Org, ApiPath::new("/api/v2/organizations/me")).await {
             Ok(org) => Ok(Some(org.id)),
             Err(
                 CallError::Forbidden(_)

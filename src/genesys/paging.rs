@@ -36,9 +36,9 @@ pub(super) struct Marks<'a> {
 }
 
 /// Empty pages in a row that are not yet the end of a listing that promises more.
-const MOST_EMPTY: u32 = 3;
+const MAX_EMPTY: u32 = 3;
 /// No listing has more pages.
-const MOST_PAGES: u32 = 10_000;
+const MAX_PAGES: u32 = 10_000;
 /// Pages beyond twice those that the total makes before a listing counts as endless.
 const SPARE_PAGES: usize = 10;
 
@@ -152,7 +152,7 @@ impl Reading {
         }
         self.empty_in_a_row = if shown == 0 { self.empty_in_a_row + 1 } else { 0 };
         self.has_gap |= shown == 0;
-        if new == 0 && (shown > 0 || self.empty_in_a_row > MOST_EMPTY) {
+        if new == 0 && (shown > 0 || self.empty_in_a_row > MAX_EMPTY) {
             return Err(self.stalled(&format!("shows {} new", self.listing.none)));
         }
         if self.pages >= self.most_pages() {
@@ -163,7 +163,7 @@ impl Reading {
 
     fn most_pages(&self) -> u32 {
         let by_total = self.promised.map(|total| 2 * total.div_ceil(self.largest_page.max(1)) + SPARE_PAGES);
-        by_total.and_then(|pages| u32::try_from(pages).ok()).unwrap_or(MOST_PAGES).min(MOST_PAGES)
+        by_total.and_then(|pages| u32::try_from(pages).ok()).unwrap_or(MAX_PAGES).min(MAX_PAGES)
     }
 
     fn stalled(&self, page_does: &str) -> CallError {

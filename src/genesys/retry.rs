@@ -15,7 +15,7 @@ use tower::retry::budget::{Budget, TpsBudget};
 
 use super::auth::StackError;
 use super::call::CallContext;
-use super::gate::LONGEST_WAIT;
+use super::rate_limiter::MAX_WAIT;
 use super::statistics::{CallStatistics, RetryCause};
 use super::transport::TransportError;
 use crate::backoff::Backoff;
@@ -70,7 +70,7 @@ enum Ending {
     NoAnswer,
     /// No token could be had.
     NoToken,
-    /// The gate turned the call back.
+    /// The rate limiter turned the call back.
     TurnedBack,
 }
 
@@ -113,7 +113,7 @@ impl Effect {
 enum Decision {
     /// The answer, or its absence, is for the caller.
     HandOver,
-    /// Again at once: the gate makes the call wait for as long as the answer asked.
+    /// Again at once: the rate limiter makes the call wait for as long as the answer asked.
     AgainThroughTheGate,
     /// Again after a pause of our own, if the budget has it.
     AgainAfterPause,
@@ -121,11 +121,11 @@ enum Decision {
 
 /// The table: one row a class of endings, with its reason.
 fn decide(ending: Ending, effect: Effect, told: Option<Duration>) -> Decision {
-    let short = told.unwrap_or_default() <= LONGEST_WAIT;
+    let short = told.unwrap_or_default() <= MAX_WAIT;
     match (ending, effect) {
         // Nothing else would come of it.
         (Ending::Final, _) => Decision::HandOver,
-        // The gate is paused by now, and whoever comes to it waits or is turned back.
+        // The rate limiter is paused by now, and whoever comes to it waits or is turned back.
         (Ending::Throttled, _) if short => Decision::AgainThroughTheGate,
         (Ending::Throttled, _) => Decision::HandOver,
         // The engine has to look first. 408 is one of the shapes of a conflict, too.

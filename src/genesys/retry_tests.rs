@@ -3,9 +3,9 @@
 use tokio::time::Instant;
 
 use super::*;
-use crate::genesys::call::{CallMeter, Lane, Route};
-use crate::genesys::gate::Paused;
+use crate::genesys::call::{CallLane, CallMeter, Route};
 use crate::genesys::login::LoginError;
+use crate::genesys::rate_limiter::Paused;
 
 const NONE: Option<Duration> = None;
 
@@ -59,7 +59,7 @@ fn answer(status: u16) -> Response<Bytes> {
 fn repeated(policy: &RetryPolicy, reads: u32, status: u16) -> usize {
     let again = |_: &u32| {
         let mut request = Request::new(Bytes::new());
-        let context = CallContext { lane: Lane::Bulk, route: Route::User, meter: CallMeter::default() };
+        let context = CallContext { lane: CallLane::Bulk, route: Route::User, meter: CallMeter::default() };
         request.extensions_mut().insert(context);
         policy.clone().retry(&mut request, &mut Ok(answer(status))).is_some()
     };

@@ -6,18 +6,18 @@ use bytes::Bytes;
 use http::{Method, Response};
 
 use super::answer::{parse, unreadable};
-use super::call::{Lane, Route};
+use super::call::{CallLane, Route};
 use super::client::{GenesysClient, Outgoing, json};
 use super::paging::{Entity, Listing};
 use super::path::ApiPath;
 use super::wire::{Page, SkillRating, UserSkill};
 use crate::domain::{AssignmentId, Proficiency, Target, UserId};
-use crate::engine::port::{AssignmentWrite, CallError, Errand, Observed, WriteError, Written};
+use crate::engine::port::{AssignmentWrite, CallError, CallOptions, Observed, WriteError, Written};
 
 /// Lines that a bulk call takes.
 const LINES_PER_CALL: usize = 50;
 /// Skills that a user can have.
-const MOST_SKILLS: usize = Target::RoutingSkills.most_per_user();
+const MAX_SKILLS: usize = Target::RoutingSkills.most_per_user();
 /// How often a user is read again for skills that came while all were being taken away.
 const LOOKS_FOR_MORE: usize = 2;
 
@@ -43,10 +43,10 @@ fn skills_of(user: UserId) -> ApiPath {
 }
 
 /// Reads all of a user's skills. A part of them is no state that anything could be computed from.
-pub(super) async fn read(client: &GenesysClient, errand: &Errand, user: UserId) -> Result<Observed, CallError> {
+pub(super) async fn read(client: &GenesysClient, options: &CallOptions, user: UserId) -> Result<Observed, CallError> {
     let size = OF_A_USER.page_size;
     let path = |number| skills_of(user).query("pageSize", size).query("pageNumber", number);
-    let (skills, extent) = client.all::<UserSkill>(errand, OF_A_USER, path).await?;
+    let (skills, extent) = client.all::<UserSkill>(options, OF_A_USER, path).await?;
     if !extent.complete {
         return Err(CallError::unavailable(extent.lacks(OF_A_USER.of)));
     }
@@ -59,11 +59,11 @@ pub(super) async fn read(client: &GenesysClient, errand: &Errand, user: UserId) 
 /// list skills, or lists all and lacks what was written, is no answer to the write.
 pub(super) async fn write(
     client: &GenesysClient,
-    errand: &Errand,
+    options: &CallOptions,
     user: UserId,
     write: &AssignmentWrite,
 ) -> Result<Written, WriteError> {
-    let mut calls = Calls::new(client, errand, user);
+    let mut calls = Calls::new(client, options, user);
     let ended = if write.replaces { calls.replace(write).await } else { calls.change(write).await };
     let Calls { gone, done, sent, .. } = calls;
     match ended {
@@ -76,15 +76,15 @@ pub(super) async fn write(
 }
 
 /// Adds no skill to a user.
-pub(super) async fn add_nothing(client: &GenesysClient, errand: &Errand, user: UserId) -> Result<(), CallError> {
-    Calls::new(client, errand, user).patch(&[]).await
+pub(super) async fn add_nothing(client: &GenesysClient, options: &CallOptions, user: UserId) -> Result<(), CallError> {
+    Calls::new(client, options, user).patch(&[]).await
 }
 
 /// How many removals have to come first, or the user would have too many skills in between.
 fn removals_ahead(write: &AssignmentWrite) -> usize {
     let removed = write.difference.removed.len();
     let with_both = write.desired.len() + removed;
-    if write.difference.added.is_empty() { 0 } else { with_both.saturating_sub(MOST_SKILLS).min(removed) }
+    if write.difference.added.is_empty() { 0 } else { with_both.saturating_sub(MAX_SKILLS).min(removed) }
 }
 
 type Line = (AssignmentId, Option<Proficiency>);
@@ -92,7 +92,7 @@ type Line = (AssignmentId, Option<Proficiency>);
 /// The calls of one write.
 struct Calls<'a> {
     client: &'a GenesysClient,
-    errand: &'a Errand,
+    options: &'a CallOptions,
     user: UserId,
     /// What those that were answered have done.
     done: Vec<AssignmentId>,
@@ -102,8 +102,8 @@ struct Calls<'a> {
 }
 
 impl<'a> Calls<'a> {
-    fn new(client: &'a GenesysClient, errand: &'a Errand, user: UserId) -> Self {
-        Self { client, errand, user, done: Vec::new(), sent: BTreeSet::new(), gone: Vec::new() }
+    fn new(client: &'a GenesysClient, options: &'a CallOptions, user: UserId) -> Self {
+        Self { client, options, user, done: Vec::new(), sent: BTreeSet::new(), gone: Vec::new() }
     }
 
     async fn replace(&mut self, write: &AssignmentWrite) -> Result<(), CallError> {
@@ -188,7 +188,7 @@ impl<'a> Calls<'a> {
     async fn remove_all(&mut self, seen: &[AssignmentId]) -> Result<(), CallError> {
         self.remove(seen).await?;
         for _ in 0..LOOKS_FOR_MORE {
-            let left = read(self.client, self.errand, self.user).await?;
+            let left = read(self.client, self.options, self.user).await?;
             let new: Vec<_> = left.assignments.ids().filter(|skill| !seen.contains(skill)).collect();
             if new.is_empty() {
                 break;
@@ -199,6 +199,6 @@ impl<'a> Calls<'a> {
     }
 
     async fn send(&self, out: Outgoing) -> Result<Response<Bytes>, CallError> {
-        self.client.send(Lane::Continuation, self.errand, out).await
+        self.client.send(CallLane::Continuation, self.options, out).await
     }
 }

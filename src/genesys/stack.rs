@@ -9,9 +9,9 @@ use tower::retry::RetryLayer;
 use tower::util::BoxCloneSyncService;
 
 use super::auth::{AuthLayer, StackError};
-use super::gate::{Gate, GateLayer};
 use super::instrument::InstrumentLayer;
 use super::login::TokenSource;
+use super::rate_limiter::{GateLayer, RateLimiter};
 use super::retry::{self, RetryPolicy};
 use super::transport::Transport;
 use crate::backoff::Backoff;
@@ -22,13 +22,13 @@ pub(super) type Stack = BoxCloneSyncService<Request<Bytes>, Response<Bytes>, Sta
 
 /// Outside in: instrument, retry, auth, gate, transport.
 ///
-/// The gate is the last before the wire and inside the retry and the replay after a refused token, so that every attempt
-/// pays for its place in the windows. The limit of calls in flight is one of the gate's: a layer of its own outside the
+/// The rate limiter is the last before the wire and inside the retry and the replay after a refused token, so that every attempt
+/// pays for its place in the windows. The limit of calls in flight is one of the rate limiter's: a layer of its own outside the
 /// gate would hand out its places first come first served, and ten bulk calls that wait for the windows would keep an
 /// urgent one out.
 pub(super) fn stack(
     transport: Transport,
-    gate: Gate,
+    gate: RateLimiter,
     tokens: Arc<TokenSource>,
     backoff: Arc<Backoff>,
     clock: WallClock,

@@ -1,8 +1,8 @@
-//! What the calls to Genesys add up to: how they ended, how long they took, how long they waited at the gate.
+//! What the calls to Genesys add up to: how they ended, how long they took, how long they waited at the rate limiter.
 
 use std::time::Duration;
 
-use super::call::{Lane, Route, RouteClass};
+use super::call::{CallLane, Route, RouteClass};
 use crate::metrics::{Counter, Histogram};
 
 /// How one attempt ended: the statuses that make a difference one by one, the others by their class. The last stands for
@@ -40,7 +40,7 @@ fn place_of(status: Option<u16>) -> usize {
 /// Why a call was made again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryCause {
-    /// 429: the gate made it wait.
+    /// 429: the rate limiter made it wait.
     Throttled,
     /// A 5xx, 408, or no answer.
     Trouble,
@@ -67,7 +67,7 @@ const WAIT_BOUNDS: [f64; 8] = [0.01, 0.1, 0.5, 2.0, 10.0, 60.0, 300.0, 1800.0];
 pub struct CallStatistics {
     calls: [[Counter; ENDS.len()]; Route::ALL.len()],
     answers: [Histogram; RouteClass::ALL.len()],
-    waits: [Histogram; Lane::ALL.len()],
+    waits: [Histogram; CallLane::ALL.len()],
     retries: [Counter; RetryCause::ALL.len()],
     refused_retries: Counter,
 }
@@ -91,8 +91,8 @@ impl CallStatistics {
         self.answers[route.class().index()].record(took);
     }
 
-    /// A caller waited at the gate for so long, and was let through.
-    pub(super) fn waited(&self, lane: Lane, length: Duration) {
+    /// A caller waited at the rate limiter for so long, and was let through.
+    pub(super) fn waited(&self, lane: CallLane, length: Duration) {
         self.waits[lane as usize].record(length);
     }
 
@@ -118,8 +118,8 @@ impl CallStatistics {
         RouteClass::ALL.into_iter().zip(&self.answers)
     }
 
-    pub fn waits(&self) -> impl Iterator<Item = (Lane, &Histogram)> {
-        Lane::ALL.into_iter().zip(&self.waits)
+    pub fn waits(&self) -> impl Iterator<Item = (CallLane, &Histogram)> {
+        CallLane::ALL.into_iter().zip(&self.waits)
     }
 
     pub fn retries(&self) -> impl Iterator<Item = (RetryCause, &Counter)> {
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn enums_index_their_arrays_in_the_order_of_their_lists() {
         assert!(Route::ALL.iter().enumerate().all(|(at, route)| *route as usize == at));
-        assert!(Lane::ALL.iter().enumerate().all(|(at, lane)| *lane as usize == at));
+        assert!(CallLane::ALL.iter().enumerate().all(|(at, lane)| *lane as usize == at));
         assert!(RetryCause::ALL.iter().enumerate().all(|(at, cause)| *cause as usize == at));
     }
 }

@@ -3,7 +3,7 @@
 use http::Method;
 
 use super::answer;
-use super::call::{Lane, Route};
+use super::call::{CallLane, Route};
 use super::client::{GenesysClient, Outgoing, json};
 use super::paging::Listing;
 use super::path::ApiPath;
@@ -11,7 +11,7 @@ use super::wire::{EmailSearch, Found, ScimUsers, User};
 use crate::address::OutOfPlace;
 use crate::domain::UserId;
 use crate::domain::user::DirectoryUser;
-use crate::engine::port::{CallError, Errand, Expand, Extent, ListedUser, UserListing};
+use crate::engine::port::{CallError, CallOptions, Expand, Extent, ListedUser, UserListing};
 
 /// Users a page: the most that the listing gives.
 const PER_PAGE: usize = 500;
@@ -28,7 +28,7 @@ const SCIM_PAGE: usize = 25;
 /// Hands over all users of a listing, page by page.
 pub(super) async fn list(
     client: &GenesysClient,
-    errand: &Errand,
+    options: &CallOptions,
     listing: UserListing,
     expand: Expand,
     take: &mut (dyn FnMut(ListedUser) + Send),
@@ -44,7 +44,7 @@ pub(super) async fn list(
             Expand::Skills => path.query("expand", "skills"),
         }
     };
-    client.pages(errand, listing, path, |user: User| take(user.into())).await
+    client.pages(options, listing, path, |user: User| take(user.into())).await
 }
 
 /// One page of the users in this state.
@@ -56,11 +56,11 @@ pub(super) fn page(size: usize, number: u32, state: &'static str) -> ApiPath {
 /// Users by their ids, also those who are inactive.
 pub(super) async fn by_ids(
     client: &GenesysClient,
-    errand: &Errand,
+    options: &CallOptions,
     ids: &[UserId],
 ) -> Result<Vec<DirectoryUser>, CallError> {
     if let [id] = ids {
-        return by_id(client, errand, *id).await;
+        return by_id(client, options, *id).await;
     }
     let path = |number| {
         let path = page(IDS_A_CALL, number, "any");
@@ -72,13 +72,13 @@ pub(super) async fn by_ids(
             found.push(ListedUser::from(user).user);
         }
     };
-    let extent = client.pages(errand, BY_ID, path, take).await?;
+    let extent = client.pages(options, BY_ID, path, take).await?;
     if extent.complete { Ok(found) } else { Err(CallError::unavailable(extent.lacks(BY_ID.of))) }
 }
 
-async fn by_id(client: &GenesysClient, errand: &Errand, id: UserId) -> Result<Vec<DirectoryUser>, CallError> {
+async fn by_id(client: &GenesysClient, options: &CallOptions, id: UserId) -> Result<Vec<DirectoryUser>, CallError> {
     let path = ApiPath::new("/api/v2/users").id(id.0).query("expand", "employerInfo");
-    let found = one(client, errand, Route::User, path).await?;
+    let found = one(client, options, Route::User, path).await?;
     match found.iter().find(|found| found.id != id) {
         Some(other) => Err(answer::about_another_user(Route::User, other.id)),
         None => Ok(found),
@@ -88,13 +88,13 @@ async fn by_id(client: &GenesysClient, errand: &Errand, id: UserId) -> Result<Ve
 /// The user by an external id, if there is one.
 pub(super) async fn by_external_id(
     client: &GenesysClient,
-    errand: &Errand,
+    options: &CallOptions,
     authority: &str,
     key: &str,
 ) -> Result<Vec<DirectoryUser>, CallError> {
     let path = ApiPath::new("/api/v2/users/externalid").segment(authority).and_then(|path| path.segment(key));
     match path {
-        Ok(path) => one(client, errand, Route::UserByExternalId, path).await,
+        Ok(path) => one(client, options, Route::UserByExternalId, path).await,
         // No user can be at an address that there cannot be.
         Err(OutOfPlace) => Ok(Vec::new()),
     }
@@ -102,11 +102,11 @@ pub(super) async fn by_external_id(
 
 async fn one(
     client: &GenesysClient,
-    errand: &Errand,
+    options: &CallOptions,
     route: Route,
     path: ApiPath,
 ) -> Result<Vec<DirectoryUser>, CallError> {
-    match client.get::<User>(errand, route, path).await {
+    match client.get::<User>(options, route, path).await {
         Ok(user) => Ok(vec![ListedUser::from(user).user]),
         Err(CallError::NotFound(_)) => Ok(Vec::new()),
         Err(error) => Err(error),
@@ -116,7 +116,7 @@ async fn one(
 /// Everybody, active or not, who has one of these e-mail addresses, as far as the search tells a match.
 pub(super) async fn by_emails(
     client: &GenesysClient,
-    errand: &Errand,
+    options: &CallOptions,
     emails: &[&str],
 ) -> Result<Vec<DirectoryUser>, CallError> {
     let out = Outgoing {
@@ -126,7 +126,7 @@ pub(super) async fn by_emails(
         header: None,
         body: json(&EmailSearch::of(emails))?,
     };
-    let response = client.send(Lane::of(errand), errand, out).await?;
+    let response = client.send(CallLane::of(options), options, out).await?;
     let Found { results, total } = answer::parse(Route::UserSearch, &response)?;
     whole("search for e-mail addresses", results.len(), total)?;
     Ok(results.into_iter().map(|user| ListedUser::from(user).user).collect())
@@ -135,12 +135,12 @@ pub(super) async fn by_emails(
 /// Everybody, active or not, who has an employee id, as the filter of the SCIM API (RFC 7644, 3.4.2.2) tells a match.
 pub(super) async fn by_employee_id(
     client: &GenesysClient,
-    errand: &Errand,
+    options: &CallOptions,
     id: &str,
 ) -> Result<Vec<DirectoryUser>, CallError> {
     let filter = format!("employeeNumber eq {}", serde_json::Value::from(id));
     let path = ApiPath::new("/api/v2/scim/v2/users").query("filter", filter).query("count", SCIM_PAGE);
-    let ScimUsers { resources, total_results } = client.get(errand, Route::ScimUsers, path).await?;
+    let ScimUsers { resources, total_results } = client.get(options, Route::ScimUsers, path).await?;
     whole("SCIM filter", resources.len(), total_results)?;
     Ok(resources.into_iter().map(DirectoryUser::from).collect())
 }

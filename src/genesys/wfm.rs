@@ -7,27 +7,27 @@ use http::header::ETAG;
 use http::{HeaderValue, Method, Response};
 
 use super::answer::{about_another_user, parse, unreadable};
-use super::call::{Lane, Route};
+use super::call::{CallLane, Route};
 use super::client::{GenesysClient, Outgoing, json};
 use super::path::ApiPath;
 use super::wire::{WfmAssignments, WfmUpdate};
 use crate::domain::UserId;
-use crate::engine::port::{AssignmentWrite, CallError, Errand, Observed, UpstreamAnswer, Version, Written};
+use crate::engine::port::{AssignmentWrite, CallError, CallOptions, Observed, UpstreamAnswer, Version, Written};
 
 /// The routes that a user's groups are read and written on.
 pub(super) const ROUTES: [Route; 2] = [Route::WfmRead, Route::WfmWrite];
 
 /// Reads a user's groups and their version.
-pub(super) async fn read(client: &GenesysClient, errand: &Errand, user: UserId) -> Result<Observed, CallError> {
+pub(super) async fn read(client: &GenesysClient, options: &CallOptions, user: UserId) -> Result<Observed, CallError> {
     let out = Outgoing::get(Route::WfmRead, path(client, user));
-    let response = client.send(Lane::of(errand), errand, out).await?;
+    let response = client.send(CallLane::of(options), options, out).await?;
     observed(Route::WfmRead, user, &response)
 }
 
 /// Writes the whole set, computed from the state of `write.base`.
 pub(super) async fn write(
     client: &GenesysClient,
-    errand: &Errand,
+    options: &CallOptions,
     user: UserId,
     write: &AssignmentWrite,
 ) -> Result<Written, CallError> {
@@ -41,7 +41,7 @@ pub(super) async fn write(
     let header = precondition.map(|value| (client.endpoints.version_header.clone(), value));
     let body = json(&WfmUpdate { skill_group_ids: write.desired.ids().map(|id| id.0).collect() })?;
     let out = Outgoing { method: Method::PATCH, route: Route::WfmWrite, path: path(client, user), header, body };
-    let response = client.send(Lane::Continuation, errand, out).await?;
+    let response = client.send(CallLane::Continuation, options, out).await?;
     let after = observed(Route::WfmWrite, user, &response)?;
     if *after.assignments != write.desired {
         return Err(unreadable(Route::WfmWrite, "it does not show the groups as they were written"));

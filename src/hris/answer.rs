@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::filter::{self, FilterFault};
+use super::filter::{self, FilterError};
 use super::mapping::Mapping;
 use super::people::{Identity, NotUnderstood, Person, Told};
 use super::record::{Fetched, Setback};
@@ -154,11 +154,11 @@ impl From<NotUnderstood> for Setback {
     }
 }
 
-impl From<FilterFault> for Setback {
-    fn from(fault: FilterFault) -> Self {
+impl From<FilterError> for Setback {
+    fn from(fault: FilterError) -> Self {
         match fault {
-            FilterFault::Failed(_) => says_nothing("record.filter fails; `skillsync map --record` says why"),
-            FilterFault::TooMuch | FilterFault::Stopped | FilterFault::Busy | FilterFault::CannotStart(_) => {
+            FilterError::Failed(_) => says_nothing("record.filter fails; `skillsync map --record` says why"),
+            FilterError::TooMuch | FilterError::Stopped | FilterError::Busy | FilterError::CannotStart(_) => {
                 Self::Passing(fault.to_string())
             }
         }

@@ -22,7 +22,7 @@ use crate::domain::text::folded;
 pub struct Attributes(Vec<(Arc<str>, Arc<str>)>);
 
 /// Nothing nests deeper that means anything for skills.
-const DEEPEST: usize = 8;
+const MAX_DEPTH: usize = 8;
 
 impl Attributes {
     /// The members of a JSON object; those of nested objects under `outer.inner`, the elements of arrays as several
@@ -53,7 +53,7 @@ impl Attributes {
     pub fn add_json(&mut self, name: &str, value: &Value) {
         let add = &mut |name: &str, value: &str| self.add(name, value);
         // A tree that is there can be walked.
-        let _ = Walk { name: Some(name), depth: DEEPEST, add }.deserialize(value);
+        let _ = Walk { name: Some(name), depth: MAX_DEPTH, add }.deserialize(value);
     }
 
     /// The values of an attribute; none if it is not there.
@@ -111,7 +111,7 @@ impl Attributes {
 
 /// Walks over a JSON object and calls `add` with the name and text of each value in it, without building a tree.
 pub(super) fn members<'de, D: Deserializer<'de>>(object: D, add: &mut dyn FnMut(&str, &str)) -> Result<(), D::Error> {
-    Walk { name: None, depth: DEEPEST + 1, add }.deserialize(object)
+    Walk { name: None, depth: MAX_DEPTH + 1, add }.deserialize(object)
 }
 
 /// One step of the walk.

@@ -11,7 +11,7 @@ use super::source::{Needed, Source};
 use crate::domain::text::folded;
 
 /// So many names of others are kept, to propose the nearest.
-const MOST_OTHERS: usize = 1000;
+const MAX_OTHERS: usize = 1000;
 /// Names that are less alike are not proposed.
 const ALIKE: f64 = 0.7;
 /// Shorter names are in many others by chance.
@@ -78,7 +78,7 @@ impl<'s> Columns<'s> {
                 self.loosely.insert(LooseColumn { column: name.into(), attribute: attribute.into() });
             }
             Some(_) => {}
-            None if self.others.len() < MOST_OTHERS => drop(self.others.insert(name.into())),
+            None if self.others.len() < MAX_OTHERS => drop(self.others.insert(name.into())),
             None => {}
         }
     }
@@ -117,9 +117,9 @@ pub(super) fn nearest<'a>(name: &str, others: impl Iterator<Item = &'a str>) -> 
 
 impl fmt::Display for MissingColumns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const MOST: usize = 5;
+        const MAX: usize = 5;
         f.write_str("it lacks what is needed of everybody, so nothing was taken from it: ")?;
-        for (at, missing) in self.0.iter().take(MOST).enumerate() {
+        for (at, missing) in self.0.iter().take(MAX).enumerate() {
             let MissingColumn { attribute, needed_by, nearest, can_be_optional: _ } = missing;
             let between = if at == 0 { "" } else { "; " };
             write!(f, "{between}{attribute:?}, which {} names", needed_by.join(" and "))?;
@@ -127,11 +127,11 @@ impl fmt::Display for MissingColumns {
                 write!(f, " (the nearest that it has is {nearest:?})")?;
             }
         }
-        if let Some(more) = self.0.len().checked_sub(MOST).filter(|more| *more > 0) {
+        if let Some(more) = self.0.len().checked_sub(MAX).filter(|more| *more > 0) {
             write!(f, "; and {more} more")?;
         }
         f.write_str(". Correct the export or the source")?;
-        let optional = self.0.iter().filter(|missing| missing.can_be_optional).take(MOST);
+        let optional = self.0.iter().filter(|missing| missing.can_be_optional).take(MAX);
         let optional: Vec<_> = optional.map(|missing| format!("{:?}", missing.attribute)).collect();
         if optional.is_empty() {
             return Ok(());

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::mapping::Mapping;
 use super::numbers;
 use super::senders;
-use super::signature::{SignatureFault, SignedWith, only};
+use super::signature::{SignatureError, SignedWith, only};
 use super::source::{Admission, Source};
 use crate::charset::without_mark;
 use crate::config::{ConfigError, Preset, WebhookConfig};
@@ -47,7 +47,7 @@ pub struct DeliveredBody<'b> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     #[error(transparent)]
-    Signature(#[from] SignatureFault),
+    Signature(#[from] SignatureError),
     #[error("the secret of the path is wrong or missing")]
     Path,
     #[error("the source takes no deliveries: it has no secret")]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::attributes::Attributes;
 use super::columns::Columns;
-use super::mapping::{Mapping, MappingFault, PersonFault, SharedParts};
+use super::mapping::{Mapping, MappingError, PersonFault, SharedParts};
 use super::people::{NotUnderstood, Person, Place, TakeRecord};
 use super::source::Source;
 use crate::domain::UserRef;
@@ -17,13 +17,13 @@ use crate::domain::text::folded;
 use crate::table::TakeRoom;
 
 /// People of one export, as many as a job has entries.
-const MOST_PEOPLE: usize = 100_000;
+const MAX_PEOPLE: usize = 100_000;
 /// Names of members, as they are written, that are remembered.
-const MOST_NAMES: usize = 4096;
+const MAX_NAMES: usize = 4096;
 /// Values of one person, of all attributes that are kept.
-const MOST_VALUES: usize = 10_000;
+const MAX_VALUES: usize = 10_000;
 /// What is wrong with people is told of so many of them.
-const MOST_FAULTS: usize = 100;
+const MAX_FAULTS: usize = 100;
 /// Room is taken in pieces of this size.
 const PIECE: usize = 64 * 1024;
 
@@ -90,7 +90,7 @@ impl<'s> Gathering<'s> {
         }
         self.columns.saw(name);
         let kept = self.kept(name);
-        if self.written.len() < MOST_NAMES {
+        if self.written.len() < MAX_NAMES {
             self.written.insert(name.into(), kept.clone());
         }
         kept
@@ -99,14 +99,14 @@ impl<'s> Gathering<'s> {
     /// Takes a value of the next row, under a name that is kept.
     fn value(&mut self, name: &Arc<str>, value: &str) {
         // A row without end has to end somewhere; that it has too much is told with it.
-        if self.next.len() <= MOST_VALUES {
+        if self.next.len() <= MAX_VALUES {
             self.owed += value.len();
             self.next.add_shared(name, value, &mut self.texts);
         }
     }
 
     /// Takes a person as a filter writes them.
-    pub(super) fn person(&mut self, mut person: Person) -> Result<(), MappingFault> {
+    pub(super) fn person(&mut self, mut person: Person) -> Result<(), MappingError> {
         for (name, value) in person.attributes.into_pairs() {
             if let Some(name) = self.member(&name) {
                 self.value(&name, &value);
@@ -118,7 +118,7 @@ impl<'s> Gathering<'s> {
 
     /// Puts rows about the same user together, in the place of the first of them. Who has left one of two positions has
     /// not left, and only the other counts.
-    fn add(&mut self, mut person: Person) -> Result<(), MappingFault> {
+    fn add(&mut self, mut person: Person) -> Result<(), MappingError> {
         self.rows += 1;
         let stands_at = self.place.take().unwrap_or(Place::Person(self.rows));
         person.attributes.shrink_to_fit();
@@ -142,8 +142,8 @@ impl<'s> Gathering<'s> {
             before.person.unite(person);
             return self.pay();
         }
-        if next >= MOST_PEOPLE {
-            return Err(NotUnderstood::new(format!("an export may name at most {MOST_PEOPLE} people")).into());
+        if next >= MAX_PEOPLE {
+            return Err(NotUnderstood::new(format!("an export may name at most {MAX_PEOPLE} people")).into());
         }
         // With their entry in the job, which is made of it.
         self.owed += 2 * size_of::<Row>() + 2 * size_of::<UserRef>() + 128;
@@ -152,18 +152,18 @@ impl<'s> Gathering<'s> {
     }
 
     /// Takes room for what is held.
-    fn pay(&mut self) -> Result<(), MappingFault> {
+    fn pay(&mut self) -> Result<(), MappingError> {
         if self.owed >= PIECE {
             let owed = std::mem::take(&mut self.owed);
             if !(self.room)(owed) {
-                return Err(MappingFault::NoRoom);
+                return Err(MappingError::NoRoom);
             }
         }
         Ok(())
     }
 
     fn fault(&mut self, place: Place, problem: String) {
-        if self.faults.len() < MOST_FAULTS {
+        if self.faults.len() < MAX_FAULTS {
             self.faults.push(PersonFault { place, problem });
         } else {
             self.more_faults += 1;
@@ -171,7 +171,7 @@ impl<'s> Gathering<'s> {
     }
 
     /// What it comes to for each of them.
-    pub(super) fn mapping(mut self) -> Result<Mapping, MappingFault> {
+    pub(super) fn mapping(mut self) -> Result<Mapping, MappingError> {
         let loosely = if self.rows == 0 { Vec::new() } else { self.columns.checked()? };
         let people = std::mem::take(&mut self.people);
         // Nobody comes any more.
@@ -179,8 +179,8 @@ impl<'s> Gathering<'s> {
         let (mut mapped, mut parts) = (Vec::with_capacity(people.len()), SharedParts::default());
         for Row { place, person } in people {
             let values = person.attributes.len();
-            if values > MOST_VALUES {
-                self.fault(place, format!("has {values} values; more than {MOST_VALUES} are not taken"));
+            if values > MAX_VALUES {
+                self.fault(place, format!("has {values} values; more than {MAX_VALUES} are not taken"));
                 continue;
             }
             match self.source.mapped(&person, &mut parts) {
@@ -196,13 +196,13 @@ impl<'s> Gathering<'s> {
 }
 
 impl TakeRecord for Gathering<'_> {
-    type Fault = MappingFault;
+    type Fault = MappingError;
 
     fn wants(&self, name: &str) -> bool {
         self.kept(name).is_some()
     }
 
-    fn columns(&mut self, names: &[String]) -> Result<(), MappingFault> {
+    fn columns(&mut self, names: &[String]) -> Result<(), MappingError> {
         for name in names {
             self.columns.saw(name);
         }
@@ -220,7 +220,7 @@ impl TakeRecord for Gathering<'_> {
         self.place = Some(place);
     }
 
-    fn record(&mut self) -> Result<(), MappingFault> {
+    fn record(&mut self) -> Result<(), MappingError> {
         let attributes = std::mem::take(&mut self.next);
         self.add(Person { attributes, ..Person::default() })
     }
@@ -233,7 +233,7 @@ impl Person {
             (true, false) => *self = other,
             (false, true) => {}
             (true, true) | (false, false) => {
-                if self.attributes.len() <= MOST_VALUES {
+                if self.attributes.len() <= MAX_VALUES {
                     self.attributes.unite(other.attributes);
                 }
                 self.occurred_at = self.occurred_at.max(other.occurred_at);

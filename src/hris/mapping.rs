@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::columns::{LooseColumn, MissingColumns};
 use super::export::Gathering;
-use super::filter::{self, FilterFault};
+use super::filter::{self, FilterError};
 use super::people::{Changed, Everybody, NotUnderstood, Person, Place, Told};
 use super::rules::Derived;
 use super::senders::{self, Reading};
@@ -19,11 +19,11 @@ use super::table;
 use crate::charset::{self, Charset};
 use crate::domain::dates::LatestDate;
 use crate::domain::entry::{EntryOrder, EntryRequest, ListedAssignment, Presence, SharedLists};
-use crate::domain::job::{JobSpec, SameUser, Urgency};
+use crate::domain::job::{JobSpec, Lane, SameUser};
 use crate::domain::shared::Shared;
 use crate::domain::text::as_it_reads;
 use crate::domain::{Mode, UserRef};
-use crate::table::{Table, TableFault, TakeRoom, Workbook};
+use crate::table::{Table, TableError, TakeRoom, Workbook};
 
 /// One person, and what follows for them.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,11 +86,11 @@ pub struct Mapping {
 
 /// Why a body comes to nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum MappingFault {
+pub enum MappingError {
     #[error(transparent)]
     NotUnderstood(#[from] NotUnderstood),
     #[error(transparent)]
-    Filter(#[from] FilterFault),
+    Filter(#[from] FilterError),
     #[error(transparent)]
     Lacks(#[from] MissingColumns),
     /// It only says who has changed, and the source names no place where records are read.
@@ -107,13 +107,13 @@ pub enum MappingFault {
     NoRoom,
 }
 
-impl MappingFault {
+impl MappingError {
     /// What went wrong, without anything that the body or a filter says.
     pub(super) fn for_logs(&self) -> String {
         match self {
             Self::Lacks(_) => "it lacks columns that are needed; `skillsync map` says which".to_owned(),
             Self::NotUnderstood(_) => "it cannot be understood; `skillsync map` says why".to_owned(),
-            Self::Filter(FilterFault::Failed(_)) => "its filter fails; `skillsync map` says why".to_owned(),
+            Self::Filter(FilterError::Failed(_)) => "its filter fails; `skillsync map` says why".to_owned(),
             Self::Filter(fault) => fault.to_string(),
             Self::NoRecord(_) | Self::TooLarge | Self::NoRoom => self.to_string(),
         }
@@ -122,9 +122,9 @@ impl MappingFault {
     /// Whether the same body may well pass at another time: the configuration can be mended and read again meanwhile.
     pub fn passes_later(&self) -> bool {
         match self {
-            Self::Filter(FilterFault::Stopped | FilterFault::Busy | FilterFault::CannotStart(_)) => true,
+            Self::Filter(FilterError::Stopped | FilterError::Busy | FilterError::CannotStart(_)) => true,
             Self::NoRecord(_) | Self::NoRoom => true,
-            Self::Filter(FilterFault::Failed(_) | FilterFault::TooMuch)
+            Self::Filter(FilterError::Failed(_) | FilterError::TooMuch)
             | Self::NotUnderstood(_)
             | Self::Lacks(_)
             | Self::TooLarge => false,
@@ -132,12 +132,12 @@ impl MappingFault {
     }
 }
 
-impl From<TableFault> for MappingFault {
-    fn from(fault: TableFault) -> Self {
+impl From<TableError> for MappingError {
+    fn from(fault: TableError) -> Self {
         match fault {
-            TableFault::TooLarge => Self::TooLarge,
-            TableFault::NoRoom => Self::NoRoom,
-            TableFault::Unreadable(_) | TableFault::Row(_) | TableFault::File(_) => {
+            TableError::TooLarge => Self::TooLarge,
+            TableError::NoRoom => Self::NoRoom,
+            TableError::Unreadable(_) | TableError::Row(_) | TableError::File(_) => {
                 NotUnderstood::new(fault.to_string()).into()
             }
         }
@@ -178,7 +178,7 @@ impl Mapping {
 
 impl Source {
     /// What the body of a delivery comes to.
-    pub async fn map_delivery(&self, headers: &HeaderMap, body: &[u8]) -> Result<Mapping, MappingFault> {
+    pub async fn map_delivery(&self, headers: &HeaderMap, body: &[u8]) -> Result<Mapping, MappingError> {
         let kind = content_type(headers);
         let charset = Charset::declared(kind).map_err(|unknown| NotUnderstood::new(unknown.to_string()))?;
         let charset = charset.or(self.charset);
@@ -194,7 +194,7 @@ impl Source {
             None => senders::read(self.reading(), text(body, charset)?.as_bytes(), headers)?,
         };
         if !told.changed.is_empty() && self.record.is_none() {
-            return Err(MappingFault::NoRecord(Arc::clone(&self.name)));
+            return Err(MappingError::NoRecord(Arc::clone(&self.name)));
         }
         Ok(self.map(told))
     }
@@ -205,7 +205,7 @@ impl Source {
         form: ExportForm,
         body: Bytes,
         room: TakeRoom,
-    ) -> Result<Mapping, MappingFault> {
+    ) -> Result<Mapping, MappingError> {
         let charset = match form {
             ExportForm::Json(charset) => charset.or(self.charset),
             ExportForm::Csv(charset) => {
@@ -249,7 +249,7 @@ impl Source {
         });
         gathered.await.unwrap_or_else(|stopped| match stopped.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(MappingFault::NoRoom),
+            Err(_) => Err(MappingError::NoRoom),
         })
     }
 
@@ -261,14 +261,14 @@ impl Source {
     }
 
     /// The job that a mapping makes; `way` is how it came in.
-    pub fn job(&self, mapping: &Mapping, way: &str, urgency: Urgency) -> (JobSpec, Vec<EntryOrder>) {
+    pub fn job(&self, mapping: &Mapping, way: &str, lane: Lane) -> (JobSpec, Vec<EntryOrder>) {
         let label = Some(format!("{way} {}", self.name).into());
         let spec = JobSpec {
             target: self.target,
             mode: self.mode,
             label,
             dry_run: false,
-            urgency,
+            lane,
             callback: None,
             same_user: SameUser::InOrder,
         };

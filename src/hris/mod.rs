@@ -25,10 +25,12 @@ mod table;
 pub use self::attributes::Attributes;
 pub use self::columns::{LooseColumn, MissingColumns};
 pub use self::delivery::{DeliveredBody, Refused};
-pub use self::intake::{Export, Foundations, ImportFault, Imported, Intake, IntakeFault, Receipt, RequestOrigin};
+pub use self::intake::{
+    Export, ImportError, Imported, Intake, IntakeDependencies, IntakeError, Receipt, RequestOrigin,
+};
 pub use self::intake::{UnreadCounts, UnreadRecord};
 pub use self::intake::{is_known_person, speaks_of_people};
-pub use self::mapping::{ExportForm, Mapped, Mapping, MappingFault, PersonFault};
+pub use self::mapping::{ExportForm, Mapped, Mapping, MappingError, PersonFault};
 pub use self::people::{Changed, NotUnderstood, Place};
 pub use self::record::{RecordTransport, Setback, over_http};
 pub use self::rules::{Derived, Rules};

@@ -14,7 +14,7 @@ const DECIMAL_DIGITS: usize = 15;
 /// Zeros behind the point before a decimal is written with an exponent.
 const LEADING_ZEROS: usize = 4;
 /// Numbers with an exponent are written out up to this length; longer ones stay as they are written.
-const LONGEST: i64 = 64;
+const MAX_LENGTH: i64 = 64;
 
 /// Reads JSON with its numbers as [`exact`] has them.
 pub(super) fn parsed<T: DeserializeOwned>(json: &[u8]) -> Result<T, serde_json::Error> {
@@ -91,7 +91,7 @@ fn instead_of(number: &str) -> Option<String> {
     let length = i64::try_from(significant.len()).unwrap_or(i64::MAX);
     let written = match point {
         _ if significant.is_empty() => "0".to_owned(),
-        Some(point) if !has_exponent || (-LONGEST..=LONGEST).contains(&point) => {
+        Some(point) if !has_exponent || (-MAX_LENGTH..=MAX_LENGTH).contains(&point) => {
             let plain = plain(significant, point);
             let is_exact = if point >= length {
                 plain.len() <= INTEGER_DIGITS

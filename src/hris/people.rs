@@ -193,11 +193,11 @@ impl Identity {
 
 /// A text that can name somebody.
 pub(super) fn checked(key: &str) -> Result<Box<str>, &'static str> {
-    const LONGEST: usize = 320;
+    const MAX_LENGTH: usize = 320;
     let key = key.trim();
     if as_it_reads(key).is_empty() {
         Err("is empty")
-    } else if key.chars().count() > LONGEST {
+    } else if key.chars().count() > MAX_LENGTH {
         Err("is longer than 320 characters")
     } else if key.chars().any(char::is_control) {
         Err("contains control characters")

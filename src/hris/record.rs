@@ -76,7 +76,7 @@ pub(super) enum Fetched {
 }
 
 /// Answers larger than this are no record of one person.
-const LARGEST_ANSWER: usize = 1024 * 1024;
+const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
 /// The proxy that a call goes through; travels in the request's extensions.
 #[derive(Debug, Clone)]
@@ -95,7 +95,7 @@ pub fn over_http() -> Result<RecordTransport, ConfigError> {
             return Ok(known.clone());
         }
         // Configurations that were read anew may have named others, which nobody uses any more.
-        if proxied.len() >= MOST_PROXIES {
+        if proxied.len() >= MAX_PROXIES {
             proxied.clear();
         }
         let client = client(Some(proxy)).map_err(str::to_owned)?;
@@ -106,7 +106,7 @@ pub fn over_http() -> Result<RecordTransport, ConfigError> {
 }
 
 /// Connections are kept for so many proxies.
-const MOST_PROXIES: usize = 16;
+const MAX_PROXIES: usize = 16;
 
 fn client(proxy: Option<&String>) -> Result<reqwest::Client, &'static str> {
     // Fails only when a provider is installed already, and then that one serves.
@@ -134,8 +134,8 @@ async fn exchange(client: Result<reqwest::Client, String>, request: Request<Byte
     let mut answer = client.execute(request).await.map_err(said)?;
     let mut body = BytesMut::new();
     while let Some(chunk) = answer.chunk().await.map_err(said)? {
-        if body.len() + chunk.len() > LARGEST_ANSWER {
-            return Err(format!("the answer is larger than {LARGEST_ANSWER} bytes"));
+        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+            return Err(format!("the answer is larger than {MAX_ANSWER_BYTES} bytes"));
         }
         body.extend_from_slice(&chunk);
     }

@@ -30,7 +30,7 @@ async fn hr_system(lifecycle: &Lifecycle) -> String {
         .route("/good", get(|| async { "{}" }))
         .route("/elsewhere", get(|| async { Redirect::temporary("http://localhost:1/good") }))
         .route("/within", get(|| async { Redirect::temporary("/good") }))
-        .route("/endless", get(|| async { vec![b' '; LARGEST_ANSWER + 1] }))
+        .route("/endless", get(|| async { vec![b' '; MAX_ANSWER_BYTES + 1] }))
         .route("/never", get(std::future::pending::<()>))
         .route("/gone", get(|| async { StatusCode::GONE }));
     lifecycle.spawn_until_stop(async move { axum::serve(listener, router).await.unwrap() });

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 
 use tokio::io::AsyncBufRead;
 
-use super::mapping::MappingFault;
+use super::mapping::MappingError;
 use super::people::{NotUnderstood, Place, TakeRecord};
 use crate::domain::text::folded;
-use crate::table::{Table, TableFault};
+use crate::table::{Table, TableError};
 
 /// Rows after which others get their turn.
 const ROWS_AT_A_TIME: usize = 256;
@@ -16,9 +16,9 @@ const ROWS_AT_A_TIME: usize = 256;
 pub(super) async fn each_row<T: TakeRecord, R: AsyncBufRead + Unpin>(
     table: &mut Table<R>,
     take: &mut T,
-) -> Result<(), MappingFault>
+) -> Result<(), MappingError>
 where
-    MappingFault: From<T::Fault>,
+    MappingError: From<T::Fault>,
 {
     if !table.read_head().await? {
         return Err(NotUnderstood::new("the file is empty; its first line has to name the columns").into());
@@ -43,11 +43,11 @@ where
     Ok(())
 }
 
-fn check_columns<R: AsyncBufRead + Unpin>(table: &Table<R>) -> Result<(), TableFault> {
+fn check_columns<R: AsyncBufRead + Unpin>(table: &Table<R>) -> Result<(), TableError> {
     let mut known = HashSet::new();
     for name in table.columns() {
         if !name.is_empty() && !known.insert(folded(name)) {
-            return Err(TableFault::Row(table.fault(None, format!("names the column {name:?} twice"))));
+            return Err(TableError::Row(table.fault(None, format!("names the column {name:?} twice"))));
         }
     }
     Ok(())
@@ -60,13 +60,13 @@ mod tests {
     use crate::table::endless_room;
     use crate::table::sheets::Workbook;
 
-    async fn people(text: &[u8]) -> Result<Told, MappingFault> {
+    async fn people(text: &[u8]) -> Result<Told, MappingError> {
         let mut everybody = Everybody::default();
         each_row(&mut Table::csv(text, None), &mut everybody).await?;
         Ok(everybody.told())
     }
 
-    async fn titles(text: &str) -> Result<Vec<String>, MappingFault> {
+    async fn titles(text: &str) -> Result<Vec<String>, MappingError> {
         let told = people(text.as_bytes()).await?;
         Ok(told.people.iter().map(|person| person.attributes.first("job title").unwrap_or("-").to_owned()).collect())
     }

@@ -19,7 +19,7 @@ use crate::journal::content::JobCounters;
 use crate::journal::content::JobNote;
 use crate::journal::content::JobNotes;
 use crate::journal::content::JournalUsage;
-use crate::journal::content::KeptStanding;
+use crate::journal::content::KeptUserState;
 use crate::journal::content::Memo;
 use crate::journal::content::OrgIdentity;
 use crate::journal::content::Recovered;
@@ -34,7 +34,7 @@ pub struct MemoryJournal(Mutex<Kept>);
 #[derive(Debug, Default)]
 struct Kept {
     jobs: BTreeMap<JobId, RecoveredJob>,
-    standings: BTreeMap<UserKey, KeptStanding>,
+    user_states: BTreeMap<UserKey, KeptUserState>,
     keys: BTreeMap<KeyId, (AcceptanceKey, JobId)>,
     memos: BTreeMap<(Box<str>, Box<str>), Memo>,
     calls: Vec<CallRecord>,
@@ -48,7 +48,7 @@ impl MemoryJournal {
         let kept = self.lock();
         Recovered {
             jobs: kept.jobs.values().cloned().collect(),
-            standings: kept.standings.iter().map(|(user, standing)| (*user, standing.clone())).collect(),
+            user_states: kept.user_states.iter().map(|(user, user_state)| (*user, user_state.clone())).collect(),
             keys: kept.keys.values().copied().collect(),
             memos: kept.memos.values().cloned().collect(),
             calls: kept.calls.clone(),
@@ -88,13 +88,13 @@ impl Journal for MemoryJournal {
         }
     }
 
-    fn intend(&self, user: UserKey, standing: KeptStanding) -> BoxFuture<'_, Result<(), JournalError>> {
-        self.lock().standings.insert(user, standing);
+    fn intend(&self, user: UserKey, user_state: KeptUserState) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.lock().user_states.insert(user, user_state);
         done()
     }
 
-    fn stands(&self, user: UserKey, standing: KeptStanding) {
-        self.lock().standings.insert(user, standing);
+    fn stands(&self, user: UserKey, user_state: KeptUserState) {
+        self.lock().user_states.insert(user, user_state);
     }
 
     fn conclude(&self, conclusion: Conclusion) -> BoxFuture<'_, Result<(), JournalError>> {
@@ -106,7 +106,7 @@ impl Journal for MemoryJournal {
                 *slot = Some(ended.outcome);
             }
         }
-        kept.standings.extend(conclusion.standing);
+        kept.user_states.extend(conclusion.user_state);
         done()
     }
 
@@ -174,7 +174,7 @@ impl Journal for MemoryJournal {
                 (*order, *outcome) = (order.clone().erased(), outcome.clone().erased());
             }
         }
-        kept.standings.retain(|key, _| Some(key.user) != user);
+        kept.user_states.retain(|key, _| Some(key.user) != user);
         kept.audit.extend(asked);
         drop(kept);
         self.remember(memos)
@@ -197,7 +197,7 @@ impl Journal for MemoryJournal {
     fn belong_to(&self, org: OrgIdentity, forget_users: bool) -> BoxFuture<'_, Result<(), JournalError>> {
         let mut kept = self.lock();
         if forget_users {
-            kept.standings.clear();
+            kept.user_states.clear();
         }
         kept.belongs_to = Some(org);
         done()

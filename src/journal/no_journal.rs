@@ -7,7 +7,7 @@ use crate::domain::acceptance::{AcceptanceKey, KeyId};
 use crate::domain::audit::{AuditFilter, AuditRecord};
 use crate::domain::{JobId, UserKey};
 use crate::journal::content::{
-    AcceptedJob, AuditPage, CallRecord, Conclusion, Erasure, JobNote, JournalUsage, KeptStanding, Memo, OrgIdentity,
+    AcceptedJob, AuditPage, CallRecord, Conclusion, Erasure, JobNote, JournalUsage, KeptUserState, Memo, OrgIdentity,
 };
 use crate::journal::error::JournalError;
 use crate::journal::port::Journal;
@@ -38,11 +38,11 @@ impl Journal for NoJournal {
         JournalUsage::default()
     }
 
-    fn intend(&self, _: UserKey, _: KeptStanding) -> BoxFuture<'_, Result<(), JournalError>> {
+    fn intend(&self, _: UserKey, _: KeptUserState) -> BoxFuture<'_, Result<(), JournalError>> {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn stands(&self, _: UserKey, _: KeptStanding) {}
+    fn stands(&self, _: UserKey, _: KeptUserState) {}
 
     fn conclude(&self, _: Conclusion) -> BoxFuture<'_, Result<(), JournalError>> {
         Box::pin(std::future::ready(Ok(())))

@@ -11,7 +11,7 @@ use crate::domain::acceptance::{AcceptanceKey, KeyId};
 use crate::domain::audit::{AuditFilter, AuditRecord};
 use crate::domain::{JobId, UserKey};
 use crate::journal::content::{
-    AcceptedJob, AuditPage, CallRecord, Conclusion, Erasure, JobNote, JournalHealth, JournalUsage, KeptStanding, Memo,
+    AcceptedJob, AuditPage, CallRecord, Conclusion, Erasure, JobNote, JournalHealth, JournalUsage, KeptUserState, Memo,
     OrgIdentity,
 };
 use crate::journal::error::JournalError;
@@ -39,10 +39,10 @@ pub trait Journal: fmt::Debug + Send + Sync {
     fn forget_keys(&self, keys: Vec<KeyId>);
 
     /// A write is about to go out, as `standing.attempt` says. Durable when it answers.
-    fn intend(&self, user: UserKey, standing: KeptStanding) -> BoxFuture<'_, Result<(), JournalError>>;
+    fn intend(&self, user: UserKey, user_state: KeptUserState) -> BoxFuture<'_, Result<(), JournalError>>;
 
     /// A write did not go through, so `standing` is what is remembered of the user.
-    fn stands(&self, user: UserKey, standing: KeptStanding);
+    fn stands(&self, user: UserKey, user_state: KeptUserState);
 
     /// Entries have ended. Taken when this is called, in the order of the calls, and kept over any number of failures until
     /// it is durable, all of it at once: then it answers. Fails only if the journal is closed before.

@@ -29,4 +29,4 @@ pub use self::scenario::{
     Oversized, Paging, Period, Population, RateLimit, ReadLag, RouteLimit, Scenario, ScenarioError, Share, SimUser,
     StaleWindow, UserState, WfmEndpoint,
 };
-pub use self::service::{SimulatorService, TransportFault};
+pub use self::service::{SimulatorService, TransportError};

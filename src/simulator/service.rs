@@ -14,7 +14,7 @@ use super::ledger::Outcome;
 
 /// What a client sees instead of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum TransportFault {
+pub enum TransportError {
     /// The connection was closed without an answer.
     #[error("connection reset by peer")]
     ConnectionReset,
@@ -34,10 +34,10 @@ impl SimulatorService {
 
 impl Service<Request<Bytes>> for SimulatorService {
     type Response = Response<Bytes>;
-    type Error = TransportFault;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Bytes>, TransportFault>> + Send>>;
+    type Error = TransportError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Bytes>, TransportError>> + Send>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), TransportFault>> {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
         Poll::Ready(Ok(()))
     }
 
@@ -48,11 +48,11 @@ impl Service<Request<Bytes>> for SimulatorService {
 }
 
 /// The answer as a whole; one that drips in takes as long as all its drops.
-async fn received(delivery: Delivery) -> Result<Response<Bytes>, TransportFault> {
+async fn received(delivery: Delivery) -> Result<Response<Bytes>, TransportError> {
     let Delivery { answer, trickle, in_flight } = delivery;
     let Some(response) = answer else {
         in_flight.finished(Outcome::Reset);
-        return Err(TransportFault::ConnectionReset);
+        return Err(TransportError::ConnectionReset);
     };
     if let Some(trickle) = trickle {
         let drops = u32::try_from(response.body().len().div_ceil(trickle.bytes)).unwrap_or(u32::MAX);

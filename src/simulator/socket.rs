@@ -15,10 +15,10 @@ use super::handle::Simulator;
 use super::journey::{Delivery, InFlight, travel, wait};
 use super::ledger::Outcome;
 use super::model::Trickle;
-use super::{TransportFault, control};
+use super::{TransportError, control};
 
 /// Enough of a body to see that it is too large.
-const MOST_OF_A_BODY: usize = 600_000;
+const MAX_BODY_BYTES_LOGGED: usize = 600_000;
 
 impl Simulator {
     /// Serves the simulation on a socket until `shutdown`: logins under `/oauth/token`, the API under `/api/v2`, and a
@@ -36,7 +36,8 @@ impl Simulator {
 async fn simulated(State(simulator): State<Simulator>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     // A body beyond any limit is cut: the model only has to see that it is too large.
-    let body = to_bytes(body, MOST_OF_A_BODY).await.unwrap_or_else(|_| Bytes::from(vec![b' '; MOST_OF_A_BODY]));
+    let body =
+        to_bytes(body, MAX_BODY_BYTES_LOGGED).await.unwrap_or_else(|_| Bytes::from(vec![b' '; MAX_BODY_BYTES_LOGGED]));
     answered(travel(simulator, Request::from_parts(parts, body)).await)
 }
 
@@ -60,7 +61,7 @@ fn answered(delivery: Delivery) -> Response {
 
 /// A body whose error makes the server drop the connection in the middle of the answer.
 fn broken() -> Body {
-    Body::from_stream(stream::iter([Err::<Bytes, _>(TransportFault::ConnectionReset)]))
+    Body::from_stream(stream::iter([Err::<Bytes, _>(TransportError::ConnectionReset)]))
 }
 
 fn dripping(body: Bytes, trickle: Trickle, in_flight: InFlight, outcome: Outcome) -> Body {
@@ -73,7 +74,7 @@ fn dripping(body: Bytes, trickle: Trickle, in_flight: InFlight, outcome: Outcome
         }
         wait(trickle.pause).await;
         let drop = rest.split_to(trickle.bytes.min(rest.len()));
-        Some((Ok::<_, TransportFault>(drop), (rest, in_flight)))
+        Some((Ok::<_, TransportError>(drop), (rest, in_flight)))
     });
     Body::from_stream(drops)
 }

@@ -7,8 +7,8 @@
 use tokio::io::AsyncBufRead;
 
 use super::delimiter::{Look, look};
-use super::row::{LONGEST_ROW, Row, TooLarge};
-use super::{RowFault, TableFault};
+use super::row::{MAX_ROW_LENGTH, Row, TooLarge};
+use super::{RowError, TableError};
 use crate::charset::{Charset, Position, TextReader};
 
 /// Reads rows, one at a time.
@@ -41,7 +41,7 @@ impl<R: AsyncBufRead + Unpin> CsvRows<R> {
     }
 
     /// Reads the next row that is not blank; false if there is none. After a fault there is none.
-    pub(super) async fn next(&mut self) -> Result<bool, TableFault> {
+    pub(super) async fn next(&mut self) -> Result<bool, TableError> {
         if self.has_ended {
             return Ok(false);
         }
@@ -50,7 +50,7 @@ impl<R: AsyncBufRead + Unpin> CsvRows<R> {
         found
     }
 
-    async fn read(&mut self) -> Result<bool, TableFault> {
+    async fn read(&mut self) -> Result<bool, TableError> {
         let mut parser = match self.parser.take() {
             Some(parser) => parser,
             None => self.begin().await?,
@@ -61,9 +61,9 @@ impl<R: AsyncBufRead + Unpin> CsvRows<R> {
             let from_head = !head.is_empty();
             let piece = if from_head { head } else { self.from.piece().await? };
             if piece.is_empty() {
-                break parser.end(&mut self.row).map_err(TableFault::Row)?;
+                break parser.end(&mut self.row).map_err(TableError::Row)?;
             }
-            let (taken, is_complete) = parser.go_on(piece, &mut self.row).map_err(TableFault::Row)?;
+            let (taken, is_complete) = parser.go_on(piece, &mut self.row).map_err(TableError::Row)?;
             if from_head {
                 self.taken += taken;
             } else {
@@ -78,7 +78,7 @@ impl<R: AsyncBufRead + Unpin> CsvRows<R> {
     }
 
     /// Reads as much as is needed to know what separates the columns.
-    async fn begin(&mut self) -> Result<Parser, TableFault> {
+    async fn begin(&mut self) -> Result<Parser, TableError> {
         let mut looked = 0;
         loop {
             let (length, fault) = match self.from.piece().await {
@@ -86,19 +86,19 @@ impl<R: AsyncBufRead + Unpin> CsvRows<R> {
                     self.head.push_str(piece);
                     (piece.len(), None)
                 }
-                Err(error) => (0, Some(TableFault::from(error))),
+                Err(error) => (0, Some(TableError::from(error))),
             };
             self.from.consumed(length);
-            if let Some(fault @ TableFault::Unreadable(_)) = fault {
+            if let Some(fault @ TableError::Unreadable(_)) = fault {
                 return Err(fault);
             }
             if self.head.starts_with("PK\u{3}\u{4}") {
-                return Err(TableFault::File(
+                return Err(TableError::File(
                     "the file is a spreadsheet (XLSX): send it as such, or save it as CSV".to_owned(),
                 ));
             }
             // A line that is too long is told as such when it is parsed.
-            let is_whole = fault.is_none() && (length == 0 || self.head.len() > LONGEST_ROW);
+            let is_whole = fault.is_none() && (length == 0 || self.head.len() > MAX_ROW_LENGTH);
             // However small the pieces are: in all, the text is looked at no more than twice.
             if fault.is_none() && !is_whole && self.head.len() < 2 * looked {
                 continue;
@@ -110,7 +110,7 @@ impl<R: AsyncBufRead + Unpin> CsvRows<R> {
                 Look::NeedsMore => fault.map_or(Ok(()), Err)?,
                 Look::Found { .. } | Look::Unclear { .. } if is_page(&self.head) => {
                     let what = "the file is no table but a page (HTML or XML), as portals send it in place of one to ask for a login";
-                    return Err(TableFault::File(what.to_owned()));
+                    return Err(TableError::File(what.to_owned()));
                 }
                 Look::Found { delimiter, skipped } => {
                     self.head.bytes().take(skipped).for_each(|byte| position.pass(byte));
@@ -125,7 +125,7 @@ impl<R: AsyncBufRead + Unpin> CsvRows<R> {
                 }
                 Look::Unclear { at, why } => {
                     self.head.bytes().take(at).for_each(|byte| position.pass(byte));
-                    return Err(TableFault::Row(RowFault::of_line(position.line, why)));
+                    return Err(TableError::Row(RowError::of_line(position.line, why)));
                 }
             }
         }
@@ -168,7 +168,7 @@ impl Parser {
     }
 
     /// Goes on to the end of the next row that is not blank: the bytes that were used, and whether it is complete.
-    fn go_on(&mut self, piece: &str, row: &mut Row) -> Result<(usize, bool), RowFault> {
+    fn go_on(&mut self, piece: &str, row: &mut Row) -> Result<(usize, bool), RowError> {
         let mut taken = 0;
         loop {
             if !self.has_begun {
@@ -199,7 +199,7 @@ impl Parser {
     }
 
     /// Goes on with a row that has begun: the bytes that belong to it, and whether it is complete.
-    fn row(&mut self, piece: &str, row: &mut Row) -> Result<(usize, bool), RowFault> {
+    fn row(&mut self, piece: &str, row: &mut Row) -> Result<(usize, bool), RowError> {
         // Where text of a cell begins that is still to be taken over.
         let mut from = None;
         for (at, byte) in piece.bytes().enumerate() {
@@ -248,10 +248,10 @@ impl Parser {
     }
 
     /// The text ends: whether there was one more row.
-    fn end(&mut self, row: &mut Row) -> Result<bool, RowFault> {
+    fn end(&mut self, row: &mut Row) -> Result<bool, RowError> {
         if self.state == State::Quoted {
             let what = format!("has a quotation mark at column {} that is never closed", self.opened.column);
-            return Err(RowFault::of_line(self.opened.line, what));
+            return Err(RowError::of_line(self.opened.line, what));
         }
         if !self.has_begun || (self.state == State::Before && row.width() == 0) {
             return Ok(false);
@@ -260,48 +260,48 @@ impl Parser {
         Ok(!row.is_blank())
     }
 
-    fn take(&self, text: Option<&str>, row: &mut Row) -> Result<(), RowFault> {
+    fn take(&self, text: Option<&str>, row: &mut Row) -> Result<(), RowError> {
         row.push(text.unwrap_or_default()).map_err(|fault| self.too_large(fault, row))
     }
 
-    fn too_large(&self, fault: TooLarge, row: &Row) -> RowFault {
+    fn too_large(&self, fault: TooLarge, row: &Row) -> RowError {
         let Position { line, column, .. } = self.opened;
         let open = if matches!(self.state, State::Quoted | State::Mark) {
             format!("; is the quotation mark at line {line}, column {column} closed?")
         } else {
             String::new()
         };
-        RowFault::of_line(row.line(), format!("{fault}{open}"))
+        RowError::of_line(row.line(), format!("{fault}{open}"))
     }
 
-    fn misplaced(&self, place: &str) -> RowFault {
+    fn misplaced(&self, place: &str) -> RowError {
         let column = self.position.column;
         let what = format!(
             "has a quotation mark at column {column} {place}; put the whole cell into quotation marks and double those within it"
         );
-        RowFault::of_line(self.position.line, what)
+        RowError::of_line(self.position.line, what)
     }
 
     /// Text follows a quoted cell.
-    fn misplaced_before(&self) -> RowFault {
+    fn misplaced_before(&self) -> RowError {
         let (column, opened) = (self.position.column, self.opened.column);
         let what = format!(
             "has text at column {column} behind the end of a quoted cell, which begins at column {opened}; double the quotation \
              marks within it"
         );
-        RowFault::of_line(self.position.line, what)
+        RowError::of_line(self.position.line, what)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::MOST_CELLS;
+    use crate::table::MAX_CELLS;
 
     type Cells = Vec<Vec<String>>;
 
     /// All rows with their lines; the same however the text is cut into pieces.
-    async fn rows(text: &str) -> Result<(Vec<u64>, Cells), TableFault> {
+    async fn rows(text: &str) -> Result<(Vec<u64>, Cells), TableError> {
         let mut results = Vec::new();
         for size in [3, 1, 1 << 20] {
             let mut rows = CsvRows::new(tokio::io::BufReader::with_capacity(size, text.as_bytes()), None);
@@ -402,12 +402,12 @@ mod tests {
 
     #[tokio::test]
     async fn no_row_takes_more_than_it_may() {
-        assert_eq!(rows(&"a,".repeat(MOST_CELLS - 1)).await.unwrap().1[0].len(), MOST_CELLS);
-        for wide in [",".repeat(MOST_CELLS), ",".repeat(1_000_000), format!("a\n{}", "b,".repeat(MOST_CELLS))] {
+        assert_eq!(rows(&"a,".repeat(MAX_CELLS - 1)).await.unwrap().1[0].len(), MAX_CELLS);
+        for wide in [",".repeat(MAX_CELLS), ",".repeat(1_000_000), format!("a\n{}", "b,".repeat(MAX_CELLS))] {
             assert!(refused(&wide).await.contains("more than 1000 cells"));
         }
-        assert!(refused(&"a".repeat(LONGEST_ROW + 1)).await.starts_with("line 1 is longer than 1048576 bytes"));
-        let open = format!("a,b\nc,\"{}", "b,\n".repeat(LONGEST_ROW / 2));
+        assert!(refused(&"a".repeat(MAX_ROW_LENGTH + 1)).await.starts_with("line 1 is longer than 1048576 bytes"));
+        let open = format!("a,b\nc,\"{}", "b,\n".repeat(MAX_ROW_LENGTH / 2));
         assert!(refused(&open).await.ends_with("; is the quotation mark at line 2, column 3 closed?"));
     }
 }

@@ -20,9 +20,9 @@ use bytes::Bytes;
 use tokio::io::AsyncBufRead;
 
 use self::csv::CsvRows;
-pub use self::row::{LONGEST_ROW, MOST_CELLS, Row};
+pub use self::row::{MAX_CELLS, MAX_ROW_LENGTH, Row};
 use self::xlsx::SheetRows;
-use crate::charset::{Charset, TextFault};
+use crate::charset::{Charset, TextError};
 use crate::domain::text::as_it_reads;
 
 /// The media type of spreadsheets.
@@ -55,7 +55,7 @@ impl std::fmt::Debug for Workbook {
 
 /// Something is wrong with a line or a cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RowFault {
+pub struct RowError {
     /// The line, or the row of a spreadsheet.
     pub line: u64,
     /// The cell of a spreadsheet, or the row, like `Sheet1!C5` and `Sheet1!5:5`.
@@ -66,12 +66,12 @@ pub struct RowFault {
 
 /// Why there is no next row.
 #[derive(Debug, thiserror::Error)]
-pub enum TableFault {
+pub enum TableError {
     #[error(transparent)]
     Unreadable(io::Error),
     /// Other rows may follow, unless the fault makes it impossible to tell where.
     #[error("{0}")]
-    Row(RowFault),
+    Row(RowError),
     /// The file is no table at all.
     #[error("{0}")]
     File(String),
@@ -82,7 +82,7 @@ pub enum TableFault {
     NoRoom,
 }
 
-impl std::fmt::Display for RowFault {
+impl std::fmt::Display for RowError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.cell {
             Some(cell) => write!(f, "{cell} {}", self.what),
@@ -91,16 +91,16 @@ impl std::fmt::Display for RowFault {
     }
 }
 
-impl RowFault {
+impl RowError {
     fn of_line(line: u64, what: impl Into<String>) -> Self {
         Self { line, cell: None, what: what.into() }
     }
 }
 
-impl From<io::Error> for TableFault {
+impl From<io::Error> for TableError {
     fn from(error: io::Error) -> Self {
-        match error.get_ref().and_then(|inner| inner.downcast_ref::<TextFault>()) {
-            Some(fault) => Self::Row(RowFault::of_line(fault.line, fault.within_line())),
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<TextError>()) {
+            Some(fault) => Self::Row(RowError::of_line(fault.line, fault.within_line())),
             None => Self::Unreadable(error),
         }
     }
@@ -108,8 +108,8 @@ impl From<io::Error> for TableFault {
 
 /// A table, read row by row. Each row has a cell for each column with a name.
 ///
-/// Invariant: of the rows it holds one, and of a spreadsheet one batch more; each has at most [`MOST_CELLS`] cells and
-/// [`LONGEST_ROW`] bytes.
+/// Invariant: of the rows it holds one, and of a spreadsheet one batch more; each has at most [`MAX_CELLS`] cells and
+/// [`MAX_ROW_LENGTH`] bytes.
 #[derive(Debug)]
 pub struct Table<R> {
     rows: Rows<R>,
@@ -144,7 +144,7 @@ impl<R: AsyncBufRead + Unpin> Table<R> {
     }
 
     /// Reads the names of the columns; false if there is nothing in the file at all.
-    pub async fn read_head(&mut self) -> Result<bool, TableFault> {
+    pub async fn read_head(&mut self) -> Result<bool, TableError> {
         if !self.next_with_content().await? {
             return Ok(false);
         }
@@ -163,14 +163,14 @@ impl<R: AsyncBufRead + Unpin> Table<R> {
     /// Reads the next row that has something in it; false if there is none.
     ///
     /// After a fault of a row it may be called again; where nobody can tell what follows, it answers that there is no more.
-    pub async fn next(&mut self) -> Result<bool, TableFault> {
+    pub async fn next(&mut self) -> Result<bool, TableError> {
         if !self.next_with_content().await? {
             return Ok(false);
         }
         if let Rows::Sheet(rows) = &mut self.rows {
             rows.fill(self.columns.len());
         }
-        self.check_width().map_err(TableFault::Row)?;
+        self.check_width().map_err(TableError::Row)?;
         Ok(true)
     }
 
@@ -203,7 +203,7 @@ impl<R: AsyncBufRead + Unpin> Table<R> {
         }
     }
 
-    async fn next_with_content(&mut self) -> Result<bool, TableFault> {
+    async fn next_with_content(&mut self) -> Result<bool, TableError> {
         loop {
             let found = match &mut self.rows {
                 Rows::Csv(rows) => rows.next().await?,
@@ -216,7 +216,7 @@ impl<R: AsyncBufRead + Unpin> Table<R> {
     }
 
     /// Each cell needs a column with a name, and each of these a cell.
-    fn check_width(&mut self) -> Result<(), RowFault> {
+    fn check_width(&mut self) -> Result<(), RowError> {
         if self.head == 0 {
             // The names could not be read, which was told.
             return Ok(());
@@ -243,10 +243,10 @@ impl<R: AsyncBufRead + Unpin> Table<R> {
     }
 
     /// Something is wrong with the row that was read last, or with a cell of it.
-    pub fn fault(&self, cell: Option<usize>, what: impl Into<String>) -> RowFault {
+    pub fn fault(&self, cell: Option<usize>, what: impl Into<String>) -> RowError {
         let line = self.line();
         let cell = self.sheet().map(|sheet| row::named(sheet, cell, line));
-        RowFault { line, cell, what: what.into() }
+        RowError { line, cell, what: what.into() }
     }
 }
 

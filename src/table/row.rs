@@ -1,9 +1,9 @@
 //! A row of texts, and how spreadsheets name what is in it.
 
 /// Cells of a row.
-pub const MOST_CELLS: usize = 1000;
+pub const MAX_CELLS: usize = 1000;
 /// Bytes of the cells of a row.
-pub const LONGEST_ROW: usize = 1024 * 1024;
+pub const MAX_ROW_LENGTH: usize = 1024 * 1024;
 
 /// One row.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -17,9 +17,9 @@ pub struct Row {
 /// A row would be larger than it may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum TooLarge {
-    #[error("has more than {MOST_CELLS} cells")]
+    #[error("has more than {MAX_CELLS} cells")]
     Wide,
-    #[error("is longer than {LONGEST_ROW} bytes")]
+    #[error("is longer than {MAX_ROW_LENGTH} bytes")]
     Long,
 }
 
@@ -64,7 +64,7 @@ impl Row {
 
     /// Goes on with the cell that has not ended.
     pub(super) fn push(&mut self, text: &str) -> Result<(), TooLarge> {
-        if self.text.len() + text.len() > LONGEST_ROW {
+        if self.text.len() + text.len() > MAX_ROW_LENGTH {
             return Err(TooLarge::Long);
         }
         self.text.push_str(text);
@@ -80,7 +80,7 @@ impl Row {
 
     /// Ends the cell.
     pub(super) fn end_cell(&mut self) -> Result<(), TooLarge> {
-        if self.ends.len() >= MOST_CELLS {
+        if self.ends.len() >= MAX_CELLS {
             return Err(TooLarge::Wide);
         }
         self.ends.push(self.text.len());
@@ -142,12 +142,12 @@ mod tests {
     fn no_row_takes_more_than_it_may() {
         let mut row = Row::default();
         row.begin(3);
-        for _ in 0..MOST_CELLS {
+        for _ in 0..MAX_CELLS {
             assert_eq!((row.push("a"), row.end_cell()), (Ok(()), Ok(())));
         }
         assert_eq!(row.end_cell(), Err(TooLarge::Wide));
-        assert_eq!(row.push(&"a".repeat(LONGEST_ROW)), Err(TooLarge::Long));
-        assert_eq!((row.width(), row.cell(0), row.cell(MOST_CELLS)), (MOST_CELLS, Some("a"), None));
+        assert_eq!(row.push(&"a".repeat(MAX_ROW_LENGTH)), Err(TooLarge::Long));
+        assert_eq!((row.width(), row.cell(0), row.cell(MAX_CELLS)), (MAX_CELLS, Some("a"), None));
         row.begin(4);
         assert!(row.is_blank() && row.width() == 0);
     }

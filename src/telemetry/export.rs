@@ -48,7 +48,7 @@ const BATCH: Duration = Duration::from_secs(5);
 /// How long a stop may wait for the last spans.
 const LAST_SPANS: Duration = Duration::from_secs(5);
 /// A collector answers a few bytes; larger answers are not read.
-const LARGEST_ANSWER: usize = 64 * 1024;
+const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
 /// The way of spans out of the process.
 #[derive(Debug)]
@@ -182,7 +182,7 @@ async fn exchange(client: reqwest::Client, request: reqwest::Request) -> Result<
     let mut answer = client.execute(request).await?;
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await? {
-        if body.len() + chunk.len() > LARGEST_ANSWER {
+        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
             return Err(ResponseBodyTooLarge::new().into());
         }
         body.extend_from_slice(&chunk);

@@ -91,7 +91,7 @@ async fn submit(bed: &Bed, group: &str) -> JobId {
     bed.submit(Target::WfmSkillGroups, Mode::Add, entries).await
 }
 
-/// The gate's pauses, of everything or of a route, last an hour at most.
+/// The rate limiter's pauses, of everything or of a route, last an hour at most.
 fn check_pauses(bed: &Bed, case: &str) {
     let gate = bed.service.gate.snapshot();
     let ends = gate.paused_until.into_iter().chain(gate.paused_routes.iter().map(|(_, until)| *until));

@@ -7,10 +7,10 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use skillsync::api::{ServeSettings, serve};
-use skillsync::app::{self, Surroundings};
+use skillsync::app::{self, Dependencies};
 use skillsync::clock::WallClock;
 use skillsync::config::Config;
-use skillsync::genesys::gate::Start;
+use skillsync::genesys::rate_limiter::Start;
 use skillsync::journal::{NoJournal, Recovered};
 use skillsync::lifecycle::Lifecycle;
 use skillsync::simulator::{Generated, Population, Scenario, Simulator};
@@ -27,7 +27,7 @@ async fn start(server: &str, settings: ServeSettings) -> (SocketAddr, Lifecycle)
     ))
     .unwrap();
     let lifecycle = Lifecycle::default();
-    let around = Surroundings {
+    let around = Dependencies {
         transport: app::in_memory(&simulator, Duration::from_secs(60)),
         gate_start: Start::AsIfFull,
         journal: Arc::new(NoJournal),

@@ -21,7 +21,7 @@ const LINES: &str = "application/x-ndjson";
 const CSV: &str = "text/csv";
 
 /// What a test may cost above the idle process.
-const MOST_MEGABYTES: usize = 200;
+const MAX_MEGABYTES: usize = 200;
 
 /// The service, which never reaches a Genesys.
 struct Service {
@@ -178,7 +178,7 @@ async fn ten_gigabytes_of_zeros_in_ten_megabytes_are_refused_in_little_memory() 
     }
     let above = service.megabytes("VmHWM:") - idle;
     println!("{above} MB above {idle} MB");
-    assert!(above < MOST_MEGABYTES, "{above} MB above {idle} MB");
+    assert!(above < MAX_MEGABYTES, "{above} MB above {idle} MB");
 }
 
 #[tokio::test]
@@ -203,7 +203,7 @@ async fn a_spreadsheet_of_gigabytes_in_a_few_kilobytes_is_refused_in_little_memo
     }
     let above = service.megabytes("VmHWM:") - idle;
     println!("{above} MB above {idle} MB");
-    assert!(above < MOST_MEGABYTES, "{above} MB above {idle} MB");
+    assert!(above < MAX_MEGABYTES, "{above} MB above {idle} MB");
 }
 
 #[tokio::test]
@@ -217,5 +217,5 @@ async fn a_hundred_thousand_rows_are_accepted_at_once_in_little_memory() {
     assert!(answer.starts_with("HTTP/1.1 202") && answer.contains(r#""total":100000"#), "{answer}");
     let above = service.megabytes("VmHWM:") - idle;
     println!("{above} MB above {idle} MB for {} MB of rows", body.len() >> 20);
-    assert!(above < MOST_MEGABYTES, "{above} MB above {idle} MB");
+    assert!(above < MAX_MEGABYTES, "{above} MB above {idle} MB");
 }

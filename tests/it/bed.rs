@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use axum::body::Body;
 use http::Request;
-use skillsync::app::{self, Service, Surroundings};
+use skillsync::app::{self, Dependencies, Service};
 use skillsync::clock::WallClock;
 use skillsync::config::Config;
 use skillsync::domain::assignment::Target;
 use skillsync::domain::entry::{AssignmentName, EntryRequest, ListedAssignment};
-use skillsync::domain::job::{JobSpec, JobStatus, SameUser, Urgency};
+use skillsync::domain::job::{JobSpec, JobStatus, Lane, SameUser};
 use skillsync::domain::{EntryState, JobId, Mode, UserRef};
 use skillsync::engine::{EntrySnapshot, JobSnapshot};
-use skillsync::genesys::gate::Start;
+use skillsync::genesys::rate_limiter::Start;
 use skillsync::genesys::transport::Transport;
 use skillsync::hris::RecordTransport;
 use skillsync::journal::{Journal, MemoryJournal};
@@ -151,7 +151,7 @@ impl Bed {
         .expect("the test's configuration is good");
         let lifecycle = Lifecycle::default();
         let recovered = kept.recovered();
-        let around = Surroundings {
+        let around = Dependencies {
             transport: way(noting(app::in_memory(&simulator, Duration::from_secs(60)))),
             gate_start: if recovered.calls.is_empty() {
                 Start::Empty
@@ -174,7 +174,7 @@ impl Bed {
             mode,
             label: None,
             dry_run: false,
-            urgency: Urgency::Bulk,
+            lane: Lane::Bulk,
             callback: None,
             same_user: SameUser::InOrder,
         };

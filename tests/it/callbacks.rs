@@ -10,7 +10,7 @@ use skillsync::api;
 use skillsync::callback::{self, Answer, Courier, Message, Post, SigningKey};
 use skillsync::clock::WallClock;
 use skillsync::domain::callback::{CallbackRules, CallbackUrl};
-use skillsync::domain::job::{JobSpec, JobStatus, SameUser, Urgency};
+use skillsync::domain::job::{JobSpec, JobStatus, Lane, SameUser};
 use skillsync::domain::{JobId, Mode, Target};
 use skillsync::simulator::{Generated, Population, Scenario};
 use tokio::time::Instant;
@@ -105,7 +105,7 @@ async fn submit_telling(bed: &Bed, mode: Mode, users: usize, url: &str) -> JobId
         mode,
         label: None,
         dry_run: false,
-        urgency: Urgency::Bulk,
+        lane: Lane::Bulk,
         callback,
         same_user: SameUser::InOrder,
     };

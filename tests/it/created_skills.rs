@@ -8,7 +8,7 @@ use axum::body::Body as HttpBody;
 use axum::http::{Method, Request};
 use bytes::Bytes;
 use serde_json::{Value, json};
-use skillsync::domain::job::{JobSpec, JobStatus, SameUser, Urgency};
+use skillsync::domain::job::{JobSpec, JobStatus, Lane, SameUser};
 use skillsync::domain::{EntryState, JobId, Mode, Reason, Target};
 use skillsync::engine::EntrySnapshot;
 use skillsync::genesys::transport::Transport;
@@ -110,7 +110,7 @@ async fn a_dry_run_creates_nothing_and_says_what_would_be() {
         mode: Mode::Managed,
         label: None,
         dry_run: true,
-        urgency: Urgency::Bulk,
+        lane: Lane::Bulk,
         callback: None,
         same_user: SameUser::InOrder,
     };
@@ -249,7 +249,7 @@ async fn told(bed: &Bed, mode: Mode, lists: &[&[&str]]) -> [Vec<String>; 2] {
     let mut told = [Vec::new(), Vec::new()];
     for (dry_run, told) in [true, false].into_iter().zip(&mut told) {
         let (target, same_user) = (Target::RoutingSkills, SameUser::InOrder);
-        let spec = JobSpec { target, mode, label: None, dry_run, urgency: Urgency::Bulk, callback: None, same_user };
+        let spec = JobSpec { target, mode, label: None, dry_run, lane: Lane::Bulk, callback: None, same_user };
         let rows = (1..).zip(lists).map(|(n, skills)| employee(n, skills)).collect();
         let job = bed.service.engine.submit(spec, rows).await.unwrap().id;
         bed.finish(job).await;
@@ -335,8 +335,7 @@ async fn rows_that_are_one_list_fail_with_the_one_whose_skill_is_not_to_be_had()
     run(&bed, Mode::Managed, &[(1, &["Skill 1", "Skill 2"])]).await;
     for unfit in ["Clai\u{ad}ms", "Claims"] {
         let (target, mode, same_user) = (Target::RoutingSkills, Mode::Managed, SameUser::Merge);
-        let spec =
-            JobSpec { target, mode, label: None, dry_run: false, urgency: Urgency::Bulk, callback: None, same_user };
+        let spec = JobSpec { target, mode, label: None, dry_run: false, lane: Lane::Bulk, callback: None, same_user };
         let rows = vec![employee(1, &["Skill 1"]), employee(1, &[unfit])];
         let job = bed.service.engine.submit(spec, rows).await.unwrap().id;
         assert_eq!(in_state(&bed.finish(job).await, EntryState::Failed), 2, "{unfit}");

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use skillsync::domain::entry::{AssignmentName, EntryRequest, ListedAssignment};
-use skillsync::domain::job::{JobSpec, SameUser, Urgency};
+use skillsync::domain::job::{JobSpec, Lane, SameUser};
 use skillsync::domain::{AssignmentId, EntryState, JobId, Mode, Proficiency, Reason, Target, UserRef};
 use skillsync::simulator::{
     Access, Behaviour, Fault, FaultKind, Generated, Latency, Population, Route, Scenario, SimUser, UserState,
@@ -46,13 +46,13 @@ fn email(address: &str) -> EntryRequest {
 }
 
 async fn urgent(bed: &Bed, entries: Vec<EntryRequest>) -> JobId {
-    let urgency = Urgency::Interactive;
+    let lane = Lane::Interactive;
     let spec = JobSpec {
         target: Target::WfmSkillGroups,
         mode: Mode::Add,
         label: None,
         dry_run: false,
-        urgency,
+        lane,
         callback: None,
         same_user: SameUser::InOrder,
     };

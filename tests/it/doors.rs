@@ -38,14 +38,14 @@ fn parts(answer: &str) -> (&str, Value) {
 
 #[tokio::test]
 async fn peers_that_do_not_go_on_keep_nobody_out() {
-    const MOST: usize = 8;
-    let app = app(ServeSettings { max_connections: MOST, ..ServeSettings::default() }).await;
+    const MAX: usize = 8;
+    let app = app(ServeSettings { max_connections: MAX, ..ServeSettings::default() }).await;
     let a_page = "GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(12);
     let a_job = "POST /v1/sync-jobs HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
                  content-length: 1000000\r\n\r\n{";
     for stuck in [a_page.as_str(), "", "GET / HT", a_job] {
         let mut held = Vec::new();
-        for _ in 0..5 * MOST {
+        for _ in 0..5 * MAX {
             let mut stream = connect(&app).await;
             let _ = stream.write_all(stuck.as_bytes()).await;
             held.push(stream);

@@ -18,7 +18,7 @@ use skillsync::domain::{JobId, UserKey};
 use skillsync::genesys::transport::Transport;
 use skillsync::journal::{
     AcceptedJob, AuditPage, CallRecord, Conclusion, Erasure, JobNote, Journal, JournalError, JournalUsage,
-    KeptStanding, Memo, MemoryJournal, OrgIdentity,
+    KeptUserState, Memo, MemoryJournal, OrgIdentity,
 };
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -215,12 +215,12 @@ impl Journal for DyingJournal {
         self.soon(|kept| kept.forget_keys(keys));
     }
 
-    fn intend(&self, user: UserKey, standing: KeptStanding) -> Answer<'_> {
-        self.durably(move |kept| drop(kept.intend(user, standing)))
+    fn intend(&self, user: UserKey, user_state: KeptUserState) -> Answer<'_> {
+        self.durably(move |kept| drop(kept.intend(user, user_state)))
     }
 
-    fn stands(&self, user: UserKey, standing: KeptStanding) {
-        self.soon(move |kept| kept.stands(user, standing));
+    fn stands(&self, user: UserKey, user_state: KeptUserState) {
+        self.soon(move |kept| kept.stands(user, user_state));
     }
 
     /// Kept over failures until it is durable, as the contract says.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use skillsync::domain::entry::{AssignmentName, EntryRequest, ListedAssignment};
-use skillsync::domain::job::{JobSpec, SameUser, Urgency};
+use skillsync::domain::job::{JobSpec, Lane, SameUser};
 use skillsync::domain::{AssignmentId, EntryState, JobId, Mode, Proficiency, Target, UserRef};
 use skillsync::simulator::{
     Behaviour, Generated, Latency, Limits, Population, RateLimit, Route, RouteLimit, Scenario, SimUser,
@@ -229,7 +229,7 @@ async fn while_webhooks_keep_coming_in() {
                 mode: Mode::Add,
                 label: None,
                 dry_run: false,
-                urgency: Urgency::Interactive,
+                lane: Lane::Interactive,
                 callback: None,
                 same_user: SameUser::InOrder,
             };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use skillsync::domain::acceptance::KeySpace;
-use skillsync::domain::job::{JobSpec, SameUser, Urgency};
+use skillsync::domain::job::{JobSpec, Lane, SameUser};
 use skillsync::domain::{EntryState, JobId, Mode, Target};
 use skillsync::journal::MemoryJournal;
 use skillsync::simulator::{
@@ -42,9 +42,9 @@ fn start(journal: &Arc<DyingJournal>, kept: &Arc<MemoryJournal>) -> Bed {
 
 /// Sends the job under a key until it is taken; the job.
 async fn submit(bed: &Bed) -> JobId {
-    let (target, mode, urgency) = (Target::WfmSkillGroups, Mode::Managed, Urgency::Bulk);
+    let (target, mode, lane) = (Target::WfmSkillGroups, Mode::Managed, Lane::Bulk);
     let spec =
-        JobSpec { target, mode, label: None, dry_run: false, urgency, callback: None, same_user: SameUser::InOrder };
+        JobSpec { target, mode, label: None, dry_run: false, lane, callback: None, same_user: SameUser::InOrder };
     let space = KeySpace::of_deliveries(&"hris".into());
     loop {
         let entries = (1..=USERS).map(|n| employee(n, &["Group 1", "Group 2"])).collect();

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use skillsync::app;
 use skillsync::config::Config;
 use skillsync::domain::entry::EntryRequest;
-use skillsync::domain::job::{JobSpec, JobStatus, SameUser, Urgency};
+use skillsync::domain::job::{JobSpec, JobStatus, Lane, SameUser};
 use skillsync::domain::{EntryState, JobId, Mode, Target, UserId, UserRef};
 use skillsync::engine::JobSnapshot;
 use skillsync::simulator::{
@@ -276,7 +276,7 @@ fn replacing() -> JobSpec {
         mode: Mode::Replace,
         label: None,
         dry_run: false,
-        urgency: Urgency::Bulk,
+        lane: Lane::Bulk,
         callback: None,
         same_user: SameUser::InOrder,
     }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use skillsync::app;
 use skillsync::config::Config;
 use skillsync::domain::acceptance::KeySpace;
-use skillsync::domain::job::{JobSpec, SameUser, Urgency};
+use skillsync::domain::job::{JobSpec, Lane, SameUser};
 use skillsync::domain::{JobId, Mode, Target};
 use skillsync::simulator::{Generated, Population, Scenario};
 use tower::ServiceExt;
@@ -25,13 +25,13 @@ fn scenario() -> Scenario {
 }
 
 async fn deliver(bed: &Bed, source: &str, key: &str) -> (JobId, bool) {
-    let urgency = Urgency::Interactive;
+    let lane = Lane::Interactive;
     let spec = JobSpec {
         target: Target::WfmSkillGroups,
         mode: Mode::Add,
         label: None,
         dry_run: false,
-        urgency,
+        lane,
         callback: None,
         same_user: SameUser::InOrder,
     };

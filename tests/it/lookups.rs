@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use http::{Request, Response};
 use serde_json::{Value, json};
-use skillsync::domain::job::{JobSpec, SameUser, Urgency};
+use skillsync::domain::job::{JobSpec, Lane, SameUser};
 use skillsync::domain::{EntryState, JobId, Mode, Reason, Target};
 use skillsync::genesys::transport::Transport;
 use skillsync::simulator::{
@@ -89,14 +89,14 @@ impl Hostile {
     }
 }
 
-async fn submit(bed: &Bed, urgency: Urgency, rows: &[(usize, &[&str])]) -> JobId {
+async fn submit(bed: &Bed, lane: Lane, rows: &[(usize, &[&str])]) -> JobId {
     let target = Target::WfmSkillGroups;
     let spec = JobSpec {
         target,
         mode: Mode::Add,
         label: None,
         dry_run: false,
-        urgency,
+        lane,
         callback: None,
         same_user: SameUser::Refuse,
     };
@@ -105,7 +105,7 @@ async fn submit(bed: &Bed, urgency: Urgency, rows: &[(usize, &[&str])]) -> JobId
 }
 
 async fn run(bed: &Bed, rows: &[(usize, &[&str])]) -> JobId {
-    let job = submit(bed, Urgency::Interactive, rows).await;
+    let job = submit(bed, Lane::Interactive, rows).await;
     bed.finish(job).await;
     job
 }
@@ -185,7 +185,7 @@ async fn many_unknown_employees_cost_few_listings_and_each_is_told_by_a_new_one(
     let bed = Bed::start(&org(600, vec![slow(&[Route::Users], secs(1))]), "");
     let ask = async |n: usize| {
         sleep(Duration::from_millis(300) * u32::try_from(n).unwrap()).await;
-        let job = submit(&bed, Urgency::Interactive, &[(5_000 + n, GROUPS)]).await;
+        let job = submit(&bed, Lane::Interactive, &[(5_000 + n, GROUPS)]).await;
         let accepted_at = Instant::now();
         bed.finish(job).await;
         assert_eq!(ends(&bed, job), [UNKNOWN]);
@@ -207,7 +207,7 @@ async fn many_unknown_employees_cost_few_listings_and_each_is_told_by_a_new_one(
 async fn an_incomplete_listing_proves_nobodys_absence() {
     let hostile = Hostile::new("/api/v2/users", short);
     let bed = hostile.bed(&org(40, Vec::new()), "");
-    let job = submit(&bed, Urgency::Interactive, &[(1, GROUPS), (2, GROUPS), (3, GROUPS), (999, GROUPS)]).await;
+    let job = submit(&bed, Lane::Interactive, &[(1, GROUPS), (2, GROUPS), (3, GROUPS), (999, GROUPS)]).await;
     sleep(secs(600)).await;
     let told = message(&bed, job, 2);
     assert!(told.contains("Genesys' listing of users is incomplete: it shows 2 of 2000"), "{told}");
@@ -270,10 +270,10 @@ async fn an_empty_page_in_the_middle_is_read_past() {
         answer
     });
     let bed = hostile.bed(&org(1_200, Vec::new()), "");
-    let job = submit(&bed, Urgency::Interactive, &[(1, GROUPS), (1_150, GROUPS)]).await;
+    let job = submit(&bed, Lane::Interactive, &[(1, GROUPS), (1_150, GROUPS)]).await;
     bed.finish(job).await;
     assert_eq!((ends(&bed, job), calls(&bed, Route::Users)), (vec![APPLIED, APPLIED], 3), "who is on page 3 is found");
-    let job = submit(&bed, Urgency::Interactive, &[(700, GROUPS)]).await;
+    let job = submit(&bed, Lane::Interactive, &[(700, GROUPS)]).await;
     sleep(secs(60)).await;
     assert!(message(&bed, job, 0).contains("is incomplete"), "{}", message(&bed, job, 0));
     hostile.heal();
@@ -304,7 +304,7 @@ async fn a_listing_that_never_ends_is_left_and_named() {
     for (change, told) in cases {
         let hostile = Hostile::new("/api/v2/users", change);
         let bed = hostile.bed(&org(40, Vec::new()), "[sync]\npatience = '10m'");
-        let job = submit(&bed, Urgency::Interactive, &[(1, GROUPS)]).await;
+        let job = submit(&bed, Lane::Interactive, &[(1, GROUPS)]).await;
         sleep(secs(60)).await;
         let waits = message(&bed, job, 0);
         assert!(waits.contains(&format!("the listing of users does not progress: {told}")), "{waits}");
@@ -321,7 +321,7 @@ async fn a_cursor_that_leads_back_is_left_and_named() {
         answer
     });
     let bed = hostile.bed(&org(40, Vec::new()), "");
-    let job = submit(&bed, Urgency::Interactive, &[(1, GROUPS)]).await;
+    let job = submit(&bed, Lane::Interactive, &[(1, GROUPS)]).await;
     sleep(secs(60)).await;
     let told = message(&bed, job, 0);
     assert!(told.contains("the listing of skill groups does not progress: page 2"), "{told}");
@@ -359,9 +359,9 @@ async fn an_incomplete_reading_of_a_users_skills_is_no_state() {
 async fn who_is_cancelled_leaves_the_listing_to_the_next() {
     let first = slow(&[Route::Users], secs(40)).at_most(1);
     let bed = Bed::start(&org(40, vec![first]), "");
-    let cancelled = submit(&bed, Urgency::Interactive, &[(1, GROUPS)]).await;
+    let cancelled = submit(&bed, Lane::Interactive, &[(1, GROUPS)]).await;
     sleep(secs(5)).await;
-    let next = submit(&bed, Urgency::Interactive, &[(2, GROUPS)]).await;
+    let next = submit(&bed, Lane::Interactive, &[(2, GROUPS)]).await;
     sleep(secs(5)).await;
     let begun = Instant::now();
     bed.service.engine.cancel(cancelled).await.unwrap();

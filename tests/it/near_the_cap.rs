@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::bed::Bed;
 
-const MOST: usize = 50;
+const MAX: usize = 50;
 
 fn skill(n: usize) -> Uuid {
     Uuid::from_u128(0x2000 + n as u128)
@@ -36,7 +36,7 @@ fn org() -> Scenario {
         skills: Vec::new(),
         groups: Vec::new(),
     };
-    let skills = (0..2 * MOST).map(|n| CatalogueEntry { id: skill(n), name: format!("Skill {n}") }).collect();
+    let skills = (0..2 * MAX).map(|n| CatalogueEntry { id: skill(n), name: format!("Skill {n}") }).collect();
     let explicit = Explicit { users: vec![user], skills, ..Explicit::default() };
     Scenario { population: Population::Explicit(explicit), ..Scenario::default() }
 }

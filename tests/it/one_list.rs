@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use skillsync::domain::entry::EntryRequest;
-use skillsync::domain::job::{JobSpec, SameUser, Urgency};
+use skillsync::domain::job::{JobSpec, Lane, SameUser};
 use skillsync::domain::{EntryState, JobId, Mode, Reason, Target, UserId, UserRef};
 use skillsync::genesys::transport::Transport;
 use skillsync::simulator::{Access, Generated, Population, Scenario, Simulator, Target as SimTarget};
@@ -23,8 +23,8 @@ fn org() -> Scenario {
 }
 
 fn spec(mode: Mode, dry_run: bool) -> JobSpec {
-    let (target, urgency, same_user) = (Target::WfmSkillGroups, Urgency::Bulk, SameUser::Merge);
-    JobSpec { target, mode, label: None, dry_run, urgency, callback: None, same_user }
+    let (target, lane, same_user) = (Target::WfmSkillGroups, Lane::Bulk, SameUser::Merge);
+    JobSpec { target, mode, label: None, dry_run, lane, callback: None, same_user }
 }
 
 async fn run(bed: &Bed, mode: Mode, dry_run: bool, rows: Vec<EntryRequest>) -> JobId {
@@ -140,7 +140,7 @@ async fn a_row_whose_user_is_found_too_late_is_refused_by_itself() {
 
 #[tokio::test(start_paused = true)]
 async fn a_row_that_was_undone_is_superseded_beside_one_that_was_not() {
-    // Both jobs wait for the listing, so that one pass carries them out.
+    // Both jobs wait for the listing, so that one reconciliation carries them out.
     let mut listing = org();
     listing.behaviour.scim = Access::Refused;
     let bed = Bed::start(&listing, "");

@@ -148,14 +148,14 @@ async fn a_managed_assignment_is_taken_away_when_it_is_no_longer_listed_and_othe
 
 #[tokio::test(start_paused = true)]
 async fn a_dry_run_says_what_would_be_done_and_writes_nothing() {
-    use skillsync::domain::job::{JobSpec, SameUser, Urgency};
+    use skillsync::domain::job::{JobSpec, Lane, SameUser};
     let bed = Bed::start(&small_org(), "");
     let spec = JobSpec {
         target: Target::WfmSkillGroups,
         mode: Mode::Replace,
         label: None,
         dry_run: true,
-        urgency: Urgency::Bulk,
+        lane: Lane::Bulk,
         callback: None,
         same_user: SameUser::InOrder,
     };

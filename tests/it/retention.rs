@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use skillsync::domain::acceptance::KeySpace;
-use skillsync::domain::job::{JobSpec, SameUser, Urgency};
+use skillsync::domain::job::{JobSpec, Lane, SameUser};
 use skillsync::domain::{Mode, Target, UserRef};
 use skillsync::simulator::{Generated, Outage, Population, Scenario};
 
@@ -37,16 +37,16 @@ async fn an_ended_job_is_forgotten_after_its_time_and_an_open_one_is_not() {
     assert!(engine.job(open).is_some());
     let kept = bed.kept.recovered();
     assert_eq!(kept.jobs.iter().map(|kept| kept.job.id).collect::<Vec<_>>(), [open]);
-    assert_eq!(kept.standings.len(), 5, "what we own outlives the job that assigned it");
+    assert_eq!(kept.user_states.len(), 5, "what we own outlives the job that assigned it");
     assert_eq!((engine.journal_usage().jobs, engine.journal_usage().entries), (1, 5));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_job_can_be_read_for_as_long_as_its_key_is_kept_also_after_a_restart() {
     let bed = Bed::start(&scenario(), "[journal]\nretention = '1h'\n");
-    let (target, mode, urgency) = (Target::WfmSkillGroups, Mode::Add, Urgency::Interactive);
+    let (target, mode, lane) = (Target::WfmSkillGroups, Mode::Add, Lane::Interactive);
     let spec =
-        JobSpec { target, mode, label: None, dry_run: false, urgency, callback: None, same_user: SameUser::InOrder };
+        JobSpec { target, mode, label: None, dry_run: false, lane, callback: None, same_user: SameUser::InOrder };
     let space = KeySpace::of_deliveries(&"hris".into());
     let submit = |bed: &Bed| {
         let (engine, spec, space) = (bed.service.engine.clone(), spec.clone(), space.clone());

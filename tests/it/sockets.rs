@@ -7,10 +7,10 @@ use bytes::Bytes;
 use http::{Method, Request, Response};
 use serde_json::{Value, json};
 use skillsync::api::ServeSettings;
-use skillsync::app::{self, Surroundings};
+use skillsync::app::{self, Dependencies};
 use skillsync::clock::WallClock;
 use skillsync::config::Config;
-use skillsync::genesys::gate::Start;
+use skillsync::genesys::rate_limiter::Start;
 use skillsync::genesys::transport::{Transport, TransportSettings, over_http};
 use skillsync::journal::{NoJournal, Recovered};
 use skillsync::lifecycle::Lifecycle;
@@ -39,7 +39,7 @@ impl TestApp {
         .unwrap();
         let lifecycle = Lifecycle::default();
         let transport = over_http(&TransportSettings::default()).unwrap();
-        let around = Surroundings {
+        let around = Dependencies {
             transport: transport.clone(),
             gate_start: Start::Empty,
             journal: Arc::new(NoJournal),

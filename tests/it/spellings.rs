@@ -1,7 +1,7 @@
 //! Spellings of what names people: the same ones are found by single look-ups and by listings.
 
 use skillsync::domain::entry::EntryRequest;
-use skillsync::domain::job::{JobSpec, SameUser, Urgency};
+use skillsync::domain::job::{JobSpec, Lane, SameUser};
 use skillsync::domain::{EntryState, Mode, Reason, Target, UserId, UserRef};
 use skillsync::simulator::{
     Access, Behaviour, Explicit, ExternalId, Generated, Population, Scenario, SimUser, Simulator, Target as SimTarget,
@@ -33,9 +33,9 @@ fn org(behaviour: Behaviour) -> (Scenario, Vec<SimUser>) {
 }
 
 /// What becomes of entries that name these, and the messages.
-async fn ends(bed: &Bed, urgency: Urgency, named: &[UserRef]) -> Vec<(Option<UserId>, Option<Reason>, String)> {
+async fn ends(bed: &Bed, lane: Lane, named: &[UserRef]) -> Vec<(Option<UserId>, Option<Reason>, String)> {
     let (target, mode, same_user) = (Target::WfmSkillGroups, Mode::Add, SameUser::InOrder);
-    let spec = JobSpec { target, mode, label: None, dry_run: true, urgency, callback: None, same_user };
+    let spec = JobSpec { target, mode, label: None, dry_run: true, lane, callback: None, same_user };
     let rows = named.iter().map(|user| EntryRequest { user: user.clone(), ..employee(0, &["Group 1"]) }).collect();
     let job = bed.service.engine.submit(spec, rows).await.unwrap().id;
     bed.finish(job).await;
@@ -66,11 +66,11 @@ async fn an_employee_id_is_found_exactly_or_as_it_reads_or_in_another_case() {
     let named: Vec<_> = cases.iter().map(|(id, _)| UserRef::EmployeeId((*id).into())).collect();
     for scim in [Access::Granted, Access::Refused] {
         let (scenario, users) = org(Behaviour { scim, ..Behaviour::default() });
-        let together = ends(&Bed::start(&scenario, ""), Urgency::Bulk, &named).await;
+        let together = ends(&Bed::start(&scenario, ""), Lane::Bulk, &named).await;
         let bed = Bed::start(&scenario, "");
         let mut singly = Vec::new();
         for user in &named {
-            singly.extend(ends(&bed, Urgency::Interactive, std::slice::from_ref(user)).await);
+            singly.extend(ends(&bed, Lane::Interactive, std::slice::from_ref(user)).await);
         }
         for told in [together, singly] {
             for ((id, expected), (user, reason, message)) in cases.iter().zip(told) {
@@ -103,7 +103,7 @@ async fn addresses_and_external_ids_are_found_as_they_read() {
         (external("kE2"), None),
     ];
     for (named, expected) in cases {
-        let told = ends(&bed, Urgency::Interactive, std::slice::from_ref(&named)).await;
+        let told = ends(&bed, Lane::Interactive, std::slice::from_ref(&named)).await;
         let reason = expected.map_or(Some(Reason::UserNotFound), |_: usize| None);
         assert_eq!((told[0].0, told[0].1), (expected.map(|n| UserId(users[n].id)), reason), "{named:?}");
     }

@@ -69,7 +69,7 @@ async fn revocation_with_ten_calls_in_flight_costs_one_login_and_at_most_a_secon
     assert_eq!(in_state(&job, EntryState::Failed), 0);
     let refused: usize = bed.simulator.ledger().answers().values().filter_map(|answers| answers.get(&401)).sum();
     assert_eq!(logins(&bed), 2);
-    // Those under way. What waited in the gate goes with the token that is good when it goes.
+    // Those under way. What waited in the rate limiter goes with the token that is good when it goes.
     assert!((1..=10).contains(&refused), "{refused}");
 }
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use serde_json::{Value, json};
 use skillsync::domain::entry::EntryRequest;
-use skillsync::domain::job::{JobSpec, SameUser, Urgency};
+use skillsync::domain::job::{JobSpec, Lane, SameUser};
 use skillsync::domain::{EntryState, JobId, Mode, Reason, Target, UserId, UserRef};
 use skillsync::engine::JobSnapshot;
 use skillsync::genesys::transport::Transport;
@@ -40,17 +40,17 @@ fn unknown(n: usize) -> EntryRequest {
     named(UserRef::EmployeeId(format!("nobody {n}").into()))
 }
 
-fn adding(urgency: Urgency) -> JobSpec {
+fn adding(lane: Lane) -> JobSpec {
     let (target, same_user) = (Target::WfmSkillGroups, SameUser::InOrder);
-    JobSpec { target, mode: Mode::Add, label: None, dry_run: false, urgency, callback: None, same_user }
+    JobSpec { target, mode: Mode::Add, label: None, dry_run: false, lane, callback: None, same_user }
 }
 
-async fn submit(bed: &Bed, urgency: Urgency, entries: Vec<EntryRequest>) -> JobId {
-    bed.service.engine.submit(adding(urgency), entries).await.unwrap().id
+async fn submit(bed: &Bed, lane: Lane, entries: Vec<EntryRequest>) -> JobId {
+    bed.service.engine.submit(adding(lane), entries).await.unwrap().id
 }
 
-async fn run(bed: &Bed, urgency: Urgency, entries: Vec<EntryRequest>) -> (JobId, JobSnapshot) {
-    let job = submit(bed, urgency, entries).await;
+async fn run(bed: &Bed, lane: Lane, entries: Vec<EntryRequest>) -> (JobId, JobSnapshot) {
+    let job = submit(bed, lane, entries).await;
     (job, bed.finish(job).await)
 }
 
@@ -75,11 +75,11 @@ const INACTIVE: (EntryState, Option<Reason>) = (EntryState::Failed, Some(Reason:
 async fn a_few_people_of_a_large_org_cost_a_few_calls() {
     let bed = Bed::start(&org(11_400, 400, Behaviour::default()), "");
     let ids = (0..11).map(|n| named(UserRef::Id(UserId(Uuid::from_u128(n))))).collect();
-    let (job, _) = run(&bed, Urgency::Bulk, ids).await;
+    let (job, _) = run(&bed, Lane::Bulk, ids).await;
     assert_eq!((ends(&bed, job), calls(&bed, &LOOKS)), (vec![UNKNOWN; 11], 1));
     let users = bed.simulator.users();
     let emails = users.iter().take(40).map(|user| named(UserRef::Email(user.email.to_uppercase().into()))).collect();
-    let (_, done) = run(&bed, Urgency::Bulk, emails).await;
+    let (_, done) = run(&bed, Lane::Bulk, emails).await;
     assert!(done.counts.of(EntryState::Failed) <= 4, "only who is inactive: {:?}", done.counts);
     assert_eq!(calls(&bed, &LOOKS), 1 + 2, "25 addresses a call");
 }
@@ -88,7 +88,7 @@ async fn a_few_people_of_a_large_org_cost_a_few_calls() {
 async fn a_webhook_by_employee_id_takes_four_calls_on_a_cold_service() {
     let bed = Bed::start(&org(11_400, 0, Behaviour::default()), "");
     let user = bed.simulator.users()[7_000].clone();
-    let (job, _) = run(&bed, Urgency::Interactive, vec![by_employee_id(&user)]).await;
+    let (job, _) = run(&bed, Lane::Interactive, vec![by_employee_id(&user)]).await;
     assert_eq!(ends(&bed, job), [APPLIED]);
     let ledger = bed.simulator.ledger();
     let to_the_patch: Vec<_> = ledger.api_requests().map(|request| request.route).collect();
@@ -100,7 +100,7 @@ async fn a_webhook_by_employee_id_takes_four_calls_on_a_cold_service() {
 async fn many_small_jobs_share_a_listing_after_a_few_look_ups() {
     let bed = Bed::start(&org(1_200, 0, Behaviour::default()), "");
     for user in bed.simulator.users().iter().take(100) {
-        let (job, _) = run(&bed, Urgency::Interactive, vec![by_employee_id(user)]).await;
+        let (job, _) = run(&bed, Lane::Interactive, vec![by_employee_id(user)]).await;
         assert_eq!(ends(&bed, job), [APPLIED]);
     }
     let (singly, pages) = (calls(&bed, &[Route::ScimUsers]), calls(&bed, &[Route::Users]));
@@ -116,7 +116,7 @@ async fn who_slips_between_two_pages_of_a_listing_is_found() {
     let users = bed.simulator.users();
     let (active, inactive): (Vec<_>, Vec<_>) = users.iter().partition(|user| user.state == UserState::Active);
     let entries = active.iter().skip(1).map(|user| by_employee_id(user)).collect();
-    let job = submit(&bed, Urgency::Bulk, entries).await;
+    let job = submit(&bed, Lane::Bulk, entries).await;
     while calls(&bed, &[Route::Users]) < 2 {
         sleep(Duration::from_millis(20)).await;
     }
@@ -136,7 +136,7 @@ async fn inactive_users_beyond_the_end_of_their_listing_fail_alone() {
         let (active, inactive): (Vec<_>, Vec<_>) = users.iter().partition(|user| user.state == UserState::Active);
         let people = active.iter().chain(&inactive).map(|user| by_employee_id(user));
         let begun = Instant::now();
-        let (job, done) = run(&bed, Urgency::Bulk, people.chain((0..20).map(unknown)).collect()).await;
+        let (job, done) = run(&bed, Lane::Bulk, people.chain((0..20).map(unknown)).collect()).await;
         let (told, others) = (ends(&bed, job), active.len());
         assert!(told[..others].iter().all(|end| *end == APPLIED), "{:?}", done.counts);
         let (gone, nobody) = told[others..].split_at(inactive.len());
@@ -171,7 +171,7 @@ async fn a_listing_of_inactive_users_that_is_refused_fails_only_who_is_missing()
         let way = |wire| without_inactive(wire, status);
         let bed = Bed::join(Simulator::new(scenario.clone()), Arc::default(), &scenario, "", way);
         let users = bed.simulator.users();
-        let (job, _) = run(&bed, Urgency::Bulk, users.iter().map(by_employee_id).chain([unknown(1)]).collect()).await;
+        let (job, _) = run(&bed, Lane::Bulk, users.iter().map(by_employee_id).chain([unknown(1)]).collect()).await;
         let told = ends(&bed, job);
         assert!(told[..30].iter().all(|end| *end == APPLIED) && told[30] == UNKNOWN, "{told:?}");
     }
@@ -187,7 +187,7 @@ async fn a_way_that_is_refused_is_left_for_the_listing() {
             for user in &users[..5] {
                 let email = UserRef::Email(user.email.clone().into());
                 let entry = if of == 0 { by_employee_id(user) } else { named(email) };
-                let (job, _) = run(&bed, Urgency::Interactive, vec![entry]).await;
+                let (job, _) = run(&bed, Lane::Interactive, vec![entry]).await;
                 assert_eq!(ends(&bed, job), [APPLIED]);
             }
             assert_eq!((calls(&bed, &[route]), calls(&bed, &[Route::Users])), (1, 2), "asked once, then listed once");
@@ -202,7 +202,7 @@ async fn a_refused_way_without_another_fails_those_on_it_alone() {
     let bed = Bed::start(&org(30, 0, Behaviour { faults, ..Behaviour::default() }), "");
     let external = named(UserRef::ExternalId { authority: "hr".into(), key: "1".into() });
     let user = bed.simulator.users()[0].clone();
-    let (job, _) = run(&bed, Urgency::Bulk, vec![external, by_employee_id(&user)]).await;
+    let (job, _) = run(&bed, Lane::Bulk, vec![external, by_employee_id(&user)]).await;
     assert_eq!(ends(&bed, job), [(EntryState::Failed, Some(Reason::Forbidden)), APPLIED]);
 }
 
@@ -212,7 +212,7 @@ async fn a_way_without_an_answer_is_left_for_the_listing() {
     let faults = vec![Fault::on(&[Route::ScimUsers], refusing(503))];
     let bed = Bed::start(&org(600, 0, Behaviour { faults, ..Behaviour::default() }), "");
     let users = bed.simulator.users();
-    let (job, _) = run(&bed, Urgency::Bulk, vec![by_employee_id(&users[0]), unknown(1)]).await;
+    let (job, _) = run(&bed, Lane::Bulk, vec![by_employee_id(&users[0]), unknown(1)]).await;
     assert_eq!(ends(&bed, job), [APPLIED, UNKNOWN]);
 }
 
@@ -227,7 +227,7 @@ async fn an_employee_id_with_a_blank_at_genesys_is_found() {
     scenario.population = Population::Explicit(Explicit { users, groups, skills, ..Explicit::default() });
     let bed = Bed::start(&scenario, "");
     for id in ["E1", "E1 ", " E1"] {
-        let (job, _) = run(&bed, Urgency::Interactive, vec![named(UserRef::EmployeeId(id.into()))]).await;
+        let (job, _) = run(&bed, Lane::Interactive, vec![named(UserRef::EmployeeId(id.into()))]).await;
         assert!(matches!(ends(&bed, job)[0].0, EntryState::Applied | EntryState::Unchanged), "{id:?}");
     }
 }
@@ -281,7 +281,7 @@ async fn an_answer_that_proves_nothing_leaves_the_question_to_the_listing() {
             let user = bed.simulator.users()[3].clone();
             let email = named(UserRef::Email(user.email.clone().into()));
             let entry = if path == scim { by_employee_id(&user) } else { email };
-            let (job, _) = run(&bed, Urgency::Interactive, vec![entry]).await;
+            let (job, _) = run(&bed, Lane::Interactive, vec![entry]).await;
             assert_eq!(ends(&bed, job), [APPLIED], "{path}");
             assert_eq!(bed.entries(job)[0].user, Some(UserId(user.id)));
         }
@@ -293,7 +293,7 @@ async fn an_answer_that_proves_nothing_leaves_the_question_to_the_listing() {
 async fn a_refused_way_is_asked_once_however_many_wait() {
     let bed = Bed::start(&org(60, 0, Behaviour { scim: Access::Refused, ..Behaviour::default() }), "");
     let users = bed.simulator.users();
-    let jobs = users.iter().map(|user| submit(&bed, Urgency::Interactive, vec![by_employee_id(user)]));
+    let jobs = users.iter().map(|user| submit(&bed, Lane::Interactive, vec![by_employee_id(user)]));
     for job in futures_util::future::join_all(jobs).await {
         bed.finish(job).await;
         assert_eq!(ends(&bed, job), [APPLIED]);
@@ -308,7 +308,7 @@ async fn an_external_id_of_dots_leads_nowhere() {
     let user = bed.simulator.users()[0].id.to_string();
     for (authority, key) in [("..", user.as_str()), ("a", ".."), (".", user.as_str())] {
         let external = UserRef::ExternalId { authority: authority.into(), key: key.into() };
-        let (job, _) = run(&bed, Urgency::Interactive, vec![named(external)]).await;
+        let (job, _) = run(&bed, Lane::Interactive, vec![named(external)]).await;
         assert_eq!(ends(&bed, job), [UNKNOWN]);
     }
     assert_eq!(calls(&bed, &LOOKS), 0);
@@ -322,7 +322,7 @@ async fn a_way_without_an_answer_is_not_queued_for() {
     let bed = Bed::start(&org(60, 0, Behaviour { faults, ..Behaviour::default() }), "");
     let users = bed.simulator.users();
     let begun = Instant::now();
-    let jobs = users.iter().take(40).map(|user| submit(&bed, Urgency::Interactive, vec![by_employee_id(user)]));
+    let jobs = users.iter().take(40).map(|user| submit(&bed, Lane::Interactive, vec![by_employee_id(user)]));
     for job in futures_util::future::join_all(jobs).await {
         bed.finish(job).await;
         assert_eq!(ends(&bed, job), [APPLIED]);
@@ -344,7 +344,7 @@ async fn who_is_found_does_not_wait_for_who_is_not() {
         entries.push(named(UserRef::Email(users[0].email.as_str().into())));
         // The same person as the first row.
         entries.push(listing(UserRef::Id(UserId(users[10].id)), "Group 2"));
-        let job = submit(&bed, Urgency::Bulk, entries).await;
+        let job = submit(&bed, Lane::Bulk, entries).await;
         sleep(Duration::from_secs(60)).await;
         let told = ends(&bed, job);
         assert_eq!(told[employees..], [APPLIED; 2], "{told:?}");
@@ -364,7 +364,7 @@ async fn rows_that_may_be_twins_wait_for_each_other() {
     let bed = Bed::start(&org(1_200, 0, Behaviour { faults: vec![down], ..Behaviour::default() }), "");
     let users = bed.simulator.users();
     let rows = vec![by_employee_id(&users[10]), named(UserRef::Id(UserId(users[10].id)))];
-    let spec = JobSpec { mode: Mode::Managed, same_user: SameUser::Refuse, ..adding(Urgency::Bulk) };
+    let spec = JobSpec { mode: Mode::Managed, same_user: SameUser::Refuse, ..adding(Lane::Bulk) };
     let job = bed.service.engine.submit(spec, rows).await.unwrap().id;
     sleep(Duration::from_secs(60)).await;
     assert!(ends(&bed, job).iter().all(|(state, _)| *state == EntryState::Waiting), "{:?}", ends(&bed, job));

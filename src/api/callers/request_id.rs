@@ -35,6 +35,7 @@ impl RequestId {
 }
 
 fn is_presentable(id: &[u8]) -> bool {
-    const LONGEST: usize = 128;
-    (1..=LONGEST).contains(&id.len()) && id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte))
+    const MAX_LENGTH: usize = 128;
+    (1..=MAX_LENGTH).contains(&id.len())
+        && id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte))
 }

@@ -33,7 +33,7 @@ pub(in crate::api) struct Wire {
 
 /// For so long what is left of a body is received. A peer that is still sending when the connection is closed is told of a
 /// reset and may never see its answer (RFC 9112, 9.6).
-const LONGEST_LINGERING: Duration = Duration::from_secs(10);
+const MAX_LINGER: Duration = Duration::from_secs(10);
 
 impl Wire {
     pub(in crate::api) fn new(stream: TcpStream, connection: Arc<Connection>) -> Self {
@@ -55,7 +55,7 @@ impl Wire {
 impl Wire {
     /// Receives and drops what the peer still sends, until it closes too or the time is over.
     fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let until = self.lingers_until.get_or_insert_with(|| Box::pin(tokio::time::sleep(LONGEST_LINGERING)));
+        let until = self.lingers_until.get_or_insert_with(|| Box::pin(tokio::time::sleep(MAX_LINGER)));
         if until.as_mut().poll(context).is_ready() {
             return Poll::Ready(());
         }

@@ -16,11 +16,11 @@ use crate::api::context::ApiContext;
 use crate::api::shapes::faults::Faults;
 use crate::api::shapes::problem::Problem;
 use crate::api::shapes::query;
-use crate::api::shapes::rules::LONGEST_IDEMPOTENCY_KEY;
+use crate::api::shapes::rules::MAX_IDEMPOTENCY_KEY_LENGTH;
 use crate::api::shapes::schemas;
 use crate::domain::JobId;
 use crate::domain::acceptance::{Fingerprint, KeySpace};
-use crate::engine::{Claim, Engine, JobSnapshot, Reservation, TooManyKeys, Under};
+use crate::engine::{Claim, Engine, IdempotencyContext, JobSnapshot, Reservation, TooManyKeys};
 
 /// The header that carries the key.
 pub(in crate::api) const HEADER: &str = "idempotency-key";
@@ -63,7 +63,7 @@ impl Turn {
         let fingerprint: Fingerprint = Sha256::digest(path).into();
         match Self::of(&api.engine, caller, headers)? {
             Self::New(reservation) => {
-                Ok(PathTurn::New(reservation.map(|reservation| Under { reservation, fingerprint })))
+                Ok(PathTurn::New(reservation.map(|reservation| IdempotencyContext { reservation, fingerprint })))
             }
             Self::Again(before, job) => {
                 same_job(api, job, before == fingerprint).map(|job| PathTurn::Again(Box::new(job)))
@@ -74,7 +74,7 @@ impl Turn {
 
 /// [`Turn`], of a request whose fingerprint is known at once.
 pub(in crate::api) enum PathTurn {
-    New(Option<Under>),
+    New(Option<IdempotencyContext>),
     Again(Box<JobSnapshot>),
 }
 
@@ -99,9 +99,10 @@ fn key_of(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let Some(first) = given.next() else { return Ok(None) };
     let text = first.to_str().unwrap_or_default();
     let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
-    if given.next().is_some() || text.is_empty() || !visible || text.len() > LONGEST_IDEMPOTENCY_KEY {
+    if given.next().is_some() || text.is_empty() || !visible || text.len() > MAX_IDEMPOTENCY_KEY_LENGTH {
         let mut faults = Faults::default();
-        let detail = format_args!("must be given once, with 1 to {LONGEST_IDEMPOTENCY_KEY} visible ASCII characters");
+        let detail =
+            format_args!("must be given once, with 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} visible ASCII characters");
         faults.add_parameter("Idempotency-Key", detail);
         return Err(Problem::invalid(faults));
     }

@@ -20,8 +20,8 @@ use crate::api::shapes::rules;
 use crate::api::shapes::schemas::Spreadsheet;
 use crate::api::submission::{BodyFormat, Expanded, unpacked, unreadable};
 use crate::charset::Charset;
-use crate::engine::Under;
-use crate::hris::{Export, ExportForm, ImportFault, Imported, Place};
+use crate::engine::IdempotencyContext;
+use crate::hris::{Export, ExportForm, ImportError, Imported, Place};
 use crate::table::XLSX;
 
 /// Import a whole HR export
@@ -112,8 +112,8 @@ pub(in crate::api) async fn import_people(
     let imported = api.intake.import(&source, Export { form, body: body.into(), room, full, dry_run }).await;
     let refused = |fault| lack.told().map_or_else(|| refused(fault), Problem::from);
     let Imported { spec, entries, dated_in_future } = imported.map_err(refused)?;
-    if entries.len() > rules::MOST_ENTRIES {
-        let most = rules::MOST_ENTRIES;
+    if entries.len() > rules::MAX_ENTRIES {
+        let most = rules::MAX_ENTRIES;
         return Err(Problem::not_understood(format!(
             "an export may name at most {most} people, not {}",
             entries.len()
@@ -121,7 +121,7 @@ pub(in crate::api) async fn import_people(
     }
     refuse_if_unable(&api)?;
     api.shared.webhooks.count_future_dates(&source, dated_in_future);
-    let under = reservation.map(|reservation| Under { reservation, fingerprint });
+    let under = reservation.map(|reservation| IdempotencyContext { reservation, fingerprint });
     let caller = api.keys.again(&caller, api.clock.now())?;
     caller.needs(Role::Submit)?;
     caller.may_import(&*api.intake.sources().get(&source).ok_or_else(Problem::no_such_source)?)?;
@@ -136,11 +136,11 @@ fn scope_is_missing() -> Problem {
     Problem::invalid(faults)
 }
 
-fn refused(fault: ImportFault) -> Problem {
+fn refused(fault: ImportError) -> Problem {
     match fault {
-        ImportFault::UnknownSource => Problem::no_such_source(),
-        ImportFault::Mapping(fault) => mapping_fault(&fault),
-        ImportFault::People { named, more } => {
+        ImportError::UnknownSource => Problem::no_such_source(),
+        ImportError::Mapping(fault) => mapping_fault(&fault),
+        ImportError::People { named, more } => {
             let mut faults = Faults::default();
             for person in named {
                 let (Place::Line(line) | Place::Row(line)) = person.place else {
@@ -153,7 +153,7 @@ fn refused(fault: ImportFault) -> Problem {
             faults.add_unlisted(more);
             Problem::invalid(faults)
         }
-        ImportFault::Empty | ImportFault::NoLeavers => Problem::not_understood(fault.to_string()),
-        ImportFault::Journal(error) => Problem::not_written_down(&error),
+        ImportError::Empty | ImportError::NoLeavers => Problem::not_understood(fault.to_string()),
+        ImportError::Journal(error) => Problem::not_written_down(&error),
     }
 }

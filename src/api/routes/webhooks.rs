@@ -31,16 +31,16 @@ use crate::api::shapes::problem::{MEDIA_TYPE, Problem, ProblemView};
 use crate::api::shapes::vocabulary::{SyncMode, SyncTarget};
 use crate::api::submission::{Expanded, unreadable};
 use crate::engine::TooManyKeys;
-use crate::hris::{DeliveredBody, IntakeFault, MappingFault, Receipt, RequestOrigin, UnreadCounts};
+use crate::hris::{DeliveredBody, IntakeError, MappingError, Receipt, RequestOrigin, UnreadCounts};
 
 /// The largest delivery; senders of more send exports.
-const LARGEST_DELIVERY: usize = 8 * 1024 * 1024;
+const MAX_DELIVERY_BYTES: usize = 8 * 1024 * 1024;
 /// So many times its size may the values take that a delivery is read as.
 const TREE: usize = 11;
 /// How long a delivery may take to come in.
-const LONGEST_RECEIPT: Duration = Duration::from_secs(10);
+const MAX_RECEIPT_TIME: Duration = Duration::from_secs(10);
 /// How long it may take to be answered then: senders wait for 3 seconds.
-const LONGEST_ANSWER: Duration = Duration::from_millis(2800);
+const MAX_ANSWER_TIME: Duration = Duration::from_millis(2800);
 /// When a sender that is turned back may come again.
 const COME_AGAIN: Duration = Duration::from_secs(5);
 
@@ -221,13 +221,13 @@ async fn receive_within_time(
     refuse_if_unable(api)?;
     let (head, body) = request.into_parts();
     let mut room = api.shared.deliveries.begin();
-    let received = tokio::time::timeout(LONGEST_RECEIPT, whole_body(body, &mut room)).await;
+    let received = tokio::time::timeout(MAX_RECEIPT_TIME, whole_body(body, &mut room)).await;
     let late = |_| Problem::full("the delivery did not come in within its time; send it again", COME_AGAIN);
     let sent = received.map_err(late)??;
     let plain = decompressed(api, &head.headers, &sent).await?;
     room.more(plain.len().saturating_mul(TREE))?;
     let body = DeliveredBody { sent: &sent, plain: &plain };
-    let taken = tokio::time::timeout(LONGEST_ANSWER, take(api, source, path_secret, &head, body)).await;
+    let taken = tokio::time::timeout(MAX_ANSWER_TIME, take(api, source, path_secret, &head, body)).await;
     taken.unwrap_or_else(|_| Err(Problem::full("the delivery could not be taken in time; send it again", COME_AGAIN)))
 }
 
@@ -239,7 +239,7 @@ async fn whole_body(mut body: Body, room: &mut Taken) -> Result<Bytes, Problem> 
             return Err(Problem::malformed_body("the body ended before all of it was received"));
         };
         let Some(data) = frame.data_ref() else { continue };
-        if whole.len() + data.len() > LARGEST_DELIVERY {
+        if whole.len() + data.len() > MAX_DELIVERY_BYTES {
             return Err(Problem::too_large());
         }
         room.more(data.len())?;
@@ -255,7 +255,7 @@ async fn decompressed(api: &ApiContext, headers: &HeaderMap, sent: &Bytes) -> Re
     }
     let mut plain = Vec::new();
     let room = &api.shared.deliveries;
-    let mut reader = Expanded::new(headers, Body::from(sent.clone()), LARGEST_DELIVERY, room)?;
+    let mut reader = Expanded::new(headers, Body::from(sent.clone()), MAX_DELIVERY_BYTES, room)?;
     reader.read_to_end(&mut plain).await.map_err(|error| unreadable(&error))?;
     Ok(plain.into())
 }
@@ -280,30 +280,30 @@ async fn take(
     Ok((status, Json(WebhookReceiptView::from(receipt))).into_response())
 }
 
-fn refused(source: &str, fault: &IntakeFault) -> Problem {
-    if !matches!(fault, IntakeFault::UnknownSource) {
+fn refused(source: &str, fault: &IntakeError) -> Problem {
+    if !matches!(fault, IntakeError::UnknownSource) {
         tracing::warn!(source, fault = fault.for_logs(), "a delivery is not taken");
     }
     match fault {
-        IntakeFault::UnknownSource => Problem::no_such_source(),
-        IntakeFault::Refused(_) => Problem::not_let_in(),
-        IntakeFault::Mapping(fault) => mapping_fault(fault),
-        IntakeFault::Nobody(_) => Problem::not_understood(fault.to_string()),
-        IntakeFault::Journal(error) => Problem::not_written_down(error),
-        IntakeFault::TooManyKeys(TooManyKeys { kept }) => {
+        IntakeError::UnknownSource => Problem::no_such_source(),
+        IntakeError::Refused(_) => Problem::not_let_in(),
+        IntakeError::Mapping(fault) => mapping_fault(fault),
+        IntakeError::Nobody(_) => Problem::not_understood(fault.to_string()),
+        IntakeError::Journal(error) => Problem::not_written_down(error),
+        IntakeError::TooManyKeys(TooManyKeys { kept }) => {
             let detail =
                 format!("{kept} deliveries of this source are remembered, and there is no room for more of its");
             Problem::full(detail + "; send it again later", COME_AGAIN)
         }
-        IntakeFault::TooManyRecords => {
+        IntakeError::TooManyRecords => {
             Problem::full("too many records are still to be read; send it again later", COME_AGAIN)
         }
     }
 }
 
 /// What it means to a sender that a body could not be mapped.
-pub(in crate::api) fn mapping_fault(fault: &MappingFault) -> Problem {
-    if *fault == MappingFault::TooLarge {
+pub(in crate::api) fn mapping_fault(fault: &MappingError) -> Problem {
+    if *fault == MappingError::TooLarge {
         Problem::too_large()
     } else if fault.passes_later() {
         Problem::full(fault.to_string(), COME_AGAIN)

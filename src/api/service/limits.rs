@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Where [`LimitsView`] comes from; the composition root knows the gate, this module does not.
+/// Where [`LimitsView`] comes from; the composition root knows the rate limiter, this module does not.
 pub trait LimitsSource: fmt::Debug + Send + Sync {
     /// The limits as they stand.
     fn limits(&self) -> LimitsView;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::shapes::rules::MOST_FAULTS;
-use crate::table::{RowFault, letters};
+use crate::api::shapes::rules::MAX_FAULTS;
+use crate::table::{RowError, letters};
 
 /// One thing that is wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -34,7 +34,7 @@ pub(crate) struct Fault {
     pub(in crate::api) detail: String,
 }
 
-/// The faults of one request, in the order in which they were found; those beyond [`MOST_FAULTS`] are only counted.
+/// The faults of one request, in the order in which they were found; those beyond [`MAX_FAULTS`] are only counted.
 #[derive(Debug, Default)]
 pub(in crate::api) struct Faults {
     listed: Vec<Fault>,
@@ -76,8 +76,8 @@ impl Faults {
     }
 
     /// Something is wrong with a row of a table.
-    pub(in crate::api) fn add_row(&mut self, fault: &RowFault) {
-        let RowFault { line, cell, what } = fault.clone();
+    pub(in crate::api) fn add_row(&mut self, fault: &RowError) {
+        let RowError { line, cell, what } = fault.clone();
         self.push(|_, _| Fault { pointer: None, parameter: None, line: Some(line), cell, detail: what });
     }
 
@@ -130,7 +130,7 @@ impl Faults {
     }
 
     fn push(&mut self, fault: impl FnOnce(Option<u64>, Option<&SheetColumns>) -> Fault) {
-        if self.listed.len() < MOST_FAULTS {
+        if self.listed.len() < MAX_FAULTS {
             self.listed.push(fault(self.line, self.sheet.as_ref()));
         }
         self.total += 1;
@@ -169,8 +169,8 @@ impl fmt::Display for Pointer<'_> {
 
 /// Text of the sender as it is quoted back: never more than a line of it.
 pub(in crate::api) fn shortened(text: &str) -> String {
-    const LONGEST: usize = 64;
-    match text.char_indices().nth(LONGEST) {
+    const MAX_LENGTH: usize = 64;
+    match text.char_indices().nth(MAX_LENGTH) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),
     }
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn faults_beyond_the_cap_are_counted() {
         let mut faults = Faults::default();
-        (0..MOST_FAULTS + 7).for_each(|_| faults.add(&Pointer::Root, "wrong"));
-        assert_eq!((faults.total(), faults.into_listed().len()), (MOST_FAULTS + 7, MOST_FAULTS));
+        (0..MAX_FAULTS + 7).for_each(|_| faults.add(&Pointer::Root, "wrong"));
+        assert_eq!((faults.total(), faults.into_listed().len()), (MAX_FAULTS + 7, MAX_FAULTS));
     }
 }

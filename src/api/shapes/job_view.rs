@@ -189,7 +189,7 @@ impl SyncJobView {
             target: job.spec.target.into(),
             mode: job.spec.mode.into(),
             dry_run: job.spec.dry_run,
-            lane: job.spec.urgency.into(),
+            lane: job.spec.lane.into(),
             same_user: SyncSameUser::of(job.spec.same_user),
             created_at: job.created_at,
             submitted_by: job.submitted_by.map(ActorView::from),

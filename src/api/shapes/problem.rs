@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use crate::api::shapes::faults::{Fault, Faults};
 
-use crate::engine::ErasureFault;
+use crate::engine::ErasureError;
 use crate::journal::JournalError;
 
 /// The media type of problem documents.
@@ -196,17 +196,17 @@ impl Problem {
     }
 
     /// A person cannot be erased.
-    pub(in crate::api) fn not_erased(fault: &ErasureFault) -> Self {
+    pub(in crate::api) fn not_erased(fault: &ErasureError) -> Self {
         const NAMED: usize = 10;
         let wait = |seconds| Some(Duration::from_secs(seconds));
         match fault {
-            ErasureFault::SeveralUsers(users) => Self::new(
+            ErasureError::SeveralUsers(users) => Self::new(
                 SEVERAL_USERS,
                 format!(
                     "the reference has named {users} users over time; name the one to be erased by the Genesys user id"
                 ),
             ),
-            ErasureFault::Open(jobs) => {
+            ErasureError::Open(jobs) => {
                 let mut named: Vec<_> = jobs.iter().take(NAMED).map(ToString::to_string).collect();
                 if let Some(more) = jobs.len().checked_sub(NAMED).filter(|more| *more > 0) {
                     named.push(format!("{more} more"));
@@ -217,24 +217,24 @@ impl Problem {
                     format!("entries of jobs have not ended: {jobs}; cancel them or wait, and ask again"),
                 )
             }
-            ErasureFault::AtWork => {
+            ErasureError::AtWork => {
                 let detail = "work on the person is just coming to its end; ask again";
                 Self { retry_after: wait(1), ..Self::new(STILL_OPEN, detail) }
             }
-            ErasureFault::InDoubt => {
+            ErasureError::InDoubt => {
                 let detail = "no user was found by this name before, and Genesys cannot be asked at the moment who it is, so \
                               nothing was erased: ask again later, or name the Genesys user id";
                 Self { retry_after: wait(10), ..Self::new(NOT_READY, detail) }
             }
-            ErasureFault::RecordWaits => {
+            ErasureError::RecordWaits => {
                 let detail =
                     "a record of the person is still to be read from the HR system that named them; ask again later";
                 Self { retry_after: wait(60), ..Self::new(STILL_OPEN, detail) }
             }
-            ErasureFault::Journal(error @ JournalError::StillInFiles(_)) => {
+            ErasureError::Journal(error @ JournalError::StillInFiles(_)) => {
                 Self { retry_after: wait(30), ..Self::new(NOT_READY, format!("{error}; ask again")) }
             }
-            ErasureFault::Journal(_) => {
+            ErasureError::Journal(_) => {
                 let detail = "the journal cannot be written at the moment, so nothing was erased; ask again later";
                 Self { retry_after: wait(10), ..Self::new(NOT_READY, detail) }
             }

@@ -83,14 +83,14 @@ impl QueryReader {
 
     /// The number of items on a page.
     pub(in crate::api) fn limit(&mut self) -> usize {
-        let expected = format_args!("a whole number from 1 to {}", rules::LARGEST_PAGE);
-        let within = |value: &str| value.parse().ok().filter(|limit| (1..=rules::LARGEST_PAGE).contains(limit));
+        let expected = format_args!("a whole number from 1 to {}", rules::MAX_PAGE_SIZE);
+        let within = |value: &str| value.parse().ok().filter(|limit| (1..=rules::MAX_PAGE_SIZE).contains(limit));
         self.parsed("limit", expected, within).unwrap_or(rules::DEFAULT_PAGE)
     }
 
     /// How long the answer may be held back, as `30s`.
     pub(in crate::api) fn wait(&mut self) -> Option<Duration> {
-        let longest = rules::LONGEST_WAIT.as_secs();
+        let longest = rules::MAX_WAIT.as_secs();
         self.parsed("wait", format_args!("a number of seconds from 0s to {longest}s"), |value| {
             let seconds: u64 = value.strip_suffix('s')?.parse().ok()?;
             // The one way of writing it, as the document has it.

@@ -21,7 +21,7 @@ impl PartialSchema for Spreadsheet {
 impl ToSchema for Spreadsheet {}
 
 pub(in crate::api) fn label() -> Object {
-    text(rules::LONGEST_LABEL, "The caller's name for the job, for people to read.", "nightly")
+    text(rules::MAX_LABEL_LENGTH, "The caller's name for the job, for people to read.", "nightly")
 }
 
 pub(in crate::api) const CALLBACK_URL: &str = "Who is told, as a signed message of Standard Webhooks, when the job ends or is held. Taken only if the service has a \
@@ -32,24 +32,24 @@ pub(in crate::api) fn callback_url() -> Object {
 }
 
 pub(in crate::api) fn reference() -> Object {
-    text(rules::LONGEST_REFERENCE, "The caller's own name for the row; it comes back.", "row-1")
+    text(rules::MAX_REFERENCE_LENGTH, "The caller's own name for the row; it comes back.", "row-1")
 }
 
 pub(in crate::api) fn email() -> Object {
-    text(rules::LONGEST_USER_KEY, "The e-mail address, compared without case.", "ana@example.com")
+    text(rules::MAX_USER_KEY_LENGTH, "The e-mail address, compared without case.", "ana@example.com")
 }
 
 pub(in crate::api) fn employee_id() -> Object {
-    text(rules::LONGEST_USER_KEY, "The employee id that Genesys has for the user.", "E1001")
+    text(rules::MAX_USER_KEY_LENGTH, "The employee id that Genesys has for the user.", "E1001")
 }
 
 pub(in crate::api) fn external_id() -> Object {
-    text(rules::LONGEST_USER_KEY, "An external id, as `authority:key`.", "workday:1001")
+    text(rules::MAX_USER_KEY_LENGTH, "An external id, as `authority:key`.", "workday:1001")
 }
 
 pub(in crate::api) fn assignment_name() -> Object {
     let what = "The name in the catalogue: exact, else without regard to case.";
-    text(rules::LONGEST_NAME, what, "Billing T2")
+    text(rules::MAX_NAME_LENGTH, what, "Billing T2")
 }
 
 pub(in crate::api) fn job_id() -> Object {
@@ -89,7 +89,7 @@ pub(in crate::api) fn entries() -> Array {
     ArrayBuilder::new()
         .items(Ref::from_schema_name("SyncJobEntryRequest"))
         .min_items(Some(1))
-        .max_items(Some(rules::MOST_ENTRIES))
+        .max_items(Some(rules::MAX_ENTRIES))
         .description(Some("The users to bring up to date."))
         .build()
 }
@@ -97,14 +97,14 @@ pub(in crate::api) fn entries() -> Array {
 pub(in crate::api) fn assignments() -> Array {
     ArrayBuilder::new()
         .items(Ref::from_schema_name("AssignmentRequest"))
-        .max_items(Some(rules::MOST_ASSIGNMENTS))
+        .max_items(Some(rules::MAX_ASSIGNMENTS))
         .description(Some("What `mode` applies to; may be empty."))
         .build()
 }
 
 pub(in crate::api) fn page_limit() -> Object {
     #[expect(clippy::cast_precision_loss, reason = "a small constant")]
-    let largest = rules::LARGEST_PAGE as f64;
+    let largest = rules::MAX_PAGE_SIZE as f64;
     ObjectBuilder::new()
         .schema_type(Type::Integer)
         .minimum(Some(1.0))
@@ -126,7 +126,7 @@ pub(in crate::api) fn idempotency_key() -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)
         .min_length(Some(1))
-        .max_length(Some(rules::LONGEST_IDEMPOTENCY_KEY))
+        .max_length(Some(rules::MAX_IDEMPOTENCY_KEY_LENGTH))
         .pattern(Some("^[!-~]+$"))
         .examples(["nightly-2026-11-22"])
         .build()

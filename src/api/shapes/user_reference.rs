@@ -30,10 +30,10 @@ impl UserReference {
         match (self.id, self.email, self.employee_id, self.external_id) {
             (Some(id), None, None, None) => Some(UserRef::Id(UserId(id))),
             (None, email @ Some(_), None, None) => {
-                rules::optional_text(email, rules::LONGEST_USER_KEY).ok()?.map(UserRef::Email)
+                rules::optional_text(email, rules::MAX_USER_KEY_LENGTH).ok()?.map(UserRef::Email)
             }
             (None, None, id @ Some(_), None) => {
-                rules::optional_text(id, rules::LONGEST_USER_KEY).ok()?.map(UserRef::EmployeeId)
+                rules::optional_text(id, rules::MAX_USER_KEY_LENGTH).ok()?.map(UserRef::EmployeeId)
             }
             (None, None, None, Some(id)) => rules::external_id(&id).ok(),
             _ => None,

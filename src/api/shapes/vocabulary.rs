@@ -68,7 +68,7 @@ words! {
 
 words! {
     /// How urgent a job is. `interactive` goes first, and is for small jobs only.
-    SyncLane for domain::job::Urgency {
+    SyncLane for domain::job::Lane {
         Interactive => "interactive",
         Bulk => "bulk",
     }

@@ -32,7 +32,7 @@ pub(super) fn entry(
     let before = faults.total();
     let [reference, id, email, employee_id, external_id, assignments, occurred_at] = row.map(formulas::unguarded);
     if !reference.is_empty() {
-        is_text(reference, rules::LONGEST_REFERENCE, "ref", faults);
+        is_text(reference, rules::MAX_REFERENCE_LENGTH, "ref", faults);
     }
     let user = user([id, email, employee_id, external_id], faults);
     let assignments = listed(assignments, rules.target, lists, faults);
@@ -46,7 +46,7 @@ fn is_text(cell: &str, longest: usize, column: &'static str, faults: &mut Faults
 }
 
 fn user(cells: [&str; 4], faults: &mut Faults) -> Option<UserRef> {
-    let longest = rules::LONGEST_USER_KEY;
+    let longest = rules::MAX_USER_KEY_LENGTH;
     match cells {
         ["", "", "", ""] => faults.add_here("names no user: fill one of user_id, email, employee_id and external_id"),
         [id, "", "", ""] => match id.parse() {
@@ -74,7 +74,7 @@ fn occurred(cell: &str, latest: LatestDate, faults: &mut Faults) -> Option<Times
 }
 
 fn listed(cell: &str, target: Option<Target>, lists: &mut SharedLists, faults: &mut Faults) -> Arc<[ListedAssignment]> {
-    let (column, most) = (LINE.member("assignments"), rules::MOST_ASSIGNMENTS);
+    let (column, most) = (LINE.member("assignments"), rules::MAX_ASSIGNMENTS);
     let parts = match parts(cell) {
         Ok(parts) => parts,
         Err(unclear) => {
@@ -87,7 +87,7 @@ fn listed(cell: &str, target: Option<Target>, lists: &mut SharedLists, faults: &
         return Arc::default();
     }
     let read = parts.into_iter().filter_map(|part| {
-        let fault = match rules::text(&part.name, rules::LONGEST_NAME) {
+        let fault = match rules::text(&part.name, rules::MAX_NAME_LENGTH) {
             Err(fault) => fault.to_string(),
             Ok(()) if part.rating.is_some() && target == Some(Target::WfmSkillGroups) => {
                 "must have no proficiency: only routingSkills have one; write a colon in a name as \\:".to_owned()

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::request::Date;
 use super::walk::{elements, leaf, members};
 use crate::api::shapes::faults::{Faults, Pointer};
-use crate::api::shapes::rules::{self, EntryRules, TextFault};
+use crate::api::shapes::rules::{self, EntryRules, TextError};
 use crate::domain::{Proficiency, Target};
 
 const A_UUID: &str = "a UUID";
@@ -22,7 +22,7 @@ pub(super) fn entry(raw: &RawValue, rules: EntryRules, at: &Pointer<'_>, faults:
     let known = ["ref", "user", "assignments", "occurredAt"];
     let Some([reference, user_ref, assignments, occurred_at]) = members(raw, known, at, faults) else { return };
     if let Some(raw) = reference {
-        text(raw, rules::LONGEST_REFERENCE, &at.member("ref"), faults);
+        text(raw, rules::MAX_REFERENCE_LENGTH, &at.member("ref"), faults);
     }
     match user_ref {
         Some(raw) => user(raw, &at.member("user"), faults),
@@ -48,10 +48,10 @@ fn user(raw: &RawValue, at: &Pointer<'_>, faults: &mut Faults) {
         leaf::<Uuid>(raw, A_UUID, &at.member("id"), faults);
     }
     if let Some(raw) = email {
-        text(raw, rules::LONGEST_USER_KEY, &at.member("email"), faults);
+        text(raw, rules::MAX_USER_KEY_LENGTH, &at.member("email"), faults);
     }
     if let Some(raw) = employee_id {
-        text(raw, rules::LONGEST_USER_KEY, &at.member("employeeId"), faults);
+        text(raw, rules::MAX_USER_KEY_LENGTH, &at.member("employeeId"), faults);
     }
     if let Some(raw) = external_id {
         let check = |text: &str| rules::external_id(text).map(|_| ());
@@ -60,7 +60,7 @@ fn user(raw: &RawValue, at: &Pointer<'_>, faults: &mut Faults) {
 }
 
 fn assignment_list(raw: &RawValue, target: Option<Target>, at: &Pointer<'_>, faults: &mut Faults) {
-    let most = rules::MOST_ASSIGNMENTS;
+    let most = rules::MAX_ASSIGNMENTS;
     let count = elements(raw, most, at, faults, |index, raw, faults| {
         assignment(raw, target, &at.element(index), faults);
     });
@@ -77,7 +77,7 @@ fn assignment(raw: &RawValue, target: Option<Target>, at: &Pointer<'_>, faults: 
         leaf::<Uuid>(raw, A_UUID, &at.member("id"), faults);
     }
     if let Some(raw) = name {
-        text(raw, rules::LONGEST_NAME, &at.member("name"), faults);
+        text(raw, rules::MAX_NAME_LENGTH, &at.member("name"), faults);
     }
     let left_as_is = leave_as_is.and_then(|raw| leaf::<bool>(raw, "true or false", &at.member("leaveAsIs"), faults));
     match rating {
@@ -117,7 +117,7 @@ pub(super) fn text(raw: &RawValue, longest: usize, at: &Pointer<'_>, faults: &mu
 
 fn checked(
     raw: &RawValue,
-    check: impl Fn(&str) -> Result<(), TextFault>,
+    check: impl Fn(&str) -> Result<(), TextError>,
     at: &Pointer<'_>,
     faults: &mut Faults,
 ) -> Option<String> {

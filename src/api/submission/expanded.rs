@@ -17,7 +17,7 @@ use tokio_util::io::StreamReader;
 
 use crate::api::service::body_room::{BodyRoom, NoRoom, Taken};
 use crate::api::shapes::problem::Problem;
-use crate::charset::TextFault;
+use crate::charset::TextError;
 use crate::compression::Compression;
 use crate::domain::acceptance::Fingerprint;
 
@@ -124,7 +124,7 @@ pub(in crate::api) fn unreadable(error: &io::Error) -> Problem {
         if let Some(fault) = error.downcast_ref::<NoRoom>() {
             return (*fault).into();
         }
-        if let Some(fault) = error.downcast_ref::<TextFault>() {
+        if let Some(fault) = error.downcast_ref::<TextError>() {
             return Problem::malformed_body(format!("the body cannot be read as text: {fault}"));
         }
         undelivered |= error.is::<Undelivered>();

@@ -17,7 +17,7 @@ use crate::api::shapes::rules::{self, EntryRules};
 use crate::api::shapes::vocabulary::{SyncLane, SyncMode, SyncSameUser, SyncTarget, Words as _};
 use crate::domain::callback::CallbackUrl;
 use crate::domain::entry::{EntryRequest, SharedLists};
-use crate::domain::job::{SameUser, Urgency};
+use crate::domain::job::{Lane, SameUser};
 use crate::domain::{Mode, Target};
 
 /// Reads a job, or names everything that is wrong with it.
@@ -60,11 +60,11 @@ fn job(root: &RawValue, parameters: JobParameters, faults: &mut Faults) -> Optio
     // With a wrong word there, nobody knows what several entries about one user mean; the job is refused anyway.
     let same_user = if faults.total() > before { Some(SameUser::InOrder) } else { same_user.map(SameUser::from) };
     let label =
-        label.and_then(|raw| diagnose::text(raw, rules::LONGEST_LABEL, &at.member("label"), faults)).map(Into::into);
+        label.and_then(|raw| diagnose::text(raw, rules::MAX_LABEL_LENGTH, &at.member("label"), faults)).map(Into::into);
     let dry_run = dry_run.and_then(|raw| leaf(raw, "true or false", &at.member("dryRun"), faults));
-    let urgency = lane.and_then(|raw| word::<SyncLane>(raw, &at.member("lane"), faults)).map(Urgency::from);
+    let lane = lane.and_then(|raw| word::<SyncLane>(raw, &at.member("lane"), faults)).map(Lane::from);
     let callback = callback.and_then(|raw| {
-        let (at, longest) = (at.member("callbackUrl"), CallbackUrl::LONGEST);
+        let (at, longest) = (at.member("callbackUrl"), CallbackUrl::MAX_LENGTH);
         let url = diagnose::text(raw, longest, &at, faults)?;
         CallbackUrl::new(&url, parameters.callbacks).map_err(|error| faults.add(&at, error)).ok()
     });
@@ -73,7 +73,7 @@ fn job(root: &RawValue, parameters: JobParameters, faults: &mut Faults) -> Optio
         mode: mode.or(parameters.mode),
         label: label.or(parameters.label),
         dry_run: dry_run.or(parameters.dry_run),
-        urgency: urgency.or(parameters.urgency),
+        lane: lane.or(parameters.lane),
         callback: callback.or(parameters.callback),
         same_user: same_user.or(parameters.same_user),
         sheet: None,
@@ -93,11 +93,11 @@ fn entries(list: Option<&RawValue>, job: &JobParameters, faults: &mut Faults) ->
         return None;
     };
     let (mut rows, mut lists) = (Rows::of(job, Places::Elements), SharedLists::default());
-    let count = elements(list, rules::MOST_ENTRIES, &at, faults, |index, raw, faults| {
+    let count = elements(list, rules::MAX_ENTRIES, &at, faults, |index, raw, faults| {
         let entry = entry(raw, job.entry_rules(), &mut lists, &at.element(index), faults);
         rows.add(u64::try_from(index).unwrap_or(u64::MAX), entry, &mut lists);
     })?;
-    let most = rules::MOST_ENTRIES;
+    let most = rules::MAX_ENTRIES;
     if count == 0 {
         faults.add(&at, "must have at least one element");
     } else if count > most {

@@ -13,7 +13,7 @@ use crate::api::shapes::faults::Faults;
 use crate::api::shapes::rules;
 use crate::charset::TextReader;
 use crate::domain::entry::{EntryRequest, SharedLists};
-use crate::table::TableFault;
+use crate::table::TableError;
 
 /// Lines after which others get their turn.
 pub(super) const LINES_AT_A_TIME: usize = 256;
@@ -32,13 +32,13 @@ pub(super) async fn read(
             Ok(0) => break,
             Ok(_) => {}
             // What comes after that is not looked at.
-            Err(error) => match TableFault::from(error) {
-                TableFault::Row(fault) => {
+            Err(error) => match TableError::from(error) {
+                TableError::Row(fault) => {
                     faults.add_row(&fault);
                     break;
                 }
-                TableFault::Unreadable(error) => return Err(error),
-                fault @ (TableFault::File(_) | TableFault::TooLarge | TableFault::NoRoom) => {
+                TableError::Unreadable(error) => return Err(error),
+                fault @ (TableError::File(_) | TableError::TooLarge | TableError::NoRoom) => {
                     return Err(io::Error::other(fault));
                 }
             },
@@ -48,7 +48,7 @@ pub(super) async fn read(
             continue;
         }
         count += 1;
-        if count <= rules::MOST_ENTRIES {
+        if count <= rules::MAX_ENTRIES {
             faults.at_line(Some(number));
             let entry = entry(text, parameters, &mut lists, faults);
             entries.add(number, entry, &mut lists);

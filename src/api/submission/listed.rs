@@ -146,7 +146,7 @@ pub(super) fn parts(cell: &str) -> Result<Vec<Part>, Unclear> {
 
 /// A cell of the people import of Genesys: `Skill1:5,Skill2:3`, each with its level.
 fn as_genesys_writes(cell: &str) -> Option<Vec<Part>> {
-    let too_many = || cell.split(',').nth(rules::MOST_ASSIGNMENTS).is_some();
+    let too_many = || cell.split(',').nth(rules::MAX_ASSIGNMENTS).is_some();
     if !cell.contains(',') || cell.contains([';', '\\']) || too_many() {
         return None;
     }
@@ -180,7 +180,7 @@ fn as_we_write(cell: &str) -> Result<Vec<Part>, Unclear> {
             Some(';') | None => {
                 parts.extend(Some(std::mem::take(&mut part).finished()?).filter(|part| !part.is_empty()));
                 // Too many are too many; how many there are is of no interest.
-                if next.is_none() || parts.len() > rules::MOST_ASSIGNMENTS {
+                if next.is_none() || parts.len() > rules::MAX_ASSIGNMENTS {
                     return Ok(parts);
                 }
             }

@@ -15,7 +15,7 @@ use crate::api::shapes::schemas;
 use crate::api::shapes::vocabulary::{SyncLane, SyncMode, SyncSameUser, SyncTarget, Words as _};
 use crate::domain::callback::{CallbackRules, CallbackUrl};
 use crate::domain::dates::LatestDate;
-use crate::domain::job::{JobSpec, SameUser, Urgency};
+use crate::domain::job::{JobSpec, Lane, SameUser};
 use crate::domain::{Mode, Target};
 
 /// The members of a job that come before its entries; each may be missing.
@@ -25,7 +25,7 @@ pub(in crate::api) struct JobParameters {
     pub(super) mode: Option<Mode>,
     pub(super) label: Option<Box<str>>,
     pub(super) dry_run: Option<bool>,
-    pub(super) urgency: Option<Urgency>,
+    pub(super) lane: Option<Lane>,
     pub(super) callback: Option<CallbackUrl>,
     pub(super) same_user: Option<SameUser>,
     /// Which sheet of a spreadsheet is read.
@@ -76,13 +76,13 @@ impl JobParameters {
     ) -> Result<Self, Problem> {
         let mut query =
             QueryReader::new(uri, &["target", "mode", "label", "dryRun", "lane", "sameUser", "callbackUrl", "sheet"])?;
-        let label = |label: &str| rules::text(label, rules::LONGEST_LABEL).is_ok().then(|| label.into());
+        let label = |label: &str| rules::text(label, rules::MAX_LABEL_LENGTH).is_ok().then(|| label.into());
         let read = Self {
             target: query.word::<SyncTarget>("target").map(Target::from),
             mode: query.word::<SyncMode>("mode").map(Mode::from),
             label: query.parsed("label", "a text without control characters, neither blank nor too long", label),
             dry_run: query.parsed("dryRun", "true or false", |value| value.parse().ok()),
-            urgency: query.word::<SyncLane>("lane").map(Urgency::from),
+            lane: query.word::<SyncLane>("lane").map(Lane::from),
             callback: query.checked("callbackUrl", |url| CallbackUrl::new(url, callbacks)),
             same_user: query.word::<SyncSameUser>("sameUser").map(SameUser::from),
             sheet: query.parsed("sheet", "the name of a sheet", |sheet| Some(sheet.to_owned())),
@@ -100,7 +100,7 @@ impl JobParameters {
             mode: self.mode.unwrap_or(Mode::Managed),
             label: self.label,
             dry_run: self.dry_run.unwrap_or(false),
-            urgency: self.urgency.unwrap_or(Urgency::Bulk),
+            lane: self.lane.unwrap_or(Lane::Bulk),
             callback: self.callback,
             same_user: self.same_user.unwrap_or_default(),
         })
@@ -125,8 +125,8 @@ impl JobParameters {
         }
         if entries == 0 {
             faults.add_here("the body must have at least one entry");
-        } else if entries > rules::MOST_ENTRIES {
-            let most = rules::MOST_ENTRIES;
+        } else if entries > rules::MAX_ENTRIES {
+            let most = rules::MAX_ENTRIES;
             faults
                 .add_here(format_args!("the body must have at most {most} entries, not {entries}; send several jobs"));
         }
@@ -137,8 +137,8 @@ impl JobParameters {
 
     /// Why this many entries may not be interactive.
     pub(super) fn too_many_for_lane(&self, entries: usize) -> Option<String> {
-        let most = Urgency::MOST_INTERACTIVE_ENTRIES;
-        (self.urgency == Some(Urgency::Interactive) && entries > most)
+        let most = Lane::MAX_INTERACTIVE_ENTRIES;
+        (self.lane == Some(Lane::Interactive) && entries > most)
             .then(|| format!("may be interactive for at most {most} entries, not {entries}"))
     }
 }

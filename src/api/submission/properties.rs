@@ -104,20 +104,20 @@ async fn read(rows: &str) -> Result<Vec<EntryRequest>, Faults> {
 fn keeps_the_rules(entry: &EntryRequest) {
     let text = |text: &str, longest| assert_eq!(rules::text(text, longest), Ok(()), "{text:?}");
     if let Some(reference) = &entry.reference {
-        text(reference, rules::LONGEST_REFERENCE);
+        text(reference, rules::MAX_REFERENCE_LENGTH);
     }
     match &entry.user {
         UserRef::Id(_) => {}
-        UserRef::Email(key) | UserRef::EmployeeId(key) => text(key, rules::LONGEST_USER_KEY),
+        UserRef::Email(key) | UserRef::EmployeeId(key) => text(key, rules::MAX_USER_KEY_LENGTH),
         UserRef::ExternalId { authority, key } => {
-            text(authority, rules::LONGEST_USER_KEY);
-            text(key, rules::LONGEST_USER_KEY);
+            text(authority, rules::MAX_USER_KEY_LENGTH);
+            text(key, rules::MAX_USER_KEY_LENGTH);
         }
     }
-    assert!(entry.assignments.len() <= rules::MOST_ASSIGNMENTS);
+    assert!(entry.assignments.len() <= rules::MAX_ASSIGNMENTS);
     for listed in entry.assignments.iter() {
         if let AssignmentName::Name(name) = &listed.name {
-            text(name.as_ref(), rules::LONGEST_NAME);
+            text(name.as_ref(), rules::MAX_NAME_LENGTH);
         }
         assert!(listed.proficiency.is_none_or(|level| (0.0..=5.0).contains(&level.value())));
     }

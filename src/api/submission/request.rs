@@ -114,14 +114,14 @@ pub struct AssignmentRequest<'a> {
 impl SyncJobEntryRequest<'_> {
     /// The entry, if it keeps every rule; which rule it breaks is for [`super::diagnose`] to say.
     pub(super) fn accepted(self, rules: EntryRules, lists: &mut SharedLists) -> Option<EntryRequest> {
-        if self.assignments.len() > rules::MOST_ASSIGNMENTS {
+        if self.assignments.len() > rules::MAX_ASSIGNMENTS {
             return None;
         }
         let occurred_at = self.occurred_at.map(|date| rules.latest.checked(date)).transpose().ok()?;
         let listed = self.assignments.into_iter().map(|listed| listed.accepted(rules.target, lists));
         let listed = listed.collect::<Option<_>>()?;
         Some(EntryRequest {
-            reference: rules::optional_text(self.reference, rules::LONGEST_REFERENCE).ok()?,
+            reference: rules::optional_text(self.reference, rules::MAX_REFERENCE_LENGTH).ok()?,
             user: self.user.accepted()?,
             assignments: lists.list(listed),
             occurred_at,
@@ -157,7 +157,7 @@ impl AssignmentRequest<'_> {
         let name = match (self.id, self.name) {
             (Some(id), None) => AssignmentName::Id(AssignmentId(id)),
             (None, Some(name)) => {
-                rules::text(&name, rules::LONGEST_NAME).ok()?;
+                rules::text(&name, rules::MAX_NAME_LENGTH).ok()?;
                 lists.named(&name)
             }
             (Some(_), Some(_)) | (None, None) => return None,

@@ -19,7 +19,7 @@ use crate::api::shapes::rules::{self, EntryRules};
 use crate::domain::dates;
 use crate::domain::entry::{EntryRequest, SharedLists};
 use crate::domain::text::folded;
-use crate::table::{Table, TableFault};
+use crate::table::{Table, TableError};
 
 /// Which cell of a row belongs to which of [`COLUMNS`].
 type Header = [Option<usize>; COLUMNS.len()];
@@ -47,7 +47,7 @@ pub(super) async fn read<R: AsyncBufRead + Unpin>(
             break;
         }
         count += 1;
-        if let Some(header) = header.as_ref().filter(|_| came == Came::Row && count <= rules::MOST_ENTRIES) {
+        if let Some(header) = header.as_ref().filter(|_| came == Came::Row && count <= rules::MAX_ENTRIES) {
             faults.at_line(Some(table.line()));
             let entry = entry(table, header, parameters.entry_rules(), &mut lists, faults);
             entries.add(table.line(), entry, &mut lists);
@@ -61,11 +61,11 @@ pub(super) async fn read<R: AsyncBufRead + Unpin>(
 }
 
 /// Notes what is wrong with a row; what is wrong with the whole file is a problem of its own.
-fn came(found: Result<bool, TableFault>, faults: &mut Faults) -> Result<Came, Problem> {
+fn came(found: Result<bool, TableError>, faults: &mut Faults) -> Result<Came, Problem> {
     match found {
         Ok(true) => Ok(Came::Row),
         Ok(false) => Ok(Came::Nothing),
-        Err(TableFault::Row(fault)) => {
+        Err(TableError::Row(fault)) => {
             faults.add_row(&fault);
             Ok(Came::Faulty)
         }
@@ -74,12 +74,12 @@ fn came(found: Result<bool, TableFault>, faults: &mut Faults) -> Result<Came, Pr
 }
 
 /// Why a file is no table that is taken.
-fn refused(fault: TableFault) -> Problem {
+fn refused(fault: TableError) -> Problem {
     match fault {
-        TableFault::Unreadable(error) => unreadable(&error),
-        TableFault::Row(_) | TableFault::File(_) => Problem::not_understood(fault.to_string()),
-        TableFault::TooLarge => Problem::too_large(),
-        TableFault::NoRoom => NoRoom::TakenByOthers.into(),
+        TableError::Unreadable(error) => unreadable(&error),
+        TableError::Row(_) | TableError::File(_) => Problem::not_understood(fault.to_string()),
+        TableError::TooLarge => Problem::too_large(),
+        TableError::NoRoom => NoRoom::TakenByOthers.into(),
     }
 }
 

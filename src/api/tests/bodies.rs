@@ -96,8 +96,8 @@ async fn the_number_of_lines_is_bounded() {
     const TARGET: &str = "?target=routingSkills&sameUser=inOrder";
     let row = "a@b,\n";
     let rows = |count| format!("email,assignments\n{}", row.repeat(count));
-    assert_eq!(submit("text/csv", TARGET, rows(rules::MOST_ENTRIES)).await.status, 202);
-    submit("text/csv", TARGET, rows(rules::MOST_ENTRIES + 1)).await.assert_problem(400, "/problems/invalid-request");
+    assert_eq!(submit("text/csv", TARGET, rows(rules::MAX_ENTRIES)).await.status, 202);
+    submit("text/csv", TARGET, rows(rules::MAX_ENTRIES + 1)).await.assert_problem(400, "/problems/invalid-request");
     let interactive = format!("{TARGET}&lane=interactive");
     assert_eq!(submit("text/csv", &interactive, rows(20)).await.status, 202);
     assert_eq!(submit("text/csv", &interactive, rows(21)).await.places(), ["lane"]);

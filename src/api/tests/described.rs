@@ -108,9 +108,9 @@ fn operations_are_named_for_the_methods_of_clients() {
 fn the_document_states_the_rules_that_are_enforced() {
     let document = document();
     let schemas = &document["components"]["schemas"];
-    assert_eq!(schemas["SyncJobRequest"]["properties"]["entries"]["maxItems"], rules::MOST_ENTRIES);
-    assert_eq!(schemas["SyncJobEntryRequest"]["properties"]["assignments"]["maxItems"], rules::MOST_ASSIGNMENTS);
-    assert_eq!(schemas["UserReference"]["properties"]["email"]["maxLength"], rules::LONGEST_USER_KEY);
+    assert_eq!(schemas["SyncJobRequest"]["properties"]["entries"]["maxItems"], rules::MAX_ENTRIES);
+    assert_eq!(schemas["SyncJobEntryRequest"]["properties"]["assignments"]["maxItems"], rules::MAX_ASSIGNMENTS);
+    assert_eq!(schemas["UserReference"]["properties"]["email"]["maxLength"], rules::MAX_USER_KEY_LENGTH);
     assert_eq!(schemas["AssignmentRequest"]["properties"]["proficiency"]["maximum"], rules::PROFICIENCY.1);
     assert_eq!(schemas["SyncJobRequest"]["required"], serde_json::json!(["target", "entries"]));
     assert_eq!(schemas["SyncJobEntryRequest"]["required"], serde_json::json!(["user", "assignments"]));

@@ -40,12 +40,12 @@ use crate::domain::hold::{HoldThresholds, Percent};
 use crate::domain::user::DirectoryUser;
 use crate::domain::{AssignmentId, Assignments, Target, UserId, UserKey};
 use crate::engine::port::{
-    AssignmentWrite, CallError, CatalogueItem, CatalogueListing, Errand, Expand, Extent, Genesys, ListedUser, LookUp,
-    Observed, Pace, UpstreamAnswer, UserListing, Version, WriteError, Written,
+    AssignmentWrite, CallError, CallOptions, CatalogueItem, CatalogueListing, Expand, Extent, Genesys, ListedUser,
+    LookUp, Observed, Pace, UpstreamAnswer, UserListing, Version, WriteError, Written,
 };
 use crate::engine::{Engine, EngineSettings};
 use crate::hris::filter::FilterRunner;
-use crate::hris::{Foundations, Intake, Sources};
+use crate::hris::{Intake, IntakeDependencies, Sources};
 use crate::journal::{NoJournal, Recovered};
 use crate::lifecycle::Lifecycle;
 use crate::metrics::MetricsText;
@@ -92,13 +92,13 @@ where
 }
 
 impl Genesys for PlainGenesys {
-    fn read<'a>(&'a self, _: &'a Errand, _: UserKey) -> BoxFuture<'a, Result<Observed, CallError>> {
+    fn read<'a>(&'a self, _: &'a CallOptions, _: UserKey) -> BoxFuture<'a, Result<Observed, CallError>> {
         ready(foreign(self.version.load(Ordering::Relaxed)))
     }
 
     fn write<'a>(
         &'a self,
-        _: &'a Errand,
+        _: &'a CallOptions,
         _: UserKey,
         write: &'a AssignmentWrite,
     ) -> BoxFuture<'a, Result<Written, WriteError>> {
@@ -111,7 +111,7 @@ impl Genesys for PlainGenesys {
 
     fn list_users<'a>(
         &'a self,
-        _: &'a Errand,
+        _: &'a CallOptions,
         listing: UserListing,
         _: Expand,
         take: &'a mut (dyn FnMut(ListedUser) + Send),
@@ -125,7 +125,11 @@ impl Genesys for PlainGenesys {
         ready(Extent { pages: 1, shown: total, total: Some(total), complete: true, is_cut: false })
     }
 
-    fn look_up<'a>(&'a self, _: &'a Errand, who: LookUp<'a>) -> BoxFuture<'a, Result<Vec<DirectoryUser>, CallError>> {
+    fn look_up<'a>(
+        &'a self,
+        _: &'a CallOptions,
+        who: LookUp<'a>,
+    ) -> BoxFuture<'a, Result<Vec<DirectoryUser>, CallError>> {
         match who {
             LookUp::Emails(_) | LookUp::EmployeeId(_) if self.unreachable => down(),
             LookUp::Emails(emails) => {
@@ -140,13 +144,17 @@ impl Genesys for PlainGenesys {
         }
     }
 
-    fn list_catalogue<'a>(&'a self, _: &'a Errand, _: Target) -> BoxFuture<'a, Result<CatalogueListing, CallError>> {
+    fn list_catalogue<'a>(
+        &'a self,
+        _: &'a CallOptions,
+        _: Target,
+    ) -> BoxFuture<'a, Result<CatalogueListing, CallError>> {
         let items = vec![CatalogueItem { id: AssignmentId(Uuid::from_u128(BILLING)), name: "Billing T2".into() }];
         let extent = Extent { pages: 1, shown: 1, total: Some(1), complete: true, is_cut: false };
         ready(CatalogueListing { items, extent })
     }
 
-    fn create_skill<'a>(&'a self, _: &'a Errand, _: &'a str) -> BoxFuture<'a, Result<CatalogueItem, CallError>> {
+    fn create_skill<'a>(&'a self, _: &'a CallOptions, _: &'a str) -> BoxFuture<'a, Result<CatalogueItem, CallError>> {
         down()
     }
 
@@ -214,7 +222,7 @@ impl TestApi {
         );
         let (sender, readiness) = watch::channel(Readiness::Ready);
         let (lifecycle_of_api, shared, limits) = (lifecycle.clone(), Shared::new(&settings), Arc::new(NoLimits));
-        let intake = Intake::start(Foundations {
+        let intake = Intake::start(IntakeDependencies {
             sources: Sources::compile(&[], FilterRunner::of_this_program()).unwrap(),
             engine: engine.clone(),
             journal: Arc::new(NoJournal),

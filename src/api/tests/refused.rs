@@ -33,7 +33,7 @@ fn with_user(user: &str) -> String {
 #[tokio::test]
 async fn faults_of_the_job_are_named() {
     let entries = r#""entries":[{"user":{"employeeId":"E1"},"assignments":[]}]"#;
-    let long = "x".repeat(rules::LONGEST_LABEL + 1);
+    let long = "x".repeat(rules::MAX_LABEL_LENGTH + 1);
     for (body, pointers) in [
         ("[]".to_owned(), &[""][..]),
         ("\"job\"".to_owned(), &[""]),
@@ -63,7 +63,7 @@ async fn faults_of_the_job_are_named() {
 
 #[tokio::test]
 async fn faults_of_an_entry_are_named() {
-    let long = "x".repeat(rules::LONGEST_USER_KEY + 1);
+    let long = "x".repeat(rules::MAX_USER_KEY_LENGTH + 1);
     for (body, pointers) in [
         (with_entry("7"), &["/entries/0"][..]),
         (with_entry(r#"["row-1",{"employeeId":"E1"},[],null]"#), &["/entries/0"]),
@@ -115,7 +115,7 @@ async fn faults_of_an_assignment_are_named() {
         let answer = refused(&with_assignment(&assignment)).await;
         assert_eq!(answer.places(), [format!("{at}{below}")], "{assignment}");
     }
-    let many = vec![r#"{"name":"Billing"}"#; rules::MOST_ASSIGNMENTS + 1].join(",");
+    let many = vec![r#"{"name":"Billing"}"#; rules::MAX_ASSIGNMENTS + 1].join(",");
     assert_eq!(refused(&with_assignment(&many)).await.places(), ["/entries/0/assignments"]);
 }
 
@@ -137,10 +137,10 @@ async fn the_number_of_entries_is_bounded() {
         format!(r#"{{"target":"routingSkills","sameUser":"inOrder","lane":"{lane}","entries":[{entries}]}}"#)
     };
     assert_eq!(refused(&job("interactive", 21)).await.places(), ["/lane"]);
-    assert_eq!(refused(&job("bulk", rules::MOST_ENTRIES + 1)).await.places(), ["/entries"]);
+    assert_eq!(refused(&job("bulk", rules::MAX_ENTRIES + 1)).await.places(), ["/entries"]);
     let api = TestApi::start();
     assert_eq!(api.submit(job("interactive", 20)).await.status, 202);
-    assert_eq!(api.submit(job("bulk", rules::MOST_ENTRIES)).await.status, 202);
+    assert_eq!(api.submit(job("bulk", rules::MAX_ENTRIES)).await.status, 202);
 }
 
 #[tokio::test]
@@ -168,9 +168,9 @@ async fn all_faults_are_named_at_once() {
 
 #[tokio::test]
 async fn faults_beyond_the_cap_are_counted() {
-    let entries = vec!["7"; rules::MOST_FAULTS + 11].join(",");
+    let entries = vec!["7"; rules::MAX_FAULTS + 11].join(",");
     let answer = refused(&with_entry(&entries)).await;
-    assert_eq!(answer.places().len(), rules::MOST_FAULTS);
+    assert_eq!(answer.places().len(), rules::MAX_FAULTS);
     assert_eq!(answer.body["moreErrors"], 11);
 }
 

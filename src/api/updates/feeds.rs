@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::api::shapes::entry_view::SyncJobEntryView;
 use crate::api::shapes::job_view::SyncJobView;
 use crate::domain::JobId;
-use crate::engine::{Engine, Followed};
+use crate::engine::{Engine, EventCursor};
 
 /// Entries looked up at a time.
 const AT_A_TIME: usize = 100;
@@ -25,7 +25,7 @@ const AT_A_TIME: usize = 100;
 const GATHER: Duration = Duration::from_millis(100);
 /// By so much they gather longer for each follower, where these are many.
 const GATHER_FOR_EACH: Duration = Duration::from_millis(1);
-const GATHER_AT_MOST: Duration = Duration::from_secs(1);
+const MAX_GATHERING: Duration = Duration::from_secs(1);
 
 /// The feeds of all jobs that somebody follows.
 #[derive(Debug)]
@@ -51,9 +51,9 @@ pub(in crate::api) struct Feed {
 /// Some events, as they go over the wire.
 #[derive(Debug)]
 pub(in crate::api) struct Part {
-    from: Followed,
+    from: EventCursor,
     /// Where one is who has been told this.
-    pub(in crate::api) to: Followed,
+    pub(in crate::api) to: EventCursor,
     pub(in crate::api) text: Bytes,
     /// Whether nothing will follow.
     pub(in crate::api) is_last: bool,
@@ -77,17 +77,17 @@ impl Feeds {
     }
 
     /// What an event id of this run of the service stands for.
-    pub(in crate::api) fn followed(&self, id: &str) -> Option<Followed> {
+    pub(in crate::api) fn followed(&self, id: &str) -> Option<EventCursor> {
         let mut parts = id.split('-');
         let (run, revision, entry) = (parts.next()?, parts.next()?, parts.next()?);
         (run == self.run.simple().to_string())
-            .then_some(Followed { revision: revision.parse().ok()?, entry: entry.parse().ok()? })
+            .then_some(EventCursor { revision: revision.parse().ok()?, entry: entry.parse().ok()? })
     }
 }
 
 impl Feed {
     /// What comes behind `told`, if anything does; `None` for a job that is gone.
-    pub(in crate::api) fn after(&self, told: Followed, engine: &Engine) -> Option<Arc<Part>> {
+    pub(in crate::api) fn after(&self, told: EventCursor, engine: &Engine) -> Option<Arc<Part>> {
         let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(newest) = newest.filter(|newest| newest.from == told) {
             return Some(newest);
@@ -100,7 +100,7 @@ impl Feed {
         Some(part)
     }
 
-    fn write(&self, told: Followed, engine: &Engine) -> Option<(Part, bool)> {
+    fn write(&self, told: EventCursor, engine: &Engine) -> Option<(Part, bool)> {
         let news = engine.news(self.job, told, AT_A_TIME)?;
         let names = engine.names(engine.job(self.job)?.spec.target);
         let (mut to, mut text, mut is_last) = (told, String::new(), false);
@@ -111,7 +111,7 @@ impl Feed {
         let reaches_the_end = news.job.is_some();
         if let Some(job) = news.job {
             is_last = job.finished_at.is_some();
-            let all = Followed::all_of(job.revision);
+            let all = EventCursor::all_of(job.revision);
             if to < all {
                 to = all;
                 self.event(&mut text, "job", to, &SyncJobView::of(job, engine));
@@ -121,8 +121,8 @@ impl Feed {
     }
 
     /// One event; JSON has no line breaks, so its data is one line.
-    fn event(&self, text: &mut String, name: &str, at: Followed, view: &impl Serialize) {
-        let (run, Followed { revision, entry }) = (self.run.simple(), at);
+    fn event(&self, text: &mut String, name: &str, at: EventCursor, view: &impl Serialize) {
+        let (run, EventCursor { revision, entry }) = (self.run.simple(), at);
         let data = serde_json::to_string(view).unwrap_or_default();
         // Writing to a string does not fail.
         let _ = write!(text, "event: {name}\nid: {run}-{revision}-{entry}\ndata: {data}\n\n");
@@ -131,7 +131,7 @@ impl Feed {
     /// When those who follow this job look next, where so many follow some job.
     pub(in crate::api) fn next_look(&self, followers: usize) -> Instant {
         let followers = u32::try_from(followers).unwrap_or(u32::MAX);
-        let gather = GATHER_FOR_EACH.saturating_mul(followers).clamp(GATHER, GATHER_AT_MOST);
+        let gather = GATHER_FOR_EACH.saturating_mul(followers).clamp(GATHER, MAX_GATHERING);
         // Jobs look one after the other.
         let phase = gather.mul_f64(f64::from(self.job.0.as_fields().0 % 1000) / 1000.0);
         let elapsed = self.begun.elapsed() + gather.saturating_sub(phase);

@@ -18,7 +18,7 @@ use crate::engine::{Engine, JobSnapshot};
 const FRESH: Duration = Duration::from_millis(100);
 
 /// Jobs whose answers are kept; more are hardly polled at a time.
-const MOST: usize = 256;
+const MAX: usize = 256;
 
 /// The latest answers.
 ///
@@ -56,7 +56,7 @@ impl Polls {
         }
         let told = Arc::new(self.put_into_words(engine.job(id)?, engine, clock));
         let mut latest = self.latest();
-        if latest.len() >= MOST {
+        if latest.len() >= MAX {
             latest.clear();
         }
         latest.insert(id, Arc::clone(&told));

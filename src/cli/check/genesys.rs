@@ -17,14 +17,14 @@ use crate::domain::name_index::NameIndex;
 use crate::domain::text::quoted;
 use crate::domain::user::DirectoryUser;
 use crate::genesys::GenesysClient;
-use crate::genesys::survey::{CallError, CatalogueItem, CatalogueListing, Tried};
+use crate::genesys::diagnostics::{CallError, CatalogueItem, CatalogueListing, Tried};
 use crate::genesys::transport::over_http;
 use crate::hris::Source;
 use crate::journal::OrgIdentity;
 use crate::lifecycle::Lifecycle;
 
 /// A look that takes longer is left: a listing without end, or an answer that asks for a wait of days.
-const LONGEST_LOOK: Duration = Duration::from_secs(30);
+const MAX_LOOK_UP_TIME: Duration = Duration::from_secs(30);
 
 /// The check of one org.
 struct Survey<'a> {
@@ -44,14 +44,14 @@ pub(super) async fn survey(
 ) -> Result<()> {
     let lifecycle = Lifecycle::default();
     let (client, tokens) = app::client(config, over_http(&app::transport_settings(config)?)?, &lifecycle)?;
-    match tokio::time::timeout(LONGEST_LOOK, tokens.ensure()).await {
+    match tokio::time::timeout(MAX_LOOK_UP_TIME, tokens.ensure()).await {
         Ok(Ok(())) => findings.ok("login", format_args!("worked at {}", config.genesys.login_url()?)),
         Ok(Err(error)) => {
             findings.fail("login", error, "see \"Wrong secret\" in docs/OPERATIONS.md");
             return Ok(());
         }
         Err(_) => {
-            let found = format!("no answer of {} within {LONGEST_LOOK:?}", config.genesys.login_url()?);
+            let found = format!("no answer of {} within {MAX_LOOK_UP_TIME:?}", config.genesys.login_url()?);
             findings.fail("login", found, "check genesys.region and the network");
             return Ok(());
         }
@@ -311,8 +311,8 @@ fn todo(error: &CallError, permission: &'static str) -> &'static str {
 
 /// The answer, or that there was none in time.
 async fn look<T>(call: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
-    let late = || CallError::without_answer(format!("not read within {LONGEST_LOOK:?}"));
-    tokio::time::timeout(LONGEST_LOOK, call).await.unwrap_or_else(|_| Err(late()))
+    let late = || CallError::without_answer(format!("not read within {MAX_LOOK_UP_TIME:?}"));
+    tokio::time::timeout(MAX_LOOK_UP_TIME, call).await.unwrap_or_else(|_| Err(late()))
 }
 
 fn managed(config: &Config, known: &[NameIndex], findings: &mut Findings) {

@@ -16,10 +16,10 @@ use tokio::net::TcpListener;
 use self::report::Report;
 use super::http::JsonClient;
 use super::told_to_stop;
-use crate::app::{self, Surroundings};
+use crate::app::{self, Dependencies};
 use crate::clock::WallClock;
 use crate::config::Config;
-use crate::genesys::gate::Start;
+use crate::genesys::rate_limiter::Start;
 use crate::genesys::transport::{TransportSettings, over_http};
 use crate::journal::{NoJournal, Recovered};
 use crate::lifecycle::Lifecycle;
@@ -150,7 +150,7 @@ fn configuration(scenario: &Scenario, genesys_url: &str, pace: &Pace) -> Result<
 }
 
 async fn serve(config: &Config, arguments: &DemoArguments, lifecycle: &Lifecycle) -> Result<String> {
-    let around = Surroundings {
+    let around = Dependencies {
         transport: over_http(&TransportSettings::default())?,
         // The simulator has just begun as well: nothing was called before.
         gate_start: Start::Empty,

@@ -14,7 +14,7 @@ use crate::journal::{Inspection, Journal as _, OrgIdentity, SqliteJournal, inspe
 use crate::lifecycle::Lifecycle;
 
 /// Genesys may be down, and that is no reason to wait for it.
-const LONGEST_LOOK: Duration = Duration::from_secs(30);
+const MAX_LOOK_UP_TIME: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(file: Option<&Path>, yes: bool) -> Result<ExitCode> {
     let config = Config::load(file).context("the configuration cannot be used")?;
@@ -69,7 +69,7 @@ pub(super) async fn run(file: Option<&Path>, yes: bool) -> Result<ExitCode> {
 async fn asked(config: &Config) -> Result<Option<Uuid>> {
     let lifecycle = Lifecycle::default();
     let (client, _) = app::client(config, over_http(&app::transport_settings(config)?)?, &lifecycle)?;
-    let told = tokio::time::timeout(LONGEST_LOOK, client.own_org()).await;
+    let told = tokio::time::timeout(MAX_LOOK_UP_TIME, client.own_org()).await;
     lifecycle.stop(Duration::from_secs(1)).await;
     Ok(told.context("Genesys does not answer")??)
 }

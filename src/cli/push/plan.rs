@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::remote::{self, Remote};
 
 /// Users whose changes are shown one by one; the rest is counted.
-const MOST_SHOWN: u64 = 50;
+const MAX_SHOWN: u64 = 50;
 
 /// What a plan would change in all.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub(super) async fn show(remote: &Remote, view: &Value) -> Result<u64> {
         let entries = page.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
         for entry in &entries {
             changes.count(entry);
-            if shown < MOST_SHOWN {
+            if shown < MAX_SHOWN {
                 shown += 1;
                 println!("{}", difference(entry));
             }

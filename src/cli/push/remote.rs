@@ -22,11 +22,11 @@ use crate::retry_after::retry_after;
 /// How long the service holds an answer back for a change.
 const HELD_BACK: &str = "25s";
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const MAX_PAUSE: Duration = Duration::from_secs(10);
 /// How long a service may take to be there at all.
 const FIRST_ANSWER: Duration = Duration::from_secs(10);
 /// Failures that are shown one by one.
-pub(super) const MOST_SHOWN: usize = 10;
+pub(super) const MAX_SHOWN: usize = 10;
 
 pub(super) struct Remote {
     transport: Transport,
@@ -124,7 +124,7 @@ impl Remote {
 
     /// The first failed entries.
     pub(super) async fn failures(&self, id: &str) -> Result<Vec<Value>> {
-        let page = self.entries(id, "failed", MOST_SHOWN, None).await?;
+        let page = self.entries(id, "failed", MAX_SHOWN, None).await?;
         Ok(page.get("items").and_then(Value::as_array).cloned().unwrap_or_default())
     }
 
@@ -159,7 +159,7 @@ impl Remote {
                 told = trouble;
             }
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            pause = (pause * 2).min(MAX_PAUSE);
         }
     }
 

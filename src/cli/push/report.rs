@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::remote::MOST_SHOWN;
+use super::remote::MAX_SHOWN;
 
 /// Prints the counts that are not zero.
 pub(super) fn print(view: &Value) {
@@ -35,7 +35,7 @@ pub(super) fn print_failures(entries: &[Value], all: u64) {
     for entry in entries {
         println!("{}", failure(entry));
     }
-    let shown = entries.len().min(MOST_SHOWN) as u64;
+    let shown = entries.len().min(MAX_SHOWN) as u64;
     if all > shown {
         println!("… and {} more", all - shown);
     }

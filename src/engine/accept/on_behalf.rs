@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::JobId;
 use crate::domain::audit::{Action, Asker, AuditFilter, AuditRecord};
-use crate::engine::core::{Behalf, Engine};
+use crate::engine::core::{ActingFor, Engine};
 use crate::journal::{AuditPage, JournalError};
 
 impl Engine {
@@ -12,16 +12,16 @@ impl Engine {
     /// comes of it.
     #[must_use]
     pub fn on_behalf_of(&self, asker: Asker) -> Self {
-        self.acting_for(Behalf { asker, export_of: None })
+        self.acting_for(ActingFor { asker, export_of: None })
     }
 
     /// The same for the export of a source.
     #[must_use]
     pub fn importing_for(&self, asker: Asker, source: Arc<str>) -> Self {
-        self.acting_for(Behalf { asker, export_of: Some(source) })
+        self.acting_for(ActingFor { asker, export_of: Some(source) })
     }
 
-    fn acting_for(&self, behalf: Behalf) -> Self {
+    fn acting_for(&self, behalf: ActingFor) -> Self {
         Self { core: Arc::clone(&self.core), lifecycle: self.lifecycle.clone(), behalf: Some(Arc::new(behalf)) }
     }
 
@@ -32,7 +32,7 @@ impl Engine {
 
     /// The record of what is asked for; none if the service acts by itself.
     pub(in crate::engine) fn asked(&self, action: Action, job: JobId) -> Option<AuditRecord> {
-        let Behalf { asker, export_of } = self.behalf.as_deref()?;
+        let ActingFor { asker, export_of } = self.behalf.as_deref()?;
         let (action, about) = match (action, export_of) {
             (Action::Submitted, Some(source)) => (Action::Imported, Some((**source).into())),
             (action, _) => (action, None),

@@ -37,7 +37,7 @@ impl How {
 
 /// A reserved key, and what was sent under it.
 #[derive(Debug)]
-pub struct Under {
+pub struct IdempotencyContext {
     pub reservation: Reservation,
     pub fingerprint: Fingerprint,
 }
@@ -69,7 +69,7 @@ impl Engine {
     /// Accepts a job, and the key that it was sent under with it: both or neither.
     pub async fn submit_under(
         &self,
-        under: Option<Under>,
+        under: Option<IdempotencyContext>,
         spec: JobSpec,
         entries: Vec<impl Into<EntryOrder>>,
     ) -> Result<JobSnapshot, JournalError> {
@@ -91,7 +91,7 @@ impl Engine {
                 Claim::Accepted(_, job) => return Ok(Once { job, seen_before: true }),
                 Claim::Accepting(other) => other.ended().await,
                 Claim::Reserved(reservation) => {
-                    let under = Under { reservation, fingerprint: Fingerprint::default() };
+                    let under = IdempotencyContext { reservation, fingerprint: Fingerprint::default() };
                     let job = self.submit_under(Some(under), spec, entries).await?.id;
                     return Ok(Once { job, seen_before: false });
                 }
@@ -107,7 +107,11 @@ impl Engine {
 
     /// A new job from the entries that did not come through; the outer `None` if there is no such job, the inner one if
     /// it has no such entries.
-    pub async fn retry(&self, id: JobId, under: Option<Under>) -> Result<Option<Option<JobSnapshot>>, JournalError> {
+    pub async fn retry(
+        &self,
+        id: JobId,
+        under: Option<IdempotencyContext>,
+    ) -> Result<Option<Option<JobSnapshot>>, JournalError> {
         let Some(job) = self.core.registry.get(id) else { return Ok(None) };
         let orders = job.orders(&[EntryState::Failed, EntryState::Cancelled, EntryState::Held]);
         self.submit_again(under, job.spec().clone(), orders, How::asked_for(Action::Retried)).await.map(Some)
@@ -118,7 +122,7 @@ impl Engine {
     pub async fn apply(
         &self,
         id: JobId,
-        under: Option<Under>,
+        under: Option<IdempotencyContext>,
         released: bool,
     ) -> Result<Option<Option<JobSnapshot>>, JournalError> {
         let Some(job) = self.core.registry.get(id) else { return Ok(None) };
@@ -128,7 +132,7 @@ impl Engine {
 
     async fn submit_again(
         &self,
-        under: Option<Under>,
+        under: Option<IdempotencyContext>,
         spec: JobSpec,
         orders: Vec<EntryOrder>,
         how: How,
@@ -143,7 +147,7 @@ impl Engine {
     /// and not worked on, and a key that is free in memory and taken in the journal.
     async fn submit_orders(
         &self,
-        under: Option<Under>,
+        under: Option<IdempotencyContext>,
         spec: JobSpec,
         orders: Vec<EntryOrder>,
         how: How,
@@ -161,7 +165,7 @@ impl Engine {
 
     async fn accept(
         &self,
-        under: Option<Under>,
+        under: Option<IdempotencyContext>,
         spec: JobSpec,
         entries: Vec<EntryOrder>,
         how: How,

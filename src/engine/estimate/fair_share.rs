@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
-use crate::domain::job::Urgency;
+use crate::domain::job::Lane;
 use crate::engine::estimate::workload::Load;
 use crate::engine::port::Pace;
 
-/// Of the permitted calls, what the gate gives to bulk work at least.
+/// Of the permitted calls, what the rate limiter gives to bulk work at least.
 const SURE_OF: f64 = 0.2;
 
 /// The work ahead of all jobs together, so kept that asking for one job's share takes no look at the others.
@@ -18,7 +18,7 @@ const SURE_OF: f64 = 0.2;
 /// job's own, every job ends before it; above, each takes as many turns as it. Within its own class the average stands for
 /// all, which is off by less than half of what that class holds.
 #[derive(Debug, Default)]
-pub(in crate::engine) struct Turns {
+pub(in crate::engine) struct FairShare {
     interactive: Sum,
     bulk: [Sum; CLASSES],
 }
@@ -68,27 +68,27 @@ impl Sum {
     }
 }
 
-impl Turns {
+impl FairShare {
     /// The work ahead of one job has changed.
-    pub(in crate::engine) fn moved(&mut self, urgency: Urgency, before: Load, after: Load) {
-        if let Some(sum) = self.sum_for(urgency, before) {
+    pub(in crate::engine) fn moved(&mut self, lane: Lane, before: Load, after: Load) {
+        if let Some(sum) = self.sum_for(lane, before) {
             sum.take_off(before);
         }
-        if let Some(sum) = self.sum_for(urgency, after) {
+        if let Some(sum) = self.sum_for(lane, after) {
             sum.add(after);
         }
     }
 
     /// What goes before the end of a job that has so much ahead.
-    pub(in crate::engine) fn ahead_of(&self, urgency: Urgency, own: Load) -> Ahead {
-        match urgency {
-            Urgency::Interactive => Ahead {
+    pub(in crate::engine) fn ahead_of(&self, lane: Lane, own: Load) -> Ahead {
+        match lane {
+            Lane::Interactive => Ahead {
                 // First come first served: the newest one, for which this is asked most, waits for all.
                 beside: exact(self.interactive.calls.max(own.calls.into())),
                 urgent: 0.0,
                 over_bulk: self.bulk.iter().any(|sum| sum.jobs > 0),
             },
-            Urgency::Bulk => {
+            Lane::Bulk => {
                 let others = self.bulk.iter().enumerate().map(|(class, sum)| {
                     let mut sum = *sum;
                     if class == class_of(own) {
@@ -105,11 +105,11 @@ impl Turns {
         }
     }
 
-    fn sum_for(&mut self, urgency: Urgency, load: Load) -> Option<&mut Sum> {
-        match urgency {
+    fn sum_for(&mut self, lane: Lane, load: Load) -> Option<&mut Sum> {
+        match lane {
             _ if load == Load::default() => None,
-            Urgency::Interactive => Some(&mut self.interactive),
-            Urgency::Bulk => self.bulk.get_mut(class_of(load)),
+            Lane::Interactive => Some(&mut self.interactive),
+            Lane::Bulk => self.bulk.get_mut(class_of(load)),
         }
     }
 }
@@ -120,12 +120,12 @@ fn class_of(load: Load) -> usize {
 }
 
 /// How long so many calls take, from when calls go.
-pub(in crate::engine) fn time_for(ahead: Ahead, urgency: Urgency, pace: &Pace) -> Duration {
+pub(in crate::engine) fn time_for(ahead: Ahead, lane: Lane, pace: &Pace) -> Duration {
     let Ahead { beside, urgent, over_bulk } = ahead;
-    let calls = match urgency {
-        Urgency::Interactive if over_bulk => beside / (1.0 - SURE_OF),
-        Urgency::Interactive => beside,
-        Urgency::Bulk => (beside / pace.bulk_share).max(beside + urgent).min(beside / SURE_OF),
+    let calls = match lane {
+        Lane::Interactive if over_bulk => beside / (1.0 - SURE_OF),
+        Lane::Interactive => beside,
+        Lane::Bulk => (beside / pace.bulk_share).max(beside + urgent).min(beside / SURE_OF),
     };
     Duration::try_from_secs_f64(calls / pace.calls_per_second).unwrap_or(Duration::MAX)
 }
@@ -152,10 +152,10 @@ mod tests {
         Load { entries: users, users, calls: 2 * users }
     }
 
-    fn turns(bulk: &[u32]) -> Turns {
-        let mut turns = Turns::default();
+    fn turns(bulk: &[u32]) -> FairShare {
+        let mut turns = FairShare::default();
         for users in bulk {
-            turns.moved(Urgency::Bulk, Load::default(), load(*users));
+            turns.moved(Lane::Bulk, Load::default(), load(*users));
         }
         turns
     }
@@ -171,7 +171,7 @@ mod tests {
             (&[1, 1, 1, 1000], 1000, 2006.0),
             (&[100, 120, 5000], 100, 600.0),
         ] {
-            let ahead = turns(jobs).ahead_of(Urgency::Bulk, load(of));
+            let ahead = turns(jobs).ahead_of(Lane::Bulk, load(of));
             assert!((ahead.beside - expected).abs() < 1.0, "{of} among {jobs:?}: {ahead:?}, not {expected}");
         }
     }
@@ -179,31 +179,31 @@ mod tests {
     #[test]
     fn the_sums_follow_the_jobs_and_end_at_nothing() {
         let mut turns = turns(&[700, 3]);
-        turns.moved(Urgency::Interactive, Load::default(), load(4));
+        turns.moved(Lane::Interactive, Load::default(), load(4));
         for users in (0..700).rev() {
-            turns.moved(Urgency::Bulk, load(users + 1), load(users));
+            turns.moved(Lane::Bulk, load(users + 1), load(users));
             if users > 3 {
-                assert_eq!(turns.ahead_of(Urgency::Bulk, load(users)).beside, f64::from(2 * users + 6));
+                assert_eq!(turns.ahead_of(Lane::Bulk, load(users)).beside, f64::from(2 * users + 6));
             }
         }
-        turns.moved(Urgency::Bulk, load(3), Load::default());
+        turns.moved(Lane::Bulk, load(3), Load::default());
         assert!(turns.bulk.iter().all(|sum| (sum.jobs, sum.users, sum.calls) == (0, 0, 0)));
-        assert_eq!(turns.ahead_of(Urgency::Bulk, Load::default()).urgent, 8.0);
+        assert_eq!(turns.ahead_of(Lane::Bulk, Load::default()).urgent, 8.0);
     }
 
     #[test]
     fn urgent_work_goes_ahead_of_bulk_but_for_its_floor() {
         let pace = |bulk_share| Pace { calls_per_second: 5.0, bulk_share, opens_at: Instant::now() };
         let bulk = |beside, urgent| Ahead { beside, urgent, over_bulk: true };
-        for (ahead, urgency, share, seconds) in [
-            (bulk(100.0, 0.0), Urgency::Bulk, 1.0, 20),
-            (bulk(100.0, 50.0), Urgency::Bulk, 1.0, 30),
-            (bulk(100.0, 5000.0), Urgency::Bulk, 1.0, 100),
-            (bulk(100.0, 10.0), Urgency::Bulk, 0.5, 40),
-            (bulk(100.0, 0.0), Urgency::Interactive, 0.5, 25),
-            (Ahead { beside: 100.0, urgent: 0.0, over_bulk: false }, Urgency::Interactive, 0.5, 20),
+        for (ahead, lane, share, seconds) in [
+            (bulk(100.0, 0.0), Lane::Bulk, 1.0, 20),
+            (bulk(100.0, 50.0), Lane::Bulk, 1.0, 30),
+            (bulk(100.0, 5000.0), Lane::Bulk, 1.0, 100),
+            (bulk(100.0, 10.0), Lane::Bulk, 0.5, 40),
+            (bulk(100.0, 0.0), Lane::Interactive, 0.5, 25),
+            (Ahead { beside: 100.0, urgent: 0.0, over_bulk: false }, Lane::Interactive, 0.5, 20),
         ] {
-            assert_eq!(time_for(ahead, urgency, &pace(share)).as_secs(), seconds, "{ahead:?}");
+            assert_eq!(time_for(ahead, lane, &pace(share)).as_secs(), seconds, "{ahead:?}");
         }
     }
 }

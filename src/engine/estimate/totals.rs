@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::domain::conflict::Cause;
-use crate::domain::job::Urgency;
+use crate::domain::job::Lane;
 use crate::domain::{EntryState, Reason};
-use crate::engine::estimate::fair_share::{Ahead, Turns};
+use crate::engine::estimate::fair_share::{Ahead, FairShare};
 use crate::engine::estimate::workload::Load;
 use crate::metrics::Counter;
 
@@ -17,7 +17,7 @@ use crate::metrics::Counter;
 #[derive(Debug, Clone, Default)]
 pub(in crate::engine) struct OpenEntries {
     open: Arc<AtomicU32>,
-    turns: Arc<Mutex<Turns>>,
+    turns: Arc<Mutex<FairShare>>,
     /// Bytes that all jobs hold, also those that have ended.
     held: Arc<AtomicUsize>,
     ended: Arc<EndedEntries>,
@@ -33,17 +33,17 @@ pub struct EndedEntries {
 
 impl OpenEntries {
     /// A job had `before` ahead of it and has `after`.
-    pub(in crate::engine) fn moved(&self, urgency: Urgency, before: Load, after: Load) {
+    pub(in crate::engine) fn moved(&self, lane: Lane, before: Load, after: Load) {
         if before != after {
             // Adding the difference modulo 2^32 adds or subtracts.
             self.open.fetch_add(after.entries.wrapping_sub(before.entries), Ordering::Relaxed);
-            self.turns.lock().unwrap_or_else(PoisonError::into_inner).moved(urgency, before, after);
+            self.turns.lock().unwrap_or_else(PoisonError::into_inner).moved(lane, before, after);
         }
     }
 
     /// What goes before the end of a job that has so much ahead of it.
-    pub(in crate::engine) fn ahead_of(&self, urgency: Urgency, own: Load) -> Ahead {
-        self.turns.lock().unwrap_or_else(PoisonError::into_inner).ahead_of(urgency, own)
+    pub(in crate::engine) fn ahead_of(&self, lane: Lane, own: Load) -> Ahead {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner).ahead_of(lane, own)
     }
 
     /// A job holds so many bytes, until this is dropped.

@@ -1,6 +1,6 @@
 //! How many calls a job will still take, by what is known of its entries and by what those took that have ended.
 //!
-//! Counted in users, not in entries: what several entries ask for one user takes one pass.
+//! Counted in users, not in entries: what several entries ask for one user takes one reconciliation.
 
 use crate::domain::job::EntryCounts;
 use crate::domain::{EntryState, Target};
@@ -29,7 +29,7 @@ pub(in crate::engine) struct Load {
 
 /// The calls of one job: those ahead, and what is learned from those behind.
 ///
-/// Invariant: `ahead` goes up once for each user that is parked and down once when that user's pass has ended for the job;
+/// Invariant: `ahead` goes up once for each user that is parked and down once when that user's reconciliation has ended for the job;
 /// what ends otherwise (cancelled, failed as a whole) is taken off by the job's own counts in [`Workload::load`].
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Workload {
@@ -114,7 +114,7 @@ impl Workload {
         self.ahead.of(work).into_iter().for_each(|users| *users += 1);
     }
 
-    /// A pass made calls for the job.
+    /// A reconciliation made calls for the job.
     pub(in crate::engine) fn called(&mut self, calls: u32) {
         self.calls = self.calls.saturating_add(calls);
     }
@@ -154,7 +154,7 @@ impl Workload {
         let of = |users: u32| u64::from(users);
         let read = of(self.behind.read_and_write) + GIVEN_CREDIT;
         let written = of(self.written) + GIVEN_CREDIT;
-        // Who waits has read and was refused a write; who runs waits in the gate for the first call.
+        // Who waits has read and was refused a write; who runs waits in the rate limiter for the first call.
         let refused = 2 * of(counts.of(EntryState::Waiting));
         let expected = of(self.behind.users()) + of(self.written) + refused + 2 * GIVEN_CREDIT;
         let made = of(self.calls) + 2 * GIVEN_CREDIT;

@@ -10,13 +10,13 @@ use crate::domain::{EntryState, Reason, UserId, UserRef};
 
 /// What a follower of a job has been told: everything up to this change.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Followed {
+pub struct EventCursor {
     pub revision: u64,
     /// The last entry told of those that changed with this revision.
     pub entry: u32,
 }
 
-impl Followed {
+impl EventCursor {
     /// Everything that a revision brought.
     pub fn all_of(revision: u64) -> Self {
         Self { revision, entry: u32::MAX }
@@ -31,25 +31,25 @@ pub(in crate::engine) struct Figures {
 
 /// What a follower has not been told.
 #[derive(Debug)]
-pub struct News {
+pub struct JobDelta {
     /// Entries in the order of their changes.
-    pub entries: Vec<(Followed, EntrySnapshot)>,
+    pub entries: Vec<(EventCursor, EntrySnapshot)>,
     /// The job, once all entries have been told.
     pub job: Option<JobSnapshot>,
 }
 
 impl Job {
     /// What changed behind `told`, at most `limit` entries of it.
-    pub(in crate::engine) fn news(&self, told: Followed, limit: usize) -> News {
+    pub(in crate::engine) fn news(&self, told: EventCursor, limit: usize) -> JobDelta {
         let state = self.lock();
         let mut changed = state.changes.after((told.revision, told.entry));
         let entries = changed
             .by_ref()
             .take(limit)
-            .filter_map(|(revision, index)| Some((Followed { revision, entry: index }, state.entry(index)?)));
+            .filter_map(|(revision, index)| Some((EventCursor { revision, entry: index }, state.entry(index)?)));
         let entries = entries.collect();
         let job = changed.next().is_none().then(|| self.snapshot_of(&state));
-        News { entries, job }
+        JobDelta { entries, job }
     }
 
     /// What the job adds up to.

@@ -2,16 +2,16 @@
 
 pub(in crate::engine) mod acceptance_order;
 pub(in crate::engine) mod callback_queue;
+mod calls_ahead;
 mod changes;
 mod entries;
 mod follow;
 mod hold;
 pub(in crate::engine) mod idempotency_keys;
-mod kept;
+mod journal_records;
 pub(in crate::engine) mod outcome;
 pub(in crate::engine) mod people;
 pub(in crate::engine) mod registry;
-mod work;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,7 +22,7 @@ use tokio::time::Instant;
 
 use self::changes::Changes;
 use self::entries::Entries;
-pub use self::follow::{Followed, News};
+pub use self::follow::{EventCursor, JobDelta};
 use self::hold::Release;
 use crate::domain::assignment::CatalogueItem;
 use crate::domain::audit::Actor;
@@ -304,7 +304,7 @@ impl Job {
         });
     }
 
-    /// A pass takes the entry up; false if it has ended meanwhile and is not to be touched.
+    /// A reconciliation takes the entry up; false if it has ended meanwhile and is not to be touched.
     pub(in crate::engine) fn begin(&self, index: u32, now: Timestamp) -> bool {
         self.change(|state| {
             state.parked_until = state.parked_until.filter(|until| *until > now);
@@ -413,7 +413,7 @@ impl Job {
         self.change(|state| (0..writes).for_each(|_| state.conflicts.count(cause)));
     }
 
-    /// Counts calls that a pass made for this job.
+    /// Counts calls that a reconciliation made for this job.
     pub(in crate::engine) fn count_calls(&self, calls: u32) {
         if calls > 0 {
             self.change(|state| {

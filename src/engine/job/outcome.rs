@@ -11,7 +11,7 @@ use crate::engine::job::EntryResult;
 use crate::engine::port::{CatalogueItem, UpstreamAnswer};
 
 /// So many of those that have one name are told.
-const MOST_NAMED: usize = 5;
+const MAX_NAMED: usize = 5;
 
 /// Why entries fail, and what to do about it.
 #[derive(Debug, Clone)]
@@ -65,9 +65,9 @@ impl Failure {
 
     pub(in crate::engine) fn assignment_ambiguous(name: &str, called: &[CatalogueItem]) -> Self {
         let mut named: Vec<_> =
-            called.iter().take(MOST_NAMED).map(|item| format!("{} ({})", quoted(&item.name), item.id)).collect();
-        if called.len() > MOST_NAMED {
-            named.push(format!("{} more", called.len() - MOST_NAMED));
+            called.iter().take(MAX_NAMED).map(|item| format!("{} ({})", quoted(&item.name), item.id)).collect();
+        if called.len() > MAX_NAMED {
+            named.push(format!("{} more", called.len() - MAX_NAMED));
         }
         let (number, name, named) = (called.len(), quoted(name), named.join(", "));
         let message = format!("{number} assignments at Genesys are called {name}: {named}. Name it by id.");

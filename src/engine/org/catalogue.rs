@@ -13,7 +13,7 @@ use crate::domain::text::as_it_reads;
 use crate::domain::{AssignmentId, Target};
 use crate::engine::org::cache::{Ages, Cache};
 use crate::engine::org::unknown_names::Unfit;
-use crate::engine::port::{CallError, CatalogueItem, CatalogueListing, Errand, Extent, Genesys, UpstreamAnswer};
+use crate::engine::port::{CallError, CallOptions, CatalogueItem, CatalogueListing, Extent, Genesys, UpstreamAnswer};
 
 /// The catalogue of one target as it was at one time.
 #[derive(Debug)]
@@ -118,10 +118,10 @@ impl Catalogues {
     pub(in crate::engine) async fn get(
         &self,
         genesys: &dyn Genesys,
-        errand: &Errand,
+        options: &CallOptions,
         target: Target,
     ) -> Result<Arc<Catalogue>, CallError> {
-        Ok(Arc::clone(&self.of(target).get(|| self.read(genesys, errand, target)).await?.value))
+        Ok(Arc::clone(&self.of(target).get(|| self.read(genesys, options, target)).await?.value))
     }
 
     /// The catalogue, as a reading shows it that was not begun before `since`: only that tells that a name does not exist, or
@@ -129,11 +129,11 @@ impl Catalogues {
     pub(in crate::engine) async fn read_anew(
         &self,
         genesys: &dyn Genesys,
-        errand: &Errand,
+        options: &CallOptions,
         target: Target,
         since: Instant,
     ) -> Result<Arc<Catalogue>, CallError> {
-        let reading = self.of(target).begun_since(since, || self.read(genesys, errand, target)).await?;
+        let reading = self.of(target).begun_since(since, || self.read(genesys, options, target)).await?;
         Ok(Arc::clone(&reading.value))
     }
 
@@ -142,7 +142,7 @@ impl Catalogues {
     pub(in crate::engine) async fn find_or_create_skill(
         &self,
         genesys: &dyn Genesys,
-        errand: &Errand,
+        options: &CallOptions,
         name: &str,
     ) -> Result<Skill, CallError> {
         let (target, read) = (Target::RoutingSkills, as_it_reads(name));
@@ -154,14 +154,14 @@ impl Catalogues {
                 return Ok(found);
             }
         }
-        match genesys.create_skill(errand, &read).await {
+        match genesys.create_skill(options, &read).await {
             Ok(item) => {
                 turn.amend(|catalogue| Arc::new(catalogue.with(item.clone(), &self.managed)));
                 Ok(Skill::Created(item))
             }
             // Somebody else was first, or the answer was lost: the listing tells.
             Err(error @ (CallError::Conflict(_) | CallError::Uncertain(_))) => {
-                let reading = turn.read(|| self.read(genesys, errand, target)).await?;
+                let reading = turn.read(|| self.read(genesys, options, target)).await?;
                 let doubt = || reading.value.doubt(target).map(CallError::unavailable);
                 Skill::known(reading.value.names(), &wanted).ok_or_else(|| doubt().unwrap_or(error))
             }
@@ -179,13 +179,13 @@ impl Catalogues {
     pub(in crate::engine) async fn renew_when_due(
         &self,
         genesys: &dyn Genesys,
-        errand: &Errand,
+        options: &CallOptions,
     ) -> Result<(), CallError> {
         let target = tokio::select! {
             () = self.routing_skills.due() => Target::RoutingSkills,
             () = self.skill_groups.due() => Target::WfmSkillGroups,
         };
-        self.of(target).freshen(|| self.read(genesys, errand, target)).await
+        self.of(target).freshen(|| self.read(genesys, options, target)).await
     }
 
     /// The catalogue as last read, if it was.
@@ -198,8 +198,13 @@ impl Catalogues {
         self.known(target).map(|catalogue| Arc::clone(&catalogue.managed)).unwrap_or_default()
     }
 
-    async fn read(&self, genesys: &dyn Genesys, errand: &Errand, target: Target) -> Result<Arc<Catalogue>, CallError> {
-        Ok(Arc::new(Catalogue::new(genesys.list_catalogue(errand, target).await?, &self.managed)))
+    async fn read(
+        &self,
+        genesys: &dyn Genesys,
+        options: &CallOptions,
+        target: Target,
+    ) -> Result<Arc<Catalogue>, CallError> {
+        Ok(Arc::new(Catalogue::new(genesys.list_catalogue(options, target).await?, &self.managed)))
     }
 
     /// The catalogues that Genesys has not answered for so long.

@@ -18,7 +18,7 @@ const REST: Duration = Duration::from_secs(60);
 
 /// What is known of the endpoints.
 ///
-/// Invariant: while one is absent, no pass that begins spends a call on it, but for one every `REST`. One that answered for
+/// Invariant: while one is absent, no reconciliation that begins spends a call on it, but for one every `REST`. One that answered for
 /// somebody within `REST` is not absent, and one of the public API never is.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Endpoints {

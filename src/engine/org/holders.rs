@@ -18,19 +18,19 @@ use crate::engine::job::Job;
 use crate::engine::job::registry::JobRegistry;
 use crate::engine::org::directory::Directory;
 use crate::engine::org::directory::ShownSkills;
-use crate::engine::user::memory::Standings;
+use crate::engine::user::memory::UserStates;
 
 /// What was taken away for so long counts together: a burst of deliveries, or a night.
 const A_DAY: Duration = Duration::from_secs(24 * 3600);
 /// Removals that are kept in mind; older ones are forgotten first.
-const MOST_LOST: usize = 100_000;
+const MAX_LOST: usize = 100_000;
 /// How far a listing may be behind what was written.
-const LONGEST_LAG: Duration = Duration::from_secs(30);
+const MAX_LAG: Duration = Duration::from_secs(30);
 
 /// What else tells who has a skill.
 pub(in crate::engine) struct HolderSources<'e> {
     pub(in crate::engine) jobs: &'e JobRegistry,
-    pub(in crate::engine) users: &'e Standings,
+    pub(in crate::engine) users: &'e UserStates,
     pub(in crate::engine) directory: &'e Directory,
     /// Beyond this age a listing does not count.
     pub(in crate::engine) use_until: Duration,
@@ -73,7 +73,7 @@ impl Holders {
         if is_known(&state) {
             return;
         }
-        let hidden = state.lost.iter().rev().take_while(|(at, ..)| *at + LONGEST_LAG >= begun_at);
+        let hidden = state.lost.iter().rev().take_while(|(at, ..)| *at + MAX_LAG >= begun_at);
         let hidden: Vec<_> = hidden.map(|(_, key, id)| (key.target, *id)).collect();
         state.shown = Some(Shown { begun_at, holders });
         for (target, id) in hidden {
@@ -96,7 +96,7 @@ impl Holders {
             state.take_from_shown(key.target, *id);
             state.lost.push_back((now, key, *id));
         }
-        while state.lost.len() > MOST_LOST || state.lost.front().is_some_and(|(at, ..)| *at + A_DAY < now) {
+        while state.lost.len() > MAX_LOST || state.lost.front().is_some_and(|(at, ..)| *at + A_DAY < now) {
             state.lost.pop_front();
         }
     }
@@ -186,10 +186,10 @@ impl State {
             return;
         }
         let active = sources.directory.all_active();
-        sources.users.each(target, |user, standing| {
+        sources.users.each(target, |user, user_state| {
             let is_active = || active.as_ref().is_none_or(|active| active.value.is_active(user));
             in_danger.retain_mut(|(id, share, going)| {
-                if standing.has(*id) && !is_of_job(user) && !going.contains(&user) && is_active() {
+                if user_state.has(*id) && !is_of_job(user) && !going.contains(&user) && is_active() {
                     share.others += 1;
                 }
                 thresholds.take_too_much_of_the_org(**share)

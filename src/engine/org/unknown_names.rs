@@ -121,7 +121,7 @@ fn is_ideographic_number(character: char) -> bool {
 }
 
 /// Names for which something similar is looked for, of one look at a job: more of them come from a wrong column.
-const MOST_PROPOSED_FOR: usize = 10;
+const MAX_PROPOSED_FOR: usize = 10;
 
 /// What may have been meant by names that are missing.
 #[derive(Debug)]
@@ -132,7 +132,7 @@ pub(in crate::engine) struct Proposals {
 impl Proposals {
     /// For the names of one look.
     pub(in crate::engine) fn some() -> Self {
-        Self { left: MOST_PROPOSED_FOR }
+        Self { left: MAX_PROPOSED_FOR }
     }
 
     /// None.

@@ -30,7 +30,7 @@ pub(in crate::engine) enum Creation {
 }
 
 /// How often a name may be taken although no listing shows it, before it is believed.
-const MOST_CONFLICTS: u32 = 3;
+const MAX_CONFLICTS: u32 = 3;
 
 /// What becomes of names, by their folded form.
 type Skills = BTreeMap<Box<str>, Result<AssignmentId, Failure>>;
@@ -173,13 +173,13 @@ async fn find_or_create(
     parked: &HashSet<u32>,
     name: &str,
 ) -> Option<Result<AssignmentId, Failure>> {
-    let Patience { engine, job, errand, .. } = *patience;
+    let Patience { engine, job, options, .. } = *patience;
     let mut conflicts = 0;
     loop {
         if job.is_over() {
             return None;
         }
-        let error = match engine.catalogues.find_or_create_skill(engine.genesys.as_ref(), errand, name).await {
+        let error = match engine.catalogues.find_or_create_skill(engine.genesys.as_ref(), options, name).await {
             Ok(Skill::Known(id)) => return Some(Ok(id)),
             Ok(Skill::Ambiguous(called)) => return Some(Err(Failure::assignment_ambiguous(name, &called))),
             Ok(Skill::Unfit(unfit)) => return Some(Err(unfit.failure(name))),
@@ -193,7 +193,7 @@ async fn find_or_create(
             }
             CallError::Conflict(answer) => {
                 conflicts += 1;
-                if conflicts >= MOST_CONFLICTS {
+                if conflicts >= MAX_CONFLICTS {
                     return Some(Err(name_is_taken(name, answer)));
                 }
             }

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::engine::conclusion::{Concluding, Ending};
-use crate::engine::core::{EngineCore, MOST_PANICS};
+use crate::engine::core::{EngineCore, MAX_PANICS};
 use crate::engine::job::Job;
 use crate::engine::job::outcome::Failure;
 use crate::lifecycle::Lifecycle;
@@ -31,7 +31,7 @@ pub(in crate::engine) async fn prepare(
     parked: HashSet<u32>,
 ) {
     let mut prepared = Prepared { parked, concluding: Vec::new() };
-    for panics in 1..=MOST_PANICS {
+    for panics in 1..=MAX_PANICS {
         let work = resolve::resolve_and_park(engine, job, &mut prepared);
         if lifecycle.caught("job", work).await.is_some() {
             return;
@@ -39,7 +39,7 @@ pub(in crate::engine) async fn prepare(
         tokio::time::sleep(engine.backoff.pause(panics)).await;
     }
     let Prepared { parked, mut concluding } = prepared;
-    let failure = Failure::defect(MOST_PANICS);
+    let failure = Failure::defect(MAX_PANICS);
     let left = (0..job.len()).filter(|index| !parked.contains(index));
     concluding.push(engine.conclude(left.map(|index| Ending::failed(job, index, &failure)).collect(), None));
     engine.order.prepared(job.id());

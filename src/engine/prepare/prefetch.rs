@@ -7,28 +7,28 @@
 use std::sync::Arc;
 
 use crate::domain::fold::{Folded, Outcome, Start, fold};
-use crate::domain::job::Urgency;
+use crate::domain::job::Lane;
 use crate::domain::{Assignments, Mode, Target, UserKey, UserRef};
 use crate::engine::conclusion::{Concluding, Ending};
 use crate::engine::core::EngineCore;
 use crate::engine::job::Job;
 use crate::engine::job::outcome;
 use crate::engine::org::directory::ShownSkills;
-use crate::engine::port::{CallError, Errand};
-use crate::engine::user::memory::{CarriedOut, Standing};
-use crate::engine::user::pending_change::Ticket;
+use crate::engine::port::{CallError, CallOptions};
+use crate::engine::user::memory::{CarriedOut, UserState};
+use crate::engine::user::pending_change::PendingChange;
 
 /// Reads the listing for a job, if that takes fewer calls than it may save.
 pub(in crate::engine) async fn read_for(
     engine: &EngineCore,
     job: &Job,
     wanted: &[UserRef],
-    errand: &Errand,
+    options: &CallOptions,
 ) -> Result<Option<Arc<ShownSkills>>, CallError> {
     if !is_due(engine, job, wanted) {
         return Ok(None);
     }
-    let shown = engine.directory.read_with_skills(engine.genesys.as_ref(), errand).await?;
+    let shown = engine.directory.read_with_skills(engine.genesys.as_ref(), options).await?;
     engine.holders.shown(&shown);
     Ok(Some(shown))
 }
@@ -46,7 +46,7 @@ fn may_help(job: &Job) -> bool {
         Mode::Add | Mode::Managed => true,
         Mode::Remove | Mode::Replace => false,
     };
-    spec.target == Target::RoutingSkills && spec.urgency == Urgency::Bulk && shows_all
+    spec.target == Target::RoutingSkills && spec.lane == Lane::Bulk && shows_all
 }
 
 /// Whether the listing is read anyway, or half of the users or fewer need to be unchanged for it to pay.
@@ -55,21 +55,22 @@ fn pays(engine: &EngineCore, wanted: &[UserRef]) -> bool {
     pages.is_some_and(|pages| wanted.len() > 1 && wanted.len() >= 2 * pages as usize)
 }
 
-/// Ends the ticket's entry if the listing shows that there is nothing to do for it; else the ticket is to be parked.
+/// Ends the pending change's entry if the listing shows that there is nothing to do for it; else the pending change is to be parked.
 ///
 /// Invariant: nobody works on the user meanwhile: the slot is taken for as long as this looks, and only if it was free.
 /// What is remembered of the user is with the journal before it is free again.
 pub(in crate::engine) fn end_if_shown<'e>(
     engine: &'e EngineCore,
     key: UserKey,
-    ticket: &Ticket,
+    pending_change: &PendingChange,
     shown: &ShownSkills,
 ) -> Option<Concluding<'e>> {
     let skills = shown.skills.get(&key.user)?;
     let _taken = Taken::idle(engine, key)?;
-    let standing = engine.standings.recall(key);
-    let folded = unchanged(engine, key, ticket, skills, &standing).filter(|_| standing.shows_in(shown.begun_at));
-    folded.map(|folded| end(engine, key, ticket, &standing, skills, folded))
+    let user_state = engine.user_states.recall(key);
+    let folded =
+        unchanged(engine, key, pending_change, skills, &user_state).filter(|_| user_state.shows_in(shown.begun_at));
+    folded.map(|folded| end(engine, key, pending_change, &user_state, skills, folded))
 }
 
 /// A user who was idle and is taken; free again when this is dropped, be it by a panic.
@@ -86,29 +87,29 @@ impl<'e> Taken<'e> {
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
         let Self(engine, user) = self;
-        if let Some((urgency, job)) = engine.slots.end(*user) {
-            engine.queues.push(urgency, job, *user);
+        if let Some((lane, job)) = engine.slots.end(*user) {
+            engine.queues.push(lane, job, *user);
         }
     }
 }
 
 /// The fold on what the listing shows, if it changes nothing and does not rest on anything that is not shown. What belongs
-/// below something that was carried out already is for a pass.
+/// below something that was carried out already is for a reconciliation.
 fn unchanged(
     engine: &EngineCore,
     key: UserKey,
-    ticket: &Ticket,
+    pending_change: &PendingChange,
     skills: &Assignments,
-    standing: &Standing,
+    user_state: &UserState,
 ) -> Option<Folded> {
-    let all_shown = standing.owned.iter().all(|id| skills.contains(*id));
-    let planned = ticket.indices().any(|index| ticket.job.plan(index).is_some());
-    if !standing.is_newest(ticket.place) || !all_shown || planned {
+    let all_shown = user_state.owned.iter().all(|id| skills.contains(*id));
+    let planned = pending_change.indices().any(|index| pending_change.job.plan(index).is_some());
+    if !user_state.is_newest(pending_change.place) || !all_shown || planned {
         return None;
     }
     let managed = engine.catalogues.managed(key.target);
-    let start = Start { target: key.target, current: skills, owned: &standing.owned, managed: &managed };
-    let folded = fold(start, standing.history.as_deref(), &[ticket.change()]);
+    let start = Start { target: key.target, current: skills, owned: &user_state.owned, managed: &managed };
+    let folded = fold(start, user_state.history.as_deref(), &[pending_change.change()]);
     let same = matches!(folded.outcomes.as_slice(), [Outcome::Unchanged(_)]) && folded.desired == *skills;
     same.then_some(folded)
 }
@@ -116,32 +117,32 @@ fn unchanged(
 fn end<'e>(
     engine: &'e EngineCore,
     key: UserKey,
-    ticket: &Ticket,
-    standing: &Standing,
+    pending_change: &PendingChange,
+    user_state: &UserState,
     skills: &Assignments,
     folded: Folded,
 ) -> Concluding<'e> {
     let now = engine.clock.now();
-    let begun = ticket.indices().filter(|index| ticket.job.begin(*index, now)).count();
-    let dry = ticket.job.spec().dry_run;
+    let begun = pending_change.indices().filter(|index| pending_change.job.begin(*index, now)).count();
+    let dry = pending_change.job.spec().dry_run;
     let managed = engine.catalogues.managed(key.target);
-    let start = Start { target: key.target, current: skills, owned: &standing.owned, managed: &managed };
+    let start = Start { target: key.target, current: skills, owned: &user_state.owned, managed: &managed };
     let oldest = engine.order.oldest(now);
     let done = CarriedOut {
         start,
-        changes: &[ticket.change()],
+        changes: &[pending_change.change()],
         folded: &folded,
         oldest,
         at: engine.order.date(now),
         unsure: None,
     };
     // Ended meanwhile, by a cancellation: then nothing was carried out.
-    let kept = (begun > 0 && !dry).then(|| (key, engine.standings.carried_out(key, &done)));
+    let kept = (begun > 0 && !dry).then(|| (key, engine.user_states.carried_out(key, &done)));
     let outcome = folded.outcomes.into_iter().next();
-    let rows = outcome.into_iter().flat_map(|outcome| ticket.shares(outcome, &folded.undone));
+    let rows = outcome.into_iter().flat_map(|outcome| pending_change.shares(outcome, &folded.undone));
     let endings = rows.map(|(index, outcome)| {
         let (state, result) = if dry { outcome::planned(outcome) } else { outcome::carried_out(outcome) };
-        Ending { job: Arc::clone(&ticket.job), index, state, result }
+        Ending { job: Arc::clone(&pending_change.job), index, state, result }
     });
     engine.conclude(endings.collect(), kept)
 }

@@ -19,9 +19,9 @@ use crate::domain::job::SameUser;
 use crate::domain::{AssignmentId, Assignments, Listed, Mode, Place, Target, UserId, UserKey};
 use crate::engine::core::EngineCore;
 use crate::engine::job::Job;
-use crate::engine::port::{CallError, Errand, Observed};
+use crate::engine::port::{CallError, CallOptions, Observed};
 use crate::engine::prepare::resolve::Resolved;
-use crate::engine::user::memory::Standing;
+use crate::engine::user::memory::UserState;
 
 /// What a user has, as far as is known, and what of it the job would take away.
 #[derive(Debug, Clone, Default)]
@@ -47,7 +47,7 @@ impl Share {
 }
 
 /// A job being weighed; what was read is kept while Genesys is out of reach.
-pub(in crate::engine) struct Scales<'a> {
+pub(in crate::engine) struct RemovalCheck<'a> {
     engine: &'a EngineCore,
     job: &'a Job,
     /// What the job asks for each user, in the order in which it will be folded.
@@ -62,7 +62,7 @@ pub(in crate::engine) struct Scales<'a> {
     named_again: u32,
 }
 
-impl<'a> Scales<'a> {
+impl<'a> RemovalCheck<'a> {
     pub(in crate::engine) fn new(engine: &'a EngineCore, job: &'a Job, entries: &[Resolved]) -> Self {
         let (mut asked, mut planned) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, Share>::new());
         let (mut missing, mut named_again) = (BTreeSet::new(), 0);
@@ -93,7 +93,7 @@ impl<'a> Scales<'a> {
     }
 
     /// Why the job has to be held, if it has to.
-    pub(in crate::engine) async fn weigh(&mut self, errand: &Errand) -> Result<Option<Hold>, CallError> {
+    pub(in crate::engine) async fn weigh(&mut self, options: &CallOptions) -> Result<Option<Hold>, CallError> {
         let thresholds = self.engine.settings.hold;
         let takes_nothing = self.job.spec().dry_run || self.job.spec().mode == Mode::Add;
         let concern = thresholds.concern(self.asked.len() + self.planned.len()) || !self.missing.is_empty();
@@ -106,13 +106,13 @@ impl<'a> Scales<'a> {
             return Ok(None);
         }
         let doubtful = at_most.iter().filter(|(_, share)| everything || !share.loses.is_empty()).map(|(user, _)| *user);
-        self.read_all(doubtful.collect(), errand).await?;
+        self.read_all(doubtful.collect(), options).await?;
         let found = at_most.into_iter().map(|(user, at_most)| (user, self.read.get(&user).cloned().unwrap_or(at_most)));
         let found = found.collect();
         let mut decision = self.pass(&found);
         if let Err(weight) = &decision
             && thresholds.depend_on_others(weight)
-            && self.listed(errand).await
+            && self.listed(options).await
         {
             decision = self.pass(&found);
         }
@@ -165,22 +165,22 @@ impl<'a> Scales<'a> {
     fn gains(&self, shares: &BTreeMap<UserId, Share>) -> Vec<AssignmentId> {
         let mut gains = Vec::new();
         for (user, share) in shares {
-            let standing = self.engine.standings.recall(self.key(*user));
+            let user_state = self.engine.user_states.recall(self.key(*user));
             let has = share.has.iter().filter(|id| !share.loses.contains(id)).map(|id| (*id, None)).collect();
-            gains.extend(self.planned_of(*user, &has, &standing).added.into_iter().map(|(id, _)| id));
+            gains.extend(self.planned_of(*user, &has, &user_state).added.into_iter().map(|(id, _)| id));
         }
         gains
     }
 
     /// Reads who has which skills, where a listing shows it and has not done so lately. What it cannot tell now is counted as
     /// far as it is known: somebody looks at the job then.
-    async fn listed(&self, errand: &Errand) -> bool {
+    async fn listed(&self, options: &CallOptions) -> bool {
         let (engine, job) = (self.engine, self.job);
         if job.spec().target != Target::RoutingSkills || engine.holders.were_shown_within(engine.settings.renew_after) {
             return false;
         }
-        let listing = engine.directory.read_with_skills(engine.genesys.as_ref(), errand).await;
-        job.count_preparation(errand.meter.take());
+        let listing = engine.directory.read_with_skills(engine.genesys.as_ref(), options).await;
+        job.count_preparation(options.meter.take());
         match listing {
             Ok(shown) => {
                 engine.holders.shown(&shown);
@@ -196,38 +196,38 @@ impl<'a> Scales<'a> {
     /// What a user can lose at most by anything but `replace`: the job folded on all that it could reach. What the user
     /// turns out not to have is lost to nobody, and what somebody else assigned is not reached.
     fn at_most(&self, user: UserId) -> Share {
-        let standing = self.engine.standings.recall(self.key(user));
-        let owned = &standing.owned;
+        let user_state = self.engine.user_states.recall(self.key(user));
+        let owned = &user_state.owned;
         let listed = self.asked.get(&user).into_iter().flatten().flat_map(|(_, listed)| listed.ids());
         let within_reach = owned.iter().copied().chain(listed).chain(self.managed.iter().copied());
-        let loses = self.loses(user, &within_reach.map(|id| (id, None)).collect(), &standing);
+        let loses = self.loses(user, &within_reach.map(|id| (id, None)).collect(), &user_state);
         // Who has what is counted the other way: by what is known, so that a share is not taken for smaller than it is.
         let has = owned.iter().copied().chain(loses.iter().copied()).collect::<BTreeSet<_>>();
         Share { has: has.into_iter().collect(), loses, gets_nothing: self.gets_nothing(user) }
     }
 
     /// What the job takes away of `current`.
-    fn loses(&self, user: UserId, current: &Assignments, standing: &Standing) -> Vec<AssignmentId> {
-        self.planned_of(user, current, standing).removed
+    fn loses(&self, user: UserId, current: &Assignments, user_state: &UserState) -> Vec<AssignmentId> {
+        self.planned_of(user, current, user_state).removed
     }
 
-    /// What the job makes of `current`: folded below what was carried out since it was accepted, as its pass will do.
-    fn planned_of(&self, user: UserId, current: &Assignments, standing: &Standing) -> Difference {
+    /// What the job makes of `current`: folded below what was carried out since it was accepted, as its reconciliation will do.
+    fn planned_of(&self, user: UserId, current: &Assignments, user_state: &UserState) -> Difference {
         let (target, mode) = (self.job.spec().target, self.job.spec().mode);
-        let start = Start { target, current, owned: &standing.owned, managed: &self.managed };
+        let start = Start { target, current, owned: &user_state.owned, managed: &self.managed };
         let listed = self.asked.get(&user).into_iter().flatten();
         let comes_too_late = |place: Place| {
-            standing.too_late(place, self.job.created_at(), self.job.can_be_stale(place.entry.1)).is_some()
+            user_state.too_late(place, self.job.created_at(), self.job.can_be_stale(place.entry.1)).is_some()
         };
         let listed = listed.filter(|(place, _)| !comes_too_late(*place));
         let change =
             |(place, listed): &(Place, _)| Change { place: *place, by: place.entry, mode, listed: Arc::clone(listed) };
         let changes: Vec<_> = listed.map(change).collect();
-        Difference::between(current, &fold(start, standing.history.as_deref(), &changes).desired)
+        Difference::between(current, &fold(start, user_state.history.as_deref(), &changes).desired)
     }
 
     /// Reads users, a bounded number of them at a time.
-    async fn read_all(&mut self, users: Vec<UserId>, errand: &Errand) -> Result<(), CallError> {
+    async fn read_all(&mut self, users: Vec<UserId>, options: &CallOptions) -> Result<(), CallError> {
         let unread: Vec<_> = users.into_iter().filter(|user| !self.read.contains_key(user)).collect();
         if self.read.is_empty() {
             tracing::info!(job = %self.job.id(), users = unread.len(), "weighing what the job would take away");
@@ -235,14 +235,15 @@ impl<'a> Scales<'a> {
         let (engine, job) = (self.engine, self.job);
         job.is_weighed(self.read.len(), unread.len());
         let keys: Vec<_> = unread.into_iter().map(|user| self.key(user)).collect();
-        let mut reads = stream::iter(keys)
-            // A call that is under way when the job is cancelled is finished; no other begins.
-            .map(
-                |key| async move { (key.user, if job.is_over() { Ok(None) } else { read(engine, errand, key).await }) },
-            )
-            .buffer_unordered(engine.settings.seats);
+        let mut reads =
+            stream::iter(keys)
+                // A call that is under way when the job is cancelled is finished; no other begins.
+                .map(|key| async move {
+                    (key.user, if job.is_over() { Ok(None) } else { read(engine, options, key).await })
+                })
+                .buffer_unordered(engine.settings.seats);
         while let Some((user, found)) = reads.next().await {
-            job.count_preparation(errand.meter.take());
+            job.count_preparation(options.meter.take());
             let share = found?.map_or_else(Share::default, |found| self.found(user, &found));
             self.read.insert(user, share);
         }
@@ -250,8 +251,8 @@ impl<'a> Scales<'a> {
     }
 
     fn found(&self, user: UserId, found: &Observed) -> Share {
-        let standing = self.engine.standings.recall(self.key(user));
-        let loses = self.loses(user, &found.assignments, &standing);
+        let user_state = self.engine.user_states.recall(self.key(user));
+        let loses = self.loses(user, &found.assignments, &user_state);
         Share { has: found.assignments.ids().collect(), loses, gets_nothing: self.gets_nothing(user) }
     }
 
@@ -268,17 +269,17 @@ impl<'a> Scales<'a> {
 }
 
 /// What a user has; `None` if Genesys does not tell for a reason that concerns this user alone: then nothing will be
-/// written for them either, and their pass says why. Where versions are checked, the pass can begin with what is read here.
-async fn read(engine: &EngineCore, errand: &Errand, key: UserKey) -> Result<Option<Observed>, CallError> {
-    let look = engine.standings.look(key);
+/// written for them either, and their pass says why. Where versions are checked, the reconciliation can begin with what is read here.
+async fn read(engine: &EngineCore, options: &CallOptions, key: UserKey) -> Result<Option<Observed>, CallError> {
+    let look = engine.user_states.look(key);
     if engine.endpoints.absent(key.target).is_some() {
         return Ok(None);
     }
-    match engine.genesys.read(errand, key).await {
+    match engine.genesys.read(options, key).await {
         Ok(found) => {
             engine.endpoints.answered(key.target);
             if key.target.checks_versions() {
-                engine.standings.saw_since(key, look, &found);
+                engine.user_states.saw_since(key, look, &found);
             }
             Ok(Some(found))
         }

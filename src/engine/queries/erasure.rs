@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::domain::audit::{Action, AuditRecord};
-use crate::domain::job::Urgency;
+use crate::domain::job::Lane;
 use crate::domain::name_index::Match;
 use crate::domain::{JobId, Target, UserId, UserKey, UserRef};
 use crate::engine::core::Engine;
@@ -18,19 +18,19 @@ use crate::engine::core::EngineCore;
 use crate::engine::job::Job;
 use crate::engine::job::people::Person;
 use crate::engine::org::directory::Search;
-use crate::engine::port::{Errand, LookUp};
+use crate::engine::port::{CallOptions, LookUp};
 use crate::engine::prepare::prefetch::Taken;
 use crate::journal::{Erasure, JournalError, Memo};
 
 /// Jobs looked at before others get their turn.
 const AT_ONCE: usize = 16;
 /// So long Genesys is asked who a name stands for.
-const LONGEST_LOOK: Duration = Duration::from_secs(20);
+const MAX_LOOK_UP_TIME: Duration = Duration::from_secs(20);
 const TARGETS: [Target; 2] = [Target::RoutingSkills, Target::WfmSkillGroups];
 
 /// Why a person was not erased.
 #[derive(Debug, thiserror::Error)]
-pub enum ErasureFault {
+pub enum ErasureError {
     /// The reference has stood for more than one user.
     #[error("the reference has named {0} users")]
     SeveralUsers(usize),
@@ -52,7 +52,7 @@ pub enum ErasureFault {
 
 impl Engine {
     /// Finds out whom a reference names; `known` are users whom others know by it.
-    pub async fn person(&self, reference: &UserRef, known: Vec<UserId>) -> Result<Person, ErasureFault> {
+    pub async fn person(&self, reference: &UserRef, known: Vec<UserId>) -> Result<Person, ErasureError> {
         let name = reference.folded();
         let mut users: BTreeSet<UserId> = known.into_iter().collect();
         if let UserRef::Id(id) = name {
@@ -69,7 +69,7 @@ impl Engine {
             }
         }
         if users.len() > 1 {
-            return Err(ErasureFault::SeveralUsers(users.len()));
+            return Err(ErasureError::SeveralUsers(users.len()));
         }
         let user = users.pop_first();
         let mut names = HashSet::from([name]);
@@ -96,7 +96,7 @@ impl Engine {
 
     /// Erases a person from jobs, from what is remembered of users, and takes these memos back, all of it or nothing; from how
     /// many entries. Once this answers, nothing of it is in the journal's files.
-    pub async fn erase(&self, person: &Person, memos: Vec<Memo>) -> Result<usize, ErasureFault> {
+    pub async fn erase(&self, person: &Person, memos: Vec<Memo>) -> Result<usize, ErasureError> {
         let core = &self.core;
         let (_work, at_work) = core.keep_idle(person);
         let mut about: Vec<(Arc<Job>, Vec<u32>)> = Vec::new();
@@ -112,13 +112,13 @@ impl Engine {
         })
         .await;
         if !open.is_empty() {
-            return Err(ErasureFault::Open(open));
+            return Err(ErasureError::Open(open));
         }
         if at_work {
-            return Err(ErasureFault::AtWork);
+            return Err(ErasureError::AtWork);
         }
         if person.in_doubt {
-            return Err(ErasureFault::InDoubt);
+            return Err(ErasureError::InDoubt);
         }
         let entries: Vec<_> =
             about.iter().flat_map(|(job, entries)| entries.iter().map(|index| (job.id(), *index))).collect();
@@ -148,9 +148,9 @@ impl EngineCore {
         if let Some(user) = self.directory.known_as(name) {
             return Ok(Some(user));
         }
-        let errand = Errand::new(Urgency::Interactive);
-        let search = Search { genesys: self.genesys.as_ref(), errand: &errand, since: Instant::now() };
-        match tokio::time::timeout(LONGEST_LOOK, self.directory.look_again(search, name)).await {
+        let options = CallOptions::new(Lane::Interactive);
+        let search = Search { genesys: self.genesys.as_ref(), options: &options, since: Instant::now() };
+        match tokio::time::timeout(MAX_LOOK_UP_TIME, self.directory.look_again(search, name)).await {
             Ok(Ok(Match::One(found))) => Ok(Some(found.user)),
             Ok(Ok(Match::Several(_) | Match::None)) => Ok(None),
             Ok(Err(_)) | Err(_) => Err(InDoubt),
@@ -159,10 +159,10 @@ impl EngineCore {
 
     /// What Genesys calls a user: their address and employee id.
     async fn names_told_of(&self, user: UserId) -> Result<Vec<UserRef>, InDoubt> {
-        let errand = Errand::new(Urgency::Interactive);
+        let options = CallOptions::new(Lane::Interactive);
         let ids = [user];
-        let look_up = self.genesys.look_up(&errand, LookUp::Ids(&ids));
-        let Ok(Ok(found)) = tokio::time::timeout(LONGEST_LOOK, look_up).await else { return Err(InDoubt) };
+        let look_up = self.genesys.look_up(&options, LookUp::Ids(&ids));
+        let Ok(Ok(found)) = tokio::time::timeout(MAX_LOOK_UP_TIME, look_up).await else { return Err(InDoubt) };
         let names = found.into_iter().filter(|found| found.id == user).flat_map(|found| {
             let email = found.email.map(|email| UserRef::Email(email).folded());
             email.into_iter().chain(found.employee_id.map(|id| UserRef::EmployeeId(id).folded()))
@@ -200,7 +200,7 @@ impl EngineCore {
             }
         }
         for target in TARGETS {
-            person.user.into_iter().for_each(|user| self.standings.erase(UserKey { target, user }));
+            person.user.into_iter().for_each(|user| self.user_states.erase(UserKey { target, user }));
         }
         person.user.into_iter().for_each(|user| self.holders.erase(user));
         self.directory.forget(person.user, |name| person.names.contains(&name.folded()));

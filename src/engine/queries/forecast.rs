@@ -25,10 +25,10 @@ impl Engine {
         if job.counts.ahead() == 0 {
             return None;
         }
-        let (urgency, pace) = (job.spec.urgency, self.core.genesys.pace(job.spec.target));
-        let ahead = self.core.open.ahead_of(urgency, job.load);
+        let (lane, pace) = (job.spec.lane, self.core.genesys.pace(job.spec.target));
+        let ahead = self.core.open.ahead_of(lane, job.load);
         let begins = Some(self.core.clock.date_of(pace.opens_at)).max(job.parked_until)?;
-        let work = time_for(ahead, urgency, &pace);
+        let work = time_for(ahead, lane, &pace);
         // Who is stuck is waited for, and may be the last.
         let patience = self.core.settings.conflicts.patience;
         let stuck = last_stuck_after(job.stuck_ahead).map(|part| work.mul_f64(part).saturating_add(patience));

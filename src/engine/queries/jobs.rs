@@ -5,7 +5,7 @@ use tokio::sync::watch;
 use crate::domain::job::JobStatus;
 use crate::domain::{EntryState, JobId};
 use crate::engine::core::Engine;
-use crate::engine::job::{EntrySnapshot, Followed, JobSnapshot, News};
+use crate::engine::job::{EntrySnapshot, EventCursor, JobDelta, JobSnapshot};
 
 impl Engine {
     /// Jobs older than `before`, newest first; and whether there are more.
@@ -15,7 +15,7 @@ impl Engine {
     }
 
     /// What changed in a job since a follower was last told, at most `limit` entries of it.
-    pub fn news(&self, id: JobId, told: Followed, limit: usize) -> Option<News> {
+    pub fn news(&self, id: JobId, told: EventCursor, limit: usize) -> Option<JobDelta> {
         self.core.registry.get(id).map(|job| job.news(told, limit))
     }
 

@@ -26,7 +26,7 @@ impl Engine {
             let entry = job.entries(None, index, 1).0.pop()?;
             Some((id, job.spec().target, entry))
         });
-        let owned = |target| self.core.standings.recall(UserKey { target, user }).owned;
+        let owned = |target| self.core.user_states.recall(UserKey { target, user }).owned;
         Some(UserSnapshot {
             user,
             entries: entries.collect(),
@@ -53,7 +53,7 @@ impl Engine {
 
     /// Whether nothing that a user has was assigned by us.
     pub fn owns_nothing_of(&self, user: UserId) -> bool {
-        let owned = |target| self.core.standings.recall(UserKey { target, user }).owned;
+        let owned = |target| self.core.user_states.recall(UserKey { target, user }).owned;
         [Target::RoutingSkills, Target::WfmSkillGroups].into_iter().all(|target| owned(target).is_empty())
     }
 }

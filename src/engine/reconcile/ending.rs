@@ -1,4 +1,4 @@
-//! How a pass ends entries: with what came of them, with a failure, or because they came too late.
+//! How a reconciliation ends entries: with what came of them, with a failure, or because they came too late.
 
 use std::sync::Arc;
 
@@ -13,77 +13,84 @@ use crate::engine::conclusion::Ending;
 use crate::engine::job::outcome::{self, Failure};
 use crate::engine::job::{EntryResult, Job};
 use crate::engine::port::{Observed, Written};
-use crate::engine::reconcile::pass::{Pass, Round};
-use crate::engine::user::memory::{CarriedOut, Standing};
-use crate::engine::user::pending_change::Ticket;
+use crate::engine::reconcile::reconciliation::{AttemptEnd, Reconciliation};
+use crate::engine::user::memory::{CarriedOut, UserState};
+use crate::engine::user::pending_change::PendingChange;
 
-impl Pass<'_> {
+impl Reconciliation<'_> {
     /// Ends what comes too late. Without a date of its own, and if it repeats nothing, an entry is folded into its place,
     /// as far back as what was carried out is known.
-    pub(in crate::engine) fn end_stale(&mut self, standing: &Standing) {
-        for ticket in std::mem::take(&mut self.tickets) {
-            match standing.too_late(ticket.place, ticket.job.created_at(), ticket.can_be_stale) {
+    pub(in crate::engine) fn end_stale(&mut self, user_state: &UserState) {
+        for pending_change in std::mem::take(&mut self.pending_changes) {
+            match user_state.too_late(
+                pending_change.place,
+                pending_change.job.created_at(),
+                pending_change.can_be_stale,
+            ) {
                 Some(((newer, by), lateness)) => {
                     let (state, result) = outcome::stale(newer, by, lateness);
-                    self.end(&ticket, state, &result);
+                    self.end(&pending_change, state, &result);
                 }
-                None => self.tickets.push(ticket),
+                None => self.pending_changes.push(pending_change),
             }
         }
     }
 
     /// Dry runs are each held against the state alone; they change nothing that others see. What one of them asks for one
     /// user is taken together, as the run would take it.
-    pub(in crate::engine) fn end_dry_runs(&mut self, current: &Assignments, standing: &Standing) {
+    pub(in crate::engine) fn end_dry_runs(&mut self, current: &Assignments, user_state: &UserState) {
         let (mut dry, real): (Vec<_>, _) =
-            std::mem::take(&mut self.tickets).into_iter().partition(|t| t.job.spec().dry_run);
-        self.tickets = real;
-        while let Some(of) = dry.first().map(|ticket| ticket.job.id()) {
-            let (run, others): (Vec<_>, _) = dry.into_iter().partition(|ticket| ticket.job.id() == of);
+            std::mem::take(&mut self.pending_changes).into_iter().partition(|t| t.job.spec().dry_run);
+        self.pending_changes = real;
+        while let Some(of) = dry.first().map(|pending_change| pending_change.job.id()) {
+            let (run, others): (Vec<_>, _) = dry.into_iter().partition(|pending_change| pending_change.job.id() == of);
             dry = others;
-            let folded = self.fold(&run, current, standing);
-            for (ticket, outcome) in run.iter().zip(folded.outcomes) {
-                for (index, outcome) in ticket.shares(outcome, &folded.undone) {
+            let folded = self.fold(&run, current, user_state);
+            for (pending_change, outcome) in run.iter().zip(folded.outcomes) {
+                for (index, outcome) in pending_change.shares(outcome, &folded.undone) {
                     let (state, result) = outcome::planned(outcome);
-                    self.end_row(ticket, index, state, result);
+                    self.end_row(pending_change, index, state, result);
                 }
-                ticket.job.passed(ticket.work, EntryState::Planned, None);
+                pending_change.job.passed(pending_change.work, EntryState::Planned, None);
             }
         }
     }
 
     /// What was planned by a dry run is carried out exactly so or not at all.
-    pub(in crate::engine) fn end_outdated_plans(&mut self, current: &Assignments, standing: &Standing) {
-        let planned = |ticket: &Ticket| ticket.indices().any(|index| ticket.job.plan(index).is_some());
-        let (mut planned, free): (Vec<_>, _) = std::mem::take(&mut self.tickets).into_iter().partition(planned);
-        self.tickets = free;
+    pub(in crate::engine) fn end_outdated_plans(&mut self, current: &Assignments, user_state: &UserState) {
+        let planned = |pending_change: &PendingChange| {
+            pending_change.indices().any(|index| pending_change.job.plan(index).is_some())
+        };
+        let (mut planned, free): (Vec<_>, _) = std::mem::take(&mut self.pending_changes).into_iter().partition(planned);
+        self.pending_changes = free;
         let mut outdated = Vec::new();
-        while let Some(of) = planned.first().map(|ticket| ticket.job.id()) {
-            let (run, others): (Vec<_>, _) = planned.into_iter().partition(|ticket| ticket.job.id() == of);
+        while let Some(of) = planned.first().map(|pending_change| pending_change.job.id()) {
+            let (run, others): (Vec<_>, _) =
+                planned.into_iter().partition(|pending_change| pending_change.job.id() == of);
             planned = others;
-            let folded = self.fold(&run, current, standing);
-            for (ticket, outcome) in run.into_iter().zip(folded.outcomes) {
-                if fits_plan(&ticket, outcome, &folded.undone) {
-                    self.tickets.push(ticket);
+            let folded = self.fold(&run, current, user_state);
+            for (pending_change, outcome) in run.into_iter().zip(folded.outcomes) {
+                if fits_plan(&pending_change, outcome, &folded.undone) {
+                    self.pending_changes.push(pending_change);
                 } else {
-                    outdated.push(ticket);
+                    outdated.push(pending_change);
                 }
             }
         }
-        if self.tickets.is_empty() {
-            self.tickets = outdated;
+        if self.pending_changes.is_empty() {
+            self.pending_changes = outdated;
             self.fail_all(&Failure::plan_outdated());
         } else {
-            for ticket in &outdated {
-                self.fail(ticket, &Failure::plan_outdated());
+            for pending_change in &outdated {
+                self.fail(pending_change, &Failure::plan_outdated());
             }
         }
         self.sort_tickets();
     }
 
-    pub(in crate::engine) fn give_up(&mut self, gave_up: GaveUp) -> Round {
-        // What we remember of this user did not help; the next pass starts from a read.
-        self.engine.standings.forget_state(self.key);
+    pub(in crate::engine) fn give_up(&mut self, gave_up: GaveUp) -> AttemptEnd {
+        // What we remember of this user did not help; the next reconciliation starts from a read.
+        self.engine.user_states.forget_state(self.key);
         let answer = std::mem::take(&mut self.progress.last_refusal);
         self.fail_all(&Failure::gave_up(gave_up, self.progress.writes, &answer))
     }
@@ -101,21 +108,21 @@ impl Pass<'_> {
     pub(in crate::engine) fn record(
         &mut self,
         current: &Assignments,
-        standing: &Standing,
+        user_state: &UserState,
         folded: Folded,
         now: Option<&Observed>,
-    ) -> Round {
+    ) -> AttemptEnd {
         self.progress.lost_answers = 0;
         if let Some(settled) = self.progress.passed().filter(|settled| settled.writes > 0) {
             self.settle(settled, now);
         }
         let managed = self.engine.catalogues.managed(self.key.target);
-        let start = Start { target: self.key.target, current, owned: &standing.owned, managed: &managed };
-        let changes: Vec<Change> = self.tickets.iter().map(Ticket::change).collect();
+        let start = Start { target: self.key.target, current, owned: &user_state.owned, managed: &managed };
+        let changes: Vec<Change> = self.pending_changes.iter().map(PendingChange::change).collect();
         // In this order: what was parked before it was prepared is seen here.
         let unparked = self.engine.order.oldest(self.engine.clock.now());
         let parked = self.engine.slots.oldest_pending(self.key);
-        let set_aside = self.set_aside.iter().map(|ticket| ticket.place);
+        let set_aside = self.set_aside.iter().map(|pending_change| pending_change.place);
         let oldest = parked.into_iter().chain(set_aside).fold(unparked, Place::min);
         let done = CarriedOut {
             start,
@@ -125,29 +132,29 @@ impl Pass<'_> {
             at: self.engine.order.date(self.engine.clock.now()),
             unsure: self.progress.unsure.as_deref(),
         };
-        self.standing = Some(self.engine.standings.carried_out(self.key, &done));
-        for (ticket, outcome) in std::mem::take(&mut self.tickets).iter().zip(folded.outcomes) {
+        self.user_state = Some(self.engine.user_states.carried_out(self.key, &done));
+        for (pending_change, outcome) in std::mem::take(&mut self.pending_changes).iter().zip(folded.outcomes) {
             let (end, reason) = {
                 let (state, result) = outcome::carried_out(outcome.clone());
                 (state, result.reason)
             };
-            for (index, outcome) in ticket.shares(outcome, &folded.undone) {
+            for (index, outcome) in pending_change.shares(outcome, &folded.undone) {
                 let (state, result) = outcome::carried_out(outcome);
-                self.end_row(ticket, index, state, result);
+                self.end_row(pending_change, index, state, result);
             }
-            ticket.job.passed(ticket.work, end, reason);
+            pending_change.job.passed(pending_change.work, end, reason);
         }
-        Round::Recorded
+        AttemptEnd::Recorded
     }
 
     /// Records a fold that was just written. What somebody else had taken away meanwhile was not taken away by it.
     pub(in crate::engine) fn record_written(
         &mut self,
         current: &Assignments,
-        standing: &Standing,
+        user_state: &UserState,
         folded: Folded,
         written: &Written,
-    ) -> Round {
+    ) -> AttemptEnd {
         let unsure = self.progress.unsure.as_deref();
         let by_others = |id: &AssignmentId| !unsure.is_some_and(|attempt| attempt.explains(*id, None));
         let mut found = current.clone();
@@ -155,10 +162,10 @@ impl Pass<'_> {
             found.remove(*id);
         }
         if found != *current {
-            let folded = self.fold(&self.tickets, &found, standing);
-            return self.record(&found, standing, folded, written.after.as_ref());
+            let folded = self.fold(&self.pending_changes, &found, user_state);
+            return self.record(&found, user_state, folded, written.after.as_ref());
         }
-        self.record(current, standing, folded, written.after.as_ref())
+        self.record(current, user_state, folded, written.after.as_ref())
     }
 
     /// After writes without an answer: if more came since, that waits until it is known what became of them, as it was not
@@ -169,118 +176,125 @@ impl Pass<'_> {
         &mut self,
         found: &Observed,
         current: &Assignments,
-        standing: &Standing,
+        user_state: &UserState,
     ) -> bool {
         let Some(attempt) = self.progress.unsure.clone() else { return false };
-        let is_part = |ticket: &Ticket| attempt.is_for(ticket.entry());
-        let (written, later): (Vec<_>, Vec<_>) = self.tickets.iter().cloned().partition(is_part);
+        let is_part = |pending_change: &PendingChange| attempt.is_for(pending_change.entry());
+        let (written, later): (Vec<_>, Vec<_>) = self.pending_changes.iter().cloned().partition(is_part);
         if written.is_empty() || later.is_empty() {
             return false;
         }
-        let folded = self.fold(&written, current, standing);
-        let dubious = standing.contradicted(&found.assignments, Instant::now()).collect();
+        let folded = self.fold(&written, current, user_state);
+        let dubious = user_state.contradicted(&found.assignments, Instant::now()).collect();
         let undecided = attempt.is_undecided(&found.assignments, found.version, &dubious);
         let is_done = !undecided && attempt.is_done(&found.assignments) && folded.desired == *found.assignments;
         if is_done || undecided {
-            (self.tickets, self.set_aside) = (written, later);
+            (self.pending_changes, self.set_aside) = (written, later);
         }
         if is_done {
-            self.record(current, standing, folded, Some(found));
+            self.record(current, user_state, folded, Some(found));
         }
         is_done
     }
 
-    /// Before the last entries of a pass end without having been carried out: no write without a cause is left behind.
+    /// Before the last entries of a reconciliation end without having been carried out: no write without a cause is left behind.
     pub(in crate::engine) fn settle_abandoned(&mut self) {
         if let Some(settled) = self.progress.abandoned().filter(|settled| settled.writes > 0) {
             self.settle(settled, None);
         }
     }
 
-    pub(in crate::engine) fn fail_all(&mut self, failure: &Failure) -> Round {
+    pub(in crate::engine) fn fail_all(&mut self, failure: &Failure) -> AttemptEnd {
         self.settle_abandoned();
-        for ticket in std::mem::take(&mut self.tickets) {
-            self.fail(&ticket, failure);
+        for pending_change in std::mem::take(&mut self.pending_changes) {
+            self.fail(&pending_change, failure);
         }
-        Round::Recorded
+        AttemptEnd::Recorded
     }
 
-    pub(in crate::engine) fn fail(&mut self, ticket: &Ticket, failure: &Failure) {
-        let begun = self.may_have_begun(ticket);
+    pub(in crate::engine) fn fail(&mut self, pending_change: &PendingChange, failure: &Failure) {
+        let begun = self.may_have_begun(pending_change);
         let message = if begun { failure.after_a_part() } else { failure.message.clone() };
         let result = EntryResult { reason: Some(failure.reason), message: Some(message), ..EntryResult::default() };
-        let part = self.progress.parts.iter().find(|(entry, _)| *entry == ticket.entry()).map(|(_, part)| part.clone());
+        let part = self
+            .progress
+            .parts
+            .iter()
+            .find(|(entry, _)| *entry == pending_change.entry())
+            .map(|(_, part)| part.clone());
         match part {
-            None => self.end(ticket, EntryState::Failed, &result),
+            None => self.end(pending_change, EntryState::Failed, &result),
             // What was done is named all the same.
             Some(part) => {
-                for (row, share) in ticket.shares(part, &[]) {
+                for (row, share) in pending_change.shares(part, &[]) {
                     let effects = match share {
                         Outcome::Applies(effects) => effects,
                         Outcome::Unchanged(_) | Outcome::SupersededBy(_) | Outcome::TooMany { .. } => {
                             Effects::default()
                         }
                     };
-                    self.end_row(ticket, row, EntryState::Failed, EntryResult { effects, ..result.clone() });
+                    self.end_row(pending_change, row, EntryState::Failed, EntryResult { effects, ..result.clone() });
                 }
-                ticket.job.passed(ticket.work, EntryState::Failed, result.reason);
+                pending_change.job.passed(pending_change.work, EntryState::Failed, result.reason);
             }
         }
     }
 
     /// Ends the entries of cancelled jobs, which a look has just not shown carried out.
     pub(in crate::engine) fn end_cancelled(&mut self) {
-        if self.tickets.iter().all(|ticket| ticket.job.is_cancelled()) {
+        if self.pending_changes.iter().all(|pending_change| pending_change.job.is_cancelled()) {
             self.settle_abandoned();
         }
-        let (cancelled, others) = std::mem::take(&mut self.tickets).into_iter().partition(|t| t.job.is_cancelled());
-        self.tickets = others;
-        let cancelled: Vec<Ticket> = cancelled;
-        for ticket in cancelled {
-            let message = if self.may_have_begun(&ticket) {
+        let (cancelled, others) =
+            std::mem::take(&mut self.pending_changes).into_iter().partition(|t| t.job.is_cancelled());
+        self.pending_changes = others;
+        let cancelled: Vec<PendingChange> = cancelled;
+        for pending_change in cancelled {
+            let message = if self.may_have_begun(&pending_change) {
                 "cancelled; a write of it got no telling answer, and a read does not show it carried out: look at the user"
             } else {
                 "cancelled before it was carried out"
             };
             let result = EntryResult { message: Some(message.into()), ..EntryResult::default() };
-            self.end(&ticket, EntryState::Cancelled, &result);
+            self.end(&pending_change, EntryState::Cancelled, &result);
         }
     }
 
-    pub(in crate::engine) fn may_have_begun(&self, ticket: &Ticket) -> bool {
-        self.progress.unsure.as_ref().is_some_and(|attempt| attempt.is_for(ticket.entry()))
+    pub(in crate::engine) fn may_have_begun(&self, pending_change: &PendingChange) -> bool {
+        self.progress.unsure.as_ref().is_some_and(|attempt| attempt.is_for(pending_change.entry()))
     }
 
-    fn end(&mut self, ticket: &Ticket, state: EntryState, result: &EntryResult) {
-        for index in ticket.indices() {
-            self.end_row(ticket, index, state, result.clone());
+    fn end(&mut self, pending_change: &PendingChange, state: EntryState, result: &EntryResult) {
+        for index in pending_change.indices() {
+            self.end_row(pending_change, index, state, result.clone());
         }
-        ticket.job.passed(ticket.work, state, result.reason);
+        pending_change.job.passed(pending_change.work, state, result.reason);
     }
 
-    fn end_row(&mut self, ticket: &Ticket, index: u32, state: EntryState, result: EntryResult) {
+    fn end_row(&mut self, pending_change: &PendingChange, index: u32, state: EntryState, result: EntryResult) {
         let (attempts, conflicts) = (self.progress.writes, self.progress.conflicts.clone());
         let result = EntryResult { attempts, conflicts, ..result };
-        self.endings.push(Ending { job: Arc::clone(&ticket.job), index, state, result });
+        self.endings.push(Ending { job: Arc::clone(&pending_change.job), index, state, result });
     }
 
-    /// The jobs that this pass works for, each once.
+    /// The jobs that this reconciliation works for, each once.
     fn jobs(&self) -> Vec<Arc<Job>> {
-        let mut jobs: Vec<_> = self.tickets.iter().map(|ticket| Arc::clone(&ticket.job)).collect();
+        let mut jobs: Vec<_> =
+            self.pending_changes.iter().map(|pending_change| Arc::clone(&pending_change.job)).collect();
         jobs.sort_by_key(|job| job.id());
         jobs.dedup_by_key(|job| job.id());
         jobs
     }
 }
 
-fn fits_plan(ticket: &Ticket, outcome: Outcome, undone: &[Undone]) -> bool {
-    ticket.shares(outcome, undone).into_iter().all(|(index, outcome)| {
+fn fits_plan(pending_change: &PendingChange, outcome: Outcome, undone: &[Undone]) -> bool {
+    pending_change.shares(outcome, undone).into_iter().all(|(index, outcome)| {
         let would_do = match outcome {
             Outcome::Applies(effects) => effects.difference,
             // A row that another one of its job undoes was planned as nothing.
             Outcome::Unchanged(_) | Outcome::SupersededBy(_) => Difference::default(),
             Outcome::TooMany { .. } => return false,
         };
-        ticket.job.plan(index).is_none_or(|plan| *plan == would_do)
+        pending_change.job.plan(index).is_none_or(|plan| *plan == would_do)
     })
 }

@@ -1,5 +1,5 @@
 //! One user at a time: read, fold all pending changes, write the difference, explain conflicts.
 
 pub(in crate::engine) mod ending;
-pub(in crate::engine) mod pass;
 pub(in crate::engine) mod recheck;
+pub(in crate::engine) mod reconciliation;

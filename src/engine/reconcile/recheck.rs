@@ -8,51 +8,52 @@ use crate::engine::job::outcome::Failure;
 use crate::engine::org::catalogue::Catalogue;
 use crate::engine::org::directory::{Search, Sought};
 use crate::engine::org::unknown_names::Proposals;
-use crate::engine::port::{CallError, Errand, UpstreamAnswer};
+use crate::engine::port::{CallError, CallOptions, UpstreamAnswer};
 use crate::engine::prepare::create_skills::Creation;
 use crate::engine::prepare::resolve::{find_assignments, find_user, park};
-use crate::engine::reconcile::pass::{Pass, Round};
-use crate::engine::user::pending_change::Ticket;
+use crate::engine::reconcile::reconciliation::{AttemptEnd, Reconciliation};
+use crate::engine::user::pending_change::PendingChange;
 
-impl Pass<'_> {
+impl Reconciliation<'_> {
     /// A write was refused for good: looks once whether the assignments still have the ids that they were found under, and
     /// goes on if they do not.
-    pub(in crate::engine) async fn recheck_assignments(&mut self, failure: &Failure) -> Round {
+    pub(in crate::engine) async fn recheck_assignments(&mut self, failure: &Failure) -> AttemptEnd {
         if self.progress.rechecked {
             return self.fail_all(failure);
         }
         // A look from after they were accepted is new enough.
-        let Some(since) = self.tickets.iter().map(|ticket| ticket.job.accepted_at()).max() else {
-            return Round::Recorded;
+        let Some(since) = self.pending_changes.iter().map(|pending_change| pending_change.job.accepted_at()).max()
+        else {
+            return AttemptEnd::Recorded;
         };
-        let errand = self.errand();
-        let look = self.engine.catalogues.read_anew(self.engine.genesys.as_ref(), &errand, self.key.target, since);
+        let options = self.options();
+        let look = self.engine.catalogues.read_anew(self.engine.genesys.as_ref(), &options, self.key.target, since);
         let catalogue = match look.await {
             Ok(catalogue) => catalogue,
-            Err(error) => return self.recheck_failed(&errand, error, failure),
+            Err(error) => return self.recheck_failed(&options, error, failure),
         };
-        self.count_calls(&errand);
+        self.count_calls(&options);
         self.progress.rechecked = true;
         let mut changed = false;
-        for ticket in std::mem::take(&mut self.tickets) {
-            match found_anew(&ticket, &catalogue) {
+        for pending_change in std::mem::take(&mut self.pending_changes) {
+            match found_anew(&pending_change, &catalogue) {
                 Ok(found) => {
-                    changed |= found.listed != ticket.listed;
-                    self.tickets.push(found);
+                    changed |= found.listed != pending_change.listed;
+                    self.pending_changes.push(found);
                 }
                 // Of an incomplete catalogue only what it shows is believed.
-                Err(_) if catalogue.doubt(self.key.target).is_some() => self.tickets.push(ticket),
+                Err(_) if catalogue.doubt(self.key.target).is_some() => self.pending_changes.push(pending_change),
                 Err(failure) => {
                     changed = true;
-                    self.fail(&ticket, &failure);
+                    self.fail(&pending_change, &failure);
                 }
             }
         }
-        match (changed, self.tickets.is_empty()) {
-            (true, true) => Round::Recorded,
+        match (changed, self.pending_changes.is_empty()) {
+            (true, true) => AttemptEnd::Recorded,
             (true, false) => {
                 self.progress.must_read = true;
-                Round::Again
+                AttemptEnd::Again
             }
             (false, _) => self.fail_all(failure),
         }
@@ -61,54 +62,56 @@ impl Pass<'_> {
     /// A target's endpoint does not know the user. Whoever was named otherwise than by id may have another id now; and if the
     /// directory has the user, it is the endpoint that is not there, or does not have this one; or, if a write was answered so, it
     /// may be one of the skills that is gone.
-    pub(in crate::engine) async fn recheck_user(&mut self, answer: &UpstreamAnswer, written: bool) -> Round {
-        let errand = self.errand();
+    pub(in crate::engine) async fn recheck_user(&mut self, answer: &UpstreamAnswer, written: bool) -> AttemptEnd {
+        let options = self.options();
         let (gone, mut is_in_directory) = (Failure::user_gone(answer), false);
         let mut there = Vec::new();
-        for ticket in std::mem::take(&mut self.tickets) {
-            let named = ticket.job.open_request(ticket.index).map(|request| request.user);
+        for pending_change in std::mem::take(&mut self.pending_changes) {
+            let named = pending_change.job.open_request(pending_change.index).map(|request| request.user);
             let named = named.unwrap_or(UserRef::Id(self.key.user));
-            let since = ticket.job.accepted_at();
-            let search = Search { genesys: self.engine.genesys.as_ref(), errand: &errand, since };
+            let since = pending_change.job.accepted_at();
+            let search = Search { genesys: self.engine.genesys.as_ref(), options: &options, since };
             match self.engine.directory.look_again(search, &named).await.map(Sought::Told) {
                 Ok(found) => match find_user(self.engine, &named, &found) {
                     // What a write of it may have done stays with the user whom it was made for.
-                    Ok(user) if user != self.key.user && self.may_have_begun(&ticket) => self.fail(&ticket, &gone),
-                    Ok(user) if user != self.key.user => self.leave_with(ticket, user),
-                    Ok(_) if written && !self.key.target.is_of_a_partner() => there.push(ticket),
+                    Ok(user) if user != self.key.user && self.may_have_begun(&pending_change) => {
+                        self.fail(&pending_change, &gone);
+                    }
+                    Ok(user) if user != self.key.user => self.leave_with(pending_change, user),
+                    Ok(_) if written && !self.key.target.is_of_a_partner() => there.push(pending_change),
                     Ok(_) => {
                         is_in_directory = true;
-                        self.fail(&ticket, &Failure::target_lacks_user(self.key.target, answer));
+                        self.fail(&pending_change, &Failure::target_lacks_user(self.key.target, answer));
                     }
-                    Err(failure) => self.fail(&ticket, &failure),
+                    Err(failure) => self.fail(&pending_change, &failure),
                 },
                 Err(error) => {
-                    self.tickets.extend(there.into_iter().chain([ticket]));
-                    return self.recheck_failed(&errand, error, &gone);
+                    self.pending_changes.extend(there.into_iter().chain([pending_change]));
+                    return self.recheck_failed(&options, error, &gone);
                 }
             }
         }
-        self.count_calls(&errand);
+        self.count_calls(&options);
         if is_in_directory {
             self.engine.endpoints.lacks_user(self.key.target, answer);
         }
         if there.is_empty() {
-            return Round::Recorded;
+            return AttemptEnd::Recorded;
         }
         // The user is there, so it is one of the skills that is not.
-        self.tickets = there;
+        self.pending_changes = there;
         self.recheck_assignments(&Failure::rejected(answer)).await
     }
 
-    fn leave_with(&mut self, ticket: Ticket, user: UserId) {
-        for row in ticket.indices() {
-            ticket.job.resolved(row, user);
+    fn leave_with(&mut self, pending_change: PendingChange, user: UserId) {
+        for row in pending_change.indices() {
+            pending_change.job.resolved(row, user);
         }
-        park(self.engine, UserKey { user, ..self.key }, ticket);
+        park(self.engine, UserKey { user, ..self.key }, pending_change);
     }
 
-    fn recheck_failed(&mut self, errand: &Errand, error: CallError, failure: &Failure) -> Round {
-        self.count_calls(errand);
+    fn recheck_failed(&mut self, options: &CallOptions, error: CallError, failure: &Failure) -> AttemptEnd {
+        self.count_calls(options);
         match error {
             CallError::Unavailable { answer, retry_at } => self.unavailable(&answer, retry_at),
             CallError::Conflict(answer) | CallError::Uncertain(answer) => self.unavailable(&answer, None),
@@ -120,16 +123,16 @@ impl Pass<'_> {
     }
 }
 
-/// The ticket with what its rows list by the ids of this catalogue.
-fn found_anew(ticket: &Ticket, catalogue: &Catalogue) -> Result<Ticket, Failure> {
+/// The pending change with what its rows list by the ids of this catalogue.
+fn found_anew(pending_change: &PendingChange, catalogue: &Catalogue) -> Result<PendingChange, Failure> {
     let mut rows = Vec::new();
-    for row in ticket.indices() {
-        let Some(request) = ticket.job.open_request(row) else { continue };
+    for row in pending_change.indices() {
+        let Some(request) = pending_change.job.open_request(row) else { continue };
         let (listed, _) = find_assignments(catalogue, &request.assignments, Creation::No, &mut Proposals::none())?;
         rows.push((row, listed));
     }
     let listed = Listed::together(rows.iter().map(|(_, listed)| &**listed));
-    let listed = if listed == *ticket.listed { Arc::clone(&ticket.listed) } else { Arc::new(listed) };
-    let rows = if ticket.rows.is_empty() { Arc::default() } else { rows.into() };
-    Ok(Ticket { rows, listed, ..ticket.clone() })
+    let listed = if listed == *pending_change.listed { Arc::clone(&pending_change.listed) } else { Arc::new(listed) };
+    let rows = if pending_change.rows.is_empty() { Arc::default() } else { rows.into() };
+    Ok(PendingChange { rows, listed, ..pending_change.clone() })
 }

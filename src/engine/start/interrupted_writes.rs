@@ -7,22 +7,22 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::domain::attempt::Attempt;
 use crate::domain::place::DatesBefore;
+use crate::domain::write_intent::WriteIntent;
 use crate::domain::{JobId, UserKey};
 use crate::engine::core::EngineCore;
 use crate::engine::estimate::workload::Work;
 use crate::engine::job::Job;
-use crate::engine::user::pending_change::Ticket;
+use crate::engine::user::pending_change::PendingChange;
 use crate::engine::user::progress::Progress;
-use crate::journal::KeptStanding;
+use crate::journal::KeptUserState;
 
 /// The rows of each job that are with their users already.
 pub(in crate::engine) type Parked = HashMap<JobId, HashSet<u32>>;
 
 /// Takes the writes out of what is remembered of users.
-pub(in crate::engine) fn taken_from(standings: &mut [(UserKey, KeptStanding)]) -> Vec<(UserKey, Arc<Attempt>)> {
-    standings.iter_mut().filter_map(|(key, standing)| Some((*key, standing.attempt.take()?))).collect()
+pub(in crate::engine) fn taken_from(user_states: &mut [(UserKey, KeptUserState)]) -> Vec<(UserKey, Arc<WriteIntent>)> {
+    user_states.iter_mut().filter_map(|(key, user_state)| Some((*key, user_state.attempt.take()?))).collect()
 }
 
 /// Goes on with the writes whose entries have not all ended: what became of the others is known.
@@ -31,7 +31,7 @@ pub(in crate::engine) fn taken_from(standings: &mut [(UserKey, KeptStanding)]) -
 /// possible; for no other way to an end is open to it once it is here, and it is here before its job can be asked for.
 pub(in crate::engine) fn go_on(
     engine: &EngineCore,
-    attempts: Vec<(UserKey, Arc<Attempt>)>,
+    attempts: Vec<(UserKey, Arc<WriteIntent>)>,
     jobs: &[Arc<Job>],
     dates: &DatesBefore,
 ) -> Parked {
@@ -42,11 +42,11 @@ pub(in crate::engine) fn go_on(
             attempted.change.place = dates.place(attempted.change.place);
         }
         let mut work = Work::ReadAndWrite;
-        let mut tickets = Vec::new();
+        let mut pending_changes = Vec::new();
         for attempted in &attempt.entries {
             let Some(job) = jobs.get(&attempted.change.by.0) else { continue };
-            let ticket = Ticket::of_attempted(attempted, Arc::clone(job), work);
-            let open: Vec<_> = ticket.indices().filter_map(|row| Some((row, job.open_request(row)?))).collect();
+            let pending_change = PendingChange::of_attempted(attempted, Arc::clone(job), work);
+            let open: Vec<_> = pending_change.indices().filter_map(|row| Some((row, job.open_request(row)?))).collect();
             if open.is_empty() {
                 continue;
             }
@@ -56,16 +56,16 @@ pub(in crate::engine) fn go_on(
                 parked.entry(job.id()).or_default().insert(row);
             }
             work = Work::Shared;
-            tickets.push(ticket);
+            pending_changes.push(pending_change);
         }
-        if tickets.is_empty() {
+        if pending_changes.is_empty() {
             continue;
         }
-        for ticket in &tickets {
-            ticket.job.parked(ticket.work);
+        for pending_change in &pending_changes {
+            pending_change.job.parked(pending_change.work);
         }
-        if let Some((urgency, job)) = engine.slots.go_on(key, tickets, Progress::after_lost_answer(attempt)) {
-            engine.queues.push(urgency, job, key);
+        if let Some((lane, job)) = engine.slots.go_on(key, pending_changes, Progress::after_lost_answer(attempt)) {
+            engine.queues.push(lane, job, key);
         }
     }
     parked

@@ -24,7 +24,7 @@ use crate::engine::org::known_names::KnownNames;
 use crate::engine::org::user_index::UserHistories;
 use crate::engine::port::Genesys;
 use crate::engine::tasks::{refresh, retention, scheduler};
-use crate::engine::user::memory::Standings;
+use crate::engine::user::memory::UserStates;
 use crate::engine::user::run_queue::RunQueues;
 use crate::engine::user::slots::UserSlots;
 use crate::journal::{Journal, Recovered};
@@ -47,8 +47,8 @@ impl Engine {
         let started = clock.now();
         let accepted = || recovered.jobs.iter().map(|kept| (kept.job.id, kept.job.created_at));
         let dates = Arc::new(DatesBefore::at(started, settings.tolerance(), accepted()));
-        let mut standings = recovered.standings;
-        let attempts = interrupted_writes::taken_from(&mut standings);
+        let mut user_states = recovered.user_states;
+        let attempts = interrupted_writes::taken_from(&mut user_states);
         let keys = recovered.keys;
         let core = Arc::new(EngineCore {
             registry: JobRegistry::default(),
@@ -58,7 +58,7 @@ impl Engine {
             slots: UserSlots::default(),
             queues: RunQueues::default(),
             called_back: CalledBack::default(),
-            standings: Standings::recovered(standings, Arc::clone(&journal), clock, &dates),
+            user_states: UserStates::recovered(user_states, Arc::clone(&journal), clock, &dates),
             holders: Holders::default(),
             directory: Directory::new(ages),
             endpoints: Endpoints::default(),

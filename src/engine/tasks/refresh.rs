@@ -5,19 +5,19 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use crate::domain::job::Urgency;
+use crate::domain::job::Lane;
 use crate::engine::core::EngineCore;
-use crate::engine::port::{CallError, Errand};
+use crate::engine::port::{CallError, CallOptions};
 use crate::lifecycle::Lifecycle;
 
 /// Waits until a listing is due, then reads it.
-type WhenDue = for<'a> fn(&'a EngineCore, &'a Errand) -> BoxFuture<'a, Result<(), CallError>>;
+type WhenDue = for<'a> fn(&'a EngineCore, &'a CallOptions) -> BoxFuture<'a, Result<(), CallError>>;
 
 /// Starts a loop for the directory and one for the catalogues.
 pub(in crate::engine) fn start(core: &Arc<EngineCore>, lifecycle: &Lifecycle) {
     let both: [(&str, WhenDue); 2] = [
-        ("directory", |core, errand| core.directory.renew_when_due(core.genesys.as_ref(), errand).boxed()),
-        ("catalogues", |core, errand| core.catalogues.renew_when_due(core.genesys.as_ref(), errand).boxed()),
+        ("directory", |core, options| core.directory.renew_when_due(core.genesys.as_ref(), options).boxed()),
+        ("catalogues", |core, options| core.catalogues.renew_when_due(core.genesys.as_ref(), options).boxed()),
     ];
     for (name, when_due) in both {
         let core = Arc::clone(core);
@@ -28,7 +28,7 @@ pub(in crate::engine) fn start(core: &Arc<EngineCore>, lifecycle: &Lifecycle) {
 async fn renew(core: Arc<EngineCore>, when_due: WhenDue) {
     let mut failed = 0;
     loop {
-        match when_due(&core, &Errand::new(Urgency::Bulk)).await {
+        match when_due(&core, &CallOptions::new(Lane::Bulk)).await {
             Ok(()) => failed = 0,
             Err(error) => {
                 failed += 1;

@@ -6,12 +6,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tracing::{Instrument as _, Span};
 
-use crate::domain::job::Urgency;
+use crate::domain::job::Lane;
 use crate::domain::{Target, UserKey};
 use crate::engine::core::EngineCore;
-use crate::engine::reconcile::pass::{Pass, PassEnd};
+use crate::engine::reconcile::reconciliation::{Reconciliation, ReconciliationEnd};
 use crate::engine::user::deferrals::Deferrals;
-use crate::engine::user::pending_change::Ticket;
+use crate::engine::user::pending_change::PendingChange;
 use crate::lifecycle::Lifecycle;
 
 /// Starts one loop a lane and target, each with seats of its own: bulk work can never take the interactive lane's, and a target
@@ -21,10 +21,10 @@ pub(in crate::engine) fn start(core: &Arc<EngineCore>, lifecycle: &Lifecycle) {
     let (clock, waiting) = (Arc::clone(core), Arc::clone(&deferrals));
     lifecycle.keep_running_until_stop("deferrals", move || wake_deferred(Arc::clone(&clock), Arc::clone(&waiting)));
     let lanes = [
-        ("interactive_routing_skills", Urgency::Interactive, Target::RoutingSkills),
-        ("interactive_skill_groups", Urgency::Interactive, Target::WfmSkillGroups),
-        ("bulk_routing_skills", Urgency::Bulk, Target::RoutingSkills),
-        ("bulk_skill_groups", Urgency::Bulk, Target::WfmSkillGroups),
+        ("interactive_routing_skills", Lane::Interactive, Target::RoutingSkills),
+        ("interactive_skill_groups", Lane::Interactive, Target::WfmSkillGroups),
+        ("bulk_routing_skills", Lane::Bulk, Target::RoutingSkills),
+        ("bulk_skill_groups", Lane::Bulk, Target::WfmSkillGroups),
     ];
     for (name, lane, target) in lanes {
         let (core, deferrals, tasks) = (Arc::clone(core), Arc::clone(&deferrals), lifecycle.clone());
@@ -40,7 +40,7 @@ pub(in crate::engine) fn start(core: &Arc<EngineCore>, lifecycle: &Lifecycle) {
 
 async fn fill_seats(
     core: Arc<EngineCore>,
-    (lane, target): (Urgency, Target),
+    (lane, target): (Lane, Target),
     seats: Arc<Semaphore>,
     deferrals: Arc<Deferrals>,
     lifecycle: Lifecycle,
@@ -60,34 +60,34 @@ async fn work_on(
     deferrals: Arc<Deferrals>,
     lifecycle: Lifecycle,
 ) {
-    let Some((tickets, progress)) = core.slots.begin(user) else { return };
-    let (span, panics) = (span_of_pass(user, &tickets), progress.panics + 1);
-    let pass = async { Pass::new(&core, user, tickets, progress).run().await };
+    let Some((pending_changes, progress)) = core.slots.begin(user) else { return };
+    let (span, panics) = (span_of_pass(user, &pending_changes), progress.panics + 1);
+    let pass = async { Reconciliation::new(&core, user, pending_changes, progress).run().await };
     match lifecycle.caught("pass", pass).instrument(span).await {
-        Some(PassEnd::Done) => {
-            if let Some((urgency, job)) = core.slots.end(user) {
-                core.queues.push(urgency, job, user);
+        Some(ReconciliationEnd::Done) => {
+            if let Some((lane, job)) = core.slots.end(user) {
+                core.queues.push(lane, job, user);
             }
         }
-        Some(PassEnd::Later { at, tickets, progress }) => {
-            core.slots.defer(user, tickets, progress);
+        Some(ReconciliationEnd::Later { at, pending_changes, progress }) => {
+            core.slots.defer(user, pending_changes, progress);
             deferrals.put(user, at);
         }
         None => {
             // A defect of ours: nothing that was accepted is lost by it, and the user does not stay locked.
-            core.standings.forget_state(user);
+            core.user_states.forget_state(user);
             core.slots.restore(user, panics);
             deferrals.put(user, Instant::now() + core.backoff.pause(panics));
         }
     }
 }
 
-/// A pass may work for several jobs: what it does is told as done for the first entry, and follows from the others' jobs.
-fn span_of_pass(user: UserKey, tickets: &[Ticket]) -> Span {
-    let Some(first) = tickets.first() else { return Span::none() };
-    let (target, entry, entries) = (user.target.name(), first.index, tickets.len());
+/// A reconciliation may work for several jobs: what it does is told as done for the first entry, and follows from the others' jobs.
+fn span_of_pass(user: UserKey, pending_changes: &[PendingChange]) -> Span {
+    let Some(first) = pending_changes.first() else { return Span::none() };
+    let (target, entry, entries) = (user.target.name(), first.index, pending_changes.len());
     let span = tracing::info_span!(parent: &first.job.span(), "pass", target, entry, entries);
-    let others = tickets.iter().filter(|ticket| ticket.job.id() != first.job.id());
+    let others = pending_changes.iter().filter(|pending_change| pending_change.job.id() != first.job.id());
     for other in others {
         span.follows_from(other.job.span());
     }
@@ -96,8 +96,8 @@ fn span_of_pass(user: UserKey, tickets: &[Ticket]) -> Span {
 
 async fn wake_deferred(core: Arc<EngineCore>, deferrals: Arc<Deferrals>) {
     let wake = |user| {
-        if let Some(urgency) = core.slots.wake(user) {
-            core.queues.resume(urgency, user);
+        if let Some(lane) = core.slots.wake(user) {
+            core.queues.resume(lane, user);
         }
     };
     deferrals.keep_time(wake).await;

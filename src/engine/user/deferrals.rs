@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::domain::UserKey;
 
 /// Nobody is left to wait for longer, whatever the time that was named: looking in vain costs one call.
-const LONGEST: Duration = Duration::from_secs(3600);
+const MAX_DEFERRAL: Duration = Duration::from_secs(3600);
 
 /// Who waits, and until when.
 ///
@@ -25,7 +25,7 @@ pub(in crate::engine) struct Deferrals {
 impl Deferrals {
     /// Puts a user in, to be woken at that time, or in an hour if it is later.
     pub(in crate::engine) fn put(&self, user: UserKey, at: Instant) {
-        self.lock().insert((at.min(Instant::now() + LONGEST), user));
+        self.lock().insert((at.min(Instant::now() + MAX_DEFERRAL), user));
         self.changed.notify_one();
     }
 

@@ -10,23 +10,23 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::clock::WallClock;
-use crate::domain::attempt::Attempt;
 use crate::domain::fold::{Change, Folded, Outcome, Start};
 use crate::domain::history::{History, Holding};
 use crate::domain::place::DatesBefore;
 use crate::domain::shared::Shared;
+use crate::domain::write_intent::WriteIntent;
 use crate::domain::{AssignmentId, Assignments, EntryId, Place, Target, UserId, UserKey};
 use crate::engine::job::outcome::Lateness;
 use crate::engine::port::{AssignmentWrite, Observed, Version};
-use crate::journal::{ForgottenChange, Journal, JournalError, KeptStanding, WrittenAssignment};
+use crate::journal::{ForgottenChange, Journal, JournalError, KeptUserState, WrittenAssignment};
 
 /// How far behind a replica may be. Where there are no versions, a read that contradicts what we wrote ourselves is
 /// taken for old until our write is this old; after that, for somebody else's change.
-const LONGEST_LAG: Duration = Duration::from_secs(30);
+const MAX_LAG: Duration = Duration::from_secs(30);
 
 /// What is remembered of one user and target.
 #[derive(Debug, Clone, Default)]
-pub(in crate::engine) struct Standing {
+pub(in crate::engine) struct UserState {
     /// What skillsync itself assigned.
     pub(in crate::engine) owned: Arc<BTreeSet<AssignmentId>>,
     /// The newest state that a read or the answer to a write showed.
@@ -47,7 +47,7 @@ pub(in crate::engine) struct Standing {
     touched_at: Option<Instant>,
 }
 
-impl Standing {
+impl UserState {
     /// Whether the user has this, as far as is known.
     pub(in crate::engine) fn has(&self, id: AssignmentId) -> bool {
         self.newest.as_ref().map_or_else(|| self.owned.contains(&id), |newest| newest.assignments.contains(id))
@@ -55,7 +55,7 @@ impl Standing {
 
     /// Whether a state that was just read must be older than what we wrote ourselves. What a lost write of ours explains is
     /// not.
-    pub(in crate::engine) fn is_behind(&self, found: &Observed, now: Instant, lost: Option<&Attempt>) -> bool {
+    pub(in crate::engine) fn is_behind(&self, found: &Observed, now: Instant, lost: Option<&WriteIntent>) -> bool {
         let explained = |id: AssignmentId| lost.is_some_and(|lost| lost.explains(id, found.assignments.get(id)));
         self.contradicted(&found.assignments, now).any(|id| !explained(id))
     }
@@ -67,13 +67,13 @@ impl Standing {
         found: &Assignments,
         now: Instant,
     ) -> impl Iterator<Item = AssignmentId> {
-        let recent = self.recent.iter().filter(move |(_, (_, at))| *at + LONGEST_LAG > now);
+        let recent = self.recent.iter().filter(move |(_, (_, at))| *at + MAX_LAG > now);
         recent.filter(|(id, (left, _))| found.get(**id) != *left).map(|(id, _)| *id)
     }
 
     /// Whether everything that we wrote must show in a listing that was begun to be read at this time.
     pub(in crate::engine) fn shows_in(&self, begun_at: Instant) -> bool {
-        self.touched_at.is_none_or(|touched| touched + LONGEST_LAG <= begun_at)
+        self.touched_at.is_none_or(|touched| touched + MAX_LAG <= begun_at)
     }
 
     /// What an entry comes too late for, if it does: only one that has a date of its own, or repeats another one, `can_be_stale`; any
@@ -110,7 +110,7 @@ impl Standing {
     /// Writes have just left these as they are in `state`.
     fn left(&mut self, ids: impl Iterator<Item = AssignmentId>, state: &Assignments) {
         let now = Instant::now();
-        self.recent.retain(|_, (_, at)| *at + LONGEST_LAG > now);
+        self.recent.retain(|_, (_, at)| *at + MAX_LAG > now);
         self.recent.extend(ids.map(|id| (id, (state.get(id), now))));
     }
 
@@ -120,10 +120,10 @@ impl Standing {
         self.forgotten = self.forgotten.filter(older).or(newest);
     }
 
-    fn kept(&self, clock: WallClock, now: Instant, attempt: Option<Arc<Attempt>>) -> KeptStanding {
-        let recent = self.recent.iter().filter(|(_, (_, at))| *at + LONGEST_LAG > now);
+    fn kept(&self, clock: WallClock, now: Instant, attempt: Option<Arc<WriteIntent>>) -> KeptUserState {
+        let recent = self.recent.iter().filter(|(_, (_, at))| *at + MAX_LAG > now);
         let written = recent.map(|(id, (left, at))| WrittenAssignment { id: *id, left: *left, at: clock.date_of(*at) });
-        KeptStanding {
+        KeptUserState {
             owned: Arc::clone(&self.owned),
             forgotten: self.forgotten,
             history: self.history.clone(),
@@ -134,7 +134,7 @@ impl Standing {
     }
 
     /// As a process before this one left it.
-    fn recovered(kept: KeptStanding, clock: WallClock, dates: &DatesBefore) -> Self {
+    fn recovered(kept: KeptUserState, clock: WallClock, dates: &DatesBefore) -> Self {
         let (now, today) = (Instant::now(), clock.now());
         let at = |date: Timestamp| {
             let age = Duration::try_from(today.duration_since(date)).unwrap_or_default();
@@ -159,7 +159,7 @@ impl Standing {
     }
 }
 
-/// What a pass, or a listing, has brought about.
+/// What a reconciliation, or a listing, has brought about.
 #[derive(Debug)]
 pub(in crate::engine) struct CarriedOut<'a> {
     pub(in crate::engine) start: Start<'a>,
@@ -170,17 +170,17 @@ pub(in crate::engine) struct CarriedOut<'a> {
     /// The date, which like that of acceptance never goes back.
     pub(in crate::engine) at: Timestamp,
     /// Writes without a telling answer that it makes an end of.
-    pub(in crate::engine) unsure: Option<&'a Attempt>,
+    pub(in crate::engine) unsure: Option<&'a WriteIntent>,
 }
 
 /// The standings of all users that skillsync has dealt with.
 ///
 /// Invariant: only the running pass over a user writes that user's standing, and there is one at most (see `slots`); so
 /// recalling at the start of a step and recording at its end loses nothing. Who weighs a job may add what it saw, and only
-/// if no pass has written or lost its trust since it began to look.
+/// if no reconciliation has written or lost its trust since it began to look.
 #[derive(Debug)]
-pub(in crate::engine) struct Standings {
-    users: DashMap<UserKey, Standing>,
+pub(in crate::engine) struct UserStates {
+    users: DashMap<UserKey, UserState>,
     /// Users of one role have the same.
     sets: Mutex<Sets>,
     journal: Arc<dyn Journal>,
@@ -199,11 +199,11 @@ impl Sets {
     }
 }
 
-impl Standings {
+impl UserStates {
     /// The standings that a process before this one left. States are not among them: the first pass over a user reads, and
     /// what it reads is held against the versions and writes that are.
     pub(in crate::engine) fn recovered(
-        kept: Vec<(UserKey, KeptStanding)>,
+        kept: Vec<(UserKey, KeptUserState)>,
         journal: Arc<dyn Journal>,
         clock: WallClock,
         dates: &DatesBefore,
@@ -211,26 +211,26 @@ impl Standings {
         let mut sets = Sets::default();
         let users = kept.into_iter().map(|(user, kept)| {
             let owned = sets.owned.one(Arc::clone(&kept.owned));
-            (user, Standing::recovered(KeptStanding { owned, ..kept }, clock, dates))
+            (user, UserState::recovered(KeptUserState { owned, ..kept }, clock, dates))
         });
         Self { users: users.collect(), sets: Mutex::new(sets), journal, clock }
     }
 
     /// Whether a state of the user is remembered.
     pub(in crate::engine) fn knows(&self, key: UserKey) -> bool {
-        self.users.get(&key).is_some_and(|standing| standing.newest.is_some())
+        self.users.get(&key).is_some_and(|user_state| user_state.newest.is_some())
     }
 
     /// What is remembered; the empty standing of a user never seen.
-    pub(in crate::engine) fn recall(&self, key: UserKey) -> Standing {
-        self.users.get(&key).map(|standing| standing.clone()).unwrap_or_default()
+    pub(in crate::engine) fn recall(&self, key: UserKey) -> UserState {
+        self.users.get(&key).map(|user_state| user_state.clone()).unwrap_or_default()
     }
 
     /// Shows what is remembered of each user of a target, until it is enough. Nothing else may be asked of the standings meanwhile.
-    pub(in crate::engine) fn each(&self, target: Target, mut look: impl FnMut(UserId, &Standing) -> ControlFlow<()>) {
-        let of_target = self.users.iter().filter(|standing| standing.key().target == target);
-        for standing in of_target {
-            if look(standing.key().user, standing.value()).is_break() {
+    pub(in crate::engine) fn each(&self, target: Target, mut look: impl FnMut(UserId, &UserState) -> ControlFlow<()>) {
+        let of_target = self.users.iter().filter(|user_state| user_state.key().target == target);
+        for user_state in of_target {
+            if look(user_state.key().user, user_state.value()).is_break() {
                 return;
             }
         }
@@ -239,96 +239,96 @@ impl Standings {
     /// A state was seen; kept only if none newer is known.
     pub(in crate::engine) fn saw(&self, key: UserKey, observed: &Observed) {
         let observed = self.sets().state(observed);
-        let mut standing = self.users.entry(key).or_default();
-        standing.version = standing.version.max(observed.version);
-        if standing.newest.as_ref().is_none_or(|newest| newest.version <= observed.version) {
-            standing.newest = Some(observed);
+        let mut user_state = self.users.entry(key).or_default();
+        user_state.version = user_state.version.max(observed.version);
+        if user_state.newest.as_ref().is_none_or(|newest| newest.version <= observed.version) {
+            user_state.newest = Some(observed);
         }
     }
 
-    /// What to hand to [`Standings::saw_since`] after a look that begins now.
+    /// What to hand to [`UserStates::saw_since`] after a look that begins now.
     pub(in crate::engine) fn look(&self, key: UserKey) -> u64 {
-        self.users.get(&key).map_or(0, |standing| standing.moved)
+        self.users.get(&key).map_or(0, |user_state| user_state.moved)
     }
 
-    /// A state was seen by somebody else than the user's pass: kept if nothing has moved since the look began, and if it is
+    /// A state was seen by somebody else than the user's reconciliation: kept if nothing has moved since the look began, and if it is
     /// not older than what is known.
     pub(in crate::engine) fn saw_since(&self, key: UserKey, look: u64, observed: &Observed) {
         let observed = self.sets().state(observed);
-        let mut standing = self.users.entry(key).or_default();
-        if standing.version <= observed.version && standing.moved == look {
-            standing.version = observed.version;
-            standing.newest = Some(observed);
+        let mut user_state = self.users.entry(key).or_default();
+        if user_state.version <= observed.version && user_state.moved == look {
+            user_state.version = observed.version;
+            user_state.newest = Some(observed);
         }
     }
 
     /// A fold is the state at Genesys now. Its changes are kept in the user's history if an older one may still come below
     /// them. What is to be written down of it.
-    pub(in crate::engine) fn carried_out(&self, key: UserKey, done: &CarriedOut<'_>) -> KeptStanding {
+    pub(in crate::engine) fn carried_out(&self, key: UserKey, done: &CarriedOut<'_>) -> KeptUserState {
         let owned = self.sets().owned.one(done.folded.owned.clone());
-        let mut standing = self.users.entry(key).or_default();
+        let mut user_state = self.users.entry(key).or_default();
         let taken = done.changes.iter().zip(&done.folded.outcomes);
         let taken = taken.filter(|(_, outcome)| !matches!(outcome, Outcome::TooMany { .. }));
         let newest = taken.map(|(change, _)| (change.place, change.by)).max();
         let may_come_below = newest.is_some_and(|(newest, _)| done.oldest < newest);
-        if may_come_below || standing.history.is_some() {
-            let mut history = standing.history.take().unwrap_or_else(|| Arc::new(History::starting_from(done.start)));
+        if may_come_below || user_state.history.is_some() {
+            let mut history = user_state.history.take().unwrap_or_else(|| Arc::new(History::starting_from(done.start)));
             let changed = Arc::make_mut(&mut history);
             changed.carry_out(done.start, done.changes, done.folded, done.at);
             let forgotten = changed.forget(done.oldest, key.target, done.start.managed);
-            standing.forget(forgotten);
-            standing.history = (!history.events.is_empty()).then_some(history);
+            user_state.forget(forgotten);
+            user_state.history = (!history.events.is_empty()).then_some(history);
         } else {
-            standing.forget(newest);
+            user_state.forget(newest);
         }
-        standing.owned = owned;
+        user_state.owned = owned;
         if let Some(attempt) = done.unsure.filter(|_| !key.target.checks_versions()) {
             // They brought about what is there now, which no answer has told.
-            standing.left(attempt.wanted.keys().copied(), &done.folded.desired);
+            user_state.left(attempt.wanted.keys().copied(), &done.folded.desired);
         }
-        standing.kept(self.clock, Instant::now(), None)
+        user_state.kept(self.clock, Instant::now(), None)
     }
 
     /// Nothing older than `oldest` comes for the user any more.
     pub(in crate::engine) fn forget_history(&self, key: UserKey, oldest: Place, managed: &BTreeSet<AssignmentId>) {
-        let Some(mut standing) = self.users.get_mut(&key) else { return };
-        let Some(mut history) = standing.history.take() else { return };
+        let Some(mut user_state) = self.users.get_mut(&key) else { return };
+        let Some(mut history) = user_state.history.take() else { return };
         let forgotten = Arc::make_mut(&mut history).forget(oldest, key.target, managed);
-        standing.forget(forgotten);
-        standing.history = (!history.events.is_empty()).then_some(history);
+        user_state.forget(forgotten);
+        user_state.history = (!history.events.is_empty()).then_some(history);
     }
 
-    /// A pass has nothing more to do with what it may have written: that counts as ours, for as long as it is seen. What is
+    /// A reconciliation has nothing more to do with what it may have written: that counts as ours, for as long as it is seen. What is
     /// to be written down of it.
-    pub(in crate::engine) fn gave_up(&self, key: UserKey, attempt: Option<&Attempt>) -> KeptStanding {
-        let mut standing = self.users.entry(key).or_default();
-        if let Some(attempt) = attempt.filter(|attempt| !attempt.claimed.is_subset(&standing.owned)) {
-            Arc::make_mut(&mut standing.owned).extend(&attempt.claimed);
+    pub(in crate::engine) fn gave_up(&self, key: UserKey, attempt: Option<&WriteIntent>) -> KeptUserState {
+        let mut user_state = self.users.entry(key).or_default();
+        if let Some(attempt) = attempt.filter(|attempt| !attempt.claimed.is_subset(&user_state.owned)) {
+            Arc::make_mut(&mut user_state.owned).extend(&attempt.claimed);
         }
         // What they have left is not known, so no read contradicts it.
         for id in attempt.iter().flat_map(|attempt| attempt.wanted.keys()) {
-            standing.recent.remove(id);
+            user_state.recent.remove(id);
         }
-        standing.kept(self.clock, Instant::now(), None)
+        user_state.kept(self.clock, Instant::now(), None)
     }
 
     /// A write is about to go out: written down first, with what it is to bring about and what was there before, so that
     /// another process can tell what it did if this one ends before its answer comes.
-    pub(in crate::engine) async fn intend(&self, key: UserKey, attempt: &Arc<Attempt>) -> Result<(), JournalError> {
+    pub(in crate::engine) async fn intend(&self, key: UserKey, attempt: &Arc<WriteIntent>) -> Result<(), JournalError> {
         let now = Instant::now();
         let kept = {
-            let mut standing = self.users.entry(key).or_default();
-            standing.moved += 1;
-            standing.touched_at = Some(now);
-            standing.kept(self.clock, now, Some(Arc::clone(attempt)))
+            let mut user_state = self.users.entry(key).or_default();
+            user_state.moved += 1;
+            user_state.touched_at = Some(now);
+            user_state.kept(self.clock, now, Some(Arc::clone(attempt)))
         };
         self.journal.intend(key, kept).await
     }
 
     /// A write was refused, so what was written down of it does not count: only earlier ones may have been carried out.
-    pub(in crate::engine) fn refused(&self, key: UserKey, earlier: Option<Arc<Attempt>>) {
-        let standing = self.users.entry(key).or_default();
-        self.journal.stands(key, standing.kept(self.clock, Instant::now(), earlier));
+    pub(in crate::engine) fn refused(&self, key: UserKey, earlier: Option<Arc<WriteIntent>>) {
+        let user_state = self.users.entry(key).or_default();
+        self.journal.stands(key, user_state.kept(self.clock, Instant::now(), earlier));
     }
 
     /// A write was answered, or given up on.
@@ -344,15 +344,15 @@ impl Standings {
     /// A write passed, and was answered with the state it brought about where the target tells it.
     pub(in crate::engine) fn wrote(&self, key: UserKey, write: &AssignmentWrite, after: Option<&Observed>) {
         let after = after.map(|after| self.sets().state(after));
-        let mut standing = self.users.entry(key).or_default();
-        standing.moved += 1;
+        let mut user_state = self.users.entry(key).or_default();
+        user_state.moved += 1;
         // Without a version, what was written tells a read that lags behind it.
         if after.as_ref().is_none_or(|after| after.version.is_none()) {
-            standing.left(write.difference.ids(), &write.desired);
+            user_state.left(write.difference.ids(), &write.desired);
         }
-        standing.written = after.as_ref().and_then(|after| after.version);
-        standing.version = standing.version.max(standing.written);
-        standing.newest = after;
+        user_state.written = after.as_ref().and_then(|after| after.version);
+        user_state.version = user_state.version.max(user_state.written);
+        user_state.newest = after;
     }
 
     /// Nothing is remembered of a user any more.
@@ -365,20 +365,20 @@ impl Standings {
         self.sets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets the newest state, so that the next pass reads.
+    /// Forgets the newest state, so that the next reconciliation reads.
     pub(in crate::engine) fn forget_state(&self, key: UserKey) {
-        if let Some(mut standing) = self.users.get_mut(&key) {
-            standing.newest = None;
-            standing.moved += 1;
+        if let Some(mut user_state) = self.users.get_mut(&key) {
+            user_state.newest = None;
+            user_state.moved += 1;
         }
     }
 
-    /// Neither the newest state nor its version is trusted any more: the next pass reads, and believes what it finds.
+    /// Neither the newest state nor its version is trusted any more: the next reconciliation reads, and believes what it finds.
     pub(in crate::engine) fn distrust(&self, key: UserKey) {
         self.forget_state(key);
-        if let Some(mut standing) = self.users.get_mut(&key) {
-            standing.version = None;
-            standing.recent.clear();
+        if let Some(mut user_state) = self.users.get_mut(&key) {
+            user_state.version = None;
+            user_state.recent.clear();
         }
     }
 }

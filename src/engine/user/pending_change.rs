@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::domain::attempt::Attempted;
 use crate::domain::entry::Effects;
 use crate::domain::fold::{Change, Outcome, Undone};
-use crate::domain::job::Urgency;
+use crate::domain::job::Lane;
+use crate::domain::write_intent::IntendedChange;
 use crate::domain::{EntryId, Listed, Place};
 use crate::engine::estimate::workload::Work;
 use crate::engine::job::Job;
 
 /// One entry, with its user and its assignments known by id; or several rows about one user that are taken as one.
 #[derive(Debug, Clone)]
-pub(in crate::engine) struct Ticket {
+pub(in crate::engine) struct PendingChange {
     pub(in crate::engine) job: Arc<Job>,
     /// The entry's place in its job; of several rows, the first one's.
     pub(in crate::engine) index: u32,
@@ -26,17 +26,17 @@ pub(in crate::engine) struct Ticket {
     /// Whether it comes too late if something newer was carried out before it was accepted: it has a date of its own, or
     /// it repeats an entry.
     pub(in crate::engine) can_be_stale: bool,
-    /// What its pass takes, for estimates.
+    /// What its reconciliation takes, for estimates.
     pub(in crate::engine) work: Work,
 }
 
-impl Ticket {
-    /// The urgency of the ticket's job.
-    pub(in crate::engine) fn urgency(&self) -> Urgency {
-        self.job.spec().urgency
+impl PendingChange {
+    /// The lane of the pending change's job.
+    pub(in crate::engine) fn lane(&self) -> Lane {
+        self.job.spec().lane
     }
 
-    /// How long ago the ticket's job was accepted.
+    /// How long ago the pending change's job was accepted.
     pub(in crate::engine) fn waited(&self, now: Timestamp) -> Duration {
         Duration::try_from(now.duration_since(self.job.created_at())).unwrap_or_default()
     }
@@ -53,13 +53,13 @@ impl Ticket {
     }
 
     /// What it takes to go on with it after another start.
-    pub(in crate::engine) fn attempted(&self) -> Attempted {
-        Attempted { change: self.change(), rows: Arc::clone(&self.rows) }
+    pub(in crate::engine) fn attempted(&self) -> IntendedChange {
+        IntendedChange { change: self.change(), rows: Arc::clone(&self.rows) }
     }
 
-    /// A ticket of a process before this one, which a write was made for: it is past the question if it comes too late.
-    pub(in crate::engine) fn of_attempted(attempted: &Attempted, job: Arc<Job>, work: Work) -> Self {
-        let Attempted { change, rows } = attempted;
+    /// A pending change of a process before this one, which a write was made for: it is past the question if it comes too late.
+    pub(in crate::engine) fn of_attempted(attempted: &IntendedChange, job: Arc<Job>, work: Work) -> Self {
+        let IntendedChange { change, rows } = attempted;
         let (listed, rows, (_, index)) = (Arc::clone(&change.listed), Arc::clone(rows), change.by);
         Self { job, index, rows, listed, place: change.place, can_be_stale: false, work }
     }

@@ -7,16 +7,16 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::clock::WallClock;
-use crate::domain::attempt::Attempt;
 use crate::domain::conflict::{Cause, ConflictPolicy, Dispute, Finding, Settled, Step};
 use crate::domain::entry::Effects;
 use crate::domain::fold::{Folded, Outcome};
+use crate::domain::write_intent::WriteIntent;
 use crate::domain::{AssignmentId, EntryId};
 use crate::engine::job::ConflictRecord;
 use crate::engine::port::{Observed, UpstreamAnswer, Version};
-use crate::engine::user::memory::Standing;
+use crate::engine::user::memory::UserState;
 
-/// The state of a pass, apart from its tickets.
+/// The state of a reconciliation, apart from its pending changes.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Progress {
     /// Writes made.
@@ -28,7 +28,7 @@ pub(in crate::engine) struct Progress {
     /// A state that is only remembered is not good enough for the next round.
     pub(in crate::engine) must_read: bool,
     /// Writes that may have been carried out, as a whole or in part.
-    pub(in crate::engine) unsure: Option<Arc<Attempt>>,
+    pub(in crate::engine) unsure: Option<Arc<WriteIntent>>,
     /// What calls have done that were answered, of writes that failed in a later call; and whose doing it was.
     confirmed: BTreeSet<AssignmentId>,
     pub(in crate::engine) parts: Vec<(EntryId, Outcome)>,
@@ -65,7 +65,7 @@ impl Progress {
     }
 
     /// To go on with a write of a process before this one, of which no telling answer has come.
-    pub(in crate::engine) fn after_lost_answer(attempt: Arc<Attempt>) -> Self {
+    pub(in crate::engine) fn after_lost_answer(attempt: Arc<WriteIntent>) -> Self {
         Self { unsure: Some(attempt), must_read: true, ..Self::default() }
     }
 
@@ -120,11 +120,11 @@ impl Progress {
     pub(in crate::engine) fn judge(
         &mut self,
         found: &Observed,
-        standing: &Standing,
+        user_state: &UserState,
         policy: &ConflictPolicy,
     ) -> (Step, Option<Settled>) {
         let (Some(sent), Some(dispute)) = (&self.refused_on, &mut self.dispute) else { return (Step::Write, None) };
-        let finding = compare(sent, found, standing, self.unsure.as_deref());
+        let finding = compare(sent, found, user_state, self.unsure.as_deref());
         let (step, settled) = dispute.reread(finding, policy);
         if step == Step::Write {
             self.refused_on = None;
@@ -158,8 +158,8 @@ impl Progress {
 }
 
 /// What a read after a refused write shows, held against what that write was computed from.
-fn compare(sent: &Observed, found: &Observed, standing: &Standing, unsure: Option<&Attempt>) -> Finding {
-    if found.version < standing.version.max(sent.version) {
+fn compare(sent: &Observed, found: &Observed, user_state: &UserState, unsure: Option<&WriteIntent>) -> Finding {
+    if found.version < user_state.version.max(sent.version) {
         return Finding::Behind;
     }
     let moved = match (&sent.version, &sent.tag) {
@@ -167,15 +167,15 @@ fn compare(sent: &Observed, found: &Observed, standing: &Standing, unsure: Optio
         (None, Some(_)) => found.tag != sent.tag,
         (None, None) => found.assignments != sent.assignments,
     };
-    let ours = |attempt: &Attempt| attempt.explains_all(&sent.assignments, &found.assignments);
-    let done = |attempt: &Attempt| ours(attempt) && attempt.is_done(&found.assignments);
+    let ours = |attempt: &WriteIntent| attempt.explains_all(&sent.assignments, &found.assignments);
+    let done = |attempt: &WriteIntent| ours(attempt) && attempt.is_done(&found.assignments);
     // The calls before the refused one were carried out.
-    let begun = |attempt: &Attempt| !done(attempt) && sent.version.is_none() && sent.tag.is_none() && ours(attempt);
+    let begun = |attempt: &WriteIntent| !done(attempt) && sent.version.is_none() && sent.tag.is_none() && ours(attempt);
     if !moved || unsure.is_some_and(begun) {
         Finding::Unmoved
     } else if unsure.is_some_and(done) {
         Finding::MovedByLostAnswer
-    } else if found.version.is_some() && found.version == standing.written {
+    } else if found.version.is_some() && found.version == user_state.written {
         Finding::MovedByUs
     } else {
         Finding::MovedByOthers

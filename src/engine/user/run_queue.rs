@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::domain::job::Urgency;
+use crate::domain::job::Lane;
 use crate::domain::{JobId, Target, UserKey};
 
 /// The queues of all targets: who waits for the route of one target keeps nobody of the other from a seat.
@@ -25,13 +25,13 @@ impl RunQueues {
     }
 
     /// Puts a user at the end of its lane, for `job`.
-    pub(in crate::engine) fn push(&self, urgency: Urgency, job: JobId, user: UserKey) {
-        self.of(user.target).push(urgency, job, user);
+    pub(in crate::engine) fn push(&self, lane: Lane, job: JobId, user: UserKey) {
+        self.of(user.target).push(lane, job, user);
     }
 
     /// Puts a user who comes back from waiting ahead of those who have not begun.
-    pub(in crate::engine) fn resume(&self, urgency: Urgency, user: UserKey) {
-        self.of(user.target).resume(urgency, user);
+    pub(in crate::engine) fn resume(&self, lane: Lane, user: UserKey) {
+        self.of(user.target).resume(lane, user);
     }
 }
 
@@ -57,14 +57,14 @@ struct Lanes {
 }
 
 impl RunQueue {
-    fn push(&self, urgency: Urgency, job: JobId, user: UserKey) {
+    fn push(&self, lane: Lane, job: JobId, user: UserKey) {
         let mut lanes = self.lock();
-        match urgency {
-            Urgency::Interactive => {
+        match lane {
+            Lane::Interactive => {
                 lanes.interactive.push_back(user);
                 self.interactive_came.notify_one();
             }
-            Urgency::Bulk => {
+            Lane::Bulk => {
                 let users = lanes.waiting.entry(job).or_default();
                 users.push_back(user);
                 if users.len() == 1 {
@@ -75,13 +75,13 @@ impl RunQueue {
         }
     }
 
-    fn resume(&self, urgency: Urgency, user: UserKey) {
-        match urgency {
-            Urgency::Interactive => {
+    fn resume(&self, lane: Lane, user: UserKey) {
+        match lane {
+            Lane::Interactive => {
                 self.lock().interactive.push_front(user);
                 self.interactive_came.notify_one();
             }
-            Urgency::Bulk => {
+            Lane::Bulk => {
                 self.lock().resumed.push_back(user);
                 self.bulk_came.notify_one();
             }
@@ -89,15 +89,15 @@ impl RunQueue {
     }
 
     /// The next user of a lane, as soon as there is one. For one caller a lane.
-    pub(in crate::engine) async fn pop(&self, urgency: Urgency) -> UserKey {
-        let came = match urgency {
-            Urgency::Interactive => &self.interactive_came,
-            Urgency::Bulk => &self.bulk_came,
+    pub(in crate::engine) async fn pop(&self, lane: Lane) -> UserKey {
+        let came = match lane {
+            Lane::Interactive => &self.interactive_came,
+            Lane::Bulk => &self.bulk_came,
         };
         loop {
-            let next = match urgency {
-                Urgency::Interactive => self.lock().interactive.pop_front(),
-                Urgency::Bulk => self.lock().next_bulk(),
+            let next = match lane {
+                Lane::Interactive => self.lock().interactive.pop_front(),
+                Lane::Bulk => self.lock().next_bulk(),
             };
             match next {
                 Some(user) => return user,
@@ -148,10 +148,10 @@ mod tests {
     fn bulk_jobs_take_turns() {
         let queue = RunQueue::default();
         for n in 0..3 {
-            queue.push(Urgency::Bulk, job(1), user(n));
+            queue.push(Lane::Bulk, job(1), user(n));
         }
-        queue.push(Urgency::Bulk, job(2), user(10));
-        let order: Vec<_> = std::iter::from_fn(|| queue.pop(Urgency::Bulk).now_or_never()).collect();
+        queue.push(Lane::Bulk, job(2), user(10));
+        let order: Vec<_> = std::iter::from_fn(|| queue.pop(Lane::Bulk).now_or_never()).collect();
         assert_eq!(order, [user(0), user(10), user(1), user(2)]);
         assert!(queue.lock().waiting.is_empty() && queue.lock().turns.is_empty());
     }
@@ -159,17 +159,17 @@ mod tests {
     #[test]
     fn who_comes_back_from_waiting_is_ahead_of_who_has_not_begun() {
         let queue = RunQueue::default();
-        queue.push(Urgency::Bulk, job(1), user(1));
-        queue.resume(Urgency::Bulk, user(2));
-        assert_eq!(queue.pop(Urgency::Bulk).now_or_never(), Some(user(2)));
+        queue.push(Lane::Bulk, job(1), user(1));
+        queue.resume(Lane::Bulk, user(2));
+        assert_eq!(queue.pop(Lane::Bulk).now_or_never(), Some(user(2)));
     }
 
     #[test]
     fn the_interactive_lane_is_not_behind_the_bulk_lane() {
         let queue = RunQueue::default();
-        queue.push(Urgency::Bulk, job(1), user(1));
-        queue.push(Urgency::Interactive, job(2), user(2));
-        assert_eq!(queue.pop(Urgency::Interactive).now_or_never(), Some(user(2)));
-        assert_eq!(queue.pop(Urgency::Interactive).now_or_never(), None);
+        queue.push(Lane::Bulk, job(1), user(1));
+        queue.push(Lane::Interactive, job(2), user(2));
+        assert_eq!(queue.pop(Lane::Interactive).now_or_never(), Some(user(2)));
+        assert_eq!(queue.pop(Lane::Interactive).now_or_never(), None);
     }
 }

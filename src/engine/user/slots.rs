@@ -3,9 +3,9 @@
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry as MapEntry;
 
-use crate::domain::job::Urgency;
+use crate::domain::job::Lane;
 use crate::domain::{JobId, Place, UserKey};
-use crate::engine::user::pending_change::Ticket;
+use crate::engine::user::pending_change::PendingChange;
 use crate::engine::user::progress::Progress;
 
 /// The slots of all users with something to do.
@@ -14,7 +14,7 @@ use crate::engine::user::progress::Progress;
 /// does so only from `Queued`, and the shard's lock makes that one step. [`UserSlots::take_idle`] makes a new one, under
 /// the same lock.
 ///
-/// Invariant: no ticket is lost. A ticket is parked either into a slot that exists, and then whoever ends that slot's
+/// Invariant: no pending change is lost. A pending change is parked either into a slot that exists, and then whoever ends that slot's
 /// pass sees it, because `end` looks and removes under the same shard lock; or into a new slot, and then the caller is
 /// told to queue the user.
 ///
@@ -25,9 +25,9 @@ pub(in crate::engine) struct UserSlots(DashMap<UserKey, Slot>);
 #[derive(Debug)]
 struct Slot {
     phase: Phase,
-    pending: Vec<Ticket>,
-    /// What the running pass has taken up, in case it does not come back with it.
-    taken: Vec<Ticket>,
+    pending: Vec<PendingChange>,
+    /// What the running reconciliation has taken up, in case it does not come back with it.
+    taken: Vec<PendingChange>,
     progress: Option<Box<Progress>>,
 }
 
@@ -35,39 +35,44 @@ struct Slot {
 enum Phase {
     /// In the run queue.
     Queued,
-    /// A pass is under way.
+    /// A reconciliation is under way.
     Running,
     /// Given up its seat until a later time.
     Waiting,
 }
 
 impl Slot {
-    fn take_up(&mut self) -> Vec<Ticket> {
+    fn take_up(&mut self) -> Vec<PendingChange> {
         self.taken.extend(self.pending.iter().cloned());
         std::mem::take(&mut self.pending)
     }
 
-    /// The place in the run queue that its tickets give a user: the most urgent one decides.
-    fn place(&self) -> Option<(Urgency, JobId)> {
-        self.pending.iter().map(|ticket| (ticket.urgency(), ticket.job.id())).min()
+    /// The place in the run queue that its pending changes give a user: the most urgent one decides.
+    fn place(&self) -> Option<(Lane, JobId)> {
+        self.pending.iter().map(|pending_change| (pending_change.lane(), pending_change.job.id())).min()
     }
 }
 
 impl UserSlots {
-    /// Leaves a ticket in its user's slot; true if the user has to be put into the run queue for it. An interactive one moves a user who is queued for bulk work ahead: the user is
+    /// Leaves a pending change in its user's slot; true if the user has to be put into the run queue for it. An interactive one moves a user who is queued for bulk work ahead: the user is
     /// then in both lanes, and whichever comes second finds nothing to begin.
-    pub(in crate::engine) fn park(&self, key: UserKey, ticket: Ticket) -> bool {
+    pub(in crate::engine) fn park(&self, key: UserKey, pending_change: PendingChange) -> bool {
         match self.0.entry(key) {
             MapEntry::Occupied(mut slot) => {
                 let slot = slot.get_mut();
                 let overtakes = slot.phase == Phase::Queued
-                    && ticket.urgency() == Urgency::Interactive
-                    && slot.pending.iter().all(|waiting| waiting.urgency() == Urgency::Bulk);
-                slot.pending.push(ticket);
+                    && pending_change.lane() == Lane::Interactive
+                    && slot.pending.iter().all(|waiting| waiting.lane() == Lane::Bulk);
+                slot.pending.push(pending_change);
                 overtakes
             }
             MapEntry::Vacant(vacant) => {
-                vacant.insert(Slot { phase: Phase::Queued, pending: vec![ticket], taken: Vec::new(), progress: None });
+                vacant.insert(Slot {
+                    phase: Phase::Queued,
+                    pending: vec![pending_change],
+                    taken: Vec::new(),
+                    progress: None,
+                });
                 true
             }
         }
@@ -77,9 +82,9 @@ impl UserSlots {
     pub(in crate::engine) fn go_on(
         &self,
         key: UserKey,
-        pending: Vec<Ticket>,
+        pending: Vec<PendingChange>,
         progress: Progress,
-    ) -> Option<(Urgency, JobId)> {
+    ) -> Option<(Lane, JobId)> {
         let slot = Slot { phase: Phase::Queued, pending, taken: Vec::new(), progress: Some(Box::new(progress)) };
         let place = slot.place();
         self.0.insert(key, slot);
@@ -87,14 +92,14 @@ impl UserSlots {
     }
 
     /// Takes up a queued user: what is pending, and how far an earlier pass had come. `None` if the user is not queued.
-    pub(in crate::engine) fn begin(&self, key: UserKey) -> Option<(Vec<Ticket>, Box<Progress>)> {
+    pub(in crate::engine) fn begin(&self, key: UserKey) -> Option<(Vec<PendingChange>, Box<Progress>)> {
         let mut slot = self.0.get_mut(&key).filter(|slot| slot.phase == Phase::Queued)?;
         slot.phase = Phase::Running;
         let progress = slot.progress.take().unwrap_or_default();
         Some((slot.take_up(), progress))
     }
 
-    /// Takes a user for whom nothing is pending and nothing runs, as a pass does; false if there is something. Whoever
+    /// Takes a user for whom nothing is pending and nothing runs, as a reconciliation does; false if there is something. Whoever
     /// takes it ends it with [`UserSlots::end`], and nobody else works on the user until then.
     pub(in crate::engine) fn take_idle(&self, key: UserKey) -> bool {
         match self.0.entry(key) {
@@ -107,19 +112,19 @@ impl UserSlots {
         }
     }
 
-    /// What was parked since the running pass began or last asked.
-    pub(in crate::engine) fn newly_parked(&self, key: UserKey) -> Vec<Ticket> {
+    /// What was parked since the running reconciliation began or last asked.
+    pub(in crate::engine) fn newly_parked(&self, key: UserKey) -> Vec<PendingChange> {
         self.0.get_mut(&key).map(|mut slot| slot.take_up()).unwrap_or_default()
     }
 
     /// The oldest place of what was parked and is not taken up yet.
     pub(in crate::engine) fn oldest_pending(&self, key: UserKey) -> Option<Place> {
-        self.0.get(&key).and_then(|slot| slot.pending.iter().map(|ticket| ticket.place).min())
+        self.0.get(&key).and_then(|slot| slot.pending.iter().map(|pending_change| pending_change.place).min())
     }
 
-    /// Ends a pass that has nothing left of its own. If more was parked meanwhile, the user has to be queued again, in
+    /// Ends a reconciliation that has nothing left of its own. If more was parked meanwhile, the user has to be queued again, in
     /// this lane and for this job.
-    pub(in crate::engine) fn end(&self, key: UserKey) -> Option<(Urgency, JobId)> {
+    pub(in crate::engine) fn end(&self, key: UserKey) -> Option<(Lane, JobId)> {
         match self.0.entry(key) {
             MapEntry::Occupied(slot) if slot.get().pending.is_empty() => {
                 slot.remove();
@@ -134,28 +139,33 @@ impl UserSlots {
         }
     }
 
-    /// Ends a pass that goes on later, with the tickets it holds ahead of those parked meanwhile.
-    pub(in crate::engine) fn defer(&self, key: UserKey, mut tickets: Vec<Ticket>, progress: Box<Progress>) {
+    /// Ends a reconciliation that goes on later, with the pending changes it holds ahead of those parked meanwhile.
+    pub(in crate::engine) fn defer(
+        &self,
+        key: UserKey,
+        mut pending_changes: Vec<PendingChange>,
+        progress: Box<Progress>,
+    ) {
         if let Some(mut slot) = self.0.get_mut(&key) {
             slot.taken.clear();
-            tickets.append(&mut slot.pending);
-            slot.pending = tickets;
+            pending_changes.append(&mut slot.pending);
+            slot.pending = pending_changes;
             slot.progress = Some(progress);
             slot.phase = Phase::Waiting;
         }
     }
 
-    /// Ends a pass that has not come to an end by itself: everything that it had taken up is pending again.
+    /// Ends a reconciliation that has not come to an end by itself: everything that it had taken up is pending again.
     pub(in crate::engine) fn restore(&self, key: UserKey, panics: u32) {
         let taken = self.0.get_mut(&key).map(|mut slot| std::mem::take(&mut slot.taken)).unwrap_or_default();
         self.defer(key, taken, Box::new(Progress::after_panics(panics)));
     }
 
     /// The time of a deferred user has come: says in which lane to queue them.
-    pub(in crate::engine) fn wake(&self, key: UserKey) -> Option<Urgency> {
+    pub(in crate::engine) fn wake(&self, key: UserKey) -> Option<Lane> {
         let mut slot = self.0.get_mut(&key).filter(|slot| slot.phase == Phase::Waiting)?;
         slot.phase = Phase::Queued;
-        slot.place().map(|(urgency, _)| urgency)
+        slot.place().map(|(lane, _)| lane)
     }
 
     /// Users with something to do.
@@ -179,20 +189,20 @@ mod tests {
     use crate::engine::job::{Dating, Job};
     use crate::journal::AcceptedJob;
 
-    fn ticket(urgency: Urgency) -> Ticket {
+    fn pending_change(lane: Lane) -> PendingChange {
         let spec = JobSpec {
             target: Target::WfmSkillGroups,
             mode: Mode::Add,
             label: None,
             dry_run: false,
-            urgency,
+            lane,
             callback: None,
             same_user: SameUser::InOrder,
         };
         let created_at = jiff::Timestamp::UNIX_EPOCH;
         let job = AcceptedJob { id: JobId(Uuid::nil()), spec, created_at, entries: Vec::new(), submitted_by: None };
         let dating = Dating { tolerance: jiff::SignedDuration::ZERO, before: None };
-        Ticket {
+        PendingChange {
             place: Place { at: created_at, entry: (job.id, 0) },
             job: Arc::new(Job::new(job, dating, OpenEntries::default())),
             index: 0,
@@ -210,10 +220,10 @@ mod tests {
     #[test]
     fn a_ticket_for_a_running_user_is_taken_up_by_the_pass_that_runs() {
         let slots = UserSlots::default();
-        assert!(slots.park(key(1), ticket(Urgency::Bulk)));
-        assert_eq!(slots.begin(key(1)).map(|(tickets, _)| tickets.len()), Some(1));
+        assert!(slots.park(key(1), pending_change(Lane::Bulk)));
+        assert_eq!(slots.begin(key(1)).map(|(pending_changes, _)| pending_changes.len()), Some(1));
         assert!(slots.begin(key(1)).is_none(), "a running user is not begun again");
-        assert!(!slots.park(key(1), ticket(Urgency::Interactive)));
+        assert!(!slots.park(key(1), pending_change(Lane::Interactive)));
         assert_eq!(slots.newly_parked(key(1)).len(), 1);
         assert_eq!(slots.end(key(1)), None);
         assert_eq!(slots.len(), 0);
@@ -222,26 +232,29 @@ mod tests {
     #[test]
     fn an_interactive_ticket_moves_a_queued_user_ahead_once() {
         let slots = UserSlots::default();
-        assert!(slots.park(key(1), ticket(Urgency::Bulk)));
-        assert!(slots.park(key(1), ticket(Urgency::Interactive)));
-        assert!(!slots.park(key(1), ticket(Urgency::Interactive)));
+        assert!(slots.park(key(1), pending_change(Lane::Bulk)));
+        assert!(slots.park(key(1), pending_change(Lane::Interactive)));
+        assert!(!slots.park(key(1), pending_change(Lane::Interactive)));
     }
 
     #[test]
     fn a_deferred_user_keeps_tickets_in_order_and_is_woken_once() {
         let slots = UserSlots::default();
-        slots.park(key(1), ticket(Urgency::Bulk));
-        let Some((tickets, progress)) = slots.begin(key(1)) else { panic!("not queued") };
-        slots.park(key(1), ticket(Urgency::Interactive));
-        slots.defer(key(1), tickets, progress);
+        slots.park(key(1), pending_change(Lane::Bulk));
+        let Some((pending_changes, progress)) = slots.begin(key(1)) else { panic!("not queued") };
+        slots.park(key(1), pending_change(Lane::Interactive));
+        slots.defer(key(1), pending_changes, progress);
         assert!(slots.begin(key(1)).is_none(), "a waiting user has no seat");
-        assert_eq!(slots.wake(key(1)), Some(Urgency::Interactive));
+        assert_eq!(slots.wake(key(1)), Some(Lane::Interactive));
         assert_eq!(slots.wake(key(1)), None);
-        let Some((tickets, _)) = slots.begin(key(1)) else { panic!("not queued") };
-        assert_eq!(tickets.iter().map(Ticket::urgency).collect::<Vec<_>>(), [Urgency::Bulk, Urgency::Interactive]);
+        let Some((pending_changes, _)) = slots.begin(key(1)) else { panic!("not queued") };
+        assert_eq!(
+            pending_changes.iter().map(PendingChange::lane).collect::<Vec<_>>(),
+            [Lane::Bulk, Lane::Interactive]
+        );
     }
 
-    /// Four threads on eight users, real time: two passes never overlap, every ticket is taken up, no slot stays.
+    /// Four threads on eight users, real time: two passes never overlap, every pending change is taken up, no slot stays.
     #[test]
     fn passes_exclude_each_other_and_lose_nothing_under_contention() {
         const ROUNDS: usize = 5_000;
@@ -250,9 +263,9 @@ mod tests {
         let taken = AtomicUsize::new(0);
         let run = |user: usize| {
             let key = key(user as u128);
-            while let Some((tickets, _)) = slots.begin(key) {
+            while let Some((pending_changes, _)) = slots.begin(key) {
                 assert!(!busy[user].swap(true, Ordering::SeqCst), "two passes over one user");
-                taken.fetch_add(tickets.len() + slots.newly_parked(key).len(), Ordering::SeqCst);
+                taken.fetch_add(pending_changes.len() + slots.newly_parked(key).len(), Ordering::SeqCst);
                 busy[user].store(false, Ordering::SeqCst);
                 if slots.end(key).is_none() {
                     break;
@@ -265,7 +278,7 @@ mod tests {
                 threads.spawn(move || {
                     for round in 0..ROUNDS {
                         let user = (round * 7 + thread) % 8;
-                        if slots.park(key(user as u128), ticket(Urgency::Bulk)) {
+                        if slots.park(key(user as u128), pending_change(Lane::Bulk)) {
                             run(user);
                         }
                     }

@@ -110,7 +110,7 @@ fn pages_that_stay_empty_end_the_reading() {
 
 #[test]
 fn there_are_only_so_many_pages_whatever_is_on_them() {
-    for (total, most) in [(Some(8), 14), (None, MOST_PAGES)] {
+    for (total, most) in [(Some(8), 14), (None, MAX_PAGES)] {
         let pages = (0..).map(|n| (ids(n * 4..n * 4 + 4), marks(Some(u32::MAX), total, None)));
         let error = read(pages).unwrap_err();
         assert!(error.contains(&format!("page {most} is more than there can be")), "{error}");

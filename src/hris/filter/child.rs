@@ -12,9 +12,9 @@ pub(super) const GOOD: i32 = 0;
 pub(super) const FAILED: i32 = 3;
 
 /// Bytes of memory that a run may take.
-const MOST_MEMORY: u64 = 256 * 1024 * 1024;
+const MAX_MEMORY: u64 = 256 * 1024 * 1024;
 /// Seconds of processor time. Whoever started the run kills it long before, unless it was killed itself.
-const MOST_SECONDS: u64 = 5;
+const MAX_CPU_SECONDS: u64 = 5;
 
 /// What goes in: the length of the filter, the filter, the payload.
 pub(super) fn request(filter: &str, payload: &[u8]) -> Vec<u8> {
@@ -42,7 +42,7 @@ pub fn run() -> ExitCode {
 /// Gives up what a filter has no use for.
 fn bounded() -> io::Result<()> {
     let bounds =
-        [(Resource::Data, MOST_MEMORY), (Resource::Cpu, MOST_SECONDS), (Resource::Core, 0), (Resource::Fsize, 0)];
+        [(Resource::Data, MAX_MEMORY), (Resource::Cpu, MAX_CPU_SECONDS), (Resource::Core, 0), (Resource::Fsize, 0)];
     for (resource, most) in bounds {
         setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?;
     }

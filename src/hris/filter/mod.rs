@@ -22,31 +22,31 @@ pub use self::child::run as run_as_child;
 pub use self::people::people;
 
 /// How long one run may take.
-const LONGEST_RUN: Duration = Duration::from_millis(1500);
+const MAX_RUN_TIME: Duration = Duration::from_millis(1500);
 /// How long a payload waits for others to be mapped; together with a run, well within what senders wait for an answer.
-const LONGEST_WAIT: Duration = Duration::from_millis(1000);
+const MAX_WAIT: Duration = Duration::from_millis(1000);
 /// What one run may answer.
-const LARGEST_OUTPUT: usize = 8 * 1024 * 1024;
+const MAX_OUTPUT_BYTES: usize = 8 * 1024 * 1024;
 /// Bytes of a filter; longer ones belong into several sources, or are mistakes.
-const LONGEST_FILTER: usize = 16 * 1024;
+const MAX_FILTER_LENGTH: usize = 16 * 1024;
 /// What compiling the deepest filter of that length takes, with room to spare. Only what is used of it becomes memory.
 const COMPILER_STACK: usize = 256 * 1024 * 1024;
 /// Runs at a time.
-const MOST_RUNS: usize = 2;
+const MAX_RUNS: usize = 2;
 
 /// The subcommand by which this program runs a filter.
 pub const SUBCOMMAND: &str = "run-filter";
 
 /// Why a run came to nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum FilterFault {
+pub enum FilterError {
     /// What the filter says of this payload; the same again next time.
     #[error("the filter fails: {0}")]
     Failed(String),
-    #[error("the filter yields more than {LARGEST_OUTPUT} bytes")]
+    #[error("the filter yields more than {MAX_OUTPUT_BYTES} bytes")]
     TooMuch,
     /// Ran into one of its bounds; a payload of the same kind may well pass.
-    #[error("the filter was stopped: it took longer than {LONGEST_RUN:?}, or too much memory")]
+    #[error("the filter was stopped: it took longer than {MAX_RUN_TIME:?}, or too much memory")]
     Stopped,
     #[error("too many payloads wait for their filters")]
     Busy,
@@ -64,7 +64,7 @@ pub struct FilterRunner {
 impl FilterRunner {
     /// Runs filters in processes of `program`, which understands [`SUBCOMMAND`].
     pub fn new(program: PathBuf) -> Self {
-        Self { program, places: Arc::new(Semaphore::new(MOST_RUNS)) }
+        Self { program, places: Arc::new(Semaphore::new(MAX_RUNS)) }
     }
 
     /// Runs filters in processes of the program that this is.
@@ -75,16 +75,16 @@ impl FilterRunner {
     }
 
     /// What `filter` yields for `payload`, as JSON: the array of its outputs.
-    pub async fn run(&self, filter: &str, payload: &[u8]) -> Result<Vec<u8>, FilterFault> {
-        let place = tokio::time::timeout(LONGEST_WAIT, self.places.acquire()).await;
-        let Ok(Ok(_place)) = place else { return Err(FilterFault::Busy) };
-        let cannot = |error: std::io::Error| FilterFault::CannotStart(error.to_string());
+    pub async fn run(&self, filter: &str, payload: &[u8]) -> Result<Vec<u8>, FilterError> {
+        let place = tokio::time::timeout(MAX_WAIT, self.places.acquire()).await;
+        let Ok(Ok(_place)) = place else { return Err(FilterError::Busy) };
+        let cannot = |error: std::io::Error| FilterError::CannotStart(error.to_string());
         let mut child = self.command().spawn().map_err(cannot)?;
         // A run that is not waited for any more is killed, because the child is dropped with it.
-        let outcome = tokio::time::timeout(LONGEST_RUN, converse(&mut child, filter, payload)).await;
+        let outcome = tokio::time::timeout(MAX_RUN_TIME, converse(&mut child, filter, payload)).await;
         match outcome {
             Ok(answer) => answer,
-            Err(_) => Err(FilterFault::Stopped),
+            Err(_) => Err(FilterError::Stopped),
         }
     }
 
@@ -97,9 +97,9 @@ impl FilterRunner {
     }
 }
 
-async fn converse(child: &mut Child, filter: &str, payload: &[u8]) -> Result<Vec<u8>, FilterFault> {
+async fn converse(child: &mut Child, filter: &str, payload: &[u8]) -> Result<Vec<u8>, FilterError> {
     let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
-        return Err(FilterFault::CannotStart("it has no pipes".to_owned()));
+        return Err(FilterError::CannotStart("it has no pipes".to_owned()));
     };
     let send = async {
         // Whoever ends early does not read to the end; what it has to say is on the other pipe.
@@ -108,19 +108,19 @@ async fn converse(child: &mut Child, filter: &str, payload: &[u8]) -> Result<Vec
     };
     let receive = async {
         let mut output = Vec::new();
-        let most = u64::try_from(LARGEST_OUTPUT + 1).unwrap_or(u64::MAX);
+        let most = u64::try_from(MAX_OUTPUT_BYTES + 1).unwrap_or(u64::MAX);
         stdout.take(most).read_to_end(&mut output).await.map(|_| output)
     };
     let ((), output) = tokio::join!(send, receive);
-    let output = output.map_err(|_| FilterFault::Stopped)?;
-    if output.len() > LARGEST_OUTPUT {
-        return Err(FilterFault::TooMuch);
+    let output = output.map_err(|_| FilterError::Stopped)?;
+    if output.len() > MAX_OUTPUT_BYTES {
+        return Err(FilterError::TooMuch);
     }
-    let status = child.wait().await.map_err(|_| FilterFault::Stopped)?;
+    let status = child.wait().await.map_err(|_| FilterError::Stopped)?;
     match status.code() {
         Some(child::GOOD) => Ok(output),
-        Some(child::FAILED) => Err(FilterFault::Failed(String::from_utf8_lossy(&output).into_owned())),
-        Some(_) | None => Err(FilterFault::Stopped),
+        Some(child::FAILED) => Err(FilterError::Failed(String::from_utf8_lossy(&output).into_owned())),
+        Some(_) | None => Err(FilterError::Stopped),
     }
 }
 
@@ -129,8 +129,8 @@ async fn converse(child: &mut Child, filter: &str, payload: &[u8]) -> Result<Vec
 /// The parser calls itself for each bracket, so a filter of nothing else needs much stack: with a bound on the one and
 /// plenty of the other, no filter ends the process, neither at the start nor when the configuration is read again.
 pub fn check(filter: &str) -> Result<(), String> {
-    if filter.len() > LONGEST_FILTER {
-        return Err(format!("is longer than {LONGEST_FILTER} bytes"));
+    if filter.len() > MAX_FILTER_LENGTH {
+        return Err(format!("is longer than {MAX_FILTER_LENGTH} bytes"));
     }
     std::thread::scope(|scope| {
         let compiling = std::thread::Builder::new()

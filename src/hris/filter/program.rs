@@ -83,7 +83,7 @@ pub(super) fn outputs(filter: &str, payload: &[u8]) -> Result<Vec<u8>, String> {
                 outputs.push(b',');
             }
             outputs.extend_from_slice(output.to_string().as_bytes());
-            if outputs.len() > super::LARGEST_OUTPUT {
+            if outputs.len() > super::MAX_OUTPUT_BYTES {
                 // Written as far as that it is seen to be too much.
                 return Ok(outputs);
             }

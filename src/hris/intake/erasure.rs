@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 use super::Intake;
 use crate::domain::UserRef;
 use crate::domain::audit::Asker;
-use crate::engine::{ErasureFault, Person};
+use crate::engine::{ErasureError, Person};
 use crate::journal::JournalError;
 
 impl Intake {
@@ -13,22 +13,22 @@ impl Intake {
     /// files when this answers, and asking again does no harm.
     ///
     /// In a task of its own: what is erased in the journal has to be forgotten here, also if the caller goes away meanwhile.
-    pub async fn erase(&self, named: UserRef, asker: Asker) -> Result<usize, ErasureFault> {
+    pub async fn erase(&self, named: UserRef, asker: Asker) -> Result<usize, ErasureError> {
         let (told, answer) = oneshot::channel();
         let intake = self.clone();
         self.0.lifecycle.spawn(async move {
             let _ = told.send(intake.erase_person(&named, asker).await);
         });
-        answer.await.unwrap_or(Err(ErasureFault::Journal(JournalError::Closed)))
+        answer.await.unwrap_or(Err(ErasureError::Journal(JournalError::Closed)))
     }
 
-    async fn erase_person(&self, named: &UserRef, asker: Asker) -> Result<usize, ErasureFault> {
+    async fn erase_person(&self, named: &UserRef, asker: Asker) -> Result<usize, ErasureError> {
         let (engine, known) = (self.0.engine.on_behalf_of(asker), &self.0.known);
         let mut person = engine.person(named, known.users_named(named)).await?;
         person.names.extend(person.user.into_iter().flat_map(|user| known.names_of(user)));
         let records = self.record_ids(&person);
         if records.iter().any(|record| self.0.waiting.waits_for(record)) {
-            return Err(ErasureFault::RecordWaits);
+            return Err(ErasureError::RecordWaits);
         }
         let unread = self.failed_records(&records);
         let erase = async |mut memos: Vec<_>| {
@@ -36,7 +36,7 @@ impl Intake {
             engine.erase(&person, memos).await
         };
         let erased = known.erase(&person, erase).await;
-        if matches!(erased, Ok(_) | Err(ErasureFault::Journal(JournalError::StillInFiles(_)))) {
+        if matches!(erased, Ok(_) | Err(ErasureError::Journal(JournalError::StillInFiles(_)))) {
             self.drop_failed_records(&records);
         }
         erased

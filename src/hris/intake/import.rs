@@ -6,9 +6,9 @@ use super::Intake;
 use super::known::{Order, called, named, written};
 use super::leavers::Freshness;
 use crate::domain::entry::{EntryOrder, Presence};
-use crate::domain::job::{JobSpec, Urgency};
+use crate::domain::job::{JobSpec, Lane};
 use crate::domain::{Mode, UserRef};
-use crate::hris::mapping::{ExportForm, Mapped, Mapping, MappingFault, PersonFault};
+use crate::hris::mapping::{ExportForm, Mapped, Mapping, MappingError, PersonFault};
 use crate::hris::source::Source;
 use crate::journal::JournalError;
 use crate::table::TakeRoom;
@@ -36,11 +36,11 @@ pub struct Imported {
 
 /// Why an export was not taken. Nothing of it is accepted then.
 #[derive(Debug, thiserror::Error)]
-pub enum ImportFault {
+pub enum ImportError {
     #[error("there is no such source")]
     UnknownSource,
     #[error(transparent)]
-    Mapping(#[from] MappingFault),
+    Mapping(#[from] MappingError),
     #[error("people in it cannot be mapped")]
     People { named: Vec<PersonFault>, more: usize },
     #[error("it names nobody")]
@@ -53,18 +53,18 @@ pub enum ImportFault {
 
 impl Intake {
     /// The job that an export makes; submitting it is left to the caller, who may have a key for it.
-    pub async fn import(&self, source: &str, export: Export) -> Result<Imported, ImportFault> {
-        let source = self.0.sources.get(source).ok_or(ImportFault::UnknownSource)?;
+    pub async fn import(&self, source: &str, export: Export) -> Result<Imported, ImportError> {
+        let source = self.0.sources.get(source).ok_or(ImportError::UnknownSource)?;
         if export.full && source.mode == Mode::Add {
-            return Err(ImportFault::NoLeavers);
+            return Err(ImportError::NoLeavers);
         }
         let mut mapping = source.map_export(export.form, export.body, export.room).await?;
         if !mapping.faults.is_empty() {
             // In a full export a person who cannot be mapped would be taken for one who has left.
-            return Err(ImportFault::People { named: mapping.faults, more: mapping.more_faults });
+            return Err(ImportError::People { named: mapping.faults, more: mapping.more_faults });
         }
         let Some(first) = mapping.people.first().map(|person| person.user.clone()) else {
-            return Err(ImportFault::Empty);
+            return Err(ImportError::Empty);
         };
         for column in &mapping.loosely {
             tracing::info!(source = &*source.name, %column, "a column of an export is spelt in another way");
@@ -107,7 +107,7 @@ impl Intake {
             self.learn(&source, &mut mapping, export.dry_run).await?;
         }
         losses.name_leavers(&mut mapping.people);
-        let (mut spec, entries) = source.job(&mapping, "import", Urgency::Bulk);
+        let (mut spec, entries) = source.job(&mapping, "import", Lane::Bulk);
         spec.dry_run = export.dry_run;
         Ok(Imported { spec, entries, dated_in_future })
     }

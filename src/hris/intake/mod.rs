@@ -13,14 +13,14 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
-pub use self::import::{Export, ImportFault, Imported};
+pub use self::import::{Export, ImportError, Imported};
 pub use self::known::is_known_person;
 use self::known::{KnownPeople, before};
 use self::leavers::Freshness;
 use self::waiting::WaitingRecords;
 pub use self::waiting::{UnreadCounts, UnreadRecord};
 use super::delivery::{DeliveredBody, Refused};
-use super::mapping::{Mapping, MappingFault};
+use super::mapping::{Mapping, MappingError};
 use super::record::RecordTransport;
 use super::source::Source;
 use super::sources::Sources;
@@ -28,8 +28,8 @@ use crate::clock::WallClock;
 use crate::domain::JobId;
 use crate::domain::acceptance::{Fingerprint, KeySpace};
 use crate::domain::audit::{Actor, Asker};
-use crate::domain::job::Urgency;
-use crate::engine::{Claim, Engine, Reservation, TooManyKeys, Under};
+use crate::domain::job::Lane;
+use crate::engine::{Claim, Engine, IdempotencyContext, Reservation, TooManyKeys};
 use crate::journal::{Journal, JournalError, Memo};
 use crate::lifecycle::Lifecycle;
 
@@ -66,13 +66,13 @@ pub struct RequestOrigin {
 
 /// Why a delivery was not taken.
 #[derive(Debug, thiserror::Error)]
-pub enum IntakeFault {
+pub enum IntakeError {
     #[error("there is no such source")]
     UnknownSource,
     #[error(transparent)]
     Refused(#[from] Refused),
     #[error(transparent)]
-    Mapping(#[from] MappingFault),
+    Mapping(#[from] MappingError),
     #[error("nobody in it can be mapped; the first: {0}")]
     Nobody(String),
     #[error(transparent)]
@@ -83,7 +83,7 @@ pub enum IntakeFault {
     TooManyRecords,
 }
 
-impl IntakeFault {
+impl IntakeError {
     /// What went wrong, without anything that the delivery says.
     pub fn for_logs(&self) -> String {
         match self {
@@ -116,7 +116,7 @@ struct Parts {
 
 /// What an intake stands on.
 #[derive(Debug)]
-pub struct Foundations {
+pub struct IntakeDependencies {
     pub sources: Sources,
     pub engine: Engine,
     pub journal: Arc<dyn Journal>,
@@ -131,8 +131,8 @@ pub struct Foundations {
 
 impl Intake {
     /// Starts with what a process before this one left: records that are still to be read, and who is known.
-    pub fn start(on: Foundations) -> Self {
-        let Foundations { sources, engine, journal, memos, clock, lifecycle, transport, retention } = on;
+    pub fn start(on: IntakeDependencies) -> Self {
+        let IntakeDependencies { sources, engine, journal, memos, clock, lifecycle, transport, retention } = on;
         let known = KnownPeople::recovered(&memos, retention, clock);
         let waiting = WaitingRecords::default();
         let parts = Parts { sources, engine, journal, clock, lifecycle, transport, waiting, known };
@@ -175,8 +175,8 @@ impl Intake {
         headers: &HeaderMap,
         body: DeliveredBody<'_>,
         request: RequestOrigin,
-    ) -> Result<Receipt, IntakeFault> {
-        let source = self.0.sources.get(source).ok_or(IntakeFault::UnknownSource)?;
+    ) -> Result<Receipt, IntakeError> {
+        let source = self.0.sources.get(source).ok_or(IntakeError::UnknownSource)?;
         if source.is_handshake(body.plain) {
             return Ok(Receipt::default());
         }
@@ -243,11 +243,11 @@ impl Intake {
         reservation: Reservation,
         mut mapping: Mapping,
         request: RequestOrigin,
-    ) -> Result<Receipt, IntakeFault> {
+    ) -> Result<Receipt, IntakeError> {
         if let (Some(first), true, true) =
             (mapping.faults.first(), mapping.people.is_empty(), mapping.changed.is_empty())
         {
-            return Err(IntakeFault::Nobody(first.problem.clone()));
+            return Err(IntakeError::Nobody(first.problem.clone()));
         }
         if !mapping.faults.is_empty() {
             tracing::warn!(
@@ -258,7 +258,7 @@ impl Intake {
         }
         let (waiting, faults) = (mapping.changed.len(), mapping.faults.len());
         if self.0.waiting.lacks_room_for(waiting) {
-            return Err(IntakeFault::TooManyRecords);
+            return Err(IntakeError::TooManyRecords);
         }
         if waiting > 0 {
             waiting::accept(self, source, key, &mapping.changed).await?;
@@ -279,7 +279,7 @@ impl Intake {
             let sent_at = mapping.sent_at;
             self.0.known.learn_in_order(&*self.0.journal, source, &mut mapping.people, sent_at).await?;
             self.possible_losses(source).name_leavers(&mut mapping.people);
-            let under = Under { reservation, fingerprint: Fingerprint::default() };
+            let under = IdempotencyContext { reservation, fingerprint: Fingerprint::default() };
             Some(self.submit(source, Some(under), &mapping, request).await?)
         };
         Ok(Receipt { job, waiting, faults, undecided, ..Receipt::default() })
@@ -289,13 +289,13 @@ impl Intake {
     async fn submit(
         &self,
         source: &Source,
-        under: Option<Under>,
+        under: Option<IdempotencyContext>,
         mapping: &Mapping,
         request: RequestOrigin,
     ) -> Result<JobId, JournalError> {
-        let few = mapping.people.len() <= Urgency::MOST_INTERACTIVE_ENTRIES;
-        let urgency = if few { Urgency::Interactive } else { Urgency::Bulk };
-        let (spec, entries) = source.job(mapping, "webhook", urgency);
+        let few = mapping.people.len() <= Lane::MAX_INTERACTIVE_ENTRIES;
+        let lane = if few { Lane::Interactive } else { Lane::Bulk };
+        let (spec, entries) = source.job(mapping, "webhook", lane);
         let RequestOrigin { address, request_id } = request;
         let engine =
             self.0.engine.on_behalf_of(Asker { actor: Actor::Source(Arc::clone(&source.name)), address, request_id });

@@ -11,7 +11,7 @@ use crate::hris::attributes::Attributes;
 
 /// What is wrong with a condition, at which key of `when`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::hris) struct ConditionFault {
+pub(in crate::hris) struct ConditionError {
     pub(in crate::hris) key: String,
     pub(in crate::hris) problem: String,
 }
@@ -54,17 +54,17 @@ impl Facts<'_> {
 }
 
 /// A compiled expression may take this much memory; those that need more are mistakes.
-const LARGEST_EXPRESSION: usize = 1 << 20;
+const MAX_EXPRESSION: usize = 1 << 20;
 
 impl When {
     /// Compiles the conditions, or says what is wrong with the first that is.
-    pub(in crate::hris) fn compile(when: &WhenConfig) -> Result<Self, ConditionFault> {
-        let list = |name: &str, conditions: &[ConditionConfig]| -> Result<Vec<Condition>, ConditionFault> {
+    pub(in crate::hris) fn compile(when: &WhenConfig) -> Result<Self, ConditionError> {
+        let list = |name: &str, conditions: &[ConditionConfig]| -> Result<Vec<Condition>, ConditionError> {
             let numbered = conditions.iter().enumerate();
             numbered
                 .map(|(at, condition)| {
                     Condition::compile(condition)
-                        .map_err(|problem| ConditionFault { key: format!("{name}[{at}]"), problem })
+                        .map_err(|problem| ConditionError { key: format!("{name}[{at}]"), problem })
                 })
                 .collect()
         };
@@ -75,7 +75,7 @@ impl When {
             ("not", &when.not, everybody),
         ] {
             if conditions.as_ref().is_some_and(Vec::is_empty) {
-                return Err(ConditionFault { key: key.to_owned(), problem: problem.to_owned() });
+                return Err(ConditionError { key: key.to_owned(), problem: problem.to_owned() });
             }
         }
         Ok(Self {
@@ -175,7 +175,7 @@ impl Test {
 
 fn compiled(expression: &str) -> Result<Regex, String> {
     let mut builder = RegexBuilder::new(expression);
-    builder.case_insensitive(true).size_limit(LARGEST_EXPRESSION);
+    builder.case_insensitive(true).size_limit(MAX_EXPRESSION);
     // The library points at the place over several lines; its last line says what is wrong.
     let problem = |error: regex::Error| {
         let text = error.to_string();

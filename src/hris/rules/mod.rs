@@ -14,7 +14,7 @@ use crate::domain::{AssignmentId, Proficiency};
 
 /// What is wrong with the rules, at which key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RuleFault {
+pub struct RuleError {
     pub key: String,
     pub problem: String,
 }
@@ -51,12 +51,12 @@ struct Rule {
 
 impl Rules {
     /// Compiles the rules, or says what is wrong with the first that is.
-    pub fn compile(rules: &[RuleConfig], target: SourceTarget) -> Result<Self, RuleFault> {
+    pub fn compile(rules: &[RuleConfig], target: SourceTarget) -> Result<Self, RuleError> {
         let mut ids = BTreeSet::new();
         let compiled = rules.iter().map(|rule| {
-            let fault = |key: &str, problem: String| RuleFault { key: format!("rules.{}.{key}", rule.id), problem };
+            let fault = |key: &str, problem: String| RuleError { key: format!("rules.{}.{key}", rule.id), problem };
             if as_it_reads(&rule.id).is_empty() || rule.id.chars().any(char::is_control) || rule.id.len() > 128 {
-                return Err(RuleFault {
+                return Err(RuleError {
                     key: "rules.id".to_owned(),
                     problem: format!("{} names no rule", quoted(&rule.id)),
                 });

@@ -4,7 +4,7 @@ use super::*;
 use crate::config::{AssignConfig, ConditionConfig, WhenConfig};
 use crate::hris::attributes::Attributes;
 
-fn rules(toml: &str) -> Result<Rules, RuleFault> {
+fn rules(toml: &str) -> Result<Rules, RuleError> {
     #[derive(serde::Deserialize)]
     struct Wrapped {
         rules: Vec<RuleConfig>,

@@ -36,8 +36,8 @@ fn email(payload: &Value) -> Option<&str> {
 pub(super) fn is_handshake(body: &[u8]) -> bool {
     const PING: &str = "Ping test";
     /// Nothing is known of its sender yet, so no more of it is looked at than it needs.
-    const LONGEST: usize = 256;
-    if body.len() > LONGEST {
+    const MAX_LENGTH: usize = 256;
+    if body.len() > MAX_LENGTH {
         return false;
     }
     if body.trim_ascii() == PING.as_bytes() {

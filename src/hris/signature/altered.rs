@@ -12,7 +12,7 @@ pub enum Altered {
 }
 
 /// Larger bodies are not looked at: it is done for whoever sends something, and costs a signature for each form.
-const LARGEST: usize = 64 * 1024;
+const MAX_BYTES: usize = 64 * 1024;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 impl Altered {
@@ -29,7 +29,7 @@ impl Altered {
 
 /// The forms that a body may have had before, each with what was done to it since.
 pub(super) fn forms(body: &[u8]) -> Vec<(Altered, Cow<'_, [u8]>)> {
-    if body.len() > LARGEST {
+    if body.len() > MAX_BYTES {
         return Vec::new();
     }
     let marked = match body.strip_prefix(BYTE_ORDER_MARK) {
@@ -65,18 +65,18 @@ enum Spaces {
 /// A JSON text with other spaces; nothing is parsed, so all else stays as it is. What becomes many times as large, as
 /// brackets without end do, is cut off: nobody has signed that.
 fn respaced(json: &[u8], spaces: Spaces) -> Vec<u8> {
-    const MOST_TIMES: usize = 8;
-    const DEEPEST: usize = 32;
+    const MAX_TIMES: usize = 8;
+    const MAX_DEPTH: usize = 32;
     let mut written = Vec::with_capacity(json.len() * 2);
     let (mut depth, mut in_text, mut escaped, mut opened) = (0_usize, false, false, false);
     let line = |written: &mut Vec<u8>, depth: usize| {
         if let Spaces::Indent(width) = spaces {
             written.push(b'\n');
-            written.resize(written.len() + width * depth.min(DEEPEST), b' ');
+            written.resize(written.len() + width * depth.min(MAX_DEPTH), b' ');
         }
     };
     for &byte in json {
-        if written.len() > json.len() * MOST_TIMES {
+        if written.len() > json.len() * MAX_TIMES {
             break;
         }
         if in_text {
@@ -137,6 +137,6 @@ mod tests {
                 assert!(form.len() <= noise.len() * 8 + 200, "{}", form.len());
             }
         }
-        assert!(forms(&vec![b' '; LARGEST + 1]).is_empty());
+        assert!(forms(&vec![b' '; MAX_BYTES + 1]).is_empty());
     }
 }

@@ -13,7 +13,7 @@ use super::{Altered, Encoding, Scheme};
 
 /// Why a delivery is not let in. None of it says how near the signature was.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SignatureFault {
+pub enum SignatureError {
     #[error("the header {header} is missing{}", by_another(.another.as_ref()))]
     Missing {
         header: HeaderName,
@@ -32,7 +32,7 @@ pub enum SignatureFault {
     Wrong(#[from] Box<Mismatch>),
 }
 
-impl SignatureFault {
+impl SignatureError {
     /// Where there is no signature: whether there is one of another sender.
     pub(super) fn or_another(self, headers: &HeaderMap) -> Self {
         let Self::Missing { header, another: None } = self else { return self };

@@ -27,7 +27,7 @@ pub enum KeyForm {
 
 /// Why a secret is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum KeyFault {
+pub enum KeyError {
     #[error("the secret is missing or empty: anybody could sign with it")]
     Empty,
     #[error("the secret is not base64, which this sender's secrets are")]
@@ -57,9 +57,9 @@ impl fmt::Debug for Key {
 }
 
 impl Key {
-    pub(super) fn read(scheme: &Scheme, secret: &SecretString) -> Result<Self, KeyFault> {
+    pub(super) fn read(scheme: &Scheme, secret: &SecretString) -> Result<Self, KeyError> {
         let secret = secret.expose_secret();
-        let base64 = |text: &str| Encoding::Base64.decode(text).ok_or(KeyFault::NotBase64);
+        let base64 = |text: &str| Encoding::Base64.decode(text).ok_or(KeyError::NotBase64);
         let bytes = match scheme.key_form {
             KeyForm::Utf8 => secret.as_bytes().to_vec(),
             KeyForm::Base64 => base64(secret)?,
@@ -67,12 +67,12 @@ impl Key {
                 _ if secret.is_empty() => Vec::new(),
                 Some(("whsec", text)) => base64(text)?,
                 Some(("whpk", text)) => return public(base64(text)?),
-                Some(("whsk", _)) => return Err(KeyFault::Private),
-                Some(_) | None => return Err(KeyFault::UnknownPrefix),
+                Some(("whsk", _)) => return Err(KeyError::Private),
+                Some(_) | None => return Err(KeyError::UnknownPrefix),
             },
         };
         if bytes.is_empty() {
-            return Err(KeyFault::Empty);
+            return Err(KeyError::Empty);
         }
         let algorithm = match scheme.algorithm {
             Algorithm::HmacSha256 => hmac::HMAC_SHA256,
@@ -106,7 +106,7 @@ impl Key {
     }
 }
 
-fn public(bytes: Vec<u8>) -> Result<Key, KeyFault> {
+fn public(bytes: Vec<u8>) -> Result<Key, KeyError> {
     const LENGTH: usize = 32;
-    if bytes.len() == LENGTH { Ok(Key::Public(bytes)) } else { Err(KeyFault::NotAPublicKey) }
+    if bytes.len() == LENGTH { Ok(Key::Public(bytes)) } else { Err(KeyError::NotAPublicKey) }
 }

@@ -19,10 +19,10 @@ use secrecy::SecretString;
 
 pub use self::altered::Altered;
 pub use self::encoding::Encoding;
-pub use self::fault::{Mismatch, SignatureFault};
+pub use self::fault::{Mismatch, SignatureError};
 use self::key::Key;
-pub use self::key::{Algorithm, KeyFault, KeyForm};
-pub use self::scheme::{Headers, Part, Scheme, TemplateFault};
+pub use self::key::{Algorithm, KeyError, KeyForm};
+pub use self::scheme::{Headers, Part, Scheme, TemplateError};
 use super::dates;
 
 /// Which of the secrets a delivery was signed with.
@@ -44,13 +44,13 @@ pub struct Verifier {
 
 impl Verifier {
     /// A verifier that accepts what any of `secrets` signed: the current one, and one before it while the sender moves.
-    pub fn new(scheme: Scheme, secrets: &[SecretString]) -> Result<Self, KeyFault> {
+    pub fn new(scheme: Scheme, secrets: &[SecretString]) -> Result<Self, KeyError> {
         let keys: Vec<_> = secrets.iter().map(|secret| Key::read(&scheme, secret)).collect::<Result<_, _>>()?;
-        if keys.is_empty() { Err(KeyFault::Empty) } else { Ok(Self { scheme, keys }) }
+        if keys.is_empty() { Err(KeyError::Empty) } else { Ok(Self { scheme, keys }) }
     }
 
     /// Which of the secrets signed this body under these headers, at a time that is not too far from `now`.
-    pub fn verify(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<SignedWith, SignatureFault> {
+    pub fn verify(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<SignedWith, SignatureError> {
         let (scheme, names) = (&self.scheme, self.scheme.headers(headers));
         let optional = |name: &Option<HeaderName>| name.as_ref().map(|name| only(headers, name)).transpose();
         let given = only(headers, &names.signature).map_err(|fault| fault.or_another(headers))?;
@@ -63,7 +63,7 @@ impl Verifier {
             let proven = altered::forms(body).into_iter().find(|(_, form)| fits(form).is_some());
             let proven = proven.map(|(altered, _)| altered);
             let mismatch = Mismatch::new(scheme, &self.keys, &names.signature, given, proven);
-            return Err(SignatureFault::Wrong(mismatch.into()));
+            return Err(SignatureError::Wrong(mismatch.into()));
         };
         // Last, so that only who knows the secret learns anything about our clock.
         self.is_fresh(names.timestamp.as_ref(), stamp, now)?;
@@ -81,26 +81,26 @@ impl Verifier {
         decoded.into_iter().any(|signature| key.verifies(signed, &signature))
     }
 
-    fn is_fresh(&self, header: Option<&HeaderName>, stamp: Option<&str>, now: Timestamp) -> Result<(), SignatureFault> {
+    fn is_fresh(&self, header: Option<&HeaderName>, stamp: Option<&str>, now: Timestamp) -> Result<(), SignatureError> {
         let (Some(header), Some(stamp), Some(tolerance)) = (header, stamp, self.scheme.tolerance) else {
             return Ok(());
         };
         // It is signed, so it may be read in every way in which somebody writes it.
-        let signed_at = dates::instant(stamp).ok_or_else(|| SignatureFault::NotATime(header.clone()))?;
+        let signed_at = dates::instant(stamp).ok_or_else(|| SignatureError::NotATime(header.clone()))?;
         if signed_at.duration_since(now).unsigned_abs() > tolerance {
-            return Err(SignatureFault::OutsideTolerance { signed_at, now, tolerance });
+            return Err(SignatureError::OutsideTolerance { signed_at, now, tolerance });
         }
         Ok(())
     }
 }
 
 /// The one value of a header. Given twice, it could be one thing here and another to whoever stands in front of us.
-pub(crate) fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<&'a str, SignatureFault> {
+pub(crate) fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<&'a str, SignatureError> {
     let mut values = headers.get_all(name).iter();
     match (values.next().map(http::HeaderValue::to_str), values.next()) {
         (Some(Ok(value)), None) => Ok(value),
-        (Some(Err(_)), None) => Err(SignatureFault::NotText(name.clone())),
-        (Some(_), Some(_)) => Err(SignatureFault::GivenTwice(name.clone())),
-        (None, _) => Err(SignatureFault::Missing { header: name.clone(), another: None }),
+        (Some(Err(_)), None) => Err(SignatureError::NotText(name.clone())),
+        (Some(_), Some(_)) => Err(SignatureError::GivenTwice(name.clone())),
+        (None, _) => Err(SignatureError::Missing { header: name.clone(), another: None }),
     }
 }

@@ -49,7 +49,7 @@ pub struct Scheme {
 
 /// Why a template of what is signed cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TemplateFault {
+pub enum TemplateError {
     #[error("{0:?} is none of {{id}}, {{ts}} and {{body}}")]
     UnknownPart(String),
     #[error("lacks {{body}}: the body has to be signed")]
@@ -119,7 +119,7 @@ impl Scheme {
     }
 
     /// Reads a template like `{id}.{ts}.{body}`.
-    pub fn template(text: &str) -> Result<Vec<Part>, TemplateFault> {
+    pub fn template(text: &str) -> Result<Vec<Part>, TemplateError> {
         let (mut parts, mut rest) = (Vec::new(), text);
         while let Some((literal, tail)) = rest.split_once('{') {
             if !literal.is_empty() {
@@ -132,7 +132,7 @@ impl Scheme {
         if !rest.is_empty() {
             parts.push(Part::Literal(rest.into()));
         }
-        if parts.contains(&Part::Body) { Ok(parts) } else { Err(TemplateFault::NoBody) }
+        if parts.contains(&Part::Body) { Ok(parts) } else { Err(TemplateError::NoBody) }
     }
 
     pub(super) fn signed_bytes(&self, id: &str, timestamp: &str, body: &[u8]) -> Vec<u8> {
@@ -161,7 +161,7 @@ impl Scheme {
 
     /// The signatures that a header carries, as texts without their prefixes; at most as many as any sender gives.
     pub(super) fn signatures<'a>(&self, header: &'a str, prefix: &str) -> Vec<&'a str> {
-        const MOST: usize = 16;
+        const MAX: usize = 16;
         if !self.list {
             return without(header.trim(), prefix).map(str::trim).into_iter().collect();
         }
@@ -177,7 +177,7 @@ impl Scheme {
             let is_signature = |next: &&str| !is_label(next) && without(next, prefix).is_none();
             Some(texts.get(at + 1).copied().filter(is_signature).unwrap_or_default())
         };
-        texts.iter().enumerate().filter_map(signature).take(MOST).collect()
+        texts.iter().enumerate().filter_map(signature).take(MAX).collect()
     }
 }
 
@@ -213,14 +213,14 @@ pub(super) fn known_sender(given: &HeaderMap) -> Option<(&'static str, HeaderNam
 }
 
 impl FromStr for Part {
-    type Err = TemplateFault;
+    type Err = TemplateError;
 
-    fn from_str(name: &str) -> Result<Self, TemplateFault> {
+    fn from_str(name: &str) -> Result<Self, TemplateError> {
         match name {
             "id" => Ok(Self::Id),
             "ts" => Ok(Self::Timestamp),
             "body" => Ok(Self::Body),
-            _ => Err(TemplateFault::UnknownPart(name.to_owned())),
+            _ => Err(TemplateError::UnknownPart(name.to_owned())),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 
-const GOOD: Result<SignedWith, SignatureFault> = Ok(SignedWith::Current);
+const GOOD: Result<SignedWith, SignatureError> = Ok(SignedWith::Current);
 
 #[derive(Debug, Deserialize)]
 struct Vector {
@@ -65,7 +65,7 @@ fn vectors() -> Vec<Vector> {
     serde_json::from_str(include_str!("../testdata/signatures.json")).unwrap()
 }
 
-fn verifier(scheme: Scheme, secrets: &[&str]) -> Result<Verifier, KeyFault> {
+fn verifier(scheme: Scheme, secrets: &[&str]) -> Result<Verifier, KeyError> {
     Verifier::new(scheme, &secrets.iter().map(|secret| SecretString::from(*secret)).collect::<Vec<_>>())
 }
 
@@ -138,7 +138,7 @@ fn a_time_outside_the_tolerance_is_refused_either_way() {
         let second = jiff::SignedDuration::from_secs(1);
         assert_eq!((at(tolerance), at(-tolerance)), (GOOD, GOOD));
         for offset in [tolerance + second, -tolerance - second] {
-            assert!(matches!(at(offset), Err(SignatureFault::OutsideTolerance { .. })));
+            assert!(matches!(at(offset), Err(SignatureError::OutsideTolerance { .. })));
         }
     }
 }
@@ -193,23 +193,23 @@ fn padding_may_be_left_out_where_libraries_do() {
 #[test]
 fn a_secret_that_is_none_makes_no_verifier() {
     let fault = |scheme, secrets: &[&str]| verifier(scheme, secrets).err();
-    assert_eq!(fault(Scheme::merge(), &[]), Some(KeyFault::Empty));
-    assert_eq!(fault(Scheme::merge(), &["good", ""]), Some(KeyFault::Empty));
-    assert_eq!(fault(Scheme::finch(), &[""]), Some(KeyFault::Empty));
-    assert_eq!(fault(Scheme::finch(), &["no base64!"]), Some(KeyFault::NotBase64));
-    assert_eq!(fault(Scheme::standard_webhooks(), &[""]), Some(KeyFault::Empty));
-    assert_eq!(fault(Scheme::standard_webhooks(), &["whsec_"]), Some(KeyFault::Empty));
-    assert_eq!(fault(Scheme::standard_webhooks(), &["plain"]), Some(KeyFault::UnknownPrefix));
-    assert_eq!(fault(Scheme::standard_webhooks(), &["whsk_AAAA"]), Some(KeyFault::Private));
-    assert_eq!(fault(Scheme::standard_webhooks(), &["whpk_AAAA"]), Some(KeyFault::NotAPublicKey));
+    assert_eq!(fault(Scheme::merge(), &[]), Some(KeyError::Empty));
+    assert_eq!(fault(Scheme::merge(), &["good", ""]), Some(KeyError::Empty));
+    assert_eq!(fault(Scheme::finch(), &[""]), Some(KeyError::Empty));
+    assert_eq!(fault(Scheme::finch(), &["no base64!"]), Some(KeyError::NotBase64));
+    assert_eq!(fault(Scheme::standard_webhooks(), &[""]), Some(KeyError::Empty));
+    assert_eq!(fault(Scheme::standard_webhooks(), &["whsec_"]), Some(KeyError::Empty));
+    assert_eq!(fault(Scheme::standard_webhooks(), &["plain"]), Some(KeyError::UnknownPrefix));
+    assert_eq!(fault(Scheme::standard_webhooks(), &["whsk_AAAA"]), Some(KeyError::Private));
+    assert_eq!(fault(Scheme::standard_webhooks(), &["whpk_AAAA"]), Some(KeyError::NotAPublicKey));
 }
 
 #[test]
 fn a_template_says_what_is_signed() {
     let parts = Scheme::template("v0:{ts}:{body}").unwrap();
     assert_eq!(parts, [Part::Literal("v0:".into()), Part::Timestamp, Part::Literal(":".into()), Part::Body]);
-    assert_eq!(Scheme::template("{id}.{ts}"), Err(TemplateFault::NoBody));
-    assert_eq!(Scheme::template("{body}{date}"), Err(TemplateFault::UnknownPart("date".into())));
+    assert_eq!(Scheme::template("{id}.{ts}"), Err(TemplateError::NoBody));
+    assert_eq!(Scheme::template("{body}{date}"), Err(TemplateError::UnknownPart("date".into())));
 }
 
 proptest! {

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::KeptStanding;
+use super::KeptUserState;
 use crate::domain::assignment::CatalogueItem;
 use crate::domain::audit::Actor;
 use crate::domain::callback::CallbackSettled;
@@ -125,7 +125,7 @@ impl JobNotes {
 
 impl From<EndedEntry> for Conclusion {
     fn from(ended: EndedEntry) -> Self {
-        Self { ended: vec![ended], standing: None }
+        Self { ended: vec![ended], user_state: None }
     }
 }
 
@@ -143,7 +143,7 @@ pub struct EndedEntry {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Conclusion {
     pub ended: Vec<EndedEntry>,
-    pub standing: Option<(UserKey, KeptStanding)>,
+    pub user_state: Option<(UserKey, KeptUserState)>,
 }
 
 /// A job as it was read back.

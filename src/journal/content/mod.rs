@@ -10,7 +10,7 @@ pub use self::jobs::{
     AcceptedJob, Conclusion, EndedEntry, EntryOutcome, JobCounters, JobNote, JobNotes, KeptConflict, RecoveredJob,
 };
 pub use self::org::{Holdings, OrgIdentity};
-pub use self::users::{ForgottenChange, KeptStanding, WrittenAssignment};
+pub use self::users::{ForgottenChange, KeptUserState, WrittenAssignment};
 use crate::domain::acceptance::AcceptanceKey;
 use crate::domain::audit::AuditRecord;
 use crate::domain::{JobId, UserId, UserKey};
@@ -35,7 +35,7 @@ pub struct CallRecord {
 pub struct Recovered {
     /// In the order of acceptance.
     pub jobs: Vec<RecoveredJob>,
-    pub standings: Vec<(UserKey, KeptStanding)>,
+    pub user_states: Vec<(UserKey, KeptUserState)>,
     /// The keys that jobs were accepted under, also those whose time is over.
     pub keys: Vec<(AcceptanceKey, JobId)>,
     /// The calls that may still count at Genesys, oldest first; the last one has the lease. Empty if none was ever recorded.

@@ -37,7 +37,7 @@ pub struct Holdings {
     /// Entries that have not ended.
     pub open_entries: usize,
     /// Users and targets of whom is remembered what is ours.
-    pub standings: usize,
+    pub user_states: usize,
     /// Notes of other parts, of those spaces that speak of people.
     pub people: usize,
 }
@@ -47,7 +47,7 @@ impl Holdings {
     pub fn of(recovered: &Recovered, speaks_of_people: impl Fn(&Memo) -> bool) -> Self {
         Self {
             open_entries: recovered.jobs.iter().flat_map(|job| &job.outcomes).filter(|end| end.is_none()).count(),
-            standings: recovered.standings.len(),
+            user_states: recovered.user_states.len(),
             people: recovered.memos.iter().filter(|memo| speaks_of_people(memo)).count(),
         }
     }
@@ -59,10 +59,10 @@ impl Holdings {
 
 impl fmt::Display for Holdings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { open_entries, standings, people } = self;
+        let Self { open_entries, user_states, people } = self;
         write!(
             f,
-            "{open_entries} open entries, what is remembered of users in {standings} records, and {people} people named by HR systems"
+            "{open_entries} open entries, what is remembered of users in {user_states} records, and {people} people named by HR systems"
         )
     }
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::domain::attempt::Attempt;
 use crate::domain::history::{History, Holding};
+use crate::domain::write_intent::WriteIntent;
 use crate::domain::{AssignmentId, EntryId, Place, Version};
 
 /// What is remembered of a user.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct KeptStanding {
+pub struct KeptUserState {
     /// What skillsync itself assigned.
     pub owned: Arc<BTreeSet<AssignmentId>>,
     /// The newest change that was carried out and is in no history any more.
@@ -23,7 +23,7 @@ pub struct KeptStanding {
     /// Where there are none: what our latest writes left, and when.
     pub written: Vec<WrittenAssignment>,
     /// A write that is about to go out, or of which no telling answer has come.
-    pub attempt: Option<Arc<Attempt>>,
+    pub attempt: Option<Arc<WriteIntent>>,
 }
 
 /// A change of which only its place is remembered.

@@ -25,7 +25,7 @@ use crate::journal::written::memos;
 use crate::journal::written::record::OutcomeRecord;
 
 /// So long those who read are waited for: nothing else is written meanwhile.
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
+const MAX_WAIT: Duration = Duration::from_secs(1);
 /// What rusqlite gives to each connection.
 const USUAL_WAIT: Duration = Duration::from_secs(5);
 
@@ -60,7 +60,7 @@ fn erase_entry(connection: &Connection, job: JobId, position: u32) -> rusqlite::
 pub(in crate::journal) fn clean(connection: &mut Connection, place: &Place) -> Result<Change, JournalError> {
     let database = place.database();
     let of = |error: &rusqlite::Error| schema::failed(&database, error);
-    connection.busy_timeout(LONGEST_WAIT).map_err(|error| of(&error))?;
+    connection.busy_timeout(MAX_WAIT).map_err(|error| of(&error))?;
     let cleaned = clean_files(connection, place);
     connection.busy_timeout(USUAL_WAIT).map_err(|error| of(&error))?;
     cleaned

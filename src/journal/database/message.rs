@@ -6,7 +6,9 @@ use tokio::sync::oneshot;
 use crate::domain::acceptance::{AcceptanceKey, KeyId};
 use crate::domain::audit::AuditRecord;
 use crate::domain::{JobId, UserKey};
-use crate::journal::content::{AcceptedJob, CallRecord, Conclusion, Erasure, JobNote, KeptStanding, Memo, OrgIdentity};
+use crate::journal::content::{
+    AcceptedJob, CallRecord, Conclusion, Erasure, JobNote, KeptUserState, Memo, OrgIdentity,
+};
 use crate::journal::error::JournalError;
 
 /// One thing to write down.
@@ -23,7 +25,7 @@ pub(in crate::journal) enum Entry {
     Concluded(Box<Conclusion>),
     Stands {
         user: UserKey,
-        standing: KeptStanding,
+        user_state: KeptUserState,
     },
     Noted {
         job: JobId,

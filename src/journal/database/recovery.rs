@@ -24,8 +24,8 @@ pub(in crate::journal) fn recover(connection: &Connection) -> Result<Recovered, 
         recovered.jobs.push(job);
         Ok(())
     })?;
-    rows::each_standing(connection, |standing| {
-        recovered.standings.push(standing?);
+    rows::each_standing(connection, |user_state| {
+        recovered.user_states.push(user_state?);
         Ok(())
     })?;
     rows::each_key(connection, |key| {

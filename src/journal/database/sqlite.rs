@@ -20,7 +20,7 @@ use crate::journal::content::CallRecord;
 use crate::journal::content::Conclusion;
 use crate::journal::content::Erasure;
 use crate::journal::content::JobNote;
-use crate::journal::content::KeptStanding;
+use crate::journal::content::KeptUserState;
 use crate::journal::content::Memo;
 use crate::journal::content::OrgIdentity;
 use crate::journal::content::Recovered;
@@ -158,12 +158,12 @@ impl Journal for SqliteJournal {
         self.soon(Entry::KeysExpired(keys));
     }
 
-    fn intend(&self, user: UserKey, standing: KeptStanding) -> BoxFuture<'_, Result<(), JournalError>> {
-        self.durably(Entry::Stands { user, standing })
+    fn intend(&self, user: UserKey, user_state: KeptUserState) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.durably(Entry::Stands { user, user_state })
     }
 
-    fn stands(&self, user: UserKey, standing: KeptStanding) {
-        self.soon(Entry::Stands { user, standing });
+    fn stands(&self, user: UserKey, user_state: KeptUserState) {
+        self.soon(Entry::Stands { user, user_state });
     }
 
     fn conclude(&self, conclusion: Conclusion) -> BoxFuture<'_, Result<(), JournalError>> {

@@ -8,7 +8,7 @@ use crate::journal::content::AcceptedJob;
 use crate::journal::content::CallRecord;
 use crate::journal::content::Conclusion;
 use crate::journal::content::EndedEntry;
-use crate::journal::content::KeptStanding;
+use crate::journal::content::KeptUserState;
 use crate::journal::database::erasure;
 use crate::journal::database::message::{Entry, Message};
 use crate::journal::database::usage::Change;
@@ -21,7 +21,7 @@ use crate::journal::written::record::{CountersRecord, OutcomeRecord, SpecRecord}
 use crate::journal::written::user_state::StandingRecord;
 
 /// Records of the audit removed at a time.
-const MOST_FORGOTTEN: i64 = 10_000;
+const MAX_FORGOTTEN: i64 = 10_000;
 
 /// Writes a batch as one transaction, all of it or nothing; what it adds and takes away.
 pub(in crate::journal) fn write_all(connection: &mut Connection, batch: &[Message]) -> rusqlite::Result<Change> {
@@ -52,7 +52,7 @@ fn write(connection: &Connection, entry: &Entry) -> rusqlite::Result<Change> {
             return Ok(Change { jobs: -count(gone?), ..Change::default() });
         }
         Entry::Concluded(conclusion) => concluded(connection, conclusion)?,
-        Entry::Stands { user, standing } => stands(connection, *user, standing)?,
+        Entry::Stands { user, user_state } => stands(connection, *user, user_state)?,
         Entry::Called(record) => called(connection, record)?,
         Entry::Noted { job, note, asked } => {
             notes::write(connection, *job, note.clone())?;
@@ -60,7 +60,7 @@ fn write(connection: &Connection, entry: &Entry) -> rusqlite::Result<Change> {
         }
         Entry::Audited(record) => audit::write(connection, record)?,
         // What is left is for the next time.
-        Entry::AuditForgotten(before) => drop(audit::forget(connection, *before, MOST_FORGOTTEN)?),
+        Entry::AuditForgotten(before) => drop(audit::forget(connection, *before, MAX_FORGOTTEN)?),
         Entry::Erased(erasure) => erasure::write(connection, erasure)?,
         Entry::Memos(kept) => memos::write(connection, kept)?,
         Entry::Owner { org, forget_users } => owner::write(connection, org, *forget_users)?,
@@ -75,7 +75,7 @@ fn count(rows: usize) -> i64 {
 
 fn concluded(connection: &Connection, conclusion: &Conclusion) -> rusqlite::Result<()> {
     conclusion.ended.iter().try_for_each(|ended| entry_ended(connection, ended))?;
-    conclusion.standing.iter().try_for_each(|(user, standing)| stands(connection, *user, standing))
+    conclusion.user_state.iter().try_for_each(|(user, user_state)| stands(connection, *user, user_state))
 }
 
 fn entry_ended(connection: &Connection, ended: &EndedEntry) -> rusqlite::Result<()> {
@@ -92,10 +92,10 @@ fn entry_ended(connection: &Connection, ended: &EndedEntry) -> rusqlite::Result<
     Ok(())
 }
 
-fn stands(connection: &Connection, user: UserKey, standing: &KeptStanding) -> rusqlite::Result<()> {
+fn stands(connection: &Connection, user: UserKey, user_state: &KeptUserState) -> rusqlite::Result<()> {
     connection
         .prepare_cached("INSERT OR REPLACE INTO standing (target, user, standing) VALUES (?1, ?2, ?3)")?
-        .execute(params![user.target.name(), user.user.0.as_bytes(), json(&StandingRecord::from(standing))?])?;
+        .execute(params![user.target.name(), user.user.0.as_bytes(), json(&StandingRecord::from(user_state))?])?;
     Ok(())
 }
 

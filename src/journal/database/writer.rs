@@ -76,7 +76,7 @@ impl Writer {
                 Err(_) => break,
             }
         }
-        self.unwritten.extend(self.inbox.try_iter().take(MOST_A_BATCH));
+        self.unwritten.extend(self.inbox.try_iter().take(MAX_BATCH));
         true
     }
 
@@ -186,7 +186,7 @@ impl Writer {
 }
 
 /// Entries a batch at most: bounds how long the first of them waits for the last.
-const MOST_A_BATCH: usize = 4096;
+const MAX_BATCH: usize = 4096;
 
 fn cannot(error: &rusqlite::Error) -> JournalError {
     JournalError::CannotWrite(error.to_string())

@@ -11,7 +11,7 @@ use crate::journal::written::owner;
 use crate::journal::written::rows::{self, RowError};
 
 /// Faults that are listed.
-const MOST_FAULTS: u32 = 100;
+const MAX_FAULTS: u32 = 100;
 
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl JournalReader {
         let mut verdict = Verdict::default();
         self.look_at_log(&mut verdict)?;
         let view = self.view()?;
-        verdict.faults.extend(damage::faults(&view, MOST_FAULTS).map_err(|error| self.fault(&error.into()))?);
+        verdict.faults.extend(damage::faults(&view, MAX_FAULTS).map_err(|error| self.fault(&error.into()))?);
         if verdict.faults.is_empty() {
             understand(&view, &mut verdict).map_err(|error| self.fault(&error))?;
         } else {
@@ -84,7 +84,7 @@ impl Verdict {
         match read {
             Ok(read) => self.records += records(&read),
             Err(RowError::Database(error)) => return Err(error.into()),
-            Err(fault @ RowError::NotUnderstood(_)) if self.faults.len() < MOST_FAULTS as usize => {
+            Err(fault @ RowError::NotUnderstood(_)) if self.faults.len() < MAX_FAULTS as usize => {
                 self.faults.push(fault.to_string());
             }
             Err(RowError::NotUnderstood(_)) => {}

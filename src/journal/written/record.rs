@@ -12,7 +12,7 @@ use crate::domain::audit::Actor;
 use crate::domain::callback::CallbackUrl;
 use crate::domain::conflict::Cause;
 use crate::domain::entry::Effects;
-use crate::domain::job::{ConflictCounts, JobSpec, SameUser, Urgency};
+use crate::domain::job::{ConflictCounts, JobSpec, Lane, SameUser};
 use crate::domain::{AssignmentId, EntryState, JobId, Mode, Proficiency, Reason, Target, UserId};
 use crate::journal::content::EntryOutcome;
 use crate::journal::content::JobCounters;
@@ -41,7 +41,7 @@ macro_rules! words {
 
 words!(TargetWord for Target { RoutingSkills, WfmSkillGroups });
 words!(ModeWord for Mode { Add, Remove, Managed, Replace });
-words!(UrgencyWord for Urgency { Interactive, Bulk });
+words!(LaneWord for Lane { Interactive, Bulk });
 words!(SameUserWord for SameUser { Refuse, Merge, InOrder });
 words!(CauseWord for Cause { WrongVersion, ForeignWriter, OwnConcurrency, ReadLag, Busy, Blocked });
 words!(StateWord for EntryState {
@@ -61,7 +61,7 @@ pub(in crate::journal) struct SpecRecord<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
     label: Option<Cow<'a, str>>,
     dry_run: bool,
-    urgency: UrgencyWord,
+    urgency: LaneWord,
     #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
     callback: Option<Cow<'a, str>>,
     /// Older journals lack it: their jobs go on as they were meant, row after row.
@@ -93,7 +93,7 @@ impl<'a> SpecRecord<'a> {
             mode: spec.mode.into(),
             label: spec.label.as_deref().map(Cow::Borrowed),
             dry_run: spec.dry_run,
-            urgency: spec.urgency.into(),
+            urgency: spec.lane.into(),
             callback: spec.callback.as_ref().map(|url| Cow::Borrowed(url.as_str())),
             same_user: Some(spec.same_user.into()),
         }
@@ -115,7 +115,7 @@ impl From<SpecRecord<'_>> for JobSpec {
             mode: record.mode.into(),
             label: record.label.map(|label| label.into_owned().into()),
             dry_run: record.dry_run,
-            urgency: record.urgency.into(),
+            lane: record.urgency.into(),
             callback: record.callback.map(|url| CallbackUrl::kept(url.into_owned().into())),
             same_user: record.same_user.map_or(SameUser::InOrder, Into::into),
         }

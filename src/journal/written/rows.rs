@@ -12,7 +12,7 @@ use crate::journal::content::AcceptedJob;
 use crate::journal::content::CallRecord;
 use crate::journal::content::EntryOutcome;
 use crate::journal::content::JobCounters;
-use crate::journal::content::KeptStanding;
+use crate::journal::content::KeptUserState;
 use crate::journal::content::RecoveredJob;
 use crate::journal::written::entry::OrderReader;
 use crate::journal::written::notes;
@@ -95,7 +95,7 @@ fn entry(
 /// Reads what is remembered of users.
 pub(in crate::journal) fn each_standing(
     connection: &Connection,
-    take: impl FnMut(Read<(UserKey, KeptStanding)>) -> Read<()>,
+    take: impl FnMut(Read<(UserKey, KeptUserState)>) -> Read<()>,
 ) -> Read<()> {
     let standing = |row: &Row<'_>| {
         let target = known(row, 0, [Target::RoutingSkills, Target::WfmSkillGroups], Target::name)?;

@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::domain::attempt::{Attempt, Attempted, Wanted};
 use crate::domain::fold::Change;
 use crate::domain::history::{Done, Event, History, Holding, Others};
+use crate::domain::write_intent::{IntendedChange, Wanted, WriteIntent};
 use crate::domain::{AssignmentId, Assignments, EntryId, JobId, Listed, Place, Proficiency, Version};
 use crate::journal::content::ForgottenChange;
-use crate::journal::content::KeptStanding;
+use crate::journal::content::KeptUserState;
 use crate::journal::content::WrittenAssignment;
 use crate::journal::written::record::{ModeWord, ids, rated, ratings, uuids};
 
@@ -168,8 +168,8 @@ fn assignments(record: AssignmentsRecord) -> Arc<Assignments> {
     Arc::new(rated(record).into_iter().collect())
 }
 
-impl From<&Attempt> for AttemptRecord {
-    fn from(attempt: &Attempt) -> Self {
+impl From<&WriteIntent> for AttemptRecord {
+    fn from(attempt: &WriteIntent) -> Self {
         let wanted = attempt.wanted.iter().map(|(id, Wanted { before, after })| {
             (id.0, (*before).into(), after.iter().copied().map(HoldingRecord::from).collect())
         });
@@ -182,7 +182,7 @@ impl From<&Attempt> for AttemptRecord {
     }
 }
 
-impl From<AttemptRecord> for Attempt {
+impl From<AttemptRecord> for WriteIntent {
     fn from(record: AttemptRecord) -> Self {
         let wanted = record.wanted.into_iter().map(|(id, before, after)| {
             let after = after.into_iter().map(Holding::from).collect();
@@ -192,7 +192,7 @@ impl From<AttemptRecord> for Attempt {
             base: record.base.map(Version),
             wanted: wanted.collect(),
             claimed: record.claimed.into_iter().map(AssignmentId).collect(),
-            entries: record.entries.into_iter().map(Attempted::from).collect(),
+            entries: record.entries.into_iter().map(IntendedChange::from).collect(),
         }
     }
 }
@@ -249,14 +249,14 @@ impl From<ChangeRecord> for Change {
     }
 }
 
-impl From<&Attempted> for AttemptedRecord {
-    fn from(attempted: &Attempted) -> Self {
+impl From<&IntendedChange> for AttemptedRecord {
+    fn from(attempted: &IntendedChange) -> Self {
         let rows = attempted.rows.iter().map(|(index, listed)| RowRecord::of(*index, listed));
         Self { change: (&attempted.change).into(), rows: rows.collect() }
     }
 }
 
-impl From<AttemptedRecord> for Attempted {
+impl From<AttemptedRecord> for IntendedChange {
     fn from(record: AttemptedRecord) -> Self {
         let rows = record.rows.into_iter().map(RowRecord::read);
         Self { change: record.change.into(), rows: rows.collect() }
@@ -309,25 +309,25 @@ impl From<HistoryRecord> for History {
     }
 }
 
-impl From<&KeptStanding> for StandingRecord {
-    fn from(standing: &KeptStanding) -> Self {
-        let forgotten = standing
+impl From<&KeptUserState> for StandingRecord {
+    fn from(user_state: &KeptUserState) -> Self {
+        let forgotten = user_state
             .forgotten
             .map(|forgotten| ForgottenRecord { place: forgotten.place.into(), by: forgotten.by.map(entry_record) });
-        let written = standing.written.iter().map(|written| (written.id.0, written.left.into(), written.at));
+        let written = user_state.written.iter().map(|written| (written.id.0, written.left.into(), written.at));
         Self {
-            owned: standing.owned.iter().map(|id| id.0).collect(),
+            owned: user_state.owned.iter().map(|id| id.0).collect(),
             applied_at: None,
             forgotten,
-            history: standing.history.as_deref().map(HistoryRecord::from),
-            version: standing.version.map(|version| version.0),
+            history: user_state.history.as_deref().map(HistoryRecord::from),
+            version: user_state.version.map(|version| version.0),
             written: written.collect(),
-            attempt: standing.attempt.as_deref().map(AttemptRecord::from),
+            attempt: user_state.attempt.as_deref().map(AttemptRecord::from),
         }
     }
 }
 
-impl From<StandingRecord> for KeptStanding {
+impl From<StandingRecord> for KeptUserState {
     fn from(record: StandingRecord) -> Self {
         let forgotten = record
             .forgotten
@@ -372,16 +372,16 @@ mod tests {
             left: Arc::clone(&set),
         };
         let wanted = Wanted { before: Some(rating), after: vec![None, Some(None)] };
-        let attempt = Attempt {
+        let attempt = WriteIntent {
             base: Some(Version(7)),
             wanted: [(id, wanted)].into(),
             claimed: [id].into(),
             entries: vec![
-                Attempted { change: change.clone(), rows: Arc::default() },
-                Attempted { change, rows: Arc::new([(3, listed), (4, Arc::new(set.as_ref().clone().into()))]) },
+                IntendedChange { change: change.clone(), rows: Arc::default() },
+                IntendedChange { change, rows: Arc::new([(3, listed), (4, Arc::new(set.as_ref().clone().into()))]) },
             ],
         };
-        let standing = KeptStanding {
+        let user_state = KeptUserState {
             owned: Arc::new([id].into()),
             forgotten: Some(ForgottenChange { place, by: Some((job, 3)) }),
             history: Some(Arc::new(history)),
@@ -389,17 +389,21 @@ mod tests {
             written: vec![WrittenAssignment { id, left: Some(rating), at }],
             attempt: Some(Arc::new(attempt)),
         };
-        for standing in [standing, KeptStanding::default()] {
-            let text = serde_json::to_string(&StandingRecord::from(&standing)).unwrap();
-            assert_eq!(KeptStanding::from(serde_json::from_str::<StandingRecord>(&text).unwrap()), standing, "{text}");
+        for user_state in [user_state, KeptUserState::default()] {
+            let text = serde_json::to_string(&StandingRecord::from(&user_state)).unwrap();
+            assert_eq!(
+                KeptUserState::from(serde_json::from_str::<StandingRecord>(&text).unwrap()),
+                user_state,
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn the_date_that_older_journals_keep_is_a_place() {
         let text = r#"{"owned":[],"appliedAt":"2026-11-28T07:30:00Z"}"#;
-        let standing = KeptStanding::from(serde_json::from_str::<StandingRecord>(text).unwrap());
-        let forgotten = standing.forgotten.unwrap();
+        let user_state = KeptUserState::from(serde_json::from_str::<StandingRecord>(text).unwrap());
+        let forgotten = user_state.forgotten.unwrap();
         assert_eq!((forgotten.place.at.to_string().as_str(), forgotten.by), ("2026-11-28T07:30:00Z", None));
     }
 }

@@ -13,7 +13,7 @@ use super::org::Catalogue;
 use super::{Model, Write};
 
 /// The most skills that a user can have.
-pub(super) const MOST_ASSIGNMENTS: usize = 50;
+pub(super) const MAX_ASSIGNMENTS: usize = 50;
 
 /// Longer than any simulation, and short enough to be added to an instant.
 const NEVER: Duration = Duration::from_secs(10 * 365 * 86_400);
@@ -120,7 +120,7 @@ impl Change {
         let pool = if ordinary { &catalogue.ordinary } else { &catalogue.foreign };
         let (held, free): (Vec<Uuid>, Vec<Uuid>) =
             pool.iter().copied().partition(|id| set.iter().any(|entry| entry.id == *id));
-        let full = set.len() >= MOST_ASSIGNMENTS || free.is_empty();
+        let full = set.len() >= MAX_ASSIGNMENTS || free.is_empty();
         if !held.is_empty() && (full || self.chance("takes back") < 0.25) {
             let gone = *self.pick(&held, "taken")?;
             return Some(set.iter().filter(|entry| entry.id != gone).copied().collect());

@@ -48,7 +48,7 @@ use super::route::{Matched, Route, Router};
 use super::scenario::{Access, Behaviour, Body, Distortion, Outage, Scenario, UserState, WfmEndpoint};
 
 /// The largest request body that the gateway takes.
-const LARGEST_BODY: usize = 512_000;
+const MAX_BODY_BYTES: usize = 512_000;
 
 /// The whole simulation.
 #[derive(Debug)]
@@ -213,7 +213,7 @@ impl Model {
     }
 
     fn endpoint(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
-        if call.request.body().len() > LARGEST_BODY {
+        if call.request.body().len() > MAX_BODY_BYTES {
             return Err(Reply::too_large());
         }
         self.enter(call)?;

@@ -8,7 +8,7 @@ use super::super::scenario::{Oversized, Paging};
 use super::call::Call;
 use super::reply::Reply;
 
-const LARGEST_PAGE: usize = 500;
+const MAX_PAGE_SIZE: usize = 500;
 const DEFAULT_PAGE: usize = 25;
 
 /// One page of a listing by page number.
@@ -142,7 +142,7 @@ fn position(cursor: &str) -> Option<usize> {
 
 /// A page size that the route takes: the one asked for, or the largest one where larger ones are clamped.
 fn fitting(size: usize, call: &Call<'_>, paging: &Paging) -> Result<usize, Reply> {
-    let largest = paging.largest.get(&call.route()).copied().unwrap_or(LARGEST_PAGE);
+    let largest = paging.largest.get(&call.route()).copied().unwrap_or(MAX_PAGE_SIZE);
     if paging.oversized == Oversized::Clamped && size > largest {
         return Ok(largest);
     }

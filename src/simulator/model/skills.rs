@@ -11,7 +11,7 @@ use super::super::resource::{Assignment, AssignmentSet, Origin, Resource, Target
 use super::super::route::Subject;
 use super::super::scenario::UserState;
 use super::call::Call;
-use super::foreign::MOST_ASSIGNMENTS;
+use super::foreign::MAX_ASSIGNMENTS;
 use super::paging::Page;
 use super::reply::Reply;
 use super::{Model, Write};
@@ -116,7 +116,7 @@ impl Model {
 
     fn entries(&self, call: &Call<'_>) -> Result<Vec<Assignment>, Reply> {
         let entries: Vec<Entry> = call.json()?;
-        if entries.len() > MOST_ASSIGNMENTS {
+        if entries.len() > MAX_ASSIGNMENTS {
             return Err(Reply::invalid("At most 50 skills can be written in one call."));
         }
         if entries.iter().map(|entry| entry.id).collect::<HashSet<_>>().len() < entries.len() {
@@ -136,7 +136,7 @@ impl Model {
         set: AssignmentSet,
         kind: WriteKind,
     ) -> Result<Reply, Reply> {
-        if set.len() > MOST_ASSIGNMENTS {
+        if set.len() > MAX_ASSIGNMENTS {
             return Err(Reply::invalid("A user can have at most 50 skills."));
         }
         self.check_unversioned(call, user)?;

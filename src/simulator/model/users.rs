@@ -16,7 +16,7 @@ use super::paging::Page;
 use super::reply::Reply;
 
 /// How many users one call may ask for by id.
-const MOST_IDS: usize = 100;
+const MAX_IDS: usize = 100;
 
 /// What a caller asked to see of a user beyond the plain entry.
 #[derive(Debug, Clone, Copy)]
@@ -103,7 +103,7 @@ impl Model {
 /// The ids that a call asks for, if it does; one that is none belongs to nobody.
 fn wanted_ids(call: &Call<'_>) -> Result<Option<HashSet<Uuid>>, Reply> {
     let ids: Vec<&str> = call.query.all("id").filter(|id| !id.is_empty()).collect();
-    if ids.len() > MOST_IDS {
+    if ids.len() > MAX_IDS {
         return Err(Reply::invalid("At most 100 users can be asked for by id."));
     }
     Ok((!ids.is_empty()).then(|| ids.into_iter().filter_map(|id| Uuid::try_parse(id).ok()).collect()))

@@ -16,7 +16,7 @@ fn status(status: u16, moment: Moment, body: Body) -> FaultKind {
     FaultKind::Status { status, moment, body }
 }
 
-async fn write(client: &Client, user: Uuid) -> Result<Answer, TransportFault> {
+async fn write(client: &Client, user: Uuid) -> Result<Answer, TransportError> {
     let version = client.simulator.version_of(user, Target::WfmSkillGroups).unwrap();
     client.try_write_groups(user, version, &[]).await
 }
@@ -44,7 +44,7 @@ async fn a_timeout_after_the_effect_hides_a_write_that_took_place() {
 async fn a_reset_comes_before_or_after_the_effect() {
     for (moment, left) in [(Moment::BeforeEffect, 4), (Moment::AfterEffect, 0)] {
         let (client, user) = with(Fault::on(&[Route::WfmWrite], FaultKind::Reset { moment })).await;
-        assert_eq!(write(&client, user).await.unwrap_err(), TransportFault::ConnectionReset);
+        assert_eq!(write(&client, user).await.unwrap_err(), TransportError::ConnectionReset);
         assert_eq!(client.simulator.user(user).unwrap().groups.len(), left);
         assert_eq!(client.simulator.statistics().resets, 1);
     }

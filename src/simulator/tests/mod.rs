@@ -74,7 +74,7 @@ async fn send(
     path: &str,
     headers: &[(&str, &str)],
     body: impl Into<Bytes>,
-) -> Result<Answer, TransportFault> {
+) -> Result<Answer, TransportError> {
     let request = Request::builder().method(method).uri(path);
     let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
     let response = simulator.service().oneshot(request.body(body.into()).unwrap()).await?;
@@ -103,7 +103,7 @@ impl Client {
         path: &str,
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
-    ) -> Result<Answer, TransportFault> {
+    ) -> Result<Answer, TransportError> {
         let bearer = format!("Bearer {}", self.token);
         let all: Vec<(&str, &str)> = headers.iter().copied().chain([("authorization", bearer.as_str())]).collect();
         send(&self.simulator, method, path, &all, body).await
@@ -125,7 +125,7 @@ impl Client {
         self.try_write_groups(user, version, groups).await.unwrap()
     }
 
-    async fn try_write_groups(&self, user: Uuid, version: u64, groups: &[Uuid]) -> Result<Answer, TransportFault> {
+    async fn try_write_groups(&self, user: Uuid, version: u64, groups: &[Uuid]) -> Result<Answer, TransportError> {
         let (version, body) = (format!("\"{version}\""), json!({ "skillGroupIds": groups }).to_string());
         self.try_send(Method::PATCH, &wfm_path(user), &[JSON, ("if-match", &version)], body).await
     }

@@ -30,7 +30,7 @@ use tokio::task::JoinHandle;
 use self::package::Package;
 use self::sheet::Sheet;
 use super::row::Row;
-use super::{RowFault, TableFault, Workbook};
+use super::{RowError, TableError, Workbook};
 
 /// What one reader holds at most besides the texts that cells share: two batches, one event of XML, the window of the decoder.
 const HELD: usize = 1536 * 1024;
@@ -45,9 +45,9 @@ pub(super) struct SheetRows {
     /// Until it is read.
     workbook: Option<Workbook>,
     from: Option<Receiver<Sent>>,
-    task: Option<JoinHandle<Result<(), TableFault>>>,
+    task: Option<JoinHandle<Result<(), TableError>>>,
     name: Option<Arc<str>>,
-    batch: vec::IntoIter<Result<Row, RowFault>>,
+    batch: vec::IntoIter<Result<Row, RowError>>,
     row: Row,
 }
 
@@ -56,7 +56,7 @@ pub(super) struct SheetRows {
 enum Sent {
     /// The name of the sheet, once it is known.
     Name(Arc<str>),
-    Rows(Vec<Result<Row, RowFault>>),
+    Rows(Vec<Result<Row, RowError>>),
 }
 
 impl SheetRows {
@@ -94,7 +94,7 @@ impl SheetRows {
     }
 
     /// Reads the next row; false if there is none. After a fault of a row there may be more.
-    pub(super) async fn next(&mut self) -> Result<bool, TableFault> {
+    pub(super) async fn next(&mut self) -> Result<bool, TableError> {
         if self.workbook.is_some() {
             self.begin().await;
         }
@@ -104,7 +104,7 @@ impl SheetRows {
                     self.row = row;
                     return Ok(true);
                 }
-                Some(Err(fault)) => return Err(TableFault::Row(fault)),
+                Some(Err(fault)) => return Err(TableError::Row(fault)),
                 None => {}
             }
             let Some(from) = &mut self.from else { return Ok(false) };
@@ -119,19 +119,19 @@ impl SheetRows {
             Ok(read) => read.map(|()| false),
             Err(stopped) if stopped.is_panic() => {
                 tracing::error!("reading a spreadsheet panicked");
-                Err(TableFault::File("the spreadsheet cannot be read; save it anew, or as CSV".to_owned()))
+                Err(TableError::File("the spreadsheet cannot be read; save it anew, or as CSV".to_owned()))
             }
             // The process is stopping.
-            Err(_) => Err(TableFault::NoRoom),
+            Err(_) => Err(TableError::NoRoom),
         }
     }
 }
 
 /// Reads a sheet to its end, or until nobody takes its rows any more.
-fn read(workbook: Workbook, to: &Sender<Sent>) -> Result<(), TableFault> {
+fn read(workbook: Workbook, to: &Sender<Sent>) -> Result<(), TableError> {
     let Workbook { file, sheet, unpacked, mut room } = workbook;
     if !room(HELD) {
-        return Err(TableFault::NoRoom);
+        return Err(TableError::NoRoom);
     }
     let left = Cell::new(unpacked);
     let package = Package::new(&file, &left)?;
@@ -151,7 +151,7 @@ fn read(workbook: Workbook, to: &Sender<Sent>) -> Result<(), TableFault> {
     let (mut batch, mut size) = (Vec::new(), 0);
     let mut sheet = Sheet::new(&package, &book.part, name, &styles, &texts, book.epoch)?;
     while let Some(row) = sheet.next()? {
-        size += row.as_ref().map_or(size_of::<RowFault>(), Row::size);
+        size += row.as_ref().map_or(size_of::<RowError>(), Row::size);
         batch.push(row);
         if size >= BATCH {
             size = 0;

@@ -7,14 +7,14 @@ use std::io::{self, BufRead, BufReader, Read};
 use flate2::read::DeflateDecoder;
 use rawzip::{CompressionMethod, ZipArchive, ZipSliceArchive};
 
-use super::super::TableFault;
+use super::super::TableError;
 use crate::compression::Compression;
 
 /// What Office documents of before 2007 begin with, and encrypted ones of today.
 const COMPOUND: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
 
 /// Bytes of one event of the XML: more than the longest text that a cell may have.
-const LONGEST_EVENT: usize = 192 * 1024;
+const MAX_EVENT_LENGTH: usize = 192 * 1024;
 
 /// A file that has parts.
 pub(super) struct Package<'f> {
@@ -33,8 +33,8 @@ pub(super) enum TooMuch {
 }
 
 impl<'f> Package<'f> {
-    pub(super) fn new(file: &'f [u8], left: &'f Cell<usize>) -> Result<Self, TableFault> {
-        let refused = |what: &str| Err(TableFault::File(what.to_owned()));
+    pub(super) fn new(file: &'f [u8], left: &'f Cell<usize>) -> Result<Self, TableError> {
+        let refused = |what: &str| Err(TableError::File(what.to_owned()));
         if file.starts_with(COMPOUND) {
             let encrypted: Vec<u8> = "EncryptedPackage".encode_utf16().flat_map(u16::to_le_bytes).collect();
             return if file.windows(encrypted.len()).any(|bytes| bytes == encrypted) {
@@ -56,7 +56,7 @@ impl<'f> Package<'f> {
     }
 
     /// The part of this name; `None` if there is none.
-    pub(super) fn part(&self, name: &str) -> Result<Option<Metered<'_>>, TableFault> {
+    pub(super) fn part(&self, name: &str) -> Result<Option<Metered<'_>>, TableError> {
         let mut found = None;
         let mut entries = self.archive.entries();
         while let Some(entry) = entries.next_entry().map_err(|_| damaged(name, format_args!("")))? {
@@ -64,7 +64,7 @@ impl<'f> Package<'f> {
             let path = path.as_bytes().strip_prefix(b"/").unwrap_or(path.as_bytes());
             if path.eq_ignore_ascii_case(name.as_bytes()) {
                 if found.is_some() {
-                    return Err(TableFault::File(format!("the spreadsheet is damaged: it has two parts {name}")));
+                    return Err(TableError::File(format!("the spreadsheet is damaged: it has two parts {name}")));
                 }
                 found = Some((entry.wayfinder(), entry.compression_method()));
             }
@@ -75,26 +75,26 @@ impl<'f> Package<'f> {
             CompressionMethod::STORE => Box::new(entry.data()),
             CompressionMethod::DEFLATE => Box::new(DeflateDecoder::new(entry.data())),
             _ => {
-                return Err(TableFault::File(
+                return Err(TableError::File(
                     "the spreadsheet is compressed in a way that spreadsheet programs do not use; save it anew"
                         .to_owned(),
                 ));
             }
         };
         let verified = BufReader::new(entry.verifying_reader(unpacked));
-        Ok(Some(Metered { from: Box::new(verified), left: self.left, now: LONGEST_EVENT }))
+        Ok(Some(Metered { from: Box::new(verified), left: self.left, now: MAX_EVENT_LENGTH }))
     }
 
     /// So many bytes were made of what came out of it.
-    pub(super) fn spend(&self, bytes: usize) -> Result<(), TableFault> {
-        self.left.set(self.left.get().checked_sub(bytes).ok_or(TableFault::TooLarge)?);
+    pub(super) fn spend(&self, bytes: usize) -> Result<(), TableError> {
+        self.left.set(self.left.get().checked_sub(bytes).ok_or(TableError::TooLarge)?);
         Ok(())
     }
 }
 
 /// A part cannot be read; where and why is said behind that.
-pub(super) fn damaged(part: &str, why: fmt::Arguments<'_>) -> TableFault {
-    TableFault::File(format!("the spreadsheet is damaged: its part {part} cannot be read{why}; save it anew"))
+pub(super) fn damaged(part: &str, why: fmt::Arguments<'_>) -> TableError {
+    TableError::File(format!("the spreadsheet is damaged: its part {part} cannot be read{why}; save it anew"))
 }
 
 /// Bytes of a part, up to the bounds.
@@ -108,7 +108,7 @@ pub(super) struct Metered<'f> {
 impl Metered<'_> {
     /// The next event begins.
     pub(super) fn begin_event(&mut self) {
-        self.now = LONGEST_EVENT;
+        self.now = MAX_EVENT_LENGTH;
     }
 }
 

@@ -7,13 +7,13 @@ use quick_xml::XmlVersion;
 use quick_xml::events::{BytesEnd, BytesStart, Event};
 use quick_xml::reader::Reader;
 
-use super::super::TableFault;
+use super::super::TableError;
 use super::package::{Metered, Package, TooMuch, damaged};
 
 /// Elements within each other: the parts that are read have a handful.
-const DEEPEST: usize = 64;
+const MAX_DEPTH: usize = 64;
 /// Bytes of the name of an element.
-const LONGEST_NAME: usize = 256;
+const MAX_NAME_LENGTH: usize = 256;
 
 /// What is next in a part. Names are without their namespace: the two forms of the standard differ in nothing else here.
 pub(super) enum Next<'e> {
@@ -45,7 +45,7 @@ pub(super) struct Part<'f> {
 
 impl<'f> Part<'f> {
     /// Opens the part of this name; `None` if there is none.
-    pub(super) fn open(package: &'f Package<'f>, name: &str) -> Result<Option<Self>, TableFault> {
+    pub(super) fn open(package: &'f Package<'f>, name: &str) -> Result<Option<Self>, TableError> {
         let Some(from) = package.part(name)? else { return Ok(None) };
         let mut xml = Reader::from_reader(from);
         xml.config_mut().expand_empty_elements = true;
@@ -53,23 +53,23 @@ impl<'f> Part<'f> {
     }
 
     /// Opens a part that has to be there.
-    pub(super) fn needed(package: &'f Package<'f>, name: &str) -> Result<Self, TableFault> {
+    pub(super) fn needed(package: &'f Package<'f>, name: &str) -> Result<Self, TableError> {
         Self::open(package, name)?.ok_or_else(|| {
-            TableFault::File(format!(
+            TableError::File(format!(
                 "the file is no spreadsheet of the form XLSX: it has no part {name}; save it as XLSX or CSV"
             ))
         })
     }
 
     /// What is next.
-    pub(super) fn next(&mut self) -> Result<Next<'_>, TableFault> {
+    pub(super) fn next(&mut self) -> Result<Next<'_>, TableError> {
         self.event.clear();
         self.xml.get_mut().begin_event();
         let event = self.xml.read_event_into(&mut self.event).map_err(|error| fault(&self.name, self.row, &error))?;
         Ok(match event {
             Event::Start(start) => {
                 self.depth += 1;
-                if self.depth > DEEPEST || start.name().as_ref().len() > LONGEST_NAME {
+                if self.depth > MAX_DEPTH || start.name().as_ref().len() > MAX_NAME_LENGTH {
                     return Err(broken(&self.name, self.row));
                 }
                 Next::Start(Element(start))
@@ -98,12 +98,12 @@ impl<'f> Part<'f> {
     }
 
     /// The part cannot be read.
-    pub(super) fn damaged(&self) -> TableFault {
+    pub(super) fn damaged(&self) -> TableError {
         broken(&self.name, self.row)
     }
 
     /// The part cannot be read, for this reason.
-    pub(super) fn damaged_by(&self, why: fmt::Arguments<'_>) -> TableFault {
+    pub(super) fn damaged_by(&self, why: fmt::Arguments<'_>) -> TableError {
         damaged(&self.name, format_args!(": {why}"))
     }
 
@@ -143,22 +143,22 @@ fn local(name: &str) -> &str {
 }
 
 /// The XML of a part cannot be read, in or behind a row.
-fn broken(part: &str, row: Option<u64>) -> TableFault {
+fn broken(part: &str, row: Option<u64>) -> TableError {
     match row {
         Some(row) => damaged(part, format_args!(" from row {row} on")),
         None => damaged(part, format_args!("")),
     }
 }
 
-fn fault(part: &str, row: Option<u64>, error: &quick_xml::Error) -> TableFault {
+fn fault(part: &str, row: Option<u64>, error: &quick_xml::Error) -> TableError {
     if let quick_xml::Error::Io(error) = error {
         let too_much = error.get_ref().and_then(|inner| inner.downcast_ref::<TooMuch>());
         match too_much {
-            Some(TooMuch::InAll) => return TableFault::TooLarge,
+            Some(TooMuch::InAll) => return TableError::TooLarge,
             Some(TooMuch::AtOnce) => {
                 let what =
                     format!("the spreadsheet has a text in its part {part} that is longer than any cell may hold");
-                return TableFault::File(what);
+                return TableError::File(what);
             }
             None => {}
         }

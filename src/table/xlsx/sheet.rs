@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::super::row::{self, Row};
-use super::super::{RowFault, TableFault};
+use super::super::{RowError, TableError};
 use super::package::Package;
 use super::part::{Next, Part};
 use super::strings::{Collected, Strings};
@@ -12,7 +12,7 @@ use super::styles::Styles;
 use super::value::{self, Epoch};
 
 /// What is wrong with merged cells is told of so many of them.
-const MOST_MERGED: usize = 100;
+const MAX_MERGED: usize = 100;
 
 /// A sheet as it is read.
 pub(super) struct Sheet<'f> {
@@ -66,13 +66,13 @@ impl<'f> Sheet<'f> {
         styles: &'f Styles,
         strings: &'f Strings,
         epoch: Epoch,
-    ) -> Result<Self, TableFault> {
+    ) -> Result<Self, TableError> {
         let part = Part::needed(package, part)?;
         Ok(Self { package, part, name, styles, strings, epoch, in_data: false, head: None, last: 0, merged: 0 })
     }
 
     /// The next row, or what is wrong with it; `None` at the end.
-    pub(super) fn next(&mut self) -> Result<Option<Result<Row, RowFault>>, TableFault> {
+    pub(super) fn next(&mut self) -> Result<Option<Result<Row, RowError>>, TableError> {
         loop {
             match self.part.next()? {
                 Next::Start(element) => match element.name() {
@@ -105,7 +105,7 @@ impl<'f> Sheet<'f> {
     }
 
     /// Reads a row to its end.
-    fn row(&mut self, number: u64) -> Result<Result<Row, RowFault>, TableFault> {
+    fn row(&mut self, number: u64) -> Result<Result<Row, RowError>, TableError> {
         self.last = number;
         self.part.in_row(number);
         let (mut row, mut fault) = (Row::default(), None);
@@ -138,10 +138,10 @@ impl<'f> Sheet<'f> {
                 },
                 Next::Text(text) => {
                     if let Some(cell) = &mut open {
-                        if cell.in_value && cell.value.len() + text.len() <= row::LONGEST_ROW {
+                        if cell.in_value && cell.value.len() + text.len() <= row::MAX_ROW_LENGTH {
                             cell.value.push_str(&text);
                         }
-                        cell.text.text(&text).ok_or(TableFault::TooLarge)?;
+                        cell.text.text(&text).ok_or(TableError::TooLarge)?;
                     }
                 }
                 Next::End(end) => match (end.name(), &mut open) {
@@ -169,7 +169,7 @@ impl<'f> Sheet<'f> {
     }
 
     /// The text of a cell.
-    fn value(&self, mut cell: OpenCell, row: u64) -> Result<(usize, Cow<'f, str>), RowFault> {
+    fn value(&self, mut cell: OpenCell, row: u64) -> Result<(usize, Cow<'f, str>), RowError> {
         let fault = |what: String| self.fault(Some(cell.column), row, what);
         if cell.lacks_value() {
             let what =
@@ -205,7 +205,7 @@ impl<'f> Sheet<'f> {
     }
 
     /// Puts a text where it belongs; what is empty takes no place.
-    fn put(&self, row: &mut Row, column: usize, text: &str) -> Result<(), RowFault> {
+    fn put(&self, row: &mut Row, column: usize, text: &str) -> Result<(), RowError> {
         if text.is_empty() {
             return Ok(());
         }
@@ -220,7 +220,7 @@ impl<'f> Sheet<'f> {
     }
 
     /// What is wrong with merged cells: with those of several rows or columns of the table, nobody can tell whose the value is.
-    fn merged(&mut self, range: &str) -> Option<RowFault> {
+    fn merged(&mut self, range: &str) -> Option<RowError> {
         let (first, last) = range.split_once(':')?;
         let ((left, top), (right, bottom)) = (row::position(first)?, row::position(last)?);
         let (head, width) = self.head?;
@@ -228,16 +228,16 @@ impl<'f> Sheet<'f> {
         let columns = left..=right.min(width.saturating_sub(1));
         let is_harmless =
             rows.is_empty() || columns.is_empty() || (rows.start() == rows.end() && columns.start() == columns.end());
-        if is_harmless || self.merged >= MOST_MERGED {
+        if is_harmless || self.merged >= MAX_MERGED {
             return None;
         }
         self.merged += 1;
         let what =
             "is merged, so it is not clear whose value it has; take the cells apart and fill each of them".to_owned();
-        Some(RowFault { line: top, cell: Some(format!("{}!{range}", self.name)), what })
+        Some(RowError { line: top, cell: Some(format!("{}!{range}", self.name)), what })
     }
 
-    fn fault(&self, column: Option<usize>, row: u64, what: String) -> RowFault {
-        RowFault { line: row, cell: Some(row::named(&self.name, column, row)), what }
+    fn fault(&self, column: Option<usize>, row: u64, what: String) -> RowError {
+        RowError { line: row, cell: Some(row::named(&self.name, column, row)), what }
     }
 }

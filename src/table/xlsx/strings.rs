@@ -1,7 +1,7 @@
 //! The texts that cells share: each is in the file once, and cells name it by its number.
 
-use super::super::row::LONGEST_ROW;
-use super::super::{TableFault, TakeRoom};
+use super::super::row::MAX_ROW_LENGTH;
+use super::super::{TableError, TakeRoom};
 use super::package::Package;
 use super::part::{Next, Part};
 use super::value::unescaped;
@@ -26,7 +26,7 @@ impl Strings {
     }
 }
 
-pub(super) fn read(package: &Package<'_>, part: &str, room: &mut TakeRoom) -> Result<Strings, TableFault> {
+pub(super) fn read(package: &Package<'_>, part: &str, room: &mut TakeRoom) -> Result<Strings, TableError> {
     let Some(mut part) = Part::open(package, part)? else { return Ok(Strings::default()) };
     let (mut strings, mut collected) = (Strings::default(), Collected::default());
     let mut paid = 0;
@@ -38,7 +38,7 @@ pub(super) fn read(package: &Package<'_>, part: &str, room: &mut TakeRoom) -> Re
                 strings.ends.push(strings.text.len());
             }
             Next::End(end) => collected.end(end.name()),
-            Next::Text(text) => collected.text(&text).ok_or(TableFault::TooLarge)?,
+            Next::Text(text) => collected.text(&text).ok_or(TableError::TooLarge)?,
             Next::Eof => return Ok(strings),
             Next::Other => {}
         }
@@ -46,7 +46,7 @@ pub(super) fn read(package: &Package<'_>, part: &str, room: &mut TakeRoom) -> Re
         let held = 2 * (strings.text.len() + strings.ends.len() * size_of::<usize>());
         if held >= paid + PIECE {
             if !room(held - paid) {
-                return Err(TableFault::NoRoom);
+                return Err(TableError::NoRoom);
             }
             paid = held;
         }
@@ -81,7 +81,7 @@ impl Collected {
     /// Takes text; `None` if there is more of it than a row may have.
     pub(super) fn text(&mut self, text: &str) -> Option<()> {
         if self.in_text {
-            if self.text.len() + text.len() > LONGEST_ROW {
+            if self.text.len() + text.len() > MAX_ROW_LENGTH {
                 return None;
             }
             self.text.push_str(text);

@@ -1,11 +1,11 @@
 //! How numbers are shown, as far as it changes what they are: dates, durations, leading zeros.
 
-use super::super::TableFault;
+use super::super::TableError;
 use super::package::Package;
 use super::part::{Element, Next, Part};
 
 /// Styles of a file: what Excel itself takes.
-const MOST: usize = 65_536;
+const MAX: usize = 65_536;
 
 /// What a number of a style is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl Styles {
     }
 }
 
-pub(super) fn read(package: &Package<'_>, part: &str) -> Result<Styles, TableFault> {
+pub(super) fn read(package: &Package<'_>, part: &str) -> Result<Styles, TableError> {
     let Some(mut part) = Part::open(package, part)? else { return Ok(Styles::default()) };
     let (mut formats, mut styles, mut in_cells): (Vec<(u32, Shown)>, _, _) = (Vec::new(), Vec::new(), false);
     loop {
@@ -50,7 +50,7 @@ pub(super) fn read(package: &Package<'_>, part: &str) -> Result<Styles, TableFau
             Next::Eof => return Ok(Styles(styles)),
             Next::Text(_) | Next::Other => {}
         }
-        if styles.len() > MOST || formats.len() > MOST {
+        if styles.len() > MAX || formats.len() > MAX {
             return Err(part.damaged());
         }
     }

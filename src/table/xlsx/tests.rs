@@ -1,12 +1,12 @@
 //! Spreadsheets as programs write them, and such as are meant to do harm.
 
 use super::super::sheets::{Workbook, relationships};
-use super::super::{Table, TableFault, Workbook as Sent, endless_room};
+use super::super::{Table, TableError, Workbook as Sent, endless_room};
 
 const MEGABYTE: usize = 1024 * 1024;
 
 /// All rows with their numbers, or the first fault.
-async fn read(file: Vec<u8>, sheet: Option<&str>) -> Result<Vec<(u64, Vec<String>)>, TableFault> {
+async fn read(file: Vec<u8>, sheet: Option<&str>) -> Result<Vec<(u64, Vec<String>)>, TableError> {
     read_within(file, sheet, 64 * MEGABYTE).await
 }
 
@@ -14,7 +14,7 @@ async fn read_within(
     file: Vec<u8>,
     sheet: Option<&str>,
     unpacked: usize,
-) -> Result<Vec<(u64, Vec<String>)>, TableFault> {
+) -> Result<Vec<(u64, Vec<String>)>, TableError> {
     let sent = Sent { file: file.into(), sheet: sheet.map(str::to_owned), unpacked, room: endless_room() };
     let mut table = Table::<&[u8]>::xlsx(sent);
     let mut rows = Vec::new();
@@ -32,7 +32,7 @@ async fn told(file: Vec<u8>) -> String {
 }
 
 /// The cells of the only row below `a`, `b`.
-async fn second(cells: &str, with: impl Fn(Workbook) -> Workbook) -> Result<Vec<String>, TableFault> {
+async fn second(cells: &str, with: impl Fn(Workbook) -> Workbook) -> Result<Vec<String>, TableError> {
     let head = "<row r=\"1\"><c t=\"inlineStr\"><is><t>a</t></is></c><c t=\"inlineStr\"><is><t>b</t></is></c></row>";
     let rows = read(with(Workbook::of(&format!("{head}<row r=\"5\">{cells}</row>"))).file(), None).await?;
     Ok(rows.into_iter().nth(1).map(|(_, cells)| cells).unwrap_or_default())
@@ -114,7 +114,7 @@ async fn a_faulty_row_does_not_hide_the_next_one() {
     let sent = Sent { file: Workbook::of(&rows).file().into(), sheet: None, unpacked: MEGABYTE, room: endless_room() };
     let mut table = Table::<&[u8]>::xlsx(sent);
     assert!(table.read_head().await.unwrap());
-    assert!(matches!(table.next().await, Err(TableFault::Row(fault)) if fault.cell.as_deref() == Some("People!A2")));
+    assert!(matches!(table.next().await, Err(TableError::Row(fault)) if fault.cell.as_deref() == Some("People!A2")));
     assert!(table.next().await.unwrap() && table.line() == 3);
     assert!(!table.next().await.unwrap());
 }

@@ -1,12 +1,12 @@
 //! Which sheet is read, and which parts belong to it.
 
-use super::super::TableFault;
+use super::super::TableError;
 use super::package::Package;
 use super::part::{Element, Next, Part};
 use super::value::Epoch;
 
 /// Sheets of a file, and references of a part, more than any has.
-const MOST: usize = 2000;
+const MAX: usize = 2000;
 
 /// The sheet that is read, with the names of the parts.
 #[derive(Debug)]
@@ -34,11 +34,11 @@ struct Listed {
 }
 
 /// Finds the sheet of this name, else the first that is shown.
-pub(super) fn read(package: &Package<'_>, wanted: Option<&str>) -> Result<Book, TableFault> {
+pub(super) fn read(package: &Package<'_>, wanted: Option<&str>) -> Result<Book, TableError> {
     let document = references(package, "")?.into_iter().find(|reference| reference.kind == "officeDocument");
     let document = document.ok_or_else(|| no_spreadsheet("it says nowhere where its workbook is"))?.part;
     if document.to_ascii_lowercase().ends_with("workbook.bin") {
-        return Err(TableFault::File("the spreadsheet is in binary form (XLSB); save it as XLSX or CSV".to_owned()));
+        return Err(TableError::File("the spreadsheet is in binary form (XLSB); save it as XLSX or CSV".to_owned()));
     }
     let (mut sheets, mut epoch, mut part) = (Vec::new(), Epoch::Y1900, Part::needed(package, &document)?);
     loop {
@@ -53,7 +53,7 @@ pub(super) fn read(package: &Package<'_>, wanted: Option<&str>) -> Result<Book, 
             Next::Eof => break,
             Next::Start(_) | Next::End(_) | Next::Text(_) | Next::Other => {}
         }
-        if sheets.len() > MOST {
+        if sheets.len() > MAX {
             return Err(part.damaged());
         }
     }
@@ -84,21 +84,21 @@ fn listed(element: &Element<'_>) -> Listed {
     Listed { name: name.unwrap_or_default(), reference: reference.unwrap_or_default(), is_shown }
 }
 
-fn no_sheet<'s>(wanted: Option<&str>, sheets: impl Iterator<Item = &'s Listed>) -> TableFault {
+fn no_sheet<'s>(wanted: Option<&str>, sheets: impl Iterator<Item = &'s Listed>) -> TableError {
     let names: Vec<_> = sheets.take(20).map(|listed| format!("{:?}", listed.name)).collect();
     let names = names.join(", ");
-    TableFault::File(match wanted {
+    TableError::File(match wanted {
         Some(wanted) => format!("the spreadsheet has no sheet {wanted:?}; it has {names}"),
         None => "the spreadsheet has no sheet that is shown".to_owned(),
     })
 }
 
-fn no_spreadsheet(why: &str) -> TableFault {
-    TableFault::File(format!("the file is no spreadsheet of the form XLSX: {why}; save it as XLSX or CSV"))
+fn no_spreadsheet(why: &str) -> TableError {
+    TableError::File(format!("the file is no spreadsheet of the form XLSX: {why}; save it as XLSX or CSV"))
 }
 
 /// What a part refers to; the package itself if it has no name.
-fn references(package: &Package<'_>, of: &str) -> Result<Vec<Reference>, TableFault> {
+fn references(package: &Package<'_>, of: &str) -> Result<Vec<Reference>, TableError> {
     let (folder, name) = of.rsplit_once('/').map_or(("", of), |(folder, name)| (folder, name));
     let list = [folder, "/_rels/", name, ".rels"].concat();
     let mut part = Part::needed(package, list.trim_start_matches('/'))?;
@@ -113,7 +113,7 @@ fn references(package: &Package<'_>, of: &str) -> Result<Vec<Reference>, TableFa
             Next::Eof => return Ok(found),
             Next::Start(_) | Next::End(_) | Next::Text(_) | Next::Other => {}
         }
-        if found.len() > MOST {
+        if found.len() > MAX {
             return Err(part.damaged());
         }
     }

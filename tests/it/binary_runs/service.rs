@@ -11,7 +11,7 @@ use super::plan::Plan;
 use crate::process::{Client, Folder, Process, free_port, serve_genesys};
 
 /// A start or a stop that takes longer does not end at all.
-const LONGEST: Duration = Duration::from_secs(45);
+const MAX_TIME: Duration = Duration::from_secs(45);
 
 /// What the process gets in its environment.
 pub(super) type Settings = Vec<(&'static str, &'static str)>;
@@ -75,7 +75,7 @@ impl Service {
         let process = Process::start_with(self.port, &self.genesys, &self.folder.journal(), &self.settings);
         self.process = Some(process);
         let client = self.client.clone();
-        if tokio::time::timeout(LONGEST, client.until("/healthz", |_| true)).await.is_err() {
+        if tokio::time::timeout(MAX_TIME, client.until("/healthz", |_| true)).await.is_err() {
             let log = self.folder.log();
             self.complain(format!("does not answer after a start: {}", log.lines().last().unwrap_or_default()));
         }
@@ -90,7 +90,7 @@ impl Service {
     pub(super) async fn terminate(&mut self) {
         let Some(process) = self.process.take() else { return };
         process.terminate();
-        match tokio::time::timeout(LONGEST, process.ended()).await {
+        match tokio::time::timeout(MAX_TIME, process.ended()).await {
             Ok(status) if status.success() => {}
             Ok(status) => self.complain(format!("ended with {status}")),
             Err(_) => self.complain("does not end after SIGTERM".to_owned()),

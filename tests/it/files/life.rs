@@ -8,11 +8,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use skillsync::domain::acceptance::{AcceptanceKey, KeyId, KeyKind};
 use skillsync::domain::entry::{Effects, EntryOrder};
-use skillsync::domain::job::{JobSpec, SameUser, Urgency};
+use skillsync::domain::job::{JobSpec, Lane, SameUser};
 use skillsync::domain::{AssignmentId, EntryState, JobId, Mode, Target, UserId, UserKey};
 use skillsync::journal::{
     AcceptedJob, CallRecord, DEFAULT_MAX_BYTES, EndedEntry, EntryOutcome, Erasure, JobCounters, JobNote, Journal,
-    JournalError, KeptStanding, Memo, SqliteJournal,
+    JournalError, KeptUserState, Memo, SqliteJournal,
 };
 use uuid::Uuid;
 
@@ -46,7 +46,7 @@ pub(super) fn job(number: u32) -> AcceptedJob {
         mode: Mode::Managed,
         label: None,
         dry_run: false,
-        urgency: Urgency::Bulk,
+        lane: Lane::Bulk,
         callback: None,
         same_user: SameUser::InOrder,
     };
@@ -65,9 +65,9 @@ pub(super) fn key(number: u32) -> AcceptanceKey {
     AcceptanceKey { id, kind, fingerprint: [byte; 32], kept_until: date() }
 }
 
-pub(super) fn standing() -> (UserKey, KeptStanding) {
+pub(super) fn user_state() -> (UserKey, KeptUserState) {
     let user = UserKey { target: Target::WfmSkillGroups, user: UserId(Uuid::from_u128(7)) };
-    (user, KeptStanding { owned: Arc::new([AssignmentId(Uuid::from_u128(1))].into()), ..KeptStanding::default() })
+    (user, KeptUserState { owned: Arc::new([AssignmentId(Uuid::from_u128(1))].into()), ..KeptUserState::default() })
 }
 
 pub(super) fn outcome() -> EntryOutcome {
@@ -151,7 +151,7 @@ async fn live(journal: &SqliteJournal) {
         insist(|| journal.accept(job(number), vec![key(number)])).await;
         println!("accepted: {number}");
     }
-    let (user, stands) = standing();
+    let (user, stands) = user_state();
     insist(|| journal.intend(user, stands.clone())).await;
     println!("intended: 1");
     for position in (0..).zip(&job(1).entries).map(|(position, _)| position) {

@@ -141,7 +141,7 @@ fn check(told: &Told, recovered: &Recovered, context: &str, totals: &Totals) {
         }
     }
     if told.intended {
-        assert_eq!(recovered.standings, [life::standing()], "{context}");
+        assert_eq!(recovered.user_states, [life::user_state()], "{context}");
     }
     if told.durable {
         let first = &recovered.jobs[0];

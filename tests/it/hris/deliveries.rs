@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_compression::tokio::write::{GzipEncoder, ZstdEncoder};
 use skillsync::domain::EntryState;
-use skillsync::domain::job::Urgency;
+use skillsync::domain::job::Lane;
 
 use ring::hmac;
 use tokio::io::AsyncWriteExt as _;
@@ -23,7 +23,7 @@ async fn a_delivery_becomes_an_interactive_job_once_however_often_it_comes() {
     let again = office.bamboo("hr", &body, BEGIN).await;
     assert_eq!((again.status, again.job()), (202, first.job()));
     let job = office.bed.finish(first.job()).await;
-    assert_eq!((job.spec.urgency, job.spec.label.as_deref()), (Urgency::Interactive, Some("webhook hr")));
+    assert_eq!((job.spec.lane, job.spec.label.as_deref()), (Lane::Interactive, Some("webhook hr")));
     assert_eq!(in_state(&job, EntryState::Applied), 1);
     assert_eq!(office.groups(1), ["Group 7"]);
     let because = |office: &Office| office.bed.entries(first.job())[0].request.assignments[0].because.clone();

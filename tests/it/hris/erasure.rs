@@ -31,7 +31,7 @@ async fn who_is_erased_is_not_known_any_more_and_no_leaver() {
     let erased = office.delete("/v1/users/Agent2@example.com").await;
     assert_eq!((erased.status, erased.body), (200, json!({"entries": 1})));
     assert_eq!(known(&office.bed.kept), ["hr\nemployeeId:E1001", "hr\nemployeeId:E1003"]);
-    assert!(office.bed.kept.recovered().standings.iter().all(|(key, _)| {
+    assert!(office.bed.kept.recovered().user_states.iter().all(|(key, _)| {
         let users = office.bed.simulator.users();
         users.iter().find(|user| user.id == key.user.0).is_some_and(|user| user.employee_id.as_deref() != Some("E1002"))
     }));

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use skillsync::hris::filter::{FilterFault, FilterRunner, check};
+use skillsync::hris::filter::{FilterError, FilterRunner, check};
 
 /// Runs filters in the real program.
 pub(crate) fn runner() -> FilterRunner {
@@ -18,7 +18,7 @@ async fn a_filter_that_never_ends_is_stopped() {
         #[expect(clippy::disallowed_methods, reason = "real processes take real time")]
         let begun = Instant::now();
         let outcome = runner().run(endless, b"1").await;
-        assert!(matches!(outcome, Err(FilterFault::Stopped)), "{endless}: {outcome:?}");
+        assert!(matches!(outcome, Err(FilterError::Stopped)), "{endless}: {outcome:?}");
         assert!(begun.elapsed() < Duration::from_secs(5), "{endless}");
     }
 }
@@ -26,9 +26,9 @@ async fn a_filter_that_never_ends_is_stopped() {
 #[tokio::test]
 async fn a_filter_that_yields_without_end_is_stopped() {
     let outcome = runner().run("repeat(\"a text of some length that comes again and again\")", b"1").await;
-    assert!(matches!(outcome, Err(FilterFault::TooMuch | FilterFault::Stopped)), "{outcome:?}");
+    assert!(matches!(outcome, Err(FilterError::TooMuch | FilterError::Stopped)), "{outcome:?}");
     let outcome = runner().run("[limit(1000000; repeat(\"0123456789\"))]", b"1").await;
-    assert!(matches!(outcome, Err(FilterFault::TooMuch | FilterFault::Stopped)), "{outcome:?}");
+    assert!(matches!(outcome, Err(FilterError::TooMuch | FilterError::Stopped)), "{outcome:?}");
 }
 
 #[tokio::test]
@@ -47,14 +47,14 @@ async fn a_filter_that_takes_memory_or_recurses_without_end_is_stopped() {
         check(greedy).unwrap();
         let outcome = runner().run(greedy, b"1").await;
         assert!(
-            matches!(outcome, Err(FilterFault::Stopped | FilterFault::TooMuch | FilterFault::Failed(_))),
+            matches!(outcome, Err(FilterError::Stopped | FilterError::TooMuch | FilterError::Failed(_))),
             "{greedy}: {outcome:?}"
         );
     }
     // A payload that nests without end is refused before the filter sees it, or stopped.
     let deep = [vec![b'['; 1_000_000], vec![b']'; 1_000_000]].concat();
     let outcome = runner().run(".", &deep).await;
-    assert!(matches!(outcome, Err(FilterFault::Stopped | FilterFault::Failed(_))), "{outcome:?}");
+    assert!(matches!(outcome, Err(FilterError::Stopped | FilterError::Failed(_))), "{outcome:?}");
 }
 
 #[test]
@@ -76,7 +76,7 @@ async fn many_that_never_end_do_not_run_at_once() {
     let runner = runner();
     let runs = (0..8).map(|_| runner.run("def f: f; f", b"1"));
     let outcomes = futures_util::future::join_all(runs).await;
-    let busy = outcomes.iter().filter(|outcome| matches!(outcome, Err(FilterFault::Busy))).count();
+    let busy = outcomes.iter().filter(|outcome| matches!(outcome, Err(FilterError::Busy))).count();
     assert!(busy >= 4, "{outcomes:?}");
     assert!(runner.run(".", b"[1]").await.is_ok(), "the places are free again");
 }
@@ -86,10 +86,10 @@ async fn a_run_has_no_environment_and_fails_with_reasons() {
     for reaching in ["env", "$ENV", "input", "halt", "debug", "now", "import \"a\" as $a; $a"] {
         assert!(check(reaching).is_err(), "{reaching}");
         let outcome = runner().run(reaching, b"1").await;
-        assert!(matches!(outcome, Err(FilterFault::Failed(_))), "{reaching}: {outcome:?}");
+        assert!(matches!(outcome, Err(FilterError::Failed(_))), "{reaching}: {outcome:?}");
     }
     assert_eq!(runner().run(".a", b"{\"a\": [1]}").await.unwrap(), b"[[1]]");
-    assert!(matches!(runner().run("error(\"no\")", b"1").await, Err(FilterFault::Failed(said)) if said.contains("no")));
+    assert!(matches!(runner().run("error(\"no\")", b"1").await, Err(FilterError::Failed(said)) if said.contains("no")));
     let gone = FilterRunner::new(PathBuf::from("/does/not/exist")).run(".", b"1").await;
-    assert!(matches!(gone, Err(FilterFault::CannotStart(_))), "{gone:?}");
+    assert!(matches!(gone, Err(FilterError::CannotStart(_))), "{gone:?}");
 }

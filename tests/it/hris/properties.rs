@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 use ring::hmac;
 use skillsync::config::Config;
 use skillsync::domain::UserRef;
-use skillsync::domain::job::Urgency;
+use skillsync::domain::job::Lane;
 use skillsync::domain::text::as_it_reads;
 use skillsync::hris::filter::{self, FilterRunner};
 use skillsync::hris::signature::{Algorithm, Encoding, KeyForm, Part, Scheme, SignedWith, Verifier};
@@ -81,7 +81,7 @@ pub(crate) fn can_be_carried_out(source: &Source, mapping: &Mapping) {
         assert!(!person.leaver || person.assignments.is_empty(), "who has left gets nothing");
         assert!(person.assignments.iter().all(|derived| !derived.because.is_empty()), "each has a reason");
     }
-    let (_, entries) = source.job(mapping, "fuzz", Urgency::Bulk);
+    let (_, entries) = source.job(mapping, "fuzz", Lane::Bulk);
     assert_eq!(entries.len(), mapping.people.len());
 }
 

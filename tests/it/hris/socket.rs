@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use skillsync::app::{self, Surroundings};
+use skillsync::app::{self, Dependencies};
 use skillsync::clock::WallClock;
 use skillsync::config::Config;
-use skillsync::domain::job::{JobSpec, SameUser, Urgency};
+use skillsync::domain::job::{JobSpec, Lane, SameUser};
 use skillsync::domain::{Mode, Target};
-use skillsync::genesys::gate::Start;
+use skillsync::genesys::rate_limiter::Start;
 use skillsync::genesys::transport::{TransportSettings, over_http};
 use skillsync::journal::{DEFAULT_MAX_BYTES, SqliteJournal};
 use skillsync::lifecycle::Lifecycle;
@@ -41,7 +41,7 @@ async fn senders_are_answered_within_three_seconds_while_a_bulk_job_runs() {
     let folder = std::env::temp_dir().join(format!("skillsync-senders-{}", uuid::Uuid::new_v4()));
     let (journal, recovered) = SqliteJournal::open(&folder, DEFAULT_MAX_BYTES).unwrap();
     let journal = Arc::new(journal);
-    let around = Surroundings {
+    let around = Dependencies {
         transport: app::in_memory(&simulator, Duration::from_secs(60)),
         gate_start: Start::Empty,
         journal: Arc::<SqliteJournal>::clone(&journal),
@@ -60,7 +60,7 @@ async fn senders_are_answered_within_three_seconds_while_a_bulk_job_runs() {
         mode: Mode::Managed,
         label: None,
         dry_run: false,
-        urgency: Urgency::Bulk,
+        lane: Lane::Bulk,
         callback: None,
         same_user: SameUser::InOrder,
     };

@@ -185,6 +185,6 @@ async fn a_webhook_reaches_genesys_ahead_of_the_bulk_that_saturates_the_gate() {
     took.sort();
     let (median, p99) = (took[took.len() / 2], took[took.len() * 99 / 100]);
     println!("webhook to PATCH under bulk: median {median:?}, p99 {p99:?}, worst {:?}", took.last());
-    // A place of the gate is a minute's 300th part; a round trip is 50 ms.
+    // A place of the rate limiter is a minute's 300th part; a round trip is 50 ms.
     assert!(p99 <= 2 * Duration::from_millis(200) + Duration::from_millis(50), "{p99:?}");
 }

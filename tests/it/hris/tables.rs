@@ -6,7 +6,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 use skillsync::charset::Charset;
 use skillsync::hris::{ExportForm, Source};
-use skillsync::table::{RowFault, Table, TableFault, Workbook, XLSX};
+use skillsync::table::{RowError, Table, TableError, Workbook, XLSX};
 use tokio::io::{AsyncBufRead, BufReader};
 
 use super::properties::{an_export_is_mapped_or_refused, can_be_carried_out};
@@ -77,7 +77,7 @@ pub(crate) async fn a_spreadsheet_is_mapped_or_refused(sources: &[(Arc<Source>, 
     let size: usize = read.rows.iter().flat_map(|(_, cells)| cells).map(String::len).sum();
     assert!(size <= UNPACKED, "{size} bytes came out");
     let has_room = lacked.try_recv().is_err();
-    assert_eq!(has_room, !matches!(read.end, Some(TableFault::NoRoom)), "{:?}", read.end);
+    assert_eq!(has_room, !matches!(read.end, Some(TableError::NoRoom)), "{:?}", read.end);
 
     let (source, _) = &sources[file.len() % sources.len()];
     an_export_is_mapped_or_refused(source, ExportForm::Xlsx { sheet: None, unpacked: UNPACKED }, &file).await;
@@ -120,8 +120,8 @@ fn damaged(changes: &[u8]) -> Vec<u8> {
 #[derive(Debug, Default)]
 struct Read {
     rows: Vec<(u64, Vec<String>)>,
-    faults: Vec<RowFault>,
-    end: Option<TableFault>,
+    faults: Vec<RowError>,
+    end: Option<TableError>,
 }
 
 impl PartialEq for Read {
@@ -142,7 +142,7 @@ impl Read {
             match next {
                 Ok(true) => read.rows.push((table.line(), table.row().cells().map(str::to_owned).collect())),
                 Ok(false) => return read,
-                Err(TableFault::Row(fault)) => read.faults.push(fault),
+                Err(TableError::Row(fault)) => read.faults.push(fault),
                 Err(end) => {
                     read.end = Some(end);
                     return read;
@@ -159,7 +159,7 @@ impl Read {
         assert!(numbers.iter().all(|line| (1..=lines).contains(line)), "{numbers:?} of {lines}");
         let is_blank = |cells: &Vec<String>| cells.iter().all(|cell| cell.trim().is_empty());
         assert!(!self.rows.iter().any(|(_, cells)| is_blank(cells)), "{self:?}");
-        for RowFault { line, cell, what } in &self.faults {
+        for RowError { line, cell, what } in &self.faults {
             assert!((1..=lines).contains(line) && !what.is_empty(), "line {line} of {lines} {what}");
             let place = sheet.map(|sheet| format!("{sheet}!"));
             let has_place = |place: String| cell.as_ref().is_some_and(|cell| cell.starts_with(&place));
@@ -167,12 +167,12 @@ impl Read {
         }
         match &self.end {
             // A panic of the reader is told like this.
-            Some(TableFault::File(what)) => {
+            Some(TableError::File(what)) => {
                 assert!(!what.contains("cannot be read; save it anew, or as CSV"), "{what}");
             }
-            Some(TableFault::TooLarge | TableFault::NoRoom) => assert!(sheet.is_some(), "{XLSX}"),
-            Some(TableFault::Unreadable(error)) => panic!("{error}"),
-            Some(TableFault::Row(_)) | None => {}
+            Some(TableError::TooLarge | TableError::NoRoom) => assert!(sheet.is_some(), "{XLSX}"),
+            Some(TableError::Unreadable(error)) => panic!("{error}"),
+            Some(TableError::Row(_)) | None => {}
         }
     }
 }

@@ -11,7 +11,7 @@ use super::record::Entry;
 use super::writes::Write;
 
 /// Writes in a row without an answer after which the entries fail.
-const MOST_UNANSWERED: usize = 8;
+const MAX_UNANSWERED: usize = 8;
 /// The least pause before the third write in a row.
 const PAUSE: Duration = Duration::from_secs(4);
 
@@ -30,8 +30,8 @@ impl History<'_> {
                 row.clear();
                 continue;
             }
-            if row.len() == MOST_UNANSWERED {
-                faults.push(format!("more than {MOST_UNANSWERED} writes in a row, {:?}", self.since(write.sent_at())));
+            if row.len() == MAX_UNANSWERED {
+                faults.push(format!("more than {MAX_UNANSWERED} writes in a row, {:?}", self.since(write.sent_at())));
             }
             if row.len() >= 2 && write.sent_at() < row[row.len() - 1].ended_at() + PAUSE {
                 faults.push(format!("a third write in a row without a pause, {:?}", self.since(write.sent_at())));
@@ -63,7 +63,7 @@ impl History<'_> {
         let rash = |entry: &&&Entry| {
             let waited = entry.finished_at - entry.accepted_at;
             let unanswered = self.unanswered_until(entry.finished_at);
-            patience.is_none_or(|patience| waited + Duration::from_secs(1) < patience) && unanswered < MOST_UNANSWERED
+            patience.is_none_or(|patience| waited + Duration::from_secs(1) < patience) && unanswered < MAX_UNANSWERED
         };
         let rash: Vec<_> = self.entries.iter().filter(gave_up).filter(rash).map(|e| (e.job, e.index)).collect();
         if !rash.is_empty() {

@@ -244,7 +244,7 @@ fn wire(run: &Run, claim: Claim<'_>) {
     for ((user, _), exchanges) in by_user {
         for write in exchanges.iter().filter(|exchange| exchange.writes) {
             let Some(sent) = write.if_match else { continue };
-            // The weighing of a job reads on its own: what it is shown after the pass had its answer does not stop a write.
+            // The weighing of a job reads on its own: what it is shown after the reconciliation had its answer does not stop a write.
             let before = exchanges.iter().filter(|e| e.life == write.life && e.ended_at <= write.sent_at);
             let base = before.clone().filter(|e| e.shown == Some(sent)).map(|e| e.ended_at).max();
             let base = base.filter(|_| run.plan.settings.holds);

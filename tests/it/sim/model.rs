@@ -30,9 +30,9 @@ use super::writes::{Write, writes};
 /// No replica of a plan lags behind for longer.
 pub(super) const LAG: Duration = Duration::from_secs(10);
 /// More entries than this are not open for one user at once.
-const MOST_OPEN: usize = 8;
+const MAX_OPEN: usize = 8;
 /// More worlds than this are not told apart.
-const MOST_WORLDS: usize = 5000;
+const MAX_WORLDS: usize = 5000;
 
 /// Holds every user's history against the entries.
 pub(super) fn violations(run: &Run) -> Vec<Violation> {
@@ -153,7 +153,7 @@ impl<'a> History<'a> {
         }
         self.walked = self.walked.max(write.effects.last().map_or(0, |last| last + 1));
         let open: Vec<&Entry> = self.entries.iter().copied().filter(|entry| is_open(entry, write.sent_at())).collect();
-        if open.len() > MOST_OPEN {
+        if open.len() > MAX_OPEN {
             return false;
         }
         let all = &self.run.entries;
@@ -184,7 +184,7 @@ impl<'a> History<'a> {
     }
 
     fn adopt(&mut self, worlds: BTreeSet<World>) {
-        self.worlds = worlds.into_iter().take(MOST_WORLDS).collect();
+        self.worlds = worlds.into_iter().take(MAX_WORLDS).collect();
     }
 
     /// Entries ended, with this write or without one; whether the model can still follow.

@@ -94,7 +94,7 @@ fn a_version_that_was_refused_is_not_used_by_the_next_job() {
     holds(&plan(behaviour, vec![first, cancelled, submit(9_000, Target::WfmSkillGroups, Mode::Add, &[(4, None)])]));
 }
 
-/// A pass ended by a panic, and an entry that it had taken up on the way never ended.
+/// A reconciliation ended by a panic, and an entry that it had taken up on the way never ended.
 #[test]
 fn a_panic_loses_no_entry_that_was_taken_up_on_the_way() {
     let foreign_writer = ForeignWriter { share: Share::Rate(1.0), ..ForeignWriter::default() };

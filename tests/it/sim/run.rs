@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use skillsync::domain::entry::{AssignmentName, EntryRequest, ListedAssignment};
-use skillsync::domain::job::{JobSpec, JobStatus, SameUser, Urgency};
+use skillsync::domain::job::{JobSpec, JobStatus, Lane, SameUser};
 use skillsync::domain::{AssignmentId, EntryState, JobId, Mode, Proficiency, Target as OurTarget, UserId, UserRef};
 use skillsync::engine::{Engine, EntrySnapshot};
 use skillsync::simulator::{Assignment, ConflictCause, Target, UserState};
@@ -271,7 +271,7 @@ impl Running<'_> {
             mode: submission.mode,
             label: None,
             dry_run: submission.dry_run,
-            urgency: if submission.urgent { Urgency::Interactive } else { Urgency::Bulk },
+            lane: if submission.urgent { Lane::Interactive } else { Lane::Bulk },
             callback: None,
             same_user: submission.same_user,
         };

@@ -84,7 +84,7 @@ impl History<'_> {
         self.entries.iter().filter(repeats).any(|other| carried_out(other))
     }
 
-    /// Whether an entry left nothing otherwise than the user really had it, whatever its pass did on the way.
+    /// Whether an entry left nothing otherwise than the user really had it, whatever its reconciliation did on the way.
     fn really_had(&self, entry: &Entry, step: &Step, candidate: &Candidate) -> bool {
         let base = &self.states[candidate.base];
         let any_rating = |id: &Uuid| entry.listed.get(id) == Some(&None) && entry.mode != Mode::Remove;

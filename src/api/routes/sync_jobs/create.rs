@@ -15,7 +15,7 @@ use crate::api::shapes::problem::{MEDIA_TYPE, Problem, ProblemView};
 use crate::api::shapes::schemas::Spreadsheet;
 use crate::api::submission::request::SyncJobRequest;
 use crate::api::submission::{Incoming, JobParameters};
-use crate::engine::Under;
+use crate::engine::IdempotencyContext;
 
 /// Submit a sync job
 ///
@@ -110,7 +110,7 @@ pub(in crate::api) async fn create_sync_job(
     caller.may_submit(&submission.spec)?;
     // Once more: receiving and reading the body may have taken a while.
     refuse_if_unable(&api)?;
-    let under = reservation.map(|reservation| Under { reservation, fingerprint });
+    let under = reservation.map(|reservation| IdempotencyContext { reservation, fingerprint });
     let engine = api.engine.on_behalf_of(caller.asker());
     let submitted = engine.submit_under(under, submission.spec, submission.entries).await;
     let job = submitted.map_err(|error| Problem::not_written_down(&error))?;

@@ -79,13 +79,13 @@ pub(in crate::api) async fn list_sync_job_entries(
 /// How many of the entries fit on a page. Most have a few assignments; a page of those that have hundreds would be many
 /// megabytes, and there may be many readers. At least one fits.
 fn fitting(entries: &[EntrySnapshot]) -> usize {
-    const MOST_ASSIGNMENTS: usize = 20_000;
+    const MAX_ASSIGNMENTS: usize = 20_000;
     let mut assignments = 0;
     let fits = |entry: &&EntrySnapshot| {
         let effects = &entry.result.effects;
         let told = effects.difference.added.len() + effects.difference.updated.len() + effects.difference.removed.len();
         assignments += told + effects.preserved.len() + effects.overwritten.len() + entry.request.assignments.len();
-        assignments <= MOST_ASSIGNMENTS
+        assignments <= MAX_ASSIGNMENTS
     };
     entries.iter().take_while(fits).count().max(1)
 }

@@ -22,7 +22,7 @@ use crate::api::shapes::paging::FollowedHeader;
 use crate::api::shapes::problem::{MEDIA_TYPE, Problem, ProblemView};
 use crate::api::updates::feeds::Feed;
 use crate::api::updates::streams::StreamSeat;
-use crate::engine::Followed;
+use crate::engine::EventCursor;
 
 /// One event of the stream.
 #[derive(Debug, ToSchema)]
@@ -71,7 +71,7 @@ pub(in crate::api) async fn follow_sync_job(
     let job = api.engine.job(id).ok_or_else(Problem::job_not_found)?;
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     let told = last.and_then(|last| api.shared.feeds.followed(last));
-    if job.finished_at.is_some() && told.is_some_and(|told| told >= Followed::all_of(job.revision)) {
+    if job.finished_at.is_some() && told.is_some_and(|told| told >= EventCursor::all_of(job.revision)) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let seat = api.shared.streams.take(&caller, api.keys.count())?;
@@ -94,7 +94,7 @@ struct Follower {
     api: Arc<ApiContext>,
     feed: Arc<Feed>,
     revisions: watch::Receiver<u64>,
-    told: Followed,
+    told: EventCursor,
     over: bool,
     _seat: StreamSeat,
 }
@@ -118,7 +118,7 @@ impl Follower {
                 return None;
             }
             // What others had written out may be older than the job.
-            let behind = self.told < Followed::all_of(*self.revisions.borrow());
+            let behind = self.told < EventCursor::all_of(*self.revisions.borrow());
             if !behind {
                 match timeout(HEARTBEAT, self.revisions.changed()).await {
                     Ok(changed) => changed.ok()?,

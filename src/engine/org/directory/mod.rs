@@ -21,7 +21,7 @@ use crate::domain::user::Likeness;
 use crate::domain::{Assignments, UserId, UserRef};
 use crate::engine::org::cache::{Ages, Cache, Reading};
 use crate::engine::org::user_listing::{self, Found, Listing};
-use crate::engine::port::{CallError, Errand, Expand, Genesys, UpstreamAnswer, UserListing};
+use crate::engine::port::{CallError, CallOptions, Expand, Genesys, UpstreamAnswer, UserListing};
 
 /// The directory of the org.
 ///
@@ -73,7 +73,7 @@ impl Sought {
 #[derive(Clone, Copy)]
 pub(in crate::engine) struct Search<'a> {
     pub(in crate::engine) genesys: &'a dyn Genesys,
-    pub(in crate::engine) errand: &'a Errand,
+    pub(in crate::engine) options: &'a CallOptions,
     /// A look that tells it was not begun before.
     pub(in crate::engine) since: Instant,
 }
@@ -83,7 +83,7 @@ const A_PAGE: usize = 500;
 /// So many calls are made to look users up rather than read a listing, however small the org.
 const FEW: usize = 10;
 /// So many users of a job at most are looked up because a listing that was read for it does not show them.
-const MOST_MISSING: usize = 100;
+const MAX_MISSING: usize = 100;
 /// A listing is not read again sooner for somebody who is missing.
 const LEAST_REST: Duration = Duration::from_secs(5);
 
@@ -242,7 +242,7 @@ impl Directory {
             seeking.sought[*at] = Some(told.clone());
         }
         // A listing that Genesys cuts off leaves nothing but the ways.
-        let most = if listings.is_cut() { usize::MAX } else { MOST_MISSING };
+        let most = if listings.is_cut() { usize::MAX } else { MAX_MISSING };
         self.look_up(seeking, is_listed, most).await;
         for (at, told) in open.into_iter().zip(told) {
             seeking.sought[at].get_or_insert(told);
@@ -318,15 +318,15 @@ impl Directory {
     pub(in crate::engine) async fn read_with_skills(
         &self,
         genesys: &dyn Genesys,
-        errand: &Errand,
+        options: &CallOptions,
     ) -> Result<Arc<ShownSkills>, CallError> {
-        self.shown.begun_from_now(|| self.list_with_skills(genesys, errand)).await
+        self.shown.begun_from_now(|| self.list_with_skills(genesys, options)).await
     }
 
-    async fn list_with_skills(&self, genesys: &dyn Genesys, errand: &Errand) -> Result<ShownSkills, CallError> {
+    async fn list_with_skills(&self, genesys: &dyn Genesys, options: &CallOptions) -> Result<ShownSkills, CallError> {
         let mut skills = HashMap::new();
         let reading = async || {
-            let (listing, shown) = read(genesys, errand, UserListing::Active, Expand::Skills).await?;
+            let (listing, shown) = read(genesys, options, UserListing::Active, Expand::Skills).await?;
             skills = shown;
             Ok(listing)
         };
@@ -338,13 +338,13 @@ impl Directory {
     pub(in crate::engine) async fn renew_when_due(
         &self,
         genesys: &dyn Genesys,
-        errand: &Errand,
+        options: &CallOptions,
     ) -> Result<(), CallError> {
         let (cache, which) = tokio::select! {
             () = self.active.due() => (&self.active, UserListing::Active),
             () = self.inactive.due() => (&self.inactive, UserListing::Inactive),
         };
-        cache.freshen(|| list(Search { genesys, errand, since: Instant::now() }, which)).await
+        cache.freshen(|| list(Search { genesys, options, since: Instant::now() }, which)).await
     }
 }
 
@@ -404,7 +404,7 @@ fn the_one(mut users: Vec<(Likeness, Found)>) -> Match<Found> {
 }
 
 async fn list(search: Search<'_>, which: UserListing) -> Result<Listing, CallError> {
-    let (listing, _) = read(search.genesys, search.errand, which, Expand::Plain).await?;
+    let (listing, _) = read(search.genesys, search.options, which, Expand::Plain).await?;
     tracing::debug!(?which, extent = ?listing.extent, "read the directory");
     Ok(listing)
 }
@@ -412,11 +412,11 @@ async fn list(search: Search<'_>, which: UserListing) -> Result<Listing, CallErr
 /// A listing, and the skills that it shows.
 async fn read(
     genesys: &dyn Genesys,
-    errand: &Errand,
+    options: &CallOptions,
     which: UserListing,
     expand: Expand,
 ) -> Result<(Listing, HashMap<UserId, Arc<Assignments>>), CallError> {
     let mut reader = user_listing::Reader::default();
-    let extent = genesys.list_users(errand, which, expand, &mut |user| reader.take(user)).await?;
+    let extent = genesys.list_users(options, which, expand, &mut |user| reader.take(user)).await?;
     Ok(reader.finish(extent))
 }

@@ -11,7 +11,7 @@ use crate::domain::name_index::Match;
 use crate::domain::{UserId, UserRef};
 
 /// Look-ups that are remembered; the directory's listing has the rest.
-const MOST_LOOK_UPS: usize = 10_000;
+const MAX_LOOK_UPS: usize = 10_000;
 
 /// The newest look-up of each user.
 #[derive(Debug, Default)]
@@ -27,7 +27,7 @@ struct LookUp {
 impl LookUps {
     pub(super) fn note(&self, user: &UserRef, found: Match<Found>, begun_at: Instant) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MOST_LOOK_UPS {
+        if known.len() >= MAX_LOOK_UPS {
             known.clear();
         }
         known.insert(user.clone(), LookUp { found, begun_at });

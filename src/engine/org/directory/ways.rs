@@ -205,26 +205,26 @@ impl Ways {
 
 /// Whoever the calls of one way find; of the ways that find one user a call, the users are one.
 async fn look_up(search: Search<'_>, users: &[&UserRef]) -> Result<Vec<DirectoryUser>, CallError> {
-    let Search { genesys, errand, since: _ } = search;
+    let Search { genesys, options, since: _ } = search;
     match users {
-        [UserRef::EmployeeId(id), ..] => genesys.look_up(errand, LookUp::EmployeeId(&as_it_reads(id))).await,
+        [UserRef::EmployeeId(id), ..] => genesys.look_up(options, LookUp::EmployeeId(&as_it_reads(id))).await,
         [UserRef::ExternalId { authority, key }, ..] => {
-            let found = genesys.look_up(errand, LookUp::ExternalId { authority, key }).await?;
+            let found = genesys.look_up(options, LookUp::ExternalId { authority, key }).await?;
             let (read_authority, read_key) = (as_it_reads(authority), as_it_reads(key));
             if !found.is_empty() || (&*read_authority, &*read_key) == (authority, key) {
                 return Ok(found);
             }
             // It may be there without what nobody sees in it.
-            genesys.look_up(errand, LookUp::ExternalId { authority: &read_authority, key: &read_key }).await
+            genesys.look_up(options, LookUp::ExternalId { authority: &read_authority, key: &read_key }).await
         }
         [UserRef::Email(_), ..] => {
             let emails: Vec<_> = users.iter().filter_map(|user| email(user)).collect();
             let emails: Vec<_> = emails.iter().map(AsRef::as_ref).collect();
-            genesys.look_up(errand, LookUp::Emails(&emails)).await
+            genesys.look_up(options, LookUp::Emails(&emails)).await
         }
         [UserRef::Id(_), ..] | [] => {
             let ids: Vec<_> = users.iter().filter_map(|user| id(user)).collect();
-            genesys.look_up(errand, LookUp::Ids(&ids)).await
+            genesys.look_up(options, LookUp::Ids(&ids)).await
         }
     }
 }

@@ -27,12 +27,12 @@ use crate::engine::job::Job;
 use crate::engine::job::outcome::Failure;
 use crate::engine::org::directory::{Search, ShownSkills, Sought};
 use crate::engine::org::unknown_names::Proposals;
-use crate::engine::port::{CallError, Errand, UpstreamAnswer};
+use crate::engine::port::{CallError, CallOptions, UpstreamAnswer};
 use crate::engine::prepare::Prepared;
 use crate::engine::prepare::create_skills;
 use crate::engine::prepare::prefetch;
-use crate::engine::prepare::removal_check::Scales;
-use crate::engine::user::pending_change::Ticket;
+use crate::engine::prepare::removal_check::RemovalCheck;
+use crate::engine::user::pending_change::PendingChange;
 use crate::journal::JobNote;
 
 /// An entry whose user and assignments are known by id.
@@ -60,9 +60,9 @@ pub(in crate::engine) struct Lacking {
 }
 
 impl Resolved {
-    fn ticket(self, job: &Arc<Job>, work: Work) -> Ticket {
+    fn pending_change(self, job: &Arc<Job>, work: Work) -> PendingChange {
         let Self { index, listed, place, rows, .. } = self;
-        Ticket { can_be_stale: job.can_be_stale(index), job: Arc::clone(job), index, rows, listed, place, work }
+        PendingChange { can_be_stale: job.can_be_stale(index), job: Arc::clone(job), index, rows, listed, place, work }
     }
 }
 
@@ -95,8 +95,8 @@ pub(in crate::engine) async fn resolve_and_park<'e>(
     job: &Arc<Job>,
     prepared: &mut Prepared<'e>,
 ) {
-    let errand = Errand::new(job.spec().urgency);
-    let mut patience = Patience::new(engine, job, &errand);
+    let options = CallOptions::new(job.spec().lane);
+    let mut patience = Patience::new(engine, job, &options);
     let mut look = Look { since: job.accepted_at(), shown: None };
     loop {
         let resolution = resolve_and_weigh(&mut patience, &prepared.parked, &mut look).await;
@@ -114,7 +114,7 @@ pub(in crate::engine) async fn resolve_and_park<'e>(
     if job.status() != JobStatus::Held {
         engine.order.prepared(job.id());
     }
-    job.count_preparation(errand.meter.take());
+    job.count_preparation(options.meter.take());
 }
 
 /// Parks entries with their users, in order of place. Why the others are left, if some are.
@@ -134,17 +134,17 @@ fn park_all<'e>(
         let (user, place) = (entry.user, entry.place);
         let key = UserKey { target: job.spec().target, user };
         let again = several.contains(&user) && !on_the_way.insert(user);
-        let ticket = entry.ticket(job, if again { Work::Shared } else { work_of(engine, job, key) });
+        let pending_change = entry.pending_change(job, if again { Work::Shared } else { work_of(engine, job, key) });
         // It may have waited since it was resolved.
-        ticket.indices().for_each(|row| job.resolved(row, user));
+        pending_change.indices().for_each(|row| job.resolved(row, user));
         engine.order.prepares(job.id(), oldest_left.map_or(place, |left| left.min(place)));
         // Several entries of one user are folded in the order in which they happened.
         let shown = shown.as_ref().filter(|_| !several.contains(&user));
-        if let Some(ended) = shown.and_then(|shown| prefetch::end_if_shown(engine, key, &ticket, shown)) {
+        if let Some(ended) = shown.and_then(|shown| prefetch::end_if_shown(engine, key, &pending_change, shown)) {
             prepared.concluding.push(ended);
         } else {
-            let rows: Vec<_> = ticket.indices().collect();
-            park(engine, key, ticket);
+            let rows: Vec<_> = pending_change.indices().collect();
+            park(engine, key, pending_change);
             prepared.parked.extend(rows);
         }
     }
@@ -156,7 +156,7 @@ fn park_all<'e>(
 
 /// What the pass over a user will take.
 fn work_of(engine: &EngineCore, job: &Job, key: UserKey) -> Work {
-    let assumes = engine.settings.write_without_read && key.target.checks_versions() && engine.standings.knows(key);
+    let assumes = engine.settings.write_without_read && key.target.checks_versions() && engine.user_states.knows(key);
     if assumes || job.spec().dry_run { Work::OneCall } else { Work::ReadAndWrite }
 }
 
@@ -197,10 +197,10 @@ fn no_answer() -> CallError {
 
 /// Weighs a job; `None` if it is held back now, or has nothing open any more.
 async fn weigh(patience: &mut Patience<'_>, entries: &[Resolved]) -> Option<()> {
-    let Patience { engine, job, errand, .. } = *patience;
-    let mut scales = Scales::new(engine, job, entries);
+    let Patience { engine, job, options, .. } = *patience;
+    let mut scales = RemovalCheck::new(engine, job, entries);
     let hold = loop {
-        match scales.weigh(errand).await {
+        match scales.weigh(options).await {
             Ok(hold) => break hold,
             // Nothing of a job is parked before it was weighed.
             Err(error) => patience.wait(&HashSet::new(), &error).await?,
@@ -240,7 +240,7 @@ struct Look {
 /// Ends what cannot be resolved, and answers the rest. While it cannot be told whom or what an entry names, the job waits, or
 /// that entry alone if the others may go on without it; at the end of the patience such entries end alone.
 async fn try_resolve(patience: &Patience<'_>, parked: &HashSet<u32>, look: &mut Look) -> Result<Resolution, CallError> {
-    let Patience { engine, job, errand, .. } = *patience;
+    let Patience { engine, job, options, .. } = *patience;
     let target = job.spec().target;
     let genesys = engine.genesys.as_ref();
     let unparked = (0..job.len()).filter(|index| !parked.contains(index));
@@ -248,22 +248,22 @@ async fn try_resolve(patience: &Patience<'_>, parked: &HashSet<u32>, look: &mut 
     let lists_users = look.shown.is_none() && prefetch::is_due(engine, job, &wanted);
     let calls_to_find = engine.directory.calls_to_find(&wanted, lists_users, look.since);
     job.prepares(u32::from(engine.catalogues.has_to_read(target)) + calls_to_find);
-    let mut catalogue = engine.catalogues.get(genesys, errand, target).await?;
+    let mut catalogue = engine.catalogues.get(genesys, options, target).await?;
     let creation = create_skills::of(engine, job);
     let mut lists = ResolvedLists::of(&open, &catalogue, creation, Proposals::none());
     if lists.lack_a_name() {
-        catalogue = engine.catalogues.read_anew(genesys, errand, target, look.since).await?;
+        catalogue = engine.catalogues.read_anew(genesys, options, target, look.since).await?;
         lists = ResolvedLists::of(&open, &catalogue, creation, Proposals::some());
     }
     engine.names.learn(&catalogue, engine.journal.as_ref()).await;
     if lists_users {
-        look.shown = match prefetch::read_for(engine, job, &wanted, errand).await {
+        look.shown = match prefetch::read_for(engine, job, &wanted, options).await {
             // It only saves calls: whom it would show may be found and read otherwise.
             Err(CallError::Unavailable { .. }) => None,
             shown => shown?,
         };
     }
-    let users = engine.directory.find_all(Search { genesys, errand, since: look.since }, &wanted).await?;
+    let users = engine.directory.find_all(Search { genesys, options, since: look.since }, &wanted).await?;
     let doubt = catalogue.doubt(target).filter(|_| lists.lack_a_name());
     let is_patient = !patience_left(engine, job).is_zero();
     let unknown = users.iter().find_map(Sought::doubt).filter(|_| is_patient);
@@ -330,11 +330,11 @@ fn may_go_on_singly(engine: &EngineCore, job: &Job) -> bool {
     }
 }
 
-pub(in crate::engine) fn park(engine: &EngineCore, key: UserKey, ticket: Ticket) {
-    let (urgency, job) = (ticket.urgency(), ticket.job.id());
-    ticket.job.parked(ticket.work);
-    if engine.slots.park(key, ticket) {
-        engine.queues.push(urgency, job, key);
+pub(in crate::engine) fn park(engine: &EngineCore, key: UserKey, pending_change: PendingChange) {
+    let (lane, job) = (pending_change.lane(), pending_change.job.id());
+    pending_change.job.parked(pending_change.work);
+    if engine.slots.park(key, pending_change) {
+        engine.queues.push(lane, job, key);
     }
 }
 

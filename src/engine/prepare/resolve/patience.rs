@@ -10,7 +10,7 @@ use crate::engine::conclusion::Ending;
 use crate::engine::core::EngineCore;
 use crate::engine::job::Job;
 use crate::engine::job::outcome::Failure;
-use crate::engine::port::{CallError, Errand};
+use crate::engine::port::{CallError, CallOptions};
 
 /// Calls that wait for their turn, or for a Genesys that is down, get so long at the end of the patience.
 const LAST_TRY: Duration = Duration::from_secs(5);
@@ -19,13 +19,13 @@ const LAST_TRY: Duration = Duration::from_secs(5);
 pub(in crate::engine) struct Patience<'a> {
     pub(in crate::engine) engine: &'a EngineCore,
     pub(in crate::engine) job: &'a Arc<Job>,
-    pub(in crate::engine) errand: &'a Errand,
+    pub(in crate::engine) options: &'a CallOptions,
     tries: u32,
 }
 
 impl<'a> Patience<'a> {
-    pub(super) fn new(engine: &'a EngineCore, job: &'a Arc<Job>, errand: &'a Errand) -> Self {
-        Self { engine, job, errand, tries: 0 }
+    pub(super) fn new(engine: &'a EngineCore, job: &'a Arc<Job>, options: &'a CallOptions) -> Self {
+        Self { engine, job, options, tries: 0 }
     }
 
     /// Resolves when the patience is over: a try that waits for a Genesys that is down outlasts it by little. The first one,
@@ -44,7 +44,7 @@ impl<'a> Patience<'a> {
     /// Waits until it is worth trying again; `None` if the job has nothing open any more. Entries that are `parked` with their
     /// users have patience of their own.
     pub(in crate::engine) async fn wait(&mut self, parked: &HashSet<u32>, error: &CallError) -> Option<()> {
-        self.job.count_preparation(self.errand.meter.take());
+        self.job.count_preparation(self.options.meter.take());
         self.tries += 1;
         let at = self.wait_until(parked, error).await?;
         tokio::select! {

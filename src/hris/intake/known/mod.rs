@@ -27,13 +27,13 @@ use self::written::{kept, memo, read, read_undated_export, undated_export};
 use crate::clock::WallClock;
 use crate::domain::text::as_it_reads;
 use crate::domain::{UserId, UserRef};
-use crate::engine::{Engine, ErasureFault, Person};
+use crate::engine::{Engine, ErasureError, Person};
 use crate::hris::mapping::Mapped;
 use crate::hris::source::Source;
 use crate::journal::{Journal, JournalError, Memo};
 
 /// That somebody was named again is written down no more often, and with each nightly export.
-const MOST_OF_A_DAY: Duration = Duration::from_secs(20 * 3600);
+const ALMOST_A_DAY: Duration = Duration::from_secs(20 * 3600);
 /// People looked at between two breaths of the others.
 const AT_ONCE: usize = 500;
 
@@ -278,7 +278,7 @@ impl KnownPeople {
     /// Those of `named` who are new, or were named so long ago that it is worth writing down that they were named again.
     fn renewed(&self, source: &Source, named: &BTreeMap<Box<str>, Named<'_>>) -> Vec<(Box<str>, Option<Known>)> {
         let now = self.clock.now();
-        let old = before(now, MOST_OF_A_DAY.min(self.retention / 4));
+        let old = before(now, ALMOST_A_DAY.min(self.retention / 4));
         let people = self.lock();
         let known = people.get(&source.name);
         let mut renewed = Vec::new();
@@ -419,13 +419,13 @@ impl KnownPeople {
     pub(super) async fn erase<T>(
         &self,
         person: &Person,
-        erase: impl AsyncFnOnce(Vec<Memo>) -> Result<T, ErasureFault>,
-    ) -> Result<T, ErasureFault> {
+        erase: impl AsyncFnOnce(Vec<Memo>) -> Result<T, ErasureError>,
+    ) -> Result<T, ErasureError> {
         let _writing = self.writing.everybody().await;
         let theirs = self.places_of(person);
         let memos = theirs.iter().flat_map(|(source, text)| self.memos(source, text, None)).collect();
         let erased = erase(memos).await;
-        if matches!(erased, Ok(_) | Err(ErasureFault::Journal(JournalError::StillInFiles(_)))) {
+        if matches!(erased, Ok(_) | Err(ErasureError::Journal(JournalError::StillInFiles(_)))) {
             self.have_one_key(theirs.iter().map(|(source, text)| (source, text)));
             let mut people = self.lock();
             for (source, text) in theirs {

@@ -23,7 +23,7 @@ use crate::journal::{JournalError, Memo};
 /// The memos of this module.
 const SPACE: &str = "record";
 /// People whose records wait at a time, more than any org has: beyond that, something sends ids of its own making.
-const MOST_WAITING: usize = 200_000;
+const MAX_WAITING: usize = 200_000;
 
 /// Source and the sender's id of a person.
 type Place = (Arc<str>, Box<str>);
@@ -188,7 +188,7 @@ impl WaitingRecords {
     /// Whether so many more would be too many.
     pub(super) fn lacks_room_for(&self, more: usize) -> bool {
         let places = self.places();
-        places.waiting.len() + places.failed.len() + more > MOST_WAITING
+        places.waiting.len() + places.failed.len() + more > MAX_WAITING
     }
 
     /// Whether a record of this id is still to be read, of whatever source.
@@ -449,9 +449,9 @@ mod tests {
     fn no_more_people_wait_than_there_is_room_for() {
         let waiting = WaitingRecords::default();
         let place = |n: usize| (Arc::from("workday"), n.to_string().into());
-        for n in 0..MOST_WAITING {
+        for n in 0..MAX_WAITING {
             let needed = waiting.add(&place(n), event("first"));
-            assert!(needed && !waiting.lacks_room_for(MOST_WAITING - n - 1));
+            assert!(needed && !waiting.lacks_room_for(MAX_WAITING - n - 1));
         }
         assert!(waiting.lacks_room_for(1));
         assert!(!waiting.add(&place(7), event("second")), "who waits already needs no room");

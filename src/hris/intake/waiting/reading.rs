@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{Event, KeptFailure, LastSetback, Place, forgotten, memo};
 use crate::domain::acceptance::Fingerprint;
-use crate::engine::{TooManyKeys, Under};
+use crate::engine::{IdempotencyContext, TooManyKeys};
 use crate::hris::intake::known::{Order, named};
 use crate::hris::intake::leavers::Freshness;
 use crate::hris::intake::{Intake, RequestOrigin};
@@ -19,7 +19,7 @@ use crate::journal::JournalError;
 
 /// The first pause after a failure; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+const MAX_PAUSE: Duration = Duration::from_secs(300);
 /// A record that the sender does not have is asked for so often, as an interface may have none for a moment. Only then the
 /// person has left.
 const GONE_CALLS: u32 = 2;
@@ -112,7 +112,7 @@ async fn one(intake: &Intake, place: &Place) -> (Vec<Event>, Ended) {
         let setback = LastSetback { calls, problem: problem.into() };
         intake.0.waiting.set_back(place, setback, next.unwrap_or(asked_at));
         tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        pause = (pause * 2).min(MAX_PAUSE);
     }
 }
 
@@ -153,13 +153,13 @@ async fn submit(
     covered: &[Event],
     order: Order,
     mut mapping: Mapping,
-) -> Result<(), SubmitFault> {
+) -> Result<(), SubmitError> {
     if mapping.people.is_empty() {
         return Ok(());
     }
     for event in covered {
         if let Ok(reservation) = intake.claim(source, &event.delivery).await? {
-            let under = Under { reservation, fingerprint: Fingerprint::default() };
+            let under = IdempotencyContext { reservation, fingerprint: Fingerprint::default() };
             intake.0.known.learn(&*intake.0.journal, source, named(&mapping.people, order)).await?;
             intake.possible_losses(source).name_leavers(&mut mapping.people);
             intake.submit(source, Some(under), &mapping, RequestOrigin::default()).await?;
@@ -171,7 +171,7 @@ async fn submit(
 
 /// Why the job of a record could not be made yet.
 #[derive(Debug, thiserror::Error)]
-enum SubmitFault {
+enum SubmitError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     #[error(transparent)]

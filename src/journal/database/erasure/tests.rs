@@ -13,7 +13,7 @@ use crate::domain::{Target, UserKey, UserRef};
 use crate::journal::Memo;
 use crate::journal::content::AcceptedJob;
 use crate::journal::content::Conclusion;
-use crate::journal::content::KeptStanding;
+use crate::journal::content::KeptUserState;
 use crate::journal::content::Recovered;
 use crate::journal::database::sqlite::SqliteJournal;
 use crate::journal::database::sqlite::tests::{Folder, at, ended, job, outcome};
@@ -69,7 +69,7 @@ async fn live(journal: &SqliteJournal, job: &AcceptedJob) {
             ended.ended[0].outcome.user = Some(ANA);
             ended.ended[0].outcome.message =
                 Some(format!("Ana may not have that {}", "!".repeat(position as usize)).into());
-            ended.standing = Some((key(job.spec.target), KeptStanding::default()));
+            ended.user_state = Some((key(job.spec.target), KeptUserState::default()));
         }
         drop(journal.conclude(ended.clone()));
         if hers {
@@ -113,7 +113,7 @@ async fn with_a_past(folder: &Folder) -> [AcceptedJob; 2] {
 }
 
 fn assert_erased(recovered: &Recovered, jobs: &[AcceptedJob; 2]) {
-    assert_eq!((recovered.jobs.len(), &recovered.standings[..], &recovered.memos[..]), (2, &[][..], &[][..]));
+    assert_eq!((recovered.jobs.len(), &recovered.user_states[..], &recovered.memos[..]), (2, &[][..], &[][..]));
     for (kept, job) in recovered.jobs.iter().zip(jobs) {
         for (n, (order, outcome)) in kept.job.entries.iter().zip(&kept.outcomes).enumerate() {
             let expected = if n.is_multiple_of(10) {

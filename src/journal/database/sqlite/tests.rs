@@ -12,7 +12,7 @@ use crate::domain::callback::{CallbackEvent, CallbackSettled, CallbackUrl};
 use crate::domain::conflict::Cause;
 use crate::domain::entry::{AssignmentName, Effects, EntryOrder, EntryRequest, ListedAssignment};
 use crate::domain::hold::{Hold, SkillLoss};
-use crate::domain::job::{ConflictCounts, JobSpec, SameUser, Urgency};
+use crate::domain::job::{ConflictCounts, JobSpec, Lane, SameUser};
 use crate::domain::{AssignmentId, EntryState, Mode, Proficiency, Reason, Target, UserId, UserRef, Version};
 use crate::journal::content::EndedEntry;
 use crate::journal::content::EntryOutcome;
@@ -77,7 +77,7 @@ pub(in crate::journal) fn job(number: u128, entries: usize) -> AcceptedJob {
             mode: Mode::Managed,
             label: Some("nightly".into()),
             dry_run: false,
-            urgency: Urgency::Bulk,
+            lane: Lane::Bulk,
             callback: Some(CallbackUrl::kept("https://hr.example.com/hook?token=x".into())),
             same_user: SameUser::InOrder,
         },
@@ -135,10 +135,10 @@ pub(in crate::journal) fn ended(job: JobId, position: u32) -> Conclusion {
     EndedEntry { job, position, outcome: outcome(), counters: counters() }.into()
 }
 
-fn standing() -> (UserKey, KeptStanding) {
+fn user_state() -> (UserKey, KeptUserState) {
     let user = UserKey { target: Target::WfmSkillGroups, user: UserId(Uuid::from_u128(77)) };
     let owned = [AssignmentId(Uuid::from_u128(1))].into();
-    (user, KeptStanding { owned: Arc::new(owned), version: Some(Version(4)), ..KeptStanding::default() })
+    (user, KeptUserState { owned: Arc::new(owned), version: Some(Version(4)), ..KeptUserState::default() })
 }
 
 #[tokio::test]
@@ -149,7 +149,7 @@ async fn what_was_written_down_is_read_back_as_it_was() {
     journal.accept(job(2, 5), Vec::new()).await.unwrap();
     journal.accept(job(1, 1), Vec::new()).await.unwrap();
     journal.conclude(ended(JobId(Uuid::from_u128(2)), 3)).await.unwrap();
-    let (user, stands) = standing();
+    let (user, stands) = user_state();
     journal.intend(user, stands.clone()).await.unwrap();
     journal.flush().await.unwrap();
     drop(journal);
@@ -158,7 +158,7 @@ async fn what_was_written_down_is_read_back_as_it_was() {
     assert_eq!(recovered.jobs.iter().map(|kept| &kept.job).collect::<Vec<_>>(), [&job(1, 1), &job(2, 5)]);
     assert_eq!(recovered.jobs[1].outcomes, [None, None, None, Some(outcome()), None]);
     assert_eq!(recovered.jobs[1].counters, counters());
-    assert_eq!(recovered.standings, [(user, stands)]);
+    assert_eq!(recovered.user_states, [(user, stands)]);
 }
 
 fn hold() -> Hold {
@@ -241,7 +241,7 @@ async fn a_journal_of_the_first_version_is_read_and_brought_up_to_date() {
         assert_eq!(recovered.jobs[0].job.spec.label.as_deref(), Some("nightly"));
         let states: Vec<_> = recovered.jobs[0].outcomes.iter().map(|o| o.as_ref().map(|o| o.state)).collect();
         assert_eq!(states, [Some(EntryState::Applied), None]);
-        assert_eq!((recovered.standings.len(), recovered.keys.len()), (1, 0));
+        assert_eq!((recovered.user_states.len(), recovered.keys.len()), (1, 0));
         drop(journal);
     }
     let again = Connection::open(folder.0.join("journal.sqlite")).unwrap();

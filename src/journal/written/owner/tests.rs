@@ -3,7 +3,7 @@ use std::path::Path;
 
 use super::*;
 use crate::domain::{Target, UserId, UserKey};
-use crate::journal::content::KeptStanding;
+use crate::journal::content::KeptUserState;
 use crate::journal::database::sqlite::tests::{Folder, job};
 use crate::journal::error::JournalError;
 use crate::journal::port::Journal as _;
@@ -20,7 +20,7 @@ async fn whose_it_is_is_kept_and_what_was_remembered_for_another_goes() {
     let (journal, recovered) = folder.open();
     assert_eq!(recovered.belongs_to, None);
     let user = UserKey { target: Target::RoutingSkills, user: UserId(Uuid::from_u128(1)) };
-    journal.intend(user, KeptStanding::default()).await.unwrap();
+    journal.intend(user, KeptUserState::default()).await.unwrap();
     journal.accept(job(1, 3), Vec::new()).await.unwrap();
     journal.belong_to(org(None), false).await.unwrap();
     drop(journal);
@@ -28,7 +28,7 @@ async fn whose_it_is_is_kept_and_what_was_remembered_for_another_goes() {
     let memo = |space: &str| Memo { space: space.into(), key: "a".into(), value: Some("".into()) };
     let recovered = Recovered { memos: vec![memo("people"), memo("names")], ..recovered };
     let holdings = Holdings::of(&recovered, |memo| &*memo.space == "people");
-    assert_eq!(holdings, Holdings { open_entries: 3, standings: 1, people: 1 });
+    assert_eq!(holdings, Holdings { open_entries: 3, user_states: 1, people: 1 });
     assert_eq!(recovered.belongs_to, Some(org(None)));
     journal.belong_to(org(Some(2)), true).await.unwrap();
     drop(journal);
@@ -36,7 +36,7 @@ async fn whose_it_is_is_kept_and_what_was_remembered_for_another_goes() {
     JournalReader::open(&folder.0).unwrap().export(&mut lines).unwrap();
     assert!(String::from_utf8(lines).unwrap().contains(r#""record":"belongsTo","org":"00000000-"#));
     let (_journal, recovered) = folder.open();
-    assert_eq!((recovered.belongs_to, recovered.standings.len(), recovered.jobs.len()), (Some(org(Some(2))), 0, 1));
+    assert_eq!((recovered.belongs_to, recovered.user_states.len(), recovered.jobs.len()), (Some(org(Some(2))), 0, 1));
 }
 
 #[tokio::test]

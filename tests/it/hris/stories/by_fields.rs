@@ -2,19 +2,19 @@
 
 use serde_json::{Value, json};
 
-use super::{News, Stage, Teller, What};
+use super::{JobDelta, Stage, Teller, What};
 use crate::hris::senders::Vendor;
 
 fn nowhere(of: usize) -> String {
     of.to_string()
 }
 
-fn no_record(_: &News) -> Option<Value> {
+fn no_record(_: &JobDelta) -> Option<Value> {
     None
 }
 
 /// BambooHR, "Field-Based Webhooks": no fields of who was created or deleted, and a time of each employee.
-fn bamboo(news: &News) -> Vec<Value> {
+fn bamboo(news: &JobDelta) -> Vec<Value> {
     let date = news.at.strftime("%Y-%m-%dT%H:%M:%S+0000").to_string();
     let employee = |action: &str, changed: &[&str], fields: Value| {
         let employee = json!({"action": action, "changedFields": changed, "fields": fields,
@@ -36,7 +36,7 @@ fn bamboo(news: &News) -> Vec<Value> {
 
 /// The same as a webhook tells it that has been there for long, "Global Webhooks": the field in an object, and no time but of
 /// who is deleted.
-fn older_bamboo(news: &News) -> Vec<Value> {
+fn older_bamboo(news: &JobDelta) -> Vec<Value> {
     let mut deliveries = bamboo(news);
     for employee in deliveries.iter_mut().filter_map(|delivery| delivery.pointer_mut("/employees/0")) {
         if employee["action"] != "Deleted" {
@@ -49,7 +49,7 @@ fn older_bamboo(news: &News) -> Vec<Value> {
     deliveries
 }
 
-fn bamboo_teller(told: fn(&News) -> Vec<Value>) -> Teller {
+fn bamboo_teller(told: fn(&JobDelta) -> Vec<Value>) -> Teller {
     Teller {
         vendor: Vendor::BambooHrFields,
         keys: "user = { employee_id = 'Employee #' }\nrequired = ['Job Title']".to_owned(),
@@ -80,7 +80,7 @@ async fn bamboo_hr_by_fields_without_times() {
 
 /// Merge, "Employee.changed" and its like with the common model. What it has no field for, like the title that the vendor
 /// behind it has, comes in `field_mappings`.
-fn merge(news: &News) -> Vec<Value> {
+fn merge(news: &JobDelta) -> Vec<Value> {
     let is_deleted = news.what == What::Deleted;
     let event = match news.what {
         What::Hired => "Employee.added",
@@ -121,7 +121,7 @@ async fn merge_with_the_record() {
 }
 
 /// Standard Webhooks, "Payload structure": a type, the time of the event, and whatever the sender has to say.
-fn standard(news: &News) -> Vec<Value> {
+fn standard(news: &JobDelta) -> Vec<Value> {
     let kind = match news.what {
         What::Hired => "employee.created",
         What::Retitled | What::Returned => "employee.updated",

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{News, Stage, Teller, What};
+use super::{JobDelta, Stage, Teller, What};
 use crate::hris::senders::Vendor;
 
 /// BambooHR, "Event-Based Webhooks". A `created` is followed by an `updated` at once.
-fn bamboo(news: &News) -> Vec<Value> {
+fn bamboo(news: &JobDelta) -> Vec<Value> {
     let event = |kind: &str, fields: &[&str]| {
         let mut data = json!({"companyId": "12345", "employeeId": bamboo_id(news.of)});
         if kind == "employee.updated" {
@@ -27,7 +27,7 @@ fn bamboo_id(of: usize) -> String {
 }
 
 /// `GET /employees/{id}/?fields=…`.
-fn bamboo_record(news: &News) -> Option<Value> {
+fn bamboo_record(news: &JobDelta) -> Option<Value> {
     (news.what != What::Deleted).then(|| {
         json!({"id": bamboo_id(news.of), "employeeNumber": news.employee_id(), "jobTitle": news.title,
             "status": news.status("Active", "Inactive")})
@@ -51,7 +51,7 @@ async fn bamboo_hr_by_events() {
 
 /// HiBob, "Employee data webhooks" of version 2. A title is an entry of the table `work`, whose change is told on its own and as
 /// one of the employee. Of who is deleted, the address is told.
-fn bob(news: &News) -> Vec<Value> {
+fn bob(news: &JobDelta) -> Vec<Value> {
     let event = |kind: &str, more: Value| {
         let mut data = json!({"employeeId": bob_id(news.of)});
         data.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -78,7 +78,7 @@ fn bob(news: &News) -> Vec<Value> {
     }
 }
 
-fn date(news: &News) -> String {
+fn date(news: &JobDelta) -> String {
     news.at.strftime("%Y-%m-%d").to_string()
 }
 
@@ -87,7 +87,7 @@ fn bob_id(of: usize) -> String {
 }
 
 /// `POST /people/{id}` with the fields that are asked for.
-fn bob_record(news: &News) -> Option<Value> {
+fn bob_record(news: &JobDelta) -> Option<Value> {
     (news.what != What::Deleted).then(|| {
         json!({"id": bob_id(news.of), "fullName": "Ana Example", "email": news.email(),
             "work": {"title": news.title, "site": "Berlin"},
@@ -112,7 +112,7 @@ async fn hi_bob() {
 }
 
 /// Finch, "Data updates": no dates, and an id of the delivery in a header.
-fn finch(news: &News) -> Vec<Value> {
+fn finch(news: &JobDelta) -> Vec<Value> {
     let event = |kind: &str| {
         json!({"company_id": "720be419-0293-4d32-a707-32179b0827ab", "account_id": "f5f4ea1b-1e4b-4f5a-8a3a-2a3f5e8b6c11",
             "connection_id": "0c1f2d5a-58b2-4a60-9b0a-6f9f3b0d8f61", "entity_id": "720be419-0293-4d32-a707-32179b0827ab",
@@ -130,7 +130,7 @@ fn finch_id(of: usize) -> String {
 }
 
 /// `POST /employer/employment`, which has an answer a person. A rehire is a later start of the same employment.
-fn finch_record(news: &News) -> Value {
+fn finch_record(news: &JobDelta) -> Value {
     let id = finch_id(news.of);
     let body = json!({"id": id, "first_name": "Ana", "last_name": "Example", "title": news.title, "manager": null,
         "department": {"name": "Service"}, "employment": {"type": "employee", "subtype": "full_time"},
@@ -161,7 +161,7 @@ async fn finch_by_ids() {
 }
 
 /// Personio, "Webhooks" of version 2: events of the person, and of what they are employed as.
-fn personio(news: &News) -> Vec<Value> {
+fn personio(news: &JobDelta) -> Vec<Value> {
     let id = personio_id(news.of);
     let event = |kind: &str| {
         let mut payload = json!({"person_id": id});
@@ -186,7 +186,7 @@ fn personio_id(of: usize) -> String {
 }
 
 /// `GET /v2/persons/{id}`: the position is one of a list of attributes that each customer makes up.
-fn personio_record(news: &News) -> Option<Value> {
+fn personio_record(news: &JobDelta) -> Option<Value> {
     let custom =
         |label: &str, value: &str| json!({"id": "dynamic_7", "type": "string", "label": label, "value": value});
     (news.what != What::Deleted).then(|| {

@@ -3,11 +3,11 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::{ANA, BO, News, Stage, Teller, What};
+use super::{ANA, BO, JobDelta, Stage, Teller, What};
 use crate::hris::senders::Vendor;
 
 /// A report as a service (`RaaS`) in JSON: values are texts, and empty columns are left out.
-fn report(news: &News) -> Vec<Value> {
+fn report(news: &JobDelta) -> Vec<Value> {
     let mut row = json!({"Worker": "Ana Example", "Employee_ID": news.employee_id(), "Email_-_Primary_Work": news.email(),
         "Job_Title": news.title, "Worker_Status": news.status("Active", "Terminated"), "Hire_Date": "2020-01-07"});
     if !news.works() {

@@ -46,7 +46,7 @@ enum What {
 
 /// Something that happened to a person.
 #[derive(Debug, Clone, Copy)]
-struct News {
+struct JobDelta {
     of: usize,
     what: What,
     /// The title that they have since.
@@ -54,7 +54,7 @@ struct News {
     at: Timestamp,
 }
 
-impl News {
+impl JobDelta {
     fn works(&self) -> bool {
         !matches!(self.what, What::Left | What::Deleted)
     }
@@ -83,9 +83,9 @@ struct Teller {
     /// What it calls the person in its records, if these are read.
     id: fn(usize) -> String,
     /// The deliveries, one after another.
-    told: fn(&News) -> Vec<Value>,
+    told: fn(&JobDelta) -> Vec<Value>,
     /// What its interface has of a person since then; `None` where nobody asks, or nothing is there any more.
-    record: fn(&News) -> Option<Value>,
+    record: fn(&JobDelta) -> Option<Value>,
 }
 
 /// What the interface of the HR system has, by the vendor's id of the person.
@@ -161,12 +161,12 @@ assign = ",
         stage
     }
 
-    fn news(&self, of: usize, what: What, title: &'static str, hours_ago: i64) -> News {
-        News { of, what, title, at: self.begun - jiff::SignedDuration::from_hours(hours_ago) }
+    fn news(&self, of: usize, what: What, title: &'static str, hours_ago: i64) -> JobDelta {
+        JobDelta { of, what, title, at: self.begun - jiff::SignedDuration::from_hours(hours_ago) }
     }
 
     /// Something happens, and is told.
-    async fn happens(&self, news: &News) {
+    async fn happens(&self, news: &JobDelta) {
         let id = (self.teller.id)(news.of);
         match (self.teller.record)(news) {
             Some(record) => drop(self.records.lock().unwrap().insert(id, record)),
@@ -176,7 +176,7 @@ assign = ",
     }
 
     /// Something is told that happened before, and is in the records since.
-    async fn tell(&self, news: &News) {
+    async fn tell(&self, news: &JobDelta) {
         for body in (self.teller.told)(news) {
             let name = format!("msg_{}", self.deliveries.lock().unwrap().len());
             let delivery = Delivery { name, body: body.to_string(), signed_at: WallClock::System.now().as_second() };

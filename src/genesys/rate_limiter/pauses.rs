@@ -10,7 +10,7 @@ use crate::genesys::call::Route;
 /// A pause for a 429 that does not say for how long.
 const BLIND_AT_FIRST: Duration = Duration::from_secs(1);
 /// Genesys counts calls by the minute: after that long the limit that was hit has a fresh window.
-const BLIND_AT_MOST: Duration = Duration::from_secs(60);
+const MAX_BLIND: Duration = Duration::from_secs(60);
 
 /// Until when nothing may be sent, altogether and by route.
 ///
@@ -45,7 +45,7 @@ impl Pauses {
     pub(super) fn guess(&mut self, sent_at: Instant, now: Instant) -> Duration {
         let length = match self.blind {
             None => BLIND_AT_FIRST,
-            Some(last) if sent_at >= last.until => BLIND_AT_MOST.min(last.length * 2),
+            Some(last) if sent_at >= last.until => MAX_BLIND.min(last.length * 2),
             Some(last) => last.length,
         };
         let until = self.blind.map_or(now + length, |last| last.until.max(now + length));

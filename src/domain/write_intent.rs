@@ -13,19 +13,19 @@ use super::{AssignmentId, Assignments, EntryId, Listed};
 /// Kept from before the first of them goes out until a read has shown the end, over restarts: so what they did is reported
 /// by the entries that they were made for, and not taken for a change of others.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Attempt {
+pub struct WriteIntent {
     /// The version that the last of them was computed from.
     pub base: Option<Version>,
     pub wanted: BTreeMap<AssignmentId, Wanted>,
     /// What counts as ours if they were carried out. Until that is known, what was ours before them does.
     pub claimed: BTreeSet<AssignmentId>,
     /// What they were made for, in order of place.
-    pub entries: Vec<Attempted>,
+    pub entries: Vec<IntendedChange>,
 }
 
 /// An entry that a write was made for, with all that it takes to go on with it without resolving it again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempted {
+pub struct IntendedChange {
     pub change: Change,
     /// All rows with what each of them lists, if several are taken as one.
     pub rows: Arc<[(u32, Arc<Listed>)]>,
@@ -46,7 +46,7 @@ impl Wanted {
     }
 }
 
-impl Attempt {
+impl WriteIntent {
     /// The writes so far, and one more that makes `desired` of `found`.
     #[must_use]
     pub fn and(
@@ -56,7 +56,7 @@ impl Attempt {
         desired: &Assignments,
         difference: &Difference,
         claimed: &BTreeSet<AssignmentId>,
-        entries: impl Iterator<Item = Attempted>,
+        entries: impl Iterator<Item = IntendedChange>,
     ) -> Self {
         self.base = base;
         self.claimed.extend(claimed);
@@ -175,14 +175,14 @@ mod tests {
         ids.iter().map(|n| (id(*n), None)).collect()
     }
 
-    fn attempt(earlier: Attempt, from: &[u128], to: &[u128]) -> Attempt {
+    fn attempt(earlier: WriteIntent, from: &[u128], to: &[u128]) -> WriteIntent {
         let (from, to) = (groups(from), groups(to));
         earlier.and(None, &from, &to, &Difference::between(&from, &to), &BTreeSet::new(), std::iter::empty())
     }
 
     #[test]
     fn what_was_carried_out_unseen_is_told_from_what_others_did() {
-        let lost = attempt(Attempt::default(), &[1, 2], &[2, 3]);
+        let lost = attempt(WriteIntent::default(), &[1, 2], &[2, 3]);
         // All of it, nothing of it, a part; and somebody else's 9.
         for (found, without) in [(&[2, 3, 9][..], &[1, 2, 9][..]), (&[1, 2], &[1, 2]), (&[1, 2, 3], &[1, 2])] {
             assert_eq!(lost.undone_in(&groups(found)), groups(without), "{found:?}");
@@ -194,9 +194,9 @@ mod tests {
 
     #[test]
     fn of_attempts_in_a_row_the_state_before_the_first_counts() {
-        let lost = attempt(attempt(Attempt::default(), &[], &[1]), &[1], &[1, 2]);
+        let lost = attempt(attempt(WriteIntent::default(), &[], &[1]), &[1], &[1, 2]);
         assert_eq!(lost.undone_in(&groups(&[1, 2])), groups(&[]));
-        let contested = attempt(attempt(Attempt::default(), &[], &[1]), &[1], &[]);
+        let contested = attempt(attempt(WriteIntent::default(), &[], &[1]), &[1], &[]);
         assert_eq!(contested.undone_in(&groups(&[1])), groups(&[]));
         let mut difference = Difference::default();
         contested.settle(&groups(&[]), &BTreeSet::new(), &groups(&[]), &mut difference);
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn what_may_be_found_as_it_was_long_before_is_written_again() {
-        let lost = attempt(Attempt::default(), &[1, 2], &[3]);
+        let lost = attempt(WriteIntent::default(), &[1, 2], &[3]);
         let (found, desired, none) = (groups(&[3]), groups(&[3]), BTreeSet::new());
         assert!(!lost.is_undecided(&found, None, &none));
         let dubious = BTreeSet::from([id(2)]);
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn what_others_changed_meanwhile_is_the_state_before() {
-        let lost = attempt(attempt(Attempt::default(), &[], &[1]), &[], &[1]);
+        let lost = attempt(attempt(WriteIntent::default(), &[], &[1]), &[], &[1]);
         assert_eq!(lost.undone_in(&groups(&[1])), groups(&[]));
     }
 }

@@ -1,6 +1,6 @@
 //! The arithmetic of several sliding windows and of a bound on the calls in flight: no clock, no lock, no task.
 //!
-//! The bound on calls in flight is counted here and not in a semaphore around the gate: a semaphore hands out its permits
+//! The bound on calls in flight is counted here and not in a semaphore around the rate limiter: a semaphore hands out its permits
 //! first come first served, so that ten thousand bulk calls in front of it would take the lanes' precedence away.
 
 use std::collections::VecDeque;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::credit::RoundTrips;
+use super::latency_credit::RoundTrips;
 use super::limits::{Credit, Limits, Start, WindowLimit};
 use crate::genesys::call::RouteClass;
 
@@ -42,7 +42,7 @@ impl Place {
 /// The windows of one org and what fills them.
 ///
 /// Invariant: a call fills its place in a window from being sent until the window's period has passed since its answer
-/// came in, less the credit of [`super::credit`]; a call without an answer until the whole period has passed since it
+/// came in, less the credit of [`super::latency_credit`]; a call without an answer until the whole period has passed since it
 /// was given up. Its arrival at Genesys lies between its sending and that moment, so two calls that take the same place
 /// one after the other arrive at least one period apart, whatever their delays. This assumes of a call without an
 /// answer that it does not arrive after its connection was given up; nobody could know when else.

@@ -8,7 +8,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::super::*;
 use super::ms;
-use crate::genesys::gate::receiver::Receiver;
+use crate::genesys::rate_limiter::receiver::Receiver;
 
 /// How long a call is on its way there and back.
 pub(super) type Delays = dyn Fn(&mut StdRng) -> (Duration, Duration);

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::Shared;
 use super::admissions::{Outcome, Ticket};
 use super::queue::WaiterId;
-use crate::genesys::call::{Lane, Route};
+use crate::genesys::call::{CallLane, Route};
 
 /// The right to send one call, once.
 ///
@@ -81,7 +81,7 @@ impl Drop for Permit {
     }
 }
 
-/// A caller was turned back: Genesys has closed its way for longer than anybody waits at the gate.
+/// A caller was turned back: Genesys has closed its way for longer than anybody waits at the rate limiter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("Genesys limits the calls of this client for a longer time")]
 pub struct Paused {
@@ -104,7 +104,7 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    pub(super) fn join(shared: &Arc<Shared>, lane: Lane, route: Route) -> Self {
+    pub(super) fn join(shared: &Arc<Shared>, lane: CallLane, route: Route) -> Self {
         let (waiter, turn) = oneshot::channel();
         let id = shared.change(|admissions, _| admissions.join(lane, route, waiter));
         Self { shared: Arc::clone(shared), id, turn }
@@ -122,7 +122,7 @@ impl Future for Waiting {
                 }
                 Poll::Ready(turn)
             }
-            // The sender is dropped unused only with the gate itself, which this future keeps alive.
+            // The sender is dropped unused only with the rate limiter itself, which this future keeps alive.
             Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
         }
     }

@@ -28,7 +28,7 @@ impl Job {
         }
     }
 
-    /// A user of the job is on the way to a pass.
+    /// A user of the job is on the way to a reconciliation.
     pub(in crate::engine) fn parked(&self, work: Work) {
         self.adjust(|state| state.work.parked(work));
     }
@@ -48,7 +48,7 @@ impl State {
     /// Tells all that has become of the job since it was last told.
     pub(super) fn report_load(&mut self, spec: &JobSpec, open: &OpenEntries) {
         let load = self.work.load(&self.counts, spec.dry_run);
-        open.moved(spec.urgency, self.load, load);
+        open.moved(spec.lane, self.load, load);
         self.load = load;
     }
 }

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::genesys::call::{Lane, Route};
+use crate::genesys::call::{CallLane, Route};
 
 /// Grants to other lanes that bulk lets pass before it is owed one: every fifth, a floor of 20 %.
-const PASSED_OVER_AT_MOST: u32 = 4;
+const MAX_PASSED_OVER: u32 = 4;
 
 /// Names one waiter for as long as it waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct WaiterId {
-    lane: Lane,
+    lane: CallLane,
     route: Route,
     turn: u64,
 }
@@ -18,7 +18,7 @@ pub(super) struct WaiterId {
 /// A waiter whose turn has come.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Taken<T> {
-    pub(super) lane: Lane,
+    pub(super) lane: CallLane,
     pub(super) route: Route,
     pub(super) waiter: T,
 }
@@ -30,18 +30,18 @@ pub(super) struct Taken<T> {
 /// routes is the order of joining, also after some routes had to stand aside.
 #[derive(Debug)]
 pub(super) struct Queue<T> {
-    lanes: [BTreeMap<Route, BTreeMap<u64, T>>; Lane::ALL.len()],
+    lanes: [BTreeMap<Route, BTreeMap<u64, T>>; CallLane::ALL.len()],
     next_turn: u64,
     passed_over: u32,
 }
 
 impl<T> Queue<T> {
     pub(super) fn new() -> Self {
-        Self { lanes: [const { BTreeMap::new() }; Lane::ALL.len()], next_turn: 0, passed_over: 0 }
+        Self { lanes: [const { BTreeMap::new() }; CallLane::ALL.len()], next_turn: 0, passed_over: 0 }
     }
 
     /// Adds a waiter at the end of its lane.
-    pub(super) fn join(&mut self, lane: Lane, route: Route, waiter: T) -> WaiterId {
+    pub(super) fn join(&mut self, lane: CallLane, route: Route, waiter: T) -> WaiterId {
         let turn = self.next_turn;
         self.next_turn += 1;
         self.lanes[index(lane)].entry(route).or_default().insert(turn, waiter);
@@ -62,8 +62,8 @@ impl<T> Queue<T> {
     /// Takes the waiter whose turn it is among those whose route may go; one of the bulk lane only if `bulk_may_go`, or
     /// if it is owed its turn.
     pub(super) fn take(&mut self, may_go: impl Fn(Route) -> bool, bulk_may_go: bool) -> Option<Taken<T>> {
-        let urgent = self.first(Lane::Continuation, &may_go).or_else(|| self.first(Lane::Interactive, &may_go));
-        let bulk = self.first(Lane::Bulk, &may_go);
+        let urgent = self.first(CallLane::Continuation, &may_go).or_else(|| self.first(CallLane::Interactive, &may_go));
+        let bulk = self.first(CallLane::Bulk, &may_go);
         let id = match (urgent, bulk) {
             (Some(_), Some(bulk)) if self.bulk_is_owed() => bulk,
             (Some(urgent), Some(_)) => {
@@ -74,7 +74,7 @@ impl<T> Queue<T> {
             (None, Some(only)) if bulk_may_go || self.bulk_is_owed() => only,
             (None, Some(_) | None) => return None,
         };
-        if id.lane == Lane::Bulk {
+        if id.lane == CallLane::Bulk {
             self.passed_over = 0;
         }
         self.leave(id).map(|waiter| Taken { lane: id.lane, route: id.route, waiter })
@@ -82,7 +82,7 @@ impl<T> Queue<T> {
 
     /// Whether so many others went first that the next turn is bulk's.
     pub(super) fn bulk_is_owed(&self) -> bool {
-        self.passed_over >= PASSED_OVER_AT_MOST
+        self.passed_over >= MAX_PASSED_OVER
     }
 
     /// Removes everybody who waits for a route.
@@ -91,12 +91,12 @@ impl<T> Queue<T> {
     }
 
     /// The routes that somebody waits for in `lane`.
-    pub(super) fn routes(&self, lane: Lane) -> impl Iterator<Item = Route> {
+    pub(super) fn routes(&self, lane: CallLane) -> impl Iterator<Item = Route> {
         self.lanes[index(lane)].keys().copied()
     }
 
     /// Callers waiting in `lane`.
-    pub(super) fn waiting(&self, lane: Lane) -> usize {
+    pub(super) fn waiting(&self, lane: CallLane) -> usize {
         self.lanes[index(lane)].values().map(BTreeMap::len).sum()
     }
 
@@ -104,18 +104,18 @@ impl<T> Queue<T> {
         self.lanes.iter().all(BTreeMap::is_empty)
     }
 
-    fn first(&self, lane: Lane, may_go: &impl Fn(Route) -> bool) -> Option<WaiterId> {
+    fn first(&self, lane: CallLane, may_go: &impl Fn(Route) -> bool) -> Option<WaiterId> {
         let open = self.lanes[index(lane)].iter().filter(|(route, _)| may_go(**route));
         let heads = open.filter_map(|(route, turns)| turns.first_key_value().map(|(turn, _)| (*turn, *route)));
         heads.min_by_key(|(turn, _)| *turn).map(|(turn, route)| WaiterId { lane, route, turn })
     }
 }
 
-fn index(lane: Lane) -> usize {
+fn index(lane: CallLane) -> usize {
     match lane {
-        Lane::Continuation => 0,
-        Lane::Interactive => 1,
-        Lane::Bulk => 2,
+        CallLane::Continuation => 0,
+        CallLane::Interactive => 1,
+        CallLane::Bulk => 2,
     }
 }
 
@@ -132,7 +132,7 @@ mod tests {
         true
     }
 
-    fn take<T>(queue: &mut Queue<T>, may_go: impl Fn(Route) -> bool) -> Option<(Lane, T)> {
+    fn take<T>(queue: &mut Queue<T>, may_go: impl Fn(Route) -> bool) -> Option<(CallLane, T)> {
         queue.take(may_go, true).map(|taken| (taken.lane, taken.waiter))
     }
 
@@ -140,15 +140,15 @@ mod tests {
     fn lanes_go_in_order_and_bulk_gets_every_fifth_grant() {
         let mut queue = Queue::new();
         for n in 0..100 {
-            queue.join(Lane::Bulk, Route::Users, n);
-            queue.join(Lane::Interactive, Route::Users, n);
-            queue.join(Lane::Continuation, Route::Users, n);
+            queue.join(CallLane::Bulk, Route::Users, n);
+            queue.join(CallLane::Interactive, Route::Users, n);
+            queue.join(CallLane::Continuation, Route::Users, n);
         }
         let taken: Vec<_> = std::iter::from_fn(|| take(&mut queue, any_route)).collect();
-        let first: Vec<Lane> = taken.iter().map(|(lane, _)| *lane).take(10).collect();
-        let four = [Lane::Continuation; 4];
-        assert_eq!(first, [&four[..], &[Lane::Bulk], &four[..], &[Lane::Bulk]].concat());
-        for lane in Lane::ALL {
+        let first: Vec<CallLane> = taken.iter().map(|(lane, _)| *lane).take(10).collect();
+        let four = [CallLane::Continuation; 4];
+        assert_eq!(first, [&four[..], &[CallLane::Bulk], &four[..], &[CallLane::Bulk]].concat());
+        for lane in CallLane::ALL {
             let order: Vec<_> = taken.iter().filter(|(of, _)| *of == lane).map(|(_, n)| *n).collect();
             assert_eq!(order, (0..100).collect::<Vec<_>>());
         }
@@ -159,11 +159,11 @@ mod tests {
     fn a_route_that_stands_aside_keeps_its_order_and_holds_up_nobody() {
         let mut queue = Queue::new();
         for n in 0..6 {
-            queue.join(Lane::Bulk, if n % 2 == 0 { Route::WfmWrite } else { Route::User }, n);
+            queue.join(CallLane::Bulk, if n % 2 == 0 { Route::WfmWrite } else { Route::User }, n);
         }
         let aside = |route| route != Route::WfmWrite;
-        assert_eq!(take(&mut queue, aside), Some((Lane::Bulk, 1)));
-        assert_eq!(take(&mut queue, aside), Some((Lane::Bulk, 3)));
+        assert_eq!(take(&mut queue, aside), Some((CallLane::Bulk, 1)));
+        assert_eq!(take(&mut queue, aside), Some((CallLane::Bulk, 3)));
         let rest: Vec<_> = std::iter::from_fn(|| take(&mut queue, any_route)).map(|(_, n)| n).collect();
         assert_eq!(rest, [0, 2, 4, 5]);
     }
@@ -177,11 +177,11 @@ mod tests {
 
         let mut queue = Queue::new();
         for n in 0..1_000_000_u32 {
-            queue.join(Lane::Bulk, if n % 2 == 0 { Route::User } else { Route::WfmWrite }, n);
+            queue.join(CallLane::Bulk, if n % 2 == 0 { Route::User } else { Route::WfmWrite }, n);
         }
-        assert_eq!(queue.waiting(Lane::Bulk), 1_000_000);
+        assert_eq!(queue.waiting(CallLane::Bulk), 1_000_000);
         for n in 0..1_000_000_u32 {
-            assert_eq!(take(&mut queue, any_route), Some((Lane::Bulk, n)));
+            assert_eq!(take(&mut queue, any_route), Some((CallLane::Bulk, n)));
         }
         assert!(queue.is_empty());
     }
@@ -189,25 +189,25 @@ mod tests {
     #[test]
     fn bulk_that_may_not_go_yet_goes_all_the_same_once_it_is_owed_its_turn() {
         let mut queue = Queue::new();
-        queue.join(Lane::Bulk, Route::Users, 100);
+        queue.join(CallLane::Bulk, Route::Users, 100);
         for n in 0..5 {
-            queue.join(Lane::Interactive, Route::Users, n);
+            queue.join(CallLane::Interactive, Route::Users, n);
         }
         let taken = (0..6).map(|_| queue.take(any_route, false).map(|taken| taken.waiter)).collect::<Vec<_>>();
         assert_eq!(taken, [Some(0), Some(1), Some(2), Some(3), Some(100), Some(4)]);
-        queue.join(Lane::Bulk, Route::Users, 101);
+        queue.join(CallLane::Bulk, Route::Users, 101);
         assert_eq!(queue.take(any_route, false), None);
     }
 
     #[test]
     fn clearing_a_route_removes_its_waiters_of_all_lanes() {
         let mut queue = Queue::new();
-        for (n, lane) in Lane::ALL.into_iter().enumerate() {
+        for (n, lane) in CallLane::ALL.into_iter().enumerate() {
             queue.join(lane, Route::WfmWrite, n);
             queue.join(lane, Route::User, n + 10);
         }
         assert_eq!(queue.clear(Route::WfmWrite).collect::<Vec<_>>(), [0, 1, 2]);
-        assert_eq!(Lane::ALL.map(|lane| queue.waiting(lane)), [1, 1, 1]);
+        assert_eq!(CallLane::ALL.map(|lane| queue.waiting(lane)), [1, 1, 1]);
     }
 
     #[derive(Debug, Clone)]
@@ -262,7 +262,7 @@ mod tests {
                     Step::Join(lane, route) => {
                         let on = if route { Route::WfmWrite } else { Route::User };
                         model.lanes[lane].push_back((ids.len(), route));
-                        ids.push(queue.join(Lane::ALL[lane], on, ids.len()));
+                        ids.push(queue.join(CallLane::ALL[lane], on, ids.len()));
                     }
                     Step::Leave(_) if ids.is_empty() => {}
                     Step::Leave(n) => {
@@ -276,7 +276,7 @@ mod tests {
                         prop_assert_eq!(taken.map(|(_, name)| name), model.take(pausing));
                     }
                 }
-                for (lane, of) in model.lanes.iter().zip(Lane::ALL) {
+                for (lane, of) in model.lanes.iter().zip(CallLane::ALL) {
                     prop_assert_eq!(queue.waiting(of), lane.len());
                 }
             }

@@ -6,12 +6,12 @@ use super::call::Route;
 use super::path::ApiPath;
 use super::wire::{Page, User};
 use super::{GenesysClient, routing_skills, users};
-use crate::domain::job::Urgency;
+use crate::domain::job::Lane;
 use crate::domain::text::as_it_reads;
 use crate::domain::user::DirectoryUser;
 use crate::domain::{Target, UserId, UserKey};
 pub use crate::engine::port::{CallError, CatalogueItem, CatalogueListing};
-use crate::engine::port::{Errand, Genesys as _, ListedUser, LookUp, Observed};
+use crate::engine::port::{CallOptions, Genesys as _, ListedUser, LookUp, Observed};
 
 /// A limit that is in force for the org.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,50 +41,50 @@ impl GenesysClient {
     /// A few active users.
     pub async fn sample_users(&self) -> Result<Sample, CallError> {
         let path = users::page(25, 1, "active");
-        let page: Page<User> = self.get(&errand(), Route::Users, path).await?;
+        let page: Page<User> = self.get(&options(), Route::Users, path).await?;
         let users = page.entities.unwrap_or_default().into_iter().map(|user| ListedUser::from(user).user).collect();
         Ok(Sample { users, total: page.total })
     }
 
     /// Everybody with an employee id, through SCIM.
     pub async fn by_employee_id(&self, id: &str) -> Result<Vec<DirectoryUser>, CallError> {
-        self.look_up(&errand(), LookUp::EmployeeId(id)).await
+        self.look_up(&options(), LookUp::EmployeeId(id)).await
     }
 
     /// Everybody with this e-mail address, user id or employee id.
     pub async fn find_named(&self, name: &str) -> Result<Vec<DirectoryUser>, CallError> {
-        let (errand, name) = (errand(), &*as_it_reads(name));
+        let (options, name) = (options(), &*as_it_reads(name));
         match name.parse().map(UserId) {
-            Ok(id) => self.look_up(&errand, LookUp::Ids(&[id])).await,
-            Err(_) if name.contains('@') => self.look_up(&errand, LookUp::Emails(&[name])).await,
-            Err(_) => self.look_up(&errand, LookUp::EmployeeId(name)).await,
+            Ok(id) => self.look_up(&options, LookUp::Ids(&[id])).await,
+            Err(_) if name.contains('@') => self.look_up(&options, LookUp::Emails(&[name])).await,
+            Err(_) => self.look_up(&options, LookUp::EmployeeId(name)).await,
         }
     }
 
     /// What can be assigned.
     pub async fn catalogue(&self, target: Target) -> Result<CatalogueListing, CallError> {
-        self.list_catalogue(&errand(), target).await
+        self.list_catalogue(&options(), target).await
     }
 
     /// A user's own resource of a target.
     pub async fn read_target(&self, target: Target, user: UserId) -> Result<Observed, CallError> {
-        self.read(&errand(), UserKey { target, user }).await
+        self.read(&options(), UserKey { target, user }).await
     }
 
     /// Adds no skill to a user: whether skills may be assigned is told before what there is to add is looked at.
     pub async fn try_adding_nothing(&self, user: UserId) -> Result<Tried, CallError> {
-        tried(routing_skills::add_nothing(self, &errand(), user).await)
+        tried(routing_skills::add_nothing(self, &options(), user).await)
     }
 
     /// Creates a skill of a name that is taken, which cannot be done.
     pub async fn try_creating(&self, taken: &str) -> Result<Tried, CallError> {
-        tried(self.create_skill(&errand(), taken).await.map(drop))
+        tried(self.create_skill(&options(), taken).await.map(drop))
     }
 
     /// The limits of the platform that are in force for the org, as far as it tells them.
     pub async fn org_limits(&self) -> Result<Vec<OrgLimit>, CallError> {
         let path = ApiPath::new(PLATFORM);
-        let answer: Value = self.get(&errand(), Route::OrgLimits, path).await?;
+        let answer: Value = self.get(&options(), Route::OrgLimits, path).await?;
         let mut limits = Vec::new();
         collect(&answer, &mut limits);
         Ok(limits)
@@ -99,8 +99,8 @@ fn tried(answer: Result<(), CallError>) -> Result<Tried, CallError> {
     }
 }
 
-fn errand() -> Errand {
-    Errand::new(Urgency::Interactive)
+fn options() -> CallOptions {
+    CallOptions::new(Lane::Interactive)
 }
 
 /// Every object with a key and a value, wherever the listing has it: its form differs between versions of the API.

@@ -1,4 +1,4 @@
-//! How fast calls really go: what the gate has granted lately while somebody was waiting.
+//! How fast calls really go: what the rate limiter has granted lately while somebody was waiting.
 //!
 //! The configured limits say what may go at most. Genesys' slowness, limits of single routes, other users of the token and
 //! urgent calls all take something off that, and each would be a guess if it were put into a formula. What was granted
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::genesys::call::Lane;
+use crate::genesys::call::CallLane;
 
 /// What is longer ago than this counts for little: two windows of the usual length, so that what comes and goes with them
 /// is evened out.
@@ -19,13 +19,13 @@ const GIVEN_CREDIT: Duration = Duration::from_secs(4);
 
 /// Calls granted, and the time in which they were.
 ///
-/// Invariant: only time counts in which somebody waited and the gate was what they waited for: not before the first
+/// Invariant: only time counts in which somebody waited and the rate limiter was what they waited for: not before the first
 /// grant, when places may be taken for the calls of a process before, and neither a pause nor an outage, which end at a
 /// time of their own. What was granted without a wait says nothing of the pace and does not count either.
 #[derive(Debug, Default)]
 pub(super) struct Throughput {
     seconds: f64,
-    granted: [f64; Lane::ALL.len()],
+    granted: [f64; CallLane::ALL.len()],
     begun: bool,
     /// From when on time counts; none while it does not.
     counts_from: Option<Instant>,
@@ -43,14 +43,18 @@ impl Throughput {
     }
 
     /// A call of `lane` goes.
-    pub(super) fn granted(&mut self, lane: Lane, now: Instant) {
+    pub(super) fn granted(&mut self, lane: CallLane, now: Instant) {
         self.begun = true;
         if self.counts_from.is_some_and(|from| from <= now) {
-            Lane::ALL.iter().zip(&mut self.granted).filter(|(of, _)| **of == lane).for_each(|(_, calls)| *calls += 1.0);
+            CallLane::ALL
+                .iter()
+                .zip(&mut self.granted)
+                .filter(|(of, _)| **of == lane)
+                .for_each(|(_, calls)| *calls += 1.0);
         }
     }
 
-    /// Nothing more goes now: whoever waits does so from then on; none if nobody waits, or not for the gate.
+    /// Nothing more goes now: whoever waits does so from then on; none if nobody waits, or not for the rate limiter.
     pub(super) fn waits_from(&mut self, from: Option<Instant>) {
         self.counts_from = from.filter(|_| self.begun);
     }
@@ -64,9 +68,10 @@ impl Throughput {
 
     /// The share of bulk calls in those that begin something: the writes that follow are shared alike.
     pub(super) fn bulk_share(&self, permitted: f64) -> f64 {
-        let of =
-            |lane| Lane::ALL.iter().zip(&self.granted).filter(|(at, _)| **at == lane).map(|(_, calls)| *calls).sum();
-        let (interactive, bulk): (f64, f64) = (of(Lane::Interactive), of(Lane::Bulk));
+        let of = |lane| {
+            CallLane::ALL.iter().zip(&self.granted).filter(|(at, _)| **at == lane).map(|(_, calls)| *calls).sum()
+        };
+        let (interactive, bulk): (f64, f64) = (of(CallLane::Interactive), of(CallLane::Bulk));
         let bulk = bulk + permitted * GIVEN_CREDIT.as_secs_f64();
         bulk / (bulk + interactive)
     }
@@ -82,7 +87,7 @@ mod tests {
     }
 
     /// One grant each `distance` for so long, while somebody waits all the time.
-    fn run(throughput: &mut Throughput, from: Instant, lane: Lane, distance: f64, length: f64) -> Instant {
+    fn run(throughput: &mut Throughput, from: Instant, lane: CallLane, distance: f64, length: f64) -> Instant {
         let mut now = from;
         while now < from + secs(length) {
             throughput.waits_from(Some(now));
@@ -97,9 +102,9 @@ mod tests {
     fn the_pace_is_the_permitted_one_until_it_is_seen_to_be_another() {
         let (mut throughput, start) = (Throughput::default(), Instant::now());
         assert_eq!((throughput.rate(5.0), throughput.bulk_share(5.0)), (5.0, 1.0));
-        throughput.granted(Lane::Bulk, start);
+        throughput.granted(CallLane::Bulk, start);
         for (distance, after, expected) in [(0.5, 20.0, 2.5), (0.5, 120.0, 2.15), (0.1, 120.0, 5.0)] {
-            run(&mut throughput, start, Lane::Bulk, distance, after);
+            run(&mut throughput, start, CallLane::Bulk, distance, after);
             assert!((throughput.rate(5.0) - expected).abs() < 0.06, "{} after {after}", throughput.rate(5.0));
         }
     }
@@ -111,7 +116,7 @@ mod tests {
         throughput.waits_from(Some(start));
         throughput.passed(start + secs(60.0));
         let now = start + secs(60.0);
-        throughput.granted(Lane::Bulk, now);
+        throughput.granted(CallLane::Bulk, now);
         // Nobody waits.
         throughput.waits_from(None);
         throughput.passed(now + secs(60.0));
@@ -127,12 +132,12 @@ mod tests {
     #[test]
     fn urgent_calls_take_their_share_of_bulk() {
         let (mut throughput, start) = (Throughput::default(), Instant::now());
-        throughput.granted(Lane::Bulk, start);
+        throughput.granted(CallLane::Bulk, start);
         let mut now = start;
         for _ in 0..100 {
-            now = run(&mut throughput, now, Lane::Interactive, 0.2, 0.2);
-            now = run(&mut throughput, now, Lane::Continuation, 0.2, 0.2);
-            now = run(&mut throughput, now, Lane::Bulk, 0.2, 0.2);
+            now = run(&mut throughput, now, CallLane::Interactive, 0.2, 0.2);
+            now = run(&mut throughput, now, CallLane::Continuation, 0.2, 0.2);
+            now = run(&mut throughput, now, CallLane::Bulk, 0.2, 0.2);
         }
         let share = throughput.bulk_share(5.0);
         assert!((0.5..0.75).contains(&share), "{share}");

@@ -1,4 +1,4 @@
-//! The gate as a tower layer, the innermost around the transport.
+//! The rate limiter as a tower layer, the innermost around the transport.
 
 use std::fmt;
 use std::pin::Pin;
@@ -13,11 +13,11 @@ use tower::{Layer, Service, ServiceExt};
 use tracing::Instrument as _;
 use tracing::field::Empty;
 
-use super::throttle::{Throttled, WindowCount};
+use super::rate_headers::{Throttled, WindowCount};
 use super::under_way::UnderWay;
-use super::{Gate, Outcome, Paused, Permit};
+use super::{Outcome, Paused, Permit, RateLimiter};
 use crate::clock::WallClock;
-use crate::genesys::call::{CallContext, CallMeter, Lane, Route};
+use crate::genesys::call::{CallContext, CallLane, CallMeter, Route};
 
 /// Why a call came back without an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,16 +40,16 @@ pub trait Departure: fmt::Debug + Send + Sync {
 #[derive(Debug, Clone)]
 pub struct AtDeparture(pub Arc<dyn Departure>);
 
-/// Puts the gate in front of a transport.
+/// Puts the rate limiter in front of a transport.
 #[derive(Debug, Clone)]
 pub struct GateLayer {
-    gate: Gate,
+    gate: RateLimiter,
     clock: WallClock,
 }
 
 impl GateLayer {
     /// The clock tells how far off a date is that an answer names.
-    pub fn new(gate: Gate, clock: WallClock) -> Self {
+    pub fn new(gate: RateLimiter, clock: WallClock) -> Self {
         Self { gate, clock }
     }
 }
@@ -62,10 +62,10 @@ impl<S> Layer<S> for GateLayer {
     }
 }
 
-/// Sends each request once its turn has come, and tells the gate what the answer says about the limits.
+/// Sends each request once its turn has come, and tells the rate limiter what the answer says about the limits.
 #[derive(Debug, Clone)]
 pub struct GateService<S> {
-    gate: Gate,
+    gate: RateLimiter,
     clock: WallClock,
     inner: S,
 }
@@ -117,13 +117,13 @@ where
     }
 }
 
-fn wishes(request: &Request<Bytes>) -> (Lane, Route, CallMeter) {
+fn wishes(request: &Request<Bytes>) -> (CallLane, Route, CallMeter) {
     let context = request.extensions().get::<CallContext>().cloned();
-    context.map_or_else(|| (Lane::Bulk, Route::Users, CallMeter::default()), |c| (c.lane, c.route, c.meter))
+    context.map_or_else(|| (CallLane::Bulk, Route::Users, CallMeter::default()), |c| (c.lane, c.route, c.meter))
 }
 
 /// The count goes in before the permit goes back, or the next caller would be let through on the belief before.
-fn report(gate: &Gate, permit: Permit, route: Route, response: &Response<Bytes>, now: Timestamp) {
+fn report(gate: &RateLimiter, permit: Permit, route: Route, response: &Response<Bytes>, now: Timestamp) {
     if let Some(count) = WindowCount::of(response.headers(), now) {
         gate.observe_foreign_use(count.used, count.allowed, count.reset);
     }

@@ -27,7 +27,7 @@ const RECHECK: Duration = Duration::from_millis(20);
 
 /// One entry of the book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Page {
+pub struct UsageRecord {
     /// Calls that ended since the page before, and when the last of them did.
     pub ended: u32,
     pub ended_at: Instant,
@@ -40,19 +40,19 @@ pub struct Page {
 }
 
 /// Where pages are kept.
-pub trait CallBook: fmt::Debug + Send + Sync {
+pub trait UsageLog: fmt::Debug + Send + Sync {
     /// Durable when it answers; false if it could not be written.
-    fn write(&self, page: Page) -> BoxFuture<'_, bool>;
+    fn write(&self, page: UsageRecord) -> BoxFuture<'_, bool>;
 }
 
-/// The gate's side of the book.
+/// The rate limiter's side of the book.
 ///
 /// Invariant: whenever a call is under way, a durable page has a lease that has not run out, or the page that extends it
 /// is being written and no new call goes out: calls go out only under a lease, and while one is under way a task extends
 /// it at half time.
 #[derive(Debug)]
 pub(super) struct Lease {
-    book: Arc<dyn CallBook>,
+    book: Arc<dyn UsageLog>,
     at_most: u32,
     longest: Duration,
     state: Mutex<State>,
@@ -65,14 +65,14 @@ struct State {
     kept: bool,
     /// A page that comes before all others: what has to be presumed of the processes before, so that the one that comes
     /// after a short-lived one still knows of it.
-    first: Option<Page>,
+    first: Option<UsageRecord>,
     /// When the calls that a page has counted had ended.
     counted_until: Option<Instant>,
 }
 
 impl Lease {
-    pub(super) fn new(book: Arc<dyn CallBook>, limits: &Limits, start: &Start, now: Instant) -> Self {
-        let first = start.presumed(limits, now).map(|(ended, ended_at)| Page {
+    pub(super) fn new(book: Arc<dyn UsageLog>, limits: &Limits, start: &Start, now: Instant) -> Self {
+        let first = start.presumed(limits, now).map(|(ended, ended_at)| UsageRecord {
             ended,
             ended_at,
             lease_until: now,
@@ -128,7 +128,7 @@ impl Lease {
     }
 
     /// Writes a page behind the first one, if that has not been written yet.
-    async fn write(&self, page: Page) -> bool {
+    async fn write(&self, page: UsageRecord) -> bool {
         let first = self.lock().first;
         if let Some(first) = first {
             if !self.book.write(first).await {
@@ -149,10 +149,10 @@ impl Lease {
         !busy
     }
 
-    fn page(&self, shared: &Shared, now: Instant, lease_until: Instant) -> Page {
+    fn page(&self, shared: &Shared, now: Instant, lease_until: Instant) -> UsageRecord {
         let counted_until = self.lock().counted_until;
         let (ended, ended_at) = shared.lock().admissions.ended_between(counted_until, now);
-        Page {
+        UsageRecord {
             ended: u32::try_from(ended).unwrap_or(u32::MAX),
             ended_at: ended_at.unwrap_or(now),
             lease_until,

@@ -1,4 +1,4 @@
-//! What a gate permits, and how it begins.
+//! What a rate limiter permits, and how it begins.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Above that a caller is turned back, and gives its seat to work that can go on.
-pub const LONGEST_WAIT: Duration = Duration::from_secs(180);
+pub const MAX_WAIT: Duration = Duration::from_secs(180);
 
 /// At most `calls` may reach Genesys in any stretch of time of length `period`, wherever it begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +69,7 @@ impl Default for Limits {
             max_in_flight: ten.calls,
             credit: Credit::SmallestRoundTrip,
             breaker_after: NonZeroU32::MIN.saturating_add(4),
-            longest_wait: LONGEST_WAIT,
+            longest_wait: MAX_WAIT,
         }
     }
 }

@@ -11,15 +11,15 @@ use tokio::time::Instant;
 use tower::util::BoxCloneSyncService;
 
 use super::*;
-use crate::genesys::gate::{Limits, Start, WindowLimit};
+use crate::genesys::rate_limiter::{Limits, Start, WindowLimit};
 use crate::lifecycle::Lifecycle;
 
 type Script = Arc<Mutex<VecDeque<Response<Bytes>>>>;
 type Stack = GateService<BoxCloneSyncService<Request<Bytes>, Response<Bytes>, &'static str>>;
 
 /// Answers from the script, then with 200; a status of 599 stands for a connection that broke.
-fn stack(script: impl IntoIterator<Item = Response<Bytes>>) -> (Gate, Stack) {
-    let gate = Gate::new(&Limits::default(), Start::Empty, &Lifecycle::default());
+fn stack(script: impl IntoIterator<Item = Response<Bytes>>) -> (RateLimiter, Stack) {
+    let gate = RateLimiter::new(&Limits::default(), Start::Empty, &Lifecycle::default());
     let script: Script = Arc::new(Mutex::new(script.into_iter().collect()));
     let transport = tower::service_fn(move |_| {
         let answer = script.lock().unwrap().pop_front().unwrap_or_default();
@@ -40,7 +40,7 @@ fn answer(status: u16, headers: &[(&str, &str)], body: &'static str) -> Response
     response.body(Bytes::from_static(body.as_bytes())).unwrap()
 }
 
-fn request(lane: Lane, route: Route, meter: &CallMeter) -> Request<Bytes> {
+fn request(lane: CallLane, route: Route, meter: &CallMeter) -> Request<Bytes> {
     let mut request = Request::new(Bytes::new());
     request.extensions_mut().insert(CallContext { lane, route, meter: meter.clone() });
     request
@@ -50,7 +50,7 @@ fn request(lane: Lane, route: Route, meter: &CallMeter) -> Request<Bytes> {
 async fn a_429_pauses_everything_until_its_retry_after() {
     let (gate, stack) = stack([answer(429, &[("retry-after", "42")], "")]);
     let (began, meter) = (Instant::now(), CallMeter::default());
-    let call = || stack.clone().oneshot(request(Lane::Interactive, Route::User, &meter));
+    let call = || stack.clone().oneshot(request(CallLane::Interactive, Route::User, &meter));
     assert_eq!(call().await.unwrap().status(), 429);
     assert_eq!(gate.paused_until(), Some(began + Duration::from_millis(42_020)));
     assert_eq!(call().await.unwrap().status(), 200);
@@ -65,7 +65,7 @@ async fn a_call_that_nobody_waits_for_any_more_keeps_its_place_until_it_is_answe
         windows: vec![WindowLimit { calls: NonZeroU32::MIN, period: Duration::from_secs(1) }],
         ..Limits::default()
     };
-    let gate = Gate::new(&limits, Start::Empty, &lifecycle);
+    let gate = RateLimiter::new(&limits, Start::Empty, &lifecycle);
     let arrivals = Arc::<Mutex<Vec<Instant>>>::default();
     let log = Arc::clone(&arrivals);
     let transport = tower::service_fn(move |_| {
@@ -79,7 +79,7 @@ async fn a_call_that_nobody_waits_for_any_more_keeps_its_place_until_it_is_answe
     });
     let stack = GateLayer::new(gate, WallClock::System).layer(BoxCloneSyncService::new(transport));
     let meter = CallMeter::default();
-    let call = || stack.clone().oneshot(request(Lane::Bulk, Route::User, &meter));
+    let call = || stack.clone().oneshot(request(CallLane::Bulk, Route::User, &meter));
     assert!(tokio::time::timeout(Duration::from_millis(100), call()).await.is_err());
     assert_eq!(call().await.unwrap().status(), 200);
     let arrivals = arrivals.lock().unwrap().clone();
@@ -92,7 +92,7 @@ async fn a_429_of_one_service_pauses_only_the_route() {
     let body = r#"{"limit":{"key":"k","namespace":"routing","value":5}}"#;
     let (gate, stack) = stack([answer(429, &[("retry-after", "120")], body)]);
     let (began, meter) = (Instant::now(), CallMeter::default());
-    let call = |route| stack.clone().oneshot(request(Lane::Bulk, route, &meter));
+    let call = |route| stack.clone().oneshot(request(CallLane::Bulk, route, &meter));
     call(Route::UserSkillsAdd).await.unwrap();
     call(Route::User).await.unwrap();
     assert!(began.elapsed() < Duration::from_secs(1));
@@ -107,7 +107,7 @@ async fn troubles_and_broken_connections_open_the_breaker_and_a_good_answer_clos
     let troubles = [503, 599, 500, 599, 504].map(|status| answer(status, &[], ""));
     let (gate, stack) = stack(troubles);
     let meter = CallMeter::default();
-    let call = || stack.clone().oneshot(request(Lane::Bulk, Route::User, &meter));
+    let call = || stack.clone().oneshot(request(CallLane::Bulk, Route::User, &meter));
     let results = join_all((0..5).map(|_| call())).await;
     assert_eq!(results.iter().filter(|result| result.is_err()).count(), 2);
     assert!(gate.snapshot().breaker_open);
@@ -122,7 +122,7 @@ async fn a_count_that_reveals_other_users_lowers_the_pace_until_the_reset() {
     let headers = [("inin-ratelimit-count", "297"), ("inin-ratelimit-allowed", "300"), ("inin-ratelimit-reset", "30")];
     let (gate, stack) = stack([answer(200, &headers, "")]);
     let (began, meter) = (Instant::now(), CallMeter::default());
-    let call = || stack.clone().oneshot(request(Lane::Bulk, Route::User, &meter));
+    let call = || stack.clone().oneshot(request(CallLane::Bulk, Route::User, &meter));
     call().await.unwrap();
     assert_eq!(gate.snapshot().left_by_others, Some(3));
     join_all((0..3).map(|_| call())).await;
@@ -141,7 +141,7 @@ async fn a_count_of_our_own_calls_alone_changes_nothing() {
     let (gate, stack) = stack(script.collect::<Vec<_>>());
     let meter = CallMeter::default();
     for _ in 0..4 {
-        let calls = (0..10).map(|_| stack.clone().oneshot(request(Lane::Bulk, Route::User, &meter)));
+        let calls = (0..10).map(|_| stack.clone().oneshot(request(CallLane::Bulk, Route::User, &meter)));
         join_all(calls).await;
         assert_eq!(gate.snapshot().left_by_others, None);
     }
@@ -150,14 +150,14 @@ async fn a_count_of_our_own_calls_alone_changes_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_request_without_context_is_a_bulk_call_and_a_dropped_one_is_paid_for() {
     let lifecycle = Lifecycle::default();
-    let gate = Gate::new(&Limits::default(), Start::Empty, &lifecycle);
+    let gate = RateLimiter::new(&Limits::default(), Start::Empty, &lifecycle);
     let never = tower::service_fn(|_| std::future::pending::<Result<Response<Bytes>, Infallible>>());
     let service = GateLayer::new(gate.clone(), WallClock::System).layer(never);
     let call = service.oneshot(Request::new(Bytes::new()));
     assert!(tokio::time::timeout(Duration::from_millis(100), call).await.is_err());
     let paid = |in_flight| {
         let view = gate.snapshot();
-        assert_eq!((view.granted_to(Lane::Bulk), view.in_flight, view.windows[0].used), (1, in_flight, 1));
+        assert_eq!((view.granted_to(CallLane::Bulk), view.in_flight, view.windows[0].used), (1, in_flight, 1));
     };
     paid(1);
     assert!(lifecycle.stop(Duration::from_secs(1)).await);

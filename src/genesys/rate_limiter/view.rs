@@ -1,11 +1,11 @@
-//! What the gate shows of itself: values, taken at one moment.
+//! What the rate limiter shows of itself: values, taken at one moment.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::limits::WindowLimit;
-use crate::genesys::call::{Lane, Route, RouteClass, Service};
+use crate::genesys::call::{CallLane, Route, RouteClass, Service};
 
 /// One window and how many of its places are taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,14 +17,14 @@ pub struct WindowView {
 /// One lane: who waits in it, and how many calls it was ever granted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LaneView {
-    pub lane: Lane,
+    pub lane: CallLane,
     pub waiting: usize,
     pub granted: u64,
 }
 
-/// The state of the gate at one moment.
+/// The state of the rate limiter at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GateView {
+pub struct RateLimiterView {
     pub windows: Vec<WindowView>,
     pub in_flight: usize,
     pub max_in_flight: usize,
@@ -47,7 +47,7 @@ pub struct GateView {
     pub services_in_trouble: Vec<(Service, Option<Instant>)>,
 }
 
-impl GateView {
+impl RateLimiterView {
     /// When the next probe goes through; none while no service is in trouble, or only the answer to one can help.
     pub fn next_probe_at(&self) -> Option<Instant> {
         self.services_in_trouble.iter().filter_map(|(_, at)| *at).min()
@@ -59,12 +59,12 @@ impl GateView {
     }
 
     /// Callers waiting in `lane`.
-    pub fn waiting_in(&self, lane: Lane) -> usize {
+    pub fn waiting_in(&self, lane: CallLane) -> usize {
         self.lanes.iter().find(|view| view.lane == lane).map_or(0, |view| view.waiting)
     }
 
     /// Calls granted to `lane` so far.
-    pub fn granted_to(&self, lane: Lane) -> u64 {
+    pub fn granted_to(&self, lane: CallLane) -> u64 {
         self.lanes.iter().find(|view| view.lane == lane).map_or(0, |view| view.granted)
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 const FIRST_INTERVAL: Duration = Duration::from_secs(1);
-const LONGEST_INTERVAL: Duration = Duration::from_secs(30);
+const MAX_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Tells one probe from those before it, so that a late result of an old one is not taken for that of the current.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +92,7 @@ impl Breaker {
     /// A call was cut short by its caller. That says nothing of Genesys, but a probe of which nothing came is spent.
     pub(super) fn cut_short(&mut self, probe: Option<ProbeId>, now: Instant) {
         if let Some(interval) = self.interval_of(probe) {
-            self.wait((interval * 2).clamp(FIRST_INTERVAL, LONGEST_INTERVAL), now);
+            self.wait((interval * 2).clamp(FIRST_INTERVAL, MAX_INTERVAL), now);
         }
     }
 

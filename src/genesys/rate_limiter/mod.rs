@@ -1,23 +1,23 @@
-//! The gate: the rate limit before the wire, one for a Genesys org, shared by everything that calls it.
+//! The rate limiter: the rate limit before the wire, one for a Genesys org, shared by everything that calls it.
 //!
 //! It is the last layer before the transport, inside retry and login, so that every attempt pays. What may go when is
 //! decided by `admissions.rs`, a pure type; this file adds the lock, the clock and the way to wake a caller.
 
 mod admissions;
-mod book;
 mod breaker;
 mod breakers;
-mod credit;
-mod foreign;
+mod latency_credit;
 mod layer;
+mod learned_limits;
 mod limits;
-mod paces;
 mod pauses;
 mod permit;
 mod queue;
-mod throttle;
+mod rate_headers;
+mod shared_quota;
 mod throughput;
 mod under_way;
+mod usage_log;
 mod view;
 mod windows;
 
@@ -34,22 +34,22 @@ use tokio::time::Instant;
 
 use self::admissions::Admissions;
 pub use self::admissions::Outcome;
-use self::book::Lease;
-pub use self::book::{CallBook, Page};
 pub use self::layer::{AtDeparture, Departure, GateError, GateLayer, GateService};
-pub use self::limits::{Credit, LONGEST_WAIT, Limits, Start, WindowLimit};
+pub use self::limits::{Credit, Limits, MAX_WAIT, Start, WindowLimit};
 pub use self::permit::{Paused, Permit};
 use self::permit::{Turn, Waiting};
-pub use self::view::{GateView, LaneView, WindowView};
-use super::call::{Lane, Route};
+use self::usage_log::Lease;
+pub use self::usage_log::{UsageLog, UsageRecord};
+pub use self::view::{LaneView, RateLimiterView, WindowView};
+use super::call::{CallLane, Route};
 use super::statistics::CallStatistics;
 use crate::engine::port::Pace;
 use crate::lifecycle::Lifecycle;
-use crate::retry_after::LONGEST;
+use crate::retry_after::MAX_RETRY_AFTER;
 
 /// Lets calls through at the permitted rate; clones share one state.
 #[derive(Debug, Clone)]
-pub struct Gate {
+pub struct RateLimiter {
     shared: Arc<Shared>,
     /// Covers every call that goes out, if a book is kept.
     lease: Option<Arc<Lease>>,
@@ -57,10 +57,10 @@ pub struct Gate {
     statistics: Arc<CallStatistics>,
 }
 
-impl Gate {
+impl RateLimiter {
     /// A gate of its own; its task belongs to `lifecycle` and exists only while somebody waits.
     pub fn new(limits: &Limits, start: Start, lifecycle: &Lifecycle) -> Self {
-        let desk = Desk { admissions: Admissions::new(limits, start, Instant::now()), keeper: Keeper::Away };
+        let desk = LimiterState { admissions: Admissions::new(limits, start, Instant::now()), keeper: Timer::Away };
         let shared = Shared { desk: Mutex::new(desk), rescheduled: Notify::new(), lifecycle: lifecycle.clone() };
         Self {
             shared: Arc::new(shared),
@@ -71,14 +71,14 @@ impl Gate {
     }
 
     /// The same, with a book kept of its calls for the process that comes after.
-    pub fn with_book(limits: &Limits, start: Start, book: Arc<dyn CallBook>, lifecycle: &Lifecycle) -> Self {
+    pub fn with_book(limits: &Limits, start: Start, book: Arc<dyn UsageLog>, lifecycle: &Lifecycle) -> Self {
         let lease = Some(Arc::new(Lease::new(book, limits, &start, Instant::now())));
         Self { lease, ..Self::new(limits, start, lifecycle) }
     }
 
     /// Waits for the right to send one call, unless Genesys has closed the way for longer than anybody waits here, or
     /// does so meanwhile. Dropping the future gives up the wait and leaves nothing behind.
-    pub async fn admit(&self, lane: Lane, route: Route) -> Result<Permit, Paused> {
+    pub async fn admit(&self, lane: CallLane, route: Route) -> Result<Permit, Paused> {
         let permit = Waiting::join(&self.shared, lane, route).await?;
         if let Some(lease) = &self.lease {
             // Boxed, so that nobody who still waits for its turn holds the room for it.
@@ -89,12 +89,13 @@ impl Gate {
 
     /// Pauses everything until then, for an hour at most, if it is not paused for longer already.
     pub fn pause_until(&self, until: Instant) {
-        self.shared.change(|admissions, now| admissions.pause_until(until.min(now + LONGEST)));
+        self.shared.change(|admissions, now| admissions.pause_until(until.min(now + MAX_RETRY_AFTER)));
     }
 
     /// Pauses one route until then, for an hour at most, if it is not paused for longer already; the others go on.
     pub fn pause_route_until(&self, route: Route, until: Instant) {
-        self.shared.change(|admissions, now| admissions.pause_route_until(route, until.min(now + LONGEST), now));
+        self.shared
+            .change(|admissions, now| admissions.pause_route_until(route, until.min(now + MAX_RETRY_AFTER), now));
     }
 
     /// Keeps to a limit of one route that a 429 named, for a while.
@@ -119,7 +120,7 @@ impl Gate {
         self.shared.lock().admissions.route_paused_until(route, Instant::now())
     }
 
-    pub fn snapshot(&self) -> GateView {
+    pub fn snapshot(&self) -> RateLimiterView {
         self.shared.lock().admissions.view(Instant::now())
     }
 
@@ -144,16 +145,16 @@ impl Gate {
 /// permit may come back through the same lock.
 #[derive(Debug)]
 struct Shared {
-    desk: Mutex<Desk>,
+    desk: Mutex<LimiterState>,
     /// Wakes the keeper when it would sleep for too long.
     rescheduled: Notify,
     lifecycle: Lifecycle,
 }
 
 #[derive(Debug)]
-struct Desk {
+struct LimiterState {
     admissions: Admissions<oneshot::Sender<Turn>>,
-    keeper: Keeper,
+    keeper: Timer,
 }
 
 /// The task that grants what becomes free by the passing of time.
@@ -162,7 +163,7 @@ struct Desk {
 /// brings it about. So it needs no order to end, and callers that are finishing their work during shutdown, when a task
 /// that ran until then would be gone, still get their turn.
 #[derive(Debug, Clone, Copy)]
-enum Keeper {
+enum Timer {
     Away,
     /// Sleeps until then, or until it is woken.
     Sleeping {
@@ -171,7 +172,7 @@ enum Keeper {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Desk> {
+    fn lock(&self) -> MutexGuard<'_, LimiterState> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -197,7 +198,7 @@ impl Shared {
     }
 
     /// Whose turn has come, and who is turned back.
-    fn grant_all(self: &Arc<Self>, desk: &mut Desk, now: Instant) -> Vec<(oneshot::Sender<Turn>, Turn)> {
+    fn grant_all(self: &Arc<Self>, desk: &mut LimiterState, now: Instant) -> Vec<(oneshot::Sender<Turn>, Turn)> {
         let turned_back = desk.admissions.turn_back(now).into_iter();
         let mut turns: Vec<_> = turned_back.map(|(waiter, until)| (waiter, Err(Paused { until }))).collect();
         let grants = std::iter::from_fn(|| desk.admissions.grant(now));
@@ -206,7 +207,7 @@ impl Shared {
     }
 
     async fn keep_time(self: Arc<Self>) {
-        while let Keeper::Sleeping { until } = self.grant_due() {
+        while let Timer::Sleeping { until } = self.grant_due() {
             match until {
                 None => self.rescheduled.notified().await,
                 Some(until) => tokio::select! {
@@ -218,14 +219,14 @@ impl Shared {
     }
 
     /// Grants what is due, and tells the keeper until when it may sleep, or to go if nobody waits any more.
-    fn grant_due(self: &Arc<Self>) -> Keeper {
+    fn grant_due(self: &Arc<Self>) -> Timer {
         let mut desk = self.lock();
         let now = Instant::now();
         let granted = self.grant_all(&mut desk, now);
         let next = if desk.admissions.nobody_waits() {
-            Keeper::Away
+            Timer::Away
         } else {
-            Keeper::Sleeping { until: desk.admissions.next_grant_at(now) }
+            Timer::Sleeping { until: desk.admissions.next_grant_at(now) }
         };
         desk.keeper = next;
         drop(desk);
@@ -248,21 +249,21 @@ enum Call {
     Hire,
 }
 
-impl Desk {
+impl LimiterState {
     /// A keeper that sleeps for too short a time wakes for nothing, which is cheaper than waking it at every change.
     fn reschedule(&mut self, now: Instant) -> Call {
         let waited_for = !self.admissions.nobody_waits();
         match self.keeper {
-            Keeper::Away if waited_for => {
-                self.keeper = Keeper::Sleeping { until: Some(now) };
+            Timer::Away if waited_for => {
+                self.keeper = Timer::Sleeping { until: Some(now) };
                 Call::Hire
             }
-            Keeper::Sleeping { .. } if !waited_for => Call::Wake,
-            Keeper::Sleeping { until } => match (self.admissions.next_grant_at(now), until) {
+            Timer::Sleeping { .. } if !waited_for => Call::Wake,
+            Timer::Sleeping { until } => match (self.admissions.next_grant_at(now), until) {
                 (Some(next), planned) if planned.is_none_or(|planned| next < planned) => Call::Wake,
                 (Some(_) | None, _) => Call::Nobody,
             },
-            Keeper::Away => Call::Nobody,
+            Timer::Away => Call::Nobody,
         }
     }
 }

@@ -23,21 +23,21 @@ fn one_window(calls: u32, period: Duration) -> Limits {
     Limits { windows: vec![WindowLimit { calls, period }], max_in_flight: calls, ..Limits::default() }
 }
 
-fn gate(limits: &Limits) -> Gate {
-    Gate::new(limits, Start::Empty, &Lifecycle::default())
+fn gate(limits: &Limits) -> RateLimiter {
+    RateLimiter::new(limits, Start::Empty, &Lifecycle::default())
 }
 
-/// Genesys as seen from the gate: calls that take a random time there and back.
+/// Genesys as seen from the rate limiter: calls that take a random time there and back.
 #[derive(Clone)]
 struct Network {
-    gate: Gate,
+    gate: RateLimiter,
     receiver: Arc<Mutex<Receiver>>,
     random: Arc<Mutex<StdRng>>,
     jitter: Duration,
 }
 
 impl Network {
-    fn new(gate: &Gate, jitter: Duration, seed: u64) -> Self {
+    fn new(gate: &RateLimiter, jitter: Duration, seed: u64) -> Self {
         let random = Arc::new(Mutex::new(StdRng::seed_from_u64(seed)));
         Self { gate: gate.clone(), receiver: Arc::default(), random, jitter }
     }
@@ -46,7 +46,7 @@ impl Network {
         self.random.lock().unwrap().random()
     }
 
-    async fn call(&self, lane: Lane, route: Route, outcome: impl Fn() -> Outcome) {
+    async fn call(&self, lane: CallLane, route: Route, outcome: impl Fn() -> Outcome) {
         let permit = self.gate.admit(lane, route).await.unwrap();
         sleep(Duration::from_millis(20) + self.jitter.mul_f64(self.chance())).await;
         self.receiver.lock().unwrap().arrived(Instant::now());
@@ -56,7 +56,7 @@ impl Network {
     }
 
     /// Keeps `callers` calls waiting or under way for as long as the returned future is polled.
-    async fn saturate(&self, callers: usize, lane: Lane, route: Route) {
+    async fn saturate(&self, callers: usize, lane: CallLane, route: Route) {
         let caller = || async {
             loop {
                 self.call(lane, route, || Outcome::Answered).await;
@@ -76,7 +76,7 @@ async fn the_rate_holds_at_the_receiver_over_an_hour_and_is_used_almost_in_full(
     for (seed, jitter) in [(1, 0), (2, 40)] {
         let gate = gate(&limits);
         let network = Network::new(&gate, Duration::from_millis(jitter), seed);
-        let _ = tokio::time::timeout(secs(3600), network.saturate(20, Lane::Bulk, Route::User)).await;
+        let _ = tokio::time::timeout(secs(3600), network.saturate(20, CallLane::Bulk, Route::User)).await;
         network.receiver.lock().unwrap().assert_never_exceeded(&limits.windows, &format!("seed {seed}"));
         let made = f64::from(u32::try_from(network.arrived()).unwrap()) / (3600.0 * gate.sustained_rate);
         println!("seed {seed}, jitter {jitter} ms: {:.2} % of 300 a minute", made * 100.0);
@@ -88,7 +88,7 @@ async fn the_rate_holds_at_the_receiver_over_an_hour_and_is_used_almost_in_full(
 async fn a_window_of_one_second_is_used_to_98_percent() {
     let limits = one_window(10, secs(1));
     let network = Network::new(&gate(&limits), Duration::ZERO, 0);
-    let _ = tokio::time::timeout(secs(1800), network.saturate(20, Lane::Bulk, Route::User)).await;
+    let _ = tokio::time::timeout(secs(1800), network.saturate(20, CallLane::Bulk, Route::User)).await;
     network.receiver.lock().unwrap().assert_never_exceeded(&limits.windows, "constant");
     println!("{} of 18000", network.arrived());
     assert!(network.arrived() >= 17_640, "{}", network.arrived());
@@ -105,7 +105,7 @@ async fn the_rate_holds_when_callers_give_up_at_any_moment() {
             async move {
                 for _ in 0..30 {
                     let patience = secs(3).mul_f64(network.chance());
-                    let call = network.call(Lane::ALL[n % 3], Route::User, || Outcome::Answered);
+                    let call = network.call(CallLane::ALL[n % 3], Route::User, || Outcome::Answered);
                     let _ = tokio::time::timeout(patience, call).await;
                 }
             }
@@ -122,15 +122,15 @@ async fn the_rate_holds_when_callers_give_up_at_any_moment() {
 #[tokio::test(start_paused = true)]
 async fn interactive_calls_go_ahead_of_ten_thousand_bulk_calls_and_continuations_ahead_of_both() {
     let gate = gate(&one_window(1, secs(1)));
-    let held = gate.admit(Lane::Bulk, Route::User).await.unwrap();
-    let mut bulk: Vec<_> = (0..10_000).map(|_| Box::pin(gate.admit(Lane::Bulk, Route::User))).collect();
+    let held = gate.admit(CallLane::Bulk, Route::User).await.unwrap();
+    let mut bulk: Vec<_> = (0..10_000).map(|_| Box::pin(gate.admit(CallLane::Bulk, Route::User))).collect();
     assert!(bulk.iter_mut().all(|waiting| waiting.now_or_never().is_none()));
-    let mut urgent = Box::pin(gate.admit(Lane::Interactive, Route::User));
-    let mut write = Box::pin(gate.admit(Lane::Continuation, Route::WfmWrite));
+    let mut urgent = Box::pin(gate.admit(CallLane::Interactive, Route::User));
+    let mut write = Box::pin(gate.admit(CallLane::Continuation, Route::WfmWrite));
     assert!((&mut urgent).now_or_never().is_none());
     assert!((&mut write).now_or_never().is_none());
     let view = gate.snapshot();
-    let waiting: Vec<_> = Lane::ALL.into_iter().map(|lane| view.waiting_in(lane)).collect();
+    let waiting: Vec<_> = CallLane::ALL.into_iter().map(|lane| view.waiting_in(lane)).collect();
     assert_eq!(waiting, [1, 1, 10_000]);
 
     held.answered(Outcome::Answered);
@@ -148,22 +148,22 @@ async fn bulk_keeps_a_fifth_of_the_grants_under_pressure_from_the_other_lanes() 
     let limits = one_window(10, secs(1));
     let gate = gate(&limits);
     let network = Network::new(&gate, Duration::ZERO, 0);
-    let pressure = Lane::ALL.map(|lane| network.saturate(20, lane, Route::User));
+    let pressure = CallLane::ALL.map(|lane| network.saturate(20, lane, Route::User));
     let _ = tokio::time::timeout(secs(300), join_all(pressure)).await;
     let view = gate.snapshot();
     let all: u64 = view.lanes.iter().map(|lane| lane.granted).sum();
     // The first ten went to the lane that came first, while bulk was not waiting yet.
-    let bulk = view.granted_to(Lane::Bulk);
+    let bulk = view.granted_to(CallLane::Bulk);
     assert!((bulk * 5).abs_diff(all) <= 15, "{view:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn cancelled_waiters_leave_nothing_and_their_turn_goes_to_the_next() {
     let lifecycle = Lifecycle::default();
-    let gate = Gate::new(&one_window(1, secs(1)), Start::Empty, &lifecycle);
-    let held = gate.admit(Lane::Bulk, Route::User).await.unwrap();
-    let mut first = Box::pin(gate.admit(Lane::Bulk, Route::User));
-    let mut second = Box::pin(gate.admit(Lane::Bulk, Route::User));
+    let gate = RateLimiter::new(&one_window(1, secs(1)), Start::Empty, &lifecycle);
+    let held = gate.admit(CallLane::Bulk, Route::User).await.unwrap();
+    let mut first = Box::pin(gate.admit(CallLane::Bulk, Route::User));
+    let mut second = Box::pin(gate.admit(CallLane::Bulk, Route::User));
     assert!((&mut first).now_or_never().is_none());
     assert!((&mut second).now_or_never().is_none());
     // Never sent: the place goes to the first at once, which gives up before it takes its permit.
@@ -182,20 +182,20 @@ async fn cancelled_waiters_leave_nothing_and_their_turn_goes_to_the_next() {
 async fn a_dropped_permit_counts_as_sent_at_that_moment() {
     let gate = gate(&one_window(1, secs(1)));
     let began = Instant::now();
-    let permit = gate.admit(Lane::Bulk, Route::User).await.unwrap();
+    let permit = gate.admit(CallLane::Bulk, Route::User).await.unwrap();
     sleep(secs(5)).await;
     drop(permit);
-    gate.admit(Lane::Bulk, Route::User).await.unwrap().abandon();
+    gate.admit(CallLane::Bulk, Route::User).await.unwrap().abandon();
     assert_eq!(began.elapsed(), secs(6));
 }
 
 #[tokio::test(start_paused = true)]
 async fn callers_that_finish_their_work_during_shutdown_still_get_their_turn() {
     let lifecycle = Lifecycle::default();
-    let gate = Gate::new(&one_window(1, secs(1)), Start::Empty, &lifecycle);
-    gate.admit(Lane::Bulk, Route::User).await.unwrap().answered(Outcome::Answered);
+    let gate = RateLimiter::new(&one_window(1, secs(1)), Start::Empty, &lifecycle);
+    gate.admit(CallLane::Bulk, Route::User).await.unwrap().answered(Outcome::Answered);
     lifecycle.begin_stop();
-    let write = gate.admit(Lane::Continuation, Route::WfmWrite);
+    let write = gate.admit(CallLane::Continuation, Route::WfmWrite);
     let permit = tokio::time::timeout(secs(2), write).await.expect("the gate is still kept").unwrap();
     permit.answered(Outcome::Answered);
     assert!(lifecycle.stop(secs(1)).await);
@@ -204,19 +204,19 @@ async fn callers_that_finish_their_work_during_shutdown_still_get_their_turn() {
 #[tokio::test(start_paused = true)]
 async fn a_caller_that_waits_holds_little_room() {
     // What is on the heap for it besides: the channel and its place in the queue. Both together: docs/PACE.md.
-    let bytes = size_of_val(&gate(&Limits::default()).admit(Lane::Bulk, Route::Users));
+    let bytes = size_of_val(&gate(&Limits::default()).admit(CallLane::Bulk, Route::Users));
     assert!(bytes <= 96, "{bytes} bytes");
 }
 
 #[tokio::test(start_paused = true)]
 async fn fifty_thousand_tasks_wait_and_drain_in_order() {
     let lifecycle = Lifecycle::default();
-    let gate = Gate::new(&one_window(1000, secs(1)), Start::Empty, &lifecycle);
+    let gate = RateLimiter::new(&one_window(1000, secs(1)), Start::Empty, &lifecycle);
     let order = Arc::new(Mutex::new(Vec::new()));
     for n in 0..50_000 {
         let (gate, order) = (gate.clone(), Arc::clone(&order));
         lifecycle.spawn(async move {
-            gate.admit(Lane::Bulk, Route::User).await.unwrap().answered(Outcome::Answered);
+            gate.admit(CallLane::Bulk, Route::User).await.unwrap().answered(Outcome::Answered);
             order.lock().unwrap().push(n);
         });
     }
@@ -230,17 +230,17 @@ async fn fifty_thousand_tasks_wait_and_drain_in_order() {
 async fn bulk_is_spread_over_the_window_and_leaves_room_for_a_burst_of_others() {
     let gate = gate(&Limits::default());
     let network = Network::new(&gate, Duration::ZERO, 0);
-    let bulk = network.saturate(20, Lane::Bulk, Route::User);
+    let bulk = network.saturate(20, CallLane::Bulk, Route::User);
     let interactive = async {
         sleep(secs(20)).await;
         assert!((100..=103).contains(&network.arrived()), "{}", network.arrived());
         let began = Instant::now();
-        join_all((0..8).map(|_| network.call(Lane::Interactive, Route::User, || Outcome::Answered))).await;
+        join_all((0..8).map(|_| network.call(CallLane::Interactive, Route::User, || Outcome::Answered))).await;
         assert!(began.elapsed() < secs(1), "{:?}", began.elapsed());
         sleep(secs(300)).await;
         let began = Instant::now();
         for _ in 0..50 {
-            network.call(Lane::Interactive, Route::User, || Outcome::Answered).await;
+            network.call(CallLane::Interactive, Route::User, || Outcome::Answered).await;
         }
         let each = began.elapsed() / 50;
         assert!(each <= Duration::from_millis(450), "two places of the minute and the round trip: {each:?}");

@@ -6,22 +6,22 @@ use tokio::time::Instant;
 
 use super::breaker::ProbeId;
 use super::breakers::Breakers;
-use super::foreign::ForeignUse;
+use super::learned_limits::LearnedPaces;
 use super::limits::{Limits, Start, WindowLimit};
-use super::paces::LearnedPaces;
 use super::pauses::Pauses;
 use super::queue::{Queue, WaiterId};
+use super::shared_quota::ForeignUse;
 use super::throughput::Throughput;
-use super::view::{GateView, LaneView, WindowView};
+use super::view::{LaneView, RateLimiterView, WindowView};
 use super::windows::{Place, Windows};
 use crate::engine::port::Pace;
-use crate::genesys::call::{Lane, Route, RouteClass};
+use crate::genesys::call::{CallLane, Route, RouteClass};
 
 /// By so much a bulk call may make up for having been let through late, as timers wake late.
 const CATCH_UP: Duration = Duration::from_millis(10);
 
 /// A burst of other lanes holds bulk up for so many distances at most.
-const MOST_AHEAD: u32 = 10;
+const MAX_AHEAD: u32 = 10;
 
 /// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Ticket {
     }
 }
 
-/// The whole state of the gate; `T` is what tells a waiter of its turn.
+/// The whole state of the rate limiter; `T` is what tells a waiter of its turn.
 ///
 /// Invariant: every ticket granted and not yet ended fills one place in flight and in every window, and nobody waits
 /// while [`Admissions::next_grant_at`] is not after now: the shell calls [`Admissions::grant`] until it yields nothing
@@ -73,7 +73,7 @@ pub(super) struct Admissions<T> {
     longest_wait: Duration,
     /// When the next bulk call is due, while calls are spread.
     next_due: Option<Instant>,
-    granted: [u64; Lane::ALL.len()],
+    granted: [u64; CallLane::ALL.len()],
     throughput: Throughput,
 }
 
@@ -88,12 +88,12 @@ impl<T> Admissions<T> {
             paces: LearnedPaces::default(),
             longest_wait: limits.longest_wait,
             next_due: None,
-            granted: [0; Lane::ALL.len()],
+            granted: [0; CallLane::ALL.len()],
             throughput: Throughput::default(),
         }
     }
 
-    pub(super) fn join(&mut self, lane: Lane, route: Route, waiter: T) -> WaiterId {
+    pub(super) fn join(&mut self, lane: CallLane, route: Route, waiter: T) -> WaiterId {
         self.queue.join(lane, route, waiter)
     }
 
@@ -112,7 +112,7 @@ impl<T> Admissions<T> {
         let next = self.take_next(now);
         if next.is_none() {
             let works = |route| self.breakers.of(route).is_closed();
-            let for_the_gate = Lane::ALL.into_iter().any(|lane| self.queue.routes(lane).any(works));
+            let for_the_gate = CallLane::ALL.into_iter().any(|lane| self.queue.routes(lane).any(works));
             self.throughput.waits_from(for_the_gate.then(|| self.pauses.until(now).unwrap_or(now)));
         }
         next
@@ -128,7 +128,7 @@ impl<T> Admissions<T> {
         self.throughput.granted(next.lane, now);
         self.foreign.granted();
         self.paces.granted(next.route, now);
-        for (lane, granted) in Lane::ALL.into_iter().zip(&mut self.granted) {
+        for (lane, granted) in CallLane::ALL.into_iter().zip(&mut self.granted) {
             *granted += u64::from(lane == next.lane);
         }
         let place = self.windows.admit(next.route.class(), now);
@@ -138,17 +138,17 @@ impl<T> Admissions<T> {
 
     /// When the next waiter may go if nothing else happens; none while nobody waits or only an answer can help.
     pub(super) fn next_grant_at(&self, now: Instant) -> Option<Instant> {
-        let lane = Lane::ALL.into_iter().filter_map(|lane| self.lane_free_at(lane, now)).min()?;
+        let lane = CallLane::ALL.into_iter().filter_map(|lane| self.lane_free_at(lane, now)).min()?;
         let pause = self.pauses.until(now).unwrap_or(now);
         Some(lane.max(pause).max(self.foreign.free_at(now)))
     }
 
-    fn lane_free_at(&self, lane: Lane, now: Instant) -> Option<Instant> {
+    fn lane_free_at(&self, lane: CallLane, now: Instant) -> Option<Instant> {
         let of = |route| route_free_at(&self.breakers, &self.pauses, &self.paces, route, now);
         let route = self.queue.routes(lane).filter_map(of).min()?;
         let place = match lane {
-            Lane::Bulk if !self.queue.bulk_is_owed() => self.bulk_free_at(now)?,
-            Lane::Bulk | Lane::Continuation | Lane::Interactive => self.windows.free_at(now)?,
+            CallLane::Bulk if !self.queue.bulk_is_owed() => self.bulk_free_at(now)?,
+            CallLane::Bulk | CallLane::Continuation | CallLane::Interactive => self.windows.free_at(now)?,
         };
         Some(route.max(place))
     }
@@ -164,7 +164,7 @@ impl<T> Admissions<T> {
         let gap = self.windows.even_gap(now)?;
         let latest_start = now.checked_sub(CATCH_UP)?;
         let due = self.next_due.map_or(now, |due| due.max(latest_start));
-        Some((due + gap).min(now + gap * MOST_AHEAD))
+        Some((due + gap).min(now + gap * MAX_AHEAD))
     }
 
     /// Takes out those whose way is closed for longer than anybody waits here, each with the end of that.
@@ -283,15 +283,15 @@ impl<T> Admissions<T> {
         self.windows.ended_between(from, to)
     }
 
-    pub(super) fn view(&self, now: Instant) -> GateView {
+    pub(super) fn view(&self, now: Instant) -> RateLimiterView {
         let window = |(limit, used)| WindowView { limit, used };
         let lane =
-            |(lane, granted): (Lane, &u64)| LaneView { lane, waiting: self.queue.waiting(lane), granted: *granted };
-        GateView {
+            |(lane, granted): (CallLane, &u64)| LaneView { lane, waiting: self.queue.waiting(lane), granted: *granted };
+        RateLimiterView {
             windows: self.windows.usage(now).map(window).collect(),
             in_flight: self.windows.in_flight(),
             max_in_flight: self.windows.max_in_flight(),
-            lanes: Lane::ALL.into_iter().zip(&self.granted).map(lane).collect(),
+            lanes: CallLane::ALL.into_iter().zip(&self.granted).map(lane).collect(),
             paused_until: self.pauses.until(now),
             paused_routes: self.pauses.routes(now).collect(),
             learned_limits: self.paces.limits(now).collect(),

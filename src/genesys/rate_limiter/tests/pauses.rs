@@ -6,11 +6,11 @@ use super::*;
 async fn a_429_pauses_everything_and_a_second_one_extends_the_pause() {
     let gate = gate(&Limits::default());
     let began = Instant::now();
-    let first = gate.admit(Lane::Interactive, Route::User).await.unwrap();
-    let second = gate.admit(Lane::Interactive, Route::WfmRead).await.unwrap();
+    let first = gate.admit(CallLane::Interactive, Route::User).await.unwrap();
+    let second = gate.admit(CallLane::Interactive, Route::WfmRead).await.unwrap();
     let waits = async {
         sleep(secs(1)).await;
-        gate.admit(Lane::Continuation, Route::WfmWrite).await.unwrap().answered(Outcome::Answered);
+        gate.admit(CallLane::Continuation, Route::WfmWrite).await.unwrap().answered(Outcome::Answered);
         began.elapsed()
     };
     let throttled = async {
@@ -30,9 +30,9 @@ async fn a_429_without_a_length_pauses_for_longer_each_time() {
     let gate = gate(&Limits::default());
     let began = Instant::now();
     for _ in 0..4 {
-        gate.admit(Lane::Bulk, Route::User).await.unwrap().throttled(None, None);
+        gate.admit(CallLane::Bulk, Route::User).await.unwrap().throttled(None, None);
     }
-    gate.admit(Lane::Bulk, Route::User).await.unwrap().answered(Outcome::Answered);
+    gate.admit(CallLane::Bulk, Route::User).await.unwrap().answered(Outcome::Answered);
     assert_eq!(began.elapsed(), secs(1 + 2 + 4 + 8));
 }
 
@@ -45,18 +45,18 @@ async fn a_paused_route_holds_up_nobody_else_and_keeps_its_order() {
     let paused = (0..100).map(|n| {
         let (gate, order) = (&gate, &order);
         async move {
-            gate.admit(Lane::Continuation, Route::WfmWrite).await.unwrap().answered(Outcome::Answered);
+            gate.admit(CallLane::Continuation, Route::WfmWrite).await.unwrap().answered(Outcome::Answered);
             assert!(began.elapsed() >= secs(100));
             order.lock().unwrap().push(n);
         }
     });
     let others = async {
         for _ in 0..100 {
-            gate.admit(Lane::Interactive, Route::User).await.unwrap().answered(Outcome::Answered);
+            gate.admit(CallLane::Interactive, Route::User).await.unwrap().answered(Outcome::Answered);
         }
         assert!(began.elapsed() < secs(11), "{:?}", began.elapsed());
         assert_eq!(gate.snapshot().paused_routes, [(Route::WfmWrite, began + secs(100))]);
-        assert_eq!(gate.snapshot().waiting_in(Lane::Continuation), 100);
+        assert_eq!(gate.snapshot().waiting_in(CallLane::Continuation), 100);
     };
     tokio::join!(join_all(paused), others);
     assert_eq!(order.into_inner().unwrap(), (0..100).collect::<Vec<_>>());
@@ -71,7 +71,7 @@ async fn an_outage_is_probed_every_thirty_seconds_and_its_end_restores_the_full_
     let health = || if Instant::now() < outage { Outcome::ServerTrouble } else { Outcome::Answered };
     let caller = || async {
         loop {
-            network.call(Lane::Bulk, Route::User, health).await;
+            network.call(CallLane::Bulk, Route::User, health).await;
         }
     };
     let _ = tokio::time::timeout(secs(3660), join_all((0..10).map(|_| caller()))).await;
@@ -89,8 +89,8 @@ async fn an_outage_is_probed_every_thirty_seconds_and_its_end_restores_the_full_
 async fn whoever_would_wait_for_longer_than_three_minutes_is_turned_back_and_holds_nothing() {
     let gate = gate(&one_window(1, secs(1)));
     let began = Instant::now();
-    let permit = gate.admit(Lane::Bulk, Route::User).await.unwrap();
-    let waiting = join_all((0..100).map(|n| gate.admit(Lane::ALL[n % 3], Route::WfmRead)));
+    let permit = gate.admit(CallLane::Bulk, Route::User).await.unwrap();
+    let waiting = join_all((0..100).map(|n| gate.admit(CallLane::ALL[n % 3], Route::WfmRead)));
     let pause = async {
         sleep(secs(1)).await;
         permit.throttled(None, Some(secs(600)));
@@ -99,10 +99,10 @@ async fn whoever_would_wait_for_longer_than_three_minutes_is_turned_back_and_hol
     let until = began + secs(601);
     assert!(turns.into_iter().all(|turn| turn.unwrap_err() == Paused { until }));
     assert_eq!(began.elapsed(), secs(1), "at once");
-    assert_eq!(gate.admit(Lane::Continuation, Route::User).await.unwrap_err(), Paused { until });
+    assert_eq!(gate.admit(CallLane::Continuation, Route::User).await.unwrap_err(), Paused { until });
     assert_eq!((gate.snapshot().waiting(), gate.snapshot().in_flight), (0, 0));
     sleep(secs(420)).await;
-    gate.admit(Lane::Bulk, Route::User).await.unwrap().answered(Outcome::Answered);
+    gate.admit(CallLane::Bulk, Route::User).await.unwrap().answered(Outcome::Answered);
     assert_eq!(began.elapsed(), secs(601), "three minutes before the end it is worth waiting");
 }
 
@@ -111,8 +111,8 @@ async fn a_long_pause_of_one_route_turns_back_its_own_callers_alone() {
     let gate = gate(&Limits::default());
     let began = Instant::now();
     gate.pause_route_until(Route::WfmWrite, began + secs(600));
-    assert_eq!(gate.admit(Lane::Bulk, Route::WfmWrite).await.unwrap_err(), Paused { until: began + secs(600) });
-    gate.admit(Lane::Bulk, Route::WfmRead).await.unwrap().answered(Outcome::Answered);
+    assert_eq!(gate.admit(CallLane::Bulk, Route::WfmWrite).await.unwrap_err(), Paused { until: began + secs(600) });
+    gate.admit(CallLane::Bulk, Route::WfmRead).await.unwrap().answered(Outcome::Answered);
     assert_eq!(began.elapsed(), secs(0));
 }
 
@@ -121,5 +121,5 @@ async fn other_users_that_leave_nothing_for_long_turn_callers_back_too() {
     let gate = gate(&Limits::default());
     let began = Instant::now();
     gate.observe_foreign_use(5000, 5000, secs(3600));
-    assert_eq!(gate.admit(Lane::Bulk, Route::User).await.unwrap_err(), Paused { until: began + secs(3600) });
+    assert_eq!(gate.admit(CallLane::Bulk, Route::User).await.unwrap_err(), Paused { until: began + secs(3600) });
 }
