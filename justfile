@@ -24,15 +24,15 @@ ci:
 openapi:
     cargo run -- openapi > openapi/openapi.json
 
-# What the service itself costs, beside the least that it could; writes docs/PERFORMANCE.md (some ten minutes).
+# What the service itself costs, beside the least that it could; writes "The service" in docs/PERFORMANCE.md (some ten minutes).
 bench:
     benches/report.sh
 
-# The gate beside other rate limiters, and the service beside the least that its work takes; prints the tables of docs/PACE.md.
+# The rate limiter beside others, and the service beside the least that its work takes; prints the tables of docs/PERFORMANCE.md, "Use of the permitted rate".
 bench-pace *parts:
     cargo bench --bench pace -- {{parts}}
 
-# Polls, submissions and event streams beside a bare axum handler; prints the tables of docs/API-PERFORMANCE.md.
+# Polls, submissions and event streams beside a bare axum handler; prints the tables of docs/PERFORMANCE.md, "The HTTP API".
 bench-api *parts:
     cargo bench --bench api -- {{parts}}
 

@@ -1,7 +1,7 @@
 //! The HTTP API under load, next to a bare axum handler in the same run: `cargo bench --bench api`.
 //!
-//! Prints the tables of `docs/API-PERFORMANCE.md`. Each server is a process of its own, so that its CPU time can be told from
-//! that of the callers; callers and servers share the machine.
+//! Prints the tables of `docs/PERFORMANCE.md`, "The HTTP API". Each server is a process of its own, so that its
+//! CPU time can be told from that of the callers; callers and servers share the machine.
 #![expect(
     clippy::expect_used,
     clippy::format_collect,

@@ -1,7 +1,7 @@
 //! The rate limiter against other rate limiters, and the service against the least that its work takes: `cargo bench --bench pace`.
 //!
-//! Prints the tables of `docs/PACE.md`. Windows of a second are measured against the simulator on a socket, where delays
-//! are real; the minute's window, long runs and whole jobs on the paused clock in memory, where they take no time.
+//! Prints the tables of `docs/PERFORMANCE.md`, "Use of the permitted rate". Windows of a second are measured against the
+//! simulator on a socket, where delays are real; the minute's window, long runs and whole jobs on the paused clock in memory, where they take no time.
 #![expect(
     clippy::expect_used,
     clippy::print_stdout,

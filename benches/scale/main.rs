@@ -1,6 +1,7 @@
 //! What the service itself costs, beside the least that it could: `cargo bench --bench scale`.
 //!
-//! Prints sections of `docs/PERFORMANCE.md`. Every figure stands next to a limit that is measured in the same run.
+//! Prints the section "The service" of `docs/PERFORMANCE.md`. Every figure stands next to a limit that is
+//! measured in the same run.
 #![expect(
     clippy::expect_used,
     clippy::print_stdout,

@@ -203,7 +203,7 @@ async fn callers_that_finish_their_work_during_shutdown_still_get_their_turn() {
 
 #[tokio::test(start_paused = true)]
 async fn a_caller_that_waits_holds_little_room() {
-    // What is on the heap for it besides: the channel and its place in the queue. Both together: docs/PACE.md.
+    // What is on the heap for it besides: the channel and its place in the queue. Both together: docs/PERFORMANCE.md.
     let bytes = size_of_val(&gate(&Limits::default()).admit(CallLane::Bulk, Route::Users));
     assert!(bytes <= 96, "{bytes} bytes");
 }
