@@ -25,7 +25,9 @@ pub use self::calls::start_from;
 use self::limits::GateLimits;
 use self::metrics::ServiceMetrics;
 use self::owner::Ownership;
-use crate::api::{self, ApiContext, ApiKey, ApiKeys, ApiSettings, Bounds, NoKeyLeft, Role, ServeSettings, Shared};
+use crate::api::{
+    self, ApiContext, ApiKey, ApiKeys, ApiSettings, Bounds, NoKeyLeft, RequestState, Role, ServeSettings,
+};
 use crate::backoff::Backoff;
 use crate::clock::WallClock;
 use crate::config::{ApiKeyConfig, Config, ConfigError, KeyMode, KeyRole, SourceTarget};
@@ -190,7 +192,7 @@ pub fn router_for(config: &Config, service: &Service, keys: &ApiKeys, lifecycle:
             lifecycle: lifecycle.clone(),
         }),
         readiness: readiness::follow(Arc::clone(&service.tokens), service.org.clone(), &*service.journal, lifecycle),
-        shared: Shared::new(&settings),
+        shared: RequestState::new(&settings),
         keys: keys.clone(),
         settings: Arc::new(settings),
         lifecycle: lifecycle.clone(),

@@ -11,7 +11,7 @@ use std::fmt;
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
-pub use self::decode::{Position, TextDecoder, TextError, decoded, text_of_file, without_mark};
+pub use self::decode::{DecodeError, Position, TextDecoder, decoded, text_of_file, without_mark};
 pub use self::reader::TextReader;
 
 /// The charsets that are taken, by their names in the Encoding Standard; its other names of them are taken as well.

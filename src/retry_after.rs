@@ -30,21 +30,21 @@ pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
 pub fn wait_named(headers: &HeaderMap, name: &str, now: Timestamp) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
     let answered_at = || text(DATE.as_str()).and_then(date).unwrap_or(now);
-    let wait = match Named::read(text(name)?)? {
-        Named::Wait(wait) => wait,
+    let wait = match NamedWait::read(text(name)?)? {
+        NamedWait::Wait(wait) => wait,
         // A wait is the distance between two dates of one clock, theirs: ours may differ by minutes.
-        Named::Date(until) => Duration::try_from(until.duration_since(answered_at())).ok()?,
+        NamedWait::Date(until) => Duration::try_from(until.duration_since(answered_at())).ok()?,
     };
     Some(wait.min(MAX_RETRY_AFTER)).filter(|wait| !wait.is_zero())
 }
 
 /// What a header names.
-enum Named {
+enum NamedWait {
     Wait(Duration),
     Date(Timestamp),
 }
 
-impl Named {
+impl NamedWait {
     fn read(text: &str) -> Option<Self> {
         if !text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
             return date(text).map(Self::Date);

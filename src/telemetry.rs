@@ -19,7 +19,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
-pub use self::export::{Export, ExportError, ExportSettings, spans_to};
+pub use self::export::{ExportSettings, SpanExport, SpanExportError, spans_to};
 use crate::terminal::Plain;
 
 /// Starts logging to standard error; `default_level` holds unless `RUST_LOG` says otherwise. A second call has no effect.
@@ -27,8 +27,8 @@ pub fn start(default_level: &str) {
     start_beside(logs(default_level));
 }
 
-/// The same, and exports spans until [`Export::finish`].
-pub fn start_exporting(default_level: &str, settings: &ExportSettings) -> Result<Export, ExportError> {
+/// The same, and exports spans until [`SpanExport::finish`].
+pub fn start_exporting(default_level: &str, settings: &ExportSettings) -> Result<SpanExport, SpanExportError> {
     let (spans, export) = export::over_http(settings)?;
     start_beside(logs(default_level).and_then(spans).boxed());
     Ok(export)

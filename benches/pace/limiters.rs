@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter as GovernorLimiter};
 use skillsync::genesys::call::{CallLane, Route};
-use skillsync::genesys::rate_limiter::{Limits, Outcome, Permit, RateLimiter, Start, WindowLimit};
+use skillsync::genesys::rate_limiter::{CallOutcome, Limits, Permit, RateLimiter, Start, WindowLimit};
 use skillsync::lifecycle::Lifecycle;
 use tokio::sync::Mutex;
 use tower::limit::{RateLimit, rate::Rate};
@@ -89,6 +89,6 @@ impl Limiter {
 /// The call was answered; only the rate limiter wants to know.
 pub(crate) fn answered(permit: Option<Permit>) {
     if let Some(permit) = permit {
-        permit.answered(Outcome::Answered);
+        permit.answered(CallOutcome::Answered);
     }
 }

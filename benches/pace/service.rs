@@ -11,7 +11,7 @@ use skillsync::domain::entry::{AssignmentName, EntryRequest, ListedAssignment};
 use skillsync::domain::job::{JobSpec, Lane, SameUser};
 use skillsync::domain::{JobId, Mode, Target, UserRef};
 use skillsync::genesys::call::{CallLane, Route};
-use skillsync::genesys::rate_limiter::{Outcome, Start};
+use skillsync::genesys::rate_limiter::{CallOutcome, Start};
 use skillsync::journal::{NoJournal, Recovered};
 use skillsync::lifecycle::Lifecycle;
 use skillsync::simulator::{Behaviour, Generated, Latency, Limits, Population, Scenario, Simulator};
@@ -56,7 +56,7 @@ async fn disturb(service: &Service) {
         let began = Instant::now();
         let permit = service.gate.admit(CallLane::Interactive, Route::User).await.expect("no pause");
         sleep(ROUND_TRIP).await;
-        permit.answered(Outcome::Answered);
+        permit.answered(CallOutcome::Answered);
         calls.push(began.elapsed());
         sleep(Duration::from_millis(5000 + n * 6131 % 1000)).await;
         let began = Instant::now();

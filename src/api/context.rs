@@ -81,12 +81,12 @@ pub struct ApiContext {
     pub lifecycle: Lifecycle,
     pub intake: Intake,
     /// What only requests share with each other.
-    pub shared: Shared,
+    pub shared: RequestState,
 }
 
 /// What requests share with each other; new for each start of the service.
 #[derive(Debug)]
-pub struct Shared {
+pub struct RequestState {
     pub(in crate::api) requests: Arc<RequestStatistics>,
     pub(in crate::api) webhooks: Arc<WebhookStatistics>,
     pub(in crate::api) feeds: Arc<Feeds>,
@@ -98,7 +98,7 @@ pub struct Shared {
     pub(in crate::api) deliveries: BodyRoom,
 }
 
-impl Shared {
+impl RequestState {
     pub fn new(settings: &ApiSettings) -> Self {
         // Tells revisions of this run from those of the one before.
         let run = Uuid::new_v4();

@@ -29,17 +29,17 @@ use crate::api::submission::request::{AssignmentRequest, SyncJobEntryRequest};
     ),
     // Schemas that others only name, from `schemas`.
     components(schemas(SyncJobEntryRequest, AssignmentRequest)),
-    modifiers(&Key),
+    modifiers(&KeyScheme),
 )]
-struct Frame;
+struct DocumentFrame;
 
 /// The name of the security scheme.
 const KEY: &str = "apiKey";
 
 /// Adds the security scheme and the kinds of problems, which the macro cannot say.
-struct Key;
+struct KeyScheme;
 
-impl Modify for Key {
+impl Modify for KeyScheme {
     fn modify(&self, document: &mut OpenApi) {
         let scheme = Http::builder().scheme(HttpAuthScheme::Bearer).description(Some(
             "A key with one of the roles read, submit (also changes something) and admin. A service without keys can be \
@@ -55,7 +55,7 @@ impl Modify for Key {
 
 /// The document without its routes.
 pub(in crate::api) fn frame() -> OpenApi {
-    Frame::openapi()
+    DocumentFrame::openapi()
 }
 
 /// Adds what every route has in common, so that no route has to repeat it.

@@ -34,7 +34,7 @@ mod updates;
 
 pub use self::callers::access::{ApiKeys, NoKeyLeft};
 pub use self::callers::caller::{ApiKey, Bounds, Role};
-pub use self::context::{ApiContext, ApiSettings, Shared};
+pub use self::context::{ApiContext, ApiSettings, RequestState};
 pub use self::listener::serve::{ServeSettings, serve};
 pub use self::router::{openapi, openapi_text, router};
 pub use self::service::limits::{

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use secrecy::ExposeSecret;
 
 use crate::api;
-use crate::callback::{self, Courier, SigningKey, Wire};
+use crate::callback::{self, CallbackWire, Courier, SigningKey};
 use crate::clock::WallClock;
 use crate::config::{CallbacksConfig, ConfigError};
 use crate::domain::callback::{CallbackRules, CallbackUrl};
@@ -48,10 +48,10 @@ impl CalledBack {
 
     /// Starts to tell, if there is something to sign with.
     /// The way to who is told.
-    pub(super) fn wire(&self) -> Result<Wire, ConfigError> {
+    pub(super) fn wire(&self) -> Result<CallbackWire, ConfigError> {
         let problem =
             |error: reqwest::Error| ConfigError::Contradiction { key: "callbacks", problem: error.to_string() };
-        Wire::new(self.rules).map_err(problem)
+        CallbackWire::new(self.rules).map_err(problem)
     }
 
     pub(super) fn start(

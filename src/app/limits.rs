@@ -9,7 +9,7 @@ use crate::api::{
     PausedRouteView, ServiceInTroubleView,
 };
 use crate::clock::WallClock;
-use crate::genesys::call::{Route, RouteClass, Service};
+use crate::genesys::call::{GenesysService, Route, RouteClass};
 use crate::genesys::rate_limiter::{LaneView, RateLimiter, WindowLimit, WindowView};
 
 /// A gate with the clock that dates its instants.
@@ -28,7 +28,7 @@ impl GateLimits {
         PausedRouteView { route: route.name(), until: self.clock.date_of(until) }
     }
 
-    fn service(&self, (service, next_probe_at): (Service, Option<Instant>)) -> ServiceInTroubleView {
+    fn service(&self, (service, next_probe_at): (GenesysService, Option<Instant>)) -> ServiceInTroubleView {
         ServiceInTroubleView { service: service.name(), next_probe_at: next_probe_at.map(|at| self.clock.date_of(at)) }
     }
 

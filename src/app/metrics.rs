@@ -13,7 +13,7 @@ use crate::clock::WallClock;
 use crate::domain::EntryState;
 use crate::domain::job::JobStatus;
 use crate::engine::Engine;
-use crate::genesys::call::Service;
+use crate::genesys::call::GenesysService;
 use crate::genesys::login::{LoginStatus, TokenSource};
 use crate::genesys::rate_limiter::{RateLimiter, RateLimiterView, WindowLimit};
 use crate::journal::{Journal, JournalHealth};
@@ -224,7 +224,7 @@ fn write_gate(text: &mut MetricsText, gate: &RateLimiterView) {
     text.family(&PAUSED_ROUTES).series(&[], gate.paused_routes.len());
     text.family(&BREAKER).series(&[], u8::from(gate.breaker_open));
     text.family(&SERVICE_BREAKER);
-    for service in Service::ALL {
+    for service in GenesysService::ALL {
         let open = gate.services_in_trouble.iter().any(|(other, _)| *other == service);
         text.series(&[("service", service.name())], u8::from(open));
     }

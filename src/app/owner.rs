@@ -84,7 +84,7 @@ fn refusal(found: &OrgIdentity, configured: &OrgIdentity, holdings: Holdings, wh
 
 /// What the org's own id says.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum OwnerVerdict {
     /// It is the same org, and so it is written down.
     Ours(OrgIdentity),
     /// It is not, or cannot be told to be.
@@ -98,16 +98,16 @@ impl Ownership {
     }
 
     /// Judges by what Genesys tells of the org, if it tells anything.
-    pub fn judge(&self, told: Option<Uuid>) -> Verdict {
-        let ours = |org| Verdict::Ours(OrgIdentity { org, ..self.configured.clone() });
+    pub fn judge(&self, told: Option<Uuid>) -> OwnerVerdict {
+        let ours = |org| OwnerVerdict::Ours(OrgIdentity { org, ..self.configured.clone() });
         match (self.found.org, told) {
             (Some(found), Some(told)) if found != told && !self.holdings.is_nothing() => {
-                Verdict::NotOurs("these are two orgs")
+                OwnerVerdict::NotOurs("these are two orgs")
             }
             (_, Some(told)) if self.found.org.is_some() || !self.is_in_doubt() => ours(Some(told)),
             (found, None) if !self.is_in_doubt() => ours(found),
-            (_, Some(_)) => Verdict::NotOurs("which org the journal was made for was never told"),
-            (_, None) => Verdict::NotOurs("Genesys does not tell this client which org it is of"),
+            (_, Some(_)) => OwnerVerdict::NotOurs("which org the journal was made for was never told"),
+            (_, None) => OwnerVerdict::NotOurs("Genesys does not tell this client which org it is of"),
         }
     }
 }
@@ -129,14 +129,14 @@ pub(super) fn confirm(
         let (state, ends) = (state.clone(), ends.clone());
         async move {
             match ask(&client, &ownership, &state).await {
-                Verdict::Ours(org) => {
+                OwnerVerdict::Ours(org) => {
                     if org != ownership.found {
                         write_down(&*journal, org).await;
                     }
                     journal.doubt(None);
                     state.send_replace(OrgState::Confirmed);
                 }
-                Verdict::NotOurs(why) => {
+                OwnerVerdict::NotOurs(why) => {
                     let Ownership { found, configured, holdings } = &ownership;
                     tracing::error!("{}", refusal(found, configured, *holdings, why));
                     let told = "the journal belongs to another org than the configured one; the log says more";
@@ -159,7 +159,7 @@ async fn write_down(journal: &dyn Journal, org: OrgIdentity) {
     tracing::info!(%org, "the journal belongs to this org");
 }
 
-async fn ask(client: &GenesysClient, ownership: &Ownership, state: &watch::Sender<OrgState>) -> Verdict {
+async fn ask(client: &GenesysClient, ownership: &Ownership, state: &watch::Sender<OrgState>) -> OwnerVerdict {
     let (mut untold, mut pause) = (0, PAUSES.0);
     loop {
         match client.own_org().await {
@@ -205,11 +205,11 @@ mod tests {
         let holdings = Holdings { open_entries, ..Holdings::default() };
         let ownership = Ownership { found, configured: identity(None, "here", "client"), holdings };
         match ownership.judge(told.map(Uuid::from_u128)) {
-            Verdict::Ours(org) => {
+            OwnerVerdict::Ours(org) => {
                 assert!(org.is_reached_like(&ownership.configured));
                 Ok(org.org.map(|org| org.as_u128()))
             }
-            Verdict::NotOurs(why) => Err(why),
+            OwnerVerdict::NotOurs(why) => Err(why),
         }
     }
 

@@ -21,7 +21,7 @@ use tokio::sync::Mutex;
 
 use self::seats::Seats;
 pub use self::signature::SigningKey;
-pub use self::wire::Wire;
+pub use self::wire::CallbackWire;
 use crate::backoff::Backoff;
 use crate::clock::WallClock;
 use crate::domain::JobId;
@@ -37,7 +37,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_sec
 
 /// A message, ready to be sent.
 #[derive(Debug, Clone)]
-pub struct Message {
+pub struct CallbackMessage {
     /// The same for all attempts: who takes callbacks knows by it what it has seen before.
     pub id: String,
     pub at: Timestamp,
@@ -53,10 +53,10 @@ pub struct Answer {
     pub retry_after: Option<Duration>,
 }
 
-/// The way of a message: real ones are made by [`Wire`], tests bring their own.
+/// The way of a message: real ones are made by [`CallbackWire`], tests bring their own.
 pub trait Post: fmt::Debug + Send + Sync {
     /// One attempt; why it failed goes into logs and views.
-    fn post<'a>(&'a self, url: &'a CallbackUrl, message: Message) -> BoxFuture<'a, Result<Answer, String>>;
+    fn post<'a>(&'a self, url: &'a CallbackUrl, message: CallbackMessage) -> BoxFuture<'a, Result<Answer, String>>;
 }
 
 /// How a job is shown in a message.
@@ -165,7 +165,7 @@ impl Round {
         let since = job.finished_at.unwrap_or(at);
         let body = json!({ "type": kind, "timestamp": since, "data": (self.courier.show)(job) }).to_string();
         let signature = self.courier.key.sign(&id, at, body.as_bytes());
-        let answer = self.courier.post.post(url, Message { id, at, signature, body: body.into() }).await;
+        let answer = self.courier.post.post(url, CallbackMessage { id, at, signature, body: body.into() }).await;
         seat.left(answer.is_ok());
         answer
     }

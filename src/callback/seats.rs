@@ -56,10 +56,10 @@ impl HostStanding {
 ///
 /// Invariant: a host is in the `turns` of its like, once, whenever somebody waits for it and it may have one more seat.
 #[derive(Debug, Default)]
-pub(super) struct Seats(Mutex<State>);
+pub(super) struct Seats(Mutex<SeatState>);
 
 #[derive(Debug, Default)]
-struct State {
+struct SeatState {
     hosts: HashMap<Arc<str>, Host>,
     turns: [VecDeque<Arc<str>>; HostStanding::ALL.len()],
     taken: [usize; HostStanding::ALL.len()],
@@ -72,12 +72,12 @@ struct Host {
     standing: HostStanding,
     taken: usize,
     in_turn: bool,
-    waiting: VecDeque<oneshot::Sender<Seat>>,
+    waiting: VecDeque<oneshot::Sender<CallbackSeat>>,
 }
 
 /// The right to one attempt.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(super) struct CallbackSeat {
     /// None if it was never handed out.
     seats: Option<Arc<Seats>>,
     host: Arc<str>,
@@ -87,7 +87,7 @@ pub(super) struct Seat {
 
 impl Seats {
     /// A seat for an attempt at a host, as soon as there is one; what is dropped waits no longer.
-    pub(super) async fn of(self: &Arc<Self>, host: &str) -> Seat {
+    pub(super) async fn of(self: &Arc<Self>, host: &str) -> CallbackSeat {
         let host: Arc<str> = host.into();
         loop {
             let (sender, receiver) = oneshot::channel();
@@ -104,7 +104,7 @@ impl Seats {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, SeatState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -122,7 +122,7 @@ impl Seats {
     }
 }
 
-impl State {
+impl SeatState {
     /// Gives a host its turn if somebody waits for it and it may have one more seat.
     fn queue(&mut self, host: &Arc<str>) {
         let Some(known) = self.hosts.get_mut(host) else { return };
@@ -169,7 +169,7 @@ impl State {
         known.in_turn = false;
         while let Some(waiting) = known.waiting.pop_front() {
             let (host, since) = (Arc::clone(host), Instant::now());
-            match waiting.send(Seat { seats: Some(Arc::clone(seats)), host, taken_as, since }) {
+            match waiting.send(CallbackSeat { seats: Some(Arc::clone(seats)), host, taken_as, since }) {
                 Ok(()) => {
                     known.taken += 1;
                     if let Some(taken) = self.taken.get_mut(taken_as as usize) {
@@ -197,7 +197,7 @@ impl State {
     }
 }
 
-impl Seat {
+impl CallbackSeat {
     /// The attempt is over; `answered` or not, it says what to expect of the next one.
     pub(super) fn left(self, answered: bool) {
         let Some(seats) = &self.seats else { return };
@@ -207,7 +207,7 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Drop for CallbackSeat {
     fn drop(&mut self) {
         if let Some(seats) = self.seats.take() {
             seats.leave(&self.host, self.taken_as);
@@ -221,7 +221,7 @@ mod tests {
 
     use super::*;
 
-    fn now(seats: &Arc<Seats>, host: &str) -> Option<Seat> {
+    fn now(seats: &Arc<Seats>, host: &str) -> Option<CallbackSeat> {
         seats.of(host).now_or_never()
     }
 

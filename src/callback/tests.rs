@@ -31,9 +31,9 @@ async fn receiver(status: StatusCode) -> (u16, Seen) {
     (port, seen)
 }
 
-fn message() -> Message {
+fn message() -> CallbackMessage {
     let at = Timestamp::from_second(1_614_265_330).unwrap();
-    Message { id: "job_1_ended".to_owned(), at, signature: "v1,x".to_owned(), body: Bytes::from_static(b"{}") }
+    CallbackMessage { id: "job_1_ended".to_owned(), at, signature: "v1,x".to_owned(), body: Bytes::from_static(b"{}") }
 }
 
 #[tokio::test]
@@ -41,7 +41,7 @@ async fn a_message_arrives_as_the_standard_says_and_redirects_are_not_followed()
     for status in [StatusCode::OK, StatusCode::TEMPORARY_REDIRECT] {
         let (port, seen) = receiver(status).await;
         let url = CallbackUrl::new(&format!("http://127.0.0.1:{port}/hook"), OPEN).unwrap();
-        let answer = Wire::new(OPEN).unwrap().send(&url, message()).await.unwrap();
+        let answer = CallbackWire::new(OPEN).unwrap().send(&url, message()).await.unwrap();
         assert_eq!(answer, Answer { status: status.as_u16(), retry_after: Some(Duration::from_secs(120)) });
         let seen = seen.lock().unwrap();
         let [(headers, body)] = seen.as_slice() else { panic!("{} came", seen.len()) };
@@ -63,15 +63,16 @@ async fn the_address_that_is_connected_to_is_what_is_looked_at() {
     let strict = CallbackRules { allow_private_networks: false, ..OPEN };
     // A name tells nothing by itself: what it stands for does.
     let url = CallbackUrl::new(&format!("http://localhost:{port}/"), strict).unwrap();
-    let error = Wire::new(strict).unwrap().send(&url, message()).await.unwrap_err();
+    let error = CallbackWire::new(strict).unwrap().send(&url, message()).await.unwrap_err();
     assert!(error.contains("private network"), "{error}");
     // A URL that was accepted under other rules.
     for url in [format!("http://127.0.0.1:{port}/"), format!("http://[::ffff:127.0.0.1]:{port}/")] {
-        let error = Wire::new(strict).unwrap().send(&CallbackUrl::kept(url.into()), message()).await.unwrap_err();
+        let error =
+            CallbackWire::new(strict).unwrap().send(&CallbackUrl::kept(url.into()), message()).await.unwrap_err();
         assert!(error.contains("private"), "{error}");
     }
     let plain = CallbackRules { allow_http: false, ..OPEN };
     let url = CallbackUrl::kept(format!("http://127.0.0.1:{port}/").into());
-    assert!(Wire::new(plain).unwrap().send(&url, message()).await.is_err());
+    assert!(CallbackWire::new(plain).unwrap().send(&url, message()).await.is_err());
     assert_eq!(seen.lock().unwrap().len(), 0);
 }

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use http::header::CONTENT_TYPE;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use super::{Answer, Message, Post};
+use super::{Answer, CallbackMessage, Post};
 use crate::domain::callback::{CallbackRules, CallbackUrl, is_public};
 use crate::retry_after::retry_after;
 
@@ -19,12 +19,12 @@ const ATTEMPT: Duration = Duration::from_secs(15);
 /// Sends callbacks over real connections. Redirects are not followed and proxies not asked: a callback goes where its URL
 /// says, and nowhere else.
 #[derive(Debug, Clone)]
-pub struct Wire {
+pub struct CallbackWire {
     client: reqwest::Client,
     rules: CallbackRules,
 }
 
-impl Wire {
+impl CallbackWire {
     /// A client for what the rules permit.
     pub fn new(rules: CallbackRules) -> Result<Self, reqwest::Error> {
         // Fails only when a provider is installed already, and then that one serves.
@@ -42,7 +42,7 @@ impl Wire {
         Ok(Self { client, rules })
     }
 
-    pub(super) async fn send(&self, url: &CallbackUrl, message: Message) -> Result<Answer, String> {
+    pub(super) async fn send(&self, url: &CallbackUrl, message: CallbackMessage) -> Result<Answer, String> {
         // The rules may have become stricter since the job was accepted. Addresses in the URL itself are not resolved.
         CallbackUrl::new(url.as_str(), self.rules).map_err(|error| format!("the URL {error}"))?;
         let request = self
@@ -60,8 +60,8 @@ impl Wire {
     }
 }
 
-impl Post for Wire {
-    fn post<'a>(&'a self, url: &'a CallbackUrl, message: Message) -> BoxFuture<'a, Result<Answer, String>> {
+impl Post for CallbackWire {
+    fn post<'a>(&'a self, url: &'a CallbackUrl, message: CallbackMessage) -> BoxFuture<'a, Result<Answer, String>> {
         self.send(url, message).boxed()
     }
 }

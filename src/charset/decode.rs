@@ -41,14 +41,14 @@ pub struct Position {
 
 /// Bytes that are no text, and where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TextError {
+pub struct DecodeError {
     pub line: u64,
     pub column: u64,
-    problem: Problem,
+    problem: DecodeProblem,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Problem {
+enum DecodeProblem {
     /// Nothing was declared, and it is not what everything is then.
     NoUtf8,
     /// It is not what it was declared to be.
@@ -80,28 +80,28 @@ impl Position {
     }
 }
 
-impl TextError {
+impl DecodeError {
     /// What is wrong, for who knows the line.
     pub fn within_line(&self) -> String {
-        if let Problem::Compressed(_) = self.problem {
+        if let DecodeProblem::Compressed(_) = self.problem {
             return format!("is {}", self.problem);
         }
         format!("is {} (column {})", self.problem, self.column)
     }
 }
 
-impl fmt::Display for TextError {
+impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Problem::Compressed(_) = self.problem {
+        if let DecodeProblem::Compressed(_) = self.problem {
             return write!(f, "it is {}", self.problem);
         }
         write!(f, "line {}, column {} is {}", self.line, self.column, self.problem)
     }
 }
 
-impl std::error::Error for TextError {}
+impl std::error::Error for DecodeError {}
 
-impl fmt::Display for Problem {
+impl fmt::Display for DecodeProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let declare = |f: &mut fmt::Formatter<'_>, name: &str| {
             write!(
@@ -134,7 +134,7 @@ impl TextDecoder {
     }
 
     /// Appends to `text` what these bytes mean; `last` if none follow. Before a fault, what is good is appended.
-    pub fn decode(&mut self, mut bytes: &[u8], last: bool, text: &mut String) -> Result<(), TextError> {
+    pub fn decode(&mut self, mut bytes: &[u8], last: bool, text: &mut String) -> Result<(), DecodeError> {
         if self.decoder.is_none() {
             let missing = HEAD.saturating_sub(self.head.len()).min(bytes.len());
             let (first, rest) = bytes.split_at_checked(missing).unwrap_or((bytes, &[]));
@@ -154,19 +154,19 @@ impl TextDecoder {
     }
 
     /// Decides on the charset; answers the bytes behind the mark.
-    fn begin<'b>(&mut self, head: &'b [u8]) -> Result<&'b [u8], TextError> {
+    fn begin<'b>(&mut self, head: &'b [u8]) -> Result<&'b [u8], DecodeError> {
         if let Some(compression) = Compression::of_bytes(head) {
-            return Err(self.fault(Problem::Compressed(compression)));
+            return Err(self.fault(DecodeProblem::Compressed(compression)));
         }
         let length = match (mark(head), self.declared) {
             (Some((charset, length)), _) => {
                 self.charset = charset;
                 length
             }
-            (None, Some(declared)) if declared.needs_mark => return Err(self.fault(Problem::NoOrder)),
+            (None, Some(declared)) if declared.needs_mark => return Err(self.fault(DecodeProblem::NoOrder)),
             (None, Some(_)) => 0,
             (None, None) => match utf16_without_mark(head) {
-                Some(name) => return Err(self.fault(Problem::NoMark(name))),
+                Some(name) => return Err(self.fault(DecodeProblem::NoMark(name))),
                 None => 0,
             },
         };
@@ -174,7 +174,7 @@ impl TextDecoder {
         Ok(head.get(length..).unwrap_or_default())
     }
 
-    fn go_on(&mut self, bytes: &[u8], last: bool, text: &mut String) -> Result<(), TextError> {
+    fn go_on(&mut self, bytes: &[u8], last: bool, text: &mut String) -> Result<(), DecodeError> {
         let Some(decoder) = &mut self.decoder else { return Ok(()) };
         let before = text.len();
         text.reserve(decoder.max_utf8_buffer_length_without_replacement(bytes.len()).unwrap_or_default());
@@ -187,13 +187,17 @@ impl TextDecoder {
             DecoderResult::InputEmpty => Ok(()),
             DecoderResult::Malformed(..) | DecoderResult::OutputFull => {
                 let undeclared = self.declared.is_none() && self.charset.is_utf8();
-                Err(self.fault(if undeclared { Problem::NoUtf8 } else { Problem::NotIn(self.charset.name()) }))
+                Err(self.fault(if undeclared {
+                    DecodeProblem::NoUtf8
+                } else {
+                    DecodeProblem::NotIn(self.charset.name())
+                }))
             }
         }
     }
 
-    fn fault(&self, problem: Problem) -> TextError {
-        TextError { line: self.position.line, column: self.position.column, problem }
+    fn fault(&self, problem: DecodeProblem) -> DecodeError {
+        DecodeError { line: self.position.line, column: self.position.column, problem }
     }
 }
 
@@ -207,7 +211,7 @@ fn utf16_without_mark(bytes: &[u8]) -> Option<&'static str> {
 }
 
 /// The whole of a text.
-pub fn decoded(bytes: &[u8], declared: Option<Charset>) -> Result<Cow<'_, str>, TextError> {
+pub fn decoded(bytes: &[u8], declared: Option<Charset>) -> Result<Cow<'_, str>, DecodeError> {
     let is_utf8 = mark(bytes).map_or(declared, |(charset, _)| Some(charset)).is_none_or(Charset::is_utf8);
     let tells = declared.is_some() || utf16_without_mark(bytes).is_none();
     if is_utf8

@@ -6,12 +6,12 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
 
-use super::{Charset, TextDecoder, TextError};
+use super::{Charset, DecodeError, TextDecoder};
 
 /// Bytes that are decoded at a time.
 const PIECE: usize = 16 * 1024;
 
-/// The text of a source, piece by piece; as bytes it is UTF-8, whatever the source is. It fails with a [`TextError`] once all text
+/// The text of a source, piece by piece; as bytes it is UTF-8, whatever the source is. It fails with a [`DecodeError`] once all text
 /// before it is read.
 ///
 /// Invariant: it holds no more than one piece, and each piece has whole characters.
@@ -22,7 +22,7 @@ pub struct TextReader<R> {
     text: String,
     /// Bytes of the text that were consumed.
     taken: usize,
-    fault: Option<TextError>,
+    fault: Option<DecodeError>,
     has_ended: bool,
 }
 
@@ -135,7 +135,7 @@ mod tests {
             }
         };
         assert_eq!(text.chars().count(), PIECE);
-        let fault = fault.get_ref().and_then(|fault| fault.downcast_ref::<TextError>()).unwrap();
+        let fault = fault.get_ref().and_then(|fault| fault.downcast_ref::<DecodeError>()).unwrap();
         assert_eq!((fault.line, fault.column), (1, u64::try_from(PIECE).unwrap() + 1));
         assert!(reader.piece().await.is_err(), "and again");
     }

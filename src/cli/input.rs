@@ -10,7 +10,7 @@ use crate::compression::Compression;
 
 /// The form of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Form {
+pub(super) enum InputForm {
     Csv,
     Ndjson,
     Json,
@@ -32,7 +32,7 @@ pub(super) struct InputOptions {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Input {
     /// `None` if the name does not tell.
-    pub(super) form: Option<Form>,
+    pub(super) form: Option<InputForm>,
     pub(super) packed: Option<Compression>,
     pub(super) bytes: Vec<u8>,
 }
@@ -44,13 +44,13 @@ impl InputOptions {
     }
 
     /// Whether they can be meant for a file of this form.
-    pub(super) fn check(&self, form: Form) -> Result<()> {
+    pub(super) fn check(&self, form: InputForm) -> Result<()> {
         match form {
-            Form::Xlsx if self.charset.is_some() => bail!("--charset: a spreadsheet has no charset to be told"),
-            Form::Csv | Form::Ndjson | Form::Json if self.sheet.is_some() => {
+            InputForm::Xlsx if self.charset.is_some() => bail!("--charset: a spreadsheet has no charset to be told"),
+            InputForm::Csv | InputForm::Ndjson | InputForm::Json if self.sheet.is_some() => {
                 bail!("--sheet: only a spreadsheet (.xlsx) has sheets")
             }
-            Form::Csv | Form::Ndjson | Form::Json | Form::Xlsx => Ok(()),
+            InputForm::Csv | InputForm::Ndjson | InputForm::Json | InputForm::Xlsx => Ok(()),
         }
     }
 }
@@ -67,10 +67,10 @@ impl Input {
         let packed = ending(file).as_deref().and_then(Compression::of_extension);
         let stem = file.file_stem().map_or(file, Path::new);
         let form = match ending(if packed.is_some() { stem } else { file }).as_deref() {
-            Some("csv" | "tsv") => Some(Form::Csv),
-            Some("ndjson" | "jsonl") => Some(Form::Ndjson),
-            Some("json") => Some(Form::Json),
-            Some("xlsx") => Some(Form::Xlsx),
+            Some("csv" | "tsv") => Some(InputForm::Csv),
+            Some("ndjson" | "jsonl") => Some(InputForm::Ndjson),
+            Some("json") => Some(InputForm::Json),
+            Some("xlsx") => Some(InputForm::Xlsx),
             Some(_) | None => None,
         };
         Self { form, packed, bytes }
@@ -95,12 +95,12 @@ mod tests {
     #[test]
     fn the_name_tells_the_form_and_how_it_is_packed() {
         for (name, form, packed) in [
-            ("a.CSV", Some(Form::Csv), None),
-            ("a.tsv", Some(Form::Csv), None),
-            ("a.csv.gz", Some(Form::Csv), Some(Compression::Gzip)),
-            ("a.jsonl.ZST", Some(Form::Ndjson), Some(Compression::Zstd)),
-            ("a.json", Some(Form::Json), None),
-            ("a.xlsx", Some(Form::Xlsx), None),
+            ("a.CSV", Some(InputForm::Csv), None),
+            ("a.tsv", Some(InputForm::Csv), None),
+            ("a.csv.gz", Some(InputForm::Csv), Some(Compression::Gzip)),
+            ("a.jsonl.ZST", Some(InputForm::Ndjson), Some(Compression::Zstd)),
+            ("a.json", Some(InputForm::Json), None),
+            ("a.xlsx", Some(InputForm::Xlsx), None),
             ("csv", None, None),
             ("a.xls", None, None),
             ("a.gz", None, Some(Compression::Gzip)),
@@ -113,9 +113,9 @@ mod tests {
     #[test]
     fn options_belong_to_forms() {
         let charset = InputOptions { charset: Some("windows-1252".into()), sheet: None };
-        assert!(charset.check(Form::Csv).is_ok() && charset.check(Form::Xlsx).is_err());
+        assert!(charset.check(InputForm::Csv).is_ok() && charset.check(InputForm::Xlsx).is_err());
         let sheet = InputOptions { charset: None, sheet: Some("A".into()) };
-        assert!(sheet.check(Form::Xlsx).is_ok() && sheet.check(Form::Json).is_err());
+        assert!(sheet.check(InputForm::Xlsx).is_ok() && sheet.check(InputForm::Json).is_err());
         let unknown = InputOptions { charset: Some("ebcdic".into()), sheet: None };
         assert!(format!("{:#}", unknown.charset().unwrap_err()).contains("windows-1252"));
     }

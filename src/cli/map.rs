@@ -7,12 +7,12 @@ use anyhow::{Context, Result, bail};
 use http::{HeaderMap, HeaderValue, header};
 use serde::Serialize;
 
-use super::input::{Form, Input, InputOptions};
+use super::input::{Input, InputForm, InputOptions};
 use crate::charset;
 use crate::config::Config;
 use crate::domain::UserRef;
 use crate::hris::filter::FilterRunner;
-use crate::hris::{ExportForm, Mapped, Mapping, PersonFault, Place, Sources};
+use crate::hris::{ExportForm, Mapped, Mapping, PayloadPlace, PersonFault, Sources};
 use crate::table::endless_room;
 
 #[derive(Debug, clap::Args)]
@@ -45,15 +45,15 @@ struct PersonView {
     #[serde(skip_serializing_if = "Option::is_none")]
     occurred_at: Option<String>,
     leaver: bool,
-    assignments: Vec<AssignmentView>,
+    assignments: Vec<MappedAssignment>,
     /// What is left as it is, because something that its rules need is not told.
-    left_as_is: Vec<AssignmentView>,
+    left_as_is: Vec<MappedAssignment>,
     /// Attributes that are not told.
     unknown: Vec<Box<str>>,
 }
 
 #[derive(Debug, Serialize)]
-struct AssignmentView {
+struct MappedAssignment {
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     proficiency: Option<f32>,
@@ -68,23 +68,23 @@ pub(super) async fn run(arguments: &MapArguments) -> Result<ExitCode> {
         bail!("there is no source {:?}; configured are: {}", arguments.source, names.join(", "));
     };
     let input = Input::read(&arguments.file)?.unpacked().await?;
-    let form = input.form.unwrap_or(Form::Json);
+    let form = input.form.unwrap_or(InputForm::Json);
     arguments.input.check(form)?;
     let (body, charset) = (input.bytes, arguments.input.charset()?);
     let mapping = match form {
-        Form::Csv => source.map_export(ExportForm::Csv(charset), body.into(), endless_room()).await?,
-        Form::Xlsx => {
+        InputForm::Csv => source.map_export(ExportForm::Csv(charset), body.into(), endless_room()).await?,
+        InputForm::Xlsx => {
             let form = ExportForm::Xlsx { sheet: arguments.input.sheet.clone(), unpacked: usize::MAX };
             source.map_export(form, body.into(), endless_room()).await?
         }
-        Form::Json | Form::Ndjson if arguments.record => {
+        InputForm::Json | InputForm::Ndjson if arguments.record => {
             let text = charset::decoded(&body, charset)?;
             source.map_record(None, text.as_bytes(), jiff::Timestamp::UNIX_EPOCH).await?
         }
-        Form::Json | Form::Ndjson if arguments.export => {
+        InputForm::Json | InputForm::Ndjson if arguments.export => {
             source.map_export(ExportForm::Json(charset), body.into(), endless_room()).await?
         }
-        Form::Json | Form::Ndjson => {
+        InputForm::Json | InputForm::Ndjson => {
             let declared = charset.map(|charset| format!("; charset={}", charset.name())).unwrap_or_default();
             let mut headers = HeaderMap::new();
             headers.insert(header::CONTENT_TYPE, HeaderValue::try_from(format!("application/json{declared}"))?);
@@ -114,9 +114,9 @@ fn print_json(mapping: &Mapping) {
 
 fn fault_view(fault: &PersonFault) -> serde_json::Value {
     match fault.place {
-        Place::Person(number) => serde_json::json!({"person": number, "problem": fault.problem}),
-        Place::Line(number) => serde_json::json!({"line": number, "problem": fault.problem}),
-        Place::Row(number) => serde_json::json!({"row": number, "problem": fault.problem}),
+        PayloadPlace::Person(number) => serde_json::json!({"person": number, "problem": fault.problem}),
+        PayloadPlace::Line(number) => serde_json::json!({"line": number, "problem": fault.problem}),
+        PayloadPlace::Row(number) => serde_json::json!({"row": number, "problem": fault.problem}),
     }
 }
 
@@ -163,7 +163,7 @@ fn print_table(mapping: &Mapping) {
 
 impl PersonView {
     fn of(person: &Mapped) -> Self {
-        let assignment = |derived: &crate::hris::Derived| AssignmentView {
+        let assignment = |derived: &crate::hris::Derived| MappedAssignment {
             name: derived.name.to_string(),
             proficiency: derived.proficiency.map(crate::domain::Proficiency::value),
             because: derived.because.clone(),

@@ -21,7 +21,7 @@ use crate::hris::Sources;
 use crate::hris::filter::FilterRunner;
 use crate::journal::{Journal, NoJournal, Recovered, SqliteJournal};
 use crate::lifecycle::Lifecycle;
-use crate::telemetry::{self, Export, ExportSettings};
+use crate::telemetry::{self, ExportSettings, SpanExport};
 
 /// Runs until SIGTERM or Ctrl-C, then lets what is in flight finish; a second signal cuts that short.
 pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode> {
@@ -98,7 +98,7 @@ pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode> {
 }
 
 /// Starts logging, and the export of spans if there is somebody to take them.
-fn start_telemetry(config: &TelemetryConfig) -> Result<Option<Export>> {
+fn start_telemetry(config: &TelemetryConfig) -> Result<Option<SpanExport>> {
     let level = "skillsync=info,warn";
     let Some(endpoint) = config.otlp_endpoint.clone() else {
         telemetry::start(level);

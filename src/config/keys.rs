@@ -16,7 +16,7 @@ pub(super) enum Value {
 
 /// One key.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Key {
+pub(super) struct ConfigKey {
     pub(super) name: &'static str,
     pub(super) value: Value,
     pub(super) about: &'static str,
@@ -30,19 +30,19 @@ pub(super) struct Section {
     pub(super) about: &'static str,
     /// Whether the whole table may be left out and has nothing that is needed.
     pub(super) optional: bool,
-    pub(super) keys: &'static [Key],
+    pub(super) keys: &'static [ConfigKey],
 }
 
-const fn needed(name: &'static str, value: &'static str, about: &'static str) -> Key {
-    Key { name, value: Value::Needed(value), about }
+const fn needed(name: &'static str, value: &'static str, about: &'static str) -> ConfigKey {
+    ConfigKey { name, value: Value::Needed(value), about }
 }
 
-const fn default(name: &'static str, value: &'static str, about: &'static str) -> Key {
-    Key { name, value: Value::Default(value), about }
+const fn default(name: &'static str, value: &'static str, about: &'static str) -> ConfigKey {
+    ConfigKey { name, value: Value::Default(value), about }
 }
 
-const fn optional(name: &'static str, value: &'static str, about: &'static str) -> Key {
-    Key { name, value: Value::Optional(value), about }
+const fn optional(name: &'static str, value: &'static str, about: &'static str) -> ConfigKey {
+    ConfigKey { name, value: Value::Optional(value), about }
 }
 
 pub(super) const SECTIONS: &[Section] = &[
@@ -336,7 +336,7 @@ pub fn example() -> String {
     parts.join("\n")
 }
 
-fn line(key: &Key) -> String {
+fn line(key: &ConfigKey) -> String {
     match key.value {
         Value::Needed(value) => format!("{} = {value}\n", key.name),
         Value::Default(value) | Value::Optional(value) => format!("# {} = {value}\n", key.name),

@@ -1,6 +1,6 @@
 //! The configuration for readers: a table of every key, written from the same list as the example.
 
-use super::keys::{Key, SECTIONS, Section, Value};
+use super::keys::{ConfigKey, SECTIONS, Section, Value};
 
 const HEAD: &str = "\
 # Configuration
@@ -25,7 +25,7 @@ fn section(section: &Section) -> String {
     format!("## `{}`\n\n{}\n\n| key | default | |\n|---|---|---|\n{rows}", section.head, section.about)
 }
 
-fn row(key: &Key) -> String {
+fn row(key: &ConfigKey) -> String {
     let value = match key.value {
         Value::Needed(value) => format!("none, has to be given: `{value}`"),
         Value::Default(value) => format!("`{value}`"),

@@ -66,7 +66,7 @@ pub enum Finding {
 
 /// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum DisputeStep {
     /// Fold again on the state just read and write.
     Write,
     /// Wait, then read again: a write now would be refused, or would be computed from a state known to be old.
@@ -120,7 +120,7 @@ impl Dispute {
     }
 
     /// Decides what follows from the re-read, and names the cause of the refused writes that it explains.
-    pub fn reread(&mut self, finding: Finding, policy: &ConflictPolicy) -> (Step, Settled) {
+    pub fn reread(&mut self, finding: Finding, policy: &ConflictPolicy) -> (DisputeStep, Settled) {
         match finding {
             Finding::MovedByOthers if self.paused => {
                 // Who waits for a replica has not lost against anybody: only time bounds it.
@@ -130,11 +130,11 @@ impl Dispute {
             Finding::MovedByOthers => self.moved_on(Cause::ForeignWriter, policy),
             Finding::MovedByUs => self.moved_on(Cause::OwnConcurrency, policy),
             Finding::MovedByLostAnswer => self.moved_on(Cause::ReadLag, policy),
-            Finding::Unmoved if self.paused => self.within_bounds(Step::Write, policy),
+            Finding::Unmoved if self.paused => self.within_bounds(DisputeStep::Write, policy),
             Finding::Behind if self.waited > policy.patience / 2 => self.moved_on(Cause::WrongVersion, policy),
             Finding::Unmoved | Finding::Behind => {
                 let pause = self.next_pause(policy);
-                self.within_bounds(Step::ReadAfter(pause), policy)
+                self.within_bounds(DisputeStep::ReadAfter(pause), policy)
             }
         }
     }
@@ -149,17 +149,17 @@ impl Dispute {
         self.refused
     }
 
-    fn moved_on(&mut self, cause: Cause, policy: &ConflictPolicy) -> (Step, Settled) {
+    fn moved_on(&mut self, cause: Cause, policy: &ConflictPolicy) -> (DisputeStep, Settled) {
         self.pauses = 0;
         let settled = self.settle(cause);
-        let (step, _) = self.within_bounds(Step::Write, policy);
+        let (step, _) = self.within_bounds(DisputeStep::Write, policy);
         (step, settled)
     }
 
-    fn within_bounds(&mut self, step: Step, policy: &ConflictPolicy) -> (Step, Settled) {
+    fn within_bounds(&mut self, step: DisputeStep, policy: &ConflictPolicy) -> (DisputeStep, Settled) {
         let pause = match step {
-            Step::ReadAfter(pause) => pause,
-            Step::Write | Step::GiveUp(_) => Duration::ZERO,
+            DisputeStep::ReadAfter(pause) => pause,
+            DisputeStep::Write | DisputeStep::GiveUp(_) => Duration::ZERO,
         };
         if self.waited + pause <= policy.patience && self.refused < policy.attempts {
             self.waited += pause;
@@ -170,7 +170,7 @@ impl Dispute {
             0 => GaveUp::Exhausted,
             writes => GaveUp::Blocked { writes },
         };
-        (Step::GiveUp(gave_up), self.settle(Cause::Blocked))
+        (DisputeStep::GiveUp(gave_up), self.settle(Cause::Blocked))
     }
 
     fn next_pause(&mut self, policy: &ConflictPolicy) -> Duration {
@@ -225,7 +225,7 @@ mod tests {
             (Finding::MovedByLostAnswer, Cause::ReadLag),
         ] {
             let mut dispute = opened();
-            assert_eq!(dispute.reread(finding, &POLICY), (Step::Write, Settled { writes: 1, cause }));
+            assert_eq!(dispute.reread(finding, &POLICY), (DisputeStep::Write, Settled { writes: 1, cause }));
         }
     }
 
@@ -233,9 +233,9 @@ mod tests {
     fn a_state_that_moves_only_after_a_pause_was_read_lag() {
         let mut dispute = opened();
         let (step, settled) = dispute.reread(Finding::Unmoved, &POLICY);
-        assert_eq!((step, settled.writes), (Step::ReadAfter(POLICY.first_pause), 0));
+        assert_eq!((step, settled.writes), (DisputeStep::ReadAfter(POLICY.first_pause), 0));
         let (step, settled) = dispute.reread(Finding::MovedByOthers, &POLICY);
-        assert_eq!((step, settled), (Step::Write, Settled { writes: 1, cause: Cause::ReadLag }));
+        assert_eq!((step, settled), (DisputeStep::Write, Settled { writes: 1, cause: Cause::ReadLag }));
     }
 
     #[test]
@@ -243,7 +243,7 @@ mod tests {
         let mut dispute = opened();
         let mut pauses = Vec::new();
         for _ in 0..6 {
-            let (Step::ReadAfter(pause), _) = dispute.reread(Finding::Behind, &POLICY) else { panic!() };
+            let (DisputeStep::ReadAfter(pause), _) = dispute.reread(Finding::Behind, &POLICY) else { panic!() };
             pauses.push(pause.as_millis());
         }
         assert_eq!(pauses, [500, 1000, 2000, 4000, 8000, 15_000]);
@@ -267,10 +267,10 @@ mod tests {
         let mut dispute = opened();
         loop {
             match dispute.reread(Finding::Behind, &POLICY) {
-                (Step::ReadAfter(_), _) => {}
+                (DisputeStep::ReadAfter(_), _) => {}
                 (step, settled) => {
                     let wrong = Settled { writes: 1, cause: Cause::WrongVersion };
-                    assert_eq!((step, settled), (Step::Write, wrong));
+                    assert_eq!((step, settled), (DisputeStep::Write, wrong));
                     break;
                 }
             }
@@ -281,7 +281,7 @@ mod tests {
     fn an_unmoved_state_that_passes_later_was_busy() {
         let mut dispute = opened();
         dispute.reread(Finding::Unmoved, &POLICY);
-        assert_eq!(dispute.reread(Finding::Unmoved, &POLICY).0, Step::Write);
+        assert_eq!(dispute.reread(Finding::Unmoved, &POLICY).0, DisputeStep::Write);
         assert_eq!(dispute.passed(), Settled { writes: 1, cause: Cause::Busy });
     }
 
@@ -291,9 +291,9 @@ mod tests {
         let mut waited = Duration::ZERO;
         loop {
             match dispute.reread(Finding::Unmoved, &POLICY) {
-                (Step::ReadAfter(pause), _) => waited += pause,
-                (Step::Write, _) => waited += dispute.refused(&POLICY).unwrap_or_default(),
-                (Step::GiveUp(gave_up), settled) => {
+                (DisputeStep::ReadAfter(pause), _) => waited += pause,
+                (DisputeStep::Write, _) => waited += dispute.refused(&POLICY).unwrap_or_default(),
+                (DisputeStep::GiveUp(gave_up), settled) => {
                     assert_eq!(gave_up, GaveUp::Blocked { writes: dispute.refusals() });
                     assert_eq!(settled, Settled { writes: dispute.refusals(), cause: Cause::Blocked });
                     break;
@@ -310,12 +310,12 @@ mod tests {
         dispute.reread(Finding::MovedByOthers, &POLICY);
         dispute.refused(&POLICY);
         let gave_up = std::iter::repeat_with(|| match dispute.reread(Finding::Unmoved, &POLICY).0 {
-            Step::Write => {
+            DisputeStep::Write => {
                 dispute.refused(&POLICY);
                 None
             }
-            Step::ReadAfter(_) => None,
-            Step::GiveUp(gave_up) => Some(gave_up),
+            DisputeStep::ReadAfter(_) => None,
+            DisputeStep::GiveUp(gave_up) => Some(gave_up),
         });
         let gave_up = gave_up.take(100).flatten().next();
         assert_eq!(gave_up, Some(GaveUp::Blocked { writes: POLICY.attempts - 1 }));
@@ -325,11 +325,11 @@ mod tests {
     fn a_state_that_always_moves_is_given_up_as_exhausted() {
         let mut dispute = opened();
         for _ in 1..POLICY.attempts {
-            assert_eq!(dispute.reread(Finding::MovedByOthers, &POLICY).0, Step::Write);
+            assert_eq!(dispute.reread(Finding::MovedByOthers, &POLICY).0, DisputeStep::Write);
             dispute.refused(&POLICY);
         }
         let (step, settled) = dispute.reread(Finding::MovedByOthers, &POLICY);
-        assert_eq!(step, Step::GiveUp(GaveUp::Exhausted));
+        assert_eq!(step, DisputeStep::GiveUp(GaveUp::Exhausted));
         assert_eq!(settled, Settled { writes: 1, cause: Cause::ForeignWriter });
     }
 }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use self::replay::{Replay, timeline};
-use self::state::State;
+use self::state::FoldState;
 use super::entry::Effects;
 use super::history::History;
 use super::{AssignmentId, Assignments, EntryId, Listed, Place, Target};
@@ -39,7 +39,7 @@ pub struct Change {
 
 /// What a fold starts from.
 #[derive(Debug, Clone, Copy)]
-pub struct Start<'a> {
+pub struct FoldStart<'a> {
     pub target: Target,
     /// The set as Genesys has it.
     pub current: &'a Assignments,
@@ -92,7 +92,7 @@ pub struct Undone {
 /// Invariant: `desired` and `owned` equal those of applying all changes of `history` and all of `changes` one after another
 /// in order of place, with what others changed where it was seen. Each id of the difference between `start.current` and
 /// `desired` is reported by exactly one of `changes`: the last that touched it, or else the newest that was taken.
-pub fn fold(start: Start<'_>, history: Option<&History>, changes: &[Change]) -> Folded {
+pub fn fold(start: FoldStart<'_>, history: Option<&History>, changes: &[Change]) -> Folded {
     let since = history.and_then(|history| history.changed_by_others(start));
     let timeline = timeline(history, since.as_ref(), changes);
     let mut left_out = BTreeMap::new();
@@ -115,7 +115,7 @@ pub fn replay(
     target: Target,
     managed: &BTreeSet<AssignmentId>,
 ) -> (Assignments, BTreeSet<AssignmentId>) {
-    let mut state = State { set: history.base.as_ref().clone(), owned: history.owned.as_ref().clone() };
+    let mut state = FoldState { set: history.base.as_ref().clone(), owned: history.owned.as_ref().clone() };
     for event in history.events.iter().take(count) {
         state.follow(event, target, managed);
     }

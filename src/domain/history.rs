@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::assignment::Difference;
-use super::fold::{self, Change, Folded, Outcome, Start};
+use super::fold::{self, Change, FoldStart, Folded, Outcome};
 use super::place::DatesBefore;
 use super::{AssignmentId, Assignments, EntryId, Place, Proficiency, Target};
 
@@ -56,14 +56,14 @@ const MAX_EVENTS: usize = 64;
 
 impl History {
     /// What the user has been left with, before anything was done.
-    pub fn starting_from(start: Start<'_>) -> Self {
+    pub fn starting_from(start: FoldStart<'_>) -> Self {
         let base = Arc::new(start.current.clone());
         let owned = start.owned.iter().copied().filter(|id| base.contains(*id)).collect();
         Self { left: Arc::clone(&base), base, owned: Arc::new(owned), events: Vec::new() }
     }
 
     /// What others changed since, by what the user has now.
-    pub fn changed_by_others(&self, start: Start<'_>) -> Option<Event> {
+    pub fn changed_by_others(&self, start: FoldStart<'_>) -> Option<Event> {
         let current = start.current;
         let changes: Vec<_> = Difference::between(&self.left, current).ids().map(|id| (id, current.get(id))).collect();
         if changes.is_empty() {
@@ -78,7 +78,7 @@ impl History {
     }
 
     /// Puts `changes` into their places, which were folded on `start` and carried out at `at`.
-    pub fn carry_out(&mut self, start: Start<'_>, changes: &[Change], folded: &Folded, at: Timestamp) {
+    pub fn carry_out(&mut self, start: FoldStart<'_>, changes: &[Change], folded: &Folded, at: Timestamp) {
         self.events.extend(self.changed_by_others(start));
         let done =
             changes.iter().zip(&folded.outcomes).filter(|(_, outcome)| !matches!(outcome, Outcome::TooMany { .. }));

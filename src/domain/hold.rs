@@ -82,18 +82,18 @@ impl HoldThresholds {
     }
 
     /// Whether a skill may come to too few, if nobody else has it and others lose it as well.
-    pub fn may_leave_few(self, share: Share) -> bool {
+    pub fn may_leave_few(self, share: SkillShare) -> bool {
         share.lose > 0 && share.left() < self.skill_left
     }
 
     /// Whether a skill is lost by too many of those who have it in the org, or comes to too few of them.
-    pub fn take_too_much_of_the_org(self, share: Share) -> bool {
+    pub fn take_too_much_of_the_org(self, share: SkillShare) -> bool {
         self.leave_too_few(share) || self.take_too_large_a_share(share)
     }
 
     /// What is to be looked at if a job weighs this much: the skills that are lost, the largest losses first.
     pub fn held(self, weight: &Weight, name: impl Fn(AssignmentId) -> Option<Box<str>>) -> Hold {
-        let is_reason = |share: Share| self.take_too_much_of(share) || self.take_too_much_of_the_org(share);
+        let is_reason = |share: SkillShare| self.take_too_much_of(share) || self.take_too_much_of_the_org(share);
         let mut skills: Vec<_> = weight.skills.iter().filter(|(_, share)| share.lose > 0).collect();
         skills.sort_by_key(|(id, share)| (!is_reason(**share), std::cmp::Reverse(share.lose), **id));
         let losses = skills.into_iter().take(Hold::MAX_SKILLS).map(|(id, share)| SkillLoss {
@@ -121,16 +121,16 @@ impl HoldThresholds {
         weight.emptied >= self.floor.max(1) && self.users_percent.is_exceeded_by(weight.emptied, weight.users)
     }
 
-    fn take_too_much_of(self, share: Share) -> bool {
+    fn take_too_much_of(self, share: SkillShare) -> bool {
         share.lose >= self.users_min.max(1) && self.skill_percent.is_exceeded_by(share.lose, share.have)
     }
 
-    fn take_too_large_a_share(self, share: Share) -> bool {
+    fn take_too_large_a_share(self, share: SkillShare) -> bool {
         share.lose >= self.floor.max(1)
             && self.skill_percent.is_exceeded_by(share.lose, share.have.saturating_add(share.others))
     }
 
-    fn leave_too_few(self, share: Share) -> bool {
+    fn leave_too_few(self, share: SkillShare) -> bool {
         self.may_leave_few(share) && share.lose.saturating_add(share.lost_by_others) >= SEVERAL
     }
 
@@ -165,7 +165,7 @@ impl HoldThresholds {
             ));
         }
         let name = |id: AssignmentId| name(id).map_or_else(|| id.to_string(), |name| quoted(&name));
-        let mut add = |is_reason: &dyn Fn(Share) -> bool, told: &dyn Fn(Share, String) -> String| {
+        let mut add = |is_reason: &dyn Fn(SkillShare) -> bool, told: &dyn Fn(SkillShare, String) -> String| {
             let mut found: Vec<_> = weight.skills.iter().filter(|(_, share)| is_reason(**share)).collect();
             found.sort_by_key(|(id, share)| (std::cmp::Reverse(share.lose), **id));
             let Some((id, share)) = found.first() else { return };
@@ -175,7 +175,7 @@ impl HoldThresholds {
             };
             reasons.push(format!("{}{others}", told(**share, name(**id))));
         };
-        add(&|share| self.take_too_much_of(share), &|Share { lose, have, .. }, name| {
+        add(&|share| self.take_too_much_of(share), &|SkillShare { lose, have, .. }, name| {
             format!("{lose} of the {have} users who have {name} would lose it ({skill_percent} % may)")
         });
         let of_org = |share| self.take_too_large_a_share(share) && !self.take_too_much_of(share);
@@ -235,7 +235,7 @@ impl Attendance {
 
 /// Who has a skill, and who of them loses it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Share {
+pub struct SkillShare {
     /// Users of the job who have it, as far as is known.
     pub have: u32,
     /// Those of them who lose it.
@@ -248,7 +248,7 @@ pub struct Share {
     pub gain: u32,
 }
 
-impl Share {
+impl SkillShare {
     /// Who is known to keep or get it.
     fn left(self) -> u32 {
         self.have.saturating_sub(self.lose).saturating_add(self.others).saturating_add(self.gain)
@@ -263,7 +263,7 @@ pub struct Weight {
     /// Users who lose something and are to have nothing.
     emptied: u32,
     attendance: Attendance,
-    skills: BTreeMap<AssignmentId, Share>,
+    skills: BTreeMap<AssignmentId, SkillShare>,
 }
 
 impl Weight {
@@ -301,7 +301,7 @@ impl Weight {
     }
 
     /// Each skill, for those who know of others who have it.
-    pub fn shares(&mut self) -> impl Iterator<Item = (AssignmentId, &mut Share)> {
+    pub fn shares(&mut self) -> impl Iterator<Item = (AssignmentId, &mut SkillShare)> {
         self.skills.iter_mut().map(|(id, share)| (*id, share))
     }
 }
@@ -458,8 +458,8 @@ mod tests {
         fn more_who_keep_a_skill_never_hold_a_job(
             lose in 0_u32..40, have in 0_u32..40, others in 0_u32..40, more in 0_u32..40, lately in 0_u32..5,
         ) {
-            let share = Share { have: have.max(lose), lose, others, lost_by_others: lately, gain: 0 };
-            let safer = Share { others: others + more, ..share };
+            let share = SkillShare { have: have.max(lose), lose, others, lost_by_others: lately, gain: 0 };
+            let safer = SkillShare { others: others + more, ..share };
             prop_assert!(DEFAULT.take_too_much_of_the_org(share) || !DEFAULT.take_too_much_of_the_org(safer));
             prop_assert!(lose > 0 || !DEFAULT.take_too_much_of_the_org(share));
         }

@@ -15,13 +15,13 @@ use crate::domain::hold::HoldThresholds;
 use crate::domain::place::DatesBefore;
 use crate::engine::estimate::totals::OpenEntries;
 use crate::engine::job::acceptance_order::AcceptanceOrder;
-use crate::engine::job::callback_queue::CalledBack;
+use crate::engine::job::callback_queue::CallbackQueue;
 use crate::engine::job::idempotency_keys::AcceptanceKeys;
 use crate::engine::job::registry::JobRegistry;
 use crate::engine::job::{Dating, Job};
 use crate::engine::org::catalogue::Catalogues;
 use crate::engine::org::directory::Directory;
-use crate::engine::org::endpoints::Endpoints;
+use crate::engine::org::endpoints::TargetEndpoints;
 use crate::engine::org::holders::{HolderSources, Holders};
 use crate::engine::org::known_names::KnownNames;
 use crate::engine::org::user_index::UserHistories;
@@ -88,11 +88,11 @@ pub(in crate::engine) struct EngineCore {
     pub(in crate::engine) users: UserHistories,
     pub(in crate::engine) slots: UserSlots,
     pub(in crate::engine) queues: RunQueues,
-    pub(in crate::engine) called_back: CalledBack,
+    pub(in crate::engine) called_back: CallbackQueue,
     pub(in crate::engine) user_states: UserStates,
     pub(in crate::engine) holders: Holders,
     pub(in crate::engine) directory: Directory,
-    pub(in crate::engine) endpoints: Endpoints,
+    pub(in crate::engine) endpoints: TargetEndpoints,
     pub(in crate::engine) catalogues: Catalogues,
     pub(in crate::engine) names: KnownNames,
     pub(in crate::engine) backoff: Backoff,

@@ -39,7 +39,7 @@ pub use self::accept::submit::{IdempotencyContext, Once, OnceError};
 pub use self::core::{Engine, EngineSettings};
 pub use self::estimate::totals::EndedEntries;
 pub use self::job::idempotency_keys::{Claim, OtherClaim, Reservation, TooManyKeys};
-pub use self::job::people::Person;
+pub use self::job::people::PersonIdentity;
 pub use self::job::{ConflictRecord, EntryResult, EntrySnapshot, EventCursor, JobDelta, JobSnapshot};
 pub use self::org::known_names::Names;
 pub use self::queries::erasure::ErasureError;

@@ -150,11 +150,11 @@ impl Route {
     }
 
     /// The part of Genesys that answers, and that may fail while the others work.
-    pub fn service(self) -> Service {
+    pub fn service(self) -> GenesysService {
         match self {
-            Self::Users | Self::User | Self::UserByExternalId => Service::Users,
-            Self::UserSearch => Service::Search,
-            Self::ScimUsers => Service::Scim,
+            Self::Users | Self::User | Self::UserByExternalId => GenesysService::Users,
+            Self::UserSearch => GenesysService::Search,
+            Self::ScimUsers => GenesysService::Scim,
             Self::RoutingSkills
             | Self::SkillCreate
             | Self::SkillGroups
@@ -162,9 +162,9 @@ impl Route {
             | Self::UserSkillsAdd
             | Self::UserSkillsReplace
             | Self::UserSkillUpdate
-            | Self::UserSkillRemove => Service::Routing,
-            Self::WfmRead | Self::WfmWrite => Service::Wfm,
-            Self::Org | Self::OrgLimits => Service::Organization,
+            | Self::UserSkillRemove => GenesysService::Routing,
+            Self::WfmRead | Self::WfmWrite => GenesysService::Wfm,
+            Self::Org | Self::OrgLimits => GenesysService::Organization,
         }
     }
 
@@ -208,7 +208,7 @@ impl RouteClass {
 
 /// Routes that work or fail together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Service {
+pub enum GenesysService {
     Users,
     Search,
     Scim,
@@ -217,10 +217,10 @@ pub enum Service {
     Organization,
 }
 
-impl Service {
+impl GenesysService {
     pub const ALL: [Self; 6] = [Self::Users, Self::Search, Self::Scim, Self::Routing, Self::Wfm, Self::Organization];
 
-    /// Its place in [`Service::ALL`].
+    /// Its place in [`GenesysService::ALL`].
     pub fn index(self) -> usize {
         match self {
             Self::Users => 0,

@@ -5,22 +5,27 @@ use http::Method;
 use super::answer::parse;
 use super::call::{CallLane, Route};
 use super::client::{GenesysClient, Outgoing, json};
-use super::paging::Listing;
+use super::paging::PagedListing;
 use super::path::ApiPath;
-use super::wire::{Named, NewSkill};
+use super::wire::{NamedItem, NewSkill};
 use crate::engine::port::{CallError, CallOptions, CatalogueItem, CatalogueListing};
 
-const SKILLS: Listing =
-    Listing { route: Route::RoutingSkills, of: "routing skills", none: "nothing", page_size: 500, most_pages: None };
-const GROUPS: Listing =
-    Listing { route: Route::SkillGroups, of: "skill groups", none: "nothing", page_size: 100, most_pages: None };
+const SKILLS: PagedListing = PagedListing {
+    route: Route::RoutingSkills,
+    of: "routing skills",
+    none: "nothing",
+    page_size: 500,
+    most_pages: None,
+};
+const GROUPS: PagedListing =
+    PagedListing { route: Route::SkillGroups, of: "skill groups", none: "nothing", page_size: 100, most_pages: None };
 
 /// All active routing skills.
 pub(super) async fn skills(client: &GenesysClient, options: &CallOptions) -> Result<CatalogueListing, CallError> {
     let path =
         |number| ApiPath::new("/api/v2/routing/skills").query("pageSize", SKILLS.page_size).query("pageNumber", number);
-    let (skills, extent) = client.all::<Named>(options, SKILLS, path).await?;
-    let items = skills.into_iter().filter(Named::is_active).map(CatalogueItem::from).collect();
+    let (skills, extent) = client.all::<NamedItem>(options, SKILLS, path).await?;
+    let items = skills.into_iter().filter(NamedItem::is_active).map(CatalogueItem::from).collect();
     Ok(CatalogueListing { items, extent })
 }
 
@@ -34,12 +39,12 @@ pub(super) async fn create_skill(
     let body = json(&NewSkill { name, division_id: client.endpoints.skill_division })?;
     let out = Outgoing { method: Method::POST, route, path, header: None, body };
     let answer = client.send(CallLane::of(options), options, out).await?;
-    parse::<Named>(route, &answer).map(CatalogueItem::from)
+    parse::<NamedItem>(route, &answer).map(CatalogueItem::from)
 }
 
 /// All skill groups.
 pub(super) async fn groups(client: &GenesysClient, options: &CallOptions) -> Result<CatalogueListing, CallError> {
     let first = ApiPath::new("/api/v2/routing/skillgroups").query("pageSize", GROUPS.page_size);
-    let (groups, extent) = client.all_by_cursor::<Named>(options, GROUPS, first).await?;
+    let (groups, extent) = client.all_by_cursor::<NamedItem>(options, GROUPS, first).await?;
     Ok(CatalogueListing { items: groups.into_iter().map(CatalogueItem::from).collect(), extent })
 }

@@ -14,7 +14,7 @@ use super::answer::{classify, parse};
 use super::call::{CallContext, CallLane, Route};
 use super::login::TokenSource;
 use super::org::OrgGuard;
-use super::paging::{self, Entity, Listing, Marks, Reading};
+use super::paging::{self, Entity, ListingReading, Marks, PagedListing};
 use super::path::ApiPath;
 use super::rate_limiter::RateLimiter;
 use super::stack::{Stack, stack};
@@ -129,7 +129,7 @@ impl GenesysClient {
     pub(super) async fn all<T: DeserializeOwned + Entity + Send>(
         &self,
         options: &CallOptions,
-        listing: Listing,
+        listing: PagedListing,
         path: impl Fn(u32) -> ApiPath,
     ) -> Result<(Vec<T>, Extent), CallError> {
         let mut all = Vec::new();
@@ -141,11 +141,11 @@ impl GenesysClient {
     pub(super) async fn pages<T: DeserializeOwned + Entity>(
         &self,
         options: &CallOptions,
-        listing: Listing,
+        listing: PagedListing,
         path: impl Fn(u32) -> ApiPath,
         mut take: impl FnMut(T),
     ) -> Result<Extent, CallError> {
-        let mut reading = Reading::new(listing);
+        let mut reading = ListingReading::new(listing);
         loop {
             let page: Page<T> = match self.get(options, listing.route, path(reading.next_page())).await {
                 Ok(page) => page,
@@ -167,10 +167,10 @@ impl GenesysClient {
     pub(super) async fn all_by_cursor<T: DeserializeOwned + Entity>(
         &self,
         options: &CallOptions,
-        listing: Listing,
+        listing: PagedListing,
         first: ApiPath,
     ) -> Result<(Vec<T>, Extent), CallError> {
-        let (mut all, mut reading, mut path) = (Vec::new(), Reading::new(listing), first.clone());
+        let (mut all, mut reading, mut path) = (Vec::new(), ListingReading::new(listing), first.clone());
         loop {
             let page: Page<T> = self.get(options, listing.route, path).await?;
             let Page { entities, count, total, next_uri } = page;

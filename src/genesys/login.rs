@@ -123,7 +123,7 @@ pub struct TokenSource {
     credentials: Credentials,
     backoff: Arc<Backoff>,
     clock: WallClock,
-    state: Mutex<State>,
+    state: Mutex<LoginState>,
     /// Changes only while the state is locked.
     current: std::sync::Mutex<Option<Token>>,
     /// The newest token that Genesys took.
@@ -133,7 +133,7 @@ pub struct TokenSource {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct LoginState {
     logins: u64,
     failures: u32,
     not_before: Option<(Instant, LoginError)>,
@@ -238,7 +238,7 @@ impl TokenSource {
         }
     }
 
-    async fn try_log_in(&self, state: &mut State) -> Result<Token, LoginError> {
+    async fn try_log_in(&self, state: &mut LoginState) -> Result<Token, LoginError> {
         state.logins += 1;
         let answer = self.ask().await;
         let told = answer.as_ref().ok().and_then(|answer| retry_after(answer.headers(), self.clock.now()));
@@ -259,7 +259,7 @@ impl TokenSource {
 
     /// Nobody tries again before a pause is over: ours, or the longer one that the answer asked for. Without jitter, as
     /// there is one login at a time and so nobody to be spread.
-    fn failed(&self, state: &mut State, error: &LoginError, told: Option<Duration>) {
+    fn failed(&self, state: &mut LoginState, error: &LoginError, told: Option<Duration>) {
         state.failures += 1;
         self.ends[LoginEnd::of(error) as usize].count();
         let least = match error {

@@ -10,7 +10,7 @@ use crate::engine::port::{CallError, Extent};
 
 /// A listing, as errors name it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Listing {
+pub(super) struct PagedListing {
     pub(super) route: Route,
     /// What is on it.
     pub(super) of: &'static str,
@@ -46,8 +46,8 @@ const SPARE_PAGES: usize = 10;
 ///
 /// Invariant: the reading ends. Each page but a few shows something new, and there are only so many pages.
 #[derive(Debug)]
-pub(super) struct Reading {
-    listing: Listing,
+pub(super) struct ListingReading {
+    listing: PagedListing,
     seen: HashSet<Uuid>,
     cursors: HashSet<Box<str>>,
     pages: u32,
@@ -65,8 +65,8 @@ pub(super) struct Reading {
     is_cut: bool,
 }
 
-impl Reading {
-    pub(super) fn new(listing: Listing) -> Self {
+impl ListingReading {
+    pub(super) fn new(listing: PagedListing) -> Self {
         Self {
             listing,
             seen: HashSet::new(),
@@ -174,7 +174,7 @@ impl Reading {
 
 /// What is on a page. A body without entities is no page, unless there are none.
 pub(super) fn entities<T>(
-    listing: Listing,
+    listing: PagedListing,
     entities: Option<Vec<T>>,
     total: Option<usize>,
 ) -> Result<Vec<T>, CallError> {

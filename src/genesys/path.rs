@@ -5,7 +5,7 @@ use std::fmt;
 use uuid::Uuid;
 
 use super::answer::unreadable;
-use super::paging::Listing;
+use super::paging::PagedListing;
 use crate::address::{self, OutOfPlace};
 use crate::domain::UserId;
 use crate::engine::port::CallError;
@@ -60,7 +60,7 @@ impl ApiPath {
 
     /// What a `nextUri` leads to, which may come as a path or as an address of the API's own host. It is another page of the
     /// listing that this path is of: the token goes nowhere else.
-    pub(super) fn next(&self, api_url: &str, listing: Listing, uri: &str) -> Result<Self, CallError> {
+    pub(super) fn next(&self, api_url: &str, listing: PagedListing, uri: &str) -> Result<Self, CallError> {
         let text = uri.strip_prefix(api_url).unwrap_or(uri);
         let of_listing = |text: &str| text.split_once('?').map_or(text, |(path, _)| path).to_owned();
         if of_listing(text) == of_listing(&self.text) {
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn the_next_page_is_one_of_the_same_listing() {
-        let listing = Listing {
+        let listing = PagedListing {
             route: Route::SkillGroups,
             of: "skill groups",
             none: "no group",

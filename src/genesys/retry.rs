@@ -55,7 +55,7 @@ impl RetryPolicy {
 
 /// How one try ended, as far as repeating it is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ending {
+enum CallEnding {
     /// 2xx, or a refusal that will not change: 400, 401 after its replay, 403, 404, 409, 413, 422 and what is not known.
     Final,
     /// 429.
@@ -74,7 +74,7 @@ enum Ending {
     TurnedBack,
 }
 
-impl Ending {
+impl CallEnding {
     fn of(result: Result<u16, &StackError>) -> Self {
         match result {
             Ok(429) => Self::Throttled,
@@ -98,12 +98,14 @@ enum Effect {
 }
 
 impl Effect {
-    fn of(writes: bool, ending: Ending) -> Self {
+    fn of(writes: bool, ending: CallEnding) -> Self {
         match ending {
-            Ending::Throttled | Ending::NotSent | Ending::NoToken | Ending::TurnedBack => Self::None,
+            CallEnding::Throttled | CallEnding::NotSent | CallEnding::NoToken | CallEnding::TurnedBack => Self::None,
             // The status does not tell a trouble before the effect from one after it.
-            Ending::Final | Ending::GaveUp | Ending::Trouble | Ending::NoAnswer if writes => Self::Possible,
-            Ending::Final | Ending::GaveUp | Ending::Trouble | Ending::NoAnswer => Self::None,
+            CallEnding::Final | CallEnding::GaveUp | CallEnding::Trouble | CallEnding::NoAnswer if writes => {
+                Self::Possible
+            }
+            CallEnding::Final | CallEnding::GaveUp | CallEnding::Trouble | CallEnding::NoAnswer => Self::None,
         }
     }
 }
@@ -120,25 +122,29 @@ enum Decision {
 }
 
 /// The table: one row a class of endings, with its reason.
-fn decide(ending: Ending, effect: Effect, told: Option<Duration>) -> Decision {
+fn decide(ending: CallEnding, effect: Effect, told: Option<Duration>) -> Decision {
     let short = told.unwrap_or_default() <= MAX_WAIT;
     match (ending, effect) {
         // Nothing else would come of it.
-        (Ending::Final, _) => Decision::HandOver,
+        (CallEnding::Final, _) => Decision::HandOver,
         // The rate limiter is paused by now, and whoever comes to it waits or is turned back.
-        (Ending::Throttled, _) if short => Decision::AgainThroughTheGate,
-        (Ending::Throttled, _) => Decision::HandOver,
+        (CallEnding::Throttled, _) if short => Decision::AgainThroughTheGate,
+        (CallEnding::Throttled, _) => Decision::HandOver,
         // The engine has to look first. 408 is one of the shapes of a conflict, too.
         (_, Effect::Possible) => Decision::HandOver,
         // Passes within seconds or not for minutes: the few tries are for the former.
-        (Ending::GaveUp | Ending::Trouble | Ending::NotSent | Ending::NoAnswer, Effect::None) if short => {
+        (CallEnding::GaveUp | CallEnding::Trouble | CallEnding::NotSent | CallEnding::NoAnswer, Effect::None)
+            if short =>
+        {
             Decision::AgainAfterPause
         }
-        (Ending::GaveUp | Ending::Trouble | Ending::NotSent | Ending::NoAnswer, Effect::None) => Decision::HandOver,
+        (CallEnding::GaveUp | CallEnding::Trouble | CallEnding::NotSent | CallEnding::NoAnswer, Effect::None) => {
+            Decision::HandOver
+        }
         // Logins have pauses of their own.
-        (Ending::NoToken, Effect::None) => Decision::HandOver,
+        (CallEnding::NoToken, Effect::None) => Decision::HandOver,
         // It says until when.
-        (Ending::TurnedBack, Effect::None) => Decision::HandOver,
+        (CallEnding::TurnedBack, Effect::None) => Decision::HandOver,
     }
 }
 
@@ -152,8 +158,8 @@ impl Policy<Request<Bytes>, Response<Bytes>, StackError> for RetryPolicy {
     ) -> Option<Self::Future> {
         let writes = request.extensions().get::<CallContext>().is_none_or(|call| call.route.writes());
         let told = result.as_ref().ok().and_then(|answer| retry_after(answer.headers(), self.clock.now()));
-        let ending = Ending::of(result.as_ref().map(|answer| answer.status().as_u16()));
-        if ending == Ending::Final {
+        let ending = CallEnding::of(result.as_ref().map(|answer| answer.status().as_u16()));
+        if ending == CallEnding::Final {
             self.budget.deposit();
         }
         self.tries += 1;

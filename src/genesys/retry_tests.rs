@@ -44,7 +44,7 @@ fn only_what_can_do_no_harm_is_repeated() {
         (Err(&no_token), NONE, HandOver, HandOver),
         (Err(&turned_back), NONE, HandOver, HandOver),
     ] {
-        let ending = Ending::of(result);
+        let ending = CallEnding::of(result);
         for (writes, expected) in [(false, read), (true, write)] {
             assert_eq!(decide(ending, Effect::of(writes, ending), told), expected, "{result:?} writes: {writes}");
         }

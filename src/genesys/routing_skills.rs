@@ -8,7 +8,7 @@ use http::{Method, Response};
 use super::answer::{parse, unreadable};
 use super::call::{CallLane, Route};
 use super::client::{GenesysClient, Outgoing, json};
-use super::paging::{Entity, Listing};
+use super::paging::{Entity, PagedListing};
 use super::path::ApiPath;
 use super::wire::{Page, SkillRating, UserSkill};
 use crate::domain::{AssignmentId, Proficiency, Target, UserId};
@@ -30,7 +30,7 @@ pub(super) const ROUTES: [Route; 5] = [
     Route::UserSkillRemove,
 ];
 
-const OF_A_USER: Listing = Listing {
+const OF_A_USER: PagedListing = PagedListing {
     route: Route::UserSkillsRead,
     of: "a user's routing skills",
     none: "nothing",
@@ -87,7 +87,7 @@ fn removals_ahead(write: &AssignmentWrite) -> usize {
     if write.difference.added.is_empty() { 0 } else { with_both.saturating_sub(MAX_SKILLS).min(removed) }
 }
 
-type Line = (AssignmentId, Option<Proficiency>);
+type SkillLine = (AssignmentId, Option<Proficiency>);
 
 /// The calls of one write.
 struct Calls<'a> {
@@ -130,14 +130,14 @@ impl<'a> Calls<'a> {
         self.remove(rest).await
     }
 
-    async fn patch(&mut self, lines: &[Line]) -> Result<(), CallError> {
+    async fn patch(&mut self, lines: &[SkillLine]) -> Result<(), CallError> {
         self.sent.extend(lines.iter().map(|(id, _)| *id));
         self.bulk(Method::PATCH, Route::UserSkillsAdd, lines).await?;
         self.done.extend(lines.iter().map(|(id, _)| *id));
         Ok(())
     }
 
-    async fn bulk(&mut self, method: Method, route: Route, lines: &[Line]) -> Result<(), CallError> {
+    async fn bulk(&mut self, method: Method, route: Route, lines: &[SkillLine]) -> Result<(), CallError> {
         let ratings: Vec<_> = lines.iter().map(|(id, proficiency)| SkillRating::new(*id, *proficiency)).collect();
         let path = skills_of(self.user).then("/bulk");
         let body = json(&ratings)?;
@@ -154,7 +154,7 @@ impl<'a> Calls<'a> {
     }
 
     /// Activates what the answer shows as deactivated: a bulk call knows no states.
-    async fn activate(&mut self, lines: &[Line], shown: &Page<UserSkill>) -> Result<(), CallError> {
+    async fn activate(&mut self, lines: &[SkillLine], shown: &Page<UserSkill>) -> Result<(), CallError> {
         let shown = shown.entities.as_deref().unwrap_or_default();
         let is_deactivated = |id: AssignmentId| shown.iter().any(|skill| skill.id() == id.0 && !skill.is_active());
         for (skill, proficiency) in lines.iter().filter(|(id, _)| is_deactivated(*id)) {

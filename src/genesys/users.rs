@@ -5,9 +5,9 @@ use http::Method;
 use super::answer;
 use super::call::{CallLane, Route};
 use super::client::{GenesysClient, Outgoing, json};
-use super::paging::Listing;
+use super::paging::PagedListing;
 use super::path::ApiPath;
-use super::wire::{EmailSearch, Found, ScimUsers, User};
+use super::wire::{EmailSearch, FoundUsers, ScimUsers, User};
 use crate::address::OutOfPlace;
 use crate::domain::UserId;
 use crate::domain::user::DirectoryUser;
@@ -15,13 +15,13 @@ use crate::engine::port::{CallError, CallOptions, Expand, Extent, ListedUser, Us
 
 /// Users a page: the most that the listing gives.
 const PER_PAGE: usize = 500;
-const ACTIVE: Listing =
-    Listing { route: Route::Users, of: "users", none: "nobody", page_size: PER_PAGE, most_pages: None };
+const ACTIVE: PagedListing =
+    PagedListing { route: Route::Users, of: "users", none: "nobody", page_size: PER_PAGE, most_pages: None };
 /// Genesys refuses the pages beyond 10,000 inactive users, whatever it says of their number.
-const INACTIVE: Listing = Listing { of: "inactive users", most_pages: Some(10_000 / 500), ..ACTIVE };
+const INACTIVE: PagedListing = PagedListing { of: "inactive users", most_pages: Some(10_000 / 500), ..ACTIVE };
 /// Users whom one call finds by their ids, at most.
 pub(super) const IDS_A_CALL: usize = 100;
-const BY_ID: Listing = Listing { of: "users by id", page_size: IDS_A_CALL, ..ACTIVE };
+const BY_ID: PagedListing = PagedListing { of: "users by id", page_size: IDS_A_CALL, ..ACTIVE };
 /// More than have one employee id.
 const SCIM_PAGE: usize = 25;
 
@@ -127,7 +127,7 @@ pub(super) async fn by_emails(
         body: json(&EmailSearch::of(emails))?,
     };
     let response = client.send(CallLane::of(options), options, out).await?;
-    let Found { results, total } = answer::parse(Route::UserSearch, &response)?;
+    let FoundUsers { results, total } = answer::parse(Route::UserSearch, &response)?;
     whole("search for e-mail addresses", results.len(), total)?;
     Ok(results.into_iter().map(|user| ListedUser::from(user).user).collect())
 }

@@ -103,7 +103,7 @@ impl<'a> EmailSearch<'a> {
 
 /// What a search found; without a hit, `results` is left out.
 #[derive(Debug, Deserialize)]
-pub(super) struct Found {
+pub(super) struct FoundUsers {
     #[serde(default = "Vec::new")]
     pub(super) results: Vec<User>,
     pub(super) total: Option<usize>,
@@ -147,7 +147,7 @@ impl From<ScimUser> for DirectoryUser {
 
 /// A skill or group, of a catalogue or of a user.
 #[derive(Debug, Deserialize)]
-pub(super) struct Named {
+pub(super) struct NamedItem {
     id: Uuid,
     #[serde(default)]
     name: Box<str>,
@@ -155,21 +155,21 @@ pub(super) struct Named {
     state: Option<Box<str>>,
 }
 
-impl Named {
+impl NamedItem {
     /// Whether it can be assigned.
     pub(super) fn is_active(&self) -> bool {
         self.state.as_deref().is_none_or(|state| state == "active")
     }
 }
 
-impl Entity for Named {
+impl Entity for NamedItem {
     fn id(&self) -> Uuid {
         self.id
     }
 }
 
-impl From<Named> for CatalogueItem {
-    fn from(named: Named) -> Self {
+impl From<NamedItem> for CatalogueItem {
+    fn from(named: NamedItem) -> Self {
         Self { id: AssignmentId(named.id), name: named.name }
     }
 }
@@ -249,7 +249,7 @@ pub(super) struct WfmAssignments {
     self_uri: Option<Box<str>>,
     #[serde(default, deserialize_with = "text_or_number")]
     pub(super) version: Option<Box<str>>,
-    pub(super) skill_groups: Vec<Named>,
+    pub(super) skill_groups: Vec<NamedItem>,
 }
 
 impl WfmAssignments {

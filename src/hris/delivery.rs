@@ -10,7 +10,7 @@ use super::mapping::Mapping;
 use super::numbers;
 use super::senders;
 use super::signature::{SignatureError, SignedWith, only};
-use super::source::{Admission, Source};
+use super::source::{DeliveryAdmission, Source};
 use crate::charset::without_mark;
 use crate::config::{ConfigError, Preset, WebhookConfig};
 
@@ -137,21 +137,21 @@ impl Source {
         now: Timestamp,
     ) -> Result<(), Refused> {
         match &self.admission {
-            Admission::Signature(verifier) => {
+            DeliveryAdmission::Signature(verifier) => {
                 if verifier.verify(headers, body, now)? == SignedWith::Previous {
                     let source = &*self.name;
                     tracing::info!(source, "a delivery is signed with previous_secret; the sender has not moved yet");
                 }
                 Ok(())
             }
-            Admission::Path(_) => {
+            DeliveryAdmission::Path(_) => {
                 if path_secret.is_some_and(|given| self.is_path_secret(given)) {
                     Ok(())
                 } else {
                     Err(Refused::Path)
                 }
             }
-            Admission::Nobody => Err(Refused::Nobody),
+            DeliveryAdmission::Nobody => Err(Refused::Nobody),
         }
     }
 
@@ -177,8 +177,8 @@ impl Source {
         let needs_payload = matches!(self.key_rule, KeyRule::Pointer(_) | KeyRule::Merge);
         let payload = needs_payload.then(|| numbers::parsed(without_mark(body)).ok()).flatten();
         let signed_id = match &self.admission {
-            Admission::Signature(verifier) => verifier.id_header(headers),
-            Admission::Path(_) | Admission::Nobody => None,
+            DeliveryAdmission::Signature(verifier) => verifier.id_header(headers),
+            DeliveryAdmission::Path(_) | DeliveryAdmission::Nobody => None,
         };
         self.key_rule.key(headers, signed_id, body, payload.as_ref(), now)
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::attributes::Attributes;
 use super::columns::Columns;
 use super::mapping::{Mapping, MappingError, PersonFault, SharedParts};
-use super::people::{NotUnderstood, Person, Place, TakeRecord};
+use super::people::{NotUnderstood, PayloadPlace, Person, TakeRecord};
 use super::source::Source;
 use crate::domain::UserRef;
 use crate::domain::shared::Shared;
@@ -37,7 +37,7 @@ pub(super) struct Gathering<'s> {
     /// Names as they are written, each with the attribute as it is kept, if it is.
     written: HashMap<Box<str>, Option<Arc<str>>>,
     texts: Shared<str>,
-    people: Vec<Row>,
+    people: Vec<ExportRow>,
     /// The place in `people` of each user.
     places: HashMap<UserRef, usize>,
     rows: usize,
@@ -48,12 +48,12 @@ pub(super) struct Gathering<'s> {
     owed: usize,
     next: Attributes,
     /// Where the next one stands.
-    place: Option<Place>,
+    place: Option<PayloadPlace>,
 }
 
-struct Row {
+struct ExportRow {
     /// Of the first row about the person.
-    place: Place,
+    place: PayloadPlace,
     person: Person,
 }
 
@@ -120,7 +120,7 @@ impl<'s> Gathering<'s> {
     /// not left, and only the other counts.
     fn add(&mut self, mut person: Person) -> Result<(), MappingError> {
         self.rows += 1;
-        let stands_at = self.place.take().unwrap_or(Place::Person(self.rows));
+        let stands_at = self.place.take().unwrap_or(PayloadPlace::Person(self.rows));
         person.attributes.shrink_to_fit();
         if self.columns.lack() {
             self.columns.saw_record(&person.attributes);
@@ -146,8 +146,8 @@ impl<'s> Gathering<'s> {
             return Err(NotUnderstood::new(format!("an export may name at most {MAX_PEOPLE} people")).into());
         }
         // With their entry in the job, which is made of it.
-        self.owed += 2 * size_of::<Row>() + 2 * size_of::<UserRef>() + 128;
-        self.people.push(Row { place: stands_at, person });
+        self.owed += 2 * size_of::<ExportRow>() + 2 * size_of::<UserRef>() + 128;
+        self.people.push(ExportRow { place: stands_at, person });
         self.pay()
     }
 
@@ -162,7 +162,7 @@ impl<'s> Gathering<'s> {
         Ok(())
     }
 
-    fn fault(&mut self, place: Place, problem: String) {
+    fn fault(&mut self, place: PayloadPlace, problem: String) {
         if self.faults.len() < MAX_FAULTS {
             self.faults.push(PersonFault { place, problem });
         } else {
@@ -177,7 +177,7 @@ impl<'s> Gathering<'s> {
         // Nobody comes any more.
         (self.places, self.texts) = (HashMap::new(), Shared::default());
         let (mut mapped, mut parts) = (Vec::with_capacity(people.len()), SharedParts::default());
-        for Row { place, person } in people {
+        for ExportRow { place, person } in people {
             let values = person.attributes.len();
             if values > MAX_VALUES {
                 self.fault(place, format!("has {values} values; more than {MAX_VALUES} are not taken"));
@@ -216,7 +216,7 @@ impl TakeRecord for Gathering<'_> {
         }
     }
 
-    fn at(&mut self, place: Place) {
+    fn at(&mut self, place: PayloadPlace) {
         self.place = Some(place);
     }
 

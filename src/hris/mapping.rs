@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::columns::{LooseColumn, MissingColumns};
 use super::export::Gathering;
 use super::filter::{self, FilterError};
-use super::people::{Changed, Everybody, NotUnderstood, Person, Place, Told};
+use super::people::{Changed, Everybody, NotUnderstood, PayloadPlace, Person, Told};
 use super::rules::Derived;
 use super::senders::{self, Reading};
 use super::source::Source;
@@ -55,7 +55,7 @@ pub(super) struct SharedParts {
 /// Something is wrong with one person of several.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PersonFault {
-    pub place: Place,
+    pub place: PayloadPlace,
     pub problem: String,
 }
 
@@ -293,7 +293,7 @@ impl Source {
             match self.mapped(person, &mut lists) {
                 Ok(Some(mapped)) => mapping.people.push(mapped),
                 Ok(None) => {}
-                Err(problem) => mapping.faults.push(PersonFault { place: Place::Person(number), problem }),
+                Err(problem) => mapping.faults.push(PersonFault { place: PayloadPlace::Person(number), problem }),
             }
         }
         mapping

@@ -31,7 +31,7 @@ pub use self::intake::{
 pub use self::intake::{UnreadCounts, UnreadRecord};
 pub use self::intake::{is_known_person, speaks_of_people};
 pub use self::mapping::{ExportForm, Mapped, Mapping, MappingError, PersonFault};
-pub use self::people::{Changed, NotUnderstood, Place};
+pub use self::people::{Changed, NotUnderstood, PayloadPlace};
 pub use self::record::{RecordTransport, Setback, over_http};
 pub use self::rules::{Derived, Rules};
 pub use self::source::Source;

@@ -11,7 +11,7 @@ use crate::domain::text::as_it_reads;
 
 /// Where a person stands in what was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub enum PayloadPlace {
     /// In the order of the payload, from 1.
     Person(usize),
     /// A line of a file.
@@ -20,7 +20,7 @@ pub enum Place {
     Row(u64),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for PayloadPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Person(number) => write!(f, "person {number}"),
@@ -98,7 +98,7 @@ pub(super) trait TakeRecord {
     fn attribute(&mut self, name: &str, value: &str);
 
     /// Where the next record stands, if not simply behind the one before.
-    fn at(&mut self, _: Place) {}
+    fn at(&mut self, _: PayloadPlace) {}
 
     /// The next record is complete.
     fn record(&mut self) -> Result<(), Self::Fault>;

@@ -17,7 +17,7 @@ use super::filter::{self, FilterRunner};
 use super::people::Identity;
 use super::rules::{Facts, Rules, When};
 use super::senders;
-use super::signature::{Algorithm, Encoding, Headers, KeyForm, Part, Scheme, Verifier};
+use super::signature::{Algorithm, Encoding, Headers, KeyForm, Scheme, SignedPart, Verifier};
 use crate::charset::Charset;
 use crate::config::{
     ConfigError, LeaverConfig, Preset, RecordConfig, SignatureAlgorithm, SignatureConfig, SignatureEncoding,
@@ -35,7 +35,7 @@ pub struct Source {
     pub mode: Mode,
     /// Of times without an offset.
     pub(super) zone: TimeZone,
-    pub(super) admission: Admission,
+    pub(super) admission: DeliveryAdmission,
     pub(super) key_rule: KeyRule,
     pub(super) filter: Option<String>,
     pub(super) runner: FilterRunner,
@@ -100,7 +100,7 @@ impl fmt::Display for NeededBy<'_> {
 
 /// What lets a delivery in.
 #[derive(Debug)]
-pub(super) enum Admission {
+pub(super) enum DeliveryAdmission {
     Signature(Box<Verifier>),
     /// The last segment of the path, for senders that do not sign.
     Path(Vec<SecretString>),
@@ -207,22 +207,22 @@ impl Source {
 
     /// Whether this is the secret of the path; false for senders that sign.
     pub fn is_path_secret(&self, given: &str) -> bool {
-        let Admission::Path(secrets) = &self.admission else { return false };
+        let DeliveryAdmission::Path(secrets) = &self.admission else { return false };
         let same = |secret: &SecretString| secret.expose_secret().as_bytes().ct_eq(given.as_bytes());
         secrets.iter().fold(subtle::Choice::from(0), |found, secret| found | same(secret)).into()
     }
 
     /// Whether its sender puts the secret into the path.
     pub fn takes_path_secret(&self) -> bool {
-        matches!(self.admission, Admission::Path(_))
+        matches!(self.admission, DeliveryAdmission::Path(_))
     }
 
     /// What lets deliveries in, in words.
     pub fn way_in(&self) -> &'static str {
         match self.admission {
-            Admission::Signature(_) => "deliveries are signed",
-            Admission::Path(_) => "deliveries have a secret in their path",
-            Admission::Nobody => "exports only, as it has no secret",
+            DeliveryAdmission::Signature(_) => "deliveries are signed",
+            DeliveryAdmission::Path(_) => "deliveries have a secret in their path",
+            DeliveryAdmission::Nobody => "exports only, as it has no secret",
         }
     }
 
@@ -288,7 +288,7 @@ fn time_zone(config: &WebhookConfig) -> Result<TimeZone, ConfigError> {
     })
 }
 
-fn admission(config: &WebhookConfig) -> Result<Admission, ConfigError> {
+fn admission(config: &WebhookConfig) -> Result<DeliveryAdmission, ConfigError> {
     let secrets = config.secrets()?;
     let Some(mut scheme) = scheme(config)? else {
         if config.tolerance.is_some() {
@@ -304,7 +304,7 @@ fn admission(config: &WebhookConfig) -> Result<Admission, ConfigError> {
                 ),
             ));
         }
-        return Ok(if secrets.is_empty() { Admission::Nobody } else { Admission::Path(secrets) });
+        return Ok(if secrets.is_empty() { DeliveryAdmission::Nobody } else { DeliveryAdmission::Path(secrets) });
     };
     scheme.tolerance = match (&scheme.headers.timestamp, config.tolerance) {
         (None, Some(_)) => return Err(config.fault("tolerance", "has no meaning: this sender signs no time")),
@@ -315,7 +315,7 @@ fn admission(config: &WebhookConfig) -> Result<Admission, ConfigError> {
         return Err(config.fault("secret", "is missing (or secret_file)"));
     }
     Verifier::new(scheme, &secrets)
-        .map(|verifier| Admission::Signature(verifier.into()))
+        .map(|verifier| DeliveryAdmission::Signature(verifier.into()))
         .map_err(|problem| config.fault("secret", problem.to_string()))
 }
 
@@ -373,8 +373,8 @@ fn custom(config: &WebhookConfig, signature: &SignatureConfig) -> Result<Scheme,
         tolerance: None,
     };
     for (named, part, key, placeholder) in [
-        (scheme.headers.id.is_some(), Part::Id, "id_header", "{id}"),
-        (scheme.headers.timestamp.is_some(), Part::Timestamp, "timestamp_header", "{ts}"),
+        (scheme.headers.id.is_some(), SignedPart::Id, "id_header", "{id}"),
+        (scheme.headers.timestamp.is_some(), SignedPart::Timestamp, "timestamp_header", "{ts}"),
     ] {
         match (named, scheme.signed.contains(&part)) {
             (true, false) => return Err(fault(key, &format!("is not signed: signed lacks {placeholder}"))),

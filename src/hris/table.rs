@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use tokio::io::AsyncBufRead;
 
 use super::mapping::MappingError;
-use super::people::{NotUnderstood, Place, TakeRecord};
+use super::people::{NotUnderstood, PayloadPlace, TakeRecord};
 use crate::domain::text::folded;
 use crate::table::{Table, TableError};
 
@@ -33,7 +33,11 @@ where
                 take.attribute(column, cell);
             }
         }
-        take.at(if table.sheet().is_some() { Place::Row(table.line()) } else { Place::Line(table.line()) });
+        take.at(if table.sheet().is_some() {
+            PayloadPlace::Row(table.line())
+        } else {
+            PayloadPlace::Line(table.line())
+        });
         take.record()?;
         count += 1;
         if count.is_multiple_of(ROWS_AT_A_TIME) {

@@ -29,10 +29,10 @@ use crate::journal::port::Journal;
 
 /// Keeps everything at once, as if each entry were flushed by itself.
 #[derive(Debug, Default)]
-pub struct MemoryJournal(Mutex<Kept>);
+pub struct MemoryJournal(Mutex<KeptInMemory>);
 
 #[derive(Debug, Default)]
-struct Kept {
+struct KeptInMemory {
     jobs: BTreeMap<JobId, RecoveredJob>,
     user_states: BTreeMap<UserKey, KeptUserState>,
     keys: BTreeMap<KeyId, (AcceptanceKey, JobId)>,
@@ -56,7 +56,7 @@ impl MemoryJournal {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Kept> {
+    fn lock(&self) -> MutexGuard<'_, KeptInMemory> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

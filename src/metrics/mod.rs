@@ -10,7 +10,7 @@ mod text;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use self::histogram::{Distribution, Histogram};
-pub use self::text::{Family, Kind, Labels, MetricsText};
+pub use self::text::{Family, FamilyKind, Labels, MetricsText};
 
 /// A number that only grows while the process lives.
 #[derive(Debug, Default)]

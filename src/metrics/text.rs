@@ -6,13 +6,13 @@ use super::{Counter, Distribution};
 
 /// What a family of series is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum FamilyKind {
     Counter,
     Gauge,
     Histogram,
 }
 
-impl Kind {
+impl FamilyKind {
     fn name(self) -> &'static str {
         match self {
             Self::Counter => "counter",
@@ -26,21 +26,21 @@ impl Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Family {
     pub name: &'static str,
-    pub kind: Kind,
+    pub kind: FamilyKind,
     pub help: &'static str,
 }
 
 impl Family {
     pub const fn counter(name: &'static str, help: &'static str) -> Self {
-        Self { name, kind: Kind::Counter, help }
+        Self { name, kind: FamilyKind::Counter, help }
     }
 
     pub const fn gauge(name: &'static str, help: &'static str) -> Self {
-        Self { name, kind: Kind::Gauge, help }
+        Self { name, kind: FamilyKind::Gauge, help }
     }
 
     pub const fn histogram(name: &'static str, help: &'static str) -> Self {
-        Self { name, kind: Kind::Histogram, help }
+        Self { name, kind: FamilyKind::Histogram, help }
     }
 }
 

@@ -6,8 +6,8 @@
 
 use tokio::io::AsyncBufRead;
 
-use super::delimiter::{Look, look};
-use super::row::{MAX_ROW_LENGTH, Row, TooLarge};
+use super::delimiter::{DelimiterLook, look};
+use super::row::{MAX_ROW_LENGTH, Row, RowTooLarge};
 use super::{RowError, TableError};
 use crate::charset::{Charset, Position, TextReader};
 
@@ -107,23 +107,23 @@ impl<R: AsyncBufRead + Unpin> CsvRows<R> {
             let mut position = Position::BEGIN;
             match look(&self.head, is_whole) {
                 // What is no text comes again, once all before it is read.
-                Look::NeedsMore => fault.map_or(Ok(()), Err)?,
-                Look::Found { .. } | Look::Unclear { .. } if is_page(&self.head) => {
+                DelimiterLook::NeedsMore => fault.map_or(Ok(()), Err)?,
+                DelimiterLook::Found { .. } | DelimiterLook::Unclear { .. } if is_page(&self.head) => {
                     let what = "the file is no table but a page (HTML or XML), as portals send it in place of one to ask for a login";
                     return Err(TableError::File(what.to_owned()));
                 }
-                Look::Found { delimiter, skipped } => {
+                DelimiterLook::Found { delimiter, skipped } => {
                     self.head.bytes().take(skipped).for_each(|byte| position.pass(byte));
                     self.taken = skipped;
                     return Ok(Parser {
                         delimiter,
                         position,
                         has_begun: false,
-                        state: State::Before,
+                        state: CsvState::Before,
                         opened: position,
                     });
                 }
-                Look::Unclear { at, why } => {
+                DelimiterLook::Unclear { at, why } => {
                     self.head.bytes().take(at).for_each(|byte| position.pass(byte));
                     return Err(TableError::Row(RowError::of_line(position.line, why)));
                 }
@@ -139,7 +139,7 @@ fn is_page(text: &str) -> bool {
 
 /// Where in a row the parser is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum CsvState {
     /// Before the first character of a cell.
     Before,
     Bare,
@@ -157,14 +157,14 @@ struct Parser {
     position: Position,
     /// Whether anything of the row has come, but for the line ends before it.
     has_begun: bool,
-    state: State,
+    state: CsvState,
     /// Where the quoted cell begins.
     opened: Position,
 }
 
 impl Parser {
     fn begin(&mut self) {
-        (self.has_begun, self.state) = (false, State::Before);
+        (self.has_begun, self.state) = (false, CsvState::Before);
     }
 
     /// Goes on to the end of the next row that is not blank: the bytes that were used, and whether it is complete.
@@ -205,23 +205,23 @@ impl Parser {
         for (at, byte) in piece.bytes().enumerate() {
             let ends_line = matches!(byte, b'\n' | b'\r');
             let next = match (self.state, byte) {
-                (State::Before, b'"') => {
+                (CsvState::Before, b'"') => {
                     self.opened = self.position;
-                    State::Quoted
+                    CsvState::Quoted
                 }
-                (State::Bare, b'"') => return Err(self.misplaced("within a cell that does not begin with one")),
-                (State::Quoted, b'"') => State::Mark,
-                (State::Mark, b'"') => State::Quoted,
-                (State::After, b'"') => return Err(self.misplaced("behind the end of a quoted cell")),
-                (State::Quoted, _) => State::Quoted,
-                (_, byte) if ends_line || byte == self.delimiter => State::Before,
-                (State::Before, b' ' | b'\t') => State::Before,
-                (State::Before | State::Bare, _) => State::Bare,
-                (State::Mark | State::After, b' ' | b'\t') => State::After,
-                (State::Mark | State::After, _) => return Err(self.misplaced_before()),
+                (CsvState::Bare, b'"') => return Err(self.misplaced("within a cell that does not begin with one")),
+                (CsvState::Quoted, b'"') => CsvState::Mark,
+                (CsvState::Mark, b'"') => CsvState::Quoted,
+                (CsvState::After, b'"') => return Err(self.misplaced("behind the end of a quoted cell")),
+                (CsvState::Quoted, _) => CsvState::Quoted,
+                (_, byte) if ends_line || byte == self.delimiter => CsvState::Before,
+                (CsvState::Before, b' ' | b'\t') => CsvState::Before,
+                (CsvState::Before | CsvState::Bare, _) => CsvState::Bare,
+                (CsvState::Mark | CsvState::After, b' ' | b'\t') => CsvState::After,
+                (CsvState::Mark | CsvState::After, _) => return Err(self.misplaced_before()),
             };
-            let is_text = matches!((self.state, next), (_, State::Bare) | (State::Quoted, State::Quoted))
-                || (self.state == State::Mark && next == State::Quoted);
+            let is_text = matches!((self.state, next), (_, CsvState::Bare) | (CsvState::Quoted, CsvState::Quoted))
+                || (self.state == CsvState::Mark && next == CsvState::Quoted);
             match (is_text, from) {
                 (true, None) => from = Some(at),
                 (false, Some(begin)) => {
@@ -230,7 +230,7 @@ impl Parser {
                 }
                 (true, Some(_)) | (false, None) => {}
             }
-            let ends_cell = next == State::Before && (ends_line || byte == self.delimiter);
+            let ends_cell = next == CsvState::Before && (ends_line || byte == self.delimiter);
             if ends_cell {
                 row.end_cell().map_err(|fault| self.too_large(fault, row))?;
             }
@@ -249,11 +249,11 @@ impl Parser {
 
     /// The text ends: whether there was one more row.
     fn end(&mut self, row: &mut Row) -> Result<bool, RowError> {
-        if self.state == State::Quoted {
+        if self.state == CsvState::Quoted {
             let what = format!("has a quotation mark at column {} that is never closed", self.opened.column);
             return Err(RowError::of_line(self.opened.line, what));
         }
-        if !self.has_begun || (self.state == State::Before && row.width() == 0) {
+        if !self.has_begun || (self.state == CsvState::Before && row.width() == 0) {
             return Ok(false);
         }
         row.end_cell().map_err(|fault| self.too_large(fault, row))?;
@@ -264,9 +264,9 @@ impl Parser {
         row.push(text.unwrap_or_default()).map_err(|fault| self.too_large(fault, row))
     }
 
-    fn too_large(&self, fault: TooLarge, row: &Row) -> RowError {
+    fn too_large(&self, fault: RowTooLarge, row: &Row) -> RowError {
         let Position { line, column, .. } = self.opened;
-        let open = if matches!(self.state, State::Quoted | State::Mark) {
+        let open = if matches!(self.state, CsvState::Quoted | CsvState::Mark) {
             format!("; is the quotation mark at line {line}, column {column} closed?")
         } else {
             String::new()

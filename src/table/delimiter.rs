@@ -9,7 +9,7 @@ const DELIMITERS: [(u8, &str); 3] = [(b',', "a comma"), (b';', "a semicolon"), (
 
 /// What the beginning of a text says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Look {
+pub(super) enum DelimiterLook {
     /// The line that names the columns is not complete yet.
     NeedsMore,
     /// The delimiter, and the bytes before the first row: a line that says which it is.
@@ -19,16 +19,16 @@ pub(super) enum Look {
 }
 
 /// Looks at the beginning of a text; `whole` if nothing follows it.
-pub(super) fn look(text: &str, whole: bool) -> Look {
+pub(super) fn look(text: &str, whole: bool) -> DelimiterLook {
     let mut at = 0;
     loop {
         let rest = text.get(at..).unwrap_or_default();
-        let Some(length) = line(rest, whole) else { return Look::NeedsMore };
+        let Some(length) = line(rest, whole) else { return DelimiterLook::NeedsMore };
         let (line, following) = rest.split_at_checked(length).unwrap_or((rest, ""));
         if let Some(said) = said(line) {
             return match DELIMITERS.iter().find(|(delimiter, _)| said.as_bytes() == [*delimiter]) {
-                Some((delimiter, _)) => Look::Found { delimiter: *delimiter, skipped: at + length },
-                None => Look::Unclear {
+                Some((delimiter, _)) => DelimiterLook::Found { delimiter: *delimiter, skipped: at + length },
+                None => DelimiterLook::Unclear {
                     at,
                     why: "names with sep= what is neither a comma, a semicolon nor a tab".to_owned(),
                 },
@@ -37,8 +37,8 @@ pub(super) fn look(text: &str, whole: bool) -> Look {
         let is_blank = line.chars().all(|c| c.is_whitespace() || ",;\"".contains(c));
         if !is_blank || (whole && following.is_empty()) {
             return match told_by(line) {
-                Ok(delimiter) => Look::Found { delimiter, skipped: 0 },
-                Err(why) => Look::Unclear { at, why },
+                Ok(delimiter) => DelimiterLook::Found { delimiter, skipped: 0 },
+                Err(why) => DelimiterLook::Unclear { at, why },
             };
         }
         at += length;
@@ -114,10 +114,10 @@ mod tests {
             ("ref, email, assignments\n", b','),
             ("\r\n,,,\n \n;;\na;b\n", b';'),
         ] {
-            assert_eq!(look(text, true), Look::Found { delimiter, skipped: 0 }, "{text:?}");
+            assert_eq!(look(text, true), DelimiterLook::Found { delimiter, skipped: 0 }, "{text:?}");
         }
         for unclear in ["a,b;c\n", "a;b\tc", "a, b; c\n"] {
-            let Look::Unclear { at: 0, why } = look(unclear, true) else { panic!("{unclear}") };
+            let DelimiterLook::Unclear { at: 0, why } = look(unclear, true) else { panic!("{unclear}") };
             assert!(why.contains("sep=;"), "{why}");
         }
     }
@@ -127,16 +127,16 @@ mod tests {
         for (text, delimiter, skipped) in
             [("sep=;\r\na,b;c\n", b';', 6), ("\"SEP=,\"\na\n", b',', 8), ("sep=\t\na\n", b'\t', 6), ("sep=,", b',', 5)]
         {
-            assert_eq!(look(text, true), Look::Found { delimiter, skipped }, "{text:?}");
+            assert_eq!(look(text, true), DelimiterLook::Found { delimiter, skipped }, "{text:?}");
         }
-        assert!(matches!(look("sep=|\na|b\n", true), Look::Unclear { .. }));
-        assert!(matches!(look("sep=\na\n", true), Look::Unclear { .. }));
+        assert!(matches!(look("sep=|\na|b\n", true), DelimiterLook::Unclear { .. }));
+        assert!(matches!(look("sep=\na\n", true), DelimiterLook::Unclear { .. }));
     }
 
     #[test]
     fn half_a_line_tells_nothing() {
         for text in ["", "a,b", "\"a\nb", "\n,,\n", "sep=;"] {
-            assert_eq!(look(text, false), Look::NeedsMore, "{text:?}");
+            assert_eq!(look(text, false), DelimiterLook::NeedsMore, "{text:?}");
         }
     }
 }

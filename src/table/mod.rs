@@ -22,7 +22,7 @@ use tokio::io::AsyncBufRead;
 use self::csv::CsvRows;
 pub use self::row::{MAX_CELLS, MAX_ROW_LENGTH, Row};
 use self::xlsx::SheetRows;
-use crate::charset::{Charset, TextError};
+use crate::charset::{Charset, DecodeError};
 use crate::domain::text::as_it_reads;
 
 /// The media type of spreadsheets.
@@ -99,7 +99,7 @@ impl RowError {
 
 impl From<io::Error> for TableError {
     fn from(error: io::Error) -> Self {
-        match error.get_ref().and_then(|inner| inner.downcast_ref::<TextError>()) {
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<DecodeError>()) {
             Some(fault) => Self::Row(RowError::of_line(fault.line, fault.within_line())),
             None => Self::Unreadable(error),
         }

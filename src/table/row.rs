@@ -16,7 +16,7 @@ pub struct Row {
 
 /// A row would be larger than it may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum TooLarge {
+pub(super) enum RowTooLarge {
     #[error("has more than {MAX_CELLS} cells")]
     Wide,
     #[error("is longer than {MAX_ROW_LENGTH} bytes")]
@@ -63,9 +63,9 @@ impl Row {
     }
 
     /// Goes on with the cell that has not ended.
-    pub(super) fn push(&mut self, text: &str) -> Result<(), TooLarge> {
+    pub(super) fn push(&mut self, text: &str) -> Result<(), RowTooLarge> {
         if self.text.len() + text.len() > MAX_ROW_LENGTH {
-            return Err(TooLarge::Long);
+            return Err(RowTooLarge::Long);
         }
         self.text.push_str(text);
         Ok(())
@@ -79,9 +79,9 @@ impl Row {
     }
 
     /// Ends the cell.
-    pub(super) fn end_cell(&mut self) -> Result<(), TooLarge> {
+    pub(super) fn end_cell(&mut self) -> Result<(), RowTooLarge> {
         if self.ends.len() >= MAX_CELLS {
-            return Err(TooLarge::Wide);
+            return Err(RowTooLarge::Wide);
         }
         self.ends.push(self.text.len());
         Ok(())
@@ -145,8 +145,8 @@ mod tests {
         for _ in 0..MAX_CELLS {
             assert_eq!((row.push("a"), row.end_cell()), (Ok(()), Ok(())));
         }
-        assert_eq!(row.end_cell(), Err(TooLarge::Wide));
-        assert_eq!(row.push(&"a".repeat(MAX_ROW_LENGTH)), Err(TooLarge::Long));
+        assert_eq!(row.end_cell(), Err(RowTooLarge::Wide));
+        assert_eq!(row.push(&"a".repeat(MAX_ROW_LENGTH)), Err(RowTooLarge::Long));
         assert_eq!((row.width(), row.cell(0), row.cell(MAX_CELLS)), (MAX_CELLS, Some("a"), None));
         row.begin(4);
         assert!(row.is_blank() && row.width() == 0);

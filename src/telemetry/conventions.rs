@@ -15,7 +15,7 @@ const PROBES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 const NUMBERS: [&str; 3] = ["status", "entry", "entries"];
 
 /// How spans of one name go out.
-struct Form {
+struct AttributeForm {
     kind: SpanKind,
     /// Statuses from here on are errors.
     errors_from: i64,
@@ -25,7 +25,7 @@ struct Form {
 
 const STATUS: (&str, &str) = ("status", "http.response.status_code");
 
-fn form(name: &str) -> Option<Form> {
+fn form(name: &str) -> Option<AttributeForm> {
     let (kind, errors_from, attributes): (_, _, &'static [_]) = match name {
         "request" => {
             let attributes = &[
@@ -58,7 +58,7 @@ fn form(name: &str) -> Option<Form> {
         "attempt" => (SpanKind::Client, 400, &[STATUS]),
         _ => return None,
     };
-    Some(Form { kind, errors_from, attributes })
+    Some(AttributeForm { kind, errors_from, attributes })
 }
 
 /// A span as it goes out; none if it does not.

@@ -36,7 +36,7 @@ pub struct ExportSettings {
 
 /// Why spans cannot be exported with these settings.
 #[derive(Debug, thiserror::Error)]
-pub enum ExportError {
+pub enum SpanExportError {
     #[error("telemetry.otlp_endpoint: {0}")]
     Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
     #[error("telemetry.otlp_endpoint: no client for it: {0}")]
@@ -52,9 +52,9 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
 /// The way of spans out of the process.
 #[derive(Debug)]
-pub struct Export(SdkTracerProvider);
+pub struct SpanExport(SdkTracerProvider);
 
-impl Export {
+impl SpanExport {
     /// Sends what is left; spans that end later are not exported any more.
     pub async fn finish(self) {
         let sent = tokio::task::spawn_blocking(move || self.0.shutdown_with_timeout(LAST_SPANS)).await;
@@ -67,7 +67,7 @@ impl Export {
 /// A layer whose spans go to the collector of `settings`. To be called in a runtime, which carries the connections.
 pub(super) fn over_http(
     settings: &ExportSettings,
-) -> Result<(impl Layer<Registry> + Send + Sync + use<>, Export), ExportError> {
+) -> Result<(impl Layer<Registry> + Send + Sync + use<>, SpanExport), SpanExportError> {
     let exporter = opentelemetry_otlp::SpanExporter::builder()
         .with_http()
         .with_http_client(CollectorClient::new()?)
@@ -79,7 +79,7 @@ pub(super) fn over_http(
 }
 
 /// A layer whose spans go to `exporter`: the spans of this crate, named and reduced as the conventions have it.
-pub fn spans_to<S, E>(exporter: E, service_name: String) -> (impl Layer<S> + Send + Sync, Export)
+pub fn spans_to<S, E>(exporter: E, service_name: String) -> (impl Layer<S> + Send + Sync, SpanExport)
 where
     S: tracing::Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
     E: SpanExporter + 'static,
@@ -103,7 +103,7 @@ where
             filter_fn(|of| of.is_span() && of.target().starts_with(env!("CARGO_CRATE_NAME")))
                 .with_max_level_hint(Level::INFO),
         );
-    (layer, Export(provider))
+    (layer, SpanExport(provider))
 }
 
 /// Brings spans into the form that goes out, and logs when exporting begins to fail and when it works again.

@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 use skillsync::api;
-use skillsync::callback::{self, Answer, Courier, Message, Post, SigningKey};
+use skillsync::callback::{self, Answer, CallbackMessage, Courier, Post, SigningKey};
 use skillsync::clock::WallClock;
 use skillsync::domain::callback::{CallbackRules, CallbackUrl};
 use skillsync::domain::job::{JobSpec, JobStatus, Lane, SameUser};
@@ -27,7 +27,7 @@ struct Hosts {
 }
 
 impl Post for Hosts {
-    fn post<'a>(&'a self, url: &'a CallbackUrl, _: Message) -> BoxFuture<'a, Result<Answer, String>> {
+    fn post<'a>(&'a self, url: &'a CallbackUrl, _: CallbackMessage) -> BoxFuture<'a, Result<Answer, String>> {
         if url.as_str().starts_with("https://good.example/") {
             self.answered.lock().unwrap().push(Instant::now());
             return async { Ok(Answer { status: 200, retry_after: None }) }.boxed();
@@ -66,7 +66,7 @@ impl Receiver {
 }
 
 impl Post for Receiver {
-    fn post<'a>(&'a self, url: &'a CallbackUrl, message: Message) -> BoxFuture<'a, Result<Answer, String>> {
+    fn post<'a>(&'a self, url: &'a CallbackUrl, message: CallbackMessage) -> BoxFuture<'a, Result<Answer, String>> {
         assert_eq!(url.as_str(), "https://hr.example.com/hook");
         let body = serde_json::from_slice(&message.body).unwrap();
         self.came.lock().unwrap().push((Instant::now(), message.id, body));

@@ -1,5 +1,6 @@
 //! Keeps the shape of the house: a module names only modules below it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -213,4 +214,35 @@ fn the_engine_is_known_to_its_implementor_by_the_port_alone() {
             assert!(allowed, "{}: {line}", file.display());
         }
     }
+}
+
+/// Types that have the name of another one, with the reason. The simulator shares no code with the rest, and may call things alike.
+const HOMONYMS: &[(&str, &str)] = &[];
+
+#[test]
+fn no_two_types_have_one_name() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    rust_files(&source, &mut files);
+    let mut places = BTreeMap::<String, Vec<String>>::new();
+    for file in files {
+        let place = file.strip_prefix(&source).unwrap().display().to_string();
+        let is_test = ["tests", "properties"].iter().any(|word| place.contains(word));
+        if place.starts_with("simulator") || is_test {
+            continue;
+        }
+        let text = fs::read_to_string(&file).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        for line in code.lines() {
+            let words: Vec<_> = line.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+            let is_item = !line.starts_with(' ') && !line.starts_with("//");
+            let kind = words.iter().position(|word| ["struct", "enum", "trait"].contains(word)).filter(|_| is_item);
+            if let Some(name) = kind.and_then(|kind| words.get(kind + 1)) {
+                places.entry((*name).to_owned()).or_default().push(place.clone());
+            }
+        }
+    }
+    assert!(places.len() > 500, "the types are found: {}", places.len());
+    places.retain(|name, places| places.len() > 1 && !HOMONYMS.iter().any(|(known, _)| known == name));
+    assert!(places.is_empty(), "{places:#?}");
 }

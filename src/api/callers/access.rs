@@ -36,14 +36,14 @@ use crate::clock::WallClock;
 /// again before it does or tells anything (`again`, `revoked`).
 #[derive(Debug, Clone)]
 pub struct ApiKeys {
-    held: Arc<RwLock<Vec<Held>>>,
+    held: Arc<RwLock<Vec<HeldKey>>>,
     /// Others are in their place now.
     replaced: Arc<watch::Sender<()>>,
 }
 
 /// A key, and what is left to it of its allowance.
 #[derive(Debug, Clone)]
-struct Held {
+struct HeldKey {
     key: Arc<ApiKey>,
     allowance: Arc<Mutex<Allowance>>,
 }
@@ -65,7 +65,7 @@ impl ApiKeys {
     /// Takes up these keys, each with its own allowance.
     pub fn new(keys: &[ApiKey], requests_per_second: NonZeroU32) -> Self {
         let allowance = || Arc::new(Mutex::new(Allowance::new(requests_per_second)));
-        let held = |key: &ApiKey| Held { key: Arc::new(key.clone()), allowance: allowance() };
+        let held = |key: &ApiKey| HeldKey { key: Arc::new(key.clone()), allowance: allowance() };
         let held = keys.iter().map(held).collect();
         Self { held: Arc::new(RwLock::new(held)), replaced: Arc::new(watch::Sender::new(())) }
     }
@@ -135,7 +135,7 @@ impl ApiKeys {
 
     /// The key that this is. Digests are compared in constant time and all of them always, so that the time taken tells
     /// nothing of how near a guess came.
-    fn holder_of(&self, given: &[u8]) -> Result<Held, Problem> {
+    fn holder_of(&self, given: &[u8]) -> Result<HeldKey, Problem> {
         let digest = Sha256::digest(given);
         let keys = self.held.read().unwrap_or_else(PoisonError::into_inner);
         let mut found = None;

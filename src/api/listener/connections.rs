@@ -25,16 +25,16 @@ const STEP: usize = 16 * 1024;
 /// All open connections.
 ///
 /// Invariant: never more than `most` and [`RESERVE`] of them stay, because each is counted in [`Connections::seat`] and until
-/// its [`Seat`] is dropped; for one that comes beyond `most`, another one leaves.
+/// its [`ConnectionSeat`] is dropped; for one that comes beyond `most`, another one leaves.
 #[derive(Debug)]
 pub(in crate::api) struct Connections {
     most: usize,
-    open: Mutex<Open>,
+    open: Mutex<OpenConnection>,
     freed: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Open {
+struct OpenConnection {
     next: u64,
     connections: HashMap<u64, Arc<Connection>>,
     /// Those among them that were told to make room, and go in a moment.
@@ -47,7 +47,7 @@ pub(in crate::api) struct Connection {
     pub(in crate::api) peer: IpAddr,
     /// Only probes are answered on it.
     pub(in crate::api) is_reserve: bool,
-    progress: Mutex<Progress>,
+    progress: Mutex<PeerProgress>,
     closed: CancellationToken,
     /// Closed for another one.
     makes_room: AtomicBool,
@@ -56,7 +56,7 @@ pub(in crate::api) struct Connection {
 }
 
 #[derive(Debug)]
-struct Progress {
+struct PeerProgress {
     /// Since when a head, or more of a body, is awaited; `None` while the request is in our hands.
     awaits_peer: Option<Instant>,
     came: usize,
@@ -67,7 +67,7 @@ struct Progress {
 
 /// The place of a connection among all; free again when this is dropped.
 #[derive(Debug)]
-pub(in crate::api) struct Seat {
+pub(in crate::api) struct ConnectionSeat {
     all: Arc<Connections>,
     number: u64,
     pub(in crate::api) connection: Arc<Connection>,
@@ -79,7 +79,7 @@ impl Connections {
     }
 
     /// A seat for the next connection, as soon as there is one.
-    pub(in crate::api) async fn seat(self: &Arc<Self>, peer: IpAddr) -> Seat {
+    pub(in crate::api) async fn seat(self: &Arc<Self>, peer: IpAddr) -> ConnectionSeat {
         loop {
             let freed = self.freed.notified();
             if let Some(seat) = self.free_seat(peer) {
@@ -90,7 +90,7 @@ impl Connections {
         }
     }
 
-    fn free_seat(self: &Arc<Self>, peer: IpAddr) -> Option<Seat> {
+    fn free_seat(self: &Arc<Self>, peer: IpAddr) -> Option<ConnectionSeat> {
         let mut open = self.lock();
         let mut is_full = open.staying() >= self.most;
         if is_full && let Some(stuck) = open.longest_stuck(Instant::now()) {
@@ -106,7 +106,7 @@ impl Connections {
         open.next += 1;
         let number = open.next;
         open.connections.insert(number, Arc::clone(&connection));
-        Some(Seat { all: Arc::clone(self), number, connection })
+        Some(ConnectionSeat { all: Arc::clone(self), number, connection })
     }
 
     /// Closes connections whose peers have not taken what they asked for within `time`.
@@ -120,12 +120,12 @@ impl Connections {
         stalled.for_each(|connection| connection.closed.cancel());
     }
 
-    fn lock(&self) -> MutexGuard<'_, Open> {
+    fn lock(&self) -> MutexGuard<'_, OpenConnection> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Open {
+impl OpenConnection {
     /// Those that nobody has told to make room.
     fn staying(&self) -> usize {
         self.connections.len() - self.leaving
@@ -145,7 +145,7 @@ impl Open {
     }
 }
 
-impl Drop for Seat {
+impl Drop for ConnectionSeat {
     fn drop(&mut self) {
         let mut open = self.all.lock();
         open.connections.remove(&self.number);
@@ -157,7 +157,7 @@ impl Drop for Seat {
 
 impl Connection {
     fn new(peer: IpAddr, is_reserve: bool) -> Self {
-        let progress = Progress { awaits_peer: Some(Instant::now()), came: 0, stalled: None, taken: 0 };
+        let progress = PeerProgress { awaits_peer: Some(Instant::now()), came: 0, stalled: None, taken: 0 };
         Self {
             peer,
             is_reserve,
@@ -218,7 +218,7 @@ impl Connection {
         progress.stalled.or(progress.awaits_peer)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Progress> {
+    fn lock(&self) -> MutexGuard<'_, PeerProgress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -231,7 +231,7 @@ mod tests {
         IpAddr::from([192, 0, 2, last])
     }
 
-    fn is_closed(seat: &Seat) -> bool {
+    fn is_closed(seat: &ConnectionSeat) -> bool {
         seat.connection.closed.is_cancelled()
     }
 

@@ -20,8 +20,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::MissedTickBehavior;
 use tower::ServiceExt;
 
-use crate::api::listener::connections::{Connections, Seat};
-use crate::api::listener::wire::{AwaitedBody, LastBody, Wire};
+use crate::api::listener::connections::{ConnectionSeat, Connections};
+use crate::api::listener::wire::{AwaitedBody, HttpWire, LastBody};
 use crate::lifecycle::Lifecycle;
 
 /// Bounds on connections.
@@ -81,7 +81,7 @@ pub async fn serve(
             accepted = accepted => accepted,
         };
         let answer = answers(router.clone(), &seat);
-        let wire = TokioIo::new(Wire::new(stream, Arc::clone(&seat.connection)));
+        let wire = TokioIo::new(HttpWire::new(stream, Arc::clone(&seat.connection)));
         let connection = graceful.watch(http.serve_connection(wire, service_fn(answer)));
         lifecycle.spawn(async move {
             tokio::select! {
@@ -107,7 +107,7 @@ pub async fn serve(
 /// What answers the requests of one connection.
 fn answers(
     router: Router,
-    seat: &Seat,
+    seat: &ConnectionSeat,
 ) -> impl Fn(Request<Incoming>) -> BoxFuture<'static, Result<Response<LastBody<Body>>, Infallible>> + use<> {
     let connection = Arc::clone(&seat.connection);
     move |request| {

@@ -22,7 +22,7 @@ use crate::api::shapes::problem;
 
 /// The socket of a connection.
 #[derive(Debug)]
-pub(in crate::api) struct Wire {
+pub(in crate::api) struct HttpWire {
     stream: TcpStream,
     connection: Arc<Connection>,
     /// What is left of an answer that takes the place of hyper's.
@@ -35,7 +35,7 @@ pub(in crate::api) struct Wire {
 /// reset and may never see its answer (RFC 9112, 9.6).
 const MAX_LINGER: Duration = Duration::from_secs(10);
 
-impl Wire {
+impl HttpWire {
     pub(in crate::api) fn new(stream: TcpStream, connection: Arc<Connection>) -> Self {
         Self { stream, connection, instead: Bytes::new(), lingers_until: None }
     }
@@ -52,7 +52,7 @@ impl Wire {
     }
 }
 
-impl Wire {
+impl HttpWire {
     /// Receives and drops what the peer still sends, until it closes too or the time is over.
     fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let until = self.lingers_until.get_or_insert_with(|| Box::pin(tokio::time::sleep(MAX_LINGER)));
@@ -70,13 +70,13 @@ impl Wire {
     }
 }
 
-impl AsyncRead for Wire {
+impl AsyncRead for HttpWire {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(context, into)
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for HttpWire {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
         ready!(self.poll_instead(context))?;
         if let Some(status) = bare_answer(from) {

@@ -26,14 +26,14 @@ use crate::engine::{Claim, Engine, IdempotencyContext, JobSnapshot, Reservation,
 pub(in crate::api) const HEADER: &str = "idempotency-key";
 
 /// What a request is to do under its key.
-pub(in crate::api) enum Turn {
+pub(in crate::api) enum KeyTurn {
     /// A job is to be made, under the key if there is one.
     New(Option<Reservation>),
     /// A job was made under the key before.
     Again(Fingerprint, JobId),
 }
 
-impl Turn {
+impl KeyTurn {
     /// Claims the key that a request carries, if it does. What is sent again while the first is still being accepted is
     /// told so at once: the caller may be waiting for the same body that it has not sent to its end.
     pub(in crate::api) fn of(engine: &Engine, caller: &Caller, headers: &HeaderMap) -> Result<Self, Problem> {
@@ -72,7 +72,7 @@ impl Turn {
     }
 }
 
-/// [`Turn`], of a request whose fingerprint is known at once.
+/// [`KeyTurn`], of a request whose fingerprint is known at once.
 pub(in crate::api) enum PathTurn {
     New(Option<IdempotencyContext>),
     Again(Box<JobSnapshot>),

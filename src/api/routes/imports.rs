@@ -8,7 +8,7 @@ use tokio::io::AsyncReadExt as _;
 
 use crate::api::callers::caller::{Caller, Role};
 use crate::api::context::ApiContext;
-use crate::api::routes::idempotency::{IdempotencyHeader, Turn, same_job};
+use crate::api::routes::idempotency::{IdempotencyHeader, KeyTurn, same_job};
 use crate::api::routes::sync_jobs::accepted;
 use crate::api::routes::sync_jobs::create::refuse_if_unable;
 use crate::api::routes::webhooks::mapping_fault;
@@ -21,7 +21,7 @@ use crate::api::shapes::schemas::Spreadsheet;
 use crate::api::submission::{BodyFormat, Expanded, unpacked, unreadable};
 use crate::charset::Charset;
 use crate::engine::IdempotencyContext;
-use crate::hris::{Export, ExportForm, ImportError, Imported, Place};
+use crate::hris::{Export, ExportForm, ImportError, Imported, PayloadPlace};
 use crate::table::XLSX;
 
 /// Import a whole HR export
@@ -96,7 +96,7 @@ pub(in crate::api) async fn import_people(
             return Err(Problem::unsupported_media_type(forms));
         }
     };
-    let turn = Turn::of(&api.engine, &caller, &head.headers)?;
+    let turn = KeyTurn::of(&api.engine, &caller, &head.headers)?;
     let mut reader = Expanded::new(&head.headers, body, api.settings.max_body_bytes, &api.shared.room)?;
     let mut body = Vec::new();
     reader.read_to_end(&mut body).await.map_err(|error| unreadable(&error))?;
@@ -105,8 +105,8 @@ pub(in crate::api) async fn import_people(
     let beside = format!("{source}{charset}?{}", head.uri.query().unwrap_or_default());
     let fingerprint = reader.get_mut().fingerprint(&beside);
     let reservation = match turn {
-        Turn::New(reservation) => reservation,
-        Turn::Again(before, job) => return Ok(accepted(&api, same_job(&api, job, before == fingerprint)?)),
+        KeyTurn::New(reservation) => reservation,
+        KeyTurn::Again(before, job) => return Ok(accepted(&api, same_job(&api, job, before == fingerprint)?)),
     };
     let (room, lack) = api.shared.room.for_table();
     let imported = api.intake.import(&source, Export { form, body: body.into(), room, full, dry_run }).await;
@@ -143,7 +143,7 @@ fn refused(fault: ImportError) -> Problem {
         ImportError::People { named, more } => {
             let mut faults = Faults::default();
             for person in named {
-                let (Place::Line(line) | Place::Row(line)) = person.place else {
+                let (PayloadPlace::Line(line) | PayloadPlace::Row(line)) = person.place else {
                     faults.add_here(&person);
                     continue;
                 };

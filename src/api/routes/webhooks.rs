@@ -25,7 +25,7 @@ use crate::api::callers::request_id::RequestId;
 use crate::api::context::ApiContext;
 use crate::api::listener::serve::Peer;
 use crate::api::routes::sync_jobs::create::refuse_if_unable;
-use crate::api::service::body_room::Taken;
+use crate::api::service::body_room::TakenRoom;
 use crate::api::service::statistics::WebhookResult;
 use crate::api::shapes::problem::{MEDIA_TYPE, Problem, ProblemView};
 use crate::api::shapes::vocabulary::{SyncMode, SyncTarget};
@@ -232,7 +232,7 @@ async fn receive_within_time(
 }
 
 /// The whole body of a delivery, with the room that it takes.
-async fn whole_body(mut body: Body, room: &mut Taken) -> Result<Bytes, Problem> {
+async fn whole_body(mut body: Body, room: &mut TakenRoom) -> Result<Bytes, Problem> {
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else {

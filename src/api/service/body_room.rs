@@ -40,7 +40,7 @@ pub(in crate::api) enum NoRoom {
 
 /// The part of the room that one request has taken, until it is dropped. Nobody waits for room, so nobody waits for each other.
 #[derive(Debug)]
-pub(in crate::api) struct Taken {
+pub(in crate::api) struct TakenRoom {
     room: BodyRoom,
     bytes: usize,
     permit: Option<OwnedSemaphorePermit>,
@@ -52,8 +52,8 @@ impl BodyRoom {
         Self { free: Arc::new(Semaphore::new(units)), most_of_one: bytes / 2 }
     }
 
-    pub(in crate::api) fn begin(&self) -> Taken {
-        Taken { room: self.clone(), bytes: 0, permit: None }
+    pub(in crate::api) fn begin(&self) -> TakenRoom {
+        TakenRoom { room: self.clone(), bytes: 0, permit: None }
     }
 
     /// Room for what is kept of a table while it is read, and why there was none.
@@ -65,7 +65,7 @@ impl BodyRoom {
     }
 }
 
-impl Taken {
+impl TakenRoom {
     /// Takes room for some more bytes.
     pub(in crate::api) fn more(&mut self, bytes: usize) -> Result<(), NoRoom> {
         let before = self.bytes.div_ceil(UNIT);

@@ -23,7 +23,7 @@ pub(in crate::api) const MEDIA_TYPE: &str = "application/problem+json";
 
 /// A kind of problem, as clients tell them apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Kind {
+struct ProblemKind {
     /// The `type`: a stable URI reference, relative to the service. It identifies; nothing need be served there.
     uri: &'static str,
     status: StatusCode,
@@ -32,9 +32,9 @@ struct Kind {
 
 macro_rules! kinds {
     ($($name:ident = $uri:literal, $status:ident, $title:literal;)+) => {
-        $(const $name: &Kind = &Kind { uri: $uri, status: StatusCode::$status, title: $title };)+
+        $(const $name: &ProblemKind = &ProblemKind { uri: $uri, status: StatusCode::$status, title: $title };)+
         /// Every kind, for statuses that arrive without one.
-        const KINDS: &[&Kind] = &[$($name),+];
+        const KINDS: &[&ProblemKind] = &[$($name),+];
     };
 }
 
@@ -67,22 +67,22 @@ kinds! {
 }
 
 /// Statuses that say all there is to say; an answer that comes with one keeps it.
-const UNNAMED: &Kind = &Kind { uri: "about:blank", status: StatusCode::INTERNAL_SERVER_ERROR, title: "" };
+const UNNAMED: &ProblemKind = &ProblemKind { uri: "about:blank", status: StatusCode::INTERNAL_SERVER_ERROR, title: "" };
 
 /// An error of the HTTP API.
 #[derive(Debug, Clone)]
 pub(in crate::api) struct Problem {
-    kind: &'static Kind,
+    kind: &'static ProblemKind,
     detail: String,
     errors: Vec<Fault>,
     more_errors: usize,
     retry_after: Option<Duration>,
-    wanted: Option<Wanted>,
+    wanted: Option<WantedForm>,
 }
 
 /// What would be taken, as a header says it.
 #[derive(Debug, Clone, Copy)]
-enum Wanted {
+enum WantedForm {
     /// `WWW-Authenticate`.
     Key(&'static str),
     /// `Accept-Encoding`.
@@ -115,20 +115,20 @@ impl Problem {
     /// No key was sent.
     pub(in crate::api) fn no_key() -> Self {
         let detail = "send a key as `Authorization: Bearer <key>`; whoever runs this service hands them out";
-        Self { wanted: Some(Wanted::Key("Bearer realm=\"skillsync\"")), ..Self::new(UNAUTHORIZED, detail) }
+        Self { wanted: Some(WantedForm::Key("Bearer realm=\"skillsync\"")), ..Self::new(UNAUTHORIZED, detail) }
     }
 
     /// What was sent is no key that is known here.
     pub(in crate::api) fn wrong_key() -> Self {
         let challenge = "Bearer realm=\"skillsync\", error=\"invalid_token\"";
-        Self { wanted: Some(Wanted::Key(challenge)), ..Self::new(UNAUTHORIZED, "this key is not known here") }
+        Self { wanted: Some(WantedForm::Key(challenge)), ..Self::new(UNAUTHORIZED, "this key is not known here") }
     }
 
     /// The key is good no more.
     pub(in crate::api) fn expired_key(at: Timestamp) -> Self {
         let challenge = "Bearer realm=\"skillsync\", error=\"invalid_token\"";
         let detail = format!("this key expired at {at}; whoever runs this service hands out another");
-        Self { wanted: Some(Wanted::Key(challenge)), ..Self::new(UNAUTHORIZED, detail) }
+        Self { wanted: Some(WantedForm::Key(challenge)), ..Self::new(UNAUTHORIZED, detail) }
     }
 
     /// The key is good, but not for this.
@@ -250,7 +250,7 @@ impl Problem {
     pub(in crate::api) fn unsupported_encoding() -> Self {
         let detail =
             "the body has an encoding that is not taken; send it as it is, or with Content-Encoding: gzip or zstd";
-        Self { wanted: Some(Wanted::Encoding("gzip, zstd")), ..Self::new(UNSUPPORTED, detail) }
+        Self { wanted: Some(WantedForm::Encoding("gzip, zstd")), ..Self::new(UNSUPPORTED, detail) }
     }
 
     /// The body has a media type or a charset that is not taken.
@@ -306,7 +306,7 @@ impl Problem {
         Self::new(kind, detail)
     }
 
-    fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
+    fn new(kind: &'static ProblemKind, detail: impl Into<String>) -> Self {
         Self { kind, detail: detail.into(), errors: Vec::new(), more_errors: 0, retry_after: None, wanted: None }
     }
 }
@@ -320,8 +320,8 @@ impl IntoResponse for Problem {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         let header = self.wanted.map(|wanted| match wanted {
-            Wanted::Key(challenge) => (WWW_AUTHENTICATE, challenge),
-            Wanted::Encoding(encodings) => (ACCEPT_ENCODING, encodings),
+            WantedForm::Key(challenge) => (WWW_AUTHENTICATE, challenge),
+            WantedForm::Encoding(encodings) => (ACCEPT_ENCODING, encodings),
         });
         if let Some((name, value)) = header {
             response.headers_mut().insert(name, HeaderValue::from_static(value));
@@ -369,7 +369,7 @@ fn is_zero(count: &usize) -> bool {
 
 /// Every kind with its status and title, as a table in Markdown.
 pub(in crate::api) fn table() -> String {
-    let row = |kind: &&Kind| format!("| {} | `{}` | {} |", kind.status.as_u16(), kind.uri, kind.title);
+    let row = |kind: &&ProblemKind| format!("| {} | `{}` | {} |", kind.status.as_u16(), kind.uri, kind.title);
     let rows: Vec<_> = KINDS.iter().map(row).collect();
     format!("| status | type | title |\n|---|---|---|\n{}", rows.join("\n"))
 }

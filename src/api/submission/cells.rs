@@ -20,11 +20,11 @@ pub(in crate::api) const COLUMNS: [&str; 7] =
     ["ref", "user_id", "email", "employee_id", "external_id", "assignments", "occurred_at"];
 
 /// The cells in the order of [`COLUMNS`]; an empty one stands for nothing.
-pub(super) type Row<'a> = [&'a str; COLUMNS.len()];
+pub(super) type CellRow<'a> = [&'a str; COLUMNS.len()];
 
 /// The entry of a row, or every fault of it.
 pub(super) fn entry(
-    row: &Row<'_>,
+    row: &CellRow<'_>,
     rules: EntryRules,
     lists: &mut SharedLists,
     faults: &mut Faults,
@@ -221,7 +221,7 @@ mod tests {
                     let cells: Vec<_> = row.trim_end().split(',').map(|cell| cell.trim_matches('"')).collect();
                     let parts = cells.iter().flat_map(|cell| cell.split(';'));
                     assert!(parts.into_iter().all(|part| !formulas::begins_a_formula(part)), "{row}");
-                    let cells: Row<'_> = cells.try_into().unwrap();
+                    let cells: CellRow<'_> = cells.try_into().unwrap();
                     let mut faults = Faults::default();
                     assert_eq!(super::entry(&cells, rules, lists, &mut faults), Some(entry), "{row} {faults:?}");
                 }

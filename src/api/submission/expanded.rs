@@ -15,9 +15,9 @@ use sha2::{Digest, Sha256};
 use tokio::io::{AsyncRead, BufReader, ReadBuf};
 use tokio_util::io::StreamReader;
 
-use crate::api::service::body_room::{BodyRoom, NoRoom, Taken};
+use crate::api::service::body_room::{BodyRoom, NoRoom, TakenRoom};
 use crate::api::shapes::problem::Problem;
-use crate::charset::TextError;
+use crate::charset::DecodeError;
 use crate::compression::Compression;
 use crate::domain::acceptance::Fingerprint;
 
@@ -32,14 +32,14 @@ pub(in crate::api) type BodyReader = BufReader<Expanded>;
 pub(in crate::api) struct Expanded {
     inner: Box<dyn AsyncRead + Send + Unpin>,
     left: usize,
-    room: Taken,
+    room: TakenRoom,
     digest: Sha256,
 }
 
 /// The expanded body is longer than permitted.
 #[derive(Debug, thiserror::Error)]
 #[error("the body is too large once it is decompressed")]
-struct TooLarge;
+struct BodyTooLarge;
 
 /// The connection did not deliver the body.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ impl Expanded {
     }
 
     fn count(&mut self, came: &[u8]) -> io::Result<()> {
-        self.left = self.left.checked_sub(came.len()).ok_or_else(|| io::Error::other(TooLarge))?;
+        self.left = self.left.checked_sub(came.len()).ok_or_else(|| io::Error::other(BodyTooLarge))?;
         self.room.more(came.len()).map_err(io::Error::other)?;
         self.digest.update(came);
         Ok(())
@@ -118,13 +118,13 @@ pub(in crate::api) fn unreadable(error: &io::Error) -> Problem {
     let mut undelivered = false;
     let mut cause: Option<&(dyn Error + 'static)> = error.get_ref().map(|inner| inner as &(dyn Error + 'static));
     while let Some(error) = cause {
-        if error.is::<TooLarge>() || error.is::<LengthLimitError>() {
+        if error.is::<BodyTooLarge>() || error.is::<LengthLimitError>() {
             return Problem::too_large();
         }
         if let Some(fault) = error.downcast_ref::<NoRoom>() {
             return (*fault).into();
         }
-        if let Some(fault) = error.downcast_ref::<TextError>() {
+        if let Some(fault) = error.downcast_ref::<DecodeError>() {
             return Problem::malformed_body(format!("the body cannot be read as text: {fault}"));
         }
         undelivered |= error.is::<Undelivered>();

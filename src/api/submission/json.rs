@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::parameters::JobParameters;
 use super::request::SyncJobEntryRequest;
-use super::rows::{Entries, Places, Rows};
+use super::rows::{EntryPlaces, EntryRows, ReadEntries};
 use super::walk::{elements, leaf, members, word};
 use super::{Submission, diagnose, objects};
 use crate::api::shapes::faults::{Faults, Pointer};
@@ -25,7 +25,7 @@ pub(super) fn read(body: &str, parameters: JobParameters) -> Result<Submission, 
     let root: &RawValue = serde_json::from_str(body).map_err(|error| malformed(&error))?;
     let mut faults = Faults::default();
     let Some((job, rows)) = job(root, parameters, &mut faults) else { return Err(Problem::invalid(faults)) };
-    let Entries { entries, room } = rows.finish(&mut faults)?;
+    let ReadEntries { entries, room } = rows.finish(&mut faults)?;
     match job.spec() {
         Some(spec) if faults.is_empty() => Ok(Submission { spec, entries, _room: room }),
         Some(_) | None => Err(Problem::invalid(faults)),
@@ -46,7 +46,7 @@ pub(super) fn what(error: &serde_json::Error) -> String {
 }
 
 /// What the body does not say, the parameters may.
-fn job(root: &RawValue, parameters: JobParameters, faults: &mut Faults) -> Option<(JobParameters, Rows)> {
+fn job(root: &RawValue, parameters: JobParameters, faults: &mut Faults) -> Option<(JobParameters, EntryRows)> {
     let at = Pointer::Root;
     let known = ["target", "mode", "label", "dryRun", "lane", "sameUser", "callbackUrl", "entries"];
     let [target, mode, label, dry_run, lane, same_user, callback, list] = members(root, known, &at, faults)?;
@@ -85,14 +85,14 @@ fn job(root: &RawValue, parameters: JobParameters, faults: &mut Faults) -> Optio
     Some((whole, rows))
 }
 
-fn entries(list: Option<&RawValue>, job: &JobParameters, faults: &mut Faults) -> Option<Rows> {
+fn entries(list: Option<&RawValue>, job: &JobParameters, faults: &mut Faults) -> Option<EntryRows> {
     let root = Pointer::Root;
     let at = root.member("entries");
     let Some(list) = list else {
         faults.add(&at, "is missing");
         return None;
     };
-    let (mut rows, mut lists) = (Rows::of(job, Places::Elements), SharedLists::default());
+    let (mut rows, mut lists) = (EntryRows::of(job, EntryPlaces::Elements), SharedLists::default());
     let count = elements(list, rules::MAX_ENTRIES, &at, faults, |index, raw, faults| {
         let entry = entry(raw, job.entry_rules(), &mut lists, &at.element(index), faults);
         rows.add(u64::try_from(index).unwrap_or(u64::MAX), entry, &mut lists);

@@ -8,7 +8,7 @@ use tokio::io::AsyncBufReadExt;
 use super::expanded::BodyReader;
 use super::json;
 use super::parameters::{JobParameters, LINE};
-use super::rows::{Entries, Places, Rows};
+use super::rows::{EntryPlaces, EntryRows, ReadEntries};
 use crate::api::shapes::faults::Faults;
 use crate::api::shapes::rules;
 use crate::charset::TextReader;
@@ -23,8 +23,8 @@ pub(super) async fn read(
     body: &mut TextReader<&mut BodyReader>,
     parameters: &JobParameters,
     faults: &mut Faults,
-) -> io::Result<Entries> {
-    let (mut entries, mut count, mut line) = (Rows::of(parameters, Places::Lines), 0, Vec::new());
+) -> io::Result<ReadEntries> {
+    let (mut entries, mut count, mut line) = (EntryRows::of(parameters, EntryPlaces::Lines), 0, Vec::new());
     let mut lists = SharedLists::default();
     for number in 1.. {
         line.clear();

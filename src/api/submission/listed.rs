@@ -12,7 +12,7 @@ use crate::domain::entry::{AssignmentName, SharedLists};
 
 /// One assignment as it is written in a cell.
 #[derive(Debug, Default)]
-pub(super) struct Part {
+pub(super) struct CellPart {
     pub(super) name: String,
     pub(super) rating: Option<f64>,
     pub(super) left_as_is: bool,
@@ -36,7 +36,7 @@ pub(super) struct Unclear {
     other: String,
 }
 
-impl Part {
+impl CellPart {
     /// Takes the number behind the last colon for the proficiency, and an asterisk for leaving it as it is.
     fn finished(mut self) -> Result<Self, Unclear> {
         self.drop_trailing_commas();
@@ -140,30 +140,30 @@ fn with_decimal_comma(text: &str) -> Option<f64> {
 
 /// Takes a cell apart: at each `;`, and at the last `:` of a part if a number follows. A backslash takes the meaning from
 /// the character that follows it.
-pub(super) fn parts(cell: &str) -> Result<Vec<Part>, Unclear> {
+pub(super) fn parts(cell: &str) -> Result<Vec<CellPart>, Unclear> {
     as_genesys_writes(cell).map_or_else(|| as_we_write(cell), Ok)
 }
 
 /// A cell of the people import of Genesys: `Skill1:5,Skill2:3`, each with its level.
-fn as_genesys_writes(cell: &str) -> Option<Vec<Part>> {
+fn as_genesys_writes(cell: &str) -> Option<Vec<CellPart>> {
     let too_many = || cell.split(',').nth(rules::MAX_ASSIGNMENTS).is_some();
     if !cell.contains(',') || cell.contains([';', '\\']) || too_many() {
         return None;
     }
     // A number before a level is rather what follows a decimal comma.
-    let has_level = |part: &Part| part.rating.is_some() || part.left_as_is;
-    let is_rated = |part: &Part| has_level(part) && !part.name.is_empty() && !is_digits(&part.name);
+    let has_level = |part: &CellPart| part.rating.is_some() || part.left_as_is;
+    let is_rated = |part: &CellPart| has_level(part) && !part.name.is_empty() && !is_digits(&part.name);
     let mut parts = Vec::new();
     // Nothing between two commas is nothing, as between semicolons.
     for token in cell.split(',').filter(|token| !token.trim().is_empty()) {
-        let [part] = <[Part; 1]>::try_from(as_we_write(token).ok()?).ok()?;
+        let [part] = <[CellPart; 1]>::try_from(as_we_write(token).ok()?).ok()?;
         parts.push(part);
     }
     (!parts.is_empty() && parts.iter().all(is_rated)).then_some(parts)
 }
 
-fn as_we_write(cell: &str) -> Result<Vec<Part>, Unclear> {
-    let (mut parts, mut part) = (Vec::new(), Part::default());
+fn as_we_write(cell: &str) -> Result<Vec<CellPart>, Unclear> {
+    let (mut parts, mut part) = (Vec::new(), CellPart::default());
     let mut characters = cell.chars();
     loop {
         let next = characters.next();

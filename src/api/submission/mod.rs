@@ -29,9 +29,9 @@ pub(in crate::api) use self::cells::row_of;
 use self::expanded::BodyReader;
 pub(in crate::api) use self::expanded::{Expanded, unreadable};
 pub(in crate::api) use self::parameters::JobParameters;
-use self::rows::Entries;
+use self::rows::ReadEntries;
 use crate::api::context::ApiContext;
-use crate::api::service::body_room::Taken;
+use crate::api::service::body_room::TakenRoom;
 use crate::api::shapes::faults::Faults;
 use crate::api::shapes::problem::Problem;
 use crate::charset::{Charset, TextReader};
@@ -46,7 +46,7 @@ pub(in crate::api) struct Submission {
     pub(in crate::api) spec: JobSpec,
     pub(in crate::api) entries: Vec<EntryRequest>,
     /// What they take, until they are a job.
-    pub(in crate::api) _room: Taken,
+    pub(in crate::api) _room: TakenRoom,
 }
 
 /// The forms of body that are taken.
@@ -140,7 +140,7 @@ impl Incoming {
                 read.map_err(|problem| none.told().map_or(problem, Problem::from))?
             }
         };
-        let Entries { entries, room } = read;
+        let ReadEntries { entries, room } = read;
         let Some(spec) = self.parameters.spec().filter(|_| faults.is_empty()) else {
             return Err(Problem::invalid(faults));
         };

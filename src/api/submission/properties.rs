@@ -9,7 +9,7 @@ use proptest::sample::select;
 use super::cells::COLUMNS;
 use super::parameters::JobParameters;
 use super::table;
-use super::{cells, rows::Entries};
+use super::{cells, rows::ReadEntries};
 use crate::api::service::body_room::BodyRoom;
 use crate::api::shapes::faults::Faults;
 use crate::api::shapes::forms::csv_line;
@@ -97,7 +97,7 @@ async fn read(rows: &str) -> Result<Vec<EntryRequest>, Faults> {
     let parameters = JobParameters::read(&uri, CallbackRules::default(), latest, BodyRoom::new(1 << 30)).unwrap();
     let (text, mut faults) = (format!("{}\n{rows}", COLUMNS.join(",")), Faults::default());
     let read = table::read(&mut Table::csv(text.as_bytes(), None), &parameters, &mut faults).await;
-    let Entries { entries, .. } = read.expect("it is a table");
+    let ReadEntries { entries, .. } = read.expect("it is a table");
     if faults.is_empty() { Ok(entries) } else { Err(faults) }
 }
 

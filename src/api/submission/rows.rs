@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 use super::parameters::JobParameters;
-use crate::api::service::body_room::{NoRoom, Taken};
+use crate::api::service::body_room::{NoRoom, TakenRoom};
 use crate::api::shapes::faults::{Faults, Pointer};
 use crate::api::shapes::vocabulary::{SyncMode, SyncSameUser};
 use crate::domain::UserRef;
@@ -12,7 +12,7 @@ use crate::domain::entry::{EntryRequest, SharedLists};
 
 /// What a place in the body is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Places {
+pub(super) enum EntryPlaces {
     /// An element of the array `entries`.
     Elements,
     /// A line.
@@ -21,22 +21,22 @@ pub(super) enum Places {
 
 /// The valid entries of a body, and whom each of them is about.
 #[derive(Debug)]
-pub(super) struct Rows {
-    places: Places,
+pub(super) struct EntryRows {
+    places: EntryPlaces,
     entries: Vec<EntryRequest>,
     /// One for each entry; empty where rows about one user are taken.
     seen: Vec<Seen>,
     /// The mode that does not take them.
     refused_by: Option<SyncMode>,
-    room: Taken,
+    room: TakenRoom,
     /// Why not all of them are here.
     lacks_room: Option<NoRoom>,
 }
 
 /// The entries of a body, and the room that they take until they are a job.
-pub(super) struct Entries {
+pub(super) struct ReadEntries {
     pub(super) entries: Vec<EntryRequest>,
-    pub(super) room: Taken,
+    pub(super) room: TakenRoom,
 }
 
 /// A row. No name of a user is kept a second time: those of equal digests are compared by their entries.
@@ -47,9 +47,9 @@ struct Seen {
     index: usize,
 }
 
-impl Rows {
+impl EntryRows {
     /// None yet, of a job that is like this.
-    pub(super) fn of(job: &JobParameters, places: Places) -> Self {
+    pub(super) fn of(job: &JobParameters, places: EntryPlaces) -> Self {
         Self {
             places,
             entries: Vec::new(),
@@ -78,7 +78,7 @@ impl Rows {
     }
 
     /// The entries. Of those about one user, each but the first is a fault, unless all of them have a date.
-    pub(super) fn finish(mut self, faults: &mut Faults) -> Result<Entries, NoRoom> {
+    pub(super) fn finish(mut self, faults: &mut Faults) -> Result<ReadEntries, NoRoom> {
         if let Some(fault) = self.lacks_room {
             return Err(fault);
         }
@@ -93,7 +93,7 @@ impl Rows {
             }
         }
         self.entries.shrink_to_fit();
-        Ok(Entries { entries: self.entries, room: self.room })
+        Ok(ReadEntries { entries: self.entries, room: self.room })
     }
 
     /// Of rows with equal digests, those that may not be about the same user as an earlier one, each with that one's place.
@@ -126,7 +126,7 @@ impl UserRows {
     }
 }
 
-impl Places {
+impl EntryPlaces {
     /// The user is not named: the places lead to them.
     fn add_fault(self, place: u64, first: u64, way_out: &str, faults: &mut Faults) {
         match self {

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use tokio::io::AsyncBufRead;
 
-use super::cells::{self, COLUMNS, Row};
+use super::cells::{self, COLUMNS, CellRow};
 use super::lines::LINES_AT_A_TIME;
 use super::parameters::JobParameters;
-use super::rows::{Entries, Places, Rows};
+use super::rows::{EntryPlaces, EntryRows, ReadEntries};
 use super::unreadable;
 use crate::api::service::body_room::NoRoom;
 use crate::api::shapes::faults::{Faults, SheetColumns, shortened};
@@ -22,7 +22,7 @@ use crate::domain::text::folded;
 use crate::table::{Table, TableError};
 
 /// Which cell of a row belongs to which of [`COLUMNS`].
-type Header = [Option<usize>; COLUMNS.len()];
+type TableHeader = [Option<usize>; COLUMNS.len()];
 
 /// What came of asking for a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,8 +38,9 @@ pub(super) async fn read<R: AsyncBufRead + Unpin>(
     table: &mut Table<R>,
     parameters: &JobParameters,
     faults: &mut Faults,
-) -> Result<Entries, Problem> {
-    let (mut entries, mut count, mut lists) = (Rows::of(parameters, Places::Lines), 0, SharedLists::default());
+) -> Result<ReadEntries, Problem> {
+    let (mut entries, mut count, mut lists) =
+        (EntryRows::of(parameters, EntryPlaces::Lines), 0, SharedLists::default());
     let header = if came(table.read_head().await, faults)? == Came::Row { header(table, faults) } else { None };
     loop {
         let came = came(table.next().await, faults)?;
@@ -83,10 +84,10 @@ fn refused(fault: TableError) -> Problem {
     }
 }
 
-fn header<R: AsyncBufRead + Unpin>(table: &Table<R>, faults: &mut Faults) -> Option<Header> {
+fn header<R: AsyncBufRead + Unpin>(table: &Table<R>, faults: &mut Faults) -> Option<TableHeader> {
     faults.at_line(Some(table.line()));
     let before = faults.total();
-    let mut header: Header = [None; COLUMNS.len()];
+    let mut header: TableHeader = [None; COLUMNS.len()];
     for (place, name) in table.columns().iter().enumerate().filter(|(_, name)| !name.is_empty()) {
         match COLUMNS.iter().zip(&mut header).find(|(known, _)| **known == folded(name)) {
             Some((_, known @ None)) => *known = Some(place),
@@ -113,12 +114,12 @@ fn header<R: AsyncBufRead + Unpin>(table: &Table<R>, faults: &mut Faults) -> Opt
 
 fn entry<R: AsyncBufRead + Unpin>(
     table: &Table<R>,
-    header: &Header,
+    header: &TableHeader,
     rules: EntryRules,
     lists: &mut SharedLists,
     faults: &mut Faults,
 ) -> Option<EntryRequest> {
-    let mut row: Row<'_> = [""; COLUMNS.len()];
+    let mut row: CellRow<'_> = [""; COLUMNS.len()];
     let text = |place: Option<usize>| place.and_then(|place| table.row().cell(place)).unwrap_or_default().trim();
     for (cell, place) in row.iter_mut().zip(header) {
         *cell = text(*place);

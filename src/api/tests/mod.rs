@@ -33,7 +33,9 @@ use tokio::time::Instant;
 use tower::ServiceExt;
 use uuid::Uuid;
 
-use super::{ApiContext, ApiKeys, ApiSettings, LimitsSource, LimitsView, MetricsSource, Readiness, Shared, router};
+use super::{
+    ApiContext, ApiKeys, ApiSettings, LimitsSource, LimitsView, MetricsSource, Readiness, RequestState, router,
+};
 use crate::clock::WallClock;
 use crate::domain::conflict::ConflictPolicy;
 use crate::domain::hold::{HoldThresholds, Percent};
@@ -221,7 +223,7 @@ impl TestApi {
             &lifecycle,
         );
         let (sender, readiness) = watch::channel(Readiness::Ready);
-        let (lifecycle_of_api, shared, limits) = (lifecycle.clone(), Shared::new(&settings), Arc::new(NoLimits));
+        let (lifecycle_of_api, shared, limits) = (lifecycle.clone(), RequestState::new(&settings), Arc::new(NoLimits));
         let intake = Intake::start(IntakeDependencies {
             sources: Sources::compile(&[], FilterRunner::of_this_program()).unwrap(),
             engine: engine.clone(),

@@ -45,12 +45,12 @@ pub(in crate::api) struct Feed {
     job: JobId,
     run: Uuid,
     begun: Instant,
-    newest: Mutex<Option<Arc<Part>>>,
+    newest: Mutex<Option<Arc<FeedPart>>>,
 }
 
 /// Some events, as they go over the wire.
 #[derive(Debug)]
-pub(in crate::api) struct Part {
+pub(in crate::api) struct FeedPart {
     from: EventCursor,
     /// Where one is who has been told this.
     pub(in crate::api) to: EventCursor,
@@ -87,7 +87,7 @@ impl Feeds {
 
 impl Feed {
     /// What comes behind `told`, if anything does; `None` for a job that is gone.
-    pub(in crate::api) fn after(&self, told: EventCursor, engine: &Engine) -> Option<Arc<Part>> {
+    pub(in crate::api) fn after(&self, told: EventCursor, engine: &Engine) -> Option<Arc<FeedPart>> {
         let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(newest) = newest.filter(|newest| newest.from == told) {
             return Some(newest);
@@ -100,7 +100,7 @@ impl Feed {
         Some(part)
     }
 
-    fn write(&self, told: EventCursor, engine: &Engine) -> Option<(Part, bool)> {
+    fn write(&self, told: EventCursor, engine: &Engine) -> Option<(FeedPart, bool)> {
         let news = engine.news(self.job, told, AT_A_TIME)?;
         let names = engine.names(engine.job(self.job)?.spec.target);
         let (mut to, mut text, mut is_last) = (told, String::new(), false);
@@ -117,7 +117,7 @@ impl Feed {
                 self.event(&mut text, "job", to, &SyncJobView::of(job, engine));
             }
         }
-        Some((Part { from: told, to, text: text.into(), is_last }, reaches_the_end))
+        Some((FeedPart { from: told, to, text: text.into(), is_last }, reaches_the_end))
     }
 
     /// One event; JSON has no line breaks, so its data is one line.

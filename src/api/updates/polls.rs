@@ -27,12 +27,12 @@ const MAX: usize = 256;
 pub(in crate::api) struct Polls {
     /// Tells revisions of this run from those of the one before.
     run: Uuid,
-    latest: Mutex<HashMap<JobId, Arc<Told>>>,
+    latest: Mutex<HashMap<JobId, Arc<PollAnswer>>>,
 }
 
 /// An answer to a poll.
 #[derive(Debug)]
-pub(in crate::api) struct Told {
+pub(in crate::api) struct PollAnswer {
     revision: u64,
     at: Instant,
     /// The job as JSON.
@@ -48,7 +48,7 @@ impl Polls {
     }
 
     /// What is told of a job as it stands; `None` if there is no such job.
-    pub(in crate::api) fn told(&self, id: JobId, engine: &Engine, clock: WallClock) -> Option<Arc<Told>> {
+    pub(in crate::api) fn told(&self, id: JobId, engine: &Engine, clock: WallClock) -> Option<Arc<PollAnswer>> {
         let (revision, now) = (engine.revision(id)?, Instant::now());
         let known = self.latest().get(&id).cloned();
         if let Some(known) = known.filter(|known| known.revision == revision && known.at + FRESH > now) {
@@ -63,9 +63,9 @@ impl Polls {
         Some(told)
     }
 
-    fn put_into_words(&self, job: JobSnapshot, engine: &Engine, clock: WallClock) -> Told {
+    fn put_into_words(&self, job: JobSnapshot, engine: &Engine, clock: WallClock) -> PollAnswer {
         let (revision, forecast) = (job.revision, engine.forecast(&job));
-        Told {
+        PollAnswer {
             revision,
             at: Instant::now(),
             body: SyncJobView::with(job, forecast).json(),
@@ -81,7 +81,7 @@ impl Polls {
         HeaderValue::try_from(tag).unwrap_or(HeaderValue::from_static("*"))
     }
 
-    fn latest(&self) -> MutexGuard<'_, HashMap<JobId, Arc<Told>>> {
+    fn latest(&self) -> MutexGuard<'_, HashMap<JobId, Arc<PollAnswer>>> {
         self.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -17,7 +17,7 @@ pub(super) enum Level {
 
 /// One line.
 #[derive(Debug, Serialize)]
-pub(super) struct Finding {
+pub(super) struct CheckFinding {
     level: Level,
     what: &'static str,
     found: String,
@@ -28,7 +28,7 @@ pub(super) struct Finding {
 
 /// All lines in the order in which they were found.
 #[derive(Debug, Default)]
-pub(super) struct Findings(Vec<Finding>);
+pub(super) struct Findings(Vec<CheckFinding>);
 
 impl Findings {
     pub(super) fn ok(&mut self, what: &'static str, found: impl Display) {
@@ -57,12 +57,12 @@ impl Findings {
     }
 
     fn add(&mut self, level: Level, what: &'static str, found: impl Display, todo: Option<&'static str>) {
-        self.0.push(Finding { level, what, found: found.to_string(), todo });
+        self.0.push(CheckFinding { level, what, found: found.to_string(), todo });
     }
 }
 
-fn line(finding: &Finding) -> String {
-    let Finding { level, what, found, todo } = finding;
+fn line(finding: &CheckFinding) -> String {
+    let CheckFinding { level, what, found, todo } = finding;
     let level = match level {
         Level::Ok => "ok",
         Level::Warn => "warn",

@@ -43,7 +43,7 @@ pub(super) struct DemoArguments {
 }
 
 /// How fast time passes in the demo.
-struct Pace {
+struct DemoPace {
     windows: [(u32, Duration); 2],
     /// How long reads lag behind a foreign write, and how long a busy user stays so.
     lag: Duration,
@@ -53,7 +53,7 @@ struct Pace {
     backoff: Duration,
 }
 
-impl Pace {
+impl DemoPace {
     /// The limits of a default Genesys contract.
     fn real() -> Self {
         Self {
@@ -85,7 +85,7 @@ impl Pace {
 pub(super) async fn run(arguments: &DemoArguments) -> Result<ExitCode> {
     telemetry::start("skillsync=error,warn");
     let lifecycle = Lifecycle::default();
-    let pace = if arguments.real_time { Pace::real() } else { Pace::scaled() };
+    let pace = if arguments.real_time { DemoPace::real() } else { DemoPace::scaled() };
     let rows = org::roster()?;
     let job = org::job(&rows);
     let scenario = org::scenario(&rows, &pace, arguments.seed);
@@ -136,7 +136,7 @@ async fn simulate(scenario: Scenario, lifecycle: &Lifecycle) -> Result<(Simulato
     Ok((simulator, url))
 }
 
-fn configuration(scenario: &Scenario, genesys_url: &str, pace: &Pace) -> Result<Config> {
+fn configuration(scenario: &Scenario, genesys_url: &str, pace: &DemoPace) -> Result<Config> {
     let login = &scenario.credentials;
     let config = Config::from_toml(&format!(
         "[genesys]\napi_url = {genesys_url:?}\nlogin_url = {genesys_url:?}\nclient_id = {:?}\nclient_secret = {:?}\n\

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::Pace;
+use super::DemoPace;
 use crate::cli::http::JsonClient;
 use crate::simulator::Scenario;
 
@@ -31,7 +31,7 @@ pub(super) struct NaiveResult {
 
 /// Reads every user's groups and version, then writes all of them, at the permitted pace, up to ten at a time; what is
 /// refused is sent again as it is, after exponential backoff.
-pub(super) async fn run(url: String, scenario: &Scenario, job: &Value, pace: &Pace) -> Result<NaiveResult> {
+pub(super) async fn run(url: String, scenario: &Scenario, job: &Value, pace: &DemoPace) -> Result<NaiveResult> {
     let client = JsonClient::new(url)?;
     let token = log_in(&client, scenario).await?;
     let naive = Naive { client, token, ticks: Mutex::new(evenly(pace)), backoff: pace.backoff };
@@ -51,7 +51,7 @@ pub(super) async fn run(url: String, scenario: &Scenario, job: &Value, pace: &Pa
 }
 
 /// Ticks at the slowest of the windows' paces.
-fn evenly(pace: &Pace) -> Interval {
+fn evenly(pace: &DemoPace) -> Interval {
     let slowest = pace.windows.iter().map(|&(calls, per)| per / calls).max().unwrap_or(Duration::from_millis(100));
     let mut ticks = interval(slowest);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

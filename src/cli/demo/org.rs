@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::Pace;
+use super::DemoPace;
 use crate::simulator::{
     Behaviour, Blocked, Busy, CatalogueEntry, Conflicts, Explicit, ForeignWriter, Latency, Limits, Population,
     RateLimit, ReadLag, Scenario, Share, SimUser, UserState,
@@ -20,26 +20,26 @@ const ROSTER: &str = include_str!("../../../examples/roster-500.csv");
 pub(super) const BLOCKED: usize = 3;
 
 /// One row of the roster.
-pub(super) struct Row {
+pub(super) struct OrgRow {
     reference: &'static str,
     employee_id: &'static str,
     groups: Vec<&'static str>,
 }
 
 /// The rows of the roster.
-pub(super) fn roster() -> Result<Vec<Row>> {
+pub(super) fn roster() -> Result<Vec<OrgRow>> {
     let rows = ROSTER.lines().skip(1).map(|line| {
         let mut cells = line.split(',');
         let (Some(reference), Some(employee_id), Some(groups)) = (cells.next(), cells.next(), cells.next()) else {
             return None;
         };
-        Some(Row { reference, employee_id, groups: groups.split(';').collect() })
+        Some(OrgRow { reference, employee_id, groups: groups.split(';').collect() })
     });
     rows.collect::<Option<_>>().context("the roster has a row with too few cells")
 }
 
 /// The job as it is submitted.
-pub(super) fn job(rows: &[Row]) -> Value {
+pub(super) fn job(rows: &[OrgRow]) -> Value {
     let entries: Vec<_> = rows
         .iter()
         .map(|row| {
@@ -51,7 +51,7 @@ pub(super) fn job(rows: &[Row]) -> Value {
 }
 
 /// The org before the job: everybody lacks the group listed last, but one in 25, who is up to date.
-pub(super) fn scenario(rows: &[Row], pace: &Pace, seed: u64) -> Scenario {
+pub(super) fn scenario(rows: &[OrgRow], pace: &DemoPace, seed: u64) -> Scenario {
     let mut groups = BTreeMap::new();
     for group in rows.iter().flat_map(|row| &row.groups) {
         let id = Uuid::from_u128(0x6720_0000_0000_4000_8000_0000_0000_0000 + groups.len() as u128);
@@ -88,7 +88,7 @@ pub(super) fn scenario(rows: &[Row], pace: &Pace, seed: u64) -> Scenario {
 }
 
 /// Conflicts on about 15 % of the writes, from four causes.
-fn behaviour(pace: &Pace) -> Behaviour {
+fn behaviour(pace: &DemoPace) -> Behaviour {
     Behaviour {
         latency: Latency { fixed: Duration::from_millis(20), spread: Duration::from_millis(20) },
         conflicts: Conflicts {

@@ -12,7 +12,7 @@ use crate::cli::http::JsonClient;
 
 /// Polls the job at `path` until it has ended, and shows how it goes.
 pub(super) async fn follow(client: &JsonClient, path: &str) -> Result<Value> {
-    let mut display = Display::new()?;
+    let mut display = DemoDisplay::new()?;
     loop {
         let view = client.get(path).await?;
         display.show(&view);
@@ -24,12 +24,12 @@ pub(super) async fn follow(client: &JsonClient, path: &str) -> Result<Value> {
     }
 }
 
-enum Display {
+enum DemoDisplay {
     Bar(ProgressBar),
     Lines { begun: Instant, next: Instant },
 }
 
-impl Display {
+impl DemoDisplay {
     fn new() -> Result<Self> {
         if !std::io::stderr().is_terminal() {
             let now = Instant::now();

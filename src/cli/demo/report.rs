@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::naive::NaiveResult;
-use super::{Pace, org};
+use super::{DemoPace, org};
 use crate::simulator::Ledger;
 
 /// The figures of a run and the promises held against them.
@@ -13,7 +13,7 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) fn new(job: &Value, failed: &Value, ledger: &Ledger, naive: NaiveResult, pace: &Pace) -> Self {
+    pub(super) fn new(job: &Value, failed: &Value, ledger: &Ledger, naive: NaiveResult, pace: &DemoPace) -> Self {
         let mut report = Self { lines: Vec::new(), promises: Vec::new() };
         report.entries(job);
         report.failures(failed);
@@ -90,7 +90,7 @@ impl Report {
         ));
     }
 
-    fn rate(&mut self, ledger: &Ledger, pace: &Pace) {
+    fn rate(&mut self, ledger: &Ledger, pace: &DemoPace) {
         let mut within = true;
         for (permitted, window) in &pace.windows {
             let peak = ledger.peak_in_any(*window);

@@ -17,12 +17,12 @@ pub(super) const REFRESH: Duration = Duration::from_millis(500);
 /// How often a line is written where there is no terminal.
 const A_LINE_EVERY: Duration = Duration::from_secs(10);
 
-pub(super) enum Display {
+pub(super) enum PushDisplay {
     Bar(ProgressBar),
     Lines { begun: Instant, next: Instant },
 }
 
-impl Display {
+impl PushDisplay {
     pub(super) fn new() -> Result<Self> {
         if !std::io::stderr().is_terminal() {
             let now = Instant::now();
@@ -36,7 +36,7 @@ impl Display {
     }
 
     pub(super) fn show(&mut self, view: &Value, now: Timestamp) {
-        let progress = Progress::of(view, now);
+        let progress = PushProgress::of(view, now);
         match self {
             Self::Bar(bar) => {
                 bar.set_length(progress.total);
@@ -44,7 +44,7 @@ impl Display {
                 bar.set_message(plain(format_args!("{}", progress.told)));
             }
             Self::Lines { begun, next } if Instant::now() >= *next => {
-                let Progress { total, ended, told } = progress;
+                let PushProgress { total, ended, told } = progress;
                 println!("{:6.1} s  {ended}/{total}  {told}", begun.elapsed().as_secs_f64());
                 *next = Instant::now() + A_LINE_EVERY;
             }
@@ -60,13 +60,13 @@ impl Display {
 }
 
 /// How far a job has come.
-struct Progress {
+struct PushProgress {
     total: u64,
     ended: u64,
     told: String,
 }
 
-impl Progress {
+impl PushProgress {
     fn of(view: &Value, now: Timestamp) -> Self {
         let number = |pointer: &str| view.pointer(pointer).and_then(Value::as_u64).unwrap_or_default();
         let in_the_future = |name: &str| {
@@ -105,11 +105,11 @@ mod tests {
         let mut view = json!({"counts": {"total": 10, "pending": 3, "running": 1, "waiting": 1, "failed": 2},
             "conflicts": {"total": 4}, "parkedUntil": null, "estimatedFinishAt": "2026-11-23T20:00:00Z"});
         let now = "2026-11-23T19:58:30Z".parse().unwrap();
-        let progress = Progress::of(&view, now);
+        let progress = PushProgress::of(&view, now);
         assert_eq!((progress.total, progress.ended), (10, 5));
         assert_eq!(progress.told, "2 failed, 4 conflicts, about 1 min 30 s to go");
         view["parkedUntil"] = "2026-11-23T21:00:00Z".into();
-        assert!(Progress::of(&view, now).told.ends_with("parked for 1 h 1 min"));
+        assert!(PushProgress::of(&view, now).told.ends_with("parked for 1 h 1 min"));
         assert_eq!(lasting(27), "27 s");
     }
 }

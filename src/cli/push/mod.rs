@@ -18,9 +18,9 @@ use serde_json::Value;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use self::display::Display;
+use self::display::PushDisplay;
 use self::remote::Remote;
-use self::source::{JobOptions, Source};
+use self::source::{JobOptions, PushSource};
 use super::told_to_stop;
 use crate::charset;
 use crate::clock::WallClock;
@@ -63,13 +63,13 @@ pub(super) struct PushArguments {
 
 /// How it went, as the exit code tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
+enum PushOutcome {
     AllWell,
     /// Entries failed, or are held or cancelled.
     SomeNot,
 }
 
-impl Outcome {
+impl PushOutcome {
     fn of(view: &Value) -> Self {
         let count = |state: &str| view.pointer(&format!("/counts/{state}")).and_then(Value::as_u64).unwrap_or_default();
         let well = count("failed") + count("held") + count("cancelled") == 0;
@@ -79,8 +79,8 @@ impl Outcome {
 
 pub(super) async fn run(arguments: &PushArguments) -> ExitCode {
     match push(arguments).await {
-        Ok(Outcome::AllWell) => ExitCode::SUCCESS,
-        Ok(Outcome::SomeNot) => ExitCode::from(1),
+        Ok(PushOutcome::AllWell) => ExitCode::SUCCESS,
+        Ok(PushOutcome::SomeNot) => ExitCode::from(1),
         Err(error) => {
             eprintln!("skillsync: {error:#}");
             ExitCode::from(2)
@@ -88,8 +88,8 @@ pub(super) async fn run(arguments: &PushArguments) -> ExitCode {
     }
 }
 
-async fn push(arguments: &PushArguments) -> Result<Outcome> {
-    let source = Source::read(&arguments.file, &arguments.job, arguments.dry_run).await?;
+async fn push(arguments: &PushArguments) -> Result<PushOutcome> {
+    let source = PushSource::read(&arguments.file, &arguments.job, arguments.dry_run).await?;
     let remote = Remote::new(&arguments.url, key(arguments)?, Duration::from_secs(arguments.patience))?;
     // A submission whose answer is lost is sent again: without a key it would be carried out twice.
     let key = arguments.idempotency_key.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
@@ -108,7 +108,7 @@ async fn push(arguments: &PushArguments) -> Result<Outcome> {
     let applied = remote.apply(remote::id_of(&view)?).await?;
     let view = follow_unless_told_to_stop(&remote, &applied).await?;
     let applied = finish(&remote, &view, arguments).await?;
-    Ok(if outcome == Outcome::AllWell { applied } else { outcome })
+    Ok(if outcome == PushOutcome::AllWell { applied } else { outcome })
 }
 
 fn key(arguments: &PushArguments) -> Result<Option<String>> {
@@ -134,7 +134,7 @@ async fn follow_unless_told_to_stop(remote: &Remote, accepted: &Value) -> Result
 async fn follow(remote: &Remote, accepted: &Value) -> Result<Value> {
     let id = remote::id_of(accepted)?;
     println!("job {id}");
-    let mut display = Display::new()?;
+    let mut display = PushDisplay::new()?;
     let mut known = None;
     loop {
         let asked_at = Instant::now();
@@ -156,7 +156,7 @@ fn is_over(view: &Value) -> bool {
 }
 
 /// Tells how a job ended, and keeps its failed rows.
-async fn finish(remote: &Remote, view: &Value, arguments: &PushArguments) -> Result<Outcome> {
+async fn finish(remote: &Remote, view: &Value, arguments: &PushArguments) -> Result<PushOutcome> {
     report::print(view);
     let count = |state: &str| view.pointer(&format!("/counts/{state}")).and_then(Value::as_u64).unwrap_or_default();
     let id = remote::id_of(view)?;
@@ -171,7 +171,7 @@ async fn finish(remote: &Remote, view: &Value, arguments: &PushArguments) -> Res
     if count("held") > 0 {
         report::print_held(view, &remote.address_of(id));
     }
-    Ok(Outcome::of(view))
+    Ok(PushOutcome::of(view))
 }
 
 fn confirmed(arguments: &PushArguments, changes: u64) -> Result<bool> {
@@ -197,9 +197,12 @@ mod tests {
 
     #[test]
     fn what_failed_is_held_or_was_cancelled_is_not_well() {
-        assert_eq!(Outcome::of(&json!({"counts": {"applied": 3, "unchanged": 2, "superseded": 1}})), Outcome::AllWell);
+        assert_eq!(
+            PushOutcome::of(&json!({"counts": {"applied": 3, "unchanged": 2, "superseded": 1}})),
+            PushOutcome::AllWell
+        );
         for state in ["failed", "held", "cancelled"] {
-            assert_eq!(Outcome::of(&json!({"counts": {"applied": 3, state: 1}})), Outcome::SomeNot, "{state}");
+            assert_eq!(PushOutcome::of(&json!({"counts": {"applied": 3, state: 1}})), PushOutcome::SomeNot, "{state}");
         }
     }
 

@@ -10,14 +10,14 @@ const MAX_SHOWN: u64 = 50;
 
 /// What a plan would change in all.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Changes {
+struct PlannedChanges {
     users: u64,
     added: u64,
     removed: u64,
     updated: u64,
 }
 
-impl Changes {
+impl PlannedChanges {
     fn count(&mut self, entry: &Value) {
         let len = |list: &str| entry.get(list).and_then(Value::as_array).map_or(0, |list| list.len() as u64);
         self.users += 1;
@@ -30,7 +30,7 @@ impl Changes {
 /// Prints what a finished dry run would do, and answers how many users it would change.
 pub(super) async fn show(remote: &Remote, view: &Value) -> Result<u64> {
     let id = remote::id_of(view)?;
-    let (mut changes, mut shown, mut cursor) = (Changes::default(), 0, None);
+    let (mut changes, mut shown, mut cursor) = (PlannedChanges::default(), 0, None);
     loop {
         let page = remote.entries(id, "planned", 1000, cursor.as_deref()).await?;
         let entries = page.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
@@ -49,7 +49,7 @@ pub(super) async fn show(remote: &Remote, view: &Value) -> Result<u64> {
     if changes.users > shown {
         println!("… and {} more users", changes.users - shown);
     }
-    let Changes { users, added, removed, updated } = changes;
+    let PlannedChanges { users, added, removed, updated } = changes;
     println!("plan: {users} users would change: {added} assignments added, {removed} removed, {updated} updated");
     Ok(users)
 }
@@ -85,8 +85,8 @@ mod tests {
             "removed": [{"id": "y", "name": null, "proficiency": 1.0}],
             "updated": [{"id": "z", "name": "Sales", "proficiency": 3.0}]});
         assert_eq!(difference(&entry), "row-1 E1001  + Billing:4.5  - y  ~ Sales:3");
-        let mut changes = Changes::default();
+        let mut changes = PlannedChanges::default();
         changes.count(&entry);
-        assert_eq!(changes, Changes { users: 1, added: 1, removed: 1, updated: 1 });
+        assert_eq!(changes, PlannedChanges { users: 1, added: 1, removed: 1, updated: 1 });
     }
 }

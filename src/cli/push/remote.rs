@@ -14,7 +14,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::time::Instant;
 use tower::ServiceExt;
 
-use super::source::Source;
+use super::source::PushSource;
 use crate::clock::WallClock;
 use crate::genesys::transport::{Transport, TransportSettings, over_http};
 use crate::retry_after::retry_after;
@@ -38,14 +38,14 @@ pub(super) struct Remote {
 }
 
 /// One call, which can be made again.
-struct Call {
+struct RemoteCall {
     method: Method,
     path: String,
     headers: HeaderMap,
     body: Bytes,
 }
 
-impl Call {
+impl RemoteCall {
     fn get(path: String) -> Self {
         Self { method: Method::GET, path, headers: HeaderMap::new(), body: Bytes::new() }
     }
@@ -83,8 +83,8 @@ impl Remote {
     }
 
     /// Submits a job and answers its view.
-    pub(super) async fn submit(&self, source: &Source, key: &str, gzip: bool) -> Result<Value> {
-        let mut call = Call::post(format!("/v1/sync-jobs{}", source.query))
+    pub(super) async fn submit(&self, source: &PushSource, key: &str, gzip: bool) -> Result<Value> {
+        let mut call = RemoteCall::post(format!("/v1/sync-jobs{}", source.query))
             .with(CONTENT_TYPE, &source.media_type)?
             .with(HeaderName::from_static("idempotency-key"), key)?;
         call.body = source.body.clone().into();
@@ -99,7 +99,7 @@ impl Remote {
 
     /// The job with its tag, or nothing if it is as it is known to be.
     pub(super) async fn job(&self, id: &str, known: Option<&str>) -> Result<Option<(Value, Option<String>)>> {
-        let mut call = Call::get(format!("/v1/sync-jobs/{id}?wait={HELD_BACK}"));
+        let mut call = RemoteCall::get(format!("/v1/sync-jobs/{id}?wait={HELD_BACK}"));
         if let Some(known) = known {
             call = call.with(IF_NONE_MATCH, known)?;
         }
@@ -113,13 +113,17 @@ impl Remote {
 
     /// Has the plan of a dry run carried out, and answers the job that does it.
     pub(super) async fn apply(&self, id: &str) -> Result<Value> {
-        json(&self.send(&Call::post(format!("/v1/sync-jobs/{id}/apply"))).await?)
+        json(&self.send(&RemoteCall::post(format!("/v1/sync-jobs/{id}/apply"))).await?)
     }
 
     /// One page of entries.
     pub(super) async fn entries(&self, id: &str, state: &str, limit: usize, cursor: Option<&str>) -> Result<Value> {
         let cursor = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
-        json(&self.send(&Call::get(format!("/v1/sync-jobs/{id}/entries?state={state}&limit={limit}{cursor}"))).await?)
+        json(
+            &self
+                .send(&RemoteCall::get(format!("/v1/sync-jobs/{id}/entries?state={state}&limit={limit}{cursor}")))
+                .await?,
+        )
     }
 
     /// The first failed entries.
@@ -130,13 +134,13 @@ impl Remote {
 
     /// All failed entries as they were sent, to be sent again.
     pub(super) async fn failed_rows(&self, id: &str) -> Result<Bytes> {
-        let call = Call::get(format!("/v1/sync-jobs/{id}/entries?state=failed")).with(ACCEPT, "text/csv")?;
+        let call = RemoteCall::get(format!("/v1/sync-jobs/{id}/entries?state=failed")).with(ACCEPT, "text/csv")?;
         Ok(self.send(&call).await?.into_body())
     }
 
     /// Makes a call until it is answered by a service that works: repeating is harmless, as submissions carry their key
     /// and applying twice only finds nothing left to do.
-    async fn send(&self, call: &Call) -> Result<Response<Bytes>> {
+    async fn send(&self, call: &RemoteCall) -> Result<Response<Bytes>> {
         let (begun, mut pause, mut told) = (Instant::now(), FIRST_PAUSE, String::new());
         loop {
             let trouble = match self.attempt(call).await? {
@@ -163,7 +167,7 @@ impl Remote {
         }
     }
 
-    async fn attempt(&self, call: &Call) -> Result<Result<Response<Bytes>, String>> {
+    async fn attempt(&self, call: &RemoteCall) -> Result<Result<Response<Bytes>, String>> {
         let mut request = Request::builder()
             .method(&call.method)
             .uri(format!("{}{}", self.base, call.path))

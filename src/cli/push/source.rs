@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::{Map, Value};
 
-use super::super::input::{Form, Input, InputOptions};
+use super::super::input::{Input, InputForm, InputOptions};
 use crate::charset;
 use crate::compression::Compression;
 use crate::table::XLSX;
@@ -30,14 +30,14 @@ pub(super) struct JobOptions {
     same_user: Option<String>,
     /// The form of the file, if its name does not tell.
     #[arg(long)]
-    format: Option<Form>,
+    format: Option<InputForm>,
     #[command(flatten)]
     input: InputOptions,
 }
 
 /// A submission, ready to be sent.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Source {
+pub(super) struct PushSource {
     pub(super) media_type: String,
     /// How the body is packed already.
     pub(super) packed: Option<Compression>,
@@ -46,7 +46,7 @@ pub(super) struct Source {
     pub(super) body: Vec<u8>,
 }
 
-impl Source {
+impl PushSource {
     pub(super) async fn read(file: &Path, options: &JobOptions, dry_run: bool) -> Result<Self> {
         let input = Input::read(file)?;
         let form = options.format.or(input.form).with_context(|| {
@@ -55,19 +55,19 @@ impl Source {
         Self::of(form, input, options, dry_run).await
     }
 
-    async fn of(form: Form, input: Input, options: &JobOptions, dry_run: bool) -> Result<Self> {
+    async fn of(form: InputForm, input: Input, options: &JobOptions, dry_run: bool) -> Result<Self> {
         options.input.check(form)?;
         let (members, charset) = (options.members(dry_run), options.input.charset()?);
         let declared = charset.map(|charset| format!("; charset={}", charset.name())).unwrap_or_default();
-        if form == Form::Json && !members.is_empty() {
+        if form == InputForm::Json && !members.is_empty() {
             let body = with_members(&charset::decoded(&input.unpacked().await?.bytes, charset)?, members)?;
             return Ok(Self { media_type: "application/json".to_owned(), packed: None, query: String::new(), body });
         }
         let media_type = match form {
-            Form::Csv => format!("text/csv{declared}"),
-            Form::Ndjson => format!("application/x-ndjson{declared}"),
-            Form::Json => format!("application/json{declared}"),
-            Form::Xlsx => XLSX.to_owned(),
+            InputForm::Csv => format!("text/csv{declared}"),
+            InputForm::Ndjson => format!("application/x-ndjson{declared}"),
+            InputForm::Json => format!("application/json{declared}"),
+            InputForm::Xlsx => XLSX.to_owned(),
         };
         let sheet = options.input.sheet.as_deref().map(|sheet| ("sheet".to_owned(), sheet.into()));
         let query = query(&members.into_iter().chain(sheet).collect());
@@ -123,43 +123,43 @@ mod tests {
         JobOptions { target: Some("wfmSkillGroups".into()), label: Some("a & b".into()), ..JobOptions::default() }
     }
 
-    async fn source(form: Form, bytes: &[u8], options: &JobOptions, dry_run: bool) -> Source {
+    async fn source(form: InputForm, bytes: &[u8], options: &JobOptions, dry_run: bool) -> PushSource {
         let input = Input { form: None, packed: None, bytes: bytes.to_vec() };
-        Source::of(form, input, options, dry_run).await.unwrap()
+        PushSource::of(form, input, options, dry_run).await.unwrap()
     }
 
     #[tokio::test]
     async fn lines_carry_what_the_job_is_in_the_query() {
-        let sent = source(Form::Csv, b"ref\n", &options(), true).await;
+        let sent = source(InputForm::Csv, b"ref\n", &options(), true).await;
         assert_eq!(sent.query, "?dryRun=true&label=a%20%26%20b&target=wfmSkillGroups");
         assert_eq!((sent.media_type.as_str(), sent.body.as_slice()), ("text/csv", b"ref\n".as_slice()));
         let merged = JobOptions { same_user: Some("merge".into()), ..options() };
-        let sent = source(Form::Csv, b"", &merged, false).await;
+        let sent = source(InputForm::Csv, b"", &merged, false).await;
         assert!(sent.query.contains("&sameUser=merge&"), "{}", sent.query);
     }
 
     #[tokio::test]
     async fn the_file_is_sent_as_it_is_with_what_it_is_in() {
         let input = InputOptions { charset: Some("latin1".into()), sheet: None };
-        let sent = source(Form::Csv, b"\xfc\n", &JobOptions { input, ..JobOptions::default() }, false).await;
+        let sent = source(InputForm::Csv, b"\xfc\n", &JobOptions { input, ..JobOptions::default() }, false).await;
         assert_eq!(
             (sent.media_type.as_str(), sent.body.as_slice()),
             ("text/csv; charset=windows-1252", &b"\xfc\n"[..])
         );
         let input = InputOptions { charset: None, sheet: Some("März".into()) };
-        let sent = source(Form::Xlsx, b"PK", &JobOptions { input, ..options() }, false).await;
+        let sent = source(InputForm::Xlsx, b"PK", &JobOptions { input, ..options() }, false).await;
         assert!(sent.media_type == XLSX && sent.query.contains("sheet=M%C3%A4rz&"), "{}", sent.query);
         let packed = Input { form: None, packed: Some(Compression::Gzip), bytes: b"\x1f\x8b".to_vec() };
-        let sent = Source::of(Form::Csv, packed, &options(), false).await.unwrap();
+        let sent = PushSource::of(InputForm::Csv, packed, &options(), false).await.unwrap();
         assert_eq!((sent.packed, sent.body.as_slice()), (Some(Compression::Gzip), &b"\x1f\x8b"[..]));
     }
 
     #[tokio::test]
     async fn a_document_says_it_itself_and_options_go_before_it() {
         let body = b"\xef\xbb\xbf{\"target\":\"routingSkills\",\"mode\":\"add\",\"entries\":[]}";
-        let sent = source(Form::Json, body, &JobOptions::default(), false).await;
+        let sent = source(InputForm::Json, body, &JobOptions::default(), false).await;
         assert_eq!((sent.query.as_str(), sent.body.as_slice()), ("", &body[..]));
-        let sent = source(Form::Json, body, &options(), false).await;
+        let sent = source(InputForm::Json, body, &options(), false).await;
         let job: Value = serde_json::from_slice(&sent.body).unwrap();
         assert_eq!((job["target"].as_str(), job["mode"].as_str()), (Some("wfmSkillGroups"), Some("add")));
     }

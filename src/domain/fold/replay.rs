@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::state::{State, Stepped};
-use super::{Change, Folded, Mode, Outcome, Start, Undone};
+use super::state::{FoldState, Stepped};
+use super::{Change, FoldStart, Folded, Mode, Outcome, Undone};
 use crate::domain::assignment::Difference;
 use crate::domain::entry::Effects;
 use crate::domain::history::{Event, History, Holding};
@@ -48,17 +48,17 @@ pub(super) fn timeline<'a>(
 }
 
 /// One of the changes to fold, as it was applied.
-pub(super) struct Step {
+pub(super) struct ReplayStep {
     /// Its position among the changes.
     pub(super) change: usize,
     /// Its position in the timeline.
     at: usize,
-    taken: Option<Taken>,
+    taken: Option<TakenChange>,
     /// What the user would have had, if it was left out for that.
     would_be: usize,
 }
 
-struct Taken {
+struct TakenChange {
     /// What it changed.
     touched: Vec<AssignmentId>,
     replaces: bool,
@@ -70,7 +70,7 @@ struct Taken {
     overwritten: Vec<AssignmentId>,
 }
 
-impl Step {
+impl ReplayStep {
     pub(super) fn is_below_older(&self, timeline: &[Item<'_>]) -> bool {
         let later = timeline.get(self.at..).unwrap_or_default();
         let past = |item: &Item<'_>| matches!(item, Item::Past(event) if event.change().is_some());
@@ -82,8 +82,8 @@ impl Step {
 pub(super) struct Replay {
     /// Whether it went on from a history, and not from what the user has.
     in_history: bool,
-    pub(super) state: State,
-    pub(super) steps: Vec<Step>,
+    pub(super) state: FoldState,
+    pub(super) steps: Vec<ReplayStep>,
     /// Where in the timeline each id was last changed, and where by an entry.
     last_touch: BTreeMap<AssignmentId, usize>,
     last_done: BTreeMap<AssignmentId, usize>,
@@ -93,17 +93,17 @@ pub(super) struct Replay {
 
 impl Replay {
     pub(super) fn run(
-        start: Start<'_>,
+        start: FoldStart<'_>,
         history: Option<&History>,
         timeline: &[Item<'_>],
         left_out: &BTreeMap<usize, usize>,
     ) -> Self {
         let state = if let Some(history) = history {
-            State { set: history.base.as_ref().clone(), owned: history.owned.as_ref().clone() }
+            FoldState { set: history.base.as_ref().clone(), owned: history.owned.as_ref().clone() }
         } else {
             // What is no longer there is no longer ours: whoever assigns it next owns it.
             let owned = start.owned.iter().copied().filter(|id| start.current.contains(*id)).collect();
-            State { set: start.current.clone(), owned }
+            FoldState { set: start.current.clone(), owned }
         };
         let (last_touch, last_done, last_new) = Default::default();
         let mut replay =
@@ -126,14 +126,14 @@ impl Replay {
         replay
     }
 
-    fn take(&mut self, start: Start<'_>, at: usize, position: usize, change: &Change, left_out: Option<usize>) {
+    fn take(&mut self, start: FoldStart<'_>, at: usize, position: usize, change: &Change, left_out: Option<usize>) {
         let before = self.state.set.len();
         let stepped = self.state.step(start.target, start.managed, change);
         // A user who has too many already may still lose some.
         let too_many = stepped.state.set.len() > start.target.most_per_user().max(before);
         let would_be = left_out.unwrap_or(stepped.state.set.len());
         if too_many || left_out.is_some() {
-            self.steps.push(Step { change: position, at, taken: None, would_be });
+            self.steps.push(ReplayStep { change: position, at, taken: None, would_be });
             return;
         }
         let ids = self.state.decided_by(start.managed, change);
@@ -155,12 +155,12 @@ impl Replay {
         let Stepped { state, touched, preserved, overwritten } = stepped;
         self.state = state;
         let replaces = change.mode == Mode::Replace;
-        let taken = Some(Taken { touched, replaces, decided, had_it, preserved, overwritten });
-        self.steps.push(Step { change: position, at, taken, would_be });
+        let taken = Some(TakenChange { touched, replaces, decided, had_it, preserved, overwritten });
+        self.steps.push(ReplayStep { change: position, at, taken, would_be });
     }
 
     /// Whether a list that is the whole of what the user is to have was the whole in the history alone, and not really.
-    fn really_had_more(&self, start: Start<'_>, change: &Change) -> bool {
+    fn really_had_more(&self, start: FoldStart<'_>, change: &Change) -> bool {
         let is_to_go = |id: &AssignmentId| match change.mode {
             Mode::Add | Mode::Remove => false,
             Mode::Managed => start.owned.contains(id) || start.managed.contains(id),
@@ -173,7 +173,7 @@ impl Replay {
                 .any(|id| !self.state.set.contains(id) && !change.listed.leaves_as_is(id) && is_to_go(&id))
     }
 
-    pub(super) fn folded(self, start: Start<'_>, timeline: &[Item<'_>]) -> Folded {
+    pub(super) fn folded(self, start: FoldStart<'_>, timeline: &[Item<'_>]) -> Folded {
         let net = Difference::between(start.current, &self.state.set);
         let newest = self.steps.iter().rev().find(|step| step.taken.is_some()).map(|step| step.change);
         let reports = |id: AssignmentId| self.last_new.get(&id).copied().or(newest);
@@ -200,8 +200,8 @@ impl Replay {
 
     fn outcome(
         &self,
-        step: &Step,
-        start: Start<'_>,
+        step: &ReplayStep,
+        start: FoldStart<'_>,
         timeline: &[Item<'_>],
         net: &Difference,
         reports: impl Fn(AssignmentId) -> Option<usize>,
@@ -236,7 +236,13 @@ impl Replay {
 
     /// For a change with no share in the difference: the entry that last did over what it did, or undid what it asks for. If
     /// nobody but others did, the next entry after it. `None` if the user has what it asks for, and had it.
-    fn undone_by(&self, step: &Step, taken: &Taken, start: Start<'_>, timeline: &[Item<'_>]) -> Option<EntryId> {
+    fn undone_by(
+        &self,
+        step: &ReplayStep,
+        taken: &TakenChange,
+        start: FoldStart<'_>,
+        timeline: &[Item<'_>],
+    ) -> Option<EntryId> {
         if taken.touched.is_empty() && taken.had_it {
             return None;
         }
@@ -263,7 +269,7 @@ impl Replay {
     }
 
     /// What the change would still have to do to what the user ends with.
-    fn lacks(&self, step: &Step, start: Start<'_>, timeline: &[Item<'_>]) -> Vec<AssignmentId> {
+    fn lacks(&self, step: &ReplayStep, start: FoldStart<'_>, timeline: &[Item<'_>]) -> Vec<AssignmentId> {
         match timeline.get(step.at) {
             Some(Item::New(_, change)) => self.state.step(start.target, start.managed, change).touched,
             Some(Item::Past(_)) | None => Vec::new(),

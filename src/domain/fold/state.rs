@@ -8,14 +8,14 @@ use crate::domain::history::Event;
 use crate::domain::{AssignmentId, Assignments, Listed, Target};
 
 #[derive(Debug, Clone)]
-pub(super) struct State {
+pub(super) struct FoldState {
     pub(super) set: Assignments,
     pub(super) owned: BTreeSet<AssignmentId>,
 }
 
 /// What one change does to a state.
 pub(super) struct Stepped {
-    pub(super) state: State,
+    pub(super) state: FoldState,
     /// Ids that it changes.
     pub(super) touched: Vec<AssignmentId>,
     pub(super) preserved: Vec<AssignmentId>,
@@ -23,7 +23,7 @@ pub(super) struct Stepped {
     pub(super) overwritten: Vec<AssignmentId>,
 }
 
-impl State {
+impl FoldState {
     /// One change, applied to a copy.
     pub(super) fn step(&self, target: Target, managed: &BTreeSet<AssignmentId>, change: &Change) -> Stepped {
         let (mut next, listed) = (self.clone(), change.listed.as_ref());

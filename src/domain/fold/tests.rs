@@ -37,7 +37,7 @@ fn in_order(changes: &[(Mode, &[u128])]) -> Vec<Change> {
 
 fn fold_groups(current: &[u128], ours: &[u128], changes: &[(Mode, &[u128])]) -> Folded {
     let (current, ours, managed) = (groups(current), owned(ours), owned(&[]));
-    let start = Start { target: Target::WfmSkillGroups, current: &current, owned: &ours, managed: &managed };
+    let start = FoldStart { target: Target::WfmSkillGroups, current: &current, owned: &ours, managed: &managed };
     fold(start, None, &in_order(changes))
 }
 
@@ -87,7 +87,7 @@ fn a_claimed_assignment_is_lost_when_it_is_no_longer_listed() {
     let claimed = fold_groups(&[1], &[], &[(Mode::Managed, &[1])]);
     assert!(matches!(claimed.outcomes[0], Outcome::Unchanged(_)));
     let later = fold(
-        Start {
+        FoldStart {
             target: Target::WfmSkillGroups,
             current: &claimed.desired,
             owned: &claimed.owned,
@@ -105,7 +105,7 @@ fn a_change_beyond_the_targets_limit_is_left_out_and_the_others_go_on() {
     let few: Assignments = [(id(100), Proficiency::new(1.0))].into_iter().collect();
     let none = Assignments::default();
     let folded = fold(
-        Start { target: Target::RoutingSkills, current: &none, owned: &owned(&[]), managed: &owned(&[]) },
+        FoldStart { target: Target::RoutingSkills, current: &none, owned: &owned(&[]), managed: &owned(&[]) },
         None,
         &[change(0, Mode::Add, many), change(1, Mode::Add, few.clone())],
     );
@@ -118,7 +118,7 @@ fn a_listed_skill_without_a_rating_keeps_the_rating_that_is_there() {
     let current: Assignments = [(id(1), Proficiency::new(4.0))].into_iter().collect();
     let listed: Assignments = [(id(1), None), (id(2), None)].into_iter().collect();
     let folded = fold(
-        Start { target: Target::RoutingSkills, current: &current, owned: &owned(&[]), managed: &owned(&[]) },
+        FoldStart { target: Target::RoutingSkills, current: &current, owned: &owned(&[]), managed: &owned(&[]) },
         None,
         &[change(0, Mode::Managed, listed)],
     );
@@ -145,7 +145,7 @@ proptest! {
         let (mut set, mut own) = (groups(&current), owned(&ours));
         for (mode, ids) in &changes {
             let one = fold(
-                Start { target: Target::WfmSkillGroups, current: &set, owned: &own, managed: &owned(&[]) },
+                FoldStart { target: Target::WfmSkillGroups, current: &set, owned: &own, managed: &owned(&[]) },
                 None,
                 &[change(0, *mode, groups(ids))],
             );
@@ -174,7 +174,7 @@ proptest! {
     ) {
         let (base, managed, none): (Assignments, _, _) = (base, owned(&[]), Vec::new());
         let mut own: BTreeSet<_> = owned(&ours).into_iter().filter(|id| base.contains(*id)).collect();
-        let start = Start { target: Target::RoutingSkills, current: &base, owned: &own, managed: &managed };
+        let start = FoldStart { target: Target::RoutingSkills, current: &base, owned: &own, managed: &managed };
         let (mut history, mut now) = (History::starting_from(start), base.clone());
         let mut all: Vec<Told> = none;
         for (nth, (mut batch, others)) in (0u32..).zip(rounds) {
@@ -185,7 +185,7 @@ proptest! {
                 change.by = entry(nth * 10 + n);
                 change
             }).collect();
-            let start = Start { target: Target::RoutingSkills, current: &now, owned: &own, managed: &managed };
+            let start = FoldStart { target: Target::RoutingSkills, current: &now, owned: &own, managed: &managed };
             let folded = fold(start, Some(&history), &changes);
             tell(&mut all, &now, &changes, &base, &owned(&ours));
             let (desired, claims) = straight(&all, &base, &owned(&ours));
@@ -239,7 +239,7 @@ fn straight(all: &[Told], base: &Assignments, ours: &BTreeSet<AssignmentId>) -> 
                 }
             }
             Told::Change(change) => {
-                let start = Start { target: Target::RoutingSkills, current: &set, owned: &own, managed: &managed };
+                let start = FoldStart { target: Target::RoutingSkills, current: &set, owned: &own, managed: &managed };
                 let one = fold(start, None, std::slice::from_ref(change));
                 (set, own) = (one.desired, one.owned);
             }
@@ -316,7 +316,8 @@ fn what_is_left_as_it_is_is_neither_given_nor_taken() {
         (Mode::Remove, &[(1, 1.0), (2, 1.0), (3, 1.0), (5, 5.0)], &[1, 2]),
     ] {
         let (current, none) = (rated(&[(1, 1.0), (2, 1.0), (3, 1.0), (5, 5.0)]), owned(&[]));
-        let start = Start { target: Target::RoutingSkills, current: &current, owned: &owned(&[1, 2]), managed: &none };
+        let start =
+            FoldStart { target: Target::RoutingSkills, current: &current, owned: &owned(&[1, 2]), managed: &none };
         let folded = fold(start, None, &[change(0, mode, listed.clone())]);
         assert_eq!(folded.desired, rated(desired), "{mode:?}");
         assert_eq!(folded.owned, owned(ours), "{mode:?}");
@@ -336,7 +337,7 @@ fn rows_that_undo_each_other_say_so() {
 #[test]
 fn a_late_addition_does_not_come_back_from_below_a_newer_removal() {
     let (none, managed) = (groups(&[]), owned(&[]));
-    let start = Start { target: Target::WfmSkillGroups, current: &none, owned: &owned(&[]), managed: &managed };
+    let start = FoldStart { target: Target::WfmSkillGroups, current: &none, owned: &owned(&[]), managed: &managed };
     let newer = [change(10, Mode::Remove, groups(&[1]))];
     let mut history = History::starting_from(start);
     history.carry_out(start, &newer, &fold(start, Some(&history), &newer), Timestamp::UNIX_EPOCH);
@@ -349,13 +350,13 @@ fn a_late_addition_does_not_come_back_from_below_a_newer_removal() {
 #[test]
 fn a_late_change_names_the_entry_that_undid_it_and_not_the_next_one() {
     let (one, none, managed) = (groups(&[1]), owned(&[]), owned(&[]));
-    let start = Start { target: Target::WfmSkillGroups, current: &one, owned: &none, managed: &managed };
+    let start = FoldStart { target: Target::WfmSkillGroups, current: &one, owned: &none, managed: &managed };
     let newer = [change(10, Mode::Add, groups(&[1, 2]))];
     let mut history = History::starting_from(start);
     history.carry_out(start, &newer, &fold(start, Some(&history), &newer), Timestamp::UNIX_EPOCH);
     // Somebody else gave 3, which the late change asks for too; the newest takes 1 away.
     let current = groups(&[1, 2, 3]);
-    let start = Start { current: &current, ..start };
+    let start = FoldStart { current: &current, ..start };
     let changes = [change(5, Mode::Managed, groups(&[1, 3])), change(20, Mode::Managed, groups(&[3, 4]))];
     let folded = fold(start, Some(&history), &changes);
     assert_eq!(folded.desired, groups(&[3, 4]));
@@ -365,12 +366,12 @@ fn a_late_change_names_the_entry_that_undid_it_and_not_the_next_one() {
 #[test]
 fn a_late_whole_list_that_the_user_never_had_is_superseded() {
     let (had, ours, none) = (groups(&[3]), owned(&[3]), owned(&[]));
-    let start = Start { target: Target::WfmSkillGroups, current: &had, owned: &ours, managed: &none };
+    let start = FoldStart { target: Target::WfmSkillGroups, current: &had, owned: &ours, managed: &none };
     let newer = [change(10, Mode::Managed, groups(&[1]))];
     let mut history = History::starting_from(start);
     history.carry_out(start, &newer, &fold(start, Some(&history), &newer), Timestamp::UNIX_EPOCH);
     let (current, ours) = (groups(&[1]), owned(&[1]));
-    let start = Start { current: &current, owned: &ours, ..start };
+    let start = FoldStart { current: &current, owned: &ours, ..start };
     let late = |mode, listed: &[u128]| {
         let folded = fold(start, Some(&history), &[change(5, mode, groups(listed))]);
         assert_eq!(folded.desired, groups(&[1]), "{mode:?} {listed:?}");
@@ -388,12 +389,12 @@ fn a_late_whole_list_that_the_user_never_had_is_superseded() {
 #[test]
 fn a_late_list_that_is_the_whole_in_the_history_alone_is_superseded() {
     let (had, ours, none) = (groups(&[3]), owned(&[3]), owned(&[]));
-    let start = Start { target: Target::WfmSkillGroups, current: &had, owned: &ours, managed: &none };
+    let start = FoldStart { target: Target::WfmSkillGroups, current: &had, owned: &ours, managed: &none };
     let newer = [change(10, Mode::Managed, groups(&[1]))];
     let mut history = History::starting_from(start);
     history.carry_out(start, &newer, &fold(start, Some(&history), &newer), Timestamp::UNIX_EPOCH);
     let (current, ours) = (groups(&[1]), owned(&[1]));
-    let start = Start { current: &current, owned: &ours, ..start };
+    let start = FoldStart { current: &current, owned: &ours, ..start };
     let removal = [change(4, Mode::Remove, groups(&[3]))];
     history.carry_out(start, &removal, &fold(start, Some(&history), &removal), Timestamp::UNIX_EPOCH);
     // With the late removal below it, the list finds nothing to do; but the user went from 3 to 1 and was never without.
@@ -407,12 +408,12 @@ fn a_late_list_that_is_the_whole_in_the_history_alone_is_superseded() {
 #[test]
 fn what_others_gave_after_a_newer_change_stays() {
     let (none, managed) = (groups(&[]), owned(&[]));
-    let start = Start { target: Target::WfmSkillGroups, current: &none, owned: &owned(&[]), managed: &managed };
+    let start = FoldStart { target: Target::WfmSkillGroups, current: &none, owned: &owned(&[]), managed: &managed };
     let newer = [change(10, Mode::Remove, groups(&[1]))];
     let mut history = History::starting_from(start);
     history.carry_out(start, &newer, &fold(start, Some(&history), &newer), Timestamp::UNIX_EPOCH);
     let given = groups(&[1]);
-    let start = Start { current: &given, ..start };
+    let start = FoldStart { current: &given, ..start };
     let late = fold(start, Some(&history), &[change(5, Mode::Add, groups(&[1, 2]))]);
     assert_eq!(late.desired, groups(&[1, 2]));
 }
@@ -422,13 +423,13 @@ fn a_late_change_that_leaves_no_room_for_a_newer_one_is_left_out() {
     let (none, managed) = (groups(&[]), owned(&[]));
     let many =
         |range: std::ops::Range<u128>| -> Assignments { range.map(|n| (id(n), Proficiency::new(1.0))).collect() };
-    let start = Start { target: Target::RoutingSkills, current: &none, owned: &owned(&[]), managed: &managed };
+    let start = FoldStart { target: Target::RoutingSkills, current: &none, owned: &owned(&[]), managed: &managed };
     let newer = [change(10, Mode::Add, many(0..45))];
     let mut history = History::starting_from(start);
     let folded = fold(start, Some(&history), &newer);
     history.carry_out(start, &newer, &folded, Timestamp::UNIX_EPOCH);
     let (now, ours) = (folded.desired, folded.owned);
-    let start = Start { current: &now, owned: &ours, ..start };
+    let start = FoldStart { current: &now, owned: &ours, ..start };
     let late = fold(start, Some(&history), &[change(5, Mode::Add, many(45..60))]);
     assert_eq!(late.outcomes, [Outcome::TooMany { would_be: 60 }]);
     assert_eq!(late.desired, now);
@@ -437,7 +438,7 @@ fn a_late_change_that_leaves_no_room_for_a_newer_one_is_left_out() {
 #[test]
 fn what_is_forgotten_leads_to_where_it_led() {
     let (none, managed) = (groups(&[]), owned(&[]));
-    let start = Start { target: Target::WfmSkillGroups, current: &none, owned: &owned(&[]), managed: &managed };
+    let start = FoldStart { target: Target::WfmSkillGroups, current: &none, owned: &owned(&[]), managed: &managed };
     let changes = [change(1, Mode::Add, groups(&[1])), change(3, Mode::Add, groups(&[3]))];
     let mut history = History::starting_from(start);
     history.carry_out(start, &changes, &fold(start, Some(&history), &changes), Timestamp::UNIX_EPOCH);

@@ -19,15 +19,15 @@ const SURE_OF: f64 = 0.2;
 /// all, which is off by less than half of what that class holds.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct FairShare {
-    interactive: Sum,
-    bulk: [Sum; CLASSES],
+    interactive: FairShareSum,
+    bulk: [FairShareSum; CLASSES],
 }
 
 /// The last one holds all that are larger still.
 const CLASSES: usize = 32;
 
 #[derive(Debug, Clone, Copy, Default)]
-struct Sum {
+struct FairShareSum {
     jobs: u64,
     users: u64,
     calls: u64,
@@ -44,7 +44,7 @@ pub(in crate::engine) struct Ahead {
     pub(in crate::engine) over_bulk: bool,
 }
 
-impl Sum {
+impl FairShareSum {
     fn add(&mut self, load: Load) {
         self.jobs += 1;
         self.users += u64::from(load.users);
@@ -105,7 +105,7 @@ impl FairShare {
         }
     }
 
-    fn sum_for(&mut self, lane: Lane, load: Load) -> Option<&mut Sum> {
+    fn sum_for(&mut self, lane: Lane, load: Load) -> Option<&mut FairShareSum> {
         match lane {
             _ if load == Load::default() => None,
             Lane::Interactive => Some(&mut self.interactive),

@@ -47,8 +47,8 @@ impl OpenEntries {
     }
 
     /// A job holds so many bytes, until this is dropped.
-    pub(in crate::engine) fn hold(&self, bytes: usize) -> Held {
-        let held = Held { all: Arc::clone(&self.held), bytes: AtomicUsize::new(0) };
+    pub(in crate::engine) fn hold(&self, bytes: usize) -> HeldMemory {
+        let held = HeldMemory { all: Arc::clone(&self.held), bytes: AtomicUsize::new(0) };
         held.set(bytes);
         held
     }
@@ -69,12 +69,12 @@ impl OpenEntries {
 
 /// What one job holds of the memory.
 #[derive(Debug)]
-pub(in crate::engine) struct Held {
+pub(in crate::engine) struct HeldMemory {
     all: Arc<AtomicUsize>,
     bytes: AtomicUsize,
 }
 
-impl Held {
+impl HeldMemory {
     /// The job holds so many bytes from here on.
     pub(in crate::engine) fn set(&self, bytes: usize) {
         let before = self.bytes.swap(bytes, Ordering::Relaxed);
@@ -83,7 +83,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for HeldMemory {
     fn drop(&mut self) {
         self.set(0);
     }

@@ -18,10 +18,10 @@ use crate::domain::{JobId, Place};
 /// ended, with a place that is no later than any that it has not parked. So whoever asks for [`AcceptanceOrder::oldest`]
 /// and then finds nothing parked for a user knows that nothing older will come for that user.
 #[derive(Debug)]
-pub(in crate::engine) struct AcceptanceOrder(Mutex<State>);
+pub(in crate::engine) struct AcceptanceOrder(Mutex<OrderState>);
 
 #[derive(Debug)]
-struct State {
+struct OrderState {
     context: ContextV7,
     /// The newest date of acceptance, and the newest date in an id.
     accepted: Timestamp,
@@ -42,7 +42,7 @@ impl AcceptanceOrder {
         }
         let next = |date: Timestamp| date.checked_add(SignedDuration::from_millis(1)).unwrap_or(date);
         let (context, preparing) = (ContextV7::new(), BTreeMap::new());
-        Self(Mutex::new(State { context, accepted, in_id: next(in_id), last, preparing }))
+        Self(Mutex::new(OrderState { context, accepted, in_id: next(in_id), last, preparing }))
     }
 
     /// The id and the date of a job that is accepted now. It counts as being prepared; `place` tells its oldest place.
@@ -85,7 +85,7 @@ impl AcceptanceOrder {
         state.preparing.values().copied().fold(next, Place::min)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, OrderState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

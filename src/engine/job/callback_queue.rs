@@ -18,19 +18,19 @@ impl Job {
 
 /// Hands the jobs that want a callback to whoever sends them.
 #[derive(Debug)]
-pub(in crate::engine) struct CalledBack {
+pub(in crate::engine) struct CallbackQueue {
     jobs: mpsc::UnboundedSender<JobId>,
     receiver: std::sync::Mutex<Option<mpsc::UnboundedReceiver<JobId>>>,
 }
 
-impl Default for CalledBack {
+impl Default for CallbackQueue {
     fn default() -> Self {
         let (jobs, receiver) = mpsc::unbounded_channel();
         Self { jobs, receiver: std::sync::Mutex::new(Some(receiver)) }
     }
 }
 
-impl CalledBack {
+impl CallbackQueue {
     /// A job is there that may want one.
     pub(in crate::engine) fn note(&self, job: &Job) {
         if job.spec().callback.is_some() {

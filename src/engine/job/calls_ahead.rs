@@ -1,6 +1,6 @@
 //! A job and its workload: what its preparation and its passes report of the calls that are ahead.
 
-use super::{Job, State};
+use super::{Job, JobState};
 use crate::domain::job::JobSpec;
 use crate::domain::{EntryState, Reason};
 use crate::engine::estimate::totals::OpenEntries;
@@ -44,7 +44,7 @@ impl Job {
     }
 }
 
-impl State {
+impl JobState {
     /// Tells all that has become of the job since it was last told.
     pub(super) fn report_load(&mut self, spec: &JobSpec, open: &OpenEntries) {
         let load = self.work.load(&self.counts, spec.dry_run);

@@ -8,13 +8,13 @@
 /// ascending order.
 #[derive(Debug)]
 pub(super) struct Changes {
-    places: Box<[Place]>,
+    places: Box<[ChangePlace]>,
     oldest: u32,
     newest: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct ChangePlace {
     /// Of the newest change; 0 for an entry that has not changed and is not listed.
     revision: u64,
     older: u32,
@@ -26,7 +26,7 @@ const NONE: u32 = u32::MAX;
 
 impl Changes {
     pub(super) fn new(entries: usize) -> Self {
-        let unlisted = Place { revision: 0, older: NONE, newer: NONE };
+        let unlisted = ChangePlace { revision: 0, older: NONE, newer: NONE };
         Self { places: vec![unlisted; entries].into(), oldest: NONE, newest: NONE }
     }
 
@@ -37,7 +37,7 @@ impl Changes {
             self.join(place.older, place.newer);
         }
         let newest = self.newest;
-        self.set(entry, Place { revision, older: NONE, newer: NONE });
+        self.set(entry, ChangePlace { revision, older: NONE, newer: NONE });
         self.join(newest, entry);
         self.join(entry, NONE);
     }
@@ -66,11 +66,11 @@ impl Changes {
         first
     }
 
-    fn place(&self, entry: u32) -> Option<Place> {
+    fn place(&self, entry: u32) -> Option<ChangePlace> {
         self.places.get(entry as usize).copied()
     }
 
-    fn set(&mut self, entry: u32, place: Place) {
+    fn set(&mut self, entry: u32, place: ChangePlace) {
         if let Some(known) = self.places.get_mut(entry as usize) {
             *known = place;
         }

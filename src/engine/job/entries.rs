@@ -22,7 +22,7 @@ use crate::domain::{EntryState, JobId, Place, Reason, UserId, UserRef};
 #[derive(Debug)]
 pub(super) struct Entries {
     states: Box<[EntryState]>,
-    rows: Box<[Row]>,
+    rows: Box<[EntryRow]>,
     texts: Box<str>,
     lists: Box<[Arc<[ListedAssignment]>]>,
     effects: Shared<Effects>,
@@ -36,7 +36,7 @@ pub(super) struct Entries {
 
 /// What is kept of one entry besides its state.
 #[derive(Debug)]
-struct Row {
+struct EntryRow {
     /// Where its texts end in the text of the job, one behind the other; the first begins where the last of the entry before ends.
     reference_ends: u32,
     authority_ends: u32,
@@ -97,7 +97,7 @@ impl From<Vec<EntryOrder>> for Entries {
         let plans = column(orders.iter().map(|order| order.plan.as_deref().cloned()));
         let repeats = column(orders.iter().map(|order| order.repeats));
         let (mut texts, mut lists) = (String::new(), Lists::default());
-        let rows: Vec<_> = orders.into_iter().map(|order| Row::new(order, &mut texts, &mut lists)).collect();
+        let rows: Vec<_> = orders.into_iter().map(|order| EntryRow::new(order, &mut texts, &mut lists)).collect();
         Self {
             states: vec![EntryState::Pending; rows.len()].into(),
             rows: rows.into(),
@@ -140,7 +140,7 @@ fn place(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
 
-impl Row {
+impl EntryRow {
     fn new(order: EntryOrder, texts: &mut String, lists: &mut Lists) -> Self {
         let presence = order.presence;
         let EntryRequest { reference, user, assignments, .. } = order.request;
@@ -206,7 +206,7 @@ impl Entries {
     /// Bytes that the entries take.
     pub(super) fn bytes(&self) -> usize {
         let columns = size_of_val(&*self.dates) + size_of_val(&*self.plans) + size_of_val(&*self.repeats);
-        let rows = self.rows.len() * (size_of::<Row>() + size_of::<EntryState>() + OF_OUTCOME);
+        let rows = self.rows.len() * (size_of::<EntryRow>() + size_of::<EntryState>() + OF_OUTCOME);
         rows + self.texts.len() + columns + self.bytes_of_lists()
     }
 
@@ -281,7 +281,7 @@ impl Entries {
 
     /// Whether the person whom an entry was about was erased.
     pub(super) fn is_erased(&self, index: u32) -> bool {
-        self.row(index).is_some_and(Row::is_erased)
+        self.row(index).is_some_and(EntryRow::is_erased)
     }
 
     /// Forgets whom these entries were about, and what points to them. States, reasons and the dates of their ends stay.
@@ -336,7 +336,7 @@ impl Entries {
 
     /// What is known of how an entry went.
     pub(super) fn result(&self, index: u32) -> EntryResult {
-        self.row(index).map(Row::result).unwrap_or_default()
+        self.row(index).map(EntryRow::result).unwrap_or_default()
     }
 
     /// Keeps what is known of how an entry went, in the place of what was known before.
@@ -383,24 +383,24 @@ impl Entries {
 
     /// The user that an entry turned out to be about.
     pub(super) fn user(&self, index: u32) -> Option<UserId> {
-        self.row(index).and_then(Row::user)
+        self.row(index).and_then(EntryRow::user)
     }
 
     /// The users that the entries turned out to be about.
     pub(super) fn users(&self) -> impl Iterator<Item = UserId> + '_ {
-        self.rows.iter().filter_map(Row::user)
+        self.rows.iter().filter_map(EntryRow::user)
     }
 
-    fn row(&self, index: u32) -> Option<&Row> {
+    fn row(&self, index: u32) -> Option<&EntryRow> {
         self.rows.get(index as usize)
     }
 
-    fn row_mut(&mut self, index: u32) -> Option<&mut Row> {
+    fn row_mut(&mut self, index: u32) -> Option<&mut EntryRow> {
         self.rows.get_mut(index as usize)
     }
 }
 
-impl Row {
+impl EntryRow {
     fn result(&self) -> EntryResult {
         let mut result = EntryResult {
             effects: self.effects.as_deref().cloned().unwrap_or_default(),

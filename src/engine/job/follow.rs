@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::{EntrySnapshot, Job, JobSnapshot, State};
+use super::{EntrySnapshot, Job, JobSnapshot, JobState};
 use crate::domain::assignment::Difference;
 use crate::domain::entry::{EntryOrder, Presence};
 use crate::domain::job::{EntryCounts, JobStatus};
@@ -111,7 +111,7 @@ impl Job {
     }
 
     /// An entry to be carried out again, in its place; not one whose person was erased.
-    fn again(&self, state: &State, index: u32, plan: Option<Box<Difference>>) -> Option<EntryOrder> {
+    fn again(&self, state: &JobState, index: u32, plan: Option<Box<Difference>>) -> Option<EntryOrder> {
         if state.entries.is_erased(index) {
             return None;
         }
@@ -121,7 +121,7 @@ impl Job {
 
     /// Of rows that are one list, none without the others: where a list is the whole of what a user is to have, the rest would
     /// be taken away.
-    fn whole_lists(&self, state: &State, wanted: impl Iterator<Item = u32>) -> Vec<u32> {
+    fn whole_lists(&self, state: &JobState, wanted: impl Iterator<Item = u32>) -> Vec<u32> {
         let wanted: BTreeSet<u32> = wanted.collect();
         if !self.spec().rows_are_one_whole() {
             return wanted.into_iter().collect();

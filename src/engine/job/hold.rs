@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Job, State};
+use super::{Job, JobState};
 use crate::domain::EntryState;
 use crate::domain::hold::Hold;
 
@@ -77,7 +77,7 @@ impl Job {
     }
 }
 
-impl State {
+impl JobState {
     pub(super) fn hold_back(&mut self, hold: Hold) {
         self.parked_until = None;
         self.turn_open(EntryState::Held);

@@ -69,7 +69,7 @@ pub(in crate::engine) struct AcceptanceKeys {
 
 #[derive(Debug, Default)]
 struct Keys {
-    slots: HashMap<KeyId, Slot>,
+    slots: HashMap<KeyId, KeySlot>,
     /// Accepted keys, the first to expire on top.
     expiring: BinaryHeap<Reverse<(Timestamp, KeyId)>>,
     kept: [usize; KeyKind::ALL.len()],
@@ -77,7 +77,7 @@ struct Keys {
 }
 
 #[derive(Debug)]
-enum Slot {
+enum KeySlot {
     /// Whoever holds the other end is accepting a job under it.
     Accepting(watch::Receiver<()>),
     Accepted(AcceptanceKey, JobId),
@@ -131,15 +131,15 @@ impl AcceptanceKeys {
         let (id, kind) = (space.id(key), space.kind);
         let mut keys = self.lock();
         match keys.slots.get(&id).or_else(|| keys.slots.get(&space.former_id(key))) {
-            Some(Slot::Accepting(ended)) => Ok(Claim::Accepting(OtherClaim(ended.clone()))),
-            Some(Slot::Accepted(key, job)) => Ok(Claim::Accepted(key.fingerprint, *job)),
+            Some(KeySlot::Accepting(ended)) => Ok(Claim::Accepting(OtherClaim(ended.clone()))),
+            Some(KeySlot::Accepted(key, job)) => Ok(Claim::Accepted(key.fingerprint, *job)),
             None => {
                 let (kept, of_all) = (keys.owned_by(id), keys.kept[kind as usize]);
                 if !Room::of(kind).shrunk(self.shrunk).has_one_more(kept, of_all) {
                     return Err(TooManyKeys { kept });
                 }
                 let (sender, ended) = watch::channel(());
-                keys.slots.insert(id, Slot::Accepting(ended));
+                keys.slots.insert(id, KeySlot::Accepting(ended));
                 keys.count(id, kind);
                 Ok(Claim::Reserved(Reservation { keys: Arc::clone(self), id, kind, _ended: sender }))
             }
@@ -168,14 +168,14 @@ impl AcceptanceKeys {
 
 impl Keys {
     fn accept(&mut self, key: AcceptanceKey, job: JobId) {
-        if self.slots.insert(key.id, Slot::Accepted(key, job)).is_none() {
+        if self.slots.insert(key.id, KeySlot::Accepted(key, job)).is_none() {
             self.count(key.id, key.kind);
         }
         self.expiring.push(Reverse((key.kept_until, key.id)));
     }
 
     fn forget(&mut self, id: KeyId) {
-        if let Some(Slot::Accepted(key, _)) = self.slots.remove(&id) {
+        if let Some(KeySlot::Accepted(key, _)) = self.slots.remove(&id) {
             self.discount(id, key.kind);
         }
     }
@@ -216,7 +216,7 @@ impl Reservation {
 impl Drop for Reservation {
     fn drop(&mut self) {
         let mut keys = self.keys.lock();
-        if let Some(Slot::Accepting(_)) = keys.slots.get(&self.id) {
+        if let Some(KeySlot::Accepting(_)) = keys.slots.get(&self.id) {
             keys.slots.remove(&self.id);
             keys.discount(self.id, self.kind);
         }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 
 use super::hold::Release;
-use super::{ConflictRecord, Dating, EntryResult, Job, State};
+use super::{ConflictRecord, Dating, EntryResult, Job, JobState};
 use crate::domain::{EntryState, UserId};
 use crate::engine::estimate::totals::OpenEntries;
 use crate::engine::port::Version;
@@ -67,13 +67,13 @@ impl Job {
     }
 
     /// What is to be written down of an entry that ends like this.
-    pub(super) fn ended(&self, state: &State, index: u32, to: EntryState, result: EntryResult) -> EndedEntry {
+    pub(super) fn ended(&self, state: &JobState, index: u32, to: EntryState, result: EntryResult) -> EndedEntry {
         let outcome = outcome(to, state.entries.user(index), result);
         EndedEntry { job: self.id, position: index, outcome, counters: state.counters() }
     }
 }
 
-impl State {
+impl JobState {
     fn counters(&self) -> JobCounters {
         JobCounters {
             calls_made: self.calls_made,

@@ -33,7 +33,7 @@ use crate::domain::hold::Hold;
 use crate::domain::job::{ConflictCounts, EntryCounts, JobSpec, JobStatus};
 use crate::domain::place::DatesBefore;
 use crate::domain::{EntryState, JobId, Place, Reason, UserId};
-use crate::engine::estimate::totals::{Held, OpenEntries};
+use crate::engine::estimate::totals::{HeldMemory, OpenEntries};
 use crate::engine::estimate::workload::{Load, Workload};
 use crate::engine::port::Version;
 use crate::journal::{AcceptedJob, EndedEntry};
@@ -128,15 +128,15 @@ pub(in crate::engine) struct Job {
     dating: Dating,
     /// When it was accepted on the clock of this process; of a job that was accepted before its start, the start.
     accepted_at: Instant,
-    state: Mutex<State>,
+    state: Mutex<JobState>,
     revision: watch::Sender<u64>,
     open: OpenEntries,
     submitted_by: Option<Actor>,
-    held: Held,
+    held: HeldMemory,
 }
 
 #[derive(Debug)]
-pub(in crate::engine) struct State {
+pub(in crate::engine) struct JobState {
     entries: Entries,
     /// Ends that are not durable yet, and so are not shown.
     decided: BTreeMap<u32, (EntryState, EntryResult)>,
@@ -180,7 +180,7 @@ impl Job {
         let total = u32::try_from(orders.len()).unwrap_or(u32::MAX);
         let entries = Entries::from(orders);
         let held = open.hold(OF_OPEN_JOB + entries.bytes_while_open());
-        let mut state = State {
+        let mut state = JobState {
             decided: BTreeMap::new(),
             counts: EntryCounts::pending(total),
             conflicts: ConflictCounts::default(),
@@ -242,7 +242,7 @@ impl Job {
         open.map(|index| self.place_in(&state, index)).min()
     }
 
-    fn place_in(&self, state: &State, index: u32) -> Place {
+    fn place_in(&self, state: &JobState, index: u32) -> Place {
         let own = || {
             let occurred_at = state.entries.occurred_at(index);
             Place::of((self.id, index), occurred_at, self.created_at, self.dating.tolerance)
@@ -440,7 +440,7 @@ impl Job {
         self.lock().revision
     }
 
-    fn snapshot_of(&self, state: &State) -> JobSnapshot {
+    fn snapshot_of(&self, state: &JobState) -> JobSnapshot {
         JobSnapshot {
             id: self.id,
             spec: self.spec.clone(),
@@ -481,7 +481,7 @@ impl Job {
         self.revision.subscribe()
     }
 
-    pub(in crate::engine) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    pub(in crate::engine) fn change<T>(&self, change: impl FnOnce(&mut JobState) -> T) -> T {
         self.adjust(|state| {
             state.revision += 1;
             let result = change(state);
@@ -492,7 +492,7 @@ impl Job {
     }
 
     /// A change that nobody who follows the job is woken for.
-    fn adjust<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    fn adjust<T>(&self, change: impl FnOnce(&mut JobState) -> T) -> T {
         let mut state = self.lock();
         let was_open = state.counts.open() > 0;
         let result = change(&mut state);
@@ -503,12 +503,12 @@ impl Job {
         result
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, JobState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl JobState {
     /// Whether it is not decided how an entry ends.
     fn is_open(&self, index: u32) -> bool {
         let ended = self.entries.state(index).is_none_or(EntryState::is_terminal);

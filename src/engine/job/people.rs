@@ -7,7 +7,7 @@ use crate::domain::{EntryState, UserId, UserRef};
 
 /// A person, by all that is known of whom a reference names.
 #[derive(Debug, Default)]
-pub struct Person {
+pub struct PersonIdentity {
     pub user: Option<UserId>,
     /// Every name that they were given, folded; also one by which nobody was found.
     pub names: HashSet<UserRef>,
@@ -58,7 +58,7 @@ impl Job {
     }
 
     /// The entries about a person: those that turned out to be, and those of nobody knows whom that have one of their names.
-    pub(in crate::engine) fn about(&self, person: &Person) -> About {
+    pub(in crate::engine) fn about(&self, person: &PersonIdentity) -> About {
         let state = self.lock();
         let entries = &state.entries;
         let has_name = |index: u32| {

@@ -21,12 +21,12 @@ const REST: Duration = Duration::from_secs(60);
 /// Invariant: while one is absent, no reconciliation that begins spends a call on it, but for one every `REST`. One that answered for
 /// somebody within `REST` is not absent, and one of the public API never is.
 #[derive(Debug, Default)]
-pub(in crate::engine) struct Endpoints {
-    known: Mutex<HashMap<Target, Known>>,
+pub(in crate::engine) struct TargetEndpoints {
+    known: Mutex<HashMap<Target, KnownEndpoint>>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct KnownEndpoint {
     answered_at: Option<Instant>,
     /// What it said of users whom it does not know, since it last knew one.
     lacking: u32,
@@ -34,10 +34,10 @@ struct Known {
     ask_again_at: Option<Instant>,
 }
 
-impl Endpoints {
+impl TargetEndpoints {
     /// It answered for a user.
     pub(in crate::engine) fn answered(&self, target: Target) {
-        self.known().insert(target, Known { answered_at: Some(Instant::now()), ..Known::default() });
+        self.known().insert(target, KnownEndpoint { answered_at: Some(Instant::now()), ..KnownEndpoint::default() });
     }
 
     /// It does not know a user who is in the directory. Of the public API that says nothing: the user was deleted meanwhile.
@@ -69,7 +69,7 @@ impl Endpoints {
         Some(known.answer.clone())
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<Target, Known>> {
+    fn known(&self) -> MutexGuard<'_, HashMap<Target, KnownEndpoint>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -82,7 +82,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_endpoint_that_knows_nobody_is_asked_once_a_minute() {
-        let (endpoints, answer) = (Endpoints::default(), UpstreamAnswer::default());
+        let (endpoints, answer) = (TargetEndpoints::default(), UpstreamAnswer::default());
         for _ in 0..ENOUGH {
             assert_eq!(endpoints.absent(TARGET), None);
             endpoints.lacks_user(TARGET, &answer);
@@ -98,7 +98,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn single_users_without_it_do_not_make_it_absent() {
-        let endpoints = Endpoints::default();
+        let endpoints = TargetEndpoints::default();
         for _ in 0..10 {
             endpoints.answered(TARGET);
             for _ in 0..2 * ENOUGH {

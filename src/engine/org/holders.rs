@@ -38,11 +38,11 @@ pub(in crate::engine) struct HolderSources<'e> {
 
 /// The holders of all skills.
 #[derive(Debug, Default)]
-pub(in crate::engine) struct Holders(Mutex<State>);
+pub(in crate::engine) struct Holders(Mutex<HolderState>);
 
 #[derive(Debug, Default)]
-struct State {
-    shown: Option<Shown>,
+struct HolderState {
+    shown: Option<ShownHolders>,
     /// What was taken away, the newest last.
     lost: VecDeque<(Instant, UserKey, AssignmentId)>,
     /// What jobs that have not ended take away.
@@ -51,7 +51,7 @@ struct State {
 
 /// How many have each routing skill, as a listing showed it, less what was taken away since.
 #[derive(Debug)]
-struct Shown {
+struct ShownHolders {
     begun_at: Instant,
     holders: HashMap<AssignmentId, u32>,
 }
@@ -60,7 +60,7 @@ impl Holders {
     /// A listing has shown who has what.
     pub(in crate::engine) fn shown(&self, shown: &ShownSkills) {
         let begun_at = shown.begun_at;
-        let is_known = |state: &State| state.shown.as_ref().is_some_and(|known| known.begun_at >= begun_at);
+        let is_known = |state: &HolderState| state.shown.as_ref().is_some_and(|known| known.begun_at >= begun_at);
         // Many jobs are served by one listing.
         if is_known(&self.lock()) {
             return;
@@ -75,7 +75,7 @@ impl Holders {
         }
         let hidden = state.lost.iter().rev().take_while(|(at, ..)| *at + MAX_LAG >= begun_at);
         let hidden: Vec<_> = hidden.map(|(_, key, id)| (key.target, *id)).collect();
-        state.shown = Some(Shown { begun_at, holders });
+        state.shown = Some(ShownHolders { begun_at, holders });
         for (target, id) in hidden {
             state.take_from_shown(target, id);
         }
@@ -130,12 +130,12 @@ impl Holders {
         passes
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, HolderState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl HolderState {
     fn take_from_shown(&mut self, target: Target, id: AssignmentId) {
         let shown = self.shown.as_mut().filter(|_| target == Target::RoutingSkills);
         if let Some(holders) = shown.and_then(|shown| shown.holders.get_mut(&id)) {

@@ -10,14 +10,14 @@ use crate::domain::{JobId, UserId, UserRef};
 /// The newest entries of each user, and the references that users were named by.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct UserHistories {
-    users: DashMap<UserId, History>,
+    users: DashMap<UserId, UserHistory>,
     names: DashMap<Arc<UserRef>, UserId>,
     /// Of a name that was another user's before, the last one of them.
     former: DashMap<Arc<UserRef>, UserId>,
 }
 
 #[derive(Debug, Default)]
-struct History {
+struct UserHistory {
     entries: VecDeque<(JobId, u32)>,
     /// What the user was named by.
     names: Vec<Arc<UserRef>>,

@@ -15,17 +15,17 @@ use crate::engine::port::{Extent, ListedUser};
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Listing {
     active: HashMap<UserId, bool>,
-    by_email: HashMap<Box<str>, Named>,
-    by_employee_id: HashMap<Box<str>, Named>,
+    by_email: HashMap<Box<str>, NamedUser>,
+    by_employee_id: HashMap<Box<str>, NamedUser>,
     /// The same by their ids whatever their case; made when it is first asked for.
-    by_id_in_any_case: OnceLock<HashMap<Box<str>, Named>>,
+    by_id_in_any_case: OnceLock<HashMap<Box<str>, NamedUser>>,
     /// How much of it was read.
     pub(in crate::engine) extent: Extent,
 }
 
 /// Who goes by a name.
 #[derive(Debug, Clone, Copy)]
-struct Named {
+struct NamedUser {
     /// The first of them, or of those who have it exactly so.
     first: UserId,
     /// How many there are.
@@ -34,7 +34,7 @@ struct Named {
     exactly: u32,
 }
 
-impl Named {
+impl NamedUser {
     fn and(self, other: Self) -> Self {
         let first = if self.exactly == 0 && other.exactly > 0 { other.first } else { self.first };
         Self { first, users: self.users + other.users, exactly: self.exactly + other.exactly }
@@ -50,12 +50,12 @@ impl Named {
 
 /// A user that was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::engine) struct Found {
+pub(in crate::engine) struct FoundUser {
     pub(in crate::engine) user: UserId,
     pub(in crate::engine) active: bool,
 }
 
-impl From<&DirectoryUser> for Found {
+impl From<&DirectoryUser> for FoundUser {
     fn from(user: &DirectoryUser) -> Self {
         Self { user: user.id, active: user.active }
     }
@@ -93,18 +93,18 @@ impl Reader {
     }
 }
 
-fn enter(names: &mut HashMap<Box<str>, Named>, name: Box<str>, written: &str, user: UserId) {
+fn enter(names: &mut HashMap<Box<str>, NamedUser>, name: Box<str>, written: &str, user: UserId) {
     // A field without anything to see in it is an empty one.
     if name.is_empty() {
         return;
     }
-    let new = Named { first: user, users: 1, exactly: u32::from(is_as_it_reads(written)) };
+    let new = NamedUser { first: user, users: 1, exactly: u32::from(is_as_it_reads(written)) };
     names.entry(name).and_modify(|known| *known = known.and(new)).or_insert(new);
 }
 
 impl Listing {
     /// Who goes by a name: the one who has it exactly so, else the one who has it as it reads.
-    pub(in crate::engine) fn find(&self, wanted: &UserRef) -> Match<Found> {
+    pub(in crate::engine) fn find(&self, wanted: &UserRef) -> Match<FoundUser> {
         match wanted {
             UserRef::Id(id) => self.found(*id).map_or(Match::None, Match::One),
             UserRef::Email(email) => self.the_one(self.by_email.get(folded(email).as_str())),
@@ -114,10 +114,10 @@ impl Listing {
     }
 
     /// Who has an employee id in another case, which may be meant if nobody has it as it is written.
-    pub(in crate::engine) fn find_in_other_case(&self, wanted: &UserRef) -> Match<Found> {
+    pub(in crate::engine) fn find_in_other_case(&self, wanted: &UserRef) -> Match<FoundUser> {
         let UserRef::EmployeeId(id) = wanted else { return Match::None };
         let in_any_case = self.by_id_in_any_case.get_or_init(|| {
-            let mut in_any_case = HashMap::<Box<str>, Named>::with_capacity(self.by_employee_id.len());
+            let mut in_any_case = HashMap::<Box<str>, NamedUser>::with_capacity(self.by_employee_id.len());
             for (id, named) in &self.by_employee_id {
                 in_any_case.entry(folded(id).into()).and_modify(|known| *known = known.and(*named)).or_insert(*named);
             }
@@ -127,14 +127,14 @@ impl Listing {
     }
 
     /// Who goes by a name, or else has the employee id in another case.
-    pub(in crate::engine) fn find_in_any_case(&self, wanted: &UserRef) -> Match<Found> {
+    pub(in crate::engine) fn find_in_any_case(&self, wanted: &UserRef) -> Match<FoundUser> {
         match self.find(wanted) {
             Match::None => self.find_in_other_case(wanted),
             found @ (Match::One(_) | Match::Several(_)) => found,
         }
     }
 
-    fn the_one(&self, named: Option<&Named>) -> Match<Found> {
+    fn the_one(&self, named: Option<&NamedUser>) -> Match<FoundUser> {
         match named.map(|named| named.the_one()) {
             Some(Match::One(user)) => self.found(user).map_or(Match::None, Match::One),
             Some(Match::Several(several)) => Match::Several(several),
@@ -149,15 +149,15 @@ impl Listing {
 
     /// The names that a user, and nobody else, goes by.
     pub(in crate::engine) fn names_of(&self, user: UserId) -> Vec<UserRef> {
-        let of = |names: &HashMap<Box<str>, Named>, named: fn(Box<str>) -> UserRef| {
+        let of = |names: &HashMap<Box<str>, NamedUser>, named: fn(Box<str>) -> UserRef| {
             let theirs = names.iter().filter(|(_, known)| known.first == user && known.users == 1);
             theirs.map(|(name, _)| named(name.clone())).collect::<Vec<_>>()
         };
         [of(&self.by_email, UserRef::Email), of(&self.by_employee_id, UserRef::EmployeeId)].concat()
     }
 
-    fn found(&self, user: UserId) -> Option<Found> {
-        self.active.get(&user).map(|active| Found { user, active: *active })
+    fn found(&self, user: UserId) -> Option<FoundUser> {
+        self.active.get(&user).map(|active| FoundUser { user, active: *active })
     }
 }
 
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn who_has_an_id_exactly_goes_before_who_has_it_as_it_reads_or_in_another_case() {
         let listing = listing(&["E1 ", "E2", "E2\u{200b}", "e3", "E3", "E4", "E5", "e5 ", "E6 ", "\u{200b}E6", "  "]);
-        let one = |n| Match::One(Found { user: UserId(Uuid::from_u128(n)), active: true });
+        let one = |n| Match::One(FoundUser { user: UserId(Uuid::from_u128(n)), active: true });
         for (wanted, exact, in_other_case) in [
             ("E1", one(1), one(1)),
             ("E2", one(2), one(2)),

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::fold::{Folded, Outcome, Start, fold};
+use crate::domain::fold::{FoldStart, Folded, Outcome, fold};
 use crate::domain::job::Lane;
 use crate::domain::{Assignments, Mode, Target, UserKey, UserRef};
 use crate::engine::conclusion::{Concluding, Ending};
@@ -66,7 +66,7 @@ pub(in crate::engine) fn end_if_shown<'e>(
     shown: &ShownSkills,
 ) -> Option<Concluding<'e>> {
     let skills = shown.skills.get(&key.user)?;
-    let _taken = Taken::idle(engine, key)?;
+    let _taken = TakenSlot::idle(engine, key)?;
     let user_state = engine.user_states.recall(key);
     let folded =
         unchanged(engine, key, pending_change, skills, &user_state).filter(|_| user_state.shows_in(shown.begun_at));
@@ -75,16 +75,16 @@ pub(in crate::engine) fn end_if_shown<'e>(
 
 /// A user who was idle and is taken; free again when this is dropped, be it by a panic.
 #[derive(Debug)]
-pub(in crate::engine) struct Taken<'e>(&'e EngineCore, UserKey);
+pub(in crate::engine) struct TakenSlot<'e>(&'e EngineCore, UserKey);
 
-impl<'e> Taken<'e> {
+impl<'e> TakenSlot<'e> {
     pub(in crate::engine) fn idle(engine: &'e EngineCore, user: UserKey) -> Option<Self> {
         // Made only if it is taken: a user who is not would else be freed by its end.
         engine.slots.take_idle(user).then(|| Self(engine, user))
     }
 }
 
-impl Drop for Taken<'_> {
+impl Drop for TakenSlot<'_> {
     fn drop(&mut self) {
         let Self(engine, user) = self;
         if let Some((lane, job)) = engine.slots.end(*user) {
@@ -108,7 +108,7 @@ fn unchanged(
         return None;
     }
     let managed = engine.catalogues.managed(key.target);
-    let start = Start { target: key.target, current: skills, owned: &user_state.owned, managed: &managed };
+    let start = FoldStart { target: key.target, current: skills, owned: &user_state.owned, managed: &managed };
     let folded = fold(start, user_state.history.as_deref(), &[pending_change.change()]);
     let same = matches!(folded.outcomes.as_slice(), [Outcome::Unchanged(_)]) && folded.desired == *skills;
     same.then_some(folded)
@@ -126,7 +126,7 @@ fn end<'e>(
     let begun = pending_change.indices().filter(|index| pending_change.job.begin(*index, now)).count();
     let dry = pending_change.job.spec().dry_run;
     let managed = engine.catalogues.managed(key.target);
-    let start = Start { target: key.target, current: skills, owned: &user_state.owned, managed: &managed };
+    let start = FoldStart { target: key.target, current: skills, owned: &user_state.owned, managed: &managed };
     let oldest = engine.order.oldest(now);
     let done = CarriedOut {
         start,

@@ -13,7 +13,7 @@ use futures_util::stream;
 
 use crate::domain::assignment::Difference;
 use crate::domain::entry::Presence;
-use crate::domain::fold::{Change, Start, fold};
+use crate::domain::fold::{Change, FoldStart, fold};
 use crate::domain::hold::{Attendance, Hold, Weight};
 use crate::domain::job::SameUser;
 use crate::domain::{AssignmentId, Assignments, Listed, Mode, Place, Target, UserId, UserKey};
@@ -25,14 +25,14 @@ use crate::engine::user::memory::UserState;
 
 /// What a user has, as far as is known, and what of it the job would take away.
 #[derive(Debug, Clone, Default)]
-struct Share {
+struct UserShare {
     has: Vec<AssignmentId>,
     loses: Vec<AssignmentId>,
     /// Whether the job lists nothing for them.
     gets_nothing: bool,
 }
 
-impl Share {
+impl UserShare {
     /// Counts what a plan takes away, of a user who has that and what the plan leaves of the list.
     fn add(&mut self, plan: &Difference, listed: &Listed) {
         let had = listed.ids().filter(|id| !plan.added.iter().any(|(added, _)| added == id));
@@ -53,9 +53,9 @@ pub(in crate::engine) struct RemovalCheck<'a> {
     /// What the job asks for each user, in the order in which it will be folded.
     asked: BTreeMap<UserId, Vec<(Place, Arc<Listed>)>>,
     managed: Arc<BTreeSet<AssignmentId>>,
-    read: HashMap<UserId, Share>,
+    read: HashMap<UserId, UserShare>,
     /// Of entries that are held to a plan, what it takes away: nothing else comes of them.
-    planned: BTreeMap<UserId, Share>,
+    planned: BTreeMap<UserId, UserShare>,
     /// Who is missing from the full export that the job comes of.
     missing: BTreeSet<UserId>,
     /// How many it names again.
@@ -64,7 +64,7 @@ pub(in crate::engine) struct RemovalCheck<'a> {
 
 impl<'a> RemovalCheck<'a> {
     pub(in crate::engine) fn new(engine: &'a EngineCore, job: &'a Job, entries: &[Resolved]) -> Self {
-        let (mut asked, mut planned) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, Share>::new());
+        let (mut asked, mut planned) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, UserShare>::new());
         let (mut missing, mut named_again) = (BTreeSet::new(), 0);
         for entry in entries {
             match job.presence(entry.index) {
@@ -123,7 +123,7 @@ impl<'a> RemovalCheck<'a> {
     }
 
     /// Lets the job go on if it takes no more away than that; else how much that is.
-    fn pass(&self, shares: &BTreeMap<UserId, Share>) -> Result<(), Weight> {
+    fn pass(&self, shares: &BTreeMap<UserId, UserShare>) -> Result<(), Weight> {
         self.pass_with(shares, &[]).or_else(|weight| {
             // Whom it gives what others lose is looked at only if that matters.
             if self.engine.settings.hold.depend_on_others(&weight) {
@@ -135,7 +135,7 @@ impl<'a> RemovalCheck<'a> {
     }
 
     /// The same, if it also gives these.
-    fn pass_with(&self, shares: &BTreeMap<UserId, Share>, gains: &[AssignmentId]) -> Result<(), Weight> {
+    fn pass_with(&self, shares: &BTreeMap<UserId, UserShare>, gains: &[AssignmentId]) -> Result<(), Weight> {
         let (mut weight, mut losses) = (Weight::default(), BTreeSet::new());
         for (user, share) in shares.iter().chain(&self.planned) {
             weight.add(share.has.iter().copied(), &share.loses, share.gets_nothing);
@@ -162,7 +162,7 @@ impl<'a> RemovalCheck<'a> {
     }
 
     /// What the job gives users who are not known to have it: once for each of them.
-    fn gains(&self, shares: &BTreeMap<UserId, Share>) -> Vec<AssignmentId> {
+    fn gains(&self, shares: &BTreeMap<UserId, UserShare>) -> Vec<AssignmentId> {
         let mut gains = Vec::new();
         for (user, share) in shares {
             let user_state = self.engine.user_states.recall(self.key(*user));
@@ -195,7 +195,7 @@ impl<'a> RemovalCheck<'a> {
 
     /// What a user can lose at most by anything but `replace`: the job folded on all that it could reach. What the user
     /// turns out not to have is lost to nobody, and what somebody else assigned is not reached.
-    fn at_most(&self, user: UserId) -> Share {
+    fn at_most(&self, user: UserId) -> UserShare {
         let user_state = self.engine.user_states.recall(self.key(user));
         let owned = &user_state.owned;
         let listed = self.asked.get(&user).into_iter().flatten().flat_map(|(_, listed)| listed.ids());
@@ -203,7 +203,7 @@ impl<'a> RemovalCheck<'a> {
         let loses = self.loses(user, &within_reach.map(|id| (id, None)).collect(), &user_state);
         // Who has what is counted the other way: by what is known, so that a share is not taken for smaller than it is.
         let has = owned.iter().copied().chain(loses.iter().copied()).collect::<BTreeSet<_>>();
-        Share { has: has.into_iter().collect(), loses, gets_nothing: self.gets_nothing(user) }
+        UserShare { has: has.into_iter().collect(), loses, gets_nothing: self.gets_nothing(user) }
     }
 
     /// What the job takes away of `current`.
@@ -214,7 +214,7 @@ impl<'a> RemovalCheck<'a> {
     /// What the job makes of `current`: folded below what was carried out since it was accepted, as its reconciliation will do.
     fn planned_of(&self, user: UserId, current: &Assignments, user_state: &UserState) -> Difference {
         let (target, mode) = (self.job.spec().target, self.job.spec().mode);
-        let start = Start { target, current, owned: &user_state.owned, managed: &self.managed };
+        let start = FoldStart { target, current, owned: &user_state.owned, managed: &self.managed };
         let listed = self.asked.get(&user).into_iter().flatten();
         let comes_too_late = |place: Place| {
             user_state.too_late(place, self.job.created_at(), self.job.can_be_stale(place.entry.1)).is_some()
@@ -244,16 +244,16 @@ impl<'a> RemovalCheck<'a> {
                 .buffer_unordered(engine.settings.seats);
         while let Some((user, found)) = reads.next().await {
             job.count_preparation(options.meter.take());
-            let share = found?.map_or_else(Share::default, |found| self.found(user, &found));
+            let share = found?.map_or_else(UserShare::default, |found| self.found(user, &found));
             self.read.insert(user, share);
         }
         Ok(())
     }
 
-    fn found(&self, user: UserId, found: &Observed) -> Share {
+    fn found(&self, user: UserId, found: &Observed) -> UserShare {
         let user_state = self.engine.user_states.recall(self.key(user));
         let loses = self.loses(user, &found.assignments, &user_state);
-        Share { has: found.assignments.ids().collect(), loses, gets_nothing: self.gets_nothing(user) }
+        UserShare { has: found.assignments.ids().collect(), loses, gets_nothing: self.gets_nothing(user) }
     }
 
     /// Whether the last that the job says of a user is that they are to have nothing. What `remove` takes away is named by who

@@ -16,10 +16,10 @@ use crate::domain::{JobId, Target, UserId, UserKey, UserRef};
 use crate::engine::core::Engine;
 use crate::engine::core::EngineCore;
 use crate::engine::job::Job;
-use crate::engine::job::people::Person;
+use crate::engine::job::people::PersonIdentity;
 use crate::engine::org::directory::Search;
 use crate::engine::port::{CallOptions, LookUp};
-use crate::engine::prepare::prefetch::Taken;
+use crate::engine::prepare::prefetch::TakenSlot;
 use crate::journal::{Erasure, JournalError, Memo};
 
 /// Jobs looked at before others get their turn.
@@ -52,7 +52,7 @@ pub enum ErasureError {
 
 impl Engine {
     /// Finds out whom a reference names; `known` are users whom others know by it.
-    pub async fn person(&self, reference: &UserRef, known: Vec<UserId>) -> Result<Person, ErasureError> {
+    pub async fn person(&self, reference: &UserRef, known: Vec<UserId>) -> Result<PersonIdentity, ErasureError> {
         let name = reference.folded();
         let mut users: BTreeSet<UserId> = known.into_iter().collect();
         if let UserRef::Id(id) = name {
@@ -91,12 +91,12 @@ impl Engine {
             }
             names.extend(listed);
         }
-        Ok(Person { user, names, in_doubt })
+        Ok(PersonIdentity { user, names, in_doubt })
     }
 
     /// Erases a person from jobs, from what is remembered of users, and takes these memos back, all of it or nothing; from how
     /// many entries. Once this answers, nothing of it is in the journal's files.
-    pub async fn erase(&self, person: &Person, memos: Vec<Memo>) -> Result<usize, ErasureError> {
+    pub async fn erase(&self, person: &PersonIdentity, memos: Vec<Memo>) -> Result<usize, ErasureError> {
         let core = &self.core;
         let (_work, at_work) = core.keep_idle(person);
         let mut about: Vec<(Arc<Job>, Vec<u32>)> = Vec::new();
@@ -184,15 +184,15 @@ impl EngineCore {
     }
 
     /// Keeps passes over a person from beginning; and whether there is something of theirs that is under way.
-    fn keep_idle(&self, person: &Person) -> (Vec<Taken<'_>>, bool) {
+    fn keep_idle(&self, person: &PersonIdentity) -> (Vec<TakenSlot<'_>>, bool) {
         let key = |target| person.user.map(|user| UserKey { target, user });
         let keys: Vec<_> = TARGETS.into_iter().filter_map(key).collect();
-        let taken: Vec<_> = keys.iter().filter_map(|key| Taken::idle(self, *key)).collect();
+        let taken: Vec<_> = keys.iter().filter_map(|key| TakenSlot::idle(self, *key)).collect();
         let busy = taken.len() < keys.len();
         (taken, busy)
     }
 
-    fn forget_person(&self, person: &Person, about: &[(Arc<Job>, Vec<u32>)]) {
+    fn forget_person(&self, person: &PersonIdentity, about: &[(Arc<Job>, Vec<u32>)]) {
         for (job, entries) in about {
             job.erase(entries);
             if let Some(user) = person.user {

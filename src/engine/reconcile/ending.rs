@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use crate::domain::assignment::Difference;
 use crate::domain::conflict::{GaveUp, Settled};
 use crate::domain::entry::Effects;
-use crate::domain::fold::{Change, Folded, Outcome, Start, Undone};
+use crate::domain::fold::{Change, FoldStart, Folded, Outcome, Undone};
 use crate::domain::{AssignmentId, Assignments, EntryState, Place};
 use crate::engine::conclusion::Ending;
 use crate::engine::job::outcome::{self, Failure};
@@ -117,7 +117,7 @@ impl Reconciliation<'_> {
             self.settle(settled, now);
         }
         let managed = self.engine.catalogues.managed(self.key.target);
-        let start = Start { target: self.key.target, current, owned: &user_state.owned, managed: &managed };
+        let start = FoldStart { target: self.key.target, current, owned: &user_state.owned, managed: &managed };
         let changes: Vec<Change> = self.pending_changes.iter().map(PendingChange::change).collect();
         // In this order: what was parked before it was prepared is seen here.
         let unparked = self.engine.order.oldest(self.engine.clock.now());

@@ -11,8 +11,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::domain::assignment::Difference;
-use crate::domain::conflict::{Cause, Step};
-use crate::domain::fold::{Change, Folded, Start, fold};
+use crate::domain::conflict::{Cause, DisputeStep};
+use crate::domain::fold::{Change, FoldStart, Folded, fold};
 use crate::domain::job::Lane;
 use crate::domain::write_intent::WriteIntent;
 use crate::domain::{AssignmentId, Assignments, UserKey};
@@ -197,9 +197,9 @@ impl<'a> Reconciliation<'a> {
             Err(round) => return round,
         };
         match self.judge(&base.observed, user_state) {
-            Step::Write => {}
-            Step::ReadAfter(pause) => return self.wait_out_conflict(pause),
-            Step::GiveUp(gave_up) => return self.give_up(gave_up),
+            DisputeStep::Write => {}
+            DisputeStep::ReadAfter(pause) => return self.wait_out_conflict(pause),
+            DisputeStep::GiveUp(gave_up) => return self.give_up(gave_up),
         }
         let refuted =
             |attempt: &Arc<WriteIntent>| attempt.is_refuted(&base.observed.assignments, base.observed.version);
@@ -326,7 +326,7 @@ impl<'a> Reconciliation<'a> {
     }
 
     /// Judges a refused write by the state just read.
-    fn judge(&mut self, found: &Observed, user_state: &UserState) -> Step {
+    fn judge(&mut self, found: &Observed, user_state: &UserState) -> DisputeStep {
         let policy = &self.engine.settings.conflicts;
         let (step, settled) = self.progress.judge(found, user_state, policy);
         if let Some(settled) = settled.filter(|settled| settled.writes > 0) {
@@ -346,7 +346,7 @@ impl<'a> Reconciliation<'a> {
         user_state: &UserState,
     ) -> Folded {
         let managed = self.engine.catalogues.managed(self.key.target);
-        let start = Start { target: self.key.target, current, owned: &user_state.owned, managed: &managed };
+        let start = FoldStart { target: self.key.target, current, owned: &user_state.owned, managed: &managed };
         let changes: Vec<Change> = pending_changes.iter().map(PendingChange::change).collect();
         fold(start, user_state.history.as_deref(), &changes)
     }

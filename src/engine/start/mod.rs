@@ -12,13 +12,13 @@ use crate::engine::core::{Engine, EngineCore, EngineSettings};
 use crate::engine::estimate::totals::OpenEntries;
 use crate::engine::job::Job;
 use crate::engine::job::acceptance_order::AcceptanceOrder;
-use crate::engine::job::callback_queue::CalledBack;
+use crate::engine::job::callback_queue::CallbackQueue;
 use crate::engine::job::idempotency_keys::AcceptanceKeys;
 use crate::engine::job::registry::JobRegistry;
 use crate::engine::org::cache::Ages;
 use crate::engine::org::catalogue::Catalogues;
 use crate::engine::org::directory::Directory;
-use crate::engine::org::endpoints::Endpoints;
+use crate::engine::org::endpoints::TargetEndpoints;
 use crate::engine::org::holders::Holders;
 use crate::engine::org::known_names::KnownNames;
 use crate::engine::org::user_index::UserHistories;
@@ -57,11 +57,11 @@ impl Engine {
             users: UserHistories::default(),
             slots: UserSlots::default(),
             queues: RunQueues::default(),
-            called_back: CalledBack::default(),
+            called_back: CallbackQueue::default(),
             user_states: UserStates::recovered(user_states, Arc::clone(&journal), clock, &dates),
             holders: Holders::default(),
             directory: Directory::new(ages),
-            endpoints: Endpoints::default(),
+            endpoints: TargetEndpoints::default(),
             catalogues: Catalogues::new(ages, settings.managed.clone()),
             names: KnownNames::recovered(&recovered.memos),
             backoff: Backoff::new(Duration::from_secs(1), Duration::from_secs(60), settings.seed),

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::clock::WallClock;
-use crate::domain::fold::{Change, Folded, Outcome, Start};
+use crate::domain::fold::{Change, FoldStart, Folded, Outcome};
 use crate::domain::history::{History, Holding};
 use crate::domain::place::DatesBefore;
 use crate::domain::shared::Shared;
@@ -162,7 +162,7 @@ impl UserState {
 /// What a reconciliation, or a listing, has brought about.
 #[derive(Debug)]
 pub(in crate::engine) struct CarriedOut<'a> {
-    pub(in crate::engine) start: Start<'a>,
+    pub(in crate::engine) start: FoldStart<'a>,
     pub(in crate::engine) changes: &'a [Change],
     pub(in crate::engine) folded: &'a Folded,
     /// Nothing older than this place may still come for the user.

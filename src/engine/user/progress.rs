@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::clock::WallClock;
-use crate::domain::conflict::{Cause, ConflictPolicy, Dispute, Finding, Settled, Step};
+use crate::domain::conflict::{Cause, ConflictPolicy, Dispute, DisputeStep, Finding, Settled};
 use crate::domain::entry::Effects;
 use crate::domain::fold::{Folded, Outcome};
 use crate::domain::write_intent::WriteIntent;
@@ -122,11 +122,13 @@ impl Progress {
         found: &Observed,
         user_state: &UserState,
         policy: &ConflictPolicy,
-    ) -> (Step, Option<Settled>) {
-        let (Some(sent), Some(dispute)) = (&self.refused_on, &mut self.dispute) else { return (Step::Write, None) };
+    ) -> (DisputeStep, Option<Settled>) {
+        let (Some(sent), Some(dispute)) = (&self.refused_on, &mut self.dispute) else {
+            return (DisputeStep::Write, None);
+        };
         let finding = compare(sent, found, user_state, self.unsure.as_deref());
         let (step, settled) = dispute.reread(finding, policy);
-        if step == Step::Write {
+        if step == DisputeStep::Write {
             self.refused_on = None;
         }
         (step, Some(settled))

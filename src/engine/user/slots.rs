@@ -20,10 +20,10 @@ use crate::engine::user::progress::Progress;
 ///
 /// Invariant: an empty slot does not stay: `end` removes it when nothing is pending.
 #[derive(Debug, Default)]
-pub(in crate::engine) struct UserSlots(DashMap<UserKey, Slot>);
+pub(in crate::engine) struct UserSlots(DashMap<UserKey, UserSlot>);
 
 #[derive(Debug)]
-struct Slot {
+struct UserSlot {
     phase: Phase,
     pending: Vec<PendingChange>,
     /// What the running reconciliation has taken up, in case it does not come back with it.
@@ -41,7 +41,7 @@ enum Phase {
     Waiting,
 }
 
-impl Slot {
+impl UserSlot {
     fn take_up(&mut self) -> Vec<PendingChange> {
         self.taken.extend(self.pending.iter().cloned());
         std::mem::take(&mut self.pending)
@@ -67,7 +67,7 @@ impl UserSlots {
                 overtakes
             }
             MapEntry::Vacant(vacant) => {
-                vacant.insert(Slot {
+                vacant.insert(UserSlot {
                     phase: Phase::Queued,
                     pending: vec![pending_change],
                     taken: Vec::new(),
@@ -85,7 +85,7 @@ impl UserSlots {
         pending: Vec<PendingChange>,
         progress: Progress,
     ) -> Option<(Lane, JobId)> {
-        let slot = Slot { phase: Phase::Queued, pending, taken: Vec::new(), progress: Some(Box::new(progress)) };
+        let slot = UserSlot { phase: Phase::Queued, pending, taken: Vec::new(), progress: Some(Box::new(progress)) };
         let place = slot.place();
         self.0.insert(key, slot);
         place
@@ -106,7 +106,7 @@ impl UserSlots {
             MapEntry::Occupied(_) => false,
             MapEntry::Vacant(vacant) => {
                 let phase = Phase::Running;
-                vacant.insert(Slot { phase, pending: Vec::new(), taken: Vec::new(), progress: None });
+                vacant.insert(UserSlot { phase, pending: Vec::new(), taken: Vec::new(), progress: None });
                 true
             }
         }

@@ -2,7 +2,8 @@
 
 use super::*;
 
-const USERS: Listing = Listing { route: Route::Users, of: "users", none: "nobody", page_size: 4, most_pages: None };
+const USERS: PagedListing =
+    PagedListing { route: Route::Users, of: "users", none: "nobody", page_size: 4, most_pages: None };
 
 struct Id(u128);
 
@@ -22,7 +23,7 @@ fn marks(page_count: Option<u32>, total: Option<usize>, next_uri: Option<&'stati
 
 /// Reads pages as they come; how far it got, or what stopped it.
 fn read(pages: impl IntoIterator<Item = (Vec<Id>, Marks<'static>)>) -> Result<Extent, String> {
-    let mut reading = Reading::new(USERS);
+    let mut reading = ListingReading::new(USERS);
     for (entities, marks) in pages {
         if !reading.numbered(&entities, marks).map_err(|error| error.to_string())? {
             return Ok(reading.extent());
@@ -119,7 +120,8 @@ fn there_are_only_so_many_pages_whatever_is_on_them() {
 
 #[test]
 fn a_cursor_that_repeats_ends_the_reading() {
-    let mut reading = Reading::new(Listing { route: Route::SkillGroups, of: "skill groups", none: "nothing", ..USERS });
+    let mut reading =
+        ListingReading::new(PagedListing { route: Route::SkillGroups, of: "skill groups", none: "nothing", ..USERS });
     assert_eq!(reading.by_cursor(&ids(0..4), marks(None, None, Some("/a"))), Ok(true));
     assert_eq!(reading.by_cursor(&ids(4..8), marks(None, None, Some("/b"))), Ok(true));
     let error = reading.by_cursor(&ids(8..9), marks(None, None, Some("/a"))).unwrap_err().to_string();
@@ -139,7 +141,7 @@ fn a_body_without_entities_is_no_page_unless_there_are_none() {
 /// Each page shows new users and promises more of them than the one before.
 #[test]
 fn a_total_that_grows_with_each_page_does_not_make_a_listing_endless() {
-    let mut reading = Reading::new(USERS);
+    let mut reading = ListingReading::new(USERS);
     let mut page = 0u128;
     let stopped = loop {
         let told = marks(None, Some(usize::try_from(4 * page + 400).unwrap()), None);

@@ -13,7 +13,7 @@ use super::queue::{Queue, WaiterId};
 use super::shared_quota::ForeignUse;
 use super::throughput::Throughput;
 use super::view::{LaneView, RateLimiterView, WindowView};
-use super::windows::{Place, Windows};
+use super::windows::{WindowPlace, Windows};
 use crate::engine::port::Pace;
 use crate::genesys::call::{CallLane, Route, RouteClass};
 
@@ -25,7 +25,7 @@ const MAX_AHEAD: u32 = 10;
 
 /// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum CallOutcome {
     /// Genesys answered, whatever it said: also a 429 shows that it works.
     Answered,
     /// Genesys answered with a 5xx.
@@ -38,7 +38,7 @@ pub enum Outcome {
 #[derive(Debug)]
 #[must_use]
 pub(super) struct Ticket {
-    place: Place,
+    place: WindowPlace,
     probe: Option<ProbeId>,
     route: Route,
 }
@@ -184,19 +184,19 @@ impl<T> Admissions<T> {
         self.route_paused_until(route, now).unwrap_or(now).max(self.foreign.free_at(now))
     }
 
-    pub(super) fn ended(&mut self, ticket: Ticket, outcome: Outcome, now: Instant) {
+    pub(super) fn ended(&mut self, ticket: Ticket, outcome: CallOutcome, now: Instant) {
         let Ticket { place, probe, route } = ticket;
         match outcome {
-            Outcome::Answered => {
+            CallOutcome::Answered => {
                 self.pauses.passed(place.taken_at());
                 self.breakers.succeeded(route);
                 self.windows.answered(place, now);
             }
-            Outcome::ServerTrouble => {
+            CallOutcome::ServerTrouble => {
                 self.breakers.failed(route, probe, now);
                 self.windows.answered(place, now);
             }
-            Outcome::NoAnswer => {
+            CallOutcome::NoAnswer => {
                 self.breakers.failed(route, probe, now);
                 self.windows.lost(place, now);
             }

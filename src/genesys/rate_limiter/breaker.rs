@@ -24,11 +24,11 @@ pub(super) struct Breaker {
     opens_after: NonZeroU32,
     probes: u64,
     openings: u64,
-    state: State,
+    state: BreakerState,
 }
 
 #[derive(Debug)]
-enum State {
+enum BreakerState {
     Closed { troubles: u32 },
     ProbeDue { at: Instant, interval: Duration },
     Probing { id: ProbeId, interval: Duration },
@@ -39,45 +39,45 @@ const DOUBT: Duration = Duration::ZERO;
 
 impl Breaker {
     pub(super) fn new(opens_after: NonZeroU32) -> Self {
-        Self { opens_after, probes: 0, openings: 0, state: State::Closed { troubles: 0 } }
+        Self { opens_after, probes: 0, openings: 0, state: BreakerState::Closed { troubles: 0 } }
     }
 
     /// From when the next call may go: `now`, the time of the next probe, or none until the current probe has ended.
     pub(super) fn free_at(&self, now: Instant) -> Option<Instant> {
         match self.state {
-            State::Closed { .. } => Some(now),
-            State::ProbeDue { at, .. } => Some(at.max(now)),
-            State::Probing { .. } => None,
+            BreakerState::Closed { .. } => Some(now),
+            BreakerState::ProbeDue { at, .. } => Some(at.max(now)),
+            BreakerState::Probing { .. } => None,
         }
     }
 
     /// A call goes out; while open it is the probe.
     pub(super) fn let_through(&mut self) -> Option<ProbeId> {
-        let State::ProbeDue { interval, .. } = self.state else { return None };
+        let BreakerState::ProbeDue { interval, .. } = self.state else { return None };
         let id = ProbeId(self.probes);
         self.probes += 1;
-        self.state = State::Probing { id, interval };
+        self.state = BreakerState::Probing { id, interval };
         Some(id)
     }
 
     /// A call was answered by a service that works: everything may go again at once.
     pub(super) fn succeeded(&mut self) {
-        self.state = State::Closed { troubles: 0 };
+        self.state = BreakerState::Closed { troubles: 0 };
     }
 
     /// A call ended in a 5xx or without an answer; whether that opened it.
     pub(super) fn failed(&mut self, probe: Option<ProbeId>, now: Instant) -> bool {
         match self.state {
-            State::Closed { troubles } if troubles + 1 < self.opens_after.get() => {
-                self.state = State::Closed { troubles: troubles + 1 };
+            BreakerState::Closed { troubles } if troubles + 1 < self.opens_after.get() => {
+                self.state = BreakerState::Closed { troubles: troubles + 1 };
             }
-            State::Closed { .. } => {
+            BreakerState::Closed { .. } => {
                 self.openings += 1;
                 self.wait(FIRST_INTERVAL, now);
                 return true;
             }
             // Also calls from before the breaker opened come in here: it is open already.
-            State::ProbeDue { .. } | State::Probing { .. } => self.cut_short(probe, now),
+            BreakerState::ProbeDue { .. } | BreakerState::Probing { .. } => self.cut_short(probe, now),
         }
         false
     }
@@ -99,20 +99,20 @@ impl Breaker {
     /// A call was never sent: the next may be the probe in its stead.
     pub(super) fn abandoned(&mut self, probe: Option<ProbeId>, now: Instant) {
         if let Some(interval) = self.interval_of(probe) {
-            self.state = State::ProbeDue { at: now, interval };
+            self.state = BreakerState::ProbeDue { at: now, interval };
         }
     }
 
     /// Whether calls go as if there had been no trouble.
     pub(super) fn is_closed(&self) -> bool {
-        matches!(self.state, State::Closed { .. })
+        matches!(self.state, BreakerState::Closed { .. })
     }
 
     /// Whether its own calls have failed, and none was answered since.
     pub(super) fn is_in_trouble(&self) -> bool {
         match self.state {
-            State::Closed { .. } => false,
-            State::ProbeDue { interval, .. } | State::Probing { interval, .. } => interval != DOUBT,
+            BreakerState::Closed { .. } => false,
+            BreakerState::ProbeDue { interval, .. } | BreakerState::Probing { interval, .. } => interval != DOUBT,
         }
     }
 
@@ -124,21 +124,21 @@ impl Breaker {
     /// When the next probe is due; none while closed, or while one is under way.
     pub(super) fn probe_at(&self) -> Option<Instant> {
         match self.state {
-            State::ProbeDue { at, .. } => Some(at),
-            State::Closed { .. } | State::Probing { .. } => None,
+            BreakerState::ProbeDue { at, .. } => Some(at),
+            BreakerState::Closed { .. } | BreakerState::Probing { .. } => None,
         }
     }
 
     /// The interval that led to the current probe, if `probe` is that.
     fn interval_of(&self, probe: Option<ProbeId>) -> Option<Duration> {
         match self.state {
-            State::Probing { id, interval } => (probe == Some(id)).then_some(interval),
-            State::Closed { .. } | State::ProbeDue { .. } => None,
+            BreakerState::Probing { id, interval } => (probe == Some(id)).then_some(interval),
+            BreakerState::Closed { .. } | BreakerState::ProbeDue { .. } => None,
         }
     }
 
     fn wait(&mut self, interval: Duration, now: Instant) {
-        self.state = State::ProbeDue { at: now + interval, interval };
+        self.state = BreakerState::ProbeDue { at: now + interval, interval };
     }
 }
 

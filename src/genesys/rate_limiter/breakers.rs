@@ -5,13 +5,13 @@ use std::num::NonZeroU32;
 use tokio::time::Instant;
 
 use super::breaker::{Breaker, ProbeId};
-use crate::genesys::call::{Route, Service};
+use crate::genesys::call::{GenesysService, Route};
 
 /// Invariant: calls of a service are held back only for troubles of its own, and for one round trip when another service
 /// gets into trouble: its next call then finds out whether it is down as well. So a service that is down stops no other, and
 /// when all are down, that costs `opens_after` calls once and one more for each other service.
 #[derive(Debug)]
-pub(super) struct Breakers([Breaker; Service::ALL.len()]);
+pub(super) struct Breakers([Breaker; GenesysService::ALL.len()]);
 
 impl Breakers {
     pub(super) fn new(opens_after: NonZeroU32) -> Self {
@@ -56,8 +56,8 @@ impl Breakers {
     }
 
     /// The services in trouble, with the time of the next probe of each; none while one is under way.
-    pub(super) fn services_in_trouble(&self) -> impl Iterator<Item = (Service, Option<Instant>)> {
-        let in_trouble = Service::ALL.into_iter().zip(&self.0).filter(|(_, breaker)| breaker.is_in_trouble());
+    pub(super) fn services_in_trouble(&self) -> impl Iterator<Item = (GenesysService, Option<Instant>)> {
+        let in_trouble = GenesysService::ALL.into_iter().zip(&self.0).filter(|(_, breaker)| breaker.is_in_trouble());
         in_trouble.map(|(service, breaker)| (service, breaker.probe_at()))
     }
 
@@ -83,7 +83,7 @@ mod tests {
         breakers.failed(route, probe, now);
     }
 
-    fn in_trouble(breakers: &Breakers) -> Vec<Service> {
+    fn in_trouble(breakers: &Breakers) -> Vec<GenesysService> {
         breakers.services_in_trouble().map(|(service, _)| service).collect()
     }
 
@@ -93,7 +93,7 @@ mod tests {
         for _ in 0..5 {
             fail(&mut breakers, Route::WfmWrite, now);
         }
-        assert_eq!((breakers.all_open(), in_trouble(&breakers)), (true, vec![Service::Wfm]));
+        assert_eq!((breakers.all_open(), in_trouble(&breakers)), (true, vec![GenesysService::Wfm]));
         assert_eq!(breakers.of(Route::WfmRead).free_at(now), Some(now + SECOND));
         // One call finds out that another works.
         assert!(breakers.let_through(Route::UserSkillsAdd).is_some());
@@ -102,7 +102,7 @@ mod tests {
         assert_eq!(breakers.of(Route::UserSkillsRead).free_at(now), Some(now));
         // Probes that fail raise no new doubt.
         fail(&mut breakers, Route::WfmRead, now + SECOND);
-        assert_eq!((breakers.all_open(), in_trouble(&breakers)), (false, vec![Service::Wfm]));
+        assert_eq!((breakers.all_open(), in_trouble(&breakers)), (false, vec![GenesysService::Wfm]));
         assert!(breakers.of(Route::UserSkillsRead).is_closed());
         breakers.succeeded(Route::WfmRead);
         assert_eq!((breakers.openings(), in_trouble(&breakers)), (1, vec![]));
@@ -119,7 +119,7 @@ mod tests {
             assert_eq!(breakers.of(route).free_at(now), Some(now + SECOND));
         }
         assert_eq!((breakers.all_open(), breakers.openings()), (true, 1));
-        assert_eq!(in_trouble(&breakers), [Service::Users, Service::Routing, Service::Wfm]);
+        assert_eq!(in_trouble(&breakers), [GenesysService::Users, GenesysService::Routing, GenesysService::Wfm]);
     }
 
     #[test]
@@ -131,7 +131,7 @@ mod tests {
         let probe = breakers.let_through(Route::Users);
         breakers.abandoned(Route::Users, probe, now);
         assert_eq!(breakers.of(Route::Users).free_at(now), Some(now));
-        assert_eq!(in_trouble(&breakers), [Service::Wfm]);
+        assert_eq!(in_trouble(&breakers), [GenesysService::Wfm]);
         let probe = breakers.let_through(Route::Users);
         breakers.cut_short(Route::Users, probe, now);
         assert_eq!(breakers.of(Route::Users).free_at(now), Some(now + SECOND));

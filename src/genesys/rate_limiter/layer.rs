@@ -15,7 +15,7 @@ use tracing::field::Empty;
 
 use super::rate_headers::{Throttled, WindowCount};
 use super::under_way::UnderWay;
-use super::{Outcome, Paused, Permit, RateLimiter};
+use super::{CallOutcome, Paused, Permit, RateLimiter};
 use crate::clock::WallClock;
 use crate::genesys::call::{CallContext, CallLane, CallMeter, Route};
 
@@ -108,7 +108,7 @@ where
                 gate.statistics().ended(route, status, sent_at.elapsed());
                 match &result {
                     Ok(response) => report(&gate, permit, route, response, clock.now()),
-                    Err(_) => permit.answered(Outcome::NoAnswer),
+                    Err(_) => permit.answered(CallOutcome::NoAnswer),
                 }
                 result.map_err(GateError::Transport)
             };
@@ -134,8 +134,8 @@ fn report(gate: &RateLimiter, permit: Permit, route: Route, response: &Response<
             }
             permit.throttled(throttled.one_service.then_some(route), throttled.length);
         }
-        None if response.status().is_server_error() => permit.answered(Outcome::ServerTrouble),
-        None => permit.answered(Outcome::Answered),
+        None if response.status().is_server_error() => permit.answered(CallOutcome::ServerTrouble),
+        None => permit.answered(CallOutcome::Answered),
     }
 }
 

@@ -21,11 +21,11 @@ const FORGOTTEN_AFTER: Duration = Duration::from_secs(3600);
 /// Invariant: it only ever holds calls back, and a limit that is not confirmed by another 429 decays to nothing.
 #[derive(Debug, Default)]
 pub(super) struct LearnedPaces {
-    routes: BTreeMap<Route, Pace>,
+    routes: BTreeMap<Route, LearnedPace>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Pace {
+struct LearnedPace {
     limit: WindowLimit,
     learned_at: Instant,
     last_call: Instant,
@@ -35,7 +35,7 @@ impl LearnedPaces {
     /// A 429 named the limit of `route`.
     pub(super) fn learn(&mut self, route: Route, limit: WindowLimit, now: Instant) {
         self.routes.retain(|_, pace| now < pace.learned_at + FORGOTTEN_AFTER);
-        self.routes.insert(route, Pace { limit, learned_at: now, last_call: now });
+        self.routes.insert(route, LearnedPace { limit, learned_at: now, last_call: now });
     }
 
     /// When a call of `route` may go.
@@ -56,7 +56,7 @@ impl LearnedPaces {
     }
 }
 
-impl Pace {
+impl LearnedPace {
     /// Evenly spread, a twentieth apart from the very limit, as calls do not arrive quite as evenly as they are sent.
     fn distance(self, now: Instant) -> Duration {
         let age = now.saturating_duration_since(self.learned_at).max(BELIEVED_FOR);

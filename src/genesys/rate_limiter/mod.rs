@@ -33,11 +33,11 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use self::admissions::Admissions;
-pub use self::admissions::Outcome;
+pub use self::admissions::CallOutcome;
 pub use self::layer::{AtDeparture, Departure, GateError, GateLayer, GateService};
 pub use self::limits::{Credit, Limits, MAX_WAIT, Start, WindowLimit};
 pub use self::permit::{Paused, Permit};
-use self::permit::{Turn, Waiting};
+use self::permit::{PermitTurn, WaitingForPermit};
 use self::usage_log::Lease;
 pub use self::usage_log::{UsageLog, UsageRecord};
 pub use self::view::{LaneView, RateLimiterView, WindowView};
@@ -50,7 +50,7 @@ use crate::retry_after::MAX_RETRY_AFTER;
 /// Lets calls through at the permitted rate; clones share one state.
 #[derive(Debug, Clone)]
 pub struct RateLimiter {
-    shared: Arc<Shared>,
+    shared: Arc<SharedLimiter>,
     /// Covers every call that goes out, if a book is kept.
     lease: Option<Arc<Lease>>,
     sustained_rate: f64,
@@ -61,7 +61,7 @@ impl RateLimiter {
     /// A gate of its own; its task belongs to `lifecycle` and exists only while somebody waits.
     pub fn new(limits: &Limits, start: Start, lifecycle: &Lifecycle) -> Self {
         let desk = LimiterState { admissions: Admissions::new(limits, start, Instant::now()), keeper: Timer::Away };
-        let shared = Shared { desk: Mutex::new(desk), rescheduled: Notify::new(), lifecycle: lifecycle.clone() };
+        let shared = SharedLimiter { desk: Mutex::new(desk), rescheduled: Notify::new(), lifecycle: lifecycle.clone() };
         Self {
             shared: Arc::new(shared),
             lease: None,
@@ -79,7 +79,7 @@ impl RateLimiter {
     /// Waits for the right to send one call, unless Genesys has closed the way for longer than anybody waits here, or
     /// does so meanwhile. Dropping the future gives up the wait and leaves nothing behind.
     pub async fn admit(&self, lane: CallLane, route: Route) -> Result<Permit, Paused> {
-        let permit = Waiting::join(&self.shared, lane, route).await?;
+        let permit = WaitingForPermit::join(&self.shared, lane, route).await?;
         if let Some(lease) = &self.lease {
             // Boxed, so that nobody who still waits for its turn holds the room for it.
             Box::pin(lease.cover(&self.shared)).await;
@@ -144,7 +144,7 @@ impl RateLimiter {
 /// Invariant: the lock is held for arithmetic only, never across an await nor while a waiter is told of its turn, whose
 /// permit may come back through the same lock.
 #[derive(Debug)]
-struct Shared {
+struct SharedLimiter {
     desk: Mutex<LimiterState>,
     /// Wakes the keeper when it would sleep for too long.
     rescheduled: Notify,
@@ -153,7 +153,7 @@ struct Shared {
 
 #[derive(Debug)]
 struct LimiterState {
-    admissions: Admissions<oneshot::Sender<Turn>>,
+    admissions: Admissions<oneshot::Sender<PermitTurn>>,
     keeper: Timer,
 }
 
@@ -171,13 +171,16 @@ enum Timer {
     },
 }
 
-impl Shared {
+impl SharedLimiter {
     fn lock(&self) -> MutexGuard<'_, LimiterState> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes a change, and grants everything that it made possible.
-    fn change<R>(self: &Arc<Self>, change: impl FnOnce(&mut Admissions<oneshot::Sender<Turn>>, Instant) -> R) -> R {
+    fn change<R>(
+        self: &Arc<Self>,
+        change: impl FnOnce(&mut Admissions<oneshot::Sender<PermitTurn>>, Instant) -> R,
+    ) -> R {
         let mut desk = self.lock();
         // Read under the lock, so that no later change is recorded with an earlier time.
         let now = Instant::now();
@@ -198,7 +201,11 @@ impl Shared {
     }
 
     /// Whose turn has come, and who is turned back.
-    fn grant_all(self: &Arc<Self>, desk: &mut LimiterState, now: Instant) -> Vec<(oneshot::Sender<Turn>, Turn)> {
+    fn grant_all(
+        self: &Arc<Self>,
+        desk: &mut LimiterState,
+        now: Instant,
+    ) -> Vec<(oneshot::Sender<PermitTurn>, PermitTurn)> {
         let turned_back = desk.admissions.turn_back(now).into_iter();
         let mut turns: Vec<_> = turned_back.map(|(waiter, until)| (waiter, Err(Paused { until }))).collect();
         let grants = std::iter::from_fn(|| desk.admissions.grant(now));
@@ -236,7 +243,7 @@ impl Shared {
 }
 
 /// A waiter that is gone meanwhile leaves the permit here, and its drop gives the place back as never sent.
-fn deliver(turns: Vec<(oneshot::Sender<Turn>, Turn)>) {
+fn deliver(turns: Vec<(oneshot::Sender<PermitTurn>, PermitTurn)>) {
     for (waiter, turn) in turns {
         drop(waiter.send(turn));
     }

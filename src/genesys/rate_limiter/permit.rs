@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::Shared;
-use super::admissions::{Outcome, Ticket};
+use super::SharedLimiter;
+use super::admissions::{CallOutcome, Ticket};
 use super::queue::WaiterId;
 use crate::genesys::call::{CallLane, Route};
 
@@ -21,18 +21,18 @@ use crate::genesys::call::{CallLane, Route};
 #[derive(Debug)]
 #[must_use = "a dropped permit counts as a call that was sent"]
 pub struct Permit {
-    shared: Arc<Shared>,
+    shared: Arc<SharedLimiter>,
     ticket: Option<Ticket>,
     received: bool,
 }
 
 impl Permit {
-    pub(super) fn new(shared: Arc<Shared>, ticket: Ticket) -> Self {
+    pub(super) fn new(shared: Arc<SharedLimiter>, ticket: Ticket) -> Self {
         Self { shared, ticket: Some(ticket), received: false }
     }
 
     /// The call ended.
-    pub fn answered(mut self, outcome: Outcome) {
+    pub fn answered(mut self, outcome: CallOutcome) {
         if let Some(ticket) = self.ticket.take() {
             self.shared.change(|admissions, now| admissions.ended(ticket, outcome, now));
         }
@@ -44,7 +44,7 @@ impl Permit {
         if let Some(ticket) = self.ticket.take() {
             self.shared.change(|admissions, now| {
                 admissions.throttled(&ticket, only, length, now);
-                admissions.ended(ticket, Outcome::Answered, now);
+                admissions.ended(ticket, CallOutcome::Answered, now);
             });
         }
     }
@@ -90,31 +90,31 @@ pub struct Paused {
 }
 
 /// What a waiting caller is told.
-pub(super) type Turn = Result<Permit, Paused>;
+pub(super) type PermitTurn = Result<Permit, Paused>;
 
 /// A caller that waits for its permit.
 ///
 /// Invariant: dropped before its turn it is removed from the queue; dropped after it, the permit is still in the
 /// channel and goes back unsent with it.
 #[derive(Debug)]
-pub(super) struct Waiting {
-    shared: Arc<Shared>,
+pub(super) struct WaitingForPermit {
+    shared: Arc<SharedLimiter>,
     id: WaiterId,
-    turn: oneshot::Receiver<Turn>,
+    turn: oneshot::Receiver<PermitTurn>,
 }
 
-impl Waiting {
-    pub(super) fn join(shared: &Arc<Shared>, lane: CallLane, route: Route) -> Self {
+impl WaitingForPermit {
+    pub(super) fn join(shared: &Arc<SharedLimiter>, lane: CallLane, route: Route) -> Self {
         let (waiter, turn) = oneshot::channel();
         let id = shared.change(|admissions, _| admissions.join(lane, route, waiter));
         Self { shared: Arc::clone(shared), id, turn }
     }
 }
 
-impl Future for Waiting {
-    type Output = Turn;
+impl Future for WaitingForPermit {
+    type Output = PermitTurn;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Turn> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<PermitTurn> {
         match Pin::new(&mut self.turn).poll(context) {
             Poll::Ready(Ok(mut turn)) => {
                 if let Ok(permit) = &mut turn {
@@ -128,7 +128,7 @@ impl Future for Waiting {
     }
 }
 
-impl Drop for Waiting {
+impl Drop for WaitingForPermit {
     fn drop(&mut self) {
         self.shared.change(|admissions, _| admissions.leave(self.id));
     }

@@ -17,7 +17,7 @@ pub(super) struct WaiterId {
 
 /// A waiter whose turn has come.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Taken<T> {
+pub(super) struct TakenPlace<T> {
     pub(super) lane: CallLane,
     pub(super) route: Route,
     pub(super) waiter: T,
@@ -61,7 +61,7 @@ impl<T> Queue<T> {
 
     /// Takes the waiter whose turn it is among those whose route may go; one of the bulk lane only if `bulk_may_go`, or
     /// if it is owed its turn.
-    pub(super) fn take(&mut self, may_go: impl Fn(Route) -> bool, bulk_may_go: bool) -> Option<Taken<T>> {
+    pub(super) fn take(&mut self, may_go: impl Fn(Route) -> bool, bulk_may_go: bool) -> Option<TakenPlace<T>> {
         let urgent = self.first(CallLane::Continuation, &may_go).or_else(|| self.first(CallLane::Interactive, &may_go));
         let bulk = self.first(CallLane::Bulk, &may_go);
         let id = match (urgent, bulk) {
@@ -77,7 +77,7 @@ impl<T> Queue<T> {
         if id.lane == CallLane::Bulk {
             self.passed_over = 0;
         }
-        self.leave(id).map(|waiter| Taken { lane: id.lane, route: id.route, waiter })
+        self.leave(id).map(|waiter| TakenPlace { lane: id.lane, route: id.route, waiter })
     }
 
     /// Whether so many others went first that the next turn is bulk's.
@@ -173,7 +173,7 @@ mod tests {
         // A B-tree's nodes are at least half full; a channel is two counters, its state, two wakers and the value.
         let in_tree = 2 * (size_of::<u64>() + size_of::<oneshot::Sender<()>>()) + 4;
         let channel = 3 * size_of::<usize>() + 4 * size_of::<usize>() + size_of::<super::super::Permit>();
-        assert!(in_tree + channel + size_of::<super::super::Waiting>() < 300, "{in_tree} {channel}");
+        assert!(in_tree + channel + size_of::<super::super::WaitingForPermit>() < 300, "{in_tree} {channel}");
 
         let mut queue = Queue::new();
         for n in 0..1_000_000_u32 {

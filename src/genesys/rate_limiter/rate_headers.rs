@@ -35,7 +35,7 @@ impl Throttled {
         }
         let headers = response.headers();
         let length = retry_after(headers, now).or_else(|| wait_named(headers, RESET, now));
-        let body: ErrorBody = serde_json::from_slice(response.body()).unwrap_or_default();
+        let body: RateErrorBody = serde_json::from_slice(response.body()).unwrap_or_default();
         let named = body.limit.unwrap_or_default();
         let limit = named.limit();
         let one_service = named.namespace.is_some_and(|name| !name.eq_ignore_ascii_case(PLATFORM));
@@ -44,7 +44,7 @@ impl Throttled {
 }
 
 #[derive(Default, Deserialize)]
-struct ErrorBody {
+struct RateErrorBody {
     limit: Option<NamedLimit>,
 }
 
@@ -143,7 +143,7 @@ mod tests {
             (r#"{"key":"rate.per.minute","value":0}"#, None),
             (r#"{"key":"concurrent","value":30}"#, None),
         ] {
-            let body: ErrorBody = serde_json::from_str(&format!(r#"{{"limit":{limit}}}"#)).unwrap();
+            let body: RateErrorBody = serde_json::from_str(&format!(r#"{{"limit":{limit}}}"#)).unwrap();
             let told = body.limit.unwrap().limit().map(|told| (told.calls.get(), told.period.as_secs()));
             assert_eq!(told, expected, "{limit}");
         }

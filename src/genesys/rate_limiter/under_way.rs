@@ -7,14 +7,14 @@ use tokio::runtime::Handle;
 
 use crate::lifecycle::Lifecycle;
 
-type Call<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+type CallUnderWay<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A call from the moment its permit was granted.
 ///
 /// Invariant: it is carried on to its end, also if its caller is dropped, for as long as others may be sent. Nobody could know when a request arrives whose connection was given up: it may lie in a
 /// proxy that is slower than the call's place in a window lasts. Its answer tells.
 pub(super) struct UnderWay<T: Send + 'static> {
-    call: Option<Call<T>>,
+    call: Option<CallUnderWay<T>>,
     lifecycle: Lifecycle,
 }
 

@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::Shared;
+use super::SharedLimiter;
 use super::limits::{Limits, Start};
 
 /// How long a lease lasts. A process that is killed costs the next one at most this much of its first window.
@@ -55,12 +55,12 @@ pub(super) struct Lease {
     book: Arc<dyn UsageLog>,
     at_most: u32,
     longest: Duration,
-    state: Mutex<State>,
+    state: Mutex<UsageLogState>,
     until: watch::Sender<Option<Instant>>,
 }
 
 #[derive(Debug)]
-struct State {
+struct UsageLogState {
     /// Whether a task takes care of the lease.
     kept: bool,
     /// A page that comes before all others: what has to be presumed of the processes before, so that the one that comes
@@ -83,13 +83,13 @@ impl Lease {
             book,
             at_most: at_most(limits),
             longest: limits.windows.iter().map(|window| window.period).max().unwrap_or_default(),
-            state: Mutex::new(State { kept: false, first, counted_until: Some(now) }),
+            state: Mutex::new(UsageLogState { kept: false, first, counted_until: Some(now) }),
             until: watch::Sender::new(None),
         }
     }
 
     /// Waits until a lease covers a call that goes out now. The call has its place already, so that the task sees it.
-    pub(super) async fn cover(self: &Arc<Self>, shared: &Arc<Shared>) {
+    pub(super) async fn cover(self: &Arc<Self>, shared: &Arc<SharedLimiter>) {
         if !std::mem::replace(&mut self.lock().kept, true) {
             let (lease, gate) = (Arc::clone(self), Arc::clone(shared));
             shared.lifecycle.keep_running("call_book", move || Arc::clone(&lease).keep(Arc::clone(&gate)));
@@ -100,7 +100,7 @@ impl Lease {
     }
 
     /// Extends the lease for as long as calls are under way, then ends it.
-    async fn keep(self: Arc<Self>, shared: Arc<Shared>) {
+    async fn keep(self: Arc<Self>, shared: Arc<SharedLimiter>) {
         loop {
             let busy = shared.lock().admissions.is_busy();
             let now = Instant::now();
@@ -140,7 +140,7 @@ impl Lease {
     }
 
     /// The lease has ended; false if a call has come meanwhile.
-    fn let_go(&self, shared: &Shared) -> bool {
+    fn let_go(&self, shared: &SharedLimiter) -> bool {
         let mut state = self.lock();
         self.until.send_replace(None);
         // A caller takes its place before it asks for cover: either it is seen here, or it finds nobody and calls one.
@@ -149,7 +149,7 @@ impl Lease {
         !busy
     }
 
-    fn page(&self, shared: &Shared, now: Instant, lease_until: Instant) -> UsageRecord {
+    fn page(&self, shared: &SharedLimiter, now: Instant, lease_until: Instant) -> UsageRecord {
         let counted_until = self.lock().counted_until;
         let (ended, ended_at) = shared.lock().admissions.ended_between(counted_until, now);
         UsageRecord {
@@ -161,7 +161,7 @@ impl Lease {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, UsageLogState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

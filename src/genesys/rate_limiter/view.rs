@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::limits::WindowLimit;
-use crate::genesys::call::{CallLane, Route, RouteClass, Service};
+use crate::genesys::call::{CallLane, GenesysService, Route, RouteClass};
 
 /// One window and how many of its places are taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub struct RateLimiterView {
     /// How often the breaker of a service opened.
     pub breaker_openings: u64,
     /// Services in trouble, with the time of the next probe of each; none while one is under way.
-    pub services_in_trouble: Vec<(Service, Option<Instant>)>,
+    pub services_in_trouble: Vec<(GenesysService, Option<Instant>)>,
 }
 
 impl RateLimiterView {

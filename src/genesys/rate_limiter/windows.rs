@@ -24,12 +24,12 @@ const EVEN_SHARE: f64 = 0.995;
 /// A place in every window and one of the calls in flight.
 #[derive(Debug)]
 #[must_use = "a place that is neither answered, lost nor abandoned stays taken for ever"]
-pub(super) struct Place {
+pub(super) struct WindowPlace {
     taken_at: Instant,
     class: RouteClass,
 }
 
-impl Place {
+impl WindowPlace {
     pub(super) fn taken_at(&self) -> Instant {
         self.taken_at
     }
@@ -55,19 +55,19 @@ pub(super) struct Windows {
     longest: Duration,
     max_in_flight: usize,
     in_flight: usize,
-    answered: [Ended; RouteClass::ALL.len()],
+    answered: [EndedCall; RouteClass::ALL.len()],
     /// Calls that ended without an answer; nothing is ever credited to them.
-    lost: Ended,
+    lost: EndedCall,
 }
 
 /// When calls of one class ended, in order of time, and what is credited to them.
 #[derive(Debug)]
-struct Ended {
+struct EndedCall {
     times: VecDeque<Instant>,
     round_trips: RoundTrips,
 }
 
-impl Ended {
+impl EndedCall {
     fn new(credit: Credit, times: Vec<Instant>) -> Self {
         Self { times: times.into(), round_trips: RoundTrips::new(credit) }
     }
@@ -118,15 +118,15 @@ impl Windows {
             limits: limits.windows.clone(),
             max_in_flight: count(limits.max_in_flight.get()),
             in_flight: 0,
-            answered: RouteClass::ALL.map(|_| Ended::new(limits.credit, Vec::new())),
-            lost: Ended::new(Credit::None, losses),
+            answered: RouteClass::ALL.map(|_| EndedCall::new(limits.credit, Vec::new())),
+            lost: EndedCall::new(Credit::None, losses),
         }
     }
 
     /// Takes a place, which [`Windows::free_at`] has just shown to be free.
-    pub(super) fn admit(&mut self, class: RouteClass, now: Instant) -> Place {
+    pub(super) fn admit(&mut self, class: RouteClass, now: Instant) -> WindowPlace {
         self.in_flight += 1;
-        Place { taken_at: now, class }
+        WindowPlace { taken_at: now, class }
     }
 
     /// When a place is free if nothing else happens: `now`, an instant to come, or none while only an answer can help.
@@ -162,7 +162,7 @@ impl Windows {
     }
 
     /// The call was answered; from now on its places run out.
-    pub(super) fn answered(&mut self, place: Place, now: Instant) {
+    pub(super) fn answered(&mut self, place: WindowPlace, now: Instant) {
         let (taken_at, class) = self.end(place);
         let ended = &mut self.answered[class.index()];
         ended.round_trips.observe(now.saturating_duration_since(taken_at));
@@ -171,14 +171,14 @@ impl Windows {
     }
 
     /// The call ended without an answer; from now on its places run out.
-    pub(super) fn lost(&mut self, place: Place, now: Instant) {
+    pub(super) fn lost(&mut self, place: WindowPlace, now: Instant) {
         self.end(place);
         self.lost.record(now);
         self.forget(now);
     }
 
     /// The call was never sent: its places are free again.
-    pub(super) fn abandoned(&mut self, place: Place) {
+    pub(super) fn abandoned(&mut self, place: WindowPlace) {
         self.end(place);
     }
 
@@ -202,7 +202,7 @@ impl Windows {
 
     /// How many calls ended after `from` and until `to`, and when the last of them did, as far as they still count.
     pub(super) fn ended_between(&self, from: Option<Instant>, to: Instant) -> (usize, Option<Instant>) {
-        let within = |ended: &Ended| {
+        let within = |ended: &EndedCall| {
             let first = from.map_or(0, |from| ended.times.partition_point(|at| *at <= from));
             let range = first..ended.times.partition_point(|at| *at <= to).max(first);
             (range.len(), range.last().and_then(|last| ended.times.get(last).copied()))
@@ -210,11 +210,11 @@ impl Windows {
         self.ended().map(within).fold((0, None), |(count, last), (more, at)| (count + more, last.max(at)))
     }
 
-    fn ended(&self) -> impl Iterator<Item = &Ended> {
+    fn ended(&self) -> impl Iterator<Item = &EndedCall> {
         self.answered.iter().chain([&self.lost])
     }
 
-    fn end(&mut self, place: Place) -> (Instant, RouteClass) {
+    fn end(&mut self, place: WindowPlace) -> (Instant, RouteClass) {
         self.in_flight = self.in_flight.saturating_sub(1);
         place.into_parts()
     }

@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 use super::Intake;
 use crate::domain::UserRef;
 use crate::domain::audit::Asker;
-use crate::engine::{ErasureError, Person};
+use crate::engine::{ErasureError, PersonIdentity};
 use crate::journal::JournalError;
 
 impl Intake {
@@ -43,7 +43,7 @@ impl Intake {
     }
 
     /// What HR systems may call the person: what they are named by, and the ids that were told with it.
-    fn record_ids(&self, person: &Person) -> Vec<Box<str>> {
+    fn record_ids(&self, person: &PersonIdentity) -> Vec<Box<str>> {
         let names = person.names.iter().filter_map(|name| match name {
             UserRef::Id(_) => None,
             UserRef::Email(key) | UserRef::EmployeeId(key) | UserRef::ExternalId { key, .. } => Some(key.clone()),

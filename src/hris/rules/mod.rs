@@ -32,7 +32,7 @@ pub struct Derived {
 
 /// What is found by the folded name of an assignment: that it follows, and that it may.
 #[derive(Debug, Default)]
-struct Found {
+struct FoundAttribute {
     follows: Option<Derived>,
     may_follow: Option<Derived>,
 }
@@ -83,7 +83,7 @@ impl Rules {
     /// What would follow from rules that nobody can decide is left as it is, unless it follows from others anyway and these
     /// would not rate it higher.
     pub(super) fn apply(&self, facts: Facts<'_>) -> Vec<Derived> {
-        let mut found: BTreeMap<String, Found> = BTreeMap::new();
+        let mut found: BTreeMap<String, FoundAttribute> = BTreeMap::new();
         for rule in &self.0 {
             let holds = rule.when.holds(facts, rule.split_on.as_deref());
             if holds == Some(false) {
@@ -106,7 +106,7 @@ impl Rules {
                 }
             }
         }
-        found.into_values().flat_map(Found::derived).collect()
+        found.into_values().flat_map(FoundAttribute::derived).collect()
     }
 
     /// The attributes that rules look at which cannot be decided, because nothing is known of these.
@@ -136,7 +136,7 @@ impl Rules {
     }
 }
 
-impl Found {
+impl FoundAttribute {
     fn derived(self) -> impl Iterator<Item = Derived> {
         let Self { follows, may_follow } = self;
         let enough = follows.as_ref().map(|derived| derived.proficiency);

@@ -7,7 +7,7 @@ use http::HeaderMap;
 use http::header::HeaderName;
 use jiff::{SignedDuration, Timestamp};
 
-use super::key::Key;
+use super::key::VerifyingKey;
 use super::scheme::known_sender;
 use super::{Altered, Encoding, Scheme};
 
@@ -57,7 +57,7 @@ fn outside(signed_at: Timestamp, now: Timestamp, tolerance: Duration) -> String 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mismatch {
     header: HeaderName,
-    found: Found,
+    found: FoundSignature,
     secrets: usize,
     makes: &'static str,
     encoding: Encoding,
@@ -66,7 +66,7 @@ pub struct Mismatch {
 
 /// What stands in the header.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Found {
+enum FoundSignature {
     /// So many signatures that could be right.
     Signatures(usize),
     /// Nothing begins as signatures do.
@@ -84,19 +84,19 @@ enum Found {
 impl Mismatch {
     pub(super) fn new(
         scheme: &Scheme,
-        keys: &[Key],
+        keys: &[VerifyingKey],
         header: &HeaderName,
         given: &str,
         proven: Option<Altered>,
     ) -> Self {
-        let (makes, length) = keys.first().map_or(("", 0), Key::makes);
-        let prefix = scheme.prefix(keys.first().is_some_and(Key::is_public));
-        let found = Found::of(scheme, prefix, length, given);
+        let (makes, length) = keys.first().map_or(("", 0), VerifyingKey::makes);
+        let prefix = scheme.prefix(keys.first().is_some_and(VerifyingKey::is_public));
+        let found = FoundSignature::of(scheme, prefix, length, given);
         Self { header: header.clone(), found, secrets: keys.len(), makes, encoding: scheme.encoding, proven }
     }
 }
 
-impl Found {
+impl FoundSignature {
     fn of(scheme: &Scheme, prefix: &str, expected: usize, given: &str) -> Self {
         let texts = scheme.signatures(given, prefix);
         let has_length = |encoding: Encoding, text: &str| encoding.decode(text).is_some_and(|it| it.len() == expected);
@@ -124,20 +124,22 @@ impl fmt::Display for Mismatch {
             return write!(f, "the signature in {header} fits the body {what}: something on its way rewrites bodies");
         }
         match found {
-            Found::Signatures(count) => write!(
+            FoundSignature::Signatures(count) => write!(
                 f,
                 "no signature in {header} fits: {count} of {makes} in {encoding}, compared with {secrets} {}; \
                  it is another secret, or the body was changed on its way",
                 if *secrets == 1 { "secret" } else { "secrets" }
             ),
-            Found::NoneWithPrefix(prefix) => write!(f, "nothing in {header} begins with {prefix:?}, as signatures do"),
-            Found::OtherEncoding(other) => {
+            FoundSignature::NoneWithPrefix(prefix) => {
+                write!(f, "nothing in {header} begins with {prefix:?}, as signatures do")
+            }
+            FoundSignature::OtherEncoding(other) => {
                 write!(f, "the signature in {header} is written in {}, and {encoding} is expected", other.name())
             }
-            Found::OtherLength { bytes, expected } => {
+            FoundSignature::OtherLength { bytes, expected } => {
                 write!(f, "the signature in {header} has {bytes} bytes, and {makes} makes {expected}")
             }
-            Found::NotEncoded => write!(f, "what stands in {header} is not {encoding}"),
+            FoundSignature::NotEncoded => write!(f, "what stands in {header} is not {encoding}"),
         }
     }
 }

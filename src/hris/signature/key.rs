@@ -41,13 +41,13 @@ pub enum KeyError {
 }
 
 /// A key, ready to verify with.
-pub(super) enum Key {
+pub(super) enum VerifyingKey {
     Shared(hmac::Key),
     /// The public key of an Ed25519 pair.
     Public(Vec<u8>),
 }
 
-impl fmt::Debug for Key {
+impl fmt::Debug for VerifyingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Shared(_) => "Shared",
@@ -56,7 +56,7 @@ impl fmt::Debug for Key {
     }
 }
 
-impl Key {
+impl VerifyingKey {
     pub(super) fn read(scheme: &Scheme, secret: &SecretString) -> Result<Self, KeyError> {
         let secret = secret.expose_secret();
         let base64 = |text: &str| Encoding::Base64.decode(text).ok_or(KeyError::NotBase64);
@@ -106,7 +106,7 @@ impl Key {
     }
 }
 
-fn public(bytes: Vec<u8>) -> Result<Key, KeyError> {
+fn public(bytes: Vec<u8>) -> Result<VerifyingKey, KeyError> {
     const LENGTH: usize = 32;
-    if bytes.len() == LENGTH { Ok(Key::Public(bytes)) } else { Err(KeyError::NotAPublicKey) }
+    if bytes.len() == LENGTH { Ok(VerifyingKey::Public(bytes)) } else { Err(KeyError::NotAPublicKey) }
 }

@@ -20,9 +20,9 @@ use secrecy::SecretString;
 pub use self::altered::Altered;
 pub use self::encoding::Encoding;
 pub use self::fault::{Mismatch, SignatureError};
-use self::key::Key;
+use self::key::VerifyingKey;
 pub use self::key::{Algorithm, KeyError, KeyForm};
-pub use self::scheme::{Headers, Part, Scheme, TemplateError};
+pub use self::scheme::{Headers, Scheme, SignedPart, TemplateError};
 use super::dates;
 
 /// Which of the secrets a delivery was signed with.
@@ -39,13 +39,14 @@ pub enum SignedWith {
 #[derive(Debug)]
 pub struct Verifier {
     scheme: Scheme,
-    keys: Vec<Key>,
+    keys: Vec<VerifyingKey>,
 }
 
 impl Verifier {
     /// A verifier that accepts what any of `secrets` signed: the current one, and one before it while the sender moves.
     pub fn new(scheme: Scheme, secrets: &[SecretString]) -> Result<Self, KeyError> {
-        let keys: Vec<_> = secrets.iter().map(|secret| Key::read(&scheme, secret)).collect::<Result<_, _>>()?;
+        let keys: Vec<_> =
+            secrets.iter().map(|secret| VerifyingKey::read(&scheme, secret)).collect::<Result<_, _>>()?;
         if keys.is_empty() { Err(KeyError::Empty) } else { Ok(Self { scheme, keys }) }
     }
 
@@ -75,7 +76,7 @@ impl Verifier {
         self.scheme.headers(headers).id.as_ref()
     }
 
-    fn fits(&self, key: &Key, given: &str, signed: &[u8]) -> bool {
+    fn fits(&self, key: &VerifyingKey, given: &str, signed: &[u8]) -> bool {
         let signatures = self.scheme.signatures(given, self.scheme.prefix(key.is_public()));
         let decoded = signatures.into_iter().filter_map(|signature| self.scheme.encoding.decode(signature));
         decoded.into_iter().any(|signature| key.verifies(signed, &signature))

@@ -10,7 +10,7 @@ use super::{Algorithm, Encoding, KeyForm};
 
 /// A piece of what is signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Part {
+pub enum SignedPart {
     Literal(Box<str>),
     Id,
     Timestamp,
@@ -36,7 +36,7 @@ pub struct Scheme {
     pub also: Option<Headers>,
     pub algorithm: Algorithm,
     /// What is signed, in order.
-    pub signed: Vec<Part>,
+    pub signed: Vec<SignedPart>,
     pub key_form: KeyForm,
     pub encoding: Encoding,
     /// What stands before a signature, in either case; one without it is not looked at.
@@ -63,7 +63,7 @@ impl Scheme {
             headers: Headers::of_three("webhook-signature", "webhook-id", "webhook-timestamp"),
             also: Some(Headers::of_three("svix-signature", "svix-id", "svix-timestamp")),
             algorithm: Algorithm::HmacSha256,
-            signed: vec![Part::Id, dot(), Part::Timestamp, dot(), Part::Body],
+            signed: vec![SignedPart::Id, dot(), SignedPart::Timestamp, dot(), SignedPart::Body],
             key_form: KeyForm::StandardWebhooks,
             encoding: Encoding::Base64,
             prefix: "v1,".into(),
@@ -88,7 +88,7 @@ impl Scheme {
         let timestamp = Some(HeaderName::from_static("x-bamboohr-timestamp"));
         Self {
             headers: Headers { timestamp, ..scheme.headers },
-            signed: vec![Part::Body, Part::Timestamp],
+            signed: vec![SignedPart::Body, SignedPart::Timestamp],
             tolerance: Some(Duration::from_secs(3 * 3600)),
             ..scheme
         }
@@ -109,7 +109,7 @@ impl Scheme {
             headers: Headers { signature: HeaderName::from_static(header), id: None, timestamp: None },
             also: None,
             algorithm,
-            signed: vec![Part::Body],
+            signed: vec![SignedPart::Body],
             key_form: KeyForm::Utf8,
             encoding,
             prefix: Box::default(),
@@ -119,30 +119,30 @@ impl Scheme {
     }
 
     /// Reads a template like `{id}.{ts}.{body}`.
-    pub fn template(text: &str) -> Result<Vec<Part>, TemplateError> {
+    pub fn template(text: &str) -> Result<Vec<SignedPart>, TemplateError> {
         let (mut parts, mut rest) = (Vec::new(), text);
         while let Some((literal, tail)) = rest.split_once('{') {
             if !literal.is_empty() {
-                parts.push(Part::Literal(literal.into()));
+                parts.push(SignedPart::Literal(literal.into()));
             }
             let (name, tail) = tail.split_once('}').unwrap_or((tail, ""));
             parts.push(name.parse()?);
             rest = tail;
         }
         if !rest.is_empty() {
-            parts.push(Part::Literal(rest.into()));
+            parts.push(SignedPart::Literal(rest.into()));
         }
-        if parts.contains(&Part::Body) { Ok(parts) } else { Err(TemplateError::NoBody) }
+        if parts.contains(&SignedPart::Body) { Ok(parts) } else { Err(TemplateError::NoBody) }
     }
 
     pub(super) fn signed_bytes(&self, id: &str, timestamp: &str, body: &[u8]) -> Vec<u8> {
         let mut signed = Vec::with_capacity(body.len() + id.len() + timestamp.len() + 8);
         for part in &self.signed {
             signed.extend_from_slice(match part {
-                Part::Literal(text) => text.as_bytes(),
-                Part::Id => id.as_bytes(),
-                Part::Timestamp => timestamp.as_bytes(),
-                Part::Body => body,
+                SignedPart::Literal(text) => text.as_bytes(),
+                SignedPart::Id => id.as_bytes(),
+                SignedPart::Timestamp => timestamp.as_bytes(),
+                SignedPart::Body => body,
             });
         }
         signed
@@ -212,7 +212,7 @@ pub(super) fn known_sender(given: &HeaderMap) -> Option<(&'static str, HeaderNam
     })
 }
 
-impl FromStr for Part {
+impl FromStr for SignedPart {
     type Err = TemplateError;
 
     fn from_str(name: &str) -> Result<Self, TemplateError> {
@@ -225,6 +225,6 @@ impl FromStr for Part {
     }
 }
 
-fn dot() -> Part {
-    Part::Literal(".".into())
+fn dot() -> SignedPart {
+    SignedPart::Literal(".".into())
 }

@@ -22,7 +22,7 @@ fn custom(prefix: &str, list: bool) -> Scheme {
 
 impl Scheme {
     fn of_the_body(self) -> Self {
-        Self { signed: vec![Part::Body], tolerance: None, ..self }
+        Self { signed: vec![SignedPart::Body], tolerance: None, ..self }
     }
 }
 

@@ -207,7 +207,10 @@ fn a_secret_that_is_none_makes_no_verifier() {
 #[test]
 fn a_template_says_what_is_signed() {
     let parts = Scheme::template("v0:{ts}:{body}").unwrap();
-    assert_eq!(parts, [Part::Literal("v0:".into()), Part::Timestamp, Part::Literal(":".into()), Part::Body]);
+    assert_eq!(
+        parts,
+        [SignedPart::Literal("v0:".into()), SignedPart::Timestamp, SignedPart::Literal(":".into()), SignedPart::Body]
+    );
     assert_eq!(Scheme::template("{id}.{ts}"), Err(TemplateError::NoBody));
     assert_eq!(Scheme::template("{body}{date}"), Err(TemplateError::UnknownPart("date".into())));
 }

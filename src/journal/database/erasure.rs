@@ -14,10 +14,10 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use crate::domain::JobId;
 use crate::journal::content::EntryOutcome;
 use crate::journal::database::housekeeping;
-use crate::journal::database::usage::Change;
+use crate::journal::database::usage::UsageChange;
 use crate::journal::error::JournalError;
 use crate::journal::files::copies::{self, COPY};
-use crate::journal::files::place::{self, Place};
+use crate::journal::files::place::{self, JournalPlace};
 use crate::journal::schema;
 use crate::journal::written::audit;
 use crate::journal::written::entry;
@@ -57,7 +57,10 @@ fn erase_entry(connection: &Connection, job: JobId, position: u32) -> rusqlite::
 }
 
 /// Leaves nothing in the files but what is in the tables; what was removed of forgotten jobs for that.
-pub(in crate::journal) fn clean(connection: &mut Connection, place: &Place) -> Result<Change, JournalError> {
+pub(in crate::journal) fn clean(
+    connection: &mut Connection,
+    place: &JournalPlace,
+) -> Result<UsageChange, JournalError> {
     let database = place.database();
     let of = |error: &rusqlite::Error| schema::failed(&database, error);
     connection.busy_timeout(MAX_WAIT).map_err(|error| of(&error))?;
@@ -66,7 +69,7 @@ pub(in crate::journal) fn clean(connection: &mut Connection, place: &Place) -> R
     cleaned
 }
 
-fn clean_files(connection: &mut Connection, place: &Place) -> Result<Change, JournalError> {
+fn clean_files(connection: &mut Connection, place: &JournalPlace) -> Result<UsageChange, JournalError> {
     let database = place.database();
     let of = |error: &rusqlite::Error| schema::failed(&database, error);
     // First, as the copy would be made in vain while somebody reads.

@@ -5,7 +5,7 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::journal::database::usage::Change;
+use crate::journal::database::usage::UsageChange;
 
 /// Entries removed in one step.
 const ENTRIES: i64 = 500;
@@ -36,25 +36,25 @@ impl Housekeeping {
     }
 
     /// One step, if there is anything to do.
-    pub(in crate::journal) fn step(&mut self, connection: &mut Connection) -> rusqlite::Result<Change> {
+    pub(in crate::journal) fn step(&mut self, connection: &mut Connection) -> rusqlite::Result<UsageChange> {
         if !self.due {
-            return Ok(Change::default());
+            return Ok(UsageChange::default());
         }
         if let Some(removed) = remove_some(connection)? {
-            return Ok(Change { entries: -removed, ..Change::default() });
+            return Ok(UsageChange { entries: -removed, ..UsageChange::default() });
         }
         if !shrink(connection)? {
             // Nothing is left: what the log holds is put in its place, and the log is emptied.
             connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
             self.due = false;
         }
-        Ok(Change::default())
+        Ok(UsageChange::default())
     }
 }
 
 /// Removes all entries of forgotten jobs.
-pub(in crate::journal) fn remove_all(connection: &mut Connection) -> rusqlite::Result<Change> {
-    let mut change = Change::default();
+pub(in crate::journal) fn remove_all(connection: &mut Connection) -> rusqlite::Result<UsageChange> {
+    let mut change = UsageChange::default();
     while let Some(removed) = remove_some(connection)? {
         change.entries -= removed;
     }

@@ -67,5 +67,5 @@ impl Entry {
 }
 
 /// What goes to the writer: an entry, and whom to tell when it is durable.
-pub(in crate::journal) type Message = (Entry, Option<Told>);
-pub(in crate::journal) type Told = oneshot::Sender<Result<(), JournalError>>;
+pub(in crate::journal) type WriterMessage = (Entry, Option<WhenDurable>);
+pub(in crate::journal) type WhenDurable = oneshot::Sender<Result<(), JournalError>>;

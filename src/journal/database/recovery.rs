@@ -9,15 +9,15 @@ use crate::journal::content::Recovered;
 use crate::journal::content::RecoveredJob;
 use crate::journal::written::memos;
 use crate::journal::written::owner;
-use crate::journal::written::rows::{self, RowError};
+use crate::journal::written::rows::{self, StoredRowError};
 
 /// How often it is told how far the reading has come.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
 /// Everything that the journal holds.
-pub(in crate::journal) fn recover(connection: &Connection) -> Result<Recovered, RowError> {
+pub(in crate::journal) fn recover(connection: &Connection) -> Result<Recovered, StoredRowError> {
     let mut recovered = Recovered::default();
-    let mut progress = Progress::new(connection.query_row("SELECT count(*) FROM job", [], |row| row.get(0))?);
+    let mut progress = RecoveryProgress::new(connection.query_row("SELECT count(*) FROM job", [], |row| row.get(0))?);
     rows::each_job(connection, |job| {
         let job = job?;
         progress.read(&job);
@@ -42,14 +42,14 @@ pub(in crate::journal) fn recover(connection: &Connection) -> Result<Recovered, 
 }
 
 /// Tells of a start that takes longer.
-struct Progress {
+struct RecoveryProgress {
     of_jobs: u32,
     jobs: u32,
     entries: usize,
     told_at: Instant,
 }
 
-impl Progress {
+impl RecoveryProgress {
     fn new(of_jobs: u32) -> Self {
         Self { of_jobs, jobs: 0, entries: 0, told_at: Instant::now() }
     }

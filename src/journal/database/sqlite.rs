@@ -25,14 +25,14 @@ use crate::journal::content::Memo;
 use crate::journal::content::OrgIdentity;
 use crate::journal::content::Recovered;
 use crate::journal::content::{JournalHealth, JournalUsage};
-use crate::journal::database::message::{Entry, Message};
+use crate::journal::database::message::{Entry, WriterMessage};
 use crate::journal::database::recovery;
 use crate::journal::database::statistics::JournalStatistics;
-use crate::journal::database::usage::{Change, Tally};
-use crate::journal::database::writer::{self, Thread, Work};
+use crate::journal::database::usage::{Tally, UsageChange};
+use crate::journal::database::writer::{self, Thread, WriterWork};
 use crate::journal::error::JournalError;
 use crate::journal::files::damage;
-use crate::journal::files::place::{Locks, Place};
+use crate::journal::files::place::{JournalPlace, Locks};
 use crate::journal::port::Journal;
 use crate::journal::reader::JournalReader;
 use crate::journal::schema;
@@ -45,7 +45,7 @@ pub const DEFAULT_MAX_BYTES: NonZeroU64 = NonZeroU64::MIN.saturating_add(8 * 102
 /// Invariant: one process has it at a time, by locks on the database and on a file beside it; in that process one thread writes.
 #[derive(Debug)]
 pub struct SqliteJournal {
-    outbox: Mutex<Option<Sender<Message>>>,
+    outbox: Mutex<Option<Sender<WriterMessage>>>,
     thread: Mutex<Option<Thread>>,
     tally: Arc<Tally>,
     statistics: Arc<JournalStatistics>,
@@ -65,7 +65,7 @@ impl SqliteJournal {
     /// not grow beyond `max_bytes`.
     pub fn open(folder: &Path, max_bytes: NonZeroU64) -> Result<(Self, Recovered), JournalError> {
         let cannot = |error: std::io::Error| JournalError::CannotWrite(format!("{}: {error}", folder.display()));
-        let mut place = Place::take(folder, max_bytes.get())?;
+        let mut place = JournalPlace::take(folder, max_bytes.get())?;
         let (path, locks) = (place.database(), place.locks());
         damage::look_at_log(&path).map_err(cannot)??;
         let connection = schema::prepared(&path, max_bytes.get())?;
@@ -76,8 +76,14 @@ impl SqliteJournal {
         let broken = CancellationToken::new();
         let (counts, figures) = (Arc::clone(&tally), Arc::clone(&statistics));
         let (told, trouble) = watch::channel(None);
-        let work =
-            Work { connection, place, trouble: told, tally: counts, statistics: figures, max_bytes: max_bytes.get() };
+        let work = WriterWork {
+            connection,
+            place,
+            trouble: told,
+            tally: counts,
+            statistics: figures,
+            max_bytes: max_bytes.get(),
+        };
         let (outbox, thread) = writer::start(work, broken.clone()).map_err(cannot)?;
         let (outbox, thread) = (Mutex::new(Some(outbox)), Mutex::new(Some(thread)));
         let journal = Self {
@@ -103,7 +109,7 @@ impl SqliteJournal {
         }
     }
 
-    fn send(&self, message: Message) -> Result<(), JournalError> {
+    fn send(&self, message: WriterMessage) -> Result<(), JournalError> {
         let outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner);
         outbox.as_ref().ok_or(JournalError::Closed)?.send(message).map_err(|_| self.gone())?;
         self.statistics.taken();
@@ -243,9 +249,9 @@ impl Journal for SqliteJournal {
     }
 }
 
-fn counted(recovered: &Recovered) -> Change {
+fn counted(recovered: &Recovered) -> UsageChange {
     let count = |count| i64::try_from(count).unwrap_or(i64::MAX);
-    Change {
+    UsageChange {
         jobs: count(recovered.jobs.len()),
         entries: count(recovered.jobs.iter().map(|kept| kept.outcomes.len()).sum()),
         keys: count(recovered.keys.len()),

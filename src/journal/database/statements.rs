@@ -10,8 +10,8 @@ use crate::journal::content::Conclusion;
 use crate::journal::content::EndedEntry;
 use crate::journal::content::KeptUserState;
 use crate::journal::database::erasure;
-use crate::journal::database::message::{Entry, Message};
-use crate::journal::database::usage::Change;
+use crate::journal::database::message::{Entry, WriterMessage};
+use crate::journal::database::usage::UsageChange;
 use crate::journal::written::audit;
 use crate::journal::written::entry::OrderWriter;
 use crate::journal::written::memos;
@@ -24,9 +24,12 @@ use crate::journal::written::user_state::StandingRecord;
 const MAX_FORGOTTEN: i64 = 10_000;
 
 /// Writes a batch as one transaction, all of it or nothing; what it adds and takes away.
-pub(in crate::journal) fn write_all(connection: &mut Connection, batch: &[Message]) -> rusqlite::Result<Change> {
+pub(in crate::journal) fn write_all(
+    connection: &mut Connection,
+    batch: &[WriterMessage],
+) -> rusqlite::Result<UsageChange> {
     let transaction = connection.transaction()?;
-    let mut change = Change::default();
+    let mut change = UsageChange::default();
     for (entry, _) in batch {
         change += write(&transaction, entry)?;
     }
@@ -34,22 +37,22 @@ pub(in crate::journal) fn write_all(connection: &mut Connection, batch: &[Messag
     Ok(change)
 }
 
-fn write(connection: &Connection, entry: &Entry) -> rusqlite::Result<Change> {
+fn write(connection: &Connection, entry: &Entry) -> rusqlite::Result<UsageChange> {
     match entry {
         Entry::Accepted { job, keys, asked } => {
             accepted(connection, job)?;
             asked.iter().try_for_each(|record| audit::write(connection, record))?;
             keys.iter().try_for_each(|key| kept_key(connection, key, job.id))?;
-            return Ok(Change { jobs: 1, entries: count(job.entries.len()), keys: count(keys.len()) });
+            return Ok(UsageChange { jobs: 1, entries: count(job.entries.len()), keys: count(keys.len()) });
         }
         Entry::KeysExpired(keys) => {
             let mut delete = connection.prepare_cached("DELETE FROM acceptance_key WHERE id = ?1")?;
             let gone = keys.iter().try_fold(0, |gone, key| Ok::<_, rusqlite::Error>(gone + delete.execute([key.0])?));
-            return Ok(Change { keys: -count(gone?), ..Change::default() });
+            return Ok(UsageChange { keys: -count(gone?), ..UsageChange::default() });
         }
         Entry::JobsForgotten(jobs) => {
             let gone = jobs.iter().try_fold(0, |gone, job| forgotten(connection, *job).map(|one| gone + one));
-            return Ok(Change { jobs: -count(gone?), ..Change::default() });
+            return Ok(UsageChange { jobs: -count(gone?), ..UsageChange::default() });
         }
         Entry::Concluded(conclusion) => concluded(connection, conclusion)?,
         Entry::Stands { user, user_state } => stands(connection, *user, user_state)?,
@@ -66,7 +69,7 @@ fn write(connection: &Connection, entry: &Entry) -> rusqlite::Result<Change> {
         Entry::Owner { org, forget_users } => owner::write(connection, org, *forget_users)?,
         Entry::Mark => {}
     }
-    Ok(Change::default())
+    Ok(UsageChange::default())
 }
 
 fn count(rows: usize) -> i64 {

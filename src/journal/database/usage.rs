@@ -9,13 +9,13 @@ use crate::journal::files::damage::log_of;
 
 /// What a batch adds and takes away.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(in crate::journal) struct Change {
+pub(in crate::journal) struct UsageChange {
     pub(in crate::journal) jobs: i64,
     pub(in crate::journal) entries: i64,
     pub(in crate::journal) keys: i64,
 }
 
-impl AddAssign for Change {
+impl AddAssign for UsageChange {
     fn add_assign(&mut self, other: Self) {
         self.jobs += other.jobs;
         self.entries += other.entries;
@@ -37,7 +37,7 @@ pub(in crate::journal) struct Tally {
 }
 
 impl Tally {
-    pub(in crate::journal) fn new(database: &Path, found: Change) -> Self {
+    pub(in crate::journal) fn new(database: &Path, found: UsageChange) -> Self {
         Self {
             database: database.to_owned(),
             log: log_of(database),
@@ -48,7 +48,7 @@ impl Tally {
         }
     }
 
-    pub(in crate::journal) fn count(&self, change: Change) {
+    pub(in crate::journal) fn count(&self, change: UsageChange) {
         self.jobs.fetch_add(change.jobs, Ordering::Relaxed);
         self.entries.fetch_add(change.entries, Ordering::Relaxed);
         self.keys.fetch_add(change.keys, Ordering::Relaxed);

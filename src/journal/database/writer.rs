@@ -12,12 +12,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::journal::database::erasure;
 use crate::journal::database::housekeeping::Housekeeping;
-use crate::journal::database::message::{Entry, Message, Told};
+use crate::journal::database::message::{Entry, WhenDurable, WriterMessage};
 use crate::journal::database::statements::write_all;
 use crate::journal::database::statistics::JournalStatistics;
 use crate::journal::database::usage::Tally;
 use crate::journal::error::JournalError;
-use crate::journal::files::place::{LOOK_EVERY, Place};
+use crate::journal::files::place::{JournalPlace, LOOK_EVERY};
 use crate::journal::port::LATEST;
 
 /// How long the writer waits after a failure before it tries again to write what nobody waits for.
@@ -28,17 +28,17 @@ const RETRY: Duration = Duration::from_millis(500);
 /// Invariant: an entry that somebody waits for is either durable when they are told so, or not written at all; the end of
 /// entries, and what nobody waits for, is kept until it is durable, over any number of failures, in its order.
 struct Writer {
-    work: Work,
-    inbox: Receiver<Message>,
+    work: WriterWork,
+    inbox: Receiver<WriterMessage>,
     /// Taken from the inbox and not durable yet.
-    unwritten: Vec<Message>,
+    unwritten: Vec<WriterMessage>,
     housekeeping: Housekeeping,
 }
 
 /// What a writer works with.
-pub(in crate::journal) struct Work {
+pub(in crate::journal) struct WriterWork {
     pub(in crate::journal) connection: Connection,
-    pub(in crate::journal) place: Place,
+    pub(in crate::journal) place: JournalPlace,
     /// Told why nothing new is taken, for as long as the files are not in their place.
     pub(in crate::journal) trouble: watch::Sender<Option<JournalError>>,
     pub(in crate::journal) tally: Arc<Tally>,
@@ -112,7 +112,7 @@ impl Writer {
     }
 
     /// Those who had somebody erased are told when nothing of them is left in the files.
-    fn clean_up_for(&mut self, erased: Vec<Told>) {
+    fn clean_up_for(&mut self, erased: Vec<WhenDurable>) {
         if erased.is_empty() {
             return;
         }
@@ -161,7 +161,7 @@ impl Writer {
 
     /// New jobs are not let into the last of the room: what becomes of those that were accepted needs it.
     fn turn_back_if_full(&mut self) {
-        let is_job = |(entry, _): &Message| matches!(entry, Entry::Accepted { .. });
+        let is_job = |(entry, _): &WriterMessage| matches!(entry, Entry::Accepted { .. });
         if !self.unwritten.iter().any(is_job) || used_bytes(&self.work.connection) < self.work.max_bytes / 10 * 9 {
             return;
         }
@@ -201,7 +201,10 @@ fn used_bytes(connection: &Connection) -> u64 {
 }
 
 /// Starts the writer's thread. It ends when the last sender is gone, or by a panic: then `broken` says so.
-pub(in crate::journal) fn start(work: Work, broken: CancellationToken) -> std::io::Result<(Sender<Message>, Thread)> {
+pub(in crate::journal) fn start(
+    work: WriterWork,
+    broken: CancellationToken,
+) -> std::io::Result<(Sender<WriterMessage>, Thread)> {
     let (outbox, inbox) = std::sync::mpsc::channel();
     let mut writer = Writer { work, inbox, unwritten: Vec::new(), housekeeping: Housekeeping::new() };
     let thread = std::thread::Builder::new().name("journal".to_owned()).spawn(move || {

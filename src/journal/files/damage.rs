@@ -8,7 +8,7 @@ use rusqlite::{Connection, ErrorCode};
 use crate::journal::error::JournalError;
 use crate::journal::files::wal_check::{self, LogEnd};
 use crate::journal::schema::{self, damaged};
-use crate::journal::written::rows::RowError;
+use crate::journal::written::rows::StoredRowError;
 
 /// How many of the faults that `SQLite` finds are named.
 const NAMED: u32 = 3;
@@ -40,8 +40,8 @@ pub(in crate::journal) fn log_of(database: &Path) -> PathBuf {
 }
 
 /// A fault that came up while the database was read, and where it is if that can be told.
-pub(in crate::journal) fn found(database: &Path, connection: &Connection, error: &RowError) -> JournalError {
-    let RowError::Database(of_database) = error else { return damaged(database, error.to_string()) };
+pub(in crate::journal) fn found(database: &Path, connection: &Connection, error: &StoredRowError) -> JournalError {
+    let StoredRowError::Database(of_database) = error else { return damaged(database, error.to_string()) };
     if of_database.sqlite_error_code() != Some(ErrorCode::DatabaseCorrupt) {
         return schema::failed(database, of_database);
     }

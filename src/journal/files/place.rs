@@ -34,12 +34,12 @@ const LOOKED_AT: Duration = Duration::from_millis(20);
 pub(in crate::journal) type Locks = Arc<Mutex<Vec<File>>>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Identity {
+struct FileIdentity {
     device: u64,
     inode: u64,
 }
 
-impl Identity {
+impl FileIdentity {
     fn of(file: &fs::Metadata) -> Self {
         Self { device: file.dev(), inode: file.ino() }
     }
@@ -56,7 +56,7 @@ impl Identity {
 
 /// What is not as it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Change {
+enum FileChange {
     /// The database was removed, and nothing is in its place.
     DatabaseRemoved,
     /// The log beside the database, or its index, is not the one that is written.
@@ -70,19 +70,19 @@ enum Change {
 
 /// Where the files of an open journal are.
 #[derive(Debug)]
-pub(in crate::journal) struct Place {
+pub(in crate::journal) struct JournalPlace {
     folder: PathBuf,
     max_bytes: u64,
     locks: Locks,
-    database: Identity,
-    lock: Identity,
-    log: Option<Identity>,
-    index: Option<Identity>,
+    database: FileIdentity,
+    lock: FileIdentity,
+    log: Option<FileIdentity>,
+    index: Option<FileIdentity>,
     /// The database was closed to be put back, and could not be opened again yet.
     closed: bool,
 }
 
-impl Place {
+impl JournalPlace {
     /// Takes the journal in `folder`, which is made if it is not there, for this process alone: by a lock of its own and by one
     /// on the database, as the former may be removed.
     pub(in crate::journal) fn take(folder: &Path, max_bytes: u64) -> Result<Self, JournalError> {
@@ -90,7 +90,7 @@ impl Place {
         let lock = locked(folder, LOCK)?;
         let database = locked(folder, DATABASE)?;
         let identity =
-            |file: &File| file.metadata().map(|file| Identity::of(&file)).map_err(|error| cannot(folder, &error));
+            |file: &File| file.metadata().map(|file| FileIdentity::of(&file)).map_err(|error| cannot(folder, &error));
         let place = Self {
             folder: folder.to_owned(),
             max_bytes,
@@ -140,8 +140,8 @@ impl Place {
         }
         match self.change().map_err(|error| Self::gone(&format!("it cannot be looked for: {error}")))? {
             None => Ok(()),
-            Some(Change::Moved) => Err(Self::gone("it was moved away")),
-            Some(Change::Replaced) => Err(Self::gone("another file has its name")),
+            Some(FileChange::Moved) => Err(Self::gone("it was moved away")),
+            Some(FileChange::Replaced) => Err(Self::gone("another file has its name")),
             Some(change) => {
                 self.put_back(change, connection).map_err(|error| Self::gone(&error.to_string()))?;
                 let folder = self.folder.display();
@@ -151,25 +151,25 @@ impl Place {
         }
     }
 
-    fn change(&mut self) -> io::Result<Option<Change>> {
+    fn change(&mut self) -> io::Result<Option<FileChange>> {
         let database = self.database();
-        match Identity::at(&database)? {
+        match FileIdentity::at(&database)? {
             Some(found) if found == self.database => {}
-            Some(_) => return Ok(Some(Change::Replaced)),
-            None if self.is_unlinked() => return Ok(Some(Change::DatabaseRemoved)),
-            None => return Ok(Some(Change::Moved)),
+            Some(_) => return Ok(Some(FileChange::Replaced)),
+            None if self.is_unlinked() => return Ok(Some(FileChange::DatabaseRemoved)),
+            None => return Ok(Some(FileChange::Moved)),
         }
-        if Identity::at(&self.folder.join(LOCK))? != Some(self.lock) {
-            return Ok(Some(Change::LockRemoved));
+        if FileIdentity::at(&self.folder.join(LOCK))? != Some(self.lock) {
+            return Ok(Some(FileChange::LockRemoved));
         }
         let beside = [(log_of(&database), &mut self.log), (index_of(&database), &mut self.index)];
         for (path, known) in beside {
-            let found = Identity::at(&path)?;
+            let found = FileIdentity::at(&path)?;
             match *known {
                 // Made with the first thing that is written.
                 None => *known = found,
                 Some(_) if found == *known => {}
-                Some(_) => return Ok(Some(Change::LogRemoved)),
+                Some(_) => return Ok(Some(FileChange::LogRemoved)),
             }
         }
         Ok(None)
@@ -179,14 +179,14 @@ impl Place {
     fn is_unlinked(&self) -> bool {
         let locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
         let mut open = locks.iter().filter_map(|file| file.metadata().ok());
-        open.find(|file| Identity::of(file) == self.database).is_none_or(|file| file.nlink() == 0)
+        open.find(|file| FileIdentity::of(file) == self.database).is_none_or(|file| file.nlink() == 0)
     }
 
-    fn put_back(&mut self, change: Change, connection: &mut Connection) -> Result<(), JournalError> {
+    fn put_back(&mut self, change: FileChange, connection: &mut Connection) -> Result<(), JournalError> {
         let folder = self.folder.clone();
         match change {
-            Change::LockRemoved => self.lock = self.keep(locked(&folder, LOCK)?)?,
-            Change::LogRemoved => {
+            FileChange::LockRemoved => self.lock = self.keep(locked(&folder, LOCK)?)?,
+            FileChange::LogRemoved => {
                 self.empty_log(connection)?;
                 self.close(connection)?;
                 for stranger in [log_of(&self.database()), index_of(&self.database())] {
@@ -194,9 +194,9 @@ impl Place {
                 }
                 self.open(connection)?;
             }
-            Change::DatabaseRemoved => {
+            FileChange::DatabaseRemoved => {
                 private_file::create_folder(&folder).map_err(|error| cannot(&folder, &error))?;
-                if Identity::at(&folder.join(LOCK)).map_err(|error| cannot(&folder, &error))? != Some(self.lock) {
+                if FileIdentity::at(&folder.join(LOCK)).map_err(|error| cannot(&folder, &error))? != Some(self.lock) {
                     self.lock = self.keep(locked(&folder, LOCK)?)?;
                 }
                 self.copy_back(connection)?;
@@ -205,7 +205,7 @@ impl Place {
                 self.close(connection)?;
                 self.open(connection)?;
             }
-            Change::Moved | Change::Replaced => {}
+            FileChange::Moved | FileChange::Replaced => {}
         }
         Ok(())
     }
@@ -247,7 +247,7 @@ impl Place {
     fn open(&mut self, connection: &mut Connection) -> Result<(), JournalError> {
         let database = self.database();
         // Else an empty one would be made, and taken for it.
-        if Identity::at(&database).map_err(|error| cannot(&database, &error))? != Some(self.database) {
+        if FileIdentity::at(&database).map_err(|error| cannot(&database, &error))? != Some(self.database) {
             return Err(JournalError::Absent(database));
         }
         *connection = schema::prepared(&database, self.max_bytes)?;
@@ -262,8 +262,9 @@ impl Place {
         (self.log, self.index) = (seen(&log_of(&database)), seen(&index_of(&database)));
     }
 
-    fn keep(&self, lock: File) -> Result<Identity, JournalError> {
-        let identity = lock.metadata().map(|file| Identity::of(&file)).map_err(|error| cannot(&self.folder, &error))?;
+    fn keep(&self, lock: File) -> Result<FileIdentity, JournalError> {
+        let identity =
+            lock.metadata().map(|file| FileIdentity::of(&file)).map_err(|error| cannot(&self.folder, &error))?;
         self.locks.lock().unwrap_or_else(PoisonError::into_inner).push(lock);
         Ok(identity)
     }
@@ -289,8 +290,8 @@ fn index_of(database: &Path) -> PathBuf {
 }
 
 /// What cannot be looked at yet is seen later.
-fn seen(path: &Path) -> Option<Identity> {
-    Identity::at(path).ok().flatten()
+fn seen(path: &Path) -> Option<FileIdentity> {
+    FileIdentity::at(path).ok().flatten()
 }
 
 /// The file of the name, made if it is not there, with its lock.

@@ -47,7 +47,7 @@ pub(in crate::journal) fn check(database: &Path, log: &Path) -> io::Result<LogEn
         return Ok(LogEnd::CutShort { offset: 0, bytes: length });
     }
     reader.read_exact(&mut bytes)?;
-    let Some(header) = Header::of(&bytes) else {
+    let Some(header) = WalHeader::of(&bytes) else {
         // The header is written when everything in the log has come into the database: nothing is lost if it has.
         let lost = unsaved(&mut reader, database, length)?;
         return Ok(if lost { LogEnd::Damaged { offset: 0 } } else { LogEnd::CutShort { offset: 0, bytes: length } });
@@ -63,17 +63,17 @@ pub(in crate::journal) fn check(database: &Path, log: &Path) -> io::Result<LogEn
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Header {
+struct WalHeader {
     page_size: u32,
     salts: [u8; 8],
-    sum: Sum,
+    sum: WalSum,
 }
 
-impl Header {
+impl WalHeader {
     /// `None` if it is not whole.
     fn of(bytes: &[u8; HEADER]) -> Option<Self> {
         let magic = word(bytes, 0);
-        let sum = Sum { words: [0, 0], big_endian: magic & 1 == 1 }.then(bytes.get(..24)?);
+        let sum = WalSum { words: [0, 0], big_endian: magic & 1 == 1 }.then(bytes.get(..24)?);
         let page_size = word(bytes, 8);
         let whole = magic & !1 == MAGIC && sum.words == [word(bytes, 24), word(bytes, 28)];
         (whole && page_size.is_power_of_two() && (512..=65536).contains(&page_size)).then_some(Self {
@@ -85,12 +85,12 @@ impl Header {
 }
 
 /// A page as it was written, with what its header says.
-struct Frame {
+struct WalFrame {
     offset: u64,
     bytes: Vec<u8>,
 }
 
-impl Frame {
+impl WalFrame {
     fn page(&self) -> u32 {
         word(&self.bytes, 0)
     }
@@ -104,8 +104,8 @@ impl Frame {
         self.bytes.get(8..16)
     }
 
-    fn stored(&self, big_endian: bool) -> Sum {
-        Sum { words: [word(&self.bytes, 16), word(&self.bytes, 20)], big_endian }
+    fn stored(&self, big_endian: bool) -> WalSum {
+        WalSum { words: [word(&self.bytes, 16), word(&self.bytes, 20)], big_endian }
     }
 
     fn content(&self) -> &[u8] {
@@ -113,7 +113,7 @@ impl Frame {
     }
 
     /// Whether it goes on from a frame with this sum.
-    fn follows(&self, before: Sum) -> bool {
+    fn follows(&self, before: WalSum) -> bool {
         let sum = before.then(self.bytes.get(..8).unwrap_or_default()).then(self.content());
         sum.words == self.stored(before.big_endian).words
     }
@@ -131,14 +131,14 @@ impl<'a> Frames<'a> {
         Self { reader, size: FRAME_HEADER + page_size as usize, offset: HEADER as u64 }
     }
 
-    fn next(&mut self) -> io::Result<Option<Frame>> {
+    fn next(&mut self) -> io::Result<Option<WalFrame>> {
         let mut bytes = vec![0; self.size];
         match self.reader.read_exact(&mut bytes) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
             Err(error) => return Err(error),
         }
-        let frame = Frame { offset: self.offset, bytes };
+        let frame = WalFrame { offset: self.offset, bytes };
         self.offset += self.size as u64;
         Ok(Some(frame))
     }
@@ -148,25 +148,25 @@ impl<'a> Frames<'a> {
 struct Scan {
     salts: [u8; 8],
     frame_size: u64,
-    sum: Sum,
+    sum: WalSum,
     /// The end of the last whole transaction, and of the last frame in use.
     committed: u64,
     used: u64,
     /// The first frame that does not fit.
     bad: Option<u64>,
     /// The sum of the frame before, if a transaction ended with it, beyond the first that does not fit.
-    later_commit: Option<Sum>,
+    later_commit: Option<WalSum>,
 }
 
 impl Scan {
-    fn new(header: Header) -> Self {
+    fn new(header: WalHeader) -> Self {
         let frame_size = FRAME_HEADER as u64 + u64::from(header.page_size);
         let (committed, used) = (HEADER as u64, HEADER as u64);
         Self { salts: header.salts, frame_size, sum: header.sum, committed, used, bad: None, later_commit: None }
     }
 
     /// Takes the next frame; where the damage is, if it shows that there is one.
-    fn take(&mut self, frame: &Frame) -> Option<u64> {
+    fn take(&mut self, frame: &WalFrame) -> Option<u64> {
         let ours = frame.salts() == Some(&self.salts[..]);
         if ours {
             self.used = frame.offset + self.frame_size;
@@ -214,7 +214,7 @@ fn unsaved(log: &mut BufReader<File>, database: &Path, length: u64) -> io::Resul
     }
     let mut frames = Frames::new(log, page_size);
     let (mut pending, mut committed, mut pages) = (HashMap::new(), HashMap::new(), 0);
-    let mut before: Option<Frame> = None;
+    let mut before: Option<WalFrame> = None;
     while let Some(frame) = frames.next()? {
         let follows = before.as_ref().is_none_or(|before| {
             before.salts() == frame.salts() && [false, true].iter().any(|big| frame.follows(before.stored(*big)))
@@ -244,12 +244,12 @@ fn unsaved(log: &mut BufReader<File>, database: &Path, length: u64) -> io::Resul
 
 /// A sum over everything up to some place.
 #[derive(Debug, Clone, Copy)]
-struct Sum {
+struct WalSum {
     words: [u32; 2],
     big_endian: bool,
 }
 
-impl Sum {
+impl WalSum {
     fn then(self, bytes: &[u8]) -> Self {
         let [mut first, mut second] = self.words;
         let (words, _) = bytes.as_chunks::<4>();

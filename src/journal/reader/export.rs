@@ -32,7 +32,7 @@ pub struct Exported {
 /// A line. What the journal keeps as JSON is handed on as it is.
 #[derive(Serialize)]
 #[serde(tag = "record", rename_all = "camelCase", rename_all_fields = "camelCase")]
-enum Line<'a> {
+enum ExportLine<'a> {
     Job { id: Uuid, created_at: Timestamp, spec: &'a RawValue, counters: Option<&'a RawValue> },
     Note { job: Uuid, kind: &'a str, note: &'a RawValue },
     Entry { job: Uuid, position: u32, request: &'a RawValue, outcome: Option<&'a RawValue> },
@@ -44,12 +44,12 @@ enum Line<'a> {
 }
 
 /// Makes a line of a row; `None` if it is not what was written down.
-type AsLine = for<'a> fn(&'a Row<'_>) -> Option<Line<'a>>;
+type AsLine = for<'a> fn(&'a Row<'_>) -> Option<ExportLine<'a>>;
 
 /// What is exported, in this order.
 const TABLES: [(&str, AsLine); 8] = [
     ("SELECT id, created_at, spec, counters FROM job ORDER BY id", |row| {
-        Some(Line::Job {
+        Some(ExportLine::Job {
             id: uuid(row, 0)?,
             created_at: date(row, 1)?,
             spec: json(row, 2)?,
@@ -57,32 +57,32 @@ const TABLES: [(&str, AsLine); 8] = [
         })
     }),
     ("SELECT job, kind, note FROM note ORDER BY job, kind", |row| {
-        Some(Line::Note { job: uuid(row, 0)?, kind: text(row, 1)?, note: json(row, 2)? })
+        Some(ExportLine::Note { job: uuid(row, 0)?, kind: text(row, 1)?, note: json(row, 2)? })
     }),
     (
         "SELECT job, position, request, outcome FROM entry WHERE job IN (SELECT id FROM job) ORDER BY job, position",
         |row| {
             let (job, position) = (uuid(row, 0)?, row.get(1).ok()?);
-            Some(Line::Entry { job, position, request: json(row, 2)?, outcome: perhaps(row, 3)? })
+            Some(ExportLine::Entry { job, position, request: json(row, 2)?, outcome: perhaps(row, 3)? })
         },
     ),
     ("SELECT target, user, standing FROM standing ORDER BY target, user", |row| {
-        Some(Line::Standing { target: text(row, 0)?, user: uuid(row, 1)?, standing: json(row, 2)? })
+        Some(ExportLine::Standing { target: text(row, 0)?, user: uuid(row, 1)?, standing: json(row, 2)? })
     }),
     ("SELECT hex(id), kind, hex(fingerprint), job, kept_until FROM acceptance_key ORDER BY id", |row| {
         let (id, fingerprint) = (row.get(0).ok()?, row.get(2).ok()?);
-        Some(Line::Key { id, kind: text(row, 1)?, fingerprint, job: uuid(row, 3)?, kept_until: date(row, 4)? })
+        Some(ExportLine::Key { id, kind: text(row, 1)?, fingerprint, job: uuid(row, 3)?, kept_until: date(row, 4)? })
     }),
     ("SELECT ended, ended_at, lease_until, at_most FROM call_record ORDER BY number", |row| {
         let (ended, at_most) = (row.get(0).ok()?, row.get(3).ok()?);
-        Some(Line::Calls { ended, ended_at: date(row, 1)?, lease_until: date(row, 2)?, at_most })
+        Some(ExportLine::Calls { ended, ended_at: date(row, 1)?, lease_until: date(row, 2)?, at_most })
     }),
     ("SELECT space, key, value FROM memo ORDER BY space, key", |row| {
-        Some(Line::Memo { space: text(row, 0)?, key: text(row, 1)?, value: text(row, 2)? })
+        Some(ExportLine::Memo { space: text(row, 0)?, key: text(row, 1)?, value: text(row, 2)? })
     }),
     ("SELECT org, api_host, client_id FROM belongs_to", |row| {
         let org = row.get::<_, Option<[u8; 16]>>(0).ok()?.map(Uuid::from_bytes);
-        Some(Line::BelongsTo { org, api_host: text(row, 1)?, client_id: text(row, 2)? })
+        Some(ExportLine::BelongsTo { org, api_host: text(row, 1)?, client_id: text(row, 2)? })
     }),
 ];
 

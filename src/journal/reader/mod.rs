@@ -24,7 +24,7 @@ use crate::journal::files::place::{self, DATABASE, LOCK};
 use crate::journal::inspect;
 use crate::journal::schema::{self, VERSION};
 use crate::journal::written::audit;
-use crate::journal::written::rows::RowError;
+use crate::journal::written::rows::StoredRowError;
 
 /// A journal, or a backup of one, that is only read.
 #[derive(Debug)]
@@ -147,7 +147,7 @@ impl JournalReader {
         lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
-    fn fault(&self, error: &RowError) -> JournalError {
+    fn fault(&self, error: &StoredRowError) -> JournalError {
         damage::found(&self.database, &self.connection, error)
     }
 }

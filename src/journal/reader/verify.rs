@@ -8,7 +8,7 @@ use crate::journal::files::damage::{self, log_damaged, log_of};
 use crate::journal::files::wal_check::{self, LogEnd};
 use crate::journal::written::memos;
 use crate::journal::written::owner;
-use crate::journal::written::rows::{self, RowError};
+use crate::journal::written::rows::{self, StoredRowError};
 
 /// Faults that are listed.
 const MAX_FAULTS: u32 = 100;
@@ -62,7 +62,7 @@ impl JournalReader {
 }
 
 /// Reads every record, and what belongs to nothing.
-fn understand(view: &Connection, verdict: &mut Verdict) -> Result<(), RowError> {
+fn understand(view: &Connection, verdict: &mut Verdict) -> Result<(), StoredRowError> {
     rows::each_job(view, |job| verdict.count(job, |job| 1 + job.outcomes.len() as u64))?;
     rows::each_standing(view, |standing| verdict.count(standing, |_| 1))?;
     rows::each_key(view, |key| verdict.count(key, |_| 1))?;
@@ -80,14 +80,18 @@ fn understand(view: &Connection, verdict: &mut Verdict) -> Result<(), RowError> 
 
 impl Verdict {
     /// Counts what was understood, and lists what was not; a database that fails ends the reading.
-    fn count<T>(&mut self, read: Result<T, RowError>, records: impl FnOnce(&T) -> u64) -> Result<(), RowError> {
+    fn count<T>(
+        &mut self,
+        read: Result<T, StoredRowError>,
+        records: impl FnOnce(&T) -> u64,
+    ) -> Result<(), StoredRowError> {
         match read {
             Ok(read) => self.records += records(&read),
-            Err(RowError::Database(error)) => return Err(error.into()),
-            Err(fault @ RowError::NotUnderstood(_)) if self.faults.len() < MAX_FAULTS as usize => {
+            Err(StoredRowError::Database(error)) => return Err(error.into()),
+            Err(fault @ StoredRowError::NotUnderstood(_)) if self.faults.len() < MAX_FAULTS as usize => {
                 self.faults.push(fault.to_string());
             }
-            Err(RowError::NotUnderstood(_)) => {}
+            Err(StoredRowError::NotUnderstood(_)) => {}
         }
         Ok(())
     }

@@ -27,7 +27,7 @@ enum UserRecord<'a> {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ListedRecord<'a> {
+struct ListedAssignmentRecord<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     id: Option<Uuid>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
@@ -113,7 +113,7 @@ pub(in crate::journal) fn erased(text: &str) -> serde_json::Result<String> {
 }
 
 fn in_words(list: &[ListedAssignment]) -> serde_json::Result<Box<RawValue>> {
-    serde_json::value::to_raw_value(&list.iter().map(ListedRecord::from).collect::<Vec<_>>())
+    serde_json::value::to_raw_value(&list.iter().map(ListedAssignmentRecord::from).collect::<Vec<_>>())
 }
 
 /// Reads the entries of one job back, in their order.
@@ -150,7 +150,7 @@ impl OrderReader {
         if let Some(known) = self.lists.get(text) {
             return Ok(Arc::clone(known));
         }
-        let records: Vec<ListedRecord<'_>> = serde_json::from_str(text)?;
+        let records: Vec<ListedAssignmentRecord<'_>> = serde_json::from_str(text)?;
         let listed = records.into_iter().map(|record| ListedAssignment {
             name: match record.id {
                 Some(id) => AssignmentName::Id(AssignmentId(id)),
@@ -193,7 +193,7 @@ impl From<PresenceRecord> for Presence {
     }
 }
 
-impl<'a> From<&'a ListedAssignment> for ListedRecord<'a> {
+impl<'a> From<&'a ListedAssignment> for ListedAssignmentRecord<'a> {
     fn from(listed: &'a ListedAssignment) -> Self {
         let (id, name) = match &listed.name {
             AssignmentName::Id(id) => (Some(id.0), None),

@@ -124,7 +124,7 @@ impl From<SpecRecord<'_>> for JobSpec {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ConflictRecord {
+struct WrittenConflict {
     cause: CauseWord,
     status: Option<u16>,
     sent: Option<u64>,
@@ -151,7 +151,7 @@ pub(in crate::journal) struct OutcomeRecord {
     overwritten: Vec<Uuid>,
     attempts: u32,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    conflicts: Vec<ConflictRecord>,
+    conflicts: Vec<WrittenConflict>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     superseded_by: Option<(Uuid, u32)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -205,7 +205,7 @@ pub(in crate::journal) fn rated(ratings: Vec<(Uuid, Option<f64>)>) -> Vec<(Assig
 impl From<EntryOutcome> for OutcomeRecord {
     fn from(outcome: EntryOutcome) -> Self {
         let Effects { difference, preserved, overwritten } = outcome.effects;
-        let conflicts = outcome.conflicts.into_iter().map(|conflict| ConflictRecord {
+        let conflicts = outcome.conflicts.into_iter().map(|conflict| WrittenConflict {
             cause: conflict.cause.into(),
             status: conflict.status,
             sent: conflict.sent,

@@ -21,7 +21,7 @@ use crate::journal::written::user_state::StandingRecord;
 
 /// Why something could not be read back.
 #[derive(Debug, thiserror::Error)]
-pub(in crate::journal) enum RowError {
+pub(in crate::journal) enum StoredRowError {
     #[error(transparent)]
     Database(#[from] rusqlite::Error),
     /// It is there, but says nothing that this program knows. What it says is not told: it may be personal.
@@ -29,7 +29,7 @@ pub(in crate::journal) enum RowError {
     NotUnderstood(String),
 }
 
-impl RowError {
+impl StoredRowError {
     /// A failure to read `what`.
     fn of(what: impl FnOnce() -> String) -> impl FnOnce(rusqlite::Error) -> Self {
         |error| match error.sqlite_error_code() {
@@ -39,7 +39,7 @@ impl RowError {
     }
 }
 
-type Read<T> = Result<T, RowError>;
+type Read<T> = Result<T, StoredRowError>;
 
 /// Reads the jobs in the order of acceptance, each with its entries; only a failure of `take` ends it early.
 pub(in crate::journal) fn each_job(
@@ -55,16 +55,16 @@ pub(in crate::journal) fn each_job(
 }
 
 fn job(connection: &Connection, row: &Row<'_>) -> Read<RecoveredJob> {
-    let id = JobId(uuid(row, 0).map_err(RowError::of(|| "the id of a job".to_owned()))?);
-    let mut job = head(row, id).map_err(RowError::of(|| format!("job {id}")))?;
-    job.notes = notes::read(connection, id).map_err(RowError::of(|| format!("a note on job {id}")))?;
+    let id = JobId(uuid(row, 0).map_err(StoredRowError::of(|| "the id of a job".to_owned()))?);
+    let mut job = head(row, id).map_err(StoredRowError::of(|| format!("job {id}")))?;
+    job.notes = notes::read(connection, id).map_err(StoredRowError::of(|| format!("a note on job {id}")))?;
     let mut entries =
         connection.prepare_cached("SELECT position, request, outcome FROM entry WHERE job = ?1 ORDER BY position")?;
     let (mut rows, mut orders) = (entries.query([id.0.as_bytes()])?, OrderReader::default());
     while let Some(row) = rows.next()? {
         let position = job.outcomes.len();
-        let (order, outcome) =
-            entry(row, position, &mut orders).map_err(RowError::of(|| format!("entry {position} of job {id}")))?;
+        let (order, outcome) = entry(row, position, &mut orders)
+            .map_err(StoredRowError::of(|| format!("entry {position} of job {id}")))?;
         job.job.entries.push(order);
         job.outcomes.push(outcome);
     }
@@ -147,7 +147,7 @@ fn each<T>(
     let mut statement = connection.prepare(query)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        take(read(row).map_err(RowError::of(|| what.to_owned())))?;
+        take(read(row).map_err(StoredRowError::of(|| what.to_owned())))?;
     }
     Ok(())
 }

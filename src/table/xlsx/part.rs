@@ -18,7 +18,7 @@ const MAX_NAME_LENGTH: usize = 256;
 /// What is next in a part. Names are without their namespace: the two forms of the standard differ in nothing else here.
 pub(super) enum Next<'e> {
     Start(Element<'e>),
-    End(Ended<'e>),
+    End(PartEnd<'e>),
     Text(Cow<'e, str>),
     /// What says nothing about the table.
     Other,
@@ -29,12 +29,12 @@ pub(super) enum Next<'e> {
 pub(super) struct Element<'e>(BytesStart<'e>);
 
 /// The end of an element.
-pub(super) struct Ended<'e>(BytesEnd<'e>);
+pub(super) struct PartEnd<'e>(BytesEnd<'e>);
 
 /// One part.
 ///
 /// Invariant: no more of it is held than one event and the names of the elements that are open, both bounded.
-pub(super) struct Part<'f> {
+pub(super) struct WorkbookPart<'f> {
     name: String,
     xml: Reader<Metered<'f>>,
     event: Vec<u8>,
@@ -43,7 +43,7 @@ pub(super) struct Part<'f> {
     row: Option<u64>,
 }
 
-impl<'f> Part<'f> {
+impl<'f> WorkbookPart<'f> {
     /// Opens the part of this name; `None` if there is none.
     pub(super) fn open(package: &'f Package<'f>, name: &str) -> Result<Option<Self>, TableError> {
         let Some(from) = package.part(name)? else { return Ok(None) };
@@ -76,7 +76,7 @@ impl<'f> Part<'f> {
             }
             Event::End(end) => {
                 self.depth = self.depth.saturating_sub(1);
-                Next::End(Ended(end))
+                Next::End(PartEnd(end))
             }
             Event::Text(text) => Next::Text(text.xml10_content()),
             Event::CData(text) => Next::Text(text.xml10_content()),
@@ -132,7 +132,7 @@ impl Element<'_> {
     }
 }
 
-impl Ended<'_> {
+impl PartEnd<'_> {
     pub(super) fn name(&self) -> &str {
         local(self.0.name().into_inner())
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::row::{self, Row};
 use super::super::{RowError, TableError};
 use super::package::Package;
-use super::part::{Next, Part};
+use super::part::{Next, WorkbookPart};
 use super::strings::{Collected, Strings};
 use super::styles::Styles;
 use super::value::{self, Epoch};
@@ -17,7 +17,7 @@ const MAX_MERGED: usize = 100;
 /// A sheet as it is read.
 pub(super) struct Sheet<'f> {
     package: &'f Package<'f>,
-    part: Part<'f>,
+    part: WorkbookPart<'f>,
     name: Arc<str>,
     styles: &'f Styles,
     strings: &'f Strings,
@@ -67,7 +67,7 @@ impl<'f> Sheet<'f> {
         strings: &'f Strings,
         epoch: Epoch,
     ) -> Result<Self, TableError> {
-        let part = Part::needed(package, part)?;
+        let part = WorkbookPart::needed(package, part)?;
         Ok(Self { package, part, name, styles, strings, epoch, in_data: false, head: None, last: 0, merged: 0 })
     }
 
@@ -216,7 +216,7 @@ impl<'f> Sheet<'f> {
             row.push(text)?;
             row.end_cell()
         };
-        put().map_err(|fault: row::TooLarge| self.fault(None, row.line(), fault.to_string()))
+        put().map_err(|fault: row::RowTooLarge| self.fault(None, row.line(), fault.to_string()))
     }
 
     /// What is wrong with merged cells: with those of several rows or columns of the table, nobody can tell whose the value is.

@@ -3,7 +3,7 @@
 use super::super::row::MAX_ROW_LENGTH;
 use super::super::{TableError, TakeRoom};
 use super::package::Package;
-use super::part::{Next, Part};
+use super::part::{Next, WorkbookPart};
 use super::value::unescaped;
 
 /// Room is taken in pieces of this size.
@@ -27,7 +27,7 @@ impl Strings {
 }
 
 pub(super) fn read(package: &Package<'_>, part: &str, room: &mut TakeRoom) -> Result<Strings, TableError> {
-    let Some(mut part) = Part::open(package, part)? else { return Ok(Strings::default()) };
+    let Some(mut part) = WorkbookPart::open(package, part)? else { return Ok(Strings::default()) };
     let (mut strings, mut collected) = (Strings::default(), Collected::default());
     let mut paid = 0;
     loop {

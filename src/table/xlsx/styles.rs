@@ -2,14 +2,14 @@
 
 use super::super::TableError;
 use super::package::Package;
-use super::part::{Element, Next, Part};
+use super::part::{Element, Next, WorkbookPart};
 
 /// Styles of a file: what Excel itself takes.
 const MAX: usize = 65_536;
 
 /// What a number of a style is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shown {
+pub(super) enum ShownAs {
     Number,
     /// With at least so many digits.
     Digits(u8),
@@ -21,18 +21,18 @@ pub(super) enum Shown {
 
 /// The styles of cells, by their numbers.
 #[derive(Debug, Default)]
-pub(super) struct Styles(Vec<Shown>);
+pub(super) struct Styles(Vec<ShownAs>);
 
 impl Styles {
-    pub(super) fn of(&self, style: Option<&str>) -> Shown {
+    pub(super) fn of(&self, style: Option<&str>) -> ShownAs {
         let style = style.and_then(|style| style.parse::<usize>().ok()).unwrap_or_default();
-        self.0.get(style).copied().unwrap_or(Shown::Number)
+        self.0.get(style).copied().unwrap_or(ShownAs::Number)
     }
 }
 
 pub(super) fn read(package: &Package<'_>, part: &str) -> Result<Styles, TableError> {
-    let Some(mut part) = Part::open(package, part)? else { return Ok(Styles::default()) };
-    let (mut formats, mut styles, mut in_cells): (Vec<(u32, Shown)>, _, _) = (Vec::new(), Vec::new(), false);
+    let Some(mut part) = WorkbookPart::open(package, part)? else { return Ok(Styles::default()) };
+    let (mut formats, mut styles, mut in_cells): (Vec<(u32, ShownAs)>, _, _) = (Vec::new(), Vec::new(), false);
     loop {
         match part.next()? {
             Next::Start(element) => match element.name() {
@@ -56,23 +56,23 @@ pub(super) fn read(package: &Package<'_>, part: &str) -> Result<Styles, TableErr
     }
 }
 
-fn format(element: &Element<'_>) -> Option<(u32, Shown)> {
+fn format(element: &Element<'_>) -> Option<(u32, ShownAs)> {
     let [id, code] = element.attributes(["numFmtId", "formatCode"]);
     Some((id?.parse().ok()?, shown(&code?)))
 }
 
 /// Formats that have no code in the file (ECMA-376, 18.8.30).
-fn built_in(id: u32) -> Shown {
+fn built_in(id: u32) -> ShownAs {
     match id {
-        14..=17 | 27..=31 | 36 | 50..=54 | 57 | 58 => Shown::Date,
-        18..=22 | 32..=35 | 45 | 47 | 55 | 56 => Shown::DateTime,
-        46 => Shown::Duration,
-        _ => Shown::Number,
+        14..=17 | 27..=31 | 36 | 50..=54 | 57 | 58 => ShownAs::Date,
+        18..=22 | 32..=35 | 45 | 47 | 55 | 56 => ShownAs::DateTime,
+        46 => ShownAs::Duration,
+        _ => ShownAs::Number,
     }
 }
 
 /// What a format makes of a number: the first of its sections tells, without what stands in it as text.
-fn shown(code: &str) -> Shown {
+fn shown(code: &str) -> ShownAs {
     let (mut date, mut time) = (false, false);
     let mut characters = code.chars();
     while let Some(character) = characters.next() {
@@ -84,7 +84,7 @@ fn shown(code: &str) -> Shown {
                 let inside: String = characters.by_ref().take_while(|c| *c != ']').collect();
                 let inside = inside.to_ascii_lowercase();
                 if !inside.is_empty() && ['h', 'm', 's'].iter().any(|unit| inside.trim_matches(*unit).is_empty()) {
-                    return Shown::Duration;
+                    return ShownAs::Duration;
                 }
             }
             ';' => break,
@@ -97,12 +97,12 @@ fn shown(code: &str) -> Shown {
     }
     let first = code.split(';').next().unwrap_or_default();
     match (date, time) {
-        (_, true) => Shown::DateTime,
-        (true, false) => Shown::Date,
+        (_, true) => ShownAs::DateTime,
+        (true, false) => ShownAs::Date,
         (false, false) if first.len() > 1 && first.bytes().all(|byte| byte == b'0') => {
-            Shown::Digits(u8::try_from(first.len()).unwrap_or(u8::MAX))
+            ShownAs::Digits(u8::try_from(first.len()).unwrap_or(u8::MAX))
         }
-        (false, false) => Shown::Number,
+        (false, false) => ShownAs::Number,
     }
 }
 
@@ -113,25 +113,25 @@ mod tests {
     #[test]
     fn a_format_tells_what_a_number_is() {
         for (code, expected) in [
-            ("General", Shown::Number),
-            ("0.00", Shown::Number),
-            ("0", Shown::Number),
-            ("#,##0\\ [$€-407]", Shown::Number),
-            ("#,##0.0####\" YMD\"", Shown::Number),
-            ("\\Y000000", Shown::Number),
-            ("#,##0*y", Shown::Number),
-            ("[Red]0;[Blue]d", Shown::Number),
-            ("@", Shown::Number),
-            ("00000", Shown::Digits(5)),
-            ("0000;-0000", Shown::Digits(4)),
-            ("yyyy\\-mm\\-dd", Shown::Date),
-            ("[$-407]d/\\ mmmm\\ yyyy;@", Shown::Date),
-            ("MMM", Shown::Date),
-            ("DD.MM.YYYY\\ hh:mm", Shown::DateTime),
-            ("h:mm AM/PM", Shown::DateTime),
-            ("mm:ss", Shown::DateTime),
-            ("[h]:mm:ss", Shown::Duration),
-            ("[mm]:ss", Shown::Duration),
+            ("General", ShownAs::Number),
+            ("0.00", ShownAs::Number),
+            ("0", ShownAs::Number),
+            ("#,##0\\ [$€-407]", ShownAs::Number),
+            ("#,##0.0####\" YMD\"", ShownAs::Number),
+            ("\\Y000000", ShownAs::Number),
+            ("#,##0*y", ShownAs::Number),
+            ("[Red]0;[Blue]d", ShownAs::Number),
+            ("@", ShownAs::Number),
+            ("00000", ShownAs::Digits(5)),
+            ("0000;-0000", ShownAs::Digits(4)),
+            ("yyyy\\-mm\\-dd", ShownAs::Date),
+            ("[$-407]d/\\ mmmm\\ yyyy;@", ShownAs::Date),
+            ("MMM", ShownAs::Date),
+            ("DD.MM.YYYY\\ hh:mm", ShownAs::DateTime),
+            ("h:mm AM/PM", ShownAs::DateTime),
+            ("mm:ss", ShownAs::DateTime),
+            ("[h]:mm:ss", ShownAs::Duration),
+            ("[mm]:ss", ShownAs::Duration),
         ] {
             assert_eq!(shown(code), expected, "{code}");
         }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use jiff::civil::{DateTime, date};
 use jiff::{SignedDuration, Span, Unit};
 
-use super::styles::Shown;
+use super::styles::ShownAs;
 
 /// The day that dates are counted from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,16 +15,16 @@ pub(super) enum Epoch {
 }
 
 /// A number in the style of its cell; `None` if it is none.
-pub(super) fn number(text: &str, shown: Shown, epoch: Epoch) -> Option<String> {
+pub(super) fn number(text: &str, shown: ShownAs, epoch: Epoch) -> Option<String> {
     let value: f64 = text.trim().parse().ok().filter(|value: &f64| value.is_finite())?;
     let special = match shown {
-        Shown::Number => None,
-        Shown::Digits(digits) => {
+        ShownAs::Number => None,
+        ShownAs::Digits(digits) => {
             let digits = usize::from(digits);
             (value >= 0.0 && value.fract() == 0.0).then(|| format!("{value:0digits$}"))
         }
-        Shown::Date | Shown::DateTime => date_of(value, shown == Shown::DateTime, epoch),
-        Shown::Duration => duration(value),
+        ShownAs::Date | ShownAs::DateTime => date_of(value, shown == ShownAs::DateTime, epoch),
+        ShownAs::Duration => duration(value),
     };
     Some(special.unwrap_or_else(|| plain(value)))
 }
@@ -106,37 +106,37 @@ mod tests {
             ("123456789012345", "123456789012345"),
             ("1E+21", "1000000000000000000000"),
         ] {
-            assert_eq!(number(text, Shown::Number, Epoch::Y1900).as_deref(), Some(seen), "{text}");
+            assert_eq!(number(text, ShownAs::Number, Epoch::Y1900).as_deref(), Some(seen), "{text}");
         }
-        assert_eq!(number("123", Shown::Digits(5), Epoch::Y1900).as_deref(), Some("00123"));
-        assert_eq!(number("12.5", Shown::Digits(5), Epoch::Y1900).as_deref(), Some("12.5"));
+        assert_eq!(number("123", ShownAs::Digits(5), Epoch::Y1900).as_deref(), Some("00123"));
+        assert_eq!(number("12.5", ShownAs::Digits(5), Epoch::Y1900).as_deref(), Some("12.5"));
         for bad in ["", "x", "nan", "inf", "1e999"] {
-            assert_eq!(number(bad, Shown::Number, Epoch::Y1900), None, "{bad}");
+            assert_eq!(number(bad, ShownAs::Number, Epoch::Y1900), None, "{bad}");
         }
     }
 
     #[test]
     fn a_date_is_what_a_calendar_says() {
         for (days, shown, seen) in [
-            ("45982", Shown::Date, "2025-11-21"),
-            ("45982.84375", Shown::DateTime, "2025-11-21T20:15:00Z"),
-            ("45982.84375", Shown::Date, "2025-11-21T20:15:00Z"),
-            ("45982", Shown::DateTime, "2025-11-21T00:00:00Z"),
-            ("45982.999999", Shown::DateTime, "2025-11-22T00:00:00Z"),
-            ("1", Shown::Date, "1900-01-01"),
-            ("59", Shown::Date, "1900-02-28"),
-            ("61", Shown::Date, "1900-03-01"),
-            ("2958465", Shown::Date, "9999-12-31"),
-            ("2958466", Shown::Date, "2958466"),
-            ("1e300", Shown::DateTime, &plain(1e300)),
-            ("-1", Shown::Date, "-1"),
-            ("0.5", Shown::DateTime, "12:00:00"),
-            ("1.5", Shown::Duration, "36:00:00"),
-            ("-0.25", Shown::Duration, "-6:00:00"),
+            ("45982", ShownAs::Date, "2025-11-21"),
+            ("45982.84375", ShownAs::DateTime, "2025-11-21T20:15:00Z"),
+            ("45982.84375", ShownAs::Date, "2025-11-21T20:15:00Z"),
+            ("45982", ShownAs::DateTime, "2025-11-21T00:00:00Z"),
+            ("45982.999999", ShownAs::DateTime, "2025-11-22T00:00:00Z"),
+            ("1", ShownAs::Date, "1900-01-01"),
+            ("59", ShownAs::Date, "1900-02-28"),
+            ("61", ShownAs::Date, "1900-03-01"),
+            ("2958465", ShownAs::Date, "9999-12-31"),
+            ("2958466", ShownAs::Date, "2958466"),
+            ("1e300", ShownAs::DateTime, &plain(1e300)),
+            ("-1", ShownAs::Date, "-1"),
+            ("0.5", ShownAs::DateTime, "12:00:00"),
+            ("1.5", ShownAs::Duration, "36:00:00"),
+            ("-0.25", ShownAs::Duration, "-6:00:00"),
         ] {
             assert_eq!(number(days, shown, Epoch::Y1900).as_deref(), Some(seen), "{days}");
         }
-        assert_eq!(number("44520", Shown::Date, Epoch::Y1904).as_deref(), Some("2025-11-21"));
+        assert_eq!(number("44520", ShownAs::Date, Epoch::Y1904).as_deref(), Some("2025-11-21"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::super::TableError;
 use super::package::Package;
-use super::part::{Element, Next, Part};
+use super::part::{Element, Next, WorkbookPart};
 use super::value::Epoch;
 
 /// Sheets of a file, and references of a part, more than any has.
@@ -27,7 +27,7 @@ struct Reference {
 }
 
 /// One sheet, as the workbook lists it.
-struct Listed {
+struct ListedSheet {
     name: String,
     reference: String,
     is_shown: bool,
@@ -40,7 +40,7 @@ pub(super) fn read(package: &Package<'_>, wanted: Option<&str>) -> Result<Book, 
     if document.to_ascii_lowercase().ends_with("workbook.bin") {
         return Err(TableError::File("the spreadsheet is in binary form (XLSB); save it as XLSX or CSV".to_owned()));
     }
-    let (mut sheets, mut epoch, mut part) = (Vec::new(), Epoch::Y1900, Part::needed(package, &document)?);
+    let (mut sheets, mut epoch, mut part) = (Vec::new(), Epoch::Y1900, WorkbookPart::needed(package, &document)?);
     loop {
         match part.next()? {
             Next::Start(element) if element.name() == "sheet" => sheets.push(listed(&element)),
@@ -60,7 +60,7 @@ pub(super) fn read(package: &Package<'_>, wanted: Option<&str>) -> Result<Book, 
     let references = references(package, &document)?;
     let part_of =
         |kind: &str| references.iter().find(|reference| reference.kind == kind).map(|found| found.part.clone());
-    let is_sheet = |listed: &&Listed| {
+    let is_sheet = |listed: &&ListedSheet| {
         references.iter().any(|reference| reference.id == listed.reference && reference.kind == "worksheet")
     };
     let found = match wanted {
@@ -78,13 +78,13 @@ pub(super) fn read(package: &Package<'_>, wanted: Option<&str>) -> Result<Book, 
     })
 }
 
-fn listed(element: &Element<'_>) -> Listed {
+fn listed(element: &Element<'_>) -> ListedSheet {
     let [name, reference, state] = element.attributes(["name", "id", "state"]);
     let is_shown = state.is_none_or(|state| state == "visible");
-    Listed { name: name.unwrap_or_default(), reference: reference.unwrap_or_default(), is_shown }
+    ListedSheet { name: name.unwrap_or_default(), reference: reference.unwrap_or_default(), is_shown }
 }
 
-fn no_sheet<'s>(wanted: Option<&str>, sheets: impl Iterator<Item = &'s Listed>) -> TableError {
+fn no_sheet<'s>(wanted: Option<&str>, sheets: impl Iterator<Item = &'s ListedSheet>) -> TableError {
     let names: Vec<_> = sheets.take(20).map(|listed| format!("{:?}", listed.name)).collect();
     let names = names.join(", ");
     TableError::File(match wanted {
@@ -101,7 +101,7 @@ fn no_spreadsheet(why: &str) -> TableError {
 fn references(package: &Package<'_>, of: &str) -> Result<Vec<Reference>, TableError> {
     let (folder, name) = of.rsplit_once('/').map_or(("", of), |(folder, name)| (folder, name));
     let list = [folder, "/_rels/", name, ".rels"].concat();
-    let mut part = Part::needed(package, list.trim_start_matches('/'))?;
+    let mut part = WorkbookPart::needed(package, list.trim_start_matches('/'))?;
     let mut found = Vec::new();
     loop {
         match part.next()? {

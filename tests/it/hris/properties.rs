@@ -17,7 +17,7 @@ use skillsync::domain::UserRef;
 use skillsync::domain::job::Lane;
 use skillsync::domain::text::as_it_reads;
 use skillsync::hris::filter::{self, FilterRunner};
-use skillsync::hris::signature::{Algorithm, Encoding, KeyForm, Part, Scheme, SignedWith, Verifier};
+use skillsync::hris::signature::{Algorithm, Encoding, KeyForm, Scheme, SignedPart, SignedWith, Verifier};
 use skillsync::hris::{ExportForm, Mapping, Source, Sources};
 use skillsync::table::endless_room;
 
@@ -139,11 +139,11 @@ fn secret(scheme: &Scheme, key: &[u8]) -> Option<String> {
 
 fn signed(scheme: &Scheme, key: &[u8], body: &[u8], now: Timestamp) -> HeaderMap {
     let (id, stamp) = ("msg_1", now.as_second().to_string());
-    let part = |part: &Part| match part {
-        Part::Literal(text) => text.as_bytes().to_vec(),
-        Part::Id => id.as_bytes().to_vec(),
-        Part::Timestamp => stamp.as_bytes().to_vec(),
-        Part::Body => body.to_vec(),
+    let part = |part: &SignedPart| match part {
+        SignedPart::Literal(text) => text.as_bytes().to_vec(),
+        SignedPart::Id => id.as_bytes().to_vec(),
+        SignedPart::Timestamp => stamp.as_bytes().to_vec(),
+        SignedPart::Body => body.to_vec(),
     };
     let algorithm = match scheme.algorithm {
         Algorithm::HmacSha256 => hmac::HMAC_SHA256,

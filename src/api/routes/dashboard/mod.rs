@@ -24,7 +24,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
                       require-trusted-types-for 'script'; trusted-types 'none'";
 
 /// One embedded file.
-struct File {
+struct DashboardFile {
     name: &'static str,
     media_type: &'static str,
     content: &'static [u8],
@@ -32,7 +32,7 @@ struct File {
 
 macro_rules! files {
     ($($name:literal => $media_type:expr;)+) => {
-        [$(File { name: $name, media_type: $media_type, content: include_bytes!(concat!("page/", $name)) }),+]
+        [$(DashboardFile { name: $name, media_type: $media_type, content: include_bytes!(concat!("page/", $name)) }),+]
     };
 }
 
@@ -42,7 +42,7 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// The page first, then what it loads.
-static FILES: [File; 37] = files! {
+static FILES: [DashboardFile; 37] = files! {
     "index.html" => HTML;
     "icon.svg" => ICON;
     "base.css" => CSS;

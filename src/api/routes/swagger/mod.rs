@@ -18,7 +18,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
                       connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// One embedded file.
-struct File {
+struct SwaggerFile {
     name: &'static str,
     media_type: &'static str,
     compressed: bool,
@@ -26,26 +26,26 @@ struct File {
 }
 
 /// The page first, then what it loads.
-static FILES: [File; 4] = [
-    File {
+static FILES: [SwaggerFile; 4] = [
+    SwaggerFile {
         name: "index.html",
         media_type: "text/html; charset=utf-8",
         compressed: false,
         content: include_bytes!("page/index.html"),
     },
-    File {
+    SwaggerFile {
         name: "start.js",
         media_type: "text/javascript; charset=utf-8",
         compressed: false,
         content: include_bytes!("page/start.js"),
     },
-    File {
+    SwaggerFile {
         name: "swagger-ui-bundle.js",
         media_type: "text/javascript; charset=utf-8",
         compressed: true,
         content: include_bytes!("page/swagger-ui-bundle.js.gz"),
     },
-    File {
+    SwaggerFile {
         name: "swagger-ui.css",
         media_type: "text/css; charset=utf-8",
         compressed: true,

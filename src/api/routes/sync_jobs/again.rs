@@ -12,7 +12,7 @@ use super::create::refuse_if_unable;
 use super::{JobPath, accepted};
 use crate::api::callers::caller::{Caller, Role};
 use crate::api::context::ApiContext;
-use crate::api::routes::idempotency::{IdempotencyHeader, PathTurn, Turn};
+use crate::api::routes::idempotency::{IdempotencyHeader, KeyTurn, PathTurn};
 use crate::api::shapes::job_view::SyncJobView;
 use crate::api::shapes::problem::{MEDIA_TYPE, Problem, ProblemView};
 use crate::domain::job::JobStatus;
@@ -92,7 +92,7 @@ pub(in crate::api) async fn retry_sync_job(
 ) -> Result<Response, Problem> {
     refuse_if_unable(&api)?;
     caller.may_change(&api.engine.job(id).ok_or_else(Problem::job_not_found)?)?;
-    let under = match Turn::of_path(&api, &caller, &headers, &format!("retry {id}"))? {
+    let under = match KeyTurn::of_path(&api, &caller, &headers, &format!("retry {id}"))? {
         PathTurn::New(under) => under,
         PathTurn::Again(job) => return Ok(accepted(&api, *job)),
     };
@@ -139,7 +139,7 @@ pub(in crate::api) async fn apply_sync_job(
     refuse_if_unable(&api)?;
     let job = api.engine.job(id).ok_or_else(Problem::job_not_found)?;
     caller.may_change(&job)?;
-    let under = match Turn::of_path(&api, &caller, &headers, &format!("apply {id}"))? {
+    let under = match KeyTurn::of_path(&api, &caller, &headers, &format!("apply {id}"))? {
         PathTurn::New(under) => under,
         PathTurn::Again(job) => return Ok(accepted(&api, *job)),
     };

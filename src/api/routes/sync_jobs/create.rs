@@ -9,7 +9,7 @@ use axum::response::Response;
 use super::accepted;
 use crate::api::callers::caller::{Caller, Role};
 use crate::api::context::ApiContext;
-use crate::api::routes::idempotency::{IdempotencyHeader, Turn, same_job};
+use crate::api::routes::idempotency::{IdempotencyHeader, KeyTurn, same_job};
 use crate::api::shapes::job_view::SyncJobView;
 use crate::api::shapes::problem::{MEDIA_TYPE, Problem, ProblemView};
 use crate::api::shapes::schemas::Spreadsheet;
@@ -97,9 +97,9 @@ pub(in crate::api) async fn create_sync_job(
     refuse_if_unable(&api)?;
     let (head, body) = request.into_parts();
     let incoming = Incoming::new(&head, body, &api)?;
-    let reservation = match Turn::of(&api.engine, &caller, &head.headers)? {
-        Turn::New(reservation) => reservation,
-        Turn::Again(before, job) => {
+    let reservation = match KeyTurn::of(&api.engine, &caller, &head.headers)? {
+        KeyTurn::New(reservation) => reservation,
+        KeyTurn::Again(before, job) => {
             let same = incoming.fingerprint().await? == before;
             return Ok(accepted(&api, same_job(&api, job, same)?));
         }

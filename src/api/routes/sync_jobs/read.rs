@@ -15,7 +15,7 @@ use crate::api::context::ApiContext;
 use crate::api::shapes::job_view::SyncJobView;
 use crate::api::shapes::paging::WaitQuery;
 use crate::api::shapes::problem::{MEDIA_TYPE, Problem, ProblemView};
-use crate::api::updates::polls::Told;
+use crate::api::updates::polls::PollAnswer;
 use crate::domain::JobId;
 use crate::engine::JobSnapshot;
 
@@ -71,7 +71,7 @@ async fn wait_for_news(
     headers: &HeaderMap,
 ) -> Result<(), Problem> {
     let job = api.engine.job(id).ok_or_else(Problem::job_not_found)?;
-    let known = Known { headers, first: job.revision };
+    let known = KnownRevision { headers, first: job.revision };
     if known.is_news(api, &job) {
         return Ok(());
     }
@@ -93,13 +93,13 @@ async fn wait_for_news(
 }
 
 /// What the caller has seen of the job.
-struct Known<'a> {
+struct KnownRevision<'a> {
     headers: &'a HeaderMap,
     /// The revision when the request came.
     first: u64,
 }
 
-impl Known<'_> {
+impl KnownRevision<'_> {
     /// Whether there is something that the caller waits for: another state than is known, or the end.
     fn is_news(&self, api: &ApiContext, job: &JobSnapshot) -> bool {
         let moved = if self.headers.contains_key(IF_NONE_MATCH) {
@@ -111,7 +111,7 @@ impl Known<'_> {
     }
 }
 
-fn answer(told: &Told, headers: &HeaderMap) -> Response {
+fn answer(told: &PollAnswer, headers: &HeaderMap) -> Response {
     let mut response = if knows(headers, &told.tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {

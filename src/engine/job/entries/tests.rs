@@ -128,5 +128,5 @@ fn who_is_erased_leaves_the_others_as_they_were() {
 
 #[test]
 fn a_row_stays_small() {
-    assert!(size_of::<Row>() <= 72, "{}", size_of::<Row>());
+    assert!(size_of::<EntryRow>() <= 72, "{}", size_of::<EntryRow>());
 }

@@ -19,7 +19,7 @@ pub(in crate::engine) struct Ages {
 
 /// A value and when it was begun to be read: it shows nothing that is older.
 #[derive(Debug)]
-pub(in crate::engine) struct Reading<T> {
+pub(in crate::engine) struct CachedReading<T> {
     pub(in crate::engine) value: T,
     pub(in crate::engine) begun_at: Instant,
 }
@@ -34,7 +34,7 @@ pub(in crate::engine) struct Reading<T> {
 /// a rest, longer than the reading took.
 #[derive(Debug)]
 pub(in crate::engine) struct Cache<T> {
-    newest: RwLock<Option<Arc<Reading<T>>>>,
+    newest: RwLock<Option<Arc<CachedReading<T>>>>,
     reading: tokio::sync::Mutex<()>,
     last: Mutex<Option<Attempt>>,
     due: Notify,
@@ -66,12 +66,12 @@ impl<T> Cache<T> {
     }
 
     /// The newest reading, however old.
-    pub(in crate::engine) fn newest(&self) -> Option<Arc<Reading<T>>> {
+    pub(in crate::engine) fn newest(&self) -> Option<Arc<CachedReading<T>>> {
         self.newest.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The newest reading, if it can be used; asks for a new one if it is getting old.
-    pub(in crate::engine) fn usable(&self) -> Option<Arc<Reading<T>>> {
+    pub(in crate::engine) fn usable(&self) -> Option<Arc<CachedReading<T>>> {
         let newest = self.newest()?;
         let age = newest.begun_at.elapsed();
         if age > self.ages.renew_after {
@@ -84,7 +84,7 @@ impl<T> Cache<T> {
     pub(in crate::engine) async fn get(
         &self,
         read: impl AsyncFnOnce() -> Result<T, CallError>,
-    ) -> Result<Arc<Reading<T>>, CallError> {
+    ) -> Result<Arc<CachedReading<T>>, CallError> {
         match self.usable() {
             Some(reading) => Ok(reading),
             None => self.that(|newest| newest.begun_at.elapsed() <= self.ages.renew_after, read).await,
@@ -96,7 +96,7 @@ impl<T> Cache<T> {
         &self,
         since: Instant,
         read: impl AsyncFnOnce() -> Result<T, CallError>,
-    ) -> Result<Arc<Reading<T>>, CallError> {
+    ) -> Result<Arc<CachedReading<T>>, CallError> {
         self.that(|newest| newest.begun_at >= since, read).await
     }
 
@@ -104,9 +104,9 @@ impl<T> Cache<T> {
     /// else tries meanwhile and fails, that is the answer.
     async fn that(
         &self,
-        is_good: impl Fn(&Reading<T>) -> bool,
+        is_good: impl Fn(&CachedReading<T>) -> bool,
         read: impl AsyncFnOnce() -> Result<T, CallError>,
-    ) -> Result<Arc<Reading<T>>, CallError> {
+    ) -> Result<Arc<CachedReading<T>>, CallError> {
         let asked_at = Instant::now();
         loop {
             let turn = self.turn().await;
@@ -130,17 +130,17 @@ impl<T> Cache<T> {
     pub(in crate::engine) async fn renew(
         &self,
         read: impl AsyncFnOnce() -> Result<T, CallError>,
-    ) -> Result<Arc<Reading<T>>, CallError> {
+    ) -> Result<Arc<CachedReading<T>>, CallError> {
         self.turn().await.read(read).await
     }
 
     /// Waits until nobody reads, and keeps others from it.
-    pub(in crate::engine) async fn turn(&self) -> Turn<'_, T> {
-        Turn { cache: self, _reading: self.reading.lock().await }
+    pub(in crate::engine) async fn turn(&self) -> CacheTurn<'_, T> {
+        CacheTurn { cache: self, _reading: self.reading.lock().await }
     }
 
-    fn replace(&self, value: T, begun_at: Instant) -> Arc<Reading<T>> {
-        let reading = Arc::new(Reading { value, begun_at });
+    fn replace(&self, value: T, begun_at: Instant) -> Arc<CachedReading<T>> {
+        let reading = Arc::new(CachedReading { value, begun_at });
         *self.newest.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&reading));
         reading
     }
@@ -191,17 +191,17 @@ impl<T> Cache<T> {
 /// The right to put another reading in the place of the newest; one at a time has it. Given up by dropping it, also in the
 /// middle of a reading.
 #[derive(Debug)]
-pub(in crate::engine) struct Turn<'a, T> {
+pub(in crate::engine) struct CacheTurn<'a, T> {
     cache: &'a Cache<T>,
     _reading: MutexGuard<'a, ()>,
 }
 
-impl<T> Turn<'_, T> {
+impl<T> CacheTurn<'_, T> {
     /// A new reading.
     pub(in crate::engine) async fn read(
         &self,
         read: impl AsyncFnOnce() -> Result<T, CallError>,
-    ) -> Result<Arc<Reading<T>>, CallError> {
+    ) -> Result<Arc<CachedReading<T>>, CallError> {
         let begun_at = Instant::now();
         let read = read().await;
         self.cache.ended(begun_at, read.as_ref().err());

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use super::Sought;
 use crate::domain::UserRef;
 use crate::domain::name_index::Match;
-use crate::engine::org::cache::Reading;
-use crate::engine::org::user_listing::{Found, Listing};
+use crate::engine::org::cache::CachedReading;
+use crate::engine::org::user_listing::{FoundUser, Listing};
 use crate::engine::port::CallError;
 
 /// The listings in which users are looked for.
 pub(super) struct Listings {
-    pub(super) active: Arc<Reading<Listing>>,
+    pub(super) active: Arc<CachedReading<Listing>>,
     /// Read only if the first one is complete: who is inactive here may be active there, on what is missing of it.
-    pub(super) inactive: Option<Result<Arc<Reading<Listing>>, CallError>>,
+    pub(super) inactive: Option<Result<Arc<CachedReading<Listing>>, CallError>>,
 }
 
 impl Listings {
@@ -34,7 +34,7 @@ impl Listings {
         }
     }
 
-    fn tell_by(&self, find: impl Fn(&Listing) -> Match<Found>) -> Sought {
+    fn tell_by(&self, find: impl Fn(&Listing) -> Match<FoundUser>) -> Sought {
         let active = &self.active.value;
         if let known @ (Match::One(_) | Match::Several(_)) = find(active) {
             return Sought::Told(known);

@@ -19,8 +19,8 @@ use self::ways::Ways;
 use crate::domain::name_index::Match;
 use crate::domain::user::Likeness;
 use crate::domain::{Assignments, UserId, UserRef};
-use crate::engine::org::cache::{Ages, Cache, Reading};
-use crate::engine::org::user_listing::{self, Found, Listing};
+use crate::engine::org::cache::{Ages, Cache, CachedReading};
+use crate::engine::org::user_listing::{self, FoundUser, Listing};
 use crate::engine::port::{CallError, CallOptions, Expand, Genesys, UpstreamAnswer, UserListing};
 
 /// The directory of the org.
@@ -52,7 +52,7 @@ struct LookedUp {
 /// What became of the search for a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::engine) enum Sought {
-    Told(Match<Found>),
+    Told(Match<FoundUser>),
     /// Nothing can be told now: a listing is not complete, or a look-up got no answer.
     InDoubt(UpstreamAnswer),
     /// Genesys refuses the only way to the user.
@@ -93,7 +93,7 @@ fn is_listed(user: &UserRef) -> bool {
 }
 
 /// Whether it is one user, who is active.
-fn is_active(found: &Match<Found>) -> bool {
+fn is_active(found: &Match<FoundUser>) -> bool {
     matches!(found, Match::One(found) if found.active)
 }
 
@@ -162,7 +162,7 @@ impl Directory {
         &self,
         search: Search<'_>,
         user: &UserRef,
-    ) -> Result<Match<Found>, CallError> {
+    ) -> Result<Match<FoundUser>, CallError> {
         let found = self.ways.find(search, &[user], Duration::ZERO).await.pop().flatten();
         let told = match found {
             // The way knows one spelling only.
@@ -251,7 +251,7 @@ impl Directory {
     }
 
     /// Adds the listing of inactive users, unless nothing could be concluded from it.
-    async fn with_inactive(&self, search: Search<'_>, active: Arc<Reading<Listing>>) -> Listings {
+    async fn with_inactive(&self, search: Search<'_>, active: Arc<CachedReading<Listing>>) -> Listings {
         let inactive = if active.value.extent.complete {
             Some(self.begun_since(search, UserListing::Inactive).await)
         } else {
@@ -260,7 +260,11 @@ impl Directory {
         Listings { active, inactive }
     }
 
-    async fn begun_since(&self, search: Search<'_>, which: UserListing) -> Result<Arc<Reading<Listing>>, CallError> {
+    async fn begun_since(
+        &self,
+        search: Search<'_>,
+        which: UserListing,
+    ) -> Result<Arc<CachedReading<Listing>>, CallError> {
         let cache = match which {
             UserListing::Active => &self.active,
             UserListing::Inactive => &self.inactive,
@@ -392,8 +396,8 @@ impl Seeking<'_> {
 
 /// Who has an employee id in another case comes behind all others, whoever is active before those who are not, and of them who has the
 /// name exactly so.
-fn the_one(mut users: Vec<(Likeness, Found)>) -> Match<Found> {
-    let rank = |(likeness, found): &(Likeness, Found)| (*likeness == Likeness::OtherCase, !found.active, *likeness);
+fn the_one(mut users: Vec<(Likeness, FoundUser)>) -> Match<FoundUser> {
+    let rank = |(likeness, found): &(Likeness, FoundUser)| (*likeness == Likeness::OtherCase, !found.active, *likeness);
     let best = users.iter().map(rank).min();
     users.retain(|user| Some(rank(user)) == best);
     match users.as_slice() {

@@ -6,7 +6,7 @@ use super::Directory;
 use super::single::LookUps;
 use crate::domain::name_index::Match;
 use crate::domain::{UserId, UserRef};
-use crate::engine::org::cache::{Cache, Reading};
+use crate::engine::org::cache::{Cache, CachedReading};
 use crate::engine::org::user_listing::Listing;
 
 impl Directory {
@@ -22,7 +22,7 @@ impl Directory {
     }
 
     /// The listing of active users, if there is a complete one that can be used.
-    pub(in crate::engine) fn all_active(&self) -> Option<Arc<Reading<Listing>>> {
+    pub(in crate::engine) fn all_active(&self) -> Option<Arc<CachedReading<Listing>>> {
         self.active.usable().filter(|active| active.value.extent.complete)
     }
 
@@ -36,7 +36,7 @@ impl Directory {
         self.look_ups().forget(user, is_name);
     }
 
-    fn listings(&self) -> impl Iterator<Item = Arc<Reading<Listing>>> {
+    fn listings(&self) -> impl Iterator<Item = Arc<CachedReading<Listing>>> {
         [&self.active, &self.inactive].into_iter().filter_map(Cache::newest)
     }
 

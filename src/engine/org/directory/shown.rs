@@ -32,7 +32,7 @@ impl Showing {
         &self,
         read: impl AsyncFnOnce() -> Result<ShownSkills, CallError>,
     ) -> Result<Arc<ShownSkills>, CallError> {
-        let (asked_at, waiting) = (Instant::now(), Waiting::new(&self.waiting));
+        let (asked_at, waiting) = (Instant::now(), WaitingForListing::new(&self.waiting));
         let mut newest = self.newest.lock().await;
         let shown = match newest.take().filter(|shown| shown.begun_at >= asked_at) {
             Some(shown) => shown,
@@ -44,9 +44,9 @@ impl Showing {
 }
 
 /// One who waits; given up by dropping it.
-struct Waiting<'a>(&'a AtomicUsize);
+struct WaitingForListing<'a>(&'a AtomicUsize);
 
-impl<'a> Waiting<'a> {
+impl<'a> WaitingForListing<'a> {
     fn new(waiting: &'a AtomicUsize) -> Self {
         waiting.fetch_add(1, Ordering::Relaxed);
         Self(waiting)
@@ -57,7 +57,7 @@ impl<'a> Waiting<'a> {
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for WaitingForListing<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }

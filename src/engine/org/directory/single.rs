@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Found, is_active};
+use super::{FoundUser, is_active};
 use crate::domain::name_index::Match;
 use crate::domain::{UserId, UserRef};
 
@@ -15,44 +15,44 @@ const MAX_LOOK_UPS: usize = 10_000;
 
 /// The newest look-up of each user.
 #[derive(Debug, Default)]
-pub(super) struct LookUps(Mutex<HashMap<UserRef, LookUp>>);
+pub(super) struct LookUps(Mutex<HashMap<UserRef, KeptLookUp>>);
 
 /// The answer to a look-up of one user.
 #[derive(Debug, Clone)]
-struct LookUp {
-    found: Match<Found>,
+struct KeptLookUp {
+    found: Match<FoundUser>,
     begun_at: Instant,
 }
 
 impl LookUps {
-    pub(super) fn note(&self, user: &UserRef, found: Match<Found>, begun_at: Instant) {
+    pub(super) fn note(&self, user: &UserRef, found: Match<FoundUser>, begun_at: Instant) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MAX_LOOK_UPS {
             known.clear();
         }
-        known.insert(user.clone(), LookUp { found, begun_at });
+        known.insert(user.clone(), KeptLookUp { found, begun_at });
     }
 
     /// What a look-up told that was not begun before `since`, or that found somebody active and is of at most this age.
-    pub(super) fn believed(&self, user: &UserRef, since: Instant, age: Duration) -> Option<Match<Found>> {
+    pub(super) fn believed(&self, user: &UserRef, since: Instant, age: Duration) -> Option<Match<FoundUser>> {
         let known = self.of(user)?;
         let is_good = known.begun_at >= since || is_active(&known.found) && known.begun_at.elapsed() <= age;
         is_good.then_some(known.found)
     }
 
     /// What the newest look-up told, however old it is.
-    pub(super) fn told(&self, user: &UserRef) -> Match<Found> {
+    pub(super) fn told(&self, user: &UserRef) -> Match<FoundUser> {
         self.of(user).map_or(Match::None, |known| known.found)
     }
 
     /// Forgets what was told of a user, and of those with such a name.
     pub(super) fn forget(&self, user: Option<UserId>, is_name: impl Fn(&UserRef) -> bool) {
-        let is_theirs = |found: &Match<Found>| matches!(found, Match::One(found) if Some(found.user) == user);
+        let is_theirs = |found: &Match<FoundUser>| matches!(found, Match::One(found) if Some(found.user) == user);
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|name, look_up| !is_name(name) && !is_theirs(&look_up.found));
     }
 
-    fn of(&self, user: &UserRef) -> Option<LookUp> {
+    fn of(&self, user: &UserRef) -> Option<KeptLookUp> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(user).cloned()
     }
 }

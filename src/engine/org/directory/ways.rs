@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::single::LookUps;
-use super::{Found, Search, Sought, the_one};
+use super::{FoundUser, Search, Sought, the_one};
 use crate::domain::name_index::Match;
 use crate::domain::text::as_it_reads;
 use crate::domain::user::DirectoryUser;
@@ -88,7 +88,7 @@ impl Ways {
 
     /// What an earlier look-up told, if it serves: one not begun before `since`, or one of at most this age that found
     /// somebody active.
-    pub(super) fn believed(&self, user: &UserRef, since: Instant, age: Duration) -> Option<Match<Found>> {
+    pub(super) fn believed(&self, user: &UserRef, since: Instant, age: Duration) -> Option<Match<FoundUser>> {
         self.look_ups.believed(user, since, age)
     }
 
@@ -144,7 +144,7 @@ impl Ways {
                 let stranger = found.iter().find(|found| !is_meant(found));
                 for user in users {
                     // Whatever Genesys takes for a match, only the name itself is believed.
-                    let meant = found.iter().filter_map(|found| Some((user.likeness(found)?, Found::from(found))));
+                    let meant = found.iter().filter_map(|found| Some((user.likeness(found)?, FoundUser::from(found))));
                     let told = the_one(meant.collect());
                     if let (Match::None, Some(other)) = (&told, stranger) {
                         // An answer to another question proves nothing.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Lacking, Open};
+use super::{Lacking, OpenEntry};
 use crate::domain::entry::{AssignmentName, ListedAssignment};
 use crate::domain::name_index::Match;
 use crate::domain::{Listed, Reason};
@@ -22,7 +22,12 @@ pub(super) struct ResolvedLists(HashMap<usize, Result<FoundList, Failure>>);
 
 impl ResolvedLists {
     /// A list is known by where it lies, for as long as the entries are there.
-    pub(super) fn of(entries: &[Open], catalogue: &Catalogue, creation: Creation, mut proposals: Proposals) -> Self {
+    pub(super) fn of(
+        entries: &[OpenEntry],
+        catalogue: &Catalogue,
+        creation: Creation,
+        mut proposals: Proposals,
+    ) -> Self {
         let mut lists = HashMap::new();
         for entry in entries {
             let resolved = || find_assignments(catalogue, &entry.assignments, creation, &mut proposals);

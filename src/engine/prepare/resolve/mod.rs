@@ -97,7 +97,7 @@ pub(in crate::engine) async fn resolve_and_park<'e>(
 ) {
     let options = CallOptions::new(job.spec().lane);
     let mut patience = Patience::new(engine, job, &options);
-    let mut look = Look { since: job.accepted_at(), shown: None };
+    let mut look = LookAtNames { since: job.accepted_at(), shown: None };
     loop {
         let resolution = resolve_and_weigh(&mut patience, &prepared.parked, &mut look).await;
         let Some(resolution) = resolution else { break };
@@ -166,7 +166,11 @@ fn named_several_times(entries: &[Resolved]) -> HashSet<UserId> {
 }
 
 /// The entries that may go on; `None` if none may.
-async fn resolve_and_weigh(patience: &mut Patience<'_>, parked: &HashSet<u32>, look: &mut Look) -> Option<Resolution> {
+async fn resolve_and_weigh(
+    patience: &mut Patience<'_>,
+    parked: &HashSet<u32>,
+    look: &mut LookAtNames,
+) -> Option<Resolution> {
     let job = patience.job;
     if job.is_on_its_way(parked) {
         return None;
@@ -217,13 +221,13 @@ async fn weigh(patience: &mut Patience<'_>, entries: &[Resolved]) -> Option<()> 
 }
 
 /// An entry that has not ended, beside the user whom it names.
-struct Open {
+struct OpenEntry {
     index: u32,
     assignments: Arc<[ListedAssignment]>,
     dated: bool,
 }
 
-impl Open {
+impl OpenEntry {
     fn of(job: &Job, index: u32) -> Option<(Self, UserRef)> {
         let EntryRequest { reference: _, user, assignments, occurred_at } = job.open_request(index)?;
         Some((Self { index, assignments, dated: occurred_at.is_some() }, user))
@@ -231,7 +235,7 @@ impl Open {
 }
 
 /// What the tries to resolve a job have in common.
-struct Look {
+struct LookAtNames {
     /// That something is missing is told only by a look that was not begun before.
     since: Instant,
     shown: Option<Arc<ShownSkills>>,
@@ -239,12 +243,16 @@ struct Look {
 
 /// Ends what cannot be resolved, and answers the rest. While it cannot be told whom or what an entry names, the job waits, or
 /// that entry alone if the others may go on without it; at the end of the patience such entries end alone.
-async fn try_resolve(patience: &Patience<'_>, parked: &HashSet<u32>, look: &mut Look) -> Result<Resolution, CallError> {
+async fn try_resolve(
+    patience: &Patience<'_>,
+    parked: &HashSet<u32>,
+    look: &mut LookAtNames,
+) -> Result<Resolution, CallError> {
     let Patience { engine, job, options, .. } = *patience;
     let target = job.spec().target;
     let genesys = engine.genesys.as_ref();
     let unparked = (0..job.len()).filter(|index| !parked.contains(index));
-    let (open, wanted): (Vec<_>, Vec<_>) = unparked.filter_map(|index| Open::of(job, index)).unzip();
+    let (open, wanted): (Vec<_>, Vec<_>) = unparked.filter_map(|index| OpenEntry::of(job, index)).unzip();
     let lists_users = look.shown.is_none() && prefetch::is_due(engine, job, &wanted);
     let calls_to_find = engine.directory.calls_to_find(&wanted, lists_users, look.since);
     job.prepares(u32::from(engine.catalogues.has_to_read(target)) + calls_to_find);

@@ -46,7 +46,7 @@ impl Network {
         self.random.lock().unwrap().random()
     }
 
-    async fn call(&self, lane: CallLane, route: Route, outcome: impl Fn() -> Outcome) {
+    async fn call(&self, lane: CallLane, route: Route, outcome: impl Fn() -> CallOutcome) {
         let permit = self.gate.admit(lane, route).await.unwrap();
         sleep(Duration::from_millis(20) + self.jitter.mul_f64(self.chance())).await;
         self.receiver.lock().unwrap().arrived(Instant::now());
@@ -59,7 +59,7 @@ impl Network {
     async fn saturate(&self, callers: usize, lane: CallLane, route: Route) {
         let caller = || async {
             loop {
-                self.call(lane, route, || Outcome::Answered).await;
+                self.call(lane, route, || CallOutcome::Answered).await;
             }
         };
         join_all((0..callers).map(|_| caller())).await;
@@ -105,7 +105,7 @@ async fn the_rate_holds_when_callers_give_up_at_any_moment() {
             async move {
                 for _ in 0..30 {
                     let patience = secs(3).mul_f64(network.chance());
-                    let call = network.call(CallLane::ALL[n % 3], Route::User, || Outcome::Answered);
+                    let call = network.call(CallLane::ALL[n % 3], Route::User, || CallOutcome::Answered);
                     let _ = tokio::time::timeout(patience, call).await;
                 }
             }
@@ -133,11 +133,11 @@ async fn interactive_calls_go_ahead_of_ten_thousand_bulk_calls_and_continuations
     let waiting: Vec<_> = CallLane::ALL.into_iter().map(|lane| view.waiting_in(lane)).collect();
     assert_eq!(waiting, [1, 1, 10_000]);
 
-    held.answered(Outcome::Answered);
+    held.answered(CallOutcome::Answered);
     let began = Instant::now();
-    write.await.unwrap().answered(Outcome::Answered);
+    write.await.unwrap().answered(CallOutcome::Answered);
     assert_eq!(began.elapsed(), secs(1));
-    urgent.await.unwrap().answered(Outcome::Answered);
+    urgent.await.unwrap().answered(CallOutcome::Answered);
     assert_eq!(began.elapsed(), secs(2));
     drop(bulk);
     assert_eq!(gate.snapshot().waiting(), 0);
@@ -193,11 +193,11 @@ async fn a_dropped_permit_counts_as_sent_at_that_moment() {
 async fn callers_that_finish_their_work_during_shutdown_still_get_their_turn() {
     let lifecycle = Lifecycle::default();
     let gate = RateLimiter::new(&one_window(1, secs(1)), Start::Empty, &lifecycle);
-    gate.admit(CallLane::Bulk, Route::User).await.unwrap().answered(Outcome::Answered);
+    gate.admit(CallLane::Bulk, Route::User).await.unwrap().answered(CallOutcome::Answered);
     lifecycle.begin_stop();
     let write = gate.admit(CallLane::Continuation, Route::WfmWrite);
     let permit = tokio::time::timeout(secs(2), write).await.expect("the gate is still kept").unwrap();
-    permit.answered(Outcome::Answered);
+    permit.answered(CallOutcome::Answered);
     assert!(lifecycle.stop(secs(1)).await);
 }
 
@@ -216,7 +216,7 @@ async fn fifty_thousand_tasks_wait_and_drain_in_order() {
     for n in 0..50_000 {
         let (gate, order) = (gate.clone(), Arc::clone(&order));
         lifecycle.spawn(async move {
-            gate.admit(CallLane::Bulk, Route::User).await.unwrap().answered(Outcome::Answered);
+            gate.admit(CallLane::Bulk, Route::User).await.unwrap().answered(CallOutcome::Answered);
             order.lock().unwrap().push(n);
         });
     }
@@ -235,12 +235,12 @@ async fn bulk_is_spread_over_the_window_and_leaves_room_for_a_burst_of_others() 
         sleep(secs(20)).await;
         assert!((100..=103).contains(&network.arrived()), "{}", network.arrived());
         let began = Instant::now();
-        join_all((0..8).map(|_| network.call(CallLane::Interactive, Route::User, || Outcome::Answered))).await;
+        join_all((0..8).map(|_| network.call(CallLane::Interactive, Route::User, || CallOutcome::Answered))).await;
         assert!(began.elapsed() < secs(1), "{:?}", began.elapsed());
         sleep(secs(300)).await;
         let began = Instant::now();
         for _ in 0..50 {
-            network.call(CallLane::Interactive, Route::User, || Outcome::Answered).await;
+            network.call(CallLane::Interactive, Route::User, || CallOutcome::Answered).await;
         }
         let each = began.elapsed() / 50;
         assert!(each <= Duration::from_millis(450), "two places of the minute and the round trip: {each:?}");

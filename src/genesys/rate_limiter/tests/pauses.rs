@@ -10,7 +10,7 @@ async fn a_429_pauses_everything_and_a_second_one_extends_the_pause() {
     let second = gate.admit(CallLane::Interactive, Route::WfmRead).await.unwrap();
     let waits = async {
         sleep(secs(1)).await;
-        gate.admit(CallLane::Continuation, Route::WfmWrite).await.unwrap().answered(Outcome::Answered);
+        gate.admit(CallLane::Continuation, Route::WfmWrite).await.unwrap().answered(CallOutcome::Answered);
         began.elapsed()
     };
     let throttled = async {
@@ -32,7 +32,7 @@ async fn a_429_without_a_length_pauses_for_longer_each_time() {
     for _ in 0..4 {
         gate.admit(CallLane::Bulk, Route::User).await.unwrap().throttled(None, None);
     }
-    gate.admit(CallLane::Bulk, Route::User).await.unwrap().answered(Outcome::Answered);
+    gate.admit(CallLane::Bulk, Route::User).await.unwrap().answered(CallOutcome::Answered);
     assert_eq!(began.elapsed(), secs(1 + 2 + 4 + 8));
 }
 
@@ -45,14 +45,14 @@ async fn a_paused_route_holds_up_nobody_else_and_keeps_its_order() {
     let paused = (0..100).map(|n| {
         let (gate, order) = (&gate, &order);
         async move {
-            gate.admit(CallLane::Continuation, Route::WfmWrite).await.unwrap().answered(Outcome::Answered);
+            gate.admit(CallLane::Continuation, Route::WfmWrite).await.unwrap().answered(CallOutcome::Answered);
             assert!(began.elapsed() >= secs(100));
             order.lock().unwrap().push(n);
         }
     });
     let others = async {
         for _ in 0..100 {
-            gate.admit(CallLane::Interactive, Route::User).await.unwrap().answered(Outcome::Answered);
+            gate.admit(CallLane::Interactive, Route::User).await.unwrap().answered(CallOutcome::Answered);
         }
         assert!(began.elapsed() < secs(11), "{:?}", began.elapsed());
         assert_eq!(gate.snapshot().paused_routes, [(Route::WfmWrite, began + secs(100))]);
@@ -68,7 +68,7 @@ async fn an_outage_is_probed_every_thirty_seconds_and_its_end_restores_the_full_
     let network = Network::new(&gate(&limits), Duration::ZERO, 0);
     let began = Instant::now();
     let outage = began + secs(3600);
-    let health = || if Instant::now() < outage { Outcome::ServerTrouble } else { Outcome::Answered };
+    let health = || if Instant::now() < outage { CallOutcome::ServerTrouble } else { CallOutcome::Answered };
     let caller = || async {
         loop {
             network.call(CallLane::Bulk, Route::User, health).await;
@@ -102,7 +102,7 @@ async fn whoever_would_wait_for_longer_than_three_minutes_is_turned_back_and_hol
     assert_eq!(gate.admit(CallLane::Continuation, Route::User).await.unwrap_err(), Paused { until });
     assert_eq!((gate.snapshot().waiting(), gate.snapshot().in_flight), (0, 0));
     sleep(secs(420)).await;
-    gate.admit(CallLane::Bulk, Route::User).await.unwrap().answered(Outcome::Answered);
+    gate.admit(CallLane::Bulk, Route::User).await.unwrap().answered(CallOutcome::Answered);
     assert_eq!(began.elapsed(), secs(601), "three minutes before the end it is worth waiting");
 }
 
@@ -112,7 +112,7 @@ async fn a_long_pause_of_one_route_turns_back_its_own_callers_alone() {
     let began = Instant::now();
     gate.pause_route_until(Route::WfmWrite, began + secs(600));
     assert_eq!(gate.admit(CallLane::Bulk, Route::WfmWrite).await.unwrap_err(), Paused { until: began + secs(600) });
-    gate.admit(CallLane::Bulk, Route::WfmRead).await.unwrap().answered(Outcome::Answered);
+    gate.admit(CallLane::Bulk, Route::WfmRead).await.unwrap().answered(CallOutcome::Answered);
     assert_eq!(began.elapsed(), secs(0));
 }
 

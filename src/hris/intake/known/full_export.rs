@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::written::read;
-use super::{Known, KnownPeople, OfSource, written};
+use super::{KnownPeople, KnownPerson, OfSource, written};
 use crate::domain::entry::Presence;
 use crate::domain::text::folded;
 use crate::domain::{UserId, UserRef};
@@ -115,7 +115,7 @@ impl KnownPeople {
             let people = self.lock();
             let known = people.get(&source.name)?.by_name.get(&text)?;
             let is_new = known.missing_since.is_none();
-            is_new.then(|| (text, Some(Known { missing_since, is_written: true, ..known.clone() })))
+            is_new.then(|| (text, Some(KnownPerson { missing_since, is_written: true, ..known.clone() })))
         };
         let changes: Vec<_> = texts.into_iter().filter_map(known).collect();
         if changes.is_empty() { Ok(()) } else { self.write(journal, &source.name, changes).await }
@@ -213,7 +213,7 @@ impl OfSource {
             let text = written(user)?;
             Some((self.user_of(&text, engine), self.by_name.get(&text)?))
         };
-        let known: Vec<(Option<UserId>, &Known)> = missing.iter().filter_map(named).collect();
+        let known: Vec<(Option<UserId>, &KnownPerson)> = missing.iter().filter_map(named).collect();
         if known.is_empty() {
             return None;
         }
@@ -247,18 +247,18 @@ impl OfSource {
 
 impl Missing<'_> {
     /// Whether full exports named somebody beside each of them; `None` if they name one of both never.
-    fn share_exports_with(&self, known: &Known) -> Option<bool> {
+    fn share_exports_with(&self, known: &KnownPerson) -> Option<bool> {
         let (theirs, exports) = (self.exports?, known.exports?);
         Some(exports.first <= theirs.last && exports.last >= theirs.first)
     }
 
     /// Whether somebody was named while they were.
-    fn were_beside(&self, known: &Known) -> bool {
+    fn were_beside(&self, known: &KnownPerson) -> bool {
         self.share_exports_with(known).unwrap_or_else(|| self.since.is_none_or(|missing| known.since < missing))
     }
 
     /// Whether somebody can be none of them.
-    fn were_surely_beside(&self, known: &Known) -> bool {
+    fn were_surely_beside(&self, known: &KnownPerson) -> bool {
         let shared = self.share_exports_with(known).unwrap_or(self.exports.is_none());
         shared && self.named_at.is_none_or(|named_at| known.since <= named_at)
     }

@@ -27,7 +27,7 @@ use self::written::{kept, memo, read, read_undated_export, undated_export};
 use crate::clock::WallClock;
 use crate::domain::text::as_it_reads;
 use crate::domain::{UserId, UserRef};
-use crate::engine::{Engine, ErasureError, Person};
+use crate::engine::{Engine, ErasureError, PersonIdentity};
 use crate::hris::mapping::Mapped;
 use crate::hris::source::Source;
 use crate::journal::{Journal, JournalError, Memo};
@@ -42,7 +42,7 @@ const GONE: &str = "gone:";
 
 /// What is known of a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Known {
+struct KnownPerson {
     /// When the source named them first.
     since: Timestamp,
     /// The full exports, one after the other, that named them last.
@@ -63,7 +63,7 @@ struct Known {
     is_written: bool,
 }
 
-impl Known {
+impl KnownPerson {
     fn named_at(named_at: Timestamp) -> Self {
         let (user, sender_id, order) = (None, None, Order::default());
         let (exports, missing_since, former_user) = (None, None, None);
@@ -98,7 +98,7 @@ impl Known {
 
 /// A person whom a source names.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Named<'p> {
+pub(super) struct NamedPerson<'p> {
     pub(super) user: &'p UserRef,
     pub(super) sender_id: Option<&'p str>,
     pub(super) order: Order,
@@ -115,12 +115,12 @@ struct OfSource {
     last_export: Option<Timestamp>,
     /// When the last export came that had no dates.
     undated_export: Option<Timestamp>,
-    by_name: BTreeMap<Box<str>, Known>,
+    by_name: BTreeMap<Box<str>, KnownPerson>,
     by_sender_id: HashMap<Box<str>, BTreeSet<Box<str>>>,
 }
 
 impl OfSource {
-    fn insert(&mut self, text: Box<str>, known: Known) {
+    fn insert(&mut self, text: Box<str>, known: KnownPerson) {
         self.remove(&text);
         if let Some(id) = &known.sender_id {
             self.by_sender_id.entry(id.clone()).or_default().insert(text.clone());
@@ -169,7 +169,7 @@ impl KnownPeople {
         let (mut people, mut older_keys) = (People::new(), OlderKeys::new());
         for memo in memos.iter().filter(|memo| is_known_person(memo)) {
             let Some((source, key)) = memo.key.split_once('\n') else { continue };
-            let unwritten = || Known { is_written: false, ..Known::named_at(clock.now()) };
+            let unwritten = || KnownPerson { is_written: false, ..KnownPerson::named_at(clock.now()) };
             let mut known = kept(memo).unwrap_or_else(unwritten);
             known.sender_id = known.sender_id.map(|id| as_it_reads(&id).into());
             let (source, text) = (Arc::<str>::from(source), read(key).and_then(|user| written(&user)));
@@ -194,7 +194,7 @@ impl KnownPeople {
         &self,
         journal: &dyn Journal,
         source: &Source,
-        people: impl Iterator<Item = Named<'p>>,
+        people: impl Iterator<Item = NamedPerson<'p>>,
     ) -> Result<(), JournalError> {
         let named: BTreeMap<_, _> = people.filter_map(|named| Some((written(named.user)?, named))).collect();
         if self.renewed(source, &named).is_empty() {
@@ -210,9 +210,9 @@ impl KnownPeople {
         &self,
         journal: &dyn Journal,
         source: &Source,
-        people: impl Iterator<Item = Named<'p>>,
+        people: impl Iterator<Item = NamedPerson<'p>>,
     ) -> Result<(), JournalError> {
-        let is_new = |named: &Named<'_>| {
+        let is_new = |named: &NamedPerson<'_>| {
             let people = self.lock();
             let known = people.get(&source.name);
             known.is_none_or(|known| written(named.user).is_some_and(|text| !known.by_name.contains_key(&text)))
@@ -242,7 +242,7 @@ impl KnownPeople {
         let named = people.iter().filter_map(|person| {
             let text = written(&person.user)?;
             let order = orders.get(&text).copied().unwrap_or_default();
-            Some((text, Named { user: &person.user, sender_id: person.sender_id.as_deref(), order }))
+            Some((text, NamedPerson { user: &person.user, sender_id: person.sender_id.as_deref(), order }))
         });
         self.write(journal, &source.name, self.renewed(source, &named.collect())).await
     }
@@ -276,13 +276,17 @@ impl KnownPeople {
     }
 
     /// Those of `named` who are new, or were named so long ago that it is worth writing down that they were named again.
-    fn renewed(&self, source: &Source, named: &BTreeMap<Box<str>, Named<'_>>) -> Vec<(Box<str>, Option<Known>)> {
+    fn renewed(
+        &self,
+        source: &Source,
+        named: &BTreeMap<Box<str>, NamedPerson<'_>>,
+    ) -> Vec<(Box<str>, Option<KnownPerson>)> {
         let now = self.clock.now();
         let old = before(now, ALMOST_A_DAY.min(self.retention / 4));
         let people = self.lock();
         let known = people.get(&source.name);
         let mut renewed = Vec::new();
-        for (text, Named { user: _, sender_id: id, order }) in named {
+        for (text, NamedPerson { user: _, sender_id: id, order }) in named {
             let before = known.and_then(|known| known.by_name.get(text));
             let sender_id = id.map(Box::from).or_else(|| before?.sender_id.clone());
             let has_id = |id: &str| before.is_some_and(|known| known.sender_id.as_deref() == Some(id));
@@ -293,7 +297,8 @@ impl KnownPeople {
                 let (user, since) = (before.and_then(|known| known.user), before.map_or(now, |known| known.since));
                 let (exports, former_user) =
                     before.map_or_else(Default::default, |known| (known.exports, known.former_user));
-                let known = Known { since, exports, user, former_user, sender_id, order, ..Known::named_at(now) };
+                let known =
+                    KnownPerson { since, exports, user, former_user, sender_id, order, ..KnownPerson::named_at(now) };
                 renewed.push((text.clone(), Some(known)));
             }
         }
@@ -306,7 +311,7 @@ impl KnownPeople {
         let Some(of_source) = people.get(&source.name) else { return Vec::new() };
         let names = of_source.by_sender_id.get(&*as_it_reads(sender_id)).into_iter().flatten();
         let known = names.filter_map(|text| {
-            let Known { named_at, order, .. } = of_source.by_name.get(text)?;
+            let KnownPerson { named_at, order, .. } = of_source.by_name.get(text)?;
             Some(KnownById { user: read(text)?, named_at: *named_at, event_at: order.event_at })
         });
         known.collect()
@@ -323,7 +328,7 @@ impl KnownPeople {
         let text = format!("{GONE}{}", as_it_reads(sender_id));
         let _writing = self.writing.of(std::iter::once(&*text)).await;
         let named_at = self.gone_at(source, sender_id).map_or(at, |before| before.max(at));
-        let gone = (text.into(), Some(Known::named_at(named_at)));
+        let gone = (text.into(), Some(KnownPerson::named_at(named_at)));
         self.write(journal, &source.name, vec![gone]).await
     }
 
@@ -377,7 +382,7 @@ impl KnownPeople {
     }
 
     /// The next ones of a source, in order.
-    fn some(&self, source: &str, after: Option<&str>) -> Vec<(Box<str>, Known)> {
+    fn some(&self, source: &str, after: Option<&str>) -> Vec<(Box<str>, KnownPerson)> {
         let people = self.lock();
         let Some(known) = people.get(source).map(|known| &known.by_name) else { return Vec::new() };
         let from = after.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);
@@ -386,7 +391,7 @@ impl KnownPeople {
     }
 
     /// What is to be written down about a person, if anything; the inner `None` forgets them.
-    fn change(&self, text: Box<str>, known: &Known, engine: &Engine) -> Option<(Box<str>, Option<Known>)> {
+    fn change(&self, text: Box<str>, known: &KnownPerson, engine: &Engine) -> Option<(Box<str>, Option<KnownPerson>)> {
         let view = read(&text).and_then(|named| engine.user(&named));
         let user = view.as_ref().map(|view| view.user).or(known.user);
         let is_open = view.is_some_and(|view| view.entries.iter().any(|(_, _, entry)| !entry.state.is_terminal()));
@@ -398,7 +403,7 @@ impl KnownPeople {
         let before = || engine.user_called_before(&read(&text)?);
         let former_user = handed_on.or_else(before).or(known.former_user);
         let former_user = former_user.filter(|former| user != Some(*former) && !engine.owns_nothing_of(*former));
-        let noted = Known { user, former_user, is_written: true, ..known.clone() };
+        let noted = KnownPerson { user, former_user, is_written: true, ..known.clone() };
         (noted != *known).then_some((text, Some(noted)))
     }
 
@@ -418,7 +423,7 @@ impl KnownPeople {
     /// Forgets a person in each source, together with what `erase` does with the memos of that. Nobody is learnt meanwhile.
     pub(super) async fn erase<T>(
         &self,
-        person: &Person,
+        person: &PersonIdentity,
         erase: impl AsyncFnOnce(Vec<Memo>) -> Result<T, ErasureError>,
     ) -> Result<T, ErasureError> {
         let _writing = self.writing.everybody().await;
@@ -438,7 +443,7 @@ impl KnownPeople {
     }
 
     /// What senders call a person.
-    pub(super) fn sender_ids_of(&self, person: &Person) -> Vec<Box<str>> {
+    pub(super) fn sender_ids_of(&self, person: &PersonIdentity) -> Vec<Box<str>> {
         let places = self.places_of(person);
         let people = self.lock();
         let id = |(source, text): &(Arc<str>, Box<str>)| people.get(source)?.by_name.get(text)?.sender_id.clone();
@@ -446,7 +451,7 @@ impl KnownPeople {
     }
 
     /// Where a person is known: as the user that they are, and under their names where nobody knows who that is.
-    fn places_of(&self, person: &Person) -> Vec<(Arc<str>, Box<str>)> {
+    fn places_of(&self, person: &PersonIdentity) -> Vec<(Arc<str>, Box<str>)> {
         let names: BTreeSet<_> = person.names.iter().filter_map(written).collect();
         let mut places = Vec::new();
         for (source, known) in &*self.lock() {
@@ -463,7 +468,7 @@ impl KnownPeople {
         &self,
         journal: &dyn Journal,
         source: &Arc<str>,
-        changes: Vec<(Box<str>, Option<Known>)>,
+        changes: Vec<(Box<str>, Option<KnownPerson>)>,
     ) -> Result<(), JournalError> {
         let memos = changes.iter().flat_map(|(text, known)| self.memos(source, text, known.as_ref()));
         journal.remember(memos.collect()).await?;
@@ -480,7 +485,7 @@ impl KnownPeople {
     }
 
     /// What is written down of a person: nothing under older keys any more.
-    fn memos(&self, source: &Arc<str>, text: &str, known: Option<&Known>) -> Vec<Memo> {
+    fn memos(&self, source: &Arc<str>, text: &str, known: Option<&KnownPerson>) -> Vec<Memo> {
         let older_keys = self.older_keys.lock().unwrap_or_else(PoisonError::into_inner);
         let older = older_keys.get(&(Arc::clone(source), text.into()));
         let gone = older.into_iter().flatten().map(|key| memo(source, key, None));
@@ -501,8 +506,8 @@ impl KnownPeople {
 }
 
 /// Whom a source names with these, and what there is to keep in order of each.
-pub(super) fn named(people: &[Mapped], order: Order) -> impl Iterator<Item = Named<'_>> {
-    people.iter().map(move |person| Named { user: &person.user, sender_id: person.sender_id.as_deref(), order })
+pub(super) fn named(people: &[Mapped], order: Order) -> impl Iterator<Item = NamedPerson<'_>> {
+    people.iter().map(move |person| NamedPerson { user: &person.user, sender_id: person.sender_id.as_deref(), order })
 }
 
 pub(super) fn before(now: Timestamp, duration: Duration) -> Timestamp {

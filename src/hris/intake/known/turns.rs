@@ -20,7 +20,7 @@ pub(super) struct Turns {
 
 /// The turn of some people.
 #[derive(Debug)]
-pub(super) struct Turn<'t> {
+pub(super) struct WriteTurn<'t> {
     _not_everybody: RwLockReadGuard<'t, ()>,
     _some: Vec<MutexGuard<'t, ()>>,
 }
@@ -37,7 +37,7 @@ impl Turns {
     }
 
     /// Waits until nobody else writes about these people.
-    pub(super) async fn of(&self, people: impl Iterator<Item = &str>) -> Turn<'_> {
+    pub(super) async fn of(&self, people: impl Iterator<Item = &str>) -> WriteTurn<'_> {
         let not_everybody = self.everybody.read().await;
         // In one order, so that no two wait for each other.
         let remainders: BTreeSet<_> = people.map(|text| self.remainder(text)).collect();
@@ -45,7 +45,7 @@ impl Turns {
         for turn in remainders.into_iter().filter_map(|at| self.some.get(at)) {
             some.push(turn.lock().await);
         }
-        Turn { _not_everybody: not_everybody, _some: some }
+        WriteTurn { _not_everybody: not_everybody, _some: some }
     }
 
     fn remainder(&self, text: &str) -> usize {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::Known;
+use super::KnownPerson;
 use super::full_export::Exports;
 use super::order::Order;
 use crate::domain::{UserId, UserRef};
@@ -18,7 +18,7 @@ const EXPORTS: &str = "undatedExport";
 /// A memo's value; empty in journals of earlier versions.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Kept {
+struct WrittenPerson {
     /// Absent in journals of earlier versions: from before anything that matters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     since: Option<Timestamp>,
@@ -38,15 +38,15 @@ struct Kept {
 }
 
 /// What a memo says of a person; nothing if it is of an earlier version.
-pub(super) fn kept(memo: &Memo) -> Option<Known> {
-    let Kept { since, exports, missing_since, named_at, user, former_user, sender_id, order } =
+pub(super) fn kept(memo: &Memo) -> Option<KnownPerson> {
+    let WrittenPerson { since, exports, missing_since, named_at, user, former_user, sender_id, order } =
         serde_json::from_str(memo.value.as_deref()?).ok()?;
     let (since, user, former_user) = (since.unwrap_or(Timestamp::MIN), user.map(UserId), former_user.map(UserId));
-    Some(Known { since, exports, missing_since, named_at, user, former_user, sender_id, order, is_written: true })
+    Some(KnownPerson { since, exports, missing_since, named_at, user, former_user, sender_id, order, is_written: true })
 }
 
-pub(super) fn memo(source: &str, user: &str, known: Option<&Known>) -> Memo {
-    let kept = known.map(|known| Kept {
+pub(super) fn memo(source: &str, user: &str, known: Option<&KnownPerson>) -> Memo {
+    let kept = known.map(|known| WrittenPerson {
         since: Some(known.since).filter(|since| *since > Timestamp::MIN),
         exports: known.exports,
         missing_since: known.missing_since,

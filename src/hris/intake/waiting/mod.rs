@@ -26,37 +26,37 @@ const SPACE: &str = "record";
 const MAX_WAITING: usize = 200_000;
 
 /// Source and the sender's id of a person.
-type Place = (Arc<str>, Box<str>);
+type RecordPlace = (Arc<str>, Box<str>);
 
 /// Invariant: a place is in `waiting` for exactly as long as one task works on it, and in `failed` while it is to be looked at;
 /// never in both. Each delivery that led to it is in the journal until a job was made of the record.
 #[derive(Debug, Default)]
 pub(super) struct WaitingRecords {
-    places: Mutex<Places>,
+    places: Mutex<RecordPlaces>,
     /// When the next call to each source may go out.
     paces: Mutex<HashMap<Arc<str>, Instant>>,
 }
 
 #[derive(Debug, Default)]
-struct Places {
-    waiting: HashMap<Place, Waiting>,
-    failed: BTreeMap<Place, Failed>,
+struct RecordPlaces {
+    waiting: HashMap<RecordPlace, WaitingRecord>,
+    failed: BTreeMap<RecordPlace, Failed>,
 }
 
 /// A record that is being read.
 #[derive(Debug)]
-struct Waiting {
+struct WaitingRecord {
     /// What the task has not taken up yet.
-    untaken: Vec<Event>,
+    untaken: Vec<WaitingEvent>,
     /// What it has.
-    taken: Vec<Event>,
+    taken: Vec<WaitingEvent>,
     setback: Option<LastSetback>,
     next_call_at: Option<Timestamp>,
 }
 
 /// A delivery that named a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Event {
+struct WaitingEvent {
     delivery: Box<str>,
     came_at: Timestamp,
     /// By the sender's clock.
@@ -73,7 +73,7 @@ struct LastSetback {
 /// A record that could not be read.
 #[derive(Debug, Clone)]
 struct Failed {
-    events: Vec<Event>,
+    events: Vec<WaitingEvent>,
     at: Timestamp,
     setback: LastSetback,
 }
@@ -108,7 +108,7 @@ pub struct UnreadCounts {
 /// A memo's value.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Kept {
+struct KeptRecord {
     source: Box<str>,
     record: Box<str>,
     delivery: Box<str>,
@@ -203,11 +203,11 @@ impl WaitingRecords {
 
     /// Adds a delivery; true if nobody works on the place, so that a task is needed. What could not be read before is read with
     /// it.
-    fn add(&self, place: &Place, event: Event) -> bool {
+    fn add(&self, place: &RecordPlace, event: WaitingEvent) -> bool {
         let mut places = self.places();
         let needed = !places.waiting.contains_key(place);
         let before = places.failed.remove(place);
-        let waiting = places.waiting.entry(place.clone()).or_insert_with(|| Waiting {
+        let waiting = places.waiting.entry(place.clone()).or_insert_with(|| WaitingRecord {
             untaken: Vec::new(),
             taken: Vec::new(),
             setback: None,
@@ -222,7 +222,7 @@ impl WaitingRecords {
     }
 
     /// What has come for a place up to now; with it a call goes out.
-    fn take(&self, place: &Place) -> Vec<Event> {
+    fn take(&self, place: &RecordPlace) -> Vec<WaitingEvent> {
         let mut places = self.places();
         let Some(waiting) = places.waiting.get_mut(place) else { return Vec::new() };
         let untaken = std::mem::take(&mut waiting.untaken);
@@ -232,14 +232,14 @@ impl WaitingRecords {
     }
 
     /// A call did not lead to the record, and the next one goes out then.
-    fn set_back(&self, place: &Place, setback: LastSetback, next_call_at: Timestamp) {
+    fn set_back(&self, place: &RecordPlace, setback: LastSetback, next_call_at: Timestamp) {
         if let Some(waiting) = self.places().waiting.get_mut(place) {
             (waiting.setback, waiting.next_call_at) = (Some(setback), Some(next_call_at));
         }
     }
 
     /// What was taken up is settled; ends the work on the place unless more has come.
-    fn leave(&self, place: &Place) -> bool {
+    fn leave(&self, place: &RecordPlace) -> bool {
         let mut places = self.places();
         let Some(waiting) = places.waiting.get_mut(place) else { return true };
         waiting.taken.clear();
@@ -251,7 +251,7 @@ impl WaitingRecords {
     }
 
     /// What was taken up could not be read; ends the work on the place unless more has come.
-    fn give_up(&self, place: &Place, at: Timestamp, setback: LastSetback) -> bool {
+    fn give_up(&self, place: &RecordPlace, at: Timestamp, setback: LastSetback) -> bool {
         let mut places = self.places();
         let Some(waiting) = places.waiting.get_mut(place) else { return true };
         let taken = std::mem::take(&mut waiting.taken);
@@ -266,7 +266,7 @@ impl WaitingRecords {
     }
 
     /// The records that could not be read and are meant, each with the deliveries that named it.
-    fn failed_of(&self, is_meant: impl Fn(&Place, &Failed) -> bool) -> Vec<(Place, Vec<Event>)> {
+    fn failed_of(&self, is_meant: impl Fn(&RecordPlace, &Failed) -> bool) -> Vec<(RecordPlace, Vec<WaitingEvent>)> {
         let places = self.places();
         let meant = places.failed.iter().filter(|(place, failed)| is_meant(place, failed));
         meant.map(|(place, failed)| (place.clone(), failed.events.clone())).collect()
@@ -281,17 +281,17 @@ impl WaitingRecords {
         turn
     }
 
-    fn places(&self) -> MutexGuard<'_, Places> {
+    fn places(&self) -> MutexGuard<'_, RecordPlaces> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn deliveries(events: &[Event]) -> Vec<Box<str>> {
+fn deliveries(events: &[WaitingEvent]) -> Vec<Box<str>> {
     events.iter().map(|event| event.delivery.clone()).collect()
 }
 
 /// When the first of them came.
-fn since(events: &[Event]) -> Option<Timestamp> {
+fn since(events: &[WaitingEvent]) -> Option<Timestamp> {
     events.iter().map(|event| event.came_at).min()
 }
 
@@ -303,10 +303,10 @@ pub(super) fn is_waiting(memo: &Memo) -> bool {
 /// Takes up what a process before this one had not come to.
 pub(super) fn resume(intake: &Intake, memos: &[Memo]) {
     let kept = memos.iter().filter(|memo| is_waiting(memo));
-    for kept in kept.filter_map(|memo| serde_json::from_str::<Kept>(memo.value.as_deref()?).ok()) {
-        let Kept { source, record, delivery, occurred_at, came_at, failed } = kept;
+    for kept in kept.filter_map(|memo| serde_json::from_str::<KeptRecord>(memo.value.as_deref()?).ok()) {
+        let KeptRecord { source, record, delivery, occurred_at, came_at, failed } = kept;
         let came_at = came_at.unwrap_or_else(|| intake.0.clock.now());
-        let (place, event) = ((source.into(), record), Event { delivery, came_at, occurred_at });
+        let (place, event) = ((source.into(), record), WaitingEvent { delivery, came_at, occurred_at });
         let Some(KeptFailure { at, calls, problem }) = failed else {
             begin(intake, place, event);
             continue;
@@ -330,7 +330,7 @@ pub(super) async fn accept(
 ) -> Result<(), JournalError> {
     let came_at = intake.0.clock.now();
     let of = |changed: &Changed| {
-        let event = Event { delivery: delivery.into(), came_at, occurred_at: changed.occurred_at };
+        let event = WaitingEvent { delivery: delivery.into(), came_at, occurred_at: changed.occurred_at };
         ((Arc::clone(&source.name), changed.record.clone()), event)
     };
     let memos = changed.iter().map(of).map(|(place, event)| memo(&place, &event, None));
@@ -342,8 +342,8 @@ pub(super) async fn accept(
 }
 
 /// What is remembered of a delivery that named a person.
-fn memo(place: &Place, event: &Event, failed: Option<KeptFailure>) -> Memo {
-    let kept = Kept {
+fn memo(place: &RecordPlace, event: &WaitingEvent, failed: Option<KeptFailure>) -> Memo {
+    let kept = KeptRecord {
         source: (&*place.0).into(),
         record: place.1.clone(),
         delivery: event.delivery.clone(),
@@ -355,12 +355,12 @@ fn memo(place: &Place, event: &Event, failed: Option<KeptFailure>) -> Memo {
     Memo { value: Some(value.into()), ..forgotten(place, event) }
 }
 
-fn forgotten(place: &Place, event: &Event) -> Memo {
+fn forgotten(place: &RecordPlace, event: &WaitingEvent) -> Memo {
     let key = format!("{}\n{}\n{}", place.0, place.1, event.delivery);
     Memo { space: SPACE.into(), key: key.into(), value: None }
 }
 
-fn begin(intake: &Intake, place: Place, event: Event) {
+fn begin(intake: &Intake, place: RecordPlace, event: WaitingEvent) {
     if intake.0.waiting.add(&place, event) {
         let worker = intake.clone();
         intake.0.lifecycle.keep_trying_until_stop("records", move || {
@@ -407,7 +407,7 @@ impl Intake {
         self.forget_failed(old).await.map(drop)
     }
 
-    async fn forget_failed(&self, meant: Vec<(Place, Vec<Event>)>) -> Result<usize, JournalError> {
+    async fn forget_failed(&self, meant: Vec<(RecordPlace, Vec<WaitingEvent>)>) -> Result<usize, JournalError> {
         let memos: Vec<_> =
             meant.iter().flat_map(|(place, events)| events.iter().map(|event| forgotten(place, event))).collect();
         if memos.is_empty() {
@@ -433,7 +433,7 @@ impl Intake {
     }
 }
 
-fn is_of((of, id): &Place, source: &str, record: Option<&str>) -> bool {
+fn is_of((of, id): &RecordPlace, source: &str, record: Option<&str>) -> bool {
     &**of == source && record.is_none_or(|record| **id == *record)
 }
 
@@ -441,8 +441,8 @@ fn is_of((of, id): &Place, source: &str, record: Option<&str>) -> bool {
 mod tests {
     use super::*;
 
-    fn event(delivery: &str) -> Event {
-        Event { delivery: delivery.into(), came_at: Timestamp::UNIX_EPOCH, occurred_at: None }
+    fn event(delivery: &str) -> WaitingEvent {
+        WaitingEvent { delivery: delivery.into(), came_at: Timestamp::UNIX_EPOCH, occurred_at: None }
     }
 
     #[test]

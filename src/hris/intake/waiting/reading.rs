@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use super::{Event, KeptFailure, LastSetback, Place, forgotten, memo};
+use super::{KeptFailure, LastSetback, RecordPlace, WaitingEvent, forgotten, memo};
 use crate::domain::acceptance::Fingerprint;
 use crate::engine::{IdempotencyContext, TooManyKeys};
 use crate::hris::intake::known::{Order, named};
@@ -27,19 +27,19 @@ const GONE_CALLS: u32 = 2;
 const NEW_PATIENCE: Duration = Duration::from_secs(600);
 
 /// How the work on what was taken up has ended.
-enum Ended {
+enum ReadingEnd {
     Settled,
     GivenUp(LastSetback),
 }
 
 /// Reads the record until everything that came for it is covered.
-pub(super) async fn work(intake: &Intake, place: &Place) {
+pub(super) async fn work(intake: &Intake, place: &RecordPlace) {
     loop {
         let (covered, ended) = one(intake, place).await;
         let failed_at = intake.0.clock.now();
         let memos = covered.iter().map(|event| match &ended {
-            Ended::Settled => forgotten(place, event),
-            Ended::GivenUp(LastSetback { calls, problem }) => {
+            ReadingEnd::Settled => forgotten(place, event),
+            ReadingEnd::GivenUp(LastSetback { calls, problem }) => {
                 let failed = KeptFailure { at: failed_at, calls: *calls, problem: problem.clone() };
                 memo(place, event, Some(failed))
             }
@@ -49,8 +49,8 @@ pub(super) async fn work(intake: &Intake, place: &Place) {
             tracing::warn!(%error, source = &*place.0, "could not write down what became of a record");
         }
         let done = match ended {
-            Ended::Settled => intake.0.waiting.leave(place),
-            Ended::GivenUp(setback) => intake.0.waiting.give_up(place, failed_at, setback),
+            ReadingEnd::Settled => intake.0.waiting.leave(place),
+            ReadingEnd::GivenUp(setback) => intake.0.waiting.give_up(place, failed_at, setback),
         };
         if done {
             return;
@@ -59,7 +59,7 @@ pub(super) async fn work(intake: &Intake, place: &Place) {
 }
 
 /// One reading, with its repetitions: the deliveries that it covers, and how it ended.
-async fn one(intake: &Intake, place: &Place) -> (Vec<Event>, Ended) {
+async fn one(intake: &Intake, place: &RecordPlace) -> (Vec<WaitingEvent>, ReadingEnd) {
     let (mut pause, begun, mut calls, mut gone) = (FIRST_PAUSE, Instant::now(), 0, 0);
     loop {
         // Looked up each time: the configuration may have been read again.
@@ -68,7 +68,7 @@ async fn one(intake: &Intake, place: &Place) -> (Vec<Event>, Ended) {
         else {
             tracing::error!(source = &*place.0, "the source of a record to be read is not configured any more");
             let problem = "the source is not configured any more, or has no `record`".into();
-            return (intake.0.waiting.take(place), Ended::GivenUp(LastSetback { calls, problem }));
+            return (intake.0.waiting.take(place), ReadingEnd::GivenUp(LastSetback { calls, problem }));
         };
         let interval = Duration::from_secs(1) / config.per_second.get();
         tokio::time::sleep_until(intake.0.waiting.turn(&source, interval)).await;
@@ -86,7 +86,7 @@ async fn one(intake: &Intake, place: &Place) -> (Vec<Event>, Ended) {
             Err(setback) => Err(setback),
         };
         let problem = match outcome {
-            Ok(()) => return (covered, Ended::Settled),
+            Ok(()) => return (covered, ReadingEnd::Settled),
             Err(Setback::Final(problem)) => {
                 tracing::error!(
                     problem,
@@ -94,7 +94,7 @@ async fn one(intake: &Intake, place: &Place) -> (Vec<Event>, Ended) {
                     calls,
                     "a record leads to nothing; see the unread records"
                 );
-                return (covered, Ended::GivenUp(LastSetback { calls, problem: problem.into() }));
+                return (covered, ReadingEnd::GivenUp(LastSetback { calls, problem: problem.into() }));
             }
             Err(Setback::Passing(problem)) => problem,
         };
@@ -105,7 +105,7 @@ async fn one(intake: &Intake, place: &Place) -> (Vec<Event>, Ended) {
                 calls,
                 "a record could not be read within record.patience; see the unread records"
             );
-            return (covered, Ended::GivenUp(LastSetback { calls, problem: problem.into() }));
+            return (covered, ReadingEnd::GivenUp(LastSetback { calls, problem: problem.into() }));
         }
         tracing::warn!(problem, source = &*place.0, pause_ms = pause.as_millis(), "a record cannot be read yet");
         let next = SignedDuration::try_from(pause).ok().and_then(|pause| intake.0.clock.now().checked_add(pause).ok());
@@ -117,15 +117,15 @@ async fn one(intake: &Intake, place: &Place) -> (Vec<Event>, Ended) {
 }
 
 /// Whether a record that the sender says so often not to have is gone.
-fn is_believed(intake: &Intake, source: &Source, place: &Place, calls: u32, tried: Duration) -> bool {
+fn is_believed(intake: &Intake, source: &Source, place: &RecordPlace, calls: u32, tried: Duration) -> bool {
     calls >= GONE_CALLS && (intake.has_named(source, &place.1) || tried >= NEW_PATIENCE)
 }
 
 async fn carry_out(
     intake: &Intake,
     source: &Arc<Source>,
-    place: &Place,
-    covered: &[Event],
+    place: &RecordPlace,
+    covered: &[WaitingEvent],
     fetched: Fetched,
     asked_at: Timestamp,
 ) -> Result<(), Setback> {
@@ -150,7 +150,7 @@ async fn carry_out(
 async fn submit(
     intake: &Intake,
     source: &Source,
-    covered: &[Event],
+    covered: &[WaitingEvent],
     order: Order,
     mut mapping: Mapping,
 ) -> Result<(), SubmitError> {

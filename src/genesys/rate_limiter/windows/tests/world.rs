@@ -31,7 +31,7 @@ enum End {
 }
 
 impl Windows {
-    pub(super) fn try_admit(&mut self, class: RouteClass, now: Instant) -> Option<Place> {
+    pub(super) fn try_admit(&mut self, class: RouteClass, now: Instant) -> Option<WindowPlace> {
         (self.free_at(now)? <= now).then(|| self.admit(class, now))
     }
 }
@@ -43,7 +43,7 @@ pub(super) struct World {
     pub(super) now: Instant,
     random: StdRng,
     ends: BinaryHeap<Reverse<(Instant, usize)>>,
-    calls: Vec<Option<(Place, End)>>,
+    calls: Vec<Option<(WindowPlace, End)>>,
     /// Of every call: when it ended, if it did, and what class is credited to it. For counting by brute force.
     ended: Vec<(Option<Instant>, Option<RouteClass>)>,
     pub(super) receiver: Receiver,
@@ -90,7 +90,7 @@ impl World {
         }
     }
 
-    fn send(&mut self, place: Place, delays: &Delays, mishaps: Mishaps) {
+    fn send(&mut self, place: WindowPlace, delays: &Delays, mishaps: Mishaps) {
         let (forward, mut back) = delays(&mut self.random);
         if place.class == RouteClass::Write {
             back += self.slow_writes.unwrap_or_default();
