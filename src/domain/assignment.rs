@@ -15,6 +15,9 @@ pub enum Target {
 }
 
 impl Target {
+    /// Every target.
+    pub const ALL: [Self; 2] = [Self::RoutingSkills, Self::WfmSkillGroups];
+
     /// The name in the HTTP API, in logs and in metrics.
     pub fn name(self) -> &'static str {
         match self {

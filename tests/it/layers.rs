@@ -246,3 +246,18 @@ fn no_two_types_have_one_name() {
     places.retain(|name, places| places.len() > 1 && !HOMONYMS.iter().any(|(known, _)| known == name));
     assert!(places.is_empty(), "{places:#?}");
 }
+
+/// What the pages for those who work on the code point at is there.
+#[test]
+fn the_glossary_and_the_recipes_name_files_that_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut named = 0;
+    for page in ["docs/GLOSSARY.md", "CONTRIBUTING.md", "docs/ARCHITECTURE.md"] {
+        let text = fs::read_to_string(root.join(page)).unwrap();
+        for path in text.split('`').filter(|code| code.starts_with("src/") || code.starts_with("tests/")) {
+            assert!(root.join(path).exists(), "{page} names {path}");
+            named += 1;
+        }
+    }
+    assert!(named > 60, "the pages name files: {named}");
+}

@@ -26,7 +26,6 @@ use crate::journal::{Erasure, JournalError, Memo};
 const AT_ONCE: usize = 16;
 /// So long Genesys is asked who a name stands for.
 const MAX_LOOK_UP_TIME: Duration = Duration::from_secs(20);
-const TARGETS: [Target; 2] = [Target::RoutingSkills, Target::WfmSkillGroups];
 
 /// Why a person was not erased.
 #[derive(Debug, thiserror::Error)]
@@ -186,7 +185,7 @@ impl EngineCore {
     /// Keeps passes over a person from beginning; and whether there is something of theirs that is under way.
     fn keep_idle(&self, person: &PersonIdentity) -> (Vec<TakenSlot<'_>>, bool) {
         let key = |target| person.user.map(|user| UserKey { target, user });
-        let keys: Vec<_> = TARGETS.into_iter().filter_map(key).collect();
+        let keys: Vec<_> = Target::ALL.into_iter().filter_map(key).collect();
         let taken: Vec<_> = keys.iter().filter_map(|key| TakenSlot::idle(self, *key)).collect();
         let busy = taken.len() < keys.len();
         (taken, busy)
@@ -199,7 +198,7 @@ impl EngineCore {
                 self.users.forget(user, job.id());
             }
         }
-        for target in TARGETS {
+        for target in Target::ALL {
             person.user.into_iter().for_each(|user| self.user_states.erase(UserKey { target, user }));
         }
         person.user.into_iter().for_each(|user| self.holders.erase(user));

@@ -30,7 +30,7 @@ impl Engine {
         Some(UserSnapshot {
             user,
             entries: entries.collect(),
-            owned: [Target::RoutingSkills, Target::WfmSkillGroups].map(|target| (target, owned(target))).into(),
+            owned: Target::ALL.map(|target| (target, owned(target))).into(),
         })
     }
 
@@ -54,6 +54,6 @@ impl Engine {
     /// Whether nothing that a user has was assigned by us.
     pub fn owns_nothing_of(&self, user: UserId) -> bool {
         let owned = |target| self.core.user_states.recall(UserKey { target, user }).owned;
-        [Target::RoutingSkills, Target::WfmSkillGroups].into_iter().all(|target| owned(target).is_empty())
+        Target::ALL.into_iter().all(|target| owned(target).is_empty())
     }
 }

@@ -98,7 +98,7 @@ pub(in crate::journal) fn each_standing(
     take: impl FnMut(Read<(UserKey, KeptUserState)>) -> Read<()>,
 ) -> Read<()> {
     let standing = |row: &Row<'_>| {
-        let target = known(row, 0, [Target::RoutingSkills, Target::WfmSkillGroups], Target::name)?;
+        let target = known(row, 0, Target::ALL, Target::name)?;
         let user = UserKey { target, user: UserId(uuid(row, 1)?) };
         Ok((user, parsed::<StandingRecord>(row, 2)?.into()))
     };
