@@ -1,8 +1,8 @@
 //! Pauses between tries: exponential with full jitter, from a seeded generator.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -23,7 +23,7 @@ impl Backoff {
 
     /// The pause after the `tries`th try in a row that failed.
     pub fn pause(&self, tries: u32) -> Duration {
-        let share: f64 = self.random.lock().unwrap_or_else(PoisonError::into_inner).random();
+        let share: f64 = self.random.lock().random();
         self.longest_pause(tries).mul_f64(share)
     }
 

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -129,7 +130,7 @@ impl Lifecycle {
         // No `async fn`: that would have room for the work twice, where it is handed in and where it is polled.
         AssertUnwindSafe(work).catch_unwind().map(move |result| {
             if result.is_err() {
-                *self.panics.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
+                *self.panics.lock().entry(name).or_default() += 1;
                 // What it said is on stderr by way of the panic hook.
                 tracing::error!(task = name, "a task panicked; this is a defect of skillsync, please report it");
             }
@@ -138,12 +139,12 @@ impl Lifecycle {
     }
 
     fn register(&self, name: &'static str) {
-        self.panics.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default();
+        self.panics.lock().entry(name).or_default();
     }
 
     /// How often tasks panicked, by name.
     pub fn panics(&self) -> BTreeMap<&'static str, u64> {
-        self.panics.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.panics.lock().clone()
     }
 
     /// A task that the service cannot do without and that does not run just now, because it panicked.
@@ -152,7 +153,7 @@ impl Lifecycle {
     }
 
     fn down(&self) -> MutexGuard<'_, BTreeSet<&'static str>> {
-        self.down.lock().unwrap_or_else(PoisonError::into_inner)
+        self.down.lock()
     }
 
     /// The service cannot go on: it says why, is not ready any more, and stops. The first reason stays.
@@ -253,11 +254,11 @@ mod tests {
         lifecycle.spawn_until_stopped(async move {
             loop {
                 tokio::time::sleep(Duration::from_millis(1500)).await;
-                log.lock().unwrap().push(begun.elapsed().as_secs());
+                log.lock().push(begun.elapsed().as_secs());
             }
         });
         assert!(lifecycle.stop(Duration::from_secs(5)).await);
-        assert_eq!((begun.elapsed().as_secs(), lasts.lock().unwrap().as_slice()), (2, [1].as_slice()));
+        assert_eq!((begun.elapsed().as_secs(), lasts.lock().as_slice()), (2, [1].as_slice()));
     }
 
     #[tokio::test(start_paused = true)]
@@ -266,8 +267,8 @@ mod tests {
         let starts = Arc::<Mutex<Vec<u64>>>::default();
         let log = Arc::clone(&starts);
         lifecycle.keep_running("clock", move || {
-            log.lock().unwrap().push(begun.elapsed().as_secs());
-            let well = log.lock().unwrap().len() == 4;
+            log.lock().push(begun.elapsed().as_secs());
+            let well = log.lock().len() == 4;
             async move { assert!(well, "a defect") }
         });
         lifecycle.spawn(async { panic!("another") });
@@ -275,7 +276,7 @@ mod tests {
         assert_eq!(lifecycle.task_down(), Some("clock"));
         lifecycle.spawn_until_stop(async { panic!("one more") });
         tokio::time::sleep(Duration::from_secs(60)).await;
-        assert_eq!(*starts.lock().unwrap(), [0, 1, 3, 7]);
+        assert_eq!(*starts.lock(), [0, 1, 3, 7]);
         assert_eq!(lifecycle.panics(), BTreeMap::from([("clock", 3), ("other", 2)]));
         assert_eq!((lifecycle.failure(), lifecycle.task_down()), (None, None));
         assert!(lifecycle.stop(Duration::from_secs(1)).await);

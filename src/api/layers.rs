@@ -12,7 +12,7 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -22,6 +22,7 @@ use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONNECTION, X_CONTENT_TYP
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use parking_lot::Mutex;
 use tokio::time::Instant;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -113,7 +114,7 @@ impl Witness {
     async fn refused(&self, caller: &Caller, operation: String, job: Option<JobId>) {
         const A_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(11);
         let within = {
-            let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut refusals = self.refusals.lock();
             let allowance =
                 refusals.entry(Arc::clone(caller.name())).or_insert_with(|| Allowance::per_minute(A_MINUTE));
             allowance.take(Instant::now()).is_ok()

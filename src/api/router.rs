@@ -1,6 +1,6 @@
 //! All routes, inside all layers, and the document of them.
 
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
@@ -27,7 +27,7 @@ pub fn router(context: ApiContext) -> Router {
         clock: context.clock,
     };
     let requests = Arc::clone(&context.shared.requests);
-    let witness = Witness { requests, engine: context.engine.clone(), refusals: Mutex::default() };
+    let witness = Witness { requests, engine: context.engine.clone(), refusals: parking_lot::Mutex::default() };
     let (router, _) = described_routes(&settings).split_for_parts();
     let pages = dashboard::routes().merge(swagger::routes()).layer(layers::time_limit(&settings));
     layers::around(router.merge(pages).with_state(Arc::new(context)), &settings, access, witness)

@@ -2,9 +2,10 @@
 //! ones that keep everybody waiting.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -105,7 +106,7 @@ impl Seats {
     }
 
     fn lock(&self) -> MutexGuard<'_, SeatState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     fn leave(self: &Arc<Self>, host: &Arc<str>, taken_as: HostStanding) {

@@ -1,6 +1,6 @@
 //! How entries come to their end: decided once, written down, and shown when that is durable.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
@@ -60,7 +60,7 @@ impl EngineCore {
         user_state: Option<(UserKey, KeptUserState)>,
     ) -> Concluding<'_> {
         let now = self.clock.now();
-        let _order = self.deciding.lock().unwrap_or_else(PoisonError::into_inner);
+        let _order = self.deciding.lock();
         let mut ended = Vec::with_capacity(endings.len());
         let mut decided: Vec<(Arc<Job>, Vec<u32>)> = Vec::new();
         for Ending { job, index, state, result } in endings {
@@ -79,7 +79,7 @@ impl EngineCore {
 
     /// Cancels what can be cancelled of a job.
     pub(in crate::engine) fn cancel(&self, job: &Arc<Job>) -> Concluding<'_> {
-        let _order = self.deciding.lock().unwrap_or_else(PoisonError::into_inner);
+        let _order = self.deciding.lock();
         let ended = job.decide_to_cancel(self.clock.now());
         let entries = ended.iter().map(|end| end.position).collect();
         self.hand_over(vec![(Arc::clone(job), entries)], Conclusion { ended, user_state: None })

@@ -3,13 +3,14 @@
 //! A call may wait in the rate limiter for long: the token that was good when it came may be gone by then, and its successor there.
 //! So the token is put on a call when it goes; a call for which there is none at that moment gives its place back.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::header::AUTHORIZATION;
 use http::{Request, Response, StatusCode};
+use parking_lot::Mutex;
 use tower::{Layer, Service, ServiceExt};
 
 use super::login::{LoginError, Token, TokenSource};
@@ -126,7 +127,7 @@ struct Stamp {
 
 impl Stamp {
     fn used(&self) -> Token {
-        self.used.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.used.lock().clone()
     }
 }
 
@@ -134,7 +135,7 @@ impl Departure for Stamp {
     fn is_ready(&self, request: &mut Request<Bytes>) -> bool {
         let Some(token) = self.tokens.newest() else { return false };
         request.headers_mut().insert(AUTHORIZATION, token.header.clone());
-        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = token;
+        *self.used.lock() = token;
         true
     }
 }

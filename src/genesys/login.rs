@@ -1,8 +1,8 @@
 //! Access tokens: one login at a time, whatever happens, and one for all who wait.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -125,7 +125,7 @@ pub struct TokenSource {
     clock: WallClock,
     state: Mutex<LoginState>,
     /// Changes only while the state is locked.
-    current: std::sync::Mutex<Option<Token>>,
+    current: parking_lot::Mutex<Option<Token>>,
     /// The newest token that Genesys took.
     proven: AtomicU64,
     ends: [Counter; LoginEnd::ALL.len()],
@@ -186,7 +186,7 @@ impl TokenSource {
             backoff,
             clock,
             state: Mutex::default(),
-            current: std::sync::Mutex::default(),
+            current: parking_lot::Mutex::default(),
             proven: AtomicU64::new(0),
             ends: Default::default(),
             status: watch::Sender::new(LoginStatus::NotTried),
@@ -213,8 +213,8 @@ impl TokenSource {
         self.current().clone()
     }
 
-    fn current(&self) -> std::sync::MutexGuard<'_, Option<Token>> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    fn current(&self) -> parking_lot::MutexGuard<'_, Option<Token>> {
+        self.current.lock()
     }
 
     pub(super) async fn token(&self) -> Result<Token, LoginError> {

@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::HeaderMap;
 use jiff::Timestamp;
+use parking_lot::Mutex;
 
 use super::columns::{LooseColumn, MissingColumns};
 use super::export::Gathering;
@@ -409,7 +410,7 @@ fn shared(room: TakeRoom) -> impl Fn() -> TakeRoom {
     let room = Arc::new(Mutex::new(room));
     move || {
         let room = Arc::clone(&room);
-        Box::new(move |bytes| room.lock().unwrap_or_else(PoisonError::into_inner)(bytes))
+        Box::new(move |bytes| room.lock()(bytes))
     }
 }
 

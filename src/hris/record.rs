@@ -1,12 +1,13 @@
 //! Where the record of a person is read when a sender only says who has changed.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use parking_lot::Mutex;
 use reqwest::Url;
 use secrecy::ExposeSecret;
 use tower::util::BoxCloneSyncService;
@@ -90,7 +91,7 @@ pub fn over_http() -> Result<RecordTransport, ConfigError> {
     let proxied = Arc::new(Mutex::new(HashMap::<String, reqwest::Client>::new()));
     let choose = move |request: &Request<Bytes>| {
         let Some(Through(proxy)) = request.extensions().get::<Through>() else { return Ok(direct.clone()) };
-        let mut proxied = proxied.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut proxied = proxied.lock();
         if let Some(known) = proxied.get(proxy) {
             return Ok(known.clone());
         }

@@ -1,11 +1,12 @@
 //! All sources as they are configured now, replaced as a whole when the configuration is read again.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use super::filter::FilterRunner;
 use super::source::Source;
 use crate::config::{ConfigError, WebhookConfig};
+use parking_lot::RwLock;
 
 /// The sources by name.
 ///
@@ -27,12 +28,12 @@ impl Sources {
 
     /// The source of this name.
     pub fn get(&self, name: &str) -> Option<Arc<Source>> {
-        self.current.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        self.current.read().get(name).cloned()
     }
 
     /// All sources, in order of their names.
     pub fn all(&self) -> Vec<Arc<Source>> {
-        self.current.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.current.read().values().cloned().collect()
     }
 
     /// Puts those of a configuration that was read again in their place. If it is faulty, the old ones stay, and the fault
@@ -41,16 +42,16 @@ impl Sources {
         let compiled = read.and_then(|configs| compiled(configs, &self.runner).map_err(|fault| fault.to_string()));
         let outcome = compiled.map(|compiled| {
             let count = compiled.len();
-            *self.current.write().unwrap_or_else(PoisonError::into_inner) = compiled;
+            *self.current.write() = compiled;
             count
         });
-        *self.fault.write().unwrap_or_else(PoisonError::into_inner) = outcome.as_ref().err().cloned();
+        *self.fault.write() = outcome.as_ref().err().cloned();
         outcome
     }
 
     /// Why the newest configuration is not the one in use.
     pub fn reload_fault(&self) -> Option<String> {
-        self.fault.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.fault.read().clone()
     }
 }
 

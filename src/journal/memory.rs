@@ -2,10 +2,10 @@
 //! thread may be waited for.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::domain::acceptance::{AcceptanceKey, KeyId};
 use crate::domain::audit::{AuditFilter, AuditRecord};
@@ -57,7 +57,7 @@ impl MemoryJournal {
     }
 
     fn lock(&self) -> MutexGuard<'_, KeptInMemory> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

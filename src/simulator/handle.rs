@@ -1,9 +1,10 @@
 //! The handle of a running simulation.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Request;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -160,6 +161,6 @@ impl Simulator {
 
     /// A model that somebody panicked over is still worth looking at: that somebody is a failing test.
     fn model(&self) -> MutexGuard<'_, Model> {
-        self.model.lock().unwrap_or_else(PoisonError::into_inner)
+        self.model.lock()
     }
 }

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -15,6 +15,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::response::{IntoResponse, Response};
 use ipnet::IpNet;
 use jiff::Timestamp;
+use parking_lot::{Mutex, RwLock};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 use tokio::sync::watch;
@@ -73,8 +74,8 @@ impl ApiKeys {
     /// Puts other keys in the place of these; how many there are then. Whose key stays keeps what is left of its allowance.
     pub fn replace(&self, keys: &[ApiKey], requests_per_second: NonZeroU32) -> Result<usize, NoKeyLeft> {
         let new = Self::new(keys, requests_per_second);
-        let mut new = std::mem::take(&mut *new.held.write().unwrap_or_else(PoisonError::into_inner));
-        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        let mut new = std::mem::take(&mut *new.held.write());
+        let mut held = self.held.write();
         if new.is_empty() && !held.is_empty() {
             return Err(NoKeyLeft);
         }
@@ -93,7 +94,7 @@ impl ApiKeys {
 
     /// The caller as the keys of now have them, if they are still let in.
     pub(in crate::api) fn again(&self, caller: &Caller, now: Timestamp) -> Result<Caller, Problem> {
-        let keys = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        let keys = self.held.read();
         let Some(key) = &caller.key else {
             return if keys.is_empty() { Ok(caller.clone()) } else { Err(Problem::no_key()) };
         };
@@ -125,19 +126,19 @@ impl ApiKeys {
 
     /// How many there are.
     pub(in crate::api) fn count(&self) -> usize {
-        self.held.read().unwrap_or_else(PoisonError::into_inner).len()
+        self.held.read().len()
     }
 
     /// Whether nobody is asked for a key.
     pub fn is_empty(&self) -> bool {
-        self.held.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+        self.held.read().is_empty()
     }
 
     /// The key that this is. Digests are compared in constant time and all of them always, so that the time taken tells
     /// nothing of how near a guess came.
     fn holder_of(&self, given: &[u8]) -> Result<HeldKey, Problem> {
         let digest = Sha256::digest(given);
-        let keys = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        let keys = self.held.read();
         let mut found = None;
         for held in &*keys {
             let same: Choice = held.key.sha256.as_slice().ct_eq(digest.as_slice());
@@ -191,11 +192,7 @@ impl Access {
         }
         let held = self.keys.holder_of(bearer(headers).ok_or_else(Problem::no_key)?)?;
         not_expired(&held.key, self.clock.now())?;
-        held.allowance
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take(Instant::now())
-            .map_err(Problem::too_many_requests)?;
+        held.allowance.lock().take(Instant::now()).map_err(Problem::too_many_requests)?;
         let caller = caller(Some(held.key));
         told(&caller);
         caller.needs(if method.is_safe() { Role::Read } else { Role::Submit })?;

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::extract::MatchedPath;
 use axum::http::{Method, StatusCode};
+use parking_lot::Mutex;
 
 use crate::metrics::{Family, Histogram, MetricsText};
 
@@ -57,7 +57,7 @@ impl RequestStatistics {
         took: Duration,
     ) {
         let route = route.map_or("unmatched", MatchedPath::as_str);
-        let mut routes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut routes = self.0.lock();
         if !routes.contains_key(route) {
             let new = OfRoute { answers: BTreeMap::new(), took: Histogram::new(&DURATION_BOUNDS) };
             routes.insert(route.to_owned(), new);
@@ -69,7 +69,7 @@ impl RequestStatistics {
     }
 
     pub(in crate::api) fn write(&self, text: &mut MetricsText) {
-        let routes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let routes = self.0.lock();
         text.family(&REQUESTS);
         for (route, of_route) in &*routes {
             for ((method, status), count) in &of_route.answers {
@@ -149,7 +149,7 @@ pub(in crate::api) struct WebhookStatistics {
 
 impl WebhookStatistics {
     pub(in crate::api) fn count(&self, configured_source: &str, result: WebhookResult) {
-        let mut counts = self.results.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.results.lock();
         *counts.entry((configured_source.to_owned(), result)).or_default() += 1;
     }
 
@@ -164,14 +164,14 @@ impl WebhookStatistics {
     }
 
     pub(in crate::api) fn write(&self, text: &mut MetricsText) {
-        let counts = self.results.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = self.results.lock();
         text.family(&WEBHOOKS);
         for ((source, result), count) in &*counts {
             text.series(&[("source", source), ("result", result.name())], count);
         }
         for (family, counts) in [(&FUTURE_DATES, &self.future_dates), (&DATES_NOT_READ, &self.dates_not_read)] {
             text.family(family);
-            for (source, count) in &*counts.lock().unwrap_or_else(PoisonError::into_inner) {
+            for (source, count) in &*counts.lock() {
                 text.series(&[("source", source)], count);
             }
         }
@@ -180,7 +180,7 @@ impl WebhookStatistics {
 
 fn count_some(counts: &Mutex<BTreeMap<String, usize>>, configured_source: &str, some: usize) {
     if some > 0 {
-        let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = counts.lock();
         *counts.entry(configured_source.to_owned()).or_default() += some;
     }
 }

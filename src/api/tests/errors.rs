@@ -1,6 +1,6 @@
 //! Every error, whoever makes it, is a problem document that carries the request id.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -97,7 +97,8 @@ async fn a_panic_is_a_problem_that_tells_nothing() {
         proxies: Vec::new(),
         clock: WallClock::System,
     };
-    let witness = Witness { requests: Arc::default(), engine: api.engine.clone(), refusals: Mutex::default() };
+    let witness =
+        Witness { requests: Arc::default(), engine: api.engine.clone(), refusals: parking_lot::Mutex::default() };
     let router = layers::around(panicking, &settings, access, witness);
     let response = router.oneshot(Request::get("/").body(Body::empty()).unwrap()).await.unwrap();
     assert_eq!(response.status(), 500);

@@ -6,10 +6,11 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -66,7 +67,7 @@ impl Feeds {
 
     /// The feed of a job; it exists as long as somebody holds it.
     pub(in crate::api) fn of(&self, job: JobId) -> Arc<Feed> {
-        let mut by_job = self.by_job.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut by_job = self.by_job.lock();
         if let Some(feed) = by_job.get(&job).and_then(Weak::upgrade) {
             return feed;
         }
@@ -88,14 +89,14 @@ impl Feeds {
 impl Feed {
     /// What comes behind `told`, if anything does; `None` for a job that is gone.
     pub(in crate::api) fn after(&self, told: EventCursor, engine: &Engine) -> Option<Arc<FeedPart>> {
-        let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let newest = self.newest.lock().clone();
         if let Some(newest) = newest.filter(|newest| newest.from == told) {
             return Some(newest);
         }
         let (part, reaches_the_end) = self.write(told, engine)?;
         let part = Arc::new(part);
         if reaches_the_end && !part.text.is_empty() {
-            *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&part));
+            *self.newest.lock() = Some(Arc::clone(&part));
         }
         Some(part)
     }
@@ -168,7 +169,7 @@ mod tests {
         assert!(Arc::ptr_eq(&first, &feeds.of(job)));
         drop(first);
         drop(feeds.of(JobId(Uuid::max())));
-        assert!(feeds.by_job.lock().unwrap().keys().all(|kept| *kept != job));
+        assert!(feeds.by_job.lock().keys().all(|kept| *kept != job));
         assert_eq!(
             feeds.followed("00000000000000000000000000000000-7-4").map(|at| (at.revision, at.entry)),
             Some((7, 4))

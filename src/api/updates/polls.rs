@@ -1,11 +1,12 @@
 //! What polls of a job are told, put into words once for all who ask at about the same time.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::HeaderValue;
 use bytes::Bytes;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -82,6 +83,6 @@ impl Polls {
     }
 
     fn latest(&self) -> MutexGuard<'_, HashMap<JobId, Arc<PollAnswer>>> {
-        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+        self.latest.lock()
     }
 }

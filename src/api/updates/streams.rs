@@ -2,9 +2,10 @@
 //! connections, and none can keep others from being heard.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::api::callers::caller::Caller;
@@ -43,7 +44,7 @@ impl Streams {
     pub(in crate::api) fn take(&self, caller: &Caller, keys: usize) -> Result<StreamSeat, Problem> {
         let share = || Arc::new(Semaphore::new(self.seats.div_ceil(2)));
         let of_key = (keys > 1).then(|| {
-            let mut of_keys = self.of_keys.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut of_keys = self.of_keys.lock();
             Arc::clone(of_keys.entry(Arc::clone(caller.name())).or_insert_with(share)).try_acquire_owned()
         });
         let of_key =

@@ -1,7 +1,7 @@
 //! What has not ended, over all jobs, and how those entries ended that have.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::domain::conflict::Cause;
 use crate::domain::job::Lane;
@@ -9,6 +9,7 @@ use crate::domain::{EntryState, Reason};
 use crate::engine::estimate::fair_share::{Ahead, FairShare};
 use crate::engine::estimate::workload::Load;
 use crate::metrics::Counter;
+use parking_lot::Mutex;
 
 /// The number of open entries, and what became of others; clones are handles to the same one.
 ///
@@ -37,13 +38,13 @@ impl OpenEntries {
         if before != after {
             // Adding the difference modulo 2^32 adds or subtracts.
             self.open.fetch_add(after.entries.wrapping_sub(before.entries), Ordering::Relaxed);
-            self.turns.lock().unwrap_or_else(PoisonError::into_inner).moved(lane, before, after);
+            self.turns.lock().moved(lane, before, after);
         }
     }
 
     /// What goes before the end of a job that has so much ahead of it.
     pub(in crate::engine) fn ahead_of(&self, lane: Lane, own: Load) -> Ahead {
-        self.turns.lock().unwrap_or_else(PoisonError::into_inner).ahead_of(lane, own)
+        self.turns.lock().ahead_of(lane, own)
     }
 
     /// A job holds so many bytes, until this is dropped.

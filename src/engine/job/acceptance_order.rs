@@ -1,9 +1,9 @@
 //! The order of acceptance, and the oldest place that may still be taken in it.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::{Mutex, MutexGuard};
 use uuid::{ContextV7, Uuid};
 
 use crate::domain::place::DatesBefore;
@@ -86,7 +86,7 @@ impl AcceptanceOrder {
     }
 
     fn lock(&self) -> MutexGuard<'_, OrderState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

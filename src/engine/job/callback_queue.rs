@@ -20,13 +20,13 @@ impl Job {
 #[derive(Debug)]
 pub(in crate::engine) struct CallbackQueue {
     jobs: mpsc::UnboundedSender<JobId>,
-    receiver: std::sync::Mutex<Option<mpsc::UnboundedReceiver<JobId>>>,
+    receiver: parking_lot::Mutex<Option<mpsc::UnboundedReceiver<JobId>>>,
 }
 
 impl Default for CallbackQueue {
     fn default() -> Self {
         let (jobs, receiver) = mpsc::unbounded_channel();
-        Self { jobs, receiver: std::sync::Mutex::new(Some(receiver)) }
+        Self { jobs, receiver: parking_lot::Mutex::new(Some(receiver)) }
     }
 }
 
@@ -40,6 +40,6 @@ impl CallbackQueue {
     }
 
     pub(in crate::engine) fn take(&self) -> Option<mpsc::UnboundedReceiver<JobId>> {
-        self.receiver.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
+        self.receiver.lock().take()
     }
 }

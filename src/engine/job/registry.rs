@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use crate::domain::JobId;
 use crate::domain::job::JobStatus;
 use crate::engine::job::Job;
+use parking_lot::RwLock;
 
 /// The jobs, in the order of their ids, which is that of acceptance.
 #[derive(Debug, Default)]
@@ -14,27 +15,27 @@ pub(in crate::engine) struct JobRegistry(RwLock<BTreeMap<JobId, Arc<Job>>>);
 
 impl JobRegistry {
     pub(in crate::engine) fn insert(&self, job: Arc<Job>) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(job.id(), job);
+        self.0.write().insert(job.id(), job);
     }
 
     pub(in crate::engine) fn get(&self, id: JobId) -> Option<Arc<Job>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&id).map(Arc::clone)
+        self.0.read().get(&id).map(Arc::clone)
     }
 
     /// Shows each job in turn.
     pub(in crate::engine) fn for_each(&self, look: impl FnMut(&Arc<Job>)) {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).values().for_each(look);
+        self.0.read().values().for_each(look);
     }
 
     /// At most `limit` jobs newer than `after`, oldest first.
     pub(in crate::engine) fn from(&self, after: Option<JobId>, limit: usize) -> Vec<Arc<Job>> {
         let oldest = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let jobs = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let jobs = self.0.read();
         jobs.range((oldest, Bound::Unbounded)).take(limit).map(|(_, job)| Arc::clone(job)).collect()
     }
 
     pub(in crate::engine) fn remove(&self, ids: &[JobId]) {
-        let mut jobs = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut jobs = self.0.write();
         for id in ids {
             jobs.remove(id);
         }
@@ -48,7 +49,7 @@ impl JobRegistry {
         limit: usize,
     ) -> (Vec<Arc<Job>>, bool) {
         let newest = before.map_or(Bound::Unbounded, Bound::Excluded);
-        let jobs = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let jobs = self.0.read();
         let older = jobs.range((Bound::Unbounded, newest)).rev().map(|(_, job)| job);
         let mut wanted = older.filter(|job| status.is_none_or(|status| status == job.status()));
         let page = wanted.by_ref().take(limit).map(Arc::clone).collect();

@@ -2,9 +2,9 @@
 //! that does not know a single user.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 use crate::domain::Target;
@@ -70,7 +70,7 @@ impl TargetEndpoints {
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<Target, KnownEndpoint>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock()
     }
 }
 

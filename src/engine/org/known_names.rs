@@ -2,11 +2,12 @@
 //! they tell of does not exist any more.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use crate::domain::AssignmentId;
 use crate::engine::org::catalogue::Catalogue;
 use crate::journal::{Journal, Memo};
+use parking_lot::RwLock;
 
 /// The memos of this module.
 const SPACE: &str = "name of an assignment";
@@ -26,7 +27,7 @@ impl Names<'_> {
     /// The name of an assignment: the newest that is known.
     pub fn of(&self, id: AssignmentId) -> Option<Arc<str>> {
         let current = self.catalogue.as_ref().and_then(|catalogue| catalogue.name(id)).map(Arc::from);
-        current.or_else(|| self.known.0.read().unwrap_or_else(PoisonError::into_inner).get(&id).map(Arc::clone))
+        current.or_else(|| self.known.0.read().get(&id).map(Arc::clone))
     }
 }
 
@@ -50,7 +51,7 @@ impl KnownNames {
             return;
         }
         let new: Vec<(AssignmentId, Arc<str>)> = {
-            let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            let mut known = self.0.write();
             let other = |(id, name): &(AssignmentId, &str)| known.get(id).is_none_or(|known| **known != **name);
             let new: Vec<_> = catalogue.names().all().filter(other).map(|(id, name)| (id, Arc::from(name))).collect();
             known.extend(new.iter().map(|(id, name)| (*id, Arc::clone(name))));

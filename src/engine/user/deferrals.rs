@@ -1,9 +1,9 @@
 //! The clock of users that wait without a seat.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -48,7 +48,7 @@ impl Deferrals {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeSet<(Instant, UserKey)>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock()
     }
 }
 
@@ -82,10 +82,10 @@ mod tests {
             deferrals.put(user(5), begun + secs(3));
             std::future::pending::<()>().await;
         };
-        let wake = |user: UserKey| woken.lock().unwrap().push((user.user.0.as_u128(), begun.elapsed().as_secs()));
+        let wake = |user: UserKey| woken.lock().push((user.user.0.as_u128(), begun.elapsed().as_secs()));
         let all = async { tokio::join!(deferrals.keep_time(wake), later) };
         assert!(tokio::time::timeout(secs(4000), all).await.is_err());
-        assert_eq!(*woken.lock().unwrap(), [(3, 0), (5, 3), (1, 10), (4, 10), (2, 3600)]);
+        assert_eq!(*woken.lock(), [(3, 0), (5, 3), (1, 10), (4, 10), (2, 3600)]);
     }
 
     #[tokio::test(start_paused = true)]
@@ -101,13 +101,13 @@ mod tests {
             async move {
                 let wake = |user: UserKey| {
                     assert!(panicked.swap(true, Ordering::Relaxed), "a defect");
-                    log.lock().unwrap().push((user.user.0.as_u128(), begun.elapsed().as_secs()));
+                    log.lock().push((user.user.0.as_u128(), begun.elapsed().as_secs()));
                 };
                 deferrals.keep_time(wake).await;
             }
         });
         tokio::time::sleep(secs(100)).await;
-        assert_eq!(*woken.lock().unwrap(), [(1, 11), (2, 60)]);
+        assert_eq!(*woken.lock(), [(1, 11), (2, 60)]);
         assert_eq!(lifecycle.panics()["clock"], 1);
     }
 }

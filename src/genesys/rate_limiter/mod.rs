@@ -26,9 +26,10 @@ mod receiver;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
@@ -173,7 +174,7 @@ enum Timer {
 
 impl SharedLimiter {
     fn lock(&self) -> MutexGuard<'_, LimiterState> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+        self.desk.lock()
     }
 
     /// Makes a change, and grants everything that it made possible.

@@ -7,10 +7,11 @@
 //! moment of the start, whichever is earlier. `docs/decisions` argues why that is never too few.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -162,7 +163,7 @@ impl Lease {
     }
 
     fn lock(&self) -> MutexGuard<'_, UsageLogState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -102,15 +103,15 @@ impl SqliteJournal {
 
     /// Writes what is left and closes; what comes later is refused.
     pub fn close(&self) {
-        drop(self.outbox.lock().unwrap_or_else(PoisonError::into_inner).take());
-        if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        drop(self.outbox.lock().take());
+        if let Some(thread) = self.thread.lock().take() {
             // The thread ends when it has written everything; a panic ended it before.
             let _ = thread.join();
         }
     }
 
     fn send(&self, message: WriterMessage) -> Result<(), JournalError> {
-        let outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner);
+        let outbox = self.outbox.lock();
         outbox.as_ref().ok_or(JournalError::Closed)?.send(message).map_err(|_| self.gone())?;
         self.statistics.taken();
         Ok(())
@@ -118,7 +119,7 @@ impl SqliteJournal {
 
     fn durably(&self, entry: Entry) -> BoxFuture<'_, Result<(), JournalError>> {
         // Nothing new is taken while it is in doubt whose the journal is.
-        let doubt = self.doubt.lock().unwrap_or_else(PoisonError::into_inner).clone().filter(|_| entry.is_new());
+        let doubt = self.doubt.lock().clone().filter(|_| entry.is_new());
         let (told, answer) = oneshot::channel();
         let sent = doubt.map_or_else(|| self.send((entry, Some(told))), Err);
         async move {
@@ -229,7 +230,7 @@ impl Journal for SqliteJournal {
     }
 
     fn doubt(&self, why: Option<JournalError>) {
-        *self.doubt.lock().unwrap_or_else(PoisonError::into_inner) = why;
+        *self.doubt.lock() = why;
     }
 
     fn usage(&self) -> JournalUsage {

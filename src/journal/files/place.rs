@@ -9,9 +9,10 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rusqlite::Connection;
 
 use crate::journal::error::JournalError;
@@ -177,7 +178,7 @@ impl JournalPlace {
 
     /// Whether the open database has no name any more.
     fn is_unlinked(&self) -> bool {
-        let locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        let locks = self.locks.lock();
         let mut open = locks.iter().filter_map(|file| file.metadata().ok());
         open.find(|file| FileIdentity::of(file) == self.database).is_none_or(|file| file.nlink() == 0)
     }
@@ -265,7 +266,7 @@ impl JournalPlace {
     fn keep(&self, lock: File) -> Result<FileIdentity, JournalError> {
         let identity =
             lock.metadata().map(|file| FileIdentity::of(&file)).map_err(|error| cannot(&self.folder, &error))?;
-        self.locks.lock().unwrap_or_else(PoisonError::into_inner).push(lock);
+        self.locks.lock().push(lock);
         Ok(identity)
     }
 

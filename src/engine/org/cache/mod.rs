@@ -1,8 +1,9 @@
 //! Something that is read as a whole, kept, and read again behind the backs of those who use it.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::{MutexGuard, Notify};
 use tokio::time::Instant;
 
@@ -67,7 +68,7 @@ impl<T> Cache<T> {
 
     /// The newest reading, however old.
     pub(in crate::engine) fn newest(&self) -> Option<Arc<CachedReading<T>>> {
-        self.newest.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.newest.read().clone()
     }
 
     /// The newest reading, if it can be used; asks for a new one if it is getting old.
@@ -141,12 +142,12 @@ impl<T> Cache<T> {
 
     fn replace(&self, value: T, begun_at: Instant) -> Arc<CachedReading<T>> {
         let reading = Arc::new(CachedReading { value, begun_at });
-        *self.newest.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&reading));
+        *self.newest.write() = Some(Arc::clone(&reading));
         reading
     }
 
     fn last(&self) -> Option<Attempt> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.last.lock().clone()
     }
 
     fn ended(&self, begun_at: Instant, failed: Option<&CallError>) {
@@ -158,7 +159,7 @@ impl<T> Cache<T> {
         let before = self.last().and_then(|last| last.failing_since);
         let failing_since = failed.map(|_| before.unwrap_or(begun_at));
         let attempt = Attempt { begun_at, rest_until: now + rest, failed: failed.cloned(), failing_since };
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(attempt);
+        *self.last.lock() = Some(attempt);
     }
 
     /// Since when every reading has failed because Genesys does not answer, if none can be used any more.

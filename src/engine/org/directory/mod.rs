@@ -7,9 +7,10 @@ mod single;
 mod ways;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use self::listings::Listings;
@@ -290,7 +291,7 @@ impl Directory {
     /// Counts look-ups that a listing would have spared. Of many jobs that name a few people each, none waits for a listing,
     /// but after some of them one is read that serves the others.
     fn count_without_listing(&self, calls: usize) {
-        let mut looked_up = self.looked_up.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut looked_up = self.looked_up.lock();
         if looked_up.since.is_none_or(|since| since.elapsed() > self.ages.use_until) {
             *looked_up = LookedUp { since: Some(Instant::now()), calls: 0 };
         }

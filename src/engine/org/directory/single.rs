@@ -1,9 +1,9 @@
 //! What look-ups of single users told.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::{FoundUser, is_active};
@@ -26,7 +26,7 @@ struct KeptLookUp {
 
 impl LookUps {
     pub(super) fn note(&self, user: &UserRef, found: Match<FoundUser>, begun_at: Instant) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.lock();
         if known.len() >= MAX_LOOK_UPS {
             known.clear();
         }
@@ -48,11 +48,11 @@ impl LookUps {
     /// Forgets what was told of a user, and of those with such a name.
     pub(super) fn forget(&self, user: Option<UserId>, is_name: impl Fn(&UserRef) -> bool) {
         let is_theirs = |found: &Match<FoundUser>| matches!(found, Match::One(found) if Some(found.user) == user);
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.lock();
         known.retain(|name, look_up| !is_name(name) && !is_theirs(&look_up.found));
     }
 
     fn of(&self, user: &UserRef) -> Option<KeptLookUp> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(user).cloned()
+        self.0.lock().get(user).cloned()
     }
 }

@@ -4,9 +4,9 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 use super::single::LookUps;
@@ -199,7 +199,7 @@ impl Ways {
     }
 
     fn left(&self) -> MutexGuard<'_, HashMap<Way, (Instant, UpstreamAnswer)>> {
-        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+        self.left.lock()
     }
 }
 

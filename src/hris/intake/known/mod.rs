@@ -13,10 +13,11 @@ mod turns;
 mod written;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::{Mutex, MutexGuard};
 
 use self::full_export::Exports;
 pub(super) use self::order::Order;
@@ -486,7 +487,7 @@ impl KnownPeople {
 
     /// What is written down of a person: nothing under older keys any more.
     fn memos(&self, source: &Arc<str>, text: &str, known: Option<&KnownPerson>) -> Vec<Memo> {
-        let older_keys = self.older_keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let older_keys = self.older_keys.lock();
         let older = older_keys.get(&(Arc::clone(source), text.into()));
         let gone = older.into_iter().flatten().map(|key| memo(source, key, None));
         gone.chain([memo(source, text, known)]).collect()
@@ -494,14 +495,14 @@ impl KnownPeople {
 
     /// These are written down under their present keys alone.
     fn have_one_key<'k>(&self, people: impl Iterator<Item = (&'k Arc<str>, &'k Box<str>)>) {
-        let mut older_keys = self.older_keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut older_keys = self.older_keys.lock();
         if !older_keys.is_empty() {
             people.for_each(|(source, text)| drop(older_keys.remove(&(Arc::clone(source), text.clone()))));
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, People> {
-        self.people.lock().unwrap_or_else(PoisonError::into_inner)
+        self.people.lock()
     }
 }
 

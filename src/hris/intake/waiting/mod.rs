@@ -8,10 +8,11 @@
 mod reading;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -274,7 +275,7 @@ impl WaitingRecords {
 
     /// The turn of one call to a source, evenly spread.
     fn turn(&self, source: &Source, interval: Duration) -> Instant {
-        let mut paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut paces = self.paces.lock();
         let next = paces.entry(Arc::clone(&source.name)).or_insert_with(Instant::now);
         let turn = (*next).max(Instant::now());
         *next = turn + interval;
@@ -282,7 +283,7 @@ impl WaitingRecords {
     }
 
     fn places(&self) -> MutexGuard<'_, RecordPlaces> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+        self.places.lock()
     }
 }
 
