@@ -86,6 +86,19 @@ pub enum GaveUp {
 
 /// One user's fight with conflicts, from the first refused write until a write passes or the bounds are reached.
 ///
+/// ```text
+///          refused                  moved: the cause is known
+///  write ----------> read at once -----------------------------> fold, write
+///    ^                  | unmoved, or behind
+///    |                  v
+///    |              pause, read ---- moved: readLag -----------> fold, write
+///    |                  | unmoved
+///    '------------------'           behind for half of all patience: wrongVersion
+///
+///  a write passes: what was refused of an unmoved state was busy
+///  patience or attempts are used up: blocked
+/// ```
+///
 /// A refused write is followed by a read at once. If the state moved, its cause is known and the next write is computed
 /// from the new state. If it did not, either the read is old or Genesys refuses a right version, and only time tells:
 /// after a pause one more read looks for a newer state, and only then is the write repeated. From the second refusal of

@@ -142,6 +142,16 @@ impl From<EntryRequest> for EntryOrder {
 }
 
 /// Where an entry stands.
+///
+/// ```text
+///  Held -- applied by an operator --> Pending --> Running <--> Waiting
+///    |                                   |           |            |
+///    '--------- cancelled ---------------+-----------+------------+--> Cancelled
+///                                        |           |            |
+///                                        '-----------+------------+--> Planned, Applied, Unchanged, Failed, Superseded
+/// ```
+///
+/// `Pending` entries become `Held` together with their job. Those on the right are final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum EntryState {
     /// Accepted, not begun.

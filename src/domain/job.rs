@@ -99,7 +99,16 @@ impl JobSpec {
     }
 }
 
-/// Where a job stands.
+/// Where a job stands: it follows from its entries, the first line that fits.
+///
+/// ```text
+///  no entry is open, and it was cancelled   Cancelled
+///  no entry is open                         Completed
+///  entries are held                         Held
+///  Genesys is out of reach, nothing runs    Parked
+///  an entry has begun                       Running
+///  none has                                 Queued
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum JobStatus {
     Queued,

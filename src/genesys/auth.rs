@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use tower::{Layer, Service, ServiceExt};
 
 use super::login::{LoginError, Token, TokenSource};
-use super::rate_limiter::{AtDeparture, Departure, GateError, Paused};
+use super::rate_limiter::{AtDeparture, Departure, Paused, RateLimitError};
 use super::transport::TransportError;
 
 /// Why a call through the stack ended without an answer of Genesys.
@@ -58,7 +58,10 @@ pub(super) struct Auth<S> {
 
 impl<S> Service<Request<Bytes>> for Auth<S>
 where
-    S: Service<Request<Bytes>, Response = Response<Bytes>, Error = GateError<TransportError>> + Clone + Send + 'static,
+    S: Service<Request<Bytes>, Response = Response<Bytes>, Error = RateLimitError<TransportError>>
+        + Clone
+        + Send
+        + 'static,
     S::Future: Send,
 {
     type Response = Response<Bytes>;
@@ -97,7 +100,7 @@ async fn send<S>(
     tokens: &Arc<TokenSource>,
 ) -> Result<(Response<Bytes>, Token), StackError>
 where
-    S: Service<Request<Bytes>, Response = Response<Bytes>, Error = GateError<TransportError>> + Clone + Send,
+    S: Service<Request<Bytes>, Response = Response<Bytes>, Error = RateLimitError<TransportError>> + Clone + Send,
     S::Future: Send,
 {
     loop {
@@ -107,9 +110,9 @@ where
         match inner.clone().oneshot(request).await {
             Ok(answer) => return Ok((answer, stamp.used())),
             // Refused to somebody else while this call waited.
-            Err(GateError::NotReady) => {}
-            Err(GateError::Paused(paused)) => return Err(paused.into()),
-            Err(GateError::Transport(error)) => return Err(error.into()),
+            Err(RateLimitError::NotReady) => {}
+            Err(RateLimitError::Paused(paused)) => return Err(paused.into()),
+            Err(RateLimitError::Transport(error)) => return Err(error.into()),
         }
     }
 }

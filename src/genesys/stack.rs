@@ -11,7 +11,7 @@ use tower::util::BoxCloneSyncService;
 use super::auth::{AuthLayer, StackError};
 use super::instrument::InstrumentLayer;
 use super::login::TokenSource;
-use super::rate_limiter::{GateLayer, RateLimiter};
+use super::rate_limiter::{RateLimitLayer, RateLimiter};
 use super::retry::{self, RetryPolicy};
 use super::transport::Transport;
 use crate::backoff::Backoff;
@@ -38,7 +38,7 @@ pub(super) fn stack(
         .layer(InstrumentLayer)
         .layer(RetryLayer::new(repetition))
         .layer(AuthLayer::new(tokens))
-        .layer(GateLayer::new(gate, clock))
+        .layer(RateLimitLayer::new(gate, clock))
         .service(transport);
     BoxCloneSyncService::new(layers)
 }

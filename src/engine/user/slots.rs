@@ -10,12 +10,21 @@ use crate::engine::user::progress::Progress;
 
 /// The slots of all users with something to do.
 ///
-/// Invariant: at most one pass over a user runs at a time, because only [`UserSlots::begin`] makes a slot `Running`, it
+/// ```text
+///            park                 begin
+///  no slot -------> Queued -------------------> Running <------- take_idle -- no slot
+///                   ^    ^                      |     |
+///                   |    '-- end, more pending -+     |
+///                   |                           |     +-- end, nothing pending --> no slot
+///                   '-- wake -- Waiting <-- defer
+/// ```
+///
+/// Invariant: at most one reconciliation of a user runs at a time, because only [`UserSlots::begin`] makes a slot `Running`, it
 /// does so only from `Queued`, and the shard's lock makes that one step. [`UserSlots::take_idle`] makes a new one, under
 /// the same lock.
 ///
 /// Invariant: no pending change is lost. A pending change is parked either into a slot that exists, and then whoever ends that slot's
-/// pass sees it, because `end` looks and removes under the same shard lock; or into a new slot, and then the caller is
+/// reconciliation sees it, because `end` looks and removes under the same shard lock; or into a new slot, and then the caller is
 /// told to queue the user.
 ///
 /// Invariant: an empty slot does not stay: `end` removes it when nothing is pending.

@@ -17,6 +17,14 @@ pub(super) struct ProbeId(u64);
 
 /// Counts troubles in a row, and meters the probes once there are too many.
 ///
+/// ```text
+///           too many troubles               let_through
+///  Closed --------------------> ProbeDue ---------------> Probing
+///    ^                              ^                        |
+///    |                              '-- failed: twice as long+
+///    '------------------- succeeded -------------------------'
+/// ```
+///
 /// Invariant: while in trouble, at most one probe is under way, and the next is due an interval after the last one failed;
 /// the interval doubles with each and starts anew only after a call was answered. In doubt the first probe is due at once.
 #[derive(Debug)]

@@ -21,7 +21,7 @@ use crate::genesys::call::{CallContext, CallLane, CallMeter, Route};
 
 /// Why a call came back without an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GateError<E> {
+pub enum RateLimitError<E> {
     /// It was not sent.
     Paused(Paused),
     /// It was not sent because it was not ready when its turn had come. Its place was given back.
@@ -42,42 +42,42 @@ pub struct AtDeparture(pub Arc<dyn Departure>);
 
 /// Puts the rate limiter in front of a transport.
 #[derive(Debug, Clone)]
-pub struct GateLayer {
+pub struct RateLimitLayer {
     gate: RateLimiter,
     clock: WallClock,
 }
 
-impl GateLayer {
+impl RateLimitLayer {
     /// The clock tells how far off a date is that an answer names.
     pub fn new(gate: RateLimiter, clock: WallClock) -> Self {
         Self { gate, clock }
     }
 }
 
-impl<S> Layer<S> for GateLayer {
-    type Service = GateService<S>;
+impl<S> Layer<S> for RateLimitLayer {
+    type Service = RateLimitService<S>;
 
-    fn layer(&self, inner: S) -> GateService<S> {
-        GateService { gate: self.gate.clone(), clock: self.clock, inner }
+    fn layer(&self, inner: S) -> RateLimitService<S> {
+        RateLimitService { gate: self.gate.clone(), clock: self.clock, inner }
     }
 }
 
 /// Sends each request once its turn has come, and tells the rate limiter what the answer says about the limits.
 #[derive(Debug, Clone)]
-pub struct GateService<S> {
+pub struct RateLimitService<S> {
     gate: RateLimiter,
     clock: WallClock,
     inner: S,
 }
 
-impl<S> Service<Request<Bytes>> for GateService<S>
+impl<S> Service<Request<Bytes>> for RateLimitService<S>
 where
     S: Service<Request<Bytes>, Response = Response<Bytes>> + Clone + Send + 'static,
     S::Future: Send,
     S::Error: Send,
 {
     type Response = Response<Bytes>;
-    type Error = GateError<S::Error>;
+    type Error = RateLimitError<S::Error>;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Bytes>, Self::Error>> + Send>>;
 
     /// Always ready: the transport is asked only when the turn has come, as it should not be held ready for hours.
@@ -90,11 +90,11 @@ where
         Box::pin(async move {
             let (lane, route, meter) = wishes(&request);
             let came_at = Instant::now();
-            let permit = gate.admit(lane, route).await.map_err(GateError::Paused)?;
+            let permit = gate.admit(lane, route).await.map_err(RateLimitError::Paused)?;
             let departure = request.extensions_mut().remove::<AtDeparture>();
             if departure.is_some_and(|AtDeparture(departure)| !departure.is_ready(&mut request)) {
                 permit.abandon();
-                return Err(GateError::NotReady);
+                return Err(RateLimitError::NotReady);
             }
             let sent_at = Instant::now();
             gate.statistics().waited(lane, sent_at - came_at);
@@ -110,7 +110,7 @@ where
                     Ok(response) => report(&gate, permit, route, response, clock.now()),
                     Err(_) => permit.answered(CallOutcome::NoAnswer),
                 }
-                result.map_err(GateError::Transport)
+                result.map_err(RateLimitError::Transport)
             };
             UnderWay::new(call, &lifecycle).await
         })

@@ -15,7 +15,7 @@ use crate::genesys::rate_limiter::{Limits, Start, WindowLimit};
 use crate::lifecycle::Lifecycle;
 
 type Script = Arc<Mutex<VecDeque<Response<Bytes>>>>;
-type Stack = GateService<BoxCloneSyncService<Request<Bytes>, Response<Bytes>, &'static str>>;
+type Stack = RateLimitService<BoxCloneSyncService<Request<Bytes>, Response<Bytes>, &'static str>>;
 
 /// Answers from the script, then with 200; a status of 599 stands for a connection that broke.
 fn stack(script: impl IntoIterator<Item = Response<Bytes>>) -> (RateLimiter, Stack) {
@@ -28,7 +28,7 @@ fn stack(script: impl IntoIterator<Item = Response<Bytes>>) -> (RateLimiter, Sta
             if answer.status() == 599 { Err("connection reset") } else { Ok(answer) }
         }
     });
-    let service = GateLayer::new(gate.clone(), WallClock::System).layer(BoxCloneSyncService::new(transport));
+    let service = RateLimitLayer::new(gate.clone(), WallClock::System).layer(BoxCloneSyncService::new(transport));
     (gate, service)
 }
 
@@ -77,7 +77,7 @@ async fn a_call_that_nobody_waits_for_any_more_keeps_its_place_until_it_is_answe
             Ok::<_, &'static str>(Response::<Bytes>::default())
         }
     });
-    let stack = GateLayer::new(gate, WallClock::System).layer(BoxCloneSyncService::new(transport));
+    let stack = RateLimitLayer::new(gate, WallClock::System).layer(BoxCloneSyncService::new(transport));
     let meter = CallMeter::default();
     let call = || stack.clone().oneshot(request(CallLane::Bulk, Route::User, &meter));
     assert!(tokio::time::timeout(Duration::from_millis(100), call()).await.is_err());
@@ -152,7 +152,7 @@ async fn a_request_without_context_is_a_bulk_call_and_a_dropped_one_is_paid_for(
     let lifecycle = Lifecycle::default();
     let gate = RateLimiter::new(&Limits::default(), Start::Empty, &lifecycle);
     let never = tower::service_fn(|_| std::future::pending::<Result<Response<Bytes>, Infallible>>());
-    let service = GateLayer::new(gate.clone(), WallClock::System).layer(never);
+    let service = RateLimitLayer::new(gate.clone(), WallClock::System).layer(never);
     let call = service.oneshot(Request::new(Bytes::new()));
     assert!(tokio::time::timeout(Duration::from_millis(100), call).await.is_err());
     let paid = |in_flight| {

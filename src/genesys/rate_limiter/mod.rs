@@ -35,7 +35,7 @@ use tokio::time::Instant;
 
 use self::admissions::Admissions;
 pub use self::admissions::CallOutcome;
-pub use self::layer::{AtDeparture, Departure, GateError, GateLayer, GateService};
+pub use self::layer::{AtDeparture, Departure, RateLimitError, RateLimitLayer, RateLimitService};
 pub use self::limits::{Credit, Limits, MAX_WAIT, Start, WindowLimit};
 pub use self::permit::{Paused, Permit};
 use self::permit::{PermitTurn, WaitingForPermit};

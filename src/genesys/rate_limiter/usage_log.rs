@@ -1,9 +1,9 @@
 //! What a process after this one must know of our calls, because Genesys still counts them: written down ahead of time.
 //!
-//! Writing each call down before it goes out would cost a flush a call. Instead a page of the book is a lease: calls may be
-//! under way until its end, and at most so many of them that no page has counted yet. The next page counts what has ended
-//! since, and extends the lease for as long as calls are under way. Who finds the book takes each counted call for one
-//! that ended with its page, and for the last page the most that its lease permits, at the end of the lease or at the
+//! Writing each call down before it goes out would cost a flush per call. Instead a record of the log is a lease: calls may be
+//! under way until its end, and at most so many of them that no record has counted yet. The next record counts what has ended
+//! since, and extends the lease for as long as calls are under way. Whoever finds the log takes each counted call for one
+//! that ended with its record, and for the last record the most that its lease permits, at the end of the lease or at the
 //! moment of the start, whichever is earlier. `docs/decisions` argues why that is never too few.
 
 use std::fmt;
@@ -20,40 +20,46 @@ use super::limits::{Limits, Start};
 
 /// How long a lease lasts. A process that is killed costs the next one at most this much of its first window.
 const LEASE: Duration = Duration::from_secs(2);
-/// How long to wait after a page could not be written. Calls wait with it.
+/// How long to wait after a record could not be written. Calls wait with it.
 const RETRY: Duration = Duration::from_millis(500);
 
 /// How often to look whether the last calls have ended, while the service stops.
 const RECHECK: Duration = Duration::from_millis(20);
 
-/// One entry of the book.
+/// One record of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UsageRecord {
-    /// Calls that ended since the page before, and when the last of them did.
+    /// Calls that ended since the record before, and when the last of them did.
     pub ended: u32,
     pub ended_at: Instant,
     /// Calls may be under way until then.
     pub lease_until: Instant,
-    /// How many at most, by then, that no page has counted.
+    /// How many at most, by then, that no record has counted.
     pub at_most: u32,
     /// What ended before is of no interest any more.
     pub forget_before: Option<Instant>,
 }
 
-/// Where pages are kept.
+/// Where records are kept.
 pub trait UsageLog: fmt::Debug + Send + Sync {
     /// Durable when it answers; false if it could not be written.
-    fn write(&self, page: UsageRecord) -> BoxFuture<'_, bool>;
+    fn write(&self, record: UsageRecord) -> BoxFuture<'_, bool>;
 }
 
-/// The rate limiter's side of the book.
+/// The rate limiter's side of the log.
 ///
-/// Invariant: whenever a call is under way, a durable page has a lease that has not run out, or the page that extends it
+/// ```text
+///  no lease -- cover: a record is durable --> leased until t -- nothing under way at t --> no lease
+///                                               ^      |
+///                                               '------' half of the time is over, and calls are under way
+/// ```
+///
+/// Invariant: whenever a call is under way, a durable record has a lease that has not run out, or the record that extends it
 /// is being written and no new call goes out: calls go out only under a lease, and while one is under way a task extends
 /// it at half time.
 #[derive(Debug)]
 pub(super) struct Lease {
-    book: Arc<dyn UsageLog>,
+    log: Arc<dyn UsageLog>,
     at_most: u32,
     longest: Duration,
     state: Mutex<UsageLogState>,
@@ -64,15 +70,15 @@ pub(super) struct Lease {
 struct UsageLogState {
     /// Whether a task takes care of the lease.
     kept: bool,
-    /// A page that comes before all others: what has to be presumed of the processes before, so that the one that comes
+    /// A record that comes before all others: what has to be presumed of the processes before, so that the one that comes
     /// after a short-lived one still knows of it.
     first: Option<UsageRecord>,
-    /// When the calls that a page has counted had ended.
+    /// When the calls that a record has counted had ended.
     counted_until: Option<Instant>,
 }
 
 impl Lease {
-    pub(super) fn new(book: Arc<dyn UsageLog>, limits: &Limits, start: &Start, now: Instant) -> Self {
+    pub(super) fn new(log: Arc<dyn UsageLog>, limits: &Limits, start: &Start, now: Instant) -> Self {
         let first = start.presumed(limits, now).map(|(ended, ended_at)| UsageRecord {
             ended,
             ended_at,
@@ -81,7 +87,7 @@ impl Lease {
             forget_before: None,
         });
         Self {
-            book,
+            log,
             at_most: at_most(limits),
             longest: limits.windows.iter().map(|window| window.period).max().unwrap_or_default(),
             state: Mutex::new(UsageLogState { kept: false, first, counted_until: Some(now) }),
@@ -105,8 +111,8 @@ impl Lease {
         loop {
             let busy = shared.lock().admissions.is_busy();
             let now = Instant::now();
-            let page = self.page(&shared, now, if busy { now + LEASE } else { now });
-            if !self.write(page).await {
+            let record = self.record(&shared, now, if busy { now + LEASE } else { now });
+            if !self.write(record).await {
                 if shared.lifecycle.is_stopping() {
                     break;
                 }
@@ -115,7 +121,7 @@ impl Lease {
             }
             self.lock().counted_until = Some(now);
             if busy {
-                self.until.send_replace(Some(page.lease_until));
+                self.until.send_replace(Some(record.lease_until));
                 tokio::select! {
                     () = tokio::time::sleep_until(now + LEASE / 2) => {}
                     // Who waits for the last calls to end is not to wait for the lease as well.
@@ -128,16 +134,16 @@ impl Lease {
         self.lock().kept = false;
     }
 
-    /// Writes a page behind the first one, if that has not been written yet.
-    async fn write(&self, page: UsageRecord) -> bool {
+    /// Writes a record behind the first one, if that has not been written yet.
+    async fn write(&self, record: UsageRecord) -> bool {
         let first = self.lock().first;
         if let Some(first) = first {
-            if !self.book.write(first).await {
+            if !self.log.write(first).await {
                 return false;
             }
             self.lock().first = None;
         }
-        self.book.write(page).await
+        self.log.write(record).await
     }
 
     /// The lease has ended; false if a call has come meanwhile.
@@ -150,7 +156,7 @@ impl Lease {
         !busy
     }
 
-    fn page(&self, shared: &SharedLimiter, now: Instant, lease_until: Instant) -> UsageRecord {
+    fn record(&self, shared: &SharedLimiter, now: Instant, lease_until: Instant) -> UsageRecord {
         let counted_until = self.lock().counted_until;
         let (ended, ended_at) = shared.lock().admissions.ended_between(counted_until, now);
         UsageRecord {
