@@ -17,7 +17,9 @@ use crate::engine::job::outcome::Failure;
 use crate::engine::org::catalogue::Skill;
 use crate::engine::org::unknown_names::{Proposals, written_differently};
 use crate::engine::port::{CallError, CatalogueItem, UpstreamAnswer};
-use crate::engine::prepare::resolve::{Patience, Resolved, without_incomplete};
+use crate::engine::prepare::preparation::Preparation;
+use crate::engine::prepare::resolved::Resolved;
+use crate::engine::prepare::same_user::without_incomplete;
 use crate::journal::JobNote;
 
 /// Whether what a job lists and Genesys lacks is created.
@@ -49,8 +51,8 @@ pub(in crate::engine) fn of(engine: &EngineCore, job: &Job) -> Creation {
 
 /// Ends the entries for which skills will not be created whatever comes: of a job that lacks too many, of names that can be
 /// taken for each other, and of a dry run all. What a dry run tells is so what the run would.
-pub(in crate::engine) async fn refuse(patience: &Patience<'_>, entries: &mut Vec<Resolved>) {
-    let Patience { engine, job, .. } = *patience;
+pub(in crate::engine) async fn refuse(preparation: &Preparation<'_>, entries: &mut Vec<Resolved>) {
+    let Preparation { engine, job, .. } = *preparation;
     let names = lacking(entries);
     if names.is_empty() {
         return;
@@ -63,21 +65,21 @@ pub(in crate::engine) async fn refuse(patience: &Patience<'_>, entries: &mut Vec
         refused.extend(names_alike(&names));
         refused
     };
-    complete(patience, entries, &refused).await;
+    complete(preparation, entries, &refused).await;
 }
 
 /// Has created what the entries lack, and puts it into what they list. Entries end whose skills are not to be had. `None` if
 /// the job has nothing open any more.
 pub(in crate::engine) async fn create_lacking(
-    patience: &mut Patience<'_>,
+    preparation: &mut Preparation<'_>,
     parked: &HashSet<u32>,
     entries: &mut Vec<Resolved>,
 ) -> Option<()> {
     let mut skills = Skills::new();
     for (key, name) in lacking(entries) {
-        skills.insert(key, find_or_create(patience, parked, &name).await?);
+        skills.insert(key, find_or_create(preparation, parked, &name).await?);
     }
-    complete(patience, entries, &skills).await;
+    complete(preparation, entries, &skills).await;
     Some(())
 }
 
@@ -126,8 +128,8 @@ fn names_alike(names: &BTreeMap<Box<str>, Arc<str>>) -> Skills {
 }
 
 /// Puts skills into what entries list, as far as is known what becomes of them; who needs one that is not to be had ends.
-async fn complete(patience: &Patience<'_>, entries: &mut Vec<Resolved>, skills: &Skills) {
-    let Patience { engine, job, .. } = *patience;
+async fn complete(preparation: &Preparation<'_>, entries: &mut Vec<Resolved>, skills: &Skills) {
+    let Preparation { engine, job, .. } = *preparation;
     // Entries that share a list go on sharing it.
     let (mut lists, mut failed) = (HashMap::new(), Vec::new());
     let mut incomplete = HashMap::new();
@@ -169,11 +171,11 @@ impl Resolved {
 
 /// `None` if the job has nothing open any more.
 async fn find_or_create(
-    patience: &mut Patience<'_>,
+    preparation: &mut Preparation<'_>,
     parked: &HashSet<u32>,
     name: &str,
 ) -> Option<Result<AssignmentId, Failure>> {
-    let Patience { engine, job, options, .. } = *patience;
+    let Preparation { engine, job, options, .. } = *preparation;
     let mut conflicts = 0;
     loop {
         if job.is_over() {
@@ -199,7 +201,7 @@ async fn find_or_create(
             }
             CallError::Uncertain(_) | CallError::Unavailable { .. } => {}
         }
-        patience.wait(parked, &error).await?;
+        preparation.wait(parked, &error).await?;
     }
 }
 

@@ -2,8 +2,11 @@
 
 pub(in crate::engine) mod create_skills;
 pub(in crate::engine) mod prefetch;
+pub(in crate::engine) mod preparation;
 pub(in crate::engine) mod removal_check;
 pub(in crate::engine) mod resolve;
+pub(in crate::engine) mod resolved;
+pub(in crate::engine) mod same_user;
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -20,7 +20,7 @@ use crate::domain::{AssignmentId, Assignments, Listed, Mode, Place, Target, User
 use crate::engine::core::EngineCore;
 use crate::engine::job::Job;
 use crate::engine::port::{CallError, CallOptions, Observed};
-use crate::engine::prepare::resolve::Resolved;
+use crate::engine::prepare::resolved::Resolved;
 use crate::engine::user::memory::UserState;
 
 /// What a user has, as far as is known, and what of it the job would take away.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Lacking, OpenEntry};
+use super::OpenEntry;
 use crate::domain::entry::{AssignmentName, ListedAssignment};
 use crate::domain::name_index::Match;
 use crate::domain::{Listed, Reason};
@@ -13,6 +13,7 @@ use crate::engine::org::catalogue::Catalogue;
 use crate::engine::org::unknown_names::{Proposals, Unfit};
 use crate::engine::port::UpstreamAnswer;
 use crate::engine::prepare::create_skills::Creation;
+use crate::engine::prepare::resolved::Lacking;
 
 /// A list by id, and what of it Genesys lacks and can be created.
 pub(super) type FoundList = (Arc<Listed>, Arc<[Lacking]>);

@@ -1,9 +1,7 @@
 //! From what a caller wrote to ids, and on to the users' slots: users through the directory, assignments through the
-//! catalogue, and between the two the scales.
+//! catalogue, and between the two the removal check.
 
 mod lists;
-mod patience;
-mod same_user;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -12,14 +10,11 @@ use tokio::time::Instant;
 
 use self::lists::ResolvedLists;
 pub(in crate::engine) use self::lists::find_assignments;
-pub(in crate::engine) use self::patience::Patience;
-use self::patience::patience_left;
-pub(in crate::engine) use self::same_user::without_incomplete;
 use crate::domain::entry::{EntryRequest, ListedAssignment};
 use crate::domain::job::{JobStatus, SameUser};
 use crate::domain::name_index::Match;
 use crate::domain::text::unseen;
-use crate::domain::{Listed, Mode, Place, Proficiency, Reason, UserId, UserKey, UserRef};
+use crate::domain::{Mode, Place, Reason, UserId, UserKey, UserRef};
 use crate::engine::conclusion::Ending;
 use crate::engine::core::EngineCore;
 use crate::engine::estimate::workload::Work;
@@ -31,40 +26,12 @@ use crate::engine::port::{CallError, CallOptions, UpstreamAnswer};
 use crate::engine::prepare::Prepared;
 use crate::engine::prepare::create_skills;
 use crate::engine::prepare::prefetch;
+use crate::engine::prepare::preparation::{Preparation, patience_left};
 use crate::engine::prepare::removal_check::RemovalCheck;
+use crate::engine::prepare::resolved::Resolved;
+use crate::engine::prepare::same_user;
 use crate::engine::user::pending_change::PendingChange;
 use crate::journal::JobNote;
-
-/// An entry whose user and assignments are known by id.
-#[derive(Debug)]
-pub(in crate::engine) struct Resolved {
-    /// The entry's place in its job.
-    pub(in crate::engine) index: u32,
-    pub(in crate::engine) user: UserId,
-    pub(in crate::engine) listed: Arc<Listed>,
-    /// What it lists beside that and Genesys lacks: to be created before the entry goes on.
-    pub(in crate::engine) lacking: Arc<[Lacking]>,
-    /// Where it stands in the effective order.
-    pub(in crate::engine) place: Place,
-    /// Whether its sender said when it happened.
-    dated: bool,
-    /// Of several rows about the user that are one list: what each of them lists.
-    rows: Arc<[(u32, Arc<Listed>)]>,
-}
-
-/// A skill that Genesys lacks, as an entry lists it.
-#[derive(Debug)]
-pub(in crate::engine) struct Lacking {
-    pub(in crate::engine) name: Arc<str>,
-    pub(in crate::engine) proficiency: Option<Proficiency>,
-}
-
-impl Resolved {
-    fn pending_change(self, job: &Arc<Job>, work: Work) -> PendingChange {
-        let Self { index, listed, place, rows, .. } = self;
-        PendingChange { can_be_stale: job.can_be_stale(index), job: Arc::clone(job), index, rows, listed, place, work }
-    }
-}
 
 /// What is open of a job and can go on.
 #[derive(Debug, Default)]
@@ -96,17 +63,17 @@ pub(in crate::engine) async fn resolve_and_park<'e>(
     prepared: &mut Prepared<'e>,
 ) {
     let options = CallOptions::new(job.spec().lane);
-    let mut patience = Patience::new(engine, job, &options);
+    let mut preparation = Preparation::new(engine, job, &options);
     let mut look = LookAtNames { since: job.accepted_at(), shown: None };
     loop {
-        let resolution = resolve_and_weigh(&mut patience, &prepared.parked, &mut look).await;
+        let resolution = resolve_and_weigh(&mut preparation, &prepared.parked, &mut look).await;
         let Some(resolution) = resolution else { break };
         let left = park_all(engine, job, prepared, resolution);
         for ended in prepared.concluding.drain(..) {
             ended.shown().await;
         }
         let Some(because) = left else { break };
-        if patience.wait(&prepared.parked, &CallError::unavailable(because)).await.is_none() {
+        if preparation.wait(&prepared.parked, &CallError::unavailable(because)).await.is_none() {
             break;
         }
         look.since = Instant::now();
@@ -167,31 +134,31 @@ fn named_several_times(entries: &[Resolved]) -> HashSet<UserId> {
 
 /// The entries that may go on; `None` if none may.
 async fn resolve_and_weigh(
-    patience: &mut Patience<'_>,
+    preparation: &mut Preparation<'_>,
     parked: &HashSet<u32>,
     look: &mut LookAtNames,
 ) -> Option<Resolution> {
-    let job = patience.job;
+    let job = preparation.job;
     if job.is_on_its_way(parked) {
         return None;
     }
     let mut resolution = loop {
         let tried = tokio::select! {
-            tried = try_resolve(patience, parked, look) => tried,
+            tried = try_resolve(preparation, parked, look) => tried,
             // Who waits for the same listing is next.
             () = job.on_its_way(parked) => return None,
-            () = patience.over() => Err(no_answer()),
+            () = preparation.over() => Err(no_answer()),
         };
         match tried {
             Ok(resolution) => break resolution,
-            Err(error) => patience.wait(parked, &error).await?,
+            Err(error) => preparation.wait(parked, &error).await?,
         }
     };
-    create_skills::refuse(patience, &mut resolution.entries).await;
+    create_skills::refuse(preparation, &mut resolution.entries).await;
     if parked.is_empty() && !job.has_begun() && !job.was_released() {
-        weigh(patience, &resolution.entries).await?;
+        weigh(preparation, &resolution.entries).await?;
     }
-    create_skills::create_lacking(patience, parked, &mut resolution.entries).await?;
+    create_skills::create_lacking(preparation, parked, &mut resolution.entries).await?;
     Some(resolution)
 }
 
@@ -200,14 +167,14 @@ fn no_answer() -> CallError {
 }
 
 /// Weighs a job; `None` if it is held back now, or has nothing open any more.
-async fn weigh(patience: &mut Patience<'_>, entries: &[Resolved]) -> Option<()> {
-    let Patience { engine, job, options, .. } = *patience;
-    let mut scales = RemovalCheck::new(engine, job, entries);
+async fn weigh(preparation: &mut Preparation<'_>, entries: &[Resolved]) -> Option<()> {
+    let Preparation { engine, job, options, .. } = *preparation;
+    let mut check = RemovalCheck::new(engine, job, entries);
     let hold = loop {
-        match scales.weigh(options).await {
+        match check.weigh(options).await {
             Ok(hold) => break hold,
             // Nothing of a job is parked before it was weighed.
-            Err(error) => patience.wait(&HashSet::new(), &error).await?,
+            Err(error) => preparation.wait(&HashSet::new(), &error).await?,
         }
     };
     let Some(hold) = hold else { return Some(()) };
@@ -244,11 +211,11 @@ struct LookAtNames {
 /// Ends what cannot be resolved, and answers the rest. While it cannot be told whom or what an entry names, the job waits, or
 /// that entry alone if the others may go on without it; at the end of the patience such entries end alone.
 async fn try_resolve(
-    patience: &Patience<'_>,
+    preparation: &Preparation<'_>,
     parked: &HashSet<u32>,
     look: &mut LookAtNames,
 ) -> Result<Resolution, CallError> {
-    let Patience { engine, job, options, .. } = *patience;
+    let Preparation { engine, job, options, .. } = *preparation;
     let target = job.spec().target;
     let genesys = engine.genesys.as_ref();
     let unparked = (0..job.len()).filter(|index| !parked.contains(index));
@@ -319,7 +286,7 @@ async fn try_resolve(
         }
     }
     let entries = same_user::refused(job, entries, &mut failed);
-    let entries = without_incomplete(job, entries, &incomplete, &mut failed);
+    let entries = same_user::without_incomplete(job, entries, &incomplete, &mut failed);
     let entries = same_user::without_parts(engine, job, entries, &mut failed);
     let entries = same_user::without_renamed(job, entries, &mut failed);
     engine.conclude(failed, None).shown().await;

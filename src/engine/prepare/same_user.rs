@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::Resolved;
 use crate::domain::entry::Presence;
 use crate::domain::job::SameUser;
 use crate::domain::{EntryId, EntryState, Listed, Reason, UserId};
@@ -11,12 +10,13 @@ use crate::engine::conclusion::Ending;
 use crate::engine::core::EngineCore;
 use crate::engine::job::outcome::Failure;
 use crate::engine::job::{EntryResult, Job};
+use crate::engine::prepare::resolved::Resolved;
 
 /// So many rows are named in a message.
 const MAX_ROWS_NAMED: usize = 10;
 
 /// Takes out the rows of which it is not known which of their lists their user is to have: they are to fail.
-pub(super) fn refused(job: &Arc<Job>, entries: Vec<Resolved>, failed: &mut Vec<Ending>) -> Vec<Resolved> {
+pub(in crate::engine) fn refused(job: &Arc<Job>, entries: Vec<Resolved>, failed: &mut Vec<Ending>) -> Vec<Resolved> {
     if !job.spec().refuses_rows_of_one_user() {
         return entries;
     }
@@ -54,7 +54,7 @@ pub(in crate::engine) fn without_incomplete(
 
 /// Takes out the rows that repeat a part of a list: rows of which it was not known, when the others were carried out, that
 /// they are about the same user.
-pub(super) fn without_parts(
+pub(in crate::engine) fn without_parts(
     engine: &EngineCore,
     job: &Arc<Job>,
     entries: Vec<Resolved>,
@@ -82,7 +82,11 @@ pub(super) fn without_parts(
 
 /// Takes out who has left under one name only: those whom another entry of the job is about have not left, and those whose new
 /// name leads to nobody keep what they have under the former one.
-pub(super) fn without_renamed(job: &Arc<Job>, entries: Vec<Resolved>, ended: &mut Vec<Ending>) -> Vec<Resolved> {
+pub(in crate::engine) fn without_renamed(
+    job: &Arc<Job>,
+    entries: Vec<Resolved>,
+    ended: &mut Vec<Ending>,
+) -> Vec<Resolved> {
     let has_left = |index| matches!(job.presence(index), Presence::Missing | Presence::FormerName);
     if !entries.iter().any(|entry| has_left(entry.index)) {
         return entries;
@@ -143,7 +147,7 @@ fn named(job: &Job, rows: &[u32]) -> String {
 
 /// Makes one of the rows about each user, if the job says that they are one list. It is in the place of the newest of them,
 /// and of several ratings the highest counts.
-pub(super) fn taken_together(job: &Job, entries: Vec<Resolved>) -> Vec<Resolved> {
+pub(in crate::engine) fn taken_together(job: &Job, entries: Vec<Resolved>) -> Vec<Resolved> {
     if job.spec().same_user != SameUser::Merge {
         return entries;
     }

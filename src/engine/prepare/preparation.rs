@@ -1,4 +1,4 @@
-//! How long a job waits for a Genesys that cannot tell yet whom and what its entries name.
+//! What the steps of a job's preparation share, and how long it waits for a Genesys that cannot tell yet whom and what its entries name.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,22 +15,34 @@ use crate::engine::port::{CallError, CallOptions};
 /// Calls that wait for their turn, or for a Genesys that is down, get so long at the end of the patience.
 const LAST_TRY: Duration = Duration::from_secs(5);
 
-/// Waiting for a Genesys that is out of reach.
-pub(in crate::engine) struct Patience<'a> {
+/// The preparation of one job: on whose behalf calls are made, and how often Genesys could not tell what was asked.
+pub(in crate::engine) struct Preparation<'a> {
     pub(in crate::engine) engine: &'a EngineCore,
     pub(in crate::engine) job: &'a Arc<Job>,
     pub(in crate::engine) options: &'a CallOptions,
     tries: u32,
 }
 
-impl<'a> Patience<'a> {
-    pub(super) fn new(engine: &'a EngineCore, job: &'a Arc<Job>, options: &'a CallOptions) -> Self {
+/// What follows from a look-up that failed.
+enum AfterError {
+    /// Nothing would come of another try: what is open of the job fails.
+    Fail(Failure),
+    TryAgain {
+        at: Instant,
+        message: String,
+        /// Whether Genesys itself said when.
+        told: bool,
+    },
+}
+
+impl<'a> Preparation<'a> {
+    pub(in crate::engine) fn new(engine: &'a EngineCore, job: &'a Arc<Job>, options: &'a CallOptions) -> Self {
         Self { engine, job, options, tries: 0 }
     }
 
     /// Resolves when the patience is over: a try that waits for a Genesys that is down outlasts it by little. The first one,
     /// which may take long because there is much to read, is not cut short.
-    pub(super) fn over(&self) -> impl Future<Output = ()> + use<> {
+    pub(in crate::engine) fn over(&self) -> impl Future<Output = ()> + use<> {
         // In a box, as it is rare, and every job that waits for a look would have its room.
         let end = (self.tries > 0).then(|| Box::pin(sleep(patience_left(self.engine, self.job).max(LAST_TRY))));
         async {
@@ -44,44 +56,45 @@ impl<'a> Patience<'a> {
     /// Waits until it is worth trying again; `None` if the job has nothing open any more. Entries that are `parked` with their
     /// users have patience of their own.
     pub(in crate::engine) async fn wait(&mut self, parked: &HashSet<u32>, error: &CallError) -> Option<()> {
-        self.job.count_preparation(self.options.meter.take());
+        let Self { engine, job, .. } = *self;
+        job.count_preparation(self.options.meter.take());
         self.tries += 1;
-        let at = self.wait_until(parked, error).await?;
+        let at = match self.after(error, Instant::now()) {
+            AfterError::Fail(failure) => {
+                self.fail_open(parked, &failure).await;
+                return None;
+            }
+            AfterError::TryAgain { at, message, told } => {
+                tracing::warn!(job = %job.id(), %error, "cannot resolve the job's users and assignments yet");
+                job.hold_up(parked, &message, told.then(|| engine.clock.date_of(at)));
+                at
+            }
+        };
         tokio::select! {
             () = tokio::time::sleep_until(at) => Some(()),
             // Nobody goes on asking Genesys for a job that was cancelled meanwhile.
-            () = self.job.on_its_way(parked) => None,
+            () = job.on_its_way(parked) => None,
         }
     }
 
-    /// When to try again; `None` if the job has nothing open any more.
-    async fn wait_until(&self, parked: &HashSet<u32>, error: &CallError) -> Option<Instant> {
-        let Self { engine, job, .. } = self;
-        let patience = engine.settings.patience;
+    /// What follows from a look-up that failed.
+    fn after(&self, error: &CallError, now: Instant) -> AfterError {
+        let Self { engine, job, .. } = *self;
         let (answer, retry_at) = match error {
             CallError::Unavailable { answer, retry_at } => (answer, *retry_at),
             CallError::Conflict(answer) | CallError::Uncertain(answer) => (answer, None),
             CallError::NotFound(answer) | CallError::TargetUnavailable(answer) | CallError::Rejected(answer) => {
-                self.fail_open(parked, &Failure::listing_rejected(answer)).await;
-                return None;
+                return AfterError::Fail(Failure::listing_rejected(answer));
             }
-            CallError::Forbidden(answer) => {
-                self.fail_open(parked, &Failure::forbidden(answer)).await;
-                return None;
-            }
+            CallError::Forbidden(answer) => return AfterError::Fail(Failure::forbidden(answer)),
         };
         let left = patience_left(engine, job);
         if left.is_zero() {
-            self.fail_open(parked, &Failure::unavailable(answer, patience)).await;
-            return None;
+            return AfterError::Fail(Failure::unavailable(answer, engine.settings.patience));
         }
-        tracing::warn!(job = %job.id(), %error, "cannot resolve the job's users and assignments yet");
-        let now = Instant::now();
         let pause = retry_at.map_or_else(|| engine.backoff.pause(self.tries), |at| at.saturating_duration_since(now));
-        let at = now + pause.min(left);
-        let parked_until = retry_at.map(|_| engine.clock.date_of(at));
-        job.hold_up(parked, &format!("{}, waiting: {answer}", answer.hindrance()), parked_until);
-        Some(at)
+        let message = format!("{}, waiting: {answer}", answer.hindrance());
+        AfterError::TryAgain { at: now + pause.min(left), message, told: retry_at.is_some() }
     }
 
     async fn fail_open(&self, parked: &HashSet<u32>, failure: &Failure) {
@@ -92,7 +105,7 @@ impl<'a> Patience<'a> {
 }
 
 /// How long the job's entries may still wait for Genesys.
-pub(super) fn patience_left(engine: &EngineCore, job: &Job) -> Duration {
+pub(in crate::engine) fn patience_left(engine: &EngineCore, job: &Job) -> Duration {
     let waited = Duration::try_from(engine.clock.now().duration_since(job.created_at())).unwrap_or_default();
     engine.settings.patience.saturating_sub(waited)
 }
