@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::auth::StackError;
 use super::call::Route;
+use super::shortened::shortened;
 use super::transport::TransportError;
 use crate::domain::UserId;
 use crate::engine::port::{CallError, UpstreamAnswer};
@@ -26,9 +27,6 @@ struct ErrorBody {
     scim_type: Option<String>,
     detail: Option<String>,
 }
-
-/// Characters of a text of Genesys that are kept.
-const MAX_TEXT_LENGTH: usize = 500;
 
 /// Turns the end of a call into a result; `now` dates a `Retry-After`, which may itself name a date to be told from `today`.
 pub(super) fn classify(
@@ -135,14 +133,6 @@ fn header(headers: &HeaderMap, name: &str) -> Option<Box<str>> {
 /// What Genesys' support asks for.
 pub(super) fn correlation_id(headers: &HeaderMap) -> Option<&str> {
     headers.get(CORRELATION_ID)?.to_str().ok()
-}
-
-/// As much of a text from outside as is kept, shown and logged.
-pub(super) fn shortened(mut text: String) -> Box<str> {
-    if let Some((end, _)) = text.char_indices().nth(MAX_TEXT_LENGTH) {
-        text.truncate(end);
-    }
-    text.into()
 }
 
 fn told(status: StatusCode, headers: &HeaderMap, body: ErrorBody) -> UpstreamAnswer {

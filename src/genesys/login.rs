@@ -16,7 +16,7 @@ use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 use tower::ServiceExt;
 
-use super::answer::shortened;
+use super::shortened::shortened;
 use super::transport::{Transport, TransportError};
 use crate::backoff::Backoff;
 use crate::clock::WallClock;

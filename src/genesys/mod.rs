@@ -18,6 +18,7 @@ mod port;
 pub mod rate_limiter;
 mod retry;
 mod routing_skills;
+mod shortened;
 mod stack;
 pub mod statistics;
 pub mod transport;

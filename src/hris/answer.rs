@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::filter::{self, FilterError};
-use super::mapping::Mapping;
+use super::mapped::Mapping;
 use super::people::{Identity, NotUnderstood, Person, Told};
 use super::record::{Fetched, Setback};
 use super::senders;

@@ -7,15 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::attributes::Attributes;
+use super::nearest::nearest;
 use super::source::{Needed, Source};
 use crate::domain::text::folded;
 
 /// So many names of others are kept, to propose the nearest.
 const MAX_OTHERS: usize = 1000;
-/// Names that are less alike are not proposed.
-const ALIKE: f64 = 0.7;
-/// Shorter names are in many others by chance.
-const SHORTEST_PART: usize = 2;
 
 /// What an export has of that, as far as it was read.
 #[derive(Debug)]
@@ -101,18 +98,6 @@ impl<'s> Columns<'s> {
         });
         Err(MissingColumns(missing.collect()))
     }
-}
-
-/// The most similar of these to a folded name, if one is similar.
-pub(super) fn nearest<'a>(name: &str, others: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let likeness = |other: &str| {
-        let other = folded(other);
-        let part = name.len().min(other.len()) >= SHORTEST_PART && (other.contains(name) || name.contains(&*other));
-        strsim::jaro_winkler(name, &other) + if part { 1.0 } else { 0.0 }
-    };
-    let rated = others.map(|other| (likeness(other), other));
-    let best = rated.max_by(|(one, _), (other, _)| one.total_cmp(other));
-    best.filter(|(likeness, _)| *likeness >= ALIKE).map(|(_, name)| name)
 }
 
 impl fmt::Display for MissingColumns {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::attributes::Attributes;
 use super::columns::Columns;
-use super::mapping::{Mapping, MappingError, PersonFault, SharedParts};
+use super::mapped::{Mapping, MappingError, PersonFault, SharedParts};
 use super::people::{NotUnderstood, PayloadPlace, Person, TakeRecord};
 use super::source::Source;
 use crate::domain::UserRef;

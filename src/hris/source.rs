@@ -11,9 +11,9 @@ use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
 use super::attributes::Attributes;
-use super::columns;
-use super::delivery::KeyRule;
 use super::filter::{self, FilterRunner};
+use super::key_rule::KeyRule;
+use super::nearest::nearest;
 use super::people::Identity;
 use super::rules::{Facts, Rules, When};
 use super::senders;
@@ -193,7 +193,7 @@ impl Source {
             } else if self.attributes().any(is_it) {
                 continue;
             } else {
-                let nearest = columns::nearest(&reads, self.attributes())
+                let nearest = nearest(&reads, self.attributes())
                     .map(|nearest| format!("; the nearest that something does is {}", quoted(nearest)));
                 let problem =
                     format!("names {}, which nothing here looks at{}", quoted(name), nearest.unwrap_or_default());

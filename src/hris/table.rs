@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use tokio::io::AsyncBufRead;
 
-use super::mapping::MappingError;
+use super::mapped::MappingError;
 use super::people::{NotUnderstood, PayloadPlace, TakeRecord};
 use crate::domain::text::folded;
 use crate::table::{Table, TableError};

@@ -8,7 +8,7 @@ use super::leavers::Freshness;
 use crate::domain::entry::{EntryOrder, Presence};
 use crate::domain::job::{JobSpec, Lane};
 use crate::domain::{Mode, UserRef};
-use crate::hris::mapping::{ExportForm, Mapped, Mapping, MappingError, PersonFault};
+use crate::hris::mapped::{ExportForm, Mapped, Mapping, MappingError, PersonFault};
 use crate::hris::source::Source;
 use crate::journal::JournalError;
 use crate::table::TakeRoom;

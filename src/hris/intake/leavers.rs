@@ -7,7 +7,7 @@ use super::Intake;
 use super::known::{KnownById, written};
 use crate::domain::entry::Presence;
 use crate::domain::{Mode, UserRef};
-use crate::hris::mapping::{Mapped, Mapping};
+use crate::hris::mapped::{Mapped, Mapping};
 use crate::hris::people::Changed;
 use crate::hris::source::Source;
 use crate::journal::JournalError;

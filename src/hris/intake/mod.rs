@@ -20,7 +20,7 @@ use self::leavers::Freshness;
 use self::waiting::WaitingRecords;
 pub use self::waiting::{UnreadCounts, UnreadRecord};
 use super::delivery::{DeliveredBody, Refused};
-use super::mapping::{Mapping, MappingError};
+use super::mapped::{Mapping, MappingError};
 use super::record::RecordTransport;
 use super::source::Source;
 use super::sources::Sources;
@@ -189,7 +189,7 @@ impl Intake {
             Err(job) => return Ok(Receipt { job: Some(job), ..Receipt::default() }),
         };
         let mut mapping = source.map_delivery(headers, body).await?;
-        let (key, reservation) = match source.key_of_undated(&mapping, body, now) {
+        let (key, reservation) = match source.key_of_undated(mapping.is_dated(), body, now) {
             None => (key, reservation),
             Some(key) => match self.claim(&source, &key).await? {
                 Ok(reservation) => (key, reservation),

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use super::Intake;
 use super::known::called;
 use crate::domain::UserRef;
-use crate::hris::mapping::Mapped;
+use crate::hris::mapped::Mapped;
 use crate::hris::source::Source;
 
 /// What people of a source may lose; judged alike for all of one delivery or export.

@@ -3,24 +3,17 @@
 use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
+use super::exports::Exports;
 use super::written::read;
 use super::{KnownPeople, KnownPerson, OfSource, written};
 use crate::domain::entry::Presence;
 use crate::domain::text::folded;
 use crate::domain::{UserId, UserRef};
 use crate::engine::Engine;
-use crate::hris::mapping::Mapped;
+use crate::hris::mapped::Mapped;
 use crate::hris::source::Source;
 use crate::journal::{Journal, JournalError};
-
-/// Full exports that followed each other and named somebody.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Exports {
-    pub(super) first: Timestamp,
-    pub(super) last: Timestamp,
-}
 
 /// What is known of those who are missing.
 struct Missing<'k> {

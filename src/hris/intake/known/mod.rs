@@ -7,6 +7,7 @@
 //! With them goes the sender's own id, where it tells one: that is all that most senders say of somebody who was deleted. A
 //! deletion of somebody who was never named is remembered as well, since the older events about them may come after it.
 
+mod exports;
 mod full_export;
 mod order;
 mod turns;
@@ -19,7 +20,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::{Mutex, MutexGuard};
 
-use self::full_export::Exports;
+use self::exports::Exports;
 pub(super) use self::order::Order;
 use self::turns::Turns;
 pub use self::written::is_known_person;
@@ -29,7 +30,7 @@ use crate::clock::WallClock;
 use crate::domain::text::as_it_reads;
 use crate::domain::{UserId, UserRef};
 use crate::engine::{Engine, ErasureError, PersonIdentity};
-use crate::hris::mapping::Mapped;
+use crate::hris::mapped::Mapped;
 use crate::hris::source::Source;
 use crate::journal::{Journal, JournalError, Memo};
 

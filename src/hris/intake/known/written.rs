@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::KnownPerson;
-use super::full_export::Exports;
+use super::exports::Exports;
 use super::order::Order;
 use crate::domain::{UserId, UserRef};
 use crate::journal::Memo;

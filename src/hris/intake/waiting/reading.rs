@@ -12,7 +12,7 @@ use crate::engine::{IdempotencyContext, TooManyKeys};
 use crate::hris::intake::known::{Order, named};
 use crate::hris::intake::leavers::Freshness;
 use crate::hris::intake::{Intake, RequestOrigin};
-use crate::hris::mapping::Mapping;
+use crate::hris::mapped::Mapping;
 use crate::hris::record::{self, Fetched, Setback};
 use crate::hris::source::Source;
 use crate::journal::JournalError;

@@ -1,0 +1,104 @@
+//! What tells deliveries of a source apart.
+
+use http::HeaderMap;
+use http::header::HeaderName;
+use jiff::Timestamp;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::senders;
+use super::signature::only;
+use crate::config::{ConfigError, Preset, WebhookConfig};
+
+/// What tells deliveries of a source apart, so that one that comes again is not carried out again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum KeyRule {
+    /// The id that the sender signs.
+    SignedId,
+    /// A header that stays the same over all attempts.
+    Header(HeaderName),
+    /// A JSON pointer into the body.
+    Pointer(String),
+    /// Event, record and its date.
+    Merge,
+    /// The digest of the body, and of these headers with it.
+    Digest(Vec<HeaderName>),
+    /// The digest of the body, if a filter finds a date in it for everything that it says; else nothing, as for [`Self::Arrival`].
+    DatedDigest,
+    /// Nothing: who becomes an agent, then a trainee, then an agent again is told of in the same words as the first time.
+    /// A state that comes once more changes nothing, while one that is taken for known is lost.
+    Arrival,
+}
+
+impl KeyRule {
+    pub(super) fn compile(config: &WebhookConfig) -> Result<Self, ConfigError> {
+        let preset = match config.preset {
+            Preset::StandardWebhooks | Preset::Finch => Self::SignedId,
+            Preset::BambooHr => Self::Digest(vec![HeaderName::from_static("x-bamboohr-timestamp")]),
+            Preset::Merge => Self::Merge,
+            Preset::HiBob | Preset::Personio => Self::Digest(Vec::new()),
+            Preset::Workday | Preset::Generic => Self::of_custom(config)?,
+        };
+        let Some(dedupe) = &config.dedupe else { return Ok(preset) };
+        if !matches!(config.preset, Preset::Generic | Preset::Workday) {
+            return Err(config.fault("dedupe", "is given by the preset; use preset = \"generic\" for another"));
+        }
+        match (&dedupe.header, &dedupe.pointer) {
+            (Some(header), None) => header
+                .parse()
+                .map(Self::Header)
+                .map_err(|_| config.fault("dedupe.header", "is not the name of a header")),
+            (None, Some(pointer)) if pointer.starts_with('/') => Ok(Self::Pointer(pointer.clone())),
+            (None, Some(_)) => Err(config.fault("dedupe.pointer", "is not a JSON pointer: it has to begin with /")),
+            _ => Err(config.fault("dedupe", "must have exactly one of header and pointer")),
+        }
+    }
+
+    /// By what is signed beside the body, where something is.
+    fn of_custom(config: &WebhookConfig) -> Result<Self, ConfigError> {
+        let signature = config.signature.as_ref();
+        let stamp = signature.and_then(|signature| signature.timestamp_header.as_ref()?.parse().ok());
+        Ok(match stamp {
+            _ if signature.is_some_and(|signature| signature.id_header.is_some()) => Self::SignedId,
+            Some(stamp) => Self::Digest(vec![stamp]),
+            None if config.filter()?.is_some() => Self::DatedDigest,
+            None => Self::Arrival,
+        })
+    }
+
+    /// The key of a delivery that came `now`, and whose id is signed in this header. Where the part that it is made of is
+    /// missing, the digest of the body stands in.
+    pub(super) fn key(
+        &self,
+        headers: &HeaderMap,
+        signed_id: Option<&HeaderName>,
+        body: &[u8],
+        payload: Option<&Value>,
+        now: Timestamp,
+    ) -> String {
+        let found = match self {
+            Self::SignedId => signed_id.and_then(|name| only(headers, name).ok()).map(str::to_owned),
+            Self::Header(name) => only(headers, name).ok().map(str::to_owned),
+            Self::Pointer(pointer) => payload.and_then(|payload| match payload.pointer(pointer)? {
+                Value::String(text) => Some(text.clone()),
+                Value::Number(number) => Some(number.to_string()),
+                Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+            }),
+            Self::Merge => payload.and_then(senders::merge_key),
+            Self::Digest(with) => {
+                let values = with.iter().filter_map(|name| headers.get(name));
+                return digest(body, values.map(http::HeaderValue::as_bytes));
+            }
+            Self::DatedDigest => None,
+            Self::Arrival => return format!("{} at {now}", digest(body, std::iter::empty())),
+        };
+        found.filter(|key| !key.is_empty()).unwrap_or_else(|| digest(body, std::iter::empty()))
+    }
+}
+
+fn digest<'a>(body: &[u8], others: impl Iterator<Item = &'a [u8]>) -> String {
+    let mut digest = Sha256::new();
+    digest.update(body);
+    others.for_each(|other| digest.update(other));
+    digest.finalize().iter().fold("sha256:".to_owned(), |text, byte| text + &format!("{byte:02x}"))
+}
