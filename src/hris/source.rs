@@ -212,11 +212,6 @@ impl Source {
         secrets.iter().fold(subtle::Choice::from(0), |found, secret| found | same(secret)).into()
     }
 
-    /// Whether its sender puts the secret into the path.
-    pub fn takes_path_secret(&self) -> bool {
-        matches!(self.admission, DeliveryAdmission::Path(_))
-    }
-
     /// What lets deliveries in, in words.
     pub fn way_in(&self) -> &'static str {
         match self.admission {
