@@ -25,6 +25,7 @@ use self::changes::Changes;
 use self::entries::Entries;
 pub use self::follow::{EventCursor, JobDelta};
 use self::hold::Release;
+use self::people::NameIndex;
 use crate::domain::assignment::CatalogueItem;
 use crate::domain::audit::Actor;
 use crate::domain::callback::CallbackProgress;
@@ -166,6 +167,7 @@ pub(in crate::engine) struct JobState {
     pub(in crate::engine) callback: CallbackProgress,
     revision: u64,
     changes: Changes,
+    name_index: Option<NameIndex>,
     /// What is logged for the job says so, and names the request that it came with. There is one from the first work on
     /// the job to its end, so that as a span of a trace it lasts as long as the job, and not as long as it can be read.
     span: Option<tracing::Span>,
@@ -203,6 +205,7 @@ impl Job {
             revision: 0,
             changes: Changes::new(entries.len()),
             entries,
+            name_index: None,
             span: None,
         };
         state.report_load(&spec, &open);
@@ -548,6 +551,7 @@ impl JobState {
             self.held_up = None;
             self.waits_until = None;
             self.hold = None;
+            self.name_index = None;
             self.span = None;
         }
     }

@@ -27,6 +27,11 @@ impl JobRegistry {
         self.0.read().values().for_each(look);
     }
 
+    /// Whether this is so of one of the jobs.
+    pub(in crate::engine) fn any(&self, is_so: impl FnMut(&Arc<Job>) -> bool) -> bool {
+        self.0.read().values().rev().any(is_so)
+    }
+
     /// At most `limit` jobs newer than `after`, oldest first.
     pub(in crate::engine) fn from(&self, after: Option<JobId>, limit: usize) -> Vec<Arc<Job>> {
         let oldest = after.map_or(Bound::Unbounded, Bound::Excluded);

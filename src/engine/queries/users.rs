@@ -1,6 +1,6 @@
 //! What is known of users.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::domain::{AssignmentId, JobId, Target, UserId, UserKey, UserRef};
@@ -44,11 +44,10 @@ impl Engine {
         self.core.users.former(named)
     }
 
-    /// The names, folded, that open entries give their users.
-    pub fn open_names(&self) -> HashSet<UserRef> {
-        let mut names = HashSet::new();
-        self.core.registry.for_each(|job| job.add_open_names(&mut names));
-        names
+    /// Whether an open entry gives its user this name.
+    pub fn is_open_name(&self, named: &UserRef) -> bool {
+        let named = named.folded();
+        self.core.registry.any(|job| job.is_open_name(&named))
     }
 
     /// Whether nothing that a user has was assigned by us.

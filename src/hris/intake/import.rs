@@ -106,8 +106,7 @@ impl Intake {
             self.leave_former_names(&source, &mut mapping, Freshness::OfExport);
             self.learn(&source, &mut mapping, export.dry_run).await?;
         }
-        losses.name_leavers(&mut mapping.people);
-        let (mut spec, entries) = source.job(&mapping, "import", Lane::Bulk);
+        let (mut spec, entries) = self.job(&source, mapping, "import", Lane::Bulk);
         spec.dry_run = export.dry_run;
         Ok(Imported { spec, entries, dated_in_future })
     }

@@ -82,14 +82,15 @@ impl Intake {
                 all.push(person);
                 continue;
             };
-            let owner = self.0.known.id_of(source, &person.user);
+            let known = self.0.known.find(source, &person.user);
             let mut names = self.names_of(source, id);
             let is_told = written(&person.user).is_some_and(|name| told.contains(&name));
-            let is_stray = !names.is_empty() && !is_told && !self.0.known.is_known(source, &person.user);
+            let is_stray = !names.is_empty() && !is_told && known.is_none();
             names.retain(|name| {
                 written(name).is_some_and(|name| !told.contains(&name) && leaving.insert((id.into(), name)))
             });
-            let is_anothers = owner.as_deref().is_some_and(|owner| owner != id);
+            let owner = known.and_then(|known| known.sender_id);
+            let is_anothers = owner.is_some_and(|owner| *owner != *id);
             unknown += usize::from(is_anothers && names.is_empty());
             all.extend(names.into_iter().map(|user| Mapped { user, ..person.clone() }));
             if !is_anothers && !is_stray {

@@ -28,7 +28,8 @@ use crate::clock::WallClock;
 use crate::domain::JobId;
 use crate::domain::acceptance::{Fingerprint, KeySpace};
 use crate::domain::audit::{Actor, Asker};
-use crate::domain::job::Lane;
+use crate::domain::entry::EntryOrder;
+use crate::domain::job::{JobSpec, Lane};
 use crate::engine::{Claim, Engine, IdempotencyContext, Reservation, TooManyKeys};
 use crate::journal::{Journal, JournalError, Memo};
 use crate::lifecycle::Lifecycle;
@@ -278,9 +279,8 @@ impl Intake {
         } else {
             let sent_at = mapping.sent_at;
             self.0.known.learn_in_order(&*self.0.journal, source, &mut mapping.people, sent_at).await?;
-            self.possible_losses(source).name_leavers(&mut mapping.people);
             let under = IdempotencyContext { reservation, fingerprint: Fingerprint::default() };
-            Some(self.submit(source, Some(under), &mapping, request).await?)
+            Some(self.submit(source, under, mapping, request).await?)
         };
         Ok(Receipt { job, waiting, faults, undecided, ..Receipt::default() })
     }
@@ -289,16 +289,22 @@ impl Intake {
     async fn submit(
         &self,
         source: &Source,
-        under: Option<IdempotencyContext>,
-        mapping: &Mapping,
+        under: IdempotencyContext,
+        mapping: Mapping,
         request: RequestOrigin,
     ) -> Result<JobId, JournalError> {
         let few = mapping.people.len() <= Lane::MAX_INTERACTIVE_ENTRIES;
         let lane = if few { Lane::Interactive } else { Lane::Bulk };
-        let (spec, entries) = source.job(mapping, "webhook", lane);
+        let (spec, entries) = self.job(source, mapping, "webhook", lane);
         let RequestOrigin { address, request_id } = request;
         let engine =
             self.0.engine.on_behalf_of(Asker { actor: Actor::Source(Arc::clone(&source.name)), address, request_id });
-        Ok(engine.submit_under(under, spec, entries).await?.id)
+        Ok(engine.submit_under(Some(under), spec, entries).await?.id)
+    }
+
+    /// What was mapped, as a job. It is known by then who was named.
+    fn job(&self, source: &Source, mut mapping: Mapping, via: &str, lane: Lane) -> (JobSpec, Vec<EntryOrder>) {
+        self.possible_losses(source).name_leavers(&mut mapping.people);
+        source.job(&mapping, via, lane)
     }
 }

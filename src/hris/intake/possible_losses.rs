@@ -1,25 +1,20 @@
 //! Whether somebody who has left may have something of ours.
 
-use std::collections::HashSet;
-use std::sync::OnceLock;
-
 use super::Intake;
 use super::known::called;
-use crate::domain::UserRef;
+use crate::domain::{UserId, UserRef};
 use crate::hris::mapped::Mapped;
 use crate::hris::source::Source;
 
-/// What people of a source may lose; judged alike for all of one delivery or export.
+/// What people of a source may lose.
 pub(super) struct PossibleLosses<'i> {
     intake: &'i Intake,
     source: &'i Source,
-    /// Names in open entries: looked for only if there is a name that has not led to anybody.
-    open_names: OnceLock<HashSet<UserRef>>,
 }
 
 impl Intake {
     pub(super) fn possible_losses<'i>(&'i self, source: &'i Source) -> PossibleLosses<'i> {
-        PossibleLosses { intake: self, source, open_names: OnceLock::new() }
+        PossibleLosses { intake: self, source }
     }
 }
 
@@ -31,22 +26,21 @@ impl PossibleLosses<'_> {
     /// Whether somebody may have something of ours under this name: not if it never led to anybody, and nothing that is under
     /// way may lead it to somebody.
     pub(super) fn may_have_something(&self, user: &UserRef) -> bool {
-        let (known, engine) = (&self.intake.0.known, &self.intake.0.engine);
-        if known.was_found(self.source, user, engine) {
-            return true;
-        }
+        let engine = &self.intake.0.engine;
         // One that ended meanwhile may have led to somebody.
-        let open_names = self.open_names.get_or_init(|| engine.open_names());
-        open_names.contains(&user.folded()) || known.was_found(self.source, user, engine)
+        self.user_of(user).is_some() || engine.is_open_name(user) || self.user_of(user).is_some()
+    }
+
+    fn user_of(&self, named: &UserRef) -> Option<UserId> {
+        self.intake.0.known.user_of(self.source, named, &self.intake.0.engine)
     }
 
     /// Names whoever leaves by who they are known to be at Genesys: their name may be another's there by now, or nobody's.
     pub(super) fn name_leavers(&self, people: &mut [Mapped]) {
-        let (known, engine) = (&self.intake.0.known, &self.intake.0.engine);
         for person in people.iter_mut().filter(|person| person.leaver) {
-            let Some(user) = known.user_of(self.source, &person.user, engine) else { continue };
-            // Who is just being looked up may be another one.
-            if self.open_names.get_or_init(|| engine.open_names()).contains(&person.user.folded()) {
+            let Some(user) = self.user_of(&person.user) else { continue };
+            // Whoever is just being looked up may be another one.
+            if self.intake.0.engine.is_open_name(&person.user) {
                 continue;
             }
             person.called = called(&person.user);

@@ -192,12 +192,6 @@ impl KnownPeople {
         let former = former.into_iter().filter(is_nobodys);
         former.filter_map(|(text, user)| Some((read(text)?, user))).collect()
     }
-
-    /// Whether a name that the source has given ever led to a user.
-    pub(in crate::hris::intake) fn was_found(&self, source: &Source, named: &UserRef, engine: &Engine) -> bool {
-        let Some(text) = written(named) else { return false };
-        self.lock().get(&source.name).is_some_and(|known| known.user_of(&text, engine).is_some())
-    }
 }
 
 impl OfSource {

@@ -142,6 +142,13 @@ impl OfSource {
     }
 }
 
+/// What is known of whomever a source names so.
+#[derive(Debug)]
+pub(super) struct KnownName {
+    /// What the sender calls them, if it has said so.
+    pub(super) sender_id: Option<Box<str>>,
+}
+
 /// A name of somebody whom the sender calls by an id of its own.
 #[derive(Debug)]
 pub(super) struct KnownById {
@@ -265,16 +272,12 @@ impl KnownPeople {
         Ok(())
     }
 
-    /// The sender's id of whoever it calls so.
-    pub(super) fn id_of(&self, source: &Source, named: &UserRef) -> Option<Box<str>> {
+    /// What the source has told of whomever it names so, if it has named anybody so.
+    pub(super) fn find(&self, source: &Source, named: &UserRef) -> Option<KnownName> {
         let text = written(named)?;
-        self.lock().get(&source.name)?.by_name.get(&text)?.sender_id.clone()
-    }
-
-    /// Whether the source has named anybody so.
-    pub(super) fn is_known(&self, source: &Source, named: &UserRef) -> bool {
-        let Some(text) = written(named) else { return false };
-        self.lock().get(&source.name).is_some_and(|known| known.by_name.contains_key(&text))
+        let people = self.lock();
+        let known = people.get(&source.name)?.by_name.get(&text)?;
+        Some(KnownName { sender_id: known.sender_id.clone() })
     }
 
     /// Those of `named` who are new, or were named so long ago that it is worth writing down that they were named again.

@@ -152,7 +152,7 @@ async fn submit(
     source: &Source,
     covered: &[WaitingEvent],
     order: Order,
-    mut mapping: Mapping,
+    mapping: Mapping,
 ) -> Result<(), SubmitError> {
     if mapping.people.is_empty() {
         return Ok(());
@@ -161,8 +161,7 @@ async fn submit(
         if let Ok(reservation) = intake.claim(source, &event.delivery).await? {
             let under = IdempotencyContext { reservation, fingerprint: Fingerprint::default() };
             intake.0.known.learn(&*intake.0.journal, source, named(&mapping.people, order)).await?;
-            intake.possible_losses(source).name_leavers(&mut mapping.people);
-            intake.submit(source, Some(under), &mapping, RequestOrigin::default()).await?;
+            intake.submit(source, under, mapping, RequestOrigin::default()).await?;
             return Ok(());
         }
     }
