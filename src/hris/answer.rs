@@ -5,7 +5,6 @@
 //! at, also where a filter reads it. Everything else is asked for again.
 
 use jiff::Timestamp;
-use serde_json::Value;
 
 use super::filter::{self, FilterError};
 use super::mapped::Mapping;
@@ -14,14 +13,13 @@ use super::record::{Fetched, Setback};
 use super::senders;
 use super::source::Source;
 use crate::charset;
-use crate::config::Preset;
 use crate::domain::text::{folded, quoted};
 
 impl Source {
     /// An answer with status 200, by the status that it has in its body where the sender answers several requests at once.
     pub(super) fn by_its_own_status(&self, fetched: Fetched) -> Result<Fetched, Setback> {
         let Fetched::Record(body) = &fetched else { return Ok(fetched) };
-        match code_of_item(self.preset, body) {
+        match (self.sender.status_of_item)(body) {
             None | Some(200) => Ok(fetched),
             Some(404 | 410) => Ok(Fetched::Gone),
             Some(code) => Err(Setback::Passing(format!("the answer is {code}, within one of status 200"))),
@@ -130,19 +128,6 @@ impl Source {
 
 fn says_nothing(why: &str) -> Setback {
     Setback::Passing(format!("the answer says nothing about the person: {why}"))
-}
-
-/// What the answer to one of several requests was, where the sender puts that into the body.
-fn code_of_item(preset: Preset, body: &[u8]) -> Option<u64> {
-    if preset != Preset::Finch {
-        return None;
-    }
-    let answer: Value = serde_json::from_slice(body).ok()?;
-    match answer.pointer("/responses/0/code")? {
-        Value::Number(code) => code.as_u64(),
-        Value::String(code) => code.parse().ok(),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-    }
 }
 
 impl From<NotUnderstood> for Setback {

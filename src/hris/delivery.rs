@@ -3,11 +3,12 @@
 use http::HeaderMap;
 use jiff::Timestamp;
 
+use super::admission::DeliveryAdmission;
 use super::key_rule::KeyRule;
 use super::numbers;
 use super::senders;
 use super::signature::{SignatureError, SignedWith};
-use super::source::{DeliveryAdmission, Source};
+use super::source::Source;
 use crate::charset::without_mark;
 
 /// The body of a delivery. Some senders sign what they compress, others what they send.
@@ -41,7 +42,9 @@ impl Source {
     ) -> Result<(), Refused> {
         match &self.admission {
             DeliveryAdmission::Signature(verifier) => {
-                if verifier.verify(headers, body, now)? == SignedWith::Previous {
+                let verified = verifier.verify(headers, body, now);
+                let signed_with = verified.map_err(|refusal| senders::with_sender_instead(refusal, headers))?;
+                if signed_with == SignedWith::Previous {
                     let source = &*self.name;
                     tracing::info!(source, "a delivery is signed with previous_secret; the sender has not moved yet");
                 }
@@ -72,12 +75,12 @@ impl Source {
 
     /// Whether this is a sender's question whether anybody is there, which no secret is needed for.
     pub fn is_handshake(&self, body: &[u8]) -> bool {
-        senders::is_handshake(self.preset, without_mark(body))
+        (self.sender.is_handshake)(without_mark(body))
     }
 
     /// What the delivery is told apart by, if it came `now`.
     pub fn delivery_key(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> String {
-        let needs_payload = matches!(self.key_rule, KeyRule::Pointer(_) | KeyRule::Merge);
+        let needs_payload = matches!(self.key_rule, KeyRule::Pointer(_) | KeyRule::Payload(_));
         let payload = needs_payload.then(|| numbers::parsed(without_mark(body)).ok()).flatten();
         let signed_id = match &self.admission {
             DeliveryAdmission::Signature(verifier) => verifier.id_header(headers),
@@ -88,7 +91,7 @@ impl Source {
 
     /// What a delivery is told apart by once it is known what it says: `None` if that is still its key.
     pub(super) fn key_of_undated(&self, is_dated: bool, body: &[u8], now: Timestamp) -> Option<String> {
-        let undated = self.key_rule == KeyRule::DatedDigest && !is_dated;
+        let undated = matches!(self.key_rule, KeyRule::DatedDigest) && !is_dated;
         undated.then(|| KeyRule::Arrival.key(&HeaderMap::new(), None, body, None, now))
     }
 }

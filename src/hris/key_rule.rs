@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::senders;
+use super::senders::{Deduplication, Sender};
 use super::signature::only;
-use crate::config::{ConfigError, Preset, WebhookConfig};
+use crate::config::{ConfigError, WebhookConfig};
 
 /// What tells deliveries of a source apart, so that one that comes again is not carried out again.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) enum KeyRule {
     /// The id that the sender signs.
     SignedId,
@@ -19,8 +19,8 @@ pub(super) enum KeyRule {
     Header(HeaderName),
     /// A JSON pointer into the body.
     Pointer(String),
-    /// Event, record and its date.
-    Merge,
+    /// What this finds in the payload.
+    Payload(fn(&Value) -> Option<String>),
     /// The digest of the body, and of these headers with it.
     Digest(Vec<HeaderName>),
     /// The digest of the body, if a filter finds a date in it for everything that it says; else nothing, as for [`Self::Arrival`].
@@ -32,17 +32,22 @@ pub(super) enum KeyRule {
 
 impl KeyRule {
     pub(super) fn compile(config: &WebhookConfig) -> Result<Self, ConfigError> {
-        let preset = match config.preset {
-            Preset::StandardWebhooks | Preset::Finch => Self::SignedId,
-            Preset::BambooHr => Self::Digest(vec![HeaderName::from_static("x-bamboohr-timestamp")]),
-            Preset::Merge => Self::Merge,
-            Preset::HiBob | Preset::Personio => Self::Digest(Vec::new()),
-            Preset::Workday | Preset::Generic => Self::of_custom(config)?,
+        let by_sender = match Sender::of(config.preset).deduplication {
+            Deduplication::BySignedId => Some(Self::SignedId),
+            Deduplication::ByBody(headers) => {
+                Some(Self::Digest(headers.iter().map(|name| HeaderName::from_static(name)).collect()))
+            }
+            Deduplication::ByPayload(find) => Some(Self::Payload(find)),
+            Deduplication::BySource => None,
         };
-        let Some(dedupe) = &config.dedupe else { return Ok(preset) };
-        if !matches!(config.preset, Preset::Generic | Preset::Workday) {
-            return Err(config.fault("dedupe", "is given by the preset; use preset = \"generic\" for another"));
-        }
+        let dedupe = match (&config.dedupe, by_sender) {
+            (None, Some(rule)) => return Ok(rule),
+            (None, None) => return Self::of_custom(config),
+            (Some(_), Some(_)) => {
+                return Err(config.fault("dedupe", "is given by the preset; use preset = \"generic\" for another"));
+            }
+            (Some(dedupe), None) => dedupe,
+        };
         match (&dedupe.header, &dedupe.pointer) {
             (Some(header), None) => header
                 .parse()
@@ -84,7 +89,7 @@ impl KeyRule {
                 Value::Number(number) => Some(number.to_string()),
                 Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
             }),
-            Self::Merge => payload.and_then(senders::merge_key),
+            Self::Payload(find) => payload.and_then(find),
             Self::Digest(with) => {
                 let values = with.iter().filter_map(|name| headers.get(name));
                 return digest(body, values.map(http::HeaderValue::as_bytes));

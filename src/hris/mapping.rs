@@ -123,7 +123,7 @@ impl Source {
     }
 
     fn reading(&self) -> Reading<'_> {
-        Reading { preset: self.preset, zone: &self.zone, reads_records: self.record.is_some() }
+        Reading { sender: self.sender, zone: &self.zone, reads_records: self.record.is_some() }
     }
 
     pub(super) fn map(&self, told: Told) -> Mapping {

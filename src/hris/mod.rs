@@ -3,6 +3,7 @@
 //! Pure as far as it goes: a signature is verified and a payload mapped without any knowledge of HTTP or Genesys. What
 //! waits for something (a filter that runs, a record that is fetched) has a bound on how long.
 
+mod admission;
 mod answer;
 mod attributes;
 mod columns;
@@ -37,5 +38,6 @@ pub use self::mapped::{ExportForm, Mapped, Mapping, MappingError, PersonFault};
 pub use self::people::{Changed, NotUnderstood, PayloadPlace};
 pub use self::record::{RecordTransport, Setback, over_http};
 pub use self::rules::{Derived, Rules};
+pub use self::senders::signature_scheme;
 pub use self::source::Source;
 pub use self::sources::Sources;

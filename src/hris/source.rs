@@ -3,26 +3,21 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use http::header::HeaderName;
 use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
+use super::admission::DeliveryAdmission;
 use super::attributes::Attributes;
 use super::filter::{self, FilterRunner};
 use super::key_rule::KeyRule;
 use super::nearest::nearest;
 use super::people::Identity;
 use super::rules::{Facts, Rules, When};
-use super::senders;
-use super::signature::{Algorithm, Encoding, Headers, KeyForm, Scheme, SignedPart, Verifier};
+use super::senders::Sender;
 use crate::charset::Charset;
-use crate::config::{
-    ConfigError, LeaverConfig, Preset, RecordConfig, SignatureAlgorithm, SignatureConfig, SignatureEncoding,
-    SignatureKey, SourceMode, SourceTarget, WebhookConfig,
-};
+use crate::config::{ConfigError, LeaverConfig, RecordConfig, SourceMode, SourceTarget, WebhookConfig};
 use crate::domain::text::{as_it_reads, folded, quoted};
 use crate::domain::{Mode, Target};
 
@@ -30,7 +25,7 @@ use crate::domain::{Mode, Target};
 #[derive(Debug)]
 pub struct Source {
     pub name: Arc<str>,
-    pub preset: Preset,
+    pub(super) sender: &'static Sender,
     pub target: Target,
     pub mode: Mode,
     /// Of times without an offset.
@@ -98,19 +93,6 @@ impl fmt::Display for NeededBy<'_> {
     }
 }
 
-/// What lets a delivery in.
-#[derive(Debug)]
-pub(super) enum DeliveryAdmission {
-    Signature(Box<Verifier>),
-    /// The last segment of the path, for senders that do not sign.
-    Path(Vec<SecretString>),
-    /// Nothing: the source takes exports only.
-    Nobody,
-}
-
-/// The shortest secret of a path: it is all there is, and stands in the logs of whatever is in front of us.
-const SHORTEST_PATH_SECRET: usize = 24;
-
 impl Source {
     /// Compiles a source, or says what is wrong with it, at which key.
     pub fn compile(config: &WebhookConfig, runner: &FilterRunner) -> Result<Self, ConfigError> {
@@ -130,14 +112,15 @@ impl Source {
             let problem = "is missing: say which attribute names the user, like { employee_id = \"employeeNumber\" }";
             return Err(config.fault("user", problem));
         }
-        if senders::names_only(config.preset) && config.record.is_none() && filter.is_none() {
+        let sender = Sender::of(config.preset);
+        if sender.sends_ids_only && config.record.is_none() && filter.is_none() {
             let problem = "is missing: this sender only says who has changed, so their record has to be read somewhere";
             return Err(config.fault("record", problem));
         }
         let is_preset = config.leaver.is_none();
         let charset = config.charset.as_deref().map(Charset::named).transpose();
         let leaver = match &config.leaver {
-            None => senders::leaver(config.preset),
+            None => sender.leaver(),
             Some(LeaverConfig::Nobody) => None,
             Some(LeaverConfig::When(when)) if when.is_empty() => {
                 let problem = "has no condition; write leaver = false if nobody has left because of attributes";
@@ -151,7 +134,7 @@ impl Source {
             Rules::compile(&config.rules, config.target).map_err(|fault| config.fault(fault.key, fault.problem))?;
         let source = Self {
             name: config.name.as_str().into(),
-            preset: config.preset,
+            sender,
             target: match config.target {
                 SourceTarget::RoutingSkills => Target::RoutingSkills,
                 SourceTarget::WfmSkillGroups => Target::WfmSkillGroups,
@@ -162,12 +145,12 @@ impl Source {
                 SourceMode::Replace => Mode::Replace,
             },
             zone: time_zone(config)?,
-            admission: admission(config)?,
+            admission: DeliveryAdmission::compile(config)?,
             key_rule: KeyRule::compile(config)?,
             filter,
             runner: runner.clone(),
             identity,
-            sender_id: config.sender_id.clone().or_else(|| senders::sender_id(config.preset).map(str::to_owned)),
+            sender_id: config.sender_id.clone().or_else(|| sender.sender_id.map(str::to_owned)),
             required: config.required.clone(),
             leaver: leaver.map(|when| Leaver { when, is_preset }),
             optional: config.optional.iter().map(|name| folded(name)).collect(),
@@ -223,7 +206,7 @@ impl Source {
 
     /// Whether its sender may give a change a date of its own.
     pub(super) fn tells_dates(&self) -> bool {
-        self.filter.is_some() || senders::tells_dates(self.preset)
+        self.filter.is_some() || self.sender.tells_dates
     }
 
     /// Whether the sender's own id is what names users at Genesys.
@@ -281,101 +264,4 @@ fn time_zone(config: &WebhookConfig) -> Result<TimeZone, ConfigError> {
             format!("{name:?} is not the name of a time zone of the IANA database, like Europe/Berlin"),
         )
     })
-}
-
-fn admission(config: &WebhookConfig) -> Result<DeliveryAdmission, ConfigError> {
-    let secrets = config.secrets()?;
-    let Some(mut scheme) = scheme(config)? else {
-        if config.tolerance.is_some() {
-            return Err(config.fault("tolerance", "has no meaning: this sender does not sign"));
-        }
-        if let Some(secret) = secrets.iter().find(|secret| !is_path_secret(secret.expose_secret())) {
-            let length = secret.expose_secret().len();
-            return Err(config.fault(
-                "secret",
-                format!(
-                    "is a segment of a path: at least {SHORTEST_PATH_SECRET} letters, digits, - and _ are needed, not \
-                     {length} characters of others; `openssl rand -hex 32` makes one"
-                ),
-            ));
-        }
-        return Ok(if secrets.is_empty() { DeliveryAdmission::Nobody } else { DeliveryAdmission::Path(secrets) });
-    };
-    scheme.tolerance = match (&scheme.headers.timestamp, config.tolerance) {
-        (None, Some(_)) => return Err(config.fault("tolerance", "has no meaning: this sender signs no time")),
-        (None, None) => None,
-        (Some(_), tolerance) => tolerance.or(scheme.tolerance).or(Some(Duration::from_secs(300))),
-    };
-    if secrets.is_empty() {
-        return Err(config.fault("secret", "is missing (or secret_file)"));
-    }
-    Verifier::new(scheme, &secrets)
-        .map(|verifier| DeliveryAdmission::Signature(verifier.into()))
-        .map_err(|problem| config.fault("secret", problem.to_string()))
-}
-
-fn is_path_secret(secret: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    secret.len() >= SHORTEST_PATH_SECRET && secret.chars().all(plain)
-}
-
-/// How the sender signs; `None` if it does not.
-fn scheme(config: &WebhookConfig) -> Result<Option<Scheme>, ConfigError> {
-    let preset = match config.preset {
-        Preset::StandardWebhooks => Scheme::standard_webhooks(),
-        Preset::Finch => Scheme::finch(),
-        Preset::BambooHr => Scheme::bamboo_hr(),
-        Preset::HiBob => Scheme::hi_bob(),
-        Preset::Merge => Scheme::merge(),
-        Preset::Personio | Preset::Workday | Preset::Generic => {
-            return config.signature.as_ref().map(|signature| custom(config, signature)).transpose();
-        }
-    };
-    match &config.signature {
-        None => Ok(Some(preset)),
-        Some(_) => Err(config.fault("signature", "is given by the preset; use preset = \"generic\" for another")),
-    }
-}
-
-fn custom(config: &WebhookConfig, signature: &SignatureConfig) -> Result<Scheme, ConfigError> {
-    let fault = |key: &str, problem: &str| config.fault(format!("signature.{key}"), problem);
-    let header =
-        |key: &str, name: &str| name.parse::<HeaderName>().map_err(|_| fault(key, "is not the name of a header"));
-    let optional = |key: &str, name: &Option<String>| name.as_deref().map(|name| header(key, name)).transpose();
-    let scheme = Scheme {
-        headers: Headers {
-            signature: header("header", &signature.header)?,
-            id: optional("id_header", &signature.id_header)?,
-            timestamp: optional("timestamp_header", &signature.timestamp_header)?,
-        },
-        also: None,
-        algorithm: match signature.algorithm {
-            SignatureAlgorithm::Sha256 => Algorithm::HmacSha256,
-            SignatureAlgorithm::Sha512 => Algorithm::HmacSha512,
-        },
-        signed: Scheme::template(&signature.signed).map_err(|problem| fault("signed", &problem.to_string()))?,
-        key_form: match signature.key {
-            SignatureKey::Utf8 => KeyForm::Utf8,
-            SignatureKey::Base64 => KeyForm::Base64,
-        },
-        encoding: match signature.encoding {
-            SignatureEncoding::Hex => Encoding::Hex,
-            SignatureEncoding::Base64 => Encoding::Base64,
-            SignatureEncoding::Base64url => Encoding::Base64Url,
-        },
-        prefix: signature.prefix.as_str().into(),
-        list: signature.list,
-        tolerance: None,
-    };
-    for (named, part, key, placeholder) in [
-        (scheme.headers.id.is_some(), SignedPart::Id, "id_header", "{id}"),
-        (scheme.headers.timestamp.is_some(), SignedPart::Timestamp, "timestamp_header", "{ts}"),
-    ] {
-        match (named, scheme.signed.contains(&part)) {
-            (true, false) => return Err(fault(key, &format!("is not signed: signed lacks {placeholder}"))),
-            (false, true) => return Err(fault(key, &format!("is missing, while signed has {placeholder}"))),
-            (true, true) | (false, false) => {}
-        }
-    }
-    Ok(scheme)
 }

@@ -157,11 +157,17 @@ mod tests {
         };
         let users = [email("Ana@example.com"), email("ben@example.com"), email("ANA@example.com")];
         let entries = users.map(order).into();
-        let accepted =
-            AcceptedJob { id: JobId(Uuid::nil()), spec, created_at: Timestamp::UNIX_EPOCH, entries, submitted_by: None };
+        let accepted = AcceptedJob {
+            id: JobId(Uuid::nil()),
+            spec,
+            created_at: Timestamp::UNIX_EPOCH,
+            entries,
+            submitted_by: None,
+        };
         let dating = Dating { tolerance: SignedDuration::ZERO, before: None };
         let job = Job::new(accepted, dating, OpenEntries::default());
-        let are_open = || ["ana@example.com", "ben@example.com", "cy@example.com"].map(|name| job.is_open_name(&email(name)));
+        let are_open =
+            || ["ana@example.com", "ben@example.com", "cy@example.com"].map(|name| job.is_open_name(&email(name)));
         let end = |index| {
             job.decide(index, EntryState::Applied, EntryResult::default(), Timestamp::UNIX_EPOCH).expect("it is open");
             job.show_ends(&[index]);

@@ -1,25 +1,50 @@
 //! BambooHR: a batch of people with fields, or an event that names one person.
 
+use std::time::Duration;
+
+use http::header::HeaderName;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{id, left, text};
+use super::{Deduplication, Payload, Sender, generic, id, left, text};
 use crate::hris::attributes::Attributes;
 use crate::hris::dates::DateReader;
 use crate::hris::people::{Changed, NotUnderstood, Person, Told};
+use crate::hris::signature::{Algorithm, Encoding, Headers, Scheme, SignedPart};
+
+const STAMP: &str = "x-bamboohr-timestamp";
+
+pub(super) const SENDER: Sender = Sender {
+    name: "bamboohr",
+    scheme: Some(scheme),
+    deduplication: Deduplication::ByBody(&[STAMP]),
+    read,
+    tells_dates: true,
+    sender_id: Some("id"),
+    leaver: &[("status", &["inactive", "terminated"]), ("employmentStatus", &["terminated"])],
+    ..generic::SENDER
+};
+
+/// Whether its retries are stamped anew is not documented, and they go on for 155 minutes.
+fn scheme() -> Scheme {
+    let scheme = Scheme::of_body("x-bamboohr-signature", Algorithm::HmacSha256, Encoding::Hex);
+    let timestamp = Some(HeaderName::from_static(STAMP));
+    Scheme {
+        headers: Headers { timestamp, ..scheme.headers },
+        signed: vec![SignedPart::Body, SignedPart::Timestamp],
+        tolerance: Some(Duration::from_secs(3 * 3600)),
+        ..scheme
+    }
+}
 
 /// Each change has a time of its own; where there is none, the time of the signature stands for it, which is that of a change
 /// only by chance: a delivery is signed when it is sent.
-pub(super) fn read(
-    payload: &Value,
-    stamp: Option<Timestamp>,
-    dates: &mut DateReader<'_>,
-    reads_records: bool,
-) -> Result<Told, NotUnderstood> {
+fn read(delivery: &Payload<'_>, dates: &mut DateReader<'_>) -> Result<Told, NotUnderstood> {
+    let (payload, stamp) = (&delivery.json()?, delivery.stamp(STAMP));
     if let Some(employees) = payload.get("employees").and_then(Value::as_array) {
         let mut told = Told { sent_at: stamp, ..Told::default() };
         for employee in employees {
-            add(employee, dates.read(employee.get("timestamp")), reads_records, &mut told)?;
+            add(employee, dates.read(employee.get("timestamp")), delivery.reads_records, &mut told)?;
         }
         return Ok(told);
     }

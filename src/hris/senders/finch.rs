@@ -2,10 +2,45 @@
 
 use serde_json::Value;
 
-use super::{id, left, text};
+use super::{Deduplication, Payload, Sender, generic, id, left, text};
+use crate::hris::dates::DateReader;
 use crate::hris::people::{NotUnderstood, Told};
+use crate::hris::signature::{Headers, KeyForm, Scheme};
 
-pub(super) fn read(payload: &Value) -> Result<Told, NotUnderstood> {
+pub(super) const SENDER: Sender = Sender {
+    name: "finch",
+    scheme: Some(scheme),
+    deduplication: Deduplication::BySignedId,
+    read,
+    sends_ids_only: true,
+    sender_id: Some("id"),
+    leaver: &[("is_active", &["false"])],
+    status_of_item,
+    ..generic::SENDER
+};
+
+/// Standard Webhooks under names of its own, with bare base64 as the secret.
+fn scheme() -> Scheme {
+    Scheme {
+        headers: Headers::of_three("finch-signature", "finch-event-id", "finch-timestamp"),
+        also: None,
+        key_form: KeyForm::Base64,
+        ..Scheme::standard_webhooks()
+    }
+}
+
+/// Several records can be asked for at once, and the answer to each has a code of its own.
+fn status_of_item(body: &[u8]) -> Option<u64> {
+    let answer: Value = serde_json::from_slice(body).ok()?;
+    match answer.pointer("/responses/0/code")? {
+        Value::Number(code) => code.as_u64(),
+        Value::String(code) => code.parse().ok(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+fn read(delivery: &Payload<'_>, _: &mut DateReader<'_>) -> Result<Told, NotUnderstood> {
+    let payload = &delivery.json()?;
     // A test delivery has no more than the connection or the company in it.
     let Some(kind) = payload.get("event_type").and_then(Value::as_str) else {
         return text(payload, "/connection_id").or_else(|_| text(payload, "/company_id")).map(|_| Told::default());

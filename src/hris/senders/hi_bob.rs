@@ -2,13 +2,32 @@
 
 use serde_json::Value;
 
-use super::{id, left, text};
+use super::{Deduplication, Payload, Sender, generic, id, left, text};
 use crate::hris::dates::DateReader;
 use crate::hris::people::{NotUnderstood, Told};
+use crate::hris::signature::{Algorithm, Encoding, Scheme};
+
+pub(super) const SENDER: Sender = Sender {
+    name: "hibob",
+    scheme: Some(scheme),
+    deduplication: Deduplication::ByBody(&[]),
+    read,
+    sends_ids_only: true,
+    tells_dates: true,
+    sender_id: Some("id"),
+    leaver: &[("internal.status", &["inactive"]), ("internal.lifecycleStatus", &["terminated", "left"])],
+    is_handshake,
+    ..generic::SENDER
+};
+
+fn scheme() -> Scheme {
+    Scheme::of_body("bob-signature", Algorithm::HmacSha512, Encoding::Base64)
+}
 
 /// Everything about employees, and the entries of their tables: what these change is not always told as a change of the
 /// employee.
-pub(super) fn read(payload: &Value, dates: &mut DateReader<'_>) -> Result<Told, NotUnderstood> {
+fn read(delivery: &Payload<'_>, dates: &mut DateReader<'_>) -> Result<Told, NotUnderstood> {
+    let payload = &delivery.json()?;
     let kind = text(payload, "/type")?;
     if !kind.starts_with("employee.") && !kind.starts_with("table.entry.") {
         return Ok(Told::default());
@@ -33,7 +52,7 @@ fn email(payload: &Value) -> Option<&str> {
 }
 
 /// `Ping test`, bare, as a JSON text, or as the member `text`.
-pub(super) fn is_handshake(body: &[u8]) -> bool {
+fn is_handshake(body: &[u8]) -> bool {
     const PING: &str = "Ping test";
     /// Nothing is known of its sender yet, so no more of it is looked at than it needs.
     const MAX_LENGTH: usize = 256;

@@ -2,13 +2,31 @@
 
 use serde_json::Value;
 
-use super::text;
+use super::{Deduplication, Payload, Sender, generic, text};
 use crate::hris::attributes::Attributes;
 use crate::hris::dates::DateReader;
 use crate::hris::people::{NotUnderstood, Person, Told};
+use crate::hris::signature::{Algorithm, Encoding, Scheme};
+
+pub(super) const SENDER: Sender = Sender {
+    name: "merge",
+    scheme: Some(scheme),
+    deduplication: Deduplication::ByPayload(delivery_key),
+    read,
+    tells_dates: true,
+    sender_id: Some("id"),
+    leaver: &[("employment_status", &["inactive"]), ("remote_was_deleted", &["true"])],
+    ..generic::SENDER
+};
+
+/// Some of its libraries leave the padding out.
+fn scheme() -> Scheme {
+    Scheme::of_body("x-merge-webhook-signature", Algorithm::HmacSha256, Encoding::Base64Url)
+}
 
 /// The record is in what is told of one employee; `Employee.synced` tells of a run over all of them.
-pub(super) fn read(payload: &Value, dates: &mut DateReader<'_>) -> Result<Told, NotUnderstood> {
+fn read(delivery: &Payload<'_>, dates: &mut DateReader<'_>) -> Result<Told, NotUnderstood> {
+    let payload = &delivery.json()?;
     let event = text(payload, "/hook/event")?.to_ascii_lowercase();
     let left = match event.split_once('.') {
         Some(("employee", "added" | "created" | "changed" | "updated")) => false,
@@ -25,8 +43,8 @@ pub(super) fn read(payload: &Value, dates: &mut DateReader<'_>) -> Result<Told, 
     }))
 }
 
-/// What tells deliveries apart: `hook.id` is the subscription, not the delivery.
-pub(in crate::hris) fn delivery_key(payload: &Value) -> Option<String> {
+/// Event, record and its date: `hook.id` is the subscription, not the delivery.
+pub(super) fn delivery_key(payload: &Value) -> Option<String> {
     let [event, record, modified_at] = ["/hook/event", "/data/id", "/data/modified_at"]
         .map(|pointer| payload.pointer(pointer).and_then(Value::as_str));
     Some(format!("{}/{}/{}", event?, record?, modified_at?))

@@ -1,13 +1,16 @@
-//! How the known senders write their payloads, and what they tell.
+//! The known kinds of HR system, one file each: how it signs, what its payloads look like, and what they leave out.
 
 mod bamboo_hr;
 mod finch;
+mod generic;
 mod hi_bob;
 mod merge;
 mod personio;
 mod rows;
+mod standard_webhooks;
 #[cfg(test)]
 mod tests;
+mod workday;
 
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, HeaderName};
@@ -19,36 +22,133 @@ use super::attributes::Attributes;
 use super::dates::{self, DateReader};
 use super::numbers;
 use super::people::{Everybody, NotUnderstood, Person, Told};
+use super::signature::{Scheme, SignatureError};
 use crate::config::{ConditionConfig, Preset, WhenConfig};
 
 pub(super) use self::rows::each_record;
 
+/// All that is known of one kind of HR system.
+#[derive(Debug)]
+pub(super) struct Sender {
+    /// The preset, as the configuration writes it.
+    pub name: &'static str,
+    /// How it signs its deliveries; `None` where only the source can say.
+    pub scheme: Option<fn() -> Scheme>,
+    pub deduplication: Deduplication,
+    read: fn(&Payload<'_>, &mut DateReader<'_>) -> Result<Told, NotUnderstood>,
+    /// Its deliveries carry ids and nothing else.
+    pub sends_ids_only: bool,
+    /// It dates its changes.
+    pub tells_dates: bool,
+    /// The attribute that is its own id of a person, where the source does not say.
+    pub sender_id: Option<&'static str>,
+    /// Attributes, each with the values of people who have left, where the source does not say.
+    leaver: &'static [(&'static str, &'static [&'static str])],
+    /// Recognises the question whether anybody is there: it is not signed, says nothing, and wants a 2xx.
+    pub is_handshake: fn(&[u8]) -> bool,
+    /// The status of the answer to one of several requests, if it is in the body.
+    pub status_of_item: fn(&[u8]) -> Option<u64>,
+}
+
+/// What tells the deliveries of a sender apart.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Deduplication {
+    /// What the source says, or what it signs beside the body.
+    BySource,
+    /// The id that is signed.
+    BySignedId,
+    /// The body and these headers.
+    ByBody(&'static [&'static str]),
+    /// What this finds in the payload.
+    ByPayload(fn(&Value) -> Option<String>),
+}
+
+impl Sender {
+    const ALL: [&Self; 8] = [
+        &standard_webhooks::SENDER,
+        &bamboo_hr::SENDER,
+        &hi_bob::SENDER,
+        &merge::SENDER,
+        &finch::SENDER,
+        &personio::SENDER,
+        &workday::SENDER,
+        &generic::SENDER,
+    ];
+
+    pub(super) fn of(preset: Preset) -> &'static Self {
+        match preset {
+            Preset::StandardWebhooks => &standard_webhooks::SENDER,
+            Preset::BambooHr => &bamboo_hr::SENDER,
+            Preset::HiBob => &hi_bob::SENDER,
+            Preset::Merge => &merge::SENDER,
+            Preset::Finch => &finch::SENDER,
+            Preset::Personio => &personio::SENDER,
+            Preset::Workday => &workday::SENDER,
+            Preset::Generic => &generic::SENDER,
+        }
+    }
+
+    /// Who has left, where the operator does not say.
+    pub(super) fn leaver(&self) -> Option<WhenConfig> {
+        let condition = |(attr, values): &(&str, &[&str])| ConditionConfig {
+            attr: (*attr).to_owned(),
+            r#in: Some(values.iter().map(|value| (*value).to_owned()).collect()),
+            ..ConditionConfig::default()
+        };
+        let any: Vec<_> = self.leaver.iter().map(condition).collect();
+        (!any.is_empty()).then(|| WhenConfig { any: Some(any), ..WhenConfig::default() })
+    }
+}
+
+/// How this kind of HR system signs; `None` where only the source can say.
+pub fn signature_scheme(preset: Preset) -> Option<Scheme> {
+    Sender::of(preset).scheme.map(|scheme| scheme())
+}
+
+/// A refusal for want of a signature, with the sender whose signature is there instead.
+pub(super) fn with_sender_instead(refusal: SignatureError, headers: &HeaderMap) -> SignatureError {
+    let SignatureError::NoSignature { header, another: None } = refusal else { return refusal };
+    let another = Sender::ALL.into_iter().find_map(|sender| {
+        let signed_in = sender.scheme?().headers(headers).signature.clone();
+        headers.contains_key(&signed_in).then_some((sender.name, signed_in))
+    });
+    SignatureError::NoSignature { header, another }
+}
+
 /// What the reading of a source's payloads depends on.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reading<'s> {
-    pub preset: Preset,
+    pub sender: &'static Sender,
     /// Of times without an offset.
     pub zone: &'s TimeZone,
     /// Whether records can be read at the sender.
     pub reads_records: bool,
 }
 
+/// A delivery, as senders read it.
+struct Payload<'p> {
+    bytes: &'p [u8],
+    headers: &'p HeaderMap,
+    reads_records: bool,
+}
+
+impl Payload<'_> {
+    fn json(&self) -> Result<Value, NotUnderstood> {
+        numbers::parsed::<Value>(self.bytes).map_err(|error| not_json(self.headers, &error))
+    }
+
+    /// A time from a header.
+    fn stamp(&self, name: &'static str) -> Option<Timestamp> {
+        dates::instant(self.headers.get(HeaderName::from_static(name))?.to_str().ok()?)
+    }
+}
+
 /// What the payload of a delivery tells.
 pub(super) fn read(reading: Reading<'_>, payload: &[u8], headers: &HeaderMap) -> Result<Told, NotUnderstood> {
-    let tree = || numbers::parsed::<Value>(payload).map_err(|error| not_json(headers, &error));
     let mut dates = DateReader::new(reading.zone);
-    let told = match reading.preset {
-        Preset::BambooHr => {
-            let stamp = stamp(headers, "x-bamboohr-timestamp");
-            bamboo_hr::read(&tree()?, stamp, &mut dates, reading.reads_records)
-        }
-        Preset::HiBob => hi_bob::read(&tree()?, &mut dates),
-        Preset::Merge => merge::read(&tree()?, &mut dates),
-        Preset::Finch => finch::read(&tree()?),
-        Preset::Personio => personio::read(&tree()?, &mut dates),
-        Preset::Workday | Preset::StandardWebhooks | Preset::Generic => records(payload),
-    };
-    told.map(|told| Told { dates_not_read: dates.not_read(), ..told })
+    let payload = Payload { bytes: payload, headers, reads_records: reading.reads_records };
+    let told = (reading.sender.read)(&payload, &mut dates)?;
+    Ok(Told { dates_not_read: dates.not_read(), ..told })
 }
 
 /// Several vendors send a form where nobody has chosen JSON.
@@ -65,55 +165,6 @@ pub(super) fn records(payload: &[u8]) -> Result<Told, NotUnderstood> {
     let mut everybody = Everybody::default();
     each_record(payload, &mut everybody)?;
     Ok(everybody.told())
-}
-
-/// Whether deliveries of this sender never carry more than ids.
-pub(super) fn names_only(preset: Preset) -> bool {
-    matches!(preset, Preset::HiBob | Preset::Finch | Preset::Personio)
-}
-
-/// Whether this sender gives changes dates of their own.
-pub(super) fn tells_dates(preset: Preset) -> bool {
-    match preset {
-        Preset::BambooHr | Preset::HiBob | Preset::Merge | Preset::Personio => true,
-        Preset::Finch | Preset::Workday | Preset::StandardWebhooks | Preset::Generic => false,
-    }
-}
-
-/// What tells deliveries of Merge apart.
-pub(super) fn merge_key(payload: &Value) -> Option<String> {
-    merge::delivery_key(payload)
-}
-
-/// Whether this is the sender's question whether anybody is there. It is not signed, says nothing, and wants a 2xx.
-pub(super) fn is_handshake(preset: Preset, body: &[u8]) -> bool {
-    preset == Preset::HiBob && hi_bob::is_handshake(body)
-}
-
-/// The attribute that is the sender's own id of a person, where the operator does not say.
-pub(super) fn sender_id(preset: Preset) -> Option<&'static str> {
-    match preset {
-        Preset::BambooHr | Preset::HiBob | Preset::Merge | Preset::Finch | Preset::Personio => Some("id"),
-        Preset::Workday | Preset::StandardWebhooks | Preset::Generic => None,
-    }
-}
-
-/// Who has left, where the operator does not say.
-pub(super) fn leaver(preset: Preset) -> Option<WhenConfig> {
-    let words: &[(&str, &[&str])] = match preset {
-        Preset::BambooHr => &[("status", &["inactive", "terminated"]), ("employmentStatus", &["terminated"])],
-        Preset::HiBob => &[("internal.status", &["inactive"]), ("internal.lifecycleStatus", &["terminated", "left"])],
-        Preset::Merge => &[("employment_status", &["inactive"]), ("remote_was_deleted", &["true"])],
-        Preset::Finch => &[("is_active", &["false"])],
-        Preset::Personio => &[("status", &["inactive"]), ("attributes.status.value", &["inactive"])],
-        Preset::Workday | Preset::StandardWebhooks | Preset::Generic => return None,
-    };
-    let condition = |(attr, words): &(&str, &[&str])| ConditionConfig {
-        attr: (*attr).to_owned(),
-        r#in: Some(words.iter().map(|word| (*word).to_owned()).collect()),
-        ..ConditionConfig::default()
-    };
-    Some(WhenConfig { any: Some(words.iter().map(condition).collect()), ..WhenConfig::default() })
 }
 
 /// A text that has to be there.
@@ -135,9 +186,4 @@ fn left(record: &str, occurred_at: Option<Timestamp>) -> Person {
     let mut attributes = Attributes::default();
     attributes.add("id", record);
     Person { attributes, occurred_at, left: true, ..Person::default() }
-}
-
-/// A time from a header.
-fn stamp(headers: &HeaderMap, name: &'static str) -> Option<Timestamp> {
-    dates::instant(headers.get(HeaderName::from_static(name))?.to_str().ok()?)
 }

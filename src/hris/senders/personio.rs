@@ -1,12 +1,22 @@
 //! Personio: events that name one person. They are not signed: what they say is re-read before it is believed.
 
-use serde_json::Value;
-
-use super::{id, text};
+use super::{Deduplication, Payload, Sender, generic, id, text};
 use crate::hris::dates::DateReader;
 use crate::hris::people::{NotUnderstood, Told};
 
-pub(super) fn read(payload: &Value, dates: &mut DateReader<'_>) -> Result<Told, NotUnderstood> {
+pub(super) const SENDER: Sender = Sender {
+    name: "personio",
+    deduplication: Deduplication::ByBody(&[]),
+    read,
+    sends_ids_only: true,
+    tells_dates: true,
+    sender_id: Some("id"),
+    leaver: &[("status", &["inactive"]), ("attributes.status.value", &["inactive"])],
+    ..generic::SENDER
+};
+
+fn read(delivery: &Payload<'_>, dates: &mut DateReader<'_>) -> Result<Told, NotUnderstood> {
+    let payload = &delivery.json()?;
     let event = text(payload, "/event_name")?;
     if !event.starts_with("person.") && !event.starts_with("employment.") {
         return Ok(Told::default());

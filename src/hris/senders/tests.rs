@@ -6,7 +6,7 @@ use crate::hris::people::Person;
 static UTC: TimeZone = TimeZone::UTC;
 
 fn of(preset: Preset) -> Reading<'static> {
-    Reading { preset, zone: &UTC, reads_records: false }
+    Reading { sender: Sender::of(preset), zone: &UTC, reads_records: false }
 }
 
 fn told(preset: Preset, payload: &Value) -> Told {
@@ -28,6 +28,10 @@ fn at(person: &Person) -> Option<String> {
 /// The header by which BambooHR tells when it signed.
 fn signed_at(second: &str) -> HeaderMap {
     HeaderMap::from_iter([(HeaderName::from_static("x-bamboohr-timestamp"), second.parse().unwrap())])
+}
+
+fn is_handshake(preset: Preset, body: &[u8]) -> bool {
+    (Sender::of(preset).is_handshake)(body)
 }
 
 fn only(mut told: Told) -> Person {

@@ -3,23 +3,23 @@
 use std::fmt;
 use std::time::Duration;
 
-use http::HeaderMap;
 use http::header::HeaderName;
 use jiff::{SignedDuration, Timestamp};
 
 use super::key::VerifyingKey;
-use super::scheme::known_sender;
 use super::{Altered, Encoding, Scheme};
 
 /// Why a delivery is not let in. None of it says how near the signature was.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
     #[error("the header {header} is missing{}", by_another(.another.as_ref()))]
-    Missing {
+    NoSignature {
         header: HeaderName,
         /// The preset of another sender who signs in the header that is there.
         another: Option<(&'static str, HeaderName)>,
     },
+    #[error("the header {0} is missing")]
+    Missing(HeaderName),
     #[error("the header {0} is given twice")]
     GivenTwice(HeaderName),
     #[error("the header {0} is not text")]
@@ -30,14 +30,6 @@ pub enum SignatureError {
     OutsideTolerance { signed_at: Timestamp, now: Timestamp, tolerance: Duration },
     #[error(transparent)]
     Wrong(#[from] Box<Mismatch>),
-}
-
-impl SignatureError {
-    /// Where there is no signature: whether there is one of another sender.
-    pub(super) fn or_another(self, headers: &HeaderMap) -> Self {
-        let Self::Missing { header, another: None } = self else { return self };
-        Self::Missing { header, another: known_sender(headers) }
-    }
 }
 
 fn by_another(another: Option<&(&'static str, HeaderName)>) -> String {

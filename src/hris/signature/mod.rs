@@ -54,7 +54,10 @@ impl Verifier {
     pub fn verify(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<SignedWith, SignatureError> {
         let (scheme, names) = (&self.scheme, self.scheme.headers(headers));
         let optional = |name: &Option<HeaderName>| name.as_ref().map(|name| only(headers, name)).transpose();
-        let given = only(headers, &names.signature).map_err(|fault| fault.or_another(headers))?;
+        let given = only(headers, &names.signature).map_err(|refusal| match refusal {
+            SignatureError::Missing(header) => SignatureError::NoSignature { header, another: None },
+            other => other,
+        })?;
         let (id, stamp) = (optional(&names.id)?, optional(&names.timestamp)?);
         let fits = |body: &[u8]| {
             let signed = scheme.signed_bytes(id.unwrap_or_default(), stamp.unwrap_or_default(), body);
@@ -102,6 +105,6 @@ pub(crate) fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<&'a 
         (Some(Ok(value)), None) => Ok(value),
         (Some(Err(_)), None) => Err(SignatureError::NotText(name.clone())),
         (Some(_), Some(_)) => Err(SignatureError::GivenTwice(name.clone())),
-        (None, _) => Err(SignatureError::Missing { header: name.clone(), another: None }),
+        (None, _) => Err(SignatureError::Missing(name.clone())),
     }
 }

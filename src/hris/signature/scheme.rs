@@ -1,4 +1,4 @@
-//! What the signatures of the known senders are made of, as data.
+//! What signatures are made of, as data.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -72,39 +72,8 @@ impl Scheme {
         }
     }
 
-    /// Finch: the same under names of its own, with bare base64 as the secret.
-    pub fn finch() -> Self {
-        Self {
-            headers: Headers::of_three("finch-signature", "finch-event-id", "finch-timestamp"),
-            also: None,
-            key_form: KeyForm::Base64,
-            ..Self::standard_webhooks()
-        }
-    }
-
-    /// BambooHR. Whether its retries are stamped anew is not documented, and they go on for 155 minutes.
-    pub fn bamboo_hr() -> Self {
-        let scheme = Self::of_body("x-bamboohr-signature", Algorithm::HmacSha256, Encoding::Hex);
-        let timestamp = Some(HeaderName::from_static("x-bamboohr-timestamp"));
-        Self {
-            headers: Headers { timestamp, ..scheme.headers },
-            signed: vec![SignedPart::Body, SignedPart::Timestamp],
-            tolerance: Some(Duration::from_secs(3 * 3600)),
-            ..scheme
-        }
-    }
-
-    /// HiBob, version 2.
-    pub fn hi_bob() -> Self {
-        Self::of_body("bob-signature", Algorithm::HmacSha512, Encoding::Base64)
-    }
-
-    /// Merge; some of its libraries leave the padding out.
-    pub fn merge() -> Self {
-        Self::of_body("x-merge-webhook-signature", Algorithm::HmacSha256, Encoding::Base64Url)
-    }
-
-    fn of_body(header: &'static str, algorithm: Algorithm, encoding: Encoding) -> Self {
+    /// A signature of the body alone, in one header.
+    pub(in crate::hris) fn of_body(header: &'static str, algorithm: Algorithm, encoding: Encoding) -> Self {
         Self {
             headers: Headers { signature: HeaderName::from_static(header), id: None, timestamp: None },
             also: None,
@@ -188,28 +157,13 @@ fn without<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
 }
 
 impl Headers {
-    fn of_three(signature: &'static str, id: &'static str, timestamp: &'static str) -> Self {
+    pub(in crate::hris) fn of_three(signature: &'static str, id: &'static str, timestamp: &'static str) -> Self {
         Self {
             signature: HeaderName::from_static(signature),
             id: Some(HeaderName::from_static(id)),
             timestamp: Some(HeaderName::from_static(timestamp)),
         }
     }
-}
-
-/// The sender whose signatures come in one of these headers.
-pub(super) fn known_sender(given: &HeaderMap) -> Option<(&'static str, HeaderName)> {
-    let known = [
-        ("standardWebhooks", Scheme::standard_webhooks()),
-        ("bamboohr", Scheme::bamboo_hr()),
-        ("hibob", Scheme::hi_bob()),
-        ("merge", Scheme::merge()),
-        ("finch", Scheme::finch()),
-    ];
-    known.into_iter().find_map(|(preset, scheme)| {
-        let header = scheme.headers(given).signature.clone();
-        given.contains_key(&header).then_some((preset, header))
-    })
 }
 
 impl FromStr for SignedPart {

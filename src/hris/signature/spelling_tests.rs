@@ -6,6 +6,8 @@ use http::HeaderValue;
 use ring::hmac;
 
 use super::*;
+use crate::config::Preset;
+use crate::hris::senders;
 
 const SECRET: &str = "c2VjcmV0IG9mIGEgc2VuZGVy";
 const NOW: i64 = 1_769_884_920;
@@ -17,7 +19,11 @@ fn now() -> Timestamp {
 /// A scheme that is as settings make them.
 fn custom(prefix: &str, list: bool) -> Scheme {
     let headers = Headers { signature: HeaderName::from_static("x-sig"), id: None, timestamp: None };
-    Scheme { headers, prefix: prefix.into(), list, ..Scheme::bamboo_hr() }.of_the_body()
+    Scheme { headers, prefix: prefix.into(), list, ..bamboo_hr() }.of_the_body()
+}
+
+fn bamboo_hr() -> Scheme {
+    senders::signature_scheme(Preset::BambooHr).unwrap()
 }
 
 impl Scheme {
@@ -40,7 +46,8 @@ fn verifier(scheme: Scheme) -> Verifier {
 }
 
 fn verdict(scheme: Scheme, headers: &HeaderMap, body: &[u8]) -> Result<SignedWith, String> {
-    verifier(scheme).verify(headers, body, now()).map_err(|fault| fault.to_string())
+    let verified = verifier(scheme).verify(headers, body, now());
+    verified.map_err(|fault| senders::with_sender_instead(fault, headers).to_string())
 }
 
 #[test]
@@ -128,7 +135,7 @@ fn times_of_signatures_may_be_milliseconds_or_have_an_offset() {
     let told = |stamp: &str| {
         let signature = hex(SECRET, &[&body[..], stamp.as_bytes()].concat());
         let headers = given(&[("x-bamboohr-timestamp", stamp), ("x-bamboohr-signature", &signature)]);
-        verdict(Scheme::bamboo_hr(), &headers, body)
+        verdict(bamboo_hr(), &headers, body)
     };
     for stamp in ["1769884920", "1769884920123", "2026-01-31T18:42:00Z", "2026-01-31T19:42:00+01:00"] {
         assert_eq!(told(stamp), Ok(SignedWith::Current), "{stamp}");
@@ -189,6 +196,8 @@ fn the_true_reason_is_said() {
     let two = Verifier::new(custom("", false), &["one".into(), "two".into()]).unwrap();
     let fault = two.verify(&given(&[("x-sig", &good)]), body, now()).unwrap_err().to_string();
     assert!(fault.contains("compared with 2 secrets"), "{fault}");
+    let signed_without_a_time = verdict(bamboo_hr(), &given(&[("x-bamboohr-signature", &good)]), body);
+    assert_eq!(signed_without_a_time, Err("the header x-bamboohr-timestamp is missing".to_owned()));
 }
 
 #[test]
@@ -223,5 +232,5 @@ fn a_secret_of_another_length_makes_another_signature() {
     let scheme = Scheme { algorithm: Algorithm::HmacSha512, ..custom("", false) };
     let fault = verdict(scheme, &given(&[("x-sig", &hex(SECRET, b"{}"))]), b"{}").unwrap_err();
     assert!(fault.contains("has 32 bytes, and HMAC-SHA512 makes 64"), "{fault}");
-    assert_eq!(Scheme::bamboo_hr().tolerance, Some(Duration::from_secs(3 * 3600)));
+    assert_eq!(bamboo_hr().tolerance, Some(Duration::from_secs(3 * 3600)));
 }

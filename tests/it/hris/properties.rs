@@ -12,13 +12,13 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use ring::hmac;
-use skillsync::config::Config;
+use skillsync::config::{Config, Preset};
 use skillsync::domain::UserRef;
 use skillsync::domain::job::Lane;
 use skillsync::domain::text::as_it_reads;
 use skillsync::hris::filter::{self, FilterRunner};
 use skillsync::hris::signature::{Algorithm, Encoding, KeyForm, Scheme, SignedPart, SignedWith, Verifier};
-use skillsync::hris::{ExportForm, Mapping, Source, Sources};
+use skillsync::hris::{ExportForm, Mapping, Source, Sources, signature_scheme};
 use skillsync::table::endless_room;
 
 /// Examples whose payloads are read without a filter, which would be a process of its own.
@@ -107,8 +107,8 @@ fn written(user: &UserRef) -> String {
 /// What was signed is let in; with one byte of it changed, or under headers that nobody signed, it is not.
 pub(crate) fn only_what_was_signed_is_let_in(noise: &[u8]) {
     let [which, place, change, a, b, c, d, rest @ ..] = noise else { return };
-    let schemes =
-        [Scheme::standard_webhooks(), Scheme::finch(), Scheme::bamboo_hr(), Scheme::hi_bob(), Scheme::merge()];
+    let signing = [Preset::StandardWebhooks, Preset::Finch, Preset::BambooHr, Preset::HiBob, Preset::Merge];
+    let schemes = signing.map(|preset| signature_scheme(preset).expect("it signs"));
     let scheme = &schemes[usize::from(*which) % schemes.len()];
     let (key, body) = rest.split_at(rest.len().min(usize::from(*place) % 40));
     let Some(secret) = secret(scheme, key) else { return };

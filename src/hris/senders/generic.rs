@@ -1,0 +1,23 @@
+//! A sender of which nothing is known: the source says how it signs and what tells its deliveries apart.
+
+use super::{Deduplication, Payload, Sender, records};
+use crate::hris::dates::DateReader;
+use crate::hris::people::{NotUnderstood, Told};
+
+/// What holds for a sender unless its own file says otherwise.
+pub(super) const SENDER: Sender = Sender {
+    name: "generic",
+    scheme: None,
+    deduplication: Deduplication::BySource,
+    read,
+    sends_ids_only: false,
+    tells_dates: false,
+    sender_id: None,
+    leaver: &[],
+    is_handshake: |_| false,
+    status_of_item: |_| None,
+};
+
+fn read(delivery: &Payload<'_>, _: &mut DateReader<'_>) -> Result<Told, NotUnderstood> {
+    records(delivery.bytes)
+}
