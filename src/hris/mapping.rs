@@ -22,7 +22,14 @@ use crate::domain::text::as_it_reads;
 use crate::domain::{Mode, UserRef};
 use crate::table::{Table, TakeRoom, Workbook};
 
+fn label(way: &str, source: &str) -> Box<str> {
+    format!("{way} {source}").into()
+}
+
 impl Source {
+    /// How exports come in.
+    pub(super) const IMPORT: &str = "import";
+
     /// What the body of a delivery comes to.
     pub async fn map_delivery(&self, headers: &HeaderMap, body: &[u8]) -> Result<Mapping, MappingError> {
         let kind = content_type(headers);
@@ -106,9 +113,14 @@ impl Source {
         self.map(Told::person(person))
     }
 
+    /// The label of the jobs of exports.
+    pub(super) fn label_of_imports(name: &str) -> Box<str> {
+        label(Self::IMPORT, name)
+    }
+
     /// The job that a mapping makes; `way` is how it came in.
     pub fn job(&self, mapping: &Mapping, way: &str, lane: Lane) -> (JobSpec, Vec<EntryOrder>) {
-        let label = Some(format!("{way} {}", self.name).into());
+        let label = Some(label(way, &self.name));
         let spec = JobSpec {
             target: self.target,
             mode: self.mode,
@@ -158,8 +170,12 @@ impl Source {
     }
 
     fn sender_id_of(&self, person: &Person) -> Option<Box<str>> {
-        let id = person.attributes.first(self.sender_id.as_deref()?)?;
-        super::people::checked(&as_it_reads(id)).ok()
+        self.sender_ids_of(person).next()
+    }
+
+    fn sender_ids_of(&self, person: &Person) -> impl Iterator<Item = Box<str>> {
+        let ids = self.sender_id.as_deref().into_iter().flat_map(|attribute| person.attributes.values(attribute));
+        ids.map_while(|id| super::people::checked(&as_it_reads(id)).ok())
     }
 
     /// What follows for one person; nothing for leavers of a source that never takes anything away.
@@ -179,7 +195,8 @@ impl Source {
             unknown = self.unknown(&person.attributes).into_iter().map(Box::from).collect();
         }
         let (assignments, unknown) = (parts.assignments.one(assignments), parts.unknown.one(unknown));
-        let sender_id = self.sender_id_of(person);
+        // Of several ids, as rows about one user may have them, none stands for the user alone.
+        let sender_id = self.sender_id_of(person).filter(|id| self.sender_ids_of(person).all(|other| other == *id));
         let (occurred_at, presence) = (person.occurred_at, Presence::default());
         Ok(Some(Mapped { user, occurred_at, leaver, presence, called: None, sender_id, assignments, unknown }))
     }

@@ -25,7 +25,7 @@ use self::changes::Changes;
 use self::entries::Entries;
 pub use self::follow::{EventCursor, JobDelta};
 use self::hold::Release;
-use self::people::NameIndex;
+use self::people::UserNameIndex;
 use crate::domain::assignment::CatalogueItem;
 use crate::domain::audit::Actor;
 use crate::domain::callback::CallbackProgress;
@@ -167,7 +167,7 @@ pub(in crate::engine) struct JobState {
     pub(in crate::engine) callback: CallbackProgress,
     revision: u64,
     changes: Changes,
-    name_index: Option<NameIndex>,
+    name_index: Option<UserNameIndex>,
     /// What is logged for the job says so, and names the request that it came with. There is one from the first work on
     /// the job to its end, so that as a span of a trace it lasts as long as the job, and not as long as it can be read.
     span: Option<tracing::Span>,

@@ -27,13 +27,13 @@ pub(in crate::engine) struct About {
 
 /// Entries by the hashes of the names, folded, that they give their users. A job has one from the first question until it ends.
 #[derive(Debug)]
-pub(super) struct NameIndex {
+pub(super) struct UserNameIndex {
     hasher: RandomState,
     /// In order.
     places: Box<[(u64, u32)]>,
 }
 
-impl NameIndex {
+impl UserNameIndex {
     fn new(entries: &Entries) -> Self {
         let hasher = RandomState::new();
         let open = entries.places(0, |state| !state.is_terminal());
@@ -86,7 +86,7 @@ impl Job {
             return false;
         }
         let state = &mut *state;
-        let index = state.name_index.get_or_insert_with(|| NameIndex::new(&state.entries));
+        let index = state.name_index.get_or_insert_with(|| UserNameIndex::new(&state.entries));
         let is_so_named = |index: u32| state.entries.named(index).is_some_and(|named| named.folded() == *name);
         let is_open = |index: u32| state.entries.state(index).is_some_and(|state| !state.is_terminal());
         index.candidates(name).any(|index| is_open(index) && is_so_named(index))

@@ -44,6 +44,17 @@ impl Engine {
         self.core.users.former(named)
     }
 
+    /// Whether a job with this label that is no dry run has named a user so.
+    pub fn was_written_for(&self, named: &UserRef, label: &str) -> bool {
+        let entries = self.core.users.find(named).map(|(_, entries)| entries);
+        entries.into_iter().flatten().any(|(id, _)| {
+            self.core
+                .registry
+                .get(id)
+                .is_some_and(|job| !job.spec().dry_run && job.spec().label.as_deref() == Some(label))
+        })
+    }
+
     /// Whether an open entry gives its user this name.
     pub fn is_open_name(&self, named: &UserRef) -> bool {
         let named = named.folded();

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::Intake;
-use super::known::{Order, called, named, written};
+use super::known::{NamedPerson, called, written};
 use super::leavers::Freshness;
 use crate::domain::entry::{EntryOrder, Presence};
 use crate::domain::job::{JobSpec, Lane};
@@ -106,7 +106,8 @@ impl Intake {
             self.leave_former_names(&source, &mut mapping, Freshness::OfExport);
             self.learn(&source, &mut mapping, export.dry_run).await?;
         }
-        let (mut spec, entries) = self.job(&source, mapping, "import", Lane::Bulk);
+        self.0.known.count_after_dates_ahead(&source, &mut mapping.people);
+        let (mut spec, entries) = self.job(&source, mapping, Source::IMPORT, Lane::Bulk);
         spec.dry_run = export.dry_run;
         Ok(Imported { spec, entries, dated_in_future })
     }
@@ -114,11 +115,11 @@ impl Intake {
     async fn learn(&self, source: &Source, mapping: &mut Mapping, dry_run: bool) -> Result<(), JournalError> {
         let journal = &*self.0.journal;
         if dry_run {
-            return self.0.known.learn_who_is_new(journal, source, named(&mapping.people, Order::default())).await;
+            return self.0.known.learn_who_is_new(journal, source, mapping.people.iter().map(NamedPerson::of)).await;
         }
         if source.tells_dates() && mapping.people.iter().any(|person| person.occurred_at.is_none()) {
             self.0.known.note_undated_export(journal, source).await?;
         }
-        self.0.known.learn(journal, source, named(&mapping.people, Order::default())).await
+        self.0.known.learn(journal, source, mapping.people.iter().map(NamedPerson::of)).await
     }
 }

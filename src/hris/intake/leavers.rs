@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::Intake;
-use super::known::{KnownById, written};
+use super::known::{KnownById, called, written};
 use crate::domain::entry::Presence;
 use crate::domain::{Mode, UserRef};
 use crate::hris::mapped::{Mapped, Mapping};
@@ -45,6 +47,11 @@ impl Intake {
                 }
             }
             if names.is_empty() {
+                let former = self.leavers_of_former_names(source, &record, occurred_at);
+                if !former.is_empty() {
+                    mapping.people.splice(before..before, former);
+                    continue;
+                }
                 unknown += 1;
                 let at = occurred_at.or(mapping.sent_at).unwrap_or_else(|| self.0.clock.now());
                 self.0.known.remember_gone(&*self.0.journal, source, &record, at).await?;
@@ -76,7 +83,7 @@ impl Intake {
         let (leaving, told): (Vec<_>, Vec<_>) = people.iter().partition(|person| person.leaver);
         let mut leaving: BTreeSet<_> = leaving.into_iter().filter_map(id_and_name).collect();
         let told: BTreeSet<_> = told.into_iter().filter_map(|person| written(&person.user)).collect();
-        let (mut all, mut unknown) = (Vec::with_capacity(people.len()), 0);
+        let (mut all, mut ids, mut unknown) = (Vec::with_capacity(people.len()), BTreeSet::new(), 0);
         for person in people {
             let Some(id) = person.sender_id.as_deref().filter(|_| person.leaver) else {
                 all.push(person);
@@ -91,8 +98,12 @@ impl Intake {
             });
             let owner = known.and_then(|known| known.sender_id);
             let is_anothers = owner.is_some_and(|owner| *owner != *id);
-            unknown += usize::from(is_anothers && names.is_empty());
-            all.extend(names.into_iter().map(|user| Mapped { user, ..person.clone() }));
+            let mut theirs: Vec<_> = names.into_iter().map(|user| Mapped { user, ..person.clone() }).collect();
+            if ids.insert(Box::<str>::from(id)) {
+                theirs.extend(self.leavers_of_former_names(source, id, person.occurred_at));
+            }
+            unknown += usize::from(is_anothers && theirs.is_empty());
+            all.append(&mut theirs);
             if !is_anothers && !is_stray {
                 all.push(person);
             }
@@ -128,6 +139,7 @@ impl Intake {
         for (_, Changed { record, occurred_at }) in std::mem::take(&mut mapping.gone) {
             let names = self.names_of(source, &record).into_iter();
             mapping.people.extend(names.map(|user| Mapped::leaver(user, occurred_at)));
+            mapping.people.extend(self.leavers_of_former_names(source, &record, occurred_at));
         }
         self.leave_by_id(source, mapping);
     }
@@ -143,6 +155,12 @@ impl Intake {
         let former: Vec<_> = former.collect();
         let last = last.map(|known| known.user).filter(|user| former.is_empty() || losses.may_lose(user));
         former.into_iter().chain(last).collect()
+    }
+
+    /// Has the users leave whom the sender meant when it called somebody so, by names that are others' at Genesys by now.
+    fn leavers_of_former_names(&self, source: &Source, record: &str, at: Option<Timestamp>) -> Vec<Mapped> {
+        let former = self.0.known.former_users_by_id(source, record, &self.0.engine).into_iter();
+        former.map(|(name, user)| Mapped { called: called(&name), ..Mapped::leaver(UserRef::Id(user), at) }).collect()
     }
 
     /// Has people leave under names that their sender does not call them by any more: by its own id of each.

@@ -262,7 +262,7 @@ impl Intake {
             return Err(IntakeError::TooManyRecords);
         }
         if waiting > 0 {
-            waiting::accept(self, source, key, &mapping.changed).await?;
+            waiting::accept(self, source, key, &mapping).await?;
         }
         let undecided = mapping.people.iter().filter(|person| !person.unknown.is_empty()).count();
         if let Some(person) = mapping.people.iter().find(|person| !person.unknown.is_empty()) {

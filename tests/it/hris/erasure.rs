@@ -72,3 +72,28 @@ async fn a_name_that_was_given_to_two_users_says_nothing_of_whom_to_erase() {
     assert_eq!(office.delete("/v1/users/E1001").await.body, json!({"entries": 0}));
     assert_eq!(known(&kept), [""; 0]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn nothing_tells_of_who_is_erased_in_what_is_known_of_another_by_their_number() {
+    let office = Office::open(&employees(10), &by_title("hr", ""));
+    let users: Vec<_> = office.bed.simulator.users().iter().map(|user| user.id).collect();
+    let name = |id: &str| format!("id,employeeNumber,jobTitle\n{id},OLD,Group 1\n");
+    for (holder, id) in [(2, "former-7"), (3, "present-8")] {
+        users.iter().for_each(|user| {
+            let number = (*user == users[holder]).then_some("OLD");
+            office.bed.simulator.set_employee_id(*user, number);
+        });
+        tokio::time::sleep(std::time::Duration::from_secs(3600)).await;
+        let answer = office.post("/v1/imports/hr?scope=delta", &CSV, &name(id)).await;
+        office.finish(&answer).await;
+    }
+    tokio::time::sleep(std::time::Duration::from_secs(3600)).await;
+    let told = |what: &str| {
+        let memos = office.bed.kept.recovered().memos;
+        memos.iter().any(|memo| memo.value.as_deref().is_some_and(|value| value.contains(what)))
+    };
+    let former = users[2].to_string();
+    assert!(told("former-7") && told("present-8") && told(&former));
+    assert_eq!(office.delete(&format!("/v1/users/{former}")).await.status, 200);
+    assert!(!told("former-7") && told("present-8") && !told(&former));
+}

@@ -2,8 +2,9 @@
 
 use serde_json::json;
 use skillsync::domain::{EntryState, Reason};
+use skillsync::simulator::Target as SimTarget;
 
-use super::imports::CSV;
+use super::imports::{CSV, held};
 use super::{Answer, BEGIN, Office, by_title, employees};
 use crate::bed::in_state;
 
@@ -223,5 +224,149 @@ async fn two_rows_of_an_export_with_one_id_are_two_people() {
             office.finish(&export).await;
             assert_eq!([office.groups(4).concat(), office.groups(5).concat()], ["Group 1", "Group 5"], "{scope}");
         }
+    }
+}
+
+/// Tells of somebody who had the number of a present holder before, late.
+async fn told_late(office: &Office) {
+    told(office, "7", "E1004", Some("Group 1"), -60).await;
+    let late = told(office, "8", "E1004", Some("Group 2"), -90).await;
+    assert_eq!(in_state(&office.bed.finish(late.job()).await, EntryState::Superseded), 1);
+    assert_eq!(office.groups(4), ["Group 1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_late_about_the_former_holder_of_a_number_changes_nothing_of_the_present_one() {
+    // The present holder leaves.
+    let office = open();
+    told_late(&office).await;
+    let left = told(&office, "7", "", None, -10).await;
+    assert_eq!((office.groups(4).concat().as_str(), &left.body["leaversUnknown"]), ("", &0.into()), "{left:?}");
+    // An older change of theirs.
+    let office = open();
+    told_late(&office).await;
+    told(&office, "7", "E1005", Some("Group 3"), -70).await;
+    assert_eq!([office.groups(4).concat(), office.groups(5).concat()], ["Group 1", ""]);
+    // They get another number.
+    told(&office, "7", "E1006", Some("Group 1"), -20).await;
+    assert_eq!([office.groups(4).concat(), office.groups(6).concat()], ["", "Group 1"]);
+    // The former holder goes on under the number that is theirs now, and leaves.
+    for before in [true, false] {
+        let office = open();
+        if before {
+            told(&office, "8", "E1005", Some("Group 2"), -80).await;
+        }
+        told_late(&office).await;
+        told(&office, "8", "E1005", Some("Group 3"), -10).await;
+        assert_eq!([office.groups(4).concat(), office.groups(5).concat()], ["Group 1", "Group 3"]);
+        told(&office, "8", "", None, -5).await;
+        assert_eq!([office.groups(4).concat(), office.groups(5).concat()], ["Group 1", ""]);
+    }
+    // Both in one delivery, the former holder last.
+    let office = open();
+    all_told(&office, &[("7", "E1004", Some("Group 1"), -60), ("8", "E1004", Some("Group 2"), -90)]).await;
+    told(&office, "8", "", None, -20).await;
+    assert_eq!(office.groups(4), ["Group 1"]);
+    told(&office, "7", "", None, -10).await;
+    assert!(office.groups(4).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_had_a_number_that_is_anothers_at_genesys_by_now_leaves_by_their_id() {
+    for called in ["", "OLD"] {
+        let office = open();
+        let user = |n: usize| office.bed.simulator.users().into_iter().nth(n).unwrap().id;
+        let simulator = &office.bed.simulator;
+        let (first, second) = (user(4), user(5));
+        simulator.set_employee_id(second, None);
+        simulator.set_employee_id(first, Some("OLD"));
+        told(&office, "7", "OLD", Some("Group 1"), -60).await;
+        let groups = |user| simulator.assignments_of(user, SimTarget::WfmSkillGroups).unwrap().len();
+        assert_eq!(groups(first), 1);
+        simulator.set_employee_id(first, None);
+        simulator.set_employee_id(second, Some("OLD"));
+        tokio::time::sleep(std::time::Duration::from_secs(3600)).await;
+        told(&office, "8", "OLD", Some("Group 2"), -40).await;
+        assert_eq!([groups(first), groups(second)], [1, 1], "{called}");
+        let left = told(&office, "7", called, None, -20).await;
+        assert_eq!([groups(first), groups(second)], [0, 1], "{called}: {left:?}");
+        assert_eq!(left.body["leaversUnknown"], 0, "{called}: {left:?}");
+        let entries = office.get(&format!("/v1/sync-jobs/{}/entries", left.job())).await;
+        assert_eq!(entries["items"][0]["ref"], "OLD", "{entries}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_several_ids_of_one_number_none_alone_stands_for_its_user() {
+    for scope in ["delta", "full"] {
+        let office = open();
+        let rows = "id,employeeNumber,jobTitle\n7,E1004,Group 1\n8,E1004,Group 2\n";
+        let export = office.post(&format!("/v1/imports/hr?scope={scope}"), &CSV, rows).await;
+        office.finish(&export).await;
+        assert_eq!(office.groups(4).len(), 2);
+        for id in ["7", "8"] {
+            let ended = told(&office, id, "", None, 10).await;
+            assert_eq!((office.groups(4).len(), &ended.body["leaversUnknown"]), (2, &1.into()), "{scope}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_undated_export_comes_after_what_is_dated_ahead() {
+    for (ahead, scope, rows, doubted, expected) in [
+        (300, "delta", "7,E1004,Group 2\n", false, ["Group 2", "", ""]),
+        (300, "full", "7,E1004,Group 2\n", false, ["Group 2", "", ""]),
+        (300, "full", "9,E1006,Group 3\n", true, ["", "", "Group 3"]),
+        (-300, "full", "7,E1005,Group 2\n", true, ["", "Group 2", ""]),
+        (300, "full", "7,E1005,Group 2\n", true, ["", "Group 2", ""]),
+    ] {
+        let office = open();
+        told(&office, "7", "E1004", Some("Group 1"), ahead).await;
+        let export = format!("id,employeeNumber,jobTitle\n{rows}");
+        let export = office.post(&format!("/v1/imports/hr?scope={scope}"), &CSV, &export).await;
+        if doubted {
+            held(&office, &export).await;
+            office.bed.service.engine.release(export.job()).await.unwrap();
+        }
+        office.finish(&export).await;
+        assert_eq!([4, 5, 6].map(|n| office.groups(n).concat()), expected, "{ahead} {scope} {rows}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_what_one_undated_delivery_tells_of_a_person_the_last_row_counts() {
+    const SECRET: &str = "0123456789abcdef0123456789abcdef";
+    let keys = "sender_id = 'id'\nleaver = { all = [{ attr = 'left', eq = 'yes' }] }";
+    let source = by_title("hr", keys).replace("preset = 'bamboohr'", "preset = 'generic'");
+    let source = source.replace(super::BAMBOO_SECRET, SECRET) + "[sync]\nhold_skill_left = 0\n";
+    let named = |number: &str, title: &str| json!({"id": "7", "employeeNumber": number, "jobTitle": title});
+    let gone = || json!({"id": "7", "left": "yes"});
+    let gone_named = || json!({"id": "7", "employeeNumber": "E1004", "left": "yes"});
+    for (known, rows, expected) in [
+        (false, vec![named("E1004", "Group 2"), named("E1004", "Group 3")], ["Group 3", ""]),
+        (true, vec![named("E1004", "Group 2"), named("E1004", "Group 3")], ["Group 3", ""]),
+        (false, vec![named("E1004", "Group 2"), gone()], ["", ""]),
+        (true, vec![named("E1004", "Group 2"), gone()], ["", ""]),
+        (true, vec![named("E1004", "Group 2"), gone_named()], ["", ""]),
+        (true, vec![gone(), named("E1004", "Group 2")], ["Group 2", ""]),
+        (true, vec![gone_named(), named("E1004", "Group 2")], ["Group 2", ""]),
+        (false, vec![named("E1004", "Group 2"), named("E1005", "Group 3")], ["", "Group 3"]),
+        (true, vec![named("E1005", "Group 2"), named("E1004", "Group 3")], ["Group 3", ""]),
+        (true, vec![named("E1005", "Group 2"), named("E1004", "Group 3"), gone()], ["", ""]),
+    ] {
+        let office = Office::open(&employees(10), &source);
+        let tell = async |rows: &[serde_json::Value]| {
+            let body = json!({"employees": rows}).to_string();
+            let answer = office.post(&format!("/v1/webhooks/hr/{SECRET}"), &[], &body).await;
+            office.finish(&answer).await;
+        };
+        if known {
+            tell(&[named("E1004", "Group 1")]).await;
+        }
+        tell(&rows).await;
+        assert_eq!([office.groups(4).concat(), office.groups(5).concat()], expected, "{known}: {rows:?}");
+        // Whatever it was, nothing is left of them in the end.
+        tell(&[gone()]).await;
+        assert_eq!([office.groups(4).len(), office.groups(5).len()], [0, 0], "{known}: {rows:?}");
     }
 }

@@ -266,3 +266,40 @@ async fn a_number_that_is_handed_on_leaves_nothing_with_whom_it_was_of() {
         assert_eq!([groups(7).len(), groups(9).len()], [0, 1], "{gap}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_is_no_claim_to_whom_it_names() {
+    let sync = "[sync]\nhold_skill_left = 0\nhold_skill_percent = 100\nhold_users_percent = 100\n";
+    for scope in ["delta", "full"] {
+        for applied in [false, true] {
+            let office = Office::open(&employees(20), &(by_title("here", "") + &by_title("there", "") + sync));
+            let export = async |source: &str, path: &str, numbers: std::ops::RangeInclusive<usize>| {
+                let rows: String = numbers.map(|n| format!("E{},Group 1\n", 1000 + n)).collect();
+                let path = format!("/v1/imports/{source}?{path}");
+                let answer = office.post(&path, &CSV, &format!("employeeNumber,jobTitle\n{rows}")).await;
+                assert_eq!(answer.status, 202, "{answer:?}");
+                office.finish(&answer).await;
+                answer
+            };
+            export("here", "scope=full", 1..=12).await;
+            if !applied {
+                export("there", "scope=full", 15..=17).await;
+            }
+            let plan = export("here", &format!("scope={scope}&dryRun=true"), 13..=17).await;
+            if applied {
+                let applied = office.post(&format!("/v1/sync-jobs/{}/apply", plan.job()), &[], "").await;
+                office.finish(&applied).await;
+                if scope == "delta" {
+                    assert!((1..=17).all(|n| office.groups(n).len() == 1));
+                }
+            }
+            // Once it is known again, as it is looked at, and once more.
+            for _ in 0..2 {
+                tokio::time::sleep(std::time::Duration::from_secs(24 * 3600)).await;
+                export("here", "scope=full", 1..=12).await;
+            }
+            let still = (15..=17).filter(|n| !office.groups(*n).is_empty()).count();
+            assert_eq!(still, if applied { 0 } else { 3 }, "{scope}, applied: {applied}");
+        }
+    }
+}

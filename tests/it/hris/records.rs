@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::http::{Request, Response, StatusCode};
 use bytes::Bytes;
-use serde_json::json;
+use serde_json::{Value, json};
 use skillsync::domain::EntryState;
 use skillsync::hris::RecordTransport;
 use skillsync::journal::MemoryJournal;
@@ -114,7 +114,8 @@ impl HrSystem {
 }
 
 fn sources() -> String {
-    by_title("hr", "record = { url = 'https://hr.test/{id}', authorization = 'Bearer t', per_second = 10 }")
+    let record = "record = { url = 'https://hr.test/{id}', authorization = 'Bearer t', per_second = 10 }";
+    by_title("hr", record) + "[sync]\nhold_skill_left = 0\n"
 }
 
 pub(super) fn open(system: &Arc<HrSystem>, simulator: Simulator, kept: Arc<MemoryJournal>) -> Office {
@@ -272,6 +273,53 @@ async fn whoever_has_no_record_any_more_has_left() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn each_of_several_people_in_one_delivery_is_read_and_gets_what_is_theirs() {
+    let system = Arc::new(HrSystem::default());
+    let office = open(&system, Simulator::new(employees(20)), Arc::default());
+    let several = async |people: &[Value], to_read: u64| {
+        let answer = office.bamboo("hr", &json!({"employees": people}).to_string(), BEGIN).await;
+        assert_eq!((answer.status, answer.body["recordsToRead"].as_u64()), (202, Some(to_read)), "{answer:?}");
+        settled(&office).await;
+    };
+    let to_read = |n: usize| json!({"id": n.to_string(), "action": "Updated", "fields": []});
+    for n in 1..=6 {
+        system.set(n, "Group 1");
+    }
+    several(&[1, 2, 3, 4].map(to_read), 4).await;
+    assert!((1..=4).all(|n| office.groups(n) == ["Group 1"]));
+
+    // Beside somebody whose fields are there.
+    let told = json!({"id": "7", "action": "Updated", "fields": {"employeeNumber": "E1007", "jobTitle": "Group 2"}});
+    several(&[told, to_read(5), to_read(6)], 2).await;
+    assert_eq!([5, 6, 7].map(|n| office.groups(n).concat()), ["Group 1", "Group 1", "Group 2"]);
+
+    // And all of them leave.
+    system.titles.lock().unwrap().clear();
+    several(&[1, 2, 3, 4, 5].map(to_read), 5).await;
+    assert!((1..=5).all(|n| office.groups(n).is_empty()));
+    assert_eq!(office.groups(6), ["Group 1"]);
+    assert_eq!(office.bed.service.intake.unread_records(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn several_people_of_one_delivery_are_read_after_a_restart() {
+    let system = Arc::new(HrSystem::default());
+    *system.status.lock().unwrap() = Some(StatusCode::SERVICE_UNAVAILABLE);
+    let office = open(&system, Simulator::new(employees(20)), Arc::default());
+    let people = [1, 2, 3].map(|n| json!({"id": n.to_string(), "action": "Updated", "fields": []}));
+    let answer = office.bamboo("hr", &json!({"employees": people}).to_string(), BEGIN).await;
+    assert_eq!(answer.body["recordsToRead"], 3, "{answer:?}");
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let (simulator, kept) = (office.bed.simulator.clone(), Arc::clone(&office.bed.kept));
+    assert!(office.bed.lifecycle.stop(Duration::from_secs(30)).await);
+    *system.status.lock().unwrap() = None;
+    (1..=3).for_each(|n| system.set(n, "Group 1"));
+    let next = open(&system, simulator, kept);
+    settled(&next).await;
+    assert!((1..=3).all(|n| next.groups(n) == ["Group 1"]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_record_that_is_not_there_yet_is_waited_for() {
     let system = Arc::new(HrSystem::default());
     let office = open(&system, Simulator::new(employees(20)), Arc::default());
@@ -341,9 +389,7 @@ async fn an_event_whose_record_cannot_be_read_is_kept_until_somebody_decides() {
         event(&office, n, BEGIN).await;
     }
     tokio::time::sleep(Duration::from_secs(25 * 3600)).await;
-    let counts = |list: &serde_json::Value| {
-        (list["items"][0]["recordsToRead"].clone(), list["items"][0]["recordsFailed"].clone())
-    };
+    let counts = |list: &Value| (list["items"][0]["recordsToRead"].clone(), list["items"][0]["recordsFailed"].clone());
     assert_eq!(counts(&office.get("/v1/webhooks").await), (json!(0), json!(3)));
     let metrics = office.get_text("/metrics").await;
     assert!(metrics.contains("skillsync_webhook_records{source=\"hr\",state=\"failed\"} 3"), "{metrics}");

@@ -137,8 +137,11 @@ impl KnownPeople {
         let is_there = |text: &str| {
             in_any_case.get(&folded(text)).is_some_and(|same| same.iter().any(|other| !is_another(text, other)))
         };
-        let absent = known.by_name.keys().filter(|text| !present.contains(*text) && !is_there(text));
-        let absent = absent.filter_map(|text| read(text));
+        // Whoever was only planned was never named.
+        let is_named =
+            |text: &str, person: &KnownPerson| !person.is_planned || person.was_applied(&source.name, text, engine);
+        let absent = known.by_name.iter().filter(|(text, _)| !present.contains(*text) && !is_there(text));
+        let absent = absent.filter(|(text, person)| is_named(text, person)).filter_map(|(text, _)| read(text));
         absent.filter(|user| std::mem::discriminant(user) == std::mem::discriminant(like)).collect()
     }
 
@@ -157,40 +160,6 @@ impl KnownPeople {
         let people = self.lock();
         let Some(of_source) = people.get(&source.name) else { return BTreeSet::new() };
         present.iter().filter_map(|text| of_source.user_of(text, engine)).collect()
-    }
-
-    /// Users whom names of the source led to before they led to others, and whom nothing else names: they may have something
-    /// of ours, and no name of theirs can be missing.
-    pub(in crate::hris::intake) fn former_users(
-        &self,
-        source: &Source,
-        present: &BTreeSet<UserId>,
-        engine: &Engine,
-    ) -> Vec<(UserRef, UserId)> {
-        let people = self.lock();
-        let Some(of_source) = people.get(&source.name) else { return Vec::new() };
-        let mut former = Vec::new();
-        for (text, known) in &of_source.by_name {
-            let now = of_source.user_of(text, engine);
-            let told_before = read(text).and_then(|named| engine.user_called_before(&named));
-            let before = BTreeSet::from([known.former_user, known.user, told_before]).into_iter().flatten();
-            former.extend(
-                before.filter(|user| Some(*user) != now && !present.contains(user)).map(|user| (&**text, user)),
-            );
-        }
-        if former.is_empty() {
-            return Vec::new();
-        }
-        let mut named_as = HashMap::<UserId, usize>::new();
-        for user in people.values().flat_map(|of_source| of_source.by_name.values()).filter_map(|known| known.user) {
-            *named_as.entry(user).or_default() += 1;
-        }
-        let is_nobodys = |(text, user): &(&str, UserId)| {
-            let here = usize::from(of_source.by_name.get(*text).is_some_and(|known| known.user == Some(*user)));
-            named_as.get(user).copied().unwrap_or_default() == here && !engine.owns_nothing_of(*user)
-        };
-        let former = former.into_iter().filter(is_nobodys);
-        former.filter_map(|(text, user)| Some((read(text)?, user))).collect()
     }
 }
 
@@ -226,7 +195,7 @@ impl OfSource {
     }
 
     /// Whom a name has led to.
-    fn user_of(&self, text: &str, engine: &Engine) -> Option<UserId> {
+    pub(super) fn user_of(&self, text: &str, engine: &Engine) -> Option<UserId> {
         let called = read(text).and_then(|named| engine.user_called(&named));
         called.or_else(|| self.by_name.get(text)?.user)
     }

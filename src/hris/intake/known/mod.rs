@@ -9,6 +9,7 @@
 
 mod exports;
 mod full_export;
+mod handed_on;
 mod order;
 mod turns;
 mod written;
@@ -59,8 +60,12 @@ struct KnownPerson {
     former_user: Option<UserId>,
     /// What the sender calls them.
     sender_id: Option<Box<str>>,
+    /// What the sender calls another one, whom it gave this name before.
+    former_id: Option<Box<str>>,
     /// Of what the source has told of them so far.
     order: Order,
+    /// Only dry runs have named them.
+    is_planned: bool,
     /// A journal of an earlier version says neither.
     is_written: bool,
 }
@@ -68,7 +73,7 @@ struct KnownPerson {
 impl KnownPerson {
     fn named_at(named_at: Timestamp) -> Self {
         let (user, sender_id, order) = (None, None, Order::default());
-        let (exports, missing_since, former_user) = (None, None, None);
+        let (exports, missing_since, former_user, former_id) = (None, None, None, None);
         Self {
             since: named_at,
             exports,
@@ -77,9 +82,17 @@ impl KnownPerson {
             user,
             former_user,
             sender_id,
+            former_id,
             order,
+            is_planned: false,
             is_written: true,
         }
+    }
+
+    /// Whether the plan of a dry run that named them was carried out.
+    fn was_applied(&self, source: &str, text: &str, engine: &Engine) -> bool {
+        let label = Source::label_of_imports(source);
+        read(text).is_some_and(|named| engine.was_written_for(&named, &label))
     }
 
     /// What two spellings of one person have told.
@@ -91,7 +104,9 @@ impl KnownPerson {
             user: newer.user.or(older.user),
             former_user: newer.former_user.or(older.former_user),
             sender_id: newer.sender_id.or(older.sender_id),
+            former_id: newer.former_id.or(older.former_id),
             order: newer.order.and(older.order),
+            is_planned: newer.is_planned && older.is_planned,
             is_written: newer.is_written && older.is_written,
             ..newer
         }
@@ -103,14 +118,18 @@ impl KnownPerson {
 pub(super) struct NamedPerson<'p> {
     pub(super) user: &'p UserRef,
     pub(super) sender_id: Option<&'p str>,
+    /// By the sender's clock.
+    pub(super) told_at: Option<Timestamp>,
     pub(super) order: Order,
+    /// By a dry run.
+    pub(super) is_planned: bool,
 }
 
 type People = HashMap<Arc<str>, OfSource>;
 
 /// Whom one source has named.
 ///
-/// Invariant: `by_sender_id` leads from each id in `by_name` to all names that have it: a person may have had others.
+/// Invariant: `by_sender_id` leads from each id in `by_name`, present or former, to all names that have or had it.
 #[derive(Debug, Default)]
 struct OfSource {
     /// When the last full export came.
@@ -124,7 +143,7 @@ struct OfSource {
 impl OfSource {
     fn insert(&mut self, text: Box<str>, known: KnownPerson) {
         self.remove(&text);
-        if let Some(id) = &known.sender_id {
+        for id in known.sender_id.iter().chain(&known.former_id) {
             self.by_sender_id.entry(id.clone()).or_default().insert(text.clone());
         }
         self.last_export = self.last_export.max(known.exports.map(|exports| exports.last));
@@ -132,11 +151,13 @@ impl OfSource {
     }
 
     fn remove(&mut self, text: &str) {
-        let Some(id) = self.by_name.remove(text).and_then(|known| known.sender_id) else { return };
-        if let Some(names) = self.by_sender_id.get_mut(&id) {
-            names.remove(text);
-            if names.is_empty() {
-                self.by_sender_id.remove(&id);
+        let Some(known) = self.by_name.remove(text) else { return };
+        for id in known.sender_id.into_iter().chain(known.former_id) {
+            if let Some(names) = self.by_sender_id.get_mut(&id) {
+                names.remove(text);
+                if names.is_empty() {
+                    self.by_sender_id.remove(&id);
+                }
             }
         }
     }
@@ -205,7 +226,7 @@ impl KnownPeople {
         source: &Source,
         people: impl Iterator<Item = NamedPerson<'p>>,
     ) -> Result<(), JournalError> {
-        let named: BTreeMap<_, _> = people.filter_map(|named| Some((written(named.user)?, named))).collect();
+        let named = by_name(people);
         if self.renewed(source, &named).is_empty() {
             return Ok(());
         }
@@ -213,8 +234,8 @@ impl KnownPeople {
         self.write(journal, &source.name, self.renewed(source, &named)).await
     }
 
-    /// These would be named if it were not a dry run: who is new is known from now on, as the plan may be carried out, and nothing
-    /// is changed of anybody else.
+    /// These would be named if it were not a dry run: whoever is new is known from now on, as the plan may be carried out, and
+    /// nothing is changed of anybody else. Full exports miss them only once it was.
     pub(super) async fn learn_who_is_new<'p>(
         &self,
         journal: &dyn Journal,
@@ -226,7 +247,8 @@ impl KnownPeople {
             let known = people.get(&source.name);
             known.is_none_or(|known| written(named.user).is_some_and(|text| !known.by_name.contains_key(&text)))
         };
-        self.learn(journal, source, people.filter(is_new)).await
+        let planned = people.filter(is_new).map(|named| NamedPerson { is_planned: true, ..named });
+        self.learn(journal, source, planned).await
     }
 
     /// These were named by a delivery that came now: the same, and from when the changes of each count.
@@ -240,20 +262,22 @@ impl KnownPeople {
         let texts: Vec<_> = people.iter().filter_map(|person| written(&person.user)).collect();
         let _writing = self.writing.of(texts.iter().map(|text| &**text)).await;
         let (now, mut orders) = (self.clock.now(), BTreeMap::<_, Order>::new());
+        let dates: Vec<_> = people.iter().map(|person| person.occurred_at).collect();
         for person in &mut *people {
             let Some(text) = written(&person.user) else { continue };
             let order = orders.entry(text).or_insert_with_key(|text| self.order_of(source, text));
             person.occurred_at = order.take(person.occurred_at, sent_at, now);
         }
-        if !source.tells_dates() {
-            orders.clear();
+        count_in_order_of_rows(people, now);
+        let named =
+            people.iter().zip(dates).map(|(person, told_at)| NamedPerson { told_at, ..NamedPerson::of(person) });
+        let mut named = by_name(named);
+        if source.tells_dates() {
+            for (text, order) in orders {
+                named.entry(text).and_modify(|named| named.order = order);
+            }
         }
-        let named = people.iter().filter_map(|person| {
-            let text = written(&person.user)?;
-            let order = orders.get(&text).copied().unwrap_or_default();
-            Some((text, NamedPerson { user: &person.user, sender_id: person.sender_id.as_deref(), order }))
-        });
-        self.write(journal, &source.name, self.renewed(source, &named.collect())).await
+        self.write(journal, &source.name, self.renewed(source, &named)).await
     }
 
     fn order_of(&self, source: &Source, text: &str) -> Order {
@@ -270,6 +294,17 @@ impl KnownPeople {
         journal.remember(vec![undated_export(&source.name, now)]).await?;
         self.lock().entry(Arc::clone(&source.name)).or_default().undated_export = Some(now);
         Ok(())
+    }
+
+    /// An export without dates came now: it comes after all that counts already from a time that is to come.
+    pub(super) fn count_after_dates_ahead(&self, source: &Source, people: &mut [Mapped]) {
+        let now = self.clock.now();
+        let locked = self.lock();
+        let Some(of_source) = locked.get(&source.name) else { return };
+        for person in people.iter_mut().filter(|person| person.occurred_at.is_none()) {
+            let known = written(&person.user).and_then(|text| of_source.by_name.get(&text));
+            person.occurred_at = known.and_then(|known| known.order.after_what_is_ahead(now));
+        }
     }
 
     /// What the source has told of whomever it names so, if it has named anybody so.
@@ -291,20 +326,28 @@ impl KnownPeople {
         let people = self.lock();
         let known = people.get(&source.name);
         let mut renewed = Vec::new();
-        for (text, NamedPerson { user: _, sender_id: id, order }) in named {
+        for (text, NamedPerson { user: _, sender_id: id, told_at, order, is_planned }) in named {
             let before = known.and_then(|known| known.by_name.get(text));
-            let sender_id = id.map(Box::from).or_else(|| before?.sender_id.clone());
-            let has_id = |id: &str| before.is_some_and(|known| known.sender_id.as_deref() == Some(id));
+            let id_before = before.and_then(|known| known.sender_id.as_deref());
+            // Whoever had the name before is not whom it names now.
+            let is_late = told_at.is_some_and(|at| before.is_some_and(|known| Some(at) < known.order.event_at));
+            let id = id.filter(|_| !is_late || id_before.is_none());
+            let sender_id = id.or(id_before).map(Box::from);
+            let handed_on_by = id_before.filter(|before| id.is_some_and(|id| id != *before)).map(Box::from);
+            let has_id = |id: &str| id_before == Some(id);
             let order = before.map_or(*order, |known| known.order.and(*order));
-            let is_newer = before.is_some_and(|known| known.order != order || known.missing_since.is_some());
+            let is_planned = *is_planned && before.is_none_or(|known| known.is_planned);
+            let is_newer = before.is_some_and(|known| {
+                known.order != order || known.missing_since.is_some() || known.is_planned != is_planned
+            });
             let is_new = before.is_none_or(|known| known.named_at < old) || id.is_some_and(|id| !has_id(id));
             if is_new || is_newer {
                 let (user, since) = (before.and_then(|known| known.user), before.map_or(now, |known| known.since));
                 let (exports, former_user) =
                     before.map_or_else(Default::default, |known| (known.exports, known.former_user));
-                let known =
-                    KnownPerson { since, exports, user, former_user, sender_id, order, ..KnownPerson::named_at(now) };
-                renewed.push((text.clone(), Some(known)));
+                let former_id = handed_on_by.or_else(|| before?.former_id.clone());
+                let known = KnownPerson { since, exports, user, former_user, ..KnownPerson::named_at(now) };
+                renewed.push((text.clone(), Some(KnownPerson { sender_id, former_id, order, is_planned, ..known })));
             }
         }
         renewed
@@ -315,8 +358,9 @@ impl KnownPeople {
         let people = self.lock();
         let Some(of_source) = people.get(&source.name) else { return Vec::new() };
         let names = of_source.by_sender_id.get(&*as_it_reads(sender_id)).into_iter().flatten();
+        let has_it = |known: &&KnownPerson| known.sender_id.as_deref() == Some(&*as_it_reads(sender_id));
         let known = names.filter_map(|text| {
-            let KnownPerson { named_at, order, .. } = of_source.by_name.get(text)?;
+            let KnownPerson { named_at, order, .. } = of_source.by_name.get(text).filter(has_it)?;
             Some(KnownById { user: read(text)?, named_at: *named_at, event_at: order.event_at })
         });
         known.collect()
@@ -368,7 +412,7 @@ impl KnownPeople {
                 let Some((last, _)) = some.last() else { break };
                 after = Some(last.clone());
                 let changes: Vec<_> =
-                    some.into_iter().filter_map(|(text, known)| self.change(text, &known, engine)).collect();
+                    some.into_iter().filter_map(|(text, known)| self.change(&source, text, &known, engine)).collect();
                 forgotten += changes.iter().filter(|(_, known)| known.is_none()).count();
                 if !changes.is_empty() {
                     self.write(journal, &source, changes).await?;
@@ -396,7 +440,13 @@ impl KnownPeople {
     }
 
     /// What is to be written down about a person, if anything; the inner `None` forgets them.
-    fn change(&self, text: Box<str>, known: &KnownPerson, engine: &Engine) -> Option<(Box<str>, Option<KnownPerson>)> {
+    fn change(
+        &self,
+        source: &str,
+        text: Box<str>,
+        known: &KnownPerson,
+        engine: &Engine,
+    ) -> Option<(Box<str>, Option<KnownPerson>)> {
         let view = read(&text).and_then(|named| engine.user(&named));
         let user = view.as_ref().map(|view| view.user).or(known.user);
         let is_open = view.is_some_and(|view| view.entries.iter().any(|(_, _, entry)| !entry.state.is_terminal()));
@@ -408,7 +458,8 @@ impl KnownPeople {
         let before = || engine.user_called_before(&read(&text)?);
         let former_user = handed_on.or_else(before).or(known.former_user);
         let former_user = former_user.filter(|former| user != Some(*former) && !engine.owns_nothing_of(*former));
-        let noted = KnownPerson { user, former_user, is_written: true, ..known.clone() };
+        let is_planned = known.is_planned && !known.was_applied(source, &text, engine);
+        let noted = KnownPerson { user, former_user, is_planned, is_written: true, ..known.clone() };
         (noted != *known).then_some((text, Some(noted)))
     }
 
@@ -433,8 +484,10 @@ impl KnownPeople {
     ) -> Result<T, ErasureError> {
         let _writing = self.writing.everybody().await;
         let theirs = self.places_of(person);
-        let memos = theirs.iter().flat_map(|(source, text)| self.memos(source, text, None)).collect();
-        let erased = erase(memos).await;
+        let handed_on = self.handed_on_by(person);
+        let memos = theirs.iter().flat_map(|(source, text)| self.memos(source, text, None));
+        let after = handed_on.iter().flat_map(|(source, text, known)| self.memos(source, text, Some(known)));
+        let erased = erase(memos.chain(after).collect()).await;
         if matches!(erased, Ok(_) | Err(ErasureError::Journal(JournalError::StillInFiles(_)))) {
             self.have_one_key(theirs.iter().map(|(source, text)| (source, text)));
             let mut people = self.lock();
@@ -442,6 +495,9 @@ impl KnownPeople {
                 if let Some(known) = people.get_mut(&source) {
                     known.remove(&text);
                 }
+            }
+            for (source, text, known) in handed_on {
+                people.entry(source).or_default().insert(text, known);
             }
         }
         erased
@@ -510,9 +566,49 @@ impl KnownPeople {
     }
 }
 
-/// Whom a source names with these, and what there is to keep in order of each.
-pub(super) fn named(people: &[Mapped], order: Order) -> impl Iterator<Item = NamedPerson<'_>> {
-    people.iter().map(move |person| NamedPerson { user: &person.user, sender_id: person.sender_id.as_deref(), order })
+impl<'p> NamedPerson<'p> {
+    /// Somebody whom a delivery or an export names: how it comes in order, is for others to say.
+    pub(super) fn of(person: &'p Mapped) -> Self {
+        let Mapped { user, sender_id, occurred_at, .. } = person;
+        Self {
+            user,
+            sender_id: sender_id.as_deref(),
+            told_at: *occurred_at,
+            order: Order::default(),
+            is_planned: false,
+        }
+    }
+
+    /// Somebody whose record was read, and so by our clock.
+    pub(super) fn of_record(person: &'p Mapped, order: Order) -> Self {
+        Self { told_at: None, order, ..Self::of(person) }
+    }
+}
+
+/// Whom people name, by name. Whoever is named twice has the id that was told last.
+fn by_name<'p>(people: impl Iterator<Item = NamedPerson<'p>>) -> BTreeMap<Box<str>, NamedPerson<'p>> {
+    let mut named = BTreeMap::<_, NamedPerson<'p>>::new();
+    for person in people {
+        let Some(text) = written(person.user) else { continue };
+        let known = named.entry(text).or_insert(person);
+        let is_older = person.told_at.zip(known.told_at).is_some_and(|(at, known_at)| at < known_at);
+        if known.sender_id.is_none() || (person.sender_id.is_some() && !is_older) {
+            *known = person;
+        }
+    }
+    named
+}
+
+/// Where the rows of one delivery that are about one person count from different times, one that counts from its acceptance would
+/// come after them all: it counts from `now`, when it came.
+fn count_in_order_of_rows(people: &mut [Mapped], now: Timestamp) {
+    let counts_from = people.iter().filter_map(|person| Some((written(&person.user)?, person.occurred_at?)));
+    let after: BTreeSet<_> = counts_from.filter(|(_, at)| *at >= now).map(|(text, _)| text).collect();
+    for person in people.iter_mut().filter(|person| person.occurred_at.is_none()) {
+        if written(&person.user).is_some_and(|text| after.contains(&text)) {
+            person.occurred_at = Some(now);
+        }
+    }
 }
 
 pub(super) fn before(now: Timestamp, duration: Duration) -> Timestamp {

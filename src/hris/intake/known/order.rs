@@ -44,6 +44,12 @@ impl Order {
         Self { stand_in: self.stand_in.max(at), ..self }
     }
 
+    /// From when what is told `now` without a date counts, if something counts from a later time.
+    pub(super) fn after_what_is_ahead(&self, now: Timestamp) -> Option<Timestamp> {
+        let newest = self.stand_in.max(self.event_at);
+        newest.filter(|newest| *newest > now).map(|newest| just_after(Some(newest), now))
+    }
+
     /// Takes a change that came `now`, with a date of the sender's own or `sent_at` to stand for it, and says from when it
     /// counts: `None` for its acceptance.
     pub(super) fn take(

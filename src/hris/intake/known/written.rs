@@ -33,16 +33,31 @@ struct WrittenPerson {
     former_user: Option<Uuid>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sender_id: Option<Box<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    former_id: Option<Box<str>>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_planned: bool,
     #[serde(flatten)]
     order: Order,
 }
 
 /// What a memo says of a person; nothing if it is of an earlier version.
 pub(super) fn kept(memo: &Memo) -> Option<KnownPerson> {
-    let WrittenPerson { since, exports, missing_since, named_at, user, former_user, sender_id, order } =
-        serde_json::from_str(memo.value.as_deref()?).ok()?;
+    let WrittenPerson {
+        since,
+        exports,
+        missing_since,
+        named_at,
+        user,
+        former_user,
+        sender_id,
+        former_id,
+        is_planned,
+        order,
+    } = serde_json::from_str(memo.value.as_deref()?).ok()?;
     let (since, user, former_user) = (since.unwrap_or(Timestamp::MIN), user.map(UserId), former_user.map(UserId));
-    Some(KnownPerson { since, exports, missing_since, named_at, user, former_user, sender_id, order, is_written: true })
+    let known = KnownPerson { since, exports, missing_since, user, former_user, ..KnownPerson::named_at(named_at) };
+    Some(KnownPerson { sender_id, former_id, is_planned, order, ..known })
 }
 
 pub(super) fn memo(source: &str, user: &str, known: Option<&KnownPerson>) -> Memo {
@@ -54,6 +69,8 @@ pub(super) fn memo(source: &str, user: &str, known: Option<&KnownPerson>) -> Mem
         user: known.user.map(|user| user.0),
         former_user: known.former_user.map(|user| user.0),
         sender_id: known.sender_id.clone(),
+        former_id: known.former_id.clone(),
+        is_planned: known.is_planned,
         order: known.order,
     });
     let value = kept.map(|kept| serde_json::to_string(&kept).unwrap_or_default().into());

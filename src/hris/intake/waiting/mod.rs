@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::Intake;
+use crate::hris::mapped::Mapping;
 use crate::hris::people::Changed;
 use crate::hris::source::Source;
 use crate::journal::{JournalError, Memo};
@@ -59,9 +60,18 @@ struct WaitingRecord {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct WaitingEvent {
     delivery: Box<str>,
+    /// The delivery tells of others as well, whose job has its key.
+    has_others: bool,
     came_at: Timestamp,
     /// By the sender's clock.
     occurred_at: Option<Timestamp>,
+}
+
+impl WaitingEvent {
+    /// The idempotency key of the job that is made of a record because of it: each record of a delivery has a job of its own.
+    fn key(&self, record: &str) -> String {
+        if self.has_others { format!("{}\n{record}", self.delivery) } else { (*self.delivery).to_owned() }
+    }
 }
 
 /// What the last call came to.
@@ -113,6 +123,8 @@ struct KeptRecord {
     source: Box<str>,
     record: Box<str>,
     delivery: Box<str>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    has_others: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     occurred_at: Option<Timestamp>,
     /// Absent in journals before version 8.
@@ -305,9 +317,9 @@ pub(super) fn is_waiting(memo: &Memo) -> bool {
 pub(super) fn resume(intake: &Intake, memos: &[Memo]) {
     let kept = memos.iter().filter(|memo| is_waiting(memo));
     for kept in kept.filter_map(|memo| serde_json::from_str::<KeptRecord>(memo.value.as_deref()?).ok()) {
-        let KeptRecord { source, record, delivery, occurred_at, came_at, failed } = kept;
+        let KeptRecord { source, record, delivery, has_others, occurred_at, came_at, failed } = kept;
         let came_at = came_at.unwrap_or_else(|| intake.0.clock.now());
-        let (place, event) = ((source.into(), record), WaitingEvent { delivery, came_at, occurred_at });
+        let (place, event) = ((source.into(), record), WaitingEvent { delivery, has_others, came_at, occurred_at });
         let Some(KeptFailure { at, calls, problem }) = failed else {
             begin(intake, place, event);
             continue;
@@ -322,16 +334,18 @@ pub(super) fn resume(intake: &Intake, memos: &[Memo]) {
     }
 }
 
-/// Takes the people whom a delivery names. Durable when it answers.
+/// Takes the people whose records a delivery has us read. Durable when it answers.
 pub(super) async fn accept(
     intake: &Intake,
     source: &Source,
     delivery: &str,
-    changed: &[Changed],
+    mapping: &Mapping,
 ) -> Result<(), JournalError> {
+    let changed = &mapping.changed;
+    let has_others = changed.len() + mapping.people.len() > 1;
     let came_at = intake.0.clock.now();
     let of = |changed: &Changed| {
-        let event = WaitingEvent { delivery: delivery.into(), came_at, occurred_at: changed.occurred_at };
+        let event = WaitingEvent { delivery: delivery.into(), has_others, came_at, occurred_at: changed.occurred_at };
         ((Arc::clone(&source.name), changed.record.clone()), event)
     };
     let memos = changed.iter().map(of).map(|(place, event)| memo(&place, &event, None));
@@ -348,6 +362,7 @@ fn memo(place: &RecordPlace, event: &WaitingEvent, failed: Option<KeptFailure>) 
         source: (&*place.0).into(),
         record: place.1.clone(),
         delivery: event.delivery.clone(),
+        has_others: event.has_others,
         occurred_at: event.occurred_at,
         came_at: Some(event.came_at),
         failed,
@@ -443,7 +458,7 @@ mod tests {
     use super::*;
 
     fn event(delivery: &str) -> WaitingEvent {
-        WaitingEvent { delivery: delivery.into(), came_at: Timestamp::UNIX_EPOCH, occurred_at: None }
+        WaitingEvent { delivery: delivery.into(), has_others: false, came_at: Timestamp::UNIX_EPOCH, occurred_at: None }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::{KeptFailure, LastSetback, RecordPlace, WaitingEvent, forgotten, memo};
 use crate::domain::acceptance::Fingerprint;
 use crate::engine::{IdempotencyContext, TooManyKeys};
-use crate::hris::intake::known::{Order, named};
+use crate::hris::intake::known::{NamedPerson, Order};
 use crate::hris::intake::leavers::Freshness;
 use crate::hris::intake::{Intake, RequestOrigin};
 use crate::hris::mapped::Mapping;
@@ -142,7 +142,7 @@ async fn carry_out(
     let order = Order::of_reading(told_at.max(), asked_at);
     intake.find_leaver_of_record(source, &mut mapping);
     intake.leave_former_names(source, &mut mapping, Freshness::JustRead);
-    submit(intake, source, covered, order, mapping).await.map_err(|error| Setback::Passing(error.to_string()))
+    submit(intake, source, place, covered, order, mapping).await.map_err(|error| Setback::Passing(error.to_string()))
 }
 
 /// Under the key of the first delivery that no job was made for. If there is none, a process before this one ended between
@@ -150,6 +150,7 @@ async fn carry_out(
 async fn submit(
     intake: &Intake,
     source: &Source,
+    place: &RecordPlace,
     covered: &[WaitingEvent],
     order: Order,
     mapping: Mapping,
@@ -158,9 +159,10 @@ async fn submit(
         return Ok(());
     }
     for event in covered {
-        if let Ok(reservation) = intake.claim(source, &event.delivery).await? {
+        if let Ok(reservation) = intake.claim(source, &event.key(&place.1)).await? {
             let under = IdempotencyContext { reservation, fingerprint: Fingerprint::default() };
-            intake.0.known.learn(&*intake.0.journal, source, named(&mapping.people, order)).await?;
+            let named = mapping.people.iter().map(|person| NamedPerson::of_record(person, order));
+            intake.0.known.learn(&*intake.0.journal, source, named).await?;
             intake.submit(source, under, mapping, RequestOrigin::default()).await?;
             return Ok(());
         }

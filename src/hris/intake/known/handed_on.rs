@@ -1,0 +1,92 @@
+//! Names that are another user's at Genesys by now: whoever had one before may still have something of ours.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::written::{read, written};
+use super::{KnownPeople, KnownPerson, OfSource};
+use crate::domain::text::as_it_reads;
+use crate::domain::{UserId, UserRef};
+use crate::engine::{Engine, PersonIdentity};
+use crate::hris::source::Source;
+
+impl KnownPeople {
+    /// Users whom names of the source led to before they led to others, and whom nothing else names: they may have something
+    /// of ours, and no name of theirs can be missing.
+    pub(in crate::hris::intake) fn former_users(
+        &self,
+        source: &Source,
+        present: &BTreeSet<UserId>,
+        engine: &Engine,
+    ) -> Vec<(UserRef, UserId)> {
+        let people = self.lock();
+        let Some(of_source) = people.get(&source.name) else { return Vec::new() };
+        let mut former = Vec::new();
+        for (text, known) in &of_source.by_name {
+            let before = of_source.users_before(text, known, engine);
+            former.extend(before.into_iter().filter(|user| !present.contains(user)).map(|user| (&**text, user)));
+        }
+        if former.is_empty() {
+            return Vec::new();
+        }
+        let mut named_as = HashMap::<UserId, usize>::new();
+        for user in people.values().flat_map(|of_source| of_source.by_name.values()).filter_map(|known| known.user) {
+            *named_as.entry(user).or_default() += 1;
+        }
+        let is_nobodys = |(text, user): &(&str, UserId)| {
+            let here = usize::from(of_source.by_name.get(*text).is_some_and(|known| known.user == Some(*user)));
+            named_as.get(user).copied().unwrap_or_default() == here && !engine.owns_nothing_of(*user)
+        };
+        let former = former.into_iter().filter(is_nobodys);
+        former.filter_map(|(text, user)| Some((read(text)?, user))).collect()
+    }
+
+    /// Users to whom names led while the sender gave them to a person whom it calls so, and which are others' now: each with
+    /// such a name. Not whom a name of the source leads to still.
+    pub(in crate::hris::intake) fn former_users_by_id(
+        &self,
+        source: &Source,
+        sender_id: &str,
+        engine: &Engine,
+    ) -> Vec<(UserRef, UserId)> {
+        let people = self.lock();
+        let (Some(of_source), id) = (people.get(&source.name), as_it_reads(sender_id)) else { return Vec::new() };
+        let mut former = Vec::new();
+        for text in of_source.by_sender_id.get(&*id).into_iter().flatten() {
+            let known = of_source.by_name.get(text).filter(|known| known.former_id.as_deref() == Some(&*id));
+            let (Some(known), Some(name)) = (known, read(text)) else { continue };
+            former.extend(of_source.users_before(text, known, engine).into_iter().map(|user| (name.clone(), user)));
+        }
+        former.retain(|(_, user)| {
+            let is_named = |text: &str, known: &KnownPerson| {
+                known.user == Some(*user) && of_source.user_of(text, engine) == Some(*user)
+            };
+            !of_source.by_name.iter().any(|(text, known)| is_named(text, known)) && !engine.owns_nothing_of(*user)
+        });
+        former
+    }
+
+    /// Names that a person had and that others have now, as they are to be known without the person.
+    pub(super) fn handed_on_by(&self, person: &PersonIdentity) -> Vec<(Arc<str>, Box<str>, KnownPerson)> {
+        let names: BTreeSet<_> = person.names.iter().filter_map(written).collect();
+        let is_theirs = |text: &str, known: &KnownPerson| match known.former_user {
+            Some(former) => person.user == Some(former),
+            None => known.former_id.is_some() && known.user != person.user && names.contains(text),
+        };
+        let people = self.lock();
+        let all = people.iter().flat_map(|(source, known)| known.by_name.iter().map(move |person| (source, person)));
+        let theirs = all.filter(|(_, (text, known))| is_theirs(text, known));
+        let without = |known: &KnownPerson| KnownPerson { former_user: None, former_id: None, ..known.clone() };
+        theirs.map(|(source, (text, known))| (Arc::clone(source), text.clone(), without(known))).collect()
+    }
+}
+
+impl OfSource {
+    /// Whom a name led to before it led to whom it does now.
+    fn users_before(&self, text: &str, known: &KnownPerson, engine: &Engine) -> BTreeSet<UserId> {
+        let now = self.user_of(text, engine);
+        let told_before = read(text).and_then(|named| engine.user_called_before(&named));
+        let before = [known.former_user, known.user, told_before].into_iter().flatten();
+        before.filter(|user| Some(*user) != now).collect()
+    }
+}
