@@ -1,6 +1,7 @@
-//! The configuration: one file, overridden by environment variables, checked as a whole before anything starts.
+//! The configuration: one file, overridden by environment variables, and validated as a whole before anything starts.
 //!
-//! The only module that reads the environment. Every error names the key, and the file or variable that it came from.
+//! This is the only module that reads the environment. Every error names the key, and the file or variable it came
+//! from.
 
 mod access;
 mod callbacks;
@@ -45,13 +46,13 @@ pub use self::webhooks::{
 };
 use crate::charset;
 
-/// The prefix of environment variables: `SKILLSYNC__GENESYS__CLIENT_ID` is `genesys.client_id`.
+/// Prefix of environment variables: `SKILLSYNC__GENESYS__CLIENT_ID` sets `genesys.client_id`.
 pub const ENVIRONMENT_PREFIX: &str = "SKILLSYNC__";
 
-/// The file that is read if none is given.
+/// File that is read if none is given.
 const DEFAULT_FILE: &str = "skillsync.toml";
 
-/// Why the configuration cannot be used.
+/// Reason why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     #[error("{}", without_the_lines_of_the_file(.0))]
@@ -68,7 +69,8 @@ impl From<figment::Error> for ConfigError {
     }
 }
 
-/// Without the lines of the file that a syntax error shows: secrets stand in them, and errors are logged.
+/// Formats a syntax error without the lines of the file that it quotes: they may contain secrets, and errors are
+/// logged.
 fn without_the_lines_of_the_file(error: &figment::Error) -> String {
     let is_of_the_file =
         |line: &&str| line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').starts_with('|');
@@ -88,7 +90,7 @@ pub struct Config {
     pub sync: SyncConfig,
     #[serde(default)]
     pub journal: JournalConfig,
-    /// `[[webhooks]]`: HR systems that send to us.
+    /// `[[webhooks]]`: HR systems that send data to skillsync.
     #[serde(default)]
     pub webhooks: Vec<WebhookConfig>,
     #[serde(default)]
@@ -97,37 +99,42 @@ pub struct Config {
     pub telemetry: TelemetryConfig,
 }
 
-/// `[server]`: who may call us, and where.
+/// `[server]`: where the HTTP server listens, who may call it, and its limits.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServerConfig {
-    /// `server.listen`: address and port.
+    /// `server.listen`: address and port to listen on.
     pub listen: SocketAddr,
-    /// `server.shutdown_grace`: how long what runs may take to finish when the service stops.
+    /// `server.shutdown_grace`: how long a shutdown waits for work in progress.
     #[serde(deserialize_with = "duration")]
     pub shutdown_grace: Duration,
-    /// `server.max_memory_bytes`: what the process may take; bodies and jobs that would need more are refused.
+    /// `server.max_memory_bytes`: memory that the process may use; request bodies and jobs that would exceed it are
+    /// refused.
     pub max_memory_bytes: usize,
-    /// `server.max_body_bytes`: the largest submission, as it is sent and also once it is decompressed; a sixteenth of the
-    /// memory if it is not given, and at most 64 MiB.
+    /// `server.max_body_bytes`: largest request body, both as sent and after decompression; by default 1/16 of the
+    /// memory, at most 64 MiB.
     max_body_bytes: Option<usize>,
-    /// `server.request_timeout`: how long a request may take to be read and answered.
+    /// `server.request_timeout`: timeout for reading and answering a request.
     #[serde(deserialize_with = "duration")]
     pub request_timeout: Duration,
-    /// `server.api_keys`: who may call us. Without one, only this machine may, and is not asked for a key.
+    /// `server.api_keys`: who may call the API. Without any key, local callers are admitted without one, and nobody
+    /// else is.
     pub api_keys: Vec<ApiKeyConfig>,
-    /// `server.trusted_proxies`: addresses or networks of proxies in front of us, whose `X-Forwarded-For` is believed.
+    /// `server.trusted_proxies`: addresses or networks of reverse proxies whose `X-Forwarded-For` header is trusted.
     #[serde(deserialize_with = "networks")]
     pub trusted_proxies: Vec<IpNet>,
-    /// `server.requests_per_second`: of each key, in the long run; a second's worth may come at once.
+    /// `server.requests_per_second`: sustained request rate per API key; a burst of one second's worth is admitted.
     pub requests_per_second: NonZeroU32,
-    /// `server.max_connections`: open at once. When there are as many, one whose peer does not go on makes room for the next.
+    /// `server.max_connections`: maximum number of open connections. At the limit, a connection that waits for its peer
+    /// is closed to admit a new one.
     pub max_connections: NonZeroU32,
-    /// `server.max_streams`: event streams and waiting polls at once; half of the connections if it is not given.
+    /// `server.max_streams`: maximum number of concurrent event streams and long polls; by default half of the
+    /// connections.
     max_streams: Option<NonZeroU32>,
-    /// `server.max_open_entries`: entries that have not ended, of all jobs; beyond that nothing new is accepted.
+    /// `server.max_open_entries`: maximum number of open entries in all jobs together; beyond it, no new job is
+    /// accepted.
     pub max_open_entries: u32,
-    /// `server.open_metrics`: whether `/metrics` may be read without a key, for a scraper that cannot send one.
+    /// `server.open_metrics`: whether `/metrics` is served without an API key, for a scraper that cannot send one.
     pub open_metrics: bool,
 }
 
@@ -150,86 +157,89 @@ impl Default for ServerConfig {
     }
 }
 
-/// `[genesys]`: the org, and who we are to it.
+/// `[genesys]`: the Genesys Cloud org, and the OAuth client that skillsync uses.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GenesysConfig {
-    /// `genesys.region`: a named region (`eu-central-1`) or a base domain (`mypurecloud.de`).
+    /// `genesys.region`: name of a region (`eu-central-1`) or a base domain (`mypurecloud.de`).
     region: Option<String>,
-    /// `genesys.api_url`: instead of a region, with `genesys.login_url`.
+    /// `genesys.api_url`: replaces the region, together with `genesys.login_url`.
     api_url: Option<String>,
-    /// `genesys.login_url`: instead of a region, with `genesys.api_url`.
+    /// `genesys.login_url`: replaces the region, together with `genesys.api_url`.
     login_url: Option<String>,
-    /// `genesys.client_id`: of an OAuth client with the client credentials grant.
+    /// `genesys.client_id`: id of an OAuth client with the client credentials grant.
     pub client_id: String,
-    /// `genesys.client_secret`.
+    /// `genesys.client_secret`: secret of the OAuth client.
     client_secret: Option<SecretString>,
-    /// `genesys.client_secret_file`: a file that holds the secret.
+    /// `genesys.client_secret_file`: file that contains the secret.
     client_secret_file: Option<PathBuf>,
-    /// `genesys.limits`: calls a window, for example `10/1s, 300/60s`; all of them hold.
+    /// `genesys.limits`: calls per time window, for example `10/1s, 300/60s`; all windows apply.
     #[serde(default)]
     pub limits: CallLimits,
-    /// `genesys.max_in_flight`: calls under way at once.
+    /// `genesys.max_in_flight`: maximum number of concurrent calls.
     #[serde(default = "ten")]
     pub max_in_flight: NonZeroU32,
-    /// `genesys.proxy`: address of an HTTP proxy for every connection to Genesys; those of the environment are not used.
+    /// `genesys.proxy`: HTTP proxy for every connection to Genesys. Proxies named in the environment are ignored.
     pub proxy: Option<String>,
-    /// `genesys.ca_file`: certificates in PEM form that are trusted besides those of the machine, for a proxy that opens
-    /// TLS.
+    /// `genesys.ca_file`: PEM file of CA certificates to trust in addition to those of the system, for a proxy that
+    /// intercepts TLS.
     ca_file: Option<PathBuf>,
-    /// `genesys.connect_timeout`: how long a connection may take to come about.
+    /// `genesys.connect_timeout`: timeout for opening a connection.
     #[serde(default = "ten_seconds", deserialize_with = "duration")]
     pub connect_timeout: Duration,
-    /// `genesys.attempt_timeout`: how long one call may take, from being sent to the last byte of its answer.
+    /// `genesys.attempt_timeout`: timeout for one call, from sending it to the last byte of its response.
     #[serde(default = "a_minute", deserialize_with = "duration")]
     pub attempt_timeout: Duration,
-    /// `genesys.wfm_path`: path of a user's WFM assignments, with `{userId}` in it.
+    /// `genesys.wfm_path`: path of a user's WFM assignments; contains `{userId}`.
     #[serde(default = "wfm_path")]
     pub wfm_path: String,
-    /// `genesys.version_header`: the header that carries the version of a WFM write.
+    /// `genesys.version_header`: request header that carries the version of a WFM write.
     #[serde(default = "version_header")]
     pub version_header: String,
-    /// `genesys.unversioned_writes`: whether WFM writes may go out without a version where the endpoint gives none.
+    /// `genesys.unversioned_writes`: whether WFM assignments are written even if the endpoint returns no version.
     #[serde(default)]
     pub unversioned_writes: bool,
-    /// `genesys.skill_division`: the division of skills that are created.
+    /// `genesys.skill_division`: division of the skills that skillsync creates.
     pub skill_division: Option<Uuid>,
 }
 
-/// `[sync]`: how jobs are carried out.
+/// `[sync]`: how jobs are executed.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SyncConfig {
-    /// `sync.patience`: how long an entry waits for Genesys to be available.
+    /// `sync.patience`: how long an entry waits for Genesys to become available.
     #[serde(deserialize_with = "duration")]
     pub patience: Duration,
-    /// `sync.future_tolerance`: how far the date of a change may lie ahead of now.
+    /// `sync.future_tolerance`: how far the date of a change may lie in the future.
     #[serde(deserialize_with = "duration")]
     pub future_tolerance: Duration,
-    /// `sync.conflict_patience`: how long a conflict is fought for.
+    /// `sync.conflict_patience`: how long to wait, in total, for the conflicts of one user to clear.
     #[serde(deserialize_with = "duration")]
     pub conflict_patience: Duration,
-    /// `sync.conflict_attempts`: writes at most for one user.
+    /// `sync.conflict_attempts`: maximum number of refused writes for one user.
     pub conflict_attempts: NonZeroU32,
-    /// `sync.write_without_read`: whether a write may go out without a read where the version is known and checked.
+    /// `sync.write_without_read`: whether to write without reading first if the version is known and the target checks
+    /// versions.
     pub write_without_read: bool,
-    /// `sync.managed`: names or ids that count as ours, whoever assigned them.
+    /// `sync.managed`: names or ids of assignments that count as owned, whoever assigned them.
     pub managed: Vec<String>,
-    /// `sync.create_missing_skills`: of `routingSkills`, skills that Genesys lacks and that one job may have created.
+    /// `sync.create_missing_skills`: maximum number of missing routing skills that skillsync creates for one job.
     pub create_missing_skills: u32,
-    /// `sync.hold_users_percent`: a job that would take something away from more of its users is held; 100 means never.
+    /// `sync.hold_users_percent`: a job that would remove assignments from a larger percentage of its users is held;
+    /// 100 disables the check.
     #[serde(deserialize_with = "percent")]
     pub hold_users_percent: u8,
-    /// `sync.hold_users_min`: fewer users than these are never too many, of the job or of one skill.
+    /// `sync.hold_users_min`: losses of fewer users of the job never hold it, neither in total nor of one skill.
     pub hold_users_min: u32,
-    /// `sync.hold_skill_percent`: a job that would take one skill away from more of those who have it is held; 100 means
-    /// never.
+    /// `sync.hold_skill_percent`: a job that would remove one skill from a larger percentage of its holders is held;
+    /// 100 disables the check.
     #[serde(deserialize_with = "percent")]
     pub hold_skill_percent: u8,
-    /// `sync.hold_floor`: fewer users than these are never too many, also where they would be left with nothing, or where all
-    /// who have a skill in the org are counted.
+    /// `sync.hold_floor`: losses of fewer users never hold a job, where users would be left without any assignment or
+    /// where all holders of a skill in the org are counted.
     pub hold_floor: u32,
-    /// `sync.hold_skill_left`: so many in the org have to keep a skill that several people lose within a day; 0 turns it off.
+    /// `sync.hold_skill_left`: minimum number of holders in the org that a skill has to keep if several users lose it
+    /// within a day; 0 disables the check.
     pub hold_skill_left: u32,
 }
 
@@ -253,7 +263,7 @@ impl Default for SyncConfig {
 }
 
 impl Config {
-    /// Reads `file`, if given or if the default one exists, and the environment over it.
+    /// Reads `file`, or the default file if none is given and it exists, and applies the environment on top.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
         let figment = match file {
             Some(file) => Figment::new().merge(Toml::file_exact(file)),
@@ -262,7 +272,7 @@ impl Config {
         Self::from_figment(&figment.merge(Env::prefixed(ENVIRONMENT_PREFIX).split("__")))
     }
 
-    /// Reads a configuration from a text in the form of the file, without the environment.
+    /// Reads a configuration from TOML text, ignoring the environment.
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
         Self::from_figment(&Figment::new().merge(Toml::string(text)))
     }
@@ -282,8 +292,8 @@ impl Config {
             return Err(contradiction(
                 "server.listen",
                 format!(
-                    "{} can be reached from other machines, and nobody is asked for a key: configure \
-                     server.api_keys, or listen on a loopback address",
+                    "{} is reachable from other machines, and no API key is configured: add server.api_keys, or listen on a \
+                     loopback address",
                     config.server.listen
                 ),
             ));
@@ -293,13 +303,14 @@ impl Config {
 }
 
 impl ServerConfig {
-    /// Event streams and waiting polls at once. Each takes a connection, so there are fewer of them.
+    /// Returns the maximum number of concurrent event streams and long polls. Each takes a connection, so it is below
+    /// `max_connections`.
     pub fn streams(&self) -> usize {
         let streams = self.max_streams.map_or(self.max_connections.get().div_ceil(2), NonZeroU32::get);
         usize::try_from(streams).unwrap_or(usize::MAX)
     }
 
-    /// The largest submission.
+    /// Returns the maximum size of a request body, in bytes.
     pub fn body_bytes(&self) -> usize {
         const MAX_BYTES: usize = 64 * 1024 * 1024;
         self.max_body_bytes.unwrap_or(MAX_BYTES.min(self.max_memory_bytes / 16))
@@ -314,13 +325,13 @@ impl ServerConfig {
         if self.body_bytes() > most {
             return Err(contradiction(
                 "server.max_body_bytes",
-                format!("must be at most {most}, a sixteenth of server.max_memory_bytes"),
+                format!("must be at most {most}, which is 1/16 of server.max_memory_bytes"),
             ));
         }
         match self.max_streams.filter(|streams| *streams >= self.max_connections) {
             Some(streams) => Err(contradiction(
                 "server.max_streams",
-                format!("{streams} streams leave none of the {} connections for anything else", self.max_connections),
+                format!("must be less than server.max_connections ({}), but is {streams}", self.max_connections),
             )),
             None => Ok(()),
         }
@@ -328,32 +339,35 @@ impl ServerConfig {
 }
 
 impl GenesysConfig {
-    /// Scheme and host of the API.
+    /// Returns scheme and host of the API.
     pub fn api_url(&self) -> Result<String, ConfigError> {
         self.host("api", "genesys.api_url", self.api_url.as_deref())
     }
 
-    /// Scheme and host of the token endpoint.
+    /// Returns scheme and host of the token endpoint.
     pub fn login_url(&self) -> Result<String, ConfigError> {
         self.host("login", "genesys.login_url", self.login_url.as_deref())
     }
 
-    /// The secret, from wherever it is configured.
+    /// Returns the client secret, from the key or the file that is configured.
     pub fn client_secret(&self) -> Result<SecretString, ConfigError> {
         match (&self.client_secret, &self.client_secret_file) {
-            (Some(_), Some(_)) => {
-                Err(contradiction("genesys.client_secret", "is given as well as genesys.client_secret_file"))
-            }
+            (Some(_), Some(_)) => Err(contradiction(
+                "genesys.client_secret",
+                "conflicts with genesys.client_secret_file; set only one of them",
+            )),
             (Some(secret), None) => Ok(secret.clone()),
             (None, Some(file)) => match charset::text_of_file(file) {
                 Ok(secret) => Ok(secret.trim().to_owned().into()),
                 Err(error) => Err(contradiction("genesys.client_secret_file", format!("{}: {error}", file.display()))),
             },
-            (None, None) => Err(contradiction("genesys.client_secret", "is missing (or genesys.client_secret_file)")),
+            (None, None) => {
+                Err(contradiction("genesys.client_secret", "is missing; set it or genesys.client_secret_file"))
+            }
         }
     }
 
-    /// What `genesys.ca_file` holds.
+    /// Returns the content of `genesys.ca_file`, if it is configured.
     pub fn extra_ca(&self) -> Result<Option<Vec<u8>>, ConfigError> {
         let read = |file: &PathBuf| {
             std::fs::read(file)
@@ -374,27 +388,30 @@ impl GenesysConfig {
         }
         http::HeaderName::from_str(&self.version_header)
             .map(|_| ())
-            .map_err(|_| contradiction("genesys.version_header", "is not the name of a header"))
+            .map_err(|_| contradiction("genesys.version_header", "is not a valid header name"))
     }
 
     fn host(&self, service: &str, key: &'static str, url: Option<&str>) -> Result<String, ConfigError> {
         match (&self.region, url) {
-            (Some(_), Some(_)) => Err(contradiction(key, "is given as well as genesys.region")),
+            (Some(_), Some(_)) => Err(contradiction(key, "conflicts with genesys.region; set one or the other")),
             (Some(region), None) => Ok(format!("https://{service}.{}", region::domain(region)?)),
             (None, Some(url)) if url.starts_with("http://") || url.starts_with("https://") => {
                 Ok(url.trim_end_matches('/').to_owned())
             }
             (None, Some(_)) => Err(contradiction(key, "must begin with https:// or http://")),
-            (None, None) => Err(contradiction(key, "is missing (or genesys.region)")),
+            (None, None) => {
+                Err(contradiction(key, "is missing; set genesys.region, or both genesys.api_url and genesys.login_url"))
+            }
         }
     }
 }
 
-/// Networks, or single addresses.
+/// Deserializes networks; a single address counts as a network.
 fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
     let network = |text: String| {
         let address = || text.parse::<IpAddr>().map(IpNet::from);
-        let wrong = |_| de::Error::custom(format!("{text:?} is neither an address nor a network like 10.0.0.0/8"));
+        let wrong =
+            |_| de::Error::custom(format!("{text:?} is neither an IP address nor a network such as 10.0.0.0/8"));
         text.parse::<IpNet>().or_else(|_| address()).map_err(wrong)
     };
     Vec::<String>::deserialize(deserializer)?.into_iter().map(network).collect()
@@ -404,10 +421,11 @@ fn contradiction(key: &'static str, problem: impl Into<String>) -> ConfigError {
     ConfigError::Contradiction { key, problem: problem.into() }
 }
 
-/// Durations as people write them: `500ms`, `2m`, `24h`, `1h 30m`, `7d`.
+/// Deserializes a duration in the usual notation: `500ms`, `2m`, `24h`, `1h 30m`, `7d`.
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
-    parse_duration(&text).ok_or_else(|| de::Error::custom(format!("{text:?} is not a duration like 500ms, 2m or 24h")))
+    parse_duration(&text)
+        .ok_or_else(|| de::Error::custom(format!("{text:?} is not a duration such as 500ms, 2m or 24h")))
 }
 
 fn parse_duration(text: &str) -> Option<Duration> {

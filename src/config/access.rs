@@ -1,4 +1,4 @@
-//! `[[server.api_keys]]`: who may call us, and what each may do.
+//! `[[server.api_keys]]`: who may call the API, and what each caller may do.
 
 use std::collections::BTreeSet;
 
@@ -7,43 +7,44 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::{ConfigError, SourceTarget, WebhookConfig, contradiction};
 
-/// What a key permits; each role includes those before it.
+/// What a key permits; each role includes the ones before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum KeyRole {
-    /// Reading.
+    /// Read only.
     Read,
-    /// Submitting, cancelling and repeating jobs as well.
+    /// Also submit, cancel and repeat jobs.
     Submit,
-    /// Everything, also what safety thresholds hold back.
+    /// Everything, including jobs held by a removal threshold.
     Admin,
 }
 
-/// One key. The key itself is nowhere in the configuration: who reads that cannot call us.
+/// One API key. The configuration contains only its digest, so reading the configuration does not let anyone call the
+/// API.
 ///
-/// To make one: `openssl rand -hex 32 | tee key | tr -d '\n' | sha256sum`; the file `key` is for the caller, the sum for
-/// the configuration.
+/// To create a key: `openssl rand -hex 32 | tee key | tr -d '
+/// ' | sha256sum`. The file `key` is for the caller, the digest for the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApiKeyConfig {
-    /// `name`: who holds it, for logs.
+    /// `name`: name of the key's holder, for logs.
     pub name: String,
-    /// `sha256`: the SHA-256 of the key, in hexadecimal.
+    /// `sha256`: SHA-256 of the key, in hexadecimal.
     #[serde(deserialize_with = "digest")]
     pub sha256: [u8; 32],
-    /// `role`.
+    /// `role`: what the key permits.
     pub role: KeyRole,
-    /// `targets`: what it may change; anything if not given.
+    /// `targets`: targets that the key may change; by default all.
     pub targets: Option<Vec<SourceTarget>>,
-    /// `modes`: of the jobs that it may submit; any if not given.
+    /// `modes`: modes of the jobs that the key may submit; by default all.
     pub modes: Option<Vec<KeyMode>>,
-    /// `sources`: whose exports it may import; it may submit nothing else then.
+    /// `sources`: restricts the key to importing exports of these sources.
     pub sources: Option<Vec<String>>,
-    /// `expires`: from then on it is not a key any more.
+    /// `expires`: time from which the key is no longer accepted.
     pub expires: Option<Timestamp>,
 }
 
-/// A mode that a key may be bound to.
+/// Mode that a key may be restricted to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum KeyMode {
@@ -53,12 +54,12 @@ pub enum KeyMode {
     Replace,
 }
 
-/// Names and keys must be told apart, and what a key is bound to must be something.
+/// Checks that names and keys are unique, and that every restriction permits something.
 pub(super) fn check(keys: &[ApiKeyConfig], sources: &[WebhookConfig]) -> Result<(), ConfigError> {
     let (mut names, mut digests) = (BTreeSet::new(), BTreeSet::new());
     for key in keys {
         if key.name.trim().is_empty() || !names.insert(&key.name) {
-            return Err(contradiction("server.api_keys.name", format!("{:?} is empty or given twice", key.name)));
+            return Err(contradiction("server.api_keys.name", format!("{:?} is empty or not unique", key.name)));
         }
         for (bound, empty) in [
             ("server.api_keys.targets", key.targets.as_ref().is_some_and(Vec::is_empty)),
@@ -66,15 +67,24 @@ pub(super) fn check(keys: &[ApiKeyConfig], sources: &[WebhookConfig]) -> Result<
             ("server.api_keys.sources", key.sources.as_ref().is_some_and(Vec::is_empty)),
         ] {
             if empty {
-                return Err(contradiction(bound, format!("is empty, so {:?} may do nothing; leave it out", key.name)));
+                return Err(contradiction(
+                    bound,
+                    format!("is empty, so {:?} may do nothing; list something or omit it", key.name),
+                ));
             }
         }
         let unknown = |name: &&String| !sources.iter().any(|source| source.name == **name);
         if let Some(name) = key.sources.iter().flatten().find(unknown) {
-            return Err(contradiction("server.api_keys.sources", format!("{name:?} of {:?} is no source", key.name)));
+            return Err(contradiction(
+                "server.api_keys.sources",
+                format!("{name:?}, listed for {:?}, is not a configured source", key.name),
+            ));
         }
         if !digests.insert(key.sha256) {
-            return Err(contradiction("server.api_keys.sha256", format!("the key of {:?} is given twice", key.name)));
+            return Err(contradiction(
+                "server.api_keys.sha256",
+                format!("the key of {:?} is also the key of another holder", key.name),
+            ));
         }
     }
     Ok(())
@@ -82,7 +92,7 @@ pub(super) fn check(keys: &[ApiKeyConfig], sources: &[WebhookConfig]) -> Result<
 
 fn digest<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Error> {
     let text = String::deserialize(deserializer)?;
-    from_hex(text.trim()).ok_or_else(|| de::Error::custom("is not the SHA-256 of a key: 64 hexadecimal digits"))
+    from_hex(text.trim()).ok_or_else(|| de::Error::custom("is not a SHA-256 digest of 64 hexadecimal digits"))
 }
 
 fn from_hex(text: &str) -> Option<[u8; 32]> {

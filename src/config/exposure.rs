@@ -1,4 +1,4 @@
-//! Files with secrets that others on the machine may read or change.
+//! Finds files with secrets that other users of the machine can read or change.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use figment::value::{Dict, Value};
 use super::{DEFAULT_FILE, ENVIRONMENT_PREFIX};
 use crate::private_file;
 
-/// A file with secrets, and its permissions.
+/// A file with secrets that other users can access.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exposed {
     pub path: PathBuf,
@@ -20,15 +20,16 @@ impl std::fmt::Display for Exposed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (path, mode) = (self.path.display(), self.mode);
         let may = if mode & 0o004 == 0 {
-            "others than its owner may change it"
+            "users other than its owner can change it"
         } else {
-            "everybody on this machine may read it"
+            "every user of this machine can read it"
         };
-        write!(f, "{path} holds secrets, and {may} (its mode is {mode:o})")
+        write!(f, "{path} contains secrets, and {may} (mode {mode:o}); restrict its permissions")
     }
 }
 
-/// The configuration file, if secrets stand in it, and the files that it names for secrets, as far as others may read them.
+/// Returns the configuration file, if it contains secrets, and the secret files that it names, as far as other users
+/// can access them.
 pub fn exposed_files(file: Option<&Path>) -> Vec<Exposed> {
     let file = file.unwrap_or(Path::new(DEFAULT_FILE));
     let written = Figment::from(Toml::file(file));

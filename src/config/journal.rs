@@ -1,4 +1,4 @@
-//! `[journal]`: what survives a restart, where, for how long, and how large it may get.
+//! `[journal]`: what survives a restart, where it is stored, for how long, and how large it may grow.
 
 use std::num::NonZeroU64;
 use std::path::PathBuf;
@@ -8,26 +8,26 @@ use serde::Deserialize;
 
 use super::{ConfigError, contradiction};
 
-/// The smallest journal that is of any use.
+/// Smallest useful size of a journal, in bytes.
 const LEAST_BYTES: u64 = 1024 * 1024;
 
-/// `[journal]`.
+/// `[journal]`: location, retention and size of the journal.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct JournalConfig {
-    /// `journal.enabled`: false keeps everything in memory only, and a restart forgets it.
+    /// `journal.enabled`: if false, everything is kept in memory only and lost at a restart.
     pub enabled: bool,
-    /// `journal.path`: a folder of its own.
+    /// `journal.path`: folder for the journal's files only.
     pub path: PathBuf,
-    /// `journal.retention`: how long a job can be read after it has ended; then it is removed from memory and disk. A job
-    /// that was sent under a key stays at least as long as the key, a held one until somebody decides.
+    /// `journal.retention`: how long a job stays readable after it has ended; then it is removed from memory and disk.
+    /// A job with an idempotency key stays at least as long as the key, a held job until an operator decides.
     #[serde(deserialize_with = "super::duration")]
     pub retention: Duration,
-    /// `journal.audit_retention`: how long it is kept who asked for what.
+    /// `journal.audit_retention`: how long audit records are kept.
     #[serde(deserialize_with = "super::duration")]
     pub audit_retention: Duration,
-    /// `journal.max_bytes`: the largest that the database may become. The last tenth is for what becomes of the jobs that
-    /// were accepted: new ones are refused with 503 until there is room again.
+    /// `journal.max_bytes`: maximum size of the database. The last tenth is reserved for the outcomes of accepted jobs:
+    /// once it is reached, new jobs are refused with 503 until there is room again.
     pub max_bytes: NonZeroU64,
 }
 
@@ -49,7 +49,7 @@ impl JournalConfig {
             return Err(contradiction("journal.max_bytes", format!("must be at least {LEAST_BYTES}")));
         }
         if self.enabled && self.path.as_os_str().is_empty() {
-            return Err(contradiction("journal.path", "is empty"));
+            return Err(contradiction("journal.path", "is empty; name a folder"));
         }
         if self.enabled && self.path.exists() && !self.path.is_dir() {
             return Err(contradiction("journal.path", format!("{} is not a folder", self.path.display())));

@@ -1,20 +1,20 @@
-//! Every key with what it means: the example configuration is written from this.
+//! Table of all configuration keys with their meaning, from which the example and the reference are generated.
 //!
-//! A test asks the configuration itself which keys it knows, so that one that is added there and not here fails it by
-//! name; another reads every default that is written here and holds it against the real one.
+//! The tests keep the table complete: one asks the configuration itself which keys it knows and names any that is
+//! missing here, another compares every default listed here with the real one.
 
-/// What stands behind a key in the example.
+/// Value shown for a key in the example configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Value {
-    /// Has to be given: stands in the example as it is.
+    /// Required: the example sets the key to this value.
     Needed(&'static str),
-    /// The default, as TOML: stands in the example as a comment.
+    /// The default, as TOML: the example shows it commented out.
     Default(&'static str),
-    /// There is no default; this is what one could look like.
+    /// The key has no default; the example shows this sample value commented out.
     Optional(&'static str),
 }
 
-/// One key.
+/// One configuration key.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ConfigKey {
     pub(super) name: &'static str,
@@ -22,13 +22,13 @@ pub(super) struct ConfigKey {
     pub(super) about: &'static str,
 }
 
-/// The keys of one table of the file.
+/// One table of the configuration file with its keys.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Section {
-    /// Its head in the file: `[server]`, or `[[server.api_keys]]` for one of several.
+    /// Header of the table in the file: `[server]`, or `[[server.api_keys]]` for an array of tables.
     pub(super) head: &'static str,
     pub(super) about: &'static str,
-    /// Whether the whole table may be left out and has nothing that is needed.
+    /// Whether the whole table may be omitted, because none of its keys is required.
     pub(super) optional: bool,
     pub(super) keys: &'static [ConfigKey],
 }
@@ -48,284 +48,378 @@ const fn optional(name: &'static str, value: &'static str, about: &'static str) 
 pub(super) const SECTIONS: &[Section] = &[
     Section {
         head: "[genesys]",
-        about: "The org, and who we are to it. The OAuth client needs the client credentials grant and the permissions\n\
-                directory:user:view, routing:skill:view; for routingSkills routing:skill:assign, and routing:skill:create or\n\
-                routing:skill:manage for sync.create_missing_skills; for wfmSkillGroups routing:skillGroup:view.",
+        about: "The Genesys Cloud org and the OAuth client that skillsync uses. The client needs the client credentials grant\n\
+                and the permissions directory:user:view and routing:skill:view. The target routingSkills also needs\n\
+                routing:skill:assign, plus routing:skill:create or routing:skill:manage for sync.create_missing_skills. The\n\
+                target wfmSkillGroups also needs routing:skillGroup:view.",
         optional: false,
         keys: &[
-            needed("region", "\"eu-central-1\"", "A named region, or a base domain such as \"mypurecloud.de\"."),
-            optional("api_url", "\"https://api.mypurecloud.de\"", "Instead of a region, together with login_url."),
-            optional("login_url", "\"https://login.mypurecloud.de\"", "Instead of a region, together with api_url."),
-            needed("client_id", "\"00000000-0000-0000-0000-000000000000\"", "The id of the OAuth client."),
-            needed("client_secret", "\"change me\"", "Its secret. Better: client_secret_file."),
-            optional("client_secret_file", "\"/run/secrets/genesys\"", "A file that holds the secret, in its place."),
+            needed(
+                "region",
+                "\"eu-central-1\"",
+                "Name of the AWS region, or a base domain such as \"mypurecloud.de\".",
+            ),
+            optional(
+                "api_url",
+                "\"https://api.mypurecloud.de\"",
+                "Base URL of the API; replaces region, together with login_url.",
+            ),
+            optional(
+                "login_url",
+                "\"https://login.mypurecloud.de\"",
+                "Base URL of the login service; replaces region, together with api_url.",
+            ),
+            needed("client_id", "\"00000000-0000-0000-0000-000000000000\"", "Id of the OAuth client."),
+            needed("client_secret", "\"change me\"", "Secret of the OAuth client. Prefer client_secret_file."),
+            optional(
+                "client_secret_file",
+                "\"/run/secrets/genesys\"",
+                "File that contains the secret; replaces client_secret.",
+            ),
             default(
                 "limits",
                 "\"10/1s, 300/60s\"",
-                "Calls a window; all of them hold. 300 a minute is what Genesys permits an OAuth client by default.",
+                "Calls per time window; all windows apply. Genesys permits an OAuth client 300 calls per minute by \
+                 default.",
             ),
-            default("max_in_flight", "10", "Calls under way at once."),
-            optional("proxy", "\"http://proxy.example:3128\"", "An HTTP proxy for every connection to Genesys."),
-            optional("ca_file", "\"/etc/ssl/proxy.pem\"", "Certificates (PEM) trusted besides those of the machine."),
-            default("connect_timeout", "\"10s\"", "How long a connection may take to come about."),
-            default("attempt_timeout", "\"60s\"", "How long one call may take, to the last byte of its answer."),
+            default("max_in_flight", "10", "Maximum number of concurrent calls to Genesys."),
+            optional("proxy", "\"http://proxy.example:3128\"", "HTTP proxy for every connection to Genesys."),
+            optional(
+                "ca_file",
+                "\"/etc/ssl/proxy.pem\"",
+                "PEM file of CA certificates to trust in addition to those of the system.",
+            ),
+            default("connect_timeout", "\"10s\"", "Timeout for opening a connection."),
+            default(
+                "attempt_timeout",
+                "\"60s\"",
+                "Timeout for one call, from sending it to the last byte of its response.",
+            ),
             default(
                 "wfm_path",
                 "\"/api/v2/wfm/users/{userId}/assignments\"",
-                "Path of a user's WFM assignments at the partner endpoint.",
+                "Path of a user's WFM assignments at the partner endpoint; must contain {userId}.",
             ),
-            default("version_header", "\"If-Match\"", "The header that carries the version of a WFM write."),
+            default("version_header", "\"If-Match\"", "Request header that carries the version of a WFM write."),
             default(
                 "unversioned_writes",
                 "false",
-                "Write WFM assignments also where the endpoint gives no version: changes of others may be lost.",
+                "Write WFM assignments even if the endpoint returns no version. Changes made by others may be lost.",
             ),
             optional(
                 "skill_division",
                 "\"6d2bd3a4-0f5c-4f0e-9a53-5b6b1f8f7a11\"",
-                "The division of skills that are created; without it they are in the division of the OAuth client.",
+                "Division of the skills that skillsync creates; without it, that of the OAuth client.",
             ),
         ],
     },
     Section {
         head: "[server]",
-        about: "Who may call us, and where.",
+        about: "The HTTP server: where it listens, its limits and timeouts.",
         optional: true,
         keys: &[
-            default("listen", "\"127.0.0.1:8080\"", "Address and port. Others than loopback take server.api_keys."),
+            default(
+                "listen",
+                "\"127.0.0.1:8080\"",
+                "Address and port to listen on. Any address other than loopback requires server.api_keys.",
+            ),
             default(
                 "shutdown_grace",
                 "\"30s\"",
-                "How long what is in flight may take to finish at a stop; a second signal cuts it short.",
+                "How long a shutdown waits for work in progress; a second signal cuts the wait short.",
             ),
             default(
                 "max_memory_bytes",
                 "1073741824",
-                "What the process may take: 5/16 for jobs, 3/16 for deliveries and 2/16 for other bodies while they are read.",
+                "Memory that the process may use: 5/16 for jobs, 3/16 for deliveries and 2/16 for other request \
+                 bodies while they are read.",
             ),
             optional(
                 "max_body_bytes",
                 "67108864",
-                "Larger submissions get 413, also once they are decompressed; a sixteenth of the memory if not given, at \
-                 most 64 MiB.",
+                "Largest request body, both as sent and after decompression; a larger one gets 413. By default 1/16 of \
+                 max_memory_bytes, at most 64 MiB.",
             ),
-            default("request_timeout", "\"60s\"", "How long a request may take to be read and answered."),
+            default("request_timeout", "\"60s\"", "Timeout for reading and answering a request."),
             default(
                 "trusted_proxies",
                 "[]",
-                "Addresses or networks of proxies whose X-Forwarded-For is believed, for the audit record.",
+                "Addresses or networks of proxies whose X-Forwarded-For header is trusted; used for the audit record.",
             ),
-            default("requests_per_second", "100", "Of each key; more get 429."),
+            default("requests_per_second", "100", "Requests per second for each API key; any more get 429."),
             default(
                 "max_connections",
                 "1024",
-                "Open at once. When there are as many, one whose peer does not go on makes room for the next.",
+                "Maximum number of open connections. At the limit, a connection that waits for its peer is closed to \
+                 admit a new one.",
             ),
             optional(
                 "max_streams",
                 "512",
-                "Event streams and waiting polls at once; half of the connections if not given.",
+                "Maximum number of concurrent event streams and long polls. By default half of max_connections.",
             ),
-            default("max_open_entries", "1000000", "Entries that have not ended; beyond that submissions get 503."),
-            default("open_metrics", "false", "Whether /metrics may be read without a key."),
+            default(
+                "max_open_entries",
+                "1000000",
+                "Maximum number of open entries in all jobs together; submissions beyond it get 503.",
+            ),
+            default("open_metrics", "false", "Serve /metrics without an API key."),
         ],
     },
     Section {
         head: "[[server.api_keys]]",
-        about: "Who may call us; one table a key, none: only this machine. To make one:\n\
+        about: "API keys, one table per key. Without any, only local callers are admitted. To create a key:\n\
                 openssl rand -hex 32 | tee key | tr -d '\\n' | sha256sum",
         optional: true,
         keys: &[
-            optional("name", "\"hr-export\"", "Who holds it, for logs."),
+            optional(
+                "name",
+                "\"hr-export\"",
+                "Name of the key's holder, as it appears in logs and in the audit record.",
+            ),
             optional(
                 "sha256",
                 "\"0000000000000000000000000000000000000000000000000000000000000000\"",
-                "The SHA-256 of the key; the key itself is nowhere in the configuration.",
+                "SHA-256 of the key in hexadecimal; the key itself never appears in the configuration.",
             ),
-            optional("role", "\"submit\"", "read; submit: also submitting and cancelling; admin: everything."),
-            optional("targets", "[\"routingSkills\"]", "What it may change; anything if not given."),
-            optional("modes", "[\"add\", \"managed\"]", "Modes of the jobs that it may submit; any if not given."),
-            optional("sources", "[\"workday\"]", "Sources whose exports it may import, and nothing else then."),
-            optional("expires", "\"2027-12-31T00:00:00Z\"", "From then on it is not a key any more."),
+            optional("role", "\"submit\"", "read, submit (read, and submit or cancel jobs) or admin (everything)."),
+            optional("targets", "[\"routingSkills\"]", "Targets that the key may change. By default all."),
+            optional("modes", "[\"add\", \"managed\"]", "Modes of the jobs that the key may submit. By default all."),
+            optional("sources", "[\"workday\"]", "Restricts the key to importing exports of these sources."),
+            optional("expires", "\"2027-12-31T00:00:00Z\"", "Time from which the key is no longer accepted."),
         ],
     },
     Section {
         head: "[sync]",
-        about: "How jobs are carried out.",
+        about: "How jobs are executed.",
         optional: true,
         keys: &[
-            default("patience", "\"24h\"", "How long an entry waits for Genesys to be available."),
+            default("patience", "\"24h\"", "How long an entry waits for Genesys to become available before it fails."),
             default(
                 "future_tolerance",
                 "\"10m\"",
-                "How far the date of a change may lie ahead of now. Beyond it a job is refused; a webhook or an export is taken as of now.",
+                "How far the date of a change may lie in the future. A job with a later date is rejected; a delivery \
+                 or an export is dated to the time it arrives.",
             ),
-            default("conflict_patience", "\"2m\"", "How long conflicts of one user are waited out."),
-            default("conflict_attempts", "10", "Writes at most for one user."),
-            default("write_without_read", "true", "Write at once where the version is known and checked."),
-            default("managed", "[]", "Names or ids of skills that count as ours, whoever assigned them."),
+            default(
+                "conflict_patience",
+                "\"2m\"",
+                "How long to wait, in total, for the conflicts of one user to clear.",
+            ),
+            default(
+                "conflict_attempts",
+                "10",
+                "Maximum number of refused writes for one user before its entries fail.",
+            ),
+            default(
+                "write_without_read",
+                "true",
+                "Write without reading first if the version is known and the target checks versions.",
+            ),
+            default(
+                "managed",
+                "[]",
+                "Names or ids of assignments that mode managed may remove, regardless of who assigned them.",
+            ),
             default(
                 "create_missing_skills",
                 "0",
-                "Routing skills that Genesys lacks and that one job may have created; of a job that lacks more, none is, and none of a name that looks like one which is there.",
+                "Maximum number of missing routing skills that skillsync creates for one job; 0 disables it. If a \
+                 job lacks more, none are created. A skill whose name looks like an existing one is never created.",
             ),
             default(
                 "hold_users_percent",
                 "20",
-                "A job that would take something away from more of its users is held until somebody decides; 100: never.",
+                "Hold a job that would remove assignments from more than this percentage of its users, until an \
+                 operator applies or cancels it; 100 disables the check.",
             ),
             default(
                 "hold_skill_percent",
                 "50",
-                "The same for one skill: of the job's users who have it, and of all in the org who are known to.",
+                "Hold a job that would remove one skill from more than this percentage of its holders, both among \
+                 the job's users and among all known holders in the org; 100 disables the check.",
             ),
             default(
                 "hold_users_min",
                 "20",
-                "Fewer users than these are never too many, as far as only the job's own users are counted.",
+                "Losses of fewer users than this never hold a job, where only the job's own users are counted.",
             ),
             default(
                 "hold_floor",
                 "5",
-                "Fewer users than these are never too many, also where they would be left with nothing, or where all in the org who have a skill are counted.",
+                "Losses of fewer users than this never hold a job, where users would be left without any assignment \
+                 or where all holders of a skill in the org are counted.",
             ),
             default(
                 "hold_skill_left",
                 "2",
-                "A job of any size that would leave a skill to fewer users in the org is held, if several people lose it within a day; 0: never.",
+                "Hold a job of any size that would leave a skill with fewer known holders in the org than this, if \
+                 two or more users lose it within a day; 0 disables the check.",
             ),
         ],
     },
     Section {
         head: "[journal]",
-        about: "What survives a restart.",
+        about: "The journal: everything that survives a restart.",
         optional: true,
         keys: &[
-            default("enabled", "true", "false keeps everything in memory: a restart forgets it."),
-            default("path", "\"./skillsync-data\"", "A folder of its own; one process has it at a time."),
+            default("enabled", "true", "If false, everything is kept in memory and lost at a restart."),
+            default(
+                "path",
+                "\"./skillsync-data\"",
+                "Folder for the journal's files only; one process may use it at a time.",
+            ),
             default(
                 "retention",
                 "\"7d\"",
-                "How long a job can be read after it has ended; one sent under a key at least as long as the key, a held one until it is decided.",
+                "How long a job stays readable after it has ended. A job with an idempotency key stays at least as \
+                 long as the key, a held job until an operator decides.",
             ),
-            default("audit_retention", "\"365d\"", "How long it is kept who asked for what; see GET /v1/audit."),
+            default("audit_retention", "\"365d\"", "How long audit records are kept; see GET /v1/audit."),
             default(
                 "max_bytes",
                 "8589934592",
-                "The largest that it may become; new jobs get 503 when nine tenths are in use.",
+                "Maximum size of the journal. Once nine tenths are in use, new jobs get 503; the last tenth is \
+                 reserved for outcomes.",
             ),
         ],
     },
     Section {
         head: "[callbacks]",
-        about: "Signed messages (Standard Webhooks) to whoever asked for one, when a job ends or is held: docs/CALLBACKS.md.",
+        about: "Signed messages (Standard Webhooks) to the caller when a job ends or is held. See docs/CALLBACKS.md.",
         optional: true,
         keys: &[
-            optional("url", "\"https://hr.example.com/skillsync\"", "Who is told of jobs that name nobody themselves."),
+            optional("url", "\"https://hr.example.com/skillsync\"", "Receiver of callbacks for jobs that name none."),
             optional(
                 "secret",
                 "\"whsec_bm90IGEgc2VjcmV0LCBidXQgbG9uZyBlbm91Z2g=\"",
-                "What messages are signed with: echo whsec_$(openssl rand -base64 32). Better: secret_file.",
+                "Secret that signs the messages, created by: echo whsec_$(openssl rand -base64 32). Prefer \
+                 secret_file.",
             ),
-            optional("secret_file", "\"/run/secrets/callbacks\"", "A file that holds the secret, in its place."),
-            default("allow_http", "false", "Whether messages may go over plain HTTP."),
-            default("allow_private_networks", "false", "Whether they may go to this machine and to private networks."),
+            optional("secret_file", "\"/run/secrets/callbacks\"", "File that contains the secret; replaces secret."),
+            default("allow_http", "false", "Allow callbacks over plain HTTP."),
+            default("allow_private_networks", "false", "Allow callbacks to this machine and to private networks."),
         ],
     },
     Section {
         head: "[telemetry]",
-        about: "Traces for an OpenTelemetry collector: docs/OPERATIONS.md has what a span holds.",
+        about: "Export of traces to an OpenTelemetry collector. docs/OPERATIONS.md describes the content of a span.",
         optional: true,
         keys: &[
             optional(
                 "otlp_endpoint",
                 "\"http://localhost:4318\"",
-                "Where a collector takes OTLP over HTTP; /v1/traces is added. Without it nothing is exported.",
+                "Base URL of a collector that accepts OTLP over HTTP; skillsync appends /v1/traces. Without it, \
+                 nothing is exported.",
             ),
-            default("service_name", "\"skillsync\"", "What this service is called there."),
+            default("service_name", "\"skillsync\"", "Name of this service in the exported traces."),
         ],
     },
     Section {
         head: "[[webhooks]]",
-        about: "An HR system that sends to us; one table a source. docs/HRIS.md has every key below these, and\n\
-                examples/hris/ a configuration for each sender.",
+        about: "HR systems that send data to skillsync, one table per source. docs/HRIS.md also describes the nested keys;\n\
+                examples/hris/ has a configuration for each sender.",
         optional: true,
         keys: &[
-            optional("name", "\"hr\"", "Its place in /v1/webhooks/{name} and /v1/imports/{name}."),
+            optional(
+                "name",
+                "\"hr\"",
+                "Name of the source, used in the paths /v1/webhooks/{name} and /v1/imports/{name}.",
+            ),
             optional(
                 "preset",
                 "\"bamboohr\"",
-                "standardWebhooks, bamboohr, hibob, merge, finch, personio, workday or generic.",
+                "The sender: standardWebhooks, bamboohr, hibob, merge, finch, personio, workday or generic.",
             ),
-            optional("target", "\"routingSkills\"", "routingSkills or wfmSkillGroups."),
-            optional("mode", "\"managed\"", "managed (if not given), add or replace."),
-            optional("secret", "\"change me\"", "What the sender signs with. Better: secret_file."),
-            optional("secret_file", "\"/run/secrets/hr\"", "A file that holds it, in its place."),
+            optional("target", "\"routingSkills\"", "What is assigned: routingSkills or wfmSkillGroups."),
+            optional("mode", "\"managed\"", "What the list of a person means: managed (default), add or replace."),
+            optional(
+                "secret",
+                "\"change me\"",
+                "Secret with which the sender signs its deliveries. Prefer secret_file.",
+            ),
+            optional("secret_file", "\"/run/secrets/hr\"", "File that contains the secret; replaces secret."),
             optional(
                 "previous_secret",
                 "\"changed\"",
-                "One that is good as well, while the sender moves to a new one.",
+                "Secret that is accepted as well, while the sender changes to a new one.",
             ),
-            optional("previous_secret_file", "\"/run/secrets/hr-before\"", "A file that holds it."),
-            optional("time_zone", "\"Europe/Berlin\"", "Whose local time its dates without an offset are; else UTC."),
-            optional("tolerance", "\"5m\"", "How far the time of a signature may lie from now; else the preset's."),
-            optional("signature", "{ header = \"x-signature\" }", "How a generic sender signs."),
-            optional("dedupe", "{ header = \"x-delivery-id\" }", "What tells deliveries of a generic sender apart."),
-            optional("user", "{ email = \"workEmail\" }", "Which attribute names the user at Genesys."),
-            optional("sender_id", "\"id\"", "Which attribute is the sender's own id of a person; else the preset's."),
+            optional(
+                "previous_secret_file",
+                "\"/run/secrets/hr-before\"",
+                "File that contains it; replaces previous_secret.",
+            ),
+            optional("time_zone", "\"Europe/Berlin\"", "Time zone of dates without an offset. By default UTC."),
+            optional(
+                "tolerance",
+                "\"5m\"",
+                "How far the time of a signature may differ from now. By default that of the preset.",
+            ),
+            optional("signature", "{ header = \"x-signature\" }", "How a generic sender signs its deliveries."),
+            optional(
+                "dedupe",
+                "{ header = \"x-delivery-id\" }",
+                "What identifies a delivery of a generic or workday sender, so that a repeated one is recognised.",
+            ),
+            optional("user", "{ email = \"workEmail\" }", "Attribute that identifies the user in Genesys."),
+            optional(
+                "sender_id",
+                "\"id\"",
+                "Attribute that holds the sender's id of a person. By default that of the preset.",
+            ),
             optional(
                 "filter",
                 "\".people\"",
-                "A jq filter from the payload to people, instead of the preset's reading.",
+                "jq filter that turns the payload into people; replaces the reader of the preset.",
             ),
-            optional("filter_file", "\"/etc/skillsync/people.jq\"", "A file that holds it."),
-            optional("required", "[\"jobTitle\"]", "Attributes without which a person is not mapped but reported."),
+            optional("filter_file", "\"/etc/skillsync/people.jq\"", "File that contains the filter; replaces filter."),
+            optional(
+                "required",
+                "[\"jobTitle\"]",
+                "Attributes that a person must have; a person without them is reported and not mapped.",
+            ),
             optional(
                 "optional",
                 "[\"region\"]",
-                "Attributes that an export may lack although rules or leaver name them.",
+                "Attributes that an export may lack although rules or leaver use them.",
             ),
             optional(
                 "omits_empty",
                 "true",
-                "The sender leaves out what is empty, so that what is missing is empty and not unknown.",
+                "The sender omits empty attributes, so a missing attribute counts as empty rather than unknown.",
             ),
             optional(
                 "leaver",
                 "{ any = [{ attr = \"status\", eq = \"Inactive\" }] }",
-                "Who has left, by attributes; else the preset's. false: nobody.",
+                "Conditions on attributes that identify a leaver. By default those of the preset; false disables them.",
             ),
             optional(
                 "rules",
                 "[{ id = \"agents\", when = { all = [{ attr = \"jobTitle\", eq = \"Agent\" }] }, assign = [{ skill = \"Billing\" }] }]",
-                "Attributes to assignments.",
+                "Rules that derive assignments from attributes.",
             ),
             optional(
                 "record",
                 "{ url = \"https://hr.example.com/people/{id}\" }",
-                "Where a person's record is read, for senders that only say who has changed.",
+                "Where to read a person's record, for senders that only report who has changed.",
             ),
             optional(
                 "charset",
                 "\"windows-1252\"",
-                "What its files and payloads are in that do not say it themselves; UTF-8 if not given.",
+                "Charset of files and payloads that do not declare one. By default UTF-8.",
             ),
-            optional(
-                "sheet",
-                "\"People\"",
-                "Which sheet of a spreadsheet is read; the first that is shown if not given.",
-            ),
+            optional("sheet", "\"People\"", "Sheet of a spreadsheet to read. By default the first visible one."),
         ],
     },
 ];
 
 const HEAD: &str = "\
-# The configuration of skillsync: every key with its default. What is not a comment has to be given.
-# Each key can also be given in the environment, as SKILLSYNC__SECTION__KEY.
-# Written by `skillsync config --example`.
+# The configuration of skillsync: every key with its default. Keys that are not commented out are required.
+# An environment variable SKILLSYNC__SECTION__KEY overrides the key in this file.
+# Generated by `skillsync config --example`.
 ";
 
-/// The example configuration: what has to be given, and every other key as a comment with its default.
+/// Returns the example configuration: required keys are set, every other key is commented out with its default.
 pub fn example() -> String {
     let mut parts = vec![HEAD.to_owned()];
     for section in SECTIONS {

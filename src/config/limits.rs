@@ -1,4 +1,4 @@
-//! `genesys.limits`: how many calls are permitted in which windows.
+//! `genesys.limits`: how many calls are permitted per time window.
 
 use std::num::NonZeroU32;
 use std::str::FromStr;
@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
 
-/// Limits as they are written: `10/1s, 300/60s`.
+/// Call limits in the notation `10/1s, 300/60s`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallLimits(pub Vec<(NonZeroU32, Duration)>);
 
 impl Default for CallLimits {
-    /// What the vendor permits a client by default, and what the original client kept to.
+    /// The default limit of an OAuth client, 300 calls per minute, and the 10 calls per second that the original client
+    /// kept to.
     fn default() -> Self {
         let calls = |n: u32| NonZeroU32::MIN.saturating_add(n - 1);
         Self(vec![(calls(10), Duration::from_secs(1)), (calls(300), Duration::from_secs(60))])
@@ -30,7 +31,7 @@ impl FromStr for CallLimits {
         windows
             .collect::<Option<_>>()
             .map(Self)
-            .ok_or_else(|| format!("{text:?} is not of the form \"10/1s, 300/60s\""))
+            .ok_or_else(|| format!("{text:?} is not a list of limits such as \"10/1s, 300/60s\""))
     }
 }
 

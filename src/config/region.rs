@@ -1,4 +1,4 @@
-//! The regions of Genesys Cloud and their domains, as the vendor lists them.
+//! The regions of Genesys Cloud and their base domains.
 
 use super::{ConfigError, contradiction};
 
@@ -23,14 +23,14 @@ const DOMAINS: [(&str, &str); 18] = [
     ("ap-southeast-2", "mypurecloud.com.au"),
 ];
 
-/// The base domain of a region; a name with a dot in it is taken for a base domain itself.
+/// Returns the base domain of a region; a name that contains a dot is taken to be a base domain itself.
 pub(super) fn domain(region: &str) -> Result<&str, ConfigError> {
     let known = DOMAINS.iter().find(|(name, _)| *name == region).map(|(_, domain)| *domain);
     known.or(region.contains('.').then_some(region)).ok_or_else(|| {
         let names: Vec<_> = DOMAINS.iter().map(|(name, _)| *name).collect();
         contradiction(
             "genesys.region",
-            format!("{region:?} is not known; give a base domain or one of {}", names.join(", ")),
+            format!("{region:?} is not a known region; use a base domain or one of {}", names.join(", ")),
         )
     })
 }

@@ -1,17 +1,17 @@
-//! `[telemetry]`: where spans go.
+//! `[telemetry]`: export of traces.
 
 use serde::Deserialize;
 use url::Url;
 
 use super::{ConfigError, contradiction};
 
-/// `[telemetry]`: what is told to an OpenTelemetry collector. Without an endpoint, nothing.
+/// `[telemetry]`: export of traces to an OpenTelemetry collector. Without an endpoint, nothing is exported.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TelemetryConfig {
-    /// `telemetry.otlp_endpoint`: base URL of a collector that takes OTLP over HTTP.
+    /// `telemetry.otlp_endpoint`: base URL of a collector that accepts OTLP over HTTP.
     pub otlp_endpoint: Option<String>,
-    /// `telemetry.service_name`: what this service is called there.
+    /// `telemetry.service_name`: name of this service in the exported traces.
     pub service_name: String,
 }
 
@@ -25,7 +25,7 @@ impl TelemetryConfig {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         let wrong = |problem: String| Err(contradiction("telemetry.otlp_endpoint", problem));
         let Some(endpoint) = &self.otlp_endpoint else { return Ok(()) };
-        // The exporter takes it as it is written, as an address of HTTP.
+        // The exporter parses the text as an `http::Uri`, which is stricter than `Url`.
         match (Url::parse(endpoint), endpoint.parse::<http::Uri>()) {
             (Ok(url), Ok(_)) if ["http", "https"].contains(&url.scheme()) => Ok(()),
             (Ok(_), Ok(_)) => wrong("must begin with http:// or https://".to_owned()),

@@ -1,4 +1,4 @@
-//! What a configuration permits, and should not: secrets that can be guessed or read on their way.
+//! Weaknesses of a valid configuration: secrets that can be guessed, or read in transit.
 
 use secrecy::ExposeSecret;
 use url::Url;
@@ -6,11 +6,12 @@ use url::Url;
 use super::Config;
 use crate::address::is_local;
 
-/// Fewer bytes of a key for HMAC can be found by trying (NIST SP 800-107: at least as many as half of the digest).
+/// Minimum length of an HMAC key in bytes; shorter keys can be guessed (NIST SP 800-107: at least half the digest's
+/// length).
 const LEAST_BYTES: usize = 16;
 
 impl Config {
-    /// What is weak about it, each with the key and what to do. The configuration can be used all the same.
+    /// Returns the weaknesses of a configuration that can be used nonetheless, each with its key and the remedy.
     pub fn weaknesses(&self) -> Vec<String> {
         let mut found = Vec::new();
         for (key, address) in
@@ -18,14 +19,16 @@ impl Config {
         {
             let plain = |url: &Url| url.scheme() == "http" && !is_local(url);
             if address.ok().and_then(|address| address.parse().ok()).is_some_and(|url: Url| plain(&url)) {
-                found.push(format!("{key}: secrets and personal data go over http to another machine; use https"));
+                found.push(format!(
+                    "{key}: secrets and personal data travel to another machine over plain HTTP; use https"
+                ));
             }
         }
         for source in &self.webhooks {
             let short = |secret: &secrecy::SecretString| secret.expose_secret().len() < LEAST_BYTES;
             if source.secrets().is_ok_and(|secrets| secrets.iter().any(short)) {
                 found.push(format!(
-                    "webhooks.{}: secret: is shorter than {LEAST_BYTES} bytes and can be guessed; `openssl rand -hex 32` makes one",
+                    "webhooks.{}: secret: is shorter than {LEAST_BYTES} bytes and can be guessed; create one with `openssl rand -hex 32`",
                     source.name
                 ));
             }

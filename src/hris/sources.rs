@@ -203,7 +203,7 @@ mod tests {
         };
         assert!(leavers("") && !leavers("leaver = false"));
         let problem = toml_fault("leaver = true");
-        assert!(problem.contains("true says nothing of who has left"), "{problem}");
+        assert!(problem.contains("true does not say who has left"), "{problem}");
         let problem = toml_fault("leaver = { some = [] }");
         assert!(problem.contains("unknown field") && problem.contains("some"), "{problem}");
     }

@@ -1,7 +1,7 @@
-//! `[[webhooks]]`: HR systems that send to us, and what follows from what they send.
+//! `[[webhooks]]`: HR systems that send data to skillsync, and what follows from that data.
 //!
-//! What is checked here is what the keys say of each other. Whether rules, filters and templates make sense is for the
-//! module that compiles them.
+//! This module checks how the keys relate to each other. Rules, filters and templates are checked by the modules that
+//! compile them.
 
 mod record;
 mod rules;
@@ -20,7 +20,7 @@ pub use self::signature::{DedupeConfig, SignatureAlgorithm, SignatureConfig, Sig
 use super::ConfigError;
 use crate::charset;
 
-/// Which sender's habits a source has.
+/// The sender whose payloads and habits a source has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Preset {
@@ -36,7 +36,7 @@ pub enum Preset {
     Generic,
 }
 
-/// What is written for a source.
+/// What a source assigns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum SourceTarget {
@@ -44,16 +44,16 @@ pub enum SourceTarget {
     WfmSkillGroups,
 }
 
-/// What the assignments that follow from the rules mean.
+/// What the list of assignments that the rules yield means.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum SourceMode {
-    /// Have these too; nothing is ever taken away, also from leavers.
+    /// Adds the listed assignments; nothing is ever removed, not even from leavers.
     Add,
-    /// Have these, and of the rest lose what skillsync assigned.
+    /// Assigns the listed ones, and removes the rest of what skillsync assigned.
     #[default]
     Managed,
-    /// Have exactly these.
+    /// Leaves the person with exactly the listed assignments.
     Replace,
 }
 
@@ -61,7 +61,8 @@ pub enum SourceMode {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookConfig {
-    /// `name`: its place in the paths `/v1/webhooks/{name}` and `/v1/imports/{name}`, and in the labels of its jobs.
+    /// `name`: name of the source in the paths `/v1/webhooks/{name}` and `/v1/imports/{name}`, and in the labels of its
+    /// jobs.
     pub name: String,
     /// `preset`: `standardWebhooks`, `bamboohr`, `hibob`, `merge`, `finch`, `personio`, `workday` or `generic`.
     pub preset: Preset,
@@ -70,51 +71,52 @@ pub struct WebhookConfig {
     /// `mode`: `managed` (default), `add` or `replace`.
     #[serde(default)]
     pub mode: SourceMode,
-    /// `secret`: what the sender signs with; for senders that do not sign, the last segment of the path.
+    /// `secret`: secret with which the sender signs; for senders that do not sign, the last segment of the path.
     secret: Option<SecretString>,
-    /// `secret_file`: a file that holds it.
+    /// `secret_file`: file that contains the secret.
     secret_file: Option<PathBuf>,
-    /// `previous_secret`: one that is good as well, while the sender moves to a new one.
+    /// `previous_secret`: secret that is accepted as well, while the sender changes to a new one.
     previous_secret: Option<SecretString>,
-    /// `previous_secret_file`: a file that holds it.
+    /// `previous_secret_file`: file that contains the previous secret.
     previous_secret_file: Option<PathBuf>,
-    /// `time_zone`: the IANA name of the zone whose local time dates without an offset are; UTC if not given.
+    /// `time_zone`: IANA name of the time zone of dates without an offset; by default UTC.
     pub time_zone: Option<String>,
-    /// `tolerance`: how far the time of a signature may lie from now; the preset's if not given.
+    /// `tolerance`: how far the time of a signature may differ from now; by default that of the preset.
     #[serde(default, deserialize_with = "optional_duration")]
     pub tolerance: Option<Duration>,
-    /// `signature`: how a `generic` sender signs, or a `workday` one that does.
+    /// `signature`: how a `generic` sender, or a `workday` sender that signs, signs its deliveries.
     pub signature: Option<SignatureConfig>,
-    /// `dedupe`: what tells deliveries of a `generic` sender apart; else what is signed beside the body, or, where a filter
-    /// reads it, the digest of the body.
+    /// `dedupe`: what identifies a delivery of a `generic` or `workday` sender; by default what is signed besides the body or, with
+    /// a filter, the digest of the body.
     pub dedupe: Option<DedupeConfig>,
-    /// `user`: which attribute names the user at Genesys. A filter may name users itself.
+    /// `user`: attribute that identifies the user in Genesys. A filter may name users itself.
     pub user: Option<UserConfig>,
-    /// `sender_id`: which attribute is the sender's own id of a person; the preset's if not given.
+    /// `sender_id`: attribute that holds the sender's id of a person; by default that of the preset.
     pub sender_id: Option<String>,
-    /// `filter`: a jq filter from the payload to people, instead of the preset's reading.
+    /// `filter`: jq filter that turns the payload into people; replaces the reader of the preset.
     filter: Option<String>,
-    /// `filter_file`: a file that holds it.
+    /// `filter_file`: file that contains the filter.
     filter_file: Option<PathBuf>,
-    /// `required`: attributes without which a person is not mapped but reported.
+    /// `required`: attributes that a person must have; a person without them is reported and not mapped.
     #[serde(default)]
     pub required: Vec<String>,
-    /// `optional`: attributes that an export may lack although rules or `leaver` name them.
+    /// `optional`: attributes that an export may lack although rules or `leaver` use them.
     #[serde(default)]
     pub optional: Vec<String>,
-    /// `omits_empty`: the sender leaves out what is empty, so that a missing attribute is empty and not unknown.
+    /// `omits_empty`: whether the sender omits empty attributes, so that a missing one counts as empty rather than
+    /// unknown.
     #[serde(default)]
     pub omits_empty: bool,
-    /// `leaver`: who has left, by attributes; the preset's if not given, nobody if `false`.
+    /// `leaver`: conditions on attributes that identify a leaver; by default those of the preset, none if `false`.
     pub leaver: Option<LeaverConfig>,
-    /// `rules`: attributes to assignments.
+    /// `rules`: rules that derive assignments from attributes.
     #[serde(default)]
     pub rules: Vec<RuleConfig>,
-    /// `record`: where the record of a person is read, for senders that only say who has changed.
+    /// `record`: where to read a person's record, for senders that only report who has changed.
     pub record: Option<RecordConfig>,
-    /// `charset`: what the files and payloads are in that do not say it themselves; UTF-8 if not given.
+    /// `charset`: charset of files and payloads that do not declare one; by default UTF-8.
     pub charset: Option<String>,
-    /// `sheet`: which sheet of a spreadsheet is read; the first that is shown if not given.
+    /// `sheet`: sheet of a spreadsheet to read; by default the first visible one.
     pub sheet: Option<String>,
 }
 
@@ -122,39 +124,39 @@ pub struct WebhookConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UserConfig {
-    /// `user.email`.
+    /// `user.email`: attribute with the e-mail address.
     pub email: Option<String>,
-    /// `user.employee_id`.
+    /// `user.employee_id`: attribute with the employee id.
     pub employee_id: Option<String>,
-    /// `user.external_id`, with `user.authority`.
+    /// `user.external_id`: attribute with the external id; requires `user.authority`.
     pub external_id: Option<String>,
-    /// `user.authority`: who gave the external ids.
+    /// `user.authority`: authority that issued the external ids.
     pub authority: Option<String>,
 }
 
 impl WebhookConfig {
-    /// The secrets, the current one first.
+    /// Returns the secrets, the current one first.
     pub fn secrets(&self) -> Result<Vec<SecretString>, ConfigError> {
         let current = self.secret("secret", self.secret.as_ref(), self.secret_file.as_deref())?;
         let previous =
             self.secret("previous_secret", self.previous_secret.as_ref(), self.previous_secret_file.as_deref())?;
         if current.is_none() && previous.is_some() {
-            return Err(self.fault("secret", "is missing, while previous_secret is given"));
+            return Err(self.fault("secret", "is missing, but previous_secret is set"));
         }
         Ok([current, previous].into_iter().flatten().collect())
     }
 
-    /// The filter, if there is one.
+    /// Returns the jq filter, if one is configured.
     pub fn filter(&self) -> Result<Option<String>, ConfigError> {
         match (&self.filter, &self.filter_file) {
-            (Some(_), Some(_)) => Err(self.fault("filter", "is given as well as filter_file")),
+            (Some(_), Some(_)) => Err(self.fault("filter", "conflicts with filter_file; set only one of them")),
             (Some(filter), None) => Ok(Some(filter.clone())),
             (None, Some(file)) => self.content("filter_file", file).map(Some),
             (None, None) => Ok(None),
         }
     }
 
-    /// Something is wrong with a key of this source.
+    /// Builds the error for a problem with a key of this source.
     pub fn fault(&self, key: impl Into<String>, problem: impl Into<String>) -> ConfigError {
         ConfigError::Webhook { source_name: self.name.clone(), key: key.into(), problem: problem.into() }
     }
@@ -166,7 +168,7 @@ impl WebhookConfig {
         file: Option<&Path>,
     ) -> Result<Option<SecretString>, ConfigError> {
         match (text, file) {
-            (Some(_), Some(_)) => Err(self.fault(key, format!("is given as well as {key}_file"))),
+            (Some(_), Some(_)) => Err(self.fault(key, format!("conflicts with {key}_file; set only one of them"))),
             (Some(secret), None) => Ok(Some(secret.clone())),
             (None, Some(file)) => {
                 self.content(&format!("{key}_file"), file).map(|text| Some(text.trim().to_owned().into()))
@@ -175,22 +177,22 @@ impl WebhookConfig {
         }
     }
 
-    /// What a file holds, without the mark that editors put at its beginning.
+    /// Returns the content of a file, without a leading byte order mark.
     fn content(&self, key: &str, file: &Path) -> Result<String, ConfigError> {
         charset::text_of_file(file).map_err(|error| self.fault(key, format!("{}: {error}", file.display())))
     }
 }
 
-/// Names must be told apart, and be what they are in a path without escapes.
+/// Checks that names are unique, and that they need no escaping in a path.
 pub(super) fn check(sources: &[WebhookConfig]) -> Result<(), ConfigError> {
     let mut names = BTreeSet::new();
     for source in sources {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
         if source.name.is_empty() || source.name.len() > 64 || !source.name.chars().all(plain) {
-            return Err(source.fault("name", "must be 1 to 64 of the characters a to z, 0 to 9, - and _"));
+            return Err(source.fault("name", "must consist of 1 to 64 of the characters a to z, 0 to 9, - and _"));
         }
         if !names.insert(&source.name) {
-            return Err(source.fault("name", "is given twice"));
+            return Err(source.fault("name", "is used by more than one source"));
         }
         source.secrets()?;
         source.filter()?;
@@ -202,7 +204,7 @@ fn optional_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
     let text = Option::<String>::deserialize(deserializer)?;
     let parse = |text: String| {
         super::parse_duration(&text)
-            .ok_or_else(|| de::Error::custom(format!("{text:?} is not a duration like 500ms, 2m or 24h")))
+            .ok_or_else(|| de::Error::custom(format!("{text:?} is not a duration such as 500ms, 2m or 24h")))
     };
     text.map(parse).transpose()
 }

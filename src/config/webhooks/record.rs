@@ -1,4 +1,4 @@
-//! `[webhooks.record]`: where the record of a person is read when a sender only says who has changed.
+//! `[webhooks.record]`: where to read a person's record if a sender only reports who has changed.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -8,40 +8,40 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-/// One call that answers one person's record as JSON.
+/// The call that returns one person's record as JSON.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecordConfig {
-    /// `url`: with `{id}` where the sender's id of the person goes. Redirects to another host are not followed.
+    /// `url`: URL of the record; `{id}` stands for the sender's id. Redirects to another host are not followed.
     pub url: String,
     /// `method`: `GET` (default) or `POST`.
     #[serde(default)]
     pub method: FetchMethod,
-    /// `body`: of a POST, as JSON, with `{id}`.
+    /// `body`: JSON body of a POST; may contain `{id}`.
     pub body: Option<String>,
-    /// `authorization`: the whole header, like `Bearer …` or `Basic …`.
+    /// `authorization`: complete value of the `Authorization` header, such as `Bearer …` or `Basic …`.
     pub authorization: Option<SecretString>,
-    /// `authorization_file`: a file that holds it; read anew for each call, so that something else may refresh it.
+    /// `authorization_file`: file that contains it; read for each call, so that another program may refresh it.
     pub authorization_file: Option<PathBuf>,
-    /// `headers`: others that the call takes.
+    /// `headers`: additional headers of the call.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// `proxy`: address of an HTTP proxy for the call; those of the environment are not used.
+    /// `proxy`: HTTP proxy for the call. Proxies named in the environment are ignored.
     pub proxy: Option<String>,
-    /// `timeout`: of one call.
+    /// `timeout`: timeout for one call; 10 seconds by default.
     #[serde(default = "ten_seconds", deserialize_with = "crate::config::duration")]
     pub timeout: Duration,
-    /// `per_second`: calls a second at most.
+    /// `per_second`: maximum number of calls per second; 4 by default.
     #[serde(default = "four")]
     pub per_second: NonZeroU32,
-    /// `patience`: how long a record that cannot be read is tried for, with growing pauses.
+    /// `patience`: how long to retry a record that cannot be read, with growing pauses; 24 hours by default.
     #[serde(default = "a_day", deserialize_with = "crate::config::duration")]
     pub patience: Duration,
-    /// `filter`: a jq filter from the answer to people, instead of the preset's reading.
+    /// `filter`: jq filter that turns the response into people; replaces the reader of the preset.
     pub filter: Option<String>,
 }
 
-/// How a record is asked for.
+/// HTTP method of the call that reads a record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum FetchMethod {

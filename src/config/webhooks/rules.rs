@@ -1,4 +1,4 @@
-//! `[[webhooks.rules]]`: which assignments follow from which attributes, and `leaver`: from which it follows that somebody has left.
+//! `[[webhooks.rules]]` derives assignments from attributes; `leaver` recognises people who have left.
 
 use std::fmt;
 
@@ -6,45 +6,45 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// One rule: who is meant, and what they are assigned.
+/// One rule: the people it applies to, and what it assigns to them.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RuleConfig {
-    /// `id`: goes with each assignment that follows from it.
+    /// `id`: name of the rule, reported with each assignment that it yields.
     pub id: String,
-    /// `when`: who is meant; everybody if not given.
+    /// `when`: people the rule applies to; by default everyone.
     #[serde(default)]
     pub when: WhenConfig,
-    /// `assign`: what they are assigned.
+    /// `assign`: what the rule assigns.
     pub assign: Vec<AssignConfig>,
-    /// `split_on`: takes values that are lists in one text apart before they are compared.
+    /// `split_on`: separator that splits one text into several values before they are compared.
     #[serde(alias = "splitOn")]
     pub split_on: Option<String>,
 }
 
-/// Conditions on attributes; of the lists that are given, all must hold.
+/// Conditions on attributes; all of the given lists must be satisfied.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WhenConfig {
-    /// `when.all`: each of them holds.
+    /// `when.all`: every condition holds.
     pub all: Option<Vec<ConditionConfig>>,
-    /// `when.any`: at least one of them holds.
+    /// `when.any`: at least one condition holds.
     pub any: Option<Vec<ConditionConfig>>,
-    /// `when.not`: none of them holds.
+    /// `when.not`: no condition holds.
     pub not: Option<Vec<ConditionConfig>>,
 }
 
 impl WhenConfig {
-    /// Whether it names no condition at all.
+    /// Returns whether there is no condition at all.
     pub fn is_empty(&self) -> bool {
         [&self.all, &self.any, &self.not].into_iter().flatten().all(Vec::is_empty)
     }
 }
 
-/// Who has left, as far as attributes tell it.
+/// Who counts as a leaver because of attributes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LeaverConfig {
-    /// `leaver = false`: nobody.
+    /// `leaver = false`: no one.
     Nobody,
     When(WhenConfig),
 }
@@ -61,12 +61,12 @@ impl<'de> Visitor<'de> for LeaverVisitor {
     type Value = LeaverConfig;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("conditions like { any = [{ attr = \"status\", eq = \"Inactive\" }] }, or false")
+        f.write_str("conditions such as { any = [{ attr = \"status\", eq = \"Inactive\" }] }, or false")
     }
 
     fn visit_bool<E: de::Error>(self, flag: bool) -> Result<LeaverConfig, E> {
         if flag {
-            Err(E::custom("true says nothing of who has left: write conditions, or false"))
+            Err(E::custom("true does not say who has left; give conditions, or false"))
         } else {
             Ok(LeaverConfig::Nobody)
         }
@@ -77,31 +77,32 @@ impl<'de> Visitor<'de> for LeaverVisitor {
     }
 }
 
-/// One condition: `attr` and exactly one of the others. Texts are compared trimmed and without case; of several values
-/// one is enough.
+/// One condition: `attr` and exactly one of the other keys. Texts are compared trimmed and ignoring case; if an
+/// attribute has several values, one match is enough.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConditionConfig {
     /// `attr`: the name of the attribute.
     pub attr: String,
-    /// `eq`: is this text.
+    /// `eq`: the value equals this text.
     pub eq: Option<String>,
-    /// `in`: is one of these texts.
+    /// `in`: the value equals one of these texts.
     pub r#in: Option<Vec<String>>,
-    /// `prefix`: begins with this text.
+    /// `prefix`: the value begins with this text.
     pub prefix: Option<String>,
-    /// `regex`: contains what this regular expression describes; anchor it with `^` and `$` for the whole.
+    /// `regex`: the value contains a match of this regular expression; anchor it with `^` and `$` to match the whole
+    /// value.
     pub regex: Option<String>,
-    /// `exists`: has a value, or has none.
+    /// `exists`: the attribute has a value (`true`), or has none (`false`).
     pub exists: Option<bool>,
 }
 
-/// One assignment.
+/// One assignment that a rule yields.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AssignConfig {
     /// `skill`: name or id of the skill or skill group.
     pub skill: String,
-    /// `proficiency`: 0.0 to 5.0, of routing skills only.
+    /// `proficiency`: rating from 0.0 to 5.0; routing skills only.
     pub proficiency: Option<f64>,
 }

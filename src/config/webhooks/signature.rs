@@ -1,39 +1,39 @@
-//! `[webhooks.signature]` and `[webhooks.dedupe]`: the habits of a `generic` sender.
+//! `[webhooks.signature]` and `[webhooks.dedupe]`: how a `generic` sender signs and identifies its deliveries.
 
 use serde::Deserialize;
 
-/// How it signs.
+/// How a sender signs its deliveries.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SignatureConfig {
-    /// `header`: carries the signature.
+    /// `header`: header that carries the signature.
     pub header: String,
-    /// `algorithm`: `sha256` (default) or `sha512`, of an HMAC.
+    /// `algorithm`: digest of the HMAC, `sha256` (default) or `sha512`.
     #[serde(default)]
     pub algorithm: SignatureAlgorithm,
-    /// `signed`: what is signed, of `{id}`, `{ts}`, `{body}` and texts between them; `{body}` by default.
+    /// `signed`: template of what is signed, made of `{id}`, `{ts}`, `{body}` and literal text; `{body}` by default.
     #[serde(default = "body")]
     pub signed: String,
-    /// `key`: `utf8` (default) or `base64`: how the secret becomes bytes.
+    /// `key`: how the secret is decoded into bytes, `utf8` (default) or `base64`.
     #[serde(default)]
     pub key: SignatureKey,
-    /// `encoding`: `hex` (default, in either case), `base64` or `base64url`.
+    /// `encoding`: encoding of the signature: `hex` (default, in either case), `base64` or `base64url`.
     #[serde(default)]
     pub encoding: SignatureEncoding,
-    /// `prefix`: what stands before each signature, like `sha256=`, in either case.
+    /// `prefix`: text before each signature, such as `sha256=`; case is ignored.
     #[serde(default)]
     pub prefix: String,
-    /// `list`: whether the header may carry several, apart by spaces or commas.
+    /// `list`: whether the header may carry several signatures, separated by spaces or commas.
     #[serde(default)]
     pub list: bool,
-    /// `id_header`: what `{id}` stands for.
+    /// `id_header`: header that supplies `{id}`.
     pub id_header: Option<String>,
-    /// `timestamp_header`: what `{ts}` stands for: seconds or milliseconds since 1970, or a time with an offset; held
-    /// against `tolerance` (default 5 minutes).
+    /// `timestamp_header`: header that supplies `{ts}`: seconds or milliseconds since 1970, or a time with an offset.
+    /// It must not differ from now by more than `tolerance` (default 5 minutes).
     pub timestamp_header: Option<String>,
 }
 
-/// What an HMAC is made with.
+/// Digest algorithm of an HMAC.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SignatureAlgorithm {
@@ -42,7 +42,7 @@ pub enum SignatureAlgorithm {
     Sha512,
 }
 
-/// What the bytes of a key are.
+/// Encoding of a key's bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SignatureKey {
@@ -51,7 +51,7 @@ pub enum SignatureKey {
     Base64,
 }
 
-/// How a signature is written.
+/// Encoding of a signature.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SignatureEncoding {
@@ -61,13 +61,13 @@ pub enum SignatureEncoding {
     Base64url,
 }
 
-/// What tells one delivery from another: one of the two.
+/// What identifies a delivery: exactly one of the two keys.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DedupeConfig {
-    /// `header`: a header that is the same in all attempts of a delivery.
+    /// `header`: header that is the same in all attempts of a delivery.
     pub header: Option<String>,
-    /// `pointer`: a JSON pointer to such a value in the body.
+    /// `pointer`: JSON pointer to such a value in the body.
     pub pointer: Option<String>,
 }
 
