@@ -1,26 +1,26 @@
-//! Names under which something is submitted, so that the same thing sent again is accepted once.
+//! Keys under which jobs are accepted, so that a repeated submission or delivery is accepted only once.
 
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
-/// Tells submissions under one key apart: a SHA-256 of what was sent.
+/// SHA-256 of what was sent; tells different submissions under the same key apart.
 pub type Fingerprint = [u8; 32];
 
-/// What kind of key it is, which says for how long it is kept.
+/// Kind of a key, which determines how long it is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum KeyKind {
     /// An `Idempotency-Key` that a caller chose.
     Idempotency,
-    /// The name that an HR system gives to a delivery of a webhook.
+    /// The identity that an HR system gives to a webhook delivery.
     Delivery,
 }
 
 impl KeyKind {
     pub const ALL: [Self; 2] = [Self::Idempotency, Self::Delivery];
 
-    /// How long a key is kept: callers repeat within a day, HR systems repeat deliveries for several.
+    /// Returns how long a key is kept: callers retry within a day, HR systems repeat deliveries for several days.
     pub fn kept_for(self) -> SignedDuration {
         match self {
             Self::Idempotency => SignedDuration::from_hours(24),
@@ -28,7 +28,7 @@ impl KeyKind {
         }
     }
 
-    /// The word for it in the journal.
+    /// Returns the name of the kind in the journal.
     pub fn name(self) -> &'static str {
         match self {
             Self::Idempotency => "idempotency",
@@ -37,26 +37,26 @@ impl KeyKind {
     }
 }
 
-/// Whose keys these are: two owners may choose the same one.
+/// Namespace of keys: two owners may choose the same key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeySpace {
     pub kind: KeyKind,
-    /// The caller, or the source of webhooks.
+    /// The caller, or the source of the deliveries.
     pub owner: Arc<str>,
 }
 
 impl KeySpace {
-    /// The space of one caller's `Idempotency-Key`s.
+    /// Returns the key space of one caller's `Idempotency-Key`s.
     pub fn of_caller(name: &Arc<str>) -> Self {
         Self { kind: KeyKind::Idempotency, owner: Arc::clone(name) }
     }
 
-    /// The space of one webhook source's deliveries.
+    /// Returns the key space of one source's deliveries.
     pub fn of_deliveries(source: &Arc<str>) -> Self {
         Self { kind: KeyKind::Delivery, owner: Arc::clone(source) }
     }
 
-    /// What a key of this space is kept as.
+    /// Returns the id under which a key of this space is stored.
     pub fn id(&self, key: &str) -> KeyId {
         let KeyId(mut id) = self.former_id(key);
         let of_owner = self.digest().finalize();
@@ -64,32 +64,32 @@ impl KeySpace {
         KeyId(id)
     }
 
-    /// What it was kept as when keys did not tell their owner: journals from then are still read.
+    /// Returns the id that was used before ids began with their owner; needed for journals written at that time.
     pub fn former_id(&self, key: &str) -> KeyId {
         KeyId(beginning(&self.digest().chain_update(key).finalize()))
     }
 
     fn digest(&self) -> Sha256 {
-        // The length keeps ("ab", "c") apart from ("a", "bc").
+        // The length keeps ("ab", "c") distinct from ("a", "bc").
         let length = u64::try_from(self.owner.len()).unwrap_or(u64::MAX).to_be_bytes();
         Sha256::new().chain_update(self.kind.name()).chain_update(length).chain_update(&*self.owner)
     }
 }
 
-/// A key with its space, as half a SHA-256: of one size however long the key is, and nothing personal in it. It begins with its
-/// owner's, so that a key tells whose it is.
+/// A key with its space, as half a SHA-256: of fixed size however long the key is, and free of personal data. It begins
+/// with the id of its owner, so the owner can be told from the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(pub [u8; 16]);
 
 impl KeyId {
-    /// Whose key it is.
+    /// Returns the owner of the key.
     pub fn owner(self) -> OwnerId {
         OwnerId(beginning(&self.0))
     }
 }
 
-/// A caller or a source, as the beginning of a SHA-256. Should two of them have the same, they share what there is for one;
-/// their keys are told apart all the same.
+/// A caller or a source, as the beginning of a SHA-256. Two owners with the same beginning share what is allotted to
+/// one owner; their keys remain distinct.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OwnerId([u8; Self::LENGTH]);
 
@@ -101,7 +101,7 @@ fn beginning<const N: usize>(digest: &[u8]) -> [u8; N] {
     digest.first_chunk().copied().unwrap_or([0; N])
 }
 
-/// A key that a job was accepted under.
+/// The key that a job was accepted under.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AcceptanceKey {
     pub id: KeyId,

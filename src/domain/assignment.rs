@@ -1,11 +1,11 @@
-//! What is assigned to a user: skills with a proficiency, or WFM skill groups without one.
+//! Assignments of a user: skills with a proficiency, or WFM skill groups without one.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use uuid::Uuid;
 
-/// What is written.
+/// What is assigned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Target {
     /// Routing skills of the public API: with proficiency, not versioned.
@@ -15,10 +15,10 @@ pub enum Target {
 }
 
 impl Target {
-    /// Every target.
+    /// All targets.
     pub const ALL: [Self; 2] = [Self::RoutingSkills, Self::WfmSkillGroups];
 
-    /// The name in the HTTP API, in logs and in metrics.
+    /// Returns the name used in the HTTP API, in logs and in metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::RoutingSkills => "routingSkills",
@@ -26,8 +26,8 @@ impl Target {
         }
     }
 
-    /// Whether Genesys refuses a write that was computed from an older state. Only then may a write go out without a
-    /// read before it.
+    /// Returns whether Genesys refuses a write that was computed from an outdated state. Only then may a write go out
+    /// without a preceding read.
     pub fn checks_versions(self) -> bool {
         match self {
             Self::RoutingSkills => false,
@@ -35,7 +35,8 @@ impl Target {
         }
     }
 
-    /// Whether its endpoint is a Genesys partner's, which not every org has. The others belong to the public API.
+    /// Returns whether the endpoint belongs to a Genesys partner, so that not every org has it. Other targets use the
+    /// public API.
     pub fn is_of_a_partner(self) -> bool {
         match self {
             Self::RoutingSkills => false,
@@ -43,7 +44,7 @@ impl Target {
         }
     }
 
-    /// Most assignments that Genesys takes for one user; more are refused by the bulk routes.
+    /// Returns the maximum number of assignments that Genesys accepts per user; the bulk routes refuse more.
     pub const fn most_per_user(self) -> usize {
         match self {
             Self::RoutingSkills => 50,
@@ -51,8 +52,8 @@ impl Target {
         }
     }
 
-    /// The proficiency of a newly added assignment for which the job names none: the API's own lowest rating for a
-    /// skill, none at all for a group.
+    /// Returns the proficiency of a new assignment for which the job gives none: the lowest rating of the API for a
+    /// skill, `None` for a group.
     pub fn unrated(self) -> Option<Proficiency> {
         match self {
             Self::RoutingSkills => Some(Proficiency::LOWEST),
@@ -61,7 +62,7 @@ impl Target {
     }
 }
 
-/// The id of a skill or skill group at Genesys.
+/// Id of a skill or skill group in Genesys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AssignmentId(pub Uuid);
 
@@ -71,20 +72,20 @@ impl fmt::Display for AssignmentId {
     }
 }
 
-/// The version of a resource, as Genesys numbers it.
+/// Version of a resource, as numbered by Genesys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Version(pub u64);
 
-/// A skill or skill group of the catalogue.
+/// A skill or skill group in the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CatalogueItem {
     pub id: AssignmentId,
     pub name: Box<str>,
 }
 
-/// How well a user has a skill: 0.0 to 5.0.
+/// Rating of a user's skill, from 0.0 to 5.0.
 ///
-/// Kept as `f32`, which holds every rating that a person would write and prints it back unchanged.
+/// Stored as `f32`, which holds every rating that a person would write and prints it back unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Proficiency(f32);
 
@@ -92,7 +93,7 @@ impl Proficiency {
     /// The lowest rating.
     pub const LOWEST: Self = Self(0.0);
 
-    /// A rating, if it lies within 0.0 to 5.0.
+    /// Returns the rating, or `None` if `value` is outside 0.0 to 5.0.
     pub fn new(value: f64) -> Option<Self> {
         #[expect(
             clippy::cast_possible_truncation,
@@ -101,13 +102,13 @@ impl Proficiency {
         (0.0..=5.0).contains(&value).then(|| Self(value.abs() as f32))
     }
 
-    /// The rating as a number, as short as it was written.
+    /// Returns the rating as a number that prints as short as it was written.
     pub fn value(self) -> f32 {
         self.0
     }
 }
 
-// Never NaN, never negative zero: both are refused or normalised by `new`.
+// `Eq` and `Hash` are sound because `new` refuses NaN and normalises negative zero.
 impl Eq for Proficiency {}
 
 impl Hash for Proficiency {
@@ -122,32 +123,32 @@ impl fmt::Display for Proficiency {
     }
 }
 
-/// A set of assignments, each with its proficiency where the target has one, ordered by id.
+/// A set of assignments, ordered by id, each with its proficiency if the target has one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Assignments(Vec<(AssignmentId, Option<Proficiency>)>);
 
 impl Assignments {
-    /// Number of assignments.
+    /// Returns the number of assignments.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether `id` is assigned, at whatever proficiency.
+    /// Returns whether `id` is assigned, with whatever proficiency.
     pub fn contains(&self, id: AssignmentId) -> bool {
         self.position(id).is_ok()
     }
 
-    /// The proficiency under which `id` is assigned; the outer `None` means not assigned.
+    /// Returns the proficiency with which `id` is assigned; the outer `None` means that it is not assigned.
     pub fn get(&self, id: AssignmentId) -> Option<Option<Proficiency>> {
         self.position(id).ok().and_then(|at| self.0.get(at)).map(|(_, proficiency)| *proficiency)
     }
 
-    /// Assigns `id`, replacing its proficiency if it was assigned already.
+    /// Assigns `id`, replacing its proficiency if it is already assigned.
     pub fn insert(&mut self, id: AssignmentId, proficiency: Option<Proficiency>) {
         match self.position(id) {
             Ok(at) => {
@@ -159,17 +160,17 @@ impl Assignments {
         }
     }
 
-    /// Takes `id` away; true if it was there.
+    /// Removes `id` and returns whether it was assigned.
     pub fn remove(&mut self, id: AssignmentId) -> bool {
         self.position(id).map(|at| self.0.remove(at)).is_ok()
     }
 
-    /// All assignments in order of their ids.
+    /// Returns all assignments in order of id.
     pub fn iter(&self) -> impl Iterator<Item = (AssignmentId, Option<Proficiency>)> + '_ {
         self.0.iter().copied()
     }
 
-    /// All ids in order.
+    /// Returns all ids in order.
     pub fn ids(&self) -> impl Iterator<Item = AssignmentId> + '_ {
         self.0.iter().map(|(id, _)| *id)
     }
@@ -180,7 +181,7 @@ impl Assignments {
 }
 
 impl FromIterator<(AssignmentId, Option<Proficiency>)> for Assignments {
-    /// Of several proficiencies for one id the highest wins.
+    /// If an id occurs with several proficiencies, the highest one wins.
     fn from_iter<I: IntoIterator<Item = (AssignmentId, Option<Proficiency>)>>(items: I) -> Self {
         let mut all: Vec<_> = items.into_iter().collect();
         all.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.partial_cmp(&a.1).unwrap_or(std::cmp::Ordering::Equal)));
@@ -189,7 +190,7 @@ impl FromIterator<(AssignmentId, Option<Proficiency>)> for Assignments {
     }
 }
 
-/// How one set differs from another.
+/// The difference between two sets of assignments.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Difference {
     pub added: Vec<(AssignmentId, Option<Proficiency>)>,
@@ -198,7 +199,7 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// What has to be done to `from` to make it `to`.
+    /// Returns the changes that turn `from` into `to`.
     pub fn between(from: &Assignments, to: &Assignments) -> Self {
         let mut difference = Self::default();
         for (id, proficiency) in to.iter() {
@@ -212,17 +213,17 @@ impl Difference {
         difference
     }
 
-    /// Whether nothing differs.
+    /// Returns whether there is no difference.
     pub fn is_empty(&self) -> bool {
         self.added.is_empty() && self.updated.is_empty() && self.removed.is_empty()
     }
 
-    /// Every id that differs.
+    /// Returns every id that differs.
     pub fn ids(&self) -> impl Iterator<Item = AssignmentId> + '_ {
         self.added.iter().chain(&self.updated).map(|(id, _)| *id).chain(self.removed.iter().copied())
     }
 
-    /// The same difference, without the ids that `keep` refuses.
+    /// Returns the difference restricted to the ids that `keep` accepts.
     #[must_use]
     pub fn restricted_to(mut self, keep: impl Fn(AssignmentId) -> bool) -> Self {
         self.added.retain(|(id, _)| keep(*id));

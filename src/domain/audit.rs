@@ -1,4 +1,4 @@
-//! Who asked for what: the record that stays when the job, its entries and the log are gone.
+//! The audit record of who asked for what; it outlives the job, its entries and the log.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -7,21 +7,21 @@ use jiff::Timestamp;
 
 use super::JobId;
 
-/// Who asks.
+/// The party that asks for an action.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Actor {
-    /// The holder of this API key.
+    /// Holder of the API key with this name.
     Key(Arc<str>),
-    /// A sender of webhooks: the source.
+    /// A webhook source.
     Source(Arc<str>),
-    /// Somebody on this machine, where no keys are configured.
+    /// A local caller, if no API keys are configured.
     Keyless,
-    /// Whoever runs the service, by a signal.
+    /// The operator of the service, by a signal.
     Operator,
 }
 
 impl Actor {
-    /// What kind of actor it is, in words.
+    /// Returns the kind of actor, as a word.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Key(_) => "key",
@@ -31,7 +31,7 @@ impl Actor {
         }
     }
 
-    /// Its name, where there is one.
+    /// Returns the actor's name, if it has one.
     pub fn name(&self) -> Option<&Arc<str>> {
         match self {
             Self::Key(name) | Self::Source(name) => Some(name),
@@ -39,7 +39,7 @@ impl Actor {
         }
     }
 
-    /// The actor of this kind and name.
+    /// Returns the actor with this kind and name, or `None` if they do not fit together.
     pub fn of(kind: &str, name: Option<&str>) -> Option<Self> {
         match (kind, name) {
             ("key", Some(name)) => Some(Self::Key(name.into())),
@@ -51,45 +51,45 @@ impl Actor {
     }
 }
 
-/// Who asks, and with which request.
+/// An actor together with the request that it made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asker {
     pub actor: Actor,
-    /// The address that the request came from.
+    /// Address that the request came from.
     pub address: Option<IpAddr>,
     pub request_id: Option<Arc<str>>,
 }
 
 impl Asker {
-    /// Who runs the service, without a request.
+    /// Returns the operator, who acts without a request.
     pub fn operator() -> Self {
         Self { actor: Actor::Operator, address: None, request_id: None }
     }
 }
 
-/// What was asked for.
+/// The action that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
     /// A job was submitted, by a caller or by a delivery.
     Submitted,
-    /// An export was made into a job.
+    /// An export was turned into a job.
     Imported,
-    /// The plan of a dry run was made into a job.
+    /// The plan of a dry run was turned into a job.
     Applied,
-    /// A held job was let go on.
+    /// A held job was released.
     Released,
     Cancelled,
-    /// A job was made of what another one left.
+    /// The entries that another job left unfinished were turned into a job.
     Retried,
-    /// The configuration was read again.
+    /// The configuration was reloaded.
     Reloaded,
-    /// What is known of a person was erased.
+    /// Everything known about a person was erased.
     Erased,
-    /// Records that could not be read at an HR system are read again.
+    /// Records that could not be read from an HR system are being read again.
     RecordsRetried,
-    /// They are forgotten.
+    /// Records that could not be read from an HR system were dropped.
     RecordsDismissed,
-    /// Something was refused, because the key does not permit it.
+    /// A request was refused because the key does not permit it.
     Refused,
 }
 
@@ -108,7 +108,7 @@ impl Action {
         Self::Refused,
     ];
 
-    /// The word for it in the HTTP API and in the journal.
+    /// Returns the word for the action in the HTTP API and in the journal.
     pub fn word(self) -> &'static str {
         match self {
             Self::Submitted => "submitted",
@@ -125,34 +125,34 @@ impl Action {
         }
     }
 
-    /// The action of this word.
+    /// Returns the action for a word, or `None` if there is none.
     pub fn of(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|action| action.word() == word)
     }
 }
 
-/// One line of the audit record. It names no employee and no skill.
+/// One audit record. It names no employee and no skill.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditRecord {
     pub at: Timestamp,
     pub action: Action,
     pub by: Asker,
-    /// The job that it was about, or that came of it.
+    /// The job that the action concerned or created.
     pub job: Option<JobId>,
-    /// What else there is to say: the source of an import, the operation that was refused.
+    /// Further detail: the source of an import, or the operation that was refused.
     pub about: Option<Box<str>>,
 }
 
-/// Which records to read.
+/// Selects audit records.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditFilter {
     pub action: Option<Action>,
-    /// The name of a key or source.
+    /// Name of a key or source.
     pub name: Option<Box<str>>,
     pub job: Option<JobId>,
-    /// From then on.
+    /// Earliest time, inclusive.
     pub since: Option<Timestamp>,
-    /// Before then.
+    /// Latest time, exclusive.
     pub until: Option<Timestamp>,
 }
 

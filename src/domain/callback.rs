@@ -1,4 +1,4 @@
-//! Callbacks: where a caller wants to be told that a job has ended, and which addresses are told nothing.
+//! Callbacks: where a caller is notified that a job has ended or is held, and which addresses are off limits.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -6,42 +6,44 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use jiff::Timestamp;
 use url::{Host, Url};
 
-/// What the configuration permits of callbacks.
+/// What the configuration permits for callbacks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CallbackRules {
-    /// Whether there is a secret to sign them with; without one there are none.
+    /// Whether a secret to sign callbacks is configured; without one, none are sent.
     pub enabled: bool,
-    /// Whether they may go over plain HTTP.
+    /// Whether callbacks may use plain HTTP.
     pub allow_http: bool,
-    /// Whether they may go to this machine and to networks that cannot be reached from outside.
+    /// Whether callbacks may go to this machine and to networks that are not reachable from the Internet.
     pub allow_private_networks: bool,
 }
 
-/// Why something is no address for callbacks.
+/// Reason why a text is not a valid callback URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CallbackUrlError {
-    #[error("is not taken: this service has no callbacks.secret to sign callbacks with")]
+    #[error("is not supported: this service has no callbacks.secret to sign callbacks with")]
     NotEnabled,
-    #[error("must be an absolute URL with the scheme https, at most {} characters long", CallbackUrl::MAX_LENGTH)]
+    #[error("must be an absolute https URL of at most {} characters", CallbackUrl::MAX_LENGTH)]
     NotAUrl,
-    #[error("must have the scheme https; callbacks.allow_http permits http")]
+    #[error("must use https; set callbacks.allow_http to permit http")]
     NotHttps,
-    #[error("must not hold a user name or password; callbacks are signed")]
+    #[error("must not contain a user name or password; callbacks are authenticated by their signature")]
     Credentials,
-    #[error("must not be in a private, link-local or loopback network; callbacks.allow_private_networks permits it")]
+    #[error(
+        "must not point to a private, link-local or loopback address; set callbacks.allow_private_networks to permit it"
+    )]
     Private,
 }
 
-/// Where to send callbacks: an absolute URL that the rules permit, as far as it tells by itself. What a host name stands
-/// for is looked at when the connection is made.
+/// Callback URL: an absolute URL that the rules permit, as far as the URL itself shows. The addresses behind a host
+/// name are checked when the connection is made.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CallbackUrl(Box<str>);
 
 impl CallbackUrl {
-    /// Characters at most.
+    /// Maximum length in characters.
     pub const MAX_LENGTH: usize = 2048;
 
-    /// Holds a text against the rules.
+    /// Checks a URL against the rules.
     pub fn new(text: &str, rules: CallbackRules) -> Result<Self, CallbackUrlError> {
         if !rules.enabled {
             return Err(CallbackUrlError::NotEnabled);
@@ -69,17 +71,18 @@ impl CallbackUrl {
         Ok(Self(url.as_str().into()))
     }
 
-    /// A URL that was held against the rules when its job was accepted.
+    /// Returns a URL that was already checked when its job was accepted.
     pub fn kept(text: Box<str>) -> Self {
         Self(text)
     }
 
-    /// The whole URL: for sending, and for the journal.
+    /// Returns the complete URL, for sending and for the journal.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Who answers there: host and port; of an IPv6 address its network, since whoever has one address there has them all.
+    /// Returns host and port of the receiver; an IPv6 address is reduced to its /64 network, since whoever has one
+    /// address there has all of them.
     pub fn receiver(&self) -> String {
         let Ok(url) = Url::parse(&self.0) else { return String::new() };
         let port = url.port_or_known_default().unwrap_or_default();
@@ -93,7 +96,7 @@ impl CallbackUrl {
         }
     }
 
-    /// The part that may be shown: what follows the path is often a secret.
+    /// Returns the part of the URL that may be shown: query and fragment often contain a secret.
     pub fn shown(&self) -> &str {
         self.0.split(['?', '#']).next().unwrap_or_default()
     }
@@ -105,7 +108,7 @@ impl fmt::Debug for CallbackUrl {
     }
 }
 
-/// Whether anybody can be at this address but this machine and its own networks.
+/// Returns whether the address is publicly routable, rather than of this machine or a private network.
 pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -115,7 +118,7 @@ pub fn is_public(address: IpAddr) -> bool {
 
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
-    // Where machines at Azure find what their own network tells them, though it is handed out for the Internet.
+    // A public address, but on Azure it is the platform's internal endpoint for virtual machines.
     let of_azure = address.octets() == [168, 63, 129, 16];
     let reserved =
         matches!((a, b, c), (0 | 240..=255, ..) | (100, 64..=127, _) | (192, 0, 0) | (192, 88, 99) | (198, 18 | 19, _));
@@ -128,15 +131,14 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         || address.is_documentation())
 }
 
-/// Only what is handed out for use on the Internet, and not what leads to an IPv4 address in another form that is not
-/// public.
+/// Accepts only global unicast addresses, and none that embeds a non-public IPv4 address.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let embedded = |high: u16, low: u16| {
         let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
         is_public_v4(Ipv4Addr::new(a, b, c, d))
     };
     match address.segments() {
-        // Mapped, and translated by NAT64.
+        // IPv4-mapped, and NAT64.
         [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => embedded(high, low),
         // 6to4.
         [0x2002, high, low, ..] => embedded(high, low),
@@ -147,17 +149,17 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     }
 }
 
-/// What a caller is told of.
+/// An event that a caller is notified of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum CallbackEvent {
-    /// The job is held and waits for somebody.
+    /// The job is held and waits for an operator.
     Held,
     /// The job has ended.
     Ended,
 }
 
 impl CallbackEvent {
-    /// The name in message ids and in the journal.
+    /// Returns the name used in message ids and in the journal.
     pub fn name(self) -> &'static str {
         match self {
             Self::Held => "held",
@@ -166,22 +168,22 @@ impl CallbackEvent {
     }
 }
 
-/// A callback that nothing more will be done about.
+/// A callback that is finished, delivered or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallbackSettled {
     pub event: CallbackEvent,
-    /// Whether it was taken; else it was given up.
+    /// Whether the receiver accepted it; otherwise skillsync gave up.
     pub delivered: bool,
     pub at: Timestamp,
 }
 
-/// How far the callbacks of a job have come.
+/// Progress of a job's callbacks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CallbackProgress {
     pub settled: Option<CallbackSettled>,
-    /// Attempts at what is under way, or was settled, by this process.
+    /// Attempts by this process at the current or settled callback.
     pub attempts: u32,
-    /// What became of the last attempt.
+    /// Result of the last attempt.
     pub last: Option<Box<str>>,
     pub next_attempt_at: Option<Timestamp>,
 }

@@ -1,7 +1,7 @@
-//! What a conflict means and what to do about it, decided from what the re-read shows.
+//! Decides what a conflict means and what to do about it, from what the re-read shows.
 //!
-//! Genesys answers 409 for at least six different reasons with one and the same text. They are told apart by what
-//! happens to the version: see [`Dispute`].
+//! Genesys answers 409 with one and the same text for at least six different reasons. What happens to the version tells
+//! them apart: see [`Dispute`].
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use std::time::Duration;
 pub enum Cause {
     /// The version never belonged to this resource.
     WrongVersion,
-    /// Somebody else wrote between our read and our write.
+    /// Another writer changed the user between our read and our write.
     ForeignWriter,
-    /// We ourselves wrote in between; must not happen, and is counted to show that it does not.
+    /// We wrote in between ourselves. This must not happen; it is counted to show that it does not.
     OwnConcurrency,
-    /// The read came from a replica that did not know the newest version yet.
+    /// The read came from a replica that did not yet have the newest version.
     ReadLag,
-    /// Genesys was still working on an earlier update of this user.
+    /// Genesys was still processing an earlier update of this user.
     Busy,
     /// The state of the user forbids the change.
     Blocked,
@@ -28,63 +28,64 @@ impl Cause {
         [Self::WrongVersion, Self::ForeignWriter, Self::OwnConcurrency, Self::ReadLag, Self::Busy, Self::Blocked];
 }
 
-/// How long and how often to try.
+/// Bounds on how long and how often to retry after a conflict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConflictPolicy {
-    /// How long to wait for a conflict to clear: the sum of all pauses. What the rate limiter and other users take in between
-    /// does not count, or a busy night would turn every conflict into a failure.
+    /// Total of all pauses while waiting for a conflict to clear. Time spent in the rate limiter or on other users does
+    /// not count, or a busy night would turn every conflict into a failure.
     pub patience: Duration,
-    /// Writes at most.
+    /// Maximum number of writes.
     pub attempts: u32,
-    /// The first pause; each further one is twice as long.
+    /// First pause; each further one is twice as long.
     pub first_pause: Duration,
-    /// No pause is longer.
+    /// Upper bound of a single pause.
     pub longest_pause: Duration,
 }
 
 impl ConflictPolicy {
-    /// The pause before one more look, after `looks` in a row that showed nothing new.
+    /// Returns the pause before the next read, after `looks` consecutive reads that showed nothing new.
     pub fn pause(&self, looks: u32) -> Duration {
         self.first_pause.saturating_mul(2u32.saturating_pow(looks)).min(self.longest_pause)
     }
 }
 
-/// What the re-read after a conflict shows, held against what the write was computed from.
+/// What the re-read after a conflict shows, compared with the state that the write was computed from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finding {
-    /// The state is newer, and somebody else made it so.
+    /// The state is newer, and another writer changed it.
     MovedByOthers,
-    /// The state is newer, and what is new is what we wrote ourselves.
+    /// The state is newer because of our own write.
     MovedByUs,
-    /// The state is newer because of an earlier attempt of this very change, whose answer was lost.
+    /// The state is newer because of an earlier attempt at this very change whose response was lost.
     MovedByLostAnswer,
     /// The state is the one that the write was computed from.
     Unmoved,
-    /// The state is older than one that was seen before: a replica lags behind.
+    /// The state is older than one seen before: a replica lags behind.
     Behind,
 }
 
-/// What to do next.
+/// The next step of a dispute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DisputeStep {
-    /// Fold again on the state just read and write.
+    /// Fold again on the state just read, and write.
     Write,
-    /// Wait, then read again: a write now would be refused, or would be computed from a state known to be old.
+    /// Wait, then read again: a write now would be refused, or would be computed from a state known to be outdated.
     ReadAfter(Duration),
-    /// The bounds are reached.
+    /// Stop, because the bounds are reached.
     GiveUp(GaveUp),
 }
 
 /// How a dispute was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GaveUp {
-    /// The state has not moved through the last so many refusals, and no version was right: the resource itself refuses.
+    /// The state did not move through the last `writes` refusals, and no version was accepted: the resource itself
+    /// refuses.
     Blocked { writes: u32 },
-    /// The state kept moving, and others were always first.
+    /// The state kept moving, and other writers were always first.
     Exhausted,
 }
 
-/// One user's fight with conflicts, from the first refused write until a write passes or the bounds are reached.
+/// The conflicts of one user, from the first refused write until a write is accepted or the bounds are reached.
 ///
 /// ```text
 ///          refused                  moved: the cause is known
@@ -100,26 +101,27 @@ pub enum GaveUp {
 /// ```
 ///
 /// A refused write is followed by a read at once. If the state moved, its cause is known and the next write is computed
-/// from the new state. If it did not, either the read is old or Genesys refuses a right version, and only time tells:
-/// after a pause one more read looks for a newer state, and only then is the write repeated. From the second refusal of
-/// one and the same state on, the pause comes first and one read is enough. Neither reads nor writes that turn out to have
-/// met a lagging replica count as attempts, so it cannot use them up. A state that stays behind what was seen before for half of all
-/// patience is no lag: what was seen before is wrong (the resource was restored or made anew), and the read is believed.
+/// from the new state. If it did not, either the read is outdated or Genesys refuses a correct version, and only time
+/// can tell: after a pause, one more read looks for a newer state, and only then is the write repeated. From the second
+/// refusal of the same state on, the pause comes first and one read is enough. Reads and writes that turn out to have
+/// met a lagging replica do not count as attempts, so a replica cannot use them up. A state that stays behind an
+/// earlier one for half of the total patience is no lag: the earlier observation no longer holds (the resource was
+/// restored or recreated), and the read is believed.
 ///
-/// Invariant: every refused write gets exactly one cause, handed out by the call that settles it.
+/// Invariant: every refused write gets exactly one cause, returned by the call that settles it.
 #[derive(Debug, Clone, Default)]
 pub struct Dispute {
     waited: Duration,
     refused: u32,
     unsettled: u32,
     pauses: u32,
-    /// Whether there was a pause since the last refusal, so that a state that is still the same is not just a late read.
+    /// Whether a pause followed the last refusal, so that an unchanged state is not merely an early read.
     paused: bool,
 }
 
 impl Dispute {
-    /// Records a refused write. A read must follow: at once, or after a pause if the refusal before this one has no cause
-    /// yet either, because then a read at once would show nothing new.
+    /// Records a refused write. A read must follow: at once if `None` is returned, or after the returned pause if the
+    /// previous refusal has no cause yet either, because an immediate read would then show nothing new.
     pub fn refused(&mut self, policy: &ConflictPolicy) -> Option<Duration> {
         let again = self.unsettled > 0;
         self.refused += 1;
@@ -136,7 +138,7 @@ impl Dispute {
     pub fn reread(&mut self, finding: Finding, policy: &ConflictPolicy) -> (DisputeStep, Settled) {
         match finding {
             Finding::MovedByOthers if self.paused => {
-                // Who waits for a replica has not lost against anybody: only time bounds it.
+                // Waiting for a replica is not losing to another writer, so only time bounds it.
                 self.refused -= self.unsettled;
                 self.moved_on(Cause::ReadLag, policy)
             }
@@ -152,12 +154,12 @@ impl Dispute {
         }
     }
 
-    /// A write passed: what was refused before with an unmoved state was refused because Genesys was busy.
+    /// Records that a write was accepted: earlier refusals of an unmoved state happened because Genesys was busy.
     pub fn passed(&mut self) -> Settled {
         self.settle(Cause::Busy)
     }
 
-    /// Writes refused so far, without those that met a lagging replica.
+    /// Returns the number of refused writes, excluding those that met a lagging replica.
     pub fn refusals(&self) -> u32 {
         self.refused
     }
@@ -192,7 +194,7 @@ impl Dispute {
         pause
     }
 
-    /// Nobody goes on with the user: what is still unexplained is what was refused and never passed.
+    /// Ends the dispute without a further attempt: writes that are still unexplained were refused and never accepted.
     pub fn abandoned(&mut self) -> Settled {
         self.settle(Cause::Blocked)
     }
@@ -202,7 +204,7 @@ impl Dispute {
     }
 }
 
-/// How many of the refused writes without a cause have now got one, and which.
+/// The number of refused writes that were just given a cause, and the cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settled {
     pub writes: u32,

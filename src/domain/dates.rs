@@ -1,7 +1,7 @@
-//! Which date a change may have: it cannot have happened yet.
+//! Rules for the date of a change: it must not lie in the future.
 //!
-//! Of two changes of one user the later one stands. One date far in the future would therefore beat every change until that
-//! date has come, so that the rule is held against each date that comes from outside.
+//! Of two changes to one user, the later one prevails. A date far in the future would therefore beat every other change
+//! until that date, so every date from outside is checked.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use jiff::fmt::temporal::Pieces;
 use jiff::tz::{Offset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 
-/// A date as RFC 3339 writes it.
+/// Parses a date in RFC 3339 notation; returns `None` for anything else.
 pub fn rfc3339(text: &str) -> Option<Timestamp> {
     let date = text.parse().ok()?;
     if text.ends_with(['Z', 'z']) {
@@ -21,20 +21,20 @@ pub fn rfc3339(text: &str) -> Option<Timestamp> {
     offset.is_none_or(is_offset).then_some(date)
 }
 
-/// A date as people write it: RFC 3339, an offset without a colon, or no offset at all, which means UTC.
+/// Parses a date as people write it: RFC 3339, an offset without a colon, or no offset at all, which means UTC.
 pub fn written(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     let without_offset = || TimeZone::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok();
     rfc3339(text).or_else(without_offset)
 }
 
-/// Whether RFC 3339 knows this offset: they end at 23:59, and what is longer is a mistake.
+/// Returns whether RFC 3339 permits the offset: offsets end at 23:59, and a longer one is a mistake.
 pub fn is_offset(offset: Offset) -> bool {
     const A_DAY: u32 = 24 * 3600;
     offset.seconds().unsigned_abs() < A_DAY
 }
 
-/// The latest date that a change may have: now, and as much beyond as clocks may differ.
+/// The latest date that a change may have: now, plus the tolerance for clock differences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LatestDate {
     now: Timestamp,
@@ -42,19 +42,19 @@ pub struct LatestDate {
 }
 
 impl LatestDate {
-    /// The latest date at `now`, for senders whose clocks are ahead by at most `tolerance`.
+    /// Returns the latest date at `now`, for senders whose clocks are ahead by at most `tolerance`.
     pub fn at(now: Timestamp, tolerance: Duration) -> Self {
         let latest = SignedDuration::try_from(tolerance).ok().and_then(|tolerance| now.checked_add(tolerance).ok());
         Self { now, latest: latest.unwrap_or(Timestamp::MAX) }
     }
 
-    /// The date, or why no change can have it.
+    /// Returns the date, or an error if it lies too far in the future.
     pub fn checked(self, date: Timestamp) -> Result<Timestamp, DatedInFuture> {
         if date > self.latest { Err(DatedInFuture { date, now: self.now }) } else { Ok(date) }
     }
 }
 
-/// A change has a date that has not come yet.
+/// Error: a change is dated in the future.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DatedInFuture {
     date: Timestamp,
@@ -66,7 +66,7 @@ impl fmt::Display for DatedInFuture {
         let Self { date, now } = self;
         write!(
             f,
-            "{date} is later than now ({now}): a change cannot have happened yet; correct the date or leave it out"
+            "{date} is later than now ({now}), but a change must not be dated in the future; correct the date or omit it"
         )
     }
 }

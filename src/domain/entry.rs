@@ -1,4 +1,4 @@
-//! One entry of a job: what it asks, where it stands, and why it ended as it did.
+//! One entry of a job: what it asks for, its state, and why it ended as it did.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,14 +13,14 @@ use super::{AssignmentId, Place, Proficiency, UserId, UserRef};
 /// How a caller names an assignment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum AssignmentName {
-    /// The id of the skill or group.
+    /// Id of the skill or group.
     Id(AssignmentId),
-    /// Its name in the catalogue.
+    /// Name in the catalogue.
     Name(Arc<str>),
 }
 
 impl From<&str> for AssignmentName {
-    /// What somebody wrote: an id, or else a name.
+    /// Parses the text as an id, or takes it as a name if it is none.
     fn from(text: &str) -> Self {
         let text = text.trim();
         text.parse().map_or_else(|_| Self::Name(text.into()), |id| Self::Id(AssignmentId(id)))
@@ -36,43 +36,44 @@ impl fmt::Display for AssignmentName {
     }
 }
 
-/// One assignment that a caller lists.
+/// One assignment in a caller's list.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ListedAssignment {
     pub name: AssignmentName,
     pub proficiency: Option<Proficiency>,
-    /// The rules that it follows from, where it does.
+    /// The rules that yield it, if any.
     pub because: Option<Box<str>>,
-    /// The user is not asked to have it: whoever does keeps it as it is, because it is not known whether they should.
+    /// Whether the user is not asked to have it: a user who has it keeps it unchanged, because it is unknown whether
+    /// they should.
     pub left_as_is: bool,
 }
 
-/// What a caller asks for one user, parsed and valid.
+/// What a caller asks for one user, parsed and validated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntryRequest {
     /// The caller's own name for the row.
     pub reference: Option<Box<str>>,
     pub user: UserRef,
-    /// Those of one role are best one list: see [`SharedLists`].
+    /// Entries with equal lists should share one: see [`SharedLists`].
     pub assignments: Arc<[ListedAssignment]>,
-    /// When it happened at the sender, for putting events in order.
+    /// When the change happened at the sender; determines the order of changes.
     pub occurred_at: Option<Timestamp>,
 }
 
-/// Makes equal lists of assignments one, and equal names in them.
+/// Deduplicates equal lists of assignments and the equal names in them.
 #[derive(Debug, Default)]
 pub struct SharedLists {
     names: Shared<str>,
     lists: Shared<[ListedAssignment]>,
-    /// Bytes of what is new in them.
+    /// Bytes added by new names and lists since the last call of `grown`.
     grown: usize,
 }
 
-/// What the memory of a shared value takes besides the value.
+/// Approximate memory overhead of a shared value, in bytes.
 const OF_SHARED: usize = 48;
 
 impl SharedLists {
-    /// An assignment that is called so.
+    /// Returns the assignment with this name.
     pub fn named(&mut self, name: &str) -> AssignmentName {
         let name = self.names.one(name);
         if Arc::strong_count(&name) == 2 {
@@ -81,12 +82,12 @@ impl SharedLists {
         AssignmentName::Name(name)
     }
 
-    /// Bytes that were new in names and lists since this was asked before.
+    /// Returns the bytes added by new names and lists since the previous call.
     pub fn grown(&mut self) -> usize {
         std::mem::take(&mut self.grown)
     }
 
-    /// The list.
+    /// Returns the shared list equal to `listed`.
     pub fn list(&mut self, listed: Vec<ListedAssignment>) -> Arc<[ListedAssignment]> {
         let list = self.lists.one(listed);
         if Arc::strong_count(&list) == 2 {
@@ -97,36 +98,37 @@ impl SharedLists {
     }
 }
 
-/// What naming somebody tells beside their skills: above all whether it can be believed that who is missing from a full export
-/// has left.
+/// What an entry says about a person besides their skills, above all whether a person missing from a full export can be
+/// believed to have left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Presence {
-    /// Nothing. The entry is of no full export, or the person is a new one for sure, or has never been found at Genesys.
+    /// Nothing: the entry is not from a full export, the person is certainly new, or they were never found in Genesys.
     #[default]
     Unremarkable,
-    /// The source named the person before, and they were found at Genesys then.
+    /// The source named the person before, and they were found in Genesys at that time.
     NamedAgain,
-    /// Nobody was called so while those who are missing were named. It may be one of them.
+    /// No one had this name while the missing people were named, so it may belong to one of them.
     NewName,
-    /// The source named the person before, and the export does not.
+    /// The source named the person before, but the export does not.
     Missing,
-    /// The source called a person so whom it calls otherwise now: as the next entry with another presence does.
+    /// A name that the source used for the person before; the next entry with another presence has their current name.
     FormerName,
 }
 
-/// An entry to be carried out, and what it may do at most.
+/// An entry to be executed, and the most it may do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntryOrder {
     pub request: EntryRequest,
-    /// Exactly what it is to change; it is refused if it would change anything else.
+    /// The exact changes it is to make; the entry is refused if it would change anything else.
     pub plan: Option<Box<Difference>>,
-    /// The place of the entry that it repeats, which it takes in the effective order.
+    /// The place of the entry that this one repeats, which it takes over in the effective order.
     pub repeats: Option<Place>,
     pub presence: Presence,
 }
 
 impl EntryOrder {
-    /// Without whom it is about, and without what points to them. The list stays: others of its job may have the same.
+    /// Returns the order without the user and everything that points to them. The list stays, since other entries of
+    /// the job may share it.
     #[must_use]
     pub fn erased(self) -> Self {
         let user = UserRef::Id(UserId(Uuid::nil()));
@@ -141,7 +143,7 @@ impl From<EntryRequest> for EntryOrder {
     }
 }
 
-/// Where an entry stands.
+/// State of an entry.
 ///
 /// ```text
 ///  Held -- applied by an operator --> Pending --> Running <--> Waiting
@@ -151,28 +153,28 @@ impl From<EntryRequest> for EntryOrder {
 ///                                        '-----------+------------+--> Planned, Applied, Unchanged, Failed, Superseded
 /// ```
 ///
-/// `Pending` entries become `Held` together with their job. Those on the right are final.
+/// `Pending` entries become `Held` together with their job. The states on the right are final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum EntryState {
-    /// Accepted, not begun.
+    /// Accepted, but not begun.
     Pending,
-    /// A pass over its user is under way.
+    /// A reconciliation of its user is in progress.
     Running,
-    /// Begun, and waiting without a seat: for a conflict to clear or for Genesys to answer.
+    /// Begun, and waiting without a seat for a conflict to clear or for Genesys to respond.
     Waiting,
-    /// A dry run: what would be done is recorded, nothing was written.
+    /// A dry run: the plan is recorded, nothing was written.
     Planned,
-    /// Done: Genesys has what was asked.
+    /// Done: Genesys has what was asked for.
     Applied,
-    /// Nothing to do: Genesys had it already.
+    /// Nothing to do: Genesys already had what was asked for.
     Unchanged,
-    /// Not done, with a [`Reason`].
+    /// Not done; the entry has a [`Reason`].
     Failed,
-    /// A later change for the same user took its place.
+    /// A later change to the same user took its place.
     Superseded,
     /// Cancelled before it began.
     Cancelled,
-    /// Held back with its whole job by a removal threshold: not begun, and waiting for somebody to decide.
+    /// Held with its whole job by a removal threshold: not begun, and waiting for an operator to decide.
     Held,
 }
 
@@ -191,7 +193,7 @@ impl EntryState {
         Self::Held,
     ];
 
-    /// Whether an entry in this state has ended.
+    /// Returns whether an entry in this state has ended.
     pub fn is_terminal(self) -> bool {
         match self {
             Self::Pending | Self::Running | Self::Waiting | Self::Held => false,
@@ -214,14 +216,14 @@ pub enum Reason {
     Forbidden,
     Rejected,
     UpstreamUnavailable,
-    /// The endpoint of the job's target is not there, or cannot be written safely.
+    /// The endpoint of the job's target does not exist, or cannot be written safely.
     TargetUnavailable,
     StaleEvent,
-    /// What a dry run planned no longer fits the live state.
+    /// The plan of a dry run no longer fits the live state.
     PlanOutdated,
-    /// Other rows of its job turned out to be about the same user, and the job does not say what that means.
+    /// Other rows of the job turned out to be about the same user, and the job does not say how to treat them.
     DuplicateUser,
-    /// A defect of skillsync ended the work on it time after time.
+    /// A defect of skillsync repeatedly ended the work on the entry.
     InternalError,
 }
 
@@ -245,7 +247,7 @@ impl Reason {
         Self::InternalError,
     ];
 
-    /// Whether it means that the entry leads to no user who could be served.
+    /// Returns whether the entry leads to no user whose assignments could be written.
     pub fn leads_to_nobody(self) -> bool {
         match self {
             Self::UserNotFound
@@ -268,12 +270,12 @@ impl Reason {
     }
 }
 
-/// What an entry brought about, as the result reports it.
+/// The effects of an entry, as reported in its result.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Effects {
     pub difference: Difference,
-    /// Assignments of others that `managed` left alone.
+    /// Assignments by others that `managed` left in place.
     pub preserved: Vec<AssignmentId>,
-    /// Assignments of others that `replace` took away or changed.
+    /// Assignments by others that `replace` removed or changed.
     pub overwritten: Vec<AssignmentId>,
 }

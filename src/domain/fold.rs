@@ -1,4 +1,4 @@
-//! Folding: several changes for one user become one desired set, as if they had run one after another in their places.
+//! Folds several changes to one user into one desired set, as if they had run one after another in their places.
 
 mod replay;
 mod state;
@@ -14,16 +14,16 @@ use super::entry::Effects;
 use super::history::History;
 use super::{AssignmentId, Assignments, EntryId, Listed, Place, Target};
 
-/// What the assignments that a job lists mean.
+/// What the list of assignments in a job means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mode {
-    /// Have these too.
+    /// Assign the listed ones in addition.
     Add,
-    /// Have these no more.
+    /// Remove the listed ones.
     Remove,
-    /// Have these, and of the rest lose only what skillsync itself assigned or what is configured as managed.
+    /// Assign the listed ones; of the rest, remove only what skillsync assigned or what is configured as managed.
     Managed,
-    /// Have exactly these.
+    /// Assign exactly the listed ones.
     Replace,
 }
 
@@ -31,17 +31,17 @@ pub enum Mode {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     pub place: Place,
-    /// The entry that asks for it.
+    /// The entry that asks for the change.
     pub by: EntryId,
     pub mode: Mode,
     pub listed: Arc<Listed>,
 }
 
-/// What a fold starts from.
+/// The starting point of a fold.
 #[derive(Debug, Clone, Copy)]
 pub struct FoldStart<'a> {
     pub target: Target,
-    /// The set as Genesys has it.
+    /// The assignments that Genesys shows.
     pub current: &'a Assignments,
     /// What skillsync itself assigned earlier.
     pub owned: &'a BTreeSet<AssignmentId>,
@@ -52,28 +52,28 @@ pub struct FoldStart<'a> {
 /// What became of one change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// It has a share in the difference that is to be written.
+    /// It accounts for part of the difference to be written.
     Applies(Effects),
-    /// The user has what it asks for already.
+    /// The user already has what it asks for.
     Unchanged(Effects),
-    /// What it asks for was undone or done over by changes in later places, last by that of this entry.
+    /// Changes at later places undid or replaced what it asks for; this entry was the last of them.
     SupersededBy(EntryId),
-    /// With it the user would have more assignments than the target takes; it was left out.
+    /// It was left out, because the user would have more assignments than the target permits.
     TooMany { would_be: usize },
 }
 
-/// The result of a fold.
+/// Result of a fold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Folded {
-    /// What the user shall have.
+    /// The assignments that the user is to have.
     pub desired: Assignments,
-    /// What skillsync owns of it once it is written.
+    /// The assignments that skillsync owns once `desired` is written.
     pub owned: BTreeSet<AssignmentId>,
-    /// One outcome a change, in the same order.
+    /// One outcome per change, in the same order.
     pub outcomes: Vec<Outcome>,
-    /// Whether one of the changes asked for exactly its own set.
+    /// Whether one of the changes has mode `replace`.
     pub replaces: bool,
-    /// What changes in later places left otherwise than those that were folded, in order of these places.
+    /// Where changes at later places left something other than the folded changes asked for, in order of those places.
     pub undone: Vec<Undone>,
 }
 
@@ -83,15 +83,16 @@ pub struct Undone {
     /// The entry of that change.
     pub change: EntryId,
     pub id: AssignmentId,
-    /// The entry that last did it over.
+    /// The entry that last changed the assignment again.
     pub by: EntryId,
 }
 
-/// Applies `changes`, which are in order of place, each at its place in what was done before.
+/// Applies `changes`, which are in order of place, each at its place among the changes made before.
 ///
-/// Invariant: `desired` and `owned` equal those of applying all changes of `history` and all of `changes` one after another
-/// in order of place, with what others changed where it was seen. Each id of the difference between `start.current` and
-/// `desired` is reported by exactly one of `changes`: the last that touched it, or else the newest that was taken.
+/// Invariant: `desired` and `owned` equal the result of applying all changes of `history` and all of `changes` one
+/// after another in order of place, with changes by others applied where they were observed. Each id in the difference
+/// between `start.current` and `desired` is reported by exactly one of `changes`: the last one that touched it, or else
+/// the newest one that was not left out.
 pub fn fold(start: FoldStart<'_>, history: Option<&History>, changes: &[Change]) -> Folded {
     let since = history.and_then(|history| history.changed_by_others(start));
     let timeline = timeline(history, since.as_ref(), changes);
@@ -99,7 +100,7 @@ pub fn fold(start: FoldStart<'_>, history: Option<&History>, changes: &[Change])
     loop {
         let replay = Replay::run(start, history, &timeline, &left_out);
         let (most, would_be) = (start.target.most_per_user().max(start.current.len()), replay.state.set.len());
-        // What was carried out before has its room; the change that comes below it is left out.
+        // Changes that were carried out before keep their room; a new change that comes below them is left out.
         let newest_below = replay.steps.iter().rev().find(|step| would_be > most && step.is_below_older(&timeline));
         match newest_below {
             Some(step) => left_out.insert(step.change, would_be),
@@ -108,7 +109,7 @@ pub fn fold(start: FoldStart<'_>, history: Option<&History>, changes: &[Change])
     }
 }
 
-/// What the first `count` events of a history lead to, and what of it is ours.
+/// Returns the assignments that the first `count` events of a history lead to, and which of them are owned.
 pub fn replay(
     history: &History,
     count: usize,

@@ -1,4 +1,4 @@
-//! What was lately done to one user: what a change that comes late is folded into.
+//! Recent changes to one user, into which a late change is folded.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,16 +13,17 @@ use super::{AssignmentId, Assignments, EntryId, Place, Proficiency, Target};
 /// What a user has of one assignment: nothing, or the assignment with its rating.
 pub type Holding = Option<Option<Proficiency>>;
 
-/// The changes that were carried out for one user and that an older one may still come below, in order of place, and
-/// between them what others changed.
+/// The changes carried out for one user that an older change may still come below, in order of place, interleaved with
+/// what others changed.
 ///
-/// Invariant: applied to `base` one after another, the events lead to `left`, which is what the user had when the last of
-/// them had been carried out. What others change stands where it was seen: above everything carried out before it.
+/// Invariant: applied to `base` one after another, the events lead to `left`, which is what the user had when the last
+/// of them had been carried out. Changes by others are placed where they were observed: above everything carried out
+/// before them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct History {
-    /// What the user had before the first event.
+    /// Assignments of the user before the first event.
     pub base: Arc<Assignments>,
-    /// What of it was ours.
+    /// Which of them were owned.
     pub owned: Arc<BTreeSet<AssignmentId>>,
     pub events: Vec<Event>,
     pub left: Arc<Assignments>,
@@ -35,11 +36,12 @@ pub enum Event {
     Others(Others),
 }
 
-/// What others changed, and what the user has of it since.
+/// Assignments that others changed, with what the user has of each since then.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Others {
     pub changes: Vec<(AssignmentId, Holding)>,
-    /// Of that, what counts as ours all the same: a write of ours that failed may have assigned it.
+    /// Of these, the assignments that count as owned nonetheless, because a failed write of ours may have assigned
+    /// them.
     pub claimed: Vec<AssignmentId>,
 }
 
@@ -47,22 +49,23 @@ pub struct Others {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Done {
     pub change: Change,
-    /// When it was.
+    /// When it was carried out.
     pub at: Timestamp,
 }
 
-/// More events than these are not kept of one user: the older half is forgotten, and what would come below it is superseded.
+/// Maximum number of events kept per user. Beyond it the older half is dropped, and a change that would come below it
+/// is superseded.
 const MAX_EVENTS: usize = 64;
 
 impl History {
-    /// What the user has been left with, before anything was done.
+    /// Returns a history without events, which starts from the current assignments.
     pub fn starting_from(start: FoldStart<'_>) -> Self {
         let base = Arc::new(start.current.clone());
         let owned = start.owned.iter().copied().filter(|id| base.contains(*id)).collect();
         Self { left: Arc::clone(&base), base, owned: Arc::new(owned), events: Vec::new() }
     }
 
-    /// What others changed since, by what the user has now.
+    /// Returns what others changed since the last event, judging by the user's current assignments.
     pub fn changed_by_others(&self, start: FoldStart<'_>) -> Option<Event> {
         let current = start.current;
         let changes: Vec<_> = Difference::between(&self.left, current).ids().map(|id| (id, current.get(id))).collect();
@@ -77,7 +80,7 @@ impl History {
         Some(Event::Others(Others { claimed: claimed.collect(), changes }))
     }
 
-    /// Puts `changes` into their places, which were folded on `start` and carried out at `at`.
+    /// Inserts `changes`, which were folded on `start` and carried out at `at`, in their places.
     pub fn carry_out(&mut self, start: FoldStart<'_>, changes: &[Change], folded: &Folded, at: Timestamp) {
         self.events.extend(self.changed_by_others(start));
         let done =
@@ -90,8 +93,8 @@ impl History {
         self.left = Arc::new(folded.desired.clone());
     }
 
-    /// Forgets the events that nothing can come below any more: those up to the first change that is newer than `oldest`,
-    /// which nothing that may still come is older than. The newest change that is forgotten.
+    /// Drops the events that no further change can come below: those before the first change newer than `oldest`, since
+    /// no change that may still arrive is older than `oldest`. Returns the newest change that was dropped.
     pub fn forget(
         &mut self,
         oldest: Place,
@@ -109,7 +112,7 @@ impl History {
         gone.iter().filter_map(Event::change).map(|change| (change.place, change.by)).max()
     }
 
-    /// Gives the changes the dates that are believed of a process before this one.
+    /// Corrects the dates of changes carried out by earlier processes.
     pub fn redate(&mut self, dates: &DatesBefore) {
         for event in &mut self.events {
             if let Event::Done(done) = event {
@@ -119,7 +122,7 @@ impl History {
         }
     }
 
-    /// The changes, in order of place.
+    /// Returns the changes in order of place.
     pub fn done(&self) -> impl Iterator<Item = &Done> {
         self.events.iter().filter_map(|event| match event {
             Event::Done(done) => Some(done),
@@ -129,7 +132,7 @@ impl History {
 }
 
 impl Event {
-    /// The change, if it was ours.
+    /// Returns the change, unless the event was caused by others.
     pub fn change(&self) -> Option<&Change> {
         match self {
             Self::Done(done) => Some(&done.change),

@@ -1,24 +1,24 @@
-//! The removal thresholds: whether a job would take away so much that a person should look first.
+//! Removal thresholds: decide whether a job would remove so much that an operator should review it first.
 
 use std::collections::BTreeMap;
 
 use super::AssignmentId;
 use super::text::quoted;
 
-/// A share in hundredths, 0 to 100.
+/// A percentage from 0 to 100.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Percent(u8);
 
 impl Percent {
-    /// The whole: as a threshold it is never exceeded.
+    /// The whole: as a threshold, it is never exceeded.
     pub const ALL: Self = Self(100);
 
-    /// A share, if it is not more than the whole.
+    /// Returns the percentage, or `None` if it is above 100.
     pub fn new(hundredths: u8) -> Option<Self> {
         (hundredths <= Self::ALL.0).then_some(Self(hundredths))
     }
 
-    /// The share in hundredths.
+    /// Returns the percentage as a number.
     pub fn value(self) -> u8 {
         self.0
     }
@@ -28,44 +28,44 @@ impl Percent {
     }
 }
 
-/// How much a job may take away without being looked at.
+/// How much a job may remove without review.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HoldThresholds {
-    /// Of the job's users, who may lose something.
+    /// Maximum percentage of the job's users who may lose something.
     pub users_percent: Percent,
-    /// Fewer users than these are never too many, neither of the job nor of those of the job who have a skill: in a small
-    /// team, or of a rare skill, every change is a large share.
+    /// Losses of fewer users are never too many, neither among the job's users nor among those of them who have a
+    /// skill: in a small team, or for a rare skill, every change is a large share.
     pub users_min: u32,
-    /// The same for losses that no ordinary change brings about: of users who would be left with nothing, and of a skill held against
-    /// all who have it in the org.
+    /// The same minimum for losses that no ordinary change causes: users left with nothing, and the loss of a skill
+    /// measured against all its holders in the org.
     pub floor: u32,
-    /// Of those who have a skill, who may lose it: of the job's users, and of the org's.
+    /// Maximum percentage of a skill's holders who may lose it, among the job's users and in the org.
     pub skill_percent: Percent,
-    /// So many have to keep a skill that several people lose within a day.
+    /// Minimum number of holders that a skill has to keep if several people lose it within a day.
     pub skill_left: u32,
 }
 
-/// One person who changes jobs takes a skill along, and nobody has to be asked for that.
+/// One person who changes jobs takes a skill along; that needs no review.
 const SEVERAL: u32 = 2;
 
 impl HoldThresholds {
-    /// Whether a job of so many users can exceed them at all.
+    /// Returns whether a job with this many users can exceed the thresholds at all.
     pub fn concern(self, users: usize) -> bool {
         let least = if self.skill_left > 0 { 1 } else { self.users_min.min(self.floor).max(1) };
         self.are_on() && u32::try_from(users).unwrap_or(u32::MAX) >= least
     }
 
-    /// Whether there is any.
+    /// Returns whether any threshold is set.
     fn are_on(self) -> bool {
         self.skill_left > 0 || [self.users_percent, self.skill_percent].iter().any(|percent| *percent < Percent::ALL)
     }
 
-    /// Whether a job that weighs this much has to be looked at first.
+    /// Returns whether a job of this weight has to be reviewed first.
     pub fn are_exceeded_by(self, weight: &Weight) -> bool {
         self.are_exceeded_in_the_job(weight) || self.are_exceeded_in_the_org(weight)
     }
 
-    /// Whether they are exceeded only as long as nobody else in the org is known to have what is lost.
+    /// Returns whether the thresholds are exceeded only because no one else in the org is known to have what is lost.
     pub fn depend_on_others(self, weight: &Weight) -> bool {
         !self.are_exceeded_in_the_job(weight) && self.are_exceeded_in_the_org(weight)
     }
@@ -81,17 +81,18 @@ impl HoldThresholds {
         weight.skills.values().any(|share| self.take_too_much_of_the_org(*share))
     }
 
-    /// Whether a skill may come to too few, if nobody else has it and others lose it as well.
+    /// Returns whether a skill may end up with too few holders, if no one else has it and others lose it as well.
     pub fn may_leave_few(self, share: SkillShare) -> bool {
         share.lose > 0 && share.left() < self.skill_left
     }
 
-    /// Whether a skill is lost by too many of those who have it in the org, or comes to too few of them.
+    /// Returns whether too large a share of a skill's holders in the org lose it, or too few keep it.
     pub fn take_too_much_of_the_org(self, share: SkillShare) -> bool {
         self.leave_too_few(share) || self.take_too_large_a_share(share)
     }
 
-    /// What is to be looked at if a job weighs this much: the skills that are lost, the largest losses first.
+    /// Describes why a job of this weight is held, with the skills that are lost, the reasons first and then the
+    /// largest losses.
     pub fn held(self, weight: &Weight, name: impl Fn(AssignmentId) -> Option<Box<str>>) -> Hold {
         let is_reason = |share: SkillShare| self.take_too_much_of(share) || self.take_too_much_of_the_org(share);
         let mut skills: Vec<_> = weight.skills.iter().filter(|(_, share)| share.lose > 0).collect();
@@ -107,7 +108,7 @@ impl HoldThresholds {
         Hold { users: weight.lose, of_users: weight.users, skills: losses.collect(), message: message.into() }
     }
 
-    /// Whether it can be doubted that those who are missing from a full export have left.
+    /// Returns whether it is doubtful that the people missing from a full export have left.
     fn doubt(self, attendance: Attendance) -> bool {
         let is_in_doubt = attendance.names_hardly_anybody_again() || attendance.may_name_them_otherwise();
         is_in_doubt && self.are_on()
@@ -142,25 +143,30 @@ impl HoldThresholds {
         let doubted = self.doubt(weight.attendance);
         if doubted && weight.attendance.names_hardly_anybody_again() {
             reasons.push(format!(
-                "missing from the export: {} who would lose something, while it names only {named_again} again of those who are known to \
-                 have been in exports with them: it may be of others, or name them otherwise",
+                "the export lacks {} who would lose something, and names only {named_again} of those known from earlier exports \
+                 with them: it may cover other people, or use other names for them",
                 people(missing)
             ));
         }
         if doubted && weight.attendance.may_name_them_otherwise() {
             reasons.push(format!(
-                "missing from the export: {} who would lose something, while Genesys knows nobody by {} in it: they may be the \
-                 same under other names",
+                "the export lacks {} who would lose something, and {} no active Genesys user: these may be the same \
+                 people under other names",
                 people(missing),
-                if new_names_not_found == 1 { "1 new name".to_owned() } else { format!("{new_names_not_found} new names") }
+                if new_names_not_found == 1 {
+                    "1 new name in it leads to".to_owned()
+                } else {
+                    format!("{new_names_not_found} new names in it lead to")
+                }
             ));
         }
         if self.take_from_too_many(weight) {
-            reasons.push(format!("{} of its {users} users would lose something ({users_percent} % may)", weight.lose));
+            reasons
+                .push(format!("{} of its {users} users would lose something (limit: {users_percent} %)", weight.lose));
         }
         if self.leave_too_many_with_nothing(weight) {
             reasons.push(format!(
-                "{} of its {users} users would be left with nothing ({users_percent} % may)",
+                "{} of its {users} users would be left with nothing (limit: {users_percent} %)",
                 weight.emptied
             ));
         }
@@ -171,36 +177,34 @@ impl HoldThresholds {
             let Some((id, share)) = found.first() else { return };
             let others = match found.len() - 1 {
                 0 => String::new(),
-                others => format!(", and {others} more such skills"),
+                others => format!(", further such skills: {others}"),
             };
             reasons.push(format!("{}{others}", told(**share, name(**id))));
         };
         add(&|share| self.take_too_much_of(share), &|SkillShare { lose, have, .. }, name| {
-            format!("{lose} of the {have} users who have {name} would lose it ({skill_percent} % may)")
+            format!("{lose} of the {have} users of the job who have {name} would lose it (limit: {skill_percent} %)")
         });
         let of_org = |share| self.take_too_large_a_share(share) && !self.take_too_much_of(share);
         add(&of_org, &|share, name| {
             let (lose, known) = (share.lose, share.have.saturating_add(share.others));
-            format!(
-                "{lose} of the {known} users in the org who are known to have {name} would lose it ({skill_percent} % may)"
-            )
+            format!("{lose} of the {known} known holders of {name} in the org would lose it (limit: {skill_percent} %)")
         });
         add(&|share| self.leave_too_few(share), &|share, name| {
             let (left, least) = (share.left(), self.skill_left);
             let lately = match share.lost_by_others {
                 0 => String::new(),
-                1 => " after 1 other who loses or lost it within a day".to_owned(),
-                others => format!(" after {others} others who lose or lost it within a day"),
+                1 => ", after 1 other user who loses or lost it within a day".to_owned(),
+                others => format!(", after {others} other users who lose or lost it within a day"),
             };
             let who = match left {
-                0 => "nobody in the org is".to_owned(),
-                1 => "1 user in the org is".to_owned(),
-                left => format!("{left} users in the org are"),
+                0 => "no known holder".to_owned(),
+                1 => "only 1 known holder".to_owned(),
+                left => format!("only {left} known holders"),
             };
-            format!("{who} known to keep or get {name}{lately} ({least} have to)")
+            format!("{who} of {name} would remain in the org{lately} (minimum: {least})")
         });
         format!(
-            "{}. Nothing has been written: look at what would be removed, then apply the job to carry it out, or cancel it.",
+            "{}. Nothing has been written. Review what would be removed, then apply the job to carry it out, or cancel it.",
             reasons.join("; ")
         )
     }
@@ -210,52 +214,52 @@ fn people(number: u32) -> String {
     if number == 1 { "1 person".to_owned() } else { format!("{number} people") }
 }
 
-/// Whom a full export names, and whom not.
+/// Whom a full export names, and whom it lacks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Attendance {
-    /// Users whom its source named before, who are not in it and would lose something.
+    /// Users whom the source named before, who are missing from the export and would lose something.
     pub missing: u32,
-    /// Users whom it names as its source did before.
+    /// Users whom the export names as the source did before.
     pub named_again: u32,
-    /// People whom its source names for the first time, and who cannot be found.
+    /// People whom the source names for the first time and who cannot be found.
     pub new_names_not_found: u32,
 }
 
 impl Attendance {
-    /// Most of those who have something to lose are missing.
+    /// Returns whether most of the people with something to lose are missing.
     fn names_hardly_anybody_again(self) -> bool {
         self.missing > self.named_again
     }
 
-    /// Somebody who is missing may be in it under a name that leads to nobody.
+    /// Returns whether a missing person may be in the export under a name that leads to no user.
     fn may_name_them_otherwise(self) -> bool {
         self.missing > 0 && self.new_names_not_found > 0
     }
 }
 
-/// Who has a skill, and who of them loses it.
+/// Who has a skill, and how many of them lose it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SkillShare {
-    /// Users of the job who have it, as far as is known.
+    /// Users of the job who are known to have it.
     pub have: u32,
-    /// Those of them who lose it.
+    /// Of these, users who lose it.
     pub lose: u32,
-    /// Others in the org who are known to have it: as many as it takes to let the job go on, or else all.
+    /// Others in the org who are known to have it: as many as are needed to let the job proceed, or else all.
     pub others: u32,
-    /// Others who lose it by other jobs, or have lost it within a day.
+    /// Others who lose it through other jobs, or have lost it within a day.
     pub lost_by_others: u32,
-    /// Users of the job whom it gives it.
+    /// Users of the job who gain it.
     pub gain: u32,
 }
 
 impl SkillShare {
-    /// Who is known to keep or get it.
+    /// Returns the number of users who are known to keep or get it.
     fn left(self) -> u32 {
         self.have.saturating_sub(self.lose).saturating_add(self.others).saturating_add(self.gain)
     }
 }
 
-/// What a job would take away, added up user by user.
+/// What a job would remove, accumulated user by user.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Weight {
     users: u32,
@@ -267,8 +271,8 @@ pub struct Weight {
 }
 
 impl Weight {
-    /// Adds a user who has, and would lose, these; what is lost is part of what they have. `gets_nothing` if the job lists
-    /// nothing for them.
+    /// Adds a user who has `has` and would lose `loses`, a subset of it. `gets_nothing` says that the job lists nothing
+    /// for the user.
     pub fn add(&mut self, has: impl IntoIterator<Item = AssignmentId>, loses: &[AssignmentId], gets_nothing: bool) {
         self.users += 1;
         self.lose += u32::from(!loses.is_empty());
@@ -281,7 +285,7 @@ impl Weight {
         }
     }
 
-    /// The job gives a user these, of which the user is not known to have any; of interest only where others lose them.
+    /// Counts assignments that a user gains and is not known to have; they matter only for skills that others lose.
     pub fn gives(&mut self, gains: impl IntoIterator<Item = AssignmentId>) {
         for id in gains {
             if let Some(share) = self.skills.get_mut(&id) {
@@ -290,37 +294,37 @@ impl Weight {
         }
     }
 
-    /// The job is of a full export.
+    /// Marks the job as one of a full export.
     pub fn full_export(&mut self, attendance: Attendance) {
         self.attendance = attendance;
     }
 
-    /// Whether nobody loses anything.
+    /// Returns whether no user loses anything.
     pub fn is_nothing(&self) -> bool {
         self.lose == 0
     }
 
-    /// Each skill, for those who know of others who have it.
+    /// Returns each skill, so that the caller can add what is known of other holders.
     pub fn shares(&mut self) -> impl Iterator<Item = (AssignmentId, &mut SkillShare)> {
         self.skills.iter_mut().map(|(id, share)| (*id, share))
     }
 }
 
-/// Why a job is held: what it would take away.
+/// Why a job is held: what it would remove.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hold {
     /// Users who would lose something.
     pub users: u32,
     /// Users of the job.
     pub of_users: u32,
-    /// What would be lost, the largest losses first; not all of it if it is a lot.
+    /// What would be lost, the largest losses first; truncated to [`Hold::MAX_SKILLS`].
     pub skills: Vec<SkillLoss>,
-    /// What is too much about it, and what to do.
+    /// Which thresholds are exceeded, and what to do.
     pub message: Box<str>,
 }
 
 impl Hold {
-    /// Skills listed at most.
+    /// Maximum number of skills listed.
     pub const MAX_SKILLS: usize = 20;
 }
 
@@ -331,9 +335,9 @@ pub struct SkillLoss {
     pub name: Option<Box<str>>,
     /// Users who would lose it.
     pub users: u32,
-    /// Users of the job who have it, as far as is known.
+    /// Users of the job who are known to have it.
     pub holders: u32,
-    /// Users in the org who are known to keep or get it, where that is a reason to hold the job.
+    /// Users in the org who are known to keep or get it, if that is a reason to hold the job.
     pub left: Option<u32>,
 }
 
@@ -476,10 +480,10 @@ mod tests {
         assert_eq!(losses, [(skill(1), 30, 35, None), (skill(3), 10, 10, Some(1))]);
         let third = skill(3);
         let expected = [
-            "40 of its 50 users would lose something (20 % may); ",
-            "30 of the 35 users who have \"Billing\" would lose it (50 % may); ",
-            &format!("10 of the 11 users in the org who are known to have {third} would lose it (50 % may); "),
-            &format!("1 user in the org is known to keep or get {third} (2 have to). Nothing has been written"),
+            "40 of its 50 users would lose something (limit: 20 %); ",
+            "30 of the 35 users of the job who have \"Billing\" would lose it (limit: 50 %); ",
+            &format!("10 of the 11 known holders of {third} in the org would lose it (limit: 50 %); "),
+            &format!("only 1 known holder of {third} would remain in the org (minimum: 2). Nothing has been written"),
         ];
         assert!(hold.message.starts_with(&expected.concat()), "{}", hold.message);
         assert!(hold.message.ends_with("apply the job to carry it out, or cancel it."));

@@ -1,4 +1,4 @@
-//! What a job is, and what its entries' states add up to.
+//! What a job is, and how the states of its entries add up.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use super::callback::CallbackUrl;
 use super::conflict::Cause;
 use super::{EntryState, Mode, Target};
 
-/// The id of a job: a UUID of version 7, so that ids sort by the time of acceptance.
+/// Id of a job: a version 7 UUID, so that ids sort by time of acceptance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct JobId(pub Uuid);
 
@@ -18,20 +18,20 @@ impl fmt::Display for JobId {
     }
 }
 
-/// How urgent a job is.
+/// Urgency of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Lane {
-    /// Webhooks, and jobs of at most [`Lane::MAX_INTERACTIVE_ENTRIES`] entries that asked for it.
+    /// Webhook deliveries, and jobs of at most [`Lane::MAX_INTERACTIVE_ENTRIES`] entries that asked for this lane.
     Interactive,
-    /// Everything else.
+    /// All other jobs.
     Bulk,
 }
 
 impl Lane {
-    /// The largest job that may ask for the interactive lane.
+    /// Maximum number of entries of a job that asks for the interactive lane.
     pub const MAX_INTERACTIVE_ENTRIES: usize = 20;
 
-    /// The name in the HTTP API and in metrics.
+    /// Returns the name used in the HTTP API and in metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Interactive => "interactive",
@@ -40,20 +40,21 @@ impl Lane {
     }
 }
 
-/// What it means that several rows of one job are about the same user.
+/// How several rows of one job about the same user are treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum SameUser {
-    /// In `managed` and `replace`, such rows are refused unless each of them has a date; in all else as [`Self::InOrder`].
+    /// With `managed` and `replace`, such rows are refused unless each of them has a date; with other modes, like
+    /// [`Self::InOrder`].
     #[default]
     Refuse,
-    /// Their lists are one list, as in an export with one row per skill.
+    /// The lists are merged into one, as in an export with one row per skill.
     Merge,
-    /// Each row is a change of its own: by date where there is one, else row after row.
+    /// Each row is a change of its own, ordered by date if it has one, and otherwise by row.
     InOrder,
 }
 
 impl SameUser {
-    /// The name in the HTTP API, where the absent field means [`Self::Refuse`].
+    /// Returns the name used in the HTTP API; `None` stands for the absent field, which means [`Self::Refuse`].
     pub fn name(self) -> Option<&'static str> {
         match self {
             Self::Refuse => None,
@@ -62,9 +63,10 @@ impl SameUser {
         }
     }
 
-    /// Whether rows about one user are refused in this mode unless each of them has a date.
+    /// Returns whether rows about one user are refused in this mode unless each of them has a date.
     ///
-    /// A list of `managed` or `replace` is the whole of what a user is to have, so of two undated lists one would be lost.
+    /// In `managed` and `replace`, a list is the complete set of the user's assignments, so one of two undated lists
+    /// would be lost.
     pub fn refuses_in(self, mode: Mode) -> bool {
         match mode {
             Mode::Managed | Mode::Replace => self == Self::Refuse,
@@ -73,7 +75,7 @@ impl SameUser {
     }
 }
 
-/// What a caller asks of all entries of a job alike.
+/// What a caller asks for all entries of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobSpec {
     pub target: Target,
@@ -81,25 +83,25 @@ pub struct JobSpec {
     pub label: Option<Box<str>>,
     pub dry_run: bool,
     pub lane: Lane,
-    /// Who is told when it ends or is held.
+    /// Receiver of a callback when the job ends or is held.
     pub callback: Option<CallbackUrl>,
-    /// How several rows about one user are meant.
+    /// How several rows about one user are treated.
     pub same_user: SameUser,
 }
 
 impl JobSpec {
-    /// Whether rows about one user are refused unless each of them has a date.
+    /// Returns whether rows about one user are refused unless each of them has a date.
     pub fn refuses_rows_of_one_user(&self) -> bool {
         self.same_user.refuses_in(self.mode)
     }
 
-    /// Whether all rows about one user together are the whole of what the user is to have.
+    /// Returns whether all rows about one user together make up the complete set of the user's assignments.
     pub fn rows_are_one_whole(&self) -> bool {
         self.same_user == SameUser::Merge && matches!(self.mode, Mode::Managed | Mode::Replace)
     }
 }
 
-/// Where a job stands: it follows from its entries, the first line that fits.
+/// Status of a job. It follows from the states of its entries: the first matching line counts.
 ///
 /// ```text
 ///  no entry is open, and it was cancelled   Cancelled
@@ -124,49 +126,49 @@ impl JobStatus {
         [Self::Queued, Self::Running, Self::Parked, Self::Held, Self::Completed, Self::Cancelled];
 }
 
-/// How many entries are in each state.
+/// Number of entries in each state.
 ///
-/// Invariant: the counts of all states add up to the number of entries, because they change only by
+/// Invariant: the counts of all states add up to the number of entries, because they change only through
 /// [`EntryCounts::moved`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EntryCounts([u32; EntryState::ALL.len()]);
 
 impl EntryCounts {
-    /// `total` entries, all pending.
+    /// Returns the counts for `total` entries, all of them pending.
     pub fn pending(total: u32) -> Self {
         let mut counts = Self([0; EntryState::ALL.len()]);
         counts.0[EntryState::Pending as usize] = total;
         counts
     }
 
-    /// One entry went from one state into another.
+    /// Moves one entry from one state to another.
     pub fn moved(&mut self, from: EntryState, to: EntryState) {
         self.0[from as usize] -= 1;
         self.0[to as usize] += 1;
     }
 
-    /// Entries in `state`.
+    /// Returns the number of entries in `state`.
     pub fn of(&self, state: EntryState) -> u32 {
         self.0[state as usize]
     }
 
-    /// All entries.
+    /// Returns the number of all entries.
     pub fn total(&self) -> u32 {
         self.0.iter().sum()
     }
 
-    /// Entries that go on by themselves: those that have not ended and are not held.
+    /// Returns the number of entries that still proceed by themselves: those that have neither ended nor are held.
     pub fn ahead(&self) -> u32 {
         self.open() - self.of(EntryState::Held)
     }
 
-    /// Entries that have not ended.
+    /// Returns the number of entries that have not ended.
     pub fn open(&self) -> u32 {
         EntryState::ALL.into_iter().filter(|state| !state.is_terminal()).map(|state| self.of(state)).sum()
     }
 }
 
-/// How many conflicts a job met, by cause.
+/// Number of conflicts of a job, by cause.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ConflictCounts([u32; Cause::ALL.len()]);
 
@@ -176,12 +178,12 @@ impl ConflictCounts {
         self.0[cause as usize] += 1;
     }
 
-    /// Conflicts of `cause`.
+    /// Returns the number of conflicts with this cause.
     pub fn of(&self, cause: Cause) -> u32 {
         self.0[cause as usize]
     }
 
-    /// All conflicts.
+    /// Returns the number of all conflicts.
     pub fn total(&self) -> u32 {
         self.0.iter().sum()
     }

@@ -1,20 +1,21 @@
-//! What a change says of a user's assignments.
+//! The list of assignments in a change.
 
 use super::{AssignmentId, Assignments, Proficiency};
 
-/// What the user is to have, and what is left to them as it is because nobody knows.
+/// The assignments that a user is to have, and those left as they are because it is unknown whether the user should
+/// have them.
 ///
-/// An assignment may be both: whoever lacks it gets it, whoever has it keeps it with the rating that it has. Where the list says
-/// what to take away, it is not taken away.
+/// An assignment may be both: a user who lacks it gets it, and a user who has it keeps it with its current rating. If
+/// the list says what to remove, it is not removed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Listed {
     assignments: Assignments,
-    /// In order.
+    /// Sorted.
     left_as_is: Box<[AssignmentId]>,
 }
 
 impl Listed {
-    /// A list, and what is left as it is.
+    /// Creates a list from the assignments and from the ids that are left as they are.
     pub fn new(assignments: Assignments, left_as_is: impl IntoIterator<Item = AssignmentId>) -> Self {
         let mut left_as_is: Vec<_> = left_as_is.into_iter().collect();
         left_as_is.sort_unstable();
@@ -22,53 +23,53 @@ impl Listed {
         Self { assignments, left_as_is: left_as_is.into() }
     }
 
-    /// Several lists as one: of several ratings the highest counts.
+    /// Merges several lists; of several ratings, the highest counts.
     pub fn together<'l>(lists: impl Iterator<Item = &'l Self> + Clone) -> Self {
         let assignments = lists.clone().flat_map(Self::iter).collect();
         Self::new(assignments, lists.flat_map(Self::left_as_is))
     }
 
-    /// The assignments that the user is to have.
+    /// Returns the assignments that the user is to have.
     pub fn assignments(&self) -> &Assignments {
         &self.assignments
     }
 
-    /// Their ids.
+    /// Returns their ids.
     pub fn ids(&self) -> impl Iterator<Item = AssignmentId> + '_ {
         self.assignments.ids()
     }
 
-    /// Them with their ratings.
+    /// Returns their ids with their ratings.
     pub fn iter(&self) -> impl Iterator<Item = (AssignmentId, Option<Proficiency>)> + '_ {
         self.assignments.iter()
     }
 
-    /// What to take away if this lists what the user is not to have.
+    /// Returns the ids to remove, for a list that says what the user is not to have.
     pub fn to_take_away(&self) -> impl Iterator<Item = AssignmentId> + '_ {
         self.ids().filter(|id| !self.leaves_as_is(*id))
     }
 
-    /// Whether the user is to have this.
+    /// Returns whether the user is to have this assignment.
     pub fn contains(&self, id: AssignmentId) -> bool {
         self.assignments.contains(id)
     }
 
-    /// What is left as it is.
+    /// Returns the ids that are left as they are.
     pub fn left_as_is(&self) -> impl Iterator<Item = AssignmentId> + '_ {
         self.left_as_is.iter().copied()
     }
 
-    /// Whether this is left to who has it.
+    /// Returns whether this assignment is left as it is.
     pub fn leaves_as_is(&self, id: AssignmentId) -> bool {
         self.left_as_is.binary_search(&id).is_ok()
     }
 
-    /// Whether the user is to have nothing, and nothing is left to them.
+    /// Returns whether the list is empty and nothing is left as it is.
     pub fn is_empty(&self) -> bool {
         self.assignments.is_empty() && self.left_as_is.is_empty()
     }
 
-    /// Whether any rating of this will do.
+    /// Returns whether any rating satisfies the list for this assignment.
     pub fn takes_any_rating(&self, id: AssignmentId) -> bool {
         self.leaves_as_is(id) || self.assignments.get(id) == Some(None)
     }

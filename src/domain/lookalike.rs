@@ -1,14 +1,15 @@
-//! Which names people take for the same although other characters stand in them: `Ｂilling` in full width, `Вilling` with
-//! a Cyrillic letter, `Bi1ling` with a digit.
+//! Recognises names that people take for the same although their characters differ: `Ｂilling` in full width, `Вilling`
+//! with a Cyrillic letter, `Bi1ling` with a digit.
 
 use icu_normalizer::ComposingNormalizer;
 use unicode_security::skeleton;
 
 use super::text::{as_it_reads, folded};
 
-/// How a name looks: its skeletons (UTS #39) in small letters and in capitals, without regard to width and style (NFKC).
+/// Appearance of a name: its skeletons (UTS #39) in lower and in upper case, regardless of width and style (NFKC).
 ///
-/// Both, because letters that look alike in one case need not do so in the other, and case is no difference of names.
+/// Both cases are needed, because letters that look alike in one case need not do so in the other, and names do not
+/// differ by case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Looks {
     small: Box<str>,
@@ -16,7 +17,7 @@ pub struct Looks {
 }
 
 impl Looks {
-    /// How this name looks.
+    /// Returns the appearance of a name.
     pub fn of(name: &str) -> Self {
         let plain = ComposingNormalizer::new_nfkc();
         let name = folded(&plain.normalize(&as_it_reads(name)));
@@ -24,12 +25,12 @@ impl Looks {
         Self { small: of(&name), capital: of(&name.to_uppercase()) }
     }
 
-    /// Whether the two can be taken for each other.
+    /// Returns whether the two names can be mistaken for each other.
     pub fn is_like(&self, other: &Self) -> bool {
         self.small == other.small || self.capital == other.capital
     }
 
-    /// Names are alike that have one of these in common.
+    /// Returns both skeletons; two names look alike if they share one of them.
     pub fn forms(self) -> [Box<str>; 2] {
         [self.small, self.capital]
     }

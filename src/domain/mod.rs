@@ -1,4 +1,4 @@
-//! Pure rules of the trade: no I/O, no clock, no locks.
+//! Pure domain rules: no I/O, no clock, no locks.
 
 pub mod acceptance;
 pub mod assignment;

@@ -1,7 +1,7 @@
-//! Which skill or group a name stands for.
+//! Finds the skill or skill group that a name stands for.
 //!
-//! The rule for every name that somebody types, in a job, in a rule or in the configuration: who has exactly this name, else
-//! who has it as it reads, whatever its case. Of several nobody is guessed.
+//! One rule serves every name that a person types, in a job, in a rule or in the configuration: an exact match wins;
+//! otherwise, a name that reads the same matches, regardless of case. If several match, none is chosen.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -22,23 +22,23 @@ pub enum Match<T> {
     None,
 }
 
-/// The names of one catalogue.
+/// Index of the names in one catalogue.
 #[derive(Debug, Default)]
 pub struct NameIndex {
     names: HashMap<AssignmentId, Box<str>>,
     by_name: HashMap<Box<str>, Vec<AssignmentId>>,
     by_folded_name: HashMap<Box<str>, Vec<AssignmentId>>,
-    /// By what names look like; made when it is first asked for, which is when a name is missing.
+    /// Index by appearance; built on first use, that is, when a name is not found.
     by_looks: OnceLock<HashMap<Box<str>, AssignmentId>>,
 }
 
 impl NameIndex {
-    /// The index of these.
+    /// Builds the index of these items.
     pub fn new(items: impl IntoIterator<Item = CatalogueItem>) -> Self {
         let mut index = Self::default();
         for CatalogueItem { id, name } in items {
             let read = folded(&name);
-            // Nobody can mean one whose name is not shown.
+            // An invisible name cannot be meant.
             if !read.is_empty() {
                 index.by_name.entry(name.clone()).or_default().push(id);
                 index.by_folded_name.entry(read.into()).or_default().push(id);
@@ -48,7 +48,7 @@ impl NameIndex {
         index
     }
 
-    /// The one that is meant.
+    /// Returns the item that the name or id stands for.
     pub fn find(&self, name: &AssignmentName) -> Match<AssignmentId> {
         match (name, self.called(name)) {
             (AssignmentName::Id(id), _) if self.names.contains_key(id) => Match::One(*id),
@@ -58,25 +58,25 @@ impl NameIndex {
         }
     }
 
-    /// Those that a name which is no id stands for.
+    /// Returns the ids of the items with this name; empty for an id.
     fn called(&self, name: &AssignmentName) -> &[AssignmentId] {
         let AssignmentName::Name(name) = name else { return &[] };
         let exact = self.by_name.get(name.as_ref());
         exact.or_else(|| self.by_folded_name.get(&*folded(name))).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// The same with their names, in order.
+    /// Returns the items with this name, sorted by name.
     pub fn all_called(&self, name: &AssignmentName) -> Vec<CatalogueItem> {
         let mut called: Vec<_> = self.called(name).iter().filter_map(|id| self.item(*id)).collect();
         called.sort_by(|one, other| (&one.name, one.id).cmp(&(&other.name, other.id)));
         called
     }
 
-    /// One that looks like this name, and is not it.
+    /// Returns an item whose name looks like `name`. Meant for names that are not found.
     pub fn lookalike(&self, name: &str) -> Option<CatalogueItem> {
         let by_looks = self.by_looks.get_or_init(|| {
             let mut names: Vec<_> = self.names.iter().map(|(id, name)| (name, *id)).collect();
-            // Of several that look the same the first one is proposed: it is the last to be put in.
+            // Of several names that look the same, the first one is proposed: it is inserted last.
             names.sort_unstable_by(|one, other| other.cmp(one));
             let forms = names.into_iter().flat_map(|(name, id)| Looks::of(name).forms().map(|form| (form, id)));
             forms.filter(|(form, _)| !form.is_empty()).collect()
@@ -84,8 +84,8 @@ impl NameIndex {
         Looks::of(name).forms().iter().find_map(|form| by_looks.get(form)).and_then(|id| self.item(*id))
     }
 
-    /// The one whose name is spelt most like this one: a letter away, or two of a longer name. A name with other digits is
-    /// another name.
+    /// Returns the item with the most similar spelling: at most one edit away, or two for names of eight or more
+    /// characters. A name with different digits does not count as similar.
     pub fn nearest(&self, name: &str) -> Option<CatalogueItem> {
         let wanted = folded(name);
         let length = wanted.chars().count();
@@ -101,12 +101,12 @@ impl NameIndex {
         self.item(*ids.first()?)
     }
 
-    /// All of them.
+    /// Returns all items.
     pub fn all(&self) -> impl Iterator<Item = (AssignmentId, &str)> {
         self.names.iter().map(|(id, name)| (*id, name.as_ref()))
     }
 
-    /// The name of one.
+    /// Returns the name of an item.
     pub fn name(&self, id: AssignmentId) -> Option<&str> {
         self.names.get(&id).map(AsRef::as_ref)
     }

@@ -1,28 +1,28 @@
-//! The effective order of the entries of one user.
+//! The effective order of one user's entries.
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::JobId;
 
-/// An entry of a job: the job, and the row in it.
+/// Identifies an entry: its job, and its row in the job.
 pub type EntryId = (JobId, u32);
 
-/// Where an entry stands in the order in which entries take effect: by when its change happened, then by acceptance.
+/// Place of an entry in the effective order: by the date of its change, then by acceptance.
 ///
-/// Invariant: places are totally ordered, and for entries without a date of their own their order is that of acceptance.
-/// Ids of jobs and dates of acceptance never go back, over restarts and steps of the clock (see `engine::order`), so the
-/// comparison of dates and that of ids agree.
+/// Invariant: places are totally ordered, and entries without a date of their own are ordered by acceptance. Job ids
+/// and acceptance dates never go back, over restarts and clock adjustments (see `engine::order`), so comparing dates
+/// and comparing ids agree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Place {
-    /// When the change happened at its sender; else when its job was accepted.
+    /// When the change happened at its sender; otherwise, when its job was accepted.
     pub at: Timestamp,
-    /// The entry that was accepted with it.
+    /// The entry with which the change was accepted.
     pub entry: EntryId,
 }
 
 impl Place {
-    /// The place of an entry that was accepted at `accepted_at`. A date later than that by more than `tolerance` says
-    /// nothing about the past: the entry counts as one without a date.
+    /// Returns the place of an entry accepted at `accepted_at`. A date later than that by more than `tolerance` says
+    /// nothing about the past, so the entry is treated as undated.
     pub fn of(
         entry: EntryId,
         occurred_at: Option<Timestamp>,
@@ -34,19 +34,19 @@ impl Place {
     }
 }
 
-/// What the dates of processes before this one are worth.
+/// Corrects dates recorded by earlier processes, whose clock may have run ahead.
 ///
-/// Ids never go back, dates do where a clock was put right: a job that has a later date than one that was accepted after it
-/// was dated by a clock that ran ahead. It counts as of the earliest of the jobs behind it, at the latest as of the start of
-/// this process; ranks stay. So it comes below all that was accepted after it, whenever that was, and over any number of
-/// restarts, because the same jobs give the same answer each time.
+/// Ids never go back, but dates do when a clock is corrected: a job with a later date than one accepted after it was
+/// dated by a clock that ran ahead. Such a job counts as accepted at the earliest date among the jobs after it, and no
+/// later than the start of this process; ids and rows stay. So it sorts below everything accepted after it, whenever
+/// that was and over any number of restarts, because the same jobs give the same result each time.
 ///
-/// Senders' own dates may lie ahead by the tolerance, unless their job was dated by such a clock itself.
+/// Dates given by senders may lie ahead by the tolerance, unless their job itself was dated by such a clock.
 #[derive(Debug)]
 pub struct DatesBefore {
     start: Timestamp,
     tolerance: SignedDuration,
-    /// In order of id.
+    /// Sorted by id.
     jobs: Vec<Accepted>,
 }
 
@@ -54,12 +54,12 @@ pub struct DatesBefore {
 struct Accepted {
     id: JobId,
     at: Timestamp,
-    /// The earliest date of the jobs behind it, or the start.
+    /// The earliest date among the jobs after this one, or the start of the process.
     bound: Timestamp,
 }
 
 impl DatesBefore {
-    /// For a process that starts at `start` and finds these jobs.
+    /// Creates the correction for a process that starts at `start` and recovers these jobs.
     pub fn at(start: Timestamp, tolerance: SignedDuration, jobs: impl Iterator<Item = (JobId, Timestamp)>) -> Self {
         let mut jobs: Vec<_> = jobs.map(|(id, at)| Accepted { id, at, bound: start }).collect();
         jobs.sort_unstable_by_key(|job| job.id);
@@ -71,17 +71,17 @@ impl DatesBefore {
         Self { start, tolerance, jobs }
     }
 
-    /// When something was done, at the latest.
+    /// Returns the corrected date of an action: no later than the start.
     pub fn date(&self, date: Timestamp) -> Timestamp {
         date.min(self.start)
     }
 
-    /// When a job was accepted.
+    /// Returns the corrected acceptance date of a job.
     pub fn accepted(&self, id: JobId, at: Timestamp) -> Timestamp {
         at.min(self.of(id).1)
     }
 
-    /// The place, corrected.
+    /// Returns the corrected place.
     pub fn place(&self, place: Place) -> Place {
         let (accepted, bound) = self.of(place.entry.0);
         let ran_ahead = accepted.is_some_and(|at| at > bound);
@@ -91,7 +91,7 @@ impl DatesBefore {
         if place.at > latest { Place { at: bound, ..place } } else { place }
     }
 
-    /// The date of a job's acceptance if it is known, and what it is at the latest.
+    /// Returns the recorded acceptance date of a job, if known, and the latest date that is believed for it.
     fn of(&self, id: JobId) -> (Option<Timestamp>, Timestamp) {
         match self.jobs.binary_search_by_key(&id, |job| job.id) {
             Ok(at) => self.jobs.get(at).map_or((None, self.start), |job| (Some(job.at), job.bound)),

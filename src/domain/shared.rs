@@ -5,17 +5,17 @@ use std::collections::HashSet;
 use std::hash::Hash;
 use std::sync::Arc;
 
-/// Makes equal values one: of a hundred thousand employees most have the list of their role in common.
+/// Deduplicates equal values: of a hundred thousand employees, most have the assignment list of their role in common.
 ///
-/// What nobody else has any more is forgotten before more room is taken.
+/// Values that are no longer used elsewhere are dropped before the set grows further.
 #[derive(Debug)]
 pub struct Shared<T: ?Sized> {
     known: HashSet<Arc<T>>,
-    /// So many are looked through for those that nobody has.
+    /// Size at which the set is next searched for unused values.
     look_at: usize,
 }
 
-/// Fewer are not worth a look.
+/// Minimum size at which a search for unused values pays off.
 const FEW: usize = 256;
 
 impl<T: ?Sized> Default for Shared<T> {
@@ -25,7 +25,7 @@ impl<T: ?Sized> Default for Shared<T> {
 }
 
 impl<T: ?Sized + Hash + Eq> Shared<T> {
-    /// The value that is equal to this one and was here first.
+    /// Returns the shared value that equals `value`, which becomes it if there is none.
     pub fn one<V: Borrow<T> + Into<Arc<T>>>(&mut self, value: V) -> Arc<T> {
         if let Some(known) = self.known.get(value.borrow()) {
             return Arc::clone(known);

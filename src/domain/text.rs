@@ -1,7 +1,7 @@
-//! How texts that people type are compared.
+//! Comparison of texts that people type.
 //!
-//! The same name comes from a spreadsheet with a no-break space, from one system composed and from another decomposed, from a page
-//! with a soft hyphen in it. All of that looks the same, so it has to be the same.
+//! The same name may come with a no-break space from a spreadsheet, composed from one system and decomposed from
+//! another, or with a soft hyphen from a web page. All of these look the same, so they must compare equal.
 
 use std::borrow::Cow;
 
@@ -9,8 +9,9 @@ use icu_normalizer::ComposingNormalizer;
 use icu_properties::CodePointSetData;
 use icu_properties::props::DefaultIgnorableCodePoint;
 
-/// A text as it reads: composed (NFC, UAX #15), without characters that are not shown (`Default_Ignorable_Code_Point` of UAX #44)
-/// and control characters, each run of white space, and of characters that look like it, one blank, and none at the ends.
+/// Returns a text as it reads: composed (NFC, UAX #15), without control characters and characters that are not shown
+/// (`Default_Ignorable_Code_Point` of UAX #44), with each run of white space, or of characters that look like it, as
+/// one space, and none at the ends.
 pub fn as_it_reads(text: &str) -> Cow<'_, str> {
     let text = text.trim();
     if text.is_ascii() && !text.bytes().any(|byte| byte.is_ascii_control()) && !text.contains("  ") {
@@ -35,17 +36,17 @@ pub fn as_it_reads(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The same for all texts that read the same, whatever their case.
+/// Returns the same string for all texts that read the same, regardless of case.
 pub fn folded(text: &str) -> String {
     let text = as_it_reads(text);
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
-    // Character by character: a sigma is written in another way at the end of a word.
+    // Character by character, because `str::to_lowercase` writes a sigma differently at the end of a word.
     text.chars().flat_map(char::to_lowercase).map(|letter| if letter == 'ς' { 'σ' } else { letter }).collect()
 }
 
-/// Whether nobody sees this character: white space is not meant.
+/// Returns whether the character is invisible. White space does not count.
 pub fn is_unseen(character: char) -> bool {
     !character.is_ascii_graphic()
         && (character.is_control()
@@ -54,24 +55,24 @@ pub fn is_unseen(character: char) -> bool {
             || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character))
 }
 
-/// Whether this is a symbol or letter that is drawn as nothing: a cell of Braille without dots, blanks of hieroglyphs and of
-/// musical notes, a filler of Khitan. Unicode has no property of them.
+/// Returns whether the character is a symbol or letter drawn as nothing: a Braille cell without dots, blanks of
+/// hieroglyphs and of musical notation, a Khitan filler. Unicode has no property for these.
 fn is_blank(character: char) -> bool {
     matches!(character, '\u{2800}' | '\u{13441}' | '\u{13442}' | '\u{16fe4}' | '\u{1d159}')
 }
 
-/// Whether a text holds characters that nobody sees.
+/// Returns whether a text contains invisible characters.
 pub fn holds_unseen(text: &str) -> bool {
     text.chars().any(|character| !character.is_whitespace() && is_unseen(character))
 }
 
-/// The characters of a text that nobody sees, as escapes.
+/// Returns the invisible characters of a text as escapes.
 pub fn unseen(text: &str) -> String {
     let unseen = text.chars().filter(|character| !character.is_whitespace() && is_unseen(*character));
     unseen.flat_map(char::escape_unicode).collect()
 }
 
-/// A text in quotes, for messages: what nobody sees in it, and white space other than a blank, as escapes.
+/// Returns a text in quotes for messages, with invisible characters and white space other than a space as escapes.
 pub fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');

@@ -1,4 +1,4 @@
-//! Whom an entry is about.
+//! Identification of the user that an entry is about.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::Target;
 use super::text::{as_it_reads, folded};
 
-/// The id of a user at Genesys.
+/// Id of a user in Genesys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UserId(pub Uuid);
 
@@ -17,7 +17,7 @@ impl fmt::Display for UserId {
     }
 }
 
-/// What is locked, read and written as one: one user's assignments of one target.
+/// The unit of locking, reading and writing: one user's assignments of one target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UserKey {
     pub target: Target,
@@ -27,19 +27,19 @@ pub struct UserKey {
 /// How a caller names a user.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum UserRef {
-    /// The Genesys user id.
+    /// Genesys user id.
     Id(UserId),
-    /// The e-mail address, compared without case.
+    /// E-mail address, compared regardless of case.
     Email(Box<str>),
-    /// The employee id in the user's `employerInfo`.
+    /// Employee id in the user's `employerInfo`.
     EmployeeId(Box<str>),
-    /// An external id: the authority that gave it, and its key.
+    /// External id: the authority that issued it, and its key.
     ExternalId { authority: Box<str>, key: Box<str> },
 }
 
 impl UserRef {
-    /// The same for all spellings that mean the same user: keys as they read, addresses in any case. Whether an employee id in
-    /// another case is another one, only the directory can tell.
+    /// Returns the same reference for all spellings that mean the same user: keys as they read, addresses in any case.
+    /// Only the directory can tell whether an employee id in another case is a different one.
     #[must_use]
     pub fn folded(&self) -> Self {
         match self {
@@ -52,7 +52,7 @@ impl UserRef {
         }
     }
 
-    /// The text that it consists of, if it is one.
+    /// Returns the text of the reference, unless it is a Genesys id.
     pub fn text(&self) -> Option<&str> {
         match self {
             Self::Email(text) | Self::EmployeeId(text) | Self::ExternalId { key: text, .. } => Some(text),
@@ -60,7 +60,8 @@ impl UserRef {
         }
     }
 
-    /// Whether a user of the directory is meant, and how well the name fits. External ids are not shown there.
+    /// Returns how well the reference matches a user of the directory, or `None` if it does not. The directory does not
+    /// show external ids, so those match exactly.
     pub fn likeness(&self, found: &DirectoryUser) -> Option<Likeness> {
         let (wanted, own) = match self {
             Self::Id(id) => return (*id == found.id).then_some(Likeness::Exact),
@@ -76,22 +77,22 @@ impl UserRef {
     }
 }
 
-/// How well a name fits a user; the best first.
+/// How well a reference matches a user; the best match sorts first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Likeness {
     Exact,
-    /// As it reads, or an address in another case.
+    /// Reads the same, or an address in another case.
     Reads,
-    /// An employee id in another case: meant only if nobody has it as it is written.
+    /// An employee id in another case: meant only if no user has it exactly as written.
     OtherCase,
 }
 
-/// Whether a text is written as it reads.
+/// Returns whether a text is written as it reads.
 pub fn is_as_it_reads(text: &str) -> bool {
     as_it_reads(text) == text
 }
 
-/// A user as the directory lists them.
+/// A user as listed in the directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirectoryUser {
     pub id: UserId,

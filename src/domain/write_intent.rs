@@ -1,4 +1,4 @@
-//! A write whose answer may never come, and how a later look at the user tells what became of it.
+//! A write whose answer may never arrive, and how a later read shows what became of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,35 +8,36 @@ use super::fold::Change;
 use super::history::Holding;
 use super::{AssignmentId, Assignments, EntryId, Listed};
 
-/// What may have been written: the writes of one user in a row of which none was answered tellingly.
+/// What may have been written: consecutive writes for one user, none of which got a conclusive answer.
 ///
-/// Kept from before the first of them goes out until a read has shown the end, over restarts: so what they did is reported
-/// by the entries that they were made for, and not taken for a change of others.
+/// Kept from before the first of them is sent until a read shows the result, over restarts. So their effects are
+/// reported by the entries that they were made for, and not mistaken for changes by others.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WriteIntent {
-    /// The version that the last of them was computed from.
+    /// Version that the last write was computed from; `None` if the target has no versions.
     pub base: Option<Version>,
     pub wanted: BTreeMap<AssignmentId, Wanted>,
-    /// What counts as ours if they were carried out. Until that is known, what was ours before them does.
+    /// Assignments that become owned if the writes were carried out. Until that is known, the previous ownership
+    /// applies.
     pub claimed: BTreeSet<AssignmentId>,
-    /// What they were made for, in order of place.
+    /// The changes that the writes were made for, in order of place.
     pub entries: Vec<IntendedChange>,
 }
 
-/// An entry that a write was made for, with all that it takes to go on with it without resolving it again.
+/// An entry that a write was made for, with everything needed to continue it without resolving it again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IntendedChange {
     pub change: Change,
-    /// All rows with what each of them lists, if several are taken as one.
+    /// All rows with the list of each, if several rows were merged into this entry.
     pub rows: Arc<[(u32, Arc<Listed>)]>,
 }
 
-/// What the writes wanted of one assignment.
+/// What the writes wanted for one assignment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
-    /// What the user had before the first of them.
+    /// What the user had before the first write.
     pub before: Holding,
-    /// What each of them wanted, the last one last. Of those that wanted different things, it is open which came last.
+    /// What each write wanted, in order. If they wanted different things, it is unknown which one took effect last.
     pub after: Vec<Holding>,
 }
 
@@ -47,7 +48,7 @@ impl Wanted {
 }
 
 impl WriteIntent {
-    /// The writes so far, and one more that makes `desired` of `found`.
+    /// Returns the writes so far plus one more, which turns `found` into `desired`.
     #[must_use]
     pub fn and(
         mut self,
@@ -65,7 +66,7 @@ impl WriteIntent {
             let (now, after) = (found.get(id), desired.get(id));
             let wanted = self.wanted.entry(id).or_insert_with(|| Wanted { before: now, after: Vec::new() });
             if !wanted.after.contains(&now) {
-                // Neither as it was nor as we wanted it: somebody else changed it since.
+                // Neither the previous state nor one that we wanted: another writer changed it in between.
                 wanted.before = now;
             }
             if wanted.after.last() != Some(&after) {
@@ -78,12 +79,13 @@ impl WriteIntent {
         self
     }
 
-    /// Whether they were made for this entry, among others.
+    /// Returns whether the writes were made for this entry, possibly among others.
     pub fn is_for(&self, entry: EntryId) -> bool {
         self.entries.iter().any(|attempted| attempted.change.by == entry)
     }
 
-    /// What the user would have without these writes, if they have `found` now: what holds as wanted was written by them.
+    /// Returns what the user would have without these writes, given `found`: whatever matches what they wanted is taken
+    /// to be written by them.
     pub fn undone_in(&self, found: &Assignments) -> Assignments {
         let mut before = found.clone();
         for (id, wanted) in &self.wanted {
@@ -97,9 +99,9 @@ impl WriteIntent {
         before
     }
 
-    /// Whether what was found leaves open if the last of them was carried out: a replica that lags behind shows the state
-    /// before it. Then a fold that finds nothing to do on that state proves nothing, and the write has to be made all the
-    /// same. So it does for `dubious` ones: they are found as wanted, but may have been so before, too.
+    /// Returns whether `found` leaves open if the last write was carried out: a lagging replica shows the state before
+    /// it. A fold that finds nothing to do on that state then proves nothing, and the write has to be made nonetheless.
+    /// The same applies to the `dubious` ids: they are found as wanted, but may have been so before.
     pub fn is_undecided(
         &self,
         found: &Assignments,
@@ -112,15 +114,15 @@ impl WriteIntent {
         }
     }
 
-    /// Whether what was found proves that none of it was carried out: the version that follows on the one that the last of
-    /// them was computed from is not theirs.
+    /// Returns whether `found` proves that the last write was not carried out: the version that follows the one it was
+    /// computed from holds something else.
     pub fn is_refuted(&self, found: &Assignments, version: Option<Version>) -> bool {
         let follows = self.base.zip(version).is_some_and(|(base, version)| version.0 == base.0.wrapping_add(1));
         follows && !self.is_done(found)
     }
 
-    /// Where there are no versions: adds to `difference` what has to be written for `desired` whether or not they were
-    /// carried out.
+    /// For targets without versions, adds to `difference` what has to be written to reach `desired` whether or not the
+    /// writes were carried out.
     pub fn settle(
         &self,
         found: &Assignments,
@@ -139,17 +141,17 @@ impl WriteIntent {
         }
     }
 
-    /// Whether a change of `id` to what was found is one that they wanted.
+    /// Returns whether a change of `id` to `found` is one that the writes wanted.
     pub fn explains(&self, id: AssignmentId, found: Holding) -> bool {
         self.wanted.get(&id).is_some_and(|wanted| wanted.after.contains(&found))
     }
 
-    /// Whether everything that is new since `sent` is what they wanted.
+    /// Returns whether every difference from `sent` to `found` is what the writes wanted.
     pub fn explains_all(&self, sent: &Assignments, found: &Assignments) -> bool {
         Difference::between(sent, found).ids().all(|id| self.explains(id, found.get(id)))
     }
 
-    /// Whether all that the last of them wanted is there.
+    /// Returns whether everything that the last write wanted is there.
     pub fn is_done(&self, found: &Assignments) -> bool {
         self.wanted.iter().all(|(id, wanted)| wanted.after.last() == Some(&found.get(*id)))
     }

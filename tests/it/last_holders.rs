@@ -70,7 +70,11 @@ async fn a_small_job_that_leaves_its_users_with_nothing_is_held_whoever_else_has
         assigned(&bed, target, 1..=60, &[skill]).await;
         let job = run(&bed, target, 1..=10, &[]).await;
         assert_eq!(job.status, JobStatus::Held, "{target:?}");
-        assert!(told(&job).starts_with("10 of its 10 users would be left with nothing (20 % may). "), "{}", told(&job));
+        assert!(
+            told(&job).starts_with("10 of its 10 users would be left with nothing (limit: 20 %). "),
+            "{}",
+            told(&job)
+        );
         let job = run(&bed, target, 11..=14, &[]).await;
         assert_eq!(job.status, JobStatus::Completed, "four leavers of an org of 60: {}", told(&job));
     }
@@ -117,7 +121,7 @@ async fn of_many_jobs_that_each_take_a_skill_from_one_person_the_last_are_held()
             assert_eq!(held.len(), 2, "{target:?} {at_once}");
             let message = told(&held[0]);
             assert!(
-                message.contains(&format!("1 user in the org is known to keep or get {skill:?} after 8 others")),
+                message.contains(&format!("only 1 known holder of {skill:?} would remain in the org, after 8 other")),
                 "{message}"
             );
             assert_eq!(held[0].hold.as_ref().unwrap().skills[0].left, Some(1));
@@ -141,7 +145,7 @@ async fn a_skill_is_not_taken_from_its_last_holders_by_any_mode() {
             let job = decided(&bed, job).await;
             assert_eq!(job.status, JobStatus::Held, "{target:?} {mode:?}");
             assert!(
-                told(&job).starts_with(&format!("nobody in the org is known to keep or get {skill:?} (2 have to). "))
+                told(&job).starts_with(&format!("no known holder of {skill:?} would remain in the org (minimum: 2). "))
             );
             assert_eq!(bed.simulator.statistics().client_writes, before, "nothing is written");
         }
@@ -156,7 +160,7 @@ async fn a_large_share_of_a_skill_in_the_org_is_looked_at_in_a_small_job() {
             assigned(&bed, target, 1..=6 + others, &[skill]).await;
             let job = run(&bed, target, 1..=6, &[other]).await;
             assert_eq!(job.status, status, "{target:?} {others} {}", told(&job));
-            let share = format!("6 of the 8 users in the org who are known to have {skill:?} would lose it (50 % may)");
+            let share = format!("6 of the 8 known holders of {skill:?} in the org would lose it (limit: 50 %)");
             assert_eq!(told(&job).starts_with(&share), status == JobStatus::Held, "{}", told(&job));
         }
     }
@@ -182,8 +186,9 @@ async fn who_else_has_a_routing_skill_is_listed_once_for_many_jobs() {
     let job = run(&bed, target, 7..=8, &["Skill 2"]).await;
     assert_eq!(job.status, JobStatus::Held);
     assert!(
-        told(&job)
-            .starts_with("nobody in the org is known to keep or get \"Skill 1\" after 6 others who lose or lost it"),
+        told(&job).starts_with(
+            "no known holder of \"Skill 1\" would remain in the org, after 6 other users who lose or lost it"
+        ),
         "{}",
         told(&job)
     );

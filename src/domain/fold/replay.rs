@@ -1,4 +1,4 @@
-//! Going through what happened before and what is to be folded into it, in order of place.
+//! Replays past events and the changes to fold in order of place.
 
 use std::collections::BTreeMap;
 
@@ -12,9 +12,9 @@ use crate::domain::{AssignmentId, EntryId};
 /// One step of a replay.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Item<'a> {
-    /// Something that happened before.
+    /// An event that happened before.
     Past(&'a Event),
-    /// One of the changes to fold, by its position.
+    /// A change to fold, with its position among the changes.
     New(usize, &'a Change),
 }
 
@@ -27,7 +27,7 @@ impl Item<'_> {
     }
 }
 
-/// Merges the changes to fold into what happened before, each ahead of the first change in a later place.
+/// Merges the changes to fold into the past events, each ahead of the first change with a later place.
 pub(super) fn timeline<'a>(
     history: Option<&'a History>,
     since: Option<&'a Event>,
@@ -49,22 +49,23 @@ pub(super) fn timeline<'a>(
 
 /// One of the changes to fold, as it was applied.
 pub(super) struct ReplayStep {
-    /// Its position among the changes.
+    /// Position among the changes.
     pub(super) change: usize,
-    /// Its position in the timeline.
+    /// Position in the timeline.
     at: usize,
     taken: Option<TakenChange>,
-    /// What the user would have had, if it was left out for that.
+    /// Number of assignments that the user would have had; only meaningful if the change was left out.
     would_be: usize,
 }
 
 struct TakenChange {
-    /// What it changed.
+    /// Ids that the change altered.
     touched: Vec<AssignmentId>,
     replaces: bool,
-    /// What each id was to be left as, and whether any rating will do.
+    /// For each id that the change decides, how it was to be left, and whether any rating satisfies the change.
     decided: Vec<(AssignmentId, Holding, bool)>,
-    /// Whether the user really had it all, and not only in between, by a change that was folded with one in a later place.
+    /// Whether the user really had everything that the change asks for, and not only in an intermediate state of the
+    /// replay.
     had_it: bool,
     preserved: Vec<AssignmentId>,
     overwritten: Vec<AssignmentId>,
@@ -78,16 +79,16 @@ impl ReplayStep {
     }
 }
 
-/// A timeline that was gone through.
+/// A timeline that has been replayed.
 pub(super) struct Replay {
-    /// Whether it went on from a history, and not from what the user has.
+    /// Whether the replay started from a history, rather than from the user's current assignments.
     in_history: bool,
     pub(super) state: FoldState,
     pub(super) steps: Vec<ReplayStep>,
-    /// Where in the timeline each id was last changed, and where by an entry.
+    /// For each id, the position in the timeline of its last change, and of its last change by an entry.
     last_touch: BTreeMap<AssignmentId, usize>,
     last_done: BTreeMap<AssignmentId, usize>,
-    /// Which of the changes to fold last changed each id, or whose it is.
+    /// For each id, which of the changes to fold last altered it, or claimed its ownership.
     last_new: BTreeMap<AssignmentId, usize>,
 }
 
@@ -101,7 +102,7 @@ impl Replay {
         let state = if let Some(history) = history {
             FoldState { set: history.base.as_ref().clone(), owned: history.owned.as_ref().clone() }
         } else {
-            // What is no longer there is no longer ours: whoever assigns it next owns it.
+            // An assignment that is gone is no longer owned: whoever assigns it next owns it.
             let owned = start.owned.iter().copied().filter(|id| start.current.contains(*id)).collect();
             FoldState { set: start.current.clone(), owned }
         };
@@ -129,7 +130,7 @@ impl Replay {
     fn take(&mut self, start: FoldStart<'_>, at: usize, position: usize, change: &Change, left_out: Option<usize>) {
         let before = self.state.set.len();
         let stepped = self.state.step(start.target, start.managed, change);
-        // A user who has too many already may still lose some.
+        // A user who already exceeds the limit may still lose assignments.
         let too_many = stepped.state.set.len() > start.target.most_per_user().max(before);
         let would_be = left_out.unwrap_or(stepped.state.set.len());
         if too_many || left_out.is_some() {
@@ -137,8 +138,8 @@ impl Replay {
             return;
         }
         let ids = self.state.decided_by(start.managed, change);
-        // Neither what a history starts from nor what its changes led to need ever have been real: several of them may have
-        // been written together.
+        // Neither the base of a history nor the states between its changes need ever have existed in Genesys: several
+        // changes may have been written together.
         let really = |id: &AssignmentId| !self.in_history || self.state.set.get(*id) == start.current.get(*id);
         let had_listed = ids.iter().all(|id| !self.last_new.contains_key(id) && really(id));
         let had_it = stepped.touched.is_empty() && had_listed && !self.really_had_more(start, change);
@@ -159,7 +160,8 @@ impl Replay {
         self.steps.push(ReplayStep { change: position, at, taken, would_be });
     }
 
-    /// Whether a list that is the whole of what the user is to have was the whole in the history alone, and not really.
+    /// Returns whether the user still has assignments that the change is to remove and that only the history lacks.
+    /// Applies to modes whose list is complete.
     fn really_had_more(&self, start: FoldStart<'_>, change: &Change) -> bool {
         let is_to_go = |id: &AssignmentId| match change.mode {
             Mode::Add | Mode::Remove => false,
@@ -213,7 +215,7 @@ impl Replay {
         {
             return Outcome::SupersededBy(by);
         }
-        // What only another change of the same fold claimed was never really ours.
+        // An assignment that only another change of the same fold claimed was never really owned.
         let foreign = |id: &AssignmentId| {
             let ours = start.owned.contains(id) || start.managed.contains(id);
             taken.overwritten.contains(id) || (taken.replaces && !ours && start.current.contains(*id))
@@ -228,14 +230,15 @@ impl Replay {
         if nothing { Outcome::Unchanged(effects) } else { Outcome::Applies(effects) }
     }
 
-    /// Whether the user ends with what a change left here.
+    /// Returns whether the user ends up with what a change left for this id.
     fn holds(&self, (id, left, any_rating): &(AssignmentId, Holding, bool)) -> bool {
         let ends = self.state.set.get(*id);
         ends == *left || (*any_rating && ends.is_some() && left.is_some())
     }
 
-    /// For a change with no share in the difference: the entry that last did over what it did, or undid what it asks for. If
-    /// nobody but others did, the next entry after it. `None` if the user has what it asks for, and had it.
+    /// For a change without a share in the difference, returns the entry that last replaced what it did or undid what
+    /// it asks for. If only others did, returns the next entry after it. Returns `None` if the user has, and had, what
+    /// the change asks for.
     fn undone_by(
         &self,
         step: &ReplayStep,
@@ -268,7 +271,7 @@ impl Replay {
         last.or_else(|| timeline.get(step.at + 1..)?.iter().find_map(Item::entry))
     }
 
-    /// What the change would still have to do to what the user ends with.
+    /// Returns the ids that the change would still alter in the final state.
     fn lacks(&self, step: &ReplayStep, start: FoldStart<'_>, timeline: &[Item<'_>]) -> Vec<AssignmentId> {
         match timeline.get(step.at) {
             Some(Item::New(_, change)) => self.state.step(start.target, start.managed, change).touched,

@@ -1,4 +1,4 @@
-//! What a user has and what of it is ours, and what one change does to that.
+//! The assignments of a user and their ownership, and the effect of a change on them.
 
 use std::collections::BTreeSet;
 
@@ -13,18 +13,18 @@ pub(super) struct FoldState {
     pub(super) owned: BTreeSet<AssignmentId>,
 }
 
-/// What one change does to a state.
+/// Effect of one change on a state.
 pub(super) struct Stepped {
     pub(super) state: FoldState,
-    /// Ids that it changes.
+    /// Ids that the change alters.
     pub(super) touched: Vec<AssignmentId>,
     pub(super) preserved: Vec<AssignmentId>,
-    /// What it changes of what is not ours, if it asks for exactly its own set.
+    /// Ids not owned by us that a change of mode `replace` alters.
     pub(super) overwritten: Vec<AssignmentId>,
 }
 
 impl FoldState {
-    /// One change, applied to a copy.
+    /// Applies one change to a copy of the state.
     pub(super) fn step(&self, target: Target, managed: &BTreeSet<AssignmentId>, change: &Change) -> Stepped {
         let (mut next, listed) = (self.clone(), change.listed.as_ref());
         let mut preserved = Vec::new();
@@ -58,7 +58,7 @@ impl FoldState {
         Stepped { state: next, touched, preserved, overwritten }
     }
 
-    /// The ids whose holding a change decides when it is applied to this state, whether or not it has to alter them.
+    /// Returns the ids whose holding a change decides when applied to this state, whether or not it has to alter them.
     pub(super) fn decided_by(&self, managed: &BTreeSet<AssignmentId>, change: &Change) -> Vec<AssignmentId> {
         let mut ids: Vec<_> = match change.mode {
             Mode::Add | Mode::Managed | Mode::Replace => change.listed.ids().collect(),
@@ -73,7 +73,7 @@ impl FoldState {
         ids
     }
 
-    /// Goes on by something that happened before.
+    /// Applies a past event and returns the ids that it altered.
     pub(super) fn follow(
         &mut self,
         event: &Event,
@@ -103,7 +103,7 @@ impl FoldState {
         self.owned.contains(&id) || managed.contains(&id)
     }
 
-    /// What the user has that is neither listed nor left as it is.
+    /// Returns the user's assignments that are neither listed nor left as they are.
     fn unlisted<'s>(&'s self, listed: &'s Listed) -> impl Iterator<Item = AssignmentId> + 's {
         self.set.ids().filter(|id| !listed.contains(*id) && !listed.leaves_as_is(*id))
     }

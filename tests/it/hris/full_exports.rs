@@ -30,7 +30,7 @@ async fn one_that_names_hardly_anybody_again_is_held_however_few_they_are() {
     let told = held(&office, &others).await;
     assert!(
         message(&told).starts_with(
-            "missing from the export: 2 people who would lose something, while it names only 1 again of those who are known to have been in exports with them: "
+            "the export lacks 2 people who would lose something, and names only 1 of those known from earlier exports with them: "
         ),
         "{told}"
     );
@@ -70,8 +70,9 @@ async fn who_is_missing_may_be_who_cannot_be_found() {
         if renamed {
             let told = held(&office, &next).await;
             assert!(
-                message(&told)
-                    .contains("1 person who would lose something, while Genesys knows nobody by 1 new name in it: "),
+                message(&told).contains(
+                    "1 person who would lose something, and 1 new name in it leads to no active Genesys user: "
+                ),
                 "{told}"
             );
         } else {
