@@ -1,4 +1,4 @@
-//! What an answer of Genesys means: one pure function from status and body to a result in the engine's words.
+//! Interprets answers of Genesys: one pure function from status and body to a result in the engine's terms.
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -16,19 +16,20 @@ use crate::domain::UserId;
 use crate::engine::port::{CallError, UpstreamAnswer};
 use crate::retry_after::retry_after;
 
-/// The error body of the API: every field may be missing, and the body may be something else altogether.
+/// The error body of the API; any field may be missing, and the body may be something else altogether.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct ErrorBody {
     message: Option<String>,
     code: Option<String>,
     context_id: Option<String>,
-    /// The SCIM shape of an error.
+    /// Error type of SCIM (RFC 7644, section 3.12).
     scim_type: Option<String>,
     detail: Option<String>,
 }
 
-/// Turns the end of a call into a result; `now` dates a `Retry-After`, which may itself name a date to be told from `today`.
+/// Classifies the end of a call. `now` is the base for a `Retry-After`, which may itself name a date that is compared
+/// with `today`.
 pub(super) fn classify(
     route: Route,
     outcome: Result<Response<Bytes>, StackError>,
@@ -49,32 +50,32 @@ pub(super) fn classify(
     let retry_at = retry_after(response.headers(), today).map(|pause| now + pause);
     let answer = told(status, response.headers(), body);
     Err(match status.as_u16() {
-        // 412 is what HTTP has for a precondition that does not hold (RFC 9110, 15.5.13).
+        // 412 is the HTTP status for a precondition that does not hold (RFC 9110, section 15.5.13).
         408 | 409 | 412 if route.writes() => CallError::Conflict(answer),
         400 if stale && route.writes() => CallError::Conflict(answer),
-        // A 400 that does not say why may be the shape of a conflict: a re-read and a bounded number of tries tell.
+        // A 400 without a reason may be a conflict: a re-read and a bounded number of attempts will tell.
         400 if unreadable && route.writes() => CallError::Conflict(answer),
-        // The token was refused twice: somebody disabled the client, and may enable it again.
+        // The token was refused twice: someone disabled the client, and may enable it again.
         401 => CallError::unavailable(answer),
-        // Genesys answers in JSON; a page for people comes from a proxy, a firewall or a portal, and it passes.
+        // Genesys answers in JSON. An HTML page comes from a proxy, a firewall or a portal, and that is temporary.
         407 => CallError::unavailable(answer),
         400..=499 if is_page && !matches!(status.as_u16(), 401 | 404 | 408 | 429) => CallError::unavailable(answer),
         403 => CallError::Forbidden(answer),
         404 => CallError::NotFound(answer),
         429 => CallError::Unavailable { answer, retry_at },
-        // Genesys does not redirect: something between does, and it passes.
+        // Genesys does not redirect. Something in between does, and that is temporary.
         100..=199 | 300..=399 => CallError::unavailable(answer),
-        // Any trouble on their side, before or after the effect.
+        // Any failure on their side, before or after the effect.
         500..=599 if route.writes() => CallError::Uncertain(answer),
         408 | 500..=599 => CallError::Unavailable { answer, retry_at },
         _ => CallError::Rejected(answer),
     })
 }
 
-/// A write that is only accepted, or answered by a page for people, may not have been carried out.
+/// A write that was only accepted, or answered with an HTML page, may not have been carried out.
 fn carried_out(route: Route, response: Response<Bytes>) -> Result<Response<Bytes>, CallError> {
     if response.status() == StatusCode::ACCEPTED {
-        let message = "accepted, and not known to be carried out".into();
+        let message = "Genesys accepted the write, but did not confirm that it was carried out".into();
         return Err(CallError::Uncertain(UpstreamAnswer { status: Some(202), message, ..UpstreamAnswer::default() }));
     }
     if is_html(&response) { Err(unreadable(route, "it is an HTML page")) } else { Ok(response) }
@@ -85,8 +86,8 @@ fn is_html(response: &Response<Bytes>) -> bool {
     says_so || response.body().trim_ascii_start().starts_with(b"<")
 }
 
-/// Parses the body of a successful answer. A write whose answer cannot be read was probably carried out, but what came
-/// of it is not known.
+/// Parses the body of a successful answer. A write with an unreadable answer was probably carried out, but its result
+/// is unknown.
 pub(super) fn parse<T: DeserializeOwned>(route: Route, response: &Response<Bytes>) -> Result<T, CallError> {
     serde_json::from_slice(response.body()).map_err(|error| {
         let answer = UpstreamAnswer {
@@ -101,12 +102,12 @@ pub(super) fn parse<T: DeserializeOwned>(route: Route, response: &Response<Bytes
     })
 }
 
-/// A successful answer that is about somebody else is not believed.
+/// Returns the error for a successful answer that describes a different user.
 pub(super) fn about_another_user(route: Route, other: UserId) -> CallError {
     unreadable(route, &format!("it is about another user, {other}"))
 }
 
-/// An answer of success that is not what Genesys answers.
+/// Returns the error for a successful answer that Genesys would not give.
 pub(super) fn unreadable(route: Route, why: &str) -> CallError {
     cannot_be_read(route, UpstreamAnswer { status: Some(200), ..UpstreamAnswer::default() }, why)
 }
@@ -118,7 +119,7 @@ fn cannot_be_read(route: Route, answer: UpstreamAnswer, why: &str) -> CallError 
     if route.writes() { CallError::Uncertain(answer) } else { CallError::unavailable(answer) }
 }
 
-/// The field that is not what it should be, as in `entities[3].state`; `None` if the whole body is not.
+/// Returns the path of the faulty field, such as `entities[3].state`, or `None` if the body as a whole is faulty.
 fn place_of_fault<T: DeserializeOwned>(body: &[u8]) -> Option<String> {
     let error = serde_path_to_error::deserialize::<_, T>(&mut serde_json::Deserializer::from_slice(body)).err()?;
     Some(error.path().to_string()).filter(|path| path != ".")
@@ -130,7 +131,7 @@ fn header(headers: &HeaderMap, name: &str) -> Option<Box<str>> {
     headers.get(name).and_then(|value| value.to_str().ok()).map(|text| shortened(text.to_owned()))
 }
 
-/// What Genesys' support asks for.
+/// Returns the correlation id, which Genesys support asks for.
 pub(super) fn correlation_id(headers: &HeaderMap) -> Option<&str> {
     headers.get(CORRELATION_ID)?.to_str().ok()
 }

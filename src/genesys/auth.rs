@@ -1,7 +1,7 @@
-//! The layer that gives each call its token, and a call whose token was refused a second try with a new one.
+//! Layer that adds the access token to each call, and repeats a call whose token was refused once with a new one.
 //!
-//! A call may wait in the rate limiter for long: the token that was good when it came may be gone by then, and its successor there.
-//! So the token is put on a call when it goes; a call for which there is none at that moment gives its place back.
+//! A call may wait in the rate limiter for so long that its token expires and is replaced meanwhile. The token is
+//! therefore added when the call leaves; a call for which there is no token at that moment gives its place back.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -17,19 +17,19 @@ use super::login::{LoginError, Token, TokenSource};
 use super::rate_limiter::{AtDeparture, Departure, Paused, RateLimitError};
 use super::transport::TransportError;
 
-/// Why a call through the stack ended without an answer of Genesys.
+/// Reason why a call ended without an answer from Genesys.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum StackError {
     #[error(transparent)]
     Login(#[from] LoginError),
     #[error(transparent)]
     Transport(#[from] TransportError),
-    /// Nothing was sent.
+    /// The rate limiter turned the call back; nothing was sent.
     #[error(transparent)]
     Paused(#[from] Paused),
 }
 
-/// See the module.
+/// Layer that adds access tokens; see the module documentation.
 #[derive(Debug, Clone)]
 pub(super) struct AuthLayer {
     tokens: Arc<TokenSource>,
@@ -49,7 +49,7 @@ impl<S> Layer<S> for AuthLayer {
     }
 }
 
-/// See the module.
+/// Service that adds access tokens; see the module documentation.
 #[derive(Debug, Clone)]
 pub(super) struct Auth<S> {
     inner: S,
@@ -69,7 +69,7 @@ where
     type Future = BoxFuture<'static, Result<Self::Response, StackError>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), StackError>> {
-        // The inner service is asked for readiness when it is called: a token has to be there first.
+        // The inner service is polled for readiness only when it is called, because a token has to be available first.
         Poll::Ready(Ok(()))
     }
 
@@ -93,7 +93,7 @@ where
     }
 }
 
-/// Sends a call; the answer, and the token that it went with.
+/// Sends a call; returns the answer and the token that was sent with it.
 async fn send<S>(
     inner: S,
     request: &Request<Bytes>,
@@ -109,7 +109,7 @@ where
         request.extensions_mut().insert(AtDeparture(Arc::clone(&stamp) as _));
         match inner.clone().oneshot(request).await {
             Ok(answer) => return Ok((answer, stamp.used())),
-            // Refused to somebody else while this call waited.
+            // Another call had the token refused while this one waited.
             Err(RateLimitError::NotReady) => {}
             Err(RateLimitError::Paused(paused)) => return Err(paused.into()),
             Err(RateLimitError::Transport(error)) => return Err(error.into()),
@@ -121,7 +121,7 @@ fn refuses(answer: &Response<Bytes>) -> bool {
     answer.status() == StatusCode::UNAUTHORIZED
 }
 
-/// Puts the newest token on a call when it goes, and tells which it was.
+/// Adds the newest token to a call when it leaves, and records which one it was.
 #[derive(Debug)]
 struct Stamp {
     tokens: Arc<TokenSource>,

@@ -1,26 +1,26 @@
-//! What travels with every call through the stack: which lane it waits in, which route it uses, what it may change.
+//! What travels with each call through the stack: the lane it waits in, the route it uses, and what it may change.
 
 use crate::domain::job::Lane;
 pub use crate::engine::port::CallMeter;
 use crate::engine::port::CallOptions;
 
-/// Who goes first when calls wait for a place in the rate limiter's windows.
+/// Precedence of a call when it waits for a place in the rate limiter's windows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum CallLane {
-    /// The write that follows a read, and the read that follows a refused write: ahead of everything, so that nothing but
-    /// one round trip lies between the two.
+    /// A write that follows a read, or a read that follows a refused write. It goes ahead of everything else, so that
+    /// only one round trip lies between the two.
     Continuation,
-    /// Webhooks and small jobs that asked for it.
+    /// Webhook deliveries, and small jobs that asked for it.
     Interactive,
-    /// Everything else.
+    /// All other calls.
     Bulk,
 }
 
 impl CallLane {
-    /// All lanes in order of precedence.
+    /// All lanes, in order of precedence.
     pub const ALL: [Self; 3] = [Self::Continuation, Self::Interactive, Self::Bulk];
 
-    /// The lane of a call's reads.
+    /// Returns the lane for the reads of a call.
     pub fn of(options: &CallOptions) -> Self {
         match options.lane {
             _ if options.continues => Self::Continuation,
@@ -29,7 +29,7 @@ impl CallLane {
         }
     }
 
-    /// The lane's name in views, metrics and logs.
+    /// Returns the name used in views, metrics and logs.
     pub fn name(self) -> &'static str {
         match self {
             Self::Continuation => "continuation",
@@ -39,7 +39,7 @@ impl CallLane {
     }
 }
 
-/// The routes of the Genesys API in use: a closed list, so that metrics and limits by route stay bounded.
+/// Routes of the Genesys API that are used. The list is closed, so that metrics and limits per route stay bounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Route {
     Users,
@@ -82,7 +82,7 @@ impl Route {
         Self::OrgLimits,
     ];
 
-    /// The route's name in metrics and logs; never holds an id.
+    /// Returns the name used in metrics and logs; it never contains an id.
     pub fn name(self) -> &'static str {
         match self {
             Self::Users => "users",
@@ -105,7 +105,7 @@ impl Route {
         }
     }
 
-    /// The request as messages name it, in the words of Genesys' own documentation.
+    /// Returns the request as messages name it, in the notation of the Genesys documentation.
     pub fn request(self) -> &'static str {
         match self {
             Self::Users => "GET /api/v2/users",
@@ -128,7 +128,7 @@ impl Route {
         }
     }
 
-    /// What kind of call this is for Genesys.
+    /// Returns the class of calls that the route belongs to.
     pub fn class(self) -> RouteClass {
         match self {
             Self::SkillCreate
@@ -149,7 +149,7 @@ impl Route {
         }
     }
 
-    /// The part of Genesys that answers, and that may fail while the others work.
+    /// Returns the part of Genesys that answers the route, and that may fail while the others work.
     pub fn service(self) -> GenesysService {
         match self {
             Self::Users | Self::User | Self::UserByExternalId => GenesysService::Users,
@@ -168,18 +168,18 @@ impl Route {
         }
     }
 
-    /// Whether a call on this route changes something at Genesys.
+    /// Returns whether a call on this route changes something in Genesys.
     pub fn writes(self) -> bool {
         self.class() == RouteClass::Write
     }
 }
 
-/// Routes whose calls take Genesys about the same time.
+/// Class of routes whose calls take Genesys about the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RouteClass {
-    /// Pages of hundreds of entries.
+    /// A page with hundreds of entries.
     Listing,
-    /// One user's own resource.
+    /// The resource of one user.
     Read,
     Write,
 }
@@ -187,7 +187,7 @@ pub enum RouteClass {
 impl RouteClass {
     pub const ALL: [Self; 3] = [Self::Listing, Self::Read, Self::Write];
 
-    /// Its place in [`RouteClass::ALL`].
+    /// Returns the position in [`RouteClass::ALL`].
     pub fn index(self) -> usize {
         match self {
             Self::Listing => 0,
@@ -196,7 +196,7 @@ impl RouteClass {
         }
     }
 
-    /// The class's name in views.
+    /// Returns the name used in views.
     pub fn name(self) -> &'static str {
         match self {
             Self::Listing => "listing",
@@ -206,7 +206,7 @@ impl RouteClass {
     }
 }
 
-/// Routes that work or fail together.
+/// Group of routes that work or fail together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GenesysService {
     Users,
@@ -220,7 +220,7 @@ pub enum GenesysService {
 impl GenesysService {
     pub const ALL: [Self; 6] = [Self::Users, Self::Search, Self::Scim, Self::Routing, Self::Wfm, Self::Organization];
 
-    /// Its place in [`GenesysService::ALL`].
+    /// Returns the position in [`GenesysService::ALL`].
     pub fn index(self) -> usize {
         match self {
             Self::Users => 0,
@@ -232,7 +232,7 @@ impl GenesysService {
         }
     }
 
-    /// The service's name in views.
+    /// Returns the name used in views.
     pub fn name(self) -> &'static str {
         match self {
             Self::Users => "users",
@@ -245,7 +245,7 @@ impl GenesysService {
     }
 }
 
-/// Travels in the request's extensions.
+/// Context of a call; travels in the extensions of the request.
 #[derive(Debug, Clone)]
 pub struct CallContext {
     pub lane: CallLane,

@@ -1,4 +1,4 @@
-//! What can be assigned: the listings of skills and of skill groups, and a skill that there was not.
+//! Reads the catalogues of skills and of skill groups, and creates missing skills.
 
 use http::Method;
 
@@ -20,7 +20,7 @@ const SKILLS: PagedListing = PagedListing {
 const GROUPS: PagedListing =
     PagedListing { route: Route::SkillGroups, of: "skill groups", none: "nothing", page_size: 100, most_pages: None };
 
-/// All active routing skills.
+/// Lists all active routing skills.
 pub(super) async fn skills(client: &GenesysClient, options: &CallOptions) -> Result<CatalogueListing, CallError> {
     let path =
         |number| ApiPath::new("/api/v2/routing/skills").query("pageSize", SKILLS.page_size).query("pageNumber", number);
@@ -29,7 +29,7 @@ pub(super) async fn skills(client: &GenesysClient, options: &CallOptions) -> Res
     Ok(CatalogueListing { items, extent })
 }
 
-/// Creates a skill; a conflict if there is one of this name, active or not.
+/// Creates a skill. Fails with a conflict if one with this name exists, active or not.
 pub(super) async fn create_skill(
     client: &GenesysClient,
     options: &CallOptions,
@@ -42,7 +42,7 @@ pub(super) async fn create_skill(
     parse::<NamedItem>(route, &answer).map(CatalogueItem::from)
 }
 
-/// All skill groups.
+/// Lists all skill groups.
 pub(super) async fn groups(client: &GenesysClient, options: &CallOptions) -> Result<CatalogueListing, CallError> {
     let first = ApiPath::new("/api/v2/routing/skillgroups").query("pageSize", GROUPS.page_size);
     let (groups, extent) = client.all_by_cursor::<NamedItem>(options, GROUPS, first).await?;

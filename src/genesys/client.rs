@@ -1,4 +1,4 @@
-//! Sends requests through the stack and classifies their answers; what they are about is for the routes' own files.
+//! Sends requests through the stack and classifies their answers; the meaning of each route is defined in its own file.
 
 use std::sync::Arc;
 
@@ -24,22 +24,22 @@ use crate::backoff::Backoff;
 use crate::clock::WallClock;
 use crate::engine::port::{CallError, CallOptions, Extent, UpstreamAnswer};
 
-/// Where the resources are.
+/// Location and options of the resources.
 #[derive(Debug, Clone)]
 pub struct Endpoints {
-    /// Scheme and host of the API, without a slash at the end.
+    /// Scheme and host of the API, without a trailing slash.
     pub api_url: String,
-    /// Path of a user's WFM assignments, with `{userId}` in it.
+    /// Path of a user's WFM assignments; contains `{userId}`.
     pub wfm_path: String,
-    /// The header that carries the version of a WFM write.
+    /// Request header that carries the version of a WFM write.
     pub version_header: HeaderName,
-    /// Whether WFM writes may go out without a version where the endpoint gives none.
+    /// Whether WFM assignments are written even if the endpoint returns no version.
     pub unversioned_writes: bool,
-    /// The division of skills that are created.
+    /// Division of the skills that skillsync creates.
     pub skill_division: Option<Uuid>,
 }
 
-/// Calls Genesys; clones share the rate limiter, the token and the connections.
+/// Client for Genesys; clones share the rate limiter, the token and the connections.
 #[derive(Debug, Clone)]
 pub struct GenesysClient {
     stack: Stack,
@@ -49,7 +49,7 @@ pub struct GenesysClient {
     guard: OrgGuard,
 }
 
-/// What goes out with a request apart from its address.
+/// A request without its context.
 pub(super) struct Outgoing {
     pub(super) method: Method,
     pub(super) route: Route,
@@ -64,7 +64,7 @@ impl Outgoing {
     }
 }
 
-/// The largest body that Genesys takes.
+/// Maximum size of a request body that Genesys accepts, in bytes.
 const MAX_BODY_BYTES: usize = 512_000;
 
 impl GenesysClient {
@@ -80,8 +80,8 @@ impl GenesysClient {
         Self { stack, endpoints: Arc::new(endpoints), gate, clock, guard: OrgGuard::default() }
     }
 
-    /// The same for a client that may have come to the wrong org: no call but the one that asks which it is goes out before
-    /// the guard lets it.
+    /// Returns a client that may be connected to the wrong org: until the guard confirms the org, only the call that
+    /// asks for it is sent.
     #[must_use]
     pub fn guarded(self, guard: OrgGuard) -> Self {
         Self { guard, ..self }
@@ -125,7 +125,7 @@ impl GenesysClient {
         parse(route, &response)
     }
 
-    /// All that is on the pages of a listing by page number.
+    /// Reads all entities of a listing with page numbers.
     pub(super) async fn all<T: DeserializeOwned + Entity + Send>(
         &self,
         options: &CallOptions,
@@ -137,7 +137,7 @@ impl GenesysClient {
         Ok((all, extent))
     }
 
-    /// Reads all pages of a listing by page number, and hands over what is on them as it comes.
+    /// Reads all pages of a listing with page numbers, and passes each entity to `take` as it arrives.
     pub(super) async fn pages<T: DeserializeOwned + Entity>(
         &self,
         options: &CallOptions,
@@ -163,7 +163,7 @@ impl GenesysClient {
         }
     }
 
-    /// All that is on the pages of a listing by cursor; `first` is the path of its first page.
+    /// Reads all entities of a listing with cursors; `first` is the path of the first page.
     pub(super) async fn all_by_cursor<T: DeserializeOwned + Entity>(
         &self,
         options: &CallOptions,
@@ -186,15 +186,15 @@ impl GenesysClient {
     }
 }
 
-/// What can be split is split before it comes here, by the 50 lines that a bulk call takes; the whole set of a user's
-/// groups cannot be.
+/// Rejects a body that is too large. Skills are split into bulk calls of 50 lines before this; the complete set of a
+/// user's groups cannot be split.
 fn check_size(body: &Bytes) -> Result<(), CallError> {
     if body.len() <= MAX_BODY_BYTES {
         return Ok(());
     }
     let detail = format!(
-        "the request would have {} bytes; Genesys takes {MAX_BODY_BYTES} at most, and a user's whole set cannot be \
-         split. List fewer assignments.",
+        "the request would be {} bytes long; Genesys accepts at most {MAX_BODY_BYTES}, and a user's complete set cannot \
+         be split. List fewer assignments.",
         body.len()
     );
     Err(unsendable(&detail))
@@ -204,7 +204,7 @@ pub(super) fn unsendable(detail: &str) -> CallError {
     CallError::Rejected(UpstreamAnswer { message: detail.into(), ..UpstreamAnswer::default() })
 }
 
-/// A JSON body.
+/// Serializes a JSON body.
 pub(super) fn json(body: &impl serde::Serialize) -> Result<Bytes, CallError> {
     serde_json::to_vec(body).map(Bytes::from).map_err(|error| unsendable(&error.to_string()))
 }

@@ -1,4 +1,4 @@
-//! What `skillsync check` asks. Nothing is changed.
+//! Requests of `skillsync check`; they change nothing.
 
 use serde_json::Value;
 
@@ -13,32 +13,32 @@ use crate::domain::{Target, UserId, UserKey};
 pub use crate::engine::port::{CallError, CatalogueItem, CatalogueListing};
 use crate::engine::port::{CallOptions, Genesys as _, ListedUser, LookUp, Observed};
 
-/// A limit that is in force for the org.
+/// A limit in force for the org.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrgLimit {
     pub key: String,
     pub value: u64,
 }
 
-/// The limits that hold for all calls of a client.
+/// Path of the limits that apply to all calls of a client.
 const PLATFORM: &str = "/api/v2/organizations/limits/namespaces/platform.api";
 
-/// Some active users, and how many there are if the directory tells it.
+/// Some active users, and their total number if the directory reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sample {
     pub users: Vec<DirectoryUser>,
     pub total: Option<usize>,
 }
 
-/// How a request ended that was to change nothing.
+/// Result of a request that was designed to change nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tried {
-    /// Genesys let it through to the point where it looks at what is asked for.
+    /// Genesys admitted the request up to the point where it validates its content.
     Permitted,
 }
 
 impl GenesysClient {
-    /// A few active users.
+    /// Returns a few active users.
     pub async fn sample_users(&self) -> Result<Sample, CallError> {
         let path = users::page(25, 1, "active");
         let page: Page<User> = self.get(&options(), Route::Users, path).await?;
@@ -46,12 +46,12 @@ impl GenesysClient {
         Ok(Sample { users, total: page.total })
     }
 
-    /// Everybody with an employee id, through SCIM.
+    /// Returns all users with an employee id, through SCIM.
     pub async fn by_employee_id(&self, id: &str) -> Result<Vec<DirectoryUser>, CallError> {
         self.look_up(&options(), LookUp::EmployeeId(id)).await
     }
 
-    /// Everybody with this e-mail address, user id or employee id.
+    /// Returns all users with this e-mail address, user id or employee id.
     pub async fn find_named(&self, name: &str) -> Result<Vec<DirectoryUser>, CallError> {
         let (options, name) = (options(), &*as_it_reads(name));
         match name.parse().map(UserId) {
@@ -61,27 +61,27 @@ impl GenesysClient {
         }
     }
 
-    /// What can be assigned.
+    /// Lists the catalogue of a target.
     pub async fn catalogue(&self, target: Target) -> Result<CatalogueListing, CallError> {
         self.list_catalogue(&options(), target).await
     }
 
-    /// A user's own resource of a target.
+    /// Reads a user's own resource of a target.
     pub async fn read_target(&self, target: Target, user: UserId) -> Result<Observed, CallError> {
         self.read(&options(), UserKey { target, user }).await
     }
 
-    /// Adds no skill to a user: whether skills may be assigned is told before what there is to add is looked at.
+    /// Adds no skill to a user: Genesys checks the permission before it validates what is to be added.
     pub async fn try_adding_nothing(&self, user: UserId) -> Result<Tried, CallError> {
         tried(routing_skills::add_nothing(self, &options(), user).await)
     }
 
-    /// Creates a skill of a name that is taken, which cannot be done.
+    /// Creates a skill whose name is taken, which cannot succeed.
     pub async fn try_creating(&self, taken: &str) -> Result<Tried, CallError> {
         tried(self.create_skill(&options(), taken).await.map(drop))
     }
 
-    /// The limits of the platform that are in force for the org, as far as it tells them.
+    /// Returns the platform limits in force for the org, as far as Genesys reports them.
     pub async fn org_limits(&self) -> Result<Vec<OrgLimit>, CallError> {
         let path = ApiPath::new(PLATFORM);
         let answer: Value = self.get(&options(), Route::OrgLimits, path).await?;
@@ -91,7 +91,7 @@ impl GenesysClient {
     }
 }
 
-/// Only who is permitted to ask is told that what was asked for cannot be done.
+/// Only a permitted caller learns that the request itself cannot be fulfilled.
 fn tried(answer: Result<(), CallError>) -> Result<Tried, CallError> {
     match answer {
         Ok(()) | Err(CallError::Rejected(_) | CallError::Conflict(_)) => Ok(Tried::Permitted),
@@ -103,7 +103,7 @@ fn options() -> CallOptions {
     CallOptions::new(Lane::Interactive)
 }
 
-/// Every object with a key and a value, wherever the listing has it: its form differs between versions of the API.
+/// Collects every object with a key and a value, wherever it is nested: the format differs between versions of the API.
 fn collect(value: &Value, limits: &mut Vec<OrgLimit>) {
     match value {
         Value::Array(items) => items.iter().for_each(|item| collect(item, limits)),

@@ -1,4 +1,5 @@
-//! The outermost layer: one span a call, with what an operator needs to find it again, and nothing personal.
+//! The outermost layer: one span per call, with what an operator needs to find the call again, and without personal
+//! data.
 
 use std::task::{Context, Poll};
 
@@ -13,7 +14,7 @@ use tracing::{Instrument as _, Span};
 use super::auth::StackError;
 use super::call::CallContext;
 
-/// See the module.
+/// Layer that adds a span to each call; see the module documentation.
 #[derive(Debug, Clone)]
 pub(super) struct InstrumentLayer;
 
@@ -25,7 +26,7 @@ impl<S> Layer<S> for InstrumentLayer {
     }
 }
 
-/// See the module.
+/// Service that adds a span to each call; see the module documentation.
 #[derive(Debug, Clone)]
 pub(super) struct Instrument<S> {
     inner: S,
@@ -62,8 +63,8 @@ where
                     span.record("correlation_id", super::answer::correlation_id(answer.headers()));
                     tracing::debug!(took_ms, "answered");
                 }
-                // Every user of a job may be turned back once: the job's state says it, the log need not.
-                Err(StackError::Paused(paused)) => tracing::debug!(%paused, "turned back"),
+                // Each user of a job may be turned back once. The state of the job shows it, so the log need not.
+                Err(StackError::Paused(paused)) => tracing::debug!(%paused, "turned back by the rate limiter"),
                 Err(error) => tracing::warn!(%error, took_ms, "no answer"),
             }
             result

@@ -1,4 +1,4 @@
-//! Access tokens: one login at a time, whatever happens, and one for all who wait.
+//! Access tokens: at most one login at a time, shared by all callers that wait for it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,39 +23,40 @@ use crate::clock::WallClock;
 use crate::metrics::Counter;
 use crate::retry_after::retry_after;
 
-/// The token endpoint's limit counts by the minute: sooner is no use.
+/// Pause after a throttled login. The token endpoint counts per minute, so an earlier attempt would be pointless.
 const PAUSE_OF_THROTTLED_LOGINS: Duration = Duration::from_secs(10);
 
-/// The longest pause between logins that an answer can ask for: calls wait for the token, and keep their seats meanwhile.
+/// Longest pause between logins that an answer can impose: calls that wait for the token keep their seats meanwhile.
 const MAX_TOLD_LIFETIME: Duration = Duration::from_secs(300);
-/// A token is renewed after so long at the latest. Genesys gives them for a day or less unless told otherwise.
+/// Maximum time for which a token is used. By default, Genesys issues tokens for a day or less.
 const MAX_TOKEN_USE: Duration = Duration::from_secs(48 * 3600);
-/// And not before: a login a call would use up the limit of logins.
+/// Minimum time for which a token is used: a login for each call would exhaust the limit of logins.
 const LEAST_USE: Duration = Duration::from_secs(30);
+/// Time for which a token is used if its lifetime is unknown.
 const UNTOLD_USE: Duration = Duration::from_secs(3600);
 
-/// Who we are to Genesys.
+/// Credentials of the OAuth client.
 #[derive(Debug, Clone)]
 pub struct Credentials {
     pub client_id: String,
     pub client_secret: SecretString,
 }
 
-/// Why there is no token.
+/// Reason why there is no token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoginError {
-    /// The token endpoint does not let us in: a matter of configuration.
+    /// The token endpoint refuses the credentials: a problem of the configuration.
     #[error("Genesys refuses the login ({0}); check genesys.client_id, genesys.client_secret and the region")]
     Refused(String),
-    /// The token endpoint limits us.
-    #[error("Genesys limits logins at the moment ({0})")]
+    /// The token endpoint limits the rate of logins.
+    #[error("Genesys limits the rate of logins ({0}); skillsync tries again after a pause")]
     Throttled(String),
-    /// The token endpoint gave no telling answer.
-    #[error("the login host of Genesys is out of reach ({0}); check genesys.region and the network")]
+    /// The token endpoint gave no conclusive answer.
+    #[error("the login host of Genesys cannot be reached ({0}); check genesys.region and the network")]
     OutOfReach(String),
 }
 
-/// How logins go, for the readiness of the service.
+/// State of the login, for the readiness of the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LoginStatus {
     NotTried,
@@ -63,7 +64,7 @@ pub enum LoginStatus {
     Failed(LoginError),
 }
 
-/// How one login ended.
+/// Result of one login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoginEnd {
     LoggedIn,
@@ -83,7 +84,7 @@ impl LoginEnd {
         }
     }
 
-    /// The name in metrics.
+    /// Returns the name used in metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::LoggedIn => "logged_in",
@@ -94,13 +95,13 @@ impl LoginEnd {
     }
 }
 
-/// A token as it goes into a header.
+/// An access token as an `Authorization` header.
 #[derive(Clone)]
 pub(super) struct Token {
     pub(super) header: HeaderValue,
-    /// Tells this token from its successors.
+    /// Distinguishes this token from its successors.
     generation: u64,
-    /// When it is better to log in again.
+    /// When the token should be replaced by a new one.
     renew_at: Instant,
 }
 
@@ -110,12 +111,12 @@ impl fmt::Debug for Token {
     }
 }
 
-/// Where tokens come from.
+/// Source of access tokens.
 ///
-/// Invariant: at most one login is under way, because it happens with the state locked; whoever waited for it finds its
-/// result there. After a failed login nobody tries again before a pause is over, however many ask: they wait for it, and
-/// share what comes of it. A token that Genesys refused before it took it even once counts as a failed login, or a
-/// disabled client would be answered with logins at the full rate of the calls.
+/// Invariant: at most one login is in progress, because it runs with the state locked; whoever waited for the lock
+/// finds its result there. After a failed login, no attempt is made until a pause is over, however many callers ask:
+/// they wait for it and share the next result. A token that Genesys refuses before it accepted it even once counts as a
+/// failed login; otherwise, a disabled client would cause logins at the full rate of the calls.
 #[derive(Debug)]
 pub struct TokenSource {
     transport: Transport,
@@ -126,7 +127,7 @@ pub struct TokenSource {
     state: Mutex<LoginState>,
     /// Changes only while the state is locked.
     current: parking_lot::Mutex<Option<Token>>,
-    /// The newest token that Genesys took.
+    /// Generation of the newest token that Genesys accepted.
     proven: AtomicU64,
     ends: [Counter; LoginEnd::ALL.len()],
     status: watch::Sender<LoginStatus>,
@@ -139,7 +140,7 @@ struct LoginState {
     not_before: Option<(Instant, LoginError)>,
 }
 
-/// RFC 6749, 5.1. How long the token is good is only recommended to be told, and some write the number as text.
+/// Token response (RFC 6749, section 5.1). `expires_in` is only recommended, and some servers write the number as text.
 #[derive(Deserialize)]
 struct TokenAnswer {
     access_token: String,
@@ -148,8 +149,8 @@ struct TokenAnswer {
 }
 
 impl TokenAnswer {
-    /// A token that is refused is renewed in any case, so that one whose time is not told, or makes no sense, is used for an hour,
-    /// and none is given up sooner than after half a minute.
+    /// Returns how long the token is used. A refused token is replaced in any case, so one without a plausible lifetime
+    /// is used for an hour, and none is replaced within the first half minute.
     fn good_for(&self) -> Duration {
         let told = match &self.expires_in {
             Some(serde_json::Value::Number(seconds)) => seconds.as_f64(),
@@ -157,7 +158,7 @@ impl TokenAnswer {
             Some(_) | None => None,
         };
         let seconds = told.filter(|seconds| *seconds >= 0.0 && seconds.is_finite());
-        // A token that ends while calls are on their way costs each of them a second try.
+        // A token that expires while calls are on their way costs each of them a second attempt.
         let used = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds * 0.95).ok());
         used.unwrap_or(UNTOLD_USE).clamp(LEAST_USE, MAX_TOKEN_USE)
     }
@@ -171,7 +172,7 @@ struct TokenRefusal {
 }
 
 impl TokenSource {
-    /// Tokens from `login_url`, by the client credentials grant.
+    /// Creates a source that gets tokens from `login_url` with the client credentials grant.
     pub fn new(
         transport: Transport,
         login_url: &str,
@@ -193,22 +194,22 @@ impl TokenSource {
         }
     }
 
-    /// How logins go.
+    /// Returns the state of the login, as a watch channel.
     pub fn status(&self) -> watch::Receiver<LoginStatus> {
         self.status.subscribe()
     }
 
-    /// How logins ended since the start of the process.
+    /// Returns how often each result of a login occurred since the start of the process.
     pub fn ends(&self) -> impl Iterator<Item = (LoginEnd, &Counter)> {
         LoginEnd::ALL.into_iter().zip(&self.ends)
     }
 
-    /// Logs in if there is no good token, and tells how that went.
+    /// Logs in unless there is a valid token.
     pub async fn ensure(&self) -> Result<(), LoginError> {
         self.token().await.map(|_| ())
     }
 
-    /// The newest token, unless Genesys has refused it.
+    /// Returns the newest token, unless Genesys has refused it.
     pub(super) fn newest(&self) -> Option<Token> {
         self.current().clone()
     }
@@ -226,7 +227,7 @@ impl TokenSource {
             }
             let failures = state.failures;
             match state.not_before.clone().filter(|(until, _)| Instant::now() < *until) {
-                // Somebody tried while this call waited.
+                // Another caller tried while this one waited.
                 Some((_, error)) if failures_before.is_some_and(|before| before != failures) => return Err(error),
                 Some((until, _)) => {
                     failures_before.get_or_insert(failures);
@@ -257,8 +258,8 @@ impl TokenSource {
         }
     }
 
-    /// Nobody tries again before a pause is over: ours, or the longer one that the answer asked for. Without jitter, as
-    /// there is one login at a time and so nobody to be spread.
+    /// Blocks further attempts until a pause is over: ours, or the longer one that the answer asked for. Without
+    /// jitter, because there is only one login at a time and so nothing to spread.
     fn failed(&self, state: &mut LoginState, error: &LoginError, told: Option<Duration>) {
         state.failures += 1;
         self.ends[LoginEnd::of(error) as usize].count();
@@ -273,8 +274,8 @@ impl TokenSource {
         self.status.send_replace(LoginStatus::Failed(error.clone()));
     }
 
-    /// Genesys does not take this token any more. Of many calls that find out together the first drops it, and the rest
-    /// leave its successor alone.
+    /// Drops a token that Genesys no longer accepts. If many calls find out together, the first one drops it, and the
+    /// others leave its successor alone.
     pub(super) async fn drop_token(&self, refused: &Token) {
         let mut state = self.state.lock().await;
         {
@@ -285,12 +286,12 @@ impl TokenSource {
             *current = None;
         }
         if self.proven.load(Ordering::Relaxed) < refused.generation {
-            let error = LoginError::Refused("it does not take a token that it has just given".to_owned());
+            let error = LoginError::Refused("it rejects a token that it has just issued".to_owned());
             self.failed(&mut state, &error, None);
         }
     }
 
-    /// Genesys took this token.
+    /// Records that Genesys accepted this token.
     pub(super) async fn took(&self, token: &Token) {
         if self.proven.fetch_max(token.generation, Ordering::Relaxed) < token.generation {
             self.state.lock().await.failures = 0;
@@ -316,7 +317,7 @@ impl TokenSource {
     }
 }
 
-/// The token that an answer of the token endpoint brings.
+/// Extracts the token from an answer of the token endpoint.
 fn token_in(answer: &Response<Bytes>, generation: u64) -> Result<Token, LoginError> {
     if !answer.status().is_success() {
         return Err(refusal(answer.status(), answer.body()));
@@ -327,12 +328,13 @@ fn token_in(answer: &Response<Bytes>, generation: u64) -> Result<Token, LoginErr
         return Err(LoginError::OutOfReach(format!("its token is of type {:?}", shortened(kind.clone()))));
     }
     let mut header = HeaderValue::try_from(format!("Bearer {}", answer.access_token))
-        .map_err(|_| LoginError::OutOfReach("its token does not fit a header".to_owned()))?;
+        .map_err(|_| LoginError::OutOfReach("its token cannot be sent in a header".to_owned()))?;
     header.set_sensitive(true);
     Ok(Token { header, generation, renew_at: Instant::now() + answer.good_for() })
 }
 
-/// The token endpoint's own throttle is a 400 whose text says so; any other 4xx will not go away by itself.
+/// Classifies a failed login. The token endpoint's own throttling is a 400 with a text that says so; any other 4xx is
+/// permanent.
 fn refusal(status: http::StatusCode, body: &[u8]) -> LoginError {
     let told: TokenRefusal = serde_json::from_slice(body).unwrap_or_default();
     let description = told.error_description.or(told.description).unwrap_or_default();

@@ -1,7 +1,7 @@
-//! The way to Genesys Cloud: one tower stack around the transport, and the two targets on top of it.
+//! Client for Genesys Cloud: one tower stack around the transport, and the two targets on top of it.
 //!
-//! Implements the engine's [`Genesys`](crate::engine::port::Genesys), so it stands above the engine and knows the port of
-//! it, nothing else.
+//! Implements the engine's [`Genesys`](crate::engine::port::Genesys). It therefore stands above the engine, and depends
+//! only on the engine's port.
 
 mod answer;
 mod auth;

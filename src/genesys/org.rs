@@ -1,4 +1,4 @@
-//! Which org this is: asked before anything else, where what is to be carried out was written down for a certain one.
+//! Identifies the org before any other call, if the journal was written for a particular one.
 
 use serde::Deserialize;
 use tokio::sync::watch;
@@ -10,20 +10,20 @@ use super::path::ApiPath;
 use crate::domain::job::Lane;
 use crate::engine::port::{CallError, CallOptions, UpstreamAnswer};
 
-/// Whether the org is the one that it should be.
+/// Whether the org is the expected one.
 #[derive(Debug, Clone)]
 pub enum OrgState {
     /// Not asked yet.
     Unknown,
-    /// There was no telling answer; it is asked again.
+    /// There was no conclusive answer; the question is repeated.
     NotTold(CallError),
-    /// It is, or nothing speaks against it.
+    /// The org is the expected one, or nothing indicates otherwise.
     Confirmed,
-    /// It is another one; why that is thought.
+    /// The org is a different one, with the reason for that conclusion.
     Refused(&'static str),
 }
 
-/// Holds calls back until it is known that they go to the right org; without a state, all may go.
+/// Holds calls back until they are known to go to the right org; without a state, all calls pass.
 #[derive(Debug, Clone, Default)]
 pub struct OrgGuard(Option<watch::Receiver<OrgState>>);
 
@@ -32,8 +32,8 @@ impl OrgGuard {
         Self(Some(state))
     }
 
-    /// Waits until the org is known, or cannot be told at the moment: then the call cannot be made now, like any other
-    /// without an answer.
+    /// Waits until the org is known. Fails like a call without an answer if it is a different org or cannot be
+    /// determined now.
     pub(super) async fn pass(&self) -> Result<(), CallError> {
         let Some(state) = &self.0 else { return Ok(()) };
         if matches!(*state.borrow(), OrgState::Confirmed) {
@@ -45,7 +45,7 @@ impl OrgGuard {
             Ok(OrgState::Confirmed) => Ok(()),
             Ok(OrgState::NotTold(error)) => Err(error.clone()),
             Ok(OrgState::Refused(why)) => Err(CallError::without_answer((*why).to_owned())),
-            Ok(OrgState::Unknown) | Err(_) => Err(CallError::without_answer("the service stops".to_owned())),
+            Ok(OrgState::Unknown) | Err(_) => Err(CallError::without_answer("the service is stopping".to_owned())),
         }
     }
 }
@@ -56,7 +56,7 @@ struct OwnOrg {
 }
 
 impl GenesysClient {
-    /// The org that the client is of; `None` where it is not told, also not later.
+    /// Returns the org of the client; `None` if Genesys does not reveal it and will not do so later.
     pub async fn own_org(&self) -> Result<Option<Uuid>, CallError> {
         let options = CallOptions::new(Lane::Interactive);
         match self.get::<OwnOrg>(&options, Route::Org, ApiPath::new("/api/v2/organizations/me")).await {
@@ -73,7 +73,7 @@ impl GenesysClient {
     }
 }
 
-/// Whether Genesys has answered, with something that does not tell.
+/// Returns whether Genesys answered, but without a conclusive result.
 pub fn was_answered(error: &CallError) -> bool {
     matches!(error, CallError::Unavailable { answer: UpstreamAnswer { status: Some(_), .. }, .. })
 }

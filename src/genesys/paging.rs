@@ -1,4 +1,4 @@
-//! Listings page by page: which page is the last, what is missing from them, and when one gets nowhere.
+//! Reads listings page by page: detects the last page, gaps, and listings that make no progress.
 
 use std::collections::HashSet;
 
@@ -8,26 +8,26 @@ use super::answer::unreadable;
 use super::call::Route;
 use crate::engine::port::{CallError, Extent};
 
-/// A listing, as errors name it.
+/// Description of a listing.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PagedListing {
     pub(super) route: Route,
-    /// What is on it.
+    /// What the listing contains, for messages.
     pub(super) of: &'static str,
-    /// How an error calls none of them.
+    /// Word for none of it, for messages.
     pub(super) none: &'static str,
-    /// What a page holds if there is more than that.
+    /// Number of entities on a page that is not the last.
     pub(super) page_size: usize,
-    /// Pages that Genesys gives at most, whatever it promises.
+    /// Maximum number of pages that Genesys returns, whatever it announces.
     pub(super) most_pages: Option<u32>,
 }
 
-/// What listings are made of.
+/// An element of a listing.
 pub(super) trait Entity {
     fn id(&self) -> Uuid;
 }
 
-/// What a page tells apart from what is on it.
+/// Metadata of a page.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Marks<'a> {
     pub(super) page_count: Option<u32>,
@@ -35,16 +35,16 @@ pub(super) struct Marks<'a> {
     pub(super) next_uri: Option<&'a str>,
 }
 
-/// Empty pages in a row that are not yet the end of a listing that promises more.
+/// Maximum number of consecutive empty pages in a listing that announces more.
 const MAX_EMPTY: u32 = 3;
-/// No listing has more pages.
+/// Maximum number of pages of any listing.
 const MAX_PAGES: u32 = 10_000;
-/// Pages beyond twice those that the total makes before a listing counts as endless.
+/// Pages allowed beyond twice the number that follows from the total; after that, the listing counts as endless.
 const SPARE_PAGES: usize = 10;
 
 /// A listing that is being read.
 ///
-/// Invariant: the reading ends. Each page but a few shows something new, and there are only so many pages.
+/// Invariant: the reading ends. All but a few pages show something new, and the number of pages is bounded.
 #[derive(Debug)]
 pub(super) struct ListingReading {
     listing: PagedListing,
@@ -53,15 +53,15 @@ pub(super) struct ListingReading {
     pages: u32,
     largest_page: usize,
     empty_in_a_row: u32,
-    /// A page was empty although others followed; or somebody left while the pages were read, and who moved up by that may be
-    /// on none of them.
+    /// Whether a page was empty although others followed, or someone left while the pages were read: entities that
+    /// moved up because of that may be on no page.
     has_gap: bool,
-    /// Pages said what comes after them, so the last one is that which does not.
+    /// Whether pages linked to their successor, so that the last page is the one without a link.
     has_links: bool,
-    /// The total that was told first: one that grows with each page does not make the listing endless.
+    /// The total reported first. A total that grows with each page must not make the listing endless.
     promised: Option<usize>,
     total: Option<usize>,
-    /// There is more than Genesys gives.
+    /// Whether the listing has more entities than Genesys returns.
     is_cut: bool,
 }
 
@@ -82,21 +82,22 @@ impl ListingReading {
         }
     }
 
-    /// The number of the page that comes next.
+    /// Returns the number of the next page.
     pub(super) fn next_page(&self) -> u32 {
         self.pages + 1
     }
 
-    /// Takes in what is on a page by page number; whether another one follows.
+    /// Records a page of a listing with page numbers; returns whether another one follows.
     pub(super) fn numbered<T: Entity>(&mut self, entities: &[T], marks: Marks<'_>) -> Result<bool, CallError> {
         let new = self.take(entities, marks.total);
         let has_all = self.total.is_some_and(|total| self.seen.len() >= total);
         let more = match marks.page_count.filter(|count| *count > 0 || entities.is_empty()) {
-            // A page that repeats what is known once all are known is the last one, whatever is promised.
+            // Once all entities are known, a page without new ones is the last, whatever is announced.
             Some(count) => self.pages < count && !(new == 0 && has_all),
             None if marks.next_uri.is_some() => !(new == 0 && has_all),
             None if self.has_links => false,
-            // A server may put less on a page than was asked for: only a page that shows nothing new is behind the last one.
+            // A server may return fewer entities per page than requested: only a page without new entities is past the
+            // end.
             None => !has_all && !entities.is_empty() && (new > 0 || entities.len() >= self.listing.page_size),
         };
         self.has_links |= marks.next_uri.is_some();
@@ -107,7 +108,7 @@ impl ListingReading {
         self.check(more, new, entities.len())
     }
 
-    /// Takes in what is on a page by cursor; whether another one follows.
+    /// Records a page of a listing with cursors; returns whether another one follows.
     pub(super) fn by_cursor<T: Entity>(&mut self, entities: &[T], marks: Marks<'_>) -> Result<bool, CallError> {
         let new = self.take(entities, marks.total);
         let Some(next) = marks.next_uri else { return Ok(false) };
@@ -117,7 +118,7 @@ impl ListingReading {
         self.check(true, new, entities.len())
     }
 
-    /// How much of the listing was read.
+    /// Returns how much of the listing was read.
     pub(super) fn extent(&self) -> Extent {
         let (shown, total) = (self.seen.len(), self.total);
         let has_all = total.is_none_or(|total| shown >= total);
@@ -125,19 +126,19 @@ impl ListingReading {
         Extent { pages: self.pages, shown, total, complete, is_cut: self.is_cut }
     }
 
-    /// Whether a page after the first was refused because Genesys gives no more of this listing.
+    /// Returns whether a page after the first was refused because Genesys returns no more of this listing.
     pub(super) fn ends_with(&mut self, error: &CallError) -> bool {
         let ends = self.listing.most_pages.is_some() && self.pages > 0 && matches!(error, CallError::Rejected(_));
         self.is_cut |= ends;
         ends
     }
 
-    /// How many of these were not seen before.
+    /// Records the entities and returns how many of them are new.
     fn take<T: Entity>(&mut self, entities: &[T], total: Option<usize>) -> usize {
         self.pages += 1;
         self.largest_page = self.largest_page.max(entities.len());
         let new = entities.iter().filter(|entity| self.seen.insert(entity.id())).count();
-        // A total of none on a page with some tells nothing.
+        // A total of zero on a page with entities means nothing.
         if let Some(total) = total.filter(|total| *total > 0 || self.seen.is_empty()) {
             self.has_gap |= self.total.is_some_and(|before| total < before);
             self.promised = self.promised.or(Some(total));
@@ -156,7 +157,7 @@ impl ListingReading {
             return Err(self.stalled(&format!("shows {} new", self.listing.none)));
         }
         if self.pages >= self.most_pages() {
-            return Err(self.stalled("is more than there can be, and another is said to follow"));
+            return Err(self.stalled("exceeds the possible number of pages, but another one is announced"));
         }
         Ok(true)
     }
@@ -172,7 +173,7 @@ impl ListingReading {
     }
 }
 
-/// What is on a page. A body without entities is no page, unless there are none.
+/// Returns the entities of a page. A body without entities is no page, unless the total is zero.
 pub(super) fn entities<T>(
     listing: PagedListing,
     entities: Option<Vec<T>>,

@@ -1,4 +1,4 @@
-//! Paths of the API: what comes from outside is in them as whole segments and as values of the query, and nothing else.
+//! Paths of the API. Text from outside appears in them only as complete segments and as query values.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use crate::address::{self, OutOfPlace};
 use crate::domain::UserId;
 use crate::engine::port::CallError;
 
-/// The path and query of a call. Only the functions here make one.
+/// Path and query of a call. Only the functions in this module create one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ApiPath {
     text: String,
@@ -18,37 +18,37 @@ pub(super) struct ApiPath {
 }
 
 impl ApiPath {
-    /// A path that is the same for all calls.
+    /// Creates a path from a constant.
     pub(super) fn new(fixed: &'static str) -> Self {
         Self { text: fixed.to_owned(), has_query: false }
     }
 
-    /// The configured path of a user's resource.
+    /// Creates a user's path from the configured template.
     pub(super) fn of_user(configured: &str, user: UserId) -> Self {
         Self { text: configured.replace("{userId}", &user.to_string()), has_query: configured.contains('?') }
     }
 
-    /// Goes on with what is the same for all calls.
+    /// Appends a constant.
     pub(super) fn then(mut self, fixed: &'static str) -> Self {
         self.text.push_str(fixed);
         self
     }
 
-    /// Goes on with an id, which is a segment as it is.
+    /// Appends an id as a segment; ids need no escaping.
     pub(super) fn id(mut self, id: Uuid) -> Self {
         self.text.push('/');
         self.text.push_str(&id.to_string());
         self
     }
 
-    /// Goes on with a text from outside as one segment.
+    /// Appends a text from outside as one segment. Fails if the text cannot be a segment.
     pub(super) fn segment(mut self, text: &str) -> Result<Self, OutOfPlace> {
         self.text.push('/');
         self.text.push_str(&address::segment(text)?);
         Ok(self)
     }
 
-    /// With one more parameter.
+    /// Appends a query parameter.
     pub(super) fn query(mut self, name: &'static str, value: impl fmt::Display) -> Self {
         self.text.push(if self.has_query { '&' } else { '?' });
         self.has_query = true;
@@ -58,8 +58,8 @@ impl ApiPath {
         self
     }
 
-    /// What a `nextUri` leads to, which may come as a path or as an address of the API's own host. It is another page of the
-    /// listing that this path is of: the token goes nowhere else.
+    /// Returns the path that a `nextUri` leads to, given as a path or as a URL on the API's own host. It has to be a
+    /// page of the same listing, so that the token goes nowhere else.
     pub(super) fn next(&self, api_url: &str, listing: PagedListing, uri: &str) -> Result<Self, CallError> {
         let text = uri.strip_prefix(api_url).unwrap_or(uri);
         let of_listing = |text: &str| text.split_once('?').map_or(text, |(path, _)| path).to_owned();

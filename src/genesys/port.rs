@@ -1,4 +1,4 @@
-//! The engine's Genesys: each of its verbs on the route that does it.
+//! Implements the engine's port: maps each operation to the route that performs it.
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, TryFutureExt};

@@ -1,7 +1,7 @@
-//! Which calls the stack repeats by itself: few, soon, and only where a repetition can do no harm.
+//! Decides which calls the stack repeats by itself: few, soon, and only where a repetition is harmless.
 //!
-//! What takes longer is not waited for here: the engine parks the work and gives its seat away. A write that may have
-//! been carried out is never repeated here, idempotent or not: somebody else may have written in between, so the engine
+//! Longer waits do not happen here: the engine parks the work and releases its seat. A write that may have been carried
+//! out is never repeated here, idempotent or not: another writer may have changed the user in between, so the engine
 //! reads first.
 
 use std::sync::Arc;
@@ -22,17 +22,18 @@ use crate::backoff::Backoff;
 use crate::clock::WallClock;
 use crate::retry_after::retry_after;
 
-/// Times that a call is made at most.
+/// Maximum number of attempts per call.
 const TRIES: u32 = 3;
 
-/// How many repetitions the calls of late pay for: in an outage nothing is answered, so almost nothing is repeated.
-/// Without it, each layer's repetitions would multiply the calls just when Genesys can bear the fewest.
+/// Limits repetitions to a share of recent answered calls: in an outage nothing is answered, so hardly anything is
+/// repeated. Without this budget, the repetitions of each layer would multiply the calls just when Genesys can bear the
+/// fewest.
 pub(super) fn budget() -> TpsBudget {
     let (over, at_least_per_second, share) = (Duration::from_secs(10), 1, 0.2);
     TpsBudget::new(over, at_least_per_second, share)
 }
 
-/// The retry layer's policy for one call.
+/// Policy of the retry layer for one call.
 #[derive(Debug, Clone)]
 pub(super) struct RetryPolicy {
     backoff: Arc<Backoff>,
@@ -53,22 +54,22 @@ impl RetryPolicy {
     }
 }
 
-/// How one try ended, as far as repeating it is concerned.
+/// How one attempt ended, as far as repeating it is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum CallEnding {
-    /// 2xx, or a refusal that will not change: 400, 401 after its replay, 403, 404, 409, 413, 422 and what is not known.
+    /// 2xx, or a refusal that will not change: 400, 401 after its replay, 403, 404, 409, 413, 422 and any other status.
     Final,
-    /// 429.
+    /// Status 429.
     Throttled,
-    /// 408 or 500.
+    /// Status 408 or 500.
     GaveUp,
-    /// 502, 503 or 504: a gateway or a service that cannot be reached.
+    /// Status 502, 503 or 504: a gateway, or a service that cannot be reached.
     Trouble,
     /// No connection.
     NotSent,
-    /// The connection broke, or the time was over.
+    /// The connection broke, or the timeout expired.
     NoAnswer,
-    /// No token could be had.
+    /// No token was available.
     NoToken,
     /// The rate limiter turned the call back.
     TurnedBack,
@@ -89,10 +90,10 @@ impl CallEnding {
     }
 }
 
-/// Whether a call may have changed something by the time that it ended.
+/// Whether a call may have changed something by the time it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Effect {
-    /// It only reads, or it did not get that far.
+    /// The call only reads, or did not get that far.
     None,
     Possible,
 }
@@ -101,7 +102,7 @@ impl Effect {
     fn of(writes: bool, ending: CallEnding) -> Self {
         match ending {
             CallEnding::Throttled | CallEnding::NotSent | CallEnding::NoToken | CallEnding::TurnedBack => Self::None,
-            // The status does not tell a trouble before the effect from one after it.
+            // The status does not tell a failure before the effect from one after it.
             CallEnding::Final | CallEnding::GaveUp | CallEnding::Trouble | CallEnding::NoAnswer if writes => {
                 Self::Possible
             }
@@ -110,29 +111,29 @@ impl Effect {
     }
 }
 
-/// What to do after one try.
+/// What to do after one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Decision {
-    /// The answer, or its absence, is for the caller.
+    /// Return the answer, or its absence, to the caller.
     HandOver,
-    /// Again at once: the rate limiter makes the call wait for as long as the answer asked.
+    /// Repeat at once: the rate limiter holds the call for as long as the answer asked.
     AgainThroughTheGate,
-    /// Again after a pause of our own, if the budget has it.
+    /// Repeat after our own pause, if the budget permits.
     AgainAfterPause,
 }
 
-/// The table: one row a class of endings, with its reason.
+/// The decision table: one row per class of endings, with its reason.
 fn decide(ending: CallEnding, effect: Effect, told: Option<Duration>) -> Decision {
     let short = told.unwrap_or_default() <= MAX_WAIT;
     match (ending, effect) {
-        // Nothing else would come of it.
+        // Repeating would give the same result.
         (CallEnding::Final, _) => Decision::HandOver,
-        // The rate limiter is paused by now, and whoever comes to it waits or is turned back.
+        // The rate limiter is paused by now: callers wait there or are turned back.
         (CallEnding::Throttled, _) if short => Decision::AgainThroughTheGate,
         (CallEnding::Throttled, _) => Decision::HandOver,
-        // The engine has to look first. 408 is one of the shapes of a conflict, too.
+        // The engine has to read first. 408 is also one of the forms of a conflict.
         (_, Effect::Possible) => Decision::HandOver,
-        // Passes within seconds or not for minutes: the few tries are for the former.
+        // Such a failure passes within seconds or lasts for minutes; the few attempts are for the former.
         (CallEnding::GaveUp | CallEnding::Trouble | CallEnding::NotSent | CallEnding::NoAnswer, Effect::None)
             if short =>
         {
@@ -141,9 +142,9 @@ fn decide(ending: CallEnding, effect: Effect, told: Option<Duration>) -> Decisio
         (CallEnding::GaveUp | CallEnding::Trouble | CallEnding::NotSent | CallEnding::NoAnswer, Effect::None) => {
             Decision::HandOver
         }
-        // Logins have pauses of their own.
+        // Logins have their own pauses.
         (CallEnding::NoToken, Effect::None) => Decision::HandOver,
-        // It says until when.
+        // The error says until when.
         (CallEnding::TurnedBack, Effect::None) => Decision::HandOver,
     }
 }

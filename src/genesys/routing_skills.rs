@@ -14,14 +14,14 @@ use super::wire::{Page, SkillRating, UserSkill};
 use crate::domain::{AssignmentId, Proficiency, Target, UserId};
 use crate::engine::port::{AssignmentWrite, CallError, CallOptions, Observed, WriteError, Written};
 
-/// Lines that a bulk call takes.
+/// Maximum number of lines in a bulk call (`patchUserRoutingskillsBulk`, `putUserRoutingskillsBulk`).
 const LINES_PER_CALL: usize = 50;
-/// Skills that a user can have.
+/// Maximum number of skills of a user.
 const MAX_SKILLS: usize = Target::RoutingSkills.most_per_user();
-/// How often a user is read again for skills that came while all were being taken away.
+/// How often a user is read again for skills that were added while all skills were being removed.
 const LOOKS_FOR_MORE: usize = 2;
 
-/// The routes that a user's skills are read and written on.
+/// Routes on which a user's skills are read and written.
 pub(super) const ROUTES: [Route; 5] = [
     Route::UserSkillsRead,
     Route::UserSkillsAdd,
@@ -42,7 +42,8 @@ fn skills_of(user: UserId) -> ApiPath {
     ApiPath::new("/api/v2/users").id(user.0).then("/routingskills")
 }
 
-/// Reads all of a user's skills. A part of them is no state that anything could be computed from.
+/// Reads all skills of a user. Fails if the listing is incomplete, because nothing can be computed from a partial
+/// state.
 pub(super) async fn read(client: &GenesysClient, options: &CallOptions, user: UserId) -> Result<Observed, CallError> {
     let size = OF_A_USER.page_size;
     let path = |number| skills_of(user).query("pageSize", size).query("pageNumber", number);
@@ -53,10 +54,11 @@ pub(super) async fn read(client: &GenesysClient, options: &CallOptions, user: Us
     Ok(Observed { assignments: UserSkill::had(&skills).into(), version: None, tag: None })
 }
 
-/// Adds before it removes, so that a crash in between leaves nobody without skills; but first takes away as much of what
-/// leaves anyway as the cap asks for, because Genesys holds it against each call. Replaces in one call only where the job said
-/// that everything else may go. The answers list only a first page, so they do not tell the new state; but one that does not
-/// list skills, or lists all and lacks what was written, is no answer to the write.
+/// Adds before it removes, so that a crash in between leaves no user without skills. If the user would exceed the limit
+/// in between, which Genesys checks on each call, it first removes as many skills as necessary. Replaces in one call
+/// only if the job's mode permits it. The answers contain only the first page and so do not show the new state; but an
+/// answer that lists no skills, or lists all of them without what was written, does not count as an answer to the
+/// write.
 pub(super) async fn write(
     client: &GenesysClient,
     options: &CallOptions,
@@ -80,7 +82,7 @@ pub(super) async fn add_nothing(client: &GenesysClient, options: &CallOptions, u
     Calls::new(client, options, user).patch(&[]).await
 }
 
-/// How many removals have to come first, or the user would have too many skills in between.
+/// Returns how many removals have to come first, so that the user never exceeds the maximum number of skills.
 fn removals_ahead(write: &AssignmentWrite) -> usize {
     let removed = write.difference.removed.len();
     let with_both = write.desired.len() + removed;
@@ -94,10 +96,11 @@ struct Calls<'a> {
     client: &'a GenesysClient,
     options: &'a CallOptions,
     user: UserId,
-    /// What those that were answered have done.
+    /// Ids that the answered calls have changed.
     done: Vec<AssignmentId>,
-    /// What calls were made for.
+    /// Ids that calls were sent for.
     sent: BTreeSet<AssignmentId>,
+    /// Skills that were already gone when they were to be removed.
     gone: Vec<AssignmentId>,
 }
 
@@ -110,7 +113,7 @@ impl<'a> Calls<'a> {
         let lines: Vec<_> = write.desired.iter().collect();
         self.sent.extend(write.difference.ids());
         match self.bulk(Method::PUT, Route::UserSkillsReplace, &lines).await {
-            // Nothing documents that an empty list is taken.
+            // It is undocumented whether Genesys accepts an empty list.
             Err(CallError::Rejected(_)) if lines.is_empty() => {
                 self.sent.clear();
                 self.remove_all(&write.difference.removed).await
@@ -153,7 +156,7 @@ impl<'a> Calls<'a> {
         self.activate(lines, &shown).await
     }
 
-    /// Activates what the answer shows as deactivated: a bulk call knows no states.
+    /// Activates skills that the answer shows as inactive: a bulk call cannot set the state.
     async fn activate(&mut self, lines: &[SkillLine], shown: &Page<UserSkill>) -> Result<(), CallError> {
         let shown = shown.entities.as_deref().unwrap_or_default();
         let is_deactivated = |id: AssignmentId| shown.iter().any(|skill| skill.id() == id.0 && !skill.is_active());
@@ -169,7 +172,7 @@ impl<'a> Calls<'a> {
         Ok(())
     }
 
-    /// A skill that is gone already is as good as removed.
+    /// Removes skills; one that is already gone counts as removed.
     async fn remove(&mut self, skills: &[AssignmentId]) -> Result<(), CallError> {
         for skill in skills {
             self.sent.insert(*skill);
@@ -184,7 +187,7 @@ impl<'a> Calls<'a> {
         Ok(())
     }
 
-    /// Leaves the user without skills: those that were seen, and those that came since.
+    /// Removes all skills of the user: those seen before, and those added since.
     async fn remove_all(&mut self, seen: &[AssignmentId]) -> Result<(), CallError> {
         self.remove(seen).await?;
         for _ in 0..LOOKS_FOR_MORE {

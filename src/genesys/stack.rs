@@ -1,4 +1,4 @@
-//! The order of the layers, here and nowhere else.
+//! The order of the layers; it is defined only here.
 
 use std::sync::Arc;
 
@@ -17,15 +17,14 @@ use super::transport::Transport;
 use crate::backoff::Backoff;
 use crate::clock::WallClock;
 
-/// Everything between a call and the wire.
+/// The complete stack between a caller and the wire.
 pub(super) type Stack = BoxCloneSyncService<Request<Bytes>, Response<Bytes>, StackError>;
 
-/// Outside in: instrument, retry, auth, gate, transport.
+/// Builds the stack, from outside in: instrument, retry, auth, rate limiter, transport.
 ///
-/// The rate limiter is the last before the wire and inside the retry and the replay after a refused token, so that every attempt
-/// pays for its place in the windows. The limit of calls in flight is one of the rate limiter's: a layer of its own outside the
-/// gate would hand out its places first come first served, and ten bulk calls that wait for the windows would keep an
-/// urgent one out.
+/// The rate limiter comes last before the wire, inside the retry and the replay after a refused token, so that every
+/// attempt pays for its place in the windows. It also limits the calls in flight: a separate layer outside it would be
+/// first come, first served, and ten bulk calls waiting for the windows would block an urgent one.
 pub(super) fn stack(
     transport: Transport,
     gate: RateLimiter,

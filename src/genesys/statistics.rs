@@ -1,12 +1,13 @@
-//! What the calls to Genesys add up to: how they ended, how long they took, how long they waited at the rate limiter.
+//! Statistics of the calls to Genesys: how they ended, how long they took, and how long they waited in the rate
+//! limiter.
 
 use std::time::Duration;
 
 use super::call::{CallLane, Route, RouteClass};
 use crate::metrics::{Counter, Histogram};
 
-/// How one attempt ended: the statuses that make a difference one by one, the others by their class. The last stands for
-/// no connection, and for an answer that did not come or did not come whole.
+/// Ends of an attempt: statuses that matter one by one, the others by class. The last one stands for no connection and
+/// for a missing or incomplete answer.
 const ENDS: [&str; 20] = [
     "2xx",
     "3xx",
@@ -30,17 +31,17 @@ const ENDS: [&str; 20] = [
     "no_answer",
 ];
 
-/// The place of an end among [`ENDS`]; no status stands for no answer.
+/// Returns the index in [`ENDS`]; `None` stands for no answer.
 fn place_of(status: Option<u16>) -> usize {
     let Some(status) = status else { return ENDS.len() - 1 };
     let named = |name: &str| ENDS.iter().position(|known| *known == name);
     named(&status.to_string()).or_else(|| named(&format!("{}xx", status / 100))).unwrap_or(ENDS.len() - 1)
 }
 
-/// Why a call was made again.
+/// Why a call was repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryCause {
-    /// 429: the rate limiter made it wait.
+    /// Status 429; the rate limiter made the call wait.
     Throttled,
     /// A 5xx, 408, or no answer.
     Trouble,
@@ -57,12 +58,12 @@ impl RetryCause {
     }
 }
 
-/// Genesys answers within a second or is in trouble; an attempt is given up after a minute.
+/// Bounds in seconds. Genesys answers within a second or is in trouble; an attempt times out after a minute by default.
 const ANSWER_BOUNDS: [f64; 10] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
-/// A webhook waits for moments, a bulk job for as long as its pace takes, a pause for minutes.
+/// Bounds in seconds. A delivery waits for moments, a bulk job as long as its rate requires, a paused call for minutes.
 const WAIT_BOUNDS: [f64; 8] = [0.01, 0.1, 0.5, 2.0, 10.0, 60.0, 300.0, 1800.0];
 
-/// Counted since the start of the process.
+/// Counters since the start of the process.
 #[derive(Debug)]
 pub struct CallStatistics {
     calls: [[Counter; ENDS.len()]; Route::ALL.len()],
@@ -85,13 +86,13 @@ impl Default for CallStatistics {
 }
 
 impl CallStatistics {
-    /// One attempt was answered with this status, or not answered.
+    /// Records an attempt that ended with this status, or without an answer.
     pub(super) fn ended(&self, route: Route, status: Option<u16>, took: Duration) {
         self.calls[route as usize][place_of(status)].count();
         self.answers[route.class().index()].record(took);
     }
 
-    /// A caller waited at the rate limiter for so long, and was let through.
+    /// Records how long a caller waited in the rate limiter before it was admitted.
     pub(super) fn waited(&self, lane: CallLane, length: Duration) {
         self.waits[lane as usize].record(length);
     }
@@ -100,12 +101,12 @@ impl CallStatistics {
         self.retries[cause as usize].count();
     }
 
-    /// A repetition would have made sense, and the budget did not have it.
+    /// Records a repetition that would have made sense, but exceeded the budget.
     pub(super) fn refused_retry(&self) {
         self.refused_retries.count();
     }
 
-    /// Attempts by route and end, those that ever happened.
+    /// Returns the attempts by route and end, omitting those that never happened.
     pub fn calls(&self) -> impl Iterator<Item = (Route, &'static str, u64)> {
         let counts = Route::ALL.into_iter().zip(&self.calls).flat_map(|(route, counts)| {
             ENDS.into_iter().zip(counts).map(move |(end, count)| (route, end, count.value()))
@@ -113,7 +114,7 @@ impl CallStatistics {
         counts.filter(|(_, _, count)| *count > 0)
     }
 
-    /// How long attempts took, from being sent to the last byte of the answer.
+    /// Returns how long attempts took, from sending the request to the last byte of the answer.
     pub fn answers(&self) -> impl Iterator<Item = (RouteClass, &Histogram)> {
         RouteClass::ALL.into_iter().zip(&self.answers)
     }

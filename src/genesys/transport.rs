@@ -1,4 +1,4 @@
-//! The wire: one HTTP exchange, whole bodies in and out.
+//! The wire: one HTTP exchange, with complete bodies in both directions.
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use http::{Request, Response};
 use tower::service_fn;
 use tower::util::BoxCloneSyncService;
 
-/// Carries one request to Genesys and its answer back. Real ones are made by [`over_http`]; tests bring the simulator.
+/// Sends one request to Genesys and returns its answer. [`over_http`] creates the real one; tests use the simulator.
 pub type Transport = BoxCloneSyncService<Request<Bytes>, Response<Bytes>, TransportError>;
 
-/// Why an exchange did not end with an answer.
+/// Reason why an exchange ended without an answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TransportError {
-    /// No connection: nothing was sent.
+    /// There was no connection; nothing was sent.
     #[error("cannot connect: {0}")]
     NotSent(String),
-    /// The request may have arrived; no whole answer came back.
+    /// The request may have arrived, but no complete answer came back.
     #[error("no answer: {0}")]
     NoAnswer(String),
 }
@@ -24,15 +24,15 @@ pub enum TransportError {
 /// Settings of the connection to Genesys.
 #[derive(Debug, Clone)]
 pub struct TransportSettings {
-    /// Every connection goes through it. The proxies that the environment names are not asked: what carries the token
-    /// is for the configuration alone to say.
+    /// HTTP proxy for every connection. Proxies named in the environment are ignored: only the configuration decides
+    /// who carries the token.
     pub proxy: Option<String>,
-    /// Certificates in PEM form that are trusted besides those of the machine.
+    /// PEM file content with CA certificates to trust in addition to those of the system.
     pub extra_ca: Option<Vec<u8>>,
     pub connect_timeout: Duration,
-    /// From sending a request to the last byte of its answer.
+    /// Timeout from sending a request to the last byte of its answer.
     pub attempt_timeout: Duration,
-    /// Answers larger than this are given up.
+    /// Maximum size of an answer in bytes; a larger one counts as no answer.
     pub most_answer_bytes: usize,
 }
 
@@ -48,7 +48,7 @@ impl Default for TransportSettings {
     }
 }
 
-/// Why there can be no transport with these settings.
+/// Reason why a transport cannot be created with these settings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TransportSettingsError {
     #[error("genesys.proxy: {0}")]
@@ -59,11 +59,12 @@ pub enum TransportSettingsError {
     Client(String),
 }
 
-/// Idle connections are kept for so long: longer than a pause between two jobs of a webhook, shorter than a gateway does.
+/// How long idle connections are kept: longer than the usual pause between two deliveries, shorter than the idle
+/// timeout of a gateway.
 const KEEP_IDLE: Duration = Duration::from_secs(55);
 
-/// A transport over real connections, which are kept and used again; HTTP/2 where the other side offers it. Redirects
-/// are not followed: the token must not go to another host.
+/// Creates a transport over real connections, which are kept and reused, with HTTP/2 where the peer offers it.
+/// Redirects are not followed, because the token must not reach another host.
 pub fn over_http(settings: &TransportSettings) -> Result<Transport, TransportSettingsError> {
     let client = client(settings)?;
     let most = settings.most_answer_bytes;
@@ -71,7 +72,7 @@ pub fn over_http(settings: &TransportSettings) -> Result<Transport, TransportSet
 }
 
 fn client(settings: &TransportSettings) -> Result<reqwest::Client, TransportSettingsError> {
-    // Fails only when a provider is installed already, and then that one serves.
+    // Fails only if a provider is already installed, which is fine as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = reqwest::Client::builder()
         .no_proxy()
@@ -89,7 +90,7 @@ fn client(settings: &TransportSettings) -> Result<reqwest::Client, TransportSett
         let bad = |problem: String| TransportSettingsError::CertificateAuthority(problem);
         let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(|error| bad(describe(&error)))?;
         if certificates.is_empty() {
-            return Err(bad("holds no certificate in PEM form".to_owned()));
+            return Err(bad("contains no certificate in PEM format".to_owned()));
         }
         builder = builder.tls_certs_merge(certificates);
     }
@@ -127,7 +128,7 @@ async fn exchange(
     Ok(response)
 }
 
-/// The innermost cause, without the address: ids in it would reach logs and results.
+/// Returns the innermost cause, without the URL: ids in it would reach logs and results.
 fn describe(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "timed out".to_owned();

@@ -1,4 +1,4 @@
-//! The directory: `/api/v2/users` and the ways to a single user.
+//! The directory: `/api/v2/users`, and the routes that find a single user.
 
 use http::Method;
 
@@ -13,19 +13,19 @@ use crate::domain::UserId;
 use crate::domain::user::DirectoryUser;
 use crate::engine::port::{CallError, CallOptions, Expand, Extent, ListedUser, UserListing};
 
-/// Users a page: the most that the listing gives.
+/// Users per page: the maximum of the listing.
 const PER_PAGE: usize = 500;
 const ACTIVE: PagedListing =
     PagedListing { route: Route::Users, of: "users", none: "nobody", page_size: PER_PAGE, most_pages: None };
-/// Genesys refuses the pages beyond 10,000 inactive users, whatever it says of their number.
+/// Genesys refuses pages beyond 10,000 inactive users, whatever total it reports.
 const INACTIVE: PagedListing = PagedListing { of: "inactive users", most_pages: Some(10_000 / 500), ..ACTIVE };
-/// Users whom one call finds by their ids, at most.
+/// Maximum number of ids in one look-up.
 pub(super) const IDS_A_CALL: usize = 100;
 const BY_ID: PagedListing = PagedListing { of: "users by id", page_size: IDS_A_CALL, ..ACTIVE };
-/// More than have one employee id.
+/// More than the number of users that share one employee id.
 const SCIM_PAGE: usize = 25;
 
-/// Hands over all users of a listing, page by page.
+/// Passes all users of a listing to `take`, page by page.
 pub(super) async fn list(
     client: &GenesysClient,
     options: &CallOptions,
@@ -47,13 +47,13 @@ pub(super) async fn list(
     client.pages(options, listing, path, |user: User| take(user.into())).await
 }
 
-/// One page of the users in this state.
+/// Returns the path of one page of the users in this state.
 pub(super) fn page(size: usize, number: u32, state: &'static str) -> ApiPath {
     let path = ApiPath::new("/api/v2/users").query("pageSize", size).query("pageNumber", number);
     path.query("state", state).query("expand", "employerInfo")
 }
 
-/// Users by their ids, also those who are inactive.
+/// Finds users by id, including inactive ones.
 pub(super) async fn by_ids(
     client: &GenesysClient,
     options: &CallOptions,
@@ -85,7 +85,7 @@ async fn by_id(client: &GenesysClient, options: &CallOptions, id: UserId) -> Res
     }
 }
 
-/// The user by an external id, if there is one.
+/// Finds the user with an external id, if there is one.
 pub(super) async fn by_external_id(
     client: &GenesysClient,
     options: &CallOptions,
@@ -95,7 +95,7 @@ pub(super) async fn by_external_id(
     let path = ApiPath::new("/api/v2/users/externalid").segment(authority).and_then(|path| path.segment(key));
     match path {
         Ok(path) => one(client, options, Route::UserByExternalId, path).await,
-        // No user can be at an address that there cannot be.
+        // A text that cannot be a path segment identifies no user.
         Err(OutOfPlace) => Ok(Vec::new()),
     }
 }
@@ -113,7 +113,7 @@ async fn one(
     }
 }
 
-/// Everybody, active or not, who has one of these e-mail addresses, as far as the search tells a match.
+/// Finds all users, active or not, with one of these e-mail addresses, as the search of Genesys matches them.
 pub(super) async fn by_emails(
     client: &GenesysClient,
     options: &CallOptions,
@@ -132,7 +132,7 @@ pub(super) async fn by_emails(
     Ok(results.into_iter().map(|user| ListedUser::from(user).user).collect())
 }
 
-/// Everybody, active or not, who has an employee id, as the filter of the SCIM API (RFC 7644, 3.4.2.2) tells a match.
+/// Finds all users, active or not, with an employee id, as the SCIM filter (RFC 7644, section 3.4.2.2) matches it.
 pub(super) async fn by_employee_id(
     client: &GenesysClient,
     options: &CallOptions,
@@ -145,11 +145,11 @@ pub(super) async fn by_employee_id(
     Ok(resources.into_iter().map(DirectoryUser::from).collect())
 }
 
-/// Only an answer that says how many there are, and shows them all, proves that there is nobody else.
+/// Only an answer that reports a total and shows all of it proves that no other user matches.
 fn whole(what: &str, shown: usize, total: Option<usize>) -> Result<(), CallError> {
     let lack = match total {
         Some(total) if total <= shown => return Ok(()),
-        Some(total) => format!("the {what} shows {shown} users of {total}"),
+        Some(total) => format!("the {what} shows {shown} of {total} users"),
         None => format!("the {what} does not say how many it found"),
     };
     Err(CallError::without_answer(lack))

@@ -1,4 +1,4 @@
-//! The target `wfmSkillGroups`: one versioned resource a user, read and written as a whole.
+//! The target `wfmSkillGroups`: one versioned resource per user, read and written as a whole.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::wire::{WfmAssignments, WfmUpdate};
 use crate::domain::UserId;
 use crate::engine::port::{AssignmentWrite, CallError, CallOptions, Observed, UpstreamAnswer, Version, Written};
 
-/// The routes that a user's groups are read and written on.
+/// Routes on which a user's groups are read and written.
 pub(super) const ROUTES: [Route; 2] = [Route::WfmRead, Route::WfmWrite];
 
 /// Reads a user's groups and their version.
@@ -24,7 +24,7 @@ pub(super) async fn read(client: &GenesysClient, options: &CallOptions, user: Us
     observed(Route::WfmRead, user, &response)
 }
 
-/// Writes the whole set, computed from the state of `write.base`.
+/// Writes the complete set of groups, computed from the state of `write.base`.
 pub(super) async fn write(
     client: &GenesysClient,
     options: &CallOptions,
@@ -49,14 +49,14 @@ pub(super) async fn write(
     Ok(Written { after: Some(after), gone: Vec::new() })
 }
 
-const NO_VERSION: &str = "its answers have neither a version nor an ETag, so a write could undo somebody else's change; \
-    genesys.unversioned_writes = true permits it";
+const NO_VERSION: &str = "its answers have neither a version nor an ETag, so a write could undo another writer's change; \
+    set genesys.unversioned_writes = true to write nonetheless";
 
 fn path(client: &GenesysClient, user: UserId) -> ApiPath {
     ApiPath::of_user(&client.endpoints.wfm_path, user)
 }
 
-/// What tells Genesys which state a write was computed from.
+/// Returns the header value that tells Genesys which state a write was computed from.
 fn precondition(write: &AssignmentWrite) -> Option<HeaderValue> {
     let version = write.base.map(|version| format!("\"{}\"", version.0));
     HeaderValue::try_from(version.or_else(|| write.tag.as_deref().map(str::to_owned))?).ok()
@@ -72,8 +72,8 @@ fn observed(route: Route, user: UserId, response: &Response<Bytes>) -> Result<Ob
     Ok(Observed { assignments: found.groups().into(), version, tag })
 }
 
-/// The version in the body, or else in the `ETag`. One that is no number is opaque (RFC 9110, 8.8.3): it goes back as it came,
-/// and whether it is newer than another cannot be told.
+/// Returns the version in the body, or else the one in the `ETag`. A version that is not a number is opaque (RFC 9110,
+/// section 8.8.3): it is sent back unchanged, and two of them cannot be ordered.
 fn version(body: Option<&str>, etag: Option<&str>) -> (Option<Version>, Option<Arc<str>>) {
     let number = |text: &str| text.parse().ok().map(Version);
     let bare = |tag: &str| number(tag.trim().trim_start_matches("W/").trim_matches('"'));

@@ -1,4 +1,5 @@
-//! The shapes of the Genesys API, as far as they are used. They end here: the client turns them into domain types.
+//! The parts of the Genesys API format that are used. They stay in this module: the client converts them into domain
+//! types.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
@@ -8,7 +9,7 @@ use crate::domain::user::DirectoryUser;
 use crate::domain::{AssignmentId, Assignments, Proficiency, UserId};
 use crate::engine::port::{CatalogueItem, ListedUser};
 
-/// A page of a listing. Those by cursor tell no count, and everything may be missing.
+/// A page of a listing. Listings with cursors report no count, and any field may be missing.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Page<T> {
@@ -26,7 +27,7 @@ pub(super) struct User {
     email: Option<Box<str>>,
     state: Option<Box<str>>,
     employer_info: Option<EmployerInfo>,
-    /// Best effort, as its documentation says: missing tells nothing.
+    /// Best effort according to the API documentation, so a missing list means nothing.
     skills: Option<Vec<UserSkill>>,
 }
 
@@ -37,8 +38,8 @@ struct EmployerInfo {
     employee_id: Option<Box<str>>,
 }
 
-/// Text, in whichever of the two forms it comes: an employee id that some integration has put there as a number must not make
-/// everybody unreadable.
+/// Deserializes text that may also come as a number: one employee id stored as a number by some integration must not
+/// make the whole listing unreadable.
 fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<str>>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -78,7 +79,7 @@ impl From<User> for ListedUser {
     }
 }
 
-/// A search for everybody with one of some e-mail addresses, active or not; without the state only the active are found.
+/// Search for all users with one of several e-mail addresses. Without the state criterion, it finds only active users.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct EmailSearch<'a> {
@@ -101,7 +102,7 @@ impl<'a> EmailSearch<'a> {
     }
 }
 
-/// What a search found; without a hit, `results` is left out.
+/// Result of a search; `results` is absent if there is no match.
 #[derive(Debug, Deserialize)]
 pub(super) struct FoundUsers {
     #[serde(default = "Vec::new")]
@@ -109,7 +110,7 @@ pub(super) struct FoundUsers {
     pub(super) total: Option<usize>,
 }
 
-/// What a SCIM filter found (RFC 7644, 3.4.2); without a hit, `Resources` may be left out.
+/// Result of a SCIM filter (RFC 7644, section 3.4.2); `Resources` may be absent if there is no match.
 #[derive(Debug, Deserialize)]
 pub(super) struct ScimUsers {
     #[serde(default, rename = "Resources")]
@@ -145,7 +146,7 @@ impl From<ScimUser> for DirectoryUser {
     }
 }
 
-/// A skill or group, of a catalogue or of a user.
+/// A skill or group, in a catalogue or of a user.
 #[derive(Debug, Deserialize)]
 pub(super) struct NamedItem {
     id: Uuid,
@@ -156,7 +157,7 @@ pub(super) struct NamedItem {
 }
 
 impl NamedItem {
-    /// Whether it can be assigned.
+    /// Returns whether it can be assigned.
     pub(super) fn is_active(&self) -> bool {
         self.state.as_deref().is_none_or(|state| state == "active")
     }
@@ -197,12 +198,13 @@ impl Entity for UserSkill {
 }
 
 impl UserSkill {
-    /// What the user has of these: a skill that was deactivated at the user is not had, as nothing is routed by it.
+    /// Returns the skills that the user has. A skill that is inactive for the user does not count, because Genesys
+    /// routes nothing by it.
     pub(super) fn had(skills: &[Self]) -> Assignments {
         skills.iter().filter(|skill| skill.is_active()).map(Self::assignment).collect()
     }
 
-    /// Whether an answer that shows all of a user's skills shows one otherwise than like this.
+    /// Returns whether an answer that shows all of a user's skills lacks this skill with this proficiency.
     pub(super) fn are_without(shown: &Page<Self>, id: AssignmentId, proficiency: Option<Proficiency>) -> bool {
         let Some(entities) = &shown.entities else { return false };
         let all = shown.total.is_some_and(|total| total <= entities.len());
@@ -214,14 +216,15 @@ impl UserSkill {
         self.state.as_deref().is_none_or(|state| state.eq_ignore_ascii_case("active"))
     }
 
-    /// A rating outside the documented range is kept within it: it is Genesys' own, and refusing it would stop the sync.
+    /// A rating outside the documented range is clamped: it comes from Genesys itself, and refusing it would stop the
+    /// sync.
     fn assignment(&self) -> (AssignmentId, Option<Proficiency>) {
         let rating = self.proficiency.and_then(|value| Proficiency::new(value.clamp(0.0, 5.0)));
         (AssignmentId(self.id), rating.or(Some(Proficiency::LOWEST)))
     }
 }
 
-/// One line of a bulk write of a user's skills, or the one of a single write.
+/// One line of a bulk write of a user's skills, or the body of a single write.
 #[derive(Debug, Serialize)]
 pub(super) struct SkillRating {
     id: Uuid,
@@ -240,7 +243,7 @@ impl SkillRating {
     }
 }
 
-/// A user's WFM assignments.
+/// WFM assignments of a user.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WfmAssignments {
@@ -253,8 +256,8 @@ pub(super) struct WfmAssignments {
 }
 
 impl WfmAssignments {
-    /// The other user whom they say that they are of. The field alone is not held against them, as a partner may have ids of its
-    /// own; what says where it is found (`selfUri`) is.
+    /// Returns the other user that the answer is about, if any. The field `userId` alone is no proof, because a partner
+    /// may use its own ids; `selfUri`, which says where the resource is found, takes precedence.
     pub(super) fn of_another_than(&self, user: UserId) -> Option<UserId> {
         let names = |text: &str| text.parse().ok().map(UserId).filter(|named| *named != user);
         let found_at = self.self_uri.as_deref()?;
@@ -268,7 +271,7 @@ impl WfmAssignments {
     }
 }
 
-/// The whole set of groups that a user shall have.
+/// The complete set of groups that a user is to have.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WfmUpdate {

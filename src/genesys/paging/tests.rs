@@ -114,7 +114,7 @@ fn there_are_only_so_many_pages_whatever_is_on_them() {
     for (total, most) in [(Some(8), 14), (None, MAX_PAGES)] {
         let pages = (0..).map(|n| (ids(n * 4..n * 4 + 4), marks(Some(u32::MAX), total, None)));
         let error = read(pages).unwrap_err();
-        assert!(error.contains(&format!("page {most} is more than there can be")), "{error}");
+        assert!(error.contains(&format!("page {most} exceeds the possible number of pages")), "{error}");
     }
 }
 

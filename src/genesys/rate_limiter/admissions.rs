@@ -1,4 +1,4 @@
-//! Everything that decides who may go when, put together: windows, pauses, breakers, foreign use and the queue.
+//! Combines everything that decides which call may go and when: windows, pauses, breakers, foreign use and the queue.
 
 use std::time::Duration;
 
@@ -17,24 +17,24 @@ use super::windows::{WindowPlace, Windows};
 use crate::engine::port::Pace;
 use crate::genesys::call::{CallLane, Route, RouteClass};
 
-/// By so much a bulk call may make up for having been let through late, as timers wake late.
+/// How much a bulk call may catch up after being admitted late, because timers wake late.
 const CATCH_UP: Duration = Duration::from_millis(10);
 
-/// A burst of other lanes holds bulk up for so many distances at most.
+/// Maximum number of distances by which a burst of other lanes delays bulk.
 const MAX_AHEAD: u32 = 10;
 
 /// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallOutcome {
-    /// Genesys answered, whatever it said: also a 429 shows that it works.
+    /// Genesys answered, whatever it said: even a 429 shows that it works.
     Answered,
     /// Genesys answered with a 5xx.
     ServerTrouble,
-    /// No answer: timeout, connection refused or reset.
+    /// No answer: the call timed out, or the connection was refused or reset.
     NoAnswer,
 }
 
-/// The right to send one call.
+/// Permission to send one call.
 #[derive(Debug)]
 #[must_use]
 pub(super) struct Ticket {
@@ -53,14 +53,14 @@ impl Ticket {
     }
 }
 
-/// The whole state of the rate limiter; `T` is what tells a waiter of its turn.
+/// Complete state of the rate limiter; `T` notifies a waiter of its turn.
 ///
-/// Invariant: every ticket granted and not yet ended fills one place in flight and in every window, and nobody waits
-/// while [`Admissions::next_grant_at`] is not after now: the shell calls [`Admissions::grant`] until it yields nothing
+/// Invariant: every ticket granted and not yet ended fills one place in flight and in every window, and no caller waits
+/// while [`Admissions::next_grant_at`] is not after now: the shell calls [`Admissions::grant`] until it yields nothing,
 /// after each change and at that instant.
 ///
 /// Bulk calls are spread evenly over what a window has left; the other lanes go in bursts. A bulk job that used up a
-/// window of a minute in a burst would leave nothing for a webhook for the rest of it, and the places would come back in
+/// one-minute window in a burst would leave nothing for a webhook for the rest of it, and the places would come back in
 /// a burst as well, for as long as the job lasts. The rate is the same either way.
 #[derive(Debug)]
 pub(super) struct Admissions<T> {
@@ -97,7 +97,7 @@ impl<T> Admissions<T> {
         self.queue.join(lane, route, waiter)
     }
 
-    /// Removes a waiter that gave up; none if its turn had come before.
+    /// Removes a waiter that gave up; returns `None` if its turn had come before.
     pub(super) fn leave(&mut self, id: WaiterId) -> Option<T> {
         self.queue.leave(id)
     }
@@ -136,7 +136,8 @@ impl<T> Admissions<T> {
         Some((next.waiter, Ticket { place, probe: self.breakers.let_through(next.route), route: next.route }))
     }
 
-    /// When the next waiter may go if nothing else happens; none while nobody waits or only an answer can help.
+    /// Returns when the next waiter may go if nothing else happens; `None` while no caller waits or only an answer can
+    /// help.
     pub(super) fn next_grant_at(&self, now: Instant) -> Option<Instant> {
         let lane = CallLane::ALL.into_iter().filter_map(|lane| self.lane_free_at(lane, now)).min()?;
         let pause = self.pauses.until(now).unwrap_or(now);
@@ -153,13 +154,13 @@ impl<T> Admissions<T> {
         Some(route.max(place))
     }
 
-    /// When a bulk call has its place, and is due in an even spread.
+    /// Returns when a bulk call has its place and is due in an even spread.
     fn bulk_free_at(&self, now: Instant) -> Option<Instant> {
         let due = self.next_due.filter(|_| self.windows.even_gap(now).is_some());
         Some(self.windows.free_for_bulk_at(now)?.max(due.unwrap_or(now)))
     }
 
-    /// Calls of all lanes count, so that bulk reads leave room for the writes that will follow them.
+    /// Calls of all lanes count, so that bulk reads leave room for the writes that follow them.
     fn due_after_a_call(&self, now: Instant) -> Option<Instant> {
         let gap = self.windows.even_gap(now)?;
         let latest_start = now.checked_sub(CATCH_UP)?;
@@ -167,7 +168,7 @@ impl<T> Admissions<T> {
         Some((due + gap).min(now + gap * MAX_AHEAD))
     }
 
-    /// Takes out those whose way is closed for longer than anybody waits here, each with the end of that.
+    /// Removes the waiters whose route is closed for longer than the longest permitted wait, each with the end of that.
     pub(super) fn turn_back(&mut self, now: Instant) -> Vec<(T, Instant)> {
         let horizon = now + self.longest_wait;
         let ends = |route: &Route| Some((*route, self.closed_until(*route, now))).filter(|(_, end)| *end > horizon);
@@ -179,7 +180,7 @@ impl<T> Admissions<T> {
         turned_back
     }
 
-    /// Until when no call of `route` goes, by what Genesys said; `now` if it does.
+    /// Returns until when Genesys permits no call of `route`; `now` if it is open.
     fn closed_until(&self, route: Route, now: Instant) -> Instant {
         self.route_paused_until(route, now).unwrap_or(now).max(self.foreign.free_at(now))
     }
@@ -203,7 +204,7 @@ impl<T> Admissions<T> {
         }
     }
 
-    /// The caller let go of a call that may have been sent.
+    /// The caller dropped a call that may have been sent.
     pub(super) fn cut_short(&mut self, ticket: Ticket, now: Instant) {
         self.breakers.cut_short(ticket.route, ticket.probe, now);
         self.windows.lost(ticket.place, now);
@@ -216,7 +217,7 @@ impl<T> Admissions<T> {
         self.windows.abandoned(ticket.place);
     }
 
-    /// Pauses everything or one route. Without a length it is guessed, see [`Pauses::guess`].
+    /// Pauses all routes or one. Without a length, it is guessed: see [`Pauses::guess`].
     pub(super) fn throttled(&mut self, ticket: &Ticket, only: Option<Route>, length: Option<Duration>, now: Instant) {
         let length = length.unwrap_or_else(|| self.pauses.guess(ticket.granted_at(), now));
         match only {
@@ -233,7 +234,7 @@ impl<T> Admissions<T> {
         self.pauses.extend_route(route, until, now);
     }
 
-    /// Keeps to a limit of one route that a 429 named.
+    /// Observes a limit of one route that a 429 named.
     pub(super) fn learn(&mut self, route: Route, limit: WindowLimit, now: Instant) {
         self.paces.learn(route, limit, now);
     }
@@ -246,11 +247,12 @@ impl<T> Admissions<T> {
         self.pauses.route_until(route, now).max(self.pauses.until(now))
     }
 
-    /// Takes in Genesys' own count of the calls in its current window, which ends in `reset`.
+    /// Records Genesys' own count of the calls in its current window, which ends in `reset`.
     ///
-    /// It matters only if it leaves fewer calls than the windows long enough to cover it believe to be left: without
-    /// other users of the token it never does, as every call that Genesys counted fills a place here as well. The other
-    /// calls in flight may not have been counted yet; the one that brought the count has, and has not ended here.
+    /// The count matters only if it leaves fewer calls than the windows long enough to cover it still have. Without
+    /// other users of the token, it never does, because every call that Genesys counted fills a place here as well.
+    /// Other calls in flight may not have been counted yet; the one that reported the count has been, and has not ended
+    /// here.
     pub(super) fn observe_foreign_use(&mut self, used: u32, allowed: u32, reset: Duration, now: Instant) {
         let covering = self.windows.usage(now).filter(|(window, _)| window.period >= reset);
         let believed = covering.map(|(window, taken)| count(window.calls.get()).saturating_sub(taken)).min();
@@ -261,7 +263,8 @@ impl<T> Admissions<T> {
         }
     }
 
-    /// How fast calls of these routes go from here on, where `permitted` a second can be kept up at most.
+    /// Returns how fast calls of these routes proceed from now on, where `permitted` per second is the sustainable
+    /// maximum.
     pub(super) fn pace(&self, routes: &[Route], permitted: f64, now: Instant) -> Pace {
         let paused = routes.iter().filter_map(|route| self.route_paused_until(*route, now)).max();
         let probe = routes.iter().filter_map(|route| self.breakers.of(*route).probe_at()).max();
@@ -273,12 +276,12 @@ impl<T> Admissions<T> {
         }
     }
 
-    /// Whether a call is under way or waits for its turn.
+    /// Returns whether a call is under way or waits for its turn.
     pub(super) fn is_busy(&self) -> bool {
         self.windows.in_flight() > 0 || !self.nobody_waits()
     }
 
-    /// How many calls ended after `from` and until `to`, and when the last of them did.
+    /// Returns how many calls ended after `from` and until `to`, and when the last of them did.
     pub(super) fn ended_between(&self, from: Option<Instant>, to: Instant) -> (usize, Option<Instant>) {
         self.windows.ended_between(from, to)
     }
@@ -304,7 +307,8 @@ impl<T> Admissions<T> {
     }
 }
 
-/// When a call of the route may go, as far as only calls of its kind are concerned; none while only an answer can help.
+/// Returns when a call of the route may go, considering only its own route and service; `None` while only an answer can
+/// help.
 fn route_free_at(
     breakers: &Breakers,
     pauses: &Pauses,

@@ -1,7 +1,7 @@
-//! Stops sending when Genesys is down, and finds out with single calls when it is back.
+//! Stops calls when Genesys is down, and finds out with single calls when it is back.
 //!
-//! Without it an outage is answered with the full permitted rate of calls that are bound to fail, each of which may
-//! count against the limits and burns an attempt of the entry it was made for.
+//! Without it, an outage would be met with the full permitted rate of calls that are bound to fail. Each of them may
+//! count against the limits and uses up an attempt of its entry.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -11,11 +11,11 @@ use tokio::time::Instant;
 const FIRST_INTERVAL: Duration = Duration::from_secs(1);
 const MAX_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Tells one probe from those before it, so that a late result of an old one is not taken for that of the current.
+/// Identifies a probe, so that the late result of an old one is not mistaken for that of the current one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ProbeId(u64);
 
-/// Counts troubles in a row, and meters the probes once there are too many.
+/// Counts consecutive failures, and limits calls to single probes once there are too many.
 ///
 /// ```text
 ///           too many troubles               let_through
@@ -25,8 +25,9 @@ pub(super) struct ProbeId(u64);
 ///    '------------------- succeeded -------------------------'
 /// ```
 ///
-/// Invariant: while in trouble, at most one probe is under way, and the next is due an interval after the last one failed;
-/// the interval doubles with each and starts anew only after a call was answered. In doubt the first probe is due at once.
+/// Invariant: while in trouble, at most one probe is under way, and the next is due one interval after the last one
+/// failed. The interval doubles with each failure and starts anew only after a call was answered. In doubt, the first
+/// probe is due at once.
 #[derive(Debug)]
 pub(super) struct Breaker {
     opens_after: NonZeroU32,
@@ -42,7 +43,7 @@ enum BreakerState {
     Probing { id: ProbeId, interval: Duration },
 }
 
-/// What leads to the first probe where there is only doubt so far.
+/// Interval before the first probe if there is only doubt so far.
 const DOUBT: Duration = Duration::ZERO;
 
 impl Breaker {
@@ -50,7 +51,8 @@ impl Breaker {
         Self { opens_after, probes: 0, openings: 0, state: BreakerState::Closed { troubles: 0 } }
     }
 
-    /// From when the next call may go: `now`, the time of the next probe, or none until the current probe has ended.
+    /// Returns when the next call may be sent: `now`, the time of the next probe, or `None` until the current probe has
+    /// ended.
     pub(super) fn free_at(&self, now: Instant) -> Option<Instant> {
         match self.state {
             BreakerState::Closed { .. } => Some(now),
@@ -59,7 +61,7 @@ impl Breaker {
         }
     }
 
-    /// A call goes out; while open it is the probe.
+    /// Records that a call is sent; while open, it is the probe, and its id is returned.
     pub(super) fn let_through(&mut self) -> Option<ProbeId> {
         let BreakerState::ProbeDue { interval, .. } = self.state else { return None };
         let id = ProbeId(self.probes);
@@ -68,12 +70,12 @@ impl Breaker {
         Some(id)
     }
 
-    /// A call was answered by a service that works: everything may go again at once.
+    /// A call was answered by a working service: all calls may be sent again at once.
     pub(super) fn succeeded(&mut self) {
         self.state = BreakerState::Closed { troubles: 0 };
     }
 
-    /// A call ended in a 5xx or without an answer; whether that opened it.
+    /// A call ended in a 5xx or without an answer. Returns whether that opened the breaker.
     pub(super) fn failed(&mut self, probe: Option<ProbeId>, now: Instant) -> bool {
         match self.state {
             BreakerState::Closed { troubles } if troubles + 1 < self.opens_after.get() => {
@@ -84,39 +86,39 @@ impl Breaker {
                 self.wait(FIRST_INTERVAL, now);
                 return true;
             }
-            // Also calls from before the breaker opened come in here: it is open already.
+            // Calls sent before the breaker opened may also end here; it is open already.
             BreakerState::ProbeDue { .. } | BreakerState::Probing { .. } => self.cut_short(probe, now),
         }
         false
     }
 
-    /// Something else than this has failed that may have to do with it: a single call shall find out.
+    /// Another service failed, which may affect this one as well: a single call is to find out.
     pub(super) fn doubt(&mut self, now: Instant) {
         if self.is_closed() {
             self.wait(DOUBT, now);
         }
     }
 
-    /// A call was cut short by its caller. That says nothing of Genesys, but a probe of which nothing came is spent.
+    /// The caller cut a call short. That says nothing about Genesys, but a probe without a result is spent.
     pub(super) fn cut_short(&mut self, probe: Option<ProbeId>, now: Instant) {
         if let Some(interval) = self.interval_of(probe) {
             self.wait((interval * 2).clamp(FIRST_INTERVAL, MAX_INTERVAL), now);
         }
     }
 
-    /// A call was never sent: the next may be the probe in its stead.
+    /// A call was never sent: the next one may be the probe instead.
     pub(super) fn abandoned(&mut self, probe: Option<ProbeId>, now: Instant) {
         if let Some(interval) = self.interval_of(probe) {
             self.state = BreakerState::ProbeDue { at: now, interval };
         }
     }
 
-    /// Whether calls go as if there had been no trouble.
+    /// Returns whether calls are sent as if nothing had failed.
     pub(super) fn is_closed(&self) -> bool {
         matches!(self.state, BreakerState::Closed { .. })
     }
 
-    /// Whether its own calls have failed, and none was answered since.
+    /// Returns whether calls of this service have failed and none has been answered since.
     pub(super) fn is_in_trouble(&self) -> bool {
         match self.state {
             BreakerState::Closed { .. } => false,
@@ -124,12 +126,12 @@ impl Breaker {
         }
     }
 
-    /// How often it opened by itself.
+    /// Returns how often this breaker opened because of its own calls.
     pub(super) fn openings(&self) -> u64 {
         self.openings
     }
 
-    /// When the next probe is due; none while closed, or while one is under way.
+    /// Returns when the next probe is due; `None` while closed, or while a probe is under way.
     pub(super) fn probe_at(&self) -> Option<Instant> {
         match self.state {
             BreakerState::ProbeDue { at, .. } => Some(at),
@@ -137,7 +139,7 @@ impl Breaker {
         }
     }
 
-    /// The interval that led to the current probe, if `probe` is that.
+    /// Returns the interval before the current probe, if `probe` is the current one.
     fn interval_of(&self, probe: Option<ProbeId>) -> Option<Duration> {
         match self.state {
             BreakerState::Probing { id, interval } => (probe == Some(id)).then_some(interval),

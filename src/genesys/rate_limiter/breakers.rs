@@ -1,4 +1,4 @@
-//! A breaker for each service of Genesys: each may be down while the others work, and they may all be.
+//! One breaker per service of Genesys: each service may be down while the others work, and all may be down at once.
 
 use std::num::NonZeroU32;
 
@@ -7,9 +7,9 @@ use tokio::time::Instant;
 use super::breaker::{Breaker, ProbeId};
 use crate::genesys::call::{GenesysService, Route};
 
-/// Invariant: calls of a service are held back only for troubles of its own, and for one round trip when another service
-/// gets into trouble: its next call then finds out whether it is down as well. So a service that is down stops no other, and
-/// when all are down, that costs `opens_after` calls once and one more for each other service.
+/// Invariant: calls of a service are held back only for failures of its own, and for one round trip when another
+/// service fails: the next call then finds out whether this service is down as well. So a service that is down stops no
+/// other, and if all are down, that costs `opens_after` calls once and one more per other service.
 #[derive(Debug)]
 pub(super) struct Breakers([Breaker; GenesysService::ALL.len()]);
 
@@ -18,7 +18,7 @@ impl Breakers {
         Self(std::array::from_fn(|_| Breaker::new(opens_after)))
     }
 
-    /// The breaker that a route's calls are subject to.
+    /// Returns the breaker that applies to a route's calls.
     pub(super) fn of(&self, route: Route) -> &Breaker {
         &self.0[route.service().index()]
     }
@@ -45,17 +45,17 @@ impl Breakers {
         self.of_mut(route).abandoned(probe, now);
     }
 
-    /// Whether only probes go out, as some service is in trouble and none is known to work.
+    /// Returns whether only probes are sent, because some service is in trouble and none is known to work.
     pub(super) fn all_open(&self) -> bool {
         !self.0.iter().any(Breaker::is_closed)
     }
 
-    /// How often one of them opened.
+    /// Returns how often any of the breakers opened.
     pub(super) fn openings(&self) -> u64 {
         self.0.iter().map(Breaker::openings).sum()
     }
 
-    /// The services in trouble, with the time of the next probe of each; none while one is under way.
+    /// Returns the services in trouble, each with the time of its next probe; `None` while a probe is under way.
     pub(super) fn services_in_trouble(&self) -> impl Iterator<Item = (GenesysService, Option<Instant>)> {
         let in_trouble = GenesysService::ALL.into_iter().zip(&self.0).filter(|(_, breaker)| breaker.is_in_trouble());
         in_trouble.map(|(service, breaker)| (service, breaker.probe_at()))

@@ -1,54 +1,55 @@
-//! How much of a round trip may be credited when a place in a window is given back.
+//! Determines how much of a round trip may be credited when a place in a window is given back.
 //!
-//! Without credit the next call waits for a whole window after the answer of the one before, so that every round trip is
-//! lost from the pace: at 10 calls a second and 200 ms on the way, a sixth of it. Most of a round trip is the same for
-//! every call, and that part can be given back.
+//! Without credit, the next call waits a whole window after the answer to the one before, so every round trip reduces
+//! the rate: with 10 calls per second and 200 ms of latency, by a sixth. Most of a round trip is the same for every
+//! call, and that part can be given back.
 //!
-//! Say call `i` arrives at `r_i` and is answered at `a_i`, and call `j` is sent at `s_j` and arrives at `r_j`. Let `F` be
-//! the least time that any call needs to Genesys, `B` the least from its arrival there to its answer here. Then
-//! `r_i <= a_i - B` and `r_j >= s_j + F`, so `r_j >= r_i + window` holds whenever `s_j >= a_i + window - (F + B)`: the
-//! largest safe credit is `F + B`. It cannot be observed. Only sums of both ways of single calls can, and the smallest of
-//! these is `F + B` only once some call was at its least on both ways at once: one call's quick way there and another's
-//! quick way back may undercut the smallest sum seen.
+//! Say call `i` arrives at `r_i` and is answered at `a_i`, and call `j` is sent at `s_j` and arrives at `r_j`. Let `F`
+//! be the least time that any call needs to reach Genesys, and `B` the least time from its arrival there to its answer
+//! here. Then `r_i <= a_i - B` and `r_j >= s_j + F`, so `r_j >= r_i + window` holds whenever `s_j >= a_i + window - (F
+//! + B)`: the largest safe credit is `F + B`. It cannot be observed. Only the sums of both directions of single calls
+//! can, and the smallest of these equals `F + B` only once some call was at its least in both directions at once: one
+//! call's quick way there and another's quick way back may undercut the smallest sum seen.
 //!
-//! How far the smallest sum of `n`, `m_1`, still lies above `F + B` shows in how dense the sums are just above it: they
-//! thin out towards `F + B`, and the `k`th smallest lies about `k^(1/a)` times as far above it as the smallest, where `a`
-//! is 1 if only one way varies, 2 if both do, and more if the least delays are rarer still. With `k` = 16 even `a` = 4
-//! puts the smallest no farther above `F + B` than the sixteenth lies above the smallest. Twice that is the margin, as
-//! both are random. It needs no constant of the network, is large while little is known, and melts as answers come in.
+//! How far the smallest of `n` sums, `m_1`, still lies above `F + B` shows in how dense the sums are just above it:
+//! they thin out towards `F + B`, and the `k`th smallest lies about `k^(1/a)` times as far above it as the smallest,
+//! where `a` is 1 if only one direction varies, 2 if both do, and more if the least delays are rarer still. With `k` =
+//! 16, even `a` = 4 puts the smallest no farther above `F + B` than the sixteenth lies above the smallest. Twice that
+//! distance is the margin, because both are random. The margin needs no constant of the network, is large while little
+//! is known, and shrinks as answers come in.
 //!
 //! Invariant: the credit is at most `m_1 - 2 (m_16 - m_1)` less [`GUARD`], over all answers of the class so far.
 //!
-//! Calls of different classes take different times at Genesys, so each has a `B` of its own; what they have in common is
-//! the way there. The credit belongs to the call that gives its place back, so a class's own sums bound it whatever call
-//! comes next. Without classes slow writes would get no more credit than the quickest read.
+//! Calls of different classes take different times in Genesys, so each class has its own `B`; they share the way there.
+//! The credit belongs to the call that gives its place back, so the sums of its own class bound it whatever call comes
+//! next. Without classes, slow writes would get no more credit than the quickest read.
 //!
-//! The assumption, plainly: delays to come do not undercut the least delays on either way so far, other than by what
-//! the margin covers; and the way there does not depend on the class. A path that becomes faster from one moment to the
-//! next may bring calls closer together for one round trip, by as much as it became faster; the first answer over the
-//! new path corrects the credit, also for places held by earlier calls. [`Credit::None`] assumes nothing.
+//! Assumptions: future delays do not undercut the least delays of either direction so far by more than the margin, and
+//! the way there does not depend on the class. A path that suddenly becomes faster may bring calls closer together for
+//! one round trip, by as much as it became faster; the first answer over the new path corrects the credit, also for
+//! places held by earlier calls. [`Credit::None`] assumes nothing.
 //!
 //! The smallest round trips are never forgotten. A path that becomes slower for good then costs its difference in every
-//! window, which a window of 60 s, the one that sets the sustained pace, does not notice; forgetting would turn every
+//! window, which hardly matters for the window of 60 s that determines the sustained rate; forgetting would turn every
 //! return from a slow hour into the case above.
 
 use std::time::Duration;
 
 use super::limits::Credit;
 
-/// Answers until anything is credited.
+/// Answers required before anything is credited.
 const ENOUGH: u32 = 32;
-/// How many of the smallest round trips are kept: the last of them tells how dense they are.
+/// Number of smallest round trips that are kept; the last of them shows how dense they are.
 const SMALLEST: usize = 16;
-/// Never credited: covers the granularity of timers.
+/// Never credited, to cover the granularity of timers.
 const GUARD: Duration = Duration::from_millis(2);
 
-/// The round trips of the answered calls of one class, and what may be credited because of them.
+/// Round trips of the answered calls of one class, and the credit that follows from them.
 #[derive(Debug)]
 pub(super) struct RoundTrips {
     policy: Credit,
     seen: u32,
-    /// The smallest ever, in order.
+    /// The smallest ever seen, in ascending order.
     smallest: Vec<Duration>,
 }
 
@@ -57,7 +58,7 @@ impl RoundTrips {
         Self { policy, seen: 0, smallest: Vec::with_capacity(SMALLEST + 1) }
     }
 
-    /// Takes in the round trip of a call that was answered. A failure or a timeout has none.
+    /// Records the round trip of an answered call. A failed or timed-out call has none.
     pub(super) fn observe(&mut self, round_trip: Duration) {
         if self.policy == Credit::None {
             return;
@@ -70,7 +71,7 @@ impl RoundTrips {
         }
     }
 
-    /// What may be taken off the time for which an answered call keeps its place.
+    /// Returns what may be subtracted from the time for which an answered call keeps its place.
     pub(super) fn credit(&self) -> Duration {
         match self.smallest.as_slice() {
             [smallest, .., sixteenth] if self.seen >= ENOUGH => {

@@ -1,4 +1,4 @@
-//! The rate limiter as a tower layer, the innermost around the transport.
+//! The rate limiter as a tower layer, the innermost one around the transport.
 
 use std::fmt;
 use std::pin::Pin;
@@ -19,28 +19,28 @@ use super::{CallOutcome, Paused, Permit, RateLimiter};
 use crate::clock::WallClock;
 use crate::genesys::call::{CallContext, CallLane, CallMeter, Route};
 
-/// Why a call came back without an answer.
+/// Reason why a call came back without an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RateLimitError<E> {
-    /// It was not sent.
+    /// The call was not sent: the rate limiter turned it back.
     Paused(Paused),
-    /// It was not sent because it was not ready when its turn had come. Its place was given back.
+    /// The call was not sent, because it was not ready when its turn came. Its place was given back.
     NotReady,
-    /// What the transport says.
+    /// Error of the transport.
     Transport(E),
 }
 
-/// What a call still needs when its turn has come.
+/// Provides what a call still needs when its turn comes.
 pub trait Departure: fmt::Debug + Send + Sync {
-    /// Puts it on the call; false if it cannot be had.
+    /// Adds it to the call; returns false if it is unavailable.
     fn is_ready(&self, request: &mut Request<Bytes>) -> bool;
 }
 
-/// Travels in the request's extensions.
+/// Extension of a request that makes it ready when it leaves.
 #[derive(Debug, Clone)]
 pub struct AtDeparture(pub Arc<dyn Departure>);
 
-/// Puts the rate limiter in front of a transport.
+/// Layer that puts the rate limiter in front of a transport.
 #[derive(Debug, Clone)]
 pub struct RateLimitLayer {
     gate: RateLimiter,
@@ -48,7 +48,7 @@ pub struct RateLimitLayer {
 }
 
 impl RateLimitLayer {
-    /// The clock tells how far off a date is that an answer names.
+    /// Creates the layer. The clock converts a date in an answer into a wait.
     pub fn new(gate: RateLimiter, clock: WallClock) -> Self {
         Self { gate, clock }
     }
@@ -62,7 +62,7 @@ impl<S> Layer<S> for RateLimitLayer {
     }
 }
 
-/// Sends each request once its turn has come, and tells the rate limiter what the answer says about the limits.
+/// Sends each request once its turn has come, and reports to the rate limiter what the answer says about limits.
 #[derive(Debug, Clone)]
 pub struct RateLimitService<S> {
     gate: RateLimiter,
@@ -80,7 +80,7 @@ where
     type Error = RateLimitError<S::Error>;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Bytes>, Self::Error>> + Send>>;
 
-    /// Always ready: the transport is asked only when the turn has come, as it should not be held ready for hours.
+    /// Always ready: the transport is polled only when the turn has come, because it should not be reserved for hours.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         Poll::Ready(Ok(()))
     }
@@ -122,7 +122,8 @@ fn wishes(request: &Request<Bytes>) -> (CallLane, Route, CallMeter) {
     context.map_or_else(|| (CallLane::Bulk, Route::Users, CallMeter::default()), |c| (c.lane, c.route, c.meter))
 }
 
-/// The count goes in before the permit goes back, or the next caller would be let through on the belief before.
+/// The count is recorded before the permit goes back; otherwise, the next caller would be admitted on outdated
+/// information.
 fn report(gate: &RateLimiter, permit: Permit, route: Route, response: &Response<Bytes>, now: Timestamp) {
     if let Some(count) = WindowCount::of(response.headers(), now) {
         gate.observe_foreign_use(count.used, count.allowed, count.reset);

@@ -1,7 +1,8 @@
-//! The pace of single routes, as far as their 429s tell it.
+//! Rates of single routes, learned from their 429s.
 //!
-//! A service's own limit is not published. Without learning it, each of its windows would be used up at the full rate
-//! and end in a 429, which costs a call of the platform's limit and holds the route up for the rest of the window.
+//! The limits of single services are not published. If they were not learned, each of their windows would be used up at
+//! the full rate and end in a 429, which costs a call of the platform limit and blocks the route for the rest of the
+//! window.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,14 +12,14 @@ use tokio::time::Instant;
 use super::limits::WindowLimit;
 use crate::genesys::call::Route;
 
-/// For so long a limit is believed as it was told.
+/// How long a limit is applied as reported.
 const BELIEVED_FOR: Duration = Duration::from_secs(600);
-/// After so long it is forgotten; in between it is relaxed bit by bit, as it may have been raised.
+/// When a limit is forgotten. Before that, it is relaxed gradually, because it may have been raised.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(3600);
 
-/// The distance that calls of a route keep because of a limit learned from a 429.
+/// Minimum distance between calls of a route, because of a limit learned from a 429.
 ///
-/// Invariant: it only ever holds calls back, and a limit that is not confirmed by another 429 decays to nothing.
+/// Invariant: it only ever holds calls back, and a limit that no further 429 confirms decays to nothing.
 #[derive(Debug, Default)]
 pub(super) struct LearnedPaces {
     routes: BTreeMap<Route, LearnedPace>,
@@ -32,13 +33,13 @@ struct LearnedPace {
 }
 
 impl LearnedPaces {
-    /// A 429 named the limit of `route`.
+    /// Records the limit of `route` that a 429 named.
     pub(super) fn learn(&mut self, route: Route, limit: WindowLimit, now: Instant) {
         self.routes.retain(|_, pace| now < pace.learned_at + FORGOTTEN_AFTER);
         self.routes.insert(route, LearnedPace { limit, learned_at: now, last_call: now });
     }
 
-    /// When a call of `route` may go.
+    /// Returns when a call of `route` may be sent.
     pub(super) fn free_at(&self, route: Route, now: Instant) -> Instant {
         self.routes.get(&route).map_or(now, |pace| now.max(pace.last_call + pace.distance(now)))
     }
@@ -49,7 +50,7 @@ impl LearnedPaces {
         }
     }
 
-    /// The limits that are kept at present, each with the end of its life.
+    /// Returns the limits in force, each with the time at which it is forgotten.
     pub(super) fn limits(&self, now: Instant) -> impl Iterator<Item = (Route, WindowLimit, Instant)> {
         let all = self.routes.iter().map(|(route, pace)| (*route, pace.limit, pace.learned_at + FORGOTTEN_AFTER));
         all.filter(move |(_, _, end)| *end > now)
@@ -57,7 +58,8 @@ impl LearnedPaces {
 }
 
 impl LearnedPace {
-    /// Evenly spread, a twentieth apart from the very limit, as calls do not arrive quite as evenly as they are sent.
+    /// Spreads calls evenly, 5 % further apart than the limit requires, because calls arrive less evenly than they are
+    /// sent.
     fn distance(self, now: Instant) -> Duration {
         let age = now.saturating_duration_since(self.learned_at).max(BELIEVED_FOR);
         let left = FORGOTTEN_AFTER.saturating_sub(age).div_duration_f64(FORGOTTEN_AFTER.saturating_sub(BELIEVED_FOR));

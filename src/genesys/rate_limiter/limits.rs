@@ -1,45 +1,46 @@
-//! What a rate limiter permits, and how it begins.
+//! Limits of a rate limiter, and its initial state.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Above that a caller is turned back, and gives its seat to work that can go on.
+/// Longest wait: beyond it, a caller is turned back and releases its seat to work that can proceed.
 pub const MAX_WAIT: Duration = Duration::from_secs(180);
 
-/// At most `calls` may reach Genesys in any stretch of time of length `period`, wherever it begins.
+/// At most `calls` may reach Genesys within any span of length `period`, wherever the span begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WindowLimit {
     pub calls: NonZeroU32,
     pub period: Duration,
 }
 
-/// Whether the way that every call needs at least is credited when a place is given back.
+/// Whether the least latency of every call is credited when a place is given back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Credit {
-    /// Nothing is credited: no window overflows whatever the delays, and each call costs its round trip of pace.
+    /// Nothing is credited: no window overflows whatever the delays, but each call costs its round trip.
     None,
-    /// The smallest round trip, less a margin: constant latency costs nothing. `credit.rs` says what it assumes.
+    /// The smallest round trip less a margin, so that constant latency costs nothing. `latency_credit.rs` states the
+    /// assumptions.
     SmallestRoundTrip,
 }
 
 /// All limits of one Genesys org.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Every one of them holds at any time.
+    /// All windows apply at all times.
     pub windows: Vec<WindowLimit>,
-    /// Calls that may be under way at once.
+    /// Maximum number of calls under way at once.
     pub max_in_flight: NonZeroU32,
     pub credit: Credit,
-    /// Calls in a row that end in a 5xx or without an answer until the breaker opens.
+    /// Number of consecutive calls ending in a 5xx or without an answer that opens the breaker.
     pub breaker_after: NonZeroU32,
-    /// Nobody waits for the end of a pause that lies farther ahead than this.
+    /// No caller waits for the end of a pause that is further away than this.
     pub longest_wait: Duration,
 }
 
 impl Limits {
-    /// Calls per second that can be kept up for ever; infinite without windows.
+    /// Returns the calls per second that can be sustained indefinitely; infinite if there are no windows.
     pub fn sustained_rate(&self) -> f64 {
         let rates = self.windows.iter().map(|window| f64::from(window.calls.get()) / window.period.as_secs_f64());
         rates.fold(f64::INFINITY, f64::min)
@@ -47,7 +48,7 @@ impl Limits {
 }
 
 impl Start {
-    /// Calls that have to be presumed.
+    /// Returns the number of calls that have to be presumed, and their time.
     pub(super) fn presumed(&self, limits: &Limits, now: Instant) -> Option<(u32, Instant)> {
         match self {
             Self::Empty => None,
@@ -74,19 +75,20 @@ impl Default for Limits {
     }
 }
 
-/// What a fresh gate believes about calls that Genesys may still be counting.
+/// What a new rate limiter assumes about calls that Genesys may still be counting.
 #[derive(Debug, Clone)]
 pub enum Start {
-    /// Nothing was called lately.
+    /// No recent calls.
     Empty,
-    /// Everything permitted was used this very moment: for a start without any knowledge of the process before.
+    /// All limits were used up at this very moment: for a start without any knowledge of the previous process.
     AsIfFull,
-    /// What is known of the calls of the processes before. The time of each is that of its answer, or of the process's end
-    /// if none is known: the time of sending would be too early, as a call may arrive later than it is sent.
+    /// What is known of the calls of previous processes. The time of each is that of its answer, or of the end of the
+    /// process if unknown: the time of sending would be too early, because a call may arrive later than it is sent.
     Recent {
-        /// Calls that a book has counted.
+        /// Calls counted by the usage log.
         counted: Vec<Instant>,
-        /// Calls that no book has counted, and that have to be presumed: so many, under way no later than then.
+        /// Calls that the log has not counted and that have to be presumed: their maximum number, and the latest time
+        /// at which they were under way.
         presumed: Option<(u32, Instant)>,
     },
 }

@@ -1,7 +1,7 @@
-//! The rate limiter: the rate limit before the wire, one for a Genesys org, shared by everything that calls it.
+//! Rate limiter before the wire: one per Genesys org, shared by everything that calls it.
 //!
-//! It is the last layer before the transport, inside retry and login, so that every attempt pays. What may go when is
-//! decided by `admissions.rs`, a pure type; this file adds the lock, the clock and the way to wake a caller.
+//! It is the last layer before the transport, inside retry and login, so that every attempt pays. `admissions.rs`, a
+//! pure type, decides which call may go and when; this file adds the lock, the clock and the means to wake a caller.
 
 mod admissions;
 mod breaker;
@@ -48,18 +48,18 @@ use crate::engine::port::Pace;
 use crate::lifecycle::Lifecycle;
 use crate::retry_after::MAX_RETRY_AFTER;
 
-/// Lets calls through at the permitted rate; clones share one state.
+/// Admits calls at the permitted rate; clones share one state.
 #[derive(Debug, Clone)]
 pub struct RateLimiter {
     shared: Arc<SharedLimiter>,
-    /// Covers every call that goes out, if a book is kept.
+    /// Covers every call that is sent, if a usage log is kept.
     lease: Option<Arc<Lease>>,
     sustained_rate: f64,
     statistics: Arc<CallStatistics>,
 }
 
 impl RateLimiter {
-    /// A gate of its own; its task belongs to `lifecycle` and exists only while somebody waits.
+    /// Creates a rate limiter with its own state. Its task belongs to `lifecycle` and exists only while callers wait.
     pub fn new(limits: &Limits, start: Start, lifecycle: &Lifecycle) -> Self {
         let desk = LimiterState { admissions: Admissions::new(limits, start, Instant::now()), keeper: Timer::Away };
         let shared = SharedLimiter { desk: Mutex::new(desk), rescheduled: Notify::new(), lifecycle: lifecycle.clone() };
@@ -71,52 +71,53 @@ impl RateLimiter {
         }
     }
 
-    /// The same, with a book kept of its calls for the process that comes after.
+    /// Creates a rate limiter that keeps a usage log of its calls for the next process.
     pub fn with_book(limits: &Limits, start: Start, book: Arc<dyn UsageLog>, lifecycle: &Lifecycle) -> Self {
         let lease = Some(Arc::new(Lease::new(book, limits, &start, Instant::now())));
         Self { lease, ..Self::new(limits, start, lifecycle) }
     }
 
-    /// Waits for the right to send one call, unless Genesys has closed the way for longer than anybody waits here, or
-    /// does so meanwhile. Dropping the future gives up the wait and leaves nothing behind.
+    /// Waits for permission to send one call. Fails if Genesys has closed the route for longer than the longest
+    /// permitted wait, or does so meanwhile. Dropping the future ends the wait and leaves nothing behind.
     pub async fn admit(&self, lane: CallLane, route: Route) -> Result<Permit, Paused> {
         let permit = WaitingForPermit::join(&self.shared, lane, route).await?;
         if let Some(lease) = &self.lease {
-            // Boxed, so that nobody who still waits for its turn holds the room for it.
+            // Boxed, so that callers that still wait for their turn do not hold the memory for it.
             Box::pin(lease.cover(&self.shared)).await;
         }
         Ok(permit)
     }
 
-    /// Pauses everything until then, for an hour at most, if it is not paused for longer already.
+    /// Pauses all routes until `until`, at most for an hour. An existing longer pause stays.
     pub fn pause_until(&self, until: Instant) {
         self.shared.change(|admissions, now| admissions.pause_until(until.min(now + MAX_RETRY_AFTER)));
     }
 
-    /// Pauses one route until then, for an hour at most, if it is not paused for longer already; the others go on.
+    /// Pauses one route until `until`, at most for an hour. An existing longer pause stays; other routes proceed.
     pub fn pause_route_until(&self, route: Route, until: Instant) {
         self.shared
             .change(|admissions, now| admissions.pause_route_until(route, until.min(now + MAX_RETRY_AFTER), now));
     }
 
-    /// Keeps to a limit of one route that a 429 named, for a while.
+    /// Observes a limit of one route that a 429 named, for a limited time.
     pub fn learn_limit(&self, route: Route, limit: WindowLimit) {
         self.shared.change(|admissions, now| admissions.learn(route, limit, now));
     }
 
-    /// Takes in Genesys' own count: `used` of `allowed` calls in a window that ends in `reset`. Lowers the pace until
-    /// then if other users of the token left fewer calls than the own windows permit; never raises it. To be called
-    /// before the permit of the call that brought the count is answered.
+    /// Records Genesys' own count: `used` of `allowed` calls in a window that ends in `reset`. If other users of the
+    /// token left fewer calls than our own windows permit, lowers the rate until then; never raises it. Must be called
+    /// before the permit of the call that reported the count is answered.
     pub fn observe_foreign_use(&self, used: u32, allowed: u32, reset: Duration) {
         self.shared.change(|admissions, now| admissions.observe_foreign_use(used, allowed, reset, now));
     }
 
-    /// The end of the pause of everything, if there is one: work for which that is too long is parked by its owner.
+    /// Returns the end of the pause of all routes, if there is one. Work for which that is too long is parked by its
+    /// owner.
     pub fn paused_until(&self) -> Option<Instant> {
         self.shared.lock().admissions.paused_until(Instant::now())
     }
 
-    /// The end of the pause that holds for `route`, be it its own or that of everything.
+    /// Returns the end of the pause that applies to `route`, be it its own or that of all routes.
     pub fn route_paused_until(&self, route: Route) -> Option<Instant> {
         self.shared.lock().admissions.route_paused_until(route, Instant::now())
     }
@@ -125,7 +126,7 @@ impl RateLimiter {
         self.shared.lock().admissions.view(Instant::now())
     }
 
-    /// What the calls that came through here add up to.
+    /// Returns the statistics of the calls that passed through this rate limiter.
     pub fn statistics(&self) -> &Arc<CallStatistics> {
         &self.statistics
     }
@@ -134,20 +135,20 @@ impl RateLimiter {
         &self.shared.lifecycle
     }
 
-    /// How fast calls of these routes go from here on.
+    /// Returns how fast calls of these routes proceed from now on.
     pub fn pace(&self, routes: &[Route]) -> Pace {
         self.shared.lock().admissions.pace(routes, self.sustained_rate, Instant::now())
     }
 }
 
-/// What gate, permits and waiting callers share.
+/// State shared by the rate limiter, its permits and the waiting callers.
 ///
-/// Invariant: the lock is held for arithmetic only, never across an await nor while a waiter is told of its turn, whose
-/// permit may come back through the same lock.
+/// Invariant: the lock is held for arithmetic only, never across an await, and never while a waiter is notified,
+/// because its permit may come back through the same lock.
 #[derive(Debug)]
 struct SharedLimiter {
     desk: Mutex<LimiterState>,
-    /// Wakes the keeper when it would sleep for too long.
+    /// Wakes the timer task if it would sleep too long.
     rescheduled: Notify,
     lifecycle: Lifecycle,
 }
@@ -158,11 +159,11 @@ struct LimiterState {
     keeper: Timer,
 }
 
-/// The task that grants what becomes free by the passing of time.
+/// The task that grants what becomes free with the passing of time.
 ///
-/// It exists only while somebody waits: what becomes free by an answer, or was free already, is granted by whoever
-/// brings it about. So it needs no order to end, and callers that are finishing their work during shutdown, when a task
-/// that ran until then would be gone, still get their turn.
+/// It exists only while callers wait: what becomes free through an answer, or was free already, is granted by whoever
+/// causes it. So the task needs no order to end, and callers that finish their work during shutdown still get their
+/// turn, which a task that ended with the service could not give them.
 #[derive(Debug, Clone, Copy)]
 enum Timer {
     Away,
@@ -177,7 +178,7 @@ impl SharedLimiter {
         self.desk.lock()
     }
 
-    /// Makes a change, and grants everything that it made possible.
+    /// Makes a change, and grants everything that the change makes possible.
     fn change<R>(
         self: &Arc<Self>,
         change: impl FnOnce(&mut Admissions<oneshot::Sender<PermitTurn>>, Instant) -> R,
@@ -201,7 +202,7 @@ impl SharedLimiter {
         result
     }
 
-    /// Whose turn has come, and who is turned back.
+    /// Collects the waiters whose turn has come, and those that are turned back.
     fn grant_all(
         self: &Arc<Self>,
         desk: &mut LimiterState,
@@ -226,7 +227,7 @@ impl SharedLimiter {
         }
     }
 
-    /// Grants what is due, and tells the keeper until when it may sleep, or to go if nobody waits any more.
+    /// Grants what is due. Returns until when the timer may sleep, or that it may end because no caller waits.
     fn grant_due(self: &Arc<Self>) -> Timer {
         let mut desk = self.lock();
         let now = Instant::now();
@@ -243,14 +244,14 @@ impl SharedLimiter {
     }
 }
 
-/// A waiter that is gone meanwhile leaves the permit here, and its drop gives the place back as never sent.
+/// If the waiter is gone, the permit is dropped here, which gives its place back as never sent.
 fn deliver(turns: Vec<(oneshot::Sender<PermitTurn>, PermitTurn)>) {
     for (waiter, turn) in turns {
         drop(waiter.send(turn));
     }
 }
 
-/// Who has to be called after a change.
+/// What a change requires of the timer.
 enum Call {
     Nobody,
     Wake,
@@ -258,7 +259,7 @@ enum Call {
 }
 
 impl LimiterState {
-    /// A keeper that sleeps for too short a time wakes for nothing, which is cheaper than waking it at every change.
+    /// A timer that wakes too early costs less than waking it at every change.
     fn reschedule(&mut self, now: Instant) -> Call {
         let waited_for = !self.admissions.nobody_waits();
         match self.keeper {

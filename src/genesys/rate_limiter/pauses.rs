@@ -1,4 +1,4 @@
-//! Pauses that Genesys ordered by answering 429: of everything, or of one route.
+//! Pauses that Genesys imposed with a 429: of all routes, or of one.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,14 +7,14 @@ use tokio::time::Instant;
 
 use crate::genesys::call::Route;
 
-/// A pause for a 429 that does not say for how long.
+/// Length of the first pause for a 429 that does not give one.
 const BLIND_AT_FIRST: Duration = Duration::from_secs(1);
-/// Genesys counts calls by the minute: after that long the limit that was hit has a fresh window.
+/// Longest guessed pause. Genesys counts calls per minute, so after that time the exceeded limit has a fresh window.
 const MAX_BLIND: Duration = Duration::from_secs(60);
 
-/// Until when nothing may be sent, altogether and by route.
+/// Until when nothing may be sent, in total and per route.
 ///
-/// Invariant: an end once set only moves later; a shorter pause that comes in on top changes nothing.
+/// Invariant: the end of a pause only moves later; a shorter pause on top changes nothing.
 #[derive(Debug, Default)]
 pub(super) struct Pauses {
     all: Option<Instant>,
@@ -22,7 +22,7 @@ pub(super) struct Pauses {
     blind: Option<Blind>,
 }
 
-/// The last pause whose length had to be guessed.
+/// The last pause whose length was guessed.
 #[derive(Debug, Clone, Copy)]
 struct Blind {
     length: Duration,
@@ -40,8 +40,8 @@ impl Pauses {
         *end = until.max(*end);
     }
 
-    /// How long to pause for a 429 without a usable `Retry-After`: a second, and twice as long each time that a call
-    /// sent after such a pause meets another. Calls sent before it ended say nothing new.
+    /// Returns how long to pause for a 429 without a usable `Retry-After`: one second, doubled each time a call sent
+    /// after such a pause meets another 429. Calls sent before the pause ended carry no new information.
     pub(super) fn guess(&mut self, sent_at: Instant, now: Instant) -> Duration {
         let length = match self.blind {
             None => BLIND_AT_FIRST,
@@ -53,22 +53,23 @@ impl Pauses {
         length
     }
 
-    /// A call got past the limits: the next guess starts small again, if the call was sent after the last guessed pause.
+    /// Records a call that passed the limits. If it was sent after the last guessed pause, the next guess starts small
+    /// again.
     pub(super) fn passed(&mut self, sent_at: Instant) {
         self.blind = self.blind.filter(|last| sent_at < last.until);
     }
 
-    /// The end of the pause of everything, if there is one.
+    /// Returns the end of the pause of all routes, if there is one.
     pub(super) fn until(&self, now: Instant) -> Option<Instant> {
         self.all.filter(|end| *end > now)
     }
 
-    /// The end of the route's own pause, if there is one.
+    /// Returns the end of the route's own pause, if there is one.
     pub(super) fn route_until(&self, route: Route, now: Instant) -> Option<Instant> {
         self.routes.get(&route).copied().filter(|end| *end > now)
     }
 
-    /// The routes that are paused on their own, with the end of each pause.
+    /// Returns the routes with a pause of their own, each with its end.
     pub(super) fn routes(&self, now: Instant) -> impl Iterator<Item = (Route, Instant)> {
         self.routes.iter().map(|(route, end)| (*route, *end)).filter(move |(_, end)| *end > now)
     }

@@ -13,11 +13,11 @@ use super::admissions::{CallOutcome, Ticket};
 use super::queue::WaiterId;
 use crate::genesys::call::{CallLane, Route};
 
-/// The right to send one call, once.
+/// Permission to send one call, once.
 ///
-/// Invariant: its ticket goes back exactly once. A permit dropped by its caller counts as sent and cut short at that
-/// moment, so that nothing is sent twice for one place (a call that has left is not dropped: see `under_way`); one that never
-/// reached its caller counts as never sent.
+/// Invariant: its ticket goes back exactly once. A permit that its caller drops counts as sent and cut short at that
+/// moment, so that nothing is sent twice for one place (a call that was sent is not dropped: see `under_way`). A permit
+/// that never reached its caller counts as never sent.
 #[derive(Debug)]
 #[must_use = "a dropped permit counts as a call that was sent"]
 pub struct Permit {
@@ -31,15 +31,15 @@ impl Permit {
         Self { shared, ticket: Some(ticket), received: false }
     }
 
-    /// The call ended.
+    /// Records how the call ended.
     pub fn answered(mut self, outcome: CallOutcome) {
         if let Some(ticket) = self.ticket.take() {
             self.shared.change(|admissions, now| admissions.ended(ticket, outcome, now));
         }
     }
 
-    /// The call was answered with 429. Pauses `only` one route, or everything, before anybody else is let through; if
-    /// the answer does not say for how long, for a second, or longer when that did not help.
+    /// Records that the call was answered with 429: pauses the route `only`, or all routes, before any other caller is
+    /// admitted. If the answer gives no length, pauses for a second, or longer if that did not help.
     pub fn throttled(mut self, only: Option<Route>, length: Option<Duration>) {
         if let Some(ticket) = self.ticket.take() {
             self.shared.change(|admissions, now| {
@@ -49,17 +49,17 @@ impl Permit {
         }
     }
 
-    /// The call was never sent: its place is free again at once.
+    /// Records that the call was never sent; its place is free again at once.
     pub fn abandon(mut self) {
         self.give_back_unsent();
     }
 
-    /// The route it was granted for.
+    /// Returns the route that the permit was granted for.
     pub fn route(&self) -> Option<Route> {
         self.ticket.as_ref().map(Ticket::route)
     }
 
-    /// When it was granted.
+    /// Returns when the permit was granted.
     pub fn granted_at(&self) -> Option<Instant> {
         self.ticket.as_ref().map(Ticket::granted_at)
     }
@@ -81,20 +81,21 @@ impl Drop for Permit {
     }
 }
 
-/// A caller was turned back: Genesys has closed its way for longer than anybody waits at the rate limiter.
+/// Error: the caller was turned back, because Genesys has closed its route for longer than a caller waits in the rate
+/// limiter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("Genesys limits the calls of this client for a longer time")]
+#[error("Genesys limits the calls of this client for longer than a call waits")]
 pub struct Paused {
-    /// It is no use to come again before.
+    /// Time before which another attempt is pointless.
     pub until: Instant,
 }
 
-/// What a waiting caller is told.
+/// What a waiting caller receives.
 pub(super) type PermitTurn = Result<Permit, Paused>;
 
 /// A caller that waits for its permit.
 ///
-/// Invariant: dropped before its turn it is removed from the queue; dropped after it, the permit is still in the
+/// Invariant: if dropped before its turn, it is removed from the queue; if dropped after it, the permit is still in the
 /// channel and goes back unsent with it.
 #[derive(Debug)]
 pub(super) struct WaitingForPermit {
@@ -122,7 +123,7 @@ impl Future for WaitingForPermit {
                 }
                 Poll::Ready(turn)
             }
-            // The sender is dropped unused only with the rate limiter itself, which this future keeps alive.
+            // The sender is dropped unused only together with the rate limiter, which this future keeps alive.
             Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
         }
     }

@@ -1,13 +1,13 @@
-//! Who goes next among the callers that wait: lanes in order of precedence, first come first served within a lane.
+//! Decides which waiting caller is next: lanes in order of precedence, first come, first served within a lane.
 
 use std::collections::BTreeMap;
 
 use crate::genesys::call::{CallLane, Route};
 
-/// Grants to other lanes that bulk lets pass before it is owed one: every fifth, a floor of 20 %.
+/// Grants to other lanes before bulk is owed one: guarantees bulk every fifth grant, or 20 %.
 const MAX_PASSED_OVER: u32 = 4;
 
-/// Names one waiter for as long as it waits.
+/// Identifies a waiter for as long as it waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct WaiterId {
     lane: CallLane,
@@ -23,11 +23,11 @@ pub(super) struct TakenPlace<T> {
     pub(super) waiter: T,
 }
 
-/// The callers that wait, each with what is needed to tell it of its turn.
+/// The waiting callers, each with what is needed to notify it.
 ///
-/// Invariant: a waiter is in here exactly once from joining until it was taken or left, and nothing of it remains after
-/// that; a lane or route without waiters takes no room. Turns are never given twice, so a lane's order over all its
-/// routes is the order of joining, also after some routes had to stand aside.
+/// Invariant: a waiter is in the queue exactly once from joining until it was taken or left, and nothing of it remains
+/// after that; a lane or route without waiters takes no memory. Turns are never reused, so the order of a lane over all
+/// its routes is the order of joining, even after some routes had to stand aside.
 #[derive(Debug)]
 pub(super) struct Queue<T> {
     lanes: [BTreeMap<Route, BTreeMap<u64, T>>; CallLane::ALL.len()],
@@ -48,7 +48,7 @@ impl<T> Queue<T> {
         WaiterId { lane, route, turn }
     }
 
-    /// Removes a waiter that gave up; none if it was taken before.
+    /// Removes a waiter that gave up; returns `None` if it was taken before.
     pub(super) fn leave(&mut self, id: WaiterId) -> Option<T> {
         let routes = &mut self.lanes[index(id.lane)];
         let turns = routes.get_mut(&id.route)?;
@@ -59,8 +59,8 @@ impl<T> Queue<T> {
         waiter
     }
 
-    /// Takes the waiter whose turn it is among those whose route may go; one of the bulk lane only if `bulk_may_go`, or
-    /// if it is owed its turn.
+    /// Takes the next waiter among those whose route is open; one of the bulk lane only if `bulk_may_go`, or if bulk is
+    /// owed its turn.
     pub(super) fn take(&mut self, may_go: impl Fn(Route) -> bool, bulk_may_go: bool) -> Option<TakenPlace<T>> {
         let urgent = self.first(CallLane::Continuation, &may_go).or_else(|| self.first(CallLane::Interactive, &may_go));
         let bulk = self.first(CallLane::Bulk, &may_go);
@@ -80,22 +80,22 @@ impl<T> Queue<T> {
         self.leave(id).map(|waiter| TakenPlace { lane: id.lane, route: id.route, waiter })
     }
 
-    /// Whether so many others went first that the next turn is bulk's.
+    /// Returns whether so many others went first that the next turn belongs to bulk.
     pub(super) fn bulk_is_owed(&self) -> bool {
         self.passed_over >= MAX_PASSED_OVER
     }
 
-    /// Removes everybody who waits for a route.
+    /// Removes all waiters for a route.
     pub(super) fn clear(&mut self, route: Route) -> impl Iterator<Item = T> {
         self.lanes.iter_mut().filter_map(move |routes| routes.remove(&route)).flat_map(BTreeMap::into_values)
     }
 
-    /// The routes that somebody waits for in `lane`.
+    /// Returns the routes with waiters in `lane`.
     pub(super) fn routes(&self, lane: CallLane) -> impl Iterator<Item = Route> {
         self.lanes[index(lane)].keys().copied()
     }
 
-    /// Callers waiting in `lane`.
+    /// Returns the number of callers waiting in `lane`.
     pub(super) fn waiting(&self, lane: CallLane) -> usize {
         self.lanes[index(lane)].values().map(BTreeMap::len).sum()
     }

@@ -1,4 +1,4 @@
-//! What an answer of Genesys says about its limits.
+//! Extracts what an answer of Genesys says about its limits.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -11,24 +11,24 @@ use serde::Deserialize;
 use super::limits::WindowLimit;
 use crate::retry_after::{retry_after, wait_named};
 
-/// When the window of the limit that was hit starts anew.
+/// Header that says when the window of the exceeded limit starts anew.
 const RESET: &str = "inin-ratelimit-reset";
-/// The namespace of the limits that hold for all routes together.
+/// Namespace of the limits that apply to all routes together.
 const PLATFORM: &str = "platform.api";
 
-/// A 429.
+/// Content of a 429.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Throttled {
-    /// How long to wait, if the answer says it.
+    /// How long to wait, if the answer says so.
     pub(super) length: Option<Duration>,
-    /// Whether the answer names a limit that belongs to a single service and not to the whole platform.
+    /// Whether the answer names a limit of a single service rather than of the whole platform.
     pub(super) one_service: bool,
-    /// The limit that was hit, if the answer tells calls and period.
+    /// The limit that was exceeded, if the answer gives calls and period.
     pub(super) limit: Option<WindowLimit>,
 }
 
 impl Throttled {
-    /// Recognises it by its status alone, as its code changed over time.
+    /// Recognises a 429 by its status alone, because its error code has changed over time.
     pub(super) fn of(response: &Response<Bytes>, now: Timestamp) -> Option<Self> {
         if response.status() != StatusCode::TOO_MANY_REQUESTS {
             return None;
@@ -57,7 +57,7 @@ struct NamedLimit {
 }
 
 impl NamedLimit {
-    /// The period is told by the end of the key alone, as in `skill.assign.rate.per.minute`.
+    /// Returns the limit. Only the end of the key gives the period, as in `skill.assign.rate.per.minute`.
     fn limit(&self) -> Option<WindowLimit> {
         let period = match self.key.as_deref()?.rsplit('.').next()? {
             "second" => 1,
@@ -70,7 +70,7 @@ impl NamedLimit {
     }
 }
 
-/// Genesys' own count of the calls in its current window: a hint that may be missing at any time.
+/// Genesys' own count of the calls in its current window (`inin-ratelimit-*`): a hint that may be missing at any time.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct WindowCount {
     pub(super) used: u32,

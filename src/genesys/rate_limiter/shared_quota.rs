@@ -1,16 +1,16 @@
-//! Other users of the same token, as far as Genesys' count of the calls reveals them.
+//! Accounts for other users of the same token, as far as Genesys' count of the calls reveals them.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Resets of one window at Genesys, told in whole seconds by several answers, may differ by that much.
+/// Largest difference between two reports of the same reset: several answers give it in whole seconds.
 const SAME_RESET: Duration = Duration::from_secs(2);
 
-/// Grants that are left until the window at Genesys is reset, where that is fewer than the own windows permit.
+/// Grants left until Genesys resets its window, if fewer than our own windows permit.
 ///
-/// Invariant: it only ever lowers the pace. Within one window at Genesys the number left falls, whatever the order in
-/// which answers come in; a reset that lies clearly later belongs to the next window, and starts anew.
+/// Invariant: it only ever lowers the rate. Within one window of Genesys, the number left only falls, in whatever order
+/// the answers arrive; a reset that lies clearly later belongs to the next window and starts anew.
 #[derive(Debug, Default)]
 pub(super) struct ForeignUse {
     restriction: Option<Restriction>,
@@ -23,7 +23,7 @@ struct Restriction {
 }
 
 impl ForeignUse {
-    /// At most `left` more grants until `until`.
+    /// Limits grants to `left` until `until`.
     pub(super) fn restrict(&mut self, left: usize, until: Instant, now: Instant) {
         let same = self.restriction.filter(|old| old.until > now && until <= old.until + SAME_RESET);
         self.restriction = Some(match same {
@@ -45,14 +45,14 @@ impl ForeignUse {
         }
     }
 
-    /// A granted call was never sent after all.
+    /// Gives back a grant whose call was never sent.
     pub(super) fn abandoned(&mut self) {
         if let Some(restriction) = &mut self.restriction {
             restriction.left += 1;
         }
     }
 
-    /// Grants left, while there is a restriction.
+    /// Returns the grants left, while there is a restriction.
     pub(super) fn left(&self, now: Instant) -> Option<usize> {
         self.restriction.filter(|restriction| restriction.until > now).map(|restriction| restriction.left)
     }

@@ -1,8 +1,8 @@
-//! How fast calls really go: what the rate limiter has granted lately while somebody was waiting.
+//! Measures the actual rate of calls: what the rate limiter recently granted while callers were waiting.
 //!
-//! The configured limits say what may go at most. Genesys' slowness, limits of single routes, other users of the token and
-//! urgent calls all take something off that, and each would be a guess if it were put into a formula. What was granted
-//! holds all of them.
+//! The configured limits are only an upper bound. Slow answers, limits of single routes, other users of the token and
+//! urgent calls all reduce the rate, and each would be a guess in a formula. The number of granted calls includes all
+//! of them.
 
 use std::time::Duration;
 
@@ -10,29 +10,28 @@ use tokio::time::Instant;
 
 use crate::genesys::call::CallLane;
 
-/// What is longer ago than this counts for little: two windows of the usual length, so that what comes and goes with them
-/// is evened out.
+/// Time constant of the decay: two windows of the usual length, so that fluctuations within a window even out.
 const MEMORY: Duration = Duration::from_secs(120);
 
-/// For so long the permitted pace is taken as seen, so that the first calls alone do not decide.
+/// Time for which the permitted rate is taken as observed, so that the first calls alone do not decide.
 const GIVEN_CREDIT: Duration = Duration::from_secs(4);
 
-/// Calls granted, and the time in which they were.
+/// Calls granted, and the time in which they were granted.
 ///
-/// Invariant: only time counts in which somebody waited and the rate limiter was what they waited for: not before the first
-/// grant, when places may be taken for the calls of a process before, and neither a pause nor an outage, which end at a
-/// time of their own. What was granted without a wait says nothing of the pace and does not count either.
+/// Invariant: only time counts in which a caller waited and the rate limiter was the reason. That excludes the time
+/// before the first grant, when places may be taken for the calls of an earlier process, and pauses and outages, which
+/// end at a time of their own. Calls granted without a wait say nothing about the rate and do not count either.
 #[derive(Debug, Default)]
 pub(super) struct Throughput {
     seconds: f64,
     granted: [f64; CallLane::ALL.len()],
     begun: bool,
-    /// From when on time counts; none while it does not.
+    /// Since when time counts; `None` while it does not.
     counts_from: Option<Instant>,
 }
 
 impl Throughput {
-    /// Takes in the time since the last look.
+    /// Accounts for the time since the last update.
     pub(super) fn passed(&mut self, now: Instant) {
         let Some(from) = self.counts_from.filter(|from| *from < now) else { return };
         let waited = now - from;
@@ -42,7 +41,7 @@ impl Throughput {
         self.counts_from = Some(now);
     }
 
-    /// A call of `lane` goes.
+    /// Records a grant to `lane`.
     pub(super) fn granted(&mut self, lane: CallLane, now: Instant) {
         self.begun = true;
         if self.counts_from.is_some_and(|from| from <= now) {
@@ -54,19 +53,20 @@ impl Throughput {
         }
     }
 
-    /// Nothing more goes now: whoever waits does so from then on; none if nobody waits, or not for the rate limiter.
+    /// Nothing more can be granted now: waiting callers wait from `from` on; `None` if none waits, or not for the rate
+    /// limiter.
     pub(super) fn waits_from(&mut self, from: Option<Instant>) {
         self.counts_from = from.filter(|_| self.begun);
     }
 
-    /// Calls a second, where `permitted` can be kept up at most.
+    /// Returns the calls per second, where `permitted` is the sustainable maximum.
     pub(super) fn rate(&self, permitted: f64) -> f64 {
         let credit = GIVEN_CREDIT.as_secs_f64();
         let seen = self.granted.iter().sum::<f64>() + permitted * credit;
         (seen / (self.seconds + credit)).min(permitted)
     }
 
-    /// The share of bulk calls in those that begin something: the writes that follow are shared alike.
+    /// Returns the share of bulk calls among those that begin something; the writes that follow are shared likewise.
     pub(super) fn bulk_share(&self, permitted: f64) -> f64 {
         let of = |lane| {
             CallLane::ALL.iter().zip(&self.granted).filter(|(at, _)| **at == lane).map(|(_, calls)| *calls).sum()

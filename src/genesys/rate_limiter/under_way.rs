@@ -1,4 +1,4 @@
-//! A call that has left, and that nobody may wait for any more.
+//! Completes a call that was sent although its caller is gone.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -11,8 +11,9 @@ type CallUnderWay<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A call from the moment its permit was granted.
 ///
-/// Invariant: it is carried on to its end, also if its caller is dropped, for as long as others may be sent. Nobody could know when a request arrives whose connection was given up: it may lie in a
-/// proxy that is slower than the call's place in a window lasts. Its answer tells.
+/// Invariant: the call is carried on to its end even if its caller is dropped, for as long as other calls may be sent.
+/// It would be unknown when a request arrives whose connection was given up: it may sit in a proxy for longer than the
+/// call keeps its place in a window. Only its answer tells.
 pub(super) struct UnderWay<T: Send + 'static> {
     call: Option<CallUnderWay<T>>,
     lifecycle: Lifecycle,
@@ -37,7 +38,7 @@ impl<T: Send + 'static> Future for UnderWay<T> {
 
 impl<T: Send + 'static> Drop for UnderWay<T> {
     fn drop(&mut self) {
-        // Neither a call that panicked nor one of a runtime that ends can be carried on.
+        // A call that panicked, or whose runtime is ending, cannot be carried on.
         let may_go_on = !std::thread::panicking() && Handle::try_current().is_ok();
         if let Some(call) = self.call.take().filter(|_| may_go_on) {
             self.lifecycle.spawn_until_stopped(async move { drop(call.await) });

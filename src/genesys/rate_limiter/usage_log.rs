@@ -1,10 +1,11 @@
-//! What a process after this one must know of our calls, because Genesys still counts them: written down ahead of time.
+//! Records ahead of time what the next process must know of our calls, because Genesys still counts them.
 //!
-//! Writing each call down before it goes out would cost a flush per call. Instead a record of the log is a lease: calls may be
-//! under way until its end, and at most so many of them that no record has counted yet. The next record counts what has ended
-//! since, and extends the lease for as long as calls are under way. Whoever finds the log takes each counted call for one
-//! that ended with its record, and for the last record the most that its lease permits, at the end of the lease or at the
-//! moment of the start, whichever is earlier. `docs/decisions` argues why that is never too few.
+//! Recording each call before it is sent would cost a flush per call. Instead, a record of the log is a lease: calls
+//! may be under way until its end, and at most a given number of them has not been counted by any record. The next
+//! record counts what has ended since, and extends the lease for as long as calls are under way. A process that finds
+//! the log takes each counted call for one that ended at the time of its record. For the last record, it presumes the
+//! most that the lease permits, at the end of the lease or at the start of the process, whichever is earlier. Decision
+//! 8 (`docs/decisions`) argues why that is never too few.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,35 +19,35 @@ use tokio::time::Instant;
 use super::SharedLimiter;
 use super::limits::{Limits, Start};
 
-/// How long a lease lasts. A process that is killed costs the next one at most this much of its first window.
+/// Duration of a lease. A process that is killed costs the next one at most this much of its first window.
 const LEASE: Duration = Duration::from_secs(2);
-/// How long to wait after a record could not be written. Calls wait with it.
+/// Pause after a record could not be written. Calls wait as well.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// How often to look whether the last calls have ended, while the service stops.
+/// Interval between checks, while the service stops, whether the last calls have ended.
 const RECHECK: Duration = Duration::from_millis(20);
 
-/// One record of the log.
+/// One record of the usage log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UsageRecord {
-    /// Calls that ended since the record before, and when the last of them did.
+    /// Calls that ended since the previous record, and when the last of them ended.
     pub ended: u32,
     pub ended_at: Instant,
-    /// Calls may be under way until then.
+    /// Until when calls may be under way.
     pub lease_until: Instant,
-    /// How many at most, by then, that no record has counted.
+    /// Maximum number of calls under way by then that no record has counted.
     pub at_most: u32,
-    /// What ended before is of no interest any more.
+    /// Older records are no longer needed.
     pub forget_before: Option<Instant>,
 }
 
-/// Where records are kept.
+/// Storage for usage records.
 pub trait UsageLog: fmt::Debug + Send + Sync {
-    /// Durable when it answers; false if it could not be written.
+    /// Writes a record. Resolves to true once it is durable, or to false if it could not be written.
     fn write(&self, record: UsageRecord) -> BoxFuture<'_, bool>;
 }
 
-/// The rate limiter's side of the log.
+/// The rate limiter's side of the usage log.
 ///
 /// ```text
 ///  no lease -- cover: a record is durable --> leased until t -- nothing under way at t --> no lease
@@ -54,9 +55,9 @@ pub trait UsageLog: fmt::Debug + Send + Sync {
 ///                                               '------' half of the time is over, and calls are under way
 /// ```
 ///
-/// Invariant: whenever a call is under way, a durable record has a lease that has not run out, or the record that extends it
-/// is being written and no new call goes out: calls go out only under a lease, and while one is under way a task extends
-/// it at half time.
+/// Invariant: whenever a call is under way, a durable record holds a lease that has not run out, or the record that
+/// extends it is being written and no new call is sent. This holds because calls are sent only under a lease, and while
+/// one is under way, a task extends the lease at half time.
 #[derive(Debug)]
 pub(super) struct Lease {
     log: Arc<dyn UsageLog>,
@@ -68,12 +69,12 @@ pub(super) struct Lease {
 
 #[derive(Debug)]
 struct UsageLogState {
-    /// Whether a task takes care of the lease.
+    /// Whether a task maintains the lease.
     kept: bool,
-    /// A record that comes before all others: what has to be presumed of the processes before, so that the one that comes
-    /// after a short-lived one still knows of it.
+    /// A record that precedes all others: the calls presumed of earlier processes, so that the successor of a
+    /// short-lived process still knows of them.
     first: Option<UsageRecord>,
-    /// When the calls that a record has counted had ended.
+    /// Time up to which ended calls have been counted by a record.
     counted_until: Option<Instant>,
 }
 
@@ -95,14 +96,14 @@ impl Lease {
         }
     }
 
-    /// Waits until a lease covers a call that goes out now. The call has its place already, so that the task sees it.
+    /// Waits until a lease covers a call that is sent now. The call already has its place, so the task sees it.
     pub(super) async fn cover(self: &Arc<Self>, shared: &Arc<SharedLimiter>) {
         if !std::mem::replace(&mut self.lock().kept, true) {
             let (lease, gate) = (Arc::clone(self), Arc::clone(shared));
             shared.lifecycle.keep_running("call_book", move || Arc::clone(&lease).keep(Arc::clone(&gate)));
         }
         let mut until = self.until.subscribe();
-        // The sender lives as long as this future does.
+        // The sender lives as long as this future.
         let _ = until.wait_for(|until| until.is_some_and(|until| until > Instant::now())).await;
     }
 
@@ -124,7 +125,7 @@ impl Lease {
                 self.until.send_replace(Some(record.lease_until));
                 tokio::select! {
                     () = tokio::time::sleep_until(now + LEASE / 2) => {}
-                    // Who waits for the last calls to end is not to wait for the lease as well.
+                    // A shutdown that waits for the last calls must not wait for the lease as well.
                     () = shared.lifecycle.stopping() => tokio::time::sleep(RECHECK).await,
                 }
             } else if self.let_go(&shared) {
@@ -134,7 +135,7 @@ impl Lease {
         self.lock().kept = false;
     }
 
-    /// Writes a record behind the first one, if that has not been written yet.
+    /// Writes a record, preceded by the first one if that has not been written yet.
     async fn write(&self, record: UsageRecord) -> bool {
         let first = self.lock().first;
         if let Some(first) = first {
@@ -146,11 +147,12 @@ impl Lease {
         self.log.write(record).await
     }
 
-    /// The lease has ended; false if a call has come meanwhile.
+    /// Ends the lease; returns false if a call has come meanwhile.
     fn let_go(&self, shared: &SharedLimiter) -> bool {
         let mut state = self.lock();
         self.until.send_replace(None);
-        // A caller takes its place before it asks for cover: either it is seen here, or it finds nobody and calls one.
+        // A caller takes its place before it asks for cover: either it is seen here, or it finds no task and starts
+        // one.
         let busy = shared.lock().admissions.is_busy();
         state.kept = busy;
         !busy
@@ -173,8 +175,8 @@ impl Lease {
     }
 }
 
-/// Calls that may be under way in a lease: those that were when it began, and those that each window lets go out in it.
-/// More than fill a window once need not be told apart.
+/// Returns the maximum number of calls under way during a lease: those at its beginning, plus those that each window
+/// admits in it. More than fill a window once make no difference.
 fn at_most(limits: &Limits) -> u32 {
     let sent = limits.windows.iter().map(|window| {
         let periods = LEASE.as_nanos().div_ceil(window.period.as_nanos().max(1)) + 1;

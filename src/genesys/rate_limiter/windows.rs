@@ -1,7 +1,7 @@
-//! The arithmetic of several sliding windows and of a bound on the calls in flight: no clock, no lock, no task.
+//! Arithmetic of several sliding windows and of a limit on the calls in flight: no clock, no lock, no task.
 //!
-//! The bound on calls in flight is counted here and not in a semaphore around the rate limiter: a semaphore hands out its permits
-//! first come first served, so that ten thousand bulk calls in front of it would take the lanes' precedence away.
+//! The calls in flight are counted here rather than by a semaphore around the rate limiter: a semaphore is first come,
+//! first served, so ten thousand bulk calls in front of it would defeat the precedence of the lanes.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -12,16 +12,18 @@ use super::latency_credit::RoundTrips;
 use super::limits::{Credit, Limits, Start, WindowLimit};
 use crate::genesys::call::RouteClass;
 
-/// With so few places left in a window nothing is gained by spreading them, and a call would be held up for nothing.
+/// With so few places left in a window, spreading them gains nothing and would delay a call needlessly.
 const LEFT_TO_CHANCE: usize = 2;
 
+/// One in this many places of a large window is kept for lanes other than bulk.
 const KEPT_ONE_IN: usize = 64;
+/// Average distance of calls below which no places are kept from bulk.
 const FAR: Duration = Duration::from_millis(50);
 
-/// A little less than the average distance, so that a call that goes late is made up for.
+/// Slightly less than the average distance, so that a call that goes late is made up for.
 const EVEN_SHARE: f64 = 0.995;
 
-/// A place in every window and one of the calls in flight.
+/// A place in every window, and one of the calls in flight.
 #[derive(Debug)]
 #[must_use = "a place that is neither answered, lost nor abandoned stays taken for ever"]
 pub(super) struct WindowPlace {
@@ -39,16 +41,16 @@ impl WindowPlace {
     }
 }
 
-/// The windows of one org and what fills them.
+/// The windows of one org and the calls that fill them.
 ///
-/// Invariant: a call fills its place in a window from being sent until the window's period has passed since its answer
-/// came in, less the credit of [`super::latency_credit`]; a call without an answer until the whole period has passed since it
+/// Invariant: a call keeps its place in a window from being sent until the window's period has passed since its answer,
+/// less the credit of [`super::latency_credit`]; a call without an answer, until the whole period has passed since it
 /// was given up. Its arrival at Genesys lies between its sending and that moment, so two calls that take the same place
-/// one after the other arrive at least one period apart, whatever their delays. This assumes of a call without an
-/// answer that it does not arrive after its connection was given up; nobody could know when else.
+/// one after the other arrive at least one period apart, whatever their delays. This assumes that a call without an
+/// answer does not arrive after its connection was given up; its arrival could not be known otherwise.
 ///
-/// The credit is applied when places are counted and not when an answer is recorded: if it drops, places that were given
-/// back a moment ago count as taken again.
+/// The credit is applied when places are counted, not when an answer is recorded: if it drops, places given back a
+/// moment ago count as taken again.
 #[derive(Debug)]
 pub(super) struct Windows {
     limits: Vec<WindowLimit>,
@@ -56,11 +58,11 @@ pub(super) struct Windows {
     max_in_flight: usize,
     in_flight: usize,
     answered: [EndedCall; RouteClass::ALL.len()],
-    /// Calls that ended without an answer; nothing is ever credited to them.
+    /// Calls that ended without an answer; they never get a credit.
     lost: EndedCall,
 }
 
-/// When calls of one class ended, in order of time, and what is credited to them.
+/// When calls of one class ended, in order of time, and the credit that applies to them.
 #[derive(Debug)]
 struct EndedCall {
     times: VecDeque<Instant>,
@@ -72,13 +74,13 @@ impl EndedCall {
         Self { times: times.into(), round_trips: RoundTrips::new(credit) }
     }
 
-    /// Keeps the order of time also if two clock readings were taken the other way round.
+    /// Keeps the order of time even if two clock readings were taken the other way round.
     fn record(&mut self, at: Instant) {
         let at = self.times.back().map_or(at, |last| at.max(*last));
         self.times.push_back(at);
     }
 
-    /// For how long they keep their place in `window`.
+    /// Returns how long these calls keep their place in `window`.
     fn hold(&self, window: WindowLimit) -> Duration {
         window.period.saturating_sub(self.round_trips.credit())
     }
@@ -87,18 +89,19 @@ impl EndedCall {
         self.times.partition_point(|at| *at + hold <= now)
     }
 
-    /// How many still hold a place in `window`.
+    /// Returns how many of these calls still hold a place in `window`.
     fn held(&self, window: WindowLimit, now: Instant) -> usize {
         self.times.len() - self.expired(self.hold(window), now)
     }
 
-    /// When those that still hold a place in `window` give it back.
+    /// Returns when the calls that still hold a place in `window` give it back.
     fn returns(&self, window: WindowLimit, now: Instant) -> impl ExactSizeIterator<Item = Instant> {
         let hold = self.hold(window);
         self.times.range(self.expired(hold, now)..).map(move |at| *at + hold)
     }
 
-    /// Forgets what has left even the longest window without any credit, so that a dropping credit finds the rest.
+    /// Drops calls that have left even the longest window without any credit, so that a lower credit still finds the
+    /// others.
     fn forget(&mut self, longest: Duration, now: Instant) {
         self.times.drain(..self.expired(longest, now));
     }
@@ -129,12 +132,13 @@ impl Windows {
         WindowPlace { taken_at: now, class }
     }
 
-    /// When a place is free if nothing else happens: `now`, an instant to come, or none while only an answer can help.
+    /// Returns when a place is free if nothing else happens: `now`, a later instant, or `None` while only an answer can
+    /// help.
     pub(super) fn free_at(&self, now: Instant) -> Option<Instant> {
         self.free_beyond(|_| 0, now)
     }
 
-    /// The same for those who leave the last places of a large window to others.
+    /// Like [`Windows::free_at`], for bulk calls, which leave the last places of a large window to others.
     pub(super) fn free_for_bulk_at(&self, now: Instant) -> Option<Instant> {
         self.free_beyond(kept_from_bulk, now)
     }
@@ -148,8 +152,8 @@ impl Windows {
             .try_fold(now, |latest, window| Some(latest.max(self.free_in(*window, kept(*window), now)?)))
     }
 
-    /// How far apart calls go in an even spread: as far as the places of a window come back on average. None where next
-    /// to nothing is left to be spread.
+    /// Returns the distance of evenly spread calls: as far apart as the places of a window come back on average. `None`
+    /// if next to no places are left to spread.
     pub(super) fn even_gap(&self, now: Instant) -> Option<Duration> {
         let spread =
             self.limits.iter().filter(|window| self.left(**window, now) > kept_from_bulk(**window) + LEFT_TO_CHANCE);
@@ -161,7 +165,7 @@ impl Windows {
         count(window.calls.get()).saturating_sub(self.in_flight + held)
     }
 
-    /// The call was answered; from now on its places run out.
+    /// Records that the call was answered; from now on, its places run out.
     pub(super) fn answered(&mut self, place: WindowPlace, now: Instant) {
         let (taken_at, class) = self.end(place);
         let ended = &mut self.answered[class.index()];
@@ -170,14 +174,14 @@ impl Windows {
         self.forget(now);
     }
 
-    /// The call ended without an answer; from now on its places run out.
+    /// Records that the call ended without an answer; from now on, its places run out.
     pub(super) fn lost(&mut self, place: WindowPlace, now: Instant) {
         self.end(place);
         self.lost.record(now);
         self.forget(now);
     }
 
-    /// The call was never sent: its places are free again.
+    /// Records that the call was never sent; its places are free again.
     pub(super) fn abandoned(&mut self, place: WindowPlace) {
         self.end(place);
     }
@@ -194,13 +198,14 @@ impl Windows {
         self.answered[class.index()].round_trips.credit()
     }
 
-    /// Each window with the number of its places that are taken.
+    /// Returns each window with the number of its places that are taken.
     pub(super) fn usage(&self, now: Instant) -> impl Iterator<Item = (WindowLimit, usize)> {
         let held = move |window| self.ended().map(|ended| ended.held(window, now)).sum::<usize>();
         self.limits.iter().map(move |window| (*window, self.in_flight + held(*window)))
     }
 
-    /// How many calls ended after `from` and until `to`, and when the last of them did, as far as they still count.
+    /// Returns how many calls ended after `from` and until `to`, and when the last of them did, as far as they still
+    /// count.
     pub(super) fn ended_between(&self, from: Option<Instant>, to: Instant) -> (usize, Option<Instant>) {
         let within = |ended: &EndedCall| {
             let first = from.map_or(0, |from| ended.times.partition_point(|at| *at <= from));
@@ -219,7 +224,7 @@ impl Windows {
         place.into_parts()
     }
 
-    /// Goes through the ends of calls in the order in which they give back their places, as far as is needed.
+    /// Goes through the ends of calls in the order in which they give back their places, as far as needed.
     fn free_in(&self, window: WindowLimit, kept: usize, now: Instant) -> Option<Instant> {
         let mut used = self.in_flight;
         let mut returns: Vec<_> = self.ended().map(|ended| ended.returns(window, now).peekable()).collect();
@@ -240,8 +245,9 @@ impl Windows {
     }
 }
 
-/// Places of `window` that bulk leaves to the writes that follow its reads and to interactive calls: so few that the rate
-/// hardly feels it, so that these find one free almost always. None where the next place is never far.
+/// Returns the number of places in `window` that bulk leaves to interactive calls and to the writes that follow its
+/// reads: so few that the rate hardly suffers, yet such a call almost always finds one free. Zero if the next place is
+/// never far away.
 fn kept_from_bulk(window: WindowLimit) -> usize {
     let calls = window.calls.get();
     if window.period / calls < FAR { 0 } else { count(calls) / KEPT_ONE_IN }
