@@ -1,4 +1,4 @@
-//! Looks at a journal without opening it for work: nothing is made, brought up to date or recovered.
+//! Inspects a journal without opening it for work: nothing is created, migrated or recovered.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -12,26 +12,26 @@ use crate::journal::schema::{self, VERSION, WITH_OWNER};
 use crate::journal::written::owner;
 use crate::private_file;
 
-/// What is there.
+/// Result of an inspection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Inspection {
-    /// Nothing yet, and it can be made.
+    /// There is no journal yet, and one can be created.
     Absent,
-    /// A process has it: it works.
+    /// Another process uses the journal, so it works.
     InUse,
-    /// It is there and can be written.
+    /// The journal exists and can be written.
     Ready {
         version: u32,
-        /// The version that this program writes.
+        /// Version that this program writes.
         known: u32,
         bytes: u64,
-        /// The org that it belongs to, if it says so.
+        /// The org that the journal belongs to, if recorded.
         belongs_to: Option<OrgIdentity>,
         open_entries: u64,
     },
 }
 
-/// Looks at the journal in `folder`.
+/// Inspects the journal in `folder`.
 pub fn inspect(folder: &Path) -> Result<Inspection, JournalError> {
     let cannot = |error: std::io::Error| JournalError::CannotWrite(format!("{}: {error}", folder.display()));
     if !folder.exists() {
@@ -62,14 +62,14 @@ pub fn inspect(folder: &Path) -> Result<Inspection, JournalError> {
     Ok(Inspection::Ready { version, known: VERSION, bytes, belongs_to, open_entries })
 }
 
-/// The org that it belongs to, and what is open for it.
+/// Reads the org that the journal belongs to, and the number of open entries.
 fn whose(connection: &Connection) -> rusqlite::Result<(Option<OrgIdentity>, u64)> {
     let open = "SELECT count(*) FROM entry WHERE outcome IS NULL AND job IN (SELECT id FROM job)";
     let open: u32 = connection.query_row(open, [], |row| row.get(0))?;
     Ok((owner::read(connection)?, open.into()))
 }
 
-/// Writes a file and takes it away again: permissions alone do not tell of a disk that is full or read-only.
+/// Writes a file and removes it again: permissions alone do not reveal a disk that is full or read-only.
 fn probe(folder: &Path) -> std::io::Result<()> {
     let file = folder.join(format!(".skillsync-probe-{}", uuid::Uuid::new_v4()));
     let written = private_file::write(&file, &[0; 4096]);
@@ -77,7 +77,7 @@ fn probe(folder: &Path) -> std::io::Result<()> {
     written.and(removed)
 }
 
-/// The version of the tables.
+/// Returns the version of the tables.
 pub(in crate::journal) fn version_of(connection: &Connection) -> rusqlite::Result<u32> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }

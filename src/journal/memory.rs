@@ -1,5 +1,5 @@
-//! A journal in memory: survives the engine, not the process. For tests of restarts, where the clock is paused and no other
-//! thread may be waited for.
+//! A journal in memory, which survives the engine but not the process. For tests of restarts, in which the clock is
+//! paused and no other thread can be waited for.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ use crate::journal::content::RecoveredJob;
 use crate::journal::error::JournalError;
 use crate::journal::port::Journal;
 
-/// Keeps everything at once, as if each entry were flushed by itself.
+/// Keeps everything immediately, as if each record were flushed by itself.
 #[derive(Debug, Default)]
 pub struct MemoryJournal(Mutex<KeptInMemory>);
 
@@ -43,7 +43,7 @@ struct KeptInMemory {
 }
 
 impl MemoryJournal {
-    /// What a start would read back now.
+    /// Returns what a start would read back now.
     pub fn recovered(&self) -> Recovered {
         let kept = self.lock();
         Recovered {
@@ -133,7 +133,7 @@ impl Journal for MemoryJournal {
         self.lock().audit.retain(|record| record.at >= before);
     }
 
-    /// Of the filter, only the job is heeded.
+    /// Only the job of the filter is applied.
     fn audited(
         &self,
         filter: AuditFilter,

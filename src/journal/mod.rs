@@ -1,14 +1,14 @@
-//! What must survive: accepted jobs with the keys that they were sent under, what became of their entries, what we own,
-//! and which writes were under way.
+//! Durable record of what must survive the process: accepted jobs with their keys, the outcomes of their entries,
+//! ownership, and writes under way.
 //!
-//! The interface speaks of jobs and users, not of tables, so that another store can take its place. Two kinds of things
-//! are written down. What a promise hangs on is durable before the call answers: an accepted job before its 202, a
-//! write intent before the write, the end of an entry before it is shown. What can be found out again is written soon, and
+//! The interface is about jobs and users rather than tables, so that another store can replace this one. Records are of
+//! two kinds. Whatever a promise depends on is durable before the call returns: an accepted job before its 202, a write
+//! intent before the write, the end of an entry before it is shown. Whatever can be determined again is written soon,
 //! no later than [`LATEST`].
 //!
-//! Stations, each of which names only those before it: `error`, `content` (what is written down, in domain words), `port` (what others
-//! ask), `no_journal`, `memory`, `written` (rows and their forms), `schema`, `files` (where they are, and what is wrong with them),
-//! `database` (the embedded journal), `inspect`, `reader`.
+//! The submodules, each of which uses only those before it: `error`, `content` (what is recorded, in domain terms),
+//! `port` (the interface), `no_journal`, `memory`, `written` (rows and their format), `schema`, `files` (their location
+//! and damage), `database` (the embedded journal), `inspect`, `reader`.
 
 mod content;
 mod database;

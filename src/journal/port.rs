@@ -1,4 +1,4 @@
-//! What others ask of a journal.
+//! The interface of a journal.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,13 +16,13 @@ use crate::journal::content::{
 };
 use crate::journal::error::JournalError;
 
-/// The longest time that what nobody waits for waits for its flush.
+/// Maximum delay before a record that no caller waits for is flushed.
 pub const LATEST: Duration = Duration::from_millis(50);
 
-/// Where things are written down.
+/// A store for everything that must survive the process.
 pub trait Journal: fmt::Debug + Send + Sync {
-    /// Takes a job, the keys that it was sent under, and the record of who asked for it. Durable when it answers; nothing of
-    /// them is kept if it fails.
+    /// Records a job, the keys under which it was submitted, and who asked for it. Resolves once all of it is durable;
+    /// on failure, nothing of it is kept.
     fn accept_asked(
         &self,
         job: AcceptedJob,
@@ -30,25 +30,26 @@ pub trait Journal: fmt::Debug + Send + Sync {
         asked: Option<AuditRecord>,
     ) -> BoxFuture<'_, Result<(), JournalError>>;
 
-    /// The same without a record, for a job that nobody asked for.
+    /// Like [`Journal::accept_asked`], for a job that no one asked for.
     fn accept(&self, job: AcceptedJob, keys: Vec<AcceptanceKey>) -> BoxFuture<'_, Result<(), JournalError>> {
         self.accept_asked(job, keys, None)
     }
 
-    /// The time of these keys is over.
+    /// Forgets keys that have expired.
     fn forget_keys(&self, keys: Vec<KeyId>);
 
-    /// A write is about to go out, as `standing.attempt` says. Durable when it answers.
+    /// Records that a write is about to be sent, as described by `user_state.attempt`. Resolves once that is durable.
     fn intend(&self, user: UserKey, user_state: KeptUserState) -> BoxFuture<'_, Result<(), JournalError>>;
 
-    /// A write did not go through, so `standing` is what is remembered of the user.
+    /// Records that a write was not carried out: `user_state` is what is now remembered of the user.
     fn stands(&self, user: UserKey, user_state: KeptUserState);
 
-    /// Entries have ended. Taken when this is called, in the order of the calls, and kept over any number of failures until
-    /// it is durable, all of it at once: then it answers. Fails only if the journal is closed before.
+    /// Records that entries have ended. The conclusion is taken when this is called, in the order of the calls, and
+    /// retried over any number of failures until it is durable as a whole; then the future resolves. Fails only if the
+    /// journal is closed before that.
     fn conclude(&self, conclusion: Conclusion) -> BoxFuture<'_, Result<(), JournalError>>;
 
-    /// Something was decided about a job, by whom the record tells. Durable when it answers, both or neither.
+    /// Records a decision about a job and who made it, both or neither. Resolves once that is durable.
     fn note_asked(
         &self,
         job: JobId,
@@ -56,18 +57,19 @@ pub trait Journal: fmt::Debug + Send + Sync {
         asked: Option<AuditRecord>,
     ) -> BoxFuture<'_, Result<(), JournalError>>;
 
-    /// The same where the service decided by itself.
+    /// Like [`Journal::note_asked`], for a decision that the service made by itself.
     fn note(&self, job: JobId, note: JobNote) -> BoxFuture<'_, Result<(), JournalError>> {
         self.note_asked(job, note, None)
     }
 
-    /// Adds to the audit record. Durable when it answers.
+    /// Adds to the audit record. Resolves once that is durable.
     fn audit(&self, record: AuditRecord) -> BoxFuture<'_, Result<(), JournalError>>;
 
-    /// The records from before then are not kept any more.
+    /// Forgets audit records from before `before`.
     fn forget_audit(&self, before: Timestamp);
 
-    /// Reads a page of the audit record, of what is older than the record of this number; `None` where nothing is kept.
+    /// Reads a page of the audit record, starting below the record with number `older_than`; `None` if no records are
+    /// kept.
     fn audited(
         &self,
         filter: AuditFilter,
@@ -75,35 +77,36 @@ pub trait Journal: fmt::Debug + Send + Sync {
         limit: usize,
     ) -> BoxFuture<'_, Result<Option<AuditPage>, JournalError>>;
 
-    /// Keeps memos, or takes them back. Durable when it answers; all of them or none.
+    /// Keeps or takes back memos, all of them or none. Resolves once that is durable.
     fn remember(&self, memos: Vec<Memo>) -> BoxFuture<'_, Result<(), JournalError>>;
 
-    /// Erases a person, all of it or nothing. When it answers, it is durable, and nothing of them is left in the journal's
-    /// files; [`JournalError::StillInFiles`] says that the latter is not so yet, and that asking again helps.
+    /// Erases a person, completely or not at all. Resolves once that is durable and no file of the journal contains
+    /// anything of the person. [`JournalError::StillInFiles`] means that the latter is not yet the case, and that
+    /// another attempt helps.
     fn erase(&self, erasure: Erasure) -> BoxFuture<'_, Result<(), JournalError>>;
 
-    /// These jobs have ended so long ago that they are not kept any more.
+    /// Forgets jobs that ended so long ago that they are no longer kept.
     fn forget_jobs(&self, jobs: Vec<JobId>);
 
-    /// Calls may be under way to Genesys as the record says. Durable when it answers.
+    /// Records calls to Genesys that may be under way. Resolves once that is durable.
     fn calls(&self, record: CallRecord) -> BoxFuture<'_, Result<(), JournalError>>;
 
-    /// Everything in here is about this org from now on. Durable when it answers. With `forget_users`, what is remembered of
-    /// users goes: it names ids of another one.
+    /// Records that everything in the journal is about this org. Resolves once that is durable. With `forget_users`,
+    /// user states are removed, because they contain ids of a different org.
     fn belong_to(&self, org: OrgIdentity, forget_users: bool) -> BoxFuture<'_, Result<(), JournalError>>;
 
-    /// As long as there is a reason, no job and no memo is taken.
+    /// As long as there is a reason, refuses new jobs and memos.
     fn doubt(&self, _why: Option<JournalError>) {}
 
-    /// How much is kept.
+    /// Returns how much is kept.
     fn usage(&self) -> JournalUsage;
 
-    /// Why nothing new can be taken at the moment, as far as that lies with the journal's files.
+    /// Watches the reason why nothing new can be accepted at the moment, if it lies in the journal's files.
     fn trouble(&self) -> watch::Receiver<Option<JournalError>> {
         watch::channel(None).1
     }
 
-    /// How it gets on; `None` where nothing is written.
+    /// Returns how the journal performs; `None` if nothing is written.
     fn health(&self) -> Option<JournalHealth> {
         None
     }
@@ -111,7 +114,8 @@ pub trait Journal: fmt::Debug + Send + Sync {
     /// Waits until everything handed over so far is durable.
     fn flush(&self) -> BoxFuture<'_, Result<(), JournalError>>;
 
-    /// Waits until nothing can be written any more, and not because the journal was closed; mostly for ever. Tells why.
+    /// Resolves with the reason once nothing can be written any more, unless the journal was closed; usually it never
+    /// does.
     fn broken(&self) -> BoxFuture<'_, JournalError> {
         Box::pin(std::future::pending())
     }

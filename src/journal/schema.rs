@@ -1,4 +1,4 @@
-//! The tables, their version, and how a journal of an earlier version becomes one of this.
+//! The tables, their version, and the migration of a journal from an earlier version.
 
 use std::path::{Path, PathBuf};
 
@@ -10,13 +10,13 @@ use crate::journal::written::memos;
 use crate::journal::written::notes;
 use crate::journal::written::owner;
 
-/// The version that this program writes; a journal with a higher one is not touched.
+/// Version that this program writes; a journal with a higher one is not touched.
 pub(in crate::journal) const VERSION: u32 = 8;
-/// The first version that says whose the journal is.
+/// First version that records which org the journal belongs to.
 pub(in crate::journal) const WITH_OWNER: u32 = 7;
 
-/// What brings a journal from each version to the next, from the empty file on. Never edited once released: a step that
-/// turned out wrong is followed by another.
+/// Migrations from each version to the next, starting with the empty file. Never edited once released: a faulty step is
+/// followed by another one.
 const STEPS: [&str; VERSION as usize] = [
     "CREATE TABLE job (id BLOB PRIMARY KEY, created_at INTEGER NOT NULL, spec TEXT NOT NULL, counters TEXT) WITHOUT ROWID;
      CREATE TABLE entry (
@@ -35,23 +35,23 @@ const STEPS: [&str; VERSION as usize] = [
          number INTEGER PRIMARY KEY, ended INTEGER NOT NULL, ended_at INTEGER NOT NULL, lease_until INTEGER NOT NULL,
          at_most INTEGER NOT NULL
      );",
-    // Entries name the one before them that has their list, and jobs may have a note of what was created.
+    // Entries refer to the first one with the same list, and jobs may have a note of the skills created for them.
     "",
-    // What is remembered of users has the place of what was carried out, histories, versions and writes under way; entries
-    // name the place of the one that they repeat.
+    // User states contain the place of the newest change, histories, versions and writes under way; entries refer to
+    // the place of the entry that they repeat.
     "",
     owner::TABLE,
-    // Entries may leave assignments as they are: an earlier program would give them.
+    // Entries may leave assignments as they are; an earlier program would assign them.
     "",
 ];
 
 const INCREMENTAL: i64 = 2;
-/// What the log beside the database is cut back to.
+/// Size that the log beside the database is truncated to.
 const LOG_BYTES: i64 = 64 * 1024 * 1024;
-/// More than the writer has, so that none is compiled twice.
+/// More than the writer uses, so that no statement is compiled twice.
 const STATEMENTS: usize = 64;
 
-/// Opens the database, brings its tables up to date, and makes every commit durable.
+/// Opens the database, migrates its tables, and makes every commit durable.
 pub(in crate::journal) fn prepared(path: &Path, max_bytes: u64) -> Result<Connection, JournalError> {
     let of = |error: &rusqlite::Error| failed(path, error);
     let mut connection = Connection::open(path).map_err(|error| of(&error))?;
@@ -67,7 +67,7 @@ pub(in crate::journal) fn prepared(path: &Path, max_bytes: u64) -> Result<Connec
 }
 
 fn prepare(connection: &mut Connection, found: u32) -> rusqlite::Result<()> {
-    // Room that is free can be given back only by a file that was made for it; an older one is written anew, once.
+    // Only a file created for it can give back free pages; an older file is rewritten once.
     let gives_back: i64 = connection.pragma_query_value(None, "auto_vacuum", |row| row.get(0))?;
     if gives_back != INCREMENTAL {
         connection.pragma_update(None, "auto_vacuum", INCREMENTAL)?;
@@ -89,14 +89,14 @@ fn prepare(connection: &mut Connection, found: u32) -> rusqlite::Result<()> {
     connection.execute_batch(audit::TABLE)
 }
 
-/// From then on the database fails as if the disk were full.
+/// Limits the size of the database; beyond it, the database fails as if the disk were full.
 fn limit(connection: &Connection, max_bytes: u64) -> rusqlite::Result<()> {
     let page: u32 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
     let pages = max_bytes.div_ceil(u64::from(page.max(1)));
     connection.pragma(None, "max_page_count", u32::try_from(pages).unwrap_or(u32::MAX - 1), |_| Ok(()))
 }
 
-/// What a failure of the database means: damage, or something that passes.
+/// Classifies a failure of the database: damage, or a temporary problem.
 pub(in crate::journal) fn failed(path: &Path, error: &rusqlite::Error) -> JournalError {
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => damaged(path, error.to_string()),

@@ -97,7 +97,7 @@ async fn what_is_removed_is_put_back_with_everything_in_it() {
         } else {
             fs::remove_file(folder.join(what)).unwrap();
         }
-        bed.folder.logged(|line| line.contains("they are put back")).await;
+        bed.folder.logged(|line| line.contains("they have been restored")).await;
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&folder), mode(&database(&folder))), (0o700, 0o600));
         bed.second_is_refused().await;

@@ -1,4 +1,4 @@
-//! Jobs and their entries, as they were accepted and as they ended.
+//! Jobs and their entries, as accepted and as ended.
 
 use jiff::Timestamp;
 
@@ -19,11 +19,11 @@ pub struct AcceptedJob {
     pub spec: JobSpec,
     pub created_at: Timestamp,
     pub entries: Vec<EntryOrder>,
-    /// Who sent it; none for a job from a journal that did not keep that.
+    /// Who submitted it; `None` for a job from a journal that did not record that.
     pub submitted_by: Option<Actor>,
 }
 
-/// A conflict as it is kept with an entry.
+/// A conflict as recorded with an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptConflict {
     pub cause: Cause,
@@ -34,11 +34,11 @@ pub struct KeptConflict {
     pub at: Timestamp,
 }
 
-/// What became of an entry.
+/// The outcome of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntryOutcome {
     pub state: EntryState,
-    /// The user that it turned out to be about.
+    /// The user that the entry turned out to be about.
     pub user: Option<UserId>,
     pub reason: Option<Reason>,
     pub message: Option<Box<str>>,
@@ -47,12 +47,12 @@ pub struct EntryOutcome {
     pub conflicts: Vec<KeptConflict>,
     pub superseded_by: Option<(JobId, u32)>,
     pub finished_at: Option<Timestamp>,
-    /// The person whom it was about was erased.
+    /// Whether the person that the entry was about has been erased.
     pub erased: bool,
 }
 
 impl EntryOutcome {
-    /// Without the person, and what points to them.
+    /// Returns the outcome without the person and everything that points to them.
     #[must_use]
     pub fn erased(self) -> Self {
         let Self { state, reason, finished_at, .. } = self;
@@ -71,7 +71,7 @@ impl EntryOutcome {
     }
 }
 
-/// What a job's counters stood at.
+/// The counters of a job.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct JobCounters {
     pub calls_made: u32,
@@ -80,38 +80,38 @@ pub struct JobCounters {
     pub started_at: Option<Timestamp>,
 }
 
-/// Something that was decided about a job as a whole. Of each kind the newest counts.
+/// A decision about a job as a whole. Of each kind, the newest counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JobNote {
-    /// It takes too much away to go on by itself.
+    /// The job would remove too much to proceed by itself.
     Held(Hold),
-    /// It may go on all the same.
+    /// The job may proceed nonetheless.
     Released,
-    /// Nothing more will be done about a callback.
+    /// A callback is finished, delivered or not.
     CallbackSettled(CallbackSettled),
-    /// All skills that were created for it so far.
+    /// All skills created for the job so far.
     Created(Vec<CatalogueItem>),
-    /// Somebody cancelled it while something of it was under way.
+    /// The job was cancelled while part of it was under way.
     Cancelled,
 }
 
 /// The newest notes on a job.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JobNotes {
-    /// Why it is held, if it is.
+    /// Why the job is held, if it is.
     pub held: Option<Hold>,
-    /// It was held, and may go on.
+    /// Whether the job was held and then released.
     pub released: bool,
-    /// The newest callback that is settled.
+    /// The newest callback that is finished.
     pub callback: Option<CallbackSettled>,
-    /// Skills that were created for it.
+    /// Skills that were created for the job.
     pub created: Vec<CatalogueItem>,
-    /// It was cancelled.
+    /// Whether the job was cancelled.
     pub cancelled: bool,
 }
 
 impl JobNotes {
-    /// Puts a note in the place of an older one of its kind.
+    /// Adds a note, which replaces an older one of its kind.
     pub fn add(&mut self, note: JobNote) {
         match note {
             JobNote::Held(hold) => self.held = Some(hold),
@@ -135,11 +135,11 @@ pub struct EndedEntry {
     pub job: JobId,
     pub position: u32,
     pub outcome: EntryOutcome,
-    /// What its job's counters stand at.
+    /// The counters of its job at that time.
     pub counters: JobCounters,
 }
 
-/// What belongs together at the end of entries: how they ended, and what is remembered of their user since.
+/// What has to become durable together when entries end: their outcomes, and the user state after them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Conclusion {
     pub ended: Vec<EndedEntry>,
@@ -152,6 +152,6 @@ pub struct RecoveredJob {
     pub job: AcceptedJob,
     pub counters: JobCounters,
     pub notes: JobNotes,
-    /// What became of each entry, in order; `None` for those that have not ended.
+    /// The outcome of each entry, in order; `None` for entries that have not ended.
     pub outcomes: Vec<Option<EntryOutcome>>,
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{Memo, Recovered};
 
-/// What is known of an org: its id, once it has told it, and the host and client by which it is reached.
+/// Identity of an org: its id, if Genesys has reported it, and the host and client through which it is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrgIdentity {
     pub org: Option<Uuid>,
@@ -15,7 +15,7 @@ pub struct OrgIdentity {
 }
 
 impl OrgIdentity {
-    /// Whether both are reached by the same client at the same host.
+    /// Returns whether both are reached by the same client at the same host.
     pub fn is_reached_like(&self, other: &Self) -> bool {
         self.api_host == other.api_host && self.client_id == other.client_id
     }
@@ -31,19 +31,19 @@ impl fmt::Display for OrgIdentity {
     }
 }
 
-/// What a journal holds that is about one org and would be wrong in another.
+/// Content of a journal that belongs to one org and would be wrong in another.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Holdings {
     /// Entries that have not ended.
     pub open_entries: usize,
-    /// Users and targets of whom is remembered what is ours.
+    /// Number of user states.
     pub user_states: usize,
-    /// Notes of other parts, of those spaces that speak of people.
+    /// Number of memos in those spaces that are about people.
     pub people: usize,
 }
 
 impl Holdings {
-    /// What was read back; `speaks_of_people` tells which memos count.
+    /// Counts what was read back; `speaks_of_people` selects the memos that count.
     pub fn of(recovered: &Recovered, speaks_of_people: impl Fn(&Memo) -> bool) -> Self {
         Self {
             open_entries: recovered.jobs.iter().flat_map(|job| &job.outcomes).filter(|end| end.is_none()).count(),
@@ -52,6 +52,7 @@ impl Holdings {
         }
     }
 
+    /// Returns whether the journal contains nothing of the kind.
     pub fn is_nothing(self) -> bool {
         self == Self::default()
     }
@@ -60,9 +61,6 @@ impl Holdings {
 impl fmt::Display for Holdings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { open_entries, user_states, people } = self;
-        write!(
-            f,
-            "{open_entries} open entries, what is remembered of users in {user_states} records, and {people} people named by HR systems"
-        )
+        write!(f, "{open_entries} open entries, {user_states} user states, and {people} people named by HR systems")
     }
 }

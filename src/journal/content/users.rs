@@ -9,32 +9,32 @@ use crate::domain::history::{History, Holding};
 use crate::domain::write_intent::WriteIntent;
 use crate::domain::{AssignmentId, EntryId, Place, Version};
 
-/// What is remembered of a user.
+/// What is remembered of a user for one target.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeptUserState {
-    /// What skillsync itself assigned.
+    /// Assignments that skillsync itself made.
     pub owned: Arc<BTreeSet<AssignmentId>>,
-    /// The newest change that was carried out and is in no history any more.
+    /// The newest change that was carried out and is no longer part of a history.
     pub forgotten: Option<ForgottenChange>,
-    /// What was carried out and an older change may still come below.
+    /// Changes that were carried out and that an older change may still come below.
     pub history: Option<Arc<History>>,
-    /// The newest version that was seen, where there are versions.
+    /// The newest version seen; `None` if the target has no versions.
     pub version: Option<Version>,
-    /// Where there are none: what our latest writes left, and when.
+    /// For targets without versions: what our latest writes left, and when.
     pub written: Vec<WrittenAssignment>,
-    /// A write that is about to go out, or of which no telling answer has come.
+    /// A write that is about to be sent, or that got no conclusive answer.
     pub attempt: Option<Arc<WriteIntent>>,
 }
 
-/// A change of which only its place is remembered.
+/// A change of which only the place is remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ForgottenChange {
     pub place: Place,
-    /// The entry that asked for it; none for one from a journal before version 6.
+    /// The entry that asked for it; `None` for a change from a journal before version 6.
     pub by: Option<EntryId>,
 }
 
-/// What a write of ours left of one assignment.
+/// What our write left of one assignment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WrittenAssignment {
     pub id: AssignmentId,

@@ -1,9 +1,10 @@
-//! Erasing a person: from the tables, and from what is left of earlier rows in the files.
+//! Erases a person from the tables, and from remains of earlier rows in the files.
 //!
-//! `SQLite` leaves what was updated or deleted in place until it needs the room, and copies of rows in the free part of pages
-//! that were split; `secure_delete` does not reach the latter, nor what was left by a program that did not use it. So the
-//! database is written anew, as `VACUUM` does, and its log is emptied: what is not in a table is then in no file. `VACUUM`
-//! itself would write its copy to a folder for temporary files, which is not there in a container that may only read.
+//! `SQLite` leaves updated or deleted content in place until it needs the room, and copies of rows in the free part of
+//! pages that were split. `secure_delete` does not reach the latter, nor what was left by a program that did not use
+//! it. The database is therefore rewritten, as `VACUUM` does, and its log is emptied: what is not in a table is then in
+//! no file. `VACUUM` itself would write its copy to a folder for temporary files, which does not exist in a read-only
+//! container.
 
 use crate::journal::content::Erasure;
 use std::time::Duration;
@@ -24,9 +25,9 @@ use crate::journal::written::entry;
 use crate::journal::written::memos;
 use crate::journal::written::record::OutcomeRecord;
 
-/// So long those who read are waited for: nothing else is written meanwhile.
+/// Longest wait for readers, during which nothing else is written.
 const MAX_WAIT: Duration = Duration::from_secs(1);
-/// What rusqlite gives to each connection.
+/// The default of rusqlite.
 const USUAL_WAIT: Duration = Duration::from_secs(5);
 
 pub(in crate::journal) fn write(connection: &Connection, erasure: &Erasure) -> rusqlite::Result<()> {
@@ -56,7 +57,8 @@ fn erase_entry(connection: &Connection, job: JobId, position: u32) -> rusqlite::
     Ok(())
 }
 
-/// Leaves nothing in the files but what is in the tables; what was removed of forgotten jobs for that.
+/// Removes everything from the files that is not in the tables. Returns the entries of forgotten jobs that were removed
+/// on the way.
 pub(in crate::journal) fn clean(
     connection: &mut Connection,
     place: &JournalPlace,
@@ -72,7 +74,7 @@ pub(in crate::journal) fn clean(
 fn clean_files(connection: &mut Connection, place: &JournalPlace) -> Result<UsageChange, JournalError> {
     let database = place.database();
     let of = |error: &rusqlite::Error| schema::failed(&database, error);
-    // First, as the copy would be made in vain while somebody reads.
+    // First, because the copy would be pointless while someone reads.
     place.empty_log(connection)?;
     let change = housekeeping::remove_all(connection).map_err(|error| of(&error))?;
     let copy = place.folder().join(COPY);
@@ -87,7 +89,7 @@ fn clean_files(connection: &mut Connection, place: &JournalPlace) -> Result<Usag
     Ok(change)
 }
 
-/// Writes each page of the database anew, in one transaction.
+/// Rewrites each page of the database in one transaction.
 fn take_over(clean: &Connection, connection: &mut Connection) -> rusqlite::Result<bool> {
     const ALL: i32 = -1;
     Ok(Backup::new(clean, connection)?.step(ALL)? == StepResult::Done)

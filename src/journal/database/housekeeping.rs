@@ -1,27 +1,28 @@
-//! What the writer does between batches: removes what is not kept any more, a little at a time, and gives room back.
+//! Housekeeping of the writer between batches: removes expired content a little at a time, and gives room back.
 //!
-//! A job of 100,000 entries is not removed in one go, which would hold up those who wait for their 202. Its row goes at
-//! once, with a note that its entries are to follow; a process that ends in between leaves the note to the next one.
+//! A job of 100,000 entries is not removed at once, which would delay callers that wait for their 202. Its row is
+//! removed immediately, with a note that its entries are to follow; a process that ends in between leaves the note to
+//! the next one.
 
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::journal::database::usage::UsageChange;
 
-/// Entries removed in one step.
+/// Maximum number of entries removed in one step.
 const ENTRIES: i64 = 500;
-/// Pages given back to the file system in one step.
+/// Maximum number of pages given back to the file system in one step.
 const PAGES: i64 = 500;
-/// Free pages that are worth nobody's time.
+/// Number of free pages that are not worth giving back.
 const FEW: i64 = 256;
 
-/// What is left to be tidied up.
+/// Whether there is anything left to tidy up.
 #[derive(Debug)]
 pub(in crate::journal) struct Housekeeping {
     due: bool,
 }
 
 impl Housekeeping {
-    /// A process before this one may have left something.
+    /// An earlier process may have left something.
     pub(in crate::journal) fn new() -> Self {
         Self { due: true }
     }
@@ -30,12 +31,12 @@ impl Housekeeping {
         self.due
     }
 
-    /// Something was removed.
+    /// Records that something was removed.
     pub(in crate::journal) fn wake(&mut self) {
         self.due = true;
     }
 
-    /// One step, if there is anything to do.
+    /// Performs one step, if there is anything to do.
     pub(in crate::journal) fn step(&mut self, connection: &mut Connection) -> rusqlite::Result<UsageChange> {
         if !self.due {
             return Ok(UsageChange::default());
@@ -44,7 +45,7 @@ impl Housekeeping {
             return Ok(UsageChange { entries: -removed, ..UsageChange::default() });
         }
         if !shrink(connection)? {
-            // Nothing is left: what the log holds is put in its place, and the log is emptied.
+            // Nothing is left to do: the content of the log moves into the database, and the log is emptied.
             connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
             self.due = false;
         }
@@ -61,7 +62,7 @@ pub(in crate::journal) fn remove_all(connection: &mut Connection) -> rusqlite::R
     Ok(change)
 }
 
-/// Removes entries of forgotten jobs; how many, or none if no such job is left.
+/// Removes some entries of forgotten jobs. Returns how many, or `None` if no forgotten job is left.
 fn remove_some(connection: &mut Connection) -> rusqlite::Result<Option<i64>> {
     const ENTRIES_OF: &str = "DELETE FROM entry WHERE job = ?1 AND position >= \
                               (SELECT max(position) FROM entry WHERE job = ?1) - ?2";
@@ -82,7 +83,7 @@ fn remove_some(connection: &mut Connection) -> rusqlite::Result<Option<i64>> {
     Ok(any.then_some(removed))
 }
 
-/// Gives free pages back if they are many; false if they are not.
+/// Gives back free pages if there are many; returns false otherwise.
 fn shrink(connection: &Connection) -> rusqlite::Result<bool> {
     let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
     let free: i64 = connection.pragma_query_value(None, "freelist_count", |row| row.get(0))?;

@@ -1,4 +1,4 @@
-//! What is handed to the thread that writes.
+//! Messages to the thread that writes.
 
 use jiff::Timestamp;
 use tokio::sync::oneshot;
@@ -11,7 +11,7 @@ use crate::journal::content::{
 };
 use crate::journal::error::JournalError;
 
-/// One thing to write down.
+/// A record to be written.
 #[derive(Debug)]
 pub(in crate::journal) enum Entry {
     Accepted {
@@ -40,16 +40,16 @@ pub(in crate::journal) enum Entry {
         org: OrgIdentity,
         forget_users: bool,
     },
-    /// Nothing but a wish to know that everything before it is durable.
+    /// Carries nothing; asks to be told when everything before it is durable.
     Mark,
 }
 
 impl Entry {
-    /// Whether it makes new work, that nobody knows of yet.
+    /// Returns whether the record is new work that is not known elsewhere.
     pub(in crate::journal) fn is_new(&self) -> bool {
         match self {
             Self::Accepted { .. } => true,
-            // Taking back makes nothing new.
+            // Taking memos back is not new work.
             Self::Memos(memos) => memos.iter().any(|memo| memo.value.is_some()),
             Self::KeysExpired(_)
             | Self::JobsForgotten(_)
@@ -66,6 +66,6 @@ impl Entry {
     }
 }
 
-/// What goes to the writer: an entry, and whom to tell when it is durable.
+/// Message to the writer: a record, and where to report that it is durable.
 pub(in crate::journal) type WriterMessage = (Entry, Option<WhenDurable>);
 pub(in crate::journal) type WhenDurable = oneshot::Sender<Result<(), JournalError>>;

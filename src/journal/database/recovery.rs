@@ -1,4 +1,4 @@
-//! Reading back, at the start, what a process before this one wrote down.
+//! Reads back at the start what earlier processes recorded.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use crate::journal::written::memos;
 use crate::journal::written::owner;
 use crate::journal::written::rows::{self, StoredRowError};
 
-/// How often it is told how far the reading has come.
+/// Interval between progress messages.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
-/// Everything that the journal holds.
+/// Reads everything that the journal contains.
 pub(in crate::journal) fn recover(connection: &Connection) -> Result<Recovered, StoredRowError> {
     let mut recovered = Recovered::default();
     let mut progress = RecoveryProgress::new(connection.query_row("SELECT count(*) FROM job", [], |row| row.get(0))?);
@@ -41,7 +41,7 @@ pub(in crate::journal) fn recover(connection: &Connection) -> Result<Recovered, 
     Ok(recovered)
 }
 
-/// Tells of a start that takes longer.
+/// Logs the progress of a recovery that takes longer.
 struct RecoveryProgress {
     of_jobs: u32,
     jobs: u32,

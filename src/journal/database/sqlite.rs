@@ -1,4 +1,4 @@
-//! The embedded journal: one `SQLite` database in WAL mode, flushed to the disk with each batch.
+//! The embedded journal: one `SQLite` database in WAL mode, flushed to disk with each batch.
 
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
@@ -38,32 +38,33 @@ use crate::journal::port::Journal;
 use crate::journal::reader::JournalReader;
 use crate::journal::schema;
 
-/// Larger than most ever get: some ten million entries.
+/// Default size limit, enough for some ten million entries.
 pub const DEFAULT_MAX_BYTES: NonZeroU64 = NonZeroU64::MIN.saturating_add(8 * 1024 * 1024 * 1024 - 1);
 
 /// A journal in a folder of its own.
 ///
-/// Invariant: one process has it at a time, by locks on the database and on a file beside it; in that process one thread writes.
+/// Invariant: one process has it at a time, ensured by locks on the database and on a file beside it; within that
+/// process, one thread writes.
 #[derive(Debug)]
 pub struct SqliteJournal {
     outbox: Mutex<Option<Sender<WriterMessage>>>,
     thread: Mutex<Option<Thread>>,
     tally: Arc<Tally>,
     statistics: Arc<JournalStatistics>,
-    /// Why nothing new is taken.
+    /// Why new records are refused.
     doubt: Mutex<Option<JournalError>>,
-    /// The thread has ended by a panic.
+    /// Cancelled if the thread has ended by a panic.
     broken: CancellationToken,
     database: PathBuf,
-    /// The journal's files are not where they should be.
+    /// Reports that the journal's files are not where they should be.
     trouble: watch::Receiver<Option<JournalError>>,
     /// Held for as long as the journal is open.
     _locks: Locks,
 }
 
 impl SqliteJournal {
-    /// Opens the journal in `folder`, which is made if it is not there, and reads back what it holds. The database does
-    /// not grow beyond `max_bytes`.
+    /// Opens the journal in `folder`, which is created if necessary, and reads back its content. The database does not
+    /// grow beyond `max_bytes`.
     pub fn open(folder: &Path, max_bytes: NonZeroU64) -> Result<(Self, Recovered), JournalError> {
         let cannot = |error: std::io::Error| JournalError::CannotWrite(format!("{}: {error}", folder.display()));
         let mut place = JournalPlace::take(folder, max_bytes.get())?;
@@ -101,11 +102,11 @@ impl SqliteJournal {
         Ok((journal, recovered))
     }
 
-    /// Writes what is left and closes; what comes later is refused.
+    /// Writes what is left and closes the journal; later records are refused.
     pub fn close(&self) {
         drop(self.outbox.lock().take());
         if let Some(thread) = self.thread.lock().take() {
-            // The thread ends when it has written everything; a panic ended it before.
+            // The thread ends when it has written everything, or has already ended by a panic.
             let _ = thread.join();
         }
     }
@@ -118,7 +119,7 @@ impl SqliteJournal {
     }
 
     fn durably(&self, entry: Entry) -> BoxFuture<'_, Result<(), JournalError>> {
-        // Nothing new is taken while it is in doubt whose the journal is.
+        // Nothing new is accepted while it is uncertain which org the journal belongs to.
         let doubt = self.doubt.lock().clone().filter(|_| entry.is_new());
         let (told, answer) = oneshot::channel();
         let sent = doubt.map_or_else(|| self.send((entry, Some(told))), Err);
@@ -129,14 +130,14 @@ impl SqliteJournal {
         .boxed()
     }
 
-    /// Why the writer does not answer.
+    /// Returns why the writer does not respond.
     fn gone(&self) -> JournalError {
         if self.broken.is_cancelled() { JournalError::Broken } else { JournalError::Closed }
     }
 
     fn soon(&self, entry: Entry) {
         if let Err(error) = self.send((entry, None)) {
-            tracing::warn!(%error, "came too late for the journal");
+            tracing::warn!(%error, "a record came too late for the journal and is lost");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How each thing that is handed to the journal is put into its tables.
+//! Writes each kind of record into the tables.
 
 use rusqlite::{Connection, params};
 
@@ -20,10 +20,10 @@ use crate::journal::written::owner;
 use crate::journal::written::record::{CountersRecord, OutcomeRecord, SpecRecord};
 use crate::journal::written::user_state::StandingRecord;
 
-/// Records of the audit removed at a time.
+/// Maximum number of audit records removed at a time.
 const MAX_FORGOTTEN: i64 = 10_000;
 
-/// Writes a batch as one transaction, all of it or nothing; what it adds and takes away.
+/// Writes a batch as one transaction, all of it or nothing. Returns how the number of rows changes.
 pub(in crate::journal) fn write_all(
     connection: &mut Connection,
     batch: &[WriterMessage],
@@ -62,7 +62,7 @@ fn write(connection: &Connection, entry: &Entry) -> rusqlite::Result<UsageChange
             asked.iter().try_for_each(|record| audit::write(connection, record))?;
         }
         Entry::Audited(record) => audit::write(connection, record)?,
-        // What is left is for the next time.
+        // The rest is removed the next time.
         Entry::AuditForgotten(before) => drop(audit::forget(connection, *before, MAX_FORGOTTEN)?),
         Entry::Erased(erasure) => erasure::write(connection, erasure)?,
         Entry::Memos(kept) => memos::write(connection, kept)?,
@@ -102,7 +102,7 @@ fn stands(connection: &Connection, user: UserKey, user_state: &KeptUserState) ->
     Ok(())
 }
 
-/// The job goes at once, its entries a few at a time, see [`crate::journal::database::housekeeping`].
+/// Removes the job at once, and its entries a few at a time: see [`crate::journal::database::housekeeping`].
 fn forgotten(connection: &Connection, job: JobId) -> rusqlite::Result<usize> {
     let gone = connection.prepare_cached("DELETE FROM job WHERE id = ?1")?.execute([job.0.as_bytes()])?;
     connection.prepare_cached("DELETE FROM note WHERE job = ?1")?.execute([job.0.as_bytes()])?;
@@ -139,7 +139,7 @@ fn accepted(connection: &Connection, job: &AcceptedJob) -> rusqlite::Result<()> 
     Ok(())
 }
 
-/// A key comes back under the same id only after its time was over; its expiry may still be on its way here.
+/// A key returns under the same id only after it has expired; the record of its expiry may still be on its way.
 fn kept_key(connection: &Connection, key: &AcceptanceKey, job: JobId) -> rusqlite::Result<()> {
     const INSERT: &str =
         "INSERT OR REPLACE INTO acceptance_key (id, kind, fingerprint, job, kept_until) VALUES (?1, ?2, ?3, ?4, ?5)";

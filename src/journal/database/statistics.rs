@@ -1,14 +1,14 @@
-//! How the journal gets on: how long flushes take, how many fail, how much waits.
+//! Statistics of the journal: how long flushes take, how many fail, and how many records wait.
 
 use crate::journal::content::JournalHealth;
 use std::time::Duration;
 
 use crate::metrics::{Counter, Histogram};
 
-/// A flush to a local disk takes milliseconds; one that takes longer is felt by whoever submits.
+/// Bounds in seconds. A flush to a local disk takes milliseconds; a longer one delays callers that submit.
 const FLUSH_BOUNDS: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0];
 
-/// Counted by the writer.
+/// Counters of the writer.
 #[derive(Debug)]
 pub(in crate::journal) struct JournalStatistics {
     flushes: Histogram,
@@ -29,12 +29,12 @@ impl Default for JournalStatistics {
 }
 
 impl JournalStatistics {
-    /// A record was handed over.
+    /// Records that a record was handed over.
     pub(in crate::journal) fn taken(&self) {
         self.taken.count();
     }
 
-    /// A batch was flushed, or could not be, and is `over` by so many records: written, or given up.
+    /// Counts a flush and whether it worked; `over` records are finished by it, written or given up.
     pub(in crate::journal) fn flushed(&self, took: Duration, worked: bool, over: usize) {
         self.flushes.record(took);
         self.written.add(over as u64);
@@ -43,7 +43,7 @@ impl JournalStatistics {
         }
     }
 
-    /// A record that was handed over is not taken.
+    /// Counts a record that was handed over and refused.
     pub(in crate::journal) fn turned_back(&self) {
         self.written.count();
     }

@@ -1,4 +1,4 @@
-//! How much the journal holds, and how large it is.
+//! Number of records in the journal, and its size.
 
 use crate::journal::content::JournalUsage;
 use std::ops::AddAssign;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use crate::journal::files::damage::log_of;
 
-/// What a batch adds and takes away.
+/// Change in the number of rows by a batch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::journal) struct UsageChange {
     pub(in crate::journal) jobs: i64,
@@ -23,7 +23,7 @@ impl AddAssign for UsageChange {
     }
 }
 
-/// The writer's count of what is durable, read by others.
+/// The writer's count of what is durable, read by other threads.
 ///
 /// Invariant: a change is counted after the commit that makes it durable, by the one thread that writes.
 #[derive(Debug)]

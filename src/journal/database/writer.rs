@@ -1,4 +1,4 @@
-//! The one thread that writes: collects what comes in while the last batch is flushed, and flushes it as one.
+//! The only thread that writes: it collects records while the previous batch is flushed, and flushes them as one.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -20,17 +20,18 @@ use crate::journal::error::JournalError;
 use crate::journal::files::place::{JournalPlace, LOOK_EVERY};
 use crate::journal::port::LATEST;
 
-/// How long the writer waits after a failure before it tries again to write what nobody waits for.
+/// How long the writer waits after a failure before it retries records that no caller waits for.
 const RETRY: Duration = Duration::from_millis(500);
 
 /// Writes batches until the last sender is gone.
 ///
-/// Invariant: an entry that somebody waits for is either durable when they are told so, or not written at all; the end of
-/// entries, and what nobody waits for, is kept until it is durable, over any number of failures, in its order.
+/// Invariant: a record that a caller waits for is either durable when the caller is told so, or not written at all.
+/// Ends of entries, and records that no caller waits for, are kept in order until they are durable, over any number of
+/// failures.
 struct Writer {
     work: WriterWork,
     inbox: Receiver<WriterMessage>,
-    /// Taken from the inbox and not durable yet.
+    /// Taken from the inbox and not yet durable.
     unwritten: Vec<WriterMessage>,
     housekeeping: Housekeeping,
 }
@@ -39,7 +40,7 @@ struct Writer {
 pub(in crate::journal) struct WriterWork {
     pub(in crate::journal) connection: Connection,
     pub(in crate::journal) place: JournalPlace,
-    /// Told why nothing new is taken, for as long as the files are not in their place.
+    /// Receives the reason why nothing new is accepted, for as long as the files are not in their place.
     pub(in crate::journal) trouble: watch::Sender<Option<JournalError>>,
     pub(in crate::journal) tally: Arc<Tally>,
     pub(in crate::journal) statistics: Arc<JournalStatistics>,
@@ -53,11 +54,11 @@ impl Writer {
             failed = self.flush().is_err() || self.tidy_up().is_err();
             self.work.tally.failing(failed);
         }
-        // The last sender is gone: one more try for what is left.
+        // The last sender is gone: one more attempt for what is left.
         let _ = self.flush();
     }
 
-    /// Waits for something to write, and a little longer if nobody waits for it; false when nothing more can come.
+    /// Waits for a record, and a little longer if no caller waits for it. Returns false when nothing more can come.
     fn collect(&mut self, failed: bool) -> bool {
         let first = if self.unwritten.is_empty() && !self.housekeeping.is_due() {
             self.inbox.recv_timeout(LOOK_EVERY)
@@ -111,7 +112,7 @@ impl Writer {
         written.map(drop)
     }
 
-    /// Those who had somebody erased are told when nothing of them is left in the files.
+    /// Answers callers that erased a person once nothing of the person is left in the files.
     fn clean_up_for(&mut self, erased: Vec<WhenDurable>) {
         if erased.is_empty() {
             return;
@@ -121,12 +122,9 @@ impl Writer {
         match &cleaned {
             Ok(change) => {
                 self.work.tally.count(*change);
-                tracing::info!(
-                    took_ms = begun.elapsed().as_millis(),
-                    "wrote the journal anew, without what was erased"
-                );
+                tracing::info!(took_ms = begun.elapsed().as_millis(), "rewrote the journal without what was erased");
             }
-            Err(error) => tracing::warn!(%error, "cannot write the journal anew, without what was erased"),
+            Err(error) => tracing::warn!(%error, "cannot rewrite the journal without what was erased"),
         }
         let cleaned = cleaned.map(drop).map_err(|error| JournalError::StillInFiles(error.to_string().into()));
         for told in erased {
@@ -134,8 +132,8 @@ impl Writer {
         }
     }
 
-    /// What is promised must be found by the next process: nothing new is taken while the files are not in their place. What
-    /// became of the rest is written all the same, and is there if they come back.
+    /// What is promised must be found by the next process, so new records are refused while the files are not in their
+    /// place. Outcomes of earlier work are written nonetheless, and are there if the files come back.
     fn turn_back_if_gone(&mut self) {
         let trouble = self.work.place.look(&mut self.work.connection).err();
         if let Some(error) = &trouble {
@@ -149,7 +147,7 @@ impl Writer {
             match &trouble {
                 Some(error) if changed => {
                     let folder = self.work.place.folder().display();
-                    tracing::error!(%error, %folder, "put the journal back before a restart: that would know nothing of what was accepted");
+                    tracing::error!(%error, %folder, "put the journal back before a restart; otherwise, the restart will not know what was accepted");
                 }
                 None if changed => tracing::info!("the journal is back in its place"),
                 Some(_) | None => {}
@@ -159,7 +157,8 @@ impl Writer {
         });
     }
 
-    /// New jobs are not let into the last of the room: what becomes of those that were accepted needs it.
+    /// Refuses new jobs when the last tenth of the room is reached, which is reserved for the outcomes of accepted
+    /// jobs.
     fn turn_back_if_full(&mut self) {
         let is_job = |(entry, _): &WriterMessage| matches!(entry, Entry::Accepted { .. });
         if !self.unwritten.iter().any(is_job) || used_bytes(&self.work.connection) < self.work.max_bytes / 10 * 9 {
@@ -167,7 +166,7 @@ impl Writer {
         }
         tracing::error!(
             max_bytes = self.work.max_bytes,
-            "the journal is full and takes no new jobs; see journal.max_bytes"
+            "the journal is full and accepts no new jobs; raise journal.max_bytes or lower journal.retention"
         );
         for (_, told) in self.unwritten.extract_if(.., |message| is_job(message)) {
             told.map(|told| told.send(Err(JournalError::Full(self.work.max_bytes))));
@@ -179,20 +178,21 @@ impl Writer {
         let change = self.housekeeping.step(&mut self.work.connection).map_err(|error| cannot(&error));
         match &change {
             Ok(change) => self.work.tally.count(*change),
-            Err(error) => tracing::warn!(%error, "the journal cannot be tidied up yet"),
+            Err(error) => tracing::warn!(%error, "housekeeping of the journal failed; it is tried again"),
         }
         change.map(drop)
     }
 }
 
-/// Entries a batch at most: bounds how long the first of them waits for the last.
+/// Maximum number of records per batch; bounds how long the first of them waits for the last.
 const MAX_BATCH: usize = 4096;
 
 fn cannot(error: &rusqlite::Error) -> JournalError {
     JournalError::CannotWrite(error.to_string())
 }
 
-/// Of the database, without what is free in it. Answered from memory; unknown counts as none, as then nothing works.
+/// Returns the bytes used in the database, without free pages. Answered from memory; an unknown size counts as zero,
+/// because nothing works in that case.
 fn used_bytes(connection: &Connection) -> u64 {
     let read = |pragma| connection.prepare_cached(pragma)?.query_row([], |row| row.get::<_, u32>(0));
     let value = |pragma| read(pragma).unwrap_or_default();
@@ -200,7 +200,7 @@ fn used_bytes(connection: &Connection) -> u64 {
     u64::from(pages) * u64::from(value("PRAGMA page_size"))
 }
 
-/// Starts the writer's thread. It ends when the last sender is gone, or by a panic: then `broken` says so.
+/// Starts the writer's thread. It ends when the last sender is gone, or by a panic, which cancels `broken`.
 pub(in crate::journal) fn start(
     work: WriterWork,
     broken: CancellationToken,
@@ -210,7 +210,7 @@ pub(in crate::journal) fn start(
     let thread = std::thread::Builder::new().name("journal".to_owned()).spawn(move || {
         match catch_unwind(AssertUnwindSafe(|| writer.run())) {
             Ok(()) => tracing::debug!("the journal is closed"),
-            // Told before the writer is dropped, and with it those who wait for an answer.
+            // Reported before the writer is dropped, and with it the callers that wait for an answer.
             Err(_) => broken.cancel(),
         }
     })?;

@@ -1,4 +1,4 @@
-//! What is said of a journal that is not as it was left.
+//! Detects and describes damage to a journal.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,36 +10,37 @@ use crate::journal::files::wal_check::{self, LogEnd};
 use crate::journal::schema::{self, damaged};
 use crate::journal::written::rows::StoredRowError;
 
-/// How many of the faults that `SQLite` finds are named.
+/// Maximum number of faults found by `SQLite` that are named.
 const NAMED: u32 = 3;
 
-/// Looks at the log before the database is opened: reports a transaction that was cut short, refuses one that is lost.
+/// Checks the log before the database is opened: reports a transaction that was cut short, and refuses one that is
+/// lost.
 pub(in crate::journal) fn look_at_log(database: &Path) -> io::Result<Result<(), JournalError>> {
     let log = log_of(database);
     Ok(match wal_check::check(database, &log)? {
         LogEnd::Whole => Ok(()),
         LogEnd::CutShort { offset, bytes } => {
             let file = log.display();
-            tracing::warn!(%file, offset, bytes, "the journal ends in something half written, which nobody was promised; left out");
+            tracing::warn!(%file, offset, bytes, "the journal ends in a half written record, which was never promised to a caller; it is left out");
             Ok(())
         }
         LogEnd::Damaged { offset } => Err(log_damaged(&log, offset)),
     })
 }
 
-/// A fault in the middle of the log.
+/// Returns the error for damage in the middle of the log.
 pub(in crate::journal) fn log_damaged(log: &Path, offset: u64) -> JournalError {
-    damaged(log, format!("what was written down at offset {offset} cannot be read, and more was written down after it"))
+    damaged(log, format!("the record at offset {offset} cannot be read, although later records follow it"))
 }
 
-/// The log beside a database.
+/// Returns the path of the log beside a database.
 pub(in crate::journal) fn log_of(database: &Path) -> PathBuf {
     let mut log = database.as_os_str().to_owned();
     log.push("-wal");
     log.into()
 }
 
-/// A fault that came up while the database was read, and where it is if that can be told.
+/// Returns the error for a fault that occurred while the database was read, with its location if it can be determined.
 pub(in crate::journal) fn found(database: &Path, connection: &Connection, error: &StoredRowError) -> JournalError {
     let StoredRowError::Database(of_database) = error else { return damaged(database, error.to_string()) };
     if of_database.sqlite_error_code() != Some(ErrorCode::DatabaseCorrupt) {
@@ -49,7 +50,8 @@ pub(in crate::journal) fn found(database: &Path, connection: &Connection, error:
     damaged(database, named.map_or_else(|| error.to_string(), |faults| faults.join("; ")))
 }
 
-/// What `SQLite` finds wrong with a database, each with its offset where it names a page; nothing if all is well.
+/// Returns what `SQLite` finds wrong with a database, each fault with its offset if it names a page; empty if nothing
+/// is wrong.
 pub(in crate::journal) fn faults(connection: &Connection, most: u32) -> rusqlite::Result<Vec<String>> {
     let page_size: u32 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
     let mut check = connection.prepare(&format!("PRAGMA integrity_check({most})"))?;
@@ -57,7 +59,7 @@ pub(in crate::journal) fn faults(connection: &Connection, most: u32) -> rusqlite
     for line in check.query_map([], |row| row.get(0))? {
         match line {
             Ok(line) => lines.push(line),
-            // The check itself came upon what it had found before.
+            // The check itself failed on what it had already reported.
             Err(_) if !lines.is_empty() => break,
             Err(error) => return Err(error),
         }

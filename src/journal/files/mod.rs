@@ -1,4 +1,4 @@
-//! The files of a journal: where they are, and what is wrong with them.
+//! The files of a journal: their location and their damage.
 
 pub(in crate::journal) mod copies;
 pub(in crate::journal) mod damage;

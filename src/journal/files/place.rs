@@ -1,9 +1,10 @@
-//! Whether the files of an open journal are still where its path leads to: what is written to others is found by nobody
-//! after a restart.
+//! Checks that the files of an open journal are still where its path leads: a restart would not find what is written to
+//! other files.
 //!
-//! A process keeps a file that was removed or renamed open, and writes on without noticing. So the writer compares device and
-//! inode, before each batch and once a second. What was removed it puts back: it still has everything. What was moved away,
-//! or has another file in its place, somebody meant to be so: then nothing new is taken until it is back.
+//! A process keeps a removed or renamed file open and continues to write without noticing. The writer therefore
+//! compares device and inode before each batch and once a second. It restores files that were removed, because it still
+//! has everything. If they were moved away, or other files took their place, someone intended that: then nothing new is
+//! accepted until they are back.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -21,17 +22,17 @@ use crate::journal::files::damage::log_of;
 use crate::journal::schema;
 use crate::private_file;
 
-/// The database in the folder.
+/// Name of the database in the folder.
 pub(in crate::journal) const DATABASE: &str = "journal.sqlite";
-/// The file whose lock says that a process works with the journal.
+/// Name of the file whose lock says that a process works with the journal.
 pub(in crate::journal) const LOCK: &str = "lock";
-/// How often the files are looked for while nothing is written.
+/// How often the files are checked while nothing is written.
 pub(in crate::journal) const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Who only looks has the lock for a moment; that is not to turn a service away.
+/// How long to wait for a lock. A reader holds it only for a moment, which must not prevent a start.
 const LOOKED_AT: Duration = Duration::from_millis(20);
 
-/// Locks that are held until the journal is closed, also those of files that are not in their place any more. None is closed
-/// before: that would take away the locks that `SQLite` has on the same file.
+/// Locks that are held until the journal is closed, including those of files that are no longer in their place. None is
+/// closed earlier, because that would release the locks that `SQLite` has on the same file.
 pub(in crate::journal) type Locks = Arc<Mutex<Vec<File>>>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +46,7 @@ impl FileIdentity {
         Self { device: file.dev(), inode: file.ino() }
     }
 
-    /// Of the file that a path leads to, if it leads to one.
+    /// Returns the identity of the file at a path, if there is one.
     fn at(path: &Path) -> io::Result<Option<Self>> {
         match fs::metadata(path) {
             Ok(file) => Ok(Some(Self::of(&file))),
@@ -55,12 +56,12 @@ impl FileIdentity {
     }
 }
 
-/// What is not as it was.
+/// A change to the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FileChange {
     /// The database was removed, and nothing is in its place.
     DatabaseRemoved,
-    /// The log beside the database, or its index, is not the one that is written.
+    /// The log beside the database, or its index, is not the one being written.
     LogRemoved,
     LockRemoved,
     /// The database has another name now.
@@ -69,7 +70,7 @@ enum FileChange {
     Replaced,
 }
 
-/// Where the files of an open journal are.
+/// Location of the files of an open journal.
 #[derive(Debug)]
 pub(in crate::journal) struct JournalPlace {
     folder: PathBuf,
@@ -79,13 +80,13 @@ pub(in crate::journal) struct JournalPlace {
     lock: FileIdentity,
     log: Option<FileIdentity>,
     index: Option<FileIdentity>,
-    /// The database was closed to be put back, and could not be opened again yet.
+    /// The database was closed to be restored, and could not be opened again yet.
     closed: bool,
 }
 
 impl JournalPlace {
-    /// Takes the journal in `folder`, which is made if it is not there, for this process alone: by a lock of its own and by one
-    /// on the database, as the former may be removed.
+    /// Takes the journal in `folder`, which is created if necessary, for this process alone: with a lock file, and with
+    /// a lock on the database, because the lock file may be removed.
     pub(in crate::journal) fn take(folder: &Path, max_bytes: u64) -> Result<Self, JournalError> {
         private_file::create_folder(folder).map_err(|error| cannot(folder, &error))?;
         let lock = locked(folder, LOCK)?;
@@ -119,34 +120,34 @@ impl JournalPlace {
         self.folder.join(DATABASE)
     }
 
-    /// Journals of earlier versions were made as the umask had it.
+    /// Restricts permissions: journals of earlier versions were created with those of the umask.
     fn narrow(&self) {
         let database = self.database();
         let files = [database.clone(), log_of(&database), index_of(&database), self.folder.join(LOCK)];
         for path in files.iter().filter(|path| path.exists()) {
             if let Err(error) = private_file::narrow(path) {
-                tracing::warn!(path = %path.display(), %error, "others may read the journal, and that cannot be changed");
+                tracing::warn!(path = %path.display(), %error, "other users can read the journal, and its permissions cannot be changed");
             }
         }
-        // A volume's folder may belong to somebody else. Who sees the names of the files cannot read them.
+        // The folder of a volume may belong to another user. Seeing the names of the files does not mean reading them.
         if let Err(error) = private_file::narrow(&self.folder) {
-            tracing::info!(folder = %self.folder.display(), %error, "others may see which files the journal has");
+            tracing::info!(folder = %self.folder.display(), %error, "other users can see which files the journal has");
         }
     }
 
-    /// Looks for the files and puts back what was removed; what cannot be put back is told.
+    /// Checks the files and restores those that were removed. Fails if something cannot be restored.
     pub(in crate::journal) fn look(&mut self, connection: &mut Connection) -> Result<(), JournalError> {
         if self.closed {
             self.open(connection).map_err(|error| Self::gone(&error.to_string()))?;
         }
-        match self.change().map_err(|error| Self::gone(&format!("it cannot be looked for: {error}")))? {
+        match self.change().map_err(|error| Self::gone(&format!("its files cannot be checked: {error}")))? {
             None => Ok(()),
             Some(FileChange::Moved) => Err(Self::gone("it was moved away")),
             Some(FileChange::Replaced) => Err(Self::gone("another file has its name")),
             Some(change) => {
                 self.put_back(change, connection).map_err(|error| Self::gone(&error.to_string()))?;
                 let folder = self.folder.display();
-                tracing::warn!(%folder, ?change, "files of the journal were removed under the service; they are put back, nothing is lost");
+                tracing::warn!(%folder, ?change, "files of the journal were removed while the service was running; they have been restored and nothing is lost");
                 Ok(())
             }
         }
@@ -167,7 +168,7 @@ impl JournalPlace {
         for (path, known) in beside {
             let found = FileIdentity::at(&path)?;
             match *known {
-                // Made with the first thing that is written.
+                // Created with the first write.
                 None => *known = found,
                 Some(_) if found == *known => {}
                 Some(_) => return Ok(Some(FileChange::LogRemoved)),
@@ -176,7 +177,7 @@ impl JournalPlace {
         Ok(None)
     }
 
-    /// Whether the open database has no name any more.
+    /// Returns whether the open database no longer has a name.
     fn is_unlinked(&self) -> bool {
         let locks = self.locks.lock();
         let mut open = locks.iter().filter_map(|file| file.metadata().ok());
@@ -202,7 +203,7 @@ impl JournalPlace {
                 }
                 self.copy_back(connection)?;
                 self.database = self.keep(locked(&folder, DATABASE)?)?;
-                // Nothing is lost from here on, whatever fails.
+                // From here on nothing is lost, whatever fails.
                 self.close(connection)?;
                 self.open(connection)?;
             }
@@ -211,20 +212,22 @@ impl JournalPlace {
         Ok(())
     }
 
-    /// Everything that the log holds goes into the database, durably.
+    /// Moves the content of the log into the database, durably, and empties the log.
     pub(in crate::journal) fn empty_log(&self, connection: &Connection) -> Result<(), JournalError> {
         let of = |error: &rusqlite::Error| schema::failed(&self.database(), error);
         let busy: bool = connection
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
             .map_err(|error| of(&error))?;
         if busy {
-            Err(JournalError::CannotWrite("somebody reads the journal, as an export or a backup does".to_owned()))
+            Err(JournalError::CannotWrite(
+                "another process is reading the journal, such as an export or a backup".to_owned(),
+            ))
         } else {
             Ok(())
         }
     }
 
-    /// Writes the database anew in its place: what has no name any more is still all there.
+    /// Rewrites the database in its place: the file without a name still has all its content.
     fn copy_back(&self, connection: &Connection) -> Result<(), JournalError> {
         let database = self.database();
         let copy = self.folder.join(PARTIAL);
@@ -232,12 +235,12 @@ impl JournalPlace {
             removed(left).map_err(|error| cannot(left, &error))?;
         }
         copy_into(connection, &copy)?;
-        // Unlike a rename, a link takes no other file's place.
+        // Unlike a rename, a link cannot replace another file.
         let linked = fs::hard_link(&copy, &database).and_then(|()| File::open(&self.folder)?.sync_all());
         linked.and_then(|()| removed(&copy)).map_err(|error| cannot(&database, &error))
     }
 
-    /// First the old one is closed: it takes the log's name away when it ends, whosever it is by then.
+    /// Closes the old database first: it removes the log's name when it ends, whichever file that is by then.
     fn close(&mut self, connection: &mut Connection) -> Result<(), JournalError> {
         let none = Connection::open_in_memory().map_err(|error| schema::failed(&self.database(), &error))?;
         drop(std::mem::replace(connection, none));
@@ -247,7 +250,7 @@ impl JournalPlace {
 
     fn open(&mut self, connection: &mut Connection) -> Result<(), JournalError> {
         let database = self.database();
-        // Else an empty one would be made, and taken for it.
+        // Otherwise, an empty database would be created and mistaken for it.
         if FileIdentity::at(&database).map_err(|error| cannot(&database, &error))? != Some(self.database) {
             return Err(JournalError::Absent(database));
         }
@@ -257,7 +260,8 @@ impl JournalPlace {
         Ok(())
     }
 
-    /// The database was read, so that its log is there: this is the one that is written from now on.
+    /// Records the identity of the log, which exists once the database has been read: this is the one being written
+    /// from now on.
     pub(in crate::journal) fn opened(&mut self) {
         let database = self.database();
         (self.log, self.index) = (seen(&log_of(&database)), seen(&index_of(&database)));
@@ -275,7 +279,7 @@ impl JournalPlace {
     }
 }
 
-/// A copy of what is durable at this moment, in a new private file.
+/// Copies what is durable at this moment into a new private file.
 pub(in crate::journal) fn copy_into(connection: &Connection, to: &Path) -> Result<(), JournalError> {
     let file = private_file::create_new(to).map_err(|error| cannot(to, &error))?;
     let name = to.to_str().ok_or_else(|| cannot(to, &io::ErrorKind::InvalidFilename.into()))?;
@@ -283,19 +287,19 @@ pub(in crate::journal) fn copy_into(connection: &Connection, to: &Path) -> Resul
     file.sync_all().map_err(|error| cannot(to, &error))
 }
 
-/// The index of the log, which those who have the database open share.
+/// Returns the path of the log's index, which is shared by all who have the database open.
 fn index_of(database: &Path) -> PathBuf {
     let mut index = database.as_os_str().to_owned();
     index.push("-shm");
     index.into()
 }
 
-/// What cannot be looked at yet is seen later.
+/// A file that cannot be examined yet is seen later.
 fn seen(path: &Path) -> Option<FileIdentity> {
     FileIdentity::at(path).ok().flatten()
 }
 
-/// The file of the name, made if it is not there, with its lock.
+/// Opens the file, creating it if necessary, and locks it.
 fn locked(folder: &Path, name: &str) -> Result<File, JournalError> {
     let path = folder.join(name);
     let file = private_file::open_or_create(&path).map_err(|error| cannot(&path, &error))?;

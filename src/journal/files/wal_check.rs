@@ -1,13 +1,14 @@
-//! Looks at the log beside the database before `SQLite` does.
+//! Checks the log beside the database before `SQLite` reads it.
 //!
-//! `SQLite` takes over the log up to the last whole transaction before the first frame that does not fit, and says nothing of
-//! the rest. That is right for what a crash leaves: a transaction cut short was never promised to anybody. But a frame that
-//! went bad in the middle would silently take with it what came after, and that was promised. The two can be told apart: a
-//! transaction begins to be written only after the one before is durable, so where a frame follows on a later commit, the
-//! bad one had been whole. Then the journal is not opened.
+//! `SQLite` takes over the log up to the last complete transaction before the first invalid frame, and says nothing
+//! about the rest. That is right after a crash: a transaction cut short was never promised to a caller. But a frame
+//! that became corrupt in the middle would silently take everything after it along, and that was promised. The two can
+//! be told apart: a transaction is written only after the previous one is durable, so if a frame continues a later
+//! commit, the bad one had been complete. In that case, the journal is not opened.
 //!
-//! The format is described in `SQLite`'s own documentation ("WAL-mode File Format"). The salts in the header and in each frame
-//! tell the frames in use from those of an earlier round; each checksum goes on from the frame before.
+//! The format is described in the `SQLite` documentation ("WAL-mode File Format"). The salts in the header and in each
+//! frame distinguish the frames in use from those of an earlier round; each checksum continues that of the previous
+//! frame.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -16,21 +17,21 @@ use std::path::Path;
 
 const HEADER: usize = 32;
 const FRAME_HEADER: usize = 24;
-/// The last bit tells the order of bytes that checksums are made in.
+/// The last bit gives the byte order of the checksums.
 const MAGIC: u32 = 0x377f_0682;
 
-/// What the end of the log looks like.
+/// State of the end of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::journal) enum LogEnd {
-    /// As it was left by a process that wrote nothing at the time.
+    /// As left by a process that was not writing at the time.
     Whole,
-    /// What comes from there on is not whole: it was never promised, and is left out.
+    /// Everything from the offset on is incomplete: it was never promised, and is left out.
     CutShort { offset: u64, bytes: u64 },
-    /// Something that was durable cannot be read any more.
+    /// Something that was durable can no longer be read.
     Damaged { offset: u64 },
 }
 
-/// Reads the log of a database, if there is one.
+/// Checks the log of a database, if there is one.
 pub(in crate::journal) fn check(database: &Path, log: &Path) -> io::Result<LogEnd> {
     let file = match File::open(log) {
         Ok(file) => file,
@@ -48,7 +49,7 @@ pub(in crate::journal) fn check(database: &Path, log: &Path) -> io::Result<LogEn
     }
     reader.read_exact(&mut bytes)?;
     let Some(header) = WalHeader::of(&bytes) else {
-        // The header is written when everything in the log has come into the database: nothing is lost if it has.
+        // The header is written once everything in the log is in the database: nothing is lost if that is so.
         let lost = unsaved(&mut reader, database, length)?;
         return Ok(if lost { LogEnd::Damaged { offset: 0 } } else { LogEnd::CutShort { offset: 0, bytes: length } });
     };
@@ -70,7 +71,7 @@ struct WalHeader {
 }
 
 impl WalHeader {
-    /// `None` if it is not whole.
+    /// Parses the header; returns `None` if it is not valid.
     fn of(bytes: &[u8; HEADER]) -> Option<Self> {
         let magic = word(bytes, 0);
         let sum = WalSum { words: [0, 0], big_endian: magic & 1 == 1 }.then(bytes.get(..24)?);
@@ -84,7 +85,7 @@ impl WalHeader {
     }
 }
 
-/// A page as it was written, with what its header says.
+/// A page as written, with its frame header.
 struct WalFrame {
     offset: u64,
     bytes: Vec<u8>,
@@ -95,7 +96,7 @@ impl WalFrame {
         word(&self.bytes, 0)
     }
 
-    /// The size of the database in pages, if a transaction ends here.
+    /// Returns the size of the database in pages, if a transaction ends with this frame.
     fn commit(&self) -> Option<u32> {
         Some(word(&self.bytes, 4)).filter(|pages| *pages > 0)
     }
@@ -112,14 +113,14 @@ impl WalFrame {
         self.bytes.get(FRAME_HEADER..).unwrap_or_default()
     }
 
-    /// Whether it goes on from a frame with this sum.
+    /// Returns whether the frame continues one with this checksum.
     fn follows(&self, before: WalSum) -> bool {
         let sum = before.then(self.bytes.get(..8).unwrap_or_default()).then(self.content());
         sum.words == self.stored(before.big_endian).words
     }
 }
 
-/// Whole frames, one after another.
+/// Iterates over complete frames.
 struct Frames<'a> {
     reader: &'a mut BufReader<File>,
     size: usize,
@@ -144,17 +145,17 @@ impl<'a> Frames<'a> {
     }
 }
 
-/// Where the log is whole, and what comes after.
+/// How far the log is valid, and what comes after.
 struct Scan {
     salts: [u8; 8],
     frame_size: u64,
     sum: WalSum,
-    /// The end of the last whole transaction, and of the last frame in use.
+    /// End of the last complete transaction, and of the last frame in use.
     committed: u64,
     used: u64,
-    /// The first frame that does not fit.
+    /// Offset of the first invalid frame.
     bad: Option<u64>,
-    /// The sum of the frame before, if a transaction ended with it, beyond the first that does not fit.
+    /// Checksum of the previous frame, if a transaction ended with it after the first invalid frame.
     later_commit: Option<WalSum>,
 }
 
@@ -165,7 +166,7 @@ impl Scan {
         Self { salts: header.salts, frame_size, sum: header.sum, committed, used, bad: None, later_commit: None }
     }
 
-    /// Takes the next frame; where the damage is, if it shows that there is one.
+    /// Examines the next frame. Returns the offset of the damage, if the frame proves that there is one.
     fn take(&mut self, frame: &WalFrame) -> Option<u64> {
         let ours = frame.salts() == Some(&self.salts[..]);
         if ours {
@@ -188,7 +189,7 @@ impl Scan {
 
     fn end(&self, length: u64) -> LogEnd {
         let partial = (length - HEADER as u64) % self.frame_size;
-        // Half a frame can only be of this round if all before it are.
+        // A partial frame can belong to this round only if all frames before it do.
         let used = if self.bad.is_none() { length } else { self.used };
         if self.used == self.committed && (partial == 0 || self.bad.is_some()) {
             return LogEnd::Whole;
@@ -197,12 +198,12 @@ impl Scan {
     }
 }
 
-/// Whether a log without a header holds transactions that the database does not have.
+/// Returns whether a log without a header contains transactions that the database lacks.
 fn unsaved(log: &mut BufReader<File>, database: &Path, length: u64) -> io::Result<bool> {
     let mut database = File::open(database)?;
     let mut head = [0; 18];
     let page_size = match database.read_exact(&mut head) {
-        // The size of a page; 65536 does not fit and is written as 1.
+        // The page size; 65536 does not fit into 16 bits and is stored as 1.
         Ok(()) => match u16::from_be_bytes([head[16], head[17]]) {
             1 => 65536,
             size => u32::from(size.max(512)),
@@ -242,7 +243,7 @@ fn unsaved(log: &mut BufReader<File>, database: &Path, length: u64) -> io::Resul
     Ok(false)
 }
 
-/// A sum over everything up to some place.
+/// A checksum over everything up to some point.
 #[derive(Debug, Clone, Copy)]
 struct WalSum {
     words: [u32; 2],
@@ -264,7 +265,7 @@ impl WalSum {
     }
 }
 
-/// The number at this place; none is larger than what was read.
+/// Returns the number at this offset.
 fn word(bytes: &[u8], at: usize) -> u32 {
     bytes.get(at..at + 4).and_then(|word| word.try_into().ok()).map_or(0, u32::from_be_bytes)
 }

@@ -1,4 +1,4 @@
-//! Everything that a journal holds, as lines of JSON.
+//! Exports everything that a journal contains as lines of JSON.
 
 use std::io::{self, Write};
 
@@ -11,25 +11,25 @@ use uuid::Uuid;
 use super::JournalReader;
 use crate::journal::error::JournalError;
 
-/// Why an export ended early.
+/// Reason why an export ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// Nobody takes the lines any more, or there is no room for them.
+    /// The reader of the lines is gone, or there is no room for them.
     #[error("cannot write: {0}")]
     Output(#[from] io::Error),
 }
 
-/// How much was exported.
+/// Number of exported records.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Exported {
     pub lines: u64,
-    /// Records that are left out because they are not what was written down.
+    /// Records that were skipped because they are corrupt.
     pub unreadable: u64,
 }
 
-/// A line. What the journal keeps as JSON is handed on as it is.
+/// One line of an export. JSON stored in the journal is passed on unchanged.
 #[derive(Serialize)]
 #[serde(tag = "record", rename_all = "camelCase", rename_all_fields = "camelCase")]
 enum ExportLine<'a> {
@@ -43,10 +43,10 @@ enum ExportLine<'a> {
     BelongsTo { org: Option<Uuid>, api_host: &'a str, client_id: &'a str },
 }
 
-/// Makes a line of a row; `None` if it is not what was written down.
+/// Converts a row into a line; `None` if the row is corrupt.
 type AsLine = for<'a> fn(&'a Row<'_>) -> Option<ExportLine<'a>>;
 
-/// What is exported, in this order.
+/// The tables that are exported, in this order.
 const TABLES: [(&str, AsLine); 8] = [
     ("SELECT id, created_at, spec, counters FROM job ORDER BY id", |row| {
         Some(ExportLine::Job {
@@ -138,7 +138,7 @@ fn json<'a>(row: &'a Row<'_>, column: usize) -> Option<&'a RawValue> {
     serde_json::from_str(text(row, column)?).ok()
 }
 
-/// The outer `None` if it is not what was written down, the inner one if nothing was.
+/// The outer `None` means that the value is corrupt, the inner one that there is no value.
 #[expect(clippy::option_option, reason = "a column without a value is not a fault")]
 fn perhaps<'a>(row: &'a Row<'_>, column: usize) -> Option<Option<&'a RawValue>> {
     match row.get_ref(column).ok()?.as_str_or_null().ok()? {

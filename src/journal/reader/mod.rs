@@ -1,7 +1,7 @@
-//! Looking at a journal, also while a service works with it: nothing is locked, made or changed.
+//! Reads a journal, even while a service works with it: nothing is locked, created or changed.
 //!
-//! `SQLite` lets readers look at what was durable when they began, while the service writes on. What a reader holds on to
-//! only delays that the log beside the database is emptied.
+//! `SQLite` lets readers see what was durable when they began, while the service continues to write. A reader only
+//! delays the truncation of the log beside the database.
 
 mod export;
 mod verify;
@@ -26,14 +26,14 @@ use crate::journal::schema::{self, VERSION};
 use crate::journal::written::audit;
 use crate::journal::written::rows::StoredRowError;
 
-/// A journal, or a backup of one, that is only read.
+/// A journal, or a backup of one, opened for reading only.
 #[derive(Debug)]
 pub struct JournalReader {
     database: PathBuf,
     connection: Connection,
 }
 
-/// How much there is of what.
+/// Number of records by kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contents {
     pub version: u32,
@@ -42,7 +42,7 @@ pub struct Contents {
     pub jobs: u64,
     pub oldest_job: Option<Timestamp>,
     pub newest_job: Option<Timestamp>,
-    /// By the word for their state; `open` for those that have not ended.
+    /// By the word for their state; `open` for entries that have not ended.
     pub entries: BTreeMap<String, u64>,
     pub standings: u64,
     pub keys: u64,
@@ -50,7 +50,7 @@ pub struct Contents {
 }
 
 impl JournalReader {
-    /// Opens the journal in a folder, or a database by itself, which is what a backup is.
+    /// Opens the journal in a folder, or a database file by itself, which is what a backup is.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         let database = if path.is_dir() { path.join(DATABASE) } else { path.to_owned() };
         if !database.exists() {
@@ -61,7 +61,7 @@ impl JournalReader {
         Ok(Self { database, connection })
     }
 
-    /// How much there is of what.
+    /// Counts the records by kind.
     pub fn contents(&self) -> Result<Contents, JournalError> {
         let view = self.view()?;
         let contents = || -> rusqlite::Result<Contents> {
@@ -90,7 +90,7 @@ impl JournalReader {
         contents().map_err(|error| self.fault(&error.into()))
     }
 
-    /// A page of the audit record, newest first.
+    /// Reads a page of the audit record, newest first.
     pub fn audit(
         &self,
         filter: &AuditFilter,
@@ -107,8 +107,8 @@ impl JournalReader {
         page().map_err(|error: rusqlite::Error| self.fault(&error.into()))
     }
 
-    /// Writes a copy of what is durable at this moment into a new file; how large it is. The file is there as a whole or not
-    /// at all.
+    /// Copies what is durable at this moment into a new file and returns its size in bytes. The file appears complete
+    /// or not at all.
     pub fn backup(&self, to: &Path) -> Result<u64, JournalError> {
         let cannot = |error: io::Error| JournalError::CannotWrite(format!("{}: {error}", to.display()));
         if to.exists() {
@@ -117,7 +117,7 @@ impl JournalReader {
         let mut partial = to.as_os_str().to_owned();
         partial.push(".partial");
         let partial = PathBuf::from(partial);
-        // What an attempt before this one left.
+        // Left by an earlier attempt.
         let _ = fs::remove_file(&partial);
         let settled = place::copy_into(&self.connection, &partial).and_then(|()| {
             fs::rename(&partial, to).map_err(cannot)?;
@@ -129,7 +129,8 @@ impl JournalReader {
         settled
     }
 
-    /// One state of the journal, whatever is written meanwhile; only for the version that this program knows.
+    /// Begins a consistent view of the journal, whatever is written meanwhile. Fails unless this program knows the
+    /// version.
     fn view(&self) -> Result<Transaction<'_>, JournalError> {
         let (path, known) = (self.database.clone(), VERSION);
         let view = self.connection.unchecked_transaction().map_err(|error| self.fault(&error.into()))?;
@@ -140,8 +141,8 @@ impl JournalReader {
         }
     }
 
-    /// Whether a process works with it. Asked with a lock that is given back at once; a service that starts just then tries
-    /// again.
+    /// Returns whether a process works with the journal. Tests a lock that is released at once; a service that starts
+    /// at that moment tries again.
     fn in_use(&self) -> bool {
         let lock = File::open(self.database.with_file_name(LOCK));
         lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))

@@ -11,7 +11,7 @@ use crate::journal::database::sqlite::SqliteJournal;
 use crate::journal::database::sqlite::tests::{Folder, ended, job};
 use crate::journal::port::Journal;
 
-/// A journal at work, with two jobs of which one has an outcome.
+/// A journal in use, with two jobs, one of which has an outcome.
 async fn at_work(folder: &Folder) -> SqliteJournal {
     let (journal, _) = folder.open();
     journal.accept(job(1, 3), Vec::new()).await.unwrap();
@@ -50,7 +50,7 @@ async fn a_journal_at_work_is_counted_verified_and_exported() {
     assert_eq!(lines.len(), 205);
     assert_eq!(lines[0]["record"], "job");
     assert_eq!(lines[4]["outcome"]["state"], "failed");
-    // Nothing was held up or taken away.
+    // Nothing was delayed or removed.
     journal.accept(job(3, 1), Vec::new()).await.unwrap();
 }
 

@@ -1,4 +1,4 @@
-//! Whether a journal is whole: its files, and every record in it.
+//! Verifies that a journal is intact: its files, and every record in it.
 
 use rusqlite::Connection;
 
@@ -10,22 +10,22 @@ use crate::journal::written::memos;
 use crate::journal::written::owner;
 use crate::journal::written::rows::{self, StoredRowError};
 
-/// Faults that are listed.
+/// Maximum number of faults that are listed.
 const MAX_FAULTS: u32 = 100;
 
-/// What was found.
+/// Result of a verification.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Verdict {
-    /// Records that were read and understood.
+    /// Number of records that were read and understood.
     pub records: u64,
-    /// What is wrong; nothing if all is well.
+    /// What is wrong; empty if the journal is intact.
     pub faults: Vec<String>,
-    /// What is worth knowing, and right.
+    /// Observations that are not faults.
     pub remarks: Vec<String>,
 }
 
 impl JournalReader {
-    /// Reads everything. Only what keeps it from being read at all is an error.
+    /// Reads everything. Fails only if the journal cannot be read at all.
     pub fn verify(&self) -> Result<Verdict, JournalError> {
         let mut verdict = Verdict::default();
         self.look_at_log(&mut verdict)?;
@@ -39,11 +39,12 @@ impl JournalReader {
         Ok(verdict)
     }
 
-    /// The log is at rest only while nobody works with it.
+    /// Checks the log, which is at rest only while no process works with the journal.
     fn look_at_log(&self, verdict: &mut Verdict) -> Result<(), JournalError> {
         if self.in_use() {
             verdict.remarks.push(
-                "a service works with it; the log beside the database was read as the service sees it".to_owned(),
+                "a service is using the journal; the log beside the database was read as the service sees it"
+                    .to_owned(),
             );
             return Ok(());
         }
@@ -52,7 +53,7 @@ impl JournalReader {
         match wal_check::check(&self.database, &log).map_err(cannot)? {
             LogEnd::Whole => {}
             LogEnd::CutShort { offset, bytes } => verdict.remarks.push(format!(
-                "{} ends in {bytes} half written bytes at offset {offset}, which nobody was promised",
+                "{} ends in {bytes} half written bytes at offset {offset}, which were never promised to a caller",
                 log.display()
             )),
             LogEnd::Damaged { offset } => verdict.faults.push(log_damaged(&log, offset).to_string()),
@@ -61,7 +62,7 @@ impl JournalReader {
     }
 }
 
-/// Reads every record, and what belongs to nothing.
+/// Reads every record, and looks for entries without a job.
 fn understand(view: &Connection, verdict: &mut Verdict) -> Result<(), StoredRowError> {
     rows::each_job(view, |job| verdict.count(job, |job| 1 + job.outcomes.len() as u64))?;
     rows::each_standing(view, |standing| verdict.count(standing, |_| 1))?;
@@ -79,7 +80,8 @@ fn understand(view: &Connection, verdict: &mut Verdict) -> Result<(), StoredRowE
 }
 
 impl Verdict {
-    /// Counts what was understood, and lists what was not; a database that fails ends the reading.
+    /// Counts a record that was understood, and lists one that was not; a failure of the database ends the
+    /// verification.
     fn count<T>(
         &mut self,
         read: Result<T, StoredRowError>,

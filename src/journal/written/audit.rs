@@ -1,4 +1,4 @@
-//! The audit record in the database. Rows are added, and removed when their time is over; none is ever changed.
+//! Stores the audit record. Rows are added, and removed when they expire; none is ever changed.
 
 use crate::journal::content::AuditPage;
 use jiff::Timestamp;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::domain::JobId;
 use crate::domain::audit::{Action, Actor, Asker, AuditFilter, AuditRecord};
 
-/// Made when it is not there, apart from the versions: a program that does not know it leaves it alone.
+/// Created if missing, independent of the schema version: a program that does not know the table ignores it.
 pub(in crate::journal) const TABLE: &str = "CREATE TABLE IF NOT EXISTS audit (
     number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, action TEXT NOT NULL, kind TEXT NOT NULL, name TEXT,
     address TEXT, request_id TEXT, job BLOB, about TEXT
@@ -34,7 +34,7 @@ pub(in crate::journal) fn write(connection: &Connection, record: &AuditRecord) -
     Ok(())
 }
 
-/// Removes some of the records from before; whether there may be more of them.
+/// Removes up to `most` of the records from before `before`. Returns whether there may be more.
 pub(in crate::journal) fn forget(connection: &Connection, before: Timestamp, most: i64) -> rusqlite::Result<bool> {
     const DELETE: &str =
         "DELETE FROM audit WHERE number IN (SELECT number FROM audit ORDER BY number LIMIT ?2) AND at < ?1";
@@ -42,7 +42,7 @@ pub(in crate::journal) fn forget(connection: &Connection, before: Timestamp, mos
     Ok(i64::try_from(gone).is_ok_and(|gone| gone == most))
 }
 
-/// At most `limit` records that pass the filter, older than the one of the number, if there is one.
+/// Reads at most `limit` records that pass the filter and have a number below `older_than`, if given.
 pub(in crate::journal) fn page(
     connection: &Connection,
     filter: &AuditFilter,
@@ -80,7 +80,7 @@ pub(in crate::journal) fn page(
     );
     let mut statement = connection.prepare(&select)?;
     let rows = statement.query_map(rusqlite::params_from_iter(values), record)?;
-    // What a newer program wrote and this one does not understand is passed over.
+    // Records of a newer program that this one does not understand are skipped.
     let mut records: Vec<_> = rows.filter_map(Result::transpose).collect::<rusqlite::Result<_>>()?;
     let more = records.len() > limit;
     records.truncate(limit);
@@ -104,7 +104,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Option<(u64, AuditRecord)>> {
     Ok(Some((number, AuditRecord { at, action, by, job, about: text(8)?.map(Into::into) })))
 }
 
-/// Whether there is an audit record at all: a journal of an earlier program has none.
+/// Returns whether there is an audit record at all: a journal of an earlier program has none.
 pub(in crate::journal) fn is_there(connection: &Connection) -> rusqlite::Result<bool> {
     let found = connection.query_row("SELECT 1 FROM sqlite_schema WHERE name = 'audit'", [], |_| Ok(())).optional()?;
     Ok(found.is_some())

@@ -1,5 +1,5 @@
-//! The written form of an entry as it was accepted. Most entries of a job share their list with others: the first of them has
-//! it in words, the others name the first.
+//! The stored format of an accepted entry. Most entries of a job share their list with others: the first one stores it,
+//! the others refer to the first.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -46,17 +46,17 @@ struct OrderRecord<'a> {
     #[serde(borrow, rename = "ref", default, skip_serializing_if = "Option::is_none")]
     reference: Option<Cow<'a, str>>,
     user: UserRecord<'a>,
-    /// The list, unless an entry before this one has the same.
+    /// The list, unless an earlier entry has the same one.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     assignments: Option<&'a RawValue>,
-    /// The position of the first entry of the job that has the same list. Journals before version 5 repeat the list.
+    /// Position of the first entry of the job with the same list. Journals before version 5 repeat the list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     same_as: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     occurred_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     plan: Option<DifferenceRecord>,
-    /// The place of the entry that it repeats.
+    /// Place of the entry that this one repeats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     repeats: Option<PlaceRecord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -72,10 +72,11 @@ enum PresenceRecord {
     FormerName,
 }
 
-/// Puts the entries of one job into words, in their order.
+/// Serializes the entries of one job, in order.
 #[derive(Debug, Default)]
 pub(in crate::journal) struct OrderWriter {
-    /// Who has each list first. Lists are known by where they lie: the job that is written keeps them there.
+    /// Position of the first entry with each list. Lists are identified by address: the job being written keeps them in
+    /// place.
     first: HashMap<usize, u32>,
 }
 
@@ -97,8 +98,8 @@ impl OrderWriter {
     }
 }
 
-/// An entry without whom it is about: with nobody's id, which every program reads, and with its list, which others of its job
-/// may name. That it was erased is for its outcome to say.
+/// Returns an entry without the user: with the nil id, which every program can read, and with its list, which other
+/// entries of the job may refer to. Its outcome records that it was erased.
 pub(in crate::journal) fn erased(text: &str) -> serde_json::Result<String> {
     let record: OrderRecord<'_> = serde_json::from_str(text)?;
     serde_json::to_string(&OrderRecord {
@@ -116,12 +117,12 @@ fn in_words(list: &[ListedAssignment]) -> serde_json::Result<Box<RawValue>> {
     serde_json::value::to_raw_value(&list.iter().map(ListedAssignmentRecord::from).collect::<Vec<_>>())
 }
 
-/// Reads the entries of one job back, in their order.
+/// Reads the entries of one job back, in order.
 #[derive(Debug, Default)]
 pub(in crate::journal) struct OrderReader {
-    /// The lists of the entries so far.
+    /// Lists of the entries so far.
     of: Vec<Arc<[ListedAssignment]>>,
-    /// The lists, by how they are written.
+    /// Lists by their stored text.
     lists: HashMap<Box<str>, Arc<[ListedAssignment]>>,
     shared: SharedLists,
 }

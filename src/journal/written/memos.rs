@@ -1,10 +1,10 @@
-//! Memos in the database.
+//! Stores memos in the database.
 
 use rusqlite::{Connection, params};
 
 use crate::journal::content::Memo;
 
-/// Made when it is not there, apart from the versions: a program that does not know it leaves it alone.
+/// Created if missing, independent of the schema version: a program that does not know the table ignores it.
 pub(in crate::journal) const TABLE: &str = "CREATE TABLE IF NOT EXISTS memo (
     space TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (space, key)
 ) WITHOUT ROWID;";

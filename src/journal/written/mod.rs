@@ -1,4 +1,4 @@
-//! The written form of everything, and the rows that hold it.
+//! The stored format of all content, and the rows that hold it.
 
 pub(in crate::journal) mod audit;
 pub(in crate::journal) mod entry;

@@ -1,4 +1,4 @@
-//! The written form of what was decided about jobs as a whole.
+//! The stored format of decisions about jobs.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
@@ -12,7 +12,7 @@ use crate::domain::{AssignmentId, JobId};
 use crate::journal::content::JobNote;
 use crate::journal::content::JobNotes;
 
-/// The table of notes: the newest of each kind.
+/// Table of notes: the newest of each kind.
 pub(in crate::journal) const TABLE: &str = "CREATE TABLE note (
          job BLOB NOT NULL, kind TEXT NOT NULL, note TEXT NOT NULL, PRIMARY KEY (job, kind)
      ) WITHOUT ROWID;";
@@ -137,7 +137,7 @@ impl From<NoteRecord> for JobNote {
     }
 }
 
-/// Writes a note in the place of an older one of its kind.
+/// Writes a note, which replaces an older one of its kind.
 pub(in crate::journal) fn write(connection: &Connection, job: JobId, note: JobNote) -> rusqlite::Result<()> {
     let note = NoteRecord::from(note);
     let text = serde_json::to_string(&note).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
@@ -147,7 +147,7 @@ pub(in crate::journal) fn write(connection: &Connection, job: JobId, note: JobNo
     Ok(())
 }
 
-/// The notes on a job.
+/// Reads the notes on a job.
 pub(in crate::journal) fn read(connection: &Connection, job: JobId) -> rusqlite::Result<JobNotes> {
     let mut select = connection.prepare_cached("SELECT note FROM note WHERE job = ?1")?;
     let mut notes = JobNotes::default();

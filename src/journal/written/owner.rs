@@ -1,15 +1,15 @@
-//! The org that a journal belongs to: what is written down of one must not be carried out in another.
+//! Stores the org that a journal belongs to: what was recorded for one org must not be executed in another.
 
 use crate::journal::content::OrgIdentity;
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
-/// One row: the org that everything in the journal is about.
+/// Table with a single row: the org that everything in the journal is about.
 pub(in crate::journal) const TABLE: &str = "CREATE TABLE belongs_to (
          one INTEGER PRIMARY KEY CHECK (one = 1), org BLOB, api_host TEXT NOT NULL, client_id TEXT NOT NULL
      );";
 
-/// Writes down whose the journal is; what is remembered of users goes if it is of another org.
+/// Records the owner of the journal; with `forget_users`, removes user states, which belong to a different org.
 pub(in crate::journal) fn write(
     connection: &Connection,
     owner: &OrgIdentity,
@@ -24,7 +24,7 @@ pub(in crate::journal) fn write(
     Ok(())
 }
 
-/// Whose the journal is, if that was ever written down.
+/// Reads the owner of the journal, if it was ever recorded.
 pub(in crate::journal) fn read(connection: &Connection) -> rusqlite::Result<Option<OrgIdentity>> {
     let owner = |row: &rusqlite::Row<'_>| {
         let text = |column| row.get::<_, String>(column).map(Into::into);

@@ -1,5 +1,5 @@
-//! The written form: JSON in columns, readable with any tool for `SQLite`. Apart from the domain types, so that renaming one of
-//! those does not change what older journals mean.
+//! The stored format: JSON in columns, readable with any `SQLite` tool. It is separate from the domain types, so that
+//! renaming one of those does not change the meaning of older journals.
 
 use std::borrow::Cow;
 
@@ -18,7 +18,7 @@ use crate::journal::content::EntryOutcome;
 use crate::journal::content::JobCounters;
 use crate::journal::content::KeptConflict;
 
-/// A closed set of words, written as words.
+/// Defines an enum that is stored as words and mirrors a domain enum.
 macro_rules! words {
     ($name:ident for $domain:ty { $($word:ident),+ $(,)? }) => {
         #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -64,14 +64,14 @@ pub(in crate::journal) struct SpecRecord<'a> {
     urgency: LaneWord,
     #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
     callback: Option<Cow<'a, str>>,
-    /// Older journals lack it: their jobs go on as they were meant, row after row.
+    /// Missing in older journals, whose jobs continue as intended then: row by row.
     #[serde(default)]
     same_user: Option<SameUserWord>,
     #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
     submitted_by: Option<ActorRecord<'a>>,
 }
 
-/// Who sent a job.
+/// The actor that submitted a job.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ActorRecord<'a> {
@@ -101,7 +101,7 @@ impl<'a> SpecRecord<'a> {
 }
 
 impl SpecRecord<'_> {
-    /// Who sent the job, as far as that is kept and understood.
+    /// Returns who submitted the job, if that was recorded and is understood.
     pub(in crate::journal) fn submitted_by(&self) -> Option<Actor> {
         let ActorRecord { kind, name } = self.submitted_by.as_ref()?;
         Actor::of(kind, name.as_deref())

@@ -1,4 +1,4 @@
-//! Rows of the tables as things of the domain: for recovery, and for who only looks.
+//! Converts rows of the tables into domain types, for recovery and for readers.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, Row};
@@ -19,18 +19,18 @@ use crate::journal::written::notes;
 use crate::journal::written::record::{CountersRecord, OutcomeRecord, SpecRecord};
 use crate::journal::written::user_state::StandingRecord;
 
-/// Why something could not be read back.
+/// Reason why something could not be read back.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::journal) enum StoredRowError {
     #[error(transparent)]
     Database(#[from] rusqlite::Error),
-    /// It is there, but says nothing that this program knows. What it says is not told: it may be personal.
+    /// The record exists, but is unknown to this program. Its content is not reported, because it may be personal.
     #[error("{0} cannot be understood")]
     NotUnderstood(String),
 }
 
 impl StoredRowError {
-    /// A failure to read `what`.
+    /// Returns the error for a failure to read `what`.
     fn of(what: impl FnOnce() -> String) -> impl FnOnce(rusqlite::Error) -> Self {
         |error| match error.sqlite_error_code() {
             Some(_) => Self::Database(error),
@@ -41,7 +41,7 @@ impl StoredRowError {
 
 type Read<T> = Result<T, StoredRowError>;
 
-/// Reads the jobs in the order of acceptance, each with its entries; only a failure of `take` ends it early.
+/// Reads the jobs in order of acceptance, each with its entries; only a failure of `take` ends the iteration early.
 pub(in crate::journal) fn each_job(
     connection: &Connection,
     mut take: impl FnMut(Read<RecoveredJob>) -> Read<()>,
@@ -84,7 +84,7 @@ fn entry(
     position: usize,
     orders: &mut OrderReader,
 ) -> rusqlite::Result<(EntryOrder, Option<EntryOutcome>)> {
-    // One that is missing would give all after it the outcomes of others.
+    // A missing entry would give the outcome of another to each entry after it.
     if usize::try_from(row.get::<_, u32>(0)?).ok() != Some(position) {
         return Err(unknown(0));
     }
@@ -92,7 +92,7 @@ fn entry(
     Ok((order, optional::<OutcomeRecord>(row, 2)?.map(EntryOutcome::from)))
 }
 
-/// Reads what is remembered of users.
+/// Reads the user states.
 pub(in crate::journal) fn each_standing(
     connection: &Connection,
     take: impl FnMut(Read<(UserKey, KeptUserState)>) -> Read<()>,
@@ -152,7 +152,7 @@ fn each<T>(
     Ok(())
 }
 
-/// The one of `all` that is called as the column says.
+/// Returns the value of `all` whose name is in the column.
 fn known<T: Copy, const N: usize>(
     row: &Row<'_>,
     column: usize,

@@ -1,4 +1,4 @@
-//! The written form of what is remembered of a user.
+//! The stored format of user states.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::journal::content::KeptUserState;
 use crate::journal::content::WrittenAssignment;
 use crate::journal::written::record::{ModeWord, ids, rated, ratings, uuids};
 
-/// What a user has of an assignment: `false` is nothing, `true` is the assignment without a rating.
+/// What a user has of an assignment: `false` for nothing, `true` for the assignment without a rating.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(untagged)]
 enum HoldingRecord {
@@ -26,7 +26,7 @@ enum HoldingRecord {
 type AssignmentsRecord = Vec<(Uuid, Option<f64>)>;
 type EntryRecord = (Uuid, u32);
 
-/// A place: its date, and the entry that it was given to.
+/// A place: its date, and the entry that it belongs to.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(in crate::journal) struct PlaceRecord(Timestamp, Uuid, u32);
 
@@ -71,12 +71,12 @@ struct ListedRecord {
     left_as_is: Vec<Uuid>,
 }
 
-/// A row of several that are one list.
+/// A row of several that were merged into one list.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 enum RowRecord {
     Simple(u32, AssignmentsRecord),
-    /// With what is left as it is.
+    /// With the assignments that are left as they are.
     Whole(u32, AssignmentsRecord, Vec<Uuid>),
 }
 
@@ -106,7 +106,7 @@ enum EventRecord {
 #[serde(rename_all = "camelCase")]
 pub(in crate::journal) struct StandingRecord {
     owned: Vec<Uuid>,
-    /// Of journals before version 6: when the newest change that was carried out had happened.
+    /// From journals before version 6: when the newest change that was carried out had happened.
     #[serde(default, skip_serializing)]
     applied_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

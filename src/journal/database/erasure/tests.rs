@@ -22,11 +22,11 @@ use crate::journal::port::Journal as _;
 use crate::journal::reader::JournalReader;
 
 const ANA: UserId = UserId(Uuid::from_u128(0x5a17_c0de_dead_beef_0123_4567_89ab_cdef));
-/// What would tell of her, wherever it stood.
+/// Texts that identify her, wherever they are.
 const TEXTS: [&str; 4] =
     ["ana.secret@example.com", "row-of-ana", "Ana may not have that", "5a17c0de-dead-beef-0123-456789abcdef"];
 
-/// Which of her texts are in which of the journal's files.
+/// Which of her texts are in which files of the journal.
 fn left(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for file in fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()) {
@@ -41,7 +41,7 @@ fn left(folder: &Path) -> Vec<String> {
     found
 }
 
-/// A job in which every tenth entry is about her, and so the first one that has the list of the others.
+/// A job in which every tenth entry is about her, including the first one with the list that the others share.
 fn job_with_her(number: u128, entries: usize) -> AcceptedJob {
     let mut job = job(number, entries);
     let list = Arc::clone(&job.entries[0].request.assignments);
@@ -59,8 +59,8 @@ fn key(target: Target) -> UserKey {
     UserKey { target, user: ANA }
 }
 
-/// Ends all entries, hers with a message, and writes some ends and what is remembered of her anew, as a journal of a long life
-/// has them: each leaves something behind.
+/// Ends all entries, hers with a message, and rewrites some outcomes and user states, as in a journal with a long life:
+/// each leaves remains behind.
 async fn live(journal: &SqliteJournal, job: &AcceptedJob) {
     for position in 0..u32::try_from(job.entries.len()).unwrap() {
         let hers = position.is_multiple_of(10);
@@ -93,7 +93,7 @@ fn erasure(jobs: &[&AcceptedJob]) -> Erasure {
     Erasure { entries: entries.concat(), user: Some(ANA), memos: vec![memo(None)], asked: Some(asked) }
 }
 
-/// A journal with a past: jobs, ends, removed jobs, memos that were written and taken back.
+/// A journal with a past: jobs, outcomes, removed jobs, and memos that were written and taken back.
 async fn with_a_past(folder: &Folder) -> [AcceptedJob; 2] {
     let (journal, _) = folder.open();
     let jobs = [1, 2, 3].map(|number| job_with_her(number, 300));
@@ -150,7 +150,7 @@ async fn nothing_of_a_person_is_left_in_any_file_whatever_the_journal_went_throu
     let audit = journal.audited(AuditFilter::default(), None, 10).await.unwrap().unwrap();
     assert_eq!(audit.records.len(), 1);
 
-    // Nothing else has changed, and it goes on as before.
+    // Nothing else has changed, and the journal works as before.
     journal.accept(job(9, 3), Vec::new()).await.unwrap();
     journal.erase(Erasure::default()).await.unwrap();
     drop(journal);
@@ -172,9 +172,9 @@ async fn who_reads_delays_that_the_files_are_clean_and_asking_again_helps() {
     let reader = Connection::open(folder.0.join("journal.sqlite")).unwrap();
     reader.execute_batch("BEGIN; SELECT count(*) FROM entry;").unwrap();
     let told = journal.erase(erasure(&[&jobs[0], &jobs[1]])).await.unwrap_err();
-    assert!(matches!(&told, JournalError::StillInFiles(why) if why.contains("somebody reads")), "{told}");
+    assert!(matches!(&told, JournalError::StillInFiles(why) if why.contains("another process is reading")), "{told}");
     assert!(!left(&folder.0).is_empty());
-    // Meanwhile it works as ever.
+    // Meanwhile it works as usual.
     journal.accept(job(9, 3), Vec::new()).await.unwrap();
     drop(reader);
     journal.erase(Erasure { user: Some(ANA), ..Erasure::default() }).await.unwrap();

@@ -1,4 +1,4 @@
-//! Room: what is not kept any more is removed and its room given back, and a journal without room takes no damage.
+//! Room: expired content is removed and its room given back, and a journal without room is not damaged.
 
 use std::num::NonZeroU64;
 
@@ -12,12 +12,12 @@ fn id(number: u128) -> JobId {
     JobId(Uuid::from_u128(number))
 }
 
-/// Closes the journal once its housekeeping is done; the size of the database.
+/// Closes the journal once its housekeeping is done; returns the size of the database.
 async fn settled(journal: SqliteJournal, entries: u64) -> u64 {
     while journal.usage().entries > entries {
         journal.flush().await.unwrap();
     }
-    // Each flush is followed by a step.
+    // Each flush is followed by a housekeeping step.
     for _ in 0..200 {
         journal.flush().await.unwrap();
     }
@@ -51,7 +51,7 @@ async fn a_removal_that_a_crash_cut_short_is_finished_by_the_next_process() {
     let (journal, _) = folder.open();
     journal.accept(job(1, 2_000), Vec::new()).await.unwrap();
     drop(journal);
-    // What a process leaves that ends between the removal of a job and that of its entries.
+    // As left by a process that ends between the removal of a job and that of its entries.
     let cut_short = Connection::open(folder.0.join("journal.sqlite")).unwrap();
     let text =
         "INSERT INTO forgotten_job SELECT id FROM job; DELETE FROM job; DELETE FROM entry WHERE position > 1500;";
@@ -101,7 +101,7 @@ async fn what_fails_for_want_of_room_is_not_half_there_and_what_nobody_waits_for
     let small = NonZeroU64::new(1024 * 1024).unwrap();
     let (journal, _) = SqliteJournal::open(&folder.0, small).unwrap();
     journal.accept(job(1, 10), Vec::new()).await.unwrap();
-    // Larger than all the room there is: SQLite itself runs into the limit, as it would on a full disk.
+    // Larger than all available room: SQLite itself reaches the limit, as on a full disk.
     let error = journal.accept(job(2, 20_000), Vec::new()).await.unwrap_err();
     assert!(matches!(&error, JournalError::CannotWrite(text) if text.contains("full")), "{error}");
     drop(journal.conclude(ended(id(1), 3)));

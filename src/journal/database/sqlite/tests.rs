@@ -130,7 +130,7 @@ pub(in crate::journal) fn counters() -> JobCounters {
     JobCounters { calls_made: 42, conflicts, cancelled: true, started_at: Some(at(1)) }
 }
 
-/// The end of one entry.
+/// The outcome of one entry.
 pub(in crate::journal) fn ended(job: JobId, position: u32) -> Conclusion {
     EndedEntry { job, position, outcome: outcome(), counters: counters() }.into()
 }
@@ -304,7 +304,7 @@ async fn submitters_in_parallel_share_flushes() {
     assert_eq!(folder.open().1.jobs.len(), 64);
 }
 
-/// Somebody who waits for the journal, and panics when it answers.
+/// A caller that waits for the journal, and panics when it answers.
 struct Panicking;
 
 impl std::task::Wake for Panicking {
@@ -319,7 +319,7 @@ async fn a_panic_of_the_writer_is_told_to_all_who_wait_and_who_come_later() {
     let (journal, _) = folder.open();
     let waker = std::task::Waker::from(Arc::new(Panicking));
     let accepted = loop {
-        // Answered before anybody waited: nobody is woken then.
+        // Answered before anyone waited: nothing is woken in that case.
         let mut accepted = journal.accept(job(1, 1), Vec::new());
         if accepted.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending() {
             break accepted;
@@ -327,7 +327,7 @@ async fn a_panic_of_the_writer_is_told_to_all_who_wait_and_who_come_later() {
     };
     let waits = journal.accept(job(2, 1), Vec::new());
     assert!(matches!(journal.broken().await, JournalError::Broken));
-    // It was written with the one before, or not taken up any more.
+    // It was written with the previous one, or no longer taken.
     assert!(matches!(waits.await, Ok(()) | Err(JournalError::Broken)));
     assert!(matches!(journal.conclude(Conclusion::default()).await, Err(JournalError::Broken)));
     drop(accepted);

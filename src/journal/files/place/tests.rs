@@ -4,7 +4,7 @@ use super::*;
 use crate::journal::database::sqlite::tests::{Folder, job};
 use crate::journal::port::Journal as _;
 
-/// Waits for what the writer finds out by itself.
+/// Waits for what the writer notices by itself.
 async fn until(journal: &crate::journal::database::sqlite::SqliteJournal, gone: bool) {
     let mut trouble = journal.trouble();
     trouble.wait_for(|trouble| trouble.is_some() == gone).await.unwrap();

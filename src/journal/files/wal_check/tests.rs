@@ -1,4 +1,4 @@
-//! What is left of a log when the end of it is missing, or a part of it has gone bad.
+//! What is left of a log whose end is missing, or a part of which is corrupt.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use crate::journal::port::Journal;
 
 const JOBS: u128 = 6;
 
-/// What a process leaves that is killed after so many jobs.
+/// As left by a process that is killed after this many jobs.
 async fn left_behind() -> Folder {
     let (alive, left) = (Folder::new(), Folder::new());
     let (journal, _) = alive.open();
@@ -40,7 +40,7 @@ fn checked(folder: &Folder) -> LogEnd {
     check(&database, &log).unwrap()
 }
 
-/// How many jobs are read back; all that are, are whole.
+/// Returns how many jobs are read back; each of them is complete.
 fn recovered(folder: &Folder) -> Result<usize, JournalError> {
     let (_, recovered) = SqliteJournal::open(&folder.0, crate::journal::database::sqlite::DEFAULT_MAX_BYTES)?;
     for (number, kept) in (1..).zip(&recovered.jobs) {
@@ -91,7 +91,7 @@ async fn a_bad_frame_is_refused_where_it_is_unless_it_is_the_last_thing_that_was
     let frames = frames(&log);
     for (number, (offset, _)) in frames.iter().enumerate() {
         let later = frames[number..].iter().filter(|(_, commit)| *commit).count() - 1;
-        // In the number of the page, the salts, the sum, the content. A last frame with other salts looks like one of an
+        // In the page number, the salts, the checksum, the content. A last frame with other salts looks like one of an
         // earlier round.
         for (place, enough, told) in [(0, 1, true), (9, 1, false), (17, 2, true), (FRAME_HEADER + 100, 1, true)] {
             let bad = Folder::new();
@@ -119,7 +119,7 @@ async fn a_log_without_its_header_is_refused_unless_the_database_has_everything(
     let (alive, lost, saved) = (Folder::new(), Folder::new(), Folder::new());
     let (journal, _) = alive.open();
     journal.accept(job(1, 3), Vec::new()).await.unwrap();
-    // After the first batch the log is emptied once.
+    // After the first batch, the log is emptied once.
     journal.flush().await.unwrap();
     journal.accept(job(2, 3), Vec::new()).await.unwrap();
     copy(&alive, &lost);

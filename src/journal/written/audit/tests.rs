@@ -35,7 +35,7 @@ async fn records_come_with_what_they_tell_of_and_outlive_it() {
     journal.audit(records[2].clone()).await.unwrap();
     journal.accept_asked(job(2, 1), Vec::new(), Some(records[3].clone())).await.unwrap();
     journal.audit(records[4].clone()).await.unwrap();
-    // What is refused leaves no record of something that never was.
+    // A refused record leaves no trace of something that never happened.
     journal.accept_asked(job(2, 1), Vec::new(), Some(records[3].clone())).await.unwrap_err();
     journal.forget_jobs(vec![JobId(Uuid::from_u128(1))]);
     drop(journal);
