@@ -1,22 +1,21 @@
-//! Addresses of outgoing calls: what comes from outside stays in its place, and which addresses are this machine's own.
+//! Builds URLs of outgoing calls, so that text from outside stays in its place, and tells which URLs are local.
 
 use std::fmt::Write as _;
 
 use url::{Host, Url};
 
-/// A text cannot stand in the place of an address that is meant for it. Says nothing of the text: it may be somebody's id.
+/// Error: a text cannot be part of a URL. Does not contain the text, which may be someone's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the id cannot stand in an address, where a name that is empty, . or .. has a meaning of its own")]
+#[error("the id cannot be part of a URL, where an empty name, . and .. have a special meaning")]
 pub struct OutOfPlace;
 
-/// What stands for a text while it is found out where the parser leaves it.
+/// Stands in for a text, to find out where the parser puts it.
 const PROBE: &str = "skillsync-holds-this-place";
 
-/// The address that comes of a template when a text is put into its place, as a part of a path or a value of a query.
+/// Fills a text into a URL template, as a segment of the path or as a value of the query.
 ///
-/// Invariant: the text stays where it was put, as the one part that it is, and touches nothing around it. It is the parsed
-/// address that is looked at, since parsing takes also `%2E%2E` for a step up, and the address that was looked at is what
-/// the call goes to.
+/// Invariant: the text stays where it was put, as a single part, and affects nothing around it. The check examines the
+/// parsed URL, because parsing also takes `%2E%2E` for a step up, and the examined URL is the one that is called.
 pub fn fill(template: &str, place: &str, text: &str) -> Result<Url, OutOfPlace> {
     let parsed = |text: &str| Url::parse(&template.replace(place, text)).map_err(|_| OutOfPlace);
     let written = encode(text);
@@ -25,13 +24,13 @@ pub fn fill(template: &str, place: &str, text: &str) -> Result<Url, OutOfPlace> 
     if stays && !text.is_empty() { Ok(url) } else { Err(OutOfPlace) }
 }
 
-/// A text as it is written as one segment of a path.
+/// Encodes a text as one segment of a path. Fails if the text cannot be one.
 pub fn segment(text: &str) -> Result<String, OutOfPlace> {
     fill("http://host/{}/end", "{}", text)?;
     Ok(encode(text))
 }
 
-/// Everything outside `A-Z a-z 0-9 - . _ ~` as `%XX`.
+/// Percent-encodes everything outside `A-Z a-z 0-9 - . _ ~`.
 pub fn encode(text: &str) -> String {
     let mut written = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -43,7 +42,7 @@ pub fn encode(text: &str) -> String {
     written
 }
 
-/// Whether nothing but this machine can be at an address, so that what goes there needs no TLS.
+/// Returns whether only this machine can be behind a URL, so that calls to it need no TLS.
 pub fn is_local(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -53,7 +52,7 @@ pub fn is_local(url: &Url) -> bool {
     }
 }
 
-/// Texts that try to leave their place, with whether they can be one segment of a path.
+/// Texts that try to leave their place, and whether they can be one segment of a path.
 #[cfg(test)]
 pub(crate) fn hostile() -> Vec<(String, bool)> {
     let refused = ["", ".", ".."].map(|text| (text.to_owned(), false));
@@ -112,7 +111,7 @@ mod tests {
         String::from_utf8(text).unwrap()
     }
 
-    /// A text is one segment, the one that it says, or is refused.
+    /// A text is one segment, exactly the one it spells, or is refused.
     fn stays(text: &str) -> bool {
         let Ok(url) = fill("https://hr.example:8443/people/{id}/export?of={id}", "{id}", text) else { return false };
         let segments: Vec<_> = url.path_segments().unwrap().collect();

@@ -1,4 +1,4 @@
-//! Pauses between tries: exponential with full jitter, from a seeded generator.
+//! Pauses between attempts: exponential with full jitter, from a seeded generator.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-/// Hands out pauses. Full jitter (a pause anywhere between nothing and the bound) spreads those who were turned away
+/// Generates pauses. Full jitter (a pause anywhere between zero and the bound) spreads callers that were turned away
 /// together.
 #[derive(Debug)]
 pub struct Backoff {
@@ -16,18 +16,19 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Pauses bounded by `first`, twice that, and so on up to `longest`; the same seed gives the same pauses.
+    /// Creates a generator of pauses bounded by `first`, twice that, and so on up to `longest`. The same seed gives the
+    /// same pauses.
     pub fn new(first: Duration, longest: Duration, seed: u64) -> Self {
         Self { first, longest, random: Mutex::new(StdRng::seed_from_u64(seed)) }
     }
 
-    /// The pause after the `tries`th try in a row that failed.
+    /// Returns the pause after the `tries`th consecutive failure.
     pub fn pause(&self, tries: u32) -> Duration {
         let share: f64 = self.random.lock().random();
         self.longest_pause(tries).mul_f64(share)
     }
 
-    /// What [`Backoff::pause`] is bounded by: for those who are alone.
+    /// Returns the upper bound of [`Backoff::pause`], for callers that no others compete with.
     pub fn longest_pause(&self, tries: u32) -> Duration {
         self.first.saturating_mul(2u32.saturating_pow(tries.saturating_sub(1))).min(self.longest)
     }

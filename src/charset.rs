@@ -1,8 +1,9 @@
-//! Texts from outside as what they are written in says: UTF-8, what a byte order mark or a declaration names, never a guess.
+//! Decodes texts from outside: UTF-8, or what a byte order mark or a declaration names, but never a guess.
 //!
-//! Most bytes of one charset are valid in another one, where they mean something else: `Müller` as Windows writes it is no UTF-8, but
-//! it is a text in fifteen others. So what is not UTF-8 has to say what it is. A byte order mark goes before any declaration, as
-//! the Encoding Standard has it: senders declare by habit, a mark is part of the file.
+//! Most bytes of one charset are valid in another one, where they mean something else: `Müller` as written by Windows
+//! is not UTF-8, but it is a text in fifteen other charsets. A text that is not UTF-8 therefore has to declare its
+//! charset. A byte order mark takes precedence over any declaration, as in the Encoding Standard: senders declare out
+//! of habit, but a mark is part of the file.
 
 mod decode;
 mod reader;
@@ -14,7 +15,7 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 pub use self::decode::{DecodeError, Position, TextDecoder, decoded, text_of_file, without_mark};
 pub use self::reader::TextReader;
 
-/// The charsets that are taken, by their names in the Encoding Standard; its other names of them are taken as well.
+/// Accepted charsets, by their names in the Encoding Standard; its other labels for them are accepted as well.
 const KNOWN: [&str; 36] = [
     "utf-8",
     "utf-16",
@@ -54,20 +55,20 @@ const KNOWN: [&str; 36] = [
     "euc-kr",
 ];
 
-/// How the characters of a text are written as bytes.
+/// Encoding of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Charset {
     encoding: &'static Encoding,
-    /// UTF-16 of which only the byte order mark says the order.
+    /// Whether it is UTF-16 whose byte order only a byte order mark can tell.
     needs_mark: bool,
 }
 
-/// A declaration names no charset that is taken.
+/// Error: a declaration names no accepted charset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownCharset(String);
 
 impl Charset {
-    /// The charset of this name. `iso-8859-1` is taken as `windows-1252`, which has every character of it: that is what is meant.
+    /// Returns the charset with this name. `iso-8859-1` is read as `windows-1252`, a superset that senders mean by it.
     pub fn named(name: &str) -> Result<Self, UnknownCharset> {
         let unknown = || UnknownCharset(name.chars().take(64).collect());
         let name = name.trim();
@@ -79,19 +80,19 @@ impl Charset {
         Ok(Self { encoding, needs_mark: encoding == UTF_16LE && name.eq_ignore_ascii_case("utf-16") })
     }
 
-    /// What a `Content-Type` declares.
+    /// Returns the charset that a `Content-Type` declares, if any.
     pub fn declared(content_type: &str) -> Result<Option<Self>, UnknownCharset> {
         let parameters = content_type.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
         let named = parameters.filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset")).map(|(_, value)| value);
         named.map(|value| Self::named(value.trim().trim_matches('"'))).next().transpose()
     }
 
-    /// Whether a text in it is the same as if nothing were declared.
+    /// Returns whether the charset is UTF-8, so that declaring it changes nothing.
     pub fn is_utf8(self) -> bool {
         self.encoding == UTF_8
     }
 
-    /// Its name in the Encoding Standard.
+    /// Returns the name in the Encoding Standard.
     pub fn name(self) -> &'static str {
         self.encoding.name()
     }
@@ -103,13 +104,13 @@ impl Charset {
 
 impl fmt::Display for UnknownCharset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the charset {:?} is not known; known are {}", self.0, KNOWN.join(", "))
+        write!(f, "the charset {:?} is not supported; supported are {}", self.0, KNOWN.join(", "))
     }
 }
 
 impl std::error::Error for UnknownCharset {}
 
-/// The byte order mark that a text begins with, by its charset and length.
+/// Returns the charset and length of the byte order mark that a text begins with, if any.
 fn mark(bytes: &[u8]) -> Option<(Charset, usize)> {
     [(UTF_8, &b"\xef\xbb\xbf"[..]), (UTF_16LE, b"\xff\xfe"), (UTF_16BE, b"\xfe\xff")]
         .into_iter()

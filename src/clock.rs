@@ -1,29 +1,29 @@
-//! The wall clock: where dates in answers and records come from.
+//! The wall clock: the source of dates in answers and records.
 //!
-//! Durations are measured with `tokio::time::Instant`, which tests can pause. Dates have to follow it there, or a test
-//! that runs an hour in a second would stamp everything with the same second.
+//! Durations are measured with `tokio::time::Instant`, which tests can pause. Dates have to follow it in tests;
+//! otherwise, a test that runs an hour in a second would give everything the same date.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-/// Tells the date, either the machine's or one that follows tokio's clock from a given origin.
+/// Returns the current date, either from the machine or following tokio's clock from a given origin.
 #[derive(Debug, Clone, Copy)]
 pub enum WallClock {
-    /// The machine's clock.
+    /// Clock of the machine.
     System,
-    /// A date that starts at `origin` and advances with tokio's clock, paused or not.
+    /// Starts at `origin` and advances with tokio's clock, paused or not.
     Following { origin: Timestamp, since: Instant },
 }
 
 impl WallClock {
-    /// A clock for tests and simulations: starts at `origin` now.
+    /// Creates a clock for tests and simulations, which starts at `origin` now.
     pub fn following(origin: Timestamp) -> Self {
         Self::Following { origin, since: Instant::now() }
     }
 
-    /// The current date, in whole milliseconds: finer ones make trouble for the date parsers of some callers.
+    /// Returns the current date in whole milliseconds: finer ones confuse the date parsers of some callers.
     pub fn now(&self) -> Timestamp {
         let now = match self {
             #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the machine for the date")]
@@ -33,7 +33,7 @@ impl WallClock {
         Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
     }
 
-    /// The date of an instant of tokio's clock, past or to come.
+    /// Returns the date of an instant of tokio's clock, in the past or the future.
     pub fn date_of(&self, instant: Instant) -> Timestamp {
         let (now, date) = (Instant::now(), self.now());
         let exact = if instant >= now { after(date, instant - now) } else { before(date, now - instant) };

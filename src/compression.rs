@@ -1,8 +1,8 @@
-//! What is compressed with gzip or zstd, read to its very end.
+//! Reads content compressed with gzip or zstd to its very end.
 //!
-//! Both forms may consist of several members one behind the other: `cat a.gz b.gz`, and what programs write that compress in parallel or
-//! append. All of them are one content. Bytes behind them that are no further member, and a member that is cut off, are errors, because
-//! something would else be lost without anybody being told.
+//! Both formats may consist of several consecutive members: `cat a.gz b.gz`, or the output of programs that compress in
+//! parallel or append. All members together are one content. Trailing bytes that are no further member, and a truncated
+//! member, are errors, because data would otherwise be lost silently.
 
 use std::fmt;
 
@@ -10,10 +10,10 @@ use async_compression::tokio::bufread::{GzipDecoder, ZstdDecoder};
 use async_compression::zstd::DParameter;
 use tokio::io::{AsyncBufRead, AsyncRead};
 
-/// The largest window of a zstd frame that is taken, as a power of two: what a decoder may be made to set aside.
+/// Maximum window of a zstd frame, as a power of two: bounds the memory that a decoder can be made to allocate.
 const ZSTD_WINDOW: u32 = 23;
 
-/// How something is compressed.
+/// Compression format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
     Gzip,
@@ -21,7 +21,7 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// As `Content-Encoding` calls it.
+    /// Returns the name in `Content-Encoding`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Gzip => "gzip",
@@ -29,7 +29,7 @@ impl Compression {
         }
     }
 
-    /// What `Content-Encoding` calls so.
+    /// Returns the format with this name in `Content-Encoding`, if it is supported.
     pub fn named(name: &str) -> Option<Self> {
         match name.trim().to_ascii_lowercase().as_str() {
             "gzip" | "x-gzip" => Some(Self::Gzip),
@@ -38,7 +38,7 @@ impl Compression {
         }
     }
 
-    /// How the names of files end that are compressed so.
+    /// Returns the extension of files in this format.
     pub fn extension(self) -> &'static str {
         match self {
             Self::Gzip => "gz",
@@ -46,12 +46,12 @@ impl Compression {
         }
     }
 
-    /// What a file is compressed with whose name ends so.
+    /// Returns the format of files with this extension, if any.
     pub fn of_extension(extension: &str) -> Option<Self> {
         [Self::Gzip, Self::Zstd].into_iter().find(|known| known.extension().eq_ignore_ascii_case(extension))
     }
 
-    /// What something is compressed with that begins with these bytes. No text begins with them.
+    /// Returns the format of content that begins with these bytes, if any. No text begins with them.
     pub fn of_bytes(bytes: &[u8]) -> Option<Self> {
         match bytes {
             [0x1f, 0x8b, ..] => Some(Self::Gzip),
@@ -60,15 +60,15 @@ impl Compression {
         }
     }
 
-    /// What to say of something that is compressed so, where nothing said that it is.
+    /// Returns the message for content in this format that was not declared as such.
     pub fn undeclared(self) -> String {
         let extension = self.extension();
         format!(
-            "compressed with {self}: say so with Content-Encoding: {self}, or with .{extension} at the end of the file's name"
+            "compressed with {self}: declare it with Content-Encoding: {self}, or with the extension .{extension} of the file"
         )
     }
 
-    /// Bytes that reading it may take at most, if they are many.
+    /// Returns the maximum memory for decompression in bytes, where it is significant.
     pub fn memory(self) -> usize {
         match self {
             Self::Gzip => 0,
@@ -76,7 +76,7 @@ impl Compression {
         }
     }
 
-    /// What is compressed in there.
+    /// Returns a reader of the decompressed content.
     pub fn expanded<'r>(self, from: impl AsyncBufRead + Send + Unpin + 'r) -> Box<dyn AsyncRead + Send + Unpin + 'r> {
         match self {
             Self::Gzip => {
@@ -127,7 +127,7 @@ mod tests {
         }
     }
 
-    /// All at once, and a few bytes at a time, which has to be the same.
+    /// Decompresses all at once and a few bytes at a time; both must give the same result.
     async fn read(how: Compression, bytes: &[u8]) -> io::Result<Vec<u8>> {
         let mut whole = Vec::new();
         let read = how.expanded(bytes).read_to_end(&mut whole).await;

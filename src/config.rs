@@ -117,8 +117,8 @@ pub struct ServerConfig {
     /// `server.request_timeout`: timeout for reading and answering a request.
     #[serde(deserialize_with = "duration")]
     pub request_timeout: Duration,
-    /// `server.api_keys`: who may call the API. Without any key, local callers are admitted without one, and nobody
-    /// else is.
+    /// `server.api_keys`: who may call the API. Without any key, local callers are admitted without one, and no
+    /// others.
     pub api_keys: Vec<ApiKeyConfig>,
     /// `server.trusted_proxies`: addresses or networks of reverse proxies whose `X-Forwarded-For` header is trusted.
     #[serde(deserialize_with = "networks")]

@@ -1,8 +1,8 @@
 //! skillsync brings employees' skills from an HR system into Genesys Cloud: in bulk, at the full permitted rate and
 //! never above it, without lost updates, and with every HTTP 409 resolved or explained.
 //!
-//! `docs/ARCHITECTURE.md` is the map. Modules depend only on modules listed below them here; `tests/it/layers.rs`
-//! fails when one names a module above it.
+//! `docs/ARCHITECTURE.md` is the map. Modules depend only on modules listed below them here; `tests/it/layers.rs` fails
+//! if one names a module above it.
 
 pub mod cli;
 

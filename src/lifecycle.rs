@@ -1,4 +1,4 @@
-//! Tasks and shutdown: who runs in the background, how they are told to stop, and who waits for them.
+//! Background tasks and shutdown: what runs, how it is told to stop, and who waits for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -12,32 +12,32 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Pauses before a task that panicked is started anew: the first, twice as long each time, and the longest.
+/// Pauses before a task that panicked is restarted: the first one, which doubles each time, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
-/// A task that ran for so long before it panicked was well.
+/// Run time after which earlier panics of a task no longer count.
 const WELL_AFTER: Duration = Duration::from_secs(600);
-/// After so many panics in a row the service cannot go on without the task: some four minutes.
+/// Number of consecutive panics after which the service gives up on a task it needs: after some four minutes.
 const MAX_PANICS: u32 = 10;
-/// The name of tasks that have none of their own.
+/// Name of tasks that have none of their own.
 const OTHER: &str = "other";
 
-/// Owns every background task of one running service.
+/// Owns every background task of a running service.
 ///
-/// Invariant: a task spawned here is either finished or cancelled when [`Lifecycle::stop`] returns; nothing outlives it
+/// Invariant: a task spawned here is either finished or cancelled when [`Lifecycle::stop`] returns. Nothing outlives it
 /// unnoticed, because nothing else in the program spawns.
 ///
-/// Invariant: no task ends by a panic unnoticed. It is counted and logged with the task's name alone, as the message of a
-/// panic may hold anything. What the service cannot do without is started anew by [`Lifecycle::keep_running`].
+/// Invariant: no panic of a task goes unnoticed. It is counted and logged with only the task's name, because the
+/// message of a panic may contain anything. Tasks that the service needs are restarted by [`Lifecycle::keep_running`].
 #[derive(Debug, Clone, Default)]
 pub struct Lifecycle {
     tasks: TaskTracker,
-    /// Tasks that nobody waits for.
+    /// Tasks that a shutdown does not wait for.
     lingering: TaskTracker,
     stopping: CancellationToken,
-    /// Nothing but lingering tasks is left, or the grace is over.
+    /// Cancelled when only lingering tasks are left, or the grace period is over.
     stopped: CancellationToken,
     panics: Arc<Mutex<BTreeMap<&'static str, u64>>>,
-    /// Tasks that the service cannot do without, and that are about to be started anew.
+    /// Tasks that the service needs and that are about to be restarted.
     down: Arc<Mutex<BTreeSet<&'static str>>>,
     failure: Arc<OnceLock<String>>,
 }
@@ -45,14 +45,14 @@ pub struct Lifecycle {
 /// What to do about a task that panics again and again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Hopeless {
-    /// The service ends: a supervisor starts it anew.
+    /// End the service, so that a supervisor restarts it.
     EndService,
-    /// It is tried for ever.
+    /// Retry the task forever.
     TryOn,
 }
 
 impl Lifecycle {
-    /// Runs `task` to its end; it is expected to watch [`Lifecycle::stopping`] itself if it would otherwise not end.
+    /// Runs `task` to its end. The task has to watch [`Lifecycle::stopping`] itself if it would not end otherwise.
     pub fn spawn<F>(&self, task: F)
     where
         F: Future<Output = ()> + Send + 'static,
@@ -63,8 +63,8 @@ impl Lifecycle {
         });
     }
 
-    /// Runs a task that the service cannot do without, until it ends by itself. If it panics, it is started anew after a
-    /// pause: what must not be lost by that is to be kept outside of it. If it panics time after time, the service fails.
+    /// Runs a task that the service needs, until it ends by itself. If it panics, it is restarted after a pause, so
+    /// state that must survive has to be kept outside of it. If it panics repeatedly, the service fails.
     pub fn keep_running<F, T>(&self, name: &'static str, task: F)
     where
         F: FnMut() -> T + Send + 'static,
@@ -75,7 +75,7 @@ impl Lifecycle {
         self.tasks.spawn(async move { this.repeat(name, Hopeless::EndService, task).await });
     }
 
-    /// The same until the service stops, for a task that may be dropped anywhere.
+    /// Like [`Lifecycle::keep_running`], but only until the service stops, for a task that may be dropped at any await.
     pub fn keep_running_until_stop<F, T>(&self, name: &'static str, task: F)
     where
         F: FnMut() -> T + Send + 'static,
@@ -86,7 +86,8 @@ impl Lifecycle {
         self.spawn_until_stop(async move { this.repeat(name, Hopeless::EndService, task).await });
     }
 
-    /// The same for a task that the service can do without for a while: it is tried anew however often it panics.
+    /// Like [`Lifecycle::keep_running_until_stop`], for a task that the service can do without for a while: it is
+    /// restarted however often it panics.
     pub fn keep_trying_until_stop<F, T>(&self, name: &'static str, task: F)
     where
         F: FnMut() -> T + Send + 'static,
@@ -125,13 +126,13 @@ impl Lifecycle {
         }
     }
 
-    /// Runs a piece of work of the given name; `None` if it panicked, which is counted and logged.
+    /// Runs a piece of work under a name. Resolves to `None` if it panicked, which is counted and logged.
     pub fn caught<F: Future>(&self, name: &'static str, work: F) -> impl Future<Output = Option<F::Output>> {
-        // No `async fn`: that would have room for the work twice, where it is handed in and where it is polled.
+        // Not an `async fn`, which would reserve memory for the work twice: for the argument, and for polling it.
         AssertUnwindSafe(work).catch_unwind().map(move |result| {
             if result.is_err() {
                 *self.panics.lock().entry(name).or_default() += 1;
-                // What it said is on stderr by way of the panic hook.
+                // The panic hook has already printed the message to stderr.
                 tracing::error!(task = name, "a task panicked; this is a defect of skillsync, please report it");
             }
             result.ok()
@@ -142,12 +143,12 @@ impl Lifecycle {
         self.panics.lock().entry(name).or_default();
     }
 
-    /// How often tasks panicked, by name.
+    /// Returns how often tasks panicked, by name.
     pub fn panics(&self) -> BTreeMap<&'static str, u64> {
         self.panics.lock().clone()
     }
 
-    /// A task that the service cannot do without and that does not run just now, because it panicked.
+    /// Returns a task that the service needs and that is not running at the moment, because it panicked.
     pub fn task_down(&self) -> Option<&'static str> {
         self.down().first().copied()
     }
@@ -156,25 +157,27 @@ impl Lifecycle {
         self.down.lock()
     }
 
-    /// The service cannot go on: it says why, is not ready any more, and stops. The first reason stays.
+    /// Stops the service because it cannot continue; the reason is logged and makes it unready. The first reason is
+    /// kept.
     pub fn fail(&self, reason: String) {
-        tracing::error!(reason, "the service cannot go on, and ends");
+        tracing::error!(reason, "the service cannot continue and stops");
         let _ = self.failure.set(reason);
         self.begin_stop();
     }
 
-    /// Why the service cannot go on, if it cannot.
+    /// Returns why the service cannot continue, if that is so.
     pub fn failure(&self) -> Option<&str> {
         self.failure.get().map(String::as_str)
     }
 
-    /// Runs `task` until it ends or the service stops, whichever comes first; for work that may be dropped anywhere.
+    /// Runs `task` until it ends or the service stops, whichever comes first; for work that may be dropped at any
+    /// await.
     pub fn spawn_until_stop<F>(&self, task: F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let this = self.clone();
-        // In a box, because it would take its room twice: where it is handed in, and where it is polled.
+        // Boxed, because it would otherwise take its memory twice: for the argument, and for polling it.
         let task = Box::pin(task);
         self.tasks.spawn(async move {
             tokio::select! {
@@ -185,7 +188,8 @@ impl Lifecycle {
         });
     }
 
-    /// Runs `task` until it ends, or the service has stopped: for as long as anything else runs, and holding up nothing.
+    /// Runs `task` until it ends or the service has stopped: for as long as anything else runs, without delaying the
+    /// shutdown.
     pub fn spawn_until_stopped<F>(&self, task: F)
     where
         F: Future<Output = ()> + Send + 'static,
@@ -205,17 +209,17 @@ impl Lifecycle {
         self.stopping.cancelled().await;
     }
 
-    /// Whether the service was told to stop.
+    /// Returns whether the service was told to stop.
     pub fn is_stopping(&self) -> bool {
         self.stopping.is_cancelled()
     }
 
-    /// Tells every task to stop without waiting for them.
+    /// Tells every task to stop, without waiting for it.
     pub fn begin_stop(&self) {
         self.stopping.cancel();
     }
 
-    /// Tells every task to stop and waits at most `grace` for them; false if some were still running then.
+    /// Tells every task to stop and waits for them, at most for `grace`. Returns false if some were still running then.
     pub async fn stop(&self, grace: Duration) -> bool {
         self.begin_stop();
         self.tasks.close();

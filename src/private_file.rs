@@ -1,4 +1,4 @@
-//! Files and folders that hold personal data or secrets: nobody but their owner may read them, whatever the umask is.
+//! Files and folders with personal data or secrets: only their owner may access them, whatever the umask is.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
@@ -7,41 +7,42 @@ use std::path::Path;
 
 const OF_FILES: u32 = 0o600;
 const OF_FOLDERS: u32 = 0o700;
-/// What others than the owner may do.
+/// Permissions of users other than the owner.
 const OTHERS: u32 = 0o077;
 
-/// For a file that is made private if it is not there yet. Nothing in it is changed by opening it.
+/// Returns options for a file that is private if it is created. Opening alone changes no content.
 pub fn options() -> OpenOptions {
     let mut options = File::options();
     options.mode(OF_FILES);
     options
 }
 
-/// A new file, for writing.
+/// Creates a new file for writing. Fails if it exists.
 pub fn create_new(path: &Path) -> io::Result<File> {
     options().write(true).create_new(true).open(path)
 }
 
-/// Opens a file for a lock on it: made if it is not there, and never emptied, as its name may lead to another one.
+/// Opens a file in order to lock it: creates it if it is missing, and never truncates it, because its name may be a
+/// link to another file.
 pub fn open_or_create(path: &Path) -> io::Result<File> {
     options().read(true).write(true).create(true).truncate(false).open(path)
 }
 
-/// Writes a file, in the place of one of that name.
+/// Writes a file, replacing the content of an existing one.
 pub fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
     let mut file = options().write(true).create(true).truncate(false).open(path)?;
-    // One that was there before keeps its permissions when it is opened; nothing is in it while they are too wide.
+    // An existing file keeps its permissions when it is opened; it stays empty until they are narrowed.
     file.set_len(0)?;
     narrow(path)?;
     file.write_all(contents)
 }
 
-/// Makes a folder, and those above it that are not there.
+/// Creates a folder and its missing parents.
 pub fn create_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(OF_FOLDERS).create(path)
 }
 
-/// Takes from everybody but the owner what they may do with a file or folder; true if that was anything.
+/// Removes all permissions of users other than the owner from a file or folder. Returns whether there were any.
 pub fn narrow(path: &Path) -> io::Result<bool> {
     let metadata = fs::metadata(path)?;
     let mode = metadata.mode() & 0o7777;
@@ -52,8 +53,8 @@ pub fn narrow(path: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-/// The permissions of a file that everybody on the machine may read, or others than its owner may change. That its group
-/// may read it is how secrets are handed to a service.
+/// Returns the permissions of a file that every user can read, or that users other than the owner can change. That its
+/// group can read it is intended: secrets are handed to services that way.
 pub fn exposed(path: &Path) -> Option<u32> {
     let mode = fs::metadata(path).ok()?.mode() & 0o777;
     (mode & 0o026 != 0).then_some(mode)

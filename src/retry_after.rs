@@ -1,8 +1,8 @@
-//! How long a server asks to be left alone: `Retry-After` and headers of the same meaning, whatever is written there.
+//! Parses how long a server asks to be left alone: `Retry-After`, and headers with the same meaning.
 //!
-//! RFC 9110 permits seconds or a date. Gateways also send fractions, epochs, dates that have passed, and numbers that no
-//! clock can count to. All of it is read here and nowhere else, and never comes out as more than [`MAX_RETRY_AFTER`]: whoever adds
-//! the wait to an instant, or sleeps for it, needs no bound of their own.
+//! RFC 9110 (section 10.2.3) permits seconds or a date. Gateways also send fractions, epochs, dates in the past, and
+//! numbers beyond the range of any clock. All of them are parsed only here, and the result never exceeds
+//! [`MAX_RETRY_AFTER`]: callers that add the wait to an instant, or sleep for it, need no bound of their own.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -10,35 +10,36 @@ use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
 use jiff::{SignedDuration, Timestamp};
 
-/// The longest wait that is believed. No rate limit of Genesys has a window longer than a minute, and a maintenance that
-/// lasts longer is found out by asking again once an hour; a wait taken from a broken header would need somebody to notice.
+/// Longest wait that is believed. No rate limit of Genesys has a window longer than a minute, and asking once an hour
+/// is enough to notice the end of a longer maintenance; an unbounded wait from a broken header would need manual
+/// intervention.
 pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
-/// Numbers from here on are dates and no waits: as seconds since 1970 it is the autumn of 2001, as a wait it is 31 years.
+/// Numbers from here on are dates rather than waits: as seconds since 1970, it is September 2001; as a wait, 31 years.
 const EPOCH_SECONDS: f64 = 1e9;
-/// Numbers from here on count milliseconds since 1970: as seconds it is the year 5138, as milliseconds 1973.
+/// Numbers from here on are milliseconds since 1970: as seconds, it is the year 5138; as milliseconds, 1973.
 const EPOCH_MILLIS: f64 = 1e11;
 
-/// The wait that `Retry-After` asks for; `None` if there is none, or none that can be read.
+/// Returns the wait that `Retry-After` asks for; `None` if the header is missing or cannot be parsed.
 ///
-/// `now` is the date by our own clock. It matters only if a date is named and the answer does not say its own.
+/// `now` is the date of our own clock. It matters only if the header names a date and the answer has no `Date` header.
 pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     wait_named(headers, RETRY_AFTER.as_str(), now)
 }
 
-/// The wait that a header of the given name asks for, in any of the forms of `Retry-After`.
+/// Returns the wait that the header `name` asks for, in any of the forms of `Retry-After`.
 pub fn wait_named(headers: &HeaderMap, name: &str, now: Timestamp) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
     let answered_at = || text(DATE.as_str()).and_then(date).unwrap_or(now);
     let wait = match NamedWait::read(text(name)?)? {
         NamedWait::Wait(wait) => wait,
-        // A wait is the distance between two dates of one clock, theirs: ours may differ by minutes.
+        // The wait is the difference of two dates of the server's clock, because ours may differ by minutes.
         NamedWait::Date(until) => Duration::try_from(until.duration_since(answered_at())).ok()?,
     };
     Some(wait.min(MAX_RETRY_AFTER)).filter(|wait| !wait.is_zero())
 }
 
-/// What a header names.
+/// The value of a header.
 enum NamedWait {
     Wait(Duration),
     Date(Timestamp),
@@ -59,7 +60,7 @@ impl NamedWait {
     }
 }
 
-/// A date in any of the three forms of RFC 9110.
+/// Parses a date in any of the three formats of RFC 9110.
 fn date(text: &str) -> Option<Timestamp> {
     since_1970(httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?)
 }
@@ -102,12 +103,12 @@ mod tests {
             ("3601", secs(3600)),
             ("604800", secs(3600)),
             ("999999999", secs(3600)),
-            // Dates: the form of today, that of RFC 850, and that of asctime.
+            // Dates: the current format, that of RFC 850, and that of asctime.
             ("Sat, 28 Nov 2026 20:00:06 GMT", secs(6)),
             ("Saturday, 28-Nov-26 20:00:06 GMT", secs(6)),
             ("Sat Nov 28 20:00:06 2026", secs(6)),
             ("Thu, 30 Dec 9999 20:00:00 GMT", secs(3600)),
-            // Epochs: seconds, milliseconds, one that has passed, one far off.
+            // Epochs: seconds, milliseconds, one in the past, one in the far future.
             ("1795896006", secs(6)),
             ("1795896006.5", Some(Duration::from_millis(6500))),
             ("1795896006000", secs(6)),
@@ -120,7 +121,7 @@ mod tests {
             ("Sat, 28 Nov 2026 20:00:00 GMT", None),
             ("Sat, 28 Nov 2026 19:59:59 GMT", None),
             ("Thu, 01 Jan 1970 00:00:00 GMT", None),
-            // Not to be read, or beyond the dates that we know.
+            // Unparseable, or beyond the range of known dates.
             ("Fri, 31 Dec 9999 23:59:59 GMT", None),
             ("", None),
             (".", None),

@@ -1,4 +1,4 @@
-//! From bytes to text, a piece at a time or all at once; what is no text in its charset is told with its place.
+//! Decodes bytes into text, piece by piece or all at once; invalid bytes are reported with their position.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -9,13 +9,13 @@ use encoding_rs::{Decoder, DecoderResult, UTF_8};
 use super::{Charset, mark};
 use crate::compression::Compression;
 
-/// Bytes that are looked at before anything is decoded: as many as the longest byte order mark has, and a pair more.
+/// Bytes that are examined before anything is decoded: the length of the longest byte order mark, plus one.
 const HEAD: usize = 4;
 
-/// Turns the bytes of one text into characters.
+/// Decodes the bytes of one text into characters.
 pub struct TextDecoder {
     declared: Option<Charset>,
-    /// The first bytes, until they tell the charset.
+    /// The first bytes, until they determine the charset.
     head: Vec<u8>,
     decoder: Option<Decoder>,
     charset: Charset,
@@ -31,7 +31,7 @@ impl fmt::Debug for TextDecoder {
     }
 }
 
-/// A place in a text as an editor counts: lines and characters from 1; a line ends with LF, CR LF or CR.
+/// Position in a text as shown by an editor: lines and characters count from 1; a line ends with LF, CR LF or CR.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
     pub line: u64,
@@ -39,7 +39,7 @@ pub struct Position {
     after_cr: bool,
 }
 
-/// Bytes that are no text, and where.
+/// Error: bytes that are not text, with their position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DecodeError {
     pub line: u64,
@@ -49,28 +49,28 @@ pub struct DecodeError {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum DecodeProblem {
-    /// Nothing was declared, and it is not what everything is then.
+    /// No charset was declared, and the text is not UTF-8.
     NoUtf8,
-    /// It is not what it was declared to be.
+    /// The text is not in the charset that was declared.
     NotIn(&'static str),
-    /// Every other byte of it is zero.
+    /// Every other byte is zero.
     NoMark(&'static str),
-    /// It is no text at all, but what comes of compressing one.
+    /// Not a text, but compressed content.
     Compressed(Compression),
-    /// It was declared to be UTF-16 in an order that nothing tells.
+    /// The text was declared as UTF-16, but nothing gives the byte order.
     NoOrder,
 }
 
 impl Position {
-    /// Before the first character.
+    /// The position before the first character.
     pub const BEGIN: Self = Self { line: 1, column: 1, after_cr: false };
 
-    /// Goes over one byte of UTF-8.
+    /// Advances over one byte of UTF-8.
     pub fn pass(&mut self, byte: u8) {
         match byte {
             b'\n' if self.after_cr => self.after_cr = false,
             b'\n' | b'\r' => *self = Self { line: self.line + 1, column: 1, after_cr: byte == b'\r' },
-            // What goes on with a character counts as nothing.
+            // Continuation bytes of a character do not count.
             0x80..=0xbf => {}
             _ => {
                 self.column += 1;
@@ -81,7 +81,7 @@ impl Position {
 }
 
 impl DecodeError {
-    /// What is wrong, for who knows the line.
+    /// Returns a description of the error for a caller that knows the line.
     pub fn within_line(&self) -> String {
         if let DecodeProblem::Compressed(_) = self.problem {
             return format!("is {}", self.problem);
@@ -115,7 +115,9 @@ impl fmt::Display for DecodeProblem {
                 f.write_str("not valid UTF-8; ")?;
                 declare(f, "windows-1252")
             }
-            Self::NotIn(name) => write!(f, "not valid {name}, which it is said to be"),
+            Self::NotIn(name) => {
+                write!(f, "not valid {name}, the charset that its declaration or byte order mark names")
+            }
             Self::NoMark(name) => {
                 f.write_str("UTF-16 without a byte order mark; ")?;
                 declare(f, name)
@@ -127,13 +129,14 @@ impl fmt::Display for DecodeProblem {
 }
 
 impl TextDecoder {
-    /// For a text that was declared to be in this charset, if anything was declared.
+    /// Creates a decoder for a text with this declared charset, if any.
     pub fn new(declared: Option<Charset>) -> Self {
         let charset = declared.unwrap_or(Charset::of(UTF_8));
         Self { declared, head: Vec::with_capacity(HEAD), decoder: None, charset, position: Position::BEGIN }
     }
 
-    /// Appends to `text` what these bytes mean; `last` if none follow. Before a fault, what is good is appended.
+    /// Decodes `bytes` and appends the result to `text`; `last` says that no more bytes follow. On an error, everything
+    /// before it has been appended.
     pub fn decode(&mut self, mut bytes: &[u8], last: bool, text: &mut String) -> Result<(), DecodeError> {
         if self.decoder.is_none() {
             let missing = HEAD.saturating_sub(self.head.len()).min(bytes.len());
@@ -153,7 +156,7 @@ impl TextDecoder {
         self.go_on(bytes, last, text)
     }
 
-    /// Decides on the charset; answers the bytes behind the mark.
+    /// Determines the charset, and returns the bytes after the byte order mark.
     fn begin<'b>(&mut self, head: &'b [u8]) -> Result<&'b [u8], DecodeError> {
         if let Some(compression) = Compression::of_bytes(head) {
             return Err(self.fault(DecodeProblem::Compressed(compression)));
@@ -201,7 +204,7 @@ impl TextDecoder {
     }
 }
 
-/// The charset of a text that begins with every other byte zero, as no text in UTF-8 does.
+/// Returns the charset of a text in which every other byte at the beginning is zero, as in no UTF-8 text.
 fn utf16_without_mark(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         [first, 0, ..] if *first != 0 => Some("utf-16le"),
@@ -210,7 +213,7 @@ fn utf16_without_mark(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// The whole of a text.
+/// Decodes a complete text.
 pub fn decoded(bytes: &[u8], declared: Option<Charset>) -> Result<Cow<'_, str>, DecodeError> {
     let is_utf8 = mark(bytes).map_or(declared, |(charset, _)| Some(charset)).is_none_or(Charset::is_utf8);
     let tells = declared.is_some() || utf16_without_mark(bytes).is_none();
@@ -225,14 +228,14 @@ pub fn decoded(bytes: &[u8], declared: Option<Charset>) -> Result<Cow<'_, str>, 
     Ok(Cow::Owned(text))
 }
 
-/// The text of a file on this machine, in UTF-8 or what its byte order mark says: editors and shells put one there unasked.
+/// Reads a local file as text, in UTF-8 or the charset of its byte order mark: editors and shells add one unasked.
 pub fn text_of_file(file: &Path) -> io::Result<String> {
     let bytes = std::fs::read(file)?;
     let text = decoded(&bytes, None).map_err(|fault| io::Error::new(io::ErrorKind::InvalidData, fault))?;
     Ok(text.into_owned())
 }
 
-/// A text in UTF-8 without the byte order mark that some programs begin it with.
+/// Returns a UTF-8 text without the byte order mark that some programs put at its beginning.
 pub fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
@@ -246,7 +249,7 @@ mod tests {
         Some(Charset::named(name).unwrap())
     }
 
-    /// All at once, and a few bytes at a time, which has to be the same.
+    /// Decodes all at once and a few bytes at a time; both must give the same result.
     fn read(bytes: &[u8], declared: Option<Charset>) -> Result<String, String> {
         let whole = decoded(bytes, declared).map(Cow::into_owned).map_err(|fault| fault.to_string());
         for size in 1..5 {
@@ -290,15 +293,19 @@ mod tests {
             (&b"a,b\r\nM\xfcller"[..], None, "line 2, column 2 is not valid UTF-8; say which charset"),
             (b"a\rb\n\n\xc3", None, "line 4, column 1 is"),
             ("é,\u{fe}\u{ff}".as_bytes(), named("utf-8"), ""),
-            (b"abcd\xff", named("utf-8"), "line 1, column 5 is not valid UTF-8, which it is said to be"),
+            (b"abcd\xff", named("utf-8"), "line 1, column 5 is not valid UTF-8, the charset that its declaration"),
             (b"r\0e\0f\0", None, "charset=utf-16le"),
             (b"\0r\0e\0f", None, "charset=utf-16be"),
             (b"r\0e\0f\0", named("utf-16"), "say utf-16le or utf-16be"),
             (b"a\0\x00\xd8b\0", named("utf-16le"), "line 1, column 2 is not valid UTF-16LE"),
             (b"\xff\xfea\0b", None, "is not valid UTF-16LE"),
-            (b"\x1f\x8b\x08\0\0", None, "it is compressed with gzip: say so with Content-Encoding: gzip, or with .gz"),
+            (
+                b"\x1f\x8b\x08\0\0",
+                None,
+                "it is compressed with gzip: declare it with Content-Encoding: gzip, or with the extension .gz",
+            ),
             (b"\x1f\x8b", named("windows-1252"), "it is compressed with gzip"),
-            (b"\x28\xb5\x2f\xfd\x24", None, "it is compressed with zstd: say so with Content-Encoding: zstd"),
+            (b"\x28\xb5\x2f\xfd\x24", None, "it is compressed with zstd: declare it with Content-Encoding: zstd"),
             (b"ab\x81", named("shift_jis"), "line 1, column 3 is"),
         ] {
             match read(bytes, declared) {

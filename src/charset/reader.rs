@@ -1,4 +1,4 @@
-//! A source of bytes, read as text.
+//! Reads a source of bytes as text.
 
 use std::io;
 use std::pin::Pin;
@@ -8,38 +8,38 @@ use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
 
 use super::{Charset, DecodeError, TextDecoder};
 
-/// Bytes that are decoded at a time.
+/// Number of bytes decoded at a time.
 const PIECE: usize = 16 * 1024;
 
-/// The text of a source, piece by piece; as bytes it is UTF-8, whatever the source is. It fails with a [`DecodeError`] once all text
-/// before it is read.
+/// Text of a source, piece by piece. Read as bytes, it is UTF-8, whatever the charset of the source. Fails with a
+/// [`DecodeError`] once all text before the error has been read.
 ///
-/// Invariant: it holds no more than one piece, and each piece has whole characters.
+/// Invariant: it holds no more than one piece, and each piece consists of complete characters.
 #[derive(Debug)]
 pub struct TextReader<R> {
     from: R,
     decoder: TextDecoder,
     text: String,
-    /// Bytes of the text that were consumed.
+    /// Number of bytes of the text that were consumed.
     taken: usize,
     fault: Option<DecodeError>,
     has_ended: bool,
 }
 
 impl<R: AsyncBufRead + Unpin> TextReader<R> {
-    /// Reads a text that was declared to be in this charset, if anything was declared.
+    /// Creates a reader for a text with this declared charset, if any.
     pub fn new(from: R, declared: Option<Charset>) -> Self {
         let decoder = TextDecoder::new(declared);
         Self { from, decoder, text: String::new(), taken: 0, fault: None, has_ended: false }
     }
 
-    /// The text that comes next; none at the end. What is not consumed comes again.
+    /// Returns the next piece of text; empty at the end. Text that was not consumed is returned again.
     pub async fn piece(&mut self) -> io::Result<&str> {
         std::future::poll_fn(|context| self.poll_piece(context)).await?;
         Ok(self.text.get(self.taken..).unwrap_or_default())
     }
 
-    /// All of the text that is left.
+    /// Returns all remaining text.
     pub async fn whole(&mut self) -> io::Result<String> {
         let mut text = String::new();
         loop {
@@ -75,12 +75,12 @@ impl<R: AsyncBufRead + Unpin> TextReader<R> {
 }
 
 impl<R> TextReader<R> {
-    /// The source behind it.
+    /// Returns the underlying source.
     pub fn get_mut(&mut self) -> &mut R {
         &mut self.from
     }
 
-    /// So many bytes of the piece were used.
+    /// Marks `bytes` of the current piece as consumed.
     pub fn consumed(&mut self, bytes: usize) {
         self.taken = self.taken.saturating_add(bytes).min(self.text.len());
     }

@@ -1,4 +1,4 @@
-//! The table of keys, held against the configuration itself.
+//! Compares the table of keys with the configuration itself.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::config::Config;
 
 const MINIMAL: &str = "[genesys]\nregion = 'eu-central-1'\nclient_id = 'x'\nclient_secret = 'y'\n";
 
-/// What a table of the configuration knows, asked with a key that it does not.
+/// Returns the keys that a table of the configuration knows, found out with a key that it does not know.
 fn known_in(head: &str) -> BTreeSet<String> {
     let text = match head {
         "" => format!("unknown_key = 1\n{MINIMAL}"),
@@ -23,7 +23,7 @@ fn known_in(head: &str) -> BTreeSet<String> {
     known.iter().map(|name| (*name).to_owned()).collect()
 }
 
-/// What the table of keys has in a table of the file, with the tables below it.
+/// Returns the keys that the table of keys lists for a table of the file, including nested tables.
 fn listed_in(head: &str) -> BTreeSet<String> {
     let path = head.trim_matches(['[', ']']);
     let keys = SECTIONS.iter().filter(|section| section.head == head).flat_map(|section| section.keys);
@@ -40,9 +40,9 @@ fn every_key_of_the_configuration_is_in_the_table() {
     for head in std::iter::once("").chain(SECTIONS.iter().map(|section| section.head)) {
         let (known, listed) = (known_in(head), listed_in(head));
         let missing: Vec<_> = known.difference(&listed).collect();
-        assert!(missing.is_empty(), "{head}: add {missing:?} to src/config/keys.rs, and write the example anew");
+        assert!(missing.is_empty(), "{head}: add {missing:?} to src/config/keys.rs, and regenerate the example");
         let gone: Vec<_> = listed.difference(&known).collect();
-        assert!(gone.is_empty(), "{head}: {gone:?} is no key any more; take it out of src/config/keys.rs");
+        assert!(gone.is_empty(), "{head}: {gone:?} is no longer a key; remove it from src/config/keys.rs");
     }
 }
 

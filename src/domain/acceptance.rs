@@ -18,6 +18,7 @@ pub enum KeyKind {
 }
 
 impl KeyKind {
+    /// All kinds.
     pub const ALL: [Self; 2] = [Self::Idempotency, Self::Delivery];
 
     /// Returns how long a key is kept: callers retry within a day, HR systems repeat deliveries for several days.

@@ -94,6 +94,7 @@ pub enum Action {
 }
 
 impl Action {
+    /// All actions.
     pub const ALL: [Self; 11] = [
         Self::Submitted,
         Self::Imported,

@@ -22,7 +22,7 @@ pub struct CallbackRules {
 pub enum CallbackUrlError {
     #[error("is not supported: this service has no callbacks.secret to sign callbacks with")]
     NotEnabled,
-    #[error("must be an absolute https URL of at most {} characters", CallbackUrl::MAX_LENGTH)]
+    #[error("must be an absolute URL with the scheme https, of at most {} characters", CallbackUrl::MAX_LENGTH)]
     NotAUrl,
     #[error("must use https; set callbacks.allow_http to permit http")]
     NotHttps,

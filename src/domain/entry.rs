@@ -205,19 +205,32 @@ impl EntryState {
 /// Why an entry failed, or that it was superseded because it came too late.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reason {
+    /// No user in Genesys matches the reference.
     UserNotFound,
+    /// Several users in Genesys match the reference.
     UserAmbiguous,
+    /// The user is inactive in Genesys.
     UserInactive,
+    /// The catalogue lacks a listed skill or group.
     AssignmentNotFound,
+    /// Several skills or groups match a listed name.
     AssignmentAmbiguous,
+    /// The user would have more assignments than the target permits.
     TooManyAssignments,
+    /// Genesys refused every write although the user's state did not move; see [`super::conflict`].
     Blocked,
+    /// The user's state kept moving, and other writers were always first; see [`super::conflict`].
     ConflictsExhausted,
+    /// The OAuth client lacks a permission.
     Forbidden,
+    /// Genesys does not accept the request.
     Rejected,
+    /// Genesys was unavailable, or a listing was incomplete, for longer than `sync.patience`; or too many writes got no
+    /// conclusive answer.
     UpstreamUnavailable,
     /// The endpoint of the job's target does not exist, or cannot be written safely.
     TargetUnavailable,
+    /// A newer change to the user had been carried out before this entry was accepted.
     StaleEvent,
     /// The plan of a dry run no longer fits the live state.
     PlanOutdated,
@@ -228,6 +241,7 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All reasons.
     pub const ALL: [Self; 16] = [
         Self::UserNotFound,
         Self::UserAmbiguous,

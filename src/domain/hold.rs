@@ -360,7 +360,8 @@ mod tests {
         AssignmentId(Uuid::from_u128(n))
     }
 
-    /// `lose` users lose skill 1 for another one, `keep` users keep it, `others` have nothing; in an org where nobody else is short of it.
+    /// `lose` users lose skill 1 for another one, `keep` users keep it, and `others` have nothing, in an org in which
+    /// the skill has enough other holders.
     fn weight(lose: u32, keep: u32, others: u32) -> Weight {
         let mut weight = Weight::default();
         (0..lose).for_each(|_| weight.add([skill(1)], &[skill(1)], false));
@@ -375,7 +376,7 @@ mod tests {
         for (lose, keep, others, held) in [
             (100, 400, 0, false), // exactly 20 %
             (101, 399, 0, true),
-            (19, 0, 0, false), // everybody, but few
+            (19, 0, 0, false), // all of them, but few
             (20, 0, 0, true),
             (20, 20, 1_000, false), // exactly half of those who have it
             (21, 20, 1_000, true),
@@ -397,10 +398,10 @@ mod tests {
 
     #[test]
     fn what_is_left_in_the_org_counts_however_small_the_job_is() {
-        // Who loses it, and keeps it, in the job; who else has it; who else has lately lost it.
+        // Holders in the job who lose it and who keep it; other holders; others who lost it lately.
         for (lose, keep, others, lately, held) in [
             (1, 0, 50, 0, false),
-            (1, 0, 0, 0, false), // who alone has a skill may change jobs
+            (1, 0, 0, 0, false), // the only holder of a skill may change jobs
             (1, 0, 1, 0, false),
             (1, 0, 1, 1, true), // the second of three on one day
             (1, 0, 2, 100, false),
@@ -457,7 +458,7 @@ mod tests {
     }
 
     proptest! {
-        /// Who more have a skill, the safer it is to take it from some.
+        /// The more holders a skill has, the safer it is to remove it from some.
         #[test]
         fn more_who_keep_a_skill_never_hold_a_job(
             lose in 0_u32..40, have in 0_u32..40, others in 0_u32..40, more in 0_u32..40, lately in 0_u32..5,

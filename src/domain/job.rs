@@ -122,6 +122,7 @@ pub enum JobStatus {
 }
 
 impl JobStatus {
+    /// All statuses.
     pub const ALL: [Self; 6] =
         [Self::Queued, Self::Running, Self::Parked, Self::Held, Self::Completed, Self::Cancelled];
 }

@@ -85,7 +85,8 @@ impl NameIndex {
     }
 
     /// Returns the item with the most similar spelling: at most one edit away, or two for names of eight or more
-    /// characters. A name with different digits does not count as similar.
+    /// characters. `None` for names of fewer than four characters; a name with different digits does not count as
+    /// similar.
     pub fn nearest(&self, name: &str) -> Option<CatalogueItem> {
         let wanted = folded(name);
         let length = wanted.chars().count();

@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_ran_ahead_puts_nothing_above_what_came_later_over_any_number_of_restarts() {
-        // The first is dated ahead by a day, or by five seconds; the clock is put right, and the others follow.
+        // The first job is dated ahead by a day or by five seconds; the clock is corrected, and the others follow.
         for ahead in [86_400, 1_005] {
             let first = dated(&before(1_000, &[(1, ahead)]), 1, ahead);
             assert_eq!(first.at, at(1_000), "as of the start");
@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(dated(&right, 1, 10).at, at(10));
         let wrong = before(1_000, &[(1, 5_000), (2, 950)]);
         assert_eq!(dated(&wrong, 1, 1_500).at, at(950));
-        // Of a job that is not kept any more, it is not known whether it was dated.
+        // For a job that is no longer kept, it is unknown whether the entry was dated.
         assert_eq!((dated(&right, 7, 1_600).at, dated(&right, 7, 1_601).at), (at(1_600), at(1_000)));
         assert_eq!(right.date(at(1_001)), at(1_000));
     }

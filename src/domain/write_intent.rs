@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn what_was_carried_out_unseen_is_told_from_what_others_did() {
         let lost = attempt(WriteIntent::default(), &[1, 2], &[2, 3]);
-        // All of it, nothing of it, a part; and somebody else's 9.
+        // All of it, nothing of it, a part of it; and another writer's 9.
         for (found, without) in [(&[2, 3, 9][..], &[1, 2, 9][..]), (&[1, 2], &[1, 2]), (&[1, 2, 3], &[1, 2])] {
             assert_eq!(lost.undone_in(&groups(found)), groups(without), "{found:?}");
         }

@@ -62,6 +62,7 @@ pub enum Route {
 }
 
 impl Route {
+    /// All routes.
     pub const ALL: [Self; 17] = [
         Self::Users,
         Self::User,
@@ -181,10 +182,12 @@ pub enum RouteClass {
     Listing,
     /// The resource of one user.
     Read,
+    /// A change.
     Write,
 }
 
 impl RouteClass {
+    /// All classes.
     pub const ALL: [Self; 3] = [Self::Listing, Self::Read, Self::Write];
 
     /// Returns the position in [`RouteClass::ALL`].
@@ -218,6 +221,7 @@ pub enum GenesysService {
 }
 
 impl GenesysService {
+    /// All services.
     pub const ALL: [Self; 6] = [Self::Users, Self::Search, Self::Scim, Self::Routing, Self::Wfm, Self::Organization];
 
     /// Returns the position in [`GenesysService::ALL`].

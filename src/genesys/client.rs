@@ -68,6 +68,7 @@ impl Outgoing {
 const MAX_BODY_BYTES: usize = 512_000;
 
 impl GenesysClient {
+    /// Creates a client with the complete stack around `transport`.
     pub fn new(
         transport: Transport,
         gate: RateLimiter,

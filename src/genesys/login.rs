@@ -74,6 +74,7 @@ pub enum LoginEnd {
 }
 
 impl LoginEnd {
+    /// All results.
     pub const ALL: [Self; 4] = [Self::LoggedIn, Self::Refused, Self::Throttled, Self::OutOfReach];
 
     fn of(error: &LoginError) -> Self {

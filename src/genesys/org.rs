@@ -28,6 +28,7 @@ pub enum OrgState {
 pub struct OrgGuard(Option<watch::Receiver<OrgState>>);
 
 impl OrgGuard {
+    /// Creates a guard that passes calls once `state` confirms the org.
     pub fn new(state: watch::Receiver<OrgState>) -> Self {
         Self(Some(state))
     }

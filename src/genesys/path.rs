@@ -116,7 +116,7 @@ mod tests {
         }
     }
 
-    /// The path as the wire has it.
+    /// The path as it goes over the wire.
     fn sent(path: &ApiPath) -> Url {
         Url::parse(&format!("https://api.example{path}")).unwrap()
     }

@@ -1,4 +1,4 @@
-//! The table row by row, and the budget.
+//! The decision table row by row, and the budget.
 
 use tokio::time::Instant;
 
@@ -55,7 +55,7 @@ fn answer(status: u16) -> Response<Bytes> {
     Response::builder().status(status).body(Bytes::new()).unwrap()
 }
 
-/// How many of so many reads that end like this are repeated after their first try.
+/// How many of this many reads that end like this are repeated after their first attempt.
 fn repeated(policy: &RetryPolicy, reads: u32, status: u16) -> usize {
     let again = |_: &u32| {
         let mut request = Request::new(Bytes::new());

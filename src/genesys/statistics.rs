@@ -48,8 +48,10 @@ pub enum RetryCause {
 }
 
 impl RetryCause {
+    /// All causes.
     pub const ALL: [Self; 2] = [Self::Throttled, Self::Trouble];
 
+    /// Returns the name used in metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Throttled => "throttled",
@@ -119,14 +121,17 @@ impl CallStatistics {
         RouteClass::ALL.into_iter().zip(&self.answers)
     }
 
+    /// Returns how long callers waited in the rate limiter before they were admitted, by lane.
     pub fn waits(&self) -> impl Iterator<Item = (CallLane, &Histogram)> {
         CallLane::ALL.into_iter().zip(&self.waits)
     }
 
+    /// Returns the number of repeated calls, by cause.
     pub fn retries(&self) -> impl Iterator<Item = (RetryCause, &Counter)> {
         RetryCause::ALL.into_iter().zip(&self.retries)
     }
 
+    /// Returns the number of repetitions that exceeded the budget.
     pub fn refused_retries(&self) -> &Counter {
         &self.refused_retries
     }

@@ -1,4 +1,4 @@
-//! The wire over real sockets: what only they show.
+//! The wire over real sockets: what only sockets show.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use tower::ServiceExt;
 use super::*;
 use crate::lifecycle::Lifecycle;
 
-/// Serves `router` on a port of its own.
+/// Serves `router` on its own port.
 async fn served(router: Router, lifecycle: &Lifecycle) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -109,8 +109,8 @@ fn settings_that_cannot_be_used_name_their_key() {
     assert!(over_http(&TransportSettings { extra_ca: Some(ca), ..TransportSettings::default() }).is_ok());
 }
 
-/// A server behind TLS that offers HTTP/2 and HTTP/1.1 and answers with the version that came to be used; and the
-/// authority that has signed for it.
+/// A server behind TLS that offers HTTP/2 and HTTP/1.1 and answers with the version in use, and the authority that
+/// signed its certificate.
 async fn behind_tls(lifecycle: &Lifecycle) -> (String, String) {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let authority_key = rcgen::KeyPair::generate().unwrap();
@@ -130,7 +130,7 @@ async fn behind_tls(lifecycle: &Lifecycle) -> (String, String) {
     lifecycle.spawn_until_stop(async move {
         loop {
             let Ok((stream, _)) = listener.accept().await else { return };
-            // Who does not trust the certificate breaks off here.
+            // A client that does not trust the certificate disconnects here.
             let Ok(stream) = acceptor.accept(stream).await else { continue };
             let say = hyper::service::service_fn(|request: Request<hyper::body::Incoming>| async move {
                 let version = format!("{:?}", request.version());

@@ -99,7 +99,7 @@ mod tests {
             (format!("{}\"userId\":\"{user}\",", path(user)), None),
             (format!("{}\"userId\":\"{other}\",", path(user)), Some(other)),
             (format!("{}\"userId\":\"agent-7\",", path(user)), None),
-            // A partner's ids may be its own.
+            // A partner may use its own ids.
             (format!("\"userId\":\"{other}\","), None),
             ("\"selfUri\":\"/groups/7\",".to_owned(), None),
             (String::new(), None),

@@ -73,7 +73,7 @@ fn an_id_cannot_leave_its_place() {
             Err(setback) => {
                 assert!(!can_be_one, "{id:?}: {setback:?}");
                 let Setback::Final(problem) = setback else { panic!("{id:?} would be tried again") };
-                assert!(problem.contains("cannot stand in an address"), "{problem}");
+                assert!(problem.contains("cannot be part of a URL"), "{problem}");
             }
         }
     }

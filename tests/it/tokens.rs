@@ -129,7 +129,7 @@ async fn a_throttled_token_endpoint_is_asked_again_later_and_work_goes_on() {
     bed.simulator.revoke_tokens();
     sleep(secs(60)).await;
     let (_, body) = readiness(&bed, &Lifecycle::default()).await;
-    assert!(body.contains("limits logins"), "{body}");
+    assert!(body.contains("limits the rate of logins"), "{body}");
     let job = bed.finish(job).await;
     assert_eq!(in_state(&job, EntryState::Failed), 0);
     assert!(logins(&bed) <= 10, "{} logins", logins(&bed));

@@ -132,7 +132,7 @@ async fn what_is_compressed_and_does_not_say_so_is_told_what_it_is() {
         {
             let told = submit(media_type, TARGET, body.clone()).await;
             let said = told.body.to_string();
-            let expected = format!("is compressed with {compression}: say so with Content-Encoding: {compression}");
+            let expected = format!("is compressed with {compression}: declare it with Content-Encoding: {compression}");
             assert!(said.contains(&expected) && !said.contains("windows-1252"), "{media_type}: {said}");
         }
     }

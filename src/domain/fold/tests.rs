@@ -1,4 +1,4 @@
-//! Folds, one by one and at random.
+//! Folds, single ones and random ones.
 
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -49,7 +49,7 @@ fn each_mode_means_what_the_design_says() {
         (Mode::Managed, &[1, 3, 4][..], &[3, 4][..]),
         (Mode::Replace, &[3, 4][..], &[3, 4][..]),
     ] {
-        // 1 and 3 are foreign, 2 is ours; 3 and 4 are listed.
+        // 1 and 3 are foreign, 2 is owned; 3 and 4 are listed.
         let folded = fold_groups(&[1, 2, 3], &[2], &[(mode, &[3, 4])]);
         assert_eq!(folded.desired, groups(desired), "{mode:?}");
         assert_eq!(folded.owned, owned(ours), "{mode:?}");
@@ -164,7 +164,7 @@ proptest! {
         prop_assert_eq!(reported, expected);
     }
 
-    /// Whatever comes late, others change, and is carried out together: the end is that of the whole order.
+    /// Whatever comes late, others change, or is carried out together, the result is that of the complete order.
     #[test]
     fn what_comes_late_is_folded_into_its_place(
         base in rated(), ours in any_ids(),
@@ -201,7 +201,7 @@ proptest! {
     }
 }
 
-/// A change or what others changed, in the order of the model.
+/// A change, or what others changed, in the order of the model.
 #[derive(Clone)]
 enum Told {
     Change(Change),
@@ -221,7 +221,7 @@ fn tell(all: &mut Vec<Told>, now: &Assignments, changes: &[Change], base: &Assig
     }
 }
 
-/// One after another, each folded alone.
+/// The same changes, each folded alone.
 fn straight(all: &[Told], base: &Assignments, ours: &BTreeSet<AssignmentId>) -> (Assignments, BTreeSet<AssignmentId>) {
     let managed = owned(&[]);
     let (mut set, mut own) =
@@ -248,7 +248,7 @@ fn straight(all: &[Told], base: &Assignments, ours: &BTreeSet<AssignmentId>) -> 
     (set, own)
 }
 
-/// Each part of the difference is reported once, and nobody is called unchanged for what was undone.
+/// Each part of the difference is reported once, and no change that was undone is reported as unchanged.
 fn check_outcomes(
     folded: &Folded,
     history: &History,
@@ -266,7 +266,7 @@ fn check_outcomes(
                         if change.listed.takes_any_rating(id) { set.contains(id) } else { set.get(id) == Some(rating) }
                     })
                 };
-                // One that comes late may find what the user had when a newer one was carried out.
+                // A late change may find what the user had when a newer one was carried out.
                 let late = history.done().any(|done| done.change.place > change.place);
                 prop_assert!(late || had(now) || had(&folded.desired));
             }
@@ -286,13 +286,13 @@ fn rating() -> impl Strategy<Value = f64> {
     prop_oneof![Just(1.0), Just(2.0), Just(3.0)]
 }
 
-/// What a user has: all of it rated.
+/// Assignments of a user, all with ratings.
 fn rated() -> impl Strategy<Value = Assignments> {
     proptest::collection::vec((0u128..6, rating()), 0..5)
         .prop_map(|rated| rated.into_iter().map(|(n, rating)| (id(n), Proficiency::new(rating))).collect())
 }
 
-/// What a change lists: some of it rated, and some left as it is.
+/// The list of a change: some with ratings, some left as they are.
 fn listed() -> impl Strategy<Value = Listed> {
     let assignments = proptest::collection::vec((0u128..6, proptest::option::of(rating())), 0..4);
     (assignments, proptest::collection::vec(0u128..6, 0..3)).prop_map(|(listed, left)| {
@@ -306,8 +306,8 @@ fn what_is_left_as_it_is_is_neither_given_nor_taken() {
     let rated = |rated: &[(u128, f64)]| -> Assignments {
         rated.iter().map(|(n, rating)| (id(*n), Proficiency::new(*rating))).collect()
     };
-    // 1 and 2 are ours, 3 is of others. 1 and 3 are left as they are; so are 4, which nobody has, and 5 and 6, which are to
-    // be there.
+    // 1 and 2 are owned, 3 is foreign. 1 and 3 are left as they are, and so are 4, which the user lacks, and 5 and 6,
+    // which are to be assigned.
     let listed = Listed::new(rated(&[(5, 2.0), (6, 2.0)]), [1, 3, 4, 5, 6].map(id));
     for (mode, desired, ours) in [
         (Mode::Add, &[(1, 1.0), (2, 1.0), (3, 1.0), (5, 5.0), (6, 2.0)][..], &[1, 2, 6][..]),
@@ -326,7 +326,7 @@ fn what_is_left_as_it_is_is_neither_given_nor_taken() {
 
 #[test]
 fn rows_that_undo_each_other_say_so() {
-    // Three rows of one user, as a skill matrix lists them: only the last is what the user ends with.
+    // Three rows of one user, as in a skill matrix: the user ends with only the last one.
     let managed = fold_groups(&[], &[], &[(Mode::Managed, &[1]), (Mode::Managed, &[2]), (Mode::Managed, &[3])]);
     assert_eq!(managed.outcomes[..2], [Outcome::SupersededBy(entry(1)), Outcome::SupersededBy(entry(2))][..]);
     let twice = fold_groups(&[], &[], &[(Mode::Add, &[1]), (Mode::Add, &[1]), (Mode::Remove, &[1])]);
@@ -354,7 +354,7 @@ fn a_late_change_names_the_entry_that_undid_it_and_not_the_next_one() {
     let newer = [change(10, Mode::Add, groups(&[1, 2]))];
     let mut history = History::starting_from(start);
     history.carry_out(start, &newer, &fold(start, Some(&history), &newer), Timestamp::UNIX_EPOCH);
-    // Somebody else gave 3, which the late change asks for too; the newest takes 1 away.
+    // Another writer assigned 3, which the late change asks for too; the newest change removes 1.
     let current = groups(&[1, 2, 3]);
     let start = FoldStart { current: &current, ..start };
     let changes = [change(5, Mode::Managed, groups(&[1, 3])), change(20, Mode::Managed, groups(&[3, 4]))];
@@ -380,7 +380,7 @@ fn a_late_whole_list_that_the_user_never_had_is_superseded() {
     for (mode, listed) in [(Mode::Replace, &[][..]), (Mode::Managed, &[]), (Mode::Managed, &[4])] {
         assert_eq!(late(mode, listed), Outcome::SupersededBy(entry(10)), "{mode:?} {listed:?}");
     }
-    // Of what these ask for, nothing is otherwise.
+    // Nothing that these ask for ends up different.
     for (mode, listed) in [(Mode::Remove, &[3][..]), (Mode::Add, &[1]), (Mode::Replace, &[1])] {
         assert!(matches!(late(mode, listed), Outcome::Unchanged(_)), "{mode:?} {listed:?}");
     }
@@ -397,7 +397,8 @@ fn a_late_list_that_is_the_whole_in_the_history_alone_is_superseded() {
     let start = FoldStart { current: &current, owned: &ours, ..start };
     let removal = [change(4, Mode::Remove, groups(&[3]))];
     history.carry_out(start, &removal, &fold(start, Some(&history), &removal), Timestamp::UNIX_EPOCH);
-    // With the late removal below it, the list finds nothing to do; but the user went from 3 to 1 and was never without.
+    // With the late removal below it, the list finds nothing to do; but the user went from 3 to 1 and was never without
+    // it.
     for mode in [Mode::Replace, Mode::Managed] {
         let folded = fold(start, Some(&history), &[change(5, mode, groups(&[]))]);
         assert_eq!(folded.outcomes, [Outcome::SupersededBy(entry(10))], "{mode:?}");

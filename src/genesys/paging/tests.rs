@@ -21,7 +21,7 @@ fn marks(page_count: Option<u32>, total: Option<usize>, next_uri: Option<&'stati
     Marks { page_count, total, next_uri }
 }
 
-/// Reads pages as they come; how far it got, or what stopped it.
+/// Reads the pages; returns how far it got, or what stopped it.
 fn read(pages: impl IntoIterator<Item = (Vec<Id>, Marks<'static>)>) -> Result<Extent, String> {
     let mut reading = ListingReading::new(USERS);
     for (entities, marks) in pages {
@@ -57,7 +57,7 @@ fn without_a_page_count_it_goes_on_by_next_uri_or_until_a_page_shows_nothing_new
     assert_eq!((short_pages.pages, short_pages.shown, short_pages.complete), (4, 3, true));
     let with_a_total = [0..1, 1..2, 2..3].map(|shown| (ids(shown), marks(None, Some(3), None)));
     assert!(read(with_a_total).unwrap().complete);
-    // It is shown whole whatever page is asked for.
+    // The complete listing is returned whatever page is requested.
     let repeated = read([(ids(0..2), none), (ids(0..2), none)]).unwrap();
     assert_eq!((repeated.shown, repeated.complete), (2, true));
     let just_full = read([(ids(0..4), none), (ids([]), none)]).unwrap();
@@ -72,7 +72,7 @@ fn fewer_than_the_total_are_not_complete_and_neither_is_a_total_that_falls() {
     assert_eq!((short.shown, short.total, short.complete), (2, Some(2_000), false));
     let twice = read([(ids([0, 0, 1, 1]), marks(Some(1), Some(4), None))]).unwrap();
     assert!(!twice.complete);
-    // One left and one came: as many as are said to be there, and still somebody may have been skipped.
+    // One user left and one was added: the total matches, yet a user may have been skipped.
     let fell = [8, 7, 8].map(|total| marks(Some(3), Some(total), None));
     let fell = read([ids(0..4), ids(5..8), ids(8..9)].into_iter().zip(fell)).unwrap();
     assert_eq!((fell.shown, fell.complete), (8, false));
@@ -95,10 +95,10 @@ fn a_page_that_repeats_others_ends_the_reading_with_its_number() {
         error,
         "unavailable: 200: the answer to GET /api/v2/users cannot be read (the listing of users does not progress: page 2 shows nobody new)"
     );
-    // Not if it is the last one: everybody moved by a page's length.
+    // Not if it is the last one, which happens if all users moved by the length of a page.
     let told = marks(Some(2), Some(5), None);
     assert!(!read([(ids(0..4), told), (ids(3..4), told)]).unwrap().complete);
-    // Nor if everybody is known.
+    // Nor if all users are known.
     let told = marks(Some(u32::MAX), Some(4), None);
     assert!(read([(ids(0..4), told), (ids(0..4), told)]).unwrap().complete);
 }
@@ -138,7 +138,7 @@ fn a_body_without_entities_is_no_page_unless_there_are_none() {
     }
 }
 
-/// Each page shows new users and promises more of them than the one before.
+/// Each page shows new users and announces more of them than the previous one.
 #[test]
 fn a_total_that_grows_with_each_page_does_not_make_a_listing_endless() {
     let mut reading = ListingReading::new(USERS);
@@ -151,5 +151,5 @@ fn a_total_that_grows_with_each_page_does_not_make_a_listing_endless() {
         }
         page += 1;
     };
-    assert!(stopped.contains("more than there can be") && page < 250, "page {page}: {stopped}");
+    assert!(stopped.contains("exceeds the possible number of pages") && page < 250, "page {page}: {stopped}");
 }

@@ -95,12 +95,12 @@ mod tests {
         }
         assert_eq!((breakers.all_open(), in_trouble(&breakers)), (true, vec![GenesysService::Wfm]));
         assert_eq!(breakers.of(Route::WfmRead).free_at(now), Some(now + SECOND));
-        // One call finds out that another works.
+        // One call finds out that another service works.
         assert!(breakers.let_through(Route::UserSkillsAdd).is_some());
         assert_eq!(breakers.of(Route::UserSkillsRead).free_at(now), None);
         breakers.succeeded(Route::UserSkillsAdd);
         assert_eq!(breakers.of(Route::UserSkillsRead).free_at(now), Some(now));
-        // Probes that fail raise no new doubt.
+        // Failed probes raise no new doubt.
         fail(&mut breakers, Route::WfmRead, now + SECOND);
         assert_eq!((breakers.all_open(), in_trouble(&breakers)), (false, vec![GenesysService::Wfm]));
         assert!(breakers.of(Route::UserSkillsRead).is_closed());

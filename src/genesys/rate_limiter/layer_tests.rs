@@ -1,4 +1,4 @@
-//! The layer around a transport that answers by script, on the paused clock.
+//! The layer around a transport with scripted answers, on the paused clock.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -17,7 +17,7 @@ use crate::lifecycle::Lifecycle;
 type Script = Arc<Mutex<VecDeque<Response<Bytes>>>>;
 type Stack = RateLimitService<BoxCloneSyncService<Request<Bytes>, Response<Bytes>, &'static str>>;
 
-/// Answers from the script, then with 200; a status of 599 stands for a connection that broke.
+/// Answers from the script, then with 200; status 599 stands for a broken connection.
 fn stack(script: impl IntoIterator<Item = Response<Bytes>>) -> (RateLimiter, Stack) {
     let gate = RateLimiter::new(&Limits::default(), Start::Empty, &Lifecycle::default());
     let script: Script = Arc::new(Mutex::new(script.into_iter().collect()));

@@ -122,6 +122,7 @@ impl RateLimiter {
         self.shared.lock().admissions.route_paused_until(route, Instant::now())
     }
 
+    /// Returns the current state, for views and metrics.
     pub fn snapshot(&self) -> RateLimiterView {
         self.shared.lock().admissions.view(Instant::now())
     }

@@ -170,7 +170,8 @@ mod tests {
 
     #[test]
     fn a_million_waiters_take_less_than_300_bytes_each_and_drain_in_order() {
-        // A B-tree's nodes are at least half full; a channel is two counters, its state, two wakers and the value.
+        // The nodes of a B-tree are at least half full; a channel consists of two counters, its state, two wakers and
+        // the value.
         let in_tree = 2 * (size_of::<u64>() + size_of::<oneshot::Sender<()>>()) + 4;
         let channel = 3 * size_of::<usize>() + 4 * size_of::<usize>() + size_of::<super::super::Permit>();
         assert!(in_tree + channel + size_of::<super::super::WaitingForPermit>() < 300, "{in_tree} {channel}");
@@ -226,7 +227,7 @@ mod tests {
         prop::collection::vec(step, 0..300)
     }
 
-    /// The plain reading of the rules: lists, searched from the front.
+    /// A literal implementation of the rules: lists, searched from the front.
     #[derive(Default)]
     struct Model {
         lanes: [VecDeque<(usize, bool)>; 3],

@@ -1,4 +1,4 @@
-//! The other side, for tests: notes when calls arrive, and counts by brute force.
+//! Receiver for tests: records when calls arrive, and counts by brute force.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ impl Receiver {
         &self.arrivals
     }
 
-    /// The most calls that any stretch of time of this length saw, its end not included.
+    /// Returns the maximum number of calls in any span of this length, excluding its end.
     pub(super) fn peak(&self, period: Duration) -> usize {
         let mut sorted = self.arrivals.clone();
         sorted.sort_unstable();
@@ -35,7 +35,7 @@ impl Receiver {
         }
     }
 
-    /// Calls that arrived between two instants, the later not included.
+    /// Returns the number of calls that arrived between two instants, excluding the later one.
     pub(super) fn between(&self, from: Instant, to: Instant) -> usize {
         self.arrivals.iter().filter(|at| **at >= from && **at < to).count()
     }

@@ -86,7 +86,7 @@ mod tests {
         Duration::from_secs_f64(n)
     }
 
-    /// One grant each `distance` for so long, while somebody waits all the time.
+    /// One grant every `distance` during `length`, while a caller waits all the time.
     fn run(throughput: &mut Throughput, from: Instant, lane: CallLane, distance: f64, length: f64) -> Instant {
         let mut now = from;
         while now < from + secs(length) {
@@ -117,7 +117,7 @@ mod tests {
         throughput.passed(start + secs(60.0));
         let now = start + secs(60.0);
         throughput.granted(CallLane::Bulk, now);
-        // Nobody waits.
+        // No caller waits.
         throughput.waits_from(None);
         throughput.passed(now + secs(60.0));
         // A pause that ends later.

@@ -1,4 +1,4 @@
-//! The whole gate on the paused clock, in front of a receiver that counts what arrives.
+//! The complete rate limiter on the paused clock, in front of a receiver that counts arrivals.
 
 mod pauses;
 
@@ -27,7 +27,7 @@ fn gate(limits: &Limits) -> RateLimiter {
     RateLimiter::new(limits, Start::Empty, &Lifecycle::default())
 }
 
-/// Genesys as seen from the rate limiter: calls that take a random time there and back.
+/// Genesys as seen from the rate limiter: calls that take a random time in each direction.
 #[derive(Clone)]
 struct Network {
     gate: RateLimiter,
@@ -152,7 +152,7 @@ async fn bulk_keeps_a_fifth_of_the_grants_under_pressure_from_the_other_lanes() 
     let _ = tokio::time::timeout(secs(300), join_all(pressure)).await;
     let view = gate.snapshot();
     let all: u64 = view.lanes.iter().map(|lane| lane.granted).sum();
-    // The first ten went to the lane that came first, while bulk was not waiting yet.
+    // The first ten went to the lane that came first, before bulk was waiting.
     let bulk = view.granted_to(CallLane::Bulk);
     assert!((bulk * 5).abs_diff(all) <= 15, "{view:?}");
 }
@@ -166,7 +166,7 @@ async fn cancelled_waiters_leave_nothing_and_their_turn_goes_to_the_next() {
     let mut second = Box::pin(gate.admit(CallLane::Bulk, Route::User));
     assert!((&mut first).now_or_never().is_none());
     assert!((&mut second).now_or_never().is_none());
-    // Never sent: the place goes to the first at once, which gives up before it takes its permit.
+    // Never sent: the place goes to the first waiter at once, which gives up before it takes its permit.
     held.abandon();
     assert_eq!(gate.snapshot().in_flight, 1);
     drop(first);
@@ -203,7 +203,8 @@ async fn callers_that_finish_their_work_during_shutdown_still_get_their_turn() {
 
 #[tokio::test(start_paused = true)]
 async fn a_caller_that_waits_holds_little_room() {
-    // What is on the heap for it besides: the channel and its place in the queue. Both together: docs/PERFORMANCE.md.
+    // The other heap allocations of a waiter: the channel, and its place in the queue. Both together:
+    // docs/PERFORMANCE.md.
     let bytes = size_of_val(&gate(&Limits::default()).admit(CallLane::Bulk, Route::Users));
     assert!(bytes <= 96, "{bytes} bytes");
 }

@@ -1,4 +1,4 @@
-//! Pauses and outages: who waits through them, and who does not.
+//! Pauses and outages: which callers wait through them, and which do not.
 
 use super::*;
 

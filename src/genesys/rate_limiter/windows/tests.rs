@@ -1,4 +1,4 @@
-//! Windows against a receiver that counts by brute force, over random schedules.
+//! The windows against a receiver that counts by brute force, over random schedules.
 
 mod world;
 
@@ -78,7 +78,7 @@ fn with_credit_no_window_overflows_where_delays_vary_around_a_floor() {
     }
 }
 
-/// Calls per window, as a part of those permitted, once the credit is known.
+/// Calls per window as a share of those permitted, once the credit is known.
 fn utilisation(delays: &Delays, credit: Credit, seed: u64) -> f64 {
     let mut world = World::new(limits(vec![at_most(10, ms(1000))], 10, credit), Start::Empty, seed);
     world.run(Duration::from_secs(60), delays, NONE);
@@ -113,7 +113,7 @@ fn slow_writes_among_fast_reads_cost_nothing() {
     assert!(used >= 0.98, "{used}");
 }
 
-/// The evidence for the margin, over far longer runs than every test run can afford.
+/// Evidence for the margin, over far longer runs than a regular test run can afford.
 #[test]
 #[ignore = "takes minutes; for when the credit is changed"]
 fn with_credit_no_window_overflows_in_long_runs() {

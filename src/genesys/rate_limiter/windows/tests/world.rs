@@ -1,4 +1,4 @@
-//! Callers in front of the windows and a network behind them, on a clock of their own.
+//! Callers in front of the windows and a network behind them, on a simulated clock.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -10,10 +10,10 @@ use super::super::*;
 use super::ms;
 use crate::genesys::rate_limiter::receiver::Receiver;
 
-/// How long a call is on its way there and back.
+/// How long a call takes in each direction.
 pub(super) type Delays = dyn Fn(&mut StdRng) -> (Duration, Duration);
 
-/// What is random besides the delays.
+/// Random properties besides the delays.
 #[derive(Clone, Copy)]
 pub(super) struct Mishaps {
     abandoned: f64,
@@ -36,7 +36,7 @@ impl Windows {
     }
 }
 
-/// Callers without number in front of the windows, and a network with the given delays behind them.
+/// An unlimited number of callers in front of the windows, and a network with the given delays behind them.
 pub(super) struct World {
     pub(super) windows: Windows,
     limits: Limits,
@@ -44,10 +44,10 @@ pub(super) struct World {
     random: StdRng,
     ends: BinaryHeap<Reverse<(Instant, usize)>>,
     calls: Vec<Option<(WindowPlace, End)>>,
-    /// Of every call: when it ended, if it did, and what class is credited to it. For counting by brute force.
+    /// For every call: when it ended, if it did, and the class it is credited to. For counting by brute force.
     ended: Vec<(Option<Instant>, Option<RouteClass>)>,
     pub(super) receiver: Receiver,
-    /// Half of the calls are writes, which take Genesys so much longer.
+    /// Half of the calls are writes, which take Genesys this much longer.
     pub(super) slow_writes: Option<Duration>,
 }
 
@@ -113,7 +113,7 @@ impl World {
         assert!(self.windows.in_flight() <= self.windows.max_in_flight());
     }
 
-    /// Time passes until then, or until the next call ends.
+    /// Advances time to `until`, or to the end of the next call.
     fn pass_until(&mut self, at: Instant) {
         let Some(Reverse((next, call))) = self.ends.peek().copied().filter(|Reverse((next, _))| *next <= at) else {
             self.now = at.max(self.now);
@@ -142,7 +142,7 @@ impl World {
         let full = |moment: Instant| {
             self.limits.windows.iter().any(|window| self.taken(*window, moment) >= window.calls.get() as usize)
         };
-        // Counting everything each time is slow; long runs are checked at their beginning and by utilisation.
+        // Counting everything each time is slow; long runs are checked at their beginning, and by their utilisation.
         if self.ended.len() < 400 {
             assert!(full(at - Duration::from_nanos(1)), "somebody waits although a place is free");
             assert!(!full(at), "nothing is free at the promised time");
