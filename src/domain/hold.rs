@@ -150,13 +150,13 @@ impl HoldThresholds {
         }
         if doubted && weight.attendance.may_name_them_otherwise() {
             reasons.push(format!(
-                "the export lacks {} who would lose something, and {} no active Genesys user: these may be the same \
-                 people under other names",
+                "the export lacks {} who would lose something, and {} cannot be matched to an active Genesys user: \
+                 these may be the same people under other names",
                 people(missing),
                 if new_names_not_found == 1 {
-                    "1 new name in it leads to".to_owned()
+                    "1 new name in it".to_owned()
                 } else {
-                    format!("{new_names_not_found} new names in it lead to")
+                    format!("{new_names_not_found} new names in it")
                 }
             ));
         }

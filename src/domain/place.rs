@@ -10,8 +10,8 @@ pub type EntryId = (JobId, u32);
 /// Place of an entry in the effective order: by the date of its change, then by acceptance.
 ///
 /// Invariant: places are totally ordered, and entries without a date of their own are ordered by acceptance. Job ids
-/// and acceptance dates never go back, over restarts and clock adjustments (see `engine::order`), so comparing dates
-/// and comparing ids agree.
+/// and acceptance dates never go back, over restarts and clock adjustments (see `engine::job::acceptance_order`), so
+/// comparing dates and comparing ids agree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Place {
     /// When the change happened at its sender; otherwise, when its job was accepted.

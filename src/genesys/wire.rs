@@ -256,8 +256,8 @@ pub(super) struct WfmAssignments {
 }
 
 impl WfmAssignments {
-    /// Returns the other user that the answer is about, if any. The field `userId` alone is no proof, because a partner
-    /// may use its own ids; `selfUri`, which says where the resource is found, takes precedence.
+    /// Returns the other user that the answer is about, if any: the one in `selfUri`, or else the one in `userId`.
+    /// Without a `selfUri`, the field `userId` proves nothing, because a partner may use its own ids.
     pub(super) fn of_another_than(&self, user: UserId) -> Option<UserId> {
         let names = |text: &str| text.parse().ok().map(UserId).filter(|named| *named != user);
         let found_at = self.self_uri.as_deref()?;

@@ -86,8 +86,8 @@ pub struct WebhookConfig {
     pub tolerance: Option<Duration>,
     /// `signature`: how a `generic` sender, or a `workday` sender that signs, signs its deliveries.
     pub signature: Option<SignatureConfig>,
-    /// `dedupe`: what identifies a delivery of a `generic` or `workday` sender; by default what is signed besides the body or, with
-    /// a filter, the digest of the body.
+    /// `dedupe`: what identifies a delivery of a `generic` or `workday` sender; by default what is signed besides the
+    /// body or, with a filter, the digest of the body.
     pub dedupe: Option<DedupeConfig>,
     /// `user`: attribute that identifies the user in Genesys. A filter may name users itself.
     pub user: Option<UserConfig>,

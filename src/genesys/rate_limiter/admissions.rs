@@ -234,7 +234,7 @@ impl<T> Admissions<T> {
         self.pauses.extend_route(route, until, now);
     }
 
-    /// Observes a limit of one route that a 429 named.
+    /// Applies a limit of one route that a 429 named.
     pub(super) fn learn(&mut self, route: Route, limit: WindowLimit, now: Instant) {
         self.paces.learn(route, limit, now);
     }

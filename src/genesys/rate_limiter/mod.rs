@@ -99,7 +99,7 @@ impl RateLimiter {
             .change(|admissions, now| admissions.pause_route_until(route, until.min(now + MAX_RETRY_AFTER), now));
     }
 
-    /// Observes a limit of one route that a 429 named, for a limited time.
+    /// Applies a limit of one route that a 429 named, until it is forgotten.
     pub fn learn_limit(&self, route: Route, limit: WindowLimit) {
         self.shared.change(|admissions, now| admissions.learn(route, limit, now));
     }

@@ -71,7 +71,7 @@ async fn who_is_missing_may_be_who_cannot_be_found() {
             let told = held(&office, &next).await;
             assert!(
                 message(&told).contains(
-                    "1 person who would lose something, and 1 new name in it leads to no active Genesys user: "
+                    "1 person who would lose something, and 1 new name in it cannot be matched to an active "
                 ),
                 "{told}"
             );
