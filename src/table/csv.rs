@@ -1,8 +1,8 @@
-//! Rows of CSV (RFC 4180), strictly: what is not as it should be is told with its line and column.
+//! A strict reader of CSV (RFC 4180). Errors name the line and column.
 //!
-//! Other readers keep a quotation mark in the wrong place as part of the text, or take all that follows it into one cell. Here it is
-//! an error, but for blanks around a quoted cell, which nobody means. Blank rows are passed over here: a small body that is
-//! compressed can have gigabytes of them.
+//! Other readers keep a misplaced quotation mark as part of the text, or read all that follows it into one cell. Here
+//! it is an error, except that blanks around a quoted cell are dropped, because they are never meant. Blank rows are
+//! skipped at this level: a small compressed body can contain gigabytes of them.
 
 use tokio::io::AsyncBufRead;
 
@@ -15,9 +15,9 @@ use crate::charset::{Charset, Position, TextReader};
 #[derive(Debug)]
 pub(super) struct CsvRows<R> {
     from: TextReader<R>,
-    /// The beginning of the text, until it tells what separates the columns, and what is left of it after that.
+    /// The beginning of the text, until it is long enough to find the delimiter; afterwards what is left of it.
     head: String,
-    /// Bytes of it that were used.
+    /// Number of bytes of `head` that were consumed.
     taken: usize,
     parser: Option<Parser>,
     row: Row,
@@ -30,17 +30,17 @@ impl<R: AsyncBufRead + Unpin> CsvRows<R> {
         Self { from, head: String::new(), taken: 0, parser: None, row: Row::default(), has_ended: false }
     }
 
-    /// The row that was read last.
+    /// Returns the row that was read last.
     pub(super) fn row(&self) -> &Row {
         &self.row
     }
 
-    /// The source behind it.
+    /// Returns the underlying source.
     pub(super) fn source(&mut self) -> &mut R {
         self.from.get_mut()
     }
 
-    /// Reads the next row that is not blank; false if there is none. After a fault there is none.
+    /// Reads the next row that is not blank. Returns false if there is none, as it does after an error.
     pub(super) async fn next(&mut self) -> Result<bool, TableError> {
         if self.has_ended {
             return Ok(false);
@@ -77,7 +77,7 @@ impl<R: AsyncBufRead + Unpin> CsvRows<R> {
         Ok(found)
     }
 
-    /// Reads as much as is needed to know what separates the columns.
+    /// Reads as much as is needed to find the delimiter.
     async fn begin(&mut self) -> Result<Parser, TableError> {
         let mut looked = 0;
         loop {
@@ -94,22 +94,22 @@ impl<R: AsyncBufRead + Unpin> CsvRows<R> {
             }
             if self.head.starts_with("PK\u{3}\u{4}") {
                 return Err(TableError::File(
-                    "the file is a spreadsheet (XLSX): send it as such, or save it as CSV".to_owned(),
+                    "the file is a spreadsheet (XLSX): declare it as one, or save it as CSV".to_owned(),
                 ));
             }
-            // A line that is too long is told as such when it is parsed.
+            // A line that is too long is reported when it is parsed.
             let is_whole = fault.is_none() && (length == 0 || self.head.len() > MAX_ROW_LENGTH);
-            // However small the pieces are: in all, the text is looked at no more than twice.
+            // However small the pieces, the text is examined no more than twice in total.
             if fault.is_none() && !is_whole && self.head.len() < 2 * looked {
                 continue;
             }
             looked = self.head.len();
             let mut position = Position::BEGIN;
             match look(&self.head, is_whole) {
-                // What is no text comes again, once all before it is read.
+                // The decoding error is returned again once all text before it has been read.
                 DelimiterLook::NeedsMore => fault.map_or(Ok(()), Err)?,
                 DelimiterLook::Found { .. } | DelimiterLook::Unclear { .. } if is_page(&self.head) => {
-                    let what = "the file is no table but a page (HTML or XML), as portals send it in place of one to ask for a login";
+                    let what = "the file is not a table but an HTML or XML page, such as portals send in its place to ask for a login";
                     return Err(TableError::File(what.to_owned()));
                 }
                 DelimiterLook::Found { delimiter, skipped } => {
@@ -137,28 +137,28 @@ fn is_page(text: &str) -> bool {
     ["<!doctype", "<html", "<?xml"].iter().any(|page| begin.starts_with(page))
 }
 
-/// Where in a row the parser is.
+/// The position of the parser within a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum CsvState {
     /// Before the first character of a cell.
     Before,
     Bare,
     Quoted,
-    /// Behind a quotation mark that ends the cell, unless another one follows at once.
+    /// After a quotation mark that ends the cell, unless another one follows immediately.
     Mark,
-    /// Behind a quoted cell.
+    /// After a quoted cell.
     After,
 }
 
-/// Takes text apart into rows, however it is cut into pieces.
+/// Splits text into rows. The text may be cut into pieces anywhere.
 #[derive(Debug)]
 struct Parser {
     delimiter: u8,
     position: Position,
-    /// Whether anything of the row has come, but for the line ends before it.
+    /// Whether anything of the row has been read, apart from line ends before it.
     has_begun: bool,
     state: CsvState,
-    /// Where the quoted cell begins.
+    /// The position where the quoted cell begins.
     opened: Position,
 }
 
@@ -167,7 +167,8 @@ impl Parser {
         (self.has_begun, self.state) = (false, CsvState::Before);
     }
 
-    /// Goes on to the end of the next row that is not blank: the bytes that were used, and whether it is complete.
+    /// Parses up to the end of the next row that is not blank. Returns the number of bytes consumed, and whether the
+    /// row is complete.
     fn go_on(&mut self, piece: &str, row: &mut Row) -> Result<(usize, bool), RowError> {
         let mut taken = 0;
         loop {
@@ -192,15 +193,15 @@ impl Parser {
         }
     }
 
-    /// Passes over the ends of blank lines, and the other half of the line end before: how many bytes they are.
+    /// Skips the ends of blank lines and the second half of the previous line end. Returns the number of bytes.
     fn pass_line_ends(&mut self, text: &str) -> usize {
         let ends = text.bytes().take_while(|byte| matches!(byte, b'\n' | b'\r'));
         ends.inspect(|byte| self.position.pass(*byte)).count()
     }
 
-    /// Goes on with a row that has begun: the bytes that belong to it, and whether it is complete.
+    /// Continues a row that has begun. Returns the number of bytes that belong to it, and whether it is complete.
     fn row(&mut self, piece: &str, row: &mut Row) -> Result<(usize, bool), RowError> {
-        // Where text of a cell begins that is still to be taken over.
+        // The start of cell text that is not copied to the row yet.
         let mut from = None;
         for (at, byte) in piece.bytes().enumerate() {
             let ends_line = matches!(byte, b'\n' | b'\r');
@@ -212,7 +213,7 @@ impl Parser {
                 (CsvState::Bare, b'"') => return Err(self.misplaced("within a cell that does not begin with one")),
                 (CsvState::Quoted, b'"') => CsvState::Mark,
                 (CsvState::Mark, b'"') => CsvState::Quoted,
-                (CsvState::After, b'"') => return Err(self.misplaced("behind the end of a quoted cell")),
+                (CsvState::After, b'"') => return Err(self.misplaced("after the end of a quoted cell")),
                 (CsvState::Quoted, _) => CsvState::Quoted,
                 (_, byte) if ends_line || byte == self.delimiter => CsvState::Before,
                 (CsvState::Before, b' ' | b'\t') => CsvState::Before,
@@ -247,7 +248,7 @@ impl Parser {
         Ok((piece.len(), false))
     }
 
-    /// The text ends: whether there was one more row.
+    /// Ends the text. Returns whether there was one more row.
     fn end(&mut self, row: &mut Row) -> Result<bool, RowError> {
         if self.state == CsvState::Quoted {
             let what = format!("has a quotation mark at column {} that is never closed", self.opened.column);
@@ -277,17 +278,17 @@ impl Parser {
     fn misplaced(&self, place: &str) -> RowError {
         let column = self.position.column;
         let what = format!(
-            "has a quotation mark at column {column} {place}; put the whole cell into quotation marks and double those within it"
+            "has a quotation mark at column {column} {place}; put the whole cell in quotation marks and double those inside it"
         );
         RowError::of_line(self.position.line, what)
     }
 
-    /// Text follows a quoted cell.
+    /// Returns the error for text after a quoted cell.
     fn misplaced_before(&self) -> RowError {
         let (column, opened) = (self.position.column, self.opened.column);
         let what = format!(
-            "has text at column {column} behind the end of a quoted cell, which begins at column {opened}; double the quotation \
-             marks within it"
+            "has text at column {column} after the end of a quoted cell, which begins at column {opened}; double the quotation \
+             marks inside it"
         );
         RowError::of_line(self.position.line, what)
     }
@@ -300,7 +301,7 @@ mod tests {
 
     type Cells = Vec<Vec<String>>;
 
-    /// All rows with their lines; the same however the text is cut into pieces.
+    /// Reads all rows with their lines, and checks that the result is the same for pieces of any size.
     async fn rows(text: &str) -> Result<(Vec<u64>, Cells), TableError> {
         let mut results = Vec::new();
         for size in [3, 1, 1 << 20] {
@@ -352,7 +353,7 @@ mod tests {
             let told = refused(&format!("a,b{end}{blank}c\"")).await;
             assert!(told.starts_with("line 206 has a quotation mark at column 2"), "{end:?}: {told}");
         }
-        // Three lines of one row, which has something in it.
+        // Three lines of one row that is not blank.
         assert_eq!(rows("a\n\n\"\n\n.\"\n\nb").await.unwrap().0, [1, 3, 7]);
     }
 
@@ -370,9 +371,9 @@ mod tests {
     async fn a_quotation_mark_in_the_wrong_place_is_told() {
         for (text, said) in [
             ("a,b\n1,x\"y\"\n", "line 2 has a quotation mark at column 4 within a cell"),
-            ("a,b\n1,\"x\"y\n", "line 2 has text at column 6 behind the end of a quoted cell"),
-            ("a,b\n1,\"x\" y\n", "line 2 has text at column 7 behind"),
-            ("a,b\n1,\"x\" \"y\"\n", "line 2 has a quotation mark at column 7 behind"),
+            ("a,b\n1,\"x\"y\n", "line 2 has text at column 6 after the end of a quoted cell"),
+            ("a,b\n1,\"x\" y\n", "line 2 has text at column 7 after"),
+            ("a,b\n1,\"x\" \"y\"\n", "line 2 has a quotation mark at column 7 after"),
             ("a,b\n1,\"x\n\n\n", "line 2 has a quotation mark at column 3 that is never closed"),
             ("a,\"b\n", "line 1 has a quotation mark at column 3"),
             ("a\nü,\"", "line 2 has a quotation mark at column 3 that"),
@@ -397,7 +398,7 @@ mod tests {
     async fn what_is_no_table_is_told() {
         assert!(refused("PK\u{3}\u{4}\n").await.contains("XLSX"));
         assert!(refused("<!DOCTYPE html>").await.contains("HTML"));
-        assert!(refused("\n\na,b;c\n").await.starts_with("line 3 can be taken apart in several ways"));
+        assert!(refused("\n\na,b;c\n").await.starts_with("line 3 can be split in several ways"));
     }
 
     #[tokio::test]

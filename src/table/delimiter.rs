@@ -1,24 +1,25 @@
-//! What separates the columns: told by the line that names them.
+//! Finds the delimiter of a CSV file in the line that names the columns.
 //!
-//! Outside of quotation marks there is usually one of the three. Where several are, those that a blank follows each time are text
-//! (`Nr;Name, first`): no program writes a blank behind what separates. If that leaves more than one, nobody can tell, and the file
-//! has to say it with the line `sep=;`, as Excel knows it.
+//! Usually, only one of the three candidates occurs outside of quotation marks. If several do, those that are followed
+//! by a blank each time are text (`Nr;Name, first`), because no program writes a blank after a delimiter. If that
+//! leaves more than one, the delimiter cannot be told, and the file has to name it with the line `sep=;`, which Excel
+//! understands.
 
-/// What separates columns in files that people save.
+/// The delimiters in common use.
 const DELIMITERS: [(u8, &str); 3] = [(b',', "a comma"), (b';', "a semicolon"), (b'\t', "a tab")];
 
-/// What the beginning of a text says.
+/// The result of examining the beginning of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum DelimiterLook {
     /// The line that names the columns is not complete yet.
     NeedsMore,
-    /// The delimiter, and the bytes before the first row: a line that says which it is.
+    /// The delimiter, and the number of bytes before the first row, taken up by a line that names the delimiter.
     Found { delimiter: u8, skipped: usize },
-    /// Why it cannot be told, of the line that begins at this byte.
+    /// Why the delimiter cannot be told, for the line that begins at this byte.
     Unclear { at: usize, why: String },
 }
 
-/// Looks at the beginning of a text; `whole` if nothing follows it.
+/// Examines the beginning of a text. `whole` means that nothing follows it.
 pub(super) fn look(text: &str, whole: bool) -> DelimiterLook {
     let mut at = 0;
     loop {
@@ -30,7 +31,7 @@ pub(super) fn look(text: &str, whole: bool) -> DelimiterLook {
                 Some((delimiter, _)) => DelimiterLook::Found { delimiter: *delimiter, skipped: at + length },
                 None => DelimiterLook::Unclear {
                     at,
-                    why: "names with sep= what is neither a comma, a semicolon nor a tab".to_owned(),
+                    why: "has sep= with neither a comma, a semicolon nor a tab".to_owned(),
                 },
             };
         }
@@ -45,7 +46,8 @@ pub(super) fn look(text: &str, whole: bool) -> DelimiterLook {
     }
 }
 
-/// Bytes of the first line with the end of it, if that is there; a line break within quotation marks ends none.
+/// Returns the length of the first line including its end, if it is complete. A line break within quotation marks does
+/// not end it.
 fn line(text: &str, whole: bool) -> Option<usize> {
     let mut quoted = false;
     for (at, byte) in text.bytes().enumerate() {
@@ -58,7 +60,7 @@ fn line(text: &str, whole: bool) -> Option<usize> {
     whole.then_some(text.len())
 }
 
-/// What Excel is told by a line like `sep=;`.
+/// Returns the delimiter named by a line such as `sep=;`.
 fn said(line: &str) -> Option<&str> {
     let line = line.trim_matches(['\r', '\n', ' ']).trim_matches('"');
     let (name, said) = line.split_at_checked(4)?;
@@ -81,14 +83,14 @@ fn told_by(line: &str) -> Result<u8, String> {
         all.map(|(delimiter, _)| *delimiter).collect::<Vec<_>>()
     };
     match (those(|(all, _)| *all > 0).as_slice(), those(|(_, without_blank)| *without_blank > 0).as_slice()) {
-        // One column: whatever separates others, there are none.
+        // A single column: there is nothing to separate, so any delimiter will do.
         ([], _) => Ok(b','),
         ([(only, _)], _) | (_, [(only, _)]) => Ok(*only),
         (several, _) => {
             let names: Vec<_> = several.iter().map(|(_, name)| *name).collect();
             Err(format!(
-                "can be taken apart in several ways: there is {} in it; put the names into quotation marks, or a line sep=; \
-                 before this one that names what separates the columns",
+                "can be split in several ways: it contains {}; put the names in quotation marks, or add a line like sep=; \
+                 before this one to name the delimiter",
                 names.join(" and ")
             ))
         }

@@ -1,9 +1,9 @@
-//! Tables as people save them: CSV in each of its spellings, and spreadsheets. The first line names the columns.
+//! Reads tables: CSV in all its dialects, and spreadsheets. The first line names the columns.
 //!
-//! One reader for all routes, so that a file means the same wherever it comes in. What can be read in two ways is refused and told
-//! with its place as the program shows it that made the file, never read in one of them silently: lines as editors count them, cells
-//! of a spreadsheet by their names. Lines of nothing but blanks are passed over, and so are columns without a name as long as
-//! nothing stands in them.
+//! All routes share one reader, so that a file means the same wherever it comes in. Ambiguous input is refused instead
+//! of being read silently in one of its meanings, and errors name the position as the program shows it that made the
+//! file: lines as editors count them, or cells of a spreadsheet by name. Blank lines are skipped, and so are columns
+//! without a name as long as they are empty.
 
 mod csv;
 mod delimiter;
@@ -25,25 +25,26 @@ use self::xlsx::SheetRows;
 use crate::charset::{Charset, DecodeError};
 use crate::domain::text::as_it_reads;
 
-/// The media type of spreadsheets.
+/// The media type of XLSX spreadsheets.
 pub const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 
-/// Takes room for so many more bytes; false if there is none. What it has taken is given back when it is dropped.
+/// Reserves memory for this number of further bytes; returns false if there is none. Dropping the closure gives back
+/// what it reserved.
 pub type TakeRoom = Box<dyn FnMut(usize) -> bool + Send>;
 
-/// Room without end, for who reads files of their own.
+/// Returns a reservation without limit, for callers that read files of their own.
 pub fn endless_room() -> TakeRoom {
     Box::new(|_| true)
 }
 
-/// A spreadsheet as it came.
+/// A spreadsheet file, and how to read it.
 pub struct Workbook {
     pub file: Bytes,
-    /// The sheet of this name is read, else the first that is shown.
+    /// The name of the sheet to read; the first visible one if not given.
     pub sheet: Option<String>,
-    /// So many bytes may come out of it in all.
+    /// Maximum number of bytes that may be unpacked from the file in total.
     pub unpacked: usize,
-    /// For what is kept of it while it is read.
+    /// Reserves the memory for what is kept of the file while it is read.
     pub room: TakeRoom,
 }
 
@@ -53,14 +54,14 @@ impl std::fmt::Debug for Workbook {
     }
 }
 
-/// Something is wrong with a line or a cell.
+/// An error in a line or a cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowError {
     /// The line, or the row of a spreadsheet.
     pub line: u64,
-    /// The cell of a spreadsheet, or the row, like `Sheet1!C5` and `Sheet1!5:5`.
+    /// The cell of a spreadsheet, or the row, such as `Sheet1!C5` or `Sheet1!5:5`.
     pub cell: Option<String>,
-    /// What is wrong, said of the line or the cell.
+    /// What is wrong, phrased as a predicate of the line or cell.
     pub what: String,
 }
 
@@ -69,13 +70,13 @@ pub struct RowError {
 pub enum TableError {
     #[error(transparent)]
     Unreadable(io::Error),
-    /// Other rows may follow, unless the fault makes it impossible to tell where.
+    /// Further rows may follow, unless the error makes it impossible to tell where.
     #[error("{0}")]
     Row(RowError),
-    /// The file is no table at all.
+    /// The file is not a table at all.
     #[error("{0}")]
     File(String),
-    /// More comes out of it than may.
+    /// More than the maximum would be unpacked.
     #[error("the spreadsheet is too large once it is unpacked")]
     TooLarge,
     #[error("too many large bodies are being read; send it again later")]
@@ -106,19 +107,20 @@ impl From<io::Error> for TableError {
     }
 }
 
-/// A table, read row by row. Each row has a cell for each column with a name.
+/// Reads a table row by row. Each row has a cell for each named column.
 ///
-/// Invariant: of the rows it holds one, and of a spreadsheet one batch more; each has at most [`MAX_CELLS`] cells and
-/// [`MAX_ROW_LENGTH`] bytes.
+/// Invariant: the reader holds one row, and for a spreadsheet one more batch of rows. Each row has at most
+/// [`MAX_CELLS`] cells and [`MAX_ROW_LENGTH`] bytes.
 #[derive(Debug)]
 pub struct Table<R> {
     rows: Rows<R>,
-    /// The names, without those of trailing columns that have none.
+    /// The names of the columns, without trailing columns that have none.
     columns: Vec<String>,
-    /// The line of the names, 0 until it is read, and its cells.
+    /// The line of the names, 0 until it is read.
     head: u64,
+    /// The number of cells in that line.
     head_width: usize,
-    /// Columns without a name in which something was found.
+    /// Columns without a name for which a non-empty cell was reported.
     nameless: Vec<usize>,
 }
 
@@ -129,7 +131,7 @@ enum Rows<R> {
 }
 
 impl<R: AsyncBufRead + Unpin> Table<R> {
-    /// Reads CSV that was declared to be in this charset, if anything was declared.
+    /// Reads CSV with this declared charset, if any.
     pub fn csv(from: R, charset: Option<Charset>) -> Self {
         Self::of(Rows::Csv(Box::new(CsvRows::new(from, charset))))
     }
@@ -143,7 +145,7 @@ impl<R: AsyncBufRead + Unpin> Table<R> {
         Self { rows, columns: Vec::new(), head: 0, head_width: 0, nameless: Vec::new() }
     }
 
-    /// Reads the names of the columns; false if there is nothing in the file at all.
+    /// Reads the names of the columns. Returns false if the file is empty.
     pub async fn read_head(&mut self) -> Result<bool, TableError> {
         if !self.next_with_content().await? {
             return Ok(false);
@@ -155,14 +157,14 @@ impl<R: AsyncBufRead + Unpin> Table<R> {
         Ok(true)
     }
 
-    /// The names of the columns, in order; empty for one without a name.
+    /// Returns the names of the columns, in order. A column without a name has an empty one.
     pub fn columns(&self) -> &[String] {
         &self.columns
     }
 
-    /// Reads the next row that has something in it; false if there is none.
+    /// Reads the next row that is not blank. Returns false if there is none.
     ///
-    /// After a fault of a row it may be called again; where nobody can tell what follows, it answers that there is no more.
+    /// May be called again after an error in a row. If it is impossible to tell what follows, returns false.
     pub async fn next(&mut self) -> Result<bool, TableError> {
         if !self.next_with_content().await? {
             return Ok(false);
@@ -174,7 +176,7 @@ impl<R: AsyncBufRead + Unpin> Table<R> {
         Ok(true)
     }
 
-    /// The row that was read last.
+    /// Returns the row that was read last.
     pub fn row(&self) -> &Row {
         match &self.rows {
             Rows::Csv(rows) => rows.row(),
@@ -182,12 +184,12 @@ impl<R: AsyncBufRead + Unpin> Table<R> {
         }
     }
 
-    /// The line that the row begins in; of a spreadsheet the row.
+    /// Returns the line in which the row begins; for a spreadsheet, the row.
     pub fn line(&self) -> u64 {
         self.row().line()
     }
 
-    /// The name of the sheet, if the table is one.
+    /// Returns the name of the sheet, if the table is a spreadsheet.
     pub fn sheet(&self) -> Option<&Arc<str>> {
         match &self.rows {
             Rows::Csv(_) => None,
@@ -195,7 +197,7 @@ impl<R: AsyncBufRead + Unpin> Table<R> {
         }
     }
 
-    /// The source behind it, where it is one of bytes.
+    /// Returns the underlying source, if the table is CSV.
     pub fn source(&mut self) -> Option<&mut R> {
         match &mut self.rows {
             Rows::Csv(rows) => Some(rows.source()),
@@ -215,10 +217,10 @@ impl<R: AsyncBufRead + Unpin> Table<R> {
         }
     }
 
-    /// Each cell needs a column with a name, and each of these a cell.
+    /// Checks that each non-empty cell has a named column and each named column a cell.
     fn check_width(&mut self) -> Result<(), RowError> {
         if self.head == 0 {
-            // The names could not be read, which was told.
+            // The names could not be read, which has been reported already.
             return Ok(());
         }
         let (row, head, named) = (self.row(), self.head, self.columns.len());
@@ -234,7 +236,7 @@ impl<R: AsyncBufRead + Unpin> Table<R> {
         let Some(at) = (0..filled).find(|at| is_nameless(at) && fills(*at) && !self.nameless.contains(at)) else {
             return Ok(());
         };
-        // Told once: every other line has one as well.
+        // Reported once only, because most other lines have such a cell as well.
         self.nameless.push(at);
         let column = at + 1;
         let fault =
@@ -242,7 +244,7 @@ impl<R: AsyncBufRead + Unpin> Table<R> {
         Err(self.fault(Some(at), fault))
     }
 
-    /// Something is wrong with the row that was read last, or with a cell of it.
+    /// Returns an error in the row that was read last, or in one of its cells.
     pub fn fault(&self, cell: Option<usize>, what: impl Into<String>) -> RowError {
         let line = self.line();
         let cell = self.sheet().map(|sheet| row::named(sheet, cell, line));
@@ -250,7 +252,7 @@ impl<R: AsyncBufRead + Unpin> Table<R> {
     }
 }
 
-/// The letters of a column, from 0: `A`, `Z`, `AA`.
+/// Returns the letters of a column, counted from 0: `A`, `Z`, `AA`.
 pub fn letters(column: usize) -> String {
     row::letters(column)
 }

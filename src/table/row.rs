@@ -1,20 +1,20 @@
-//! A row of texts, and how spreadsheets name what is in it.
+//! A row of texts, and the spreadsheet notation for cells and rows.
 
-/// Cells of a row.
+/// Maximum number of cells per row.
 pub const MAX_CELLS: usize = 1000;
-/// Bytes of the cells of a row.
+/// Maximum length of a row's cells together, in bytes.
 pub const MAX_ROW_LENGTH: usize = 1024 * 1024;
 
-/// One row.
+/// A row of a table.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Row {
     line: u64,
     text: String,
-    /// Where in the text each cell ends.
+    /// End offsets of the cells within `text`.
     ends: Vec<usize>,
 }
 
-/// A row would be larger than it may be.
+/// A row exceeds a maximum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum RowTooLarge {
     #[error("has more than {MAX_CELLS} cells")]
@@ -24,45 +24,46 @@ pub(super) enum RowTooLarge {
 }
 
 impl Row {
-    /// The line that it begins in, from 1.
+    /// Returns the line in which the row begins, counted from 1.
     pub fn line(&self) -> u64 {
         self.line
     }
 
-    /// Number of cells.
+    /// Returns the number of cells.
     pub fn width(&self) -> usize {
         self.ends.len()
     }
 
-    /// A cell.
+    /// Returns a cell.
     pub fn cell(&self, at: usize) -> Option<&str> {
         let end = *self.ends.get(at)?;
         let begin = at.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |end| *end);
         self.text.get(begin..end)
     }
 
-    /// The cells, in order.
+    /// Returns the cells, in order.
     pub fn cells(&self) -> impl Iterator<Item = &str> {
         (0..self.width()).filter_map(|at| self.cell(at))
     }
 
+    /// Returns whether the row has nothing but white space.
     pub(super) fn is_blank(&self) -> bool {
         self.text.trim().is_empty()
     }
 
-    /// Bytes that it holds.
+    /// Returns the bytes that the row takes.
     pub(super) fn size(&self) -> usize {
         size_of::<Self>() + self.text.len() + self.ends.len() * size_of::<usize>()
     }
 
-    /// Begins anew, at this line.
+    /// Clears the row and begins it at this line.
     pub(super) fn begin(&mut self, line: u64) {
         self.line = line;
         self.text.clear();
         self.ends.clear();
     }
 
-    /// Goes on with the cell that has not ended.
+    /// Appends to the open cell.
     pub(super) fn push(&mut self, text: &str) -> Result<(), RowTooLarge> {
         if self.text.len() + text.len() > MAX_ROW_LENGTH {
             return Err(RowTooLarge::Long);
@@ -71,14 +72,14 @@ impl Row {
         Ok(())
     }
 
-    /// Ends as many empty cells as it has fewer than these.
+    /// Adds empty cells up to this width.
     pub(super) fn fill(&mut self, width: usize) {
         if self.ends.len() < width {
             self.ends.resize(width, self.text.len());
         }
     }
 
-    /// Ends the cell.
+    /// Ends the open cell.
     pub(super) fn end_cell(&mut self) -> Result<(), RowTooLarge> {
         if self.ends.len() >= MAX_CELLS {
             return Err(RowTooLarge::Wide);
@@ -88,7 +89,7 @@ impl Row {
     }
 }
 
-/// A cell or a whole row, as spreadsheets write it.
+/// Returns a cell or a whole row in spreadsheet notation.
 pub(super) fn named(sheet: &str, column: Option<usize>, row: u64) -> String {
     match column {
         Some(column) => format!("{sheet}!{}{row}", letters(column)),
@@ -96,7 +97,7 @@ pub(super) fn named(sheet: &str, column: Option<usize>, row: u64) -> String {
     }
 }
 
-/// The letters of a column, from 0.
+/// Returns the letters of a column, counted from 0.
 pub(super) fn letters(column: usize) -> String {
     let (mut rest, mut letters) = (column, Vec::new());
     loop {
@@ -110,7 +111,8 @@ pub(super) fn letters(column: usize) -> String {
     letters.into_iter().rev().collect()
 }
 
-/// Column and row of a cell's name, each from 0 and 1 on; none of what is no name.
+/// Parses the name of a cell into its column, counted from 0, and its row, counted from 1. Returns `None` if it is not
+/// a valid name.
 pub(super) fn position(name: &str) -> Option<(usize, u64)> {
     let split = name.find(|c: char| !c.is_ascii_alphabetic())?;
     let (letters, row) = name.split_at_checked(split)?;

@@ -1,13 +1,14 @@
-//! Spreadsheets (XLSX, ECMA-376): the values of one sheet, row by row, as a person sees them.
+//! Reads spreadsheets (XLSX, ECMA-376): the values of one sheet, row by row, as a person sees them.
 //!
-//! A few kilobytes of such a file can stand for gigabytes: everything in it is compressed, texts are kept once and named many times,
-//! and its tables say themselves how large they are. So it is read as a stream from the bytes as they came: no part is ever unpacked as a
-//! whole, no size that the file claims is believed, what has to be kept (the texts that cells share) takes room while it is read, and what
-//! comes out of the file in all has a bound. The libraries for spreadsheets hold whole tables and set memory aside for as many texts
-//! as the file says to have, which ends the process; so the container (rawzip), its compression (flate2) and its XML (quick-xml) are read
-//! by libraries, and what they mean here.
+//! A few kilobytes of such a file can stand for gigabytes: everything in it is compressed, texts are stored once and
+//! referred to many times, and its tables declare their own sizes. It is therefore read as a stream, directly from the
+//! received bytes: no part is ever unpacked as a whole, no size that the file declares is believed, memory is reserved
+//! for what has to be kept (the texts that cells share), and the total that is unpacked is bounded. Common spreadsheet
+//! libraries hold whole tables and allocate memory for as many texts as the file declares, which can end the process.
+//! So libraries read only the container (rawzip), its compression (flate2) and its XML (quick-xml), and this module
+//! interprets them.
 //!
-//! It is read beside the event loop, a batch of rows ahead of whoever takes them.
+//! A sheet is read outside of the event loop, one batch of rows ahead of the consumer.
 
 mod package;
 mod part;
@@ -32,17 +33,19 @@ use self::sheet::Sheet;
 use super::row::Row;
 use super::{RowError, TableError, Workbook};
 
-/// What one reader holds at most besides the texts that cells share: two batches, one event of XML, the window of the decoder.
+/// Bytes that one reader holds at most, besides the texts that cells share: two batches, one XML event and the
+/// decoder's window.
 const HELD: usize = 1536 * 1024;
-/// Sheets that are read at a time: each takes a processor to itself, and others have requests to be answered meanwhile.
+/// Limits the number of sheets read at the same time: each occupies a processor, and other requests have to be answered
+/// meanwhile.
 static PLACES: Semaphore = Semaphore::const_new(2);
-/// Bytes of rows after which a batch is handed over.
+/// Size of the rows, in bytes, at which a batch is handed over.
 const BATCH: usize = 32 * 1024;
 
-/// Rows of a sheet.
+/// The rows of a sheet.
 #[derive(Debug)]
 pub(super) struct SheetRows {
-    /// Until it is read.
+    /// The spreadsheet, until its reading begins.
     workbook: Option<Workbook>,
     from: Option<Receiver<Sent>>,
     task: Option<JoinHandle<Result<(), TableError>>>,
@@ -51,10 +54,10 @@ pub(super) struct SheetRows {
     row: Row,
 }
 
-/// What the reader hands over.
+/// What the reading thread hands over.
 #[derive(Debug)]
 enum Sent {
-    /// The name of the sheet, once it is known.
+    /// The name of the sheet, once known.
     Name(Arc<str>),
     Rows(Vec<Result<Row, RowError>>),
 }
@@ -65,22 +68,22 @@ impl SheetRows {
         Self { workbook: Some(workbook), from: None, task: None, name, batch, row }
     }
 
-    /// The row that was read last.
+    /// Returns the row that was read last.
     pub(super) fn row(&self) -> &Row {
         &self.row
     }
 
-    /// The row has at least so many cells: those that the file does not have are empty.
+    /// Adds empty cells up to this width, for those that the file does not contain.
     pub(super) fn fill(&mut self, width: usize) {
         self.row.fill(width);
     }
 
-    /// The name of the sheet, known with the first row.
+    /// Returns the name of the sheet, which is known from the first row on.
     pub(super) fn name(&self) -> Option<&Arc<str>> {
         self.name.as_ref()
     }
 
-    /// Begins to read, once there is a place.
+    /// Begins reading as soon as there is a free place.
     async fn begin(&mut self) {
         let place = PLACES.acquire().await;
         let Some(workbook) = self.workbook.take() else { return };
@@ -93,7 +96,7 @@ impl SheetRows {
         (self.from, self.task) = (Some(from), Some(tokio::task::spawn_blocking(read)));
     }
 
-    /// Reads the next row; false if there is none. After a fault of a row there may be more.
+    /// Reads the next row. Returns false if there is none. After an error in a row, further rows may follow.
     pub(super) async fn next(&mut self) -> Result<bool, TableError> {
         if self.workbook.is_some() {
             self.begin().await;
@@ -119,7 +122,7 @@ impl SheetRows {
             Ok(read) => read.map(|()| false),
             Err(stopped) if stopped.is_panic() => {
                 tracing::error!("reading a spreadsheet panicked");
-                Err(TableError::File("the spreadsheet cannot be read; save it anew, or as CSV".to_owned()))
+                Err(TableError::File("the spreadsheet cannot be read; save it again, or as CSV".to_owned()))
             }
             // The process is stopping.
             Err(_) => Err(TableError::NoRoom),
@@ -127,7 +130,7 @@ impl SheetRows {
     }
 }
 
-/// Reads a sheet to its end, or until nobody takes its rows any more.
+/// Reads a sheet to its end, or until the receiver of its rows is gone.
 fn read(workbook: Workbook, to: &Sender<Sent>) -> Result<(), TableError> {
     let Workbook { file, sheet, unpacked, mut room } = workbook;
     if !room(HELD) {
@@ -160,7 +163,7 @@ fn read(workbook: Workbook, to: &Sender<Sent>) -> Result<(), TableError> {
             }
         }
     }
-    // Who is gone needs no rows.
+    // If the receiver is gone, nobody needs the rows.
     let _ = to.blocking_send(Sent::Rows(batch));
     Ok(())
 }

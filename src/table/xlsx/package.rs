@@ -1,4 +1,4 @@
-//! The container: a ZIP archive of parts, each found by its name and unpacked as it is read.
+//! The container: a ZIP archive of parts, each found by name and unpacked while it is read.
 
 use std::cell::Cell;
 use std::fmt;
@@ -10,29 +10,30 @@ use rawzip::{CompressionMethod, ZipArchive, ZipSliceArchive};
 use super::super::TableError;
 use crate::compression::Compression;
 
-/// What Office documents of before 2007 begin with, and encrypted ones of today.
+/// The signature of Office documents from before 2007, and of encrypted ones today.
 const COMPOUND: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
 
-/// Bytes of one event of the XML: more than the longest text that a cell may have.
+/// Maximum length of one XML event, in bytes: more than the longest text that a cell may have.
 const MAX_EVENT_LENGTH: usize = 192 * 1024;
 
-/// A file that has parts.
+/// A file made up of parts.
 pub(super) struct Package<'f> {
     archive: ZipSliceArchive<&'f [u8]>,
-    /// What may still come out of it, in bytes of parts and of rows.
+    /// Remaining budget for unpacked parts and rows, in bytes.
     left: &'f Cell<usize>,
 }
 
-/// More comes out of a file than may.
+/// More is unpacked from a file than permitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum TooMuch {
-    #[error("more comes out of it than is taken")]
+    #[error("it unpacks to more than is accepted")]
     InAll,
     #[error("a text in it is too long")]
     AtOnce,
 }
 
 impl<'f> Package<'f> {
+    /// Opens a package, or says what the file is instead.
     pub(super) fn new(file: &'f [u8], left: &'f Cell<usize>) -> Result<Self, TableError> {
         let refused = |what: &str| Err(TableError::File(what.to_owned()));
         if file.starts_with(COMPOUND) {
@@ -40,22 +41,22 @@ impl<'f> Package<'f> {
             return if file.windows(encrypted.len()).any(|bytes| bytes == encrypted) {
                 refused("the spreadsheet is encrypted with a password; save it without one")
             } else {
-                refused("the spreadsheet is of a form from before 2007 (XLS); save it as XLSX or CSV")
+                refused("the spreadsheet has the format from before 2007 (XLS); save it as XLSX or CSV")
             };
         }
         if let Some(compression) = Compression::of_bytes(file) {
             return refused(&format!("the file is {}", compression.undeclared()));
         }
         if !file.starts_with(b"PK") {
-            return refused("the file is no spreadsheet (XLSX): if it is CSV, send it as such");
+            return refused("the file is not a spreadsheet (XLSX); if it is CSV, declare it as CSV");
         }
         match ZipArchive::from_slice(file) {
             Ok(archive) => Ok(Self { archive, left }),
-            Err(_) => refused("the spreadsheet is cut off or damaged; save it anew"),
+            Err(_) => refused("the spreadsheet is cut off or damaged; save it again"),
         }
     }
 
-    /// The part of this name; `None` if there is none.
+    /// Returns the part with this name; `None` if there is none.
     pub(super) fn part(&self, name: &str) -> Result<Option<Metered<'_>>, TableError> {
         let mut found = None;
         let mut entries = self.archive.entries();
@@ -76,7 +77,7 @@ impl<'f> Package<'f> {
             CompressionMethod::DEFLATE => Box::new(DeflateDecoder::new(entry.data())),
             _ => {
                 return Err(TableError::File(
-                    "the spreadsheet is compressed in a way that spreadsheet programs do not use; save it anew"
+                    "the spreadsheet is compressed in a way that spreadsheet programs do not use; save it again"
                         .to_owned(),
                 ));
             }
@@ -85,28 +86,28 @@ impl<'f> Package<'f> {
         Ok(Some(Metered { from: Box::new(verified), left: self.left, now: MAX_EVENT_LENGTH }))
     }
 
-    /// So many bytes were made of what came out of it.
+    /// Subtracts bytes of derived data from the budget.
     pub(super) fn spend(&self, bytes: usize) -> Result<(), TableError> {
         self.left.set(self.left.get().checked_sub(bytes).ok_or(TableError::TooLarge)?);
         Ok(())
     }
 }
 
-/// A part cannot be read; where and why is said behind that.
+/// Returns the error for a part that cannot be read. `why` is appended to the message.
 pub(super) fn damaged(part: &str, why: fmt::Arguments<'_>) -> TableError {
-    TableError::File(format!("the spreadsheet is damaged: its part {part} cannot be read{why}; save it anew"))
+    TableError::File(format!("the spreadsheet is damaged: its part {part} cannot be read{why}; save it again"))
 }
 
-/// Bytes of a part, up to the bounds.
+/// Reads the bytes of a part within the limits.
 pub(super) struct Metered<'f> {
     from: Box<dyn BufRead + 'f>,
     left: &'f Cell<usize>,
-    /// What may still come until the next event begins.
+    /// Bytes that may still be read before the next event begins.
     now: usize,
 }
 
 impl Metered<'_> {
-    /// The next event begins.
+    /// Begins the next event.
     pub(super) fn begin_event(&mut self) {
         self.now = MAX_EVENT_LENGTH;
     }

@@ -1,4 +1,4 @@
-//! A part as XML: one event at a time.
+//! A part of the package as XML, one event at a time.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,41 +10,42 @@ use quick_xml::reader::Reader;
 use super::super::TableError;
 use super::package::{Metered, Package, TooMuch, damaged};
 
-/// Elements within each other: the parts that are read have a handful.
+/// Maximum nesting depth of elements. The parts that are read have a handful of levels.
 const MAX_DEPTH: usize = 64;
-/// Bytes of the name of an element.
+/// Maximum length of the name of an element, in bytes.
 const MAX_NAME_LENGTH: usize = 256;
 
-/// What is next in a part. Names are without their namespace: the two forms of the standard differ in nothing else here.
+/// The next event of a part. Names have no namespace: the two variants of the standard do not differ otherwise in what
+/// is read here.
 pub(super) enum Next<'e> {
     Start(Element<'e>),
     End(PartEnd<'e>),
     Text(Cow<'e, str>),
-    /// What says nothing about the table.
+    /// An event without meaning for the table.
     Other,
     Eof,
 }
 
-/// The beginning of an element.
+/// The start of an element.
 pub(super) struct Element<'e>(BytesStart<'e>);
 
 /// The end of an element.
 pub(super) struct PartEnd<'e>(BytesEnd<'e>);
 
-/// One part.
+/// An open part.
 ///
-/// Invariant: no more of it is held than one event and the names of the elements that are open, both bounded.
+/// Invariant: no more of the part is held than one event and the names of the open elements, both of which are bounded.
 pub(super) struct WorkbookPart<'f> {
     name: String,
     xml: Reader<Metered<'f>>,
     event: Vec<u8>,
     depth: usize,
-    /// Of a sheet, the row that is being read.
+    /// For a sheet, the row that is being read.
     row: Option<u64>,
 }
 
 impl<'f> WorkbookPart<'f> {
-    /// Opens the part of this name; `None` if there is none.
+    /// Opens the part with this name. Returns `None` if there is none.
     pub(super) fn open(package: &'f Package<'f>, name: &str) -> Result<Option<Self>, TableError> {
         let Some(from) = package.part(name)? else { return Ok(None) };
         let mut xml = Reader::from_reader(from);
@@ -52,16 +53,16 @@ impl<'f> WorkbookPart<'f> {
         Ok(Some(Self { name: name.to_owned(), xml, event: Vec::new(), depth: 0, row: None }))
     }
 
-    /// Opens a part that has to be there.
+    /// Opens a part that must exist.
     pub(super) fn needed(package: &'f Package<'f>, name: &str) -> Result<Self, TableError> {
         Self::open(package, name)?.ok_or_else(|| {
             TableError::File(format!(
-                "the file is no spreadsheet of the form XLSX: it has no part {name}; save it as XLSX or CSV"
+                "the file is not an XLSX spreadsheet: it has no part {name}; save it as XLSX or CSV"
             ))
         })
     }
 
-    /// What is next.
+    /// Returns the next event.
     pub(super) fn next(&mut self) -> Result<Next<'_>, TableError> {
         self.event.clear();
         self.xml.get_mut().begin_event();
@@ -89,7 +90,7 @@ impl<'f> WorkbookPart<'f> {
                 }
             }
             Event::Eof => Next::Eof,
-            // The standard forbids it (ECMA-376 part 2), as what it can declare is there to do harm.
+            // The standard forbids DOCTYPE (ECMA-376 part 2), and its declarations serve only attacks.
             Event::DocType(_) => {
                 return Err(damaged(&self.name, format_args!(": it has a DOCTYPE, which no spreadsheet may have")));
             }
@@ -97,17 +98,17 @@ impl<'f> WorkbookPart<'f> {
         })
     }
 
-    /// The part cannot be read.
+    /// Returns the error for a part that cannot be read.
     pub(super) fn damaged(&self) -> TableError {
         broken(&self.name, self.row)
     }
 
-    /// The part cannot be read, for this reason.
+    /// Returns the error for a part that cannot be read for this reason.
     pub(super) fn damaged_by(&self, why: fmt::Arguments<'_>) -> TableError {
         damaged(&self.name, format_args!(": {why}"))
     }
 
-    /// What comes next belongs to this row.
+    /// Sets the row to which the following events belong.
     pub(super) fn in_row(&mut self, row: u64) {
         self.row = Some(row);
     }
@@ -118,10 +119,10 @@ impl Element<'_> {
         local(self.0.name().into_inner())
     }
 
-    /// The values of these attributes, by their names without a namespace.
+    /// Returns the values of these attributes, by their names without a namespace.
     pub(super) fn attributes<const N: usize>(&self, names: [&str; N]) -> [Option<String>; N] {
         let mut found = [const { None }; N];
-        // Looking for repeated ones takes as long as their number squared.
+        // The check for duplicates would take quadratic time.
         for attribute in self.0.attributes().with_checks(false).flatten() {
             let name = local(attribute.key.into_inner());
             if let Some((slot, _)) = found.iter_mut().zip(names).find(|(_, known)| *known == name) {
@@ -142,7 +143,7 @@ fn local(name: &str) -> &str {
     name.rsplit(':').next().unwrap_or(name)
 }
 
-/// The XML of a part cannot be read, in or behind a row.
+/// Returns the error for XML that cannot be read, within or after a row.
 fn broken(part: &str, row: Option<u64>) -> TableError {
     match row {
         Some(row) => damaged(part, format_args!(" from row {row} on")),

@@ -1,4 +1,4 @@
-//! The rows of one sheet.
+//! Reads the rows of one sheet.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use super::strings::{Collected, Strings};
 use super::styles::Styles;
 use super::value::{self, Epoch};
 
-/// What is wrong with merged cells is told of so many of them.
+/// Maximum number of merged ranges that are reported as errors.
 const MAX_MERGED: usize = 100;
 
-/// A sheet as it is read.
+/// A sheet while it is being read.
 pub(super) struct Sheet<'f> {
     package: &'f Package<'f>,
     part: WorkbookPart<'f>,
@@ -22,22 +22,22 @@ pub(super) struct Sheet<'f> {
     styles: &'f Styles,
     strings: &'f Strings,
     epoch: Epoch,
-    /// Whether the reader is where the rows are.
+    /// Whether the reader is within the sheet's data.
     in_data: bool,
-    /// The first row with something in it, and its width.
+    /// The first row that is not empty, and its width.
     head: Option<(u64, usize)>,
     /// The row that was read last.
     last: u64,
     merged: usize,
 }
 
-/// A cell as it is read.
+/// A cell while it is being read.
 #[derive(Debug, Default)]
 struct OpenCell {
     column: usize,
     kind: String,
     style: Option<String>,
-    /// What stands between the tags of its value.
+    /// The text between the tags of its value.
     value: String,
     has_value: bool,
     in_value: bool,
@@ -46,8 +46,9 @@ struct OpenCell {
 }
 
 impl OpenCell {
-    /// Whether it holds a formula that nobody has computed. Programs that compute write what is a number with its digits, and an empty
-    /// text as a text (`t="str"`) with an empty value; those that only write formulas leave the value out, or empty without a type.
+    /// Returns whether the cell holds a formula that was never computed. Programs that compute write a number with its
+    /// digits, and an empty text as a text (`t="str"`) with an empty value. Programs that only write formulas omit the
+    /// value, or leave it empty without a type.
     fn lacks_value(&self) -> bool {
         self.has_formula
             && match self.kind.as_str() {
@@ -71,7 +72,7 @@ impl<'f> Sheet<'f> {
         Ok(Self { package, part, name, styles, strings, epoch, in_data: false, head: None, last: 0, merged: 0 })
     }
 
-    /// The next row, or what is wrong with it; `None` at the end.
+    /// Returns the next row or the error in it; `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<Result<Row, RowError>>, TableError> {
         loop {
             match self.part.next()? {
@@ -83,7 +84,7 @@ impl<'f> Sheet<'f> {
                         let number = number.map_or(next, |number| number.parse().ok());
                         let number = number.filter(|number| *number > self.last).ok_or_else(|| {
                             self.part.damaged_by(format_args!(
-                                "row {} is followed by an earlier one, or by none that has a number",
+                                "row {} is followed by an earlier one, or by one without a number",
                                 self.last
                             ))
                         })?;
@@ -125,7 +126,7 @@ impl<'f> Sheet<'f> {
                         let Some(column) = column.filter(|column| *column >= next_column) else {
                             let name: String = name.unwrap_or_default().chars().take(16).collect();
                             return Err(self.part.damaged_by(format_args!(
-                                "its row {number} has the cell {name:?} twice, behind a later one, or from another row"
+                                "its row {number} has the cell {name:?} twice, after a later one, or from another row"
                             )));
                         };
                         next_column = column + 1;
@@ -168,7 +169,7 @@ impl<'f> Sheet<'f> {
         Ok(fault.map_or(Ok(row), Err))
     }
 
-    /// The text of a cell.
+    /// Returns the text of a cell.
     fn value(&self, mut cell: OpenCell, row: u64) -> Result<(usize, Cow<'f, str>), RowError> {
         let fault = |what: String| self.fault(Some(cell.column), row, what);
         if cell.lacks_value() {
@@ -181,7 +182,9 @@ impl<'f> Sheet<'f> {
             "s" if value.is_empty() => Cow::Borrowed(""),
             "s" => {
                 let found = value.parse().ok().and_then(|at| self.strings.get(at));
-                found.ok_or_else(|| fault("names a text that the file does not have; save it anew".to_owned()))?.into()
+                found
+                    .ok_or_else(|| fault("refers to a text that is not in the file; save the file again".to_owned()))?
+                    .into()
             }
             "str" | "d" => value::unescaped(&cell.value).into_owned().into(),
             "b" => if value == "1" || value == "true" { "true" } else { "false" }.into(),
@@ -198,13 +201,13 @@ impl<'f> Sheet<'f> {
             _ => {
                 let shown = self.styles.of(cell.style.as_deref());
                 let number = value::number(value, shown, self.epoch);
-                number.ok_or_else(|| fault("holds what is no number; save it anew".to_owned()))?.into()
+                number.ok_or_else(|| fault("does not hold a number; save the file again".to_owned()))?.into()
             }
         };
         Ok((cell.column, text))
     }
 
-    /// Puts a text where it belongs; what is empty takes no place.
+    /// Puts a text at its column. An empty text takes no place.
     fn put(&self, row: &mut Row, column: usize, text: &str) -> Result<(), RowError> {
         if text.is_empty() {
             return Ok(());
@@ -219,7 +222,8 @@ impl<'f> Sheet<'f> {
         put().map_err(|fault: row::RowTooLarge| self.fault(None, row.line(), fault.to_string()))
     }
 
-    /// What is wrong with merged cells: with those of several rows or columns of the table, nobody can tell whose the value is.
+    /// Returns the error for a merged range, unless it lies outside of the table or within one cell of it: otherwise it
+    /// is unclear which cell the value belongs to.
     fn merged(&mut self, range: &str) -> Option<RowError> {
         let (first, last) = range.split_once(':')?;
         let ((left, top), (right, bottom)) = (row::position(first)?, row::position(last)?);
@@ -233,7 +237,8 @@ impl<'f> Sheet<'f> {
         }
         self.merged += 1;
         let what =
-            "is merged, so it is not clear whose value it has; take the cells apart and fill each of them".to_owned();
+            "is merged, so it is unclear which cell its value belongs to; unmerge the cells and fill in each of them"
+                .to_owned();
         Some(RowError { line: top, cell: Some(format!("{}!{range}", self.name)), what })
     }
 

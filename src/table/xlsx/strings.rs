@@ -1,4 +1,4 @@
-//! The texts that cells share: each is in the file once, and cells name it by its number.
+//! The shared strings: each text is stored once in the file, and cells refer to it by index.
 
 use super::super::row::MAX_ROW_LENGTH;
 use super::super::{TableError, TakeRoom};
@@ -6,12 +6,12 @@ use super::package::Package;
 use super::part::{Next, WorkbookPart};
 use super::value::unescaped;
 
-/// Room is taken in pieces of this size.
+/// Memory is reserved in steps of this size, in bytes.
 const PIECE: usize = 64 * 1024;
 
-/// All of them in one text, and where each ends.
+/// All shared strings in one text, and their end offsets.
 ///
-/// Invariant: they hold no more than they have taken room for, but for one piece and one text.
+/// Invariant: the strings take no more memory than has been reserved, except for one step and one text.
 #[derive(Debug, Default)]
 pub(super) struct Strings {
     text: String,
@@ -19,6 +19,7 @@ pub(super) struct Strings {
 }
 
 impl Strings {
+    /// Returns the text with this index.
     pub(super) fn get(&self, at: usize) -> Option<&str> {
         let end = *self.ends.get(at)?;
         let begin = at.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |end| *end);
@@ -26,6 +27,7 @@ impl Strings {
     }
 }
 
+/// Reads the part with the shared strings, and reserves memory for them.
 pub(super) fn read(package: &Package<'_>, part: &str, room: &mut TakeRoom) -> Result<Strings, TableError> {
     let Some(mut part) = WorkbookPart::open(package, part)? else { return Ok(Strings::default()) };
     let (mut strings, mut collected) = (Strings::default(), Collected::default());
@@ -42,7 +44,7 @@ pub(super) fn read(package: &Package<'_>, part: &str, room: &mut TakeRoom) -> Re
             Next::Eof => return Ok(strings),
             Next::Other => {}
         }
-        // What grows is moved to twice its place now and then.
+        // A growing buffer is at times moved to one of twice its size.
         let held = 2 * (strings.text.len() + strings.ends.len() * size_of::<usize>());
         if held >= paid + PIECE {
             if !room(held - paid) {
@@ -53,7 +55,7 @@ pub(super) fn read(package: &Package<'_>, part: &str, room: &mut TakeRoom) -> Re
     }
 }
 
-/// A text as it is put together: in pieces of several fonts, with a reading aid that is none of it.
+/// Collects a text that consists of pieces in several fonts, without the phonetic reading aid.
 #[derive(Debug, Default)]
 pub(super) struct Collected {
     text: String,
@@ -78,7 +80,7 @@ impl Collected {
         }
     }
 
-    /// Takes text; `None` if there is more of it than a row may have.
+    /// Appends text. Returns `None` if it exceeds the maximum length of a row.
     pub(super) fn text(&mut self, text: &str) -> Option<()> {
         if self.in_text {
             if self.text.len() + text.len() > MAX_ROW_LENGTH {
@@ -89,7 +91,7 @@ impl Collected {
         Some(())
     }
 
-    /// Hands over what was collected, and begins anew.
+    /// Passes the collected text to `to` and begins anew.
     pub(super) fn take(&mut self, to: impl FnOnce(&str)) {
         to(&unescaped(&self.text));
         self.text.clear();

@@ -1,35 +1,37 @@
-//! How numbers are shown, as far as it changes what they are: dates, durations, leading zeros.
+//! Number formats, as far as they change what a number means: dates, durations, leading zeros.
 
 use super::super::TableError;
 use super::package::Package;
 use super::part::{Element, Next, WorkbookPart};
 
-/// Styles of a file: what Excel itself takes.
+/// Maximum number of styles per file, the same as in Excel.
 const MAX: usize = 65_536;
 
-/// What a number of a style is.
+/// What a number with a style stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ShownAs {
     Number,
-    /// With at least so many digits.
+    /// A number with at least this many digits.
     Digits(u8),
     Date,
-    /// With the time of day, or that alone.
+    /// A date with a time of day, or a time of day alone.
     DateTime,
     Duration,
 }
 
-/// The styles of cells, by their numbers.
+/// The styles of cells, by index.
 #[derive(Debug, Default)]
 pub(super) struct Styles(Vec<ShownAs>);
 
 impl Styles {
+    /// Returns what a number with this style stands for.
     pub(super) fn of(&self, style: Option<&str>) -> ShownAs {
         let style = style.and_then(|style| style.parse::<usize>().ok()).unwrap_or_default();
         self.0.get(style).copied().unwrap_or(ShownAs::Number)
     }
 }
 
+/// Reads the part with the styles.
 pub(super) fn read(package: &Package<'_>, part: &str) -> Result<Styles, TableError> {
     let Some(mut part) = WorkbookPart::open(package, part)? else { return Ok(Styles::default()) };
     let (mut formats, mut styles, mut in_cells): (Vec<(u32, ShownAs)>, _, _) = (Vec::new(), Vec::new(), false);
@@ -61,7 +63,7 @@ fn format(element: &Element<'_>) -> Option<(u32, ShownAs)> {
     Some((id?.parse().ok()?, shown(&code?)))
 }
 
-/// Formats that have no code in the file (ECMA-376, 18.8.30).
+/// Returns the meaning of the formats that have no code in the file (ECMA-376, 18.8.30).
 fn built_in(id: u32) -> ShownAs {
     match id {
         14..=17 | 27..=31 | 36 | 50..=54 | 57 | 58 => ShownAs::Date,
@@ -71,13 +73,13 @@ fn built_in(id: u32) -> ShownAs {
     }
 }
 
-/// What a format makes of a number: the first of its sections tells, without what stands in it as text.
+/// Returns what a format makes of a number. Its first section decides, without the literal text in it.
 fn shown(code: &str) -> ShownAs {
     let (mut date, mut time) = (false, false);
     let mut characters = code.chars();
     while let Some(character) = characters.next() {
         match character.to_ascii_lowercase() {
-            // The next one is text, or only takes room.
+            // The next character is literal or only adds space.
             '\\' | '_' | '*' => drop(characters.next()),
             '"' => drop(characters.find(|c| *c == '"')),
             '[' => {
@@ -90,7 +92,7 @@ fn shown(code: &str) -> ShownAs {
             ';' => break,
             'y' | 'd' => date = true,
             'h' | 's' => time = true,
-            // Months or minutes: what stands beside them says which.
+            // Months or minutes, depending on what comes before.
             'm' if !time => date = true,
             _ => {}
         }

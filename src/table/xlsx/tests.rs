@@ -1,11 +1,11 @@
-//! Spreadsheets as programs write them, and such as are meant to do harm.
+//! Tests with spreadsheets as programs write them, and with files made to do harm.
 
 use super::super::sheets::{Workbook, relationships};
 use super::super::{Table, TableError, Workbook as Sent, endless_room};
 
 const MEGABYTE: usize = 1024 * 1024;
 
-/// All rows with their numbers, or the first fault.
+/// Returns all rows with their numbers, or the first error.
 async fn read(file: Vec<u8>, sheet: Option<&str>) -> Result<Vec<(u64, Vec<String>)>, TableError> {
     read_within(file, sheet, 64 * MEGABYTE).await
 }
@@ -31,7 +31,7 @@ async fn told(file: Vec<u8>) -> String {
     read(file, None).await.unwrap_err().to_string()
 }
 
-/// The cells of the only row below `a`, `b`.
+/// Returns the cells of the only row below `a`, `b`.
 async fn second(cells: &str, with: impl Fn(Workbook) -> Workbook) -> Result<Vec<String>, TableError> {
     let head = "<row r=\"1\"><c t=\"inlineStr\"><is><t>a</t></is></c><c t=\"inlineStr\"><is><t>b</t></is></c></row>";
     let rows = read(with(Workbook::of(&format!("{head}<row r=\"5\">{cells}</row>"))).file(), None).await?;
@@ -62,7 +62,7 @@ async fn a_sheet_is_read_as_a_person_sees_it() {
     ] {
         assert_eq!(second(cell, with).await.unwrap(), [seen, ""], "{cell}");
     }
-    // What is empty has no place of its own, and what is formatted only is empty.
+    // An empty cell may be absent from the file, and a cell with formatting only is empty.
     let cells = "<c r=\"B5\"><v>2</v></c><c r=\"XFD5\" s=\"1\"/>";
     assert_eq!(second(cells, with).await.unwrap(), ["", "2"]);
     for empty in ["<v></v>", "<v/>", "<v> </v>"] {
@@ -81,8 +81,8 @@ async fn what_has_no_value_to_be_taken_is_refused_with_the_name_of_its_cell() {
         ("<c t=\"n\"><f>A1</f><v> </v></c>", "People!A5 holds a formula whose value is not in the file"),
         ("<c t=\"b\"><f>A1</f><v/></c>", "People!A5 holds a formula whose value is not in the file"),
         ("<c t=\"str\"><f>A1</f></c>", "People!A5 holds a formula whose value is not in the file"),
-        ("<c t=\"s\"><v>7</v></c>", "People!A5 names a text that the file does not have"),
-        ("<c><v>x</v></c>", "People!A5 holds what is no number"),
+        ("<c t=\"s\"><v>7</v></c>", "People!A5 refers to a text that is not in the file"),
+        ("<c><v>x</v></c>", "People!A5 does not hold a number"),
         ("<c r=\"C5\"><v>1</v></c>", "People!5:5 has 3 cells; line 1 names 2"),
         ("<c r=\"AMM5\"><v>1</v></c>", "People!5:5 has more than 1000 cells"),
     ] {
@@ -90,7 +90,7 @@ async fn what_has_no_value_to_be_taken_is_refused_with_the_name_of_its_cell() {
         assert!(fault.starts_with(said), "{fault}");
     }
     for (cells, said) in [
-        ("<c r=\"B5\"/><c r=\"A5\"/>", "its row 5 has the cell \"A5\" twice, behind a later one"),
+        ("<c r=\"B5\"/><c r=\"A5\"/>", "its row 5 has the cell \"A5\" twice, after a later one"),
         ("<c r=\"B5\"/><c r=\"B5\"/>", "its row 5 has the cell \"B5\" twice"),
         ("<c r=\"A6\"/>", "its row 5 has the cell \"A6\""),
         ("<c r=\"5\"/>", "its row 5 has the cell \"5\""),
@@ -162,7 +162,7 @@ async fn what_is_no_spreadsheet_is_told() {
     let compound = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".to_vec();
     for (file, said) in [
         (b"a,b\n".to_vec(), "if it is CSV"),
-        (Vec::new(), "no spreadsheet"),
+        (Vec::new(), "not a spreadsheet"),
         (compound.clone(), "XLS"),
         ([compound, vec![0; 600], encrypted].concat(), "password"),
         (b"PK\x03\x04".to_vec(), "damaged"),
@@ -195,10 +195,10 @@ async fn a_small_file_that_stands_for_a_large_one_is_refused_in_little_memory() 
     let shared = format!("<row>{named}</row>").repeat(1000);
     let text = "y".repeat(150_000);
     for (file, said) in [
-        // Blanks and rows of nothing.
+        // Blanks and empty rows.
         (Workbook::of("").with(part, &whole(&" ".repeat(20 * MEGABYTE))), "longer than any cell"),
         (Workbook::of("").with(part, &whole(&rows)), "too large"),
-        // One text, one comment, one tag, one attribute.
+        // A single oversized text, comment, tag or attribute.
         (Workbook::of(&format!("<row><c t=\"str\"><v>{long}</v></c></row>")), "longer than any cell"),
         (Workbook::of("").sharing(&[&long]), "longer than any cell"),
         (
@@ -206,7 +206,7 @@ async fn a_small_file_that_stands_for_a_large_one_is_refused_in_little_memory() 
             "longer than any cell",
         ),
         (Workbook::of("").with(part, &format!("<worksheet x=\"{long}\"/>")), "longer than any cell"),
-        // Elements within each other, styles without end, names.
+        // Deep nesting, endless styles, long names.
         (Workbook::of("").with(part, &"<a>".repeat(MEGABYTE)), "damaged"),
         (
             Workbook::of("").with("xl/styles.xml", &format!("<cellXfs>{}</cellXfs>", "<xf/>".repeat(MEGABYTE))),
@@ -216,10 +216,10 @@ async fn a_small_file_that_stands_for_a_large_one_is_refused_in_little_memory() 
             Workbook::of("").with("xl/workbook.xml", &format!("<workbook>{}</workbook>", "<sheet/>".repeat(MEGABYTE))),
             "damaged",
         ),
-        // Texts that are named more often than they could be written.
+        // Shared texts that are referred to more often than they could be written.
         (Workbook::of(&shared).sharing(&[&text]), "too large"),
         (Workbook::of(&format!("<row>{}</row>", named.repeat(900))).sharing(&[&text]), "longer than 1048576 bytes"),
-        // Claims that are not true.
+        // False declarations.
         (Workbook::of("").with("xl/sharedStrings.xml", "<sst uniqueCount=\"1000000000000\"/>"), ""),
         (Workbook::of("").with(part, "<worksheet><dimension ref=\"A1:XFD1048576\"/></worksheet>"), ""),
     ] {

@@ -1,4 +1,4 @@
-//! Values as a person sees them: numbers without what binary fractions add, dates as dates, texts as they were typed.
+//! Converts values to what a person sees: numbers without binary rounding errors, dates as dates, texts as typed.
 
 use std::borrow::Cow;
 
@@ -7,14 +7,14 @@ use jiff::{SignedDuration, Span, Unit};
 
 use super::styles::ShownAs;
 
-/// The day that dates are counted from.
+/// The day from which dates are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Epoch {
     Y1900,
     Y1904,
 }
 
-/// A number in the style of its cell; `None` if it is none.
+/// Formats a number in the style of its cell. Returns `None` if the text is not a number.
 pub(super) fn number(text: &str, shown: ShownAs, epoch: Epoch) -> Option<String> {
     let value: f64 = text.trim().parse().ok().filter(|value: &f64| value.is_finite())?;
     let special = match shown {
@@ -29,16 +29,17 @@ pub(super) fn number(text: &str, shown: ShownAs, epoch: Epoch) -> Option<String>
     Some(special.unwrap_or_else(|| plain(value)))
 }
 
-/// With the fifteen digits that spreadsheets have.
+/// Formats a number with the fifteen significant digits that spreadsheets have.
 fn plain(value: f64) -> String {
     let rounded: f64 = format!("{value:.14e}").parse().unwrap_or(value);
-    // Zero has no sign.
+    // Zero is written without a sign.
     if rounded == 0.0 { "0".to_owned() } else { rounded.to_string() }
 }
 
-/// A date counted in days; with the time of day if there is one, or if it is shown. Dates of cells have no zone: they are in UTC.
+/// Converts a number of days to a date, with the time of day if there is one or if it is shown. Dates in cells have no
+/// time zone and are taken as UTC.
 fn date_of(days: f64, shows_time: bool, epoch: Epoch) -> Option<String> {
-    // The year 1900 has a 29th of February there, so that days before it count from another one.
+    // Spreadsheets give the year 1900 a 29th of February, so that earlier days are counted from a different date.
     let begin = match epoch {
         Epoch::Y1904 => date(1904, 1, 1),
         Epoch::Y1900 if days < 60.0 => date(1899, 12, 31),
@@ -62,12 +63,12 @@ fn duration(days: f64) -> Option<String> {
     Some(format!("{sign}{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60))
 }
 
-/// Whole seconds: that is what a fraction of a day is exact to.
+/// Converts a fraction of a day to whole seconds, which is how exact it is.
 fn seconds(days: f64) -> Option<SignedDuration> {
     SignedDuration::try_from_secs_f64(days * 86_400.0).ok()?.round(Unit::Second).ok()
 }
 
-/// Characters that XML cannot hold are written as `_x000D_`.
+/// Decodes the escapes for characters that XML cannot contain, such as `_x000D_`.
 pub(super) fn unescaped(text: &str) -> Cow<'_, str> {
     if !text.contains("_x") {
         return Cow::Borrowed(text);

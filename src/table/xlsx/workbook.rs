@@ -1,14 +1,14 @@
-//! Which sheet is read, and which parts belong to it.
+//! Finds the sheet to read and the parts that belong to it.
 
 use super::super::TableError;
 use super::package::Package;
 use super::part::{Element, Next, WorkbookPart};
 use super::value::Epoch;
 
-/// Sheets of a file, and references of a part, more than any has.
+/// Maximum number of sheets per file and of references per part, more than any real file has.
 const MAX: usize = 2000;
 
-/// The sheet that is read, with the names of the parts.
+/// The sheet to read, with the names of its parts.
 #[derive(Debug)]
 pub(super) struct Book {
     pub(super) sheet: String,
@@ -18,25 +18,25 @@ pub(super) struct Book {
     pub(super) epoch: Epoch,
 }
 
-/// A reference of one part to another one.
+/// A reference from one part to another.
 struct Reference {
     id: String,
-    /// The last segment of its type.
+    /// The last segment of the reference's type.
     kind: String,
     part: String,
 }
 
-/// One sheet, as the workbook lists it.
+/// A sheet as listed by the workbook.
 struct ListedSheet {
     name: String,
     reference: String,
     is_shown: bool,
 }
 
-/// Finds the sheet of this name, else the first that is shown.
+/// Finds the sheet with this name, or else the first visible one.
 pub(super) fn read(package: &Package<'_>, wanted: Option<&str>) -> Result<Book, TableError> {
     let document = references(package, "")?.into_iter().find(|reference| reference.kind == "officeDocument");
-    let document = document.ok_or_else(|| no_spreadsheet("it says nowhere where its workbook is"))?.part;
+    let document = document.ok_or_else(|| no_spreadsheet("it does not name its workbook"))?.part;
     if document.to_ascii_lowercase().ends_with("workbook.bin") {
         return Err(TableError::File("the spreadsheet is in binary form (XLSB); save it as XLSX or CSV".to_owned()));
     }
@@ -89,15 +89,15 @@ fn no_sheet<'s>(wanted: Option<&str>, sheets: impl Iterator<Item = &'s ListedShe
     let names = names.join(", ");
     TableError::File(match wanted {
         Some(wanted) => format!("the spreadsheet has no sheet {wanted:?}; it has {names}"),
-        None => "the spreadsheet has no sheet that is shown".to_owned(),
+        None => "the spreadsheet has no visible sheet".to_owned(),
     })
 }
 
 fn no_spreadsheet(why: &str) -> TableError {
-    TableError::File(format!("the file is no spreadsheet of the form XLSX: {why}; save it as XLSX or CSV"))
+    TableError::File(format!("the file is not an XLSX spreadsheet: {why}; save it as XLSX or CSV"))
 }
 
-/// What a part refers to; the package itself if it has no name.
+/// Returns the references of a part; of the package itself if the name is empty.
 fn references(package: &Package<'_>, of: &str) -> Result<Vec<Reference>, TableError> {
     let (folder, name) = of.rsplit_once('/').map_or(("", of), |(folder, name)| (folder, name));
     let list = [folder, "/_rels/", name, ".rels"].concat();
@@ -119,7 +119,7 @@ fn references(package: &Package<'_>, of: &str) -> Result<Vec<Reference>, TableEr
     }
 }
 
-/// The name of a part as it is referred to from a folder.
+/// Resolves the name of a part relative to a folder.
 fn resolved(folder: &str, target: &str) -> String {
     let mut segments: Vec<_> = if target.starts_with('/') { Vec::new() } else { folder.split('/').collect() };
     for segment in target.split('/') {

@@ -168,7 +168,7 @@ impl Read {
         match &self.end {
             // A panic of the reader is told like this.
             Some(TableError::File(what)) => {
-                assert!(!what.contains("cannot be read; save it anew, or as CSV"), "{what}");
+                assert!(!what.contains("cannot be read; save it again, or as CSV"), "{what}");
             }
             Some(TableError::TooLarge | TableError::NoRoom) => assert!(sheet.is_some(), "{XLSX}"),
             Some(TableError::Unreadable(error)) => panic!("{error}"),
