@@ -1,4 +1,4 @@
-//! How entries come to their end: decided once, written down, and shown when that is durable.
+//! Conclusions: ends of entries are decided once, journaled together with the user state, and shown once durable.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::engine::job::outcome::Failure;
 use crate::engine::job::{EntryResult, Job};
 use crate::journal::{Conclusion, JournalError, KeptUserState};
 
-/// An entry that comes to this end.
+/// An entry, and how it ends.
 #[derive(Debug)]
 pub(in crate::engine) struct Ending {
     pub(in crate::engine) job: Arc<Job>,
@@ -20,7 +20,7 @@ pub(in crate::engine) struct Ending {
 }
 
 impl Ending {
-    /// An entry that fails before a reconciliation has taken it up.
+    /// Returns the failure of an entry that no reconciliation has taken up yet.
     pub(in crate::engine) fn failed(job: &Arc<Job>, index: u32, failure: &Failure) -> Self {
         let (reason, message) = (Some(failure.reason), Some(failure.message.clone()));
         let result = EntryResult { reason, message, ..EntryResult::default() };
@@ -28,16 +28,16 @@ impl Ending {
     }
 }
 
-/// Ends that are decided and handed to the journal.
-#[must_use = "what is decided is shown by nobody else"]
+/// Ends that are decided and handed to the journal, but not shown yet.
+#[must_use = "decided ends are shown only by `shown`"]
 pub(in crate::engine) struct Concluding<'a> {
     decided: Vec<(Arc<Job>, Vec<u32>)>,
     durable: BoxFuture<'a, Result<(), JournalError>>,
 }
 
 impl Concluding<'_> {
-    /// Waits until the ends are durable, and shows them. If the journal is closed before, the service stops and nobody is
-    /// shown anything any more.
+    /// Waits until the ends are durable, then shows them. If the journal closes first, the service is stopping and
+    /// nothing is shown any more.
     pub(in crate::engine) async fn shown(self) {
         if self.durable.await.is_ok() {
             for (job, entries) in self.decided {
@@ -48,12 +48,12 @@ impl Concluding<'_> {
 }
 
 impl EngineCore {
-    /// Decides ends, and hands them to the journal with what is remembered of their user since. Entries that have ended
-    /// already are passed over.
+    /// Decides ends and hands them to the journal together with the user state that results. Skips entries whose end is
+    /// decided already.
     ///
-    /// Invariant: an end that is shown cannot go back, because it is shown when it is durable. An end that is decided is not
-    /// changed any more: whoever decides first does so under the job's lock, and hands it over before anybody else can
-    /// decide, so the journal has them in the order in which they were decided.
+    /// Invariant: an end that is shown cannot be taken back, because it is shown only once durable. An end that is
+    /// decided does not change any more: it is decided under the job's lock and handed over before anyone else can
+    /// decide, so the journal has the ends in the order in which they were decided.
     pub(in crate::engine) fn conclude(
         &self,
         endings: Vec<Ending>,
@@ -77,7 +77,7 @@ impl EngineCore {
         self.hand_over(decided, Conclusion { ended, user_state })
     }
 
-    /// Cancels what can be cancelled of a job.
+    /// Cancels what can still be cancelled of a job.
     pub(in crate::engine) fn cancel(&self, job: &Arc<Job>) -> Concluding<'_> {
         let _order = self.deciding.lock();
         let ended = job.decide_to_cancel(self.clock.now());

@@ -1,4 +1,4 @@
-//! What the engine of one org consists of: the state that its stations share, and how it goes about its work.
+//! The shared state of one org's engine, and its settings.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -32,50 +32,51 @@ use crate::engine::user::slots::UserSlots;
 use crate::journal::Journal;
 use crate::lifecycle::Lifecycle;
 
-/// After so many panics in a row, of the preparation of a job or of the passes over a user, the entries concerned fail.
+/// Number of panics in a row, in the preparation of a job or in the reconciliations of a user, after which the entries
+/// concerned fail.
 pub(in crate::engine) const MAX_PANICS: u32 = 5;
 
-/// How the engine goes about its work.
+/// The settings of the engine.
 #[derive(Debug, Clone)]
 pub struct EngineSettings {
     pub conflicts: ConflictPolicy,
-    /// How long an entry waits for Genesys to be available.
+    /// How long an entry waits for Genesys to become available.
     pub patience: Duration,
-    /// How far the date of a change may lie ahead of now.
+    /// How far ahead of now the date of a change may lie.
     pub future_tolerance: Duration,
-    /// Whether a write may go out without a read where the version is known and checked.
+    /// Whether a write may go out without a read if the target checks versions and the version is known.
     pub write_without_read: bool,
-    /// Users worked on at a time, in each lane.
+    /// Number of users worked on at the same time, per lane and target.
     pub seats: usize,
-    /// What counts as ours, by name or id, whoever assigned it.
+    /// Assignments that count as owned whoever assigned them, by name or id.
     pub managed: Vec<AssignmentName>,
-    /// Of `routingSkills`, skills that Genesys lacks and that one job may have created.
+    /// Maximum number of missing skills created for one job. Applies to `routingSkills` only.
     pub most_created_skills: u32,
-    /// How much a job may take away without being looked at.
+    /// How much a job may remove before it is held.
     pub hold: HoldThresholds,
-    /// The cached directory and catalogues are read again when they are used at this age.
+    /// Age at which using a cached directory or catalogue triggers a refresh.
     pub renew_after: Duration,
-    /// Beyond this age they are not used any more.
+    /// Maximum age at which a cached directory or catalogue is used.
     pub use_until: Duration,
-    /// How long a job can be read after it has ended.
+    /// How long a job stays readable after it has ended.
     pub retention: Duration,
-    /// Bytes that jobs may hold together.
+    /// Memory that all jobs together may take, in bytes.
     pub job_room: usize,
-    /// How long the audit record is kept.
+    /// How long audit records are kept.
     pub audit_retention: Duration,
-    /// Who is told of jobs that name nobody themselves.
+    /// The callback of jobs that name none themselves.
     pub callback: Option<CallbackUrl>,
     pub seed: u64,
 }
 
 impl EngineSettings {
-    /// How far the date of a change may lie ahead of now.
+    /// Returns how far ahead of now the date of a change may lie.
     pub(in crate::engine) fn tolerance(&self) -> SignedDuration {
         SignedDuration::try_from(self.future_tolerance).unwrap_or(SignedDuration::MAX)
     }
 }
 
-/// Everything that belongs to one Genesys org.
+/// The state that belongs to one Genesys org.
 #[derive(Debug)]
 pub(in crate::engine) struct EngineCore {
     pub(in crate::engine) genesys: Arc<dyn Genesys>,
@@ -101,28 +102,29 @@ pub(in crate::engine) struct EngineCore {
     pub(in crate::engine) deciding: Mutex<()>,
 }
 
-/// The engine of one org; clones are handles to the same one.
+/// A handle to the engine of one org. Clones share the same engine.
 #[derive(Debug, Clone)]
 pub struct Engine {
     pub(in crate::engine) core: Arc<EngineCore>,
     pub(in crate::engine) lifecycle: Lifecycle,
-    /// On whose behalf this handle acts; nobody's, if the service acts by itself.
+    /// Who this handle acts for; `None` if the service acts on its own behalf.
     pub(in crate::engine) behalf: Option<Arc<ActingFor>>,
 }
 
 impl EngineCore {
-    /// How the places of a job's entries follow from their dates; `before` for a job of a process before this one.
+    /// Returns the rule by which a job's entries get their places from their dates. `before` is given for a job of an
+    /// earlier process.
     pub(in crate::engine) fn dating(&self, before: Option<Arc<DatesBefore>>) -> Dating {
         Dating { tolerance: self.settings.tolerance(), before }
     }
 
-    /// What tells who has a skill.
+    /// Returns what tells the holders of a skill.
     pub(in crate::engine) fn holder_sources(&self) -> HolderSources<'_> {
         let (jobs, users, directory) = (&self.registry, &self.user_states, &self.directory);
         HolderSources { jobs, users, directory, use_until: self.settings.use_until }
     }
 
-    /// Enters a job of a process before this one into the acceptance order, if something of it is still to be parked.
+    /// Enters a job of an earlier process into the acceptance order if some of its entries are still to be parked.
     pub(in crate::engine) fn order_of(&self, job: &Job) {
         if let Some(place) = job.oldest_place() {
             self.order.prepares(job.id(), place);
@@ -134,6 +136,6 @@ impl EngineCore {
 #[derive(Debug)]
 pub(in crate::engine) struct ActingFor {
     pub(in crate::engine) asker: Asker,
-    /// The source whose export the submission is.
+    /// The source whose export is being submitted, if it is one.
     pub(in crate::engine) export_of: Option<Arc<str>>,
 }

@@ -1,25 +1,25 @@
-//! The engine: accepts jobs, resolves their entries, and carries them out user by user.
+//! The engine: accepts jobs, resolves their entries and carries them out user by user.
 //!
-//! It knows nothing of HTTP. What it needs from Genesys is the trait in [`port`]; what others may ask of it are the methods
+//! The engine knows nothing of HTTP. It reaches Genesys through the trait in [`port`] and is driven through the methods
 //! of [`Engine`].
 //!
-//! Stations, each of which knows only those above it in this list:
+//! The submodules are layered; each one depends only on those above it in this list:
 //!
 //! | | |
 //! |---|---|
 //! | `port` | what the engine asks of Genesys, and what Genesys answers |
-//! | `estimate` | how many calls are ahead, and when a job will be done |
-//! | `job` | jobs and entries in memory, and under which keys and in which order they were accepted |
-//! | `user` | the slot of each user, what waits in it, and what is remembered of them |
-//! | `org` | whom and what the org has: users, skills and groups, listed and cached |
-//! | `core` | all of that state together |
+//! | `estimate` | how many calls are ahead, and when a job will end |
+//! | `job` | jobs and entries in memory, their idempotency keys and their order of acceptance |
+//! | `user` | each user's slot, the pending changes in it, and the user state |
+//! | `org` | users, skills and groups of the org, listed and cached |
+//! | `core` | the state that the layers below share |
 //! | `conclusion` | how entries end |
-//! | `prepare` | from an accepted job to changes in the slots of its users |
-//! | `reconcile` | one user: read, fold, write, explain conflicts |
-//! | `tasks` | what runs by itself: seats, listings that are read again, retention |
-//! | `accept` | what callers ask to be done |
-//! | `queries` | what callers ask to be told |
-//! | `start` | the composition |
+//! | `prepare` | from an accepted job to pending changes in the slots of its users |
+//! | `reconcile` | the work on one user: read, fold, write, explain conflicts |
+//! | `tasks` | background tasks: seats, refreshing of listings, retention |
+//! | `accept` | commands of callers |
+//! | `queries` | queries of callers |
+//! | `start` | the composition root of the engine |
 
 mod accept;
 mod conclusion;

@@ -1,7 +1,7 @@
-//! What the engine needs from Genesys, in the engine's own words.
+//! The port to Genesys: what the engine needs of it, in the engine's own terms.
 //!
-//! The engine decides; how a call is authenticated, paced, repeated and spelled on the wire is the implementor's
-//! business. Variants of [`CallError`] are decisions that the engine has to take, not status codes.
+//! The engine decides. How a call is authenticated, rate limited, retried and encoded is up to the implementor. The
+//! variants of [`CallError`] are distinctions that the engine acts on, not status codes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,65 +16,67 @@ use crate::domain::job::Lane;
 use crate::domain::user::DirectoryUser;
 use crate::domain::{AssignmentId, Assignments, Target, UserId, UserKey};
 
-/// A user's assignments as one read, or the answer to one write, showed them.
+/// A user's assignments, as shown by one read or by the answer to one write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observed {
     pub assignments: Arc<Assignments>,
-    /// Present for targets that check versions.
+    /// The version of this state, for targets that check versions.
     pub version: Option<Version>,
-    /// In place of a version that is no number: the entity tag as it came. Whether it is newer than another cannot be told.
+    /// The entity tag, verbatim, if the version is not a number. Two tags can be compared for equality only: they have
+    /// no order.
     pub tag: Option<Arc<str>>,
 }
 
 /// A write of one user's assignments.
 #[derive(Debug, Clone)]
 pub struct AssignmentWrite {
-    /// The version of the state that this was computed from.
+    /// The version of the state that the write was computed from.
     pub base: Option<Version>,
-    /// Its entity tag, where it has one in place of a version.
+    /// The entity tag of that state, if it has one in place of a version.
     pub tag: Option<Arc<str>>,
-    /// The whole set that the user shall have.
+    /// The complete set of assignments that the user is to have.
     pub desired: Assignments,
-    /// What has to change for it.
+    /// The changes that lead to `desired`.
     pub difference: Difference,
-    /// Whether everything that is not in `desired` may be overwritten, also what was not seen.
+    /// Whether everything outside of `desired` may be overwritten, including assignments that were not seen.
     pub replaces: bool,
 }
 
-/// What Genesys said when it did not do what was asked.
+/// The answer of Genesys, or what stands in for it, when a call did not do what was asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UpstreamAnswer {
     pub status: Option<u16>,
     pub code: Option<Box<str>>,
     pub message: Box<str>,
-    /// What Genesys' support asks for.
+    /// The id that Genesys support asks for.
     pub correlation_id: Option<Box<str>>,
 }
 
 impl UpstreamAnswer {
-    /// What is wrong while work waits because of this answer.
+    /// Names the obstacle that keeps work waiting because of this answer.
     pub(crate) fn hindrance(&self) -> &'static str {
         match self.status {
-            Some(200..=299) => "an answer of Genesys cannot be read",
-            Some(100..=199 | 300..=399) => "calls to Genesys are redirected by something between",
-            Some(400..=499) if self.is_of_something_between() => "something between answers instead of Genesys",
+            Some(200..=299) => "Genesys gave an answer that cannot be read",
+            Some(100..=199 | 300..=399) => "calls to Genesys are redirected by an intermediary",
+            Some(400..=499) if self.is_of_something_between() => "an intermediary answers in place of Genesys",
             Some(_) | None => "Genesys is not available",
         }
     }
 
-    /// Whether an answer that is waited out cannot be of Genesys, which does not redirect, and whose client errors are verdicts.
+    /// Returns whether an intermediary must have given this answer. Only for answers that are waited out: Genesys does
+    /// not redirect, and its client errors are verdicts.
     pub(crate) fn is_of_something_between(&self) -> bool {
         self.status.is_some_and(|status| matches!(status, 100..=199 | 300..=499) && !matches!(status, 401 | 408 | 429))
     }
 
-    /// What to do about it.
+    /// Advises what to do about the obstacle.
     pub(crate) fn cure(&self) -> &'static str {
         match self.status {
-            Some(200..=299) => "That is no outage: report it with the request that it names, then retry the entry.",
+            Some(200..=299) => "This is not an outage: report it with the request named above, then retry the entry.",
             Some(_) if self.is_of_something_between() => {
-                "Look for a proxy, a firewall, a portal or a maintenance page between this service and Genesys, then retry the entry."
+                "Check for a proxy, firewall, login portal or maintenance page between this service and Genesys, then retry the entry."
             }
-            Some(_) | None => "Retry the entry when it is back.",
+            Some(_) | None => "Retry the entry once Genesys is back.",
         }
     }
 }
@@ -96,38 +98,38 @@ impl fmt::Display for UpstreamAnswer {
 /// Why a call did not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
-    /// One of the shapes in which Genesys reports a conflict with the current state. Nothing was written, as far as
-    /// one can tell from the answer.
+    /// Genesys reported a conflict with the current state, in one of its several forms. As far as the answer tells,
+    /// nothing was written.
     #[error("conflict: {0}")]
     Conflict(UpstreamAnswer),
-    /// A write went out and no telling answer came back: it may or may not have been carried out.
-    #[error("no telling answer to a write: {0}")]
+    /// A write was sent and no conclusive answer came back: it may or may not have been carried out.
+    #[error("no conclusive answer to a write: {0}")]
     Uncertain(UpstreamAnswer),
     /// The user does not exist.
     #[error("not found: {0}")]
     NotFound(UpstreamAnswer),
-    /// The client may not do this.
+    /// The OAuth client lacks the permission for this call.
     #[error("forbidden: {0}")]
     Forbidden(UpstreamAnswer),
-    /// The target's endpoint cannot be used in this org as it is. Nothing was written.
+    /// The endpoint of the target cannot be used in this org as configured. Nothing was written.
     #[error("the target cannot be used: {0}")]
     TargetUnavailable(UpstreamAnswer),
-    /// Genesys does not take this request, now or later.
+    /// Genesys rejects this request, now and later.
     #[error("rejected: {0}")]
     Rejected(UpstreamAnswer),
-    /// Genesys cannot be reached, is limiting us for long, or does not let us log in. Nothing was written; it is worth
-    /// trying again, not before `retry_at` if that is given.
+    /// Genesys cannot be reached, limits the rate for a long time or refuses the login. Nothing was written. The call
+    /// is worth repeating, but not before `retry_at` if that is given.
     #[error("unavailable: {answer}")]
     Unavailable { answer: UpstreamAnswer, retry_at: Option<Instant> },
 }
 
 impl CallError {
-    /// What cannot be had now, and nobody knows when it can.
+    /// Returns an [`Unavailable`](Self::Unavailable) without a known end.
     pub(crate) fn unavailable(answer: UpstreamAnswer) -> Self {
         Self::Unavailable { answer, retry_at: None }
     }
 
-    /// What Genesys said, or what is to be said in its place.
+    /// Returns the answer of Genesys, or the text that stands in for it.
     pub(crate) fn into_answer(self) -> UpstreamAnswer {
         match self {
             Self::Conflict(answer)
@@ -140,7 +142,7 @@ impl CallError {
         }
     }
 
-    /// There was nothing that Genesys has said.
+    /// Returns an [`Unavailable`](Self::Unavailable) for a call that Genesys gave no answer to.
     pub(crate) fn without_answer(message: String) -> Self {
         Self::unavailable(UpstreamAnswer { message: message.into(), ..UpstreamAnswer::default() })
     }
@@ -149,20 +151,20 @@ impl CallError {
 /// A write that was carried out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Written {
-    /// The state that it brought about, where the target tells it.
+    /// The resulting state, for targets that return it.
     pub after: Option<Observed>,
-    /// What it was to take away and somebody else had taken away before.
+    /// Assignments that were to be removed and that somebody else had removed before.
     pub gone: Vec<AssignmentId>,
 }
 
 /// A write that was not carried out as a whole: a write of skills takes several calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WriteError {
-    /// How the last call that was made ended.
+    /// How the last call ended.
     pub error: CallError,
-    /// What the calls before it did.
+    /// Assignments that the calls before it changed.
     pub done: Vec<AssignmentId>,
-    /// What no call was made for.
+    /// Assignments for which no call was sent.
     pub unsent: Vec<AssignmentId>,
 }
 
@@ -172,7 +174,7 @@ impl From<CallError> for WriteError {
     }
 }
 
-/// Counts the calls that reached the wire on behalf of one piece of work, retries included.
+/// Counts the calls, retries included, that reached the wire for one piece of work.
 #[derive(Debug, Clone, Default)]
 pub struct CallMeter(Arc<AtomicU32>);
 
@@ -182,48 +184,48 @@ impl CallMeter {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Takes the count so far and starts again from zero.
+    /// Returns the count and resets it to zero.
     pub fn take(&self) -> u32 {
         self.0.swap(0, Ordering::Relaxed)
     }
 }
 
-/// On whose behalf a call is made.
+/// Who a call is made for, and how urgent it is.
 #[derive(Debug, Clone)]
 pub struct CallOptions {
     pub lane: Lane,
-    /// Whether the call goes on with a write that was refused or whose answer was lost: as urgent as the write itself,
-    /// because what it finds out ages.
+    /// Whether the call follows up a write that was refused or whose answer was lost. Such a call is as urgent as the
+    /// write itself, because its result ages.
     pub continues: bool,
     pub meter: CallMeter,
 }
 
 impl CallOptions {
-    /// A call with a fresh meter.
+    /// Returns options for `lane` with a fresh meter.
     pub fn new(lane: Lane) -> Self {
         Self { lane, continues: false, meter: CallMeter::default() }
     }
 }
 
-/// Which users a listing holds.
+/// Selects the users of a listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UserListing {
     Active,
     Inactive,
 }
 
-/// What a listing of users is to show of each, apart from who they are.
+/// Selects what a listing shows of each user besides the identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expand {
     Plain,
     Skills,
 }
 
-/// A user of a listing.
+/// One user of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedUser {
     pub user: DirectoryUser,
-    /// The user's skills, if they were asked for and the listing shows them. None means that they are not known, never
+    /// The user's skills, if they were requested and the listing shows them. `None` means that they are unknown, never
     /// that there are none.
     pub skills: Option<Assignments>,
 }
@@ -231,49 +233,49 @@ pub struct ListedUser {
 /// How much of a listing was read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Extent {
-    /// Calls that it took.
+    /// Number of calls that the reading took.
     pub pages: u32,
-    /// How many different ones it showed.
+    /// Number of distinct items shown.
     pub shown: usize,
-    /// How many there are, if the listing says so.
+    /// Number of items that exist, if the listing states it.
     pub total: Option<usize>,
-    /// Whether it shows everything that was there all the while. One that is not complete proves nobody's absence.
+    /// Whether the reading shows everything that was there throughout. An incomplete reading proves nothing absent.
     pub complete: bool,
-    /// Whether Genesys gives no more of it, now or later.
+    /// Whether Genesys cuts the listing off: the rest is not available, now or later.
     pub is_cut: bool,
 }
 
 impl Extent {
-    /// Why nothing can be concluded from what the listing `of` these does not show.
+    /// Explains why nothing follows from what this listing does not show; `of` names the listed items.
     pub(crate) fn lacks(&self, of: &str) -> UpstreamAnswer {
         let how = match self.total {
             Some(total) if total > self.shown => format!("it shows {} of {total}", self.shown),
-            Some(_) | None => "pages of it were empty, or somebody left while it was read".to_owned(),
+            Some(_) | None => "some of its pages were empty, or an item left it while it was read".to_owned(),
         };
         let message = format!("Genesys' listing of {of} is incomplete: {how}").into();
         UpstreamAnswer { message, ..UpstreamAnswer::default() }
     }
 }
 
-/// What can be assigned, as a listing shows it.
+/// The assignments that a listing shows.
 #[derive(Debug, Clone, Default)]
 pub struct CatalogueListing {
     pub items: Vec<CatalogueItem>,
     pub extent: Extent,
 }
 
-/// How fast calls go, as lately seen.
+/// The recent pace of calls.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pace {
-    /// All calls together, while some are waiting.
+    /// Rate of all calls together while some are waiting, in calls per second.
     pub calls_per_second: f64,
-    /// The part of them that bulk work gets beside the interactive work that comes in.
+    /// Share of that rate left to bulk work beside the incoming interactive work.
     pub bulk_share: f64,
-    /// No bulk call goes before.
+    /// The earliest time at which a bulk call may go out.
     pub opens_at: Instant,
 }
 
-/// Whom a look-up is to find.
+/// Who a look-up is to find.
 #[derive(Debug, Clone, Copy)]
 pub enum LookUp<'a> {
     Ids(&'a [UserId]),
@@ -282,13 +284,13 @@ pub enum LookUp<'a> {
     ExternalId { authority: &'a str, key: &'a str },
 }
 
-/// Genesys, as far as the engine is concerned.
+/// Genesys, as seen by the engine.
 pub trait Genesys: fmt::Debug + Send + Sync {
-    /// Reads a user's own resource: never a listing, never a cache.
+    /// Reads the user's own resource, never a listing and never a cache.
     fn read<'a>(&'a self, options: &'a CallOptions, key: UserKey) -> BoxFuture<'a, Result<Observed, CallError>>;
 
-    /// Writes. Goes ahead of new reads, so that nothing but one round
-    /// trip lies between a read and the write that follows it.
+    /// Writes a user's assignments. Writes overtake new reads, so that only one round trip lies between a read and the
+    /// write that follows it.
     fn write<'a>(
         &'a self,
         options: &'a CallOptions,
@@ -296,8 +298,9 @@ pub trait Genesys: fmt::Debug + Send + Sync {
         write: &'a AssignmentWrite,
     ) -> BoxFuture<'a, Result<Written, WriteError>>;
 
-    /// Hands over all users of a listing, page by page, so that no more than a page of them is held here. Pages are no
-    /// snapshot: who moves between two of them comes twice, and who moves the other way does not come at all.
+    /// Passes all users of a listing to `take`, page by page, so that no more than one page is held in memory. Pages
+    /// are not a snapshot: a user who moves from one page to a later one comes twice, and a user who moves the other
+    /// way may not come at all.
     fn list_users<'a>(
         &'a self,
         options: &'a CallOptions,
@@ -306,27 +309,27 @@ pub trait Genesys: fmt::Debug + Send + Sync {
         take: &'a mut (dyn FnMut(ListedUser) + Send),
     ) -> BoxFuture<'a, Result<Extent, CallError>>;
 
-    /// Everybody whom one look-up finds, active or not; no more than a call's worth of users may be asked for.
+    /// Returns every user that one look-up finds, active or not. `who` must fit into a single call.
     fn look_up<'a>(
         &'a self,
         options: &'a CallOptions,
         who: LookUp<'a>,
     ) -> BoxFuture<'a, Result<Vec<DirectoryUser>, CallError>>;
 
-    /// The catalogue of what can be assigned.
+    /// Lists the catalogue of a target's assignments.
     fn list_catalogue<'a>(
         &'a self,
         options: &'a CallOptions,
         target: Target,
     ) -> BoxFuture<'a, Result<CatalogueListing, CallError>>;
 
-    /// Creates a routing skill of this name.
+    /// Creates a routing skill named `name`.
     fn create_skill<'a>(
         &'a self,
         options: &'a CallOptions,
         name: &'a str,
     ) -> BoxFuture<'a, Result<CatalogueItem, CallError>>;
 
-    /// How fast reads and writes of a target go, for estimates.
+    /// Returns the pace of a target's reads and writes, for estimates.
     fn pace(&self, target: Target) -> Pace;
 }

@@ -250,7 +250,7 @@ mod tests {
         let told = |body| {
             let parsed = parse::<Page<User>>(Route::Users, &answer(200, body));
             let Err(CallError::Unavailable { answer, .. }) = parsed.map(|_| ()) else { panic!("{body} was read") };
-            assert_eq!(answer.hindrance(), "an answer of Genesys cannot be read");
+            assert_eq!(answer.hindrance(), "Genesys gave an answer that cannot be read");
             answer.message
         };
         let id = "00000000-0000-4000-8000-000000000001";

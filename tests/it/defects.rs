@@ -100,7 +100,7 @@ async fn a_job_whose_listing_panics_again_and_again_fails_and_the_next_one_does_
     let job = run(&bed, &[1, 2, 3]).await;
     assert_eq!(ends(&bed, job), [DEFECT; 3]);
     let message = bed.entries(job)[0].result.message.clone().unwrap();
-    assert!(message.contains("defect of skillsync") && message.contains("id of the job"), "{message}");
+    assert!(message.contains("defect in skillsync") && message.contains("job id"), "{message}");
     assert_eq!(panics(&bed, "job"), 5);
     let next = run(&bed, &[1, 2, 3]).await;
     assert_eq!(ends(&bed, next), [APPLIED; 3]);

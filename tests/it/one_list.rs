@@ -67,7 +67,7 @@ async fn a_row_that_cannot_be_resolved_takes_nothing_away_that_it_lists() {
         let misspelt = vec![employee(1, &["Group 1"]), employee(2, &["Group 3"]), employee(1, &["Gruop 2"])];
         let second = run(&bed, mode, false, misspelt).await;
         assert_eq!(ends(&bed, second), [NO_SUCH_GROUP, APPLIED, NO_SUCH_GROUP]);
-        assert!(message(&bed, second, 0).contains("row 2 is about the same user"), "{}", message(&bed, second, 0));
+        assert!(message(&bed, second, 0).contains("row 2 names the same user"), "{}", message(&bed, second, 0));
         assert_eq!(groups(&bed), ["Group 1", "Group 2"]);
         let again = bed.service.engine.retry(second, None).await.unwrap().unwrap().unwrap().id;
         bed.finish(again).await;

@@ -227,7 +227,7 @@ async fn an_entry_that_fails_half_way_says_that_a_part_may_have_been_carried_out
     let failed = bed.entries(job).remove(0);
     assert_eq!((failed.state, failed.result.reason), (EntryState::Failed, Some(Reason::Forbidden)));
     let message = failed.result.message.unwrap();
-    assert!(message.contains("A part of the entry may have been carried out"), "{message}");
+    assert!(message.contains("Part of the entry may have been carried out"), "{message}");
     let part = &failed.result.effects.difference;
     assert_eq!((part.added.len(), part.removed.len()), (1, 0), "what was answered is named: {part:?}");
     let skills = bed.simulator.assignments_of(id(1), SimTarget::RoutingSkills).unwrap();

@@ -1,4 +1,4 @@
-//! The order of acceptance, and the oldest place that may still be taken in it.
+//! The order in which jobs are accepted, and the oldest place that an entry may still take.
 
 use std::collections::BTreeMap;
 
@@ -9,30 +9,32 @@ use uuid::{ContextV7, Uuid};
 use crate::domain::place::DatesBefore;
 use crate::domain::{JobId, Place};
 
-/// Hands out ids and dates of acceptance, and knows the jobs whose entries are not all on their way yet.
+/// Assigns ids and dates of acceptance, and tracks the jobs whose entries are not all parked yet.
 ///
-/// Invariant: ids and dates never go back: not within a millisecond, not when the clock is set back, and not over restarts.
-/// So places of entries without a date of their own are in the order of acceptance.
+/// Invariant: ids and dates never go back, neither within a millisecond nor when the clock is set back nor across
+/// restarts. The places of entries without a date of their own are therefore in the order of acceptance.
 ///
-/// Invariant: a job is known here from before it is accepted until its last entry has been parked in its user's slot or has
-/// ended, with a place that is no later than any that it has not parked. So whoever asks for [`AcceptanceOrder::oldest`]
-/// and then finds nothing parked for a user knows that nothing older will come for that user.
+/// Invariant: a job is tracked from before it is accepted until its last entry has been parked in its user's slot or
+/// has ended, with a place no later than that of any entry not parked yet. A caller that asks for
+/// [`AcceptanceOrder::oldest`] and then finds nothing parked for a user therefore knows that nothing older will come
+/// for that user.
 #[derive(Debug)]
 pub(in crate::engine) struct AcceptanceOrder(Mutex<OrderState>);
 
 #[derive(Debug)]
 struct OrderState {
     context: ContextV7,
-    /// The newest date of acceptance, and the newest date in an id.
+    /// The newest date of acceptance.
     accepted: Timestamp,
+    /// The newest date in an id.
     in_id: Timestamp,
     last: JobId,
     preparing: BTreeMap<JobId, Place>,
 }
 
 impl AcceptanceOrder {
-    /// Goes on behind jobs that a process before this one accepted. The date of a wrong clock is not waited for; ids go on
-    /// behind it all the same.
+    /// Continues after the jobs that an earlier process accepted. Dates do not wait for the date of a wrong clock; ids
+    /// continue after it all the same.
     pub(in crate::engine) fn after(jobs: impl Iterator<Item = (JobId, Timestamp)>, dates: &DatesBefore) -> Self {
         let (mut accepted, mut in_id, mut last) = (Timestamp::MIN, Timestamp::MIN, JobId(Uuid::nil()));
         for (id, created_at) in jobs {
@@ -45,7 +47,8 @@ impl AcceptanceOrder {
         Self(Mutex::new(OrderState { context, accepted, in_id: next(in_id), last, preparing }))
     }
 
-    /// The id and the date of a job that is accepted now. It counts as being prepared; `place` tells its oldest place.
+    /// Returns the id and date of a job accepted now, and tracks the job as being prepared. `place` returns its oldest
+    /// place.
     pub(in crate::engine) fn accept(
         &self,
         now: Timestamp,
@@ -63,22 +66,22 @@ impl AcceptanceOrder {
         (id, accepted)
     }
 
-    /// The date at `now`, by the clock that acceptance goes by.
+    /// Returns the date at `now` on the clock of acceptance, which never goes back.
     pub(in crate::engine) fn date(&self, now: Timestamp) -> Timestamp {
         self.lock().accepted.max(now)
     }
 
-    /// The oldest place of the job that has not been parked is this one now.
+    /// Sets the oldest place among the job's entries that are not parked yet.
     pub(in crate::engine) fn prepares(&self, job: JobId, place: Place) {
         self.lock().preparing.insert(job, place);
     }
 
-    /// All of the job has been parked or has ended.
+    /// Stops tracking a job whose entries have all been parked or have ended.
     pub(in crate::engine) fn prepared(&self, job: JobId) {
         self.lock().preparing.remove(&job);
     }
 
-    /// No entry that is not parked yet, or is accepted from `now` on without a date of its own, takes an older place.
+    /// Returns a place that no unparked entry precedes, nor any entry accepted from `now` on without a date of its own.
     pub(in crate::engine) fn oldest(&self, now: Timestamp) -> Place {
         let state = self.lock();
         let next = Place { at: state.accepted.max(now), entry: (state.last, u32::MAX) };
@@ -90,7 +93,7 @@ impl AcceptanceOrder {
     }
 }
 
-/// The date in an id of version 7.
+/// Returns the date in a version 7 UUID (RFC 9562).
 fn date_in(id: JobId) -> Option<Timestamp> {
     let (seconds, nanoseconds) = id.0.get_timestamp()?.to_unix();
     Timestamp::new(i64::try_from(seconds).ok()?, i32::try_from(nanoseconds).ok()?).ok()
@@ -150,7 +153,7 @@ mod tests {
         assert_eq!(order.oldest(at(20)), place(second, 20));
         order.prepared(second);
         order.prepared(first);
-        // What is accepted next is newer than all that was, and older than what is dated later than now.
+        // The next job accepted is newer than all before, and older than anything dated later than now.
         let next = order.oldest(at(20));
         assert!(place(second, 20) < next && next < place(first, 21), "{next:?}");
     }

@@ -1,4 +1,4 @@
-//! The jobs that want a callback, and how far each has come.
+//! The queue of jobs that want a callback, and the callback progress of each job.
 
 use tokio::sync::mpsc;
 
@@ -7,16 +7,17 @@ use crate::domain::JobId;
 use crate::domain::callback::CallbackProgress;
 
 impl Job {
+    /// Records the progress of the callback.
     pub(in crate::engine) fn callback_went(&self, progress: CallbackProgress) {
         self.change(|state| {
-            // What was settled before stays so until something else is.
+            // A callback that was settled earlier stays settled until another one is.
             let settled = progress.settled.clone().or_else(|| state.callback.settled.take());
             state.callback = CallbackProgress { settled, ..progress };
         });
     }
 }
 
-/// Hands the jobs that want a callback to whoever sends them.
+/// Hands the jobs that want a callback to the task that sends them.
 #[derive(Debug)]
 pub(in crate::engine) struct CallbackQueue {
     jobs: mpsc::UnboundedSender<JobId>,
@@ -31,14 +32,15 @@ impl Default for CallbackQueue {
 }
 
 impl CallbackQueue {
-    /// A job is there that may want one.
+    /// Queues the job if it wants a callback.
     pub(in crate::engine) fn note(&self, job: &Job) {
         if job.spec().callback.is_some() {
-            // Without a receiver nobody is called back, as configured.
+            // Without a receiver, callbacks are disabled by configuration.
             let _ = self.jobs.send(job.id());
         }
     }
 
+    /// Takes the receiver. Returns `None` if it was taken before.
     pub(in crate::engine) fn take(&self) -> Option<mpsc::UnboundedReceiver<JobId>> {
         self.receiver.lock().take()
     }

@@ -1,11 +1,11 @@
-//! Which entries of a job changed when, so that a follower can be told what it has not seen.
+//! Tracks which entries of a job changed at which revision, so that a follower receives exactly what it has not seen.
 
-/// The newest change of each entry that has changed since the job was accepted: a list in the order of the changes, threaded
-/// through the entries, because a job has many of them and each has one place in it.
+/// The newest change of each entry that has changed since the job was accepted: a doubly linked list in order of
+/// change, threaded through an array of entries, because a job has many of them and each is listed only once.
 ///
-/// Invariant: an entry is listed at most once, under the revision of its newest change: who was told everything up to a
-/// revision finds everything else behind it, and nothing twice. Entries that change with the same revision are recorded in
-/// ascending order.
+/// Invariant: an entry is listed at most once, under the revision of its newest change. A follower that has seen
+/// everything up to a revision therefore finds everything else behind it, and nothing twice. Entries that change in the
+/// same revision are recorded in ascending order.
 #[derive(Debug)]
 pub(super) struct Changes {
     places: Box<[ChangePlace]>,
@@ -15,13 +15,13 @@ pub(super) struct Changes {
 
 #[derive(Debug, Clone, Copy)]
 struct ChangePlace {
-    /// Of the newest change; 0 for an entry that has not changed and is not listed.
+    /// Revision of the newest change; 0 for an entry that has not changed and is not listed.
     revision: u64,
     older: u32,
     newer: u32,
 }
 
-/// The end of the list, in either direction.
+/// Marks either end of the list.
 const NONE: u32 = u32::MAX;
 
 impl Changes {
@@ -30,7 +30,7 @@ impl Changes {
         Self { places: vec![unlisted; entries].into(), oldest: NONE, newest: NONE }
     }
 
-    /// The entry changed with this revision.
+    /// Records that an entry changed in this revision.
     pub(super) fn record(&mut self, revision: u64, entry: u32) {
         let Some(place) = self.place(entry).filter(|place| place.revision != revision) else { return };
         if place.revision != 0 {
@@ -42,11 +42,11 @@ impl Changes {
         self.join(entry, NONE);
     }
 
-    /// Entries that changed behind this place, oldest change first.
+    /// Returns the entries that changed after this position, oldest change first.
     pub(super) fn after(&self, (revision, entry): (u64, u32)) -> impl Iterator<Item = (u64, u32)> + '_ {
         let mut next = match self.place(entry) {
             _ if revision == 0 => self.oldest,
-            // The usual case: who follows goes on where it was.
+            // The usual case: the follower continues where it left off.
             Some(told) if told.revision == revision => told.newer,
             Some(_) | None => self.first_behind((revision, entry)),
         };
@@ -57,7 +57,7 @@ impl Changes {
         })
     }
 
-    /// Looked for from the newest change on: who follows has seen most.
+    /// Searches from the newest change backwards, because followers have seen most of the list.
     fn first_behind(&self, told: (u64, u32)) -> u32 {
         let (mut first, mut at) = (NONE, self.newest);
         while let Some(place) = self.place(at).filter(|place| (place.revision, at) > told) {
@@ -76,7 +76,7 @@ impl Changes {
         }
     }
 
-    /// Makes two neighbours, of which one may be the end.
+    /// Makes two entries neighbours. `NONE` stands for the respective end of the list.
     fn join(&mut self, older: u32, newer: u32) {
         match self.places.get_mut(older as usize) {
             Some(place) => place.newer = newer,
@@ -111,7 +111,7 @@ mod tests {
     }
 
     proptest! {
-        /// Against a sorted set, whatever changes in whatever order and from wherever it is read.
+        /// Compares with a sorted set, for all orders of changes and all positions of a follower.
         #[test]
         fn a_follower_finds_what_it_has_not_seen(steps in proptest::collection::vec(proptest::collection::btree_set(0..8u32, 0..8), 0..20)) {
             let (mut changes, mut expected) = (Changes::new(8), BTreeSet::new());

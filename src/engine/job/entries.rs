@@ -1,7 +1,7 @@
-//! The entries of a job in little memory: there are up to a hundred thousand of them, and they stay readable for days.
+//! Compact storage for the entries of a job: there may be a hundred thousand of them, and they stay readable for days.
 //!
-//! What callers wrote as text is one text for the whole job, equal lists and equal effects are one, and what only few
-//! entries have to tell is kept apart from them. How little that comes to is measured in `docs/PERFORMANCE.md`.
+//! The texts of all entries share one string, equal lists and equal effects are stored once, and what only few entries
+//! have is kept apart. `docs/PERFORMANCE.md` has the resulting sizes.
 
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroI64;
@@ -16,9 +16,9 @@ use crate::domain::entry::{AssignmentName, Effects, EntryOrder, EntryRequest, Li
 use crate::domain::shared::Shared;
 use crate::domain::{EntryState, JobId, Place, Reason, UserId, UserRef};
 
-/// All entries of a job, in the order in which they were sent.
+/// All entries of a job, in the order of the submission.
 ///
-/// The states are apart from the rest, because they are what is searched.
+/// States are stored apart from the rest because they are what is searched.
 #[derive(Debug)]
 pub(super) struct Entries {
     states: Box<[EntryState]>,
@@ -26,38 +26,40 @@ pub(super) struct Entries {
     texts: Box<str>,
     lists: Box<[Arc<[ListedAssignment]>]>,
     effects: Shared<Effects>,
-    /// Empty if no entry was dated by its sender.
+    /// Empty if the sender dated no entry.
     dates: Box<[Option<Timestamp>]>,
-    /// Empty if no entry is held to a plan.
+    /// Empty if no entry is limited by a plan.
     plans: Box<[Option<Difference>]>,
-    /// Empty if no entry repeats another.
+    /// Empty if no entry repeats another one.
     repeats: Box<[Option<Place>]>,
 }
 
-/// What is kept of one entry besides its state.
+/// What is stored of one entry besides its state.
 #[derive(Debug)]
 struct EntryRow {
-    /// Where its texts end in the text of the job, one behind the other; the first begins where the last of the entry before ends.
+    /// End offsets of its texts within `texts`, where they follow one another. The first text begins where the previous
+    /// entry's last one ends.
     reference_ends: u32,
     authority_ends: u32,
     key_ends: u32,
-    /// The place of its list.
+    /// Index of its list.
     list: u32,
     naming: Naming,
     presence: Presence,
     has_reference: bool,
     is_resolved: bool,
-    /// A write may be on its way or have been carried out unseen: cancelling must wait for its end.
+    /// Whether a write may be under way or may have been carried out unseen. Such an entry cannot be cancelled yet.
     is_unsettled: bool,
     attempts: u32,
-    /// The user, once known; for who was named by id from the beginning.
+    /// The user, once known; from the beginning if the entry names the user by id.
     user: Uuid,
     finished_at: Option<Milliseconds>,
     effects: Option<Arc<Effects>>,
     remark: Option<Box<Remark>>,
 }
 
-/// A date of this program's clock, which tells whole milliseconds; in a third of the room. There is none for the first of 1970.
+/// A date of this program's clock, which has whole milliseconds, in a third of the size. The epoch itself cannot be
+/// represented.
 #[derive(Debug, Clone, Copy)]
 struct Milliseconds(NonZeroI64);
 
@@ -71,18 +73,18 @@ impl Milliseconds {
     }
 }
 
-/// How the user was named.
+/// How an entry named its user.
 #[derive(Debug, Clone, Copy)]
 enum Naming {
     Id,
     Email,
     EmployeeId,
     ExternalId,
-    /// Not any more: the person was erased.
+    /// No longer named: the person was erased.
     Erased,
 }
 
-/// What most entries have nothing of.
+/// Properties that most entries do not have.
 #[derive(Debug, Default)]
 struct Remark {
     reason: Option<Reason>,
@@ -111,12 +113,13 @@ impl From<Vec<EntryOrder>> for Entries {
     }
 }
 
-/// What each entry has of something, or nothing at all where none has any.
+/// Collects a column, or an empty one if no entry has a value.
 fn column<T: Clone>(values: impl Iterator<Item = Option<T>> + Clone) -> Box<[Option<T>]> {
     if values.clone().all(|value| value.is_none()) { Box::default() } else { values.collect() }
 }
 
-/// Numbers lists. Lists that are equal and not one are numbered apart: whoever reads a body makes equal ones one.
+/// Numbers distinct lists by address. Equal lists at different addresses get different numbers: the reader of the body
+/// has already merged equal ones.
 #[derive(Debug, Default)]
 struct Lists {
     known: Vec<Arc<[ListedAssignment]>>,
@@ -126,7 +129,7 @@ struct Lists {
 impl Lists {
     fn number(&mut self, list: Arc<[ListedAssignment]>) -> u32 {
         let next = place(self.known.len());
-        // What is known stays alive, so no other list comes to lie where it is.
+        // Known lists stay alive, so no other list can get the same address.
         let number = *self.places.entry(list.as_ptr()).or_insert(next);
         if number == next {
             self.known.push(list);
@@ -135,7 +138,7 @@ impl Lists {
     }
 }
 
-/// A place in a text or a list of one job, which are both far shorter than this reaches.
+/// Converts an offset or index within one job; both stay far below `u32::MAX`.
 fn place(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
@@ -180,7 +183,7 @@ impl EntryRow {
         matches!(self.naming, Naming::Erased)
     }
 
-    /// Forgets the person; `ends` is where the texts of the entry before end.
+    /// Forgets the person. `ends` is where the previous entry's texts end.
     fn erase(&mut self, ends: u32) {
         (self.reference_ends, self.authority_ends, self.key_ends) = (ends, ends, ends);
         (self.naming, self.user, self.is_resolved, self.has_reference) = (Naming::Erased, Uuid::nil(), false, false);
@@ -190,20 +193,21 @@ impl EntryRow {
     }
 }
 
-/// What is made of a list while its entries are worked on: each assignment resolved, wanted, compared and written down.
+/// Copies of a list that exist while its entries are worked on: assignments are resolved, folded, compared and
+/// journaled.
 const OF_WORK: usize = 2;
-/// What an entry takes besides its row while it is worked on: its user's turn, and the calls for it.
+/// Bytes that an entry takes besides its row while it is worked on, for its user's turn and the calls for it.
 const OF_OPEN_ENTRY: usize = 256;
-/// What an entry comes to take besides its row: its effects, and what is told of it.
+/// Bytes that an entry's outcome takes besides its row, for effects and remarks.
 const OF_OUTCOME: usize = 48;
 
 impl Entries {
-    /// Bytes that the entries take while they are worked on, with what is made of them.
+    /// Returns the bytes that the entries take while they are worked on, including derived data.
     pub(super) fn bytes_while_open(&self) -> usize {
         self.bytes() + self.rows.len() * OF_OPEN_ENTRY + OF_WORK * self.bytes_of_lists()
     }
 
-    /// Bytes that the entries take.
+    /// Returns the bytes that the entries take.
     pub(super) fn bytes(&self) -> usize {
         let columns = size_of_val(&*self.dates) + size_of_val(&*self.plans) + size_of_val(&*self.repeats);
         let rows = self.rows.len() * (size_of::<EntryRow>() + size_of::<EntryState>() + OF_OUTCOME);
@@ -216,7 +220,7 @@ impl Entries {
             bytes += size_of_val(&**list);
             for listed in &**list {
                 bytes += listed.because.as_ref().map_or(0, |because| because.len());
-                // Within one list all names are different.
+                // All names within one list are distinct.
                 if let AssignmentName::Name(name) = &listed.name
                     && (self.lists.len() == 1 || names.insert(name.as_ptr()))
                 {
@@ -227,28 +231,28 @@ impl Entries {
         bytes
     }
 
-    /// Number of entries.
+    /// Returns the number of entries.
     pub(super) fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Where an entry stands.
+    /// Returns the state of an entry.
     pub(super) fn state(&self, index: u32) -> Option<EntryState> {
         self.states.get(index as usize).copied()
     }
 
-    /// Puts an entry into another state; the one before.
+    /// Changes the state of an entry and returns the previous one.
     pub(super) fn turn(&mut self, index: u32, to: EntryState) -> Option<EntryState> {
         self.states.get_mut(index as usize).map(|state| std::mem::replace(state, to))
     }
 
-    /// The entries from `from` on whose state passes.
+    /// Returns the indices, from `from` on, of the entries whose state satisfies `wanted`.
     pub(super) fn places(&self, from: u32, wanted: impl Fn(EntryState) -> bool) -> impl Iterator<Item = u32> {
         let states = self.states.get(from as usize..).unwrap_or_default();
         (from..).zip(states).filter(move |(_, state)| wanted(**state)).map(|(index, _)| index)
     }
 
-    /// What an entry asks.
+    /// Returns what an entry asks for.
     pub(super) fn request(&self, index: u32) -> Option<EntryRequest> {
         let row = self.row(index)?;
         let begins = index.checked_sub(1).and_then(|before| self.row(before)).map_or(0, |before| before.key_ends);
@@ -261,7 +265,7 @@ impl Entries {
         })
     }
 
-    /// How an entry names its user; nobody, if that was erased.
+    /// Returns how an entry names its user; a nil id if the person was erased.
     pub(super) fn named(&self, index: u32) -> Option<UserRef> {
         let row = self.row(index)?;
         let key = || self.text(row.authority_ends, row.key_ends);
@@ -279,12 +283,13 @@ impl Entries {
         self.texts.get(from as usize..to as usize).unwrap_or_default().into()
     }
 
-    /// Whether the person whom an entry was about was erased.
+    /// Returns whether the person an entry was about has been erased.
     pub(super) fn is_erased(&self, index: u32) -> bool {
         self.row(index).is_some_and(EntryRow::is_erased)
     }
 
-    /// Forgets whom these entries were about, and what points to them. States, reasons and the dates of their ends stay.
+    /// Forgets who these entries were about and everything that points to that person. States, reasons and end dates
+    /// stay.
     pub(super) fn erase(&mut self, entries: &HashSet<u32>) {
         let (mut texts, mut begins) = (String::with_capacity(self.texts.len()), 0);
         for (index, row) in (0u32..).zip(&mut self.rows) {
@@ -306,27 +311,27 @@ impl Entries {
         self.repeats.iter_mut().enumerate().filter(|(index, _)| of_them(*index)).for_each(|(_, place)| *place = None);
     }
 
-    /// When an entry's change happened, if its sender said so.
+    /// Returns when an entry's change happened, if its sender said so.
     pub(super) fn occurred_at(&self, index: u32) -> Option<Timestamp> {
         self.dates.get(index as usize).copied().flatten()
     }
 
-    /// The place of the entry that an entry repeats.
+    /// Returns the place of the entry that an entry repeats, if it repeats one.
     pub(super) fn repeats(&self, index: u32) -> Option<Place> {
         self.repeats.get(index as usize).copied().flatten()
     }
 
-    /// What an entry is to change at most, if that was settled before.
+    /// Returns the most that an entry may change, if it is limited by a plan.
     pub(super) fn plan(&self, index: u32) -> Option<&Difference> {
         self.plans.get(index as usize)?.as_ref()
     }
 
-    /// What naming the person tells beside their skills.
+    /// Returns what the naming of the person implies apart from the assignments.
     pub(super) fn presence(&self, index: u32) -> Presence {
         self.row(index).map(|row| row.presence).unwrap_or_default()
     }
 
-    /// An entry as a value.
+    /// Returns a copy of an entry.
     pub(super) fn snapshot(&self, index: u32) -> Option<EntrySnapshot> {
         let (row, state) = (self.row(index)?, self.state(index)?);
         let (user, erased, presence) = (row.user(), row.is_erased(), row.presence);
@@ -334,12 +339,12 @@ impl Entries {
         Some(EntrySnapshot { index, request, user, state, result, presence, erased })
     }
 
-    /// What is known of how an entry went.
+    /// Returns what is known of an entry's outcome.
     pub(super) fn result(&self, index: u32) -> EntryResult {
         self.row(index).map(EntryRow::result).unwrap_or_default()
     }
 
-    /// Keeps what is known of how an entry went, in the place of what was known before.
+    /// Replaces what is known of an entry's outcome.
     pub(super) fn set_result(&mut self, index: u32, result: EntryResult) {
         let EntryResult { reason, message, effects, attempts, conflicts, superseded_by, finished_at } = result;
         let effects = (effects != Effects::default()).then(|| self.effects.one(effects));
@@ -350,43 +355,45 @@ impl Entries {
         (row.effects, row.attempts, row.finished_at) = (effects, attempts, finished_at.and_then(Milliseconds::of));
     }
 
-    /// Tells what an entry waits for, or why it came to nothing.
+    /// Sets the message that says what an entry waits for or why it failed.
     pub(super) fn set_message(&mut self, index: u32, message: &str) {
         if let Some(row) = self.row_mut(index) {
             row.remark.get_or_insert_default().message = Some(message.into());
         }
     }
 
-    /// An entry has come to nothing yet, and there is nothing to tell of it any more.
+    /// Clears what is known of an entry's outcome.
     pub(super) fn clear_result(&mut self, index: u32) {
         if let Some(row) = self.row_mut(index) {
             (row.effects, row.attempts, row.finished_at, row.remark) = (None, 0, None, None);
         }
     }
 
+    /// Records the user that an entry was resolved to.
     pub(super) fn set_user(&mut self, index: u32, user: UserId) {
         if let Some(row) = self.row_mut(index) {
             (row.user, row.is_resolved) = (user.0, true);
         }
     }
 
-    /// Whether a write may be on its way for an entry, or have been carried out unseen.
+    /// Returns whether a write for an entry may be under way or may have been carried out unseen.
     pub(super) fn is_unsettled(&self, index: u32) -> bool {
         self.row(index).is_some_and(|row| row.is_unsettled)
     }
 
+    /// Records whether a write for an entry may be under way or may have been carried out unseen.
     pub(super) fn set_unsettled(&mut self, index: u32, unsettled: bool) {
         if let Some(row) = self.row_mut(index) {
             row.is_unsettled = unsettled;
         }
     }
 
-    /// The user that an entry turned out to be about.
+    /// Returns the user that an entry was resolved to.
     pub(super) fn user(&self, index: u32) -> Option<UserId> {
         self.row(index).and_then(EntryRow::user)
     }
 
-    /// The users that the entries turned out to be about.
+    /// Returns the users that entries were resolved to.
     pub(super) fn users(&self) -> impl Iterator<Item = UserId> + '_ {
         self.rows.iter().filter_map(EntryRow::user)
     }

@@ -1,4 +1,4 @@
-//! What others ask of a job beside its work: what changed, and which entries could be done again.
+//! Read access to a job for its followers: what changed, and which entries can be repeated.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -8,38 +8,38 @@ use crate::domain::entry::{EntryOrder, Presence};
 use crate::domain::job::{EntryCounts, JobStatus};
 use crate::domain::{EntryState, Reason, UserId, UserRef};
 
-/// What a follower of a job has been told: everything up to this change.
+/// How far a follower of a job has read: it has seen everything up to this change.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EventCursor {
     pub revision: u64,
-    /// The last entry told of those that changed with this revision.
+    /// The last entry seen among those that changed in this revision.
     pub entry: u32,
 }
 
 impl EventCursor {
-    /// Everything that a revision brought.
+    /// Returns the cursor after all changes of a revision.
     pub fn all_of(revision: u64) -> Self {
         Self { revision, entry: u32::MAX }
     }
 }
 
-/// What a job adds up to.
+/// The summary of a job.
 pub(in crate::engine) struct Figures {
     pub(in crate::engine) status: JobStatus,
     pub(in crate::engine) counts: EntryCounts,
 }
 
-/// What a follower has not been told.
+/// What a follower has not seen yet.
 #[derive(Debug)]
 pub struct JobDelta {
-    /// Entries in the order of their changes.
+    /// Changed entries, in the order of their changes.
     pub entries: Vec<(EventCursor, EntrySnapshot)>,
-    /// The job, once all entries have been told.
+    /// The job, if no further entries follow.
     pub job: Option<JobSnapshot>,
 }
 
 impl Job {
-    /// What changed behind `told`, at most `limit` entries of it.
+    /// Returns what changed after `told`, with at most `limit` entries.
     pub(in crate::engine) fn news(&self, told: EventCursor, limit: usize) -> JobDelta {
         let state = self.lock();
         let mut changed = state.changes.after((told.revision, told.entry));
@@ -52,40 +52,40 @@ impl Job {
         JobDelta { entries, job }
     }
 
-    /// What the job adds up to.
+    /// Returns the summary of the job.
     pub(in crate::engine) fn figures(&self) -> Figures {
         let state = self.lock();
         Figures { status: state.status(), counts: state.counts }
     }
 
-    /// Where the job stands.
+    /// Returns the status of the job.
     pub(in crate::engine) fn status(&self) -> JobStatus {
         self.lock().status()
     }
 
-    /// What the entry is to change at most, if that was settled before.
+    /// Returns the most that an entry may change, if it is limited by a plan.
     pub(in crate::engine) fn plan(&self, index: u32) -> Option<Box<Difference>> {
         self.lock().entries.plan(index).cloned().map(Box::new)
     }
 
-    /// Whom its entries turned out to be about, and how they named them.
+    /// Returns the entries whose users are known, with how they named the users.
     pub(in crate::engine) fn known_users(&self) -> Vec<(u32, UserRef, UserId)> {
         let state = self.lock();
         let user = |index| Some((index, state.entries.named(index)?, state.entries.user(index)?));
         (0..state.counts.total()).filter_map(user).collect()
     }
 
-    /// What naming the person tells beside their skills.
+    /// Returns what the naming of the person implies apart from the assignments.
     pub(in crate::engine) fn presence(&self, index: u32) -> Presence {
         self.lock().entries.presence(index)
     }
 
-    /// Why an entry ended as it did, where that was not as asked.
+    /// Returns the reason of an entry's outcome, if it did not end as requested.
     pub(in crate::engine) fn reason(&self, index: u32) -> Option<Reason> {
         self.lock().entries.result(index).reason
     }
 
-    /// How many names that are new have ended without leading to anybody.
+    /// Returns the number of entries with a new name for a person that failed because the name matches no user.
     pub(in crate::engine) fn new_names_not_found(&self) -> u32 {
         let state = self.lock();
         let failed = state.entries.places(0, |state| state == EntryState::Failed);
@@ -96,12 +96,12 @@ impl Job {
         u32::try_from(failed.filter(is_such).count()).unwrap_or(u32::MAX)
     }
 
-    /// The caller's own name for a row.
+    /// Returns the caller's own reference for an entry.
     pub(in crate::engine) fn reference(&self, index: u32) -> Option<Box<str>> {
         self.lock().entries.request(index)?.reference
     }
 
-    /// The entries in one of these states, to be carried out again in their places.
+    /// Returns the entries in one of these states, to be repeated in their places.
     pub(in crate::engine) fn orders(&self, states: &[EntryState]) -> Vec<EntryOrder> {
         let state = self.lock();
         let wanted = state.entries.places(0, |state| states.contains(&state));
@@ -110,7 +110,7 @@ impl Job {
         rows.filter_map(|index| self.again(&state, index, plan(index))).collect()
     }
 
-    /// An entry to be carried out again, in its place; not one whose person was erased.
+    /// Returns an entry to be repeated in its place; `None` if its person was erased.
     fn again(&self, state: &JobState, index: u32, plan: Option<Box<Difference>>) -> Option<EntryOrder> {
         if state.entries.is_erased(index) {
             return None;
@@ -119,8 +119,8 @@ impl Job {
         Some(EntryOrder { request, plan, repeats, presence: state.entries.presence(index) })
     }
 
-    /// Of rows that are one list, none without the others: where a list is the whole of what a user is to have, the rest would
-    /// be taken away.
+    /// Adds to `wanted` the other rows of the same users if the rows of a user form one whole list. Repeated without
+    /// them, a list that is everything a user is to have would remove the rest.
     fn whole_lists(&self, state: &JobState, wanted: impl Iterator<Item = u32>) -> Vec<u32> {
         let wanted: BTreeSet<u32> = wanted.collect();
         if !self.spec().rows_are_one_whole() {
@@ -131,14 +131,14 @@ impl Job {
         (0..state.counts.total()).filter(|index| wanted.contains(index) || is_part(index)).collect()
     }
 
-    /// The entries that turned out to be about a user.
+    /// Returns the entries that were resolved to this user.
     pub(in crate::engine) fn rows_about(&self, user: UserId) -> Vec<u32> {
         let state = self.lock();
         (0..state.counts.total()).filter(|index| state.entries.user(*index) == Some(user)).collect()
     }
 
-    /// The planned entries of a dry run, each held to its plan and in its place, with the other rows of their users: what was
-    /// planned is what comes of all of them together.
+    /// Returns the planned entries of a dry run, each in its place and limited to its plan, together with the other
+    /// rows of their users: the plan is the result of all of them.
     pub(in crate::engine) fn planned(&self) -> Vec<EntryOrder> {
         let state = self.lock();
         let user = |index: &u32| state.entries.user(*index);

@@ -1,4 +1,4 @@
-//! A job that is held back as a whole, before anything of it has begun, until somebody lets it go on or cancels it.
+//! Holding a job back as a whole before any of it is carried out, until a caller releases or cancels it.
 
 use std::collections::HashSet;
 
@@ -6,39 +6,39 @@ use super::{Job, JobState};
 use crate::domain::EntryState;
 use crate::domain::hold::Hold;
 
-/// How a job came to go on whatever it weighs.
+/// How a job was allowed to go on whatever it would remove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) enum Release {
-    /// It was held, or a process before this one let it go on.
+    /// It was held and then released, by this process or an earlier one.
     OfHeld,
-    /// Before it was weighed.
+    /// It was released before the removal check.
     AtOnce,
 }
 
 impl Job {
-    /// Whether something of it has begun: then it has been weighed before.
+    /// Returns whether any of the job has been started. The removal check is then behind it.
     pub(in crate::engine) fn has_begun(&self) -> bool {
         self.lock().started_at.is_some()
     }
 
-    /// Whether somebody let it go on, whatever it weighs.
+    /// Returns whether a caller released the job, whatever it would remove.
     pub(in crate::engine) fn was_released(&self) -> bool {
         self.lock().released.is_some()
     }
 
-    /// Whether no entry is open any more.
+    /// Returns whether all entries have ended.
     pub(in crate::engine) fn is_over(&self) -> bool {
         self.lock().counts.open() == 0
     }
 
-    /// Whether no entry is open but what is with its user already.
+    /// Returns whether every open entry is parked with its user.
     pub(in crate::engine) fn is_on_its_way(&self, parked: &HashSet<u32>) -> bool {
         let state = self.lock();
         let open = state.entries.places(0, |state| !state.is_terminal());
         open.into_iter().all(|index| parked.contains(&index))
     }
 
-    /// Resolves when no entry is open any more but what is with its user already.
+    /// Resolves once every open entry is parked with its user.
     pub(in crate::engine) async fn on_its_way(&self, parked: &HashSet<u32>) {
         let mut revisions = self.watch();
         while !self.is_on_its_way(parked) {
@@ -48,22 +48,22 @@ impl Job {
         }
     }
 
-    /// Lets it go on before it was held, whatever it weighs.
+    /// Releases the job before it is held, whatever it would remove.
     pub(in crate::engine) fn release_at_once(&self) {
         self.lock().released = Some(Release::AtOnce);
     }
 
-    /// Whether it was held, and let go on.
+    /// Returns whether the job was held and then released.
     pub(in crate::engine) fn was_held(&self) -> bool {
         self.lock().released == Some(Release::OfHeld)
     }
 
-    /// Holds back everything that is open.
+    /// Holds all open entries back.
     pub(in crate::engine) fn hold_back(&self, hold: Hold) {
         self.change(|state| state.hold_back(hold));
     }
 
-    /// Lets what is held back go on; false if nothing is.
+    /// Releases the held entries. Returns false if there are none.
     pub(in crate::engine) fn release(&self) -> bool {
         self.change(|state| {
             if state.counts.of(EntryState::Held) == 0 {
@@ -78,6 +78,7 @@ impl Job {
 }
 
 impl JobState {
+    /// Holds all open entries back; without any, the job is not held.
     pub(super) fn hold_back(&mut self, hold: Hold) {
         self.parked_until = None;
         self.turn_open(EntryState::Held);

@@ -1,7 +1,7 @@
-//! Keys under which jobs are accepted: the same submission sent again, at once or after a restart, is the same job.
+//! Idempotency keys: a submission that is sent again, at once or after a restart, yields the same job.
 //!
-//! Callers choose an `Idempotency-Key`, HR systems name their deliveries. Both lose answers and send again; here both are
-//! told of the job that there is.
+//! Callers choose an `Idempotency-Key`, and HR systems identify their deliveries. Both may lose an answer and send
+//! again; both then receive the job that already exists.
 
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
@@ -15,12 +15,12 @@ use tokio::sync::watch;
 use crate::domain::JobId;
 use crate::domain::acceptance::{AcceptanceKey, Fingerprint, KeyId, KeyKind, KeySpace, OwnerId};
 
-/// Room for the keys of one kind, some 120 bytes each.
+/// Capacity for the keys of one kind, at about 120 bytes each.
 #[derive(Debug, Clone, Copy)]
 struct Room {
-    /// Of all owners together, but for what each has in any case.
+    /// Keys of all owners together, beyond the minimum of each.
     in_all: usize,
-    /// Of one owner, whatever the others have.
+    /// Guaranteed minimum of keys per owner.
     in_any_case: usize,
 }
 
@@ -32,46 +32,47 @@ impl Room {
         }
     }
 
-    /// A so many times smaller room, where there is little memory.
+    /// Returns a capacity divided by `times`, for machines with little memory.
     fn shrunk(self, times: usize) -> Self {
         let times = times.max(1);
         Self { in_all: self.in_all / times, in_any_case: self.in_any_case / times }
     }
 
-    /// Whether an owner of so many may have one more while there are so many of all: no more than what is left for others. So one
-    /// by himself has half of the room, two have a third each, and whoever comes finds some.
+    /// Returns whether an owner with `owned` keys may have one more while all owners together have `of_all`. An owner
+    /// may have as many keys as remain free for the others: a single one gets half of the capacity, two get a third
+    /// each, and a newcomer always finds some.
     fn has_one_more(self, owned: usize, of_all: usize) -> bool {
         owned < self.in_any_case.max(self.in_all.saturating_sub(of_all))
     }
 }
 
-/// As many keys of one owner are kept as there is room for.
+/// An owner has as many keys as there is room for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{kept} keys of submissions are kept for this sender, and there is no room for more of them")]
+#[error("{kept} submission keys are kept for this sender, and there is no room for more")]
 pub struct TooManyKeys {
-    /// Keys of this owner.
+    /// Number of keys of this owner.
     pub kept: usize,
 }
 
-/// The keys that jobs were accepted under, for as long as they are kept.
+/// The keys under which jobs were accepted, until they expire.
 ///
 /// Invariant: a key is accepted at most once while it is kept, because it is reserved under one lock before anything is
-/// done for it; and a reservation that leads to no job leaves nothing behind, however it ends.
+/// done for it. A reservation that leads to no job leaves nothing behind, however it ends.
 ///
-/// Invariant: no owner's keys take the room of another's. What one may have is bounded by what is left to all others, and never
-/// below what is set aside for each; owners are configured, so all of it together is bounded too. A key tells its owner, so that
-/// this holds over restarts.
+/// Invariant: no owner's keys take the room of another owner's. The keys of one owner are bounded by what remains free
+/// for all others, but never below a guaranteed minimum. Owners come from the configuration, so the total is bounded as
+/// well. A key contains its owner, so this holds across restarts.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct AcceptanceKeys {
     keys: Mutex<Keys>,
-    /// So many times smaller are the rooms than they are written down here.
+    /// Divisor of the capacities above.
     shrunk: usize,
 }
 
 #[derive(Debug, Default)]
 struct Keys {
     slots: HashMap<KeyId, KeySlot>,
-    /// Accepted keys, the first to expire on top.
+    /// Accepted keys, the next one to expire on top.
     expiring: BinaryHeap<Reverse<(Timestamp, KeyId)>>,
     kept: [usize; KeyKind::ALL.len()],
     owned: HashMap<OwnerId, usize>,
@@ -79,46 +80,46 @@ struct Keys {
 
 #[derive(Debug)]
 enum KeySlot {
-    /// Whoever holds the other end is accepting a job under it.
+    /// The holder of the other end is accepting a job under this key.
     Accepting(watch::Receiver<()>),
     Accepted(AcceptanceKey, JobId),
 }
 
-/// What became of a key that was asked for.
+/// The result of claiming a key.
 #[derive(Debug)]
 pub enum Claim {
-    /// Who asked has it to himself.
+    /// The key is reserved for the caller alone.
     Reserved(Reservation),
-    /// A job was accepted under it.
+    /// A job was accepted under the key before.
     Accepted(Fingerprint, JobId),
-    /// Somebody else is submitting under it.
+    /// Another caller is submitting under the key.
     Accepting(OtherClaim),
 }
 
-/// A key that nobody else gets; given back when dropped unless a job came of it.
+/// An exclusive claim on a key. Dropping it gives the key back unless a job was accepted under it.
 #[derive(Debug)]
 pub struct Reservation {
     keys: Arc<AcceptanceKeys>,
     id: KeyId,
     kind: KeyKind,
-    /// Dropped after the key was given back: tells those who wait for it.
+    /// Dropped after the key was given back, which wakes those who wait for it.
     _ended: watch::Sender<()>,
 }
 
-/// Somebody else's reservation.
+/// A reservation held by another caller.
 #[derive(Debug)]
 pub struct OtherClaim(watch::Receiver<()>);
 
 impl OtherClaim {
-    /// Waits until it has come to something or nothing.
+    /// Waits until the reservation has ended, with a job or without.
     pub async fn ended(mut self) {
-        // Nothing is ever sent; the sender's end is what is waited for.
+        // Nothing is ever sent; the loop ends when the sender is dropped.
         while self.0.changed().await.is_ok() {}
     }
 }
 
 impl AcceptanceKeys {
-    /// The keys that a process before this one left.
+    /// Restores the keys that an earlier process left.
     pub(in crate::engine) fn recovered(kept: Vec<(AcceptanceKey, JobId)>, shrunk: usize) -> Self {
         let mut keys = Keys::default();
         for (key, job) in kept {
@@ -147,7 +148,7 @@ impl AcceptanceKeys {
         }
     }
 
-    /// Forgets the keys whose time is over, at most `limit` of them.
+    /// Removes expired keys, at most `limit` of them, and returns their ids.
     pub(in crate::engine) fn expire(&self, now: Timestamp, limit: usize) -> Vec<KeyId> {
         let mut keys = self.lock();
         let mut expired = Vec::new();
@@ -202,13 +203,13 @@ impl Keys {
 }
 
 impl Reservation {
-    /// The key as it will be kept with a job that is accepted now.
+    /// Returns the key as it is kept with a job that is accepted now.
     pub(in crate::engine) fn key(&self, fingerprint: Fingerprint, now: Timestamp) -> AcceptanceKey {
         let kept_until = now.checked_add(self.kind.kept_for()).unwrap_or(Timestamp::MAX);
         AcceptanceKey { id: self.id, kind: self.kind, fingerprint, kept_until }
     }
 
-    /// A job came of it.
+    /// Keeps the key with the job that was accepted under it.
     pub(in crate::engine) fn accepted(self, key: AcceptanceKey, job: JobId) {
         self.keys.lock().accept(key, job);
     }
@@ -296,7 +297,7 @@ mod tests {
         assert!(is_empty(&keys));
     }
 
-    /// Takes keys until there is no room for more, `most` at the most.
+    /// Claims keys until there is no room for more, at most `most` of them.
     fn fill(keys: &Arc<AcceptanceKeys>, space: &KeySpace, most: usize) -> Vec<(AcceptanceKey, JobId)> {
         let mut taken = Vec::new();
         for n in 0..most {

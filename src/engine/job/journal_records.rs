@@ -1,4 +1,4 @@
-//! A job and the journal: what is written down when an entry ends, and how a job is read back.
+//! Conversions between a job and its journal records: what is written when an entry ends, and how a job is read back.
 
 use std::collections::HashSet;
 
@@ -12,7 +12,7 @@ use crate::engine::port::Version;
 use crate::journal::{EndedEntry, EntryOutcome, JobCounters, KeptConflict, RecoveredJob};
 
 impl Job {
-    /// A job as a process before this one left it.
+    /// Restores a job as an earlier process left it.
     pub(in crate::engine) fn recovered(kept: RecoveredJob, dating: Dating, open: OpenEntries) -> Self {
         let job = Self::new(kept.job, dating, open);
         let finished_at = kept.outcomes.iter().flatten().filter_map(|outcome| outcome.finished_at).max();
@@ -48,25 +48,26 @@ impl Job {
         job
     }
 
-    /// The job stays readable until then, whatever the retention: somebody may ask for it by the key it was sent under.
+    /// Keeps the job readable until then, whatever the retention, because a caller may ask for it by the key it was
+    /// sent under.
     pub(in crate::engine) fn keep_until(&self, until: Timestamp) {
         let mut state = self.lock();
         state.keep_until = state.keep_until.max(Some(until));
     }
 
-    /// Whether the job ended before then, and nobody has to be able to read it any more.
+    /// Returns whether the job ended before then and no key requires it to stay readable.
     pub(in crate::engine) fn may_go(&self, ended_before: Timestamp, now: Timestamp) -> bool {
         let state = self.lock();
         let kept = state.keep_until.is_some_and(|until| until > now);
         !kept && state.finished_at.is_some_and(|at| at <= ended_before)
     }
 
-    /// The users that its entries turned out to be about.
+    /// Returns the users that entries were resolved to.
     pub(in crate::engine) fn users(&self) -> Vec<UserId> {
         self.lock().entries.users().collect()
     }
 
-    /// What is to be written down of an entry that ends like this.
+    /// Returns the journal record of an entry that ends like this.
     pub(super) fn ended(&self, state: &JobState, index: u32, to: EntryState, result: EntryResult) -> EndedEntry {
         let outcome = outcome(to, state.entries.user(index), result);
         EndedEntry { job: self.id, position: index, outcome, counters: state.counters() }

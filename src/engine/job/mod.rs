@@ -1,4 +1,4 @@
-//! One accepted job in memory: its entries, their states, and what they add up to.
+//! An accepted job in memory: its entries, their states and the sums over them.
 
 pub(in crate::engine) mod acceptance_order;
 pub(in crate::engine) mod callback_queue;
@@ -40,7 +40,7 @@ use crate::engine::estimate::workload::{Load, Workload};
 use crate::engine::port::Version;
 use crate::journal::{AcceptedJob, EndedEntry};
 
-/// A conflict that an entry met, and its cause.
+/// A conflict that an entry ran into, and its cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConflictRecord {
     pub cause: Cause,
@@ -51,22 +51,22 @@ pub struct ConflictRecord {
     pub at: Timestamp,
 }
 
-/// What is known of how an entry went.
+/// What is known of an entry's outcome.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EntryResult {
     pub reason: Option<Reason>,
-    /// What happened and what to do.
+    /// What happened and what to do about it.
     pub message: Option<Box<str>>,
     pub effects: Effects,
-    /// Writes made for it.
+    /// Number of writes made for the entry.
     pub attempts: u32,
     pub conflicts: Vec<ConflictRecord>,
-    /// The entry in a later place that undid it, or did it over.
+    /// The entry in a later place that undid this one or repeated it.
     pub superseded_by: Option<(JobId, u32)>,
     pub finished_at: Option<Timestamp>,
 }
 
-/// An entry as a value.
+/// A copy of an entry.
 #[derive(Debug, Clone)]
 pub struct EntrySnapshot {
     pub index: u32,
@@ -75,18 +75,18 @@ pub struct EntrySnapshot {
     pub state: EntryState,
     pub result: EntryResult,
     pub presence: Presence,
-    /// The person whom it was about was erased; the request names nobody.
+    /// Whether the person it was about has been erased. The request then names nobody.
     pub erased: bool,
 }
 
-/// A job as a value.
+/// A copy of a job without its entries.
 #[derive(Debug, Clone)]
 pub struct JobSnapshot {
     pub id: JobId,
     pub spec: JobSpec,
     pub status: JobStatus,
     pub created_at: Timestamp,
-    /// Who sent it, as far as that is known.
+    /// Who submitted the job, if known.
     pub submitted_by: Option<Actor>,
     pub started_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
@@ -94,41 +94,42 @@ pub struct JobSnapshot {
     pub counts: EntryCounts,
     pub conflicts: ConflictCounts,
     pub calls_made: u32,
-    /// Skills that Genesys did not have and that were created for it.
+    /// Skills that Genesys lacked and that were created for the job.
     pub created: Vec<CatalogueItem>,
-    /// When the last of those that wait goes on, as far as that is known.
+    /// When the last waiting entry continues, if known.
     pub waits_until: Option<Timestamp>,
-    /// What is ahead of it, and how many of its users will be stuck.
+    /// The calls that are ahead of the job.
     pub(in crate::engine) load: Load,
+    /// How many of its users are expected to get stuck.
     pub(in crate::engine) stuck_ahead: f64,
-    /// Why it is held, if it is.
+    /// Why the job is held, if it is.
     pub hold: Option<Hold>,
-    /// How far its callback has come, if it wants one.
+    /// How far the callback has come, if the job wants one.
     pub callback: CallbackProgress,
-    /// Grows with every change.
+    /// Increases with every change.
     pub revision: u64,
 }
 
 /// How the places of a job's entries follow from their dates.
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct Dating {
-    /// A date that is later than acceptance by more than this counts as none.
+    /// A date that lies later than acceptance by more than this is ignored.
     pub(in crate::engine) tolerance: SignedDuration,
-    /// For a job of a process before this one: which of its dates are believed.
+    /// Which dates are believed; only for a job of an earlier process.
     pub(in crate::engine) before: Option<Arc<DatesBefore>>,
 }
 
 /// An accepted job.
 ///
-/// Invariant: an entry whose end is decided never changes again, but to show that end; every change of an entry moves the
-/// counts with it, under one lock that is never held across an await.
+/// Invariant: once the end of an entry is decided, the entry changes only to show that end. Every change of an entry
+/// updates the counts with it, under one lock that is never held across an await.
 #[derive(Debug)]
 pub(in crate::engine) struct Job {
     id: JobId,
     spec: JobSpec,
     created_at: Timestamp,
     dating: Dating,
-    /// When it was accepted on the clock of this process; of a job that was accepted before its start, the start.
+    /// When the job was accepted, on this process's clock. For a job of an earlier process, when this process started.
     accepted_at: Instant,
     state: Mutex<JobState>,
     revision: watch::Sender<u64>,
@@ -137,10 +138,11 @@ pub(in crate::engine) struct Job {
     held: HeldMemory,
 }
 
+/// The changing part of a job, behind its lock.
 #[derive(Debug)]
 pub(in crate::engine) struct JobState {
     entries: Entries,
-    /// Ends that are not durable yet, and so are not shown.
+    /// Ends that are decided but not durable, and therefore not shown yet.
     decided: BTreeMap<u32, (EntryState, EntryResult)>,
     counts: EntryCounts,
     conflicts: ConflictCounts,
@@ -148,20 +150,20 @@ pub(in crate::engine) struct JobState {
     created: Vec<CatalogueItem>,
     started_at: Option<Timestamp>,
     finished_at: Option<Timestamp>,
-    /// When the newest end of an entry was.
+    /// When the newest end of an entry was decided.
     ends_at: Option<Timestamp>,
     parked_until: Option<Timestamp>,
-    /// What those entries wait for that wait and tell nothing themselves.
+    /// What those waiting entries wait for that have no message of their own.
     held_up: Option<Box<str>>,
-    /// When the last of those that wait goes on, as far as that is known.
+    /// When the last waiting entry continues, if known.
     waits_until: Option<Timestamp>,
     work: Workload,
-    /// What is ahead of the job, as last reported.
+    /// The calls ahead of the job, as last reported.
     load: Load,
     cancelled: bool,
-    /// Why nothing of it has begun, while it is held.
+    /// Why the job is held, while it is.
     hold: Option<Box<Hold>>,
-    /// Somebody let it go on, whatever it weighs.
+    /// Set once a caller has let the job go on, whatever it would remove.
     released: Option<Release>,
     keep_until: Option<Timestamp>,
     pub(in crate::engine) callback: CallbackProgress,
@@ -173,11 +175,12 @@ pub(in crate::engine) struct JobState {
     span: Option<tracing::Span>,
 }
 
-/// What a job takes besides its entries: while it is worked on, and afterwards.
+/// Bytes that a job takes besides its entries, while it is open and after it has ended.
 const OF_OPEN_JOB: usize = 6 * 1024;
 const OF_ENDED_JOB: usize = 1024;
 
 impl Job {
+    /// Creates a job whose entries are all pending.
     pub(in crate::engine) fn new(job: AcceptedJob, dating: Dating, open: OpenEntries) -> Self {
         let AcceptedJob { id, spec, created_at, entries: orders, submitted_by } = job;
         let total = u32::try_from(orders.len()).unwrap_or(u32::MAX);
@@ -217,7 +220,7 @@ impl Job {
         self.id
     }
 
-    /// The span of the work on the job; none once it has ended.
+    /// Returns the span of the work on the job; a disabled span once the job has ended.
     pub(in crate::engine) fn span(&self) -> tracing::Span {
         let mut state = self.lock();
         if state.counts.open() == 0 {
@@ -234,12 +237,12 @@ impl Job {
         self.created_at
     }
 
-    /// Where an entry stands in the effective order.
+    /// Returns the place of an entry in the effective order.
     pub(in crate::engine) fn place(&self, index: u32) -> Place {
         self.place_in(&self.lock(), index)
     }
 
-    /// The oldest place of those entries that have not ended.
+    /// Returns the oldest place among the entries that have not ended.
     pub(in crate::engine) fn oldest_place(&self) -> Option<Place> {
         let state = self.lock();
         let open = state.entries.places(0, |state| !state.is_terminal());
@@ -255,60 +258,62 @@ impl Job {
         self.dating.before.as_ref().map_or(place, |dates| dates.place(place))
     }
 
-    /// The place of the entry that an entry repeats.
+    /// Returns the place of the entry that this entry repeats, if it repeats one.
     pub(in crate::engine) fn repeats(&self, index: u32) -> Option<Place> {
         self.lock().entries.repeats(index)
     }
 
-    /// Whether an entry comes too late if something newer was carried out before it was accepted.
+    /// Returns whether an entry comes too late if a newer change was carried out before it was accepted.
     pub(in crate::engine) fn can_be_stale(&self, index: u32) -> bool {
         let state = self.lock();
         state.entries.occurred_at(index).is_some() || state.entries.repeats(index).is_some()
     }
 
-    /// Whether somebody has cancelled it.
+    /// Returns whether the job was cancelled.
     pub(in crate::engine) fn is_cancelled(&self) -> bool {
         self.lock().cancelled
     }
 
-    /// Nothing that was looked at before tells that something is missing that the job names.
+    /// Returns the earliest start of a look that may prove something absent that the job names.
     pub(in crate::engine) fn accepted_at(&self) -> Instant {
         self.accepted_at
     }
 
-    /// Number of entries.
+    /// Returns the number of entries.
     pub(in crate::engine) fn len(&self) -> u32 {
         self.lock().counts.total()
     }
 
-    /// What the entry asks, unless it has ended already.
+    /// Returns the request of an entry, or `None` if its end is decided.
     pub(in crate::engine) fn open_request(&self, index: u32) -> Option<EntryRequest> {
         let state = self.lock();
         if state.is_open(index) { state.entries.request(index) } else { None }
     }
 
-    /// The entry's user is known now.
+    /// Records the user that an entry was resolved to.
     pub(in crate::engine) fn resolved(&self, index: u32, user: UserId) {
         let mut state = self.lock();
-        // What held it up until now does so no more.
+        // Whatever the entry was waiting for no longer applies.
         if state.turn(index, EntryState::Pending) {
             state.entries.set_user(index, user);
             state.entries.clear_result(index);
         }
     }
 
-    /// A process before this one had a write under way for the entry: it cannot be cancelled before a look at its user.
+    /// Marks an entry for which an earlier process had a write under way. It cannot be cancelled before its user has
+    /// been read.
     pub(in crate::engine) fn goes_on(&self, index: u32, user: UserId) {
         self.change(|state| {
             if state.turn(index, EntryState::Waiting) {
                 state.entries.set_user(index, user);
                 state.entries.set_unsettled(index, true);
-                state.entries.set_message(index, "a write was under way at the restart, looking at what became of it");
+                state.entries.set_message(index, "a write was under way at the restart; checking its outcome");
             }
         });
     }
 
-    /// A reconciliation takes the entry up; false if it has ended meanwhile and is not to be touched.
+    /// Marks an entry as taken up by a reconciliation. Returns false if the entry has ended meanwhile and must be left
+    /// alone.
     pub(in crate::engine) fn begin(&self, index: u32, now: Timestamp) -> bool {
         self.change(|state| {
             state.parked_until = state.parked_until.filter(|until| *until > now);
@@ -317,8 +322,8 @@ impl Job {
         })
     }
 
-    /// The pass over the entry's user goes on later. Only an entry whose writes have all been answered can be cancelled
-    /// while it waits.
+    /// Marks an entry whose user's reconciliation continues later. While it waits, only an entry whose writes have all
+    /// been answered can be cancelled.
     pub(in crate::engine) fn wait(
         &self,
         index: u32,
@@ -337,8 +342,8 @@ impl Job {
         });
     }
 
-    /// Nothing of the job can begin but what is with its user already: every other open entry waits, and says for what.
-    /// Saying it again changes nothing, so that nobody who follows the job is woken for it.
+    /// Marks every open entry that is not parked with its user as waiting for what `message` says. Repeating a message
+    /// changes nothing, so that followers of the job are not woken for it.
     pub(in crate::engine) fn hold_up(&self, parked: &HashSet<u32>, message: &str, parked_until: Option<Timestamp>) {
         let known = {
             let state = self.lock();
@@ -360,7 +365,7 @@ impl Job {
         });
     }
 
-    /// Decides how an entry ends; what is to be written down of it. `None` if that is decided already.
+    /// Decides how an entry ends and returns its record for the journal, or `None` if its end is decided already.
     pub(in crate::engine) fn decide(
         &self,
         index: u32,
@@ -377,7 +382,7 @@ impl Job {
         })
     }
 
-    /// Decides to cancel every entry that no write is under way for; what is to be written down of them.
+    /// Decides to cancel every entry without a write under way and returns the records for the journal.
     pub(in crate::engine) fn decide_to_cancel(&self, now: Timestamp) -> Vec<EndedEntry> {
         self.change(|state| {
             state.cancelled = true;
@@ -396,7 +401,7 @@ impl Job {
         })
     }
 
-    /// Shows ends that were decided and are durable now.
+    /// Shows ends that were decided before and are durable now.
     pub(in crate::engine) fn show_ends(&self, entries: &[u32]) {
         self.change(|state| {
             let mut last = None;
@@ -412,7 +417,7 @@ impl Job {
         });
     }
 
-    /// Counts `writes` refused for `cause`.
+    /// Counts `writes` refused writes with the given cause.
     pub(in crate::engine) fn count_conflicts(&self, cause: Cause, writes: u32) {
         self.change(|state| (0..writes).for_each(|_| state.conflicts.count(cause)));
     }
@@ -427,7 +432,7 @@ impl Job {
         }
     }
 
-    /// A skill was created for this job; all that were.
+    /// Records a skill that was created for this job and returns all of them.
     pub(in crate::engine) fn add_created(&self, skill: CatalogueItem) -> Vec<CatalogueItem> {
         self.change(|state| {
             state.created.push(skill);
@@ -435,11 +440,12 @@ impl Job {
         })
     }
 
-    /// The job as a value.
+    /// Returns a copy of the job.
     pub(in crate::engine) fn snapshot(&self) -> JobSnapshot {
         self.snapshot_of(&self.lock())
     }
 
+    /// Returns the current revision.
     pub(in crate::engine) fn revision(&self) -> u64 {
         self.lock().revision
     }
@@ -467,7 +473,8 @@ impl Job {
         }
     }
 
-    /// At most `limit` entries from `from` on, only those in `wanted` if given; and where the next page starts.
+    /// Returns at most `limit` entries from index `from` on, restricted to the state `wanted` if given, and the index
+    /// where the next page starts.
     pub(in crate::engine) fn entries(
         &self,
         wanted: Option<EntryState>,
@@ -480,22 +487,23 @@ impl Job {
         (page, matching.next())
     }
 
-    /// Resolves with each new revision.
+    /// Returns a receiver that yields each new revision.
     pub(in crate::engine) fn watch(&self) -> watch::Receiver<u64> {
         self.revision.subscribe()
     }
 
+    /// Changes the state under a new revision and wakes the followers of the job.
     pub(in crate::engine) fn change<T>(&self, change: impl FnOnce(&mut JobState) -> T) -> T {
         self.adjust(|state| {
             state.revision += 1;
             let result = change(state);
-            // Under the lock, so that the revision told never goes back.
+            // Sent under the lock, so that revisions arrive in order.
             self.revision.send_replace(state.revision);
             result
         })
     }
 
-    /// A change that nobody who follows the job is woken for.
+    /// Changes the state without waking the followers of the job.
     fn adjust<T>(&self, change: impl FnOnce(&mut JobState) -> T) -> T {
         let mut state = self.lock();
         let was_open = state.counts.open() > 0;
@@ -513,7 +521,7 @@ impl Job {
 }
 
 impl JobState {
-    /// Whether it is not decided how an entry ends.
+    /// Returns whether the end of an entry is still undecided.
     fn is_open(&self, index: u32) -> bool {
         let ended = self.entries.state(index).is_none_or(EntryState::is_terminal);
         !ended && !self.decided.contains_key(&index)
@@ -531,18 +539,18 @@ impl JobState {
         }
     }
 
-    /// An entry as a value. What waits or is held with all of its job is so for the job's reason.
+    /// Returns a copy of an entry. An entry that is held or waits together with its job shows the job's reason.
     fn entry(&self, index: u32) -> Option<EntrySnapshot> {
         let mut entry = self.entries.snapshot(index)?;
         if entry.state == EntryState::Held {
-            entry.result.message = Some("held back with its job, which says why; apply the job or cancel it".into());
+            entry.result.message = Some("held with its job, which gives the reason; apply the job or cancel it".into());
         } else if entry.state == EntryState::Waiting && entry.result.message.is_none() {
             entry.result.message.clone_from(&self.held_up);
         }
         Some(entry)
     }
 
-    /// Ends the job with its last entry; `at` is when that ended.
+    /// Ends the job if its last entry has ended; `at` is when that was.
     fn finish_if_over(&mut self, at: Option<Timestamp>) {
         self.ends_at = self.ends_at.max(at);
         if self.counts.open() == 0 {

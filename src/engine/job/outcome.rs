@@ -1,4 +1,4 @@
-//! How entries end, in words: outcomes of a fold and failures become states, reasons and messages.
+//! The wording of outcomes: turns fold outcomes and failures into states, reasons and messages.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::domain::{EntryId, EntryState, Place, Reason, Target};
 use crate::engine::job::EntryResult;
 use crate::engine::port::{CatalogueItem, UpstreamAnswer};
 
-/// So many of those that have one name are told.
+/// Maximum number of assignments listed in a message about an ambiguous name.
 const MAX_NAMED: usize = 5;
 
 /// Why entries fail, and what to do about it.
@@ -25,19 +25,21 @@ impl Failure {
         Self { reason, message: message.into() }
     }
 
-    /// The message for an entry of which a part was carried out, or may have been.
+    /// Returns the message for an entry that was, or may have been, carried out in part.
     pub(in crate::engine) fn after_a_part(&self) -> Box<str> {
-        format!("{} A part of the entry may have been carried out before: look at the user.", self.message).into()
+        format!("{} Part of the entry may have been carried out already: check the user in Genesys.", self.message)
+            .into()
     }
 
+    /// Genesys does not know the user.
     pub(in crate::engine) fn user_gone(answer: &UpstreamAnswer) -> Self {
         Self::new(
             Reason::UserNotFound,
-            format!("Genesys does not know this user: {answer}. Check the user id, or whether the user was deleted."),
+            format!("Genesys does not know this user: {answer}. Check the user id and whether the user was deleted."),
         )
     }
 
-    /// The directory has the user, and the target's endpoint does not.
+    /// The directory knows the user, but the endpoint of the target does not.
     pub(in crate::engine) fn target_lacks_user(target: Target, answer: &UpstreamAnswer) -> Self {
         if !target.is_of_a_partner() {
             return Self::user_gone(answer);
@@ -45,24 +47,26 @@ impl Failure {
         Self::new(
             Reason::TargetUnavailable,
             format!(
-                "the directory has this user, and genesys.wfm_path does not: {answer}. It is the endpoint of a Genesys \
-                 partner: check that the org has it and the path, and that the user takes part in it; or use the target \
-                 routingSkills, which every org has."
+                "the directory has this user, but genesys.wfm_path does not: {answer}. That endpoint belongs to a Genesys \
+                 partner: check that the org has it, that the path is right and that the user takes part in it; or use \
+                 the target routingSkills, which every org has."
             ),
         )
     }
 
-    /// The target's endpoint cannot be used as it is.
+    /// The endpoint of the target cannot be used as configured.
     pub(in crate::engine) fn target_unavailable(answer: &UpstreamAnswer) -> Self {
         Self::new(
             Reason::TargetUnavailable,
             format!(
-                "the endpoint at genesys.wfm_path cannot be used: {answer}. It is the endpoint of a Genesys partner: check that \
-                 the org has it, and the path, then retry; or use the target routingSkills, which every org has."
+                "the endpoint at genesys.wfm_path cannot be used: {answer}. That endpoint belongs to a Genesys partner: \
+                 check that the org has it and that the path is right, then retry; or use the target routingSkills, \
+                 which every org has."
             ),
         )
     }
 
+    /// Several assignments have the listed name.
     pub(in crate::engine) fn assignment_ambiguous(name: &str, called: &[CatalogueItem]) -> Self {
         let mut named: Vec<_> =
             called.iter().take(MAX_NAMED).map(|item| format!("{} ({})", quoted(&item.name), item.id)).collect();
@@ -74,10 +78,12 @@ impl Failure {
         Self::new(Reason::AssignmentAmbiguous, message)
     }
 
+    /// No assignment has the listed name; `todo` is the advice.
     pub(in crate::engine) fn assignment_not_found(name: &str, todo: &str) -> Self {
         Self::new(Reason::AssignmentNotFound, format!("Genesys has no assignment {}. {todo}", quoted(name)))
     }
 
+    /// The OAuth client lacks a permission.
     pub(in crate::engine) fn forbidden(answer: &UpstreamAnswer) -> Self {
         Self::new(
             Reason::Forbidden,
@@ -85,24 +91,28 @@ impl Failure {
         )
     }
 
+    /// Genesys rejects the request and would reject it again.
     pub(in crate::engine) fn rejected(answer: &UpstreamAnswer) -> Self {
         Self::new(
             Reason::Rejected,
-            format!("Genesys does not take this request: {answer}. Correct the entry; a repetition would not help."),
-        )
-    }
-
-    /// A listing that every job needs, and that Genesys refuses for good.
-    pub(in crate::engine) fn listing_rejected(answer: &UpstreamAnswer) -> Self {
-        Self::new(
-            Reason::Rejected,
             format!(
-                "Genesys does not take the request for a listing of users or assignments: {answer}. No entry is the cause. \
-                 Check the address of the region and what stands between, and retry."
+                "Genesys rejects this request: {answer}. Correct the entry; sending it again unchanged will not help."
             ),
         )
     }
 
+    /// Genesys permanently rejects a listing that every job needs.
+    pub(in crate::engine) fn listing_rejected(answer: &UpstreamAnswer) -> Self {
+        Self::new(
+            Reason::Rejected,
+            format!(
+                "Genesys rejects the request to list users or assignments: {answer}. No entry is the cause. Check the \
+                 address of the region and any proxy in between, then retry."
+            ),
+        )
+    }
+
+    /// Genesys could not be used until the patience had run out.
     pub(in crate::engine) fn unavailable(answer: &UpstreamAnswer, patience: Duration) -> Self {
         Self::new(
             Reason::UpstreamUnavailable,
@@ -110,52 +120,55 @@ impl Failure {
         )
     }
 
+    /// Too many writes in a row, or the last one at the end of the patience, got no conclusive answer.
     pub(in crate::engine) fn no_telling_answer(writes: u32, answer: &UpstreamAnswer) -> Self {
         Self::new(
             Reason::UpstreamUnavailable,
             format!(
-                "Genesys gave no telling answer to {writes} writes of this user, and a read does not show them carried out: \
-                 {answer}. Look at the user there, give the correlation id to Genesys support, and retry the entry."
+                "Genesys gave no conclusive answer to {writes} writes of this user, and a read does not show them carried \
+                 out: {answer}. Check the user in Genesys, give the correlation id to Genesys support, and retry the entry."
             ),
         )
     }
 
+    /// Several rows name the same user with different lists.
     pub(in crate::engine) fn duplicate_user(rows: &str) -> Self {
         Self::new(
             Reason::DuplicateUser,
             format!(
-                "the rows {rows} turn out to be about one user, so which of their lists the user is to have is not known. \
-                 Leave one of them, or send the job with sameUser: \"merge\" (one row per skill) or \"inOrder\" (the last \
-                 row counts)."
+                "the rows {rows} name the same user, so it is unclear which of their lists applies. Keep one of them, or \
+                 send the job with sameUser: \"merge\" (one row per skill) or \"inOrder\" (the last row counts)."
             ),
         )
     }
 
-    /// For a row that repeats one which was not known to belong to others when these were carried out.
+    /// A row is repeated without other rows of the same user that were already carried out. When they were, it was not
+    /// known to belong to them.
     pub(in crate::engine) fn part_of_a_list(rows: &str) -> Self {
         Self::new(
             Reason::DuplicateUser,
             format!(
-                "this row is one list with the rows {rows} of the job that it repeats, which were carried out without it: by \
-                 itself it would take away what they list. Send all rows of this user as a new job."
+                "this row forms one list with the rows {rows} of the job that it repeats, which were carried out without \
+                 it: on its own it would remove what they list. Send all rows of this user as a new job."
             ),
         )
     }
 
-    /// The same for a row that is one list with the row that it is about.
+    /// Returns the same failure for a row that is combined with the failed row `row`.
     pub(in crate::engine) fn of_another_row(&self, row: &str) -> Self {
         let message =
-            format!("row {row} is about the same user and taken together with this one, and fails: {}", self.message);
+            format!("row {row} names the same user and is combined with this one, and it fails: {}", self.message);
         Self::new(self.reason, message)
     }
 
+    /// The writes kept being refused.
     pub(in crate::engine) fn gave_up(gave_up: GaveUp, writes: u32, answer: &UpstreamAnswer) -> Self {
         match gave_up {
             GaveUp::Blocked { writes } => Self::new(
                 Reason::Blocked,
                 format!(
                     "Genesys refused {writes} writes although nobody changed the user in between: {answer}. The state \
-                     of the user forbids the change (for example a published schedule): lift that in Genesys and \
+                     of the user forbids the change (for example a published schedule): resolve that in Genesys and \
                      retry, or give the correlation id to Genesys support."
                 ),
             ),
@@ -163,46 +176,49 @@ impl Failure {
                 Reason::ConflictsExhausted,
                 format!(
                     "others changed the user before each of {writes} writes: {answer}. Find out which integration \
-                     keeps writing this user and retry."
+                     keeps writing to this user, then retry."
                 ),
             ),
         }
     }
 
+    /// The work on the entry kept panicking.
     pub(in crate::engine) fn defect(panics: u32) -> Self {
         Self::new(
             Reason::InternalError,
             format!(
-                "a defect of skillsync ended the work on this entry {panics} times in a row. Report it with the id of the \
-                 job and what the log says of the panics; then retry the entry."
+                "a defect in skillsync aborted the work on this entry {panics} times in a row. Report it with the job id \
+                 and the logged panics, then retry the entry."
             ),
         )
     }
 
+    /// The plan of a dry run no longer fits.
     pub(in crate::engine) fn plan_outdated() -> Self {
         Self::new(
             Reason::PlanOutdated,
-            "the user has changed since the dry run: what was planned would no longer come of it. Nothing was written; \
-             make a new dry run.",
+            "the user has changed since the dry run, so the plan no longer applies. Nothing was written; make a new dry \
+             run.",
         )
     }
 
+    /// The user would have more assignments than Genesys accepts.
     pub(in crate::engine) fn too_many(would_be: usize) -> Self {
         Self::new(
             Reason::TooManyAssignments,
             format!(
-                "the user would have {would_be} assignments; Genesys takes at most 50. List fewer, or remove some first."
+                "the user would have {would_be} assignments; Genesys accepts at most 50. List fewer, or remove some first."
             ),
         )
     }
 }
 
-/// How an entry ends whose fold is now the state at Genesys.
+/// Returns the state and result of an entry whose fold is the state at Genesys now.
 pub(in crate::engine) fn carried_out(outcome: Outcome) -> (EntryState, EntryResult) {
     ended(outcome, EntryState::Applied)
 }
 
-/// How the entry of a dry run ends.
+/// Returns the state and result of an entry of a dry run.
 pub(in crate::engine) fn planned(outcome: Outcome) -> (EntryState, EntryResult) {
     ended(outcome, EntryState::Planned)
 }
@@ -222,16 +238,15 @@ fn ended(outcome: Outcome, applied: EntryState) -> (EntryState, EntryResult) {
     }
 }
 
-/// How an entry ends that came too late.
+/// Returns the state and result of an entry that came too late.
 pub(in crate::engine) fn stale(newer: Place, by: Option<EntryId>, lateness: Lateness) -> (EntryState, EntryResult) {
     let message = match lateness {
-        Lateness::BeforeAcceptance => format!(
-            "a change that belongs behind this one ({}) was carried out before this one was accepted; nothing was done",
-            newer.at
-        ),
+        Lateness::BeforeAcceptance => {
+            format!("a newer change ({}) was carried out before this entry was accepted; nothing was done", newer.at)
+        }
         Lateness::BeyondHistory => format!(
-            "a change that belongs behind this one ({}) was carried out, and what the user had before it is not kept any \
-             more; nothing was done. If it is to count as the newest, submit it in a new job and without a date",
+            "a newer change ({}) was carried out, and what the user had before it is no longer kept; nothing was done. To \
+             apply this entry as the newest, submit it in a new job without a date",
             newer.at
         ),
     };
@@ -242,9 +257,9 @@ pub(in crate::engine) fn stale(newer: Place, by: Option<EntryId>, lateness: Late
 /// Why an entry comes too late.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) enum Lateness {
-    /// Something newer had been carried out when it was accepted.
+    /// A newer change had been carried out before the entry was accepted.
     BeforeAcceptance,
-    /// It belongs below what is kept of the user's changes.
+    /// Its place is older than what is kept of the user's history.
     BeyondHistory,
 }
 

@@ -170,7 +170,7 @@ fn entry(run: &Run, clock: &Clock, nth: usize, row: usize, value: &Value) -> Ent
         cancelled: job.cancelled,
         state: state(value["state"].as_str().unwrap_or_default()),
         reason: value["reason"].as_str().map(str::to_owned),
-        says_that_it_may_have_begun: value["message"].as_str().is_some_and(|said| said.contains("look at the user")),
+        says_that_it_may_have_begun: value["message"].as_str().is_some_and(|said| said.contains("check the user")),
         told: told(value),
         superseded_by: value["supersededBy"].as_str().and_then(|by| named(run, by)),
     }

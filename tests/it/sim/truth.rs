@@ -186,7 +186,7 @@ impl History<'_> {
     /// written.
     fn has_lost_entries(&self, id: Uuid, own: &[usize]) -> bool {
         let lost = |entry: &&&Entry| {
-            let says_so = entry.result.message.as_deref().is_some_and(|message| message.contains("look at the user"));
+            let says_so = entry.result.message.as_deref().is_some_and(|message| message.contains("check the user"));
             matches!(entry.state, EntryState::Failed | EntryState::Cancelled) && says_so
         };
         self.entries.iter().filter(lost).any(|entry| {

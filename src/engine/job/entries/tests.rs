@@ -106,7 +106,7 @@ fn who_is_erased_leaves_the_others_as_they_were() {
             entries.set_result(index, EntryResult { reason, message, finished_at, ..EntryResult::default() });
         }
         let before: Vec<_> = (0..4).map(|index| (entries.request(index), entries.result(index))).collect();
-        // Again does no harm.
+        // Erasing a second time changes nothing.
         for _ in 0..2 {
             entries.erase(&gone);
         }
