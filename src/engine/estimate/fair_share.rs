@@ -1,7 +1,7 @@
-//! When a job will be done: by the calls that go before its last one, and the pace at which calls go.
+//! Estimates when a job will end, from the calls that go before its last one and the pace of calls.
 //!
-//! Bulk jobs take turns user by user, so until a job has ended each other job has come to its turn as often as this one, or
-//! has ended as well. Interactive work goes ahead of bulk, but for the floor that bulk is sure of.
+//! Bulk jobs take turns user by user: until a job has ended, each other bulk job has had as many turns or has ended as
+//! well. Interactive work goes ahead of bulk work, except for bulk's guaranteed share.
 
 use std::time::Duration;
 
@@ -9,21 +9,21 @@ use crate::domain::job::Lane;
 use crate::engine::estimate::workload::Load;
 use crate::engine::port::Pace;
 
-/// Of the permitted calls, what the rate limiter gives to bulk work at least.
+/// Guaranteed minimum share of calls for bulk work, as in the rate limiter.
 const SURE_OF: f64 = 0.2;
 
-/// The work ahead of all jobs together, so kept that asking for one job's share takes no look at the others.
+/// The work ahead of all jobs, organised so that the share of one job is found without visiting the others.
 ///
-/// Bulk jobs are summed up in classes by their number of users, each twice as wide as the one before. In a class below a
-/// job's own, every job ends before it; above, each takes as many turns as it. Within its own class the average stands for
-/// all, which is off by less than half of what that class holds.
+/// Bulk jobs are summed in classes by number of users, each class twice as wide as the one before. Jobs in a lower
+/// class than a given job end before it; jobs in a higher class take as many turns as it does. Within the job's own
+/// class, all jobs are taken as average, which is off by less than half of what that class holds.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct FairShare {
     interactive: FairShareSum,
     bulk: [FairShareSum; CLASSES],
 }
 
-/// The last one holds all that are larger still.
+/// Number of classes. The last one holds all larger jobs.
 const CLASSES: usize = 32;
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -33,14 +33,14 @@ struct FairShareSum {
     calls: u64,
 }
 
-/// Calls that are made before a job has ended, its own included.
+/// The calls that are made before a job has ended, including its own.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::engine) struct Ahead {
-    /// In its own lane.
+    /// Calls in its own lane.
     pub(in crate::engine) beside: f64,
-    /// In the interactive lane, of a bulk job.
+    /// Calls in the interactive lane; for a bulk job only.
     pub(in crate::engine) urgent: f64,
-    /// Whether bulk work is open, of an interactive job.
+    /// Whether bulk work is open; for an interactive job.
     pub(in crate::engine) over_bulk: bool,
 }
 
@@ -57,10 +57,10 @@ impl FairShareSum {
         self.calls = self.calls.saturating_sub(u64::from(load.calls));
     }
 
-    /// Calls of so many turns of each job, as long as it has users for them.
+    /// Returns the calls of `turns` turns of each job, as far as the jobs have users for them.
     fn calls_of_turns(&self, turns: u32) -> f64 {
         if self.jobs == 0 {
-            // What is left of a job that has moved on since it was looked at.
+            // A job may have moved on since the caller looked at it.
             return 0.0;
         }
         let wanted = self.jobs.saturating_mul(u64::from(turns));
@@ -69,7 +69,7 @@ impl FairShareSum {
 }
 
 impl FairShare {
-    /// The work ahead of one job has changed.
+    /// Records that the work ahead of one job has changed.
     pub(in crate::engine) fn moved(&mut self, lane: Lane, before: Load, after: Load) {
         if let Some(sum) = self.sum_for(lane, before) {
             sum.take_off(before);
@@ -79,11 +79,11 @@ impl FairShare {
         }
     }
 
-    /// What goes before the end of a job that has so much ahead.
+    /// Returns the calls before the end of a job that has `own` ahead.
     pub(in crate::engine) fn ahead_of(&self, lane: Lane, own: Load) -> Ahead {
         match lane {
             Lane::Interactive => Ahead {
-                // First come first served: the newest one, for which this is asked most, waits for all.
+                // First come, first served. The newest job, for which this is asked most, waits for all.
                 beside: exact(self.interactive.calls.max(own.calls.into())),
                 urgent: 0.0,
                 over_bulk: self.bulk.iter().any(|sum| sum.jobs > 0),
@@ -114,12 +114,12 @@ impl FairShare {
     }
 }
 
-/// Jobs of as many users, up to a factor of two.
+/// Returns the class of jobs with a similar number of users, up to a factor of two.
 fn class_of(load: Load) -> usize {
     ((u32::BITS - load.users.leading_zeros()) as usize).min(CLASSES - 1)
 }
 
-/// How long so many calls take, from when calls go.
+/// Returns how long these calls take once calls may go out.
 pub(in crate::engine) fn time_for(ahead: Ahead, lane: Lane, pace: &Pace) -> Duration {
     let Ahead { beside, urgent, over_bulk } = ahead;
     let calls = match lane {
@@ -130,8 +130,8 @@ pub(in crate::engine) fn time_for(ahead: Ahead, lane: Lane, pace: &Pace) -> Dura
     Duration::try_from_secs_f64(calls / pace.calls_per_second).unwrap_or(Duration::MAX)
 }
 
-/// When the last of so many stuck users is begun with, as a part of the time that the work takes: where they come at random,
-/// they split it evenly. None if there will hardly be one.
+/// Returns when the last of `stuck` stuck users is begun, as a fraction of the time that the work takes. If they come
+/// at random, they divide it evenly. Returns `None` if there will hardly be one.
 pub(in crate::engine) fn last_stuck_after(stuck: f64) -> Option<f64> {
     (stuck >= 0.5).then(|| stuck / (stuck + 1.0))
 }

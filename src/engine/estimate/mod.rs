@@ -1,4 +1,4 @@
-//! How much work is ahead, and when a job will be done.
+//! Estimates how much work is ahead, and when a job will end.
 
 pub(in crate::engine) mod fair_share;
 pub(in crate::engine) mod totals;

@@ -1,4 +1,4 @@
-//! What has not ended, over all jobs, and how those entries ended that have.
+//! Totals over all jobs: what is open, and how entries ended.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -11,20 +11,20 @@ use crate::engine::estimate::workload::Load;
 use crate::metrics::Counter;
 use parking_lot::Mutex;
 
-/// The number of open entries, and what became of others; clones are handles to the same one.
+/// The totals over all jobs. Clones share the same totals.
 ///
-/// Invariant: number and turns are sums over the jobs, because each job reports every change of its own under the lock
-/// that the change is made under.
+/// Invariant: the totals are sums over the jobs, because each job reports every change under the lock under which it
+/// makes the change.
 #[derive(Debug, Clone, Default)]
 pub(in crate::engine) struct OpenEntries {
     open: Arc<AtomicU32>,
     turns: Arc<Mutex<FairShare>>,
-    /// Bytes that all jobs hold, also those that have ended.
+    /// Bytes that all jobs take, including ended ones.
     held: Arc<AtomicUsize>,
     ended: Arc<EndedEntries>,
 }
 
-/// How entries ended, and which conflicts were met, since the start of the process.
+/// How entries ended and which conflicts occurred, since the start of the process.
 #[derive(Debug, Default)]
 pub struct EndedEntries {
     states: [Counter; EntryState::ALL.len()],
@@ -33,7 +33,7 @@ pub struct EndedEntries {
 }
 
 impl OpenEntries {
-    /// A job had `before` ahead of it and has `after`.
+    /// Records that what is ahead of a job changed from `before` to `after`.
     pub(in crate::engine) fn moved(&self, lane: Lane, before: Load, after: Load) {
         if before != after {
             // Adding the difference modulo 2^32 adds or subtracts.
@@ -42,33 +42,35 @@ impl OpenEntries {
         }
     }
 
-    /// What goes before the end of a job that has so much ahead of it.
+    /// Returns the calls before the end of a job that has `own` ahead.
     pub(in crate::engine) fn ahead_of(&self, lane: Lane, own: Load) -> Ahead {
         self.turns.lock().ahead_of(lane, own)
     }
 
-    /// A job holds so many bytes, until this is dropped.
+    /// Counts bytes that a job takes until the result is dropped.
     pub(in crate::engine) fn hold(&self, bytes: usize) -> HeldMemory {
         let held = HeldMemory { all: Arc::clone(&self.held), bytes: AtomicUsize::new(0) };
         held.set(bytes);
         held
     }
 
-    /// Bytes that all jobs hold.
+    /// Returns the bytes that all jobs take.
     pub(in crate::engine) fn held_bytes(&self) -> usize {
         self.held.load(Ordering::Relaxed)
     }
 
+    /// Returns the number of open entries.
     pub(in crate::engine) fn count(&self) -> u32 {
         self.open.load(Ordering::Relaxed)
     }
 
+    /// Returns how entries ended.
     pub(in crate::engine) fn ended(&self) -> &Arc<EndedEntries> {
         &self.ended
     }
 }
 
-/// What one job holds of the memory.
+/// The memory that one job takes.
 #[derive(Debug)]
 pub(in crate::engine) struct HeldMemory {
     all: Arc<AtomicUsize>,
@@ -76,10 +78,10 @@ pub(in crate::engine) struct HeldMemory {
 }
 
 impl HeldMemory {
-    /// The job holds so many bytes from here on.
+    /// Changes the number of bytes that the job takes.
     pub(in crate::engine) fn set(&self, bytes: usize) {
         let before = self.bytes.swap(bytes, Ordering::Relaxed);
-        // Adding the difference modulo the size of the type adds or subtracts.
+        // Adding the difference modulo the range of the type adds or subtracts.
         self.all.fetch_add(bytes.wrapping_sub(before), Ordering::Relaxed);
     }
 }
@@ -91,6 +93,7 @@ impl Drop for HeldMemory {
 }
 
 impl EndedEntries {
+    /// Counts an entry that ended.
     pub(in crate::engine) fn count(&self, state: EntryState, reason: Option<Reason>) {
         self.states[state as usize].count();
         if let Some(reason) = reason {
@@ -98,20 +101,22 @@ impl EndedEntries {
         }
     }
 
+    /// Counts `writes` refused writes with the given cause.
     pub(in crate::engine) fn count_conflicts(&self, cause: Cause, writes: u32) {
         self.conflicts[cause as usize].add(u64::from(writes));
     }
 
-    /// Entries that ended in each of the states that are an end.
+    /// Returns the number of entries that ended in each terminal state.
     pub fn by_state(&self) -> impl Iterator<Item = (EntryState, &Counter)> {
         EntryState::ALL.into_iter().zip(&self.states).filter(|(state, _)| state.is_terminal())
     }
 
+    /// Returns the number of ended entries for each reason.
     pub fn by_reason(&self) -> impl Iterator<Item = (Reason, &Counter)> {
         Reason::ALL.into_iter().zip(&self.reasons)
     }
 
-    /// Refused writes, each once, however many jobs were waiting for it.
+    /// Returns the number of refused writes by cause. Each write counts once, however many jobs waited for it.
     pub fn conflicts(&self) -> impl Iterator<Item = (Cause, &Counter)> {
         Cause::ALL.into_iter().zip(&self.conflicts)
     }

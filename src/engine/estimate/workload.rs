@@ -1,55 +1,57 @@
-//! How many calls a job will still take, by what is known of its entries and by what those took that have ended.
+//! Estimates the calls that a job will still take, from what is known of its entries and what the ended ones took.
 //!
-//! Counted in users, not in entries: what several entries ask for one user takes one reconciliation.
+//! Counts users instead of entries, because several entries about one user take one reconciliation.
 
 use crate::domain::job::EntryCounts;
 use crate::domain::{EntryState, Target};
 
-/// What the pass over a user begins with.
+/// The calls with which the reconciliation of a user begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) enum Work {
-    /// A read, and a write if something is to be changed.
+    /// A read, and a write if something has to change.
     ReadAndWrite,
-    /// One call in any case: the state is known and may be written without a read; or the job is a dry run, which reads.
+    /// One call: either the state is known and may be written without a read, or the job is a dry run, which only
+    /// reads.
     OneCall,
-    /// Nothing of its own: another entry of the job names the same user.
+    /// No call of its own: another entry of the job names the same user.
     Shared,
 }
 
-/// What is ahead of a job.
+/// The work ahead of a job.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::engine) struct Load {
     /// Entries that go on by themselves.
     pub(in crate::engine) entries: u32,
-    /// Users whose pass has not ended.
+    /// Users whose reconciliation has not ended.
     pub(in crate::engine) users: u32,
-    /// Calls for them, and for what comes before.
+    /// Calls for these users, and for the preparation before.
     pub(in crate::engine) calls: u32,
 }
 
-/// The calls of one job: those ahead, and what is learned from those behind.
+/// The calls of one job: those ahead, and what the past ones tell about them.
 ///
-/// Invariant: `ahead` goes up once for each user that is parked and down once when that user's reconciliation has ended for the job;
-/// what ends otherwise (cancelled, failed as a whole) is taken off by the job's own counts in [`Workload::load`].
+/// Invariant: `ahead` goes up once for each user that is parked and down once when that user's reconciliation has ended
+/// for the job. Entries that end in other ways (cancelled, failed as a whole) are subtracted through the job's own
+/// counts in [`Workload::load`].
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Workload {
     stage: Stage,
-    /// Users whose pass has not ended.
+    /// Users whose reconciliation has not ended.
     ahead: ByWork,
-    /// Users whose pass has.
+    /// Users whose reconciliation has ended.
     behind: ByWork,
-    /// Of those that begin with a read, how many were written.
+    /// Of those that begin with a read, the number that were written.
     written: u32,
-    /// Calls that passes have made.
+    /// Calls that reconciliations made.
     calls: u32,
-    /// Users whose conflicts were waited out to no end.
+    /// Users whose conflicts were waited out in vain.
     stuck: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Stage {
-    /// Users and names are looked up, and the job is weighed: so many calls for that, and so many reads that the passes
-    /// will be spared by it.
+    /// Users and names are looked up and the removal check runs. Holds the calls for that, and the reads that it will
+    /// spare the reconciliations.
     Preparing {
         calls: u32,
         spared: u32,
@@ -63,8 +65,8 @@ struct ByWork {
     one_call: u32,
 }
 
-/// So many users who take a read and a write are taken as seen before the first: a job of which nothing has ended is
-/// believed to change everybody, and one early end does not overthrow that.
+/// Number of users with a read and a write that are assumed as already seen. A job of which nothing has ended is
+/// expected to change every user, and a single early end does not overturn that.
 const GIVEN_CREDIT: u64 = 5;
 
 impl Default for Stage {
@@ -88,55 +90,55 @@ impl ByWork {
 }
 
 impl Workload {
-    /// The job begins, or begins anew, to be prepared: by so many calls at least.
+    /// Begins the preparation, or begins it again; it takes at least `calls` calls.
     pub(in crate::engine) fn prepare(&mut self, calls: u32) {
         self.stage = Stage::Preparing { calls, spared: 0 };
         self.ahead = ByWork::default();
     }
 
-    /// To weigh the job so many users are read, and others are to be; where versions are checked, their passes begin with
-    /// what that shows.
+    /// Begins the removal check with `read` users read and `unread` users still to be read. If the target checks
+    /// versions, reconciliations begin with what these reads show.
     pub(in crate::engine) fn weigh(&mut self, read: u32, unread: u32, target: Target) {
         let spared = if target.checks_versions() { read.saturating_add(unread) } else { 0 };
         self.stage = Stage::Preparing { calls: unread, spared };
     }
 
-    /// Calls of the preparation were made.
+    /// Counts calls that the preparation made.
     pub(in crate::engine) fn prepared(&mut self, made: u32) {
         if let Stage::Preparing { calls, .. } = &mut self.stage {
             *calls = calls.saturating_sub(made);
         }
     }
 
-    /// A user was parked for the job.
+    /// Counts a user that was parked for the job.
     pub(in crate::engine) fn parked(&mut self, work: Work) {
         self.stage = Stage::Parked;
         self.ahead.of(work).into_iter().for_each(|users| *users += 1);
     }
 
-    /// A reconciliation made calls for the job.
+    /// Counts calls that a reconciliation made for the job.
     pub(in crate::engine) fn called(&mut self, calls: u32) {
         self.calls = self.calls.saturating_add(calls);
     }
 
-    /// The pass over a parked user has ended for the job.
+    /// Counts a parked user whose reconciliation has ended for the job.
     pub(in crate::engine) fn passed(&mut self, work: Work, end: EntryState) {
         self.ahead.of(work).into_iter().for_each(|users| *users = users.saturating_sub(1));
         self.behind.of(work).into_iter().for_each(|users| *users += 1);
         self.written += u32::from(work == Work::ReadAndWrite && end == EntryState::Applied);
     }
 
-    /// A user's conflicts were waited out to no end.
+    /// Counts a user whose conflicts were waited out in vain.
     pub(in crate::engine) fn was_stuck(&mut self) {
         self.stuck += 1;
     }
 
-    /// How many such users are still to come, by those that have come.
+    /// Extrapolates the number of such users still to come.
     pub(in crate::engine) fn stuck_ahead(&self) -> f64 {
         f64::from(self.ahead.users()) * f64::from(self.stuck) / f64::from(self.behind.users().max(1))
     }
 
-    /// What is ahead of a job whose entries stand like this; of a dry run, nothing is written.
+    /// Returns the work ahead of a job with these counts. A dry run writes nothing.
     pub(in crate::engine) fn load(&self, counts: &EntryCounts, dry_run: bool) -> Load {
         let entries = counts.ahead();
         let (users, calls) = match self.stage {
@@ -149,12 +151,13 @@ impl Workload {
         if entries == 0 { Load::default() } else { Load { entries, users, calls: calls.max(1) } }
     }
 
-    /// By what the entries are known to take, times what the ended ones took beyond that: conflicts, several calls a write.
+    /// Scales the calls that the entries are known to take by what the ended ones took beyond that, such as conflicts
+    /// and several calls per write.
     fn parked_load(&self, counts: &EntryCounts) -> (u32, u32) {
         let of = |users: u32| u64::from(users);
         let read = of(self.behind.read_and_write) + GIVEN_CREDIT;
         let written = of(self.written) + GIVEN_CREDIT;
-        // Who waits has read and was refused a write; who runs waits in the rate limiter for the first call.
+        // A waiting user was read and refused a write. A running one waits in the rate limiter for its first call.
         let refused = 2 * of(counts.of(EntryState::Waiting));
         let expected = of(self.behind.users()) + of(self.written) + refused + 2 * GIVEN_CREDIT;
         let made = of(self.calls) + 2 * GIVEN_CREDIT;
@@ -175,7 +178,7 @@ fn narrow(count: u64) -> u32 {
 mod tests {
     use super::*;
 
-    /// A job of `total` entries of which `ended` have come to an end, one after the other.
+    /// Returns the counts of a job with `total` entries, of which `ended` have ended one after the other.
     fn counts(total: u32, ended: u32) -> EntryCounts {
         let mut counts = EntryCounts::pending(total);
         (0..ended).for_each(|_| counts.moved(EntryState::Pending, EntryState::Applied));

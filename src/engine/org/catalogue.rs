@@ -1,4 +1,4 @@
-//! The names of skills and groups, cached.
+//! The cached catalogues of skills and skill groups.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,11 +15,11 @@ use crate::engine::org::cache::{Ages, Cache};
 use crate::engine::org::unknown_names::Unfit;
 use crate::engine::port::{CallError, CallOptions, CatalogueItem, CatalogueListing, Extent, Genesys, UpstreamAnswer};
 
-/// The catalogue of one target as it was at one time.
+/// The catalogue of one target at one point in time.
 #[derive(Debug)]
 pub(in crate::engine) struct Catalogue {
     names: NameIndex,
-    /// What the configuration lists as managed, as far as it is in the catalogue.
+    /// The assignments that the configuration lists as managed, as far as the catalogue has them.
     managed: Arc<BTreeSet<AssignmentId>>,
     extent: Extent,
     taken_in: AtomicBool,
@@ -31,7 +31,7 @@ impl Catalogue {
         let managed = managed.iter().filter_map(|name| match names.find(name) {
             Match::One(id) => Some(id),
             Match::Several(several) => {
-                tracing::warn!(%name, several, "a name of sync.managed stands for several, so for none: give an id");
+                tracing::warn!(%name, several, "a name in sync.managed matches several assignments and is ignored; use an id");
                 None
             }
             Match::None => None,
@@ -40,18 +40,18 @@ impl Catalogue {
         Self { names, managed, extent: listing.extent, taken_in: AtomicBool::new(false) }
     }
 
-    /// The same with one item more.
+    /// Returns a copy with one more item.
     fn with(&self, item: CatalogueItem, managed: &[AssignmentName]) -> Self {
         let known = self.names.all().map(|(id, name)| CatalogueItem { id, name: name.into() });
         Self::new(CatalogueListing { items: known.chain([item]).collect(), extent: self.extent }, managed)
     }
 
-    /// Its names.
+    /// Returns the index of names.
     pub(in crate::engine) fn names(&self) -> &NameIndex {
         &self.names
     }
 
-    /// Why a name that is not in it may exist all the same, if it may.
+    /// Returns why a name missing from this catalogue may exist all the same, if the listing was incomplete.
     pub(in crate::engine) fn doubt(&self, target: Target) -> Option<UpstreamAnswer> {
         let of = match target {
             Target::RoutingSkills => "routing skills",
@@ -60,25 +60,25 @@ impl Catalogue {
         (!self.extent.complete).then(|| self.extent.lacks(of))
     }
 
-    /// Whether its names have not been taken in yet; they count as taken in from then on.
+    /// Returns true on the first call only, after which the names count as learnt.
     pub(in crate::engine) fn is_new(&self) -> bool {
         !self.taken_in.swap(true, Ordering::Relaxed)
     }
 
-    /// The name of an assignment.
+    /// Returns the name of an assignment.
     pub(in crate::engine) fn name(&self, id: AssignmentId) -> Option<&str> {
         self.names.name(id)
     }
 }
 
-/// A skill that was to be there.
+/// The result of looking for a skill that is needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::engine) enum Skill {
     Known(AssignmentId),
     Created(CatalogueItem),
-    /// These have the name.
+    /// Several skills have the name.
     Ambiguous(Vec<CatalogueItem>),
-    /// There is none, and none is created of such a name.
+    /// No skill has the name, and the name is unfit for a new one.
     Unfit(Unfit),
 }
 
@@ -92,7 +92,7 @@ impl Skill {
     }
 }
 
-/// A catalogue is not read again sooner for a name that is missing.
+/// Minimum pause before a catalogue is read again for a missing name.
 const LEAST_REST: Duration = Duration::from_secs(1);
 
 /// The catalogues of all targets.
@@ -100,7 +100,7 @@ const LEAST_REST: Duration = Duration::from_secs(1);
 pub(in crate::engine) struct Catalogues {
     routing_skills: Cache<Arc<Catalogue>>,
     skill_groups: Cache<Arc<Catalogue>>,
-    /// What the configuration lists as managed, by name or id.
+    /// Assignments that the configuration lists as managed, by name or id.
     managed: Vec<AssignmentName>,
 }
 
@@ -109,12 +109,12 @@ impl Catalogues {
         Self { routing_skills: Cache::new(ages, LEAST_REST), skill_groups: Cache::new(ages, LEAST_REST), managed }
     }
 
-    /// Whether the catalogue has to be read before it can be used.
+    /// Returns whether the catalogue must be read before it can be used.
     pub(in crate::engine) fn has_to_read(&self, target: Target) -> bool {
         self.of(target).usable().is_none()
     }
 
-    /// The catalogue.
+    /// Returns the catalogue, reading it if necessary.
     pub(in crate::engine) async fn get(
         &self,
         genesys: &dyn Genesys,
@@ -124,8 +124,8 @@ impl Catalogues {
         Ok(Arc::clone(&self.of(target).get(|| self.read(genesys, options, target)).await?.value))
     }
 
-    /// The catalogue, as a reading shows it that was not begun before `since`: only that tells that a name does not exist, or
-    /// what has become of one. Readings are shared, with rests between them.
+    /// Returns the catalogue from a reading that began at `since` or later. Only such a reading proves that a name does
+    /// not exist, or shows what became of one. Readings are shared and have pauses between them.
     pub(in crate::engine) async fn read_anew(
         &self,
         genesys: &dyn Genesys,
@@ -137,8 +137,9 @@ impl Catalogues {
         Ok(Arc::clone(&reading.value))
     }
 
-    /// The skill of this name, created if there is none and the name is fit for one. Nobody else creates or reads skills
-    /// meanwhile, so that of many who need the same one creates it, and no reading that began before is taken for a newer one.
+    /// Returns the skill with this name, and creates it if there is none and the name is fit for one. Nobody else
+    /// creates skills or reads them meanwhile: of many callers that need the same skill only one creates it, and no
+    /// reading that began before counts as newer.
     pub(in crate::engine) async fn find_or_create_skill(
         &self,
         genesys: &dyn Genesys,
@@ -159,7 +160,7 @@ impl Catalogues {
                 turn.amend(|catalogue| Arc::new(catalogue.with(item.clone(), &self.managed)));
                 Ok(Skill::Created(item))
             }
-            // Somebody else was first, or the answer was lost: the listing tells.
+            // Somebody else created it first, or the answer was lost: the listing shows which.
             Err(error @ (CallError::Conflict(_) | CallError::Uncertain(_))) => {
                 let reading = turn.read(|| self.read(genesys, options, target)).await?;
                 let doubt = || reading.value.doubt(target).map(CallError::unavailable);
@@ -175,7 +176,7 @@ impl Catalogues {
         }
     }
 
-    /// Waits until somebody has used a catalogue that is getting old, then reads a new one.
+    /// Waits until a catalogue in use is getting old, then refreshes it.
     pub(in crate::engine) async fn renew_when_due(
         &self,
         genesys: &dyn Genesys,
@@ -188,12 +189,12 @@ impl Catalogues {
         self.of(target).freshen(|| self.read(genesys, options, target)).await
     }
 
-    /// The catalogue as last read, if it was.
+    /// Returns the catalogue as last read, if it ever was.
     pub(in crate::engine) fn known(&self, target: Target) -> Option<Arc<Catalogue>> {
         self.of(target).newest().map(|reading| Arc::clone(&reading.value))
     }
 
-    /// What the configuration lists as managed, by id.
+    /// Returns the ids of the assignments that the configuration lists as managed.
     pub(in crate::engine) fn managed(&self, target: Target) -> Arc<BTreeSet<AssignmentId>> {
         self.known(target).map(|catalogue| Arc::clone(&catalogue.managed)).unwrap_or_default()
     }
@@ -207,7 +208,7 @@ impl Catalogues {
         Ok(Arc::new(Catalogue::new(genesys.list_catalogue(options, target).await?, &self.managed)))
     }
 
-    /// The catalogues that Genesys has not answered for so long.
+    /// Returns a name for the catalogues if Genesys has not answered for one of them for at least `time`.
     pub(in crate::engine) fn unreadable_for(&self, time: Duration) -> Option<&'static str> {
         let is = |target| self.of(target).unreadable_since().is_some_and(|since| since.elapsed() >= time);
         if is(Target::RoutingSkills) { Some("skills") } else { is(Target::WfmSkillGroups).then_some("skill groups") }

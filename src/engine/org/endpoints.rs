@@ -1,4 +1,4 @@
-//! Whether the endpoint of a target is there at all. One that is not answers 404 for everybody, and says no more than one
+//! Detects that a target's endpoint does not exist at all. Such an endpoint answers 404 for everyone, exactly like one
 //! that does not know a single user.
 
 use std::collections::HashMap;
@@ -10,16 +10,18 @@ use tokio::time::Instant;
 use crate::domain::Target;
 use crate::engine::port::UpstreamAnswer;
 
-/// Users whom the directory knows and the endpoint does not, without anybody whom it knows, before it counts as absent.
+/// Number of users that the directory knows and the endpoint does not, without one that it knows, after which it counts
+/// as absent.
 const ENOUGH: u32 = 10;
 
-/// An endpoint that has answered for somebody so lately is there, and one that is absent is asked again after so long.
+/// How long an endpoint counts as present after it answered for a user, and how long an absent one is left alone before
+/// the next attempt.
 const REST: Duration = Duration::from_secs(60);
 
 /// What is known of the endpoints.
 ///
-/// Invariant: while one is absent, no reconciliation that begins spends a call on it, but for one every `REST`. One that answered for
-/// somebody within `REST` is not absent, and one of the public API never is.
+/// Invariant: while an endpoint is absent, no reconciliation that begins spends a call on it, except one per `REST`. An
+/// endpoint that answered for a user within `REST` is not absent, and one of the public API never is.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct TargetEndpoints {
     known: Mutex<HashMap<Target, KnownEndpoint>>,
@@ -28,19 +30,20 @@ pub(in crate::engine) struct TargetEndpoints {
 #[derive(Debug, Default)]
 struct KnownEndpoint {
     answered_at: Option<Instant>,
-    /// What it said of users whom it does not know, since it last knew one.
+    /// Number of users that it did not know, since it last knew one.
     lacking: u32,
     answer: UpstreamAnswer,
     ask_again_at: Option<Instant>,
 }
 
 impl TargetEndpoints {
-    /// It answered for a user.
+    /// Records that the endpoint answered for a user.
     pub(in crate::engine) fn answered(&self, target: Target) {
         self.known().insert(target, KnownEndpoint { answered_at: Some(Instant::now()), ..KnownEndpoint::default() });
     }
 
-    /// It does not know a user who is in the directory. Of the public API that says nothing: the user was deleted meanwhile.
+    /// Records that the endpoint does not know a user who is in the directory. For the public API this means nothing:
+    /// the user was deleted meanwhile.
     pub(in crate::engine) fn lacks_user(&self, target: Target, answer: &UpstreamAnswer) {
         if !target.is_of_a_partner() {
             return;
@@ -51,11 +54,11 @@ impl TargetEndpoints {
         known.answer = answer.clone();
         known.ask_again_at = Some(Instant::now() + REST);
         if known.lacking == ENOUGH {
-            tracing::warn!(target = target.name(), %answer, "the endpoint of a target answers for nobody");
+            tracing::warn!(target = target.name(), %answer, "the endpoint of a target knows no user; check genesys.wfm_path");
         }
     }
 
-    /// Its answer, if it is absent and not to be asked now. Whoever is told nothing may ask.
+    /// Returns the endpoint's answer if it is absent and must not be called now. A caller that gets `None` may call it.
     pub(in crate::engine) fn absent(&self, target: Target) -> Option<UpstreamAnswer> {
         let (mut known, now) = (self.known(), Instant::now());
         let known = known.get_mut(&target).filter(|known| known.lacking >= ENOUGH)?;

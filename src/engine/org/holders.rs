@@ -1,8 +1,9 @@
-//! Who has a skill in the org, as far as is known: for the jobs that would take it from its last holders.
+//! The holders of each skill, as far as known, for the removal check of jobs that would take a skill from its last
+//! holders.
 //!
-//! What is remembered of users tells it first, and what a listing with the users' skills has shown, where there is one.
-//! Jobs are weighed side by side, and a burst of deliveries is weighed before the first of them is carried out. So whoever
-//! may go on announces what it takes away, and that counts as gone for all others until the job has ended.
+//! The sources are the user states and a listing of users with their skills, if there is one. Removal checks run side
+//! by side, and a burst of deliveries is checked before the first of them is carried out. So a job that may go on
+//! announces what it removes, and that counts as gone for all other jobs until the job has ended.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::ops::ControlFlow;
@@ -20,19 +21,19 @@ use crate::engine::org::directory::Directory;
 use crate::engine::org::directory::ShownSkills;
 use crate::engine::user::memory::UserStates;
 
-/// What was taken away for so long counts together: a burst of deliveries, or a night.
+/// Period over which removals count together: a burst of deliveries, or a night.
 const A_DAY: Duration = Duration::from_secs(24 * 3600);
-/// Removals that are kept in mind; older ones are forgotten first.
+/// Maximum number of removals remembered; the oldest are forgotten first.
 const MAX_LOST: usize = 100_000;
-/// How far a listing may be behind what was written.
+/// Maximum lag of a listing behind what was written.
 const MAX_LAG: Duration = Duration::from_secs(30);
 
-/// What else tells who has a skill.
+/// The other sources for the holders of a skill.
 pub(in crate::engine) struct HolderSources<'e> {
     pub(in crate::engine) jobs: &'e JobRegistry,
     pub(in crate::engine) users: &'e UserStates,
     pub(in crate::engine) directory: &'e Directory,
-    /// Beyond this age a listing does not count.
+    /// Maximum age at which a listing counts.
     pub(in crate::engine) use_until: Duration,
 }
 
@@ -43,13 +44,13 @@ pub(in crate::engine) struct Holders(Mutex<HolderState>);
 #[derive(Debug, Default)]
 struct HolderState {
     shown: Option<ShownHolders>,
-    /// What was taken away, the newest last.
+    /// Removals, the newest last.
     lost: VecDeque<(Instant, UserKey, AssignmentId)>,
-    /// What jobs that have not ended take away.
+    /// What jobs that have not ended remove.
     announced: HashMap<JobId, (Target, BTreeSet<(AssignmentId, UserId)>)>,
 }
 
-/// How many have each routing skill, as a listing showed it, less what was taken away since.
+/// The number of holders of each routing skill, as shown by a listing, less what was removed since.
 #[derive(Debug)]
 struct ShownHolders {
     begun_at: Instant,
@@ -57,11 +58,11 @@ struct ShownHolders {
 }
 
 impl Holders {
-    /// A listing has shown who has what.
+    /// Takes over who has what from a listing.
     pub(in crate::engine) fn shown(&self, shown: &ShownSkills) {
         let begun_at = shown.begun_at;
         let is_known = |state: &HolderState| state.shown.as_ref().is_some_and(|known| known.begun_at >= begun_at);
-        // Many jobs are served by one listing.
+        // One listing serves many jobs.
         if is_known(&self.lock()) {
             return;
         }
@@ -81,12 +82,12 @@ impl Holders {
         }
     }
 
-    /// Whether a listing has told not long ago who has what.
+    /// Returns whether a listing no older than `time` has shown who has what.
     pub(in crate::engine) fn were_shown_within(&self, time: Duration) -> bool {
         self.lock().shown.as_ref().is_some_and(|shown| shown.begun_at.elapsed() <= time)
     }
 
-    /// A user has lost these.
+    /// Records that a user has lost these assignments.
     pub(in crate::engine) fn lost(&self, key: UserKey, ids: &[AssignmentId]) {
         if ids.is_empty() {
             return;
@@ -101,13 +102,13 @@ impl Holders {
         }
     }
 
-    /// Nothing is kept of a user any more.
+    /// Forgets the removals of a user.
     pub(in crate::engine) fn erase(&self, user: UserId) {
         self.lock().lost.retain(|(_, key, _)| key.user != user);
     }
 
-    /// Whether a job that takes these away may go on, by what is known without a call; if so, it is announced. Counts into its
-    /// weight who has what beside its users, as far as it matters.
+    /// Decides, without a call, whether a job with these removals may go on, and announces them if so. Adds to `weight`
+    /// the holders among users outside the job, as far as they matter.
     pub(in crate::engine) fn let_pass(
         &self,
         sources: &HolderSources<'_>,
@@ -143,7 +144,7 @@ impl HolderState {
         }
     }
 
-    /// Who is about to lose a skill by other jobs.
+    /// Returns the users who are about to lose an assignment through announced jobs.
     fn announced(&self, target: Target, id: AssignmentId) -> impl Iterator<Item = UserId> {
         let from = (id, UserId(Uuid::nil()));
         let of_target = self.announced.values().filter(move |(of, _)| *of == target);
@@ -152,7 +153,7 @@ impl HolderState {
         })
     }
 
-    /// How many others have lost, or are about to lose, what the job may leave to few.
+    /// Counts the other users who have lost, or are about to lose, what the job may leave to few.
     fn count_losers(
         &self,
         target: Target,
@@ -170,7 +171,7 @@ impl HolderState {
         }
     }
 
-    /// Who has, beside the users of the job, what it would leave to few: until they are enough.
+    /// Counts the holders outside the job of what it would leave to few, until there are enough.
     fn count_others(
         &self,
         sources: &HolderSources<'_>,

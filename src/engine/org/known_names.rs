@@ -1,5 +1,5 @@
-//! The names of what can be assigned, as far as they were ever read: so results can be read after a restart, and when what
-//! they tell of does not exist any more.
+//! The names of assignments, remembered beyond the catalogue, so that results stay readable after a restart and after
+//! an assignment has been deleted.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use crate::engine::org::catalogue::Catalogue;
 use crate::journal::{Journal, Memo};
 use parking_lot::RwLock;
 
-/// The memos of this module.
+/// The space of this module's memos in the journal.
 const SPACE: &str = "name of an assignment";
 
-/// Every name that was read, by a process before this one too.
+/// Every name that was ever read, including by an earlier process.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct KnownNames(RwLock<HashMap<AssignmentId, Arc<str>>>);
 
@@ -24,7 +24,7 @@ pub struct Names<'a> {
 }
 
 impl Names<'_> {
-    /// The name of an assignment: the newest that is known.
+    /// Returns the newest known name of an assignment.
     pub fn of(&self, id: AssignmentId) -> Option<Arc<str>> {
         let current = self.catalogue.as_ref().and_then(|catalogue| catalogue.name(id)).map(Arc::from);
         current.or_else(|| self.known.0.read().get(&id).map(Arc::clone))
@@ -32,7 +32,7 @@ impl Names<'_> {
 }
 
 impl KnownNames {
-    /// The names that a process before this one left.
+    /// Restores the names that an earlier process left.
     pub(in crate::engine) fn recovered(memos: &[Memo]) -> Self {
         let names = memos
             .iter()
@@ -41,11 +41,12 @@ impl KnownNames {
         Self(RwLock::new(names.collect()))
     }
 
+    /// Combines the remembered names with those of the current catalogue, which take precedence.
     pub(in crate::engine) fn with(&self, catalogue: Option<Arc<Catalogue>>) -> Names<'_> {
         Names { catalogue, known: self }
     }
 
-    /// Takes in the names of a catalogue, and has those written down that are new.
+    /// Learns the names of a catalogue and journals the new ones.
     pub(in crate::engine) async fn learn(&self, catalogue: &Catalogue, journal: &dyn Journal) {
         if !catalogue.is_new() {
             return;
@@ -66,7 +67,7 @@ impl KnownNames {
             value: Some(Box::from(&*name)),
         };
         if let Err(error) = journal.remember(new.into_iter().map(memo).collect()).await {
-            tracing::warn!(%error, "cannot write down the names of assignments; after a restart results may lack them");
+            tracing::warn!(%error, "cannot journal the names of assignments; results may lack them after a restart");
         }
     }
 }

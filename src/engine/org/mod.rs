@@ -1,4 +1,4 @@
-//! Whom and what the org has, as Genesys lists it.
+//! The users and assignments of the org, as Genesys lists them.
 
 pub(in crate::engine) mod cache;
 pub(in crate::engine) mod catalogue;

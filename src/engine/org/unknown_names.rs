@@ -1,4 +1,4 @@
-//! Names that Genesys lacks: what is told of them, and of which no skill is created.
+//! Names that Genesys lacks: what entries report about them, and which of them are unfit for a new skill.
 
 use unicode_security::skeleton;
 
@@ -7,23 +7,24 @@ use crate::domain::text::{holds_unseen, quoted};
 use crate::engine::job::outcome::Failure;
 use crate::engine::port::CatalogueItem;
 
-/// Why no skill is created of a name. Skills cannot be given another name, so a person has to look at it first.
+/// Why no skill is created with a name. Genesys cannot rename skills, so a person has to check the name first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::engine) enum Unfit {
-    /// It can be taken for the name of this one.
+    /// It can be mistaken for the name of this item.
     LooksLike(CatalogueItem),
-    /// It holds characters that nobody sees.
+    /// It contains invisible characters.
     HoldsUnseen,
-    /// It holds what looks like a level, as in `Billing:4,5` or `Billing:5,VIP:3`: a cell that was taken for one name.
+    /// It contains what looks like a level, as in `Billing:4,5` or `Billing:5,VIP:3`: several skills were read as one
+    /// name.
     HoldsALevel,
-    /// It ends where a level would begin, in what is no number: `Billing:`, `Billing:NaN`, `Billing:*`.
+    /// It ends where a level would begin, with something that is not a number: `Billing:`, `Billing:NaN`, `Billing:*`.
     LacksItsLevel,
-    /// There is neither a letter nor a digit in it.
+    /// It contains neither a letter nor a digit.
     SaysNothing,
 }
 
 impl Unfit {
-    /// Whether a name that is not among these is fit for a new skill.
+    /// Returns why a name that is not among `names` is unfit for a new skill, or `None` if it is fit.
     pub(in crate::engine) fn of(name: &str, names: &NameIndex) -> Option<Self> {
         if let Some(other) = names.lookalike(name) {
             return Some(Self::LooksLike(other));
@@ -40,41 +41,42 @@ impl Unfit {
         lacks_its_level(name).then_some(Self::LacksItsLevel)
     }
 
-    /// Why an entry that lists the name cannot go on.
+    /// Returns the failure of an entry that lists the name.
     pub(in crate::engine) fn failure(&self, name: &str) -> Failure {
         match self {
             Self::LooksLike(CatalogueItem { id, name: other }) => Failure::assignment_not_found(
                 name,
                 &format!(
-                    "It has {} ({id}), which looks the same{}: correct the name, or create it there if it is another one.",
+                    "It has {} ({id}), which looks the same{}: correct the name, or create it in Genesys if it is a different one.",
                     quoted(other),
                     written_differently(name, other)
                 ),
             ),
             Self::HoldsUnseen => Failure::assignment_not_found(
                 name,
-                "The name holds characters that are not shown, so it is not created: take them out, or create it there if \
+                "The name contains invisible characters, so it is not created: remove them, or create it in Genesys if \
                  they belong to it.",
             ),
             Self::HoldsALevel => Failure::assignment_not_found(
                 name,
-                "It looks like skills with their levels, so it is not created: separate skills by ';' and write decimals with \
-                 a point; or create it there, if this is its name.",
+                "It looks like skills with their levels, so it is not created: separate skills with ';' and write decimals \
+                 with a point; or create it in Genesys if this is its name.",
             ),
             Self::LacksItsLevel => Failure::assignment_not_found(
                 name,
-                "It looks like a skill whose level is missing or no number, so it is not created: write the level in digits behind \
-                 one ':'; or create it there, if this is its name.",
+                "It looks like a skill whose level is missing or not a number, so it is not created: write the level in \
+                 digits after a single ':'; or create it in Genesys if this is its name.",
             ),
             Self::SaysNothing => Failure::assignment_not_found(
                 name,
-                "The name has neither a letter nor a digit, so it is not created: correct it, or create it there if this is its name.",
+                "The name has neither a letter nor a digit, so it is not created: correct it, or create it in Genesys if \
+                 this is its name.",
             ),
         }
     }
 }
 
-/// Of two names that look the same, how each is written.
+/// Shows how each of two names that look the same is written; empty if both are ASCII.
 pub(in crate::engine) fn written_differently(name: &str, other: &str) -> String {
     if name.is_ascii() && other.is_ascii() {
         return String::new();
@@ -86,14 +88,15 @@ pub(in crate::engine) fn written_differently(name: &str, other: &str) -> String 
     format!(" and is written \"{}\", not \"{}\"", escaped(other), escaped(name))
 }
 
-/// What stands behind each sign that separates a name from its level; colons and equals signs are meant in all their forms.
+/// Returns the text after each sign that separates a name from its level. Colons and equals signs count in all their
+/// forms.
 fn behind_signs(name: &str) -> impl DoubleEndedIterator<Item = &str> {
     let is_sign =
         |c: char| matches!(c, ':' | '=' | '＝') || !c.is_ascii() && skeleton(c.encode_utf8(&mut [0; 4])).eq([':']);
     name.split(is_sign).skip(1).collect::<Vec<_>>().into_iter()
 }
 
-/// Digits and numbers of every script are meant.
+/// Returns whether a level follows one of the signs. Digits and numbers of every script count.
 fn holds_a_level(name: &str) -> bool {
     let before_digits = |c: char| c.is_whitespace() || matches!(c, '+' | '-' | '.' | ',');
     let is_level = |text: &str| {
@@ -103,8 +106,8 @@ fn holds_a_level(name: &str) -> bool {
     behind_signs(name).any(is_level)
 }
 
-/// Whether the name ends in a sign with no word behind it, or with what programs write for a number that is none; or whether something is
-/// to be left as it is.
+/// Returns whether the name ends in a sign without a word after it or with a program's spelling of a non-number, or
+/// contains the sign for "left as it is".
 fn lacks_its_level(name: &str) -> bool {
     if behind_signs(name).any(|text| text.trim_start().starts_with(['*', '＊', '∗'])) {
         return true;
@@ -115,32 +118,34 @@ fn lacks_its_level(name: &str) -> bool {
     })
 }
 
-/// Unicode takes them for letters, as they begin words as well.
+/// Returns whether a character is an ideographic number. Unicode classifies these as letters, because they also begin
+/// words.
 fn is_ideographic_number(character: char) -> bool {
     "〇零一二三四五六七八九十百千万萬億亿兩两壹贰貳叁參肆伍陆陸柒捌玖拾佰仟".contains(character)
 }
 
-/// Names for which something similar is looked for, of one look at a job: more of them come from a wrong column.
+/// Maximum number of missing names, per look at a job, for which a similar name is proposed. More of them come from a
+/// wrong column.
 const MAX_PROPOSED_FOR: usize = 10;
 
-/// What may have been meant by names that are missing.
+/// Proposals for what missing names may have meant.
 #[derive(Debug)]
 pub(in crate::engine) struct Proposals {
     left: usize,
 }
 
 impl Proposals {
-    /// For the names of one look.
+    /// Returns proposals for the missing names of one look at a job.
     pub(in crate::engine) fn some() -> Self {
         Self { left: MAX_PROPOSED_FOR }
     }
 
-    /// None.
+    /// Returns no proposals.
     pub(in crate::engine) fn none() -> Self {
         Self { left: 0 }
     }
 
-    /// Why an entry that lists a name which Genesys lacks cannot go on, with what may have been meant.
+    /// Returns the failure of an entry that lists a name which Genesys lacks, with a similar name if there is one.
     pub(in crate::engine) fn failure(&mut self, name: &str, names: &NameIndex, todo: &str) -> Failure {
         let near = if self.left == 0 { None } else { names.nearest(name) };
         self.left = self.left.saturating_sub(1);
@@ -236,9 +241,9 @@ mod tests {
                 "\"Billing\" (00000000-0000-0000-0000-000000000000), which looks the same and is written \"Billing\", not \"\\u{412}illing\": correct",
             ),
             ("Bi1ling", "which looks the same: correct"),
-            ("Sa\u{ad}les", "\"Sa\\u{ad}les\". The name holds characters that are not shown"),
-            ("Sales:5", "separate skills by ';'"),
-            ("Sales:", "a skill whose level is missing or no number"),
+            ("Sa\u{ad}les", "\"Sa\\u{ad}les\". The name contains invisible characters"),
+            ("Sales:5", "separate skills with ';'"),
+            ("Sales:", "a skill whose level is missing or not a number"),
             ("*", "neither a letter nor a digit"),
         ] {
             let failure = Unfit::of(name, &names).unwrap().failure(name);

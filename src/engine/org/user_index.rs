@@ -1,4 +1,4 @@
-//! Which entries named a user, for those who ask about one.
+//! An index of the entries about each user, for queries about a user.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,30 +7,30 @@ use dashmap::DashMap;
 
 use crate::domain::{JobId, UserId, UserRef};
 
-/// The newest entries of each user, and the references that users were named by.
+/// The newest entries about each user, and the names by which users were referred to.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct UserHistories {
     users: DashMap<UserId, UserHistory>,
     names: DashMap<Arc<UserRef>, UserId>,
-    /// Of a name that was another user's before, the last one of them.
+    /// For a name that belonged to another user before, the last such user.
     former: DashMap<Arc<UserRef>, UserId>,
 }
 
 #[derive(Debug, Default)]
 struct UserHistory {
     entries: VecDeque<(JobId, u32)>,
-    /// What the user was named by.
+    /// The names by which the user was referred to.
     names: Vec<Arc<UserRef>>,
 }
 
 impl UserHistories {
-    /// Entries kept of one user.
+    /// Maximum number of entries kept per user.
     const KEPT: usize = 20;
 
-    /// An entry turned out to be about this user.
+    /// Records that an entry was resolved to this user.
     pub(in crate::engine) fn note(&self, named: &UserRef, user: UserId, job: JobId, index: u32) {
         let mut history = self.users.entry(user).or_default();
-        // It may be resolved again: after an outage, or because its job was held.
+        // An entry may be resolved more than once: after an outage, or because its job was held.
         if !history.entries.contains(&(job, index)) {
             if history.entries.len() == Self::KEPT {
                 history.entries.pop_front();
@@ -44,14 +44,14 @@ impl UserHistories {
                 history.names.reserve_exact(1);
                 history.names.push(Arc::clone(&name));
             }
-            // Under the user's lock, so that nobody who forgets the user meanwhile leaves the name behind.
+            // Under the user's lock, so that a concurrent `forget` cannot leave the name behind.
             if let Some(before) = self.names.insert(Arc::clone(&name), user).filter(|before| *before != user) {
                 self.former.insert(name, before);
             }
         }
     }
 
-    /// A job is kept no more; a user that no other job named is forgotten.
+    /// Forgets a job that is no longer kept, and the user if no other job named them.
     pub(in crate::engine) fn forget(&self, user: UserId, job: JobId) {
         self.users.remove_if_mut(&user, |_, history| {
             history.entries.retain(|(kept, _)| *kept != job);
@@ -65,12 +65,12 @@ impl UserHistories {
         });
     }
 
-    /// The user who was named so before another one was.
+    /// Returns the user to whom this name belonged before.
     pub(in crate::engine) fn former(&self, named: &UserRef) -> Option<UserId> {
         self.former.get(&named.folded()).map(|user| *user)
     }
 
-    /// The user, and the entries about them, newest first.
+    /// Returns the user with this name and the entries about them, newest first.
     pub(in crate::engine) fn find(&self, named: &UserRef) -> Option<(UserId, Vec<(JobId, u32)>)> {
         let user = match named {
             UserRef::Id(id) => *id,

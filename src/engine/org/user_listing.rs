@@ -1,4 +1,4 @@
-//! The users of one listing, by every name that they go by.
+//! A listing of users, indexed by every name that a user may be referred to by.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -17,20 +17,20 @@ pub(in crate::engine) struct Listing {
     active: HashMap<UserId, bool>,
     by_email: HashMap<Box<str>, NamedUser>,
     by_employee_id: HashMap<Box<str>, NamedUser>,
-    /// The same by their ids whatever their case; made when it is first asked for.
+    /// Employee ids regardless of case. Built on first use.
     by_id_in_any_case: OnceLock<HashMap<Box<str>, NamedUser>>,
-    /// How much of it was read.
+    /// How much of the listing was read.
     pub(in crate::engine) extent: Extent,
 }
 
-/// Who goes by a name.
+/// The users with one name.
 #[derive(Debug, Clone, Copy)]
 struct NamedUser {
-    /// The first of them, or of those who have it exactly so.
+    /// The first of them, or the first that has the name exactly.
     first: UserId,
-    /// How many there are.
+    /// Number of users with the name.
     users: u32,
-    /// How many have it exactly so: without a blank behind it, or what else is not seen.
+    /// Number of users with exactly this name, without trailing blanks or invisible characters.
     exactly: u32,
 }
 
@@ -61,7 +61,7 @@ impl From<&DirectoryUser> for FoundUser {
     }
 }
 
-/// A listing that is being read.
+/// Builds a listing while it is being read.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Reader {
     listing: Listing,
@@ -70,7 +70,7 @@ pub(in crate::engine) struct Reader {
 }
 
 impl Reader {
-    /// Takes in one user. Who came before, because of a move between two pages, is left as it was.
+    /// Adds one user. A user who was added before, because of a move between two pages, stays as it was.
     pub(in crate::engine) fn take(&mut self, listed: ListedUser) {
         let DirectoryUser { id, email, employee_id, active } = listed.user;
         let Entry::Vacant(new) = self.listing.active.entry(id) else { return };
@@ -86,7 +86,7 @@ impl Reader {
         }
     }
 
-    /// The listing, and the skills that it shows.
+    /// Returns the listing and the skills that it shows.
     pub(in crate::engine) fn finish(self, extent: Extent) -> (Listing, HashMap<UserId, Arc<Assignments>>) {
         let Self { listing, skills, sets: _ } = self;
         (Listing { extent, ..listing }, skills)
@@ -94,7 +94,7 @@ impl Reader {
 }
 
 fn enter(names: &mut HashMap<Box<str>, NamedUser>, name: Box<str>, written: &str, user: UserId) {
-    // A field without anything to see in it is an empty one.
+    // A field with nothing visible in it counts as empty.
     if name.is_empty() {
         return;
     }
@@ -103,7 +103,7 @@ fn enter(names: &mut HashMap<Box<str>, NamedUser>, name: Box<str>, written: &str
 }
 
 impl Listing {
-    /// Who goes by a name: the one who has it exactly so, else the one who has it as it reads.
+    /// Finds the user with exactly this name, or else the one whose name reads the same.
     pub(in crate::engine) fn find(&self, wanted: &UserRef) -> Match<FoundUser> {
         match wanted {
             UserRef::Id(id) => self.found(*id).map_or(Match::None, Match::One),
@@ -113,7 +113,7 @@ impl Listing {
         }
     }
 
-    /// Who has an employee id in another case, which may be meant if nobody has it as it is written.
+    /// Finds the user whose employee id differs in case only. Meant for ids that no user has as written.
     pub(in crate::engine) fn find_in_other_case(&self, wanted: &UserRef) -> Match<FoundUser> {
         let UserRef::EmployeeId(id) = wanted else { return Match::None };
         let in_any_case = self.by_id_in_any_case.get_or_init(|| {
@@ -126,7 +126,7 @@ impl Listing {
         self.the_one(in_any_case.get(folded(id).as_str()))
     }
 
-    /// Who goes by a name, or else has the employee id in another case.
+    /// Finds the user with this name, or else the one whose employee id differs in case only.
     pub(in crate::engine) fn find_in_any_case(&self, wanted: &UserRef) -> Match<FoundUser> {
         match self.find(wanted) {
             Match::None => self.find_in_other_case(wanted),
@@ -142,12 +142,12 @@ impl Listing {
         }
     }
 
-    /// Whether a user is listed as active.
+    /// Returns whether a user is listed as active.
     pub(in crate::engine) fn is_active(&self, user: UserId) -> bool {
         self.active.get(&user) == Some(&true)
     }
 
-    /// The names that a user, and nobody else, goes by.
+    /// Returns the names that belong to this user alone.
     pub(in crate::engine) fn names_of(&self, user: UserId) -> Vec<UserRef> {
         let of = |names: &HashMap<Box<str>, NamedUser>, named: fn(Box<str>) -> UserRef| {
             let theirs = names.iter().filter(|(_, known)| known.first == user && known.users == 1);

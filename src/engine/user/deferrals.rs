@@ -1,4 +1,4 @@
-//! The clock of users that wait without a seat.
+//! The timer for users that wait without a seat.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -9,13 +9,13 @@ use tokio::time::Instant;
 
 use crate::domain::UserKey;
 
-/// Nobody is left to wait for longer, whatever the time that was named: looking in vain costs one call.
+/// Maximum deferral, whatever time was requested: an attempt in vain costs a single call.
 const MAX_DEFERRAL: Duration = Duration::from_secs(3600);
 
-/// Who waits, and until when.
+/// The waiting users, each with the time to wake it.
 ///
-/// Invariant: a user who was put in stays until they were woken. The set lives outside of the task that keeps the time, so
-/// that a defect which ends the task loses nobody: it is started anew and finds them here.
+/// Invariant: a deferred user stays in the set until it has been woken. The set lives outside the task that watches the
+/// time, so a panic of that task loses no user: the task is restarted and finds the set unchanged.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Deferrals {
     waiting: Mutex<BTreeSet<(Instant, UserKey)>>,
@@ -23,13 +23,13 @@ pub(in crate::engine) struct Deferrals {
 }
 
 impl Deferrals {
-    /// Puts a user in, to be woken at that time, or in an hour if it is later.
+    /// Defers a user until `at`, but no longer than an hour.
     pub(in crate::engine) fn put(&self, user: UserKey, at: Instant) {
         self.lock().insert((at.min(Instant::now() + MAX_DEFERRAL), user));
         self.changed.notify_one();
     }
 
-    /// Wakes everybody when their time has come. For one caller at a time.
+    /// Calls `wake` for each user whose time has come. Must not be called concurrently.
     pub(in crate::engine) async fn keep_time(&self, wake: impl Fn(UserKey)) {
         loop {
             let next = self.lock().first().copied();

@@ -1,4 +1,5 @@
-//! What is remembered of a user between passes: what we own, what we last saw, what was carried out.
+//! The user states: what is remembered of each user between reconciliations, namely ownership, history, version and
+//! recent writes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -21,48 +22,48 @@ use crate::engine::job::outcome::Lateness;
 use crate::engine::port::{AssignmentWrite, Observed, Version};
 use crate::journal::{ForgottenChange, Journal, JournalError, KeptUserState, WrittenAssignment};
 
-/// How far behind a replica may be. Where there are no versions, a read that contradicts what we wrote ourselves is
-/// taken for old until our write is this old; after that, for somebody else's change.
+/// Maximum lag of a replica. Without versions, a read that contradicts a write of ours counts as stale until the write
+/// is this old, and as somebody else's change after that.
 const MAX_LAG: Duration = Duration::from_secs(30);
 
-/// What is remembered of one user and target.
+/// The user state of one user and target.
 #[derive(Debug, Clone, Default)]
 pub(in crate::engine) struct UserState {
-    /// What skillsync itself assigned.
+    /// Assignments that skillsync itself made.
     pub(in crate::engine) owned: Arc<BTreeSet<AssignmentId>>,
-    /// The newest state that a read or the answer to a write showed.
+    /// The newest state shown by a read or by the answer to a write.
     pub(in crate::engine) newest: Option<Observed>,
-    /// The newest version that was seen, also by a process before this one.
+    /// The newest version seen, including by an earlier process.
     pub(in crate::engine) version: Option<Version>,
-    /// The version that our last write brought about.
+    /// The version that our last write led to.
     pub(in crate::engine) written: Option<Version>,
-    /// The newest change that was carried out and is in no history any more.
+    /// The newest change that was carried out and is no longer in the history.
     pub(in crate::engine) forgotten: Option<ForgottenChange>,
-    /// What was carried out while something older was still to come.
+    /// Changes carried out while something older could still come.
     pub(in crate::engine) history: Option<Arc<History>>,
-    /// Where there are no versions: what our latest writes left of each assignment that they touched, and when.
+    /// Without versions: how our latest writes left each assignment that they touched, and when.
     recent: BTreeMap<AssignmentId, (Holding, Instant)>,
-    /// Grows with everything that a look begun before it would not show.
+    /// Increases with every event that a look begun before it would not show.
     moved: u64,
-    /// When we last sent a write, or learned how one ended.
+    /// When we last sent a write or learned how one ended.
     touched_at: Option<Instant>,
 }
 
 impl UserState {
-    /// Whether the user has this, as far as is known.
+    /// Returns whether the user has this assignment, as far as known.
     pub(in crate::engine) fn has(&self, id: AssignmentId) -> bool {
         self.newest.as_ref().map_or_else(|| self.owned.contains(&id), |newest| newest.assignments.contains(id))
     }
 
-    /// Whether a state that was just read must be older than what we wrote ourselves. What a lost write of ours explains is
-    /// not.
+    /// Returns whether a state just read must be older than what we wrote. Differences that a write of ours with a lost
+    /// answer explains do not count.
     pub(in crate::engine) fn is_behind(&self, found: &Observed, now: Instant, lost: Option<&WriteIntent>) -> bool {
         let explained = |id: AssignmentId| lost.is_some_and(|lost| lost.explains(id, found.assignments.get(id)));
         self.contradicted(&found.assignments, now).any(|id| !explained(id))
     }
 
-    /// What is otherwise in a state that was just read than our answered writes have lately left it. Where only a write
-    /// without an answer explains that, the state may as well be older than all of them.
+    /// Returns the assignments in which a state just read differs from how our recent answered writes left them. If
+    /// only a write without an answer explains a difference, the state may just as well be older than all of them.
     pub(in crate::engine) fn contradicted(
         &self,
         found: &Assignments,
@@ -72,13 +73,14 @@ impl UserState {
         recent.filter(|(id, (left, _))| found.get(**id) != *left).map(|(id, _)| *id)
     }
 
-    /// Whether everything that we wrote must show in a listing that was begun to be read at this time.
+    /// Returns whether a listing whose reading began at this time must show everything that we wrote.
     pub(in crate::engine) fn shows_in(&self, begun_at: Instant) -> bool {
         self.touched_at.is_none_or(|touched| touched + MAX_LAG <= begun_at)
     }
 
-    /// What an entry comes too late for, if it does: only one that has a date of its own, or repeats another one, `can_be_stale`; any
-    /// other is folded into its place, as far back as what was carried out is known.
+    /// Returns the newer change for which an entry comes too late, if there is one. Only an entry with a date of its
+    /// own, or one that repeats another, `can_be_stale`; any other is folded in at its place, as far back as the
+    /// history reaches.
     pub(in crate::engine) fn too_late(
         &self,
         place: Place,
@@ -90,25 +92,25 @@ impl UserState {
         newer.or_else(|| Some((self.below_forgotten(place)?, Lateness::BeyondHistory)))
     }
 
-    /// The change that was carried out before an entry was accepted and is newer than its place, if that is known.
+    /// Returns the newest change after `place` that was carried out before the entry was accepted, if known.
     fn newer_than(&self, place: Place, accepted_at: Timestamp) -> Option<(Place, Option<EntryId>)> {
         let done = self.history.iter().flat_map(|history| history.done());
         let before = done.filter(|done| done.change.place > place && done.at < accepted_at);
         before.map(|done| (done.change.place, Some(done.change.by))).max()
     }
 
-    /// The change in whose history an entry cannot be folded any more.
+    /// Returns the forgotten change that a place precedes: an entry there can no longer be folded.
     fn below_forgotten(&self, place: Place) -> Option<(Place, Option<EntryId>)> {
         self.forgotten.filter(|forgotten| forgotten.place > place).map(|forgotten| (forgotten.place, forgotten.by))
     }
 
-    /// Whether nothing was carried out that belongs behind this place.
+    /// Returns whether no change with a later place was carried out.
     pub(in crate::engine) fn is_newest(&self, place: Place) -> bool {
         let newer = self.history.iter().flat_map(|history| history.done()).any(|done| done.change.place > place);
         !newer && self.below_forgotten(place).is_none()
     }
 
-    /// Writes have just left these as they are in `state`.
+    /// Records that writes have just left these assignments as they are in `state`.
     fn left(&mut self, ids: impl Iterator<Item = AssignmentId>, state: &Assignments) {
         let now = Instant::now();
         self.recent.retain(|_, (_, at)| *at + MAX_LAG > now);
@@ -134,7 +136,7 @@ impl UserState {
         }
     }
 
-    /// As a process before this one left it.
+    /// Restores a user state of an earlier process.
     fn recovered(kept: KeptUserState, clock: WallClock, dates: &DatesBefore) -> Self {
         let (now, today) = (Instant::now(), clock.now());
         let at = |date: Timestamp| {
@@ -153,36 +155,36 @@ impl UserState {
             forgotten,
             history,
             recent: recent.collect(),
-            // When it last wrote is not known, so it may have been just now.
+            // When the earlier process last wrote is unknown, so it may have been just now.
             touched_at: Some(now),
             ..Self::default()
         }
     }
 }
 
-/// What a reconciliation, or a listing, has brought about.
+/// What a reconciliation or a listing found to be done.
 #[derive(Debug)]
 pub(in crate::engine) struct CarriedOut<'a> {
     pub(in crate::engine) start: FoldStart<'a>,
     pub(in crate::engine) changes: &'a [Change],
     pub(in crate::engine) folded: &'a Folded,
-    /// Nothing older than this place may still come for the user.
+    /// No entry with an older place may still come for the user.
     pub(in crate::engine) oldest: Place,
-    /// The date, which like that of acceptance never goes back.
+    /// The date on the clock of acceptance, which never goes back.
     pub(in crate::engine) at: Timestamp,
-    /// Writes without a telling answer that it makes an end of.
+    /// Writes without a conclusive answer that this settles.
     pub(in crate::engine) unsure: Option<&'a WriteIntent>,
 }
 
-/// The standings of all users that skillsync has dealt with.
+/// The user states of all users that skillsync has dealt with.
 ///
-/// Invariant: only the running pass over a user writes that user's standing, and there is one at most (see `slots`); so
-/// recalling at the start of a step and recording at its end loses nothing. Who weighs a job may add what it saw, and only
-/// if no reconciliation has written or lost its trust since it began to look.
+/// Invariant: only the running reconciliation of a user writes that user's state, and there is at most one (see
+/// `slots`). So reading the state at the start of a step and recording it at the end loses nothing. A removal check may
+/// add what it saw, but only if no reconciliation has written or distrusted the state since that look began.
 #[derive(Debug)]
 pub(in crate::engine) struct UserStates {
     users: DashMap<UserKey, UserState>,
-    /// Users of one role have the same.
+    /// Shares equal sets, because users of one role have the same.
     sets: Mutex<Sets>,
     journal: Arc<dyn Journal>,
     clock: WallClock,
@@ -201,8 +203,8 @@ impl Sets {
 }
 
 impl UserStates {
-    /// The standings that a process before this one left. States are not among them: the first pass over a user reads, and
-    /// what it reads is held against the versions and writes that are.
+    /// Restores the user states that an earlier process left. They do not contain what users have: the first
+    /// reconciliation of a user reads that, and checks it against the remembered version and writes.
     pub(in crate::engine) fn recovered(
         kept: Vec<(UserKey, KeptUserState)>,
         journal: Arc<dyn Journal>,
@@ -217,17 +219,17 @@ impl UserStates {
         Self { users: users.collect(), sets: Mutex::new(sets), journal, clock }
     }
 
-    /// Whether a state of the user is remembered.
+    /// Returns whether what the user has is remembered.
     pub(in crate::engine) fn knows(&self, key: UserKey) -> bool {
         self.users.get(&key).is_some_and(|user_state| user_state.newest.is_some())
     }
 
-    /// What is remembered; the empty standing of a user never seen.
+    /// Returns the user state; an empty one for a user never seen.
     pub(in crate::engine) fn recall(&self, key: UserKey) -> UserState {
         self.users.get(&key).map(|user_state| user_state.clone()).unwrap_or_default()
     }
 
-    /// Shows what is remembered of each user of a target, until it is enough. Nothing else may be asked of the standings meanwhile.
+    /// Passes each user state of a target to `look` until it breaks. `look` must not access the user states.
     pub(in crate::engine) fn each(&self, target: Target, mut look: impl FnMut(UserId, &UserState) -> ControlFlow<()>) {
         let of_target = self.users.iter().filter(|user_state| user_state.key().target == target);
         for user_state in of_target {
@@ -237,7 +239,7 @@ impl UserStates {
         }
     }
 
-    /// A state was seen; kept only if none newer is known.
+    /// Records a state that was seen, unless a newer one is known.
     pub(in crate::engine) fn saw(&self, key: UserKey, observed: &Observed) {
         let observed = self.sets().state(observed);
         let mut user_state = self.users.entry(key).or_default();
@@ -247,13 +249,13 @@ impl UserStates {
         }
     }
 
-    /// What to hand to [`UserStates::saw_since`] after a look that begins now.
+    /// Returns the token for [`UserStates::saw_since`] of a look that begins now.
     pub(in crate::engine) fn look(&self, key: UserKey) -> u64 {
         self.users.get(&key).map_or(0, |user_state| user_state.moved)
     }
 
-    /// A state was seen by somebody else than the user's reconciliation: kept if nothing has moved since the look began, and if it is
-    /// not older than what is known.
+    /// Records a state seen by anyone but the user's reconciliation. It is kept only if nothing has moved since the
+    /// look began and it is not older than what is known.
     pub(in crate::engine) fn saw_since(&self, key: UserKey, look: u64, observed: &Observed) {
         let observed = self.sets().state(observed);
         let mut user_state = self.users.entry(key).or_default();
@@ -263,8 +265,8 @@ impl UserStates {
         }
     }
 
-    /// A fold is the state at Genesys now. Its changes are kept in the user's history if an older one may still come below
-    /// them. What is to be written down of it.
+    /// Records a fold that is now the state at Genesys and returns the user state for the journal. The changes go into
+    /// the user's history if an older one may still come below them.
     pub(in crate::engine) fn carried_out(&self, key: UserKey, done: &CarriedOut<'_>) -> KeptUserState {
         let owned = self.sets().owned.one(done.folded.owned.clone());
         let mut user_state = self.users.entry(key).or_default();
@@ -284,13 +286,13 @@ impl UserStates {
         }
         user_state.owned = owned;
         if let Some(attempt) = done.unsure.filter(|_| !key.target.checks_versions()) {
-            // They brought about what is there now, which no answer has told.
+            // These writes led to what is there now, although no answer has said so.
             user_state.left(attempt.wanted.keys().copied(), &done.folded.desired);
         }
         user_state.kept(self.clock, Instant::now(), None)
     }
 
-    /// Nothing older than `oldest` comes for the user any more.
+    /// Forgets the history below `oldest`, because nothing older can come for the user.
     pub(in crate::engine) fn forget_history(&self, key: UserKey, oldest: Place, managed: &BTreeSet<AssignmentId>) {
         let Some(mut user_state) = self.users.get_mut(&key) else { return };
         let Some(mut history) = user_state.history.take() else { return };
@@ -299,22 +301,22 @@ impl UserStates {
         user_state.history = (!history.events.is_empty()).then_some(history);
     }
 
-    /// A reconciliation has nothing more to do with what it may have written: that counts as ours, for as long as it is seen. What is
-    /// to be written down of it.
+    /// Records that a reconciliation abandons writes it may have carried out, and returns the user state for the
+    /// journal. What these writes assigned counts as owned for as long as it is seen.
     pub(in crate::engine) fn gave_up(&self, key: UserKey, attempt: Option<&WriteIntent>) -> KeptUserState {
         let mut user_state = self.users.entry(key).or_default();
         if let Some(attempt) = attempt.filter(|attempt| !attempt.claimed.is_subset(&user_state.owned)) {
             Arc::make_mut(&mut user_state.owned).extend(&attempt.claimed);
         }
-        // What they have left is not known, so no read contradicts it.
+        // How the writes left these assignments is unknown, so no read can contradict it.
         for id in attempt.iter().flat_map(|attempt| attempt.wanted.keys()) {
             user_state.recent.remove(id);
         }
         user_state.kept(self.clock, Instant::now(), None)
     }
 
-    /// A write is about to go out: written down first, with what it is to bring about and what was there before, so that
-    /// another process can tell what it did if this one ends before its answer comes.
+    /// Journals a write before it goes out, with what it is to do and what was there before, so that another process
+    /// can tell what the write did if this one ends before the answer.
     pub(in crate::engine) async fn intend(&self, key: UserKey, attempt: &Arc<WriteIntent>) -> Result<(), JournalError> {
         let now = Instant::now();
         let kept = {
@@ -326,28 +328,28 @@ impl UserStates {
         self.journal.intend(key, kept).await
     }
 
-    /// A write was refused, so what was written down of it does not count: only earlier ones may have been carried out.
+    /// Journals that a write was refused: only the earlier writes may have been carried out.
     pub(in crate::engine) fn refused(&self, key: UserKey, earlier: Option<Arc<WriteIntent>>) {
         let user_state = self.users.entry(key).or_default();
         self.journal.stands(key, user_state.kept(self.clock, Instant::now(), earlier));
     }
 
-    /// A write was answered, or given up on.
+    /// Records that a write was answered or given up on.
     pub(in crate::engine) fn touched(&self, key: UserKey) {
         self.users.entry(key).or_default().touched_at = Some(Instant::now());
     }
 
-    /// A part of a write passed.
+    /// Records that a write was carried out in part.
     pub(in crate::engine) fn wrote_a_part(&self, key: UserKey, write: &AssignmentWrite, done: &[AssignmentId]) {
         self.users.entry(key).or_default().left(done.iter().copied(), &write.desired);
     }
 
-    /// A write passed, and was answered with the state it brought about where the target tells it.
+    /// Records that a write was carried out; `after` is the resulting state, for targets that return it.
     pub(in crate::engine) fn wrote(&self, key: UserKey, write: &AssignmentWrite, after: Option<&Observed>) {
         let after = after.map(|after| self.sets().state(after));
         let mut user_state = self.users.entry(key).or_default();
         user_state.moved += 1;
-        // Without a version, what was written tells a read that lags behind it.
+        // Without versions, a stale read is detected by the writes it contradicts.
         if after.as_ref().is_none_or(|after| after.version.is_none()) {
             user_state.left(write.difference.ids(), &write.desired);
         }
@@ -356,12 +358,12 @@ impl UserStates {
         user_state.newest = after;
     }
 
-    /// Nothing is remembered of a user any more.
+    /// Removes everything that is remembered of a user.
     pub(in crate::engine) fn erase(&self, key: UserKey) {
         self.users.remove(&key);
     }
 
-    /// Never asked for while a user's standing is held.
+    /// Locks the shared sets. Must not be called while holding a reference into `users`.
     fn sets(&self) -> MutexGuard<'_, Sets> {
         self.sets.lock()
     }
@@ -374,7 +376,7 @@ impl UserStates {
         }
     }
 
-    /// Neither the newest state nor its version is trusted any more: the next reconciliation reads, and believes what it finds.
+    /// Distrusts the newest state and its version: the next reconciliation reads and believes what it finds.
     pub(in crate::engine) fn distrust(&self, key: UserKey) {
         self.forget_state(key);
         if let Some(mut user_state) = self.users.get_mut(&key) {

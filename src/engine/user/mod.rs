@@ -1,4 +1,4 @@
-//! The state of each user: a slot with what waits in it, and what is remembered between reconciliations.
+//! The state of each user: the slot with the pending changes, and what is remembered between reconciliations.
 
 pub(in crate::engine) mod deferrals;
 pub(in crate::engine) mod memory;

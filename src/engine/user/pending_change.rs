@@ -1,4 +1,4 @@
-//! A resolved entry on its way through a user's slot.
+//! A pending change: a resolved entry that waits in its user's slot.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,65 +13,66 @@ use crate::domain::{EntryId, Listed, Place};
 use crate::engine::estimate::workload::Work;
 use crate::engine::job::Job;
 
-/// One entry, with its user and its assignments known by id; or several rows about one user that are taken as one.
+/// An entry whose user and assignments are known by id, or several rows about one user that are combined into one.
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct PendingChange {
     pub(in crate::engine) job: Arc<Job>,
-    /// The entry's place in its job; of several rows, the first one's.
+    /// The index of the entry in its job; of several rows, that of the first.
     pub(in crate::engine) index: u32,
-    /// All rows with what each of them lists, if there are several.
+    /// All rows with what each of them lists, if there are several; otherwise empty.
     pub(in crate::engine) rows: Arc<[(u32, Arc<Listed>)]>,
     pub(in crate::engine) listed: Arc<Listed>,
     pub(in crate::engine) place: Place,
-    /// Whether it comes too late if something newer was carried out before it was accepted: it has a date of its own, or
-    /// it repeats an entry.
+    /// Whether the change comes too late if a newer one was carried out before it was accepted. True if the entry has a
+    /// date of its own or repeats another entry.
     pub(in crate::engine) can_be_stale: bool,
-    /// What its reconciliation takes, for estimates.
+    /// The work that its reconciliation takes, for estimates.
     pub(in crate::engine) work: Work,
 }
 
 impl PendingChange {
-    /// The lane of the pending change's job.
+    /// Returns the lane of the job.
     pub(in crate::engine) fn lane(&self) -> Lane {
         self.job.spec().lane
     }
 
-    /// How long ago the pending change's job was accepted.
+    /// Returns the time since the job was accepted.
     pub(in crate::engine) fn waited(&self, now: Timestamp) -> Duration {
         Duration::try_from(now.duration_since(self.job.created_at())).unwrap_or_default()
     }
 
-    /// The entry that it is reported by.
+    /// Returns the entry that reports the change.
     pub(in crate::engine) fn entry(&self) -> EntryId {
         (self.job.id(), self.index)
     }
 
-    /// What it asks for.
+    /// Returns the change to fold.
     pub(in crate::engine) fn change(&self) -> Change {
         let (mode, listed) = (self.job.spec().mode, Arc::clone(&self.listed));
         Change { place: self.place, by: self.entry(), mode, listed }
     }
 
-    /// What it takes to go on with it after another start.
+    /// Returns what the journal needs to continue with the change after a restart.
     pub(in crate::engine) fn attempted(&self) -> IntendedChange {
         IntendedChange { change: self.change(), rows: Arc::clone(&self.rows) }
     }
 
-    /// A pending change of a process before this one, which a write was made for: it is past the question if it comes too late.
+    /// Restores a pending change for which an earlier process made a write. Whether it came too late was settled before
+    /// that write.
     pub(in crate::engine) fn of_attempted(attempted: &IntendedChange, job: Arc<Job>, work: Work) -> Self {
         let IntendedChange { change, rows } = attempted;
         let (listed, rows, (_, index)) = (Arc::clone(&change.listed), Arc::clone(rows), change.by);
         Self { job, index, rows, listed, place: change.place, can_be_stale: false, work }
     }
 
-    /// The rows of the job that end with it.
+    /// Returns the rows of the job that end with the change.
     pub(in crate::engine) fn indices(&self) -> impl Iterator<Item = u32> + '_ {
         let single = self.rows.is_empty().then_some(self.index);
         single.into_iter().chain(self.rows.iter().map(|(index, _)| *index))
     }
 
-    /// What each row gets of the outcome: of what was done, the first row that lists an assignment reports it, and
-    /// what was done beside the lists is the first row's. A row is superseded if something that it lists was undone.
+    /// Divides an outcome among the rows. An effect is reported by the first row that lists the assignment, and effects
+    /// outside the lists by the first row. A row is superseded if something that it lists was undone.
     pub(in crate::engine) fn shares(&self, outcome: Outcome, undone: &[Undone]) -> Vec<(u32, Outcome)> {
         if self.rows.is_empty() {
             return vec![(self.index, outcome)];

@@ -1,4 +1,4 @@
-//! How far the work on one user has come: what has to survive from round to round, and while the user waits.
+//! The progress of the work on one user: what persists from round to round, and while the user waits.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,33 +19,35 @@ use crate::engine::user::memory::UserState;
 /// The state of a reconciliation, apart from its pending changes.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Progress {
-    /// Writes made.
+    /// Number of writes made.
     pub(in crate::engine) writes: u32,
-    /// Calls in a row that Genesys did not answer.
+    /// Number of calls in a row that Genesys did not answer.
     pub(in crate::engine) outages: u32,
-    /// Writes of which no telling answer came, whatever reads there were in between, since one was known to be carried out.
+    /// Number of writes without a conclusive answer since a write was last known to be carried out, whatever was read
+    /// in between.
     pub(in crate::engine) lost_answers: u32,
-    /// A state that is only remembered is not good enough for the next round.
+    /// Whether the next round must read instead of relying on a remembered state.
     pub(in crate::engine) must_read: bool,
     /// Writes that may have been carried out, as a whole or in part.
     pub(in crate::engine) unsure: Option<Arc<WriteIntent>>,
-    /// What calls have done that were answered, of writes that failed in a later call; and whose doing it was.
+    /// What the answered calls of writes changed that then failed in a later call.
     confirmed: BTreeSet<AssignmentId>,
+    /// The part of each entry's outcome that those calls carried out.
     pub(in crate::engine) parts: Vec<(EntryId, Outcome)>,
-    /// Whether the assignments were looked up anew after a write was refused for good.
+    /// Whether the assignments were looked up again after a write was permanently refused.
     pub(in crate::engine) rechecked: bool,
-    /// Whether the journal has been told of a write since the last conclusion.
+    /// Whether a write has been journaled since the last conclusion.
     pub(in crate::engine) intended: bool,
-    /// Conflicts whose cause is known.
+    /// Conflicts with a known cause.
     pub(in crate::engine) conflicts: Vec<ConflictRecord>,
-    /// What Genesys said when it last refused a write.
+    /// The answer to the last refused write.
     pub(in crate::engine) last_refusal: UpstreamAnswer,
-    /// Reads in a row that were older than what we wrote ourselves.
+    /// Number of reads in a row that were older than what we wrote.
     pub(in crate::engine) late_reads: u32,
-    /// Passes in a row that ended by a panic.
+    /// Number of reconciliations in a row that panicked.
     pub(in crate::engine) panics: u32,
     dispute: Option<Dispute>,
-    /// What the refused write was computed from, until a read has been held against it.
+    /// The state from which the refused write was computed, until a read has been compared with it.
     refused_on: Option<Observed>,
     unexplained: Vec<Refusal>,
 }
@@ -59,23 +61,25 @@ struct Refusal {
 }
 
 impl Progress {
-    /// Nothing but that so many passes in a row ended by a panic.
+    /// Returns an initial progress after this number of panics in a row.
     pub(in crate::engine) fn after_panics(panics: u32) -> Self {
         Self { panics, ..Self::default() }
     }
 
-    /// To go on with a write of a process before this one, of which no telling answer has come.
+    /// Returns the progress for continuing with a write of an earlier process that got no conclusive answer.
     pub(in crate::engine) fn after_lost_answer(attempt: Arc<WriteIntent>) -> Self {
         Self { unsure: Some(attempt), must_read: true, ..Self::default() }
     }
 
-    /// For what comes next for the user: of what came before, only that the last answer was lost.
+    /// Returns the progress for the next pending changes of the user. All that remains is whether the last answer was
+    /// lost.
     pub(in crate::engine) fn of_what_follows(&self) -> Self {
         let lost_answers = self.lost_answers.min(1);
         Self { lost_answers, must_read: lost_answers > 0, ..Self::default() }
     }
 
-    /// A write failed after calls that have done this; `folded` is what it and those before it were to do for these changes.
+    /// Records that a write failed after its first calls changed `done`. `folded` is what this write and those before
+    /// it were to do for `entries`.
     pub(in crate::engine) fn did_a_part(
         &mut self,
         done: &[AssignmentId],
@@ -96,12 +100,13 @@ impl Progress {
         self.parts = parts.collect();
     }
 
-    /// Whether a refused write waits for a newer state.
+    /// Returns whether a refused write waits for a newer state.
     pub(in crate::engine) fn in_dispute(&self) -> bool {
         self.refused_on.is_some()
     }
 
-    /// A write computed from `base` was refused; a read has to follow, after this pause if there is one.
+    /// Records that a write computed from `base` was refused. A read must follow, after the returned pause if there is
+    /// one.
     pub(in crate::engine) fn refused(
         &mut self,
         answer: UpstreamAnswer,
@@ -116,7 +121,7 @@ impl Progress {
         self.dispute.get_or_insert_default().refused(policy)
     }
 
-    /// Judges a refused write by the state just read; without one, there is nothing against writing.
+    /// Judges a refused write by the state just read. Without a refused write, nothing prevents the next one.
     pub(in crate::engine) fn judge(
         &mut self,
         found: &Observed,
@@ -134,17 +139,18 @@ impl Progress {
         (step, Some(settled))
     }
 
-    /// A write passed, or there is nothing to write any more: what is still unexplained was a busy Genesys.
+    /// Settles the dispute after a write was carried out or nothing is left to write: refusals still unexplained came
+    /// from a busy Genesys.
     pub(in crate::engine) fn passed(&mut self) -> Option<Settled> {
         self.dispute.as_mut().map(Dispute::passed)
     }
 
-    /// Nobody goes on with the user.
+    /// Settles the dispute because the work on the user is abandoned.
     pub(in crate::engine) fn abandoned(&mut self) -> Option<Settled> {
         self.dispute.as_mut().map(Dispute::abandoned)
     }
 
-    /// Gives the refused writes without a cause theirs.
+    /// Assigns a cause to the refused writes that have none.
     pub(in crate::engine) fn explain(&mut self, cause: Cause, found: Option<&Observed>, clock: &WallClock) {
         for refusal in self.unexplained.drain(..) {
             self.conflicts.push(ConflictRecord {
@@ -159,7 +165,7 @@ impl Progress {
     }
 }
 
-/// What a read after a refused write shows, held against what that write was computed from.
+/// Compares a read after a refused write with the state from which that write was computed.
 fn compare(sent: &Observed, found: &Observed, user_state: &UserState, unsure: Option<&WriteIntent>) -> Finding {
     if found.version < user_state.version.max(sent.version) {
         return Finding::Behind;

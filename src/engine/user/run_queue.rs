@@ -1,5 +1,5 @@
-//! Who gets the next free seat: those who have begun before those who have not, then bulk users in turn by job. Each target has
-//! seats of its own, and so a queue.
+//! The run queue: decides which user gets the next free seat. Users with work already begun come first, then bulk users
+//! in turn by job. Each target has seats and a queue of its own.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -9,7 +9,8 @@ use tokio::sync::Notify;
 use crate::domain::job::Lane;
 use crate::domain::{JobId, Target, UserKey};
 
-/// The queues of all targets: who waits for the route of one target keeps nobody of the other from a seat.
+/// The queues of all targets. They are separate, so that users waiting for one target's routes keep none of the other's
+/// from a seat.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct RunQueues {
     routing_skills: RunQueue,
@@ -17,6 +18,7 @@ pub(in crate::engine) struct RunQueues {
 }
 
 impl RunQueues {
+    /// Returns the queue of a target.
     pub(in crate::engine) fn of(&self, target: Target) -> &RunQueue {
         match target {
             Target::RoutingSkills => &self.routing_skills,
@@ -24,21 +26,21 @@ impl RunQueues {
         }
     }
 
-    /// Puts a user at the end of its lane, for `job`.
+    /// Appends a user to the queue of its lane, on behalf of `job`.
     pub(in crate::engine) fn push(&self, lane: Lane, job: JobId, user: UserKey) {
         self.of(user.target).push(lane, job, user);
     }
 
-    /// Puts a user who comes back from waiting ahead of those who have not begun.
+    /// Queues a user that returns from waiting ahead of those that have not begun.
     pub(in crate::engine) fn resume(&self, lane: Lane, user: UserKey) {
         self.of(user.target).resume(lane, user);
     }
 }
 
-/// Users of one target that wait for a seat.
+/// The users of one target that wait for a seat.
 ///
-/// Invariant: a bulk job in `turns` has at least one user in `waiting`, and the other way round; so one job's users never
-/// wait for all of another's.
+/// Invariant: a bulk job is in `turns` if and only if it has at least one user in `waiting`. So the users of one job
+/// never wait for all of another job's.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct RunQueue {
     lanes: Mutex<Lanes>,
@@ -49,8 +51,8 @@ pub(in crate::engine) struct RunQueue {
 #[derive(Debug, Default)]
 struct Lanes {
     interactive: VecDeque<UserKey>,
-    /// Bulk users that come back from waiting: what has begun is finished before something new begins, or a conflict
-    /// would take as long as the job has users left.
+    /// Bulk users that return from waiting. They are finished before others begin, or else a conflict would last as
+    /// long as the job has users left.
     resumed: VecDeque<UserKey>,
     turns: VecDeque<JobId>,
     waiting: HashMap<JobId, VecDeque<UserKey>>,
@@ -88,7 +90,7 @@ impl RunQueue {
         }
     }
 
-    /// The next user of a lane, as soon as there is one. For one caller a lane.
+    /// Returns the next user of a lane, as soon as there is one. At most one caller per lane.
     pub(in crate::engine) async fn pop(&self, lane: Lane) -> UserKey {
         let came = match lane {
             Lane::Interactive => &self.interactive_came,

@@ -1,4 +1,4 @@
-//! One slot a user: the lock that nobody waits for.
+//! The slots of users: one lock per user that no caller ever waits for.
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry as MapEntry;
@@ -8,7 +8,7 @@ use crate::domain::{JobId, Place, UserKey};
 use crate::engine::user::pending_change::PendingChange;
 use crate::engine::user::progress::Progress;
 
-/// The slots of all users with something to do.
+/// The slots of all users that have work.
 ///
 /// ```text
 ///            park                 begin
@@ -19,15 +19,15 @@ use crate::engine::user::progress::Progress;
 ///                   '-- wake -- Waiting <-- defer
 /// ```
 ///
-/// Invariant: at most one reconciliation of a user runs at a time, because only [`UserSlots::begin`] makes a slot `Running`, it
-/// does so only from `Queued`, and the shard's lock makes that one step. [`UserSlots::take_idle`] makes a new one, under
+/// Invariant: at most one reconciliation of a user runs at a time. Only [`UserSlots::begin`] makes a slot `Running`,
+/// only from `Queued`, and the shard's lock makes that one step. [`UserSlots::take_idle`] creates a running slot under
 /// the same lock.
 ///
-/// Invariant: no pending change is lost. A pending change is parked either into a slot that exists, and then whoever ends that slot's
-/// reconciliation sees it, because `end` looks and removes under the same shard lock; or into a new slot, and then the caller is
-/// told to queue the user.
+/// Invariant: no pending change is lost. It is parked either in an existing slot, and then whoever ends that slot's
+/// reconciliation sees it, because `end` checks and removes under the same shard lock; or in a new slot, and then the
+/// caller is told to queue the user.
 ///
-/// Invariant: an empty slot does not stay: `end` removes it when nothing is pending.
+/// Invariant: an empty slot does not stay, because `end` removes it when nothing is pending.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct UserSlots(DashMap<UserKey, UserSlot>);
 
@@ -35,18 +35,18 @@ pub(in crate::engine) struct UserSlots(DashMap<UserKey, UserSlot>);
 struct UserSlot {
     phase: Phase,
     pending: Vec<PendingChange>,
-    /// What the running reconciliation has taken up, in case it does not come back with it.
+    /// The pending changes that the running reconciliation has taken up, in case it does not return them.
     taken: Vec<PendingChange>,
     progress: Option<Box<Progress>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// In the run queue.
+    /// The user is in the run queue.
     Queued,
     /// A reconciliation is under way.
     Running,
-    /// Given up its seat until a later time.
+    /// The user has given up its seat until a later time.
     Waiting,
 }
 
@@ -56,15 +56,16 @@ impl UserSlot {
         std::mem::take(&mut self.pending)
     }
 
-    /// The place in the run queue that its pending changes give a user: the most urgent one decides.
+    /// Returns the user's position in the run queue, given by the most urgent pending change.
     fn place(&self) -> Option<(Lane, JobId)> {
         self.pending.iter().map(|pending_change| (pending_change.lane(), pending_change.job.id())).min()
     }
 }
 
 impl UserSlots {
-    /// Leaves a pending change in its user's slot; true if the user has to be put into the run queue for it. An interactive one moves a user who is queued for bulk work ahead: the user is
-    /// then in both lanes, and whichever comes second finds nothing to begin.
+    /// Parks a pending change in its user's slot. Returns true if the user must be put into the run queue. An
+    /// interactive change moves a user ahead that is queued for bulk work only: the user is then in both lanes, and the
+    /// second one finds nothing to begin.
     pub(in crate::engine) fn park(&self, key: UserKey, pending_change: PendingChange) -> bool {
         match self.0.entry(key) {
             MapEntry::Occupied(mut slot) => {
@@ -87,7 +88,7 @@ impl UserSlots {
         }
     }
 
-    /// Leaves what a process before this one had under way in its user's slot, which is new; says where to queue the user.
+    /// Parks what an earlier process had under way in a new slot of its user. Returns where to queue the user.
     pub(in crate::engine) fn go_on(
         &self,
         key: UserKey,
@@ -100,7 +101,8 @@ impl UserSlots {
         place
     }
 
-    /// Takes up a queued user: what is pending, and how far an earlier pass had come. `None` if the user is not queued.
+    /// Begins a reconciliation: takes the pending changes and the progress of an earlier round. Returns `None` if the
+    /// user is not queued.
     pub(in crate::engine) fn begin(&self, key: UserKey) -> Option<(Vec<PendingChange>, Box<Progress>)> {
         let mut slot = self.0.get_mut(&key).filter(|slot| slot.phase == Phase::Queued)?;
         slot.phase = Phase::Running;
@@ -108,8 +110,9 @@ impl UserSlots {
         Some((slot.take_up(), progress))
     }
 
-    /// Takes a user for whom nothing is pending and nothing runs, as a reconciliation does; false if there is something. Whoever
-    /// takes it ends it with [`UserSlots::end`], and nobody else works on the user until then.
+    /// Takes the slot of a user for whom nothing is pending and nothing runs, as a reconciliation does. Returns false
+    /// if there is something. The caller must release the slot with [`UserSlots::end`]; nothing else works on the user
+    /// until then.
     pub(in crate::engine) fn take_idle(&self, key: UserKey) -> bool {
         match self.0.entry(key) {
             MapEntry::Occupied(_) => false,
@@ -121,18 +124,18 @@ impl UserSlots {
         }
     }
 
-    /// What was parked since the running reconciliation began or last asked.
+    /// Takes what was parked since the running reconciliation began or last asked.
     pub(in crate::engine) fn newly_parked(&self, key: UserKey) -> Vec<PendingChange> {
         self.0.get_mut(&key).map(|mut slot| slot.take_up()).unwrap_or_default()
     }
 
-    /// The oldest place of what was parked and is not taken up yet.
+    /// Returns the oldest place among the parked changes that are not taken up yet.
     pub(in crate::engine) fn oldest_pending(&self, key: UserKey) -> Option<Place> {
         self.0.get(&key).and_then(|slot| slot.pending.iter().map(|pending_change| pending_change.place).min())
     }
 
-    /// Ends a reconciliation that has nothing left of its own. If more was parked meanwhile, the user has to be queued again, in
-    /// this lane and for this job.
+    /// Ends a reconciliation that has no work left. If more was parked meanwhile, returns the lane and the job under
+    /// which to queue the user again.
     pub(in crate::engine) fn end(&self, key: UserKey) -> Option<(Lane, JobId)> {
         match self.0.entry(key) {
             MapEntry::Occupied(slot) if slot.get().pending.is_empty() => {
@@ -148,7 +151,7 @@ impl UserSlots {
         }
     }
 
-    /// Ends a reconciliation that goes on later, with the pending changes it holds ahead of those parked meanwhile.
+    /// Suspends a reconciliation. The pending changes that it holds go ahead of those parked meanwhile.
     pub(in crate::engine) fn defer(
         &self,
         key: UserKey,
@@ -164,20 +167,21 @@ impl UserSlots {
         }
     }
 
-    /// Ends a reconciliation that has not come to an end by itself: everything that it had taken up is pending again.
+    /// Ends a reconciliation that was aborted by a panic: everything it had taken up is pending again.
     pub(in crate::engine) fn restore(&self, key: UserKey, panics: u32) {
         let taken = self.0.get_mut(&key).map(|mut slot| std::mem::take(&mut slot.taken)).unwrap_or_default();
         self.defer(key, taken, Box::new(Progress::after_panics(panics)));
     }
 
-    /// The time of a deferred user has come: says in which lane to queue them.
+    /// Queues a deferred user whose time has come. Returns the lane to queue it in, or `None` if the user is not
+    /// waiting.
     pub(in crate::engine) fn wake(&self, key: UserKey) -> Option<Lane> {
         let mut slot = self.0.get_mut(&key).filter(|slot| slot.phase == Phase::Waiting)?;
         slot.phase = Phase::Queued;
         slot.place().map(|(lane, _)| lane)
     }
 
-    /// Users with something to do.
+    /// Returns the number of users that have work.
     pub(in crate::engine) fn len(&self) -> usize {
         self.0.len()
     }
@@ -263,7 +267,8 @@ mod tests {
         );
     }
 
-    /// Four threads on eight users, real time: two passes never overlap, every pending change is taken up, no slot stays.
+    /// Four threads work on eight users in real time: reconciliations never overlap, every pending change is taken up,
+    /// and no slot stays.
     #[test]
     fn passes_exclude_each_other_and_lose_nothing_under_contention() {
         const ROUNDS: usize = 5_000;

@@ -1,4 +1,4 @@
-//! Something that is read as a whole, kept, and read again behind the backs of those who use it.
+//! A cache for a value that is read as a whole, used, and refreshed in the background.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,30 +9,30 @@ use tokio::time::Instant;
 
 use crate::engine::port::CallError;
 
-/// How old a reading may get.
+/// Limits for the age of a reading.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::engine) struct Ages {
-    /// Older ones are used, and a new one is asked for.
+    /// Age from which using a reading triggers a refresh.
     pub(in crate::engine) renew_after: Duration,
-    /// Older ones are not used.
+    /// Maximum age at which a reading is used.
     pub(in crate::engine) use_until: Duration,
 }
 
-/// A value and when it was begun to be read: it shows nothing that is older.
+/// A value and when its reading began. It may lack anything that happened later.
 #[derive(Debug)]
 pub(in crate::engine) struct CachedReading<T> {
     pub(in crate::engine) value: T,
     pub(in crate::engine) begun_at: Instant,
 }
 
-/// The newest reading. New ones are read by a function that is called when its turn has come: a future handed through would
-/// take its room in each of those who wait.
+/// The newest reading. Reading is delegated to a closure that is called when its turn has come: a future passed in
+/// would take up memory in each waiting caller.
 ///
-/// Invariant: a reading is replaced as a whole, by a newer one; who holds one keeps a consistent view. One task at a time
-/// reads a new one; the others wait for it and use it, as far as it is new enough for them.
+/// Invariant: a reading is only replaced as a whole, by a newer one, so the holder of a reading keeps a consistent
+/// view. One task at a time reads; the others wait for it and use the result if it is new enough for them.
 ///
-/// Invariant: those who miss something cannot have it read all the time. Between two readings that are made for them there is
-/// a rest, longer than the reading took.
+/// Invariant: missing items cannot cause constant reading. Between two readings made for them there is a pause longer
+/// than the reading took.
 #[derive(Debug)]
 pub(in crate::engine) struct Cache<T> {
     newest: RwLock<Option<Arc<CachedReading<T>>>>,
@@ -43,35 +43,35 @@ pub(in crate::engine) struct Cache<T> {
     least_rest: Duration,
 }
 
-/// The last reading that came to an end, good or bad.
+/// The last finished reading, successful or not.
 #[derive(Debug, Clone)]
 struct Attempt {
     begun_at: Instant,
     rest_until: Instant,
     failed: Option<CallError>,
-    /// When the first of those was begun that failed without one between them that did not.
+    /// When the first reading of the current series of failures began.
     failing_since: Option<Instant>,
 }
 
-/// The rest after a reading, as a multiple of the time that it took.
+/// Pause after a reading, as a multiple of the time that it took.
 const REST: u32 = 3;
-/// The rest after a reading that failed: those who need it have pauses of their own.
+/// Pause after a failed reading. It is short because the callers pause on their own.
 const REST_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 impl<T> Cache<T> {
-    /// Nothing is read again for something that is missing until it has rested for `least_rest`.
+    /// Creates an empty cache. `least_rest` is the minimum pause before a reading that is made for something missing.
     pub(in crate::engine) fn new(ages: Ages, least_rest: Duration) -> Self {
         let (newest, reading, last, due) =
             (RwLock::default(), tokio::sync::Mutex::default(), Mutex::default(), Notify::new());
         Self { newest, reading, last, due, ages, least_rest }
     }
 
-    /// The newest reading, however old.
+    /// Returns the newest reading, whatever its age.
     pub(in crate::engine) fn newest(&self) -> Option<Arc<CachedReading<T>>> {
         self.newest.read().clone()
     }
 
-    /// The newest reading, if it can be used; asks for a new one if it is getting old.
+    /// Returns the newest reading if it may be used, and triggers a refresh if it is getting old.
     pub(in crate::engine) fn usable(&self) -> Option<Arc<CachedReading<T>>> {
         let newest = self.newest()?;
         let age = newest.begun_at.elapsed();
@@ -81,7 +81,7 @@ impl<T> Cache<T> {
         (age <= self.ages.use_until).then_some(newest)
     }
 
-    /// The newest reading if it can be used, else a new one.
+    /// Returns the newest reading if it may be used, otherwise a new one.
     pub(in crate::engine) async fn get(
         &self,
         read: impl AsyncFnOnce() -> Result<T, CallError>,
@@ -92,7 +92,7 @@ impl<T> Cache<T> {
         }
     }
 
-    /// A reading that was not begun before `since`: one is enough for all who wait for one.
+    /// Returns a reading that began at `since` or later. One reading serves all waiting callers.
     pub(in crate::engine) async fn begun_since(
         &self,
         since: Instant,
@@ -101,8 +101,8 @@ impl<T> Cache<T> {
         self.that(|newest| newest.begun_at >= since, read).await
     }
 
-    /// The newest reading if it is good enough, else a new one, as soon as the rest after the last one is over. If somebody
-    /// else tries meanwhile and fails, that is the answer.
+    /// Returns the newest reading if it is good enough, otherwise reads once the pause after the last reading is over.
+    /// If another caller reads meanwhile and fails, returns its error.
     async fn that(
         &self,
         is_good: impl Fn(&CachedReading<T>) -> bool,
@@ -121,13 +121,13 @@ impl<T> Cache<T> {
             if last.rest_until <= Instant::now() {
                 return turn.read(read).await;
             }
-            // Others may have their turn during the rest.
+            // Let others take their turn during the pause.
             drop(turn);
             tokio::time::sleep_until(last.rest_until).await;
         }
     }
 
-    /// A reading of one's own.
+    /// Reads anew unconditionally.
     pub(in crate::engine) async fn renew(
         &self,
         read: impl AsyncFnOnce() -> Result<T, CallError>,
@@ -135,7 +135,7 @@ impl<T> Cache<T> {
         self.turn().await.read(read).await
     }
 
-    /// Waits until nobody reads, and keeps others from it.
+    /// Waits for the exclusive right to read.
     pub(in crate::engine) async fn turn(&self) -> CacheTurn<'_, T> {
         CacheTurn { cache: self, _reading: self.reading.lock().await }
     }
@@ -162,7 +162,7 @@ impl<T> Cache<T> {
         *self.last.lock() = Some(attempt);
     }
 
-    /// Since when every reading has failed because Genesys does not answer, if none can be used any more.
+    /// Returns when the readings began to fail because Genesys does not answer, if no usable reading is left.
     pub(in crate::engine) fn unreadable_since(&self) -> Option<Instant> {
         let last = self.last()?;
         let passes = matches!(last.failed, Some(CallError::Unavailable { .. } | CallError::Uncertain(_)));
@@ -170,17 +170,17 @@ impl<T> Cache<T> {
         last.failing_since.filter(|_| passes && stale)
     }
 
-    /// Has a new one read, without waiting for it.
+    /// Triggers a refresh without waiting for it.
     pub(in crate::engine) fn ask_for_a_new_one(&self) {
         self.due.notify_one();
     }
 
-    /// Waits until somebody has used a reading that is getting old, or asked for a new one.
+    /// Waits until a refresh is triggered.
     pub(in crate::engine) async fn due(&self) {
         self.due.notified().await;
     }
 
-    /// Reads anew what is getting old.
+    /// Reads anew unless the newest reading is still fresh.
     pub(in crate::engine) async fn freshen(
         &self,
         read: impl AsyncFnOnce() -> Result<T, CallError>,
@@ -189,8 +189,7 @@ impl<T> Cache<T> {
     }
 }
 
-/// The right to put another reading in the place of the newest; one at a time has it. Given up by dropping it, also in the
-/// middle of a reading.
+/// The exclusive right to replace the newest reading. Dropping it gives the right up, even during a reading.
 #[derive(Debug)]
 pub(in crate::engine) struct CacheTurn<'a, T> {
     cache: &'a Cache<T>,
@@ -198,7 +197,7 @@ pub(in crate::engine) struct CacheTurn<'a, T> {
 }
 
 impl<T> CacheTurn<'_, T> {
-    /// A new reading.
+    /// Reads and replaces the newest reading.
     pub(in crate::engine) async fn read(
         &self,
         read: impl AsyncFnOnce() -> Result<T, CallError>,
@@ -209,7 +208,7 @@ impl<T> CacheTurn<'_, T> {
         Ok(self.cache.replace(read?, begun_at))
     }
 
-    /// The newest reading with what was learnt since; it gets no younger by that.
+    /// Amends the newest reading with what was learnt since. Its age stays the same.
     pub(in crate::engine) fn amend(&self, amended: impl FnOnce(&T) -> T) {
         if let Some(newest) = self.cache.newest() {
             self.cache.replace(amended(&newest.value), newest.begun_at);

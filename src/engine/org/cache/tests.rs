@@ -1,4 +1,4 @@
-//! Readings are shared, and made with rests between them.
+//! Tests that readings are shared, and that there are pauses between them.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -16,7 +16,7 @@ fn cache() -> Cache<u32> {
     Cache::new(Ages { renew_after: secs(600), use_until: secs(1800) }, secs(5))
 }
 
-/// Something whose reading takes a while, and that counts its readings.
+/// A value that takes a while to read and counts its readings.
 #[derive(Default)]
 struct Source {
     readings: AtomicU32,
@@ -47,7 +47,7 @@ async fn many_who_miss_something_share_few_readings_and_none_gets_an_older_one()
         since.elapsed()
     };
     let waited = join_all((0..200).map(ask)).await.into_iter().max().unwrap();
-    // One every 8 s: it takes 2 s and rests for 6 s.
+    // One reading every 8 s: it takes 2 s, followed by a pause of 6 s.
     assert_eq!((source.readings(), begun.elapsed()), (9, secs(66)));
     assert!(waited <= secs(10), "{waited:?}");
 }

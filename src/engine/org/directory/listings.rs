@@ -1,4 +1,4 @@
-//! What the listings of active and inactive users tell together of one user.
+//! Combines the listings of active and inactive users into one answer about a user.
 
 use std::sync::Arc;
 
@@ -9,15 +9,16 @@ use crate::engine::org::cache::CachedReading;
 use crate::engine::org::user_listing::{FoundUser, Listing};
 use crate::engine::port::CallError;
 
-/// The listings in which users are looked for.
+/// The listings in which users are sought.
 pub(super) struct Listings {
     pub(super) active: Arc<CachedReading<Listing>>,
-    /// Read only if the first one is complete: who is inactive here may be active there, on what is missing of it.
+    /// Read only if the listing of active users is complete: a user who is inactive on this one may be active there, on
+    /// the part that is missing.
     pub(super) inactive: Option<Result<Arc<CachedReading<Listing>>, CallError>>,
 }
 
 impl Listings {
-    /// Whether there are inactive users whom Genesys does not list, now or later.
+    /// Returns whether there are inactive users whom Genesys does not list, now or later.
     pub(super) fn is_cut(&self) -> bool {
         match &self.inactive {
             Some(Ok(inactive)) => inactive.value.extent.is_cut,
@@ -26,7 +27,7 @@ impl Listings {
         }
     }
 
-    /// What becomes of a user who is not the one of that name on the first listing, and active.
+    /// Returns what is known of a user whom the first listing does not show as the only active one of that name.
     pub(super) fn tell(&self, user: &UserRef) -> Sought {
         match self.tell_by(|listing| listing.find(user)) {
             Sought::Told(Match::None) => self.tell_by(|listing| listing.find_in_other_case(user)),
@@ -54,7 +55,7 @@ impl Listings {
     }
 }
 
-/// Whether what failed may do better later.
+/// Returns whether trying again later may help.
 fn is_worth_waiting_for(error: &CallError) -> bool {
     matches!(error, CallError::Unavailable { .. })
 }

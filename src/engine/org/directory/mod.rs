@@ -1,4 +1,4 @@
-//! Who is who at Genesys: listings that are read in bulk and kept, and look-ups of the few who are not on them.
+//! The directory: finds users in cached listings, and looks up the few that the listings do not show.
 
 mod listings;
 mod person;
@@ -26,13 +26,13 @@ use crate::engine::port::{CallError, CallOptions, Expand, Genesys, UpstreamAnswe
 
 /// The directory of the org.
 ///
-/// Nobody waits for a listing that is merely getting old: it is used, and a new one is read meanwhile. Who is not on it may
-/// be new. They are looked up by the ways that Genesys has to single users (see [`ways`]) where that takes fewer calls than
-/// a listing; else a listing is read for them.
+/// No caller waits for a listing that is merely getting old: it is used while a new one is read. A user who is not on
+/// it may be new. Such users are looked up one by one or in small batches (see [`ways`]) where that takes fewer calls
+/// than a listing; otherwise a listing is read for them.
 ///
-/// Invariant: that somebody is missing, inactive or not the only one is told only by a look that was not begun before the
-/// date that the caller names. Somebody is missing only if a complete listing and the way to them, where it is open, agree:
-/// pages are no snapshot, and a filter knows one spelling only.
+/// Invariant: that a user is missing, inactive or not the only one of a name is concluded only from a look that began
+/// at the date the caller names or later. A user is missing only if a complete listing and the look-up, where it is
+/// open, agree: the pages of a listing are not a snapshot, and a filter knows only one spelling.
 #[derive(Debug)]
 pub(in crate::engine) struct Directory {
     active: Cache<Listing>,
@@ -43,25 +43,25 @@ pub(in crate::engine) struct Directory {
     ages: Ages,
 }
 
-/// Look-ups of listed users while no listing served.
+/// Look-ups of listed users made while no listing was usable.
 #[derive(Debug, Default)]
 struct LookedUp {
     since: Option<Instant>,
     calls: usize,
 }
 
-/// What became of the search for a user.
+/// The result of the search for a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::engine) enum Sought {
     Told(Match<FoundUser>),
-    /// Nothing can be told now: a listing is not complete, or a look-up got no answer.
+    /// Nothing can be concluded now: a listing is incomplete, or a look-up got no answer.
     InDoubt(UpstreamAnswer),
-    /// Genesys refuses the only way to the user.
+    /// Genesys refuses the only way to look the user up.
     Refused(UpstreamAnswer),
 }
 
 impl Sought {
-    /// Why nothing can be told.
+    /// Returns why nothing can be concluded, if so.
     pub(in crate::engine) fn doubt(&self) -> Option<&UpstreamAnswer> {
         match self {
             Self::InDoubt(answer) => Some(answer),
@@ -70,36 +70,36 @@ impl Sought {
     }
 }
 
-/// On whose behalf users are looked for, and how old an answer may be that somebody is not there.
+/// Who users are sought for, and how old a proof of absence may be.
 #[derive(Clone, Copy)]
 pub(in crate::engine) struct Search<'a> {
     pub(in crate::engine) genesys: &'a dyn Genesys,
     pub(in crate::engine) options: &'a CallOptions,
-    /// A look that tells it was not begun before.
+    /// The earliest start of a look that proves absence.
     pub(in crate::engine) since: Instant,
 }
 
-/// Users that one call of a listing shows.
+/// Number of users on one page of a listing, which takes one call.
 const A_PAGE: usize = 500;
-/// So many calls are made to look users up rather than read a listing, however small the org.
+/// Minimum number of look-up calls that are preferred to a listing, however small the org.
 const FEW: usize = 10;
-/// So many users of a job at most are looked up because a listing that was read for it does not show them.
+/// Maximum number of a job's users that are looked up because a listing read for the job does not show them.
 const MAX_MISSING: usize = 100;
-/// A listing is not read again sooner for somebody who is missing.
+/// Minimum pause before a listing is read again for a missing user.
 const LEAST_REST: Duration = Duration::from_secs(5);
 
-/// Whether listings tell who this is.
+/// Returns whether listings show this kind of name.
 fn is_listed(user: &UserRef) -> bool {
     !matches!(user, UserRef::ExternalId { .. })
 }
 
-/// Whether it is one user, who is active.
+/// Returns whether exactly one user matches, and is active.
 fn is_active(found: &Match<FoundUser>) -> bool {
     matches!(found, Match::One(found) if found.active)
 }
 
 impl Directory {
-    /// The listings that Genesys has not answered for so long.
+    /// Returns a name for the listings if Genesys has not answered for one of them for at least `time`.
     pub(in crate::engine) fn unreadable_for(&self, time: Duration) -> Option<&'static str> {
         let is = |cache: &Cache<Listing>| cache.unreadable_since().is_some_and(|since| since.elapsed() >= time);
         (is(&self.active) || is(&self.inactive)).then_some("users")
@@ -118,13 +118,13 @@ impl Directory {
     ) -> Result<Vec<Sought>, CallError> {
         let mut seeking = Seeking { search, wanted, sought: vec![None; wanted.len()] };
         if let Err(error) = self.seek(&mut seeking).await {
-            // In a box, as it is rare, and every job that waits for a look would have its room.
+            // Boxed because it is rare, and its future would otherwise take up memory in every waiting job.
             Box::pin(self.seek_without_listings(&mut seeking, error)).await?;
         }
         Ok(seeking.told())
     }
 
-    /// Where listings give no answer: that is nothing to those who are found otherwise.
+    /// Continues without listings when they fail: users who are found by look-ups do not depend on them.
     async fn seek_without_listings(&self, seeking: &mut Seeking<'_>, error: CallError) -> Result<(), CallError> {
         let CallError::Unavailable { answer, .. } = &error else { return Err(error) };
         self.look_up(seeking, |_| true, A_PAGE).await;
@@ -158,7 +158,7 @@ impl Directory {
         Ok(())
     }
 
-    /// What has become of one user since.
+    /// Looks for one user again, after the user was found before.
     pub(in crate::engine) async fn look_again(
         &self,
         search: Search<'_>,
@@ -166,7 +166,7 @@ impl Directory {
     ) -> Result<Match<FoundUser>, CallError> {
         let found = self.ways.find(search, &[user], Duration::ZERO).await.pop().flatten();
         let told = match found {
-            // The way knows one spelling only.
+            // A look-up knows only one spelling.
             Some(Sought::Told(Match::None)) => {
                 let kept = self.active.usable().map(|kept| kept.value.find_in_any_case(user));
                 Sought::Told(kept.filter(is_active).unwrap_or(Match::None))
@@ -184,7 +184,8 @@ impl Directory {
         }
     }
 
-    /// Looks up those who are still sought, by the ways that are open to them. Where a way gives no answer, listings may.
+    /// Looks up at most `most` of the users still sought, where that is possible. If a look-up gets no answer, a
+    /// listing may still give one.
     async fn look_up(&self, seeking: &mut Seeking<'_>, whom: impl Fn(&UserRef) -> bool, most: usize) {
         let open: Vec<usize> = seeking.places(whom).take(most).collect();
         let users: Vec<_> = open.iter().map(|at| &seeking.wanted[*at]).collect();
@@ -196,8 +197,9 @@ impl Directory {
         }
     }
 
-    /// Whom a look-up by a name did not find may have it in another spelling on the listing, which is kept for a while. It is
-    /// read for employee ids; addresses are written in one way. That there are several is told by one that is new enough.
+    /// Searches the cached listing for users whom a look-up did not find, because they may be spelt differently there.
+    /// The listing is read if necessary for employee ids only, because e-mail addresses have one spelling. That several
+    /// users match is concluded only from a listing that is new enough.
     async fn look_in_kept(&self, seeking: &mut Seeking<'_>) -> Result<(), CallError> {
         let Seeking { search, wanted, .. } = *seeking;
         let is_missing = |at: &usize| {
@@ -224,8 +226,8 @@ impl Directory {
         Ok(())
     }
 
-    /// Reads the listings of active and, if they are still needed, inactive users anew. Of those whom neither shows, some are
-    /// looked up by their ways.
+    /// Reads the listings of active and, if still needed, inactive users anew. Some of the users whom neither shows are
+    /// looked up.
     async fn look_in_new_listings(&self, seeking: &mut Seeking<'_>) -> Result<(), CallError> {
         let active = self.begun_since(seeking.search, UserListing::Active).await?;
         seeking.show(&active.value);
@@ -242,7 +244,7 @@ impl Directory {
         for (at, told) in open.iter().zip(&told).filter(|(_, told)| !is_missing(told)) {
             seeking.sought[*at] = Some(told.clone());
         }
-        // A listing that Genesys cuts off leaves nothing but the ways.
+        // If Genesys cuts the listing off, look-ups are all that is left.
         let most = if listings.is_cut() { usize::MAX } else { MAX_MISSING };
         self.look_up(seeking, is_listed, most).await;
         for (at, told) in open.into_iter().zip(told) {
@@ -273,23 +275,23 @@ impl Directory {
         cache.begun_since(search.since, || list(search, which)).await
     }
 
-    /// Whether these users cannot be found without a listing, or not with as few calls.
+    /// Returns whether finding these users needs a listing, or takes fewer calls with one.
     pub(in crate::engine) fn has_to_list(&self, wanted: &[UserRef]) -> bool {
         self.active.usable().is_none() && !self.few_calls_find(wanted.iter().filter(|user| is_listed(user)))
     }
 
-    /// Whether there is a way to each of these users, and looking them up takes few calls beside a listing.
+    /// Returns whether each of these users can be looked up, with few calls compared to a listing.
     fn few_calls_find<'u>(&self, users: impl Iterator<Item = &'u UserRef>) -> bool {
         self.ways.calls_to(users).is_some_and(|calls| calls <= self.few())
     }
 
-    /// The most calls that are few beside a listing.
+    /// Returns the largest number of calls that counts as few compared to a listing.
     fn few(&self) -> usize {
         FEW.max(self.pages().unwrap_or_default() as usize / 2)
     }
 
-    /// Counts look-ups that a listing would have spared. Of many jobs that name a few people each, none waits for a listing,
-    /// but after some of them one is read that serves the others.
+    /// Counts look-ups that a listing would have saved. No job that names only a few people waits for a listing, but
+    /// after some such jobs one is read that serves those to come.
     fn count_without_listing(&self, calls: usize) {
         let mut looked_up = self.looked_up.lock();
         if looked_up.since.is_none_or(|since| since.elapsed() > self.ages.use_until) {
@@ -301,7 +303,7 @@ impl Directory {
         }
     }
 
-    /// Calls that finding these users takes, as far as can be told before it is done; `anew` if they are listed in any case.
+    /// Estimates the calls that finding these users takes. `anew` means that they are listed in any case.
     pub(in crate::engine) fn calls_to_find(&self, wanted: &[UserRef], anew: bool, since: Instant) -> u32 {
         let narrow = |count| u32::try_from(count).unwrap_or(u32::MAX);
         if anew || self.has_to_list(wanted) {
@@ -314,12 +316,12 @@ impl Directory {
         }
     }
 
-    /// Calls that the listing of active users takes, if one was read.
+    /// Returns the number of calls that the listing of active users took, if it was read.
     pub(in crate::engine) fn pages(&self) -> Option<u32> {
         self.active.newest().map(|listing| listing.value.extent.pages)
     }
 
-    /// The active users with their skills, as a listing shows them that is not begun before now.
+    /// Returns the active users with their skills, from a listing whose reading begins now or later.
     pub(in crate::engine) async fn read_with_skills(
         &self,
         genesys: &dyn Genesys,
@@ -339,7 +341,7 @@ impl Directory {
         Ok(ShownSkills { skills, begun_at })
     }
 
-    /// Waits until somebody has used a listing that is getting old, then reads a new one.
+    /// Waits until a listing in use is getting old, then refreshes it.
     pub(in crate::engine) async fn renew_when_due(
         &self,
         genesys: &dyn Genesys,
@@ -353,7 +355,7 @@ impl Directory {
     }
 }
 
-/// The users of a job, and what is known of each.
+/// The users of a job and what is known of each.
 struct Seeking<'a> {
     search: Search<'a>,
     wanted: &'a [UserRef],
@@ -365,14 +367,14 @@ impl Seeking<'_> {
         self.sought.iter().flatten().any(|sought| sought.doubt().is_none())
     }
 
-    /// Nothing can be told of those who are still sought.
+    /// Leaves those still sought in doubt.
     fn doubt(&mut self, answer: &UpstreamAnswer) {
         for sought in self.sought.iter_mut().filter(|sought| sought.is_none()) {
             *sought = Some(Sought::InDoubt(answer.clone()));
         }
     }
 
-    /// Where those are who are still sought.
+    /// Returns the positions of those still sought.
     fn places(&self, whom: impl Fn(&UserRef) -> bool) -> impl Iterator<Item = usize> {
         let all = self.wanted.iter().zip(&self.sought).enumerate();
         all.filter(move |(_, (user, sought))| sought.is_none() && whom(user)).map(|(at, _)| at)
@@ -382,21 +384,21 @@ impl Seeking<'_> {
         self.places(whom).map(|at| &self.wanted[at])
     }
 
-    /// Who is active on a listing is found.
+    /// Marks those as found who are active on a listing.
     fn show(&mut self, active: &Listing) {
         for (user, sought) in self.wanted.iter().zip(&mut self.sought).filter(|(_, sought)| sought.is_none()) {
             *sought = Some(active.find(user)).filter(is_active).map(Sought::Told);
         }
     }
 
-    /// Nobody is sought any more.
+    /// Ends the search: whoever is still sought does not exist.
     fn told(self) -> Vec<Sought> {
         self.sought.into_iter().map(|sought| sought.unwrap_or(Sought::Told(Match::None))).collect()
     }
 }
 
-/// Who has an employee id in another case comes behind all others, whoever is active before those who are not, and of them who has the
-/// name exactly so.
+/// Picks the best match: a different case of an employee id ranks last, active users rank before inactive ones, and
+/// exact names before others.
 fn the_one(mut users: Vec<(Likeness, FoundUser)>) -> Match<FoundUser> {
     let rank = |(likeness, found): &(Likeness, FoundUser)| (*likeness == Likeness::OtherCase, !found.active, *likeness);
     let best = users.iter().map(rank).min();
@@ -414,7 +416,7 @@ async fn list(search: Search<'_>, which: UserListing) -> Result<Listing, CallErr
     Ok(listing)
 }
 
-/// A listing, and the skills that it shows.
+/// Reads a listing, and returns it with the skills that it shows.
 async fn read(
     genesys: &dyn Genesys,
     options: &CallOptions,

@@ -1,4 +1,4 @@
-//! What is known of one person without asking Genesys, and how it is forgotten.
+//! What the directory knows of one person without a call, and how it forgets that.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::engine::org::cache::{Cache, CachedReading};
 use crate::engine::org::user_listing::Listing;
 
 impl Directory {
-    /// Who goes by a name, as far as what was read before tells.
+    /// Returns the user with this name, as far as earlier readings tell.
     pub(in crate::engine) fn known_as(&self, name: &UserRef) -> Option<UserId> {
         let listed = || self.listings().map(|listing| listing.value.find(name));
         let in_other_case = self.listings().map(|listing| listing.value.find_in_other_case(name));
@@ -21,17 +21,17 @@ impl Directory {
         })
     }
 
-    /// The listing of active users, if there is a complete one that can be used.
+    /// Returns the listing of active users if it is complete and may be used.
     pub(in crate::engine) fn all_active(&self) -> Option<Arc<CachedReading<Listing>>> {
         self.active.usable().filter(|active| active.value.extent.complete)
     }
 
-    /// The names that listings show of a user.
+    /// Returns the names that listings show for a user.
     pub(in crate::engine) fn names_of(&self, user: UserId) -> Vec<UserRef> {
         self.listings().flat_map(|listing| listing.value.names_of(user)).collect()
     }
 
-    /// Forgets what look-ups told of a person. Listings are replaced as a whole, by the next one.
+    /// Forgets what look-ups found about a person. Listings stay until the next one replaces them.
     pub(in crate::engine) fn forget(&self, user: Option<UserId>, is_name: impl Fn(&UserRef) -> bool) {
         self.look_ups().forget(user, is_name);
     }

@@ -1,4 +1,4 @@
-//! The skills that a listing of users shows, for the jobs that wait for it.
+//! Shares a listing of users with their skills among the jobs that wait for one.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,17 +9,17 @@ use tokio::time::Instant;
 use crate::domain::{Assignments, UserId};
 use crate::engine::port::CallError;
 
-/// The skills that a listing showed; of who is not in it nothing is known.
+/// The skills that a listing showed. It says nothing of users who are not in it.
 #[derive(Debug)]
 pub(in crate::engine) struct ShownSkills {
     pub(in crate::engine) skills: HashMap<UserId, Arc<Assignments>>,
-    /// When the listing was begun to be read.
+    /// When the reading of the listing began.
     pub(in crate::engine) begun_at: Instant,
 }
 
-/// Who waits for a listing with skills: of many jobs that come at once all but the first are served by one.
+/// The jobs that wait for a listing with skills: of many that come at once, all but the first share one.
 ///
-/// Invariant: a listing is kept only while somebody waits who may still use it, because it is as large as the org.
+/// Invariant: a listing is kept only while a waiting job may still use it, because it is as large as the org.
 #[derive(Debug, Default)]
 pub(super) struct Showing {
     newest: tokio::sync::Mutex<Option<Arc<ShownSkills>>>,
@@ -27,7 +27,7 @@ pub(super) struct Showing {
 }
 
 impl Showing {
-    /// What a listing shows that is not begun before now.
+    /// Returns a listing whose reading begins now or later.
     pub(super) async fn begun_from_now(
         &self,
         read: impl AsyncFnOnce() -> Result<ShownSkills, CallError>,
@@ -43,7 +43,7 @@ impl Showing {
     }
 }
 
-/// One who waits; given up by dropping it.
+/// Counts a waiting job until it is dropped.
 struct WaitingForListing<'a>(&'a AtomicUsize);
 
 impl<'a> WaitingForListing<'a> {

@@ -1,4 +1,4 @@
-//! What look-ups of single users told.
+//! A memory of the results of look-ups.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -10,14 +10,14 @@ use super::{FoundUser, is_active};
 use crate::domain::name_index::Match;
 use crate::domain::{UserId, UserRef};
 
-/// Look-ups that are remembered; the directory's listing has the rest.
+/// Maximum number of remembered look-ups. When it is reached, all are forgotten.
 const MAX_LOOK_UPS: usize = 10_000;
 
 /// The newest look-up of each user.
 #[derive(Debug, Default)]
 pub(super) struct LookUps(Mutex<HashMap<UserRef, KeptLookUp>>);
 
-/// The answer to a look-up of one user.
+/// The result of looking one user up.
 #[derive(Debug, Clone)]
 struct KeptLookUp {
     found: Match<FoundUser>,
@@ -25,6 +25,7 @@ struct KeptLookUp {
 }
 
 impl LookUps {
+    /// Remembers the result of a look-up.
     pub(super) fn note(&self, user: &UserRef, found: Match<FoundUser>, begun_at: Instant) {
         let mut known = self.0.lock();
         if known.len() >= MAX_LOOK_UPS {
@@ -33,19 +34,20 @@ impl LookUps {
         known.insert(user.clone(), KeptLookUp { found, begun_at });
     }
 
-    /// What a look-up told that was not begun before `since`, or that found somebody active and is of at most this age.
+    /// Returns the result of a look-up that began at `since` or later, or that found an active user and is no older
+    /// than `age`.
     pub(super) fn believed(&self, user: &UserRef, since: Instant, age: Duration) -> Option<Match<FoundUser>> {
         let known = self.of(user)?;
         let is_good = known.begun_at >= since || is_active(&known.found) && known.begun_at.elapsed() <= age;
         is_good.then_some(known.found)
     }
 
-    /// What the newest look-up told, however old it is.
+    /// Returns the result of the newest look-up, however old.
     pub(super) fn told(&self, user: &UserRef) -> Match<FoundUser> {
         self.of(user).map_or(Match::None, |known| known.found)
     }
 
-    /// Forgets what was told of a user, and of those with such a name.
+    /// Forgets the look-ups that found `user` or whose name satisfies `is_name`.
     pub(super) fn forget(&self, user: Option<UserId>, is_name: impl Fn(&UserRef) -> bool) {
         let is_theirs = |found: &Match<FoundUser>| matches!(found, Match::One(found) if Some(found.user) == user);
         let mut known = self.0.lock();

@@ -1,4 +1,4 @@
-//! The ways to single users: by ids, e-mail addresses, employee ids and external ids, many in one call where Genesys takes
+//! The ways to look users up: by id, e-mail address, employee id or external id, many per call where Genesys accepts
 //! many.
 
 use std::borrow::Cow;
@@ -17,7 +17,7 @@ use crate::domain::user::DirectoryUser;
 use crate::domain::{UserId, UserRef};
 use crate::engine::port::{CallError, LookUp, UpstreamAnswer};
 
-/// How a user is looked up.
+/// A kind of look-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Way {
     Id,
@@ -26,9 +26,9 @@ enum Way {
     ExternalId,
 }
 
-/// A way that was refused is tried again after this time: somebody may have granted what it lacks.
+/// Time for which a refused way is left alone: the missing permission may be granted meanwhile.
 const LEFT_WHEN_REFUSED: Duration = Duration::from_secs(3600);
-/// One that gave no answer after this time, as long as there is another: its troubles would hold up all calls.
+/// Time for which a way that gave no answer is left alone if there is another: its trouble would delay all calls.
 const LEFT_IN_TROUBLE: Duration = Duration::from_secs(60);
 
 impl Way {
@@ -43,7 +43,7 @@ impl Way {
         }
     }
 
-    /// Users whom one call finds.
+    /// Returns how many users one call can find.
     fn users_a_call(self) -> usize {
         match self {
             Self::Id => 100,
@@ -52,31 +52,32 @@ impl Way {
         }
     }
 
-    /// What does the same, in a message.
+    /// Describes the alternative to this way, for a message.
     fn instead(self) -> &'static str {
         match self {
-            Self::Id | Self::Email | Self::EmployeeId => "the listing of users serves instead, with more calls",
-            Self::ExternalId => "nothing else does the same: entries that name users so fail",
+            Self::Id | Self::Email | Self::EmployeeId => "the listing of users is read instead, which takes more calls",
+            Self::ExternalId => "there is no alternative, so entries that name users this way fail",
         }
     }
 }
 
-/// What the ways have told, and which of them are refused.
+/// The results of look-ups, and the ways that are refused.
 #[derive(Debug, Default)]
 pub(super) struct Ways {
     look_ups: LookUps,
     left: Mutex<HashMap<Way, (Instant, UpstreamAnswer)>>,
-    /// Whether Genesys has taken the way since it was last left.
+    /// Whether Genesys has accepted the way since it was last left alone.
     proven: [AtomicBool; Way::ALL.len()],
     trying: [tokio::sync::Mutex<()>; Way::ALL.len()],
 }
 
 impl Ways {
+    /// Returns the remembered look-ups.
     pub(super) fn look_ups(&self) -> &LookUps {
         &self.look_ups
     }
 
-    /// Calls that looking these users up takes; `None` if there is no way to one of them.
+    /// Returns the calls that looking these users up takes; `None` if one of them cannot be looked up.
     pub(super) fn calls_to<'a>(&self, users: impl Iterator<Item = &'a UserRef>) -> Option<usize> {
         let mut of_way = [0usize; Way::ALL.len()];
         users.for_each(|user| of_way[Way::to(user) as usize] += 1);
@@ -86,16 +87,17 @@ impl Ways {
         })
     }
 
-    /// What an earlier look-up told, if it serves: one not begun before `since`, or one of at most this age that found
-    /// somebody active.
+    /// Returns the result of an earlier look-up if it serves: one that began at `since` or later, or one no older than
+    /// `age` that found an active user.
     pub(super) fn believed(&self, user: &UserRef, since: Instant, age: Duration) -> Option<Match<FoundUser>> {
         self.look_ups.believed(user, since, age)
     }
 
-    /// Looks each of these users up, unless an earlier look-up serves; `None` for those to whom there is no way.
+    /// Looks up each of these users, unless an earlier look-up serves. Returns `None` for users who cannot be looked
+    /// up.
     ///
-    /// A way that fails touches nobody who was asked for on another one; on one that Genesys refuses nobody is asked for any
-    /// more.
+    /// A failing way affects only the users who are looked up that way. A way that Genesys refuses is not used again
+    /// for a while.
     pub(super) async fn find(&self, search: Search<'_>, users: &[&UserRef], age: Duration) -> Vec<Option<Sought>> {
         let mut sought = HashMap::<&UserRef, Sought>::new();
         for way in Way::ALL {
@@ -110,7 +112,7 @@ impl Ways {
             open.dedup();
             let mut failed = None;
             for call in open.chunks(way.users_a_call()) {
-                // Of many who do not know yet whether Genesys takes this way, one tries.
+                // Of many callers that do not know yet whether Genesys accepts this way, only one tries.
                 let proven = || self.proven[way as usize].load(Ordering::Relaxed);
                 let turn = if proven() { None } else { Some(self.trying[way as usize].lock().await) };
                 let turn = turn.filter(|_| !proven());
@@ -128,7 +130,7 @@ impl Ways {
         users.iter().map(|user| sought.get(user).cloned()).collect()
     }
 
-    /// One call; `Err` if it has to be repeated later.
+    /// Makes one call. Returns an error if it has to be repeated later.
     async fn ask<'u>(
         &self,
         search: Search<'_>,
@@ -143,15 +145,13 @@ impl Ways {
                 let is_meant = |found: &DirectoryUser| users.iter().any(|user| user.likeness(found).is_some());
                 let stranger = found.iter().find(|found| !is_meant(found));
                 for user in users {
-                    // Whatever Genesys takes for a match, only the name itself is believed.
+                    // Whatever Genesys counts as a match, only the name itself is believed.
                     let meant = found.iter().filter_map(|found| Some((user.likeness(found)?, FoundUser::from(found))));
                     let told = the_one(meant.collect());
                     if let (Match::None, Some(other)) = (&told, stranger) {
-                        // An answer to another question proves nothing.
-                        let doubt = CallError::without_answer(format!(
-                            "a look-up was answered with somebody else, {}",
-                            other.id
-                        ));
+                        // An answer to a different question proves nothing.
+                        let doubt =
+                            CallError::without_answer(format!("a look-up returned a different user, {}", other.id));
                         sought.insert(user, Sought::InDoubt(doubt.into_answer()));
                         continue;
                     }
@@ -166,13 +166,13 @@ impl Ways {
                 | CallError::TargetUnavailable(answer)
                 | CallError::Rejected(answer),
             ) => {
-                tracing::warn!(?way, %answer, "Genesys refuses to look users up this way: {}", way.instead());
+                tracing::warn!(?way, %answer, "Genesys refuses this kind of user look-up: {}", way.instead());
                 self.leave(way, answer, LEFT_WHEN_REFUSED);
                 Ok(())
             }
             Err(CallError::Unavailable { answer, .. } | CallError::Conflict(answer) | CallError::Uncertain(answer)) => {
                 if way == Way::ExternalId {
-                    // There is no other, so each goes on for itself.
+                    // There is no alternative, so each caller tries on its own.
                     self.proven[way as usize].store(true, Ordering::Relaxed);
                 } else {
                     self.leave(way, answer.clone(), LEFT_IN_TROUBLE);
@@ -182,13 +182,13 @@ impl Ways {
         }
     }
 
-    /// What is told of a user to whom the way is refused; nothing if listings tell it.
+    /// Returns the result for users who cannot be looked up this way; `None` if listings serve instead.
     fn without(&self, way: Way) -> Option<Sought> {
         let refusal = self.refusal(way).filter(|_| way == Way::ExternalId);
         refusal.map(Sought::Refused)
     }
 
-    /// Why nobody is asked for on a way at the moment.
+    /// Returns why the way is not used at the moment, if so.
     fn refusal(&self, way: Way) -> Option<UpstreamAnswer> {
         self.left().get(&way).filter(|(until, _)| Instant::now() < *until).map(|(_, answer)| answer.clone())
     }
@@ -203,7 +203,7 @@ impl Ways {
     }
 }
 
-/// Whoever the calls of one way find; of the ways that find one user a call, the users are one.
+/// Returns whoever one call finds. For the ways that find one user per call, `users` has one element.
 async fn look_up(search: Search<'_>, users: &[&UserRef]) -> Result<Vec<DirectoryUser>, CallError> {
     let Search { genesys, options, since: _ } = search;
     match users {
@@ -214,7 +214,7 @@ async fn look_up(search: Search<'_>, users: &[&UserRef]) -> Result<Vec<Directory
             if !found.is_empty() || (&*read_authority, &*read_key) == (authority, key) {
                 return Ok(found);
             }
-            // It may be there without what nobody sees in it.
+            // It may be stored without the characters that are invisible in this one.
             genesys.look_up(options, LookUp::ExternalId { authority: &read_authority, key: &read_key }).await
         }
         [UserRef::Email(_), ..] => {
