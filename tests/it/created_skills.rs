@@ -239,7 +239,10 @@ async fn a_name_that_holds_a_level_is_never_created() {
     let entries = bed.entries(job);
     for entry in &entries[..2] {
         let (reason, message) = failure(entry);
-        assert!(reason == Some(Reason::AssignmentNotFound) && message.contains("separate skills by ';'"), "{message}");
+        assert!(
+            reason == Some(Reason::AssignmentNotFound) && message.contains("separate skills with ';'"),
+            "{message}"
+        );
     }
     assert_eq!((entries[2].state, created(&bed)), (EntryState::Applied, 1));
 }
@@ -290,10 +293,10 @@ async fn what_is_not_created_is_told_alike_by_a_dry_run() {
         "\"Billing\" (",
         "is written \"Billing\", not \"\\u{412}illing\"",
         "which looks the same: correct the name",
-        "\"Cla\\u{ad}ims\". The name holds characters that are not shown",
-        "separate skills by ';'",
+        "\"Cla\\u{ad}ims\". The name contains invisible characters",
+        "separate skills with ';'",
         "2 assignments at Genesys are called \"SALES\": \"Sales\" (",
-        "separate skills by ';'",
+        "separate skills with ';'",
     ];
     for (told, expected) in done.iter().zip(expected) {
         assert!(told.contains(expected), "{told}");
@@ -316,7 +319,7 @@ async fn of_new_names_that_look_the_same_none_is_created_in_one_job_and_one_in_t
     let bed = Bed::start(&org(Vec::new()), PERMITTED);
     let [planned, done] = told(&bed, Mode::Managed, &[&["Claims"], &["\u{421}laims"], &["Returns"]]).await;
     assert_eq!((&planned[..2], created(&bed)), (&done[..2], 1), "the third is");
-    assert!(done[0].contains("lists \"\u{421}laims\" as well, which looks the same"), "{done:?}");
+    assert!(done[0].contains("also lists \"\u{421}laims\", which looks the same"), "{done:?}");
     assert!(done[1].contains("lists \"Claims\" as well"), "{done:?}");
 
     let row = |n, name: &str| bed.submit(Target::RoutingSkills, Mode::Add, vec![employee(n, &[name])]);

@@ -79,7 +79,7 @@ async fn an_employee_id_is_found_exactly_or_as_it_reads_or_in_another_case() {
                 assert_eq!(found, expected, "{scim:?} {id:?} {message}");
                 match *id {
                     "7" => assert!(message.contains("exactly this employee id, and no active one has it in another")),
-                    "E\u{ad}9" => assert!(message.contains("characters that are not shown (\\u{ad})"), "{message}"),
+                    "E\u{ad}9" => assert!(message.contains("invisible characters (\\u{ad})"), "{message}"),
                     _ => {}
                 }
             }

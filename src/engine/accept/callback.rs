@@ -1,4 +1,4 @@
-//! What the engine knows of callbacks: which jobs want one, and how far it has come. Sending them is for others.
+//! The engine's part in callbacks: which jobs want one, and how far each has come. Sending them is up to others.
 
 use tokio::sync::mpsc;
 
@@ -8,18 +8,20 @@ use crate::engine::core::Engine;
 use crate::journal::JobNote;
 
 impl Engine {
-    /// The ids of jobs that want a callback and may still get one, those of a process before first; for one receiver.
+    /// Returns the ids of jobs that want a callback and may still get one, beginning with those of an earlier process.
+    /// There is one receiver: further calls return `None`.
     pub fn jobs_with_callback(&self) -> Option<mpsc::UnboundedReceiver<JobId>> {
         self.core.called_back.take()
     }
 
-    /// A callback was tried. What is settled is written down first; if that fails, a restart tries again.
+    /// Records the progress of a job's callback. A settled callback is journaled first; if that fails, it is tried
+    /// again after a restart.
     pub async fn callback_went(&self, id: JobId, progress: CallbackProgress) {
         let Some(job) = self.core.registry.get(id) else { return };
         if let Some(settled) = progress.settled.clone()
             && let Err(error) = self.core.journal.note(id, JobNote::CallbackSettled(settled)).await
         {
-            tracing::error!(job = %id, %error, "cannot write down that a callback is settled");
+            tracing::error!(job = %id, %error, "cannot journal that a callback is settled");
         }
         job.callback_went(progress);
     }

@@ -1,4 +1,4 @@
-//! What callers ask to be done.
+//! Commands of callers.
 
 pub(in crate::engine) mod callback;
 pub(in crate::engine) mod on_behalf;

@@ -1,4 +1,4 @@
-//! On whose behalf the engine acts, and the record that is kept of it.
+//! Who the engine acts for, and the audit record of it.
 
 use std::sync::Arc;
 
@@ -8,14 +8,14 @@ use crate::engine::core::{ActingFor, Engine};
 use crate::journal::{AuditPage, JournalError};
 
 impl Engine {
-    /// A handle to the same engine that acts for this asker: what it is told to do is on the audit record, durable with what
-    /// comes of it.
+    /// Returns a handle to the same engine that acts for `asker`. Its commands are put on the audit record, which
+    /// becomes durable together with their effect.
     #[must_use]
     pub fn on_behalf_of(&self, asker: Asker) -> Self {
         self.acting_for(ActingFor { asker, export_of: None })
     }
 
-    /// The same for the export of a source.
+    /// Returns a handle that submits an export of `source` for `asker`.
     #[must_use]
     pub fn importing_for(&self, asker: Asker, source: Arc<str>) -> Self {
         self.acting_for(ActingFor { asker, export_of: Some(source) })
@@ -25,12 +25,12 @@ impl Engine {
         Self { core: Arc::clone(&self.core), lifecycle: self.lifecycle.clone(), behalf: Some(Arc::new(behalf)) }
     }
 
-    /// Who this handle acts for; nobody, if the service acts by itself.
+    /// Returns who this handle acts for; `None` if the service acts on its own behalf.
     pub(in crate::engine) fn asker(&self) -> Option<&Asker> {
         self.behalf.as_deref().map(|behalf| &behalf.asker)
     }
 
-    /// The record of what is asked for; none if the service acts by itself.
+    /// Returns the audit record of a command; `None` if the service acts on its own behalf.
     pub(in crate::engine) fn asked(&self, action: Action, job: JobId) -> Option<AuditRecord> {
         let ActingFor { asker, export_of } = self.behalf.as_deref()?;
         let (action, about) = match (action, export_of) {
@@ -40,7 +40,7 @@ impl Engine {
         Some(AuditRecord { at: self.core.clock.now(), action, by: asker.clone(), job: Some(job), about })
     }
 
-    /// Keeps the record of something that has no other place in the journal. Durable when it answers.
+    /// Keeps an audit record that has no other place in the journal. It is durable once this returns.
     pub async fn keep_record(
         &self,
         action: Action,
@@ -52,8 +52,8 @@ impl Engine {
         self.core.journal.audit(record).await
     }
 
-    /// A page of the audit record, newest first, of what is older than the record of this number; `None` where nothing is
-    /// kept.
+    /// Returns a page of the audit record, newest first, with records before the number `older_than`; `None` if no
+    /// audit record is kept.
     pub async fn audited(
         &self,
         filter: AuditFilter,

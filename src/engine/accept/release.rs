@@ -1,4 +1,4 @@
-//! What people decide about a job: to cancel it, and to let it go on when it is held.
+//! Decisions of people about a job: cancelling it, and releasing it when it is held.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,22 +14,22 @@ use crate::engine::job::JobSnapshot;
 use crate::journal::{JobNote, JournalError};
 
 impl Engine {
-    /// Ends what has not been written; a write that is under way is finished. The answer shows what is durable. `None` if
-    /// there is no such job.
+    /// Cancels what has not been written; a write that is under way is finished. The snapshot shows what is durable.
+    /// Returns `None` if there is no such job.
     ///
-    /// In a task of its own: what is decided has to be shown, also if the caller goes away meanwhile.
+    /// Runs in a task of its own, because what is decided must be shown even if the caller goes away meanwhile.
     pub async fn cancel(&self, id: JobId) -> Option<JobSnapshot> {
         let job = self.core.registry.get(id)?;
-        // Cancelling once more changes nothing.
+        // Cancelling a second time changes nothing.
         let asked = if job.is_over() || job.is_cancelled() { None } else { self.asked(Action::Cancelled, id) };
         let (told, answer) = oneshot::channel();
         let (core, cancelled) = (Arc::clone(&self.core), Arc::clone(&job));
         self.lifecycle.spawn(async move {
-            // A cancel that cannot be recorded still cancels: it takes nothing away.
+            // A cancellation that cannot be journaled still takes effect: it removes nothing.
             if let Some(asked) = asked
                 && let Err(error) = core.journal.audit(asked).await
             {
-                tracing::error!(job = %cancelled.id(), %error, "cannot record who cancelled a job");
+                tracing::error!(job = %cancelled.id(), %error, "cannot journal who cancelled a job");
             }
             core.cancel(&cancelled).shown().await;
             if cancelled.is_over() {
@@ -43,11 +43,11 @@ impl Engine {
         Some(job.snapshot())
     }
 
-    /// Lets a held job go on, without weighing it again. Durable when it answers; again for one that goes on already, it
-    /// changes nothing. `None` if there is no such job, or it was never held.
+    /// Releases a held job without another removal check. The release is durable once this returns; releasing a job a
+    /// second time changes nothing. Returns `None` if there is no such job or it was never held.
     ///
-    /// In a task of its own, like accepting: a caller who goes away while the journal writes would else leave a job that
-    /// is released there and still held here.
+    /// Runs in a task of its own, like accepting: a caller that goes away while the journal writes would otherwise
+    /// leave a job that is released in the journal and still held in memory.
     pub async fn release(&self, id: JobId) -> Result<Option<JobSnapshot>, JournalError> {
         let (told, answer) = oneshot::channel();
         let engine = self.clone();
@@ -61,9 +61,9 @@ impl Engine {
         let Some(job) = self.core.registry.get(id) else { return Ok(None) };
         if job.status() == JobStatus::Held {
             self.core.journal.note_asked(id, JobNote::Released, self.asked(Action::Released, id)).await?;
-            // Of several callers at a time, or one who cancels, one comes first.
+            // Of several concurrent callers, of which one may cancel, only one comes first.
             if job.release() {
-                tracing::info!(job = %id, "a held job goes on");
+                tracing::info!(job = %id, "released a held job");
                 let snapshot = job.snapshot();
                 self.work_on(job, HashSet::new());
                 return Ok(Some(snapshot));
@@ -74,12 +74,12 @@ impl Engine {
 }
 
 impl EngineCore {
-    /// What is under way of a cancelled job ends at its next look, also if that is another process's. Kept over failures of
-    /// the journal, as the ends of entries are.
+    /// Journals the cancellation of a job, so that its work under way ends at its next read, even in a later process.
+    /// Tried again after failures of the journal, like the ends of entries.
     async fn note_cancelled(&self, job: JobId) {
         let mut tries = 0;
         while let Err(error) = self.journal.note(job, JobNote::Cancelled).await {
-            tracing::error!(%job, %error, "cannot write down that a job is cancelled");
+            tracing::error!(%job, %error, "cannot journal that a job is cancelled");
             if !matches!(error, JournalError::CannotWrite(_)) {
                 return;
             }

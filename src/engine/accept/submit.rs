@@ -1,4 +1,4 @@
-//! How jobs come in: submitted, submitted under a key, and made anew from what a job before left.
+//! How jobs are accepted: as submitted, under an idempotency key, or made from an earlier job by `retry` and `apply`.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -18,14 +18,14 @@ use crate::engine::job::JobSnapshot;
 use crate::engine::job::idempotency_keys::{Claim, Reservation, TooManyKeys};
 use crate::journal::{AcceptedJob, JobNote, JournalError};
 
-/// Expired keys that one submission clears away: more than it adds.
+/// Expired keys that one submission removes: more than it adds.
 const EXPIRED_AT_ONCE: usize = 64;
 
-/// How a job comes to be.
+/// How a job comes into being.
 #[derive(Debug, Clone, Copy)]
 struct How {
     action: Action,
-    /// Whoever asked may let held jobs go on, so this one is not held.
+    /// Whether the caller may release held jobs, so that this one is not held.
     released: bool,
 }
 
@@ -35,14 +35,14 @@ impl How {
     }
 }
 
-/// A reserved key, and what was sent under it.
+/// A reserved key and the fingerprint of what was sent under it.
 #[derive(Debug)]
 pub struct IdempotencyContext {
     pub reservation: Reservation,
     pub fingerprint: Fingerprint,
 }
 
-/// What a submission under a key came to.
+/// The result of a submission under a key.
 #[derive(Debug)]
 pub struct Once {
     pub job: JobId,
@@ -60,13 +60,13 @@ pub enum OnceError {
 }
 
 impl Engine {
-    /// Accepts a job: once this answers, the job is durable and readable, and each of its entries will end in one
-    /// explained state. If the journal cannot take it, nothing of it is accepted.
+    /// Accepts a job. Once this returns, the job is durable and readable, and each of its entries will end in one
+    /// explained state. If the journal cannot record it, nothing of it is accepted.
     pub async fn submit(&self, spec: JobSpec, entries: Vec<EntryRequest>) -> Result<JobSnapshot, JournalError> {
         self.submit_under(None, spec, entries).await
     }
 
-    /// Accepts a job, and the key that it was sent under with it: both or neither.
+    /// Accepts a job together with the key that it was sent under: both or neither.
     pub async fn submit_under(
         &self,
         under: Option<IdempotencyContext>,
@@ -77,8 +77,9 @@ impl Engine {
         self.submit_orders(under, spec, orders, How::asked_for(Action::Submitted)).await
     }
 
-    /// Accepts a job unless one was accepted under this key while it is kept: then it is that one. Of many at once, also
-    /// over restarts, one makes the job and the others are told of it. What the entries say is not compared.
+    /// Accepts a job unless one was accepted under this key and the key is still kept; then returns that job. Of many
+    /// concurrent calls, also across restarts, only one creates the job and the others receive it. The entries are not
+    /// compared.
     pub async fn submit_once(
         &self,
         space: &KeySpace,
@@ -105,8 +106,8 @@ impl Engine {
         self.core.keys.claim(space, key)
     }
 
-    /// A new job from the entries that did not come through; the outer `None` if there is no such job, the inner one if
-    /// it has no such entries.
+    /// Creates a job from the entries that failed, were cancelled or are held. The outer `None` means that there is no
+    /// such job, the inner one that it has no such entries.
     pub async fn retry(
         &self,
         id: JobId,
@@ -117,8 +118,9 @@ impl Engine {
         self.submit_again(under, job.spec().clone(), orders, How::asked_for(Action::Retried)).await.map(Some)
     }
 
-    /// A new job that carries out what a dry run planned, each entry held to its plan; `None` as for
-    /// [`Engine::retry`]. It is weighed like any other job, unless it is `released`: by somebody who may let held jobs go on.
+    /// Creates a job that carries out what a dry run planned, each entry limited to its plan. `None` as for
+    /// [`Engine::retry`]. The job gets a removal check like any other, unless it is `released` by a caller who may
+    /// release held jobs.
     pub async fn apply(
         &self,
         id: JobId,
@@ -143,8 +145,8 @@ impl Engine {
         self.submit_orders(under, spec, orders, how).await.map(Some)
     }
 
-    /// In a task of its own: a caller who goes away while the journal writes would else leave a job that is written down
-    /// and not worked on, and a key that is free in memory and taken in the journal.
+    /// Runs in a task of its own: a caller that goes away while the journal writes would otherwise leave a job that is
+    /// journaled but not worked on, and a key that is free in memory but taken in the journal.
     async fn submit_orders(
         &self,
         under: Option<IdempotencyContext>,
@@ -154,9 +156,9 @@ impl Engine {
     ) -> Result<JobSnapshot, JournalError> {
         let (told, answer) = oneshot::channel();
         let engine = self.clone();
-        // What is logged for the job from here on names the request that it came with.
+        // Log records of the job from here on name the request that it came with.
         let accepting = async move {
-            // Who asked may be gone: the job goes on all the same.
+            // The caller may be gone. The job goes on all the same.
             let _ = told.send(engine.accept(under, spec, orders, how).await);
         };
         self.lifecycle.spawn(accepting.in_current_span());
@@ -189,14 +191,14 @@ impl Engine {
             job.keep_until(key.kept_until);
         }
         if how.released {
-            // Before anything of it begins. If it cannot be written down, a restart may hold the job, which is safe.
+            // Before any of it begins. If this cannot be journaled, a restart may hold the job, which is safe.
             job.release_at_once();
             if let Err(error) = self.core.journal.note(id, JobNote::Released).await {
-                tracing::error!(job = %id, %error, "cannot write down that a job may go on");
+                tracing::error!(job = %id, %error, "cannot journal the release of a job");
             }
         }
         let snapshot = self.take_up(Arc::new(job), HashSet::new());
-        // Readable first, so that nobody is told of a job that cannot be read.
+        // The job is readable first, so that no caller learns of a job that cannot be read.
         if let (Some(under), Some(key)) = (under, key) {
             under.reservation.accepted(key, id);
         }
@@ -204,7 +206,7 @@ impl Engine {
     }
 }
 
-/// The oldest place that one of these entries takes.
+/// Returns the oldest place that one of these entries takes.
 fn oldest_place(entries: &[EntryOrder], id: JobId, accepted_at: Timestamp, tolerance: SignedDuration) -> Option<Place> {
     let places = (0u32..).zip(entries).map(|(index, order)| {
         let own = || Place::of((id, index), order.request.occurred_at, accepted_at, tolerance);

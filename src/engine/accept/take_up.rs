@@ -1,4 +1,4 @@
-//! A job that is accepted, new or from before, is taken up: it can be read, and what is open of it is worked on.
+//! Takes up an accepted job, new or recovered: makes it readable and starts the work on its open entries.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::engine::job::{Job, JobSnapshot};
 use crate::engine::prepare;
 
 impl Engine {
-    /// Makes a job readable, and works on what is open of it and not with its user already.
+    /// Makes a job readable, and starts the work on its open entries that are not `parked` with their users.
     pub(in crate::engine) fn take_up(&self, job: Arc<Job>, parked: HashSet<u32>) -> JobSnapshot {
         self.core.registry.insert(Arc::clone(&job));
         self.core.called_back.note(&job);
@@ -21,7 +21,7 @@ impl Engine {
         snapshot
     }
 
-    /// Begins, or begins again, to bring the open entries of a job on their way, but for those that are on it.
+    /// Starts, or resumes, the preparation of a job's open entries, except those that are `parked`.
     pub(in crate::engine) fn work_on(&self, job: Arc<Job>, parked: HashSet<u32>) {
         let (core, lifecycle, span) = (Arc::clone(&self.core), self.lifecycle.clone(), job.span());
         let work = async move { prepare::prepare(&core, &lifecycle, &job, parked).await };

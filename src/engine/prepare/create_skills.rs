@@ -1,8 +1,8 @@
-//! Skills that a job needs and Genesys lacks: created when nothing stands in the way of the job any more.
+//! Creates the skills that a job needs and Genesys lacks, once nothing stands in the way of the job any more.
 //!
-//! Only of `routingSkills`, only where the configuration permits it, and only for what the job would assign. A dry run
-//! creates nothing, and neither does a job that is held, as long as it is. A job that lacks more than is permitted is taken
-//! for a file with a wrong column, and has none of them created.
+//! Skills are created for `routingSkills` only, only where the configuration permits it, and only for what the job
+//! would assign. Neither a dry run nor a job that is held creates any. A job that lacks more than is permitted probably
+//! comes from a file with a wrong column, and none of its missing skills is created.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -22,25 +22,25 @@ use crate::engine::prepare::resolved::Resolved;
 use crate::engine::prepare::same_user::without_incomplete;
 use crate::journal::JobNote;
 
-/// Whether what a job lists and Genesys lacks is created.
+/// Whether missing skills are created for a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) enum Creation {
     Permitted,
-    /// It will be, when the job is carried out.
+    /// They will be created when the job is carried out.
     Later,
     No,
 }
 
-/// How often a name may be taken although no listing shows it, before it is believed.
+/// Number of conflicts, without a listing that shows the name, after which the name counts as taken.
 const MAX_CONFLICTS: u32 = 3;
 
-/// What becomes of names, by their folded form.
+/// The skill or the failure for each name, by its folded form.
 type Skills = BTreeMap<Box<str>, Result<AssignmentId, Failure>>;
 
-/// Whether skills are created for this job.
+/// Returns whether skills are created for this job.
 pub(in crate::engine) fn of(engine: &EngineCore, job: &Job) -> Creation {
     let spec = job.spec();
-    // Nobody has what is not there, so there is nothing to remove.
+    // A skill that does not exist has no holders, so there is nothing to remove.
     let assigns = spec.target == Target::RoutingSkills && spec.mode != Mode::Remove;
     match (engine.settings.most_created_skills, assigns, spec.dry_run) {
         (0, _, _) | (_, false, _) => Creation::No,
@@ -49,8 +49,8 @@ pub(in crate::engine) fn of(engine: &EngineCore, job: &Job) -> Creation {
     }
 }
 
-/// Ends the entries for which skills will not be created whatever comes: of a job that lacks too many, of names that can be
-/// taken for each other, and of a dry run all. What a dry run tells is so what the run would.
+/// Ends the entries for which skills will never be created: all that lack one if the job lacks too many or is a dry
+/// run, and those with names that can be mistaken for each other. A dry run therefore reports what the run would.
 pub(in crate::engine) async fn refuse(preparation: &Preparation<'_>, entries: &mut Vec<Resolved>) {
     let Preparation { engine, job, .. } = *preparation;
     let names = lacking(entries);
@@ -68,8 +68,8 @@ pub(in crate::engine) async fn refuse(preparation: &Preparation<'_>, entries: &m
     complete(preparation, entries, &refused).await;
 }
 
-/// Has created what the entries lack, and puts it into what they list. Entries end whose skills are not to be had. `None` if
-/// the job has nothing open any more.
+/// Creates the missing skills and adds them to what the entries list. Ends the entries whose skills cannot be had.
+/// Returns `None` if the job has no open entries left.
 pub(in crate::engine) async fn create_lacking(
     preparation: &mut Preparation<'_>,
     parked: &HashSet<u32>,
@@ -83,7 +83,7 @@ pub(in crate::engine) async fn create_lacking(
     Some(())
 }
 
-/// The names that entries lack, by their folded form.
+/// Returns the names that entries lack, by their folded form.
 fn lacking(entries: &[Resolved]) -> BTreeMap<Box<str>, Arc<str>> {
     let mut names = BTreeMap::new();
     for lacking in entries.iter().flat_map(|entry| entry.lacking.iter()) {
@@ -92,12 +92,12 @@ fn lacking(entries: &[Resolved]) -> BTreeMap<Box<str>, Arc<str>> {
     names
 }
 
-/// Why the entries of a dry run end that lack these.
+/// Returns the failures of a dry run's entries that lack these names.
 fn would_be_created(engine: &EngineCore, names: &BTreeMap<Box<str>, Arc<str>>) -> Skills {
     let catalogue = engine.catalogues.known(Target::RoutingSkills);
     let mut proposals = Proposals::some();
     let mut failure = |name: &str| {
-        let todo = "A dry run creates none; the same job without dryRun would.";
+        let todo = "A dry run creates no skill; the same job without dryRun would.";
         match &catalogue {
             Some(catalogue) => proposals.failure(name, catalogue.names(), todo),
             None => Failure::assignment_not_found(name, todo),
@@ -106,7 +106,7 @@ fn would_be_created(engine: &EngineCore, names: &BTreeMap<Box<str>, Arc<str>>) -
     names.iter().map(|(key, name)| (key.clone(), Err(failure(name)))).collect()
 }
 
-/// Names of one job that look the same and are not: nobody knows which of them is the right one.
+/// Returns failures for names of the job that look the same and differ: which one is right is unknown.
 fn names_alike(names: &BTreeMap<Box<str>, Arc<str>>) -> Skills {
     let looks: Vec<_> = names.iter().map(|(key, name)| (key, name, Looks::of(name))).collect();
     let another_like = |key: &str, looks_so: &Looks| {
@@ -115,8 +115,8 @@ fn names_alike(names: &BTreeMap<Box<str>, Arc<str>>) -> Skills {
     let failure = |name: &str, other: &str| {
         let (differently, other) = (written_differently(name, other), quoted(other));
         let todo = format!(
-            "The job lists {other} as well, which looks the same{differently}, so none of them is created: correct the names, \
-             or create them there if both are meant."
+            "The job also lists {other}, which looks the same{differently}, so neither is created: correct the names, or \
+             create both in Genesys if both are meant."
         );
         Failure::assignment_not_found(name, &todo)
     };
@@ -127,10 +127,10 @@ fn names_alike(names: &BTreeMap<Box<str>, Arc<str>>) -> Skills {
     alike.collect()
 }
 
-/// Puts skills into what entries list, as far as is known what becomes of them; who needs one that is not to be had ends.
+/// Adds the skills known by now to what entries list, and ends the entries whose skills cannot be had.
 async fn complete(preparation: &Preparation<'_>, entries: &mut Vec<Resolved>, skills: &Skills) {
     let Preparation { engine, job, .. } = *preparation;
-    // Entries that share a list go on sharing it.
+    // Entries that share a list keep sharing it.
     let (mut lists, mut failed) = (HashMap::new(), Vec::new());
     let mut incomplete = HashMap::new();
     entries.retain_mut(|entry| {
@@ -155,7 +155,7 @@ async fn complete(preparation: &Preparation<'_>, entries: &mut Vec<Resolved>, sk
 }
 
 impl Resolved {
-    /// What the entry lists, with what was created of it.
+    /// Returns what the entry lists, including the skills created for it.
     fn completed(&self, skills: &Skills) -> Result<Arc<Listed>, Failure> {
         let mut listed: Vec<_> = self.listed.iter().collect();
         for lacking in &*self.lacking {
@@ -169,7 +169,7 @@ impl Resolved {
     }
 }
 
-/// `None` if the job has nothing open any more.
+/// Finds or creates one skill. Returns `None` if the job has no open entries left.
 async fn find_or_create(
     preparation: &mut Preparation<'_>,
     parked: &HashSet<u32>,
@@ -205,36 +205,36 @@ async fn find_or_create(
     }
 }
 
-/// Enters a new skill into what is told of the job.
+/// Records a created skill with the job and in the journal.
 async fn created(engine: &EngineCore, job: &Job, skill: CatalogueItem) -> AssignmentId {
     let id = skill.id;
-    tracing::info!(job = %job.id(), skill = %id, "created a skill that Genesys did not have");
+    tracing::info!(job = %job.id(), skill = %id, "created a missing skill");
     let all = job.add_created(skill);
     if let Some(catalogue) = engine.catalogues.known(Target::RoutingSkills) {
         engine.names.learn(&catalogue, engine.journal.as_ref()).await;
     }
     if let Err(error) = engine.journal.note(job.id(), JobNote::Created(all)).await {
-        // It is there all the same; after a restart the job does not tell of it.
-        tracing::error!(job = %job.id(), %error, "cannot write down which skills were created");
+        // The skill exists all the same. After a restart, the job no longer reports it.
+        tracing::error!(job = %job.id(), %error, "cannot journal which skills were created");
     }
     id
 }
 
 fn too_many(name: &str, lacking: usize, most: u32) -> Failure {
     let todo = format!(
-        "The job lacks {lacking} skills, more than the {most} of sync.create_missing_skills, so none was created: look \
-         whether its names are skills, then raise the setting or create them there."
+        "The job needs {lacking} missing skills, more than the {most} of sync.create_missing_skills, so none was created: \
+         check that its names are skills, then raise the setting or create them in Genesys."
     );
     Failure::assignment_not_found(name, &todo)
 }
 
 fn not_taken(name: &str, answer: &UpstreamAnswer) -> Failure {
-    let message = format!("Genesys does not take {} as the name of a skill: {answer}. Correct the name.", quoted(name));
+    let message =
+        format!("Genesys does not accept {} as the name of a skill: {answer}. Correct the name.", quoted(name));
     Failure::new(Reason::Rejected, message)
 }
 
 fn name_is_taken(name: &str, answer: &UpstreamAnswer) -> Failure {
-    let todo =
-        format!("It does not create one either: {answer}. One that is not active may have the name; look there.");
+    let todo = format!("It does not create one either: {answer}. An inactive skill may have the name; check there.");
     Failure::assignment_not_found(name, &todo)
 }

@@ -1,4 +1,4 @@
-//! The preparation of a job, taken up again where a panic ends it.
+//! The preparation of a job: from its acceptance to pending changes in the slots of its users. Resumed after a panic.
 
 pub(in crate::engine) mod create_skills;
 pub(in crate::engine) mod prefetch;
@@ -17,16 +17,16 @@ use crate::engine::job::Job;
 use crate::engine::job::outcome::Failure;
 use crate::lifecycle::Lifecycle;
 
-/// How far a preparation has come: what outlives a panic in the middle of it.
+/// The progress of a preparation, which outlives a panic in the middle of it.
 pub(in crate::engine) struct Prepared<'a> {
-    /// Entries that are with their users. They are not prepared again.
+    /// Entries that are parked with their users. They are not prepared again.
     pub(in crate::engine) parked: HashSet<u32>,
-    /// Ends that are decided and not shown yet.
+    /// Ends that are decided but not shown yet.
     pub(in crate::engine) concluding: Vec<Concluding<'a>>,
 }
 
-/// Brings the open entries of a job on their way, but for those that are `parked` with their users already. If a panic ends that, it is taken up again after a pause; if that happens
-/// time after time, the entries that are not on their way fail.
+/// Prepares the open entries of a job, except those that are `parked` with their users already. After a panic, resumes
+/// the preparation following a pause. After repeated panics, the entries that are not parked yet fail.
 pub(in crate::engine) async fn prepare(
     engine: &EngineCore,
     lifecycle: &Lifecycle,

@@ -1,8 +1,8 @@
-//! The skills of many users in a few calls: what a listing shows may end entries that have nothing to do.
+//! Reads the skills of many users in a few calls, to end entries for which nothing is left to do.
 //!
-//! `routingSkills` only: the users' listing can show skills, 500 users a call. It is best effort, as its documentation says,
-//! and it may be older than a user's own resource, so it is believed in one case only: it shows, of its own accord,
-//! everything that an entry asks for. Whatever is to be written, removed or replaced is computed from the user's own resource.
+//! For `routingSkills` only: the listing of users can show skills, for 500 users per call. According to Genesys'
+//! documentation it is best effort, and it may be older than a user's own resource. It is therefore believed in one
+//! case only: when it shows everything that an entry asks for. All other work is based on the user's own resource.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::engine::port::{CallError, CallOptions};
 use crate::engine::user::memory::{CarriedOut, UserState};
 use crate::engine::user::pending_change::PendingChange;
 
-/// Reads the listing for a job, if that takes fewer calls than it may save.
+/// Reads the listing for a job if that takes fewer calls than it may save.
 pub(in crate::engine) async fn read_for(
     engine: &EngineCore,
     job: &Job,
@@ -33,13 +33,13 @@ pub(in crate::engine) async fn read_for(
     Ok(Some(shown))
 }
 
-/// Whether the listing is read for a job.
+/// Returns whether the listing is to be read for a job.
 pub(in crate::engine) fn is_due(engine: &EngineCore, job: &Job, wanted: &[UserRef]) -> bool {
     may_help(job) && pays(engine, wanted)
 }
 
-/// Whether a listing can show that an entry of the job has nothing to do. That somebody does not have a skill is never
-/// believed of it, so `remove` and `replace` need the user's own resource in any case.
+/// Returns whether the listing can prove that an entry of the job has nothing to do. It is never believed that a user
+/// lacks a skill, so `remove` and `replace` need the user's own resource in any case.
 fn may_help(job: &Job) -> bool {
     let spec = job.spec();
     let shows_all = match spec.mode {
@@ -49,16 +49,17 @@ fn may_help(job: &Job) -> bool {
     spec.target == Target::RoutingSkills && spec.lane == Lane::Bulk && shows_all
 }
 
-/// Whether the listing is read anyway, or half of the users or fewer need to be unchanged for it to pay.
+/// Returns whether the listing is read anyway, or pays off even if only half of the users turn out unchanged.
 fn pays(engine: &EngineCore, wanted: &[UserRef]) -> bool {
     let pages = if engine.directory.has_to_list(wanted) { Some(0) } else { engine.directory.pages() };
     pages.is_some_and(|pages| wanted.len() > 1 && wanted.len() >= 2 * pages as usize)
 }
 
-/// Ends the pending change's entry if the listing shows that there is nothing to do for it; else the pending change is to be parked.
+/// Ends the pending change if the listing shows that there is nothing to do. Otherwise returns `None`, and the change
+/// has to be parked.
 ///
-/// Invariant: nobody works on the user meanwhile: the slot is taken for as long as this looks, and only if it was free.
-/// What is remembered of the user is with the journal before it is free again.
+/// Invariant: nothing else works on the user meanwhile. The slot is taken, if it was free, until this returns, and the
+/// user state has been handed to the journal before the slot is free again.
 pub(in crate::engine) fn end_if_shown<'e>(
     engine: &'e EngineCore,
     key: UserKey,
@@ -73,13 +74,14 @@ pub(in crate::engine) fn end_if_shown<'e>(
     folded.map(|folded| end(engine, key, pending_change, &user_state, skills, folded))
 }
 
-/// A user who was idle and is taken; free again when this is dropped, be it by a panic.
+/// The taken slot of an idle user, released on drop, even by a panic.
 #[derive(Debug)]
 pub(in crate::engine) struct TakenSlot<'e>(&'e EngineCore, UserKey);
 
 impl<'e> TakenSlot<'e> {
+    /// Takes the slot of a user, or returns `None` if the user is not idle.
     pub(in crate::engine) fn idle(engine: &'e EngineCore, user: UserKey) -> Option<Self> {
-        // Made only if it is taken: a user who is not would else be freed by its end.
+        // Constructed only if the slot was taken: dropping one for a busy user would end that user's reconciliation.
         engine.slots.take_idle(user).then(|| Self(engine, user))
     }
 }
@@ -93,8 +95,8 @@ impl Drop for TakenSlot<'_> {
     }
 }
 
-/// The fold on what the listing shows, if it changes nothing and does not rest on anything that is not shown. What belongs
-/// below something that was carried out already is for a reconciliation.
+/// Returns the fold on the listed skills if it changes nothing and relies on nothing that is not shown. An entry that
+/// belongs below a change already carried out is left to a reconciliation.
 fn unchanged(
     engine: &EngineCore,
     key: UserKey,
@@ -136,7 +138,7 @@ fn end<'e>(
         at: engine.order.date(now),
         unsure: None,
     };
-    // Ended meanwhile, by a cancellation: then nothing was carried out.
+    // If the entry was cancelled meanwhile, nothing was carried out.
     let kept = (begun > 0 && !dry).then(|| (key, engine.user_states.carried_out(key, &done)));
     let outcome = folded.outcomes.into_iter().next();
     let rows = outcome.into_iter().flat_map(|outcome| pending_change.shares(outcome, &folded.undone));

@@ -1,4 +1,4 @@
-//! What the steps of a job's preparation share, and how long it waits for a Genesys that cannot tell yet whom and what its entries name.
+//! The context shared by the steps of a job's preparation, and how long the job waits for Genesys.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,10 +12,11 @@ use crate::engine::job::Job;
 use crate::engine::job::outcome::Failure;
 use crate::engine::port::{CallError, CallOptions};
 
-/// Calls that wait for their turn, or for a Genesys that is down, get so long at the end of the patience.
+/// Minimum time that calls get for a last try at the end of the patience, in which they may wait for the rate limit or
+/// for Genesys.
 const LAST_TRY: Duration = Duration::from_secs(5);
 
-/// The preparation of one job: on whose behalf calls are made, and how often Genesys could not tell what was asked.
+/// The preparation of one job.
 pub(in crate::engine) struct Preparation<'a> {
     pub(in crate::engine) engine: &'a EngineCore,
     pub(in crate::engine) job: &'a Arc<Job>,
@@ -23,14 +24,14 @@ pub(in crate::engine) struct Preparation<'a> {
     tries: u32,
 }
 
-/// What follows from a look-up that failed.
+/// What follows from a failed look-up.
 enum AfterError {
-    /// Nothing would come of another try: what is open of the job fails.
+    /// Another try would fail as well: the open entries of the job fail.
     Fail(Failure),
     TryAgain {
         at: Instant,
         message: String,
-        /// Whether Genesys itself said when.
+        /// Whether Genesys itself named the time.
         told: bool,
     },
 }
@@ -40,10 +41,10 @@ impl<'a> Preparation<'a> {
         Self { engine, job, options, tries: 0 }
     }
 
-    /// Resolves when the patience is over: a try that waits for a Genesys that is down outlasts it by little. The first one,
-    /// which may take long because there is much to read, is not cut short.
+    /// Resolves shortly after the patience has run out, to cut off a try that waits for Genesys. The first try is not
+    /// cut off, because it may take long when there is much to read.
     pub(in crate::engine) fn over(&self) -> impl Future<Output = ()> + use<> {
-        // In a box, as it is rare, and every job that waits for a look would have its room.
+        // Boxed because it is rare, and its future would otherwise take up memory in every waiting job.
         let end = (self.tries > 0).then(|| Box::pin(sleep(patience_left(self.engine, self.job).max(LAST_TRY))));
         async {
             match end {
@@ -53,8 +54,8 @@ impl<'a> Preparation<'a> {
         }
     }
 
-    /// Waits until it is worth trying again; `None` if the job has nothing open any more. Entries that are `parked` with their
-    /// users have patience of their own.
+    /// Waits until it is worth trying again. Returns `None` if the job has no open entries left. Entries that are
+    /// `parked` with their users have patience of their own.
     pub(in crate::engine) async fn wait(&mut self, parked: &HashSet<u32>, error: &CallError) -> Option<()> {
         let Self { engine, job, .. } = *self;
         job.count_preparation(self.options.meter.take());
@@ -65,19 +66,19 @@ impl<'a> Preparation<'a> {
                 return None;
             }
             AfterError::TryAgain { at, message, told } => {
-                tracing::warn!(job = %job.id(), %error, "cannot resolve the job's users and assignments yet");
+                tracing::warn!(job = %job.id(), %error, "cannot resolve the job's users and assignments yet; trying again");
                 job.hold_up(parked, &message, told.then(|| engine.clock.date_of(at)));
                 at
             }
         };
         tokio::select! {
             () = tokio::time::sleep_until(at) => Some(()),
-            // Nobody goes on asking Genesys for a job that was cancelled meanwhile.
+            // Genesys is not asked any further for a job that was cancelled meanwhile.
             () = job.on_its_way(parked) => None,
         }
     }
 
-    /// What follows from a look-up that failed.
+    /// Returns what follows from a failed look-up.
     fn after(&self, error: &CallError, now: Instant) -> AfterError {
         let Self { engine, job, .. } = *self;
         let (answer, retry_at) = match error {
@@ -104,7 +105,7 @@ impl<'a> Preparation<'a> {
     }
 }
 
-/// How long the job's entries may still wait for Genesys.
+/// Returns how long the job's entries may still wait for Genesys.
 pub(in crate::engine) fn patience_left(engine: &EngineCore, job: &Job) -> Duration {
     let waited = Duration::try_from(engine.clock.now().duration_since(job.created_at())).unwrap_or_default();
     engine.settings.patience.saturating_sub(waited)

@@ -1,9 +1,10 @@
-//! Weighing: how much a job would take away, found out before anything of it is written.
+//! The removal check: finds out how much a job would remove before any of it is written.
 //!
-//! First by what is known without a call. A job that takes away can reach no more than what we own, what it lists, and what
-//! is configured as managed; only `replace` reaches everything. If even all of that would not be too much, the job goes
-//! on, and has cost nothing. Else the users in doubt are read, and it is what they really have that counts. Where a skill would
-//! still come to too few in the org, a listing tells who else has it, if there is one of the target and none has told it lately.
+//! The first check needs no call. A job can remove no more than what is owned, what it lists and what is configured as
+//! managed; only `replace` can remove anything. If even all of that would not be too much, the job goes on without a
+//! call. Otherwise the users in doubt are read, and what they really have counts. If too few users in the org would be
+//! left with a skill, a listing tells who else has it, provided that the target has one and no recent listing has told
+//! already.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -23,17 +24,17 @@ use crate::engine::port::{CallError, CallOptions, Observed};
 use crate::engine::prepare::resolved::Resolved;
 use crate::engine::user::memory::UserState;
 
-/// What a user has, as far as is known, and what of it the job would take away.
+/// What a user has, as far as known, and what the job would remove of it.
 #[derive(Debug, Clone, Default)]
 struct UserShare {
     has: Vec<AssignmentId>,
     loses: Vec<AssignmentId>,
-    /// Whether the job lists nothing for them.
+    /// Whether the job lists nothing for the user.
     gets_nothing: bool,
 }
 
 impl UserShare {
-    /// Counts what a plan takes away, of a user who has that and what the plan leaves of the list.
+    /// Adds what a plan removes. The user has that, and what the plan does not have to add of the list.
     fn add(&mut self, plan: &Difference, listed: &Listed) {
         let had = listed.ids().filter(|id| !plan.added.iter().any(|(added, _)| added == id));
         self.has.extend(had.chain(plan.removed.iter().copied()));
@@ -46,23 +47,24 @@ impl UserShare {
     }
 }
 
-/// A job being weighed; what was read is kept while Genesys is out of reach.
+/// The removal check of one job. It keeps what was read while Genesys is out of reach.
 pub(in crate::engine) struct RemovalCheck<'a> {
     engine: &'a EngineCore,
     job: &'a Job,
-    /// What the job asks for each user, in the order in which it will be folded.
+    /// What the job asks for each user, in the order of the fold.
     asked: BTreeMap<UserId, Vec<(Place, Arc<Listed>)>>,
     managed: Arc<BTreeSet<AssignmentId>>,
     read: HashMap<UserId, UserShare>,
-    /// Of entries that are held to a plan, what it takes away: nothing else comes of them.
+    /// What entries that are limited by a plan remove: nothing else can come of them.
     planned: BTreeMap<UserId, UserShare>,
-    /// Who is missing from the full export that the job comes of.
+    /// Users who are missing from the full export that the job comes from.
     missing: BTreeSet<UserId>,
-    /// How many it names again.
+    /// Number of users whom the export names again.
     named_again: u32,
 }
 
 impl<'a> RemovalCheck<'a> {
+    /// Prepares the check of these resolved entries.
     pub(in crate::engine) fn new(engine: &'a EngineCore, job: &'a Job, entries: &[Resolved]) -> Self {
         let (mut asked, mut planned) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, UserShare>::new());
         let (mut missing, mut named_again) = (BTreeSet::new(), 0);
@@ -92,7 +94,7 @@ impl<'a> RemovalCheck<'a> {
         Self { engine, job, asked, managed, read, planned, missing, named_again }
     }
 
-    /// Why the job has to be held, if it has to.
+    /// Returns why the job has to be held, or `None` if it may go on.
     pub(in crate::engine) async fn weigh(&mut self, options: &CallOptions) -> Result<Option<Hold>, CallError> {
         let thresholds = self.engine.settings.hold;
         let takes_nothing = self.job.spec().dry_run || self.job.spec().mode == Mode::Add;
@@ -122,10 +124,10 @@ impl<'a> RemovalCheck<'a> {
         Ok(Some(thresholds.held(&weight, name)))
     }
 
-    /// Lets the job go on if it takes no more away than that; else how much that is.
+    /// Lets the job go on if it removes no more than `shares`. Otherwise returns the weight of these removals.
     fn pass(&self, shares: &BTreeMap<UserId, UserShare>) -> Result<(), Weight> {
         self.pass_with(shares, &[]).or_else(|weight| {
-            // Whom it gives what others lose is looked at only if that matters.
+            // Who gains what others lose is checked only if it matters.
             if self.engine.settings.hold.depend_on_others(&weight) {
                 self.pass_with(shares, &self.gains(shares))
             } else {
@@ -134,7 +136,7 @@ impl<'a> RemovalCheck<'a> {
         })
     }
 
-    /// The same, if it also gives these.
+    /// Does the same, counting these assignments as gained.
     fn pass_with(&self, shares: &BTreeMap<UserId, UserShare>, gains: &[AssignmentId]) -> Result<(), Weight> {
         let (mut weight, mut losses) = (Weight::default(), BTreeSet::new());
         for (user, share) in shares.iter().chain(&self.planned) {
@@ -161,7 +163,7 @@ impl<'a> RemovalCheck<'a> {
         if passes { Ok(()) } else { Err(weight) }
     }
 
-    /// What the job gives users who are not known to have it: once for each of them.
+    /// Returns the assignments that the job gives to users not known to have them, once for each user.
     fn gains(&self, shares: &BTreeMap<UserId, UserShare>) -> Vec<AssignmentId> {
         let mut gains = Vec::new();
         for (user, share) in shares {
@@ -172,8 +174,8 @@ impl<'a> RemovalCheck<'a> {
         gains
     }
 
-    /// Reads who has which skills, where a listing shows it and has not done so lately. What it cannot tell now is counted as
-    /// far as it is known: somebody looks at the job then.
+    /// Reads who has which skills, if a listing can show it and none has done so recently. Returns whether it did. If
+    /// it fails, only what is known counts: an operator then looks at the job.
     async fn listed(&self, options: &CallOptions) -> bool {
         let (engine, job) = (self.engine, self.job);
         if job.spec().target != Target::RoutingSkills || engine.holders.were_shown_within(engine.settings.renew_after) {
@@ -187,31 +189,33 @@ impl<'a> RemovalCheck<'a> {
                 true
             }
             Err(error) => {
-                tracing::warn!(job = %job.id(), %error, "cannot list who has the skills that the job takes away");
+                tracing::warn!(job = %job.id(), %error, "cannot list the holders of the skills that the job removes");
                 false
             }
         }
     }
 
-    /// What a user can lose at most by anything but `replace`: the job folded on all that it could reach. What the user
-    /// turns out not to have is lost to nobody, and what somebody else assigned is not reached.
+    /// Returns the most that anything but `replace` can remove from a user: the job folded on everything within its
+    /// reach. Removing what the user turns out not to have does no harm, and what somebody else assigned is out of
+    /// reach.
     fn at_most(&self, user: UserId) -> UserShare {
         let user_state = self.engine.user_states.recall(self.key(user));
         let owned = &user_state.owned;
         let listed = self.asked.get(&user).into_iter().flatten().flat_map(|(_, listed)| listed.ids());
         let within_reach = owned.iter().copied().chain(listed).chain(self.managed.iter().copied());
         let loses = self.loses(user, &within_reach.map(|id| (id, None)).collect(), &user_state);
-        // Who has what is counted the other way: by what is known, so that a share is not taken for smaller than it is.
+        // What users have is underestimated instead, so that the share they lose is not.
         let has = owned.iter().copied().chain(loses.iter().copied()).collect::<BTreeSet<_>>();
         UserShare { has: has.into_iter().collect(), loses, gets_nothing: self.gets_nothing(user) }
     }
 
-    /// What the job takes away of `current`.
+    /// Returns what the job removes from `current`.
     fn loses(&self, user: UserId, current: &Assignments, user_state: &UserState) -> Vec<AssignmentId> {
         self.planned_of(user, current, user_state).removed
     }
 
-    /// What the job makes of `current`: folded below what was carried out since it was accepted, as its reconciliation will do.
+    /// Returns what the job changes in `current`, folded below what was carried out since it was accepted, as its
+    /// reconciliation will do.
     fn planned_of(&self, user: UserId, current: &Assignments, user_state: &UserState) -> Difference {
         let (target, mode) = (self.job.spec().target, self.job.spec().mode);
         let start = FoldStart { target, current, owned: &user_state.owned, managed: &self.managed };
@@ -226,18 +230,18 @@ impl<'a> RemovalCheck<'a> {
         Difference::between(current, &fold(start, user_state.history.as_deref(), &changes).desired)
     }
 
-    /// Reads users, a bounded number of them at a time.
+    /// Reads users, a bounded number at a time.
     async fn read_all(&mut self, users: Vec<UserId>, options: &CallOptions) -> Result<(), CallError> {
         let unread: Vec<_> = users.into_iter().filter(|user| !self.read.contains_key(user)).collect();
         if self.read.is_empty() {
-            tracing::info!(job = %self.job.id(), users = unread.len(), "weighing what the job would take away");
+            tracing::info!(job = %self.job.id(), users = unread.len(), "weighing what the job would remove");
         }
         let (engine, job) = (self.engine, self.job);
         job.is_weighed(self.read.len(), unread.len());
         let keys: Vec<_> = unread.into_iter().map(|user| self.key(user)).collect();
         let mut reads =
             stream::iter(keys)
-                // A call that is under way when the job is cancelled is finished; no other begins.
+                // If the job is cancelled, calls under way are finished and no others begin.
                 .map(|key| async move {
                     (key.user, if job.is_over() { Ok(None) } else { read(engine, options, key).await })
                 })
@@ -256,8 +260,8 @@ impl<'a> RemovalCheck<'a> {
         UserShare { has: found.assignments.ids().collect(), loses, gets_nothing: self.gets_nothing(user) }
     }
 
-    /// Whether the last that the job says of a user is that they are to have nothing. What `remove` takes away is named by who
-    /// sends it.
+    /// Returns whether the job's last entry about a user lists nothing. Does not apply to `remove`, where the sender
+    /// names what is removed.
     fn gets_nothing(&self, user: UserId) -> bool {
         let last = self.asked.get(&user).and_then(|listed| listed.last());
         self.job.spec().mode != Mode::Remove && last.is_some_and(|(_, listed)| listed.is_empty())
@@ -268,8 +272,9 @@ impl<'a> RemovalCheck<'a> {
     }
 }
 
-/// What a user has; `None` if Genesys does not tell for a reason that concerns this user alone: then nothing will be
-/// written for them either, and their pass says why. Where versions are checked, the reconciliation can begin with what is read here.
+/// Reads what a user has. Returns `None` if Genesys gives no answer for a reason that concerns this user alone: nothing
+/// will be written for the user then, and the reconciliation reports why. For targets that check versions, the
+/// reconciliation can begin with what is read here.
 async fn read(engine: &EngineCore, options: &CallOptions, key: UserKey) -> Result<Option<Observed>, CallError> {
     let look = engine.user_states.look(key);
     if engine.endpoints.absent(key.target).is_some() {

@@ -1,4 +1,4 @@
-//! Several rows of one job that turn out to be about one user.
+//! Rules for several rows of one job that name the same user.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use crate::engine::job::outcome::Failure;
 use crate::engine::job::{EntryResult, Job};
 use crate::engine::prepare::resolved::Resolved;
 
-/// So many rows are named in a message.
+/// Maximum number of rows listed in a message.
 const MAX_ROWS_NAMED: usize = 10;
 
-/// Takes out the rows of which it is not known which of their lists their user is to have: they are to fail.
+/// Fails the rows of a user if it is unclear which of their lists the user is to have.
 pub(in crate::engine) fn refused(job: &Arc<Job>, entries: Vec<Resolved>, failed: &mut Vec<Ending>) -> Vec<Resolved> {
     if !job.spec().refuses_rows_of_one_user() {
         return entries;
@@ -33,8 +33,8 @@ pub(in crate::engine) fn refused(job: &Arc<Job>, entries: Vec<Resolved>, failed:
     taken
 }
 
-/// Takes out the rows that are one list with a row that cannot be resolved: what that lists would be taken away from its
-/// user if the others counted as the whole.
+/// Fails the rows that form one list with a row that cannot be resolved: if the others counted as the whole, what that
+/// row lists would be removed from the user.
 pub(in crate::engine) fn without_incomplete(
     job: &Arc<Job>,
     entries: Vec<Resolved>,
@@ -52,8 +52,8 @@ pub(in crate::engine) fn without_incomplete(
     taken
 }
 
-/// Takes out the rows that repeat a part of a list: rows of which it was not known, when the others were carried out, that
-/// they are about the same user.
+/// Fails the rows that repeat only a part of a list, because the other rows were carried out before they were known to
+/// be about the same user.
 pub(in crate::engine) fn without_parts(
     engine: &EngineCore,
     job: &Arc<Job>,
@@ -80,8 +80,8 @@ pub(in crate::engine) fn without_parts(
     taken
 }
 
-/// Takes out who has left under one name only: those whom another entry of the job is about have not left, and those whose new
-/// name leads to nobody keep what they have under the former one.
+/// Ends the rows of people who have left under one name only: someone whom another entry is about has not left, and
+/// someone whose new name matches no user keeps what they have under the former name.
 pub(in crate::engine) fn without_renamed(
     job: &Arc<Job>,
     entries: Vec<Resolved>,
@@ -108,7 +108,7 @@ pub(in crate::engine) fn without_renamed(
         };
         if let Some(other) = other {
             let result = EntryResult {
-                message: Some("another entry of the job names this user otherwise, and counts".into()),
+                message: Some("another entry of the job names this user differently and takes precedence".into()),
                 superseded_by: Some((job.id(), other)),
                 ..EntryResult::default()
             };
@@ -121,7 +121,7 @@ pub(in crate::engine) fn without_renamed(
                 let failure = Failure::new(
                     reason,
                     format!(
-                        "the sender calls this person otherwise now, and entry {new_name}, which does so, leads to nobody: under the former name nothing is taken away"
+                        "the sender now gives this person another name, and entry {new_name}, which uses it, matches no user: nothing is removed under the former name"
                     ),
                 );
                 ended.push(Ending::failed(job, index, &failure));
@@ -132,7 +132,7 @@ pub(in crate::engine) fn without_renamed(
     taken
 }
 
-/// The rows by number and, where the caller gave one, by reference.
+/// Lists rows by index and, where the caller gave one, by reference.
 fn named(job: &Job, rows: &[u32]) -> String {
     let name = |index: u32| match job.reference(index) {
         Some(reference) => format!("{index} ({reference:?})"),
@@ -145,8 +145,8 @@ fn named(job: &Job, rows: &[u32]) -> String {
     names.join(", ")
 }
 
-/// Makes one of the rows about each user, if the job says that they are one list. It is in the place of the newest of them,
-/// and of several ratings the highest counts.
+/// Combines the rows of each user into one if the job says that they form one list. The result takes the newest place,
+/// and the highest of several ratings counts.
 pub(in crate::engine) fn taken_together(job: &Job, entries: Vec<Resolved>) -> Vec<Resolved> {
     if job.spec().same_user != SameUser::Merge {
         return entries;

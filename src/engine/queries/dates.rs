@@ -1,10 +1,10 @@
-//! Which dates changes may have that are accepted now.
+//! The dates that a change accepted now may have.
 
 use crate::domain::dates::LatestDate;
 use crate::engine::core::Engine;
 
 impl Engine {
-    /// The latest date that a change may have which is accepted now.
+    /// Returns the latest date that a change accepted now may have.
     pub fn latest_date(&self) -> LatestDate {
         LatestDate::at(self.core.clock.now(), self.core.settings.future_tolerance)
     }

@@ -1,7 +1,7 @@
-//! Erasing a person: who they are by all their names, what is about them, and how it goes.
+//! Erases a person: finds out who they are under all their names, what is about them, and removes it.
 //!
-//! A person may have been named in several ways over several jobs. All entries that turned out to be about the same user go,
-//! and of those that nobody knows whom they are about, the ones that have one of that user's names.
+//! A person may have been named in several ways in several jobs. All entries that were resolved to the same user are
+//! erased, and of the entries whose user is unknown, those with one of that user's names.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -22,27 +22,27 @@ use crate::engine::port::{CallOptions, LookUp};
 use crate::engine::prepare::prefetch::TakenSlot;
 use crate::journal::{Erasure, JournalError, Memo};
 
-/// Jobs looked at before others get their turn.
+/// Jobs examined before other tasks get their turn.
 const AT_ONCE: usize = 16;
-/// So long Genesys is asked who a name stands for.
+/// Maximum time for asking Genesys who a name stands for.
 const MAX_LOOK_UP_TIME: Duration = Duration::from_secs(20);
 
 /// Why a person was not erased.
 #[derive(Debug, thiserror::Error)]
 pub enum ErasureError {
-    /// The reference has stood for more than one user.
+    /// The reference has named more than one user.
     #[error("the reference has named {0} users")]
     SeveralUsers(usize),
-    /// Entries about them have not ended.
+    /// Some entries about the person have not ended.
     #[error("entries of {} jobs have not ended", .0.len())]
     Open(Vec<JobId>),
-    /// Work on them is just coming to its end.
+    /// A reconciliation of the person is just ending.
     #[error("work on the user is under way")]
     AtWork,
-    /// Nobody here knows who that is, and so by which other names they came.
+    /// Genesys could not be asked, so it is unknown who the person is or by which other names they were referred to.
     #[error("Genesys cannot be asked who that is")]
     InDoubt,
-    /// A record of theirs is still to be read from an HR system.
+    /// A record of the person is still to be read from an HR system.
     #[error("a record is still to be read")]
     RecordWaits,
     #[error(transparent)]
@@ -50,7 +50,7 @@ pub enum ErasureError {
 }
 
 impl Engine {
-    /// Finds out whom a reference names; `known` are users whom others know by it.
+    /// Finds out who a reference names. `known` contains users whom other parts of the service know by it.
     pub async fn person(&self, reference: &UserRef, known: Vec<UserId>) -> Result<PersonIdentity, ErasureError> {
         let name = reference.folded();
         let mut users: BTreeSet<UserId> = known.into_iter().collect();
@@ -81,7 +81,7 @@ impl Engine {
                 has_unknown |= job.has_unknown();
             };
             self.core.each_job(look).await;
-            // Some of them may be about the same person, by a name that nothing here has told of.
+            // Some of those entries may be about the same person under a name that is not known here.
             if has_unknown {
                 match self.core.names_told_of(user).await {
                     Ok(told) => names.extend(told),
@@ -93,8 +93,8 @@ impl Engine {
         Ok(PersonIdentity { user, names, in_doubt })
     }
 
-    /// Erases a person from jobs, from what is remembered of users, and takes these memos back, all of it or nothing; from how
-    /// many entries. Once this answers, nothing of it is in the journal's files.
+    /// Erases a person from jobs and user states and removes these memos, all of it or nothing. Returns the number of
+    /// entries erased. Once this returns, nothing of it is left in the journal's files.
     pub async fn erase(&self, person: &PersonIdentity, memos: Vec<Memo>) -> Result<usize, ErasureError> {
         let core = &self.core;
         let (_work, at_work) = core.keep_idle(person);
@@ -142,7 +142,8 @@ impl Engine {
 struct InDoubt;
 
 impl EngineCore {
-    /// Who goes by a name, by what was read before or else by a look; nobody, if that is not one user.
+    /// Returns the user with this name, from earlier readings or else by a look-up; `None` if it does not name exactly
+    /// one user.
     async fn who_is(&self, name: &UserRef) -> Result<Option<UserId>, InDoubt> {
         if let Some(user) = self.directory.known_as(name) {
             return Ok(Some(user));
@@ -156,7 +157,7 @@ impl EngineCore {
         }
     }
 
-    /// What Genesys calls a user: their address and employee id.
+    /// Returns the names that Genesys has for a user: the e-mail address and the employee id.
     async fn names_told_of(&self, user: UserId) -> Result<Vec<UserRef>, InDoubt> {
         let options = CallOptions::new(Lane::Interactive);
         let ids = [user];
@@ -169,7 +170,7 @@ impl EngineCore {
         Ok(names.collect())
     }
 
-    /// Shows each job, some at a time.
+    /// Passes each job to `look`, yielding to other tasks in between.
     async fn each_job(&self, mut look: impl FnMut(&Arc<Job>)) {
         let mut after = None;
         loop {
@@ -182,7 +183,7 @@ impl EngineCore {
         }
     }
 
-    /// Keeps passes over a person from beginning; and whether there is something of theirs that is under way.
+    /// Prevents reconciliations of a person from beginning. Also returns whether one was under way or pending already.
     fn keep_idle(&self, person: &PersonIdentity) -> (Vec<TakenSlot<'_>>, bool) {
         let key = |target| person.user.map(|user| UserKey { target, user });
         let keys: Vec<_> = Target::ALL.into_iter().filter_map(key).collect();

@@ -1,4 +1,4 @@
-//! What is still to come of a job: by what is ahead of it and of the others, and by the pace at which calls really go.
+//! Forecasts the end of a job, from the calls ahead of it and of the other jobs and the current pace of calls.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -6,17 +6,17 @@ use crate::engine::core::Engine;
 use crate::engine::estimate::fair_share::{last_stuck_after, time_for};
 use crate::engine::job::JobSnapshot;
 
-/// What is still to come of a job.
+/// A forecast for one job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Forecast {
-    /// Calls that the job will still take.
+    /// Number of calls that the job will still take.
     pub calls_ahead: u32,
-    /// When it will have ended; none if nothing of it goes on by itself.
+    /// When it is expected to end; `None` if nothing of it goes on by itself.
     pub ends_at: Option<Timestamp>,
 }
 
 impl Engine {
-    /// Foretells the end of a job. Takes no longer with many jobs or entries than with few.
+    /// Forecasts the end of a job. The cost does not depend on the number of jobs or entries.
     pub fn forecast(&self, job: &JobSnapshot) -> Forecast {
         Forecast { calls_ahead: job.load.calls, ends_at: self.end_of(job) }
     }
@@ -29,12 +29,12 @@ impl Engine {
         let ahead = self.core.open.ahead_of(lane, job.load);
         let begins = Some(self.core.clock.date_of(pace.opens_at)).max(job.parked_until)?;
         let work = time_for(ahead, lane, &pace);
-        // Who is stuck is waited for, and may be the last.
+        // Stuck users are waited for, and may be the last to end.
         let patience = self.core.settings.conflicts.patience;
         let stuck = last_stuck_after(job.stuck_ahead).map(|part| work.mul_f64(part).saturating_add(patience));
         let ends =
             begins.checked_add(SignedDuration::try_from(stuck.map_or(work, |stuck| stuck.max(work))).ok()?).ok()?;
-        // So may be who waits for a conflict to clear. In whole milliseconds, as all dates that callers see.
+        // So may users who wait for a conflict to clear. Rounded to milliseconds, like all dates that callers see.
         job.waits_until.max(Timestamp::from_millisecond(ends.as_millisecond()).ok())
     }
 }

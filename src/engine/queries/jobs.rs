@@ -1,4 +1,4 @@
-//! Jobs and their entries, as they stand and as they change.
+//! Read access to jobs and their entries, as snapshots and as changes.
 
 use tokio::sync::watch;
 
@@ -8,28 +8,29 @@ use crate::engine::core::Engine;
 use crate::engine::job::{EntrySnapshot, EventCursor, JobDelta, JobSnapshot};
 
 impl Engine {
-    /// Jobs older than `before`, newest first; and whether there are more.
+    /// Returns jobs older than `before`, newest first, and whether there are more.
     pub fn jobs(&self, status: Option<JobStatus>, before: Option<JobId>, limit: usize) -> (Vec<JobSnapshot>, bool) {
         let (jobs, more) = self.core.registry.list(status, before, limit);
         (jobs.iter().map(|job| job.snapshot()).collect(), more)
     }
 
-    /// What changed in a job since a follower was last told, at most `limit` entries of it.
+    /// Returns what changed in a job after `told`, with at most `limit` entries; `None` if there is no such job.
     pub fn news(&self, id: JobId, told: EventCursor, limit: usize) -> Option<JobDelta> {
         self.core.registry.get(id).map(|job| job.news(told, limit))
     }
 
-    /// A job as it stands.
+    /// Returns a snapshot of a job.
     pub fn job(&self, id: JobId) -> Option<JobSnapshot> {
         self.core.registry.get(id).map(|job| job.snapshot())
     }
 
-    /// How often a job has changed.
+    /// Returns the current revision of a job.
     pub fn revision(&self, id: JobId) -> Option<u64> {
         self.core.registry.get(id).map(|job| job.revision())
     }
 
-    /// At most `limit` entries of a job from `from` on, only those in `state` if given; and where the next page starts.
+    /// Returns at most `limit` entries of a job from index `from` on, restricted to `state` if given, and the index
+    /// where the next page starts.
     pub fn entries(
         &self,
         id: JobId,
@@ -40,7 +41,7 @@ impl Engine {
         self.core.registry.get(id).map(|job| job.entries(state, from, limit))
     }
 
-    /// Tells each new revision of a job.
+    /// Returns a receiver that yields each new revision of a job.
     pub fn watch(&self, id: JobId) -> Option<watch::Receiver<u64>> {
         self.core.registry.get(id).map(|job| job.watch())
     }

@@ -1,4 +1,4 @@
-//! What callers ask to be told. Nothing here changes anything but erasure, which asks first whom it is about.
+//! Queries of callers. Only erasure changes anything, and it first finds out who it is about.
 
 pub(in crate::engine) mod dates;
 pub(in crate::engine) mod erasure;

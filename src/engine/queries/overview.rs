@@ -1,4 +1,4 @@
-//! All jobs at one glance, for those who watch over the service.
+//! An overview of all jobs, for monitoring.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,23 +13,23 @@ use crate::engine::estimate::totals::EndedEntries;
 use crate::engine::org::known_names::Names;
 use crate::journal::JournalUsage;
 
-/// What all jobs in memory add up to.
+/// The sums over all jobs in memory.
 #[derive(Debug)]
 pub struct Overview {
-    /// Jobs in each status.
+    /// Number of jobs in each status.
     pub jobs: [u64; JobStatus::ALL.len()],
-    /// Entries in each state.
+    /// Number of entries in each state.
     pub entries: [u64; EntryState::ALL.len()],
-    /// When the oldest job was accepted that has not ended.
+    /// When the oldest job that has not ended was accepted.
     pub oldest_open: Option<Timestamp>,
-    /// Users with something pending or under way.
+    /// Number of users with work pending or under way.
     pub occupied_slots: usize,
-    /// What ended since the start.
+    /// What has ended since the start of the process.
     pub ended: Arc<EndedEntries>,
 }
 
 impl Engine {
-    /// Looks at every job, but at no entry: a job knows its counts.
+    /// Returns the sums over all jobs. Examines every job but no entry, because a job knows its counts.
     pub fn overview(&self) -> Overview {
         let mut overview = Overview {
             jobs: Default::default(),
@@ -52,37 +52,37 @@ impl Engine {
         overview
     }
 
-    /// The names of a target's assignments, as far as they are known.
+    /// Returns the known names of a target's assignments.
     pub fn names(&self, target: Target) -> Names<'_> {
         self.core.names.with(self.core.catalogues.known(target))
     }
 
-    /// How much the journal holds.
+    /// Returns how much the journal holds.
     pub fn journal_usage(&self) -> JournalUsage {
         self.core.journal.usage()
     }
 
-    /// Entries of all jobs that have not ended.
+    /// Returns the number of entries that have not ended, over all jobs.
     pub fn open_entries(&self) -> u32 {
         self.core.open.count()
     }
 
-    /// What Genesys has not listed for so long, although it was asked.
+    /// Returns a name for what Genesys has not listed for at least `time`, although it was asked.
     pub fn unlisted_for(&self, time: Duration) -> Option<&'static str> {
         self.core.directory.unreadable_for(time).or_else(|| self.core.catalogues.unreadable_for(time))
     }
 
-    /// Whether jobs hold all the memory that they may.
+    /// Returns whether jobs take all the memory that they may.
     pub fn lacks_room(&self) -> bool {
         self.core.open.held_bytes() >= self.core.settings.job_room
     }
 
-    /// Bytes that jobs hold, also those that have ended.
+    /// Returns the bytes that jobs take, including ended ones.
     pub fn held_bytes(&self) -> usize {
         self.core.open.held_bytes()
     }
 
-    /// Users with something pending or under way; zero when all work is done.
+    /// Returns the number of users with work pending or under way; zero when all work is done.
     pub fn occupied_slots(&self) -> usize {
         self.core.slots.len()
     }

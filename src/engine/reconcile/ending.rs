@@ -1,4 +1,4 @@
-//! How a reconciliation ends entries: with what came of them, with a failure, or because they came too late.
+//! How a reconciliation ends entries: as carried out, as failed, or as too late.
 
 use std::sync::Arc;
 
@@ -18,8 +18,8 @@ use crate::engine::user::memory::{CarriedOut, UserState};
 use crate::engine::user::pending_change::PendingChange;
 
 impl Reconciliation<'_> {
-    /// Ends what comes too late. Without a date of its own, and if it repeats nothing, an entry is folded into its place,
-    /// as far back as what was carried out is known.
+    /// Ends the pending changes that come too late. An entry that has no date of its own and repeats nothing is folded
+    /// in at its place, as far back as the history reaches.
     pub(in crate::engine) fn end_stale(&mut self, user_state: &UserState) {
         for pending_change in std::mem::take(&mut self.pending_changes) {
             match user_state.too_late(
@@ -36,8 +36,8 @@ impl Reconciliation<'_> {
         }
     }
 
-    /// Dry runs are each held against the state alone; they change nothing that others see. What one of them asks for one
-    /// user is taken together, as the run would take it.
+    /// Ends the dry runs. Each is folded on the current state alone, because it changes nothing that others see. The
+    /// entries of one dry run about the user are folded together, as the run would fold them.
     pub(in crate::engine) fn end_dry_runs(&mut self, current: &Assignments, user_state: &UserState) {
         let (mut dry, real): (Vec<_>, _) =
             std::mem::take(&mut self.pending_changes).into_iter().partition(|t| t.job.spec().dry_run);
@@ -56,7 +56,7 @@ impl Reconciliation<'_> {
         }
     }
 
-    /// What was planned by a dry run is carried out exactly so or not at all.
+    /// Ends the entries whose plan from a dry run no longer fits. A plan is carried out exactly or not at all.
     pub(in crate::engine) fn end_outdated_plans(&mut self, current: &Assignments, user_state: &UserState) {
         let planned = |pending_change: &PendingChange| {
             pending_change.indices().any(|index| pending_change.job.plan(index).is_some())
@@ -88,14 +88,15 @@ impl Reconciliation<'_> {
         self.sort_tickets();
     }
 
+    /// Fails the pending changes because their writes keep being refused.
     pub(in crate::engine) fn give_up(&mut self, gave_up: GaveUp) -> AttemptEnd {
-        // What we remember of this user did not help; the next reconciliation starts from a read.
+        // What we remember of this user did not help. The next reconciliation begins with a read.
         self.engine.user_states.forget_state(self.key);
         let answer = std::mem::take(&mut self.progress.last_refusal);
         self.fail_all(&Failure::gave_up(gave_up, self.progress.writes, &answer))
     }
 
-    /// Gives the refused writes without a cause theirs, and counts them once for each job concerned.
+    /// Assigns the cause to the unexplained refused writes and counts them once per job concerned.
     pub(in crate::engine) fn settle(&mut self, settled: Settled, found: Option<&Observed>) {
         self.progress.explain(settled.cause, found, &self.engine.clock);
         self.engine.open.ended().count_conflicts(settled.cause, settled.writes);
@@ -104,7 +105,7 @@ impl Reconciliation<'_> {
         }
     }
 
-    /// Records a fold on `current` that is now the state at Genesys: by a write that passed, or because it was so already.
+    /// Records a fold on `current` that is now the state at Genesys, whether by a write or because it was so already.
     pub(in crate::engine) fn record(
         &mut self,
         current: &Assignments,
@@ -119,7 +120,7 @@ impl Reconciliation<'_> {
         let managed = self.engine.catalogues.managed(self.key.target);
         let start = FoldStart { target: self.key.target, current, owned: &user_state.owned, managed: &managed };
         let changes: Vec<Change> = self.pending_changes.iter().map(PendingChange::change).collect();
-        // In this order: what was parked before it was prepared is seen here.
+        // The acceptance order is asked first: whatever was parked before leaving it is then seen here.
         let unparked = self.engine.order.oldest(self.engine.clock.now());
         let parked = self.engine.slots.oldest_pending(self.key);
         let set_aside = self.set_aside.iter().map(|pending_change| pending_change.place);
@@ -147,7 +148,7 @@ impl Reconciliation<'_> {
         AttemptEnd::Recorded
     }
 
-    /// Records a fold that was just written. What somebody else had taken away meanwhile was not taken away by it.
+    /// Records a fold that was just written. Removals that somebody else made meanwhile are not attributed to it.
     pub(in crate::engine) fn record_written(
         &mut self,
         current: &Assignments,
@@ -168,10 +169,10 @@ impl Reconciliation<'_> {
         self.record(current, user_state, folded, written.after.as_ref())
     }
 
-    /// After writes without an answer: if more came since, that waits until it is known what became of them, as it was not
-    /// part of them and its own write would hide it. Whether a look has told, and they are recorded; else what they were made
-    /// for is written again by itself, because nothing but a later look or an answer tells a replica that lags behind from
-    /// a write that was not carried out.
+    /// Handles changes that were parked after a write without a conclusive answer. They wait until the outcome of that
+    /// write is known: they were not part of it, and writing them would hide its outcome. Returns true if the read
+    /// shows the write carried out; its entries are then recorded. Otherwise the write is repeated by itself, because
+    /// only a later read or an answer can tell a stale read from a write that was not carried out.
     pub(in crate::engine) fn finish_unseen(
         &mut self,
         found: &Observed,
@@ -197,13 +198,14 @@ impl Reconciliation<'_> {
         is_done
     }
 
-    /// Before the last entries of a reconciliation end without having been carried out: no write without a cause is left behind.
+    /// Settles refused writes without a cause before the last entries end without having been carried out.
     pub(in crate::engine) fn settle_abandoned(&mut self) {
         if let Some(settled) = self.progress.abandoned().filter(|settled| settled.writes > 0) {
             self.settle(settled, None);
         }
     }
 
+    /// Fails all pending changes.
     pub(in crate::engine) fn fail_all(&mut self, failure: &Failure) -> AttemptEnd {
         self.settle_abandoned();
         for pending_change in std::mem::take(&mut self.pending_changes) {
@@ -212,6 +214,7 @@ impl Reconciliation<'_> {
         AttemptEnd::Recorded
     }
 
+    /// Fails one pending change. Reports the part of it that was, or may have been, carried out.
     pub(in crate::engine) fn fail(&mut self, pending_change: &PendingChange, failure: &Failure) {
         let begun = self.may_have_begun(pending_change);
         let message = if begun { failure.after_a_part() } else { failure.message.clone() };
@@ -224,7 +227,7 @@ impl Reconciliation<'_> {
             .map(|(_, part)| part.clone());
         match part {
             None => self.end(pending_change, EntryState::Failed, &result),
-            // What was done is named all the same.
+            // The part that was carried out is reported all the same.
             Some(part) => {
                 for (row, share) in pending_change.shares(part, &[]) {
                     let effects = match share {
@@ -240,7 +243,7 @@ impl Reconciliation<'_> {
         }
     }
 
-    /// Ends the entries of cancelled jobs, which a look has just not shown carried out.
+    /// Ends the entries of cancelled jobs, after a read has not shown them carried out.
     pub(in crate::engine) fn end_cancelled(&mut self) {
         if self.pending_changes.iter().all(|pending_change| pending_change.job.is_cancelled()) {
             self.settle_abandoned();
@@ -251,7 +254,7 @@ impl Reconciliation<'_> {
         let cancelled: Vec<PendingChange> = cancelled;
         for pending_change in cancelled {
             let message = if self.may_have_begun(&pending_change) {
-                "cancelled; a write of it got no telling answer, and a read does not show it carried out: look at the user"
+                "cancelled; one of its writes got no conclusive answer, and a read does not show it carried out: check the user"
             } else {
                 "cancelled before it was carried out"
             };
@@ -260,6 +263,7 @@ impl Reconciliation<'_> {
         }
     }
 
+    /// Returns whether a write whose outcome is unknown was made for the pending change.
     pub(in crate::engine) fn may_have_begun(&self, pending_change: &PendingChange) -> bool {
         self.progress.unsure.as_ref().is_some_and(|attempt| attempt.is_for(pending_change.entry()))
     }
@@ -277,7 +281,7 @@ impl Reconciliation<'_> {
         self.endings.push(Ending { job: Arc::clone(&pending_change.job), index, state, result });
     }
 
-    /// The jobs that this reconciliation works for, each once.
+    /// Returns the jobs that this reconciliation works for, each once.
     fn jobs(&self) -> Vec<Arc<Job>> {
         let mut jobs: Vec<_> =
             self.pending_changes.iter().map(|pending_change| Arc::clone(&pending_change.job)).collect();
@@ -291,7 +295,7 @@ fn fits_plan(pending_change: &PendingChange, outcome: Outcome, undone: &[Undone]
     pending_change.shares(outcome, undone).into_iter().all(|(index, outcome)| {
         let would_do = match outcome {
             Outcome::Applies(effects) => effects.difference,
-            // A row that another one of its job undoes was planned as nothing.
+            // A row that another row of its job undoes was planned as no change.
             Outcome::Unchanged(_) | Outcome::SupersededBy(_) => Difference::default(),
             Outcome::TooMany { .. } => return false,
         };

@@ -1,4 +1,4 @@
-//! One user at a time: read, fold all pending changes, write the difference, explain conflicts.
+//! The reconciliation of one user at a time: read, fold all pending changes, write the difference, explain conflicts.
 
 pub(in crate::engine) mod ending;
 pub(in crate::engine) mod recheck;

@@ -1,5 +1,5 @@
-//! A second look at what an entry names, when Genesys does not know what it was resolved to: a skill or a user may have been
-//! deleted and made again since, under the same name and another id.
+//! Resolves an entry again when Genesys does not know the ids it was resolved to: a skill or user may have been deleted
+//! and created again under the same name with another id.
 
 use std::sync::Arc;
 
@@ -15,13 +15,13 @@ use crate::engine::reconcile::reconciliation::{AttemptEnd, Reconciliation};
 use crate::engine::user::pending_change::PendingChange;
 
 impl Reconciliation<'_> {
-    /// A write was refused for good: looks once whether the assignments still have the ids that they were found under, and
-    /// goes on if they do not.
+    /// Handles a permanently refused write: checks once whether the assignments still have the ids under which they
+    /// were found, and continues if they do not.
     pub(in crate::engine) async fn recheck_assignments(&mut self, failure: &Failure) -> AttemptEnd {
         if self.progress.rechecked {
             return self.fail_all(failure);
         }
-        // A look from after they were accepted is new enough.
+        // A reading that began after the entries were accepted is new enough.
         let Some(since) = self.pending_changes.iter().map(|pending_change| pending_change.job.accepted_at()).max()
         else {
             return AttemptEnd::Recorded;
@@ -41,7 +41,7 @@ impl Reconciliation<'_> {
                     changed |= found.listed != pending_change.listed;
                     self.pending_changes.push(found);
                 }
-                // Of an incomplete catalogue only what it shows is believed.
+                // An incomplete catalogue does not prove that a name is missing.
                 Err(_) if catalogue.doubt(self.key.target).is_some() => self.pending_changes.push(pending_change),
                 Err(failure) => {
                     changed = true;
@@ -59,9 +59,9 @@ impl Reconciliation<'_> {
         }
     }
 
-    /// A target's endpoint does not know the user. Whoever was named otherwise than by id may have another id now; and if the
-    /// directory has the user, it is the endpoint that is not there, or does not have this one; or, if a write was answered so, it
-    /// may be one of the skills that is gone.
+    /// Handles a target's endpoint that does not know the user. A user who was not named by id may have another id now.
+    /// If the directory still has the user, the endpoint is absent or lacks this user; or, if a write got this answer,
+    /// one of the skills may have been deleted.
     pub(in crate::engine) async fn recheck_user(&mut self, answer: &UpstreamAnswer, written: bool) -> AttemptEnd {
         let options = self.options();
         let (gone, mut is_in_directory) = (Failure::user_gone(answer), false);
@@ -73,7 +73,7 @@ impl Reconciliation<'_> {
             let search = Search { genesys: self.engine.genesys.as_ref(), options: &options, since };
             match self.engine.directory.look_again(search, &named).await.map(Sought::Told) {
                 Ok(found) => match find_user(self.engine, &named, &found) {
-                    // What a write of it may have done stays with the user whom it was made for.
+                    // What a write for it may have done stays with the user for whom it was made.
                     Ok(user) if user != self.key.user && self.may_have_begun(&pending_change) => {
                         self.fail(&pending_change, &gone);
                     }
@@ -98,7 +98,7 @@ impl Reconciliation<'_> {
         if there.is_empty() {
             return AttemptEnd::Recorded;
         }
-        // The user is there, so it is one of the skills that is not.
+        // The user exists, so one of the skills does not.
         self.pending_changes = there;
         self.recheck_assignments(&Failure::rejected(answer)).await
     }
@@ -123,7 +123,7 @@ impl Reconciliation<'_> {
     }
 }
 
-/// The pending change with what its rows list by the ids of this catalogue.
+/// Returns the pending change with its rows resolved against this catalogue.
 fn found_anew(pending_change: &PendingChange, catalogue: &Catalogue) -> Result<PendingChange, Failure> {
     let mut rows = Vec::new();
     for row in pending_change.indices() {

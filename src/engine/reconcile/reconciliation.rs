@@ -1,8 +1,8 @@
-//! One pass over one user: read, fold all pending changes, write the difference, record what came of it.
+//! The reconciliation of one user: read, fold all pending changes, write the difference, record the outcome.
 //!
-//! A reconciliation is a loop of rounds. Each round looks at the newest state, judges an open conflict by it, folds, and writes at
-//! most once. A round ends by recording outcomes, by asking for another round at once, or by giving the seat away until
-//! later; what has to survive that is in [`Progress`].
+//! A reconciliation is a loop of rounds. Each round obtains the newest state, judges an open conflict by it, folds, and
+//! writes at most once. A round ends by recording outcomes, by requesting another round at once, or by giving the seat
+//! up until later. What has to persist until then is in [`Progress`].
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -42,25 +42,27 @@ pub(in crate::engine) enum AttemptEnd {
     Later(Instant),
 }
 
-/// What a round folds on.
+/// The state that a round folds on.
 struct Base {
     observed: Observed,
-    /// Whether a read just showed it; otherwise it is remembered, and only a version check makes a write on it safe.
+    /// Whether a read has just shown the state. Otherwise it is remembered, and only a version check makes it safe to
+    /// write on it.
     fresh: bool,
 }
 
-/// After so many looks, about a minute, at a state that is older than what is known, the look is believed.
+/// Number of reads older than what is known after which the read is believed, which takes about a minute.
 const MAX_LATE_READS: u32 = 8;
 
-/// After so many writes without a telling answer the entries fail: after a little more than three minutes of pauses.
+/// Number of writes without a conclusive answer after which the entries fail, with pauses of a little more than three
+/// minutes in total.
 const MAX_LOST_ANSWERS: u32 = 8;
 
-/// The pause before the look that follows the second of them; each further one is twice as long, up to a minute. The first
-/// is followed by a look at once, because most answers are lost once.
+/// Pause before the read that follows the second such write. Each further pause is twice as long, up to a minute. The
+/// first such write is followed by a read at once, because an answer is rarely lost twice.
 const PAUSE_AFTER_LOST_ANSWER: Duration = Duration::from_secs(5);
 
-/// Whether a write that ended like this may have been carried out all the same. First-party tools see 408 for conflicts,
-/// and it is also what a write answers that took too long to tell.
+/// Returns whether a write that failed like this may have been carried out all the same. First-party tools see 408 for
+/// conflicts, but a write that took too long gives the same answer (see `docs/CONFLICTS.md`).
 fn may_have_passed(error: &CallError) -> bool {
     match error {
         CallError::Uncertain(_) => true,
@@ -73,18 +75,19 @@ fn may_have_passed(error: &CallError) -> bool {
     }
 }
 
-/// The running pass over one user.
+/// The running reconciliation of one user.
 pub(in crate::engine) struct Reconciliation<'a> {
     pub(in crate::engine) engine: &'a EngineCore,
     pub(in crate::engine) key: UserKey,
     pub(in crate::engine) pending_changes: Vec<PendingChange>,
-    /// What came after a write of which it is open whether it was carried out, and waits until that is known.
+    /// Changes parked after a write whose outcome is unknown. They wait until it is known.
     pub(in crate::engine) set_aside: Vec<PendingChange>,
     pub(in crate::engine) progress: Box<Progress>,
-    /// Entries that this round has ended, and what is remembered of the user since: shown when it is written down.
+    /// Entries that this round has ended. They are shown once they and the user state are durable.
     pub(in crate::engine) endings: Vec<Ending>,
+    /// The user state after these ends.
     pub(in crate::engine) user_state: Option<KeptUserState>,
-    /// Whether the next read goes on with a write of the round before.
+    /// Whether the next read follows up the write of the previous round.
     continues: bool,
 }
 
@@ -128,7 +131,7 @@ impl<'a> Reconciliation<'a> {
             match round {
                 None => return self.done(),
                 Some(AttemptEnd::Again) => {}
-                // What comes next for a user whose writes were not answered begins with the pauses, not with a fresh start.
+                // The next changes of a user whose writes got no answer begin with the pauses instead of a fresh start.
                 Some(AttemptEnd::Recorded) => self.progress = Box::new(self.progress.of_what_follows()),
                 Some(AttemptEnd::Later(at)) => {
                     let pending_changes = self.pending_changes.into_iter().chain(self.set_aside).collect();
@@ -138,8 +141,8 @@ impl<'a> Reconciliation<'a> {
         }
     }
 
-    /// When all entries that a write without a telling answer was made for have ended, what became of it is no question
-    /// of this reconciliation any more: what is found counts.
+    /// Gives up a write without a conclusive answer once all entries it was made for have ended: from then on, whatever
+    /// is found counts. Returns whether it did.
     fn give_up_ended_attempt(&mut self) -> bool {
         let ended = |attempt: &&Arc<WriteIntent>| {
             !self.pending_changes.iter().any(|pending_change| attempt.is_for(pending_change.entry()))
@@ -152,10 +155,10 @@ impl<'a> Reconciliation<'a> {
 
     fn done(&self) -> ReconciliationEnd {
         if self.progress.in_dispute() {
-            // Cancelled in the middle of it: what the refused write was computed from is not to be used again.
+            // Cancelled during a dispute: the state from which the refused write was computed must not be used again.
             self.engine.user_states.forget_state(self.key);
         }
-        // In this order: what was parked before it was prepared is seen here.
+        // The acceptance order is asked first: whatever was parked before leaving it is then seen here.
         let oldest = self.engine.order.oldest(self.engine.clock.now());
         if self.engine.slots.oldest_pending(self.key).is_none() {
             let managed = self.engine.catalogues.managed(self.key.target);
@@ -164,7 +167,7 @@ impl<'a> Reconciliation<'a> {
         ReconciliationEnd::Done
     }
 
-    /// Has what the round ended written down, and then shown; `over` if nothing of the reconciliation is left under way.
+    /// Journals and then shows what the round ended. `over` means that nothing of the reconciliation is left under way.
     async fn conclude(&mut self, over: bool) {
         let endings = std::mem::take(&mut self.endings);
         let gave_up = over && (self.progress.intended || self.progress.unsure.is_some());
@@ -187,6 +190,7 @@ impl<'a> Reconciliation<'a> {
         self.sort_tickets();
     }
 
+    /// Sorts the pending changes by place.
     pub(in crate::engine) fn sort_tickets(&mut self) {
         self.pending_changes.sort_by_key(|pending_change| (pending_change.place, pending_change.entry()));
     }
@@ -206,7 +210,8 @@ impl<'a> Reconciliation<'a> {
         if self.progress.unsure.as_ref().is_some_and(refuted) {
             self.progress.unsure = None;
         }
-        // What was carried out unseen is reported like what is written now: both are held against the state before them.
+        // What was carried out unseen is reported like what is written now: both are compared with the state before
+        // them.
         let unsure = self.progress.unsure.clone();
         let found = &base.observed.assignments;
         let current = unsure.as_ref().map_or_else(|| Arc::clone(found), |attempt| Arc::new(attempt.undone_in(found)));
@@ -236,8 +241,8 @@ impl<'a> Reconciliation<'a> {
         self.write(base.observed, &current, user_state, folded, difference).await
     }
 
-    /// Before a write: ends what is cancelled, and after writes without a telling answer that a look does not show carried
-    /// out, what is not to be tried again.
+    /// Called before a write. Ends what was cancelled and, after writes without a conclusive answer that a read does
+    /// not show carried out, what must not be tried again.
     fn leave_off(&mut self) -> Option<AttemptEnd> {
         let lost = self.progress.lost_answers;
         if self.pending_changes.iter().any(|pending_change| pending_change.job.is_cancelled()) {
@@ -264,7 +269,7 @@ impl<'a> Reconciliation<'a> {
         }
     }
 
-    /// Takes the pending changes apart: those that have waited for all the patience there is, and the others.
+    /// Splits the pending changes into those that have used up their patience and the others.
     fn by_patience(&mut self) -> (Vec<PendingChange>, Vec<PendingChange>) {
         let (now, patience) = (self.engine.clock.now(), self.engine.settings.patience);
         let is_out_of_time = |pending_change: &PendingChange| pending_change.waited(now) >= patience;
@@ -274,7 +279,8 @@ impl<'a> Reconciliation<'a> {
         std::mem::take(&mut self.pending_changes).into_iter().partition(is_out_of_time)
     }
 
-    /// The state to fold on: the remembered one where a version check makes that safe, else the user's own resource.
+    /// Returns the state to fold on: the remembered one where a version check makes that safe, otherwise the user's own
+    /// resource.
     async fn base(&mut self, user_state: &UserState) -> Result<Base, AttemptEnd> {
         let remembered = user_state.newest.as_ref().filter(|_| self.key.target.checks_versions());
         let dry = self.pending_changes.iter().any(|pending_change| pending_change.job.spec().dry_run);
@@ -296,8 +302,8 @@ impl<'a> Reconciliation<'a> {
         self.engine.endpoints.answered(self.key.target);
         self.progress.outages = 0;
         let behind = observed.version < user_state.version;
-        // After a lost answer, and after a start, what we remember may be older than what we wrote; a replica that is
-        // further behind does not tell.
+        // After a lost answer and after a start, the remembered state may be older than our last write. A replica that
+        // lags even further behind does not tell.
         let of_no_use = behind && (remembered.is_none() || self.progress.unsure.is_some());
         let lost = self.progress.unsure.as_deref();
         if (of_no_use && !self.progress.in_dispute()) || user_state.is_behind(&observed, Instant::now(), lost) {
@@ -305,8 +311,8 @@ impl<'a> Reconciliation<'a> {
         }
         self.progress.late_reads = 0;
         match remembered {
-            // A lagging replica. What we remember is newer and serves as well, unless a write on it was refused: then
-            // only a newer read helps.
+            // A lagging replica. The remembered state is newer and serves as well, unless a write based on it was
+            // refused: then only a newer read helps.
             Some(newest) if behind && !self.progress.in_dispute() => Ok(Base { observed: newest.clone(), fresh: true }),
             Some(_) | None => {
                 self.engine.user_states.saw(self.key, &observed);
@@ -315,7 +321,8 @@ impl<'a> Reconciliation<'a> {
         }
     }
 
-    /// A read was older than what is known: a later one may be good. After too many it is what is known that is wrong.
+    /// Handles a read that is older than what is known. A later read may be newer; after too many, what is known must
+    /// be wrong.
     fn look_again(&mut self) -> AttemptEnd {
         let pause = self.engine.settings.conflicts.pause(self.progress.late_reads);
         self.progress.late_reads += 1;
@@ -339,6 +346,7 @@ impl<'a> Reconciliation<'a> {
         step
     }
 
+    /// Folds pending changes on `current`, on top of the history.
     pub(in crate::engine) fn fold(
         &self,
         pending_changes: &[PendingChange],
@@ -398,7 +406,7 @@ impl<'a> Reconciliation<'a> {
         }
     }
 
-    /// What may have been written once this write has gone out.
+    /// Returns the intent that covers this write and the earlier ones without a conclusive answer.
     fn attempt(
         &self,
         base: &Observed,
@@ -423,7 +431,7 @@ impl<'a> Reconciliation<'a> {
         }
     }
 
-    /// A write was refused: what it was computed from is held against a read in the next round.
+    /// Handles a refused write: the next round compares its base with a read.
     fn refused(&mut self, answer: UpstreamAnswer, base: Observed) -> AttemptEnd {
         let (policy, now) = (&self.engine.settings.conflicts, Instant::now());
         match self.progress.refused(answer, base, policy, now) {
@@ -432,17 +440,17 @@ impl<'a> Reconciliation<'a> {
         }
     }
 
-    /// What the next read finds out ages, so it goes ahead of reads that begin something. One that comes after a pause does
-    /// not: a user who is busy would only be refused more often for it.
+    /// Requests a read that goes ahead of reads that begin something, because what it finds out ages. A read after a
+    /// pause does not: for a busy user, it would only lead to more refusals.
     fn read_at_once(&mut self) -> AttemptEnd {
         self.continues = true;
         AttemptEnd::Again
     }
 
-    /// No telling answer to a write: a look will show whether it was carried out. Never repeated blindly, and not for ever:
-    /// the looks come at growing intervals, and what they do not show in the end fails.
+    /// Handles a write without a conclusive answer: a read will show whether it was carried out. It is never repeated
+    /// blindly, and not forever: the reads come at growing intervals, and what they have not shown in the end fails.
     fn answer_lost(&mut self, answer: UpstreamAnswer) -> AttemptEnd {
-        let message = format!("Genesys gave no telling answer to a write, looking again: {answer}");
+        let message = format!("Genesys gave no conclusive answer to a write; reading the user again: {answer}");
         self.progress.must_read = true;
         self.progress.last_refusal = answer;
         self.progress.lost_answers += 1;
@@ -454,7 +462,7 @@ impl<'a> Reconciliation<'a> {
         self.later(Instant::now() + self.within_patience(pause), &message, None)
     }
 
-    /// The pause, or what is left of the patience of the first entry to run out of it.
+    /// Returns the pause, limited by the patience of the first entry to run out of it.
     fn within_patience(&self, pause: Duration) -> Duration {
         let (now, patience) = (self.engine.clock.now(), self.engine.settings.patience);
         let left =
@@ -473,7 +481,7 @@ impl<'a> Reconciliation<'a> {
         }
     }
 
-    /// Genesys is out of reach: entries that have waited for all the patience there is end, the others wait on.
+    /// Handles Genesys being out of reach: entries that have used up their patience fail, the others keep waiting.
     pub(in crate::engine) fn unavailable(&mut self, answer: &UpstreamAnswer, retry_at: Option<Instant>) -> AttemptEnd {
         self.progress.outages += 1;
         let patience = self.engine.settings.patience;
@@ -494,8 +502,8 @@ impl<'a> Reconciliation<'a> {
         self.later(at, &format!("{}, waiting: {answer}", answer.hindrance()), retry_at.map(|_| at))
     }
 
-    /// The journal could not take what the write makes ours, so the write did not go out. There is no end to this patience:
-    /// what became of the entries could not be written down either.
+    /// Handles a journal that could not record the write intent, so that the write was not sent. This patience is
+    /// unlimited, because the ends of the entries could not be journaled either.
     fn not_written_down(&mut self, error: &JournalError) -> AttemptEnd {
         self.progress.outages += 1;
         let at = Instant::now() + self.engine.backoff.pause(self.progress.outages);
@@ -503,10 +511,10 @@ impl<'a> Reconciliation<'a> {
     }
 
     fn wait_out_conflict(&self, pause: Duration) -> AttemptEnd {
-        self.later(Instant::now() + pause, "waiting for Genesys to show or take a newer state", None)
+        self.later(Instant::now() + pause, "waiting for Genesys to show or accept a newer state", None)
     }
 
-    /// Gives the seat away; jobs show the time only if it is Genesys that named it.
+    /// Gives the seat up. Jobs show the time only if Genesys named it.
     fn later(&self, at: Instant, message: &str, named: Option<Instant>) -> AttemptEnd {
         let clock = &self.engine.clock;
         let (until, parked_until) = (clock.date_of(at), named.map(|named| clock.date_of(named)));
@@ -522,13 +530,14 @@ impl<'a> Reconciliation<'a> {
         AttemptEnd::Later(at)
     }
 
+    /// Returns the options for a call: interactive if any pending change is.
     pub(in crate::engine) fn options(&self) -> CallOptions {
         let urgent = self.pending_changes.iter().any(|pending_change| pending_change.lane() == Lane::Interactive);
         let lane = if urgent { Lane::Interactive } else { Lane::Bulk };
         CallOptions { continues: self.continues, ..CallOptions::new(lane) }
     }
 
-    /// A call that serves several jobs is counted for the first of them, so that the jobs' calls add up.
+    /// Counts calls that serve several jobs for the first of them, so that the jobs' calls add up.
     pub(in crate::engine) fn count_calls(&self, options: &CallOptions) {
         if let Some(first) = self.pending_changes.first() {
             first.job.count_calls(options.meter.take());

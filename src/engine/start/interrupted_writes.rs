@@ -1,8 +1,8 @@
-//! Writes that a process before this one left under way.
+//! Continues with the writes that an earlier process left without an answer.
 //!
-//! What became of such a write is known only after a look at its user. Its entries are therefore with their users before
-//! anything is looked up and before anybody can cancel them, whatever has become of their user's or their skills' names
-//! since: they go on by the ids that the write had.
+//! The outcome of such a write is known only after its user has been read. Its entries are therefore parked with their
+//! users before anything is looked up and before they can be cancelled, whatever happened to the names of users and
+//! skills meanwhile: they continue with the ids that the write had.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -17,18 +17,18 @@ use crate::engine::user::pending_change::PendingChange;
 use crate::engine::user::progress::Progress;
 use crate::journal::KeptUserState;
 
-/// The rows of each job that are with their users already.
+/// The rows of each job that are parked with their users already.
 pub(in crate::engine) type Parked = HashMap<JobId, HashSet<u32>>;
 
-/// Takes the writes out of what is remembered of users.
+/// Takes the interrupted writes out of the user states.
 pub(in crate::engine) fn taken_from(user_states: &mut [(UserKey, KeptUserState)]) -> Vec<(UserKey, Arc<WriteIntent>)> {
     user_states.iter_mut().filter_map(|(key, user_state)| Some((*key, user_state.attempt.take()?))).collect()
 }
 
-/// Goes on with the writes whose entries have not all ended: what became of the others is known.
+/// Continues with the writes whose entries have not all ended: the outcome of the others is known.
 ///
-/// Invariant: an entry that a write was made for ends only after its user was looked at, or with the words that this was not
-/// possible; for no other way to an end is open to it once it is here, and it is here before its job can be asked for.
+/// Invariant: an entry that a write was made for ends only after its user was read, or with a message that this was not
+/// possible. Once it is parked here, no other end is open to it, and it is parked before its job can be queried.
 pub(in crate::engine) fn go_on(
     engine: &EngineCore,
     attempts: Vec<(UserKey, Arc<WriteIntent>)>,

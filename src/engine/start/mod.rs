@@ -1,4 +1,4 @@
-//! Puts an engine together, with what a process before this one left unfinished.
+//! The composition root of the engine. Recovers what an earlier process left unfinished.
 
 mod interrupted_writes;
 
@@ -30,11 +30,11 @@ use crate::engine::user::slots::UserSlots;
 use crate::journal::{Journal, Recovered};
 use crate::lifecycle::Lifecycle;
 
-/// With so much memory for jobs, there is room for all keys; with less, for as many fewer.
+/// Bytes of memory for jobs from which on the full number of keys is kept. With less memory, fewer keys are kept.
 const MEMORY_FOR_ALL_KEYS: usize = 320 * 1024 * 1024;
 
 impl Engine {
-    /// Starts an engine with what a process before this one left unfinished; its tasks end with `lifecycle`.
+    /// Starts an engine and continues what an earlier process left unfinished. Its tasks end with `lifecycle`.
     pub fn start(
         genesys: Arc<dyn Genesys>,
         journal: Arc<dyn Journal>,
@@ -80,7 +80,7 @@ impl Engine {
         let jobs =
             recovered.jobs.into_iter().map(|kept| Job::recovered(kept, dating.clone(), engine.core.open.clone()));
         let jobs: Vec<_> = jobs.map(Arc::new).collect();
-        // All of them first: work on one may not overlook that another one is still to be prepared.
+        // All jobs first: work on one must see that another one is still to be prepared.
         for job in &jobs {
             engine.core.order_of(job);
         }

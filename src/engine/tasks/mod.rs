@@ -1,4 +1,4 @@
-//! What the engine does by itself.
+//! The background tasks of the engine.
 
 pub(in crate::engine) mod refresh;
 pub(in crate::engine) mod retention;

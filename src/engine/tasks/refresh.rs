@@ -1,4 +1,4 @@
-//! Reads listings anew while the old ones are in use: in the bulk lane, on nobody's account.
+//! Refreshes listings while the old ones are in use. The calls go in the bulk lane and count for no job.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::lifecycle::Lifecycle;
 /// Waits until a listing is due, then reads it.
 type WhenDue = for<'a> fn(&'a EngineCore, &'a CallOptions) -> BoxFuture<'a, Result<(), CallError>>;
 
-/// Starts a loop for the directory and one for the catalogues.
+/// Starts one loop for the directory and one for the catalogues.
 pub(in crate::engine) fn start(core: &Arc<EngineCore>, lifecycle: &Lifecycle) {
     let both: [(&str, WhenDue); 2] = [
         ("directory", |core, options| core.directory.renew_when_due(core.genesys.as_ref(), options).boxed()),
@@ -32,7 +32,7 @@ async fn renew(core: Arc<EngineCore>, when_due: WhenDue) {
             Ok(()) => failed = 0,
             Err(error) => {
                 failed += 1;
-                tracing::warn!(%error, "cannot read a listing anew; the old one is used for now");
+                tracing::warn!(%error, "cannot refresh a listing; using the old one for now");
                 tokio::time::sleep(core.backoff.pause(failed)).await;
             }
         }

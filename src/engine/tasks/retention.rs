@@ -1,4 +1,4 @@
-//! Ended jobs are kept for a while and then forgotten, a few at a time.
+//! Removes expired keys, old audit records and jobs that ended long enough ago, a few at a time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,15 +9,15 @@ use crate::engine::core::EngineCore;
 use crate::engine::job::Job;
 use crate::lifecycle::Lifecycle;
 
-/// Jobs looked at, or keys forgotten, before others get their turn.
+/// Jobs examined, or keys removed, before other tasks get their turn.
 const AT_ONCE: usize = 500;
 
-/// Jobs looked at in one go when room is short.
+/// Jobs examined before other tasks get their turn, while memory is short.
 const FEW: usize = 16;
-/// For so long ended jobs are kept however little room there is.
+/// Minimum time for which ended jobs are kept, however short memory is.
 const KEPT_IN_ANY_CASE: SignedDuration = SignedDuration::from_hours(24);
 
-/// Starts the task that forgets.
+/// Starts the retention task.
 pub(in crate::engine) fn start(core: &Arc<EngineCore>, lifecycle: &Lifecycle) {
     let core = Arc::clone(core);
     lifecycle.keep_trying_until_stop("retention", move || forget(Arc::clone(&core)));
@@ -33,14 +33,14 @@ async fn forget(core: Arc<EngineCore>) {
     }
 }
 
-/// The moment so long ago.
+/// Returns the time `ago` before `now`.
 fn before(now: Timestamp, ago: Duration) -> Timestamp {
     let ago = SignedDuration::try_from(ago).unwrap_or(SignedDuration::MAX);
     now.checked_sub(ago).unwrap_or(Timestamp::MIN)
 }
 
 impl EngineCore {
-    /// Forgets the keys whose time is over, at most `limit` of them; how many.
+    /// Removes expired keys, at most `limit` of them, and returns their number.
     pub(in crate::engine) fn expire_keys(&self, limit: usize) -> usize {
         let expired = self.keys.expire(self.clock.now(), limit);
         let count = expired.len();
@@ -75,7 +75,7 @@ impl EngineCore {
         self.make_room(now).await;
     }
 
-    /// Forgets the oldest jobs that ended more than a day ago, while jobs hold more than three quarters of their room.
+    /// Removes the oldest jobs that ended more than a day ago while jobs take more than three quarters of their memory.
     async fn make_room(&self, now: Timestamp) {
         let ended_before = now.checked_sub(KEPT_IN_ANY_CASE).unwrap_or(Timestamp::MIN);
         let (mut after, mut removed) = (None, 0);
@@ -92,7 +92,7 @@ impl EngineCore {
         if removed > 0 {
             tracing::warn!(
                 jobs = removed,
-                "removed jobs before journal.retention was over, to keep within server.max_memory_bytes"
+                "removed jobs before journal.retention had elapsed, to stay within server.max_memory_bytes"
             );
         }
     }

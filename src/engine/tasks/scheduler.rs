@@ -1,4 +1,4 @@
-//! Gives seats to users: a bounded number of passes at a time in each lane, and a clock for those who wait.
+//! Hands out seats: bounds the number of reconciliations in each lane, and wakes the users that wait without a seat.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use crate::engine::user::deferrals::Deferrals;
 use crate::engine::user::pending_change::PendingChange;
 use crate::lifecycle::Lifecycle;
 
-/// Starts one loop a lane and target, each with seats of its own: bulk work can never take the interactive lane's, and a target
-/// whose routes are limited never those of the other. And the clock for users that wait without a seat.
+/// Starts one loop per lane and target, each with seats of its own: bulk work cannot take the seats of the interactive
+/// lane, nor a target with limited routes those of the other. Also starts the timer for users that wait without a seat.
 pub(in crate::engine) fn start(core: &Arc<EngineCore>, lifecycle: &Lifecycle) {
     let deferrals = Arc::<Deferrals>::default();
     let (clock, waiting) = (Arc::clone(core), Arc::clone(&deferrals));
@@ -28,7 +28,7 @@ pub(in crate::engine) fn start(core: &Arc<EngineCore>, lifecycle: &Lifecycle) {
     ];
     for (name, lane, target) in lanes {
         let (core, deferrals, tasks) = (Arc::clone(core), Arc::clone(&deferrals), lifecycle.clone());
-        // Outside of the task, so that a new one does not hand out those again that are taken.
+        // Created outside of the task, so that a restarted task does not hand out seats that are taken.
         let seats = Arc::new(Semaphore::new(core.settings.seats));
         let fill = move || {
             let (core, seats, deferrals) = (Arc::clone(&core), Arc::clone(&seats), Arc::clone(&deferrals));
@@ -52,7 +52,7 @@ async fn fill_seats(
     }
 }
 
-/// One pass over one user. The seat is given back when this ends, however it ends.
+/// Runs one reconciliation of one user. The seat is given back when this ends, however it ends.
 async fn work_on(
     core: Arc<EngineCore>,
     user: UserKey,
@@ -74,7 +74,7 @@ async fn work_on(
             deferrals.put(user, at);
         }
         None => {
-            // A defect of ours: nothing that was accepted is lost by it, and the user does not stay locked.
+            // A defect in skillsync: nothing that was accepted is lost, and the user does not stay locked.
             core.user_states.forget_state(user);
             core.slots.restore(user, panics);
             deferrals.put(user, Instant::now() + core.backoff.pause(panics));
@@ -82,7 +82,8 @@ async fn work_on(
     }
 }
 
-/// A reconciliation may work for several jobs: what it does is told as done for the first entry, and follows from the others' jobs.
+/// Returns the span of a reconciliation. It may work for several jobs: the span belongs to the first one and follows
+/// from the others.
 fn span_of_pass(user: UserKey, pending_changes: &[PendingChange]) -> Span {
     let Some(first) = pending_changes.first() else { return Span::none() };
     let (target, entry, entries) = (user.target.name(), first.index, pending_changes.len());

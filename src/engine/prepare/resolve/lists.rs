@@ -1,4 +1,4 @@
-//! The assignments that entries list, by id.
+//! Resolves the assignments that entries list to ids.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,14 +15,15 @@ use crate::engine::port::UpstreamAnswer;
 use crate::engine::prepare::create_skills::Creation;
 use crate::engine::prepare::resolved::Lacking;
 
-/// A list by id, and what of it Genesys lacks and can be created.
+/// A list by id, and its missing skills that can be created.
 pub(super) type FoundList = (Arc<Listed>, Arc<[Lacking]>);
 
-/// The lists of some entries by id; each list once, however many entries have it.
+/// The resolved lists of some entries. A list shared by many entries is resolved once.
 pub(super) struct ResolvedLists(HashMap<usize, Result<FoundList, Failure>>);
 
 impl ResolvedLists {
-    /// A list is known by where it lies, for as long as the entries are there.
+    /// Resolves the lists of these entries. Lists are identified by their address, which is valid as long as the
+    /// entries live.
     pub(super) fn of(
         entries: &[OpenEntry],
         catalogue: &Catalogue,
@@ -37,11 +38,13 @@ impl ResolvedLists {
         Self(lists)
     }
 
+    /// Returns whether a list has a name that the catalogue lacks.
     pub(super) fn lack_a_name(&self) -> bool {
         self.0.values().any(lacks_a_name)
     }
 
-    /// A list; if a name is missing from it and there is a doubt whether that is true, the doubt.
+    /// Returns a resolved list. If it lacks a name and `doubt` says why that may be wrong, returns the doubt as the
+    /// failure.
     pub(super) fn get(
         &self,
         engine: &EngineCore,
@@ -65,14 +68,14 @@ fn lacks_a_name(list: &Result<FoundList, Failure>) -> bool {
     }
 }
 
-/// A list by id. Whether it lists a name that nothing can be done about is told alike for a dry run and the run itself.
+/// Resolves a list. A dry run and the run itself fail alike for a name that cannot be helped.
 pub(in crate::engine) fn find_assignments(
     catalogue: &Catalogue,
     listed: &[ListedAssignment],
     creation: Creation,
     proposals: &mut Proposals,
 ) -> Result<FoundList, Failure> {
-    const WHAT_TO_DO: &str = "Correct the name, or create it there first.";
+    const WHAT_TO_DO: &str = "Correct the name, or create it in Genesys first.";
     let names = catalogue.names();
     let (mut found, mut lacking, mut left) = (Vec::with_capacity(listed.len()), Vec::new(), Vec::new());
     for ListedAssignment { name, proficiency, because: _, left_as_is } in listed {
@@ -91,7 +94,7 @@ pub(in crate::engine) fn find_assignments(
             (Match::None, AssignmentName::Name(name)) => match (Unfit::of(name, names), creation) {
                 (Some(unfit), _) => return Err(unfit.failure(name)),
                 (None, Creation::No) => return Err(proposals.failure(name, names, WHAT_TO_DO)),
-                // Nobody has it, and nobody is to get it.
+                // No user has it, and no user is to get it.
                 (None, Creation::Permitted | Creation::Later) if *left_as_is => {}
                 (None, Creation::Permitted | Creation::Later) => {
                     lacking.push(Lacking { name: Arc::clone(name), proficiency: *proficiency });

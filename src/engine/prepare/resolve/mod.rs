@@ -1,5 +1,5 @@
-//! From what a caller wrote to ids, and on to the users' slots: users through the directory, assignments through the
-//! catalogue, and between the two the removal check.
+//! Resolves what a caller wrote to ids and parks it in the users' slots: users through the directory, assignments
+//! through the catalogue, and between the two steps the removal check.
 
 mod lists;
 
@@ -33,30 +33,30 @@ use crate::engine::prepare::same_user;
 use crate::engine::user::pending_change::PendingChange;
 use crate::journal::JobNote;
 
-/// What is open of a job and can go on.
+/// The open entries of a job that can go on.
 #[derive(Debug, Default)]
 struct Resolution {
     entries: Vec<Resolved>,
-    /// What a listing showed that was read for the job.
+    /// What a listing read for the job showed.
     shown: Option<Arc<ShownSkills>>,
-    /// Entries of which nothing can be told yet.
+    /// Entries that cannot be resolved yet.
     left: Option<Left>,
 }
 
-/// What of a job has to be looked for again, while the rest goes on.
+/// The part of a job that has to be looked up again while the rest goes on.
 #[derive(Debug)]
 struct Left {
     because: UpstreamAnswer,
-    /// The oldest place among it.
+    /// The oldest place in that part.
     oldest: Place,
 }
 
-/// Resolves every entry of a job, weighs the job, and parks each entry with its user. What cannot be resolved ends with its
-/// reason, and the others go on; a job that would take too much away is held. While Genesys is out of reach the job waits, or
-/// those of its entries that nothing can be told of.
+/// Resolves every entry of a job, runs the removal check, and parks each entry with its user. Entries that cannot be
+/// resolved end with the reason while the others go on; a job that would remove too much is held. While Genesys is out
+/// of reach, the job waits, or only those of its entries that cannot be resolved yet.
 ///
-/// Invariant: entries that are resolved together are parked in the order of their places, and the acceptance order knows the
-/// oldest that is not parked.
+/// Invariant: entries that are resolved together are parked in the order of their places, and the acceptance order
+/// knows the oldest place that is not parked.
 pub(in crate::engine) async fn resolve_and_park<'e>(
     engine: &'e EngineCore,
     job: &Arc<Job>,
@@ -84,7 +84,7 @@ pub(in crate::engine) async fn resolve_and_park<'e>(
     job.count_preparation(options.meter.take());
 }
 
-/// Parks entries with their users, in order of place. Why the others are left, if some are.
+/// Parks entries with their users, in order of place. Returns why entries are left, if some are.
 fn park_all<'e>(
     engine: &'e EngineCore,
     job: &Arc<Job>,
@@ -102,10 +102,10 @@ fn park_all<'e>(
         let key = UserKey { target: job.spec().target, user };
         let again = several.contains(&user) && !on_the_way.insert(user);
         let pending_change = entry.pending_change(job, if again { Work::Shared } else { work_of(engine, job, key) });
-        // It may have waited since it was resolved.
+        // The entry may have been set to waiting since it was resolved.
         pending_change.indices().for_each(|row| job.resolved(row, user));
         engine.order.prepares(job.id(), oldest_left.map_or(place, |left| left.min(place)));
-        // Several entries of one user are folded in the order in which they happened.
+        // Several entries of one user are folded in their order, so the listing cannot end them one by one.
         let shown = shown.as_ref().filter(|_| !several.contains(&user));
         if let Some(ended) = shown.and_then(|shown| prefetch::end_if_shown(engine, key, &pending_change, shown)) {
             prepared.concluding.push(ended);
@@ -121,7 +121,7 @@ fn park_all<'e>(
     })
 }
 
-/// What the pass over a user will take.
+/// Returns the work that the reconciliation of a user will take.
 fn work_of(engine: &EngineCore, job: &Job, key: UserKey) -> Work {
     let assumes = engine.settings.write_without_read && key.target.checks_versions() && engine.user_states.knows(key);
     if assumes || job.spec().dry_run { Work::OneCall } else { Work::ReadAndWrite }
@@ -132,7 +132,7 @@ fn named_several_times(entries: &[Resolved]) -> HashSet<UserId> {
     entries.iter().map(|entry| entry.user).filter(|user| !seen.insert(*user)).collect()
 }
 
-/// The entries that may go on; `None` if none may.
+/// Returns the entries that may go on; `None` if there are none.
 async fn resolve_and_weigh(
     preparation: &mut Preparation<'_>,
     parked: &HashSet<u32>,
@@ -145,7 +145,7 @@ async fn resolve_and_weigh(
     let mut resolution = loop {
         let tried = tokio::select! {
             tried = try_resolve(preparation, parked, look) => tried,
-            // Who waits for the same listing is next.
+            // Dropping the try lets the next waiting caller read the listing.
             () = job.on_its_way(parked) => return None,
             () = preparation.over() => Err(no_answer()),
         };
@@ -166,28 +166,28 @@ fn no_answer() -> CallError {
     CallError::unavailable(UpstreamAnswer { message: "no answer to look-ups".into(), ..UpstreamAnswer::default() })
 }
 
-/// Weighs a job; `None` if it is held back now, or has nothing open any more.
+/// Runs the removal check. Returns `None` if the job is held now or has no open entries left.
 async fn weigh(preparation: &mut Preparation<'_>, entries: &[Resolved]) -> Option<()> {
     let Preparation { engine, job, options, .. } = *preparation;
     let mut check = RemovalCheck::new(engine, job, entries);
     let hold = loop {
         match check.weigh(options).await {
             Ok(hold) => break hold,
-            // Nothing of a job is parked before it was weighed.
+            // Nothing of a job is parked before the removal check.
             Err(error) => preparation.wait(&HashSet::new(), &error).await?,
         }
     };
     let Some(hold) = hold else { return Some(()) };
-    tracing::warn!(job = %job.id(), users = hold.users, of_users = hold.of_users, "held a job: it would take too much away");
+    tracing::warn!(job = %job.id(), users = hold.users, of_users = hold.of_users, "held a job that would remove too much; apply it or cancel it");
     if let Err(error) = engine.journal.note(job.id(), JobNote::Held(hold.clone())).await {
-        // Held all the same: after a restart it is weighed again.
-        tracing::error!(job = %job.id(), %error, "cannot write down that a job is held");
+        // The job is held all the same. After a restart, it is checked again.
+        tracing::error!(job = %job.id(), %error, "cannot journal that a job is held");
     }
     job.hold_back(hold);
     None
 }
 
-/// An entry that has not ended, beside the user whom it names.
+/// An open entry without the name of its user.
 struct OpenEntry {
     index: u32,
     assignments: Arc<[ListedAssignment]>,
@@ -201,15 +201,16 @@ impl OpenEntry {
     }
 }
 
-/// What the tries to resolve a job have in common.
+/// State shared by all tries to resolve a job.
 struct LookAtNames {
-    /// That something is missing is told only by a look that was not begun before.
+    /// The earliest start of a look that proves absence.
     since: Instant,
     shown: Option<Arc<ShownSkills>>,
 }
 
-/// Ends what cannot be resolved, and answers the rest. While it cannot be told whom or what an entry names, the job waits, or
-/// that entry alone if the others may go on without it; at the end of the patience such entries end alone.
+/// Resolves the open entries once and ends those that cannot be resolved. While a user or name is in doubt, the job
+/// waits, or only the entry in doubt if the others may go on without it. At the end of the patience, only the entries
+/// in doubt fail.
 async fn try_resolve(
     preparation: &Preparation<'_>,
     parked: &HashSet<u32>,
@@ -233,7 +234,7 @@ async fn try_resolve(
     engine.names.learn(&catalogue, engine.journal.as_ref()).await;
     if lists_users {
         look.shown = match prefetch::read_for(engine, job, &wanted, options).await {
-            // It only saves calls: whom it would show may be found and read otherwise.
+            // The listing only saves calls: its users can be found and read in other ways.
             Err(CallError::Unavailable { .. }) => None,
             shown => shown?,
         };
@@ -293,8 +294,8 @@ async fn try_resolve(
     Ok(Resolution { entries, shown: look.shown.take(), left })
 }
 
-/// Whether entries may go on while it is not known yet whom others of the job are about: nothing is weighed or created for the
-/// job as a whole, and what becomes of one does not depend on whether another is about the same user.
+/// Returns whether entries may go on while the users of other entries are still unknown. This requires that nothing is
+/// checked or created for the job as a whole, and that no entry depends on whether another one is about the same user.
 fn may_go_on_singly(engine: &EngineCore, job: &Job) -> bool {
     let spec = job.spec();
     match spec.mode {
@@ -305,6 +306,7 @@ fn may_go_on_singly(engine: &EngineCore, job: &Job) -> bool {
     }
 }
 
+/// Parks a pending change with its user and queues the user if necessary.
 pub(in crate::engine) fn park(engine: &EngineCore, key: UserKey, pending_change: PendingChange) {
     let (lane, job) = (pending_change.lane(), pending_change.job.id());
     pending_change.job.parked(pending_change.work);
@@ -313,6 +315,7 @@ pub(in crate::engine) fn park(engine: &EngineCore, key: UserKey, pending_change:
     }
 }
 
+/// Returns the active user that was found, or why the entry fails.
 pub(in crate::engine) fn find_user(engine: &EngineCore, wanted: &UserRef, sought: &Sought) -> Result<UserId, Failure> {
     let found = match sought {
         Sought::Told(found) => found,
@@ -323,33 +326,33 @@ pub(in crate::engine) fn find_user(engine: &EngineCore, wanted: &UserRef, sought
         Match::One(found) if found.active => Ok(found.user),
         Match::One(_) => Err(Failure::new(
             Reason::UserInactive,
-            "the user is not active at Genesys. Activate the user there, or leave them out.",
+            "the user is not active in Genesys. Activate the user there, or remove the entry.",
         )),
         Match::Several(number) => Err(Failure::new(
             Reason::UserAmbiguous,
-            format!("{number} users at Genesys have this {}. Name the user by id.", kind(wanted)),
+            format!("{number} users in Genesys have this {}. Name the user by id.", kind(wanted)),
         )),
         Match::None => Err(Failure::new(Reason::UserNotFound, not_found(wanted))),
     }
 }
 
-/// What is told of a user who is not found, without the name itself.
+/// Returns the message for a user who was not found. It does not contain the name itself.
 fn not_found(wanted: &UserRef) -> String {
     let kind = kind(wanted);
     let exactly = match wanted {
-        UserRef::Id(_) => format!("no user at Genesys whom this OAuth client may see has this {kind}"),
+        UserRef::Id(_) => format!("no user in Genesys that this OAuth client may see has this {kind}"),
         UserRef::Email(_) | UserRef::ExternalId { .. } => {
-            format!("no user at Genesys whom this OAuth client may see has exactly this {kind}")
+            format!("no user in Genesys that this OAuth client may see has exactly this {kind}")
         }
         UserRef::EmployeeId(_) => format!(
-            "no user at Genesys whom this OAuth client may see has exactly this {kind}, and no active one has it in another \
+            "no user in Genesys that this OAuth client may see has exactly this {kind}, and no active one has it in another \
              spelling"
         ),
     };
     let unseen = wanted.text().map(unseen).filter(|unseen| !unseen.is_empty());
-    let unseen = unseen.map(|unseen| format!(" It holds characters that are not shown ({unseen})."));
+    let unseen = unseen.map(|unseen| format!(" It contains invisible characters ({unseen})."));
     let unseen = unseen.unwrap_or_default();
-    format!("{exactly}.{unseen} Correct it, create the user first, or give the client's role the user's division.")
+    format!("{exactly}.{unseen} Correct it, create the user first, or grant the client's role the user's division.")
 }
 
 fn kind(wanted: &UserRef) -> &'static str {
