@@ -1,8 +1,9 @@
 //! Reads the skills of many users in a few calls, to end entries for which nothing is left to do.
 //!
-//! For `routingSkills` only: the listing of users can show skills, for 500 users per call. According to Genesys'
-//! documentation it is best effort, and it may be older than a user's own resource. It is therefore believed in one
-//! case only: when it shows everything that an entry asks for. All other work is based on the user's own resource.
+//! For `routingSkills` only: the listing of users (`GET /api/v2/users?expand=skills`) can show skills, for 500 users per
+//! call. According to Genesys' documentation it is best effort, and it may be older than a user's own resource. It is
+//! therefore believed in one case only: when it shows everything that an entry asks for (decision 11). All other work is
+//! based on the user's own resource.
 
 use std::sync::Arc;
 

@@ -81,7 +81,7 @@ pub(in crate::engine) struct Search<'a> {
 
 /// Number of users on one page of a listing, which takes one call.
 const A_PAGE: usize = 500;
-/// Minimum number of look-up calls that are preferred to a listing, however small the org.
+/// Number of look-up calls that count as few compared to a listing, however small the org.
 const FEW: usize = 10;
 /// Maximum number of a job's users that are looked up because a listing read for the job does not show them.
 const MAX_MISSING: usize = 100;

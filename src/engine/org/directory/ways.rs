@@ -20,9 +20,13 @@ use crate::engine::port::{CallError, LookUp, UpstreamAnswer};
 /// A kind of look-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Way {
+    /// `GET /api/v2/users` with ids; for a single one, the user's own resource.
     Id,
+    /// `POST /api/v2/users/search`.
     Email,
+    /// A filter of the SCIM API (RFC 7644), `GET /api/v2/scim/v2/users`.
     EmployeeId,
+    /// `GET /api/v2/users/externalid/{authority}/{key}`.
     ExternalId,
 }
 

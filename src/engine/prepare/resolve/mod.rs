@@ -1,5 +1,5 @@
-//! Resolves what a caller wrote to ids and parks it in the users' slots: users through the directory, assignments
-//! through the catalogue, and between the two steps the removal check.
+//! Resolves users through the directory and assignments through the catalogue, runs the removal check, and parks the
+//! resolved entries in their users' slots.
 
 mod lists;
 
