@@ -326,7 +326,8 @@ pub(in crate::engine) fn find_user(engine: &EngineCore, wanted: &UserRef, sought
         Match::One(found) if found.active => Ok(found.user),
         Match::One(_) => Err(Failure::new(
             Reason::UserInactive,
-            "the user is not active in Genesys. Activate the user there, or remove the entry.",
+            "the user is not active in Genesys, so nothing was changed. If the person has left, nothing is to do; else activate \
+             the user there.",
         )),
         Match::Several(number) => Err(Failure::new(
             Reason::UserAmbiguous,
