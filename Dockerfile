@@ -6,12 +6,15 @@ WORKDIR /build
 
 # The dependencies in a layer of their own: it is built again only when they change.
 COPY Cargo.toml Cargo.lock ./
-RUN mkdir -p src tests/it && echo 'fn main() {}' > src/main.rs && touch src/lib.rs tests/it/main.rs \
+COPY simulator/Cargo.toml simulator/
+RUN mkdir -p src tests/it simulator/src && echo 'fn main() {}' > src/main.rs \
+    && touch src/lib.rs tests/it/main.rs simulator/src/lib.rs \
     && cargo build --locked --profile dist --bin skillsync
 
+COPY simulator simulator
 COPY src src
 COPY examples examples
-RUN touch src/main.rs src/lib.rs && cargo build --locked --profile dist --bin skillsync && mkdir journal
+RUN touch src/main.rs src/lib.rs simulator/src/lib.rs && cargo build --locked --profile dist --bin skillsync && mkdir journal
 
 FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /build/target/dist/skillsync /usr/local/bin/skillsync

@@ -45,7 +45,7 @@ use crate::hris::filter::FilterRunner;
 use crate::hris::{self, Intake, IntakeDependencies, RecordTransport, Sources};
 use crate::journal::{Journal, Recovered};
 use crate::lifecycle::Lifecycle;
-use crate::simulator::Simulator;
+use genesys_simulator::Simulator;
 
 /// What a service gets from outside, so that a test brings its own.
 #[derive(Debug)]

@@ -18,7 +18,6 @@ pub mod hris;
 pub mod engine;
 
 pub mod journal;
-pub mod simulator;
 
 pub mod domain;
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
+use genesys_simulator::{Scenario, Simulator};
 use http::Request;
 use skillsync::app::{self, Dependencies};
 use skillsync::clock::WallClock;
@@ -13,7 +14,6 @@ use skillsync::config::Config;
 use skillsync::genesys::rate_limiter::Start;
 use skillsync::journal::{DEFAULT_MAX_BYTES, Journal, JournalReader, NoJournal, Recovered, SqliteJournal};
 use skillsync::lifecycle::Lifecycle;
-use skillsync::simulator::{Scenario, Simulator};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tower::ServiceExt;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
+use genesys_simulator::{Behaviour, Generated, Latency, Limits, Population, Scenario, Simulator};
 use skillsync::app::{self, Dependencies, Service};
 use skillsync::clock::WallClock;
 use skillsync::config::Config;
@@ -14,7 +15,6 @@ use skillsync::genesys::call::{CallLane, Route};
 use skillsync::genesys::rate_limiter::{CallOutcome, Start};
 use skillsync::journal::{NoJournal, Recovered};
 use skillsync::lifecycle::Lifecycle;
-use skillsync::simulator::{Behaviour, Generated, Latency, Limits, Population, Scenario, Simulator};
 use tokio::time::{Instant, sleep};
 
 use crate::percent;
@@ -42,7 +42,7 @@ pub(crate) async fn run() {
     println!("- peaks at Genesys: {} in 1 s, {} in 60 s\n", peak(&ledger, 1), peak(&ledger, 60));
 }
 
-fn peak(ledger: &skillsync::simulator::Ledger, seconds: u64) -> usize {
+fn peak(ledger: &genesys_simulator::Ledger, seconds: u64) -> usize {
     ledger.peak_in_any(Duration::from_secs(seconds))
 }
 

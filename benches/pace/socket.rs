@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
+use genesys_simulator::{Behaviour, Generated, Latency, Limits, Population, Scenario, Simulator};
 use http::Request;
 use serde_json::Value;
 use skillsync::genesys::transport::{Transport, TransportSettings, over_http};
 use skillsync::lifecycle::Lifecycle;
-use skillsync::simulator::{Behaviour, Generated, Latency, Limits, Population, Scenario, Simulator};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
 use tower::ServiceExt;

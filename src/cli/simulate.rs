@@ -9,8 +9,8 @@ use tokio::net::TcpListener;
 
 use super::told_to_stop;
 use crate::charset;
-use crate::simulator::{Scenario, Simulator};
 use crate::telemetry;
+use genesys_simulator::{Scenario, Simulator};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct SimulateArguments {

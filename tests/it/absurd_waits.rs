@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use genesys_simulator::{Generated, Population, Scenario, Simulator};
 use http::{HeaderValue, Response, StatusCode};
 use skillsync::domain::job::JobStatus;
 use skillsync::domain::{EntryState, JobId, Mode, Target};
 use skillsync::genesys::transport::Transport;
-use skillsync::simulator::{Generated, Population, Scenario, Simulator};
 use tokio::time::{Instant, sleep, timeout};
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;

@@ -5,10 +5,10 @@
 //! answered last; where an answer is to show its end, it is waited for.
 
 use axum::body::Body;
+use genesys_simulator::{Generated, Population, Scenario};
 use http::Request;
 use serde_json::Value;
 use skillsync::domain::JobId;
-use skillsync::simulator::{Generated, Population, Scenario};
 
 use crate::bed::Bed;
 

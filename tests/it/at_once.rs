@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use genesys_simulator::{Generated, Population, Scenario, Simulator};
 use serde_json::{Value, json};
 use skillsync::api::{ServeSettings, serve};
 use skillsync::app::{self, Dependencies};
@@ -13,7 +14,6 @@ use skillsync::config::Config;
 use skillsync::genesys::rate_limiter::Start;
 use skillsync::journal::{NoJournal, Recovered};
 use skillsync::lifecycle::Lifecycle;
-use skillsync::simulator::{Generated, Population, Scenario, Simulator};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
+use genesys_simulator::{Scenario, Simulator};
 use http::Request;
 use skillsync::app::{self, Dependencies, Service};
 use skillsync::clock::WallClock;
@@ -18,7 +19,6 @@ use skillsync::genesys::transport::Transport;
 use skillsync::hris::RecordTransport;
 use skillsync::journal::{Journal, MemoryJournal};
 use skillsync::lifecycle::Lifecycle;
-use skillsync::simulator::{Scenario, Simulator};
 use tower::ServiceExt;
 
 use crate::noted::noting;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use genesys_simulator::{Generated, Population, Scenario};
 use serde_json::Value;
 use skillsync::api;
 use skillsync::callback::{self, Answer, CallbackMessage, Courier, Post, SigningKey};
@@ -12,7 +13,6 @@ use skillsync::clock::WallClock;
 use skillsync::domain::callback::{CallbackRules, CallbackUrl};
 use skillsync::domain::job::{JobSpec, JobStatus, Lane, SameUser};
 use skillsync::domain::{JobId, Mode, Target};
-use skillsync::simulator::{Generated, Population, Scenario};
 use tokio::time::Instant;
 
 use crate::bed::{Bed, ORIGIN, employee};

@@ -5,11 +5,11 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use serde_json::Value;
-use skillsync::lifecycle::Lifecycle;
-use skillsync::simulator::{
+use genesys_simulator::{
     Access, Behaviour, Body, Fault, FaultKind, Limits, Moment, RateLimit, Route, Scenario, Simulator, WfmEndpoint,
 };
+use serde_json::Value;
+use skillsync::lifecycle::Lifecycle;
 use tokio::net::TcpListener;
 use uuid::Uuid;
 

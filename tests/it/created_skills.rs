@@ -7,14 +7,14 @@ use std::time::Duration;
 use axum::body::Body as HttpBody;
 use axum::http::{Method, Request};
 use bytes::Bytes;
+use genesys_simulator::{
+    Behaviour, Body, Fault, FaultKind, Generated, Moment, Population, Route, Scenario, Simulator, Target as SimTarget,
+};
 use serde_json::{Value, json};
 use skillsync::domain::job::{JobSpec, JobStatus, Lane, SameUser};
 use skillsync::domain::{EntryState, JobId, Mode, Reason, Target};
 use skillsync::engine::EntrySnapshot;
 use skillsync::genesys::transport::Transport;
-use skillsync::simulator::{
-    Behaviour, Body, Fault, FaultKind, Generated, Moment, Population, Route, Scenario, Simulator, Target as SimTarget,
-};
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 

@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Wake, Waker};
 
 use bytes::Bytes;
+use genesys_simulator::{Generated, Population, Scenario, SimUser, Simulator};
 use http::{Method, Request};
 use skillsync::domain::{EntryState, JobId, Mode, Reason, Target};
 use skillsync::genesys::transport::Transport;
 use skillsync::journal::{DEFAULT_MAX_BYTES, Journal, SqliteJournal};
-use skillsync::simulator::{Generated, Population, Scenario, SimUser, Simulator};
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
+use genesys_simulator::{
+    Access, Behaviour, Fault, FaultKind, Generated, Latency, Population, Route, Scenario, SimUser, UserState,
+};
 use skillsync::domain::entry::{AssignmentName, EntryRequest, ListedAssignment};
 use skillsync::domain::job::{JobSpec, Lane, SameUser};
 use skillsync::domain::{AssignmentId, EntryState, JobId, Mode, Proficiency, Reason, Target, UserRef};
-use skillsync::simulator::{
-    Access, Behaviour, Fault, FaultKind, Generated, Latency, Population, Route, Scenario, SimUser, UserState,
-};
 use tokio::time::{Instant, sleep};
 
 use crate::bed::{Bed, in_state};
@@ -28,7 +28,7 @@ fn calls(bed: &Bed, route: Route) -> usize {
 
 /// What a user has already, as a caller would list it.
 fn as_it_is(user: &SimUser) -> EntryRequest {
-    let listed = |skill: &skillsync::simulator::Assignment| ListedAssignment {
+    let listed = |skill: &genesys_simulator::Assignment| ListedAssignment {
         name: AssignmentName::Id(AssignmentId(skill.id)),
         proficiency: skill.proficiency.and_then(Proficiency::new),
         because: None,
@@ -65,7 +65,7 @@ async fn nightly(users: usize, nth: usize, behaviour: Behaviour) -> (Bed, JobId,
     let everybody = bed.simulator.users();
     let active: Vec<&SimUser> = everybody.iter().filter(|user| user.state == UserState::Active).collect();
     for user in active.iter().step_by(nth) {
-        bed.simulator.foreign_set(user.id, skillsync::simulator::Target::RoutingSkills, &user.skills[1..]);
+        bed.simulator.foreign_set(user.id, genesys_simulator::Target::RoutingSkills, &user.skills[1..]);
     }
     let began = Instant::now();
     let entries = active.iter().copied().map(as_it_is).collect();

@@ -6,12 +6,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use genesys_simulator::{Limits, Scenario, SimUser, Simulator};
 use http::Method;
 use serde_json::{Value, json};
 use skillsync::clock::WallClock;
 use skillsync::genesys::transport::{TransportSettings, over_http};
 use skillsync::lifecycle::Lifecycle;
-use skillsync::simulator::{Limits, Scenario, SimUser, Simulator};
 use tower::ServiceExt;
 
 use crate::hris::{bamboo_request, by_title, employees, titled};

@@ -5,13 +5,13 @@
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use skillsync::domain::entry::{AssignmentName, EntryRequest, ListedAssignment};
-use skillsync::domain::job::{JobSpec, Lane, SameUser};
-use skillsync::domain::{AssignmentId, EntryState, JobId, Mode, Proficiency, Target, UserRef};
-use skillsync::simulator::{
+use genesys_simulator::{
     Behaviour, Generated, Latency, Limits, Population, RateLimit, Route, RouteLimit, Scenario, SimUser,
     Target as SimTarget, UserState,
 };
+use skillsync::domain::entry::{AssignmentName, EntryRequest, ListedAssignment};
+use skillsync::domain::job::{JobSpec, Lane, SameUser};
+use skillsync::domain::{AssignmentId, EntryState, JobId, Mode, Proficiency, Target, UserRef};
 use tokio::time::{Instant, sleep};
 
 use crate::bed::{Bed, employee};

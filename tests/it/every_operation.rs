@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use genesys_simulator::{
+    Behaviour, Conflicts, ForeignWriter, Generated, Latency, Population, Scenario, Share, Simulator, Writer,
+};
 use skillsync::domain::acceptance::KeySpace;
 use skillsync::domain::job::{JobSpec, Lane, SameUser};
 use skillsync::domain::{EntryState, JobId, Mode, Target};
 use skillsync::journal::MemoryJournal;
-use skillsync::simulator::{
-    Behaviour, Conflicts, ForeignWriter, Generated, Latency, Population, Scenario, Share, Simulator, Writer,
-};
 
 use crate::bed::{Bed, employee};
 use crate::dying::{Death, DyingJournal, Left};

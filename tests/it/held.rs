@@ -6,6 +6,10 @@ use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request};
+use genesys_simulator::{
+    Assignment, Fault, FaultKind, Generated, Latency, Outage, Population, Route, Scenario, Simulator,
+    Target as SimTarget,
+};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use skillsync::app;
@@ -14,10 +18,6 @@ use skillsync::domain::entry::EntryRequest;
 use skillsync::domain::job::{JobSpec, JobStatus, Lane, SameUser};
 use skillsync::domain::{EntryState, JobId, Mode, Target, UserId, UserRef};
 use skillsync::engine::JobSnapshot;
-use skillsync::simulator::{
-    Assignment, Fault, FaultKind, Generated, Latency, Outage, Population, Route, Scenario, Simulator,
-    Target as SimTarget,
-};
 use tower::ServiceExt;
 
 use crate::bed::{Bed, employee, in_state};

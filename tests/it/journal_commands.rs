@@ -5,9 +5,9 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use genesys_simulator::{Generated, Latency, Population, Scenario, Simulator};
 use serde_json::Value;
 use skillsync::lifecycle::Lifecycle;
-use skillsync::simulator::{Generated, Latency, Population, Scenario, Simulator};
 
 use crate::process::{Client, Folder, Process, free_port, job_for, serve_genesys, submit};
 

@@ -6,10 +6,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
+use genesys_simulator::{Generated, Population, Scenario, Simulator};
 use http::Method;
 use serde_json::Value;
 use skillsync::lifecycle::Lifecycle;
-use skillsync::simulator::{Generated, Population, Scenario, Simulator};
 use tokio::time::Instant;
 
 use crate::process::{Client, Folder, Process, free_port, job_for, serve_genesys, submit};

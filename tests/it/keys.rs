@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use futures_util::future::join_all;
+use genesys_simulator::{Generated, Population, Scenario};
 use http::Request;
 use serde_json::{Value, json};
 use skillsync::app;
@@ -12,7 +13,6 @@ use skillsync::config::Config;
 use skillsync::domain::acceptance::KeySpace;
 use skillsync::domain::job::{JobSpec, Lane, SameUser};
 use skillsync::domain::{JobId, Mode, Target};
-use skillsync::simulator::{Generated, Population, Scenario};
 use tower::ServiceExt;
 
 use crate::bed::{Bed, employee};

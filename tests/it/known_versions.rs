@@ -1,8 +1,8 @@
 //! The first write without a read, where a version is known from an earlier one.
 
+use genesys_simulator::{Generated, Population, Route, Scenario, Target as SimTarget};
 use skillsync::domain::conflict::Cause;
 use skillsync::domain::{EntryState, Mode, Target};
-use skillsync::simulator::{Generated, Population, Route, Scenario, Target as SimTarget};
 
 use crate::bed::{Bed, employee, in_state};
 

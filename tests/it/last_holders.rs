@@ -1,12 +1,12 @@
 //! Skills that a job, however small, would take from the last who have them in the org: what is held, and what that costs.
 
+use genesys_simulator::{
+    Assignment, Body, Fault, FaultKind, Generated, Moment, Population, Route, Scenario, Target as SimTarget, UserState,
+};
 use skillsync::domain::entry::EntryRequest;
 use skillsync::domain::job::JobStatus;
 use skillsync::domain::{JobId, Mode, Target};
 use skillsync::engine::JobSnapshot;
-use skillsync::simulator::{
-    Assignment, Body, Fault, FaultKind, Generated, Moment, Population, Route, Scenario, Target as SimTarget, UserState,
-};
 
 use crate::bed::{Bed, employee};
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use skillsync::domain::{EntryState, Mode, Target};
-use skillsync::simulator::{
+use genesys_simulator::{
     Body, Fault, FaultKind, Generated, Limits, Moment, Population, RateLimit, Route, RouteLimit, Scenario,
 };
+use skillsync::domain::{EntryState, Mode, Target};
 use tokio::time::{Instant, sleep};
 
 use crate::bed::{Bed, employee, in_state};

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
+use genesys_simulator::{
+    Behaviour, Fault, FaultKind, Generated, Limits, Population, RateLimit, Route, RouteLimit, Scenario,
+};
 use serde_json::Value;
 use skillsync::app;
 use skillsync::config::Config;
 use skillsync::domain::job::JobStatus;
 use skillsync::domain::{EntryState, Mode, Target};
 use skillsync::lifecycle::Lifecycle;
-use skillsync::simulator::{
-    Behaviour, Fault, FaultKind, Generated, Limits, Population, RateLimit, Route, RouteLimit, Scenario,
-};
 use tokio::time::{Instant, sleep};
 use tower::ServiceExt;
 

@@ -4,12 +4,12 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
+use genesys_simulator::{
+    Behaviour, Blocked, Conflicts, ForeignWriter, Generated, Population, ReadLag, Scenario, Share, Simulator,
+};
 use http::Request;
 use serde_json::{Value, json};
 use skillsync::domain::{EntryState, JobId};
-use skillsync::simulator::{
-    Behaviour, Blocked, Conflicts, ForeignWriter, Generated, Population, ReadLag, Scenario, Share, Simulator,
-};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;

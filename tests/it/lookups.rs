@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
+use genesys_simulator::{
+    Access, Behaviour, Fault, FaultKind, Generated, Latency, Population, Route, Scenario, SimUser, Simulator, UserState,
+};
 use http::{Request, Response};
 use serde_json::{Value, json};
 use skillsync::domain::job::{JobSpec, Lane, SameUser};
 use skillsync::domain::{EntryState, JobId, Mode, Reason, Target};
 use skillsync::genesys::transport::Transport;
-use skillsync::simulator::{
-    Access, Behaviour, Fault, FaultKind, Generated, Latency, Population, Route, Scenario, SimUser, Simulator, UserState,
-};
 use tokio::time::{Instant, sleep};
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;

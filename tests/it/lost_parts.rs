@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use genesys_simulator::{Generated, Population, Scenario, Simulator, Target as SimTarget};
 use http::{Method, Request, Response};
 use skillsync::domain::{EntryState, Mode, Target};
 use skillsync::engine::EntrySnapshot;
 use skillsync::genesys::transport::{Transport, TransportError};
-use skillsync::simulator::{Generated, Population, Scenario, Simulator, Target as SimTarget};
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use skillsync::domain::conflict::Cause;
-use skillsync::domain::{EntryState, Mode, Reason, Target};
-use skillsync::simulator::{
+use genesys_simulator::{
     Behaviour, Blocked, Busy, ConflictCause, Conflicts, ForeignWriter, Generated, Latency, Limits, Population,
     RateLimit, ReadLag, Scenario, Share,
 };
+use skillsync::domain::conflict::Cause;
+use skillsync::domain::{EntryState, Mode, Reason, Target};
 
 use crate::bed::{Bed, employee, in_state};
 

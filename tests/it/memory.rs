@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use genesys_simulator::{Generated, Population, Scenario, Simulator};
 use http::Method;
 use serde_json::{Value, json};
 use skillsync::lifecycle::Lifecycle;
-use skillsync::simulator::{Generated, Population, Scenario, Simulator};
 use skillsync::table::XLSX;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use genesys_simulator::{Behaviour, Blocked, Conflicts, ForeignWriter, Generated, Population, Scenario, Share};
 use serde_json::Value;
 use skillsync::domain::assignment::Target;
 use skillsync::domain::{EntryState, Mode};
-use skillsync::simulator::{Behaviour, Blocked, Conflicts, ForeignWriter, Generated, Population, Scenario, Share};
 
 use crate::bed::{Bed, employee, in_state};
 

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use genesys_simulator::{CatalogueEntry, Explicit, Population, Route, Scenario, SimUser, Simulator, UserState};
 use http::{Method, Request, Response};
 use skillsync::domain::entry::{AssignmentName, EntryRequest, ListedAssignment};
 use skillsync::domain::{EntryState, Mode, Target, UserId, UserRef};
 use skillsync::genesys::transport::Transport;
-use skillsync::simulator::{CatalogueEntry, Explicit, Population, Route, Scenario, SimUser, Simulator, UserState};
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 use uuid::Uuid;

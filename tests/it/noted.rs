@@ -14,6 +14,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::Request as Incoming;
 use axum::response::Response;
 use bytes::Bytes;
+use genesys_simulator::Simulator;
 use http::Request;
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, USER_AGENT,
@@ -22,7 +23,6 @@ use regex::Regex;
 use serde_json::json;
 use skillsync::app;
 use skillsync::genesys::transport::Transport;
-use skillsync::simulator::Simulator;
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;

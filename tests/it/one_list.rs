@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use genesys_simulator::{Access, Generated, Population, Scenario, Simulator, Target as SimTarget};
 use http::{Request, Response};
 use skillsync::domain::entry::EntryRequest;
 use skillsync::domain::job::{JobSpec, Lane, SameUser};
 use skillsync::domain::{EntryState, JobId, Mode, Reason, Target, UserId, UserRef};
 use skillsync::genesys::transport::Transport;
-use skillsync::simulator::{Access, Generated, Population, Scenario, Simulator, Target as SimTarget};
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 

@@ -3,12 +3,12 @@
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use genesys_simulator::{
+    Body, Credentials, Fault, FaultKind, Generated, Moment, Outage, Population, Route, Scenario, Simulator,
+};
 use http::Method;
 use serde_json::Value;
 use skillsync::lifecycle::Lifecycle;
-use skillsync::simulator::{
-    Body, Credentials, Fault, FaultKind, Generated, Moment, Outage, Population, Route, Scenario, Simulator,
-};
 use uuid::Uuid;
 
 use crate::process::{Client, Folder, Process, free_port, job_for, serve_genesys, submit};

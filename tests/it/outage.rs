@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use genesys_simulator::{Behaviour, Fault, FaultKind, Generated, Outage, Population, Scenario};
 use skillsync::domain::{EntryState, Mode, Target};
-use skillsync::simulator::{Behaviour, Fault, FaultKind, Generated, Outage, Population, Scenario};
 use tokio::time::Instant;
 
 use crate::bed::{Bed, employee, in_state};
@@ -65,7 +65,7 @@ async fn an_hour_of_503_loses_nothing_and_is_probed_every_thirty_seconds() {
 
 #[tokio::test(start_paused = true)]
 async fn an_hour_of_closed_connections_does_so_too() {
-    survives_an_hour(FaultKind::Reset { moment: skillsync::simulator::Moment::AfterEffect }, 12).await;
+    survives_an_hour(FaultKind::Reset { moment: genesys_simulator::Moment::AfterEffect }, 12).await;
 }
 
 #[tokio::test(start_paused = true)]

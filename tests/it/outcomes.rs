@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use skillsync::domain::assignment::{Proficiency, Target};
-use skillsync::domain::entry::{AssignmentName, EntryRequest, ListedAssignment};
-use skillsync::domain::{EntryState, Mode, Reason, UserId, UserRef};
-use skillsync::simulator::{
+use genesys_simulator::{
     Assignment, Behaviour, Body, CatalogueEntry, Explicit, Fault, FaultKind, Moment, Outage, Population, Route,
     Scenario, SimUser, Target as SimTarget, UserState,
 };
+use skillsync::domain::assignment::{Proficiency, Target};
+use skillsync::domain::entry::{AssignmentName, EntryRequest, ListedAssignment};
+use skillsync::domain::{EntryState, Mode, Reason, UserId, UserRef};
 use uuid::Uuid;
 
 use crate::bed::{Bed, in_state};

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use genesys_simulator::{Generated, Population, Scenario, Simulator};
 use http::{HeaderValue, Method, Request, Response};
 use serde_json::Value;
 use skillsync::domain::{EntryState, Mode, Reason, Target};
 use skillsync::genesys::transport::{Transport, TransportError};
-use skillsync::simulator::{Generated, Population, Scenario, Simulator};
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 use uuid::Uuid;

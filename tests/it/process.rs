@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use genesys_simulator::Simulator;
 use http::{Method, Request, Response};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use skillsync::genesys::transport::{Transport, TransportSettings, over_http};
 use skillsync::lifecycle::Lifecycle;
-use skillsync::simulator::Simulator;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tower::ServiceExt;

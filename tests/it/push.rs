@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use genesys_simulator::{Behaviour, Generated, Latency, Population, Scenario, Simulator};
 use skillsync::lifecycle::Lifecycle;
-use skillsync::simulator::{Behaviour, Generated, Latency, Population, Scenario, Simulator};
 use uuid::Uuid;
 
 use crate::process::{Client, Process, free_port, serve_genesys};

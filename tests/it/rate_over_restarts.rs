@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use genesys_simulator::{Generated, Latency, Population, Scenario, Simulator};
 use skillsync::domain::{JobId, Mode, Target};
 use skillsync::journal::MemoryJournal;
-use skillsync::simulator::{Generated, Latency, Population, Scenario, Simulator};
 use tokio::time::Instant;
 
 use crate::bed::{Bed, employee};

@@ -5,6 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use genesys_simulator::{
+    Assignment, Behaviour, Body, Conflicts, Fault, FaultKind, ForeignWriter, Generated, Latency, Moment, Population,
+    Route, Scenario, Share, Simulator, Target as SimTarget,
+};
 use http::{Method, Request};
 use jiff::Timestamp;
 use skillsync::clock::WallClock;
@@ -12,10 +16,6 @@ use skillsync::domain::entry::EntryRequest;
 use skillsync::domain::{EntryState, Mode, Target};
 use skillsync::genesys::transport::Transport;
 use skillsync::journal::MemoryJournal;
-use skillsync::simulator::{
-    Assignment, Behaviour, Body, Conflicts, Fault, FaultKind, ForeignWriter, Generated, Latency, Moment, Population,
-    Route, Scenario, Share, Simulator, Target as SimTarget,
-};
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 use uuid::Uuid;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use genesys_simulator::{Generated, Outage, Population, Scenario};
 use skillsync::domain::acceptance::KeySpace;
 use skillsync::domain::job::{JobSpec, Lane, SameUser};
 use skillsync::domain::{Mode, Target, UserRef};
-use skillsync::simulator::{Generated, Outage, Population, Scenario};
 
 use crate::bed::{Bed, employee};
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use genesys_simulator::{Generated, Latency, Population, Scenario, Simulator};
 use skillsync::lifecycle::Lifecycle;
-use skillsync::simulator::{Generated, Latency, Population, Scenario, Simulator};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::Instant;

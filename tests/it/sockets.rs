@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use genesys_simulator::{Generated, Latency, Population, Scenario, Simulator};
 use http::{Method, Request, Response};
 use serde_json::{Value, json};
 use skillsync::api::ServeSettings;
@@ -14,7 +15,6 @@ use skillsync::genesys::rate_limiter::Start;
 use skillsync::genesys::transport::{Transport, TransportSettings, over_http};
 use skillsync::journal::{NoJournal, Recovered};
 use skillsync::lifecycle::Lifecycle;
-use skillsync::simulator::{Generated, Latency, Population, Scenario, Simulator};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 

@@ -1,12 +1,12 @@
 //! Spellings of what names people: the same ones are found by single look-ups and by listings.
 
-use skillsync::domain::entry::EntryRequest;
-use skillsync::domain::job::{JobSpec, Lane, SameUser};
-use skillsync::domain::{EntryState, Mode, Reason, Target, UserId, UserRef};
-use skillsync::simulator::{
+use genesys_simulator::{
     Access, Behaviour, Explicit, ExternalId, Generated, Population, Scenario, SimUser, Simulator, Target as SimTarget,
     UserState,
 };
+use skillsync::domain::entry::EntryRequest;
+use skillsync::domain::job::{JobSpec, Lane, SameUser};
+use skillsync::domain::{EntryState, Mode, Reason, Target, UserId, UserRef};
 
 use crate::bed::{Bed, employee};
 

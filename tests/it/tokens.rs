@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
+use genesys_simulator::{
+    Behaviour, Body as FaultBody, Credentials, Fault, FaultKind, Generated, Latency, Limits, Moment, Population,
+    RateLimit, Route, Scenario,
+};
 use skillsync::app;
 use skillsync::config::Config;
 use skillsync::domain::job::JobStatus;
 use skillsync::domain::{EntryState, Mode, Target};
 use skillsync::lifecycle::Lifecycle;
-use skillsync::simulator::{
-    Behaviour, Body as FaultBody, Credentials, Fault, FaultKind, Generated, Latency, Limits, Moment, Population,
-    RateLimit, Route, Scenario,
-};
 use tokio::time::sleep;
 use tower::ServiceExt;
 

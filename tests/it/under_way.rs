@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use genesys_simulator::{
+    Body, Explicit, Fault, FaultKind, Generated, Moment, Population, Route, Scenario, SimUser, Simulator,
+    Target as SimTarget, UserState,
+};
 use http::{Method, Request};
 use skillsync::domain::{EntryState, JobId, Mode, Target};
 use skillsync::engine::EntrySnapshot;
 use skillsync::genesys::transport::Transport;
 use skillsync::journal::MemoryJournal;
-use skillsync::simulator::{
-    Body, Explicit, Fault, FaultKind, Generated, Moment, Population, Route, Scenario, SimUser, Simulator,
-    Target as SimTarget, UserState,
-};
 use tokio::sync::Notify;
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;

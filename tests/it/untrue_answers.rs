@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
+use genesys_simulator::{Generated, Population, Scenario, Simulator, Target as SimTarget};
 use http::{Method, Request, Response};
 use skillsync::domain::{EntryState, Mode, Reason, Target};
 use skillsync::genesys::transport::Transport;
-use skillsync::simulator::{Generated, Population, Scenario, Simulator, Target as SimTarget};
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 

@@ -5,6 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use genesys_simulator::{
+    Access, Behaviour, Body, Explicit, Fault, FaultKind, Generated, Latency, Moment, Population, Route, Scenario,
+    SimUser, Simulator, Target as SimTarget, UserState,
+};
 use http::{Request, Response};
 use serde_json::{Value, json};
 use skillsync::domain::entry::EntryRequest;
@@ -12,10 +16,6 @@ use skillsync::domain::job::{JobSpec, Lane, SameUser};
 use skillsync::domain::{EntryState, JobId, Mode, Reason, Target, UserId, UserRef};
 use skillsync::engine::JobSnapshot;
 use skillsync::genesys::transport::Transport;
-use skillsync::simulator::{
-    Access, Behaviour, Body, Explicit, Fault, FaultKind, Generated, Latency, Moment, Population, Route, Scenario,
-    SimUser, Simulator, Target as SimTarget, UserState,
-};
 use tokio::time::{Instant, sleep};
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;

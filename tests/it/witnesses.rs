@@ -6,12 +6,12 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::Request;
 use futures_util::StreamExt as _;
+use genesys_simulator::{Generated, Population, Scenario};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use skillsync::app;
 use skillsync::config::Config;
 use skillsync::domain::{EntryState, JobId};
-use skillsync::simulator::{Generated, Population, Scenario};
 use tower::ServiceExt as _;
 
 use crate::bed::{Bed, in_state};

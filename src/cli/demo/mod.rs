@@ -23,8 +23,8 @@ use crate::genesys::rate_limiter::Start;
 use crate::genesys::transport::{TransportSettings, over_http};
 use crate::journal::{NoJournal, Recovered};
 use crate::lifecycle::Lifecycle;
-use crate::simulator::{Scenario, Simulator};
 use crate::telemetry;
+use genesys_simulator::{Scenario, Simulator};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct DemoArguments {

@@ -15,7 +15,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::DemoPace;
 use crate::cli::http::JsonClient;
-use crate::simulator::Scenario;
+use genesys_simulator::Scenario;
 
 /// Tries for each user, the first included.
 const TRIES: u32 = 4;

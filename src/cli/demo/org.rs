@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::DemoPace;
-use crate::simulator::{
+use genesys_simulator::{
     Behaviour, Blocked, Busy, CatalogueEntry, Conflicts, Explicit, ForeignWriter, Latency, Limits, Population,
     RateLimit, ReadLag, Scenario, Share, SimUser, UserState,
 };

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::naive::NaiveResult;
 use super::{DemoPace, org};
-use crate::simulator::Ledger;
+use genesys_simulator::Ledger;
 
 /// The figures of a run and the promises held against them.
 pub(super) struct Report {

@@ -1,8 +1,8 @@
 //! Submissions as the API takes them, and what is to be expected of each row.
 
+use genesys_simulator::{CatalogueEntry, SimUser, Target};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use skillsync::simulator::{CatalogueEntry, SimUser, Target};
 use uuid::Uuid;
 
 use super::history::Mode;

@@ -5,10 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use skillsync::simulator::{
+use genesys_simulator::{
     Behaviour, Fault, FaultKind, Generated, Latency, Population, Route, Scenario, SimUser, Simulator, Target,
 };
+use serde_json::{Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;
 

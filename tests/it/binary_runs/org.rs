@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use rand::RngExt;
-use rand::rngs::StdRng;
-use rand::seq::IndexedRandom;
-use skillsync::simulator::{
+use genesys_simulator::{
     Behaviour, Body, Conflicts, Fault, FaultKind, ForeignWriter, Generated, Latency, Moment, Population, ReadLag,
     Route, Scenario, Share,
 };
+use rand::RngExt;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
 
 use super::plan::{ITEMS, Plan};
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use genesys_simulator::{Fault, Target};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
-use skillsync::simulator::{Fault, Target};
 
 use super::history::Mode;
 use super::org::fault;

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use genesys_simulator::{Assignment, Ledger, Outcome, Target, Writer};
 use jiff::Timestamp;
 use serde_json::Value;
 use skillsync::clock::WallClock;
-use skillsync::simulator::{Assignment, Ledger, Outcome, Target, Writer};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -130,7 +130,7 @@ fn effects(clock: &Clock, ledger: &Ledger, user: Uuid, target: Target) -> Vec<Ef
         let outcome = ledger.requests()[request].outcome;
         !matches!(outcome, Outcome::Answered(200..=299))
     };
-    let effect = |effect: &skillsync::simulator::Effect| Effect {
+    let effect = |effect: &genesys_simulator::Effect| Effect {
         at: clock.of(effect.at),
         ours: effect.writer == Writer::Client,
         unanswered: effect.request.is_some_and(unanswered),

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use genesys_simulator::{Assignment, Target};
 use jiff::Timestamp;
 use serde_json::Value;
-use skillsync::simulator::{Assignment, Target};
 use tokio::time::Instant;
 use uuid::Uuid;
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use genesys_simulator::Simulator;
 use serde_json::Value;
 use skillsync::lifecycle::Lifecycle;
-use skillsync::simulator::Simulator;
 
 use super::history::{Kind, Violation};
 use super::plan::Plan;

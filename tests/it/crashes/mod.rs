@@ -14,16 +14,16 @@ mod verdict;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use genesys_simulator::{
+    Behaviour, Blocked, Busy, ConflictCause, Conflicts, ForeignWriter, Generated, Latency, Population, ReadLag,
+    Scenario, Share, Simulator, StaleWindow,
+};
 use jiff::Timestamp;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::Value;
 use skillsync::clock::WallClock;
 use skillsync::lifecycle::Lifecycle;
-use skillsync::simulator::{
-    Behaviour, Blocked, Busy, ConflictCause, Conflicts, ForeignWriter, Generated, Latency, Population, ReadLag,
-    Scenario, Share, Simulator, StaleWindow,
-};
 use tokio::time::Instant;
 
 use self::submitter::Submitter;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::time::Duration;
 
-use skillsync::simulator::{ConflictCause, Ledger, RequestRecord, Simulator, Target, Writer};
+use genesys_simulator::{ConflictCause, Ledger, RequestRecord, Simulator, Target, Writer};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -129,7 +129,7 @@ const SETTLE: Duration = Duration::from_millis(100);
 fn repeated(ledger: &Ledger) -> BTreeMap<Uuid, usize> {
     let mut repeated = BTreeMap::new();
     for effect in ledger.effects().iter().filter(|effect| effect.writer == Writer::Client) {
-        let set = |assignments: &[_]| assignments.iter().map(|one: &skillsync::simulator::Assignment| one.id).collect();
+        let set = |assignments: &[_]| assignments.iter().map(|one: &genesys_simulator::Assignment| one.id).collect();
         let (before, after): (BTreeSet<Uuid>, BTreeSet<Uuid>) = (set(&effect.before), set(&effect.after));
         if before == after {
             *repeated.entry(effect.user).or_default() += 1;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use genesys_simulator::{Generated, Latency, Population, Scenario, Simulator};
 use skillsync::lifecycle::Lifecycle;
-use skillsync::simulator::{Generated, Latency, Population, Scenario, Simulator};
 
 use super::shim;
 use crate::process::{Client, Folder, Process, free_port, job_for, serve_genesys, submit};

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use genesys_simulator::Simulator;
 use serde_json::json;
 use skillsync::journal::{Journal as _, Memo, MemoryJournal};
-use skillsync::simulator::Simulator;
 
 use super::records::{HrSystem, event, open, settled};
 use super::{BEGIN, Office, by_title, employees};

@@ -1,8 +1,8 @@
 //! People whom their sender calls otherwise than before, and what is theirs then; on the paused clock.
 
+use genesys_simulator::Target as SimTarget;
 use serde_json::json;
 use skillsync::domain::{EntryState, Reason};
-use skillsync::simulator::Target as SimTarget;
 
 use super::imports::{CSV, held};
 use super::{Answer, BEGIN, Office, by_title, employees};

@@ -1,9 +1,9 @@
 //! Full exports of which it can be doubted that everybody who is missing has left, on the paused clock.
 
+use genesys_simulator::{Explicit, ExternalId, Population, Target as SimTarget};
 use serde_json::Value;
 use skillsync::domain::EntryState;
 use skillsync::domain::entry::Presence;
-use skillsync::simulator::{Explicit, ExternalId, Population, Target as SimTarget};
 
 use super::imports::{CSV, held, import};
 use super::{Answer, Office, by_title, employees};
@@ -109,7 +109,7 @@ async fn who_is_in_it_under_another_name_has_not_left() {
     let plain = Office::open(&scenario, "");
     let mut users = plain.bed.simulator.users();
     users[0].external_ids.push(ExternalId { authority: "hris".into(), key: "N1".into() });
-    let groups = plain.bed.simulator.catalogue(skillsync::simulator::Target::WfmSkillGroups);
+    let groups = plain.bed.simulator.catalogue(genesys_simulator::Target::WfmSkillGroups);
     scenario.population = Population::Explicit(Explicit { users, groups, ..Explicit::default() });
     let keys = "external_id = 'employeeNumber', authority = 'hris'";
     let office = Office::open(&scenario, &by_title("hr", "").replace("employee_id = 'employeeNumber'", keys));

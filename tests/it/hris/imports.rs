@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_compression::tokio::write::GzipEncoder;
+use genesys_simulator::{Explicit, Population, Scenario};
 use serde_json::Value;
 use skillsync::journal::{Journal as _, Memo};
-use skillsync::simulator::{Explicit, Population, Scenario};
 use skillsync::table::XLSX;
 use tokio::io::AsyncWriteExt as _;
 
@@ -230,7 +230,7 @@ async fn an_id_in_another_case_that_is_anothers_has_left() {
     let plain = Office::open(&scenario, "");
     let mut users = plain.bed.simulator.users();
     users[1].employee_id = Some("e1001".into());
-    let groups = plain.bed.simulator.catalogue(skillsync::simulator::Target::WfmSkillGroups);
+    let groups = plain.bed.simulator.catalogue(genesys_simulator::Target::WfmSkillGroups);
     scenario.population = Population::Explicit(Explicit { users, groups, ..Explicit::default() });
     let office = Office::open(&scenario, &by_title("hr", ""));
     let both = "employeeNumber,jobTitle\nE1001,Group 1\ne1001,Group 2\nE1003,Group 3\n";

@@ -28,13 +28,13 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use bytes::Bytes;
+use genesys_simulator::{Generated, Population, Scenario, Simulator, Target};
 use ring::hmac;
 use serde_json::Value;
 use skillsync::app;
 use skillsync::config::Config;
 use skillsync::domain::JobId;
 use skillsync::journal::MemoryJournal;
-use skillsync::simulator::{Generated, Population, Scenario, Simulator, Target};
 use tower::ServiceExt;
 
 use crate::bed::Bed;

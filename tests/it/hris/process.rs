@@ -10,11 +10,11 @@ use axum::extract;
 use axum::http::StatusCode;
 use axum::routing::get;
 use futures_util::future::join_all;
+use genesys_simulator::{Limits, Scenario, Simulator};
 use serde_json::Value;
 use skillsync::clock::WallClock;
 use skillsync::genesys::transport::{Transport, TransportSettings, over_http};
 use skillsync::lifecycle::Lifecycle;
-use skillsync::simulator::{Limits, Scenario, Simulator};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use axum::http::{Request, Response, StatusCode};
 use bytes::Bytes;
+use genesys_simulator::Simulator;
 use serde_json::{Value, json};
 use skillsync::domain::EntryState;
 use skillsync::hris::RecordTransport;
 use skillsync::journal::MemoryJournal;
-use skillsync::simulator::Simulator;
 use tower::service_fn;
 
 use super::{Answer, BEGIN, Office, by_title, employees};

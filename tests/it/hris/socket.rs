@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use genesys_simulator::Simulator;
 use skillsync::app::{self, Dependencies};
 use skillsync::clock::WallClock;
 use skillsync::config::Config;
@@ -13,7 +14,6 @@ use skillsync::genesys::rate_limiter::Start;
 use skillsync::genesys::transport::{TransportSettings, over_http};
 use skillsync::journal::{DEFAULT_MAX_BYTES, SqliteJournal};
 use skillsync::lifecycle::Lifecycle;
-use skillsync::simulator::Simulator;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tower::ServiceExt;

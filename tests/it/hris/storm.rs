@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use genesys_simulator::{Behaviour, Latency, Limits, RateLimit, Scenario, Simulator, Target};
 use skillsync::domain::{EntryState, Mode};
-use skillsync::simulator::{Behaviour, Latency, Limits, RateLimit, Scenario, Simulator, Target};
 use tokio::time::Instant;
 
 use super::records::HrSystem;

@@ -12,12 +12,12 @@ use std::time::Duration;
 
 use figment::Figment;
 use figment::providers::{Format, Toml};
+use genesys_simulator::{Ledger, Outcome, Population, Route, Scenario, Writer};
 use serde::Deserialize;
 use skillsync::domain::conflict::Cause;
 use skillsync::domain::entry::EntryRequest;
 use skillsync::domain::{EntryState, Mode, Target};
 use skillsync::engine::JobSnapshot;
-use skillsync::simulator::{Ledger, Outcome, Population, Route, Scenario, Writer};
 
 use crate::bed::{Bed, employee, in_state};
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response};
-use serde_json::{Value, json};
-use skillsync::simulator::{
+use genesys_simulator::{
     Behaviour, Conflicts, Credentials, Generated, Limits, Population, ReadLag, Scenario, Share, Simulator, StaleWindow,
 };
+use http::{HeaderValue, Method, Request, Response};
+use serde_json::{Value, json};
 use tower::ServiceExt;
 use uuid::Uuid;
 

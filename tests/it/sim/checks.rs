@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use genesys_simulator::{ConflictCause, Route, Target};
 use skillsync::domain::conflict::Cause;
 use skillsync::domain::job::SameUser;
 use skillsync::domain::{EntryState, Mode, Reason};
-use skillsync::simulator::{ConflictCause, Route, Target};
 use tokio::time::Instant;
 use uuid::Uuid;
 

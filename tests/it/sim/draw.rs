@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use genesys_simulator::{
+    Behaviour, Blocked, Body, Busy, ConflictShape, Conflicts, Fault, FaultKind, ForeignWriter, Generated, Latency,
+    Limits, Moment, Outage, Population, RateLimit, ReadLag, Route, Scenario, Share, StaleWindow, Target,
+};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use skillsync::domain::Mode;
 use skillsync::domain::job::SameUser;
-use skillsync::simulator::{
-    Behaviour, Blocked, Body, Busy, ConflictShape, Conflicts, Fault, FaultKind, ForeignWriter, Generated, Latency,
-    Limits, Moment, Outage, Population, RateLimit, ReadLag, Route, Scenario, Share, StaleWindow, Target,
-};
 
 use super::plan::{Naming, Operation, Plan, Settings, Submission, What, Wish};
 

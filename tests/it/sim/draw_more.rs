@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
+use genesys_simulator::{Access, Body, Fault, FaultKind, Latency, Moment, ReadLag, Route, Scenario, Share};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use skillsync::domain::job::SameUser;
-use skillsync::simulator::{Access, Body, Fault, FaultKind, Latency, Moment, ReadLag, Route, Scenario, Share};
 
 use super::draw::{SPAN, moment, submission};
 use super::plan::{Hostile, ListingFault, Naming, Operation, Plan, Restart, Settings, Submission, What};
@@ -84,7 +84,7 @@ impl Plan {
     }
 
     pub(super) fn users(&self) -> usize {
-        use skillsync::simulator::Population;
+        use genesys_simulator::Population;
         match &self.scenario.population {
             Population::Generated(generated) => generated.users,
             Population::Explicit(explicit) => explicit.users.len(),

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use genesys_simulator::Simulator;
 use skillsync::clock::WallClock;
 use skillsync::genesys::transport::Transport;
 use skillsync::journal::{Journal, MemoryJournal};
-use skillsync::simulator::Simulator;
 
 use super::hostile::Listings;
 use super::plan::{Plan, Restart};

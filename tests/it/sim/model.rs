@@ -16,8 +16,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use genesys_simulator::{Assignment, Effect, Target, WriteKind};
 use skillsync::domain::{EntryState, Mode, Reason};
-use skillsync::simulator::{Assignment, Effect, Target, WriteKind};
 use tokio::time::Instant;
 use uuid::Uuid;
 

@@ -1,8 +1,8 @@
 //! Operations as data: what a random run does, and what the simulated org does to it.
 
+use genesys_simulator::{Outage, Scenario, Target};
 use skillsync::domain::Mode;
 use skillsync::domain::job::SameUser;
-use skillsync::simulator::{Outage, Scenario, Target};
 
 use crate::dying::Left;
 

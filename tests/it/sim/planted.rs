@@ -7,12 +7,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use genesys_simulator::{Access, Behaviour, Generated, Population, Target};
 use http::header::{ETAG, IF_MATCH};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use skillsync::domain::Mode;
 use skillsync::domain::job::SameUser;
 use skillsync::genesys::transport::{Transport, TransportError};
-use skillsync::simulator::{Access, Behaviour, Generated, Population, Target};
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 

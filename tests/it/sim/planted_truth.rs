@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use genesys_simulator::{ReadLag, Share};
 use http::{Method, Request, Response, StatusCode};
 use serde_json::Value;
 use skillsync::domain::EntryState;
 use skillsync::genesys::transport::Transport;
-use skillsync::simulator::{ReadLag, Share};
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use genesys_simulator::{Assignment, Ledger, Target};
 use jiff::Timestamp;
 use skillsync::domain::entry::AssignmentName;
 use skillsync::domain::job::SameUser;
 use skillsync::domain::{EntryState, JobId, Mode, Reason};
 use skillsync::engine::{EntryResult, EntrySnapshot, JobSnapshot};
-use skillsync::simulator::{Assignment, Ledger, Target};
 use tokio::time::Instant;
 use uuid::Uuid;
 

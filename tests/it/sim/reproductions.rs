@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use genesys_simulator::{
+    Behaviour, Body, Busy, Conflicts, Fault, FaultKind, ForeignWriter, Generated, Moment, Population, ReadLag, Route,
+    Scenario, Share, Target,
+};
 use http::{Method, Request};
 use skillsync::domain::Mode;
 use skillsync::domain::job::SameUser;
 use skillsync::genesys::transport::Transport;
-use skillsync::simulator::{
-    Behaviour, Body, Busy, Conflicts, Fault, FaultKind, ForeignWriter, Generated, Moment, Population, ReadLag, Route,
-    Scenario, Share, Target,
-};
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
@@ -122,7 +122,7 @@ fn panicking_at_the_second_write(wire: Transport) -> Transport {
 fn a_400_that_does_not_say_why_is_looked_into() {
     let foreign_writer = ForeignWriter { share: Share::Rate(1.0), ..ForeignWriter::default() };
     let mut behaviour = conflicts(Conflicts { foreign_writer, ..Conflicts::default() });
-    behaviour.conflicts.shapes.insert(Route::WfmWrite, skillsync::simulator::ConflictShape::VersionMessage);
+    behaviour.conflicts.shapes.insert(Route::WfmWrite, genesys_simulator::ConflictShape::VersionMessage);
     behaviour.faults = vec![Fault::on(&[Route::WfmWrite], FaultKind::Garbled { body: Body::NotJson }).at_most(1)];
     holds(&plan(behaviour, vec![submit(0, Target::WfmSkillGroups, Mode::Add, &[(1, None), (2, None)])]));
 }

@@ -5,12 +5,12 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use genesys_simulator::{Assignment, ConflictCause, Target, UserState};
 use jiff::{SignedDuration, Timestamp};
 use skillsync::domain::entry::{AssignmentName, EntryRequest, ListedAssignment};
 use skillsync::domain::job::{JobSpec, JobStatus, Lane, SameUser};
 use skillsync::domain::{AssignmentId, EntryState, JobId, Mode, Proficiency, Target as OurTarget, UserId, UserRef};
 use skillsync::engine::{Engine, EntrySnapshot};
-use skillsync::simulator::{Assignment, ConflictCause, Target, UserState};
 use tokio::time::Instant;
 use uuid::Uuid;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use skillsync::simulator::Target;
+use genesys_simulator::Target;
 use tokio::time::Instant;
 use uuid::Uuid;
 

@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use genesys_simulator::Target;
 use http::header::IF_MATCH;
 use http::{Method, Request, Response};
 use skillsync::genesys::transport::Transport;
-use skillsync::simulator::Target;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;

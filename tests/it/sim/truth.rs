@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::Duration;
 
+use genesys_simulator::Target;
 use skillsync::domain::job::SameUser;
 use skillsync::domain::{EntryState, Mode, Reason};
-use skillsync::simulator::Target;
 use uuid::Uuid;
 
 use super::checks::Kind;

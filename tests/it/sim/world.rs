@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use genesys_simulator::Target;
 use skillsync::domain::Mode;
-use skillsync::simulator::Target;
 use uuid::Uuid;
 
 use super::record::{Entry, Place, Set};

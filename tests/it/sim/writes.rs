@@ -1,6 +1,6 @@
 //! Writes as the service made them: calls that were computed together.
 
-use skillsync::simulator::{Effect, Target};
+use genesys_simulator::{Effect, Target};
 use tokio::time::Instant;
 
 use super::tap::Exchange;

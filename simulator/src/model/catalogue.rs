@@ -50,7 +50,7 @@ impl Model {
         Ok(Reply::ok(self.skill(&created)))
     }
 
-    pub(in crate::simulator) fn add_skill(&mut self, name: String, division: Option<Uuid>) -> CatalogueEntry {
+    pub(crate) fn add_skill(&mut self, name: String, division: Option<Uuid>) -> CatalogueEntry {
         let nth = u64::try_from(self.org.skills.entries.len()).unwrap_or(u64::MAX);
         let created = CatalogueEntry { id: self.dice.id("created skill", nth), name };
         self.org.skills.add(created.clone(), division);

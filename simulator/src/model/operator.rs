@@ -13,13 +13,7 @@ use super::{Model, Write};
 
 impl Model {
     /// Lets somebody else set a user's assignments; false if there is no such user.
-    pub(in crate::simulator) fn foreign_set(
-        &mut self,
-        at: Instant,
-        user: Uuid,
-        target: Target,
-        set: AssignmentSet,
-    ) -> bool {
+    pub(crate) fn foreign_set(&mut self, at: Instant, user: Uuid, target: Target, set: AssignmentSet) -> bool {
         if self.org.living_mut(user).is_none() {
             return false;
         }
@@ -28,16 +22,16 @@ impl Model {
         true
     }
 
-    pub(in crate::simulator) fn revoke_tokens(&mut self) {
+    pub(crate) fn revoke_tokens(&mut self) {
         self.tokens.revoke_all();
     }
 
-    pub(in crate::simulator) fn use_up_rate(&mut self, calls: u32, now: Instant) {
+    pub(crate) fn use_up_rate(&mut self, calls: u32, now: Instant) {
         self.tokens.use_up(calls, now);
     }
 
     /// Changes a user's state in the directory; false if there is no such user.
-    pub(in crate::simulator) fn set_state(&mut self, user: Uuid, state: UserState) -> bool {
+    pub(crate) fn set_state(&mut self, user: Uuid, state: UserState) -> bool {
         let Some(user) = self.org.user_mut(user) else { return false };
         user.profile.state = state;
         user.directory_version += 1;
@@ -45,7 +39,7 @@ impl Model {
     }
 
     /// Gives a user another employee id, or takes theirs away; false if there is no such user.
-    pub(in crate::simulator) fn set_employee_id(&mut self, user: Uuid, employee_id: Option<String>) -> bool {
+    pub(crate) fn set_employee_id(&mut self, user: Uuid, employee_id: Option<String>) -> bool {
         let Some(user) = self.org.user_mut(user) else { return false };
         user.profile.employee_id = employee_id;
         user.directory_version += 1;
@@ -53,36 +47,36 @@ impl Model {
     }
 
     /// Changes a skill's state; false if there is no such skill.
-    pub(in crate::simulator) fn set_skill_state(&mut self, skill: Uuid, state: UserState) -> bool {
+    pub(crate) fn set_skill_state(&mut self, skill: Uuid, state: UserState) -> bool {
         self.org.skills.set_state(skill, state)
     }
 
     /// A user as they really are, whatever reads show.
-    pub(in crate::simulator) fn user_now(&self, user: Uuid) -> Option<SimUser> {
+    pub(crate) fn user_now(&self, user: Uuid) -> Option<SimUser> {
         self.org.user(user).map(User::snapshot)
     }
 
-    pub(in crate::simulator) fn users_now(&self) -> Vec<SimUser> {
+    pub(crate) fn users_now(&self) -> Vec<SimUser> {
         self.org.users().map(User::snapshot).collect()
     }
 
     /// A user's real assignments and their version.
-    pub(in crate::simulator) fn assignments_of(&self, user: Uuid, target: Target) -> Option<(u64, AssignmentSet)> {
+    pub(crate) fn assignments_of(&self, user: Uuid, target: Target) -> Option<(u64, AssignmentSet)> {
         let state = self.org.user(user)?.resource(target).current();
         Some((state.version, AssignmentSet::clone(&state.set)))
     }
 
     /// Everything that can be assigned on a target.
-    pub(in crate::simulator) fn assignable(&self, target: Target) -> &[CatalogueEntry] {
+    pub(crate) fn assignable(&self, target: Target) -> &[CatalogueEntry] {
         &self.org.catalogue(target).entries
     }
 
     /// What only foreign writers assign on a target.
-    pub(in crate::simulator) fn foreign_pool(&self, target: Target) -> &[Uuid] {
+    pub(crate) fn foreign_pool(&self, target: Target) -> &[Uuid] {
         &self.org.catalogue(target).foreign
     }
 
-    pub(in crate::simulator) fn fated(&self, cause: ConflictCause) -> Vec<Uuid> {
+    pub(crate) fn fated(&self, cause: ConflictCause) -> Vec<Uuid> {
         self.fates.of(cause)
     }
 }

@@ -27,7 +27,7 @@ pub(super) struct Background {
 
 impl Model {
     /// Catches up with what others have done until `now`.
-    pub(in crate::simulator) fn advance(&mut self, now: Instant) {
+    pub(crate) fn advance(&mut self, now: Instant) {
         let settings = self.behaviour.conflicts.stale_window.clone();
         if settings.writes_per_second <= 0.0 {
             self.background.next_at = None;
@@ -76,7 +76,7 @@ impl Model {
     }
 
     /// Lets somebody else change a user's assignments; false if there is no such user or nothing to change.
-    pub(in crate::simulator) fn foreign_write(
+    pub(crate) fn foreign_write(
         &mut self,
         at: Instant,
         user: Uuid,

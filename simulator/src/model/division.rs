@@ -36,7 +36,7 @@ impl Model {
     }
 
     /// The users whom this client may not see.
-    pub(in crate::simulator) fn hidden(&self) -> Vec<Uuid> {
+    pub(crate) fn hidden(&self) -> Vec<Uuid> {
         self.org.users().map(|user| user.profile.id).filter(|user| !self.sees(*user)).collect()
     }
 }

@@ -44,9 +44,9 @@ pub(super) struct Injected {
 
 /// An answer that drips in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::simulator) struct Trickle {
-    pub(in crate::simulator) bytes: usize,
-    pub(in crate::simulator) pause: Duration,
+pub(crate) struct Trickle {
+    pub(crate) bytes: usize,
+    pub(crate) pause: Duration,
 }
 
 /// The faults of a scenario and how often each has hit.

@@ -25,6 +25,8 @@ pub(super) fn router() -> Router<Simulator> {
         .route("/users", get(users))
         .route("/users/{user}", get(user))
         .route("/users/{user}/state", put(set_state))
+        .route("/users/{user}/employee-id", put(set_employee_id))
+        .route("/users/{user}/assignments/{target}", put(foreign_set))
         .route("/skills/{skill}/state", put(set_skill_state))
         .route("/users/{user}/foreign-write/{target}", post(foreign_write))
 }
@@ -162,6 +164,22 @@ async fn set_state(
     Json(state): Json<UserState>,
 ) -> StatusCode {
     done(simulator.set_user_state(user, state))
+}
+
+async fn set_employee_id(
+    State(simulator): State<Simulator>,
+    Path(user): Path<Uuid>,
+    Json(employee_id): Json<Option<String>>,
+) -> StatusCode {
+    done(simulator.set_employee_id(user, employee_id.as_deref()))
+}
+
+async fn foreign_set(
+    State(simulator): State<Simulator>,
+    Path((user, target)): Path<(Uuid, Target)>,
+    Json(assignments): Json<Vec<Assignment>>,
+) -> StatusCode {
+    done(simulator.foreign_set(user, target, &assignments))
 }
 
 async fn set_skill_state(

@@ -7,7 +7,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::lifecycle::Lifecycle;
 
 /// A simulator that serves on a port of its own until the test drops it.
 struct Served {
@@ -26,7 +25,8 @@ async fn served(change: impl FnOnce(&mut Behaviour)) -> Served {
     let address = listener.local_addr().unwrap();
     let (shutdown, stopped) = oneshot::channel::<()>();
     let server = simulator.clone();
-    Lifecycle::default().spawn(async move {
+    #[expect(clippy::disallowed_methods, reason = "it ends with the test")]
+    tokio::spawn(async move {
         let stop = async move { drop(stopped.await) };
         server.serve(listener, stop).await.unwrap();
     });

@@ -167,20 +167,14 @@ pub(super) mod tests {
 
     use super::*;
 
-    pub(in crate::simulator) const POOL: u128 = 900;
+    pub(crate) const POOL: u128 = 900;
 
-    pub(in crate::simulator) fn empty(started: Instant) -> Ledger {
+    pub(crate) fn empty(started: Instant) -> Ledger {
         Ledger::new(started, HashSet::from([Uuid::from_u128(POOL), Uuid::from_u128(POOL + 1)]))
     }
 
     /// A request on `route` that arrives after `arrived` milliseconds and ends at `ended`.
-    pub(in crate::simulator) fn request(
-        ledger: &mut Ledger,
-        route: Route,
-        user: u128,
-        arrived: u64,
-        ended: u64,
-    ) -> usize {
+    pub(crate) fn request(ledger: &mut Ledger, route: Route, user: u128, arrived: u64, ended: u64) -> usize {
         let at = |millis| ledger.started + Duration::from_millis(millis);
         let record = RequestRecord {
             arrived_at: at(arrived),
@@ -196,7 +190,7 @@ pub(super) mod tests {
         ledger.open(record)
     }
 
-    pub(in crate::simulator) fn effect(ledger: &mut Ledger, writer: Writer, before: &[u128], after: &[u128]) {
+    pub(crate) fn effect(ledger: &mut Ledger, writer: Writer, before: &[u128], after: &[u128]) {
         let set = |ids: &[u128]| ids.iter().map(|id| Assignment::group(Uuid::from_u128(*id))).collect();
         let version = u64::try_from(ledger.effects.len()).unwrap();
         ledger.enter(Effect {

@@ -24,7 +24,7 @@ impl Default for Population {
 
 impl Population {
     /// Everybody and everything by name; generated from the seed where it was not given.
-    pub(in crate::simulator) fn resolve(self, dice: Dice) -> Explicit {
+    pub(crate) fn resolve(self, dice: Dice) -> Explicit {
         let mut explicit = match self {
             Self::Explicit(explicit) => explicit,
             Self::Generated(generated) => generated.resolve(dice),
