@@ -42,8 +42,8 @@ impl Source {
     ) -> Result<(), Refused> {
         match &self.admission {
             DeliveryAdmission::Signature(verifier) => {
-                let verified = verifier.verify(headers, body, now);
-                let signed_with = verified.map_err(|refusal| senders::with_sender_instead(refusal, headers))?;
+                let signed_with = verifier.verify(headers, body, now);
+                let signed_with = signed_with.map_err(|refusal| senders::with_sender_instead(refusal, headers))?;
                 if signed_with == SignedWith::Previous {
                     let source = &*self.name;
                     tracing::info!(source, "a delivery is signed with previous_secret; the sender has not moved yet");

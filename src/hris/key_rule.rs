@@ -33,12 +33,12 @@ pub(super) enum KeyRule {
 impl KeyRule {
     pub(super) fn compile(config: &WebhookConfig) -> Result<Self, ConfigError> {
         let by_sender = match Sender::of(config.preset).deduplication {
-            Deduplication::BySignedId => Some(Self::SignedId),
-            Deduplication::ByBody(headers) => {
+            Deduplication::SignedId => Some(Self::SignedId),
+            Deduplication::Body(headers) => {
                 Some(Self::Digest(headers.iter().map(|name| HeaderName::from_static(name)).collect()))
             }
-            Deduplication::ByPayload(find) => Some(Self::Payload(find)),
-            Deduplication::BySource => None,
+            Deduplication::Payload(find) => Some(Self::Payload(find)),
+            Deduplication::Configured => None,
         };
         let dedupe = match (&config.dedupe, by_sender) {
             (None, Some(rule)) => return Ok(rule),

@@ -150,7 +150,7 @@ impl Source {
             filter,
             runner: runner.clone(),
             identity,
-            sender_id: config.sender_id.clone().or_else(|| sender.sender_id.map(str::to_owned)),
+            sender_id: config.sender_id.clone().or_else(|| sender.id_attribute.map(str::to_owned)),
             required: config.required.clone(),
             leaver: leaver.map(|when| Leaver { when, is_preset }),
             optional: config.optional.iter().map(|name| folded(name)).collect(),

@@ -37,8 +37,8 @@ impl UserNameIndex {
     fn new(entries: &Entries) -> Self {
         let hasher = RandomState::new();
         let open = entries.places(0, |state| !state.is_terminal());
-        let hashed = open.filter_map(|index| Some((hasher.hash_one(entries.named(index)?.folded()), index)));
-        let mut places: Box<[_]> = hashed.collect();
+        let mut places: Box<[_]> =
+            open.filter_map(|index| Some((hasher.hash_one(entries.named(index)?.folded()), index))).collect();
         places.sort_unstable();
         Self { hasher, places }
     }

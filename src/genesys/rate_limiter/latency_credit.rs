@@ -6,10 +6,10 @@
 //!
 //! Say call `i` arrives at `r_i` and is answered at `a_i`, and call `j` is sent at `s_j` and arrives at `r_j`. Let `F`
 //! be the least time that any call needs to reach Genesys, and `B` the least time from its arrival there to its answer
-//! here. Then `r_i <= a_i - B` and `r_j >= s_j + F`, so `r_j >= r_i + window` holds whenever `s_j >= a_i + window - (F
-//! + B)`: the largest safe credit is `F + B`. It cannot be observed. Only the sums of both directions of single calls
-//! can, and the smallest of these equals `F + B` only once some call was at its least in both directions at once: one
-//! call's quick way there and another's quick way back may undercut the smallest sum seen.
+//! here. Then `r_i <= a_i - B` and `r_j >= s_j + F`, so `r_j >= r_i + window` holds whenever
+//! `s_j >= a_i + window - (F + B)`: the largest safe credit is `F + B`. It cannot be observed. Only the sums of both
+//! directions of single calls can, and the smallest of these equals `F + B` only once some call was at its least in
+//! both directions at once: one call's quick way there and another's quick way back may undercut the smallest sum seen.
 //!
 //! How far the smallest of `n` sums, `m_1`, still lies above `F + B` shows in how dense the sums are just above it:
 //! they thin out towards `F + B`, and the `k`th smallest lies about `k^(1/a)` times as far above it as the smallest,

@@ -17,10 +17,10 @@ const STAMP: &str = "x-bamboohr-timestamp";
 pub(super) const SENDER: Sender = Sender {
     name: "bamboohr",
     scheme: Some(scheme),
-    deduplication: Deduplication::ByBody(&[STAMP]),
+    deduplication: Deduplication::Body(&[STAMP]),
     read,
     tells_dates: true,
-    sender_id: Some("id"),
+    id_attribute: Some("id"),
     leaver: &[("status", &["inactive", "terminated"]), ("employmentStatus", &["terminated"])],
     ..generic::SENDER
 };

@@ -10,10 +10,10 @@ use crate::hris::signature::{Headers, KeyForm, Scheme};
 pub(super) const SENDER: Sender = Sender {
     name: "finch",
     scheme: Some(scheme),
-    deduplication: Deduplication::BySignedId,
+    deduplication: Deduplication::SignedId,
     read,
     sends_ids_only: true,
-    sender_id: Some("id"),
+    id_attribute: Some("id"),
     leaver: &[("is_active", &["false"])],
     status_of_item,
     ..generic::SENDER

@@ -8,11 +8,11 @@ use crate::hris::people::{NotUnderstood, Told};
 pub(super) const SENDER: Sender = Sender {
     name: "generic",
     scheme: None,
-    deduplication: Deduplication::BySource,
+    deduplication: Deduplication::Configured,
     read,
     sends_ids_only: false,
     tells_dates: false,
-    sender_id: None,
+    id_attribute: None,
     leaver: &[],
     is_handshake: |_| false,
     status_of_item: |_| None,

@@ -10,11 +10,11 @@ use crate::hris::signature::{Algorithm, Encoding, Scheme};
 pub(super) const SENDER: Sender = Sender {
     name: "hibob",
     scheme: Some(scheme),
-    deduplication: Deduplication::ByBody(&[]),
+    deduplication: Deduplication::Body(&[]),
     read,
     sends_ids_only: true,
     tells_dates: true,
-    sender_id: Some("id"),
+    id_attribute: Some("id"),
     leaver: &[("internal.status", &["inactive"]), ("internal.lifecycleStatus", &["terminated", "left"])],
     is_handshake,
     ..generic::SENDER

@@ -11,10 +11,10 @@ use crate::hris::signature::{Algorithm, Encoding, Scheme};
 pub(super) const SENDER: Sender = Sender {
     name: "merge",
     scheme: Some(scheme),
-    deduplication: Deduplication::ByPayload(delivery_key),
+    deduplication: Deduplication::Payload(delivery_key),
     read,
     tells_dates: true,
-    sender_id: Some("id"),
+    id_attribute: Some("id"),
     leaver: &[("employment_status", &["inactive"]), ("remote_was_deleted", &["true"])],
     ..generic::SENDER
 };

@@ -41,7 +41,7 @@ pub(super) struct Sender {
     /// It dates its changes.
     pub tells_dates: bool,
     /// The attribute that is its own id of a person, where the source does not say.
-    pub sender_id: Option<&'static str>,
+    pub id_attribute: Option<&'static str>,
     /// Attributes, each with the values of people who have left, where the source does not say.
     leaver: &'static [(&'static str, &'static [&'static str])],
     /// Recognises the question whether anybody is there: it is not signed, says nothing, and wants a 2xx.
@@ -54,13 +54,13 @@ pub(super) struct Sender {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Deduplication {
     /// What the source says, or what it signs beside the body.
-    BySource,
+    Configured,
     /// The id that is signed.
-    BySignedId,
+    SignedId,
     /// The body and these headers.
-    ByBody(&'static [&'static str]),
+    Body(&'static [&'static str]),
     /// What this finds in the payload.
-    ByPayload(fn(&Value) -> Option<String>),
+    Payload(fn(&Value) -> Option<String>),
 }
 
 impl Sender {

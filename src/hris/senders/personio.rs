@@ -6,11 +6,11 @@ use crate::hris::people::{NotUnderstood, Told};
 
 pub(super) const SENDER: Sender = Sender {
     name: "personio",
-    deduplication: Deduplication::ByBody(&[]),
+    deduplication: Deduplication::Body(&[]),
     read,
     sends_ids_only: true,
     tells_dates: true,
-    sender_id: Some("id"),
+    id_attribute: Some("id"),
     leaver: &[("status", &["inactive"]), ("attributes.status.value", &["inactive"])],
     ..generic::SENDER
 };

@@ -6,6 +6,6 @@ use crate::hris::signature::Scheme;
 pub(super) const SENDER: Sender = Sender {
     name: "standardWebhooks",
     scheme: Some(Scheme::standard_webhooks),
-    deduplication: Deduplication::BySignedId,
+    deduplication: Deduplication::SignedId,
     ..generic::SENDER
 };

@@ -56,7 +56,12 @@ impl Verifier {
         let optional = |name: &Option<HeaderName>| name.as_ref().map(|name| only(headers, name)).transpose();
         let given = only(headers, &names.signature).map_err(|refusal| match refusal {
             SignatureError::Missing(header) => SignatureError::NoSignature { header, another: None },
-            other => other,
+            refusal @ (SignatureError::NoSignature { .. }
+            | SignatureError::GivenTwice(_)
+            | SignatureError::NotText(_)
+            | SignatureError::NotATime(_)
+            | SignatureError::OutsideTolerance { .. }
+            | SignatureError::Wrong(_)) => refusal,
         })?;
         let (id, stamp) = (optional(&names.id)?, optional(&names.timestamp)?);
         let fits = |body: &[u8]| {

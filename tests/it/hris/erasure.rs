@@ -79,10 +79,10 @@ async fn nothing_tells_of_who_is_erased_in_what_is_known_of_another_by_their_num
     let users: Vec<_> = office.bed.simulator.users().iter().map(|user| user.id).collect();
     let name = |id: &str| format!("id,employeeNumber,jobTitle\n{id},OLD,Group 1\n");
     for (holder, id) in [(2, "former-7"), (3, "present-8")] {
-        users.iter().for_each(|user| {
+        for user in &users {
             let number = (*user == users[holder]).then_some("OLD");
             office.bed.simulator.set_employee_id(*user, number);
-        });
+        }
         tokio::time::sleep(std::time::Duration::from_secs(3600)).await;
         let answer = office.post("/v1/imports/hr?scope=delta", &CSV, &name(id)).await;
         office.finish(&answer).await;

@@ -275,9 +275,9 @@ async fn a_dry_run_is_no_claim_to_whom_it_names() {
         for applied in [false, true] {
             let office = Office::open(&employees(20), &(by_title("here", "") + &by_title("there", "") + sync));
             let export = async |source: &str, path: &str, numbers: std::ops::RangeInclusive<usize>| {
-                let rows: String = numbers.map(|n| format!("E{},Group 1\n", 1000 + n)).collect();
+                let rows: Vec<_> = numbers.map(|n| format!("E{},Group 1\n", 1000 + n)).collect();
                 let path = format!("/v1/imports/{source}?{path}");
-                let answer = office.post(&path, &CSV, &format!("employeeNumber,jobTitle\n{rows}")).await;
+                let answer = office.post(&path, &CSV, &format!("employeeNumber,jobTitle\n{}", rows.concat())).await;
                 assert_eq!(answer.status, 202, "{answer:?}");
                 office.finish(&answer).await;
                 answer

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::exports::Exports;
 use super::written::read;
-use super::{KnownPeople, KnownPerson, OfSource, written};
+use super::{KnownPeople, KnownPerson, OfSource, was_applied, written};
 use crate::domain::entry::Presence;
 use crate::domain::text::folded;
 use crate::domain::{UserId, UserRef};
@@ -138,8 +138,7 @@ impl KnownPeople {
             in_any_case.get(&folded(text)).is_some_and(|same| same.iter().any(|other| !is_another(text, other)))
         };
         // Whoever was only planned was never named.
-        let is_named =
-            |text: &str, person: &KnownPerson| !person.is_planned || person.was_applied(&source.name, text, engine);
+        let is_named = |text: &str, person: &KnownPerson| !person.is_planned || was_applied(&source.name, text, engine);
         let absent = known.by_name.iter().filter(|(text, _)| !present.contains(*text) && !is_there(text));
         let absent = absent.filter(|(text, person)| is_named(text, person)).filter_map(|(text, _)| read(text));
         absent.filter(|user| std::mem::discriminant(user) == std::mem::discriminant(like)).collect()

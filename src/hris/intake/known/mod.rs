@@ -89,12 +89,6 @@ impl KnownPerson {
         }
     }
 
-    /// Whether the plan of a dry run that named them was carried out.
-    fn was_applied(&self, source: &str, text: &str, engine: &Engine) -> bool {
-        let label = Source::label_of_imports(source);
-        read(text).is_some_and(|named| engine.was_written_for(&named, &label))
-    }
-
     /// What two spellings of one person have told.
     fn and(self, other: Self) -> Self {
         let (newer, older) = if self.named_at < other.named_at { (other, self) } else { (self, other) };
@@ -458,7 +452,7 @@ impl KnownPeople {
         let before = || engine.user_called_before(&read(&text)?);
         let former_user = handed_on.or_else(before).or(known.former_user);
         let former_user = former_user.filter(|former| user != Some(*former) && !engine.owns_nothing_of(*former));
-        let is_planned = known.is_planned && !known.was_applied(source, &text, engine);
+        let is_planned = known.is_planned && !was_applied(source, &text, engine);
         let noted = KnownPerson { user, former_user, is_planned, is_written: true, ..known.clone() };
         (noted != *known).then_some((text, Some(noted)))
     }
@@ -583,6 +577,12 @@ impl<'p> NamedPerson<'p> {
     pub(super) fn of_record(person: &'p Mapped, order: Order) -> Self {
         Self { told_at: None, order, ..Self::of(person) }
     }
+}
+
+/// Returns whether the plan of a dry run of a source that named somebody so was carried out.
+fn was_applied(source: &str, text: &str, engine: &Engine) -> bool {
+    let label = Source::label_of_imports(source);
+    read(text).is_some_and(|named| engine.was_written_for(&named, &label))
 }
 
 /// Whom people name, by name. Whoever is named twice has the id that was told last.

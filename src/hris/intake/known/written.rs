@@ -57,7 +57,7 @@ pub(super) fn kept(memo: &Memo) -> Option<KnownPerson> {
     } = serde_json::from_str(memo.value.as_deref()?).ok()?;
     let (since, user, former_user) = (since.unwrap_or(Timestamp::MIN), user.map(UserId), former_user.map(UserId));
     let known = KnownPerson { since, exports, missing_since, user, former_user, ..KnownPerson::named_at(named_at) };
-    Some(KnownPerson { sender_id, former_id, is_planned, order, ..known })
+    Some(KnownPerson { sender_id, former_id, order, is_planned, ..known })
 }
 
 pub(super) fn memo(source: &str, user: &str, known: Option<&KnownPerson>) -> Memo {
