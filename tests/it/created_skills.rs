@@ -308,7 +308,7 @@ async fn what_is_not_created_is_told_alike_by_a_dry_run() {
     // A letter away may be another name, so it is created; a dry run says what is there.
     let [planned, done] = told(&bed, Mode::Managed, &[&["Biling"]]).await;
     assert!(
-        planned[0].contains("It has \"Billing\", which is spelt almost the same. A dry run creates none"),
+        planned[0].contains("It has \"Billing\", which is spelt almost the same. A dry run creates no skill"),
         "{planned:?}"
     );
     assert_eq!((done[0].as_str(), created(&bed)), ("", 1));
