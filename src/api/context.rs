@@ -1,4 +1,4 @@
-//! What the handlers work with.
+//! The state that the handlers share.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -23,30 +23,31 @@ use crate::engine::Engine;
 use crate::hris::Intake;
 use crate::lifecycle::Lifecycle;
 
-/// Bounds on requests.
+/// The limits and permissions of the HTTP API.
 #[derive(Debug, Clone)]
 pub struct ApiSettings {
-    /// A longer body is refused.
+    /// Maximum length of a request body, in bytes.
     pub max_body_bytes: usize,
-    /// A request that takes longer, from its head to its answer, is refused.
+    /// Maximum time from the head of a request to the head of its response.
     pub request_timeout: Duration,
-    /// Who may call; without a key anybody who can reach us may.
+    /// The API keys. If empty, every caller who can reach the service may do everything.
     pub api_keys: Vec<ApiKey>,
-    /// Of each key.
+    /// The permitted request rate of each API key.
     pub requests_per_second: NonZeroU32,
-    /// Whose word is taken for where a request came from.
+    /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// Bytes that submissions and exports may take together while they are read, and what is made of them.
+    /// Memory for all submissions and exports together while they are read and parsed, in bytes.
     pub body_room: usize,
-    /// The same for deliveries, whose senders are not known before they are read.
+    /// Memory for all deliveries together, in bytes. It is separate because their senders are not authenticated until
+    /// the body has been read.
     pub delivery_room: usize,
-    /// Answers that are held back at a time: event streams, and polls that wait.
+    /// Maximum number of responses held back at the same time: event streams and waiting polls.
     pub max_streams: usize,
-    /// Entries that have not ended, of all jobs; beyond that nothing new is accepted.
+    /// Number of open entries, over all jobs, at which nothing new is accepted.
     pub max_open_entries: u32,
-    /// Whether `/metrics` is open to those without a key.
+    /// Whether `/metrics` is open to callers without an API key.
     pub open_metrics: bool,
-    /// What callers may ask of callbacks.
+    /// The rules for callback URLs.
     pub callbacks: CallbackRules,
 }
 
@@ -68,7 +69,7 @@ impl Default for ApiSettings {
     }
 }
 
-/// What the handlers work with: one for all requests.
+/// The state that all handlers share.
 #[derive(Debug)]
 pub struct ApiContext {
     pub engine: Engine,
@@ -80,11 +81,11 @@ pub struct ApiContext {
     pub keys: ApiKeys,
     pub lifecycle: Lifecycle,
     pub intake: Intake,
-    /// What only requests share with each other.
+    /// State that requests share only with each other.
     pub shared: RequestState,
 }
 
-/// What requests share with each other; new for each start of the service.
+/// State that requests share with each other, created at each start of the service.
 #[derive(Debug)]
 pub struct RequestState {
     pub(in crate::api) requests: Arc<RequestStatistics>,
@@ -92,15 +93,15 @@ pub struct RequestState {
     pub(in crate::api) feeds: Arc<Feeds>,
     pub(in crate::api) polls: Polls,
     pub(in crate::api) streams: Arc<Streams>,
-    /// Of submissions and exports.
+    /// Room for submissions and exports.
     pub(in crate::api) room: BodyRoom,
-    /// Of deliveries.
+    /// Room for deliveries.
     pub(in crate::api) deliveries: BodyRoom,
 }
 
 impl RequestState {
     pub fn new(settings: &ApiSettings) -> Self {
-        // Tells revisions of this run from those of the one before.
+        // Distinguishes revisions of this run of the service from those of earlier runs.
         let run = Uuid::new_v4();
         Self {
             requests: Arc::default(),

@@ -1,4 +1,4 @@
-//! The OpenAPI document: what the routes say of themselves, and what holds for all of them.
+//! Builds the OpenAPI document: the descriptions of the routes, and what applies to all of them.
 
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::Operation;
@@ -12,22 +12,22 @@ use crate::api::callers::request_id::REQUEST_ID;
 use crate::api::shapes::problem::{self, MEDIA_TYPE};
 use crate::api::submission::request::{AssignmentRequest, SyncJobEntryRequest};
 
-/// What the document says before the routes add to it.
+/// The frame of the document, to which the routes are added.
 #[derive(utoipa::OpenApi)]
 #[openapi(
     info(
         title = "skillsync",
-        description = "Brings employees' skills from an HR system into Genesys Cloud: in bulk, at the permitted rate, \
-                       without lost updates, and with every conflict resolved or explained.\n\nEvery answer carries \
+        description = "Syncs employees' skills from HR systems into Genesys Cloud: in bulk, at the permitted rate, \
+                       without lost updates, and with every conflict resolved or explained.\n\nEvery response carries \
                        `x-request-id`; every error is a problem document (RFC 9457).",
     ),
     servers((url = "/", description = "This service.")),
     tags(
-        (name = "sync-jobs", description = "Submitting jobs and following them."),
-        (name = "users", description = "What is known of a user."),
-        (name = "service", description = "The state of the service itself."),
+        (name = "sync-jobs", description = "Submit jobs and follow their progress."),
+        (name = "users", description = "Read what skillsync knows about a user, and erase it."),
+        (name = "service", description = "Inspect the service itself."),
     ),
-    // Schemas that others only name, from `schemas`.
+    // `schemas` refers to these by name only, so the derive macro does not find them.
     components(schemas(SyncJobEntryRequest, AssignmentRequest)),
     modifiers(&KeyScheme),
 )]
@@ -36,14 +36,14 @@ struct DocumentFrame;
 /// The name of the security scheme.
 const KEY: &str = "apiKey";
 
-/// Adds the security scheme and the kinds of problems, which the macro cannot say.
+/// Adds the security scheme and the table of problem types, which the derive macro cannot express.
 struct KeyScheme;
 
 impl Modify for KeyScheme {
     fn modify(&self, document: &mut OpenApi) {
         let scheme = Http::builder().scheme(HttpAuthScheme::Bearer).description(Some(
-            "A key with one of the roles read, submit (also changes something) and admin. A service without keys can be \
-             reached from its own machine only, and asks for none.",
+            "An API key with one of the roles `read`, `submit` (may also change things) and `admin`. A service without \
+             configured keys is reachable from its own machine only and requires none.",
         ));
         let components = document.components.get_or_insert_default();
         components.security_schemes.insert(KEY.to_owned(), SecurityScheme::Http(scheme.build()).into());
@@ -53,28 +53,28 @@ impl Modify for KeyScheme {
     }
 }
 
-/// The document without its routes.
+/// Returns the document without routes.
 pub(in crate::api) fn frame() -> OpenApi {
     DocumentFrame::openapi()
 }
 
-/// Adds what every route has in common, so that no route has to repeat it.
+/// Adds the responses, headers and security requirements that all routes share.
 pub(in crate::api) fn completed(mut document: OpenApi) -> OpenApi {
-    let everywhere = [("408", "The request took too long."), ("500", "Something went wrong here.")];
+    let everywhere = [("408", "The request timed out."), ("500", "Internal error.")];
     let with_a_key = [
-        ("401", "A key is needed, or the one sent is not known here."),
-        ("403", "The key does not permit this."),
-        ("429", "The key asks too often; `Retry-After` says when to ask again."),
+        ("401", "The API key is missing, unknown or expired."),
+        ("403", "The API key does not permit this."),
+        ("429", "The API key exceeded its request rate; `Retry-After` says when to try again."),
     ];
     for (path, item) in &mut document.paths.paths {
         let closed = !open_paths::is_open(path);
         let is_delivery = path.starts_with("/v1/webhooks/");
         for operation in operations(item) {
-            // Senders of webhooks are told to come again, never that they were too slow.
+            // Deliveries that take too long are answered with 503, because many senders never retry after a 4xx.
             let everywhere = everywhere.iter().filter(|(status, _)| !is_delivery || *status != "408");
             let common = everywhere.chain(with_a_key.iter().filter(|_| closed));
             describe(operation, common);
-            // An empty list says that nothing is needed; none at all would say nothing.
+            // An empty list states that no key is required; an absent one would state nothing.
             let needed = closed.then(|| SecurityRequirement::new(KEY, [""; 0]));
             operation.security = Some(needed.into_iter().collect());
         }
@@ -106,6 +106,6 @@ fn problem_response(description: &str) -> Response {
 fn request_id() -> openapi::header::Header {
     HeaderBuilder::new()
         .schema(Some(ObjectBuilder::new().schema_type(Type::String).build()))
-        .description(Some("The caller's `x-request-id` if it sent a valid one, else a new one."))
+        .description(Some("The `x-request-id` of the request if it was valid, otherwise a new one."))
         .build()
 }

@@ -1,12 +1,12 @@
-//! What happens to every request on its way in and out, in one order and one place.
+//! The middleware around every request, in one place and one order.
 //!
-//! Outside in: credentials are marked as not to be shown > request id, span, problem documents and counts > panics become
-//! answers > access > size limit > time limit, which routes that hold their answers back do not have. Everything that can
-//! fail lies inside the layer that writes problem documents, so every error, whoever made it, has the same form and
-//! carries the request id.
+//! From the outside in: credentials are marked as sensitive > request id, span, problem documents and counts > panics
+//! become responses > access > size limit > time limit, which routes that hold their responses back do not have.
+//! Everything that can fail is inside the layer that writes problem documents, so every error, wherever it comes from,
+//! has the same form and carries the request id.
 //!
-//! They are put around the routes at once, and few of them are functions with a `Next`: each of those, and each further
-//! call of `Router::layer`, is a boxed copy of everything inside of it for every request.
+//! All layers are added in one call, and few of them are functions with a `Next`: each of those, and each further call
+//! of `Router::layer`, boxes a clone of everything inside it for every request.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -47,16 +47,16 @@ use crate::domain::audit::Action;
 use crate::engine::Engine;
 use crate::telemetry;
 
-/// What is done with answers, besides sending them.
+/// Observes responses: counts them and records refusals in the audit records.
 #[derive(Debug)]
 pub(in crate::api) struct Witness {
     pub(in crate::api) requests: Arc<RequestStatistics>,
     pub(in crate::api) engine: Engine,
-    /// How often what is refused to a key is still recorded.
+    /// How many refusals of each API key may still be recorded in the current minute.
     pub(in crate::api) refusals: Mutex<HashMap<Arc<str>, Allowance>>,
 }
 
-/// Wraps all routes.
+/// Wraps the router in all layers.
 pub(in crate::api) fn around(router: Router, settings: &ApiSettings, access: Access, witness: Witness) -> Router {
     let admission = Admission::new(access);
     let layers = ServiceBuilder::new()
@@ -68,17 +68,18 @@ pub(in crate::api) fn around(router: Router, settings: &ApiSettings, access: Acc
         .layer(ValidateRequestHeaderLayer::custom(admission))
         .layer(MapResponseBodyLayer::new(Body::new))
         .layer(RequestBodyLimitLayer::new(settings.max_body_bytes))
-        // axum's own limit would be a second one, and a lower one.
+        // axum's default body limit is lower and would apply in addition.
         .layer(DefaultBodyLimit::disable());
     router.layer(layers)
 }
 
-/// What keeps a request from taking longer than it may, from its head to the head of its answer.
+/// Returns the layer that limits the time from the head of a request to the head of its response.
 pub(in crate::api) fn time_limit(settings: &ApiSettings) -> TimeoutLayer {
     TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, settings.request_timeout)
 }
 
-/// Gives the request its id and its span, and the answer the same id and, if it is an error, its document; counts both.
+/// Gives the request its id and span, gives the response the same id, turns errors into problem documents, and counts
+/// and logs the result.
 async fn identified(
     State(witness): State<Arc<Witness>>,
     matched: Option<MatchedPath>,
@@ -109,8 +110,8 @@ async fn identified(
 }
 
 impl Witness {
-    /// Records that something was refused to a key, a few times a minute: who asks for it in a loop is not to fill the
-    /// journal. All of it is in the log.
+    /// Records a refusal in the audit records, at most twelve times per minute and API key, so that a caller in a loop
+    /// cannot fill the journal. The log has all refusals.
     async fn refused(&self, caller: &Caller, operation: String, job: Option<JobId>) {
         const A_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(11);
         let within = {
@@ -123,19 +124,20 @@ impl Witness {
             return;
         }
         if let Err(error) = self.engine.keep_record(Action::Refused, caller.asker(), job, operation).await {
-            tracing::error!(%error, "cannot record what was refused");
+            tracing::error!(%error, "cannot write the audit record of a refused request");
         }
     }
 }
 
-/// The job that a path is about.
+/// Returns the job that a path names, if any.
 fn job_of(path: &str) -> Option<JobId> {
     let rest = path.strip_prefix("/v1/sync-jobs/")?;
     rest.split('/').next()?.parse().ok().map(JobId)
 }
 
-/// Refused by the head alone: what is left of the body is not read, so the connection is of no more use, and a caller who
-/// is not told would send its next request into nothing.
+/// Returns whether a response with this status may be sent before the body was read. The rest of the body is then never
+/// read and the connection is useless, so the response must say `Connection: close`; otherwise the caller would send
+/// its next request in vain.
 fn is_answered_early(status: StatusCode) -> bool {
     let early = [
         StatusCode::UNAUTHORIZED,
@@ -152,13 +154,13 @@ fn is_answered_early(status: StatusCode) -> bool {
 }
 
 fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
-    // What the panic said is on stderr by way of the panic hook; here it could name internals.
-    tracing::error!("a handler panicked");
+    // The panic hook prints the message to stderr; in a response it could reveal internals.
+    tracing::error!("a request handler panicked");
     Problem::internal().into_response()
 }
 
-/// One span a request, in the trace that the caller names. It names the route, not the path, and no query: both may hold
-/// personal data.
+/// Returns the span of a request, as part of the caller's trace if it names one. The span has the route instead of the
+/// path, and no query, because both may contain personal data.
 fn span_of(request: &Request, matched: Option<&MatchedPath>, id: &RequestId) -> Span {
     let span = tracing::info_span!(
         "request",
@@ -171,8 +173,9 @@ fn span_of(request: &Request, matched: Option<&MatchedPath>, id: &RequestId) -> 
     span
 }
 
-/// One line an answer, in the span of its request; probes and polls come often and only show at debug level. What is told
-/// is part of the line and not of the span, which would put it into words for every poll, told or not.
+/// Logs one line per response, in the span of its request. Successful responses other than 202 are logged at debug
+/// level only, because probes and polls are frequent. The values are fields of the line and not of the span, which
+/// would format them for every poll, logged or not.
 fn tell(answer: StatusCode, took: Duration, peer: Option<IpAddr>, caller: Option<&Caller>) {
     let (status, latency_ms) = (answer.as_u16(), u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
     let (peer, caller) = (peer.map(tracing::field::display), caller.map(|caller| &**caller.name()));

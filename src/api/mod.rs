@@ -1,19 +1,20 @@
-//! The HTTP API: routes, the shapes that callers see, and the one form of every error.
+//! The HTTP API: routes, wire shapes, and one form for every error.
 //!
-//! Requests are parsed into domain types here and never travel further in; answers are made from the engine's snapshots.
+//! Requests are parsed into domain types here, so wire types never reach the engine. Responses are built from the
+//! engine's snapshots.
 //!
-//! Stations, each of which names only those before it:
+//! The modules, each of which uses only those above it:
 //!
 //! | | |
 //! |---|---|
 //! | `shapes` | words, views, queries, problem documents |
 //! | `listener` | connections, from the socket to requests |
-//! | `callers` | keys and roles, origins, request ids |
+//! | `callers` | API keys and roles, origins, request ids |
 //! | `service` | room for bodies, readiness, limits, counts |
-//! | `updates` | what followers of a job are told |
-//! | `context` | what the handlers work with |
-//! | `submission` | bodies that make jobs |
-//! | `layers` | what happens to every request |
+//! | `updates` | event streams and long polls |
+//! | `context` | state shared by the handlers |
+//! | `submission` | parsing of bodies that create jobs |
+//! | `layers` | the middleware around every request |
 //! | `document` | the OpenAPI document |
 //! | `routes` | the handlers |
 //! | `router` | the composition |

@@ -1,4 +1,4 @@
-//! All routes, inside all layers, and the document of them.
+//! Composes all routes with all layers, and the OpenAPI document of the routes.
 
 use std::sync::{Arc, LazyLock};
 
@@ -17,7 +17,7 @@ use crate::api::routes::{
     audit, dashboard, imports, limits, metrics, probes, swagger, sync_jobs, users, webhook_records, webhooks,
 };
 
-/// All routes, inside all layers.
+/// Returns all routes, wrapped in all layers.
 pub fn router(context: ApiContext) -> Router {
     let settings = Arc::clone(&context.settings);
     let access = Access {
@@ -33,18 +33,18 @@ pub fn router(context: ApiContext) -> Router {
     layers::around(router.merge(pages).with_state(Arc::new(context)), &settings, access, witness)
 }
 
-/// The document of all routes.
+/// Returns the OpenAPI document of all routes.
 pub fn openapi() -> OpenApi {
     document::completed(described_routes(&ApiSettings::default()).into_openapi())
 }
 
-/// The document as it is served and committed: pretty, with a newline at its end.
+/// Returns the OpenAPI document as served and as committed: pretty-printed JSON with a trailing newline.
 pub fn openapi_text() -> &'static str {
     static TEXT: LazyLock<String> = LazyLock::new(|| openapi().to_pretty_json().unwrap_or_default() + "\n");
     &TEXT
 }
 
-/// Read this document
+/// Read the OpenAPI document
 #[utoipa::path(
     get,
     path = "/openapi.json",
@@ -79,12 +79,13 @@ fn described_routes(settings: &ApiSettings) -> OpenApiRouter<Arc<ApiContext>> {
         .merge(sender_routes())
 }
 
-/// Routes for senders of webhooks, which take a time limit of another status: many of them never come back after a 4xx.
+/// Returns the routes for senders of webhooks. They have their own time limits, which answer 503 instead of 408,
+/// because many senders never retry after a 4xx.
 fn sender_routes() -> OpenApiRouter<Arc<ApiContext>> {
     OpenApiRouter::new().routes(routes!(webhooks::receive_webhook)).routes(routes!(webhooks::receive_unsigned_webhook))
 }
 
-/// Routes that hold their answers back, within bounds of their own.
+/// Returns the routes that hold their responses back (long polls and streams), within bounds of their own.
 fn held_back_routes() -> OpenApiRouter<Arc<ApiContext>> {
     OpenApiRouter::new()
         .routes(routes!(sync_jobs::read::get_sync_job))

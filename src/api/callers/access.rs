@@ -1,8 +1,8 @@
-//! Who may do what: API keys, their roles, and how often each may ask.
+//! Access control: API keys, their roles and their request rates.
 //!
-//! Every path needs a key unless it is listed as open, so that a route that is added later is closed until somebody
-//! decides otherwise. Without any key configured the service listens on loopback only, and whoever is on this machine
-//! may do everything; see [`crate::api::callers::origin`] for why no page of a browser is.
+//! Every path requires an API key unless it is listed as open, so that a newly added route is closed by default.
+//! Without configured keys, the service listens on loopback only, and every local caller may do everything; see
+//! [`crate::api::callers::origin`] for how browser pages are excluded from this.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -31,39 +31,39 @@ use crate::api::listener::serve::{OnReserve, Peer};
 use crate::api::shapes::problem::Problem;
 use crate::clock::WallClock;
 
-/// The keys in use. They can be put in the place of others while the service runs; clones are handles to the same ones.
+/// The API keys in use. They can be replaced while the service runs; clones are handles to the same keys.
 ///
-/// Invariant: whoever is let in is let in for one request; what takes time (a body that comes, a poll that waits, a stream) asks
-/// again before it does or tells anything (`again`, `revoked`).
+/// Invariant: a caller is admitted for one request only. Whatever takes time (receiving a body, a waiting poll, a
+/// stream) checks the key again before it does or reveals anything (`again`, `revoked`).
 #[derive(Debug, Clone)]
 pub struct ApiKeys {
     held: Arc<RwLock<Vec<HeldKey>>>,
-    /// Others are in their place now.
+    /// Notifies waiting requests that the keys were replaced.
     replaced: Arc<watch::Sender<()>>,
 }
 
-/// A key, and what is left to it of its allowance.
+/// A key with the rest of its allowance.
 #[derive(Debug, Clone)]
 struct HeldKey {
     key: Arc<ApiKey>,
     allowance: Arc<Mutex<Allowance>>,
 }
 
-/// Keys cannot be taken away altogether while the service runs: everybody would be let in who could reach it.
+/// Error for an attempt to remove all keys while the service runs, which would admit every caller who can reach it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("server.api_keys: no key is left; a service that has keys goes on without any only after a restart")]
+#[error("server.api_keys: no key is left; to run the service without API keys, restart it")]
 pub struct NoKeyLeft;
 
-/// Answered also when all connections are in use.
+/// Paths that are answered even when all connections are in use.
 const PROBES: [&str; 3] = ["/healthz", "/readyz", METRICS];
-/// When connections are likely to be free again.
+/// `Retry-After` when all connections are in use.
 const COME_AGAIN: Duration = Duration::from_secs(1);
 
-/// Counts say how much is going on in the company: open only if the configuration says so.
+/// Metrics reveal how much is going on in the company, so they are open only if configured.
 const METRICS: &str = "/metrics";
 
 impl ApiKeys {
-    /// Takes up these keys, each with its own allowance.
+    /// Creates the keys, each with its own allowance.
     pub fn new(keys: &[ApiKey], requests_per_second: NonZeroU32) -> Self {
         let allowance = || Arc::new(Mutex::new(Allowance::new(requests_per_second)));
         let held = |key: &ApiKey| HeldKey { key: Arc::new(key.clone()), allowance: allowance() };
@@ -71,7 +71,7 @@ impl ApiKeys {
         Self { held: Arc::new(RwLock::new(held)), replaced: Arc::new(watch::Sender::new(())) }
     }
 
-    /// Puts other keys in the place of these; how many there are then. Whose key stays keeps what is left of its allowance.
+    /// Replaces the keys and returns their new number. A key that stays keeps the rest of its allowance.
     pub fn replace(&self, keys: &[ApiKey], requests_per_second: NonZeroU32) -> Result<usize, NoKeyLeft> {
         let new = Self::new(keys, requests_per_second);
         let mut new = std::mem::take(&mut *new.held.write());
@@ -92,7 +92,7 @@ impl ApiKeys {
         Ok(count)
     }
 
-    /// The caller as the keys of now have them, if they are still let in.
+    /// Returns the caller with the current settings of their key, or an error if the key is no longer valid.
     pub(in crate::api) fn again(&self, caller: &Caller, now: Timestamp) -> Result<Caller, Problem> {
         let keys = self.held.read();
         let Some(key) = &caller.key else {
@@ -103,7 +103,7 @@ impl ApiKeys {
         Ok(Caller { key: Some(Arc::clone(&held.key)), ..caller.clone() })
     }
 
-    /// Resolves when the caller is let in no more.
+    /// Resolves when the caller's key is no longer valid.
     pub(in crate::api) async fn revoked(self, caller: Caller, clock: WallClock) {
         let mut replaced = self.replaced.subscribe();
         while let Ok(caller) = self.again(&caller, clock.now()) {
@@ -124,18 +124,18 @@ impl ApiKeys {
         }
     }
 
-    /// How many there are.
+    /// Returns the number of keys.
     pub(in crate::api) fn count(&self) -> usize {
         self.held.read().len()
     }
 
-    /// Whether nobody is asked for a key.
+    /// Returns whether there are no keys, so that callers need none.
     pub fn is_empty(&self) -> bool {
         self.held.read().is_empty()
     }
 
-    /// The key that this is. Digests are compared in constant time and all of them always, so that the time taken tells
-    /// nothing of how near a guess came.
+    /// Returns the configured key for the given one. All digests are always compared, each in constant time, so that
+    /// the time taken reveals nothing about how close a guess is.
     fn holder_of(&self, given: &[u8]) -> Result<HeldKey, Problem> {
         let digest = Sha256::digest(given);
         let keys = self.held.read();
@@ -150,7 +150,7 @@ impl ApiKeys {
     }
 }
 
-/// What every request is held against.
+/// The access rules that every request is checked against.
 #[derive(Debug)]
 pub(in crate::api) struct Access {
     pub(in crate::api) keys: ApiKeys,
@@ -160,7 +160,7 @@ pub(in crate::api) struct Access {
 }
 
 impl Access {
-    /// Who is asking, if they may.
+    /// Returns the caller, `None` on an open path, or an error if the request is not permitted.
     fn admit<B>(&self, request: &http::Request<B>) -> Result<Option<Caller>, Problem> {
         let (method, path, headers) = (request.method(), request.uri().path(), request.headers());
         origin::check_host(request)?;
@@ -169,7 +169,7 @@ impl Access {
             origin::check_keyless(request)?;
         }
         if request.extensions().get::<OnReserve>().is_some() && !PROBES.contains(&path) {
-            return Err(Problem::full("all connections are in use; come again in a moment", COME_AGAIN));
+            return Err(Problem::full("all connections are in use; try again in a moment", COME_AGAIN));
         }
         if is_open(path) || (self.open_metrics && path == METRICS) {
             return Ok(None);
@@ -207,14 +207,14 @@ fn not_expired(key: &ApiKey, now: Timestamp) -> Result<(), Problem> {
     }
 }
 
-/// The token of `Authorization: Bearer <token>`.
+/// Returns the token of `Authorization: Bearer <token>`.
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let value = headers.get(AUTHORIZATION)?.as_bytes();
     let (scheme, token) = value.split_at_checked("Bearer ".len())?;
     scheme.eq_ignore_ascii_case(b"Bearer ").then(|| token.trim_ascii()).filter(|token| !token.is_empty())
 }
 
-/// Lets a request through with its [`Caller`], or answers why not.
+/// Middleware that admits a request and attaches its [`Caller`], or answers with the reason for the refusal.
 #[derive(Debug, Clone)]
 pub(in crate::api) struct Admission(Arc<Access>);
 
@@ -229,7 +229,7 @@ impl<B> ValidateRequest<B> for Admission {
 
     fn validate(&mut self, request: &mut http::Request<B>) -> Result<(), Response> {
         if let Some(caller) = self.0.admit(request).map_err(IntoResponse::into_response)? {
-            // Of who reads, nothing is told; adding to a span puts all of it into words anew.
+            // Reads are not worth it: recording a field formats all fields of the span anew.
             if !request.method().is_safe() {
                 tracing::Span::current().record("caller", &**caller.name());
             }

@@ -1,16 +1,17 @@
-//! How often one caller may ask: so many requests a second in the long run, a second's worth of them at once.
+//! The request rate of one caller: a sustained number of requests per period, with a burst of one period's worth.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What is left to one caller. Requests are spread over time in thought; who is too far ahead of the clock has to wait.
+/// The allowance of one caller. It schedules requests at even intervals; a caller too far ahead of that schedule has to
+/// wait.
 #[derive(Debug)]
 pub(in crate::api) struct Allowance {
     interval: Duration,
     ahead_at_most: Duration,
-    /// When the next request would be due if they came evenly.
+    /// When the next request is due in the even schedule.
     due: Option<Instant>,
 }
 
@@ -19,7 +20,7 @@ impl Allowance {
         Self::every(Duration::from_secs(1), per_second)
     }
 
-    /// So many a minute, and all of them at once.
+    /// Returns an allowance of `count` requests per minute, all of which may come at once.
     pub(in crate::api) fn per_minute(count: NonZeroU32) -> Self {
         Self::every(Duration::from_secs(60), count)
     }
@@ -29,7 +30,7 @@ impl Allowance {
         Self { interval, ahead_at_most: period.saturating_sub(interval), due: None }
     }
 
-    /// Takes one request; or how long to wait for one.
+    /// Takes one request from the allowance, or returns how long to wait for it.
     pub(in crate::api) fn take(&mut self, now: Instant) -> Result<(), Duration> {
         let due = self.due.map_or(now, |due| due.max(now));
         let ahead = due - now;

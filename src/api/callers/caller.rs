@@ -1,4 +1,4 @@
-//! Who sent a request, and what they may do.
+//! The caller of a request, and what the caller may do.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, LazyLock, OnceLock};
@@ -15,48 +15,48 @@ use crate::domain::{Mode, Target};
 use crate::engine::JobSnapshot;
 use crate::hris::Source;
 
-/// What a caller may do; each role includes those before it.
+/// The role of an API key; each role includes those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
-    /// Reading.
+    /// May read.
     Read,
-    /// Submitting, cancelling and repeating jobs as well.
+    /// May also submit, cancel, retry and apply jobs.
     Submit,
-    /// Everything, also releasing what a safety threshold holds back.
+    /// May do everything, including the release of held jobs.
     Admin,
 }
 
-/// What a key is bound to; what is not said is not bound.
+/// Restrictions of an API key; `None` means unrestricted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Bounds {
     pub targets: Option<Vec<Target>>,
     pub modes: Option<Vec<Mode>>,
-    /// Sources whose exports it may send; it may submit nothing else then.
+    /// The sources whose exports the key may import. A key with this restriction may not submit jobs otherwise.
     pub sources: Option<Vec<Arc<str>>>,
 }
 
-/// A key as it is configured: never the key itself.
+/// A configured API key, identified by its SHA-256 digest; the key itself is never stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKey {
     pub name: Arc<str>,
     pub sha256: [u8; 32],
     pub role: Role,
     pub bounds: Bounds,
-    /// It is not a key any more from then on.
+    /// When the key expires.
     pub expires: Option<Timestamp>,
 }
 
 impl ApiKey {
-    /// A key that is bound to nothing and does not expire.
+    /// Returns a key without restrictions that does not expire.
     pub fn new(name: &str, sha256: [u8; 32], role: Role) -> Self {
         Self { name: name.into(), sha256, role, bounds: Bounds::default(), expires: None }
     }
 }
 
-/// Who sent a request, as its extension.
+/// The sender of a request, attached to it as an extension.
 #[derive(Debug, Clone)]
 pub(in crate::api) struct Caller {
-    /// None without keys.
+    /// `None` if the service has no API keys.
     pub(in crate::api) key: Option<Arc<ApiKey>>,
     pub(in crate::api) address: Option<IpAddr>,
     pub(in crate::api) request_id: Option<Arc<str>>,
@@ -67,50 +67,50 @@ impl Caller {
         self.key.as_ref().map_or(Role::Admin, |key| key.role)
     }
 
-    /// The name of its key; empty without keys.
+    /// Returns the name of the caller's key, or an empty string if the service has no API keys.
     pub(in crate::api) fn name(&self) -> &Arc<str> {
         static NOBODY: LazyLock<Arc<str>> = LazyLock::new(|| "".into());
         self.key.as_ref().map_or_else(|| &*NOBODY, |key| &key.name)
     }
 
-    /// As the audit record has them.
+    /// Returns the caller as stored in audit records.
     pub(in crate::api) fn asker(&self) -> Asker {
         let actor = self.key.as_ref().map_or(Actor::Keyless, |key| Actor::Key(Arc::clone(&key.name)));
         Asker { actor, address: self.address, request_id: self.request_id.clone() }
     }
 
-    /// Whether the caller may do what takes a role.
+    /// Returns an error unless the caller has at least this role.
     pub(in crate::api) fn needs(&self, role: Role) -> Result<(), Problem> {
         if self.role() >= role {
             return Ok(());
         }
         Err(Problem::forbidden(match role {
-            Role::Read | Role::Submit => "this key may only read; ask for one with the role submit",
-            Role::Admin => "only a key with the role admin may do that",
+            Role::Read | Role::Submit => "this API key may only read; this requires an API key with the role submit",
+            Role::Admin => "this requires an API key with the role admin",
         }))
     }
 
-    /// Whether the caller may submit such a job.
+    /// Returns an error unless the caller may submit a job like this.
     pub(in crate::api) fn may_submit(&self, spec: &JobSpec) -> Result<(), Problem> {
         let Some(bounds) = self.bounds() else { return Ok(()) };
         if let Some(sources) = &bounds.sources {
             let sources = sources.join(", ");
-            return Err(Problem::forbidden(format!("this key may only import exports of {sources}")));
+            return Err(Problem::forbidden(format!("this API key may only import exports of {sources}")));
         }
         bounds.permit(spec.target, spec.mode)
     }
 
-    /// Whether the caller may send an export of this source.
+    /// Returns an error unless the caller may import exports of this source.
     pub(in crate::api) fn may_import(&self, source: &Source) -> Result<(), Problem> {
         let Some(bounds) = self.bounds() else { return Ok(()) };
         if bounds.sources.as_ref().is_some_and(|sources| !sources.contains(&source.name)) {
-            return Err(Problem::forbidden("this key may not send exports of this source"));
+            return Err(Problem::forbidden("this API key may not import exports of this source"));
         }
         bounds.permit(source.target, source.mode)
     }
 
-    /// Whether the caller may cancel, retry or apply this job. A key that is bound to sources may do so with jobs of its own
-    /// and with what its sources deliver.
+    /// Returns an error unless the caller may cancel, retry or apply this job. A key restricted to sources may do so
+    /// with its own jobs and with jobs from deliveries of these sources.
     pub(in crate::api) fn may_change(&self, job: &JobSnapshot) -> Result<(), Problem> {
         let Some(bounds) = self.bounds() else { return Ok(()) };
         if let Some(sources) = &bounds.sources {
@@ -120,7 +120,7 @@ impl Caller {
                 Some(Actor::Keyless | Actor::Operator) | None => false,
             };
             if !is_theirs {
-                return Err(Problem::forbidden("this key may only change jobs of its own and of its sources"));
+                return Err(Problem::forbidden("this API key may only change its own jobs and those of its sources"));
             }
         }
         bounds.permit(job.spec.target, job.spec.mode)
@@ -134,11 +134,11 @@ impl Caller {
 impl Bounds {
     fn permit(&self, target: Target, mode: Mode) -> Result<(), Problem> {
         if self.targets.as_ref().is_some_and(|targets| !targets.contains(&target)) {
-            return Err(Problem::forbidden(format!("this key may not change {}", SyncTarget::from(target).word())));
+            return Err(Problem::forbidden(format!("this API key may not change {}", SyncTarget::from(target).word())));
         }
         if self.modes.as_ref().is_some_and(|modes| !modes.contains(&mode)) {
             return Err(Problem::forbidden(format!(
-                "this key may not submit jobs of the mode {}",
+                "this API key may not submit jobs with the mode {}",
                 SyncMode::from(mode).word()
             )));
         }
@@ -146,13 +146,14 @@ impl Bounds {
     }
 }
 
-/// Where the caller of a request is told to the layers outside of the one that finds out, as its extension.
+/// A slot, attached to a request as an extension, through which the access layer reports the caller to the layers
+/// outside it.
 #[derive(Debug, Clone, Default)]
 pub(in crate::api) struct CallerSlot(Arc<OnceLock<Caller>>);
 
 impl CallerSlot {
     pub(in crate::api) fn put(&self, caller: Caller) {
-        // A request is admitted once.
+        // The slot is never full: a request is admitted only once.
         let _ = self.0.set(caller);
     }
 
@@ -161,8 +162,8 @@ impl CallerSlot {
     }
 }
 
-/// The address of a caller: of the peer, or where that is a proxy of ours, the one that it names. Each proxy adds to the end
-/// of `X-Forwarded-For`, so what stands before the last address that is none of ours may be made up.
+/// Returns the address of a caller: that of the peer or, if the peer is a trusted proxy, the one it names. Each proxy
+/// appends to `X-Forwarded-For`, so everything before the last address that is no trusted proxy may be forged.
 pub(in crate::api) fn address_of(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> IpAddr {
     let is_ours = |address: &IpAddr| proxies.iter().any(|net| net.contains(address));
     let named = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
@@ -177,7 +178,7 @@ pub(in crate::api) fn address_of(peer: IpAddr, headers: &HeaderMap, proxies: &[I
     address
 }
 
-/// An address as proxies write it: some add the port, or put IPv6 into brackets.
+/// Parses an address as proxies write it: some add the port, or put IPv6 addresses in brackets.
 fn written_address(text: &str) -> Option<IpAddr> {
     let text = text.trim().trim_matches('"');
     let bare = text.trim_start_matches('[').trim_end_matches(']');

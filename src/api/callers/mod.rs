@@ -1,4 +1,4 @@
-//! Who calls, and what they may do.
+//! Identifies callers and checks what they may do.
 
 pub(in crate::api) mod access;
 pub(in crate::api) mod allowance;

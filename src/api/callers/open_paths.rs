@@ -1,15 +1,15 @@
-//! The paths at which nobody is asked for a key.
+//! The paths that require no API key.
 
-/// Where the files of the dashboard are.
+/// The path prefix of the dashboard's files.
 pub(in crate::api) const DASHBOARD: &str = "/dashboard/";
 
-/// Paths that need no key: probes, what describes the service, and the page, which asks for a key itself.
+/// Paths that require no key: the probes, the OpenAPI document, and the dashboard, which asks its user for a key.
 const OPEN: [&str; 4] = ["/healthz", "/readyz", "/openapi.json", "/"];
 
-/// Where webhooks come in: they are let in by their signature, and no key of theirs could ask too often.
+/// The path prefix of deliveries, which are authenticated by their signature and have no key with a request rate.
 const DELIVERIES: &str = "/v1/webhooks/";
 
-/// Whether nobody is asked for a key here.
+/// Returns whether this path requires no API key.
 pub(in crate::api) fn is_open(path: &str) -> bool {
     let described = path == "/docs" || path.starts_with("/docs/") || path.starts_with(DASHBOARD);
     described || OPEN.contains(&path) || path.starts_with(DELIVERIES)

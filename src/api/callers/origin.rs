@@ -1,11 +1,12 @@
-//! Which host a request is for, and which page it comes from.
+//! Checks the host and the origin of a request, to keep foreign web pages out of a service without API keys.
 //!
-//! Without keys, whoever reaches the service may do everything. It listens on loopback only, but so does every browser of
-//! this machine reach it: a page of any site can send requests to `localhost`, and one whose name an attacker points at
-//! 127.0.0.1 (DNS rebinding) can read the answers too. Browsers tell in headers that pages cannot change what they do.
+//! Without keys, every caller who reaches the service may do everything. It listens on loopback only, but every browser
+//! on this machine reaches it: a page of any site can send requests to `localhost`, and a page whose host name an
+//! attacker resolves to 127.0.0.1 (DNS rebinding) can also read the responses. Browsers reveal this in headers that
+//! pages cannot change.
 //!
-//! Invariant: without keys, no request is carried out that names another host than this machine (RFC 9110, 7.2), or that a
-//! page of another origin sends (`Origin`, RFC 6454; `Sec-Fetch-Site`, Fetch Metadata).
+//! Invariant: without keys, no request is carried out that names a host other than this machine (RFC 9110, 7.2) or that
+//! a page of another origin sends (`Origin`, RFC 6454; `Sec-Fetch-Site`, Fetch Metadata).
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -20,14 +21,14 @@ use crate::api::shapes::problem::Problem;
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
-/// Refuses a request that came over a connection without exactly one `Host` (RFC 9112, 3.2).
+/// Refuses an HTTP/1.1 request from a connection without exactly one `Host` header (RFC 9112, 3.2).
 pub(in crate::api) fn check_host<B>(request: &Request<B>) -> Result<(), Problem> {
     let given = request.headers().get_all(HOST).iter().count();
     let may_lack_it = request.version() < Version::HTTP_11 || request.extensions().get::<Peer>().is_none();
     if given == 1 || (given == 0 && may_lack_it) { Ok(()) } else { Err(Problem::not_one_host(given)) }
 }
 
-/// Refuses what pages of other origins send to a service without keys.
+/// Refuses requests to other host names and from pages of other origins; called only without API keys.
 pub(in crate::api) fn check_keyless<B>(request: &Request<B>) -> Result<(), Problem> {
     let headers = request.headers();
     let host = match headers.get(HOST) {
@@ -53,7 +54,7 @@ pub(in crate::api) fn check_keyless<B>(request: &Request<B>) -> Result<(), Probl
     Ok(())
 }
 
-/// Whether somebody follows a link to what is open to everybody. The page that has the link learns nothing of it.
+/// Returns whether the request follows a link to an open path. The page with the link cannot read the response.
 fn opens_a_page<B>(request: &Request<B>) -> bool {
     let navigates = request.headers().get(SEC_FETCH_MODE).is_some_and(|mode| mode == "navigate");
     navigates && *request.method() == Method::GET && is_open(request.uri().path())
@@ -63,11 +64,11 @@ fn authority(host: &HeaderValue) -> Option<Authority> {
     Authority::try_from(host.as_bytes()).ok()
 }
 
-/// Names that cannot be pointed elsewhere: `localhost` (RFC 6761, 6.3), and addresses of the loopback interface as they are
-/// usually written.
+/// Returns whether the authority is `localhost` (RFC 6761, 6.3) or a loopback address in its usual notation. These
+/// names cannot be resolved to other machines.
 fn is_this_machine(authority: &Authority) -> bool {
     let host = authority.host();
-    // What stands before an @ only looks like a host, and what stands behind a host is a port or makes it another one.
+    // Userinfo before an @ only looks like a host, and only a port may follow the host.
     let is_port =
         |rest: &str| rest.strip_prefix(':').is_some_and(|port| port.is_empty() || port.parse::<u16>().is_ok());
     if !authority.as_str().strip_prefix(host).is_some_and(|rest| rest.is_empty() || is_port(rest)) {

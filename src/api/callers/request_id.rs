@@ -1,4 +1,4 @@
-//! The id of a request, in headers, logs and problem documents.
+//! Request ids, as used in headers, logs and problem documents.
 
 use std::sync::Arc;
 
@@ -6,21 +6,21 @@ use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue};
 use uuid::Uuid;
 
-/// The header that carries the request id, both ways.
+/// The header that carries the request id, in requests and responses.
 pub(in crate::api) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id of a request, as its extension.
+/// The id of a request, attached to it as an extension.
 #[derive(Debug, Clone)]
 pub(in crate::api) struct RequestId(pub(in crate::api) HeaderValue);
 
 impl RequestId {
-    /// The caller's id if it is one that can go into logs and documents as it is, else a new one.
+    /// Returns the caller's id if it is safe in logs and documents without escaping, otherwise a new UUID.
     pub(in crate::api) fn of(request: &Request) -> Self {
         let given = request.headers().get(REQUEST_ID).filter(|value| is_presentable(value.as_bytes()));
         let made = || HeaderValue::try_from(Uuid::now_v7().to_string());
         match given.cloned().map_or_else(made, Ok) {
             Ok(value) => Self(value),
-            // A UUID is always a valid header; the type does not know.
+            // Unreachable: a UUID is always a valid header value.
             Err(_) => Self(HeaderValue::from_static("unknown")),
         }
     }

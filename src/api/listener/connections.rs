@@ -1,8 +1,9 @@
-//! Open connections: how many there may be, and which of them makes room when there are as many.
+//! Limits the number of open connections, and chooses which one makes room when all are in use.
 //!
-//! A peer that does not go on costs a seat for as long as it likes: one that sends no head, drips a body, or does not read
-//! its answer. So when all seats are taken, the connection that has waited longest for its peer is closed for the next one,
-//! first of the peer that has the most of them. What waits for us is never closed for others.
+//! A peer that makes no progress (sends no head, drips a body or does not read its response) could occupy a seat for as
+//! long as it likes. When all seats are taken, the connection that has waited longest for its peer is therefore closed
+//! for the next one, starting with the peer that has the most connections. A connection that waits for skillsync is
+//! never closed for others.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -15,18 +16,19 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// A connection that waits for its peer for a shorter time is never closed for others: a head follows its connection at once.
+/// Minimum time for which a connection must have waited for its peer before it is closed for others. A well-behaved
+/// client sends the head right after connecting.
 const PATIENCE: Duration = Duration::from_millis(250);
-/// Seats beyond the others, on which only probes are answered.
+/// Number of additional seats, on which only probes are answered.
 pub(in crate::api) const RESERVE: usize = 8;
-/// A peer has to take so much of an answer, or all of it, within the time for writing; and to send so much of a body to
-/// count as going on.
+/// Number of bytes that count as progress. A peer must take this much of a response, or the rest of it, within the
+/// write timeout, and must send this much of a body to restart its waiting time.
 const STEP: usize = 16 * 1024;
 
 /// All open connections.
 ///
-/// Invariant: never more than `most` and [`RESERVE`] of them stay, because each is counted in [`Connections::seat`] and until
-/// its [`ConnectionSeat`] is dropped; for one that comes beyond `most`, another one leaves.
+/// Invariant: at most `most` plus [`RESERVE`] connections stay open, because each is counted from [`Connections::seat`]
+/// until its [`ConnectionSeat`] is dropped. Beyond `most`, a connection that waits for its peer leaves for a new one.
 #[derive(Debug)]
 pub(in crate::api) struct Connections {
     most: usize,
@@ -38,35 +40,35 @@ pub(in crate::api) struct Connections {
 struct OpenConnection {
     next: u64,
     connections: HashMap<u64, Arc<Connection>>,
-    /// Those among them that were told to make room, and go in a moment.
+    /// The number of connections that were told to make room and are about to close.
     leaving: usize,
 }
 
-/// One connection, as seen from outside.
+/// The shared state of one connection.
 #[derive(Debug)]
 pub(in crate::api) struct Connection {
     pub(in crate::api) peer: IpAddr,
-    /// Only probes are answered on it.
+    /// Whether only probes are answered on this connection.
     pub(in crate::api) is_reserve: bool,
     progress: Mutex<PeerProgress>,
     closed: CancellationToken,
-    /// Closed for another one.
+    /// Whether it was closed to make room for another one.
     makes_room: AtomicBool,
-    /// A request was answered before its body was read.
+    /// Whether a request was answered before its body was read.
     unread_body: AtomicBool,
 }
 
 #[derive(Debug)]
 struct PeerProgress {
-    /// Since when a head, or more of a body, is awaited; `None` while the request is in our hands.
+    /// Since when a head, or more of a body, is awaited; `None` while skillsync handles the request.
     awaits_peer: Option<Instant>,
     came: usize,
-    /// Since when more of the answer could be written than the peer takes.
+    /// Since when the peer has not taken the rest of the response, or the next [`STEP`] of it.
     stalled: Option<Instant>,
     taken: usize,
 }
 
-/// The place of a connection among all; free again when this is dropped.
+/// The seat of a connection, released on drop.
 #[derive(Debug)]
 pub(in crate::api) struct ConnectionSeat {
     all: Arc<Connections>,
@@ -79,14 +81,15 @@ impl Connections {
         Arc::new(Self { most, open: Mutex::default(), freed: Notify::new() })
     }
 
-    /// A seat for the next connection, as soon as there is one.
+    /// Waits for a seat for the next connection.
     pub(in crate::api) async fn seat(self: &Arc<Self>, peer: IpAddr) -> ConnectionSeat {
         loop {
             let freed = self.freed.notified();
             if let Some(seat) = self.free_seat(peer) {
                 return seat;
             }
-            // Who is closed frees its seat in a moment; until one waits long enough to be closed, there is nothing to do.
+            // A closed connection frees its seat in a moment. The timeout notices connections that have meanwhile
+            // waited long enough to be closed.
             let _ = tokio::time::timeout(PATIENCE / 5, freed).await;
         }
     }
@@ -110,7 +113,7 @@ impl Connections {
         Some(ConnectionSeat { all: Arc::clone(self), number, connection })
     }
 
-    /// Closes connections whose peers have not taken what they asked for within `time`.
+    /// Closes connections whose peers have not read their responses for `time`.
     pub(in crate::api) fn close_stalled(&self, time: Duration) {
         let now = Instant::now();
         let open = self.lock();
@@ -127,12 +130,13 @@ impl Connections {
 }
 
 impl OpenConnection {
-    /// Those that nobody has told to make room.
+    /// Returns the number of connections that were not told to make room.
     fn staying(&self) -> usize {
         self.connections.len() - self.leaving
     }
 
-    /// Of the peer with the most connections that wait for it, the one that has waited longest.
+    /// Returns the connection to close: of those that wait for their peers, one of the peer with the most connections,
+    /// and of these the one that has waited longest.
     fn longest_stuck(&self, now: Instant) -> Option<&Arc<Connection>> {
         let mut of_peer: HashMap<IpAddr, usize> = HashMap::new();
         self.connections.values().for_each(|connection| *of_peer.entry(connection.peer).or_default() += 1);
@@ -169,23 +173,23 @@ impl Connection {
         }
     }
 
-    /// Resolves when the connection has to make room.
+    /// Resolves when the connection has to be closed.
     pub(in crate::api) async fn closed(&self) {
         self.closed.cancelled().await;
     }
 
-    /// A head, or more of a body, is awaited from here on.
+    /// Notes that a head, or more of a body, is awaited from now on.
     pub(in crate::api) fn awaits_peer(&self) {
         let mut progress = self.lock();
         (progress.awaits_peer, progress.came) = (Some(Instant::now()), 0);
     }
 
-    /// The whole request is here.
+    /// Notes that the whole request was received.
     pub(in crate::api) fn has_request(&self) {
         self.lock().awaits_peer = None;
     }
 
-    /// A request is answered, and nobody reads the rest of its body.
+    /// Notes that the rest of a request body will not be read.
     pub(in crate::api) fn leaves_body_unread(&self) {
         self.unread_body.store(true, Ordering::Relaxed);
     }
@@ -194,7 +198,7 @@ impl Connection {
         self.unread_body.load(Ordering::Relaxed)
     }
 
-    /// Some of a body came.
+    /// Notes that some bytes of a body were received.
     pub(in crate::api) fn came(&self, bytes: usize) {
         let mut progress = self.lock();
         progress.came += bytes;
@@ -203,7 +207,7 @@ impl Connection {
         }
     }
 
-    /// The peer took some of what there was to write; `all` says whether it was all.
+    /// Notes that the peer took some of the pending bytes; `all` says whether it took all of them.
     pub(in crate::api) fn took(&self, bytes: usize, all: bool) {
         let mut progress = self.lock();
         progress.taken += bytes;

@@ -1,4 +1,4 @@
-//! From a listener to requests.
+//! Accepts connections and turns them into requests.
 
 pub(in crate::api) mod connections;
 pub(in crate::api) mod serve;

@@ -1,4 +1,4 @@
-//! From a listener to requests: how many connections there may be, and how long a peer may take for its part.
+//! Serves connections of a listener, within limits on their number and on how long a peer may take.
 
 use std::convert::Infallible;
 use std::io;
@@ -24,14 +24,15 @@ use crate::api::listener::connections::{ConnectionSeat, Connections};
 use crate::api::listener::wire::{AwaitedBody, HttpWire, LastBody};
 use crate::lifecycle::Lifecycle;
 
-/// Bounds on connections.
+/// Limits on connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServeSettings {
-    /// Open at once. When there are as many, one whose peer does not go on makes room; else more wait to be accepted.
+    /// Maximum number of open connections. At the maximum, a connection whose peer makes no progress makes room; if
+    /// there is none, new connections wait to be accepted.
     pub max_connections: usize,
-    /// How long a connection may take to send a request's head, and may be idle.
+    /// Maximum time for sending the head of a request, and for being idle.
     pub header_timeout: Duration,
-    /// How long a peer may take for the next 16 KiB of an answer, or the rest of it.
+    /// Maximum time in which a peer must read the next 16 KiB of a response, or the rest of it.
     pub write_timeout: Duration,
 }
 
@@ -42,20 +43,20 @@ impl Default for ServeSettings {
     }
 }
 
-/// The address that a request came from, as its extension.
+/// The peer address of a request, attached to it as an extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::api) struct Peer(pub(in crate::api) IpAddr);
 
-/// An extension of requests for which only the reserve of seats was left: nothing but probes is answered.
+/// Marks a request, as an extension, that came over a reserve connection, on which only probes are answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::api) struct OnReserve;
 
-/// The largest head of a request, and what is read or written at a time.
+/// Maximum size of a request head, and of a read or write buffer, in bytes.
 const BUFFER: usize = 32 * 1024;
-/// How often is looked for peers that do not read.
+/// Interval between checks for peers that do not read.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Answers requests until the service is told to stop, then finishes those that were begun.
+/// Serves requests until the service is told to stop, then finishes those that have begun.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -65,7 +66,7 @@ pub async fn serve(
     let connections = Connections::new(settings.max_connections);
     let graceful = GracefulShutdown::new();
     let mut http = http1::Builder::new();
-    // Nearly all answers are small: head and body are sent faster as one piece than as a list of two.
+    // Nearly all responses are small: writing head and body as one buffer is faster than a vectored write.
     http.timer(TokioTimer::new()).header_read_timeout(settings.header_timeout).writev(false).max_buf_size(BUFFER);
     let mut stopping = pin!(lifecycle.stopping());
     let mut watch = pin!(close_stalled(&connections, settings.write_timeout));
@@ -86,12 +87,12 @@ pub async fn serve(
         lifecycle.spawn(async move {
             tokio::select! {
                 ended = connection => {
-                    // A connection that breaks concerns nobody but its caller.
+                    // A broken connection affects only its caller, so debug level is enough.
                     if let Err(error) = ended {
                         tracing::debug!(%error, "a connection ended early");
                     }
                 }
-                () = seat.connection.closed() => tracing::debug!("closed a connection whose peer did not go on"),
+                () = seat.connection.closed() => tracing::debug!("closed a connection whose peer made no progress"),
             }
             drop(seat);
         });
@@ -104,7 +105,7 @@ pub async fn serve(
     Ok(())
 }
 
-/// What answers the requests of one connection.
+/// Returns the service that answers the requests of one connection.
 fn answers(
     router: Router,
     seat: &ConnectionSeat,
@@ -121,7 +122,7 @@ fn answers(
     }
 }
 
-/// Closes connections whose peers do not read, for ever.
+/// Closes connections whose peers do not read; never returns.
 async fn close_stalled(connections: &Connections, write_timeout: Duration) {
     let mut ticks = tokio::time::interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -131,18 +132,19 @@ async fn close_stalled(connections: &Connections, write_timeout: Duration) {
     }
 }
 
-/// The next connection. Accepting fails for single connections, or for want of file descriptors: both pass.
+/// Accepts the next connection. Retries on errors, because those (a single broken connection, a lack of file
+/// descriptors) are temporary.
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                // Small answers are not to wait for more to send.
+                // Without TCP_NODELAY, small responses could be delayed. A failure only costs latency.
                 let _ = stream.set_nodelay(true);
                 return (stream, peer);
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
-                // Most likely there are no descriptors left: trying again at once would only spin.
+                // Most likely no file descriptors are left, so an immediate retry would only spin.
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }

@@ -1,7 +1,7 @@
-//! What lies between a socket and hyper: whether the peer goes on, and what hyper answers by itself.
+//! The layer between a socket and hyper: tracks the progress of the peer and replaces responses that hyper generates.
 //!
-//! hyper answers a head that it cannot read without asking anybody: a bare status. Here that becomes a problem document with
-//! a request id, like all other errors.
+//! hyper answers an unreadable request head by itself, with a bare status. Here such a response becomes a problem
+//! document with a request id, like all other errors.
 
 use std::future::Future;
 use std::io;
@@ -25,14 +25,14 @@ use crate::api::shapes::problem;
 pub(in crate::api) struct HttpWire {
     stream: TcpStream,
     connection: Arc<Connection>,
-    /// What is left of an answer that takes the place of hyper's.
+    /// The unsent rest of a response that replaces one of hyper.
     instead: Bytes,
-    /// Set while what is left of a body that nobody read is received and dropped.
+    /// Set while the rest of an unread body is received and dropped.
     lingers_until: Option<Pin<Box<Sleep>>>,
 }
 
-/// For so long what is left of a body is received. A peer that is still sending when the connection is closed is told of a
-/// reset and may never see its answer (RFC 9112, 9.6).
+/// Maximum time for receiving the rest of an unread body. If the connection were closed while the peer still sends, the
+/// peer would get a reset and might never see the response (RFC 9112, 9.6).
 const MAX_LINGER: Duration = Duration::from_secs(10);
 
 impl HttpWire {
@@ -53,7 +53,7 @@ impl HttpWire {
 }
 
 impl HttpWire {
-    /// Receives and drops what the peer still sends, until it closes too or the time is over.
+    /// Receives and drops what the peer still sends, until the peer closes too or [`MAX_LINGER`] has passed.
     fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let until = self.lingers_until.get_or_insert_with(|| Box::pin(tokio::time::sleep(MAX_LINGER)));
         if until.as_mut().poll(context).is_ready() {
@@ -81,7 +81,7 @@ impl AsyncWrite for HttpWire {
         ready!(self.poll_instead(context))?;
         if let Some(status) = bare_answer(from) {
             let id = Uuid::now_v7().to_string();
-            tracing::info!(status = status.as_u16(), request_id = id, peer = %self.connection.peer, "cannot read a request");
+            tracing::info!(status = status.as_u16(), request_id = id, peer = %self.connection.peer, "received a malformed request");
             self.instead = problem::whole_answer(status, &id).into();
             return Poll::Ready(Ok(from.len()));
         }
@@ -109,7 +109,7 @@ impl AsyncWrite for HttpWire {
     }
 }
 
-/// The status, if this is an answer that hyper gives by itself: an error without the request id that all of ours have.
+/// Returns the status if hyper generated this response: a 4xx without the request id that all other responses have.
 fn bare_answer(head: &[u8]) -> Option<StatusCode> {
     let rest = head.strip_prefix(b"HTTP/1.1 ").or_else(|| head.strip_prefix(b"HTTP/1.0 "))?;
     let status = rest.get(..3).filter(|status| status.starts_with(b"4"))?;
@@ -121,7 +121,7 @@ fn bare_answer(head: &[u8]) -> Option<StatusCode> {
     if is_ours { None } else { StatusCode::from_bytes(status).ok() }
 }
 
-/// The body of a request, which the connection awaits of its peer.
+/// The body of a request. Reports to the connection whether more of it is awaited from the peer.
 #[derive(Debug)]
 pub(in crate::api) struct AwaitedBody<B> {
     body: B,
@@ -173,7 +173,7 @@ impl<B: HttpBody<Data = Bytes> + Unpin> HttpBody for AwaitedBody<B> {
 }
 
 impl<B> Drop for AwaitedBody<B> {
-    /// What is left of it is not read any more, so nothing is awaited.
+    /// The rest of the body will not be read, so nothing more is awaited from the peer.
     fn drop(&mut self) {
         if self.is_unread {
             self.connection.leaves_body_unread();
@@ -182,7 +182,7 @@ impl<B> Drop for AwaitedBody<B> {
     }
 }
 
-/// The body of an answer, after which the next request is awaited.
+/// The body of a response. After it, the connection awaits the next request.
 #[derive(Debug)]
 pub(in crate::api) struct LastBody<B> {
     body: B,

@@ -1,4 +1,4 @@
-//! `GET /v1/audit`: who asked for what.
+//! `GET /v1/audit`: the audit records, which say who did what and when.
 
 use std::sync::Arc;
 
@@ -21,40 +21,40 @@ use crate::api::shapes::problem::{MEDIA_TYPE, Problem, ProblemView};
 use crate::api::shapes::vocabulary::AuditAction;
 use crate::domain::audit::AuditRecord;
 
-/// One page of the audit record.
+/// One page of audit records.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::api) struct AuditPageView {
     items: Vec<AuditRecordView>,
-    /// Where the next page starts, as `cursor`; absent on the last page.
+    /// The `cursor` of the next page; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     next_cursor: Option<String>,
 }
 
-/// Something that somebody asked for.
+/// One audit record: an action with its actor and time.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::api) struct AuditRecordView {
-    /// Grows with every record.
+    /// The number of the record; later records have higher numbers.
     number: u64,
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
     action: AuditAction,
     by: ActorView,
-    /// The address that the request came from: of the peer, or as a trusted proxy names it.
+    /// The address of the caller: the peer of the connection or, behind a trusted proxy, the address that it names.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false, example = "192.0.2.7")]
     address: Option<String>,
-    /// The `x-request-id` of the request, by which the log can be searched.
+    /// The `x-request-id` of the request, also found in the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     request_id: Option<Box<str>>,
-    /// The job that it was about, or that came of it.
+    /// The job that the action was about, or that it created.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Uuid, required = false)]
     job_id: Option<Uuid>,
-    /// What else there is to say: the source of an import, the operation that was refused.
+    /// Further details: the source of an import, or the operation that was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false, example = "POST /v1/sync-jobs/{jobId}/apply")]
     about: Option<Box<str>>,
@@ -92,14 +92,15 @@ impl AuditRecordView {
     }
 }
 
-/// List who asked for what
+/// List audit records
 ///
-/// Newest first: jobs submitted, imported, applied, released, cancelled and retried, the configuration read again, people
-/// erased, unread records retried and dismissed, and what was refused to a key. A record is durable with what it tells of, is never changed, and is kept for
-/// `journal.audit_retention`. Of refusals, twelve a minute of each key are recorded. Needs the role admin.
+/// Newest first: jobs submitted, imported, applied, released, cancelled and retried, reloads of the configuration,
+/// people erased, unread records retried and dismissed, and requests that an API key did not permit. A record becomes
+/// durable together with its action, is never changed, and is kept for `journal.audit_retention`. At most twelve
+/// refusals per minute and API key are recorded. Requires the role `admin`.
 ///
-/// With `Accept: application/x-ndjson` or `text/csv`, the page comes as lines, and the header `x-next-cursor` says where the
-/// next one starts.
+/// With `Accept: application/x-ndjson` or `text/csv`, the page is returned as lines, and the header `x-next-cursor` has
+/// the `cursor` of the next page.
 #[utoipa::path(
     get,
     path = "/v1/audit",
@@ -110,8 +111,8 @@ impl AuditRecordView {
         (status = 200, description = "One page of records.", content(
             (AuditPageView = "application/json"), (String = "application/x-ndjson"), (String = "text/csv"),
         )),
-        (status = 400, description = "A query parameter is not valid.", body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 409, description = "The service keeps no journal, and so no record.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 400, description = "A query parameter is invalid.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 409, description = "The service has no journal and therefore no audit records.", body = ProblemView, content_type = MEDIA_TYPE),
         (status = 503, description = "The journal cannot be read.", body = ProblemView, content_type = MEDIA_TYPE),
     ),
 )]
@@ -124,10 +125,10 @@ pub(in crate::api) async fn list_audit_records(
     caller.needs(Role::Admin)?;
     let page = api.engine.audited(query.filter, query.older_than, query.limit).await;
     let page = page.map_err(|error| {
-        tracing::error!(%error, "cannot read the audit record");
-        Problem::not_ready("the journal cannot be read; the log says why")
+        tracing::error!(%error, "cannot read the audit records from the journal");
+        Problem::not_ready("the journal cannot be read; the log has the cause")
     })?;
-    let page = page.ok_or_else(|| Problem::nothing_to_do("journal.enabled is false, so nothing is recorded"))?;
+    let page = page.ok_or_else(|| Problem::nothing_to_do("journal.enabled is false, so there are no audit records"))?;
     let next_cursor = page.records.last().filter(|_| page.more).map(|(number, _)| cursor_behind_record(*number));
     let items: Vec<_> = page.records.into_iter().map(AuditRecordView::of).collect();
     let lines: String = match Form::accepted(&headers) {

@@ -1,8 +1,8 @@
-//! `Idempotency-Key`: a submission that is sent again is accepted once.
+//! `Idempotency-Key`: accepts a repeated submission once.
 //!
-//! A caller who lost the answer to a submission sends it again under the same key and is told of the same job. The key
-//! is reserved before the body is read, so that of many requests at once only one can make a job, and written down with
-//! the job, so that a restart does not forget it.
+//! A caller who lost the answer to a submission sends it again with the same key and receives the same job. The key is
+//! reserved before the body is read, so that only one of several concurrent requests creates a job, and stored in the
+//! journal with the job, so that it survives a restart.
 
 use std::time::Duration;
 
@@ -25,17 +25,17 @@ use crate::engine::{Claim, Engine, IdempotencyContext, JobSnapshot, Reservation,
 /// The header that carries the key.
 pub(in crate::api) const HEADER: &str = "idempotency-key";
 
-/// What a request is to do under its key.
+/// What a request with (or without) an idempotency key has to do.
 pub(in crate::api) enum KeyTurn {
-    /// A job is to be made, under the key if there is one.
+    /// Create a job, under the key if there is one.
     New(Option<Reservation>),
-    /// A job was made under the key before.
+    /// Return the job that was created under the key before.
     Again(Fingerprint, JobId),
 }
 
 impl KeyTurn {
-    /// Claims the key that a request carries, if it does. What is sent again while the first is still being accepted is
-    /// told so at once: the caller may be waiting for the same body that it has not sent to its end.
+    /// Claims the key of a request, if it has one. Returns an error at once if another request with the key is still
+    /// being accepted; waiting for it could deadlock a caller who has not finished sending that request's body.
     pub(in crate::api) fn of(engine: &Engine, caller: &Caller, headers: &HeaderMap) -> Result<Self, Problem> {
         let Some(key) = key_of(headers)? else { return Ok(Self::New(None)) };
         match engine.claim(&KeySpace::of_caller(caller.name()), key) {
@@ -44,16 +44,16 @@ impl KeyTurn {
             Ok(Claim::Accepting(_)) => Err(Problem::still_accepting()),
             Err(TooManyKeys { kept }) => {
                 let detail = format!(
-                    "{kept} idempotency keys of this caller's last 24 hours are kept, and there is no room for more of \
-                     them; send it without one, or later"
+                    "{kept} idempotency keys of this caller from the last 24 hours are stored, which is the maximum; send \
+                     the request without a key, or later"
                 );
                 Err(Problem::full(detail, Duration::from_secs(600)))
             }
         }
     }
 
-    /// The same for a request that says everything in its path: the job that was made of it before, or the key under
-    /// which to make one.
+    /// Claims the key of a request without a body, whose fingerprint is that of `path`. Returns an error if the key was
+    /// used with another request.
     pub(in crate::api) fn of_path(
         api: &ApiContext,
         caller: &Caller,
@@ -72,28 +72,28 @@ impl KeyTurn {
     }
 }
 
-/// [`KeyTurn`], of a request whose fingerprint is known at once.
+/// [`KeyTurn`] of a request without a body, whose fingerprint is known at once.
 pub(in crate::api) enum PathTurn {
     New(Option<IdempotencyContext>),
     Again(Box<JobSnapshot>),
 }
 
-/// The job that a key stands for, unless something else was sent under it.
+/// Returns the job of a key, or an error if the key was used with another request (`same` is false).
 pub(in crate::api) fn same_job(api: &ApiContext, job: JobId, same: bool) -> Result<JobSnapshot, Problem> {
     api.engine.job(job).filter(|_| same).ok_or_else(Problem::key_reused)
 }
 
-/// The header as the document describes it.
+/// The header, described for the OpenAPI document.
 pub(in crate::api) struct IdempotencyHeader;
 
 impl IntoParams for IdempotencyHeader {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let what = "The caller's own name for this submission; sent again with it, it is accepted once.";
+        let what = "The caller's own key for this request. Requests repeated with the same key are carried out once.";
         vec![query::header("Idempotency-Key", what, schemas::idempotency_key())]
     }
 }
 
-/// The key that a request carries.
+/// Returns the key of a request, or an error if it is malformed or given more than once.
 fn key_of(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let mut given = headers.get_all(HEADER).iter();
     let Some(first) = given.next() else { return Ok(None) };

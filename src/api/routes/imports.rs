@@ -1,4 +1,4 @@
-//! `POST /v1/imports/{source}`: a whole HR export, through the rules of its source.
+//! `POST /v1/imports/{source}`: turns a whole HR export into a job by the rules of its source.
 
 use std::sync::Arc;
 
@@ -24,11 +24,12 @@ use crate::engine::IdempotencyContext;
 use crate::hris::{Export, ExportForm, ImportError, Imported, PayloadPlace};
 use crate::table::XLSX;
 
-/// Import a whole HR export
+/// Import an HR export
 ///
-/// The export goes through the rules of the source and becomes one job. As `text/csv` or as a spreadsheet (XLSX) its first line names the
-/// attributes; as `application/json` it is an array of records, or an object with one (`Report_Entry` of a Workday report). Rows about
-/// the same user are taken together. Dates that have not come yet are taken as of now. Nothing is accepted unless everybody in it can be mapped.
+/// Maps the export by the rules of the source and creates one job. In `text/csv` and in a spreadsheet (XLSX), the first
+/// line names the attributes; in `application/json`, the body is an array of records or an object that contains one
+/// (`Report_Entry` of a Workday report). Rows for the same user are combined. Dates in the future count as now. Nothing
+/// is accepted unless every person in the export can be mapped.
 #[utoipa::path(
     post,
     path = "/v1/imports/{source}",
@@ -36,11 +37,11 @@ use crate::table::XLSX;
     tag = "webhooks",
     params(
         ("source" = String, Path, description = "The name of the source."),
-        ("scope" = String, Query, description = "`full`: people whom the source named before and who are missing have left. \
-            `delta`: who is missing is not touched."),
-        ("dryRun" = Option<bool>, Query, description = "Only tell what would be done."),
-        ("sheet" = Option<String>, Query, description = "Of a spreadsheet, the name of the sheet that is read; else what the source \
-            says, else the first that is shown."),
+        ("scope" = String, Query, description = "`full`: the export names everybody; people whom the source named before and who are \
+            missing are leavers. `delta`: the export has only changes; people who are missing stay as they are."),
+        ("dryRun" = Option<bool>, Query, description = "Whether to plan only, without any write. Default false."),
+        ("sheet" = Option<String>, Query, description = "The name of the sheet to read from a spreadsheet. Default: the sheet configured \
+            for the source, otherwise the first visible one."),
         IdempotencyHeader,
     ),
     request_body(description = "The export.", content(
@@ -49,23 +50,23 @@ use crate::table::XLSX;
         (inline(Spreadsheet) = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     )),
     responses(
-        (status = 202, description = "Accepted; the job is readable at once.", body = SyncJobView, headers(
+        (status = 202, description = "Accepted; the job can be read immediately.", body = SyncJobView, headers(
             ("Location" = String, description = "The path of the job."),
-            ("Retry-After" = i32, description = "Seconds after which it is worth asking for the job."),
+            ("Retry-After" = i32, description = "The number of seconds after which to poll the job."),
         )),
-        (status = 400, description = "A parameter is wrong, or people in it cannot be mapped; nothing was accepted.",
+        (status = 400, description = "A parameter is invalid, or people in the export cannot be mapped; nothing was accepted.",
             body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 404, description = "There is no such source.", body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 409, description = "The same submission is being accepted just now; send it again.",
+        (status = 404, description = "No source with this name is configured.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 409, description = "The same submission is still in progress; send it again.",
             body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 413, description = "The body is too large.", body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 415, description = "The body has a media type, a charset or an encoding that is not taken.",
+        (status = 413, description = "The body exceeds the maximum size.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 415, description = "The media type, charset or encoding of the body is not supported.",
             body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 422, description = "The export cannot be understood, or the idempotency key belongs to another one.",
+        (status = 422, description = "The export is not understood, or the idempotency key was used for another request.",
             body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 503, description = "The service is stopping, or has as much to do as it takes.",
+        (status = 503, description = "The service is stopping or overloaded.",
             body = ProblemView, content_type = MEDIA_TYPE,
-            headers(("Retry-After" = i32, description = "Seconds after which to send it again."))),
+            headers(("Retry-After" = i32, description = "The number of seconds after which to send it again."))),
     ),
 )]
 pub(in crate::api) async fn import_people(
@@ -100,7 +101,7 @@ pub(in crate::api) async fn import_people(
     let mut reader = Expanded::new(&head.headers, body, api.settings.max_body_bytes, &api.shared.room)?;
     let mut body = Vec::new();
     reader.read_to_end(&mut body).await.map_err(|error| unreadable(&error))?;
-    // In another charset the same bytes are another text.
+    // In another charset, the same bytes are a different text and therefore a different submission.
     let charset = charset.filter(|charset| !charset.is_utf8()).map_or("", Charset::name);
     let beside = format!("{source}{charset}?{}", head.uri.query().unwrap_or_default());
     let fingerprint = reader.get_mut().fingerprint(&beside);
@@ -115,7 +116,7 @@ pub(in crate::api) async fn import_people(
     if entries.len() > rules::MAX_ENTRIES {
         let most = rules::MAX_ENTRIES;
         return Err(Problem::not_understood(format!(
-            "an export may name at most {most} people, not {}",
+            "an export may have at most {most} people, not {}",
             entries.len()
         )));
     }
@@ -132,7 +133,7 @@ pub(in crate::api) async fn import_people(
 
 fn scope_is_missing() -> Problem {
     let mut faults = Faults::default();
-    faults.add_parameter("scope", "is missing: full, if everybody is in the export, else delta");
+    faults.add_parameter("scope", "is missing; give full if the export names everybody, otherwise delta");
     Problem::invalid(faults)
 }
 

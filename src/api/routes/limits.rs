@@ -1,4 +1,4 @@
-//! `GET /v1/limits`.
+//! `GET /v1/limits`: the state of the rate limiter.
 
 use std::sync::Arc;
 
@@ -8,15 +8,16 @@ use axum::extract::State;
 use crate::api::context::ApiContext;
 use crate::api::service::limits::LimitsView;
 
-/// Show the rate limit of the calls to Genesys
+/// Read the state of the rate limiter
 ///
-/// Its windows and what is used of them, who waits, what Genesys asked to pause, and whether it works at all.
+/// Returns the windows of the rate limiter and their usage, the waiting calls, the pauses that Genesys asked for, and
+/// the state of the breaker.
 #[utoipa::path(
     get,
     path = "/v1/limits",
     operation_id = "getLimits",
     tag = "service",
-    responses((status = 200, description = "The limits as they stand.", body = LimitsView)),
+    responses((status = 200, description = "The current state of the rate limiter.", body = LimitsView)),
 )]
 pub(in crate::api) async fn get_limits(State(api): State<Arc<ApiContext>>) -> Json<LimitsView> {
     Json(api.limits.limits())

@@ -1,4 +1,4 @@
-//! `GET /metrics`: what Prometheus asks for.
+//! `GET /metrics`: the metrics for Prometheus.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,12 +13,12 @@ use crate::metrics::{Family, MetricsText};
 
 const RECORDS: Family = Family::gauge(
     "skillsync_webhook_records",
-    "Records that are not read at the HR system, by configured source: waiting to be read, or failed.",
+    "Records not yet read from the HR system, by configured source: waiting to be read, or failed.",
 );
 
-/// Read what Prometheus collects
+/// Read the metrics
 ///
-/// In the text format of Prometheus, version 0.0.4. `docs/OPERATIONS.md` explains each metric.
+/// Returns the metrics in the Prometheus text format, version 0.0.4. `docs/OPERATIONS.md` explains each metric.
 #[utoipa::path(
     get,
     path = "/metrics",

@@ -1,4 +1,4 @@
-//! The routes, a file for each path.
+//! The request handlers, one file per path.
 
 pub(in crate::api) mod audit;
 pub(in crate::api) mod dashboard;

@@ -1,4 +1,4 @@
-//! What those ask who run the service: is it alive, is it ready, what does it offer.
+//! `/healthz` and `/readyz`: the liveness and readiness probes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,39 +12,39 @@ use crate::api::context::ApiContext;
 use crate::api::service::readiness::Readiness;
 use crate::api::shapes::problem::{MEDIA_TYPE, Problem, ProblemView};
 
-/// The service works.
+/// The liveness of the process.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::api) struct StatusView {
     #[schema(value_type = String, example = "ok")]
     status: &'static str,
 }
 
-/// The service can do its work.
+/// The readiness of the service.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::api) struct ReadyView {
     #[schema(value_type = String, example = "ready")]
     status: &'static str,
-    /// What is not as it should be, and keeps the service from nothing.
+    /// Problems that need attention but do not make the service unready.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<String>, required = false)]
     warnings: Vec<&'static str>,
 }
 
-/// Tell whether the process lives
+/// Check that the process is alive
 ///
-/// Answers as long as requests are answered at all; whether they can be carried out is for `/readyz` to say.
+/// Answers 200 while the process answers requests at all. `/readyz` says whether the service can do its work.
 #[utoipa::path(
     get,
     path = "/healthz",
     operation_id = "getHealth",
     tag = "service",
-    responses((status = 200, description = "The process lives.", body = StatusView)),
+    responses((status = 200, description = "The process is alive.", body = StatusView)),
 )]
 pub(in crate::api) async fn get_health() -> Json<StatusView> {
     Json(StatusView { status: "ok" })
 }
 
-/// Tell whether the service can do its work
+/// Check that the service is ready
 #[utoipa::path(
     get,
     path = "/readyz",
@@ -52,11 +52,11 @@ pub(in crate::api) async fn get_health() -> Json<StatusView> {
     tag = "service",
     responses(
         (status = 200, description = "The service is ready.", body = ReadyView),
-        (status = 503, description = "The service is starting, stopping, or lacks something; `detail` says what: the login, its \
-            journal, a task of its own, a list of Genesys that it has not read for five minutes, or leave to send anything for \
-            longer than that.",
+        (status = 503, description = "The service is starting or stopping, or `detail` names what is wrong: the login, the \
+            journal, a task of the service, a listing that could not be read from Genesys for five minutes, or a pause of all \
+            calls that lasts longer than that.",
             body = ProblemView, content_type = MEDIA_TYPE,
-            headers(("Retry-After" = i32, description = "Seconds after which to ask again."))),
+            headers(("Retry-After" = i32, description = "The number of seconds after which to ask again."))),
     ),
 )]
 pub(in crate::api) async fn get_readiness(State(api): State<Arc<ApiContext>>) -> Result<Json<ReadyView>, Problem> {
@@ -75,29 +75,32 @@ pub(in crate::api) async fn get_readiness(State(api): State<Arc<ApiContext>>) ->
         return Err(Problem::not_ready(reason));
     }
     let reload =
-        "the configuration that was read last is faulty, so the one before is in use; GET /v1/webhooks says why";
+        "the last reload of the configuration failed, so the previous one is in use; GET /v1/webhooks has the cause";
     let warnings = api.intake.sources().reload_fault().map(|_| reload).into_iter().collect();
     Ok(Json(ReadyView { status: "ready", warnings }))
 }
 
-/// For so long something may not work without making the service unable.
+/// How long a listing may fail, or a pause may last, before the service counts as not ready.
 const LONG: Duration = Duration::from_secs(300);
 
-/// What keeps the service from its work just now. Work that waits for a date of its own keeps it from nothing.
+/// Returns the reason why the service cannot do its work now, or `None`. Work that waits for its own date is no reason.
 fn unable(api: &ApiContext) -> Option<String> {
     if let Some(task) = api.lifecycle.task_down() {
-        return Some(format!("the task {task:?} panicked and is about to be started anew; the log says more"));
+        return Some(format!("the task {task:?} panicked and will be restarted; the log has the cause"));
     }
     if api.engine.journal_usage().failing {
-        return Some("the journal cannot be written, so nothing new is accepted; the log says why".to_owned());
+        return Some("the journal cannot be written, so nothing new is accepted; the log has the cause".to_owned());
     }
     let limits = api.limits.limits();
     let now = api.clock.now();
     if let Some(until) =
         limits.paused_until.filter(|until| until.duration_since(now).unsigned_abs() > LONG && *until > now)
     {
-        return Some(format!("Genesys asked to send nothing until {until}"));
+        return Some(format!("Genesys asked to pause all calls until {until}"));
     }
     let listing = api.engine.unlisted_for(LONG)?;
-    Some(format!("Genesys has not listed its {listing} for {} minutes; the log says why", LONG.as_secs() / 60))
+    Some(format!(
+        "the listing of {listing} could not be read from Genesys for {} minutes; the log has the cause",
+        LONG.as_secs() / 60
+    ))
 }

@@ -1,4 +1,4 @@
-//! `/v1/users/{userRef}`: what skillsync knows of one user, and how it forgets them.
+//! `/v1/users/{userRef}`: reads and erases what skillsync knows about a user.
 
 use std::sync::Arc;
 
@@ -18,19 +18,19 @@ use crate::api::shapes::vocabulary::SyncTarget;
 use crate::domain::{UserId, UserRef};
 use crate::engine::{Engine, UserSnapshot};
 
-/// What is known of a user.
+/// What skillsync knows about a user.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::api) struct UserView {
     /// The Genesys user id.
     id: Uuid,
-    /// What skillsync itself assigned, by target.
+    /// The owned assignments (made by skillsync itself), by target.
     owned: Vec<OwnedView>,
-    /// The newest entries about the user, newest first, at most 20.
+    /// The latest entries for the user, newest first, at most 20.
     entries: Vec<UserEntryView>,
 }
 
-/// What skillsync itself assigned of one target.
+/// The owned assignments of one target.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::api) struct OwnedView {
@@ -38,7 +38,7 @@ pub(in crate::api) struct OwnedView {
     assignments: Vec<AssignmentView>,
 }
 
-/// An entry about the user, and the job that it is of.
+/// An entry for the user, with its job.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::api) struct UserEntryView {
@@ -47,20 +47,20 @@ pub(in crate::api) struct UserEntryView {
     entry: SyncJobEntryView,
 }
 
-/// Read what is known of a user
+/// Read what skillsync knows about a user
 ///
-/// Of users that a job has named since the service started: what they were asked to have, what came of it, and what of
-/// theirs counts as skillsync's own.
+/// Returns the latest entries for the user with their outcomes, and the assignments that skillsync owns. Only users
+/// whom a job has named since the service started are known.
 #[utoipa::path(
     get,
     path = "/v1/users/{userRef}",
     operation_id = "getUser",
     tag = "users",
     params(("userRef" = String, Path, description = "The Genesys user id, an e-mail address, an external id as \
-        `authority:key`, or else an employee id; by anything but the id only as a job has named the user.")),
+        `authority:key`, or otherwise an employee id. Except for the user id, only references by which a job named the user.")),
     responses(
         (status = 200, description = "The user.", body = UserView),
-        (status = 404, description = "No job has named such a user.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 404, description = "No job has named this user since the service started.", body = ProblemView, content_type = MEDIA_TYPE),
     ),
 )]
 pub(in crate::api) async fn get_user(
@@ -71,38 +71,38 @@ pub(in crate::api) async fn get_user(
     Ok(Json(UserView::of(known, &api.engine)))
 }
 
-/// What was erased.
+/// The result of an erasure.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::api) struct ErasureView {
-    /// Entries that do not say any more whom they were about, those of earlier requests not counted.
+    /// The number of entries from which the person was erased by this request.
     #[schema(example = 3)]
     entries: usize,
 }
 
 /// Erase a person
 ///
-/// From the entries of all jobs, from what is remembered of users and of who was named by HR systems, in memory and in every
-/// file of the journal; everything that is known to be about the same user goes, by whatever it was named. Entries keep their
-/// positions, states and reasons, and say `erased`. What skillsync assigned to the user is not known any more, so that
-/// `managed` will leave it alone. Nothing is changed at Genesys. Backups and exports made before still have the person, and a
-/// source or caller that names them again makes them known again.
+/// Erases the person from the entries of all jobs, from the user state and from the people named by HR systems, in
+/// memory and in every file of the journal. This covers everything known to be about the same user, by whichever
+/// reference. The entries keep their positions, states and reasons, and are marked `erased`. skillsync no longer owns
+/// the assignments of the user, so `managed` leaves them alone. Nothing is changed in Genesys. Earlier backups and
+/// exports still contain the person, and a source or caller that names the person again makes them known again.
 ///
-/// Safe to repeat; a 503 says whether it must be. Needs the role admin.
+/// Safe to repeat; after a 503, repeat it as `detail` says. Requires the role `admin`.
 #[utoipa::path(
     delete,
     path = "/v1/users/{userRef}",
     operation_id = "eraseUser",
     tag = "users",
     params(("userRef" = String, Path, description = "The Genesys user id, an e-mail address, an external id as \
-        `authority:key`, or else an employee id.")),
+        `authority:key`, or otherwise an employee id.")),
     responses(
-        (status = 200, description = "Nothing of the person is kept any more, also if nothing was.", body = ErasureView),
-        (status = 404, description = "The reference cannot name anybody.", body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 409, description = "Entries of the person have not ended, a record of theirs is still to be read, or the \
+        (status = 200, description = "Nothing about the person is stored any more, or nothing was.", body = ErasureView),
+        (status = 404, description = "The reference cannot name a user.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 409, description = "Entries of the person have not ended, a record of the person is still to be read, or the \
             reference has named several users.", body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 503, description = "The journal cannot be written, Genesys cannot be asked who that is, or somebody reads it, so that its files still have \
-            what was erased: ask again.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 503, description = "The journal cannot be written, Genesys cannot be asked whom the reference names, or another \
+            process reads the journal, so that its files still contain what was erased. Try again.", body = ProblemView, content_type = MEDIA_TYPE),
     ),
 )]
 pub(in crate::api) async fn erase_user(
@@ -130,7 +130,7 @@ impl UserView {
     }
 }
 
-/// The user of the path; what cannot name one is not known.
+/// The user reference of the path. A path segment that cannot be decoded is answered as an unknown user.
 pub(in crate::api) struct UserPath(UserRef);
 
 impl<S: Send + Sync> FromRequestParts<S> for UserPath {

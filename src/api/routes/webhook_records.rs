@@ -1,4 +1,4 @@
-//! `/v1/webhook-records`: records that are still to be read at an HR system, and those that could not be.
+//! `/v1/webhook-records`: records that are waiting to be read from an HR system, or could not be read.
 
 use std::sync::Arc;
 
@@ -18,50 +18,51 @@ use crate::api::shapes::vocabulary::Words;
 use crate::domain::audit::Action;
 use crate::hris::UnreadRecord;
 
-/// Records that are unread.
+/// A list of unread records.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::api) struct UnreadRecordList {
-    /// Those that could not be read first.
+    /// The records, failed ones first.
     items: Vec<UnreadRecordView>,
-    /// How many there are, listed here or not.
+    /// The total number of matching records, including those beyond `limit`.
     #[schema(example = 1)]
     total: usize,
 }
 
-/// The record of a person that an event only named.
+/// An unread record: the current data of a person whom an event only named.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::api) struct UnreadRecordView {
     source: String,
-    /// What the HR system calls the person.
+    /// The sender's id of the person.
     #[schema(value_type = String, example = "3332883884017713500")]
     record: Box<str>,
     state: UnreadRecordState,
-    /// What tells the deliveries apart that named the person: the id that the sender gave them, or a digest.
+    /// The deliveries that named the person, each by the id that the sender gave it or by a digest.
     #[schema(value_type = Vec<String>)]
     deliveries: Vec<Box<str>>,
-    /// When the first of them came.
+    /// When the first of these deliveries arrived.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, format = DateTime, required = false)]
     since: Option<Timestamp>,
-    /// How often the HR system was asked.
+    /// The number of calls made to the HR system for this record.
     calls: u32,
-    /// What the last call came to.
+    /// Why the last call failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false, example = "the answer is 503 Service Unavailable")]
     problem: Option<Box<str>>,
-    /// When it is asked again.
+    /// When the HR system is called again.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, format = DateTime, required = false)]
     next_call_at: Option<Timestamp>,
-    /// When it was given up.
+    /// When reading the record was given up.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, format = DateTime, required = false)]
     failed_at: Option<Timestamp>,
 }
 
-/// `waiting`: it is read within `record.patience`. `failed`: it could not be read; what is to be done is for somebody to decide.
+/// The state of an unread record. `waiting`: skillsync is still trying to read it, for at most `record.patience`.
+/// `failed`: it could not be read; retry or dismiss it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::api) enum UnreadRecordState {
@@ -73,7 +74,7 @@ impl Words for UnreadRecordState {
     const WORDS: &'static [&'static str] = &["waiting", "failed"];
 }
 
-/// How many records that was done with.
+/// The number of records affected.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::api) struct UnreadRecordCount {
@@ -90,23 +91,23 @@ impl UnreadRecordView {
     }
 }
 
-/// List the records that are unread
+/// List unread records
 ///
-/// Of people whom an event only named: those that could not be read, and those that are still being tried, each with what the
-/// last call came to.
+/// Lists the records of people whom an event only named: those that could not be read and those that are still being
+/// tried, each with the result of the last call.
 #[utoipa::path(
     get,
     path = "/v1/webhook-records",
     operation_id = "listUnreadRecords",
     tag = "webhooks",
     params(
-        ("source" = Option<String>, Query, description = "Only those of this source."),
-        ("state" = Option<UnreadRecordState>, Query, description = "Only those in this state."),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "The number of items listed at most, 100 if not given."),
+        ("source" = Option<String>, Query, description = "Only records of this source."),
+        ("state" = Option<UnreadRecordState>, Query, description = "Only records in this state."),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "The maximum number of items. Default 100."),
     ),
     responses(
         (status = 200, description = "The records.", body = UnreadRecordList),
-        (status = 400, description = "A query parameter is not valid.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 400, description = "A query parameter is invalid.", body = ProblemView, content_type = MEDIA_TYPE),
     ),
 )]
 pub(in crate::api) async fn list_unread_records(
@@ -126,9 +127,9 @@ pub(in crate::api) async fn list_unread_records(
     Ok(Json(UnreadRecordList { items, total }))
 }
 
-/// Read records again that could not be read
+/// Retry failed records
 ///
-/// Those of a source that have failed: one, or all. The source must still be configured. Needs the role submit.
+/// Reads one or all failed records of a source again. The source must still be configured. Requires the role `submit`.
 #[utoipa::path(
     post,
     path = "/v1/webhook-records/retry",
@@ -136,12 +137,12 @@ pub(in crate::api) async fn list_unread_records(
     tag = "webhooks",
     params(
         ("source" = String, Query, description = "The name of the source."),
-        ("record" = Option<String>, Query, description = "Only this record."),
+        ("record" = Option<String>, Query, description = "Only the record with this sender's id. Default: all failed records of the source."),
     ),
     responses(
-        (status = 200, description = "They are being read.", body = UnreadRecordCount),
-        (status = 400, description = "A query parameter is not valid.", body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 404, description = "There is no such source.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 200, description = "The records are being read again.", body = UnreadRecordCount),
+        (status = 400, description = "A query parameter is invalid.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 404, description = "No source with this name is configured.", body = ProblemView, content_type = MEDIA_TYPE),
         (status = 503, description = "The journal cannot be written.", body = ProblemView, content_type = MEDIA_TYPE),
     ),
 )]
@@ -158,22 +159,22 @@ pub(in crate::api) async fn retry_unread_records(
     Ok(Json(UnreadRecordCount { records: records.map_err(|error| Problem::not_written_down(&error))? }))
 }
 
-/// Dismiss records that could not be read
+/// Dismiss failed records
 ///
-/// Those of a source that have failed: one, or all. They are forgotten with the events that named them, and nothing is done for the
-/// people until something names them again. Needs the role admin.
+/// Forgets one or all failed records of a source, together with the events that named them. Nothing is done for these
+/// people until a delivery or export names them again. Requires the role `admin`.
 #[utoipa::path(
     delete,
     path = "/v1/webhook-records",
     operation_id = "dismissUnreadRecords",
     tag = "webhooks",
     params(
-        ("source" = String, Query, description = "The name of the source, configured or not."),
-        ("record" = Option<String>, Query, description = "Only this record."),
+        ("source" = String, Query, description = "The name of the source, which need not be configured any more."),
+        ("record" = Option<String>, Query, description = "Only the record with this sender's id. Default: all failed records of the source."),
     ),
     responses(
-        (status = 200, description = "They are forgotten.", body = UnreadRecordCount),
-        (status = 400, description = "A query parameter is not valid.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 200, description = "The records are dismissed.", body = UnreadRecordCount),
+        (status = 400, description = "A query parameter is invalid.", body = ProblemView, content_type = MEDIA_TYPE),
         (status = 503, description = "The journal cannot be written.", body = ProblemView, content_type = MEDIA_TYPE),
     ),
 )]
@@ -189,7 +190,7 @@ pub(in crate::api) async fn dismiss_unread_records(
     Ok(Json(UnreadRecordCount { records: records.map_err(|error| Problem::not_written_down(&error))? }))
 }
 
-/// The source of the query, and the record if there is one.
+/// Returns the source named by the query, and the record if one is named.
 fn chosen(uri: &Uri) -> Result<(String, Option<String>), Problem> {
     let mut query = QueryReader::new(uri, &["source", "record"])?;
     let source = query.parsed("source", "the name of a source", |name| Some(name.to_owned()));
@@ -197,7 +198,7 @@ fn chosen(uri: &Uri) -> Result<(String, Option<String>), Problem> {
     let (source, record) = query.finish((source, record))?;
     let source = source.ok_or_else(|| {
         let mut faults = Faults::default();
-        faults.add_parameter("source", "is missing: whose records are meant");
+        faults.add_parameter("source", "is missing; name the source of the records");
         Problem::invalid(faults)
     })?;
     Ok((source, record))

@@ -1,7 +1,7 @@
-//! `POST /v1/webhooks/{source}`: what HR systems send, let in by its signature alone.
+//! `POST /v1/webhooks/{source}`: receives deliveries of HR systems, authenticated by their signature alone.
 //!
-//! Several senders never come back after a 4xx. So only a wrong signature and a body that means nothing get one; whatever
-//! may pass at another time gets 503 with `Retry-After`.
+//! Several senders never retry after a 4xx. Therefore only a wrong signature or secret, an unknown source and a body
+//! that can never be accepted get one; whatever may succeed later gets 503 with `Retry-After`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,96 +33,98 @@ use crate::api::submission::{Expanded, unreadable};
 use crate::engine::TooManyKeys;
 use crate::hris::{DeliveredBody, IntakeError, MappingError, Receipt, RequestOrigin, UnreadCounts};
 
-/// The largest delivery; senders of more send exports.
+/// Maximum size of a delivery, in bytes. Larger amounts of data are sent as exports.
 const MAX_DELIVERY_BYTES: usize = 8 * 1024 * 1024;
-/// So many times its size may the values take that a delivery is read as.
+/// Memory reserved for the parsed values of a delivery, as a multiple of its size.
 const TREE: usize = 11;
-/// How long a delivery may take to come in.
+/// Maximum time for receiving the body of a delivery.
 const MAX_RECEIPT_TIME: Duration = Duration::from_secs(10);
-/// How long it may take to be answered then: senders wait for 3 seconds.
+/// Maximum time from the received body to the response. Senders wait for 3 seconds.
 const MAX_ANSWER_TIME: Duration = Duration::from_millis(2800);
-/// When a sender that is turned back may come again.
+/// `Retry-After` of a delivery that was not accepted.
 const COME_AGAIN: Duration = Duration::from_secs(5);
 
-/// What became of a delivery.
+/// The result of a delivery.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::api) struct WebhookReceiptView {
-    /// The job that it made, now or when it came first.
+    /// The job that the delivery created, now or when it was first received.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Uuid, required = false)]
     job_id: Option<Uuid>,
-    /// People whose records are read at the sender before a job can be made.
+    /// The number of people whose records are read from the HR system before a job is created.
     records_to_read: usize,
-    /// People of the payload who could not be mapped; the log says why.
+    /// The number of people who could not be mapped; the log has the causes.
     not_mapped: usize,
-    /// People whose change has a date in the future, later than clocks may differ: it is taken as of now.
+    /// The number of people whose change has a date in the future, beyond the permitted clock difference. It counts as
+    /// now.
     dated_in_future: usize,
-    /// People of whom the delivery does not tell something that rules need. What these rules assign is left to them as it is.
+    /// The number of people for whom the delivery lacks an attribute that rules need. What these rules assign is left
+    /// as it is.
     undecided: usize,
-    /// People who have left and whom the source never named before: there is nothing to take from them.
+    /// The number of leavers whom the source never named before; there is nothing to remove from them.
     leavers_unknown: usize,
-    /// Dates that were given and cannot be read: these changes count as of now, or as of the time of the signature.
+    /// The number of unreadable dates. These changes count as of now, or as of the time of the signature.
     dates_not_read: usize,
 }
 
-/// All sources that are configured.
+/// All configured sources.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::api) struct WebhookSourceList {
     items: Vec<WebhookSourceView>,
-    /// Why the configuration that was read last is not the one in use.
+    /// Why the last reload of the configuration failed; absent unless it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     reload_fault: Option<String>,
 }
 
-/// One source.
+/// A source: one HR system.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::api) struct WebhookSourceView {
     name: String,
     target: SyncTarget,
     mode: SyncMode,
-    /// Number of rules.
+    /// The number of rules.
     rules: usize,
-    /// People whose records are still to be read.
+    /// The number of people whose records are still to be read.
     records_to_read: usize,
-    /// People whose records could not be read; `GET /v1/webhook-records` lists them.
+    /// The number of people whose records could not be read; `GET /v1/webhook-records` lists them.
     records_failed: usize,
-    /// What the newest failure to read a record was, while there are records that are not read.
+    /// The latest failure to read a record; present while there are unread records.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false, example = "the answer is 503 Service Unavailable")]
     record_problem: Option<Box<str>>,
 }
 
-/// Receive a signed webhook
+/// Receive a signed delivery
 ///
-/// Verified by the signature of the source's sender, over the bytes as they came or, if they are compressed (`Content-Encoding: gzip` or
-/// `zstd`), over what they are without it. The answer goes out when what the delivery
-/// says is durable: as a job with the lane `interactive`, or, where the sender only says who has changed, as a record to be
-/// read. A delivery that comes again is answered with the same job and not carried out again.
+/// Verifies the signature by the scheme of the sender, over the received bytes or, if they are compressed
+/// (`Content-Encoding: gzip` or `zstd`), over the decompressed ones. Responds when the content of the delivery is
+/// durable: as a job in the lane `interactive` or, if the sender only says who has changed, as a record to read. A
+/// repeated delivery gets the same job and is not carried out again.
 #[utoipa::path(
     post,
     path = "/v1/webhooks/{source}",
     operation_id = "receiveWebhook",
     tag = "webhooks",
     params(("source" = String, Path, description = "The name of the source.")),
-    request_body(description = "As the sender of the source writes it.",
+    request_body(description = "The payload in the format of the sender.",
         content((serde_json::Value = "application/json"), (String = "text/csv"))),
     responses(
-        (status = 200, description = "Nothing in it is of interest here, for example a handshake.",
+        (status = 200, description = "Nothing in the delivery concerns skillsync, for example a handshake.",
             body = WebhookReceiptView),
-        (status = 202, description = "Durable, and being carried out.", body = WebhookReceiptView),
-        (status = 401, description = "The signature or its time is wrong.", body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 404, description = "There is no such source.", body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 413, description = "The body is too large for a delivery.", body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 415, description = "The body is compressed in a way that is not taken.",
+        (status = 202, description = "The delivery is durable and being carried out.", body = WebhookReceiptView),
+        (status = 401, description = "The signature or its timestamp is wrong.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 404, description = "No source with this name is configured.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 413, description = "The body exceeds the maximum size of a delivery.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 415, description = "The encoding of the body is not supported.",
             body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 422, description = "The body cannot be understood, or nobody in it can be mapped.",
+        (status = 422, description = "The body is not understood, or nobody in it can be mapped.",
             body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 503, description = "Not now; send it again.", body = ProblemView, content_type = MEDIA_TYPE,
-            headers(("Retry-After" = i32, description = "Seconds after which to send it again."))),
+        (status = 503, description = "The delivery cannot be accepted now; send it again.", body = ProblemView, content_type = MEDIA_TYPE,
+            headers(("Retry-After" = i32, description = "The number of seconds after which to send it again."))),
     ),
 )]
 pub(in crate::api) async fn receive_webhook(
@@ -133,9 +135,9 @@ pub(in crate::api) async fn receive_webhook(
     receive(&api, &source, None, request).await
 }
 
-/// Receive a webhook that is not signed
+/// Receive an unsigned delivery
 ///
-/// For senders that do not sign: the last segment of the path is the source's secret.
+/// For senders that do not sign their deliveries: the last path segment is the secret of the source.
 #[utoipa::path(
     post,
     path = "/v1/webhooks/{source}/{secret}",
@@ -145,20 +147,20 @@ pub(in crate::api) async fn receive_webhook(
         ("source" = String, Path, description = "The name of the source."),
         ("secret" = String, Path, description = "The secret of the source."),
     ),
-    request_body(description = "As the sender of the source writes it.",
+    request_body(description = "The payload in the format of the sender.",
         content((serde_json::Value = "application/json"), (String = "text/csv"))),
     responses(
-        (status = 200, description = "Nothing in it is of interest here.", body = WebhookReceiptView),
-        (status = 202, description = "Durable, and being carried out.", body = WebhookReceiptView),
+        (status = 200, description = "Nothing in the delivery concerns skillsync.", body = WebhookReceiptView),
+        (status = 202, description = "The delivery is durable and being carried out.", body = WebhookReceiptView),
         (status = 401, description = "The secret is wrong.", body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 404, description = "There is no such source.", body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 413, description = "The body is too large for a delivery.", body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 415, description = "The body is compressed in a way that is not taken.",
+        (status = 404, description = "No source with this name is configured.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 413, description = "The body exceeds the maximum size of a delivery.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 415, description = "The encoding of the body is not supported.",
             body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 422, description = "The body cannot be understood, or nobody in it can be mapped.",
+        (status = 422, description = "The body is not understood, or nobody in it can be mapped.",
             body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 503, description = "Not now; send it again.", body = ProblemView, content_type = MEDIA_TYPE,
-            headers(("Retry-After" = i32, description = "Seconds after which to send it again."))),
+        (status = 503, description = "The delivery cannot be accepted now; send it again.", body = ProblemView, content_type = MEDIA_TYPE,
+            headers(("Retry-After" = i32, description = "The number of seconds after which to send it again."))),
     ),
 )]
 pub(in crate::api) async fn receive_unsigned_webhook(
@@ -169,13 +171,13 @@ pub(in crate::api) async fn receive_unsigned_webhook(
     receive(&api, &source, Some(&secret), request).await
 }
 
-/// List the sources of webhooks and exports
+/// List the configured sources
 #[utoipa::path(
     get,
     path = "/v1/webhooks",
     operation_id = "listWebhookSources",
     tag = "webhooks",
-    responses((status = 200, description = "The sources, in order of their names.", body = WebhookSourceList)),
+    responses((status = 200, description = "The sources, sorted by name.", body = WebhookSourceList)),
 )]
 pub(in crate::api) async fn list_webhook_sources(State(api): State<Arc<ApiContext>>) -> Json<WebhookSourceList> {
     let unread = api.intake.unread();
@@ -202,7 +204,7 @@ async fn receive(
     path_secret: Option<&str>,
     request: Request,
 ) -> Result<Response, Problem> {
-    // Of a sender that is unknown not even the body is read.
+    // For an unknown source, not even the body is read.
     if api.intake.sources().get(source).is_none() {
         return Err(Problem::no_such_source());
     }
@@ -222,16 +224,17 @@ async fn receive_within_time(
     let (head, body) = request.into_parts();
     let mut room = api.shared.deliveries.begin();
     let received = tokio::time::timeout(MAX_RECEIPT_TIME, whole_body(body, &mut room)).await;
-    let late = |_| Problem::full("the delivery did not come in within its time; send it again", COME_AGAIN);
+    let late = |_| Problem::full("the delivery was not received in time; send it again", COME_AGAIN);
     let sent = received.map_err(late)??;
     let plain = decompressed(api, &head.headers, &sent).await?;
     room.more(plain.len().saturating_mul(TREE))?;
     let body = DeliveredBody { sent: &sent, plain: &plain };
     let taken = tokio::time::timeout(MAX_ANSWER_TIME, take(api, source, path_secret, &head, body)).await;
-    taken.unwrap_or_else(|_| Err(Problem::full("the delivery could not be taken in time; send it again", COME_AGAIN)))
+    taken
+        .unwrap_or_else(|_| Err(Problem::full("the delivery could not be accepted in time; send it again", COME_AGAIN)))
 }
 
-/// The whole body of a delivery, with the room that it takes.
+/// Receives the whole body of a delivery and reserves room for it.
 async fn whole_body(mut body: Body, room: &mut TakenRoom) -> Result<Bytes, Problem> {
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
@@ -248,7 +251,7 @@ async fn whole_body(mut body: Body, room: &mut TakenRoom) -> Result<Bytes, Probl
     Ok(whole.freeze())
 }
 
-/// What a delivery is once it is decompressed, which has the same bounds.
+/// Decompresses the body of a delivery. The result has the same size limit.
 async fn decompressed(api: &ApiContext, headers: &HeaderMap, sent: &Bytes) -> Result<Bytes, Problem> {
     if !headers.contains_key(CONTENT_ENCODING) {
         return Ok(sent.clone());
@@ -282,7 +285,7 @@ async fn take(
 
 fn refused(source: &str, fault: &IntakeError) -> Problem {
     if !matches!(fault, IntakeError::UnknownSource) {
-        tracing::warn!(source, fault = fault.for_logs(), "a delivery is not taken");
+        tracing::warn!(source, fault = fault.for_logs(), "a delivery was not accepted");
     }
     match fault {
         IntakeError::UnknownSource => Problem::no_such_source(),
@@ -291,17 +294,16 @@ fn refused(source: &str, fault: &IntakeError) -> Problem {
         IntakeError::Nobody(_) => Problem::not_understood(fault.to_string()),
         IntakeError::Journal(error) => Problem::not_written_down(error),
         IntakeError::TooManyKeys(TooManyKeys { kept }) => {
-            let detail =
-                format!("{kept} deliveries of this source are remembered, and there is no room for more of its");
+            let detail = format!("{kept} deliveries of this source are remembered, which is the maximum");
             Problem::full(detail + "; send it again later", COME_AGAIN)
         }
         IntakeError::TooManyRecords => {
-            Problem::full("too many records are still to be read; send it again later", COME_AGAIN)
+            Problem::full("too many records are waiting to be read; send it again later", COME_AGAIN)
         }
     }
 }
 
-/// What it means to a sender that a body could not be mapped.
+/// Returns the problem for a body that could not be mapped.
 pub(in crate::api) fn mapping_fault(fault: &MappingError) -> Problem {
     if *fault == MappingError::TooLarge {
         Problem::too_large()

@@ -1,4 +1,4 @@
-//! Memory for what is being read: many large bodies at a time must not add up to more than there is room for.
+//! Bounds the memory for bodies that are being read, so that many large ones at the same time cannot exceed it.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -8,18 +8,18 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::api::shapes::problem::Problem;
 use crate::table::TakeRoom;
 
-/// What room is handed out in.
+/// The unit in which room is handed out, in bytes.
 const UNIT: usize = 4096;
 
-/// The room that bodies, and what is made of them, share until the job is accepted.
+/// The room that bodies, and the entries parsed from them, share until the job is accepted.
 #[derive(Debug, Clone)]
 pub(in crate::api) struct BodyRoom {
     free: Arc<Semaphore>,
-    /// What one request may take at most: half of it all, so that no request keeps all others out.
+    /// Maximum room of one request, in bytes: half of the total, so that no request keeps all others out.
     most_of_one: usize,
 }
 
-/// Why there was no room for something, if there was none.
+/// The first refusal of room during the reading of a table, if there was one.
 #[derive(Debug, Clone, Default)]
 pub(in crate::api) struct Lack(Arc<OnceLock<NoRoom>>);
 
@@ -29,16 +29,17 @@ impl Lack {
     }
 }
 
-/// There is no room left.
+/// Error for a request that got no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(in crate::api) enum NoRoom {
     #[error("too many large bodies are being read at once")]
     TakenByOthers,
-    #[error("it takes more room than there is for one request")]
+    #[error("the request takes more room than one request may")]
     TooLarge,
 }
 
-/// The part of the room that one request has taken, until it is dropped. Nobody waits for room, so nobody waits for each other.
+/// The room that one request has taken, released on drop. Requests fail instead of waiting for room, so they cannot
+/// deadlock.
 #[derive(Debug)]
 pub(in crate::api) struct TakenRoom {
     room: BodyRoom,
@@ -56,7 +57,7 @@ impl BodyRoom {
         TakenRoom { room: self.clone(), bytes: 0, permit: None }
     }
 
-    /// Room for what is kept of a table while it is read, and why there was none.
+    /// Returns a function that takes room while a table is read, and a handle that tells why it failed.
     pub(in crate::api) fn for_table(&self) -> (TakeRoom, Lack) {
         let (mut taken, lack) = (self.begin(), Lack::default());
         let told = lack.clone();
@@ -66,7 +67,7 @@ impl BodyRoom {
 }
 
 impl TakenRoom {
-    /// Takes room for some more bytes.
+    /// Takes room for `bytes` more bytes, or returns an error if there is none.
     pub(in crate::api) fn more(&mut self, bytes: usize) -> Result<(), NoRoom> {
         let before = self.bytes.div_ceil(UNIT);
         self.bytes = self.bytes.saturating_add(bytes);
@@ -94,7 +95,7 @@ impl From<NoRoom> for Problem {
     }
 }
 
-/// Large bodies take a few seconds to be read.
+/// `Retry-After` when there is no room. Reading a large body takes a few seconds.
 const COME_AGAIN: Duration = Duration::from_secs(5);
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What the rate limit of the calls to Genesys is doing: for who wonders why a job is as fast as it is.
+//! The state of the rate limiter in the form in which the HTTP API returns it, to explain the speed of a job.
 
 use std::fmt;
 
@@ -6,63 +6,63 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Where [`LimitsView`] comes from; the composition root knows the rate limiter, this module does not.
+/// Provides [`LimitsView`]. The composition root implements it, so that this module need not know the rate limiter.
 pub trait LimitsSource: fmt::Debug + Send + Sync {
-    /// The limits as they stand.
+    /// Returns the current state.
     fn limits(&self) -> LimitsView;
 }
 
-/// The rate limit of the calls to Genesys.
+/// The state of the rate limiter for calls to Genesys.
 #[derive(Debug, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LimitsView {
-    /// All of them hold at any time.
+    /// The windows. All of them apply at any time.
     pub windows: Vec<LimitWindowView>,
-    /// Calls under way.
+    /// The number of calls in flight.
     pub in_flight: u32,
-    /// Calls that may be under way at once.
+    /// The maximum number of calls in flight.
     pub max_in_flight: u32,
-    /// In order of precedence.
+    /// The lanes, in order of precedence.
     pub lanes: Vec<LimitLaneView>,
-    /// Until when Genesys asked to send nothing at all.
+    /// The end of a pause of all calls that Genesys asked for.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub paused_until: Option<Timestamp>,
-    /// Routes that Genesys asked to leave alone.
+    /// Routes for which Genesys asked for a pause.
     pub paused_routes: Vec<PausedRouteView>,
-    /// Routes with a limit of their own that a refusal told, and which is forgotten after a while.
+    /// Limits of single routes, learned from refusals and forgotten after a while.
     pub learned_limits: Vec<LearnedLimitView>,
-    /// Calls that other users of the same OAuth client leave until Genesys' current window ends; null if they do not get
-    /// in the way.
+    /// The number of calls that other users of the same OAuth client leave until the current window of Genesys ends;
+    /// null if they do not restrict skillsync.
     pub left_by_others: Option<u32>,
     pub breaker: BreakerView,
-    /// What of a round trip is given back to the pace.
+    /// The part of a round trip that is credited to the pace, by class of calls.
     pub credits: Vec<CreditView>,
 }
 
-/// So many calls in any stretch of time of such a length.
+/// A sliding window: at most `calls` calls within any stretch of `periodSeconds`.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LimitWindowView {
     pub calls: u32,
     pub period_seconds: f64,
-    /// Places that are taken.
+    /// The number of calls that currently count towards the window.
     pub used: u32,
 }
 
-/// One class of callers.
+/// The calls of one lane.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LimitLaneView {
     /// `continuation` (a write that follows a read), `interactive` or `bulk`.
     #[schema(value_type = String)]
     pub lane: &'static str,
-    /// Calls that wait.
+    /// The number of waiting calls.
     pub waiting: u32,
-    /// Calls let through since the start.
+    /// The number of calls granted since the start.
     pub granted: u64,
 }
 
-/// A route that is left alone for a while.
+/// A route whose calls are paused.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PausedRouteView {
@@ -72,7 +72,7 @@ pub struct PausedRouteView {
     pub until: Timestamp,
 }
 
-/// A limit of one route.
+/// A learned limit of one route.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LearnedLimitView {
@@ -80,37 +80,37 @@ pub struct LearnedLimitView {
     pub route: &'static str,
     pub calls: u32,
     pub period_seconds: f64,
-    /// When it is forgotten, if it is not told again.
+    /// When the limit is forgotten unless Genesys states it again.
     #[schema(value_type = String, format = DateTime)]
     pub until: Timestamp,
 }
 
-/// Whether calls are held back because Genesys does not work.
+/// The state of the breaker, which holds calls back while Genesys is down.
 #[derive(Debug, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BreakerView {
-    /// Whether only single calls go out that find out whether Genesys works again: a service does not, and none is known to.
+    /// Whether only single probe calls go out: at least one service of Genesys is down, and none is known to work.
     pub open: bool,
-    /// When the next of them is due; null while closed, and while one is under way.
+    /// When the next probe is due; null while the breaker is closed and while a probe is in flight.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub next_probe_at: Option<Timestamp>,
-    /// Services of Genesys that do not work while others do: their calls are held back alone.
+    /// Services of Genesys that are down while others work; only their calls are held back.
     pub services: Vec<ServiceInTroubleView>,
 }
 
-/// A service of Genesys that does not work.
+/// A service of Genesys that is down.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceInTroubleView {
     /// `users`, `search`, `scim`, `routing`, `wfm` or `organization`.
     #[schema(value_type = String, example = "wfm")]
     pub service: &'static str,
-    /// When the next single call finds out whether it works again; null while one is under way.
+    /// When the next probe is due; null while one is in flight.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub next_probe_at: Option<Timestamp>,
 }
 
-/// The part of a round trip that every call of a class needs.
+/// The minimum round trip of a class of calls.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CreditView {

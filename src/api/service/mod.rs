@@ -1,4 +1,4 @@
-//! What the service has and says of itself: room for bodies, readiness, limits and counts.
+//! State of the service itself: room for bodies, readiness, limits and counts.
 
 pub(in crate::api) mod body_room;
 pub(in crate::api) mod limits;

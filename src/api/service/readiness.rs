@@ -1,12 +1,12 @@
-//! Whether the service can do its work.
+//! The readiness of the service.
 
-/// Whether the service can do its work, as the composition root finds out.
+/// The readiness of the service, as determined by the composition root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Readiness {
-    /// Not all parts are up yet.
+    /// Not all parts have started yet.
     Starting,
     /// All parts are up.
     Ready,
-    /// A part is down. The detail is shown to whoever asks: it must not name internals.
+    /// A part is down. Every caller can see the detail, so it must not reveal internals.
     NotReady { detail: String },
 }

@@ -1,4 +1,4 @@
-//! What the HTTP side itself counts, and what it asks the parts below for.
+//! The metrics of the HTTP API, and the source of all other metrics.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,34 +10,32 @@ use parking_lot::Mutex;
 
 use crate::metrics::{Family, Histogram, MetricsText};
 
-/// What the parts below count; the composition root knows them all, this module does not.
+/// Provides the metrics of all other parts. The composition root implements it, so that this module need not know them.
 pub trait MetricsSource: fmt::Debug + Send + Sync {
-    /// Writes the families of the parts as they stand.
+    /// Writes the current values of all families.
     fn write(&self, text: &mut MetricsText);
 }
 
 const REQUESTS: Family = Family::counter(
     "skillsync_http_requests_total",
-    "Requests to this service by method, route and status. Routes are templates; what matched none is unmatched.",
+    "Requests to this service by method, route template and status. Requests without a matching route are unmatched.",
 );
 const DURATION: Family = Family::histogram(
     "skillsync_http_request_duration_seconds",
-    "Time from a request's head to the head of its answer, by route. Long polls are held back on purpose.",
+    "Time from the head of a request to the head of its response, by route. Long polls are held back on purpose.",
 );
 const WEBHOOKS: Family =
-    Family::counter("skillsync_webhooks_total", "Webhook deliveries by configured source and what became of them.");
+    Family::counter("skillsync_webhooks_total", "Webhook deliveries by configured source and result.");
 const FUTURE_DATES: Family = Family::counter(
     "skillsync_webhook_future_dates_total",
-    "People in deliveries and exports whose change had a date in the future, by configured source; taken as of now.",
+    "People in deliveries and exports whose change had a date in the future and counts as now, by configured source.",
 );
-const DATES_NOT_READ: Family = Family::counter(
-    "skillsync_webhook_dates_not_read_total",
-    "Dates in deliveries that were given and cannot be read, by configured source.",
-);
+const DATES_NOT_READ: Family =
+    Family::counter("skillsync_webhook_dates_not_read_total", "Unreadable dates in deliveries, by configured source.");
 
 const DURATION_BOUNDS: [f64; 7] = [0.005, 0.025, 0.1, 0.5, 2.0, 10.0, 30.0];
 
-/// Requests by route: as many as there are routes, because requests that match none count as one.
+/// Request counts by route. Bounded by the number of routes, because requests that match none share one.
 #[derive(Debug, Default)]
 pub(in crate::api) struct RequestStatistics(Mutex<BTreeMap<String, OfRoute>>);
 
@@ -48,7 +46,7 @@ struct OfRoute {
 }
 
 impl RequestStatistics {
-    /// Counts a request and its answer.
+    /// Counts a request with its response.
     pub(in crate::api) fn answered(
         &self,
         method: &Method,
@@ -83,7 +81,7 @@ impl RequestStatistics {
     }
 }
 
-/// Methods are what callers send: only those that mean something have a name of their own.
+/// Returns the label of a method. Methods are chosen by callers, so unknown ones share a label.
 fn known_method(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
@@ -97,23 +95,23 @@ fn known_method(method: &Method) -> &'static str {
     }
 }
 
-/// What became of a webhook delivery.
+/// The result of a webhook delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum WebhookResult {
-    /// It was taken, now or when it came first.
+    /// It was accepted, now or when it was first received.
     Accepted,
-    /// Nothing in it concerns us.
+    /// Nothing in it concerns skillsync.
     Ignored,
-    /// Its signature, or its age, is not what it should be.
+    /// Its signature or timestamp is wrong.
     Unauthorized,
-    /// It could not be understood.
+    /// It was not understood.
     Invalid,
-    /// It could not be taken at the time: the sender has to come again.
+    /// It could not be accepted at the time; the sender has to send it again.
     Refused,
 }
 
 impl WebhookResult {
-    /// What a delivery counts as that was answered so.
+    /// Returns the result for the status of the response.
     pub(in crate::api) fn of(answer: StatusCode) -> Self {
         match answer {
             StatusCode::ACCEPTED => Self::Accepted,
@@ -135,14 +133,14 @@ impl WebhookResult {
     }
 }
 
-/// Webhook deliveries by source and result, and dates that were not taken as they came.
+/// Counts of webhook deliveries by source and result, and of dates that were not used as given.
 ///
-/// Invariant: only configured sources are counted, so that callers cannot make series; deliveries to others are
-/// requests with status 404.
+/// Invariant: only configured sources are counted, so that callers cannot create series. Deliveries to other names
+/// count as requests with status 404 only.
 #[derive(Debug, Default)]
 pub(in crate::api) struct WebhookStatistics {
     results: Mutex<BTreeMap<(String, WebhookResult), u64>>,
-    /// Sources without any are left out.
+    /// By source; without sources whose count is zero.
     future_dates: Mutex<BTreeMap<String, usize>>,
     dates_not_read: Mutex<BTreeMap<String, usize>>,
 }
@@ -153,12 +151,12 @@ impl WebhookStatistics {
         *counts.entry((configured_source.to_owned(), result)).or_default() += 1;
     }
 
-    /// Counts people whose date was taken as of now.
+    /// Counts people whose date was in the future and counts as now.
     pub(in crate::api) fn count_future_dates(&self, configured_source: &str, people: usize) {
         count_some(&self.future_dates, configured_source, people);
     }
 
-    /// Counts dates that were given and cannot be read.
+    /// Counts unreadable dates.
     pub(in crate::api) fn count_dates_not_read(&self, configured_source: &str, dates: usize) {
         count_some(&self.dates_not_read, configured_source, dates);
     }

@@ -1,4 +1,4 @@
-//! Who asks for something, as the HTTP API shows it.
+//! The actor behind a request, in the form in which the HTTP API returns it.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -6,12 +6,12 @@ use utoipa::ToSchema;
 use crate::api::shapes::vocabulary::AuditActor;
 use crate::domain::audit::Actor;
 
-/// Who asks for something, or sent a job.
+/// The actor who made a request or submitted a job.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::api) struct ActorView {
     pub(in crate::api) kind: AuditActor,
-    /// The name of the key or source.
+    /// The name of the API key or of the source.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false, example = "hr-export")]
     pub(in crate::api) name: Option<Box<str>>,

@@ -1,4 +1,4 @@
-//! An entry as the HTTP API shows it.
+//! An entry, in the form in which the HTTP API returns it.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -16,81 +16,83 @@ use crate::engine::{ConflictRecord, EntrySnapshot, Names};
 #[serde(rename_all = "camelCase")]
 pub(in crate::api) struct EntryPage {
     pub(in crate::api) items: Vec<SyncJobEntryView>,
-    /// Where the next page starts, as `cursor`; absent on the last page.
+    /// The `cursor` of the next page; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     pub(in crate::api) next_cursor: Option<String>,
 }
 
-/// One entry of a job: what became of one user.
+/// One entry of a job: the outcome for one user.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::api) struct SyncJobEntryView {
-    /// The position in the job, from 0.
+    /// The position in the job, counted from 0.
     index: u32,
     /// The caller's own name for the row.
     r#ref: Option<Box<str>>,
-    /// Empty if the person was erased.
+    /// The reference as submitted; an empty object if the person was erased.
     user: UserReference,
-    /// The Genesys user id, once it is known.
+    /// The Genesys user id, once known.
     user_id: Option<Uuid>,
     state: SyncJobEntryState,
-    /// Why it failed: userNotFound, userAmbiguous, userInactive, assignmentNotFound, assignmentAmbiguous,
-    /// tooManyAssignments, blocked, conflictsExhausted, forbidden, rejected, upstreamUnavailable, targetUnavailable,
-    /// duplicateUser or internalError.
-    /// Or why it was superseded and nothing was done for it: staleEvent, as a newer change of the user had been carried
-    /// out before it was accepted. Or why a plan was not carried out: planOutdated.
+    /// Why the entry failed: `userNotFound`, `userAmbiguous`, `userInactive`, `assignmentNotFound`,
+    /// `assignmentAmbiguous`, `tooManyAssignments`, `blocked`, `conflictsExhausted`, `forbidden`, `rejected`,
+    /// `upstreamUnavailable`, `targetUnavailable`, `duplicateUser` or `internalError`.
+    /// Or why it was superseded without any write: `staleEvent`, because a newer change of the user had been carried
+    /// out before it was accepted. Or why a plan was not carried out: `planOutdated`.
     reason: Option<&'static str>,
-    /// What happened, and what to do.
+    /// What happened, and what to do about it.
     message: Option<Box<str>>,
     added: Vec<AssignmentView>,
     removed: Vec<AssignmentView>,
     /// Assignments whose proficiency changed.
     updated: Vec<AssignmentView>,
-    /// Assignments of others that were left alone.
+    /// Assignments made by others that were left unchanged.
     preserved: Vec<AssignmentView>,
-    /// Assignments of others that `replace` took away or changed.
+    /// Assignments made by others that `replace` removed or changed.
     overwritten: Vec<AssignmentView>,
-    /// Writes made for it.
+    /// The number of writes made for the entry.
     attempts: u32,
     conflicts: Vec<ConflictView>,
-    /// The later entry that undid it or did it over, or of a stale one the newer entry that had been carried out, as
-    /// `jobId/index`.
+    /// The later entry that undid or repeated this one or, for `staleEvent`, the newer entry that had already been
+    /// carried out, as `jobId/index`.
     superseded_by: Option<String>,
     #[schema(value_type = Option<String>, format = DateTime)]
     finished_at: Option<Timestamp>,
-    /// Which rules of a source the wanted assignments follow from; absent where none do.
+    /// The rules of the source from which the requested assignments follow; absent if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     because: Vec<BecauseView>,
-    /// What is left as it is: because it was asked for, or because the source did not say what the rules need that would
-    /// assign it. Absent where nothing is.
+    /// Assignments that are left as they are, because the caller asked for it or because the source did not provide the
+    /// attributes that their rules need. Absent if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     left_as_is: Vec<BecauseView>,
-    /// The person is missing from a full export, though its source named them before: they have left. Absent in all others.
+    /// Whether the person is a leaver: missing from a full export although its source named them before. Absent if
+    /// false.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false, example = false)]
     missing_from_export: bool,
-    /// The sender calls the person otherwise now, by its own id of them: nobody is called so any more. Absent in all others.
+    /// Whether the user reference is a former one: by the sender's id, the person is now named otherwise. Absent if
+    /// false.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false, example = false)]
     former_name: bool,
-    /// The person was erased: what became of the entry is left, and nothing of whom it was about. It is not done again by
-    /// `retry` or `apply`. Absent in all others.
+    /// Whether the person was erased. The outcome of the entry is kept, but not whom it was about, and `retry` and
+    /// `apply` skip it. Absent if false.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false, example = false)]
     erased: bool,
 }
 
-/// An assignment, and the rules that would assign it.
+/// An assignment with the rules that assign it.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::api) struct BecauseView {
-    /// Name or id, as the rule has it.
+    /// The name or id, as in the rule or the request.
     #[schema(example = "Billing")]
     assignment: String,
-    /// The ids of the rules, apart by commas; absent where it does not follow from rules.
+    /// The ids of the rules, separated by commas; absent if the assignment does not follow from rules.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false, example = "sales-emea")]
     rules: Option<Box<str>>,
@@ -101,28 +103,28 @@ pub(in crate::api) struct BecauseView {
 #[serde(rename_all = "camelCase")]
 pub(in crate::api) struct AssignmentView {
     id: Uuid,
-    /// Its name, if it was ever read.
+    /// The name, if known.
     name: Option<Box<str>>,
     proficiency: Option<f32>,
 }
 
-/// A conflict that an entry met.
+/// A conflict of an entry.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::api) struct ConflictView {
     cause: ConflictCause,
-    /// The HTTP status that Genesys answered.
+    /// The HTTP status of the answer of Genesys.
     status: Option<u16>,
     sent_version: Option<u64>,
     found_version: Option<u64>,
-    /// What Genesys' support asks for.
+    /// The correlation id of the answer, for Genesys support.
     correlation_id: Option<Box<str>>,
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
 }
 
 impl SyncJobEntryView {
-    /// The entry, with the names of its assignments as far as they are known.
+    /// Returns the view of an entry, with the known names of its assignments.
     pub(in crate::api) fn of(entry: EntrySnapshot, names: &Names<'_>) -> Self {
         let plain = |ids: &[AssignmentId]| ids.iter().map(|id| AssignmentView::of(*id, None, names)).collect();
         let rated = |items: &[(AssignmentId, Option<Proficiency>)]| {

@@ -1,4 +1,4 @@
-//! Collecting everything that is wrong with a request, so that its sender can put it right in one go.
+//! Collects every fault of a request, so that its sender can fix all of them at once.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,51 +9,52 @@ use utoipa::ToSchema;
 use crate::api::shapes::rules::MAX_FAULTS;
 use crate::table::{RowError, letters};
 
-/// One thing that is wrong with a request.
+/// One fault of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = ProblemError)]
 pub(crate) struct Fault {
-    /// Where in the body, or in the entry of the line, as a JSON pointer (RFC 6901); for CSV the column. A missing member is named by the pointer it would have.
+    /// The place in the body, or in the entry of the line, as a JSON pointer (RFC 6901); for CSV the column. A missing
+    /// member has the pointer at which it was expected.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false, example = "/entries/17/user/email")]
     pub(in crate::api) pointer: Option<String>,
-    /// Which query parameter.
+    /// The query parameter or header.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false, example = "limit")]
     pub(in crate::api) parameter: Option<String>,
-    /// Which line of the body, from 1, where the body is one of lines; of a spreadsheet the row.
+    /// The line of the body, or the row of the spreadsheet, counted from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = u32, required = false, example = 17)]
     pub(in crate::api) line: Option<u64>,
-    /// Which cell of a spreadsheet, or which row, as spreadsheets name them: `Sheet1!C5`, `Sheet1!5:5`.
+    /// The cell or the row of a spreadsheet, in spreadsheet notation: `Sheet1!C5`, `Sheet1!5:5`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false, example = "Sheet1!C5")]
     pub(in crate::api) cell: Option<String>,
-    /// What is wrong, and what would be right.
+    /// What is wrong, and what is expected.
     #[schema(example = "must not be empty or blank")]
     pub(in crate::api) detail: String,
 }
 
-/// The faults of one request, in the order in which they were found; those beyond [`MAX_FAULTS`] are only counted.
+/// The faults of one request, in the order in which they were found. Faults beyond [`MAX_FAULTS`] are only counted.
 #[derive(Debug, Default)]
 pub(in crate::api) struct Faults {
     listed: Vec<Fault>,
     total: usize,
-    /// The line that is being looked at.
+    /// The line that is being validated.
     line: Option<u64>,
     sheet: Option<SheetColumns>,
 }
 
-/// Where the columns of a table stand in a spreadsheet.
+/// The positions of a table's columns in a spreadsheet.
 #[derive(Debug)]
 pub(in crate::api) struct SheetColumns {
     pub(in crate::api) sheet: Arc<str>,
-    /// By their names, from 0.
+    /// Column names with their positions, counted from 0.
     pub(in crate::api) columns: Vec<(&'static str, Option<usize>)>,
 }
 
 impl SheetColumns {
-    /// What is at this line under this pointer: a cell, or the whole row.
+    /// Returns the cell at this line and pointer, or the whole row if the pointer names no known column.
     fn cell(&self, line: u64, at: Option<&str>) -> String {
         let name = at.and_then(|at| at.strip_prefix('/'));
         let column = self.columns.iter().find(|(known, _)| Some(*known) == name).and_then(|(_, column)| *column);
@@ -65,23 +66,23 @@ impl SheetColumns {
 }
 
 impl Faults {
-    /// What is added from here on is about this line.
+    /// Sets the line to which faults added from now on belong.
     pub(in crate::api) fn at_line(&mut self, line: Option<u64>) {
         self.line = line;
     }
 
-    /// What is looked at from here on are rows of a spreadsheet.
+    /// Sets the sheet to which lines validated from now on belong, so that faults name their cells.
     pub(in crate::api) fn in_sheet(&mut self, sheet: SheetColumns) {
         self.sheet = Some(sheet);
     }
 
-    /// Something is wrong with a row of a table.
+    /// Adds a fault of a table row.
     pub(in crate::api) fn add_row(&mut self, fault: &RowError) {
         let RowError { line, cell, what } = fault.clone();
         self.push(|_, _| Fault { pointer: None, parameter: None, line: Some(line), cell, detail: what });
     }
 
-    /// Something is wrong with the line as a whole, or, without one, with the body.
+    /// Adds a fault of the current line as a whole, or of the whole body if there is no current line.
     pub(in crate::api) fn add_here(&mut self, detail: impl fmt::Display) {
         self.push(|line, sheet| {
             let cell = line.zip(sheet).map(|(line, sheet)| sheet.cell(line, None));
@@ -89,7 +90,7 @@ impl Faults {
         });
     }
 
-    /// Something is wrong at this place of the body.
+    /// Adds a fault at this place in the body.
     pub(in crate::api) fn add(&mut self, at: &Pointer<'_>, detail: impl fmt::Display) {
         self.push(|line, sheet| {
             let pointer = at.to_string();
@@ -98,7 +99,7 @@ impl Faults {
         });
     }
 
-    /// Something is wrong with this query parameter.
+    /// Adds a fault of this query parameter or header.
     pub(in crate::api) fn add_parameter(&mut self, name: &str, detail: impl fmt::Display) {
         self.push(|_, _| Fault {
             pointer: None,
@@ -114,17 +115,17 @@ impl Faults {
         self.total += count;
     }
 
-    /// All faults, also those that are not listed.
+    /// Returns the number of faults, including those that are not listed.
     pub(in crate::api) fn total(&self) -> usize {
         self.total
     }
 
-    /// Whether nothing is wrong.
+    /// Returns whether no fault was found.
     pub(in crate::api) fn is_empty(&self) -> bool {
         self.total == 0
     }
 
-    /// The listed faults.
+    /// Returns the listed faults, at most [`MAX_FAULTS`].
     pub(in crate::api) fn into_listed(self) -> Vec<Fault> {
         self.listed
     }
@@ -137,7 +138,7 @@ impl Faults {
     }
 }
 
-/// A place in a JSON document; a path of borrowed steps, written out only when something is wrong there.
+/// A JSON pointer (RFC 6901) made of borrowed steps. It is formatted only when a fault is reported.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::api) enum Pointer<'a> {
     Root,
@@ -146,12 +147,12 @@ pub(in crate::api) enum Pointer<'a> {
 }
 
 impl<'a> Pointer<'a> {
-    /// The member `name` of this object.
+    /// Returns the pointer to the member `name` of this object.
     pub(in crate::api) fn member(&'a self, name: &'a str) -> Self {
         Self::Member(self, name)
     }
 
-    /// The element `index` of this array.
+    /// Returns the pointer to the element `index` of this array.
     pub(in crate::api) fn element(&'a self, index: usize) -> Self {
         Self::Element(self, index)
     }
@@ -167,7 +168,7 @@ impl fmt::Display for Pointer<'_> {
     }
 }
 
-/// Text of the sender as it is quoted back: never more than a line of it.
+/// Returns the sender's text for quoting in a message, cut to 64 characters.
 pub(in crate::api) fn shortened(text: &str) -> String {
     const MAX_LENGTH: usize = 64;
     match text.char_indices().nth(MAX_LENGTH) {

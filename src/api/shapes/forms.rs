@@ -1,14 +1,14 @@
-//! The forms in which lists are answered: pages of JSON, or lines.
+//! Negotiates the form of a list response: JSON pages, NDJSON lines or CSV rows.
 
 use axum::http::header::ACCEPT;
 use axum::http::{HeaderMap, HeaderName};
 
 use crate::api::shapes::formulas;
 
-/// Where the next page of lines starts.
+/// The header that carries the cursor of the next page, for responses in lines.
 pub(in crate::api) const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
 
-/// One of the forms.
+/// The form of a list response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::api) enum Form {
     Page,
@@ -20,8 +20,8 @@ impl Form {
     const MEDIA_TYPES: [(&str, Self); 3] =
         [("application/json", Self::Page), ("application/x-ndjson", Self::Lines), ("text/csv", Self::Csv)];
 
-    /// The first of the accepted forms that there is; JSON for whoever accepts none, as an answer in another form than
-    /// asked for serves better than none.
+    /// Returns the first accepted form that is supported, by position and not by quality value. Falls back to JSON if
+    /// the caller accepts none of them, which is more useful than a 406.
     pub(in crate::api) fn accepted(headers: &HeaderMap) -> Self {
         let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
         let mut ranges = accepted.flat_map(|value| value.split(',')).filter_map(|range| range.split(';').next());
@@ -29,7 +29,7 @@ impl Form {
         ranges.find_map(form).map_or(Self::Page, |(_, form)| *form)
     }
 
-    /// The media type of an answer in this form.
+    /// Returns the media type of this form.
     pub(in crate::api) fn media_type(self) -> &'static str {
         match self {
             Self::Page => "application/json",
@@ -39,7 +39,7 @@ impl Form {
     }
 }
 
-/// A row of CSV, guarded against formulas, with a line break at its end.
+/// Returns a CSV row, guarded against formulas, with a trailing line break.
 pub(in crate::api) fn csv_line<const N: usize>(cells: [String; N]) -> String {
     cells.map(|cell| quoted(&formulas::guarded(&cell))).join(",") + "\n"
 }

@@ -1,30 +1,30 @@
-//! Cells that a spreadsheet would take for formulas: kept from it on the way out, and taken back on the way in.
+//! Protects CSV cells that a spreadsheet would evaluate as formulas, and removes the protection when they come back.
 //!
-//! What is downloaded as CSV is opened in spreadsheets, corrected and sent back. There a cell like `=1+1` is computed, and some
-//! formulas run programs or send what stands beside them away.
+//! Users open a downloaded CSV file in a spreadsheet, correct it and submit it again. The spreadsheet evaluates a cell
+//! like `=1+1`, and some formulas start programs or send the contents of other cells elsewhere.
 
 use std::borrow::Cow;
 
-/// Whether a spreadsheet would take a text for a formula, were it not for the apostrophes that it begins with.
+/// Returns whether a spreadsheet would evaluate the text as a formula, ignoring leading apostrophes.
 ///
-/// Invariant: an apostrophe more or less before a text changes nothing about it. So [`guarded`] and [`unguarded`] undo each
-/// other for all texts, also for those that begin with apostrophes themselves.
+/// Invariant: adding or removing a leading apostrophe does not change the result. [`guarded`] and [`unguarded`]
+/// therefore undo each other for all texts, including those that begin with apostrophes themselves.
 fn is_guardable(text: &str) -> bool {
     let bare = text.trim_start_matches('\'');
     bare.starts_with(['\t', '\r', '\n']) || begins_a_formula(bare)
 }
 
-/// Whether a text begins, after white space, with what begins a formula.
+/// Returns whether the first character after leading white space starts a formula.
 pub(in crate::api) fn begins_a_formula(text: &str) -> bool {
     text.trim_start().starts_with(['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'])
 }
 
-/// A text as it is written into a cell: with an apostrophe before it if it has to be.
+/// Returns the text as a cell, with an apostrophe in front if a spreadsheet would evaluate it.
 pub(in crate::api) fn guarded(text: &str) -> Cow<'_, str> {
     if is_guardable(text) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
 }
 
-/// The text of a cell: without the apostrophe that was put before it.
+/// Returns the text of a cell without the apostrophe that [`guarded`] put in front.
 pub(in crate::api) fn unguarded(cell: &str) -> &str {
     cell.strip_prefix('\'').filter(|_| is_guardable(cell)).unwrap_or(cell)
 }

@@ -1,4 +1,4 @@
-//! A job as the HTTP API shows it.
+//! A job, in the form in which the HTTP API returns it.
 
 use axum::body::Bytes;
 use jiff::Timestamp;
@@ -28,13 +28,13 @@ pub(in crate::api) struct SyncJobView {
     label: Option<Box<str>>,
     dry_run: bool,
     lane: SyncLane,
-    /// What several entries about one user mean, if the job says so.
+    /// How several entries for one user are treated, if the job specified it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = SyncSameUser, required = false)]
     same_user: Option<SyncSameUser>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
-    /// Who sent it, as far as that was kept.
+    /// The actor who submitted the job, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = ActorView, required = false)]
     submitted_by: Option<ActorView>,
@@ -42,48 +42,48 @@ pub(in crate::api) struct SyncJobView {
     started_at: Option<Timestamp>,
     #[schema(value_type = Option<String>, format = DateTime)]
     finished_at: Option<Timestamp>,
-    /// When the job will be done, by the work that is ahead of it and the pace at which calls go at present; null when it is.
+    /// The estimated end, from the work ahead of the job and the current pace of calls; null once the job has ended.
     #[schema(value_type = Option<String>, format = DateTime)]
     estimated_finish_at: Option<Timestamp>,
-    /// Until when Genesys asked to wait.
+    /// The end of the pause that Genesys asked for.
     #[schema(value_type = Option<String>, format = DateTime)]
     parked_until: Option<Timestamp>,
     counts: EntryCountsView,
     conflicts: ConflictCountsView,
     calls: CallsView,
-    /// Skills that Genesys did not have and that were created for the job.
+    /// Skills that did not exist in Genesys and were created for the job.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     created_skills: Vec<CreatedSkillView>,
-    /// What a held job would take away, while it is held.
+    /// What the job would remove; present only while the job is held.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = HeldView, required = false)]
     held: Option<HeldView>,
-    /// How far telling the caller has come, if somebody is to be told.
+    /// The progress of the callback, if the job has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = CallbackView, required = false)]
     callback: Option<CallbackView>,
 }
 
-/// A skill that Genesys did not have.
+/// A skill that was created in Genesys for the job.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::api) struct CreatedSkillView {
     id: Uuid,
     name: Box<str>,
 }
 
-/// Why a job is held: what it would take away. Nothing of the job has been written.
+/// The reason why a job is held: what it would remove. Nothing of the job has been written to Genesys.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::api) struct HeldView {
-    /// Users who would lose something.
+    /// The number of users who would lose an assignment.
     users: u32,
-    /// Their share of the job's users.
+    /// These users as a percentage of the job's users.
     #[schema(example = 34.6)]
     users_percent: f64,
-    /// What would be lost, the largest losses first; at most 20.
+    /// The assignments that would be removed, largest loss first; at most 20.
     skills: Vec<SkillLossView>,
-    /// What is too much about it, and what to do.
+    /// Which threshold is exceeded, and what to do.
     message: Box<str>,
 }
 
@@ -92,32 +92,32 @@ pub(in crate::api) struct HeldView {
 #[serde(rename_all = "camelCase")]
 pub(in crate::api) struct SkillLossView {
     id: Uuid,
-    /// Its name, if the catalogue has it.
+    /// The name, if the catalogue has it.
     name: Option<Box<str>>,
-    /// Users who would lose it.
+    /// The number of users who would lose it.
     users: u32,
-    /// Their share of the job's users who have it, as far as is known.
+    /// These users as a percentage of the job's users who have it, as far as known.
     #[schema(example = 80.0)]
     holders_percent: f64,
-    /// Users in the org who are known to keep or get it, where that is a reason why the job is held.
+    /// The number of users in the org who are known to keep or get it; present where this is a reason for the hold.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = u32, required = false, example = 1)]
     holders_left: Option<u32>,
 }
 
-/// How far telling somebody that the job has ended, or is held, has come.
+/// The progress of the message that tells the caller that the job has ended or is held.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::api) struct CallbackView {
-    /// Where to, without what follows the path.
+    /// The target URL, without query and fragment.
     #[schema(example = "https://hr.example.com/hooks/skillsync")]
     url: Box<str>,
-    /// `waiting` for the job or for the next attempt, `delivered`, or `givenUp`.
+    /// `waiting` (for the job or for the next attempt), `delivered` or `givenUp`.
     #[schema(example = "delivered")]
     state: &'static str,
-    /// Attempts since the service started.
+    /// The number of attempts since the service started.
     attempts: u32,
-    /// What became of the last attempt.
+    /// The result of the last attempt.
     last: Option<Box<str>>,
     #[schema(value_type = Option<String>, format = DateTime)]
     next_attempt_at: Option<Timestamp>,
@@ -135,7 +135,7 @@ impl CallbackView {
     }
 }
 
-/// How many entries are in each state.
+/// The number of entries in each state.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::api) struct EntryCountsView {
@@ -152,7 +152,7 @@ pub(in crate::api) struct EntryCountsView {
     held: u32,
 }
 
-/// How many conflicts the job met, by cause.
+/// The number of conflicts of the job, by cause.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::api) struct ConflictCountsView {
@@ -165,18 +165,18 @@ pub(in crate::api) struct ConflictCountsView {
     blocked: u32,
 }
 
-/// Calls to Genesys on behalf of the job.
+/// The calls to Genesys for the job.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::api) struct CallsView {
-    /// Calls made so far.
+    /// The number of calls made so far.
     made: u32,
-    /// Calls that it will have taken in the end, by what is known of its entries and what the ended ones took.
+    /// The estimated total of calls at the end, from what is known of the entries and what the ended ones took.
     estimated: u32,
 }
 
 impl SyncJobView {
-    /// The job as it stands.
+    /// Returns the view of a job with a forecast made now.
     pub(in crate::api) fn of(job: JobSnapshot, engine: &Engine) -> Self {
         let forecast = engine.forecast(&job);
         Self::with(job, forecast)
@@ -207,16 +207,17 @@ impl SyncJobView {
         }
     }
 
-    /// As JSON, written into room that most jobs fit in.
+    /// Returns the view as JSON, in a buffer with an initial capacity that fits most jobs.
     pub(in crate::api) fn json(&self) -> Bytes {
         let mut json = Vec::with_capacity(1024);
-        // A view is made of strings, numbers and dates: it can always be written.
+        // Cannot fail: a view consists of strings, numbers and dates only.
         serde_json::to_writer(&mut json, self).unwrap_or_default();
         json.into()
     }
 }
 
-/// A job as messages to others show it: as its callers see it, but for the callback itself, which every attempt changes.
+/// Returns a function that renders a job for callback messages: as the API shows it, but without the callback itself,
+/// which changes with every attempt.
 pub fn job_document(engine: &Engine) -> impl Fn(JobSnapshot) -> Value + Send + Sync + use<> {
     let engine = engine.clone();
     move |mut job| {
@@ -225,8 +226,8 @@ pub fn job_document(engine: &Engine) -> impl Fn(JobSnapshot) -> Value + Send + S
     }
 }
 
-/// Seconds after which it is worth asking for the job again: when it may be done, but neither at once nor in ages. None if
-/// nothing becomes of it by waiting.
+/// Returns the number of seconds, from 1 to 30, after which to poll the job again, based on its estimated end. Returns
+/// `None` if there is no such estimate, as for a job that has ended or is held.
 pub(in crate::api) fn poll_after_seconds(forecast: Forecast, now: Timestamp) -> Option<u64> {
     let ends_at = forecast.ends_at?;
     u64::try_from(ends_at.duration_since(now).as_secs()).ok().map(|seconds| seconds.clamp(1, 30)).or(Some(1))
@@ -256,7 +257,7 @@ impl From<Hold> for HeldView {
     }
 }
 
-/// A share in hundredths, to one decimal place.
+/// Returns a share in percent, rounded to one decimal place.
 fn percent(part: u32, whole: u32) -> f64 {
     (f64::from(part) * 1000.0 / f64::from(whole.max(1))).round() / 10.0
 }

@@ -1,4 +1,4 @@
-//! What callers see: words, views, queries and problem documents.
+//! The wire shapes of the HTTP API: words, views, queries and problem documents.
 
 pub(in crate::api) mod actor_view;
 pub(in crate::api) mod entry_view;

@@ -1,4 +1,4 @@
-//! What a caller asks of a reading route: which items, how many, from where on; or how long to wait for news.
+//! Query parameters of the reading routes: filters, page limits, cursors and long-poll times.
 
 use std::time::Duration;
 
@@ -21,12 +21,12 @@ use crate::domain::{EntryState, JobId};
 
 const A_CURSOR: &str = "the `nextCursor` of an earlier page of this list";
 
-/// Which entries to list.
+/// Selects the entries to list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::api) struct EntriesQuery {
     pub(in crate::api) state: Option<EntryState>,
     pub(in crate::api) limit: usize,
-    /// The index to start from.
+    /// The index of the first entry to list.
     pub(in crate::api) from: u32,
 }
 
@@ -34,10 +34,14 @@ impl IntoParams for EntriesQuery {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         vec![
             parameter("state", "Only entries in this state.", Ref::from_schema_name("SyncJobEntryState")),
-            parameter("limit", "Entries on one page; a stream has no pages.", schemas::page_limit()),
+            parameter(
+                "limit",
+                "The maximum number of entries per page. NDJSON and CSV responses have no pages.",
+                schemas::page_limit(),
+            ),
             parameter(
                 "cursor",
-                "The `nextCursor` of the page before. It stays valid while entries change their states.",
+                "The `nextCursor` of the previous page. It stays valid while entries change state.",
                 schemas::string(),
             ),
         ]
@@ -58,21 +62,21 @@ impl<S: Send + Sync> FromRequestParts<S> for EntriesQuery {
     }
 }
 
-/// Which jobs to list.
+/// Selects the jobs to list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::api) struct JobsQuery {
     pub(in crate::api) status: Option<JobStatus>,
     pub(in crate::api) limit: usize,
-    /// The job that the page before ended with.
+    /// The last job of the previous page.
     pub(in crate::api) before: Option<JobId>,
 }
 
 impl IntoParams for JobsQuery {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         vec![
-            parameter("status", "Only jobs of this status.", Ref::from_schema_name("SyncJobStatus")),
-            parameter("limit", "Jobs on one page.", schemas::page_limit()),
-            parameter("cursor", "The `nextCursor` of the page before.", schemas::string()),
+            parameter("status", "Only jobs with this status.", Ref::from_schema_name("SyncJobStatus")),
+            parameter("limit", "The maximum number of jobs per page.", schemas::page_limit()),
+            parameter("cursor", "The `nextCursor` of the previous page.", schemas::string()),
         ]
     }
 }
@@ -91,12 +95,12 @@ impl<S: Send + Sync> FromRequestParts<S> for JobsQuery {
     }
 }
 
-/// Which records, and how many of them.
+/// Selects the audit records to list.
 #[derive(Debug)]
 pub(in crate::api) struct AuditQuery {
     pub(in crate::api) filter: AuditFilter,
     pub(in crate::api) limit: usize,
-    /// The number of the record that the page before ended with.
+    /// The number of the last record of the previous page.
     pub(in crate::api) older_than: Option<u64>,
 }
 
@@ -104,13 +108,13 @@ impl IntoParams for AuditQuery {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let action = Ref::from_schema_name("AuditAction");
         vec![
-            parameter("action", "Only this action.", action),
-            parameter("name", "Only of the key or source of this name.", schemas::string()),
-            parameter("jobId", "Only about this job.", schemas::job_id()),
-            parameter("since", "Only from then on.", schemas::date()),
-            parameter("until", "Only before then.", schemas::date()),
-            parameter("limit", "Records on one page.", schemas::page_limit()),
-            parameter("cursor", "The `nextCursor` of the page before.", schemas::string()),
+            parameter("action", "Only records of this action.", action),
+            parameter("name", "Only records of the API key or source with this name.", schemas::string()),
+            parameter("jobId", "Only records about this job.", schemas::job_id()),
+            parameter("since", "Only records from this time on.", schemas::date()),
+            parameter("until", "Only records before this time.", schemas::date()),
+            parameter("limit", "The maximum number of records per page.", schemas::page_limit()),
+            parameter("cursor", "The `nextCursor` of the previous page.", schemas::string()),
         ]
     }
 }
@@ -121,7 +125,7 @@ impl<S: Send + Sync> FromRequestParts<S> for AuditQuery {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let known = ["action", "name", "jobId", "since", "until", "limit", "cursor"];
         let mut query = QueryReader::new(&parts.uri, &known)?;
-        let date = "a date of RFC 3339, as 2026-11-22T20:15:00Z";
+        let date = "an RFC 3339 date like 2026-11-22T20:15:00Z";
         let filter = AuditFilter {
             action: query.word::<AuditAction>("action").map(Action::from),
             name: query.parsed("name", "a name", |name| Some(name.into())),
@@ -135,14 +139,14 @@ impl<S: Send + Sync> FromRequestParts<S> for AuditQuery {
     }
 }
 
-/// How long to wait for news.
+/// The time for which a long poll waits for a change; `None` for an immediate response.
 pub(in crate::api) struct WaitQuery(pub(in crate::api) Option<Duration>);
 
 impl IntoParams for WaitQuery {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let what = "Hold the answer until the job changes, or this long, at most 60 s; with `If-None-Match` until it is \
-                    another than the one known.";
-        let known = "The `ETag` of the job as it is known.";
+        let what = "How long to hold the response until the job changes, at most 60 s. With `If-None-Match`, the response \
+                    is held while the `ETag` matches.";
+        let known = "The `ETag` of the state that the caller already has.";
         vec![parameter("wait", what, schemas::wait()), header("If-None-Match", known, schemas::string())]
     }
 }
@@ -157,31 +161,31 @@ impl<S: Send + Sync> FromRequestParts<S> for WaitQuery {
     }
 }
 
-/// The header of a follower that comes back, as the document describes it.
+/// The header of a follower that reconnects, described for the OpenAPI document.
 pub(in crate::api) struct FollowedHeader;
 
 impl IntoParams for FollowedHeader {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        vec![header("Last-Event-ID", "The `id` of the last event that was received.", schemas::string())]
+        vec![header("Last-Event-ID", "The `id` of the last event received.", schemas::string())]
     }
 }
 
-/// What cursors begin with, so that one of another list is recognised.
+/// Prefixes of cursors, which reject a cursor of another list.
 const ENTRIES: &str = "entries:";
 const JOBS: &str = "jobs:";
 const AUDIT: &str = "audit:";
 
-/// The cursor of a page that starts at an entry's position in its job: positions never change, states do.
+/// Returns the cursor of a page that starts at an entry's position in its job. Positions never change, states do.
 pub(in crate::api) fn cursor_of_entry(position: u32) -> String {
     URL_SAFE_NO_PAD.encode(format!("{ENTRIES}{position}"))
 }
 
-/// The cursor of a page that starts behind a job: jobs that come later are newer, and on no page that follows.
+/// Returns the cursor of a page that starts after a job. Jobs accepted later are newer and never on a following page.
 pub(in crate::api) fn cursor_behind(job: JobId) -> String {
     URL_SAFE_NO_PAD.encode(format!("{JOBS}{job}"))
 }
 
-/// The cursor of a page that starts behind a record of the audit: those that come later are newer.
+/// Returns the cursor of a page that starts after an audit record. Later records are newer and on no following page.
 pub(in crate::api) fn cursor_behind_record(number: u64) -> String {
     URL_SAFE_NO_PAD.encode(format!("{AUDIT}{number}"))
 }

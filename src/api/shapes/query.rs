@@ -1,4 +1,4 @@
-//! Query parameters: read by name, every fault of them named at once.
+//! Reads query parameters by name and reports all their faults at once.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::api::shapes::problem::Problem;
 use crate::api::shapes::rules;
 use crate::api::shapes::vocabulary::Words;
 
-/// The query of a request, and what is wrong with it.
+/// Reads the query of a request and collects its faults.
 #[derive(Debug)]
 pub(in crate::api) struct QueryReader {
     pairs: Vec<(String, String)>,
@@ -24,7 +24,8 @@ pub(in crate::api) struct QueryReader {
 }
 
 impl QueryReader {
-    /// Takes a query apart; parameters that are not `known`, or are given twice, are faults.
+    /// Parses the query. Parameters that are not `known` or occur more than once are faults. Returns an error if the
+    /// query is not well-formed.
     pub(in crate::api) fn new(uri: &Uri, known: &[&str]) -> Result<Self, Problem> {
         let given = Query::<Vec<(String, String)>>::try_from_uri(uri);
         let Query(pairs) = given.map_err(|rejection| Problem::of_status(rejection.status()))?;
@@ -32,8 +33,8 @@ impl QueryReader {
         for (at, (name, _)) in pairs.iter().enumerate() {
             if !known.contains(&name.as_str()) {
                 let detail = match known {
-                    [] => "is not known here; this takes no parameters".to_owned(),
-                    known => format!("is not known here; known are {}", known.join(", ")),
+                    [] => "is unknown; this path has no parameters".to_owned(),
+                    known => format!("is unknown; valid are {}", known.join(", ")),
                 };
                 faults.add_parameter(name, detail);
             } else if pairs.iter().take(at).any(|(before, _)| before == name) {
@@ -43,12 +44,13 @@ impl QueryReader {
         Ok(Self { pairs, faults })
     }
 
-    /// What was read, if nothing is wrong.
+    /// Returns `read`, or all faults as a problem if there are any.
     pub(in crate::api) fn finish<T>(self, read: T) -> Result<T, Problem> {
         if self.faults.is_empty() { Ok(read) } else { Err(Problem::invalid(self.faults)) }
     }
 
-    /// A parameter in the form that `parse` reads; `expected` completes "must be …".
+    /// Reads a parameter with `parse`. Returns `None` if it is absent or invalid; `expected` completes the fault
+    /// "must be …".
     pub(in crate::api) fn parsed<T>(
         &mut self,
         name: &str,
@@ -63,7 +65,7 @@ impl QueryReader {
         read
     }
 
-    /// A parameter that is held against rules which say themselves what is wrong.
+    /// Reads a parameter with `check`, whose error becomes the fault. Returns `None` if it is absent or invalid.
     pub(in crate::api) fn checked<T, E: fmt::Display>(
         &mut self,
         name: &str,
@@ -73,7 +75,7 @@ impl QueryReader {
         check(value).map_err(|error| self.faults.add_parameter(name, error)).ok()
     }
 
-    /// One of a closed set of words.
+    /// Reads one of a closed set of words.
     pub(in crate::api) fn word<T: Words + DeserializeOwned>(&mut self, name: &str) -> Option<T> {
         self.parsed(name, fmt::from_fn(|f| write!(f, "one of {}", T::WORDS.join(", "))), |value| {
             let deserializer: StrDeserializer<'_, Error> = value.into_deserializer();
@@ -81,19 +83,19 @@ impl QueryReader {
         })
     }
 
-    /// The number of items on a page.
+    /// Reads `limit`, the maximum number of items per page; the default is [`rules::DEFAULT_PAGE`].
     pub(in crate::api) fn limit(&mut self) -> usize {
         let expected = format_args!("a whole number from 1 to {}", rules::MAX_PAGE_SIZE);
         let within = |value: &str| value.parse().ok().filter(|limit| (1..=rules::MAX_PAGE_SIZE).contains(limit));
         self.parsed("limit", expected, within).unwrap_or(rules::DEFAULT_PAGE)
     }
 
-    /// How long the answer may be held back, as `30s`.
+    /// Reads `wait`, the time for which the response may be held back, in whole seconds like `30s`.
     pub(in crate::api) fn wait(&mut self) -> Option<Duration> {
         let longest = rules::MAX_WAIT.as_secs();
         self.parsed("wait", format_args!("a number of seconds from 0s to {longest}s"), |value| {
             let seconds: u64 = value.strip_suffix('s')?.parse().ok()?;
-            // The one way of writing it, as the document has it.
+            // Rejects other spellings such as `+5s` and `05s`, which the schema does not permit.
             (seconds <= longest && format!("{seconds}s") == value).then(|| Duration::from_secs(seconds))
         })
     }
@@ -103,12 +105,12 @@ fn given<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
     pairs.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
 }
 
-/// Describes an optional query parameter.
+/// Returns the description of an optional query parameter.
 pub(in crate::api) fn parameter(name: &str, description: &str, schema: impl Into<RefOr<Schema>>) -> Parameter {
     optional(ParameterIn::Query, name, description, schema)
 }
 
-/// Describes an optional header.
+/// Returns the description of an optional header.
 pub(in crate::api) fn header(name: &str, description: &str, schema: impl Into<RefOr<Schema>>) -> Parameter {
     optional(ParameterIn::Header, name, description, schema)
 }

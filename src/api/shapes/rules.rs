@@ -1,4 +1,4 @@
-//! The rules of the HTTP API in one place: validation enforces them, and the document states them.
+//! The limits of the HTTP API in one place: validation enforces them, and the OpenAPI document states them.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,39 +7,39 @@ use crate::domain::dates::LatestDate;
 use crate::domain::text::as_it_reads;
 use crate::domain::{Target, UserRef};
 
-/// Characters of a key.
+/// Maximum length of an idempotency key, in characters.
 pub(in crate::api) const MAX_IDEMPOTENCY_KEY_LENGTH: usize = 255;
-/// Entries of one job.
+/// Maximum number of entries per job.
 pub(in crate::api) const MAX_ENTRIES: usize = 100_000;
-/// Assignments of one entry.
+/// Maximum number of assignments per entry.
 pub(in crate::api) const MAX_ASSIGNMENTS: usize = 500;
-/// Characters of an entry's `ref`.
+/// Maximum length of an entry's `ref`, in characters.
 pub(in crate::api) const MAX_REFERENCE_LENGTH: usize = 256;
-/// Characters of a job's `label`.
+/// Maximum length of a job's `label`, in characters.
 pub(in crate::api) const MAX_LABEL_LENGTH: usize = 256;
-/// Characters of an `email`, an `employeeId` or an `externalId`.
+/// Maximum length of an `email`, an `employeeId` or an `externalId`, in characters.
 pub(in crate::api) const MAX_USER_KEY_LENGTH: usize = 320;
-/// Characters of an assignment's `name`.
+/// Maximum length of an assignment's `name`, in characters.
 pub(in crate::api) const MAX_NAME_LENGTH: usize = 256;
-/// The lowest and the highest proficiency.
+/// The lowest and the highest proficiency, both inclusive.
 pub(in crate::api) const PROFICIENCY: (f64, f64) = (0.0, 5.0);
-/// Entries on one page.
+/// Maximum number of items per page.
 pub(in crate::api) const MAX_PAGE_SIZE: usize = 1000;
-/// Entries on one page when the caller does not say.
+/// Number of items per page if the caller gives no `limit`.
 pub(in crate::api) const DEFAULT_PAGE: usize = 100;
-/// How long the answer to a reader may be held back.
+/// Maximum time for which a response is held back by `wait`.
 pub(in crate::api) const MAX_WAIT: Duration = Duration::from_secs(60);
-/// Faults that one problem document lists; the rest is counted.
+/// Maximum number of faults that one problem document lists. Further faults are only counted.
 pub(in crate::api) const MAX_FAULTS: usize = 100;
 
-/// What the rules for an entry depend on. Without a valid target, those that depend on it are not held against entries.
+/// The parameters of the validation of an entry. Without a valid target, the rules that depend on it are not checked.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::api) struct EntryRules {
     pub(in crate::api) target: Option<Target>,
     pub(in crate::api) latest: LatestDate,
 }
 
-/// What is wrong with a string.
+/// Why a string is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::api) enum TextError {
     Blank,
@@ -54,13 +54,13 @@ impl fmt::Display for TextError {
             Self::Blank => f.write_str("must not be empty or blank"),
             Self::TooLong { longest } => write!(f, "must not be longer than {longest} characters"),
             Self::ControlCharacter => f.write_str("must not contain control characters"),
-            Self::NoAuthority => f.write_str("must have the form `authority:key`, with both parts filled"),
+            Self::NoAuthority => f.write_str("must have the form `authority:key`, with neither part empty"),
         }
     }
 }
 
-/// A string that names something: neither blank to who reads it nor too long, and without control characters, which no sender means
-/// and which would garble logs and exports.
+/// Validates a string that names something: it must be visible, at most `longest` characters long, and free of control
+/// characters, which are never intended and would garble logs and exports.
 pub(in crate::api) fn text(value: &str, longest: usize) -> Result<(), TextError> {
     if as_it_reads(value).is_empty() {
         Err(TextError::Blank)
@@ -73,13 +73,13 @@ pub(in crate::api) fn text(value: &str, longest: usize) -> Result<(), TextError>
     }
 }
 
-/// The same, where it may be absent.
+/// Validates an optional string in the same way as [`text`].
 pub(in crate::api) fn optional_text(value: Option<Box<str>>, longest: usize) -> Result<Option<Box<str>>, TextError> {
     value.as_deref().map_or(Ok(()), |value| text(value, longest))?;
     Ok(value)
 }
 
-/// An external id: the authority that gave it, a colon, and its key, which may contain colons itself.
+/// Parses an external id: the authority that issued it, a colon, and a key, which may itself contain colons.
 pub(in crate::api) fn external_id(value: &str) -> Result<UserRef, TextError> {
     text(value, MAX_USER_KEY_LENGTH)?;
     match value.split_once(':').map(|(authority, key)| (authority.trim(), key.trim())) {

@@ -1,7 +1,7 @@
-//! Schemas whose bounds come from [`rules`], which the derive macro cannot do: it takes literals only.
+//! Schemas whose bounds come from [`rules`]; the derive macro accepts literals only.
 //!
-//! Optional members are plain, not nullable: the service takes `null` for absence, but clients need not know a second
-//! way of saying nothing.
+//! Optional members are plain, not nullable: the service treats `null` as absent, but generated clients need only one
+//! way to express absence.
 
 use utoipa::openapi::schema::{Array, ArrayBuilder, KnownFormat, Object, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{Ref, RefOr, Schema};
@@ -9,7 +9,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::api::shapes::rules;
 
-/// A file in the form of XLSX.
+/// An XLSX file.
 pub(in crate::api) struct Spreadsheet;
 
 impl PartialSchema for Spreadsheet {
@@ -21,26 +21,26 @@ impl PartialSchema for Spreadsheet {
 impl ToSchema for Spreadsheet {}
 
 pub(in crate::api) fn label() -> Object {
-    text(rules::MAX_LABEL_LENGTH, "The caller's name for the job, for people to read.", "nightly")
+    text(rules::MAX_LABEL_LENGTH, "The caller's name for the job, shown to people.", "nightly")
 }
 
-pub(in crate::api) const CALLBACK_URL: &str = "Who is told, as a signed message of Standard Webhooks, when the job ends or is held. Taken only if the service has a \
-     secret to sign with.";
+pub(in crate::api) const CALLBACK_URL: &str = "The URL that receives a signed Standard Webhooks message when the job ends or is held. Accepted only if the service \
+     has a signing secret configured.";
 
 pub(in crate::api) fn callback_url() -> Object {
     formatted(SchemaFormat::Custom("uri".to_owned()), CALLBACK_URL, "https://hr.example.com/hooks/skillsync")
 }
 
 pub(in crate::api) fn reference() -> Object {
-    text(rules::MAX_REFERENCE_LENGTH, "The caller's own name for the row; it comes back.", "row-1")
+    text(rules::MAX_REFERENCE_LENGTH, "The caller's own name for the row, returned with the entry.", "row-1")
 }
 
 pub(in crate::api) fn email() -> Object {
-    text(rules::MAX_USER_KEY_LENGTH, "The e-mail address, compared without case.", "ana@example.com")
+    text(rules::MAX_USER_KEY_LENGTH, "The e-mail address, compared case-insensitively.", "ana@example.com")
 }
 
 pub(in crate::api) fn employee_id() -> Object {
-    text(rules::MAX_USER_KEY_LENGTH, "The employee id that Genesys has for the user.", "E1001")
+    text(rules::MAX_USER_KEY_LENGTH, "The employee id of the user in Genesys.", "E1001")
 }
 
 pub(in crate::api) fn external_id() -> Object {
@@ -48,7 +48,7 @@ pub(in crate::api) fn external_id() -> Object {
 }
 
 pub(in crate::api) fn assignment_name() -> Object {
-    let what = "The name in the catalogue: exact, else without regard to case.";
+    let what = "The name in Genesys. An exact match wins, then a case-insensitive one.";
     text(rules::MAX_NAME_LENGTH, what, "Billing T2")
 }
 
@@ -57,7 +57,7 @@ pub(in crate::api) fn job_id() -> Object {
 }
 
 pub(in crate::api) fn date() -> Object {
-    formatted(known(KnownFormat::DateTime), "A date of RFC 3339.", "2026-11-22T20:15:00Z")
+    formatted(known(KnownFormat::DateTime), "A date and time (RFC 3339).", "2026-11-22T20:15:00Z")
 }
 
 pub(in crate::api) fn user_id() -> Object {
@@ -69,7 +69,7 @@ pub(in crate::api) fn assignment_id() -> Object {
 }
 
 pub(in crate::api) fn occurred_at() -> Object {
-    let what = "When it happened at the sender, for putting events in order; default is the order of acceptance.";
+    let what = "When the change happened at the sender. Changes of a user take effect in this order; without it, in order of acceptance.";
     formatted(known(KnownFormat::DateTime), what, "2026-11-22T20:15:00Z")
 }
 
@@ -80,7 +80,7 @@ pub(in crate::api) fn proficiency() -> Object {
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Double)))
         .minimum(Some(lowest))
         .maximum(Some(highest))
-        .description(Some("How well the user has the skill; for `routingSkills` only."))
+        .description(Some("The proficiency of the user in the skill; only for `routingSkills`."))
         .examples([4.0])
         .build()
 }
@@ -90,7 +90,7 @@ pub(in crate::api) fn entries() -> Array {
         .items(Ref::from_schema_name("SyncJobEntryRequest"))
         .min_items(Some(1))
         .max_items(Some(rules::MAX_ENTRIES))
-        .description(Some("The users to bring up to date."))
+        .description(Some("The users to update, one entry each."))
         .build()
 }
 
@@ -98,7 +98,7 @@ pub(in crate::api) fn assignments() -> Array {
     ArrayBuilder::new()
         .items(Ref::from_schema_name("AssignmentRequest"))
         .max_items(Some(rules::MAX_ASSIGNMENTS))
-        .description(Some("What `mode` applies to; may be empty."))
+        .description(Some("The assignments to which `mode` applies; may be empty."))
         .build()
 }
 
@@ -113,7 +113,7 @@ pub(in crate::api) fn page_limit() -> Object {
         .build()
 }
 
-/// Any text.
+/// Returns the schema of an unrestricted string.
 pub(in crate::api) fn string() -> Object {
     ObjectBuilder::new().schema_type(Type::String).build()
 }

@@ -1,4 +1,4 @@
-//! How callers name a user.
+//! The reference by which a caller names a user.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::api::shapes::{rules, schemas};
 use crate::domain::{UserId, UserRef};
 
-/// Names a user: exactly one of `id`, `email`, `employeeId` and `externalId` is given.
+/// A reference to a user, with exactly one of `id`, `email`, `employeeId` and `externalId`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UserReference {

@@ -1,16 +1,16 @@
-//! The closed sets of words that the HTTP API uses, each tied to its domain enum.
+//! The closed sets of words on the wire, each mapped to its domain enum.
 //!
-//! The domain stays free of wire formats: `ToSchema` and serde sit here only. The mapping is exhaustive both ways, so a
-//! variant that the domain gains does not compile until it has a word.
+//! The domain stays free of wire formats: `ToSchema` and serde are used only here. The mapping is exhaustive in both
+//! directions, so a new domain variant does not compile until it has a word.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain;
 
-/// A set of words, as a fault lists it.
+/// A closed set of words, as listed in faults.
 pub(in crate::api) trait Words {
-    /// Every valid word, in the order of the document.
+    /// All valid words, in the order of the OpenAPI document.
     const WORDS: &'static [&'static str];
 }
 
@@ -22,7 +22,7 @@ macro_rules! words {
         pub enum $name { $($variant),+ }
 
         impl $name {
-            /// The word on the wire.
+            /// Returns the word on the wire.
             pub fn word(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }
             }
@@ -47,7 +47,7 @@ macro_rules! words {
 }
 
 words! {
-    /// What is written: routing skills (with proficiency) or WFM skill groups (without).
+    /// What is assigned: routing skills (with proficiency) or WFM skill groups (without).
     SyncTarget for domain::Target {
         RoutingSkills => "routingSkills",
         WfmSkillGroups => "wfmSkillGroups",
@@ -55,9 +55,9 @@ words! {
 }
 
 words! {
-    /// What the listed assignments mean. `add`: have these too. `remove`: have these no more. `managed`: have these, and
-    /// of the rest lose only what skillsync itself assigned or what is configured as managed. `replace`: have exactly
-    /// these.
+    /// What a list of assignments means. `add`: the user also gets these. `remove`: the user loses these. `managed`:
+    /// the user gets these and loses other assignments only if skillsync made them or they are configured as managed.
+    /// `replace`: the user has exactly these.
     SyncMode for domain::Mode {
         Add => "add",
         Remove => "remove",
@@ -67,15 +67,15 @@ words! {
 }
 
 words! {
-    /// How urgent a job is. `interactive` goes first, and is for small jobs only.
+    /// The lane of a job. The calls of `interactive` jobs go first; a submitted one may have at most 20 entries.
     SyncLane for domain::job::Lane {
         Interactive => "interactive",
         Bulk => "bulk",
     }
 }
 
-/// What it means that several entries of one job are about one user. `merge`: their lists are one list. `inOrder`: they are
-/// changes that follow each other, by `occurredAt` where it is given, else as they stand in the job.
+/// How several entries for one user in one job are treated. `merge`: their lists are combined. `inOrder`: they are
+/// successive changes, ordered by `occurredAt` if given, otherwise by their position in the job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum SyncSameUser {
@@ -84,7 +84,7 @@ pub enum SyncSameUser {
 }
 
 impl SyncSameUser {
-    /// The word for it, if there is one: that such entries are refused is what the absent field means.
+    /// Returns the word, or `None` for `Refuse`, which the absent field stands for.
     pub(in crate::api) fn of(same_user: domain::job::SameUser) -> Option<Self> {
         match same_user {
             domain::job::SameUser::Refuse => None,
@@ -93,7 +93,7 @@ impl SyncSameUser {
         }
     }
 
-    /// The word on the wire.
+    /// Returns the word on the wire.
     pub fn word(self) -> &'static str {
         domain::job::SameUser::from(self).name().unwrap_or_default()
     }
@@ -113,7 +113,9 @@ impl From<SyncSameUser> for domain::job::SameUser {
 }
 
 words! {
-    /// What somebody asked for. `recordsRetried` and `recordsDismissed`: of records that could not be read at an HR system. `reloaded`: the configuration was read again. `refused`: the key does not permit it.
+    /// The audited action. `recordsRetried` and `recordsDismissed`: records that could not be read from an HR system
+    /// were retried or dismissed. `reloaded`: the configuration was read again. `refused`: the API key did not permit a
+    /// request.
     AuditAction for domain::audit::Action {
         Submitted => "submitted",
         Imported => "imported",
@@ -129,8 +131,8 @@ words! {
     }
 }
 
-/// What asks: the holder of a key, the source of a webhook, somebody on the service's own machine where there are no keys, or
-/// whoever runs the service.
+/// The kind of actor: the holder of an API key (`key`), a configured source (`source`), a local caller of a service
+/// without API keys (`keyless`), or the operator of the service (`operator`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::api) enum AuditActor {
@@ -141,7 +143,7 @@ pub(in crate::api) enum AuditActor {
 }
 
 impl AuditActor {
-    /// The word on the wire.
+    /// Returns the word on the wire.
     pub(in crate::api) fn word(self) -> &'static str {
         match self {
             Self::Key => "key",
@@ -153,7 +155,8 @@ impl AuditActor {
 }
 
 words! {
-    /// Where a job stands. `parked`: Genesys asked to wait for long. `held`: a safety threshold stopped it.
+    /// The status of a job. `parked`: Genesys asked for a long pause. `held`: the job would remove so much that an
+    /// operator has to confirm it first.
     SyncJobStatus for domain::job::JobStatus {
         Queued => "queued",
         Running => "running",
@@ -165,7 +168,7 @@ words! {
 }
 
 words! {
-    /// Where an entry stands. `pending`, `running`, `waiting` and `held` are open; all others are final.
+    /// The state of an entry. `pending`, `running`, `waiting` and `held` are open; all others are final.
     SyncJobEntryState for domain::EntryState {
         Pending => "pending",
         Running => "running",
@@ -181,7 +184,7 @@ words! {
 }
 
 words! {
-    /// Why Genesys refused a write although it carried the version just read.
+    /// The cause of a conflict: why Genesys refused a write although it carried the version just read.
     ConflictCause for domain::conflict::Cause {
         WrongVersion => "wrongVersion",
         ForeignWriter => "foreignWriter",
@@ -192,8 +195,8 @@ words! {
     }
 }
 
-/// The word for a reason. A plain string on the wire: it is absent for most entries, and a nullable enum breaks
-/// generated clients.
+/// Returns the word for a reason. It is a plain string on the wire, because most entries have none and a nullable enum
+/// breaks generated clients.
 pub fn reason(reason: domain::Reason) -> &'static str {
     match reason {
         domain::Reason::UserNotFound => "userNotFound",

@@ -1,4 +1,4 @@
-//! The cells of a CSV row: into an entry, and an entry into cells.
+//! Converts the cells of a CSV row to an entry, and an entry to cells.
 
 use std::sync::Arc;
 
@@ -15,14 +15,14 @@ use crate::domain::dates::{LatestDate, rfc3339};
 use crate::domain::entry::{AssignmentName, EntryRequest, ListedAssignment, SharedLists};
 use crate::domain::{Proficiency, Target, UserId, UserRef};
 
-/// The columns, in the order in which they are written out.
+/// The columns, in the order in which they are written.
 pub(in crate::api) const COLUMNS: [&str; 7] =
     ["ref", "user_id", "email", "employee_id", "external_id", "assignments", "occurred_at"];
 
-/// The cells in the order of [`COLUMNS`]; an empty one stands for nothing.
+/// The cells of a row in the order of [`COLUMNS`]; an empty cell means that the value is absent.
 pub(super) type CellRow<'a> = [&'a str; COLUMNS.len()];
 
-/// The entry of a row, or every fault of it.
+/// Returns the entry of a row, or reports all its faults.
 pub(super) fn entry(
     row: &CellRow<'_>,
     rules: EntryRules,
@@ -48,7 +48,9 @@ fn is_text(cell: &str, longest: usize, column: &'static str, faults: &mut Faults
 fn user(cells: [&str; 4], faults: &mut Faults) -> Option<UserRef> {
     let longest = rules::MAX_USER_KEY_LENGTH;
     match cells {
-        ["", "", "", ""] => faults.add_here("names no user: fill one of user_id, email, employee_id and external_id"),
+        ["", "", "", ""] => {
+            faults.add_here("names no user; fill exactly one of user_id, email, employee_id and external_id")
+        }
         [id, "", "", ""] => match id.parse() {
             Ok(id) => return Some(UserRef::Id(UserId(id))),
             Err(_) => faults.add(&LINE.member("user_id"), format_args!("must be a UUID, not {}", shortened(id))),
@@ -58,7 +60,8 @@ fn user(cells: [&str; 4], faults: &mut Faults) -> Option<UserRef> {
         ["", "", "", id] => {
             return rules::external_id(id).inspect_err(|fault| faults.add(&LINE.member("external_id"), fault)).ok();
         }
-        _ => faults.add_here("names the user twice: fill one of user_id, email, employee_id and external_id"),
+        _ => faults
+            .add_here("names the user more than once; fill exactly one of user_id, email, employee_id and external_id"),
     }
     None
 }
@@ -67,7 +70,7 @@ fn occurred(cell: &str, latest: LatestDate, faults: &mut Faults) -> Option<Times
     if cell.is_empty() {
         return None;
     }
-    let wrong = || "must be a date as RFC 3339 writes it, like 2026-11-22T20:15:00Z".to_owned();
+    let wrong = || "must be an RFC 3339 date like 2026-11-22T20:15:00Z".to_owned();
     let read = rfc3339(cell).ok_or_else(wrong);
     let checked = read.and_then(|date| latest.checked(date).map_err(|fault| fault.to_string()));
     checked.inspect_err(|fault| faults.add(&LINE.member("occurred_at"), fault)).ok()
@@ -94,7 +97,7 @@ fn listed(cell: &str, target: Option<Target>, lists: &mut SharedLists, faults: &
             }
             Ok(()) => match part.rating.map(Proficiency::new) {
                 Some(None) => {
-                    format!("a proficiency must lie within {} and {}", rules::PROFICIENCY.0, rules::PROFICIENCY.1)
+                    format!("the proficiency must be between {} and {}", rules::PROFICIENCY.0, rules::PROFICIENCY.1)
                 }
                 proficiency => {
                     return Some(ListedAssignment {
@@ -113,7 +116,7 @@ fn listed(cell: &str, target: Option<Target>, lists: &mut SharedLists, faults: &
     lists.list(read)
 }
 
-/// The row of an entry, as [`entry`] reads it, with a line break at its end.
+/// Returns the CSV row of an entry, in the form that [`entry`] reads, with a trailing line break.
 pub(in crate::api) fn row_of(entry: &EntryRequest) -> String {
     let [mut id, mut email, mut employee_id, mut external_id] = [const { String::new() }; 4];
     match &entry.user {
@@ -145,7 +148,8 @@ fn part_of(listed: &ListedAssignment) -> String {
     }
 }
 
-/// What stands between semicolons in a name. Some spreadsheets take each for a cell of its own.
+/// Escapes the part of a name between two semicolons. Some spreadsheets treat each such part as a cell of its own, so
+/// each is protected against being evaluated as a formula.
 fn escaped(piece: &str) -> String {
     let escaped = piece.replace('\\', "\\\\").replace(':', "\\:");
     if formulas::begins_a_formula(piece) { format!("\\{escaped}") } else { escaped }

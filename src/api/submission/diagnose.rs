@@ -1,8 +1,8 @@
-//! Why an entry is refused: the slow path, taken only for entries that the typed parse did not accept.
+//! Finds out why an entry is refused: the slow path, taken only for entries that the typed parser rejected.
 //!
-//! It finds every fault of the entry, each with its place. It holds the same rules against it as
+//! Reports every fault of the entry with its place. Enforces the same rules as
 //! [`SyncJobEntryRequest::accepted`](super::request::SyncJobEntryRequest::accepted); a property test keeps the two
-//! agreed.
+//! consistent.
 
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -15,9 +15,9 @@ use crate::domain::{Proficiency, Target};
 
 const A_UUID: &str = "a UUID";
 const A_STRING: &str = "a string";
-const A_DATE: &str = "a date as RFC 3339 writes it, like \"2026-11-22T20:15:00Z\"";
+const A_DATE: &str = "an RFC 3339 date like \"2026-11-22T20:15:00Z\"";
 
-/// Names every fault of one entry.
+/// Reports all faults of one entry.
 pub(super) fn entry(raw: &RawValue, rules: EntryRules, at: &Pointer<'_>, faults: &mut Faults) {
     let known = ["ref", "user", "assignments", "occurredAt"];
     let Some([reference, user_ref, assignments, occurred_at]) = members(raw, known, at, faults) else { return };
@@ -82,7 +82,10 @@ fn assignment(raw: &RawValue, target: Option<Target>, at: &Pointer<'_>, faults: 
     let left_as_is = leave_as_is.and_then(|raw| leaf::<bool>(raw, "true or false", &at.member("leaveAsIs"), faults));
     match rating {
         Some(_) if left_as_is == Some(true) => {
-            faults.add(&at.member("proficiency"), "must be left out: what is left as it is keeps its own");
+            faults.add(
+                &at.member("proficiency"),
+                "must be absent: an assignment that is left as it is keeps its proficiency",
+            );
         }
         Some(raw) => proficiency(raw, target, &at.member("proficiency"), faults),
         None => {}
@@ -92,11 +95,11 @@ fn assignment(raw: &RawValue, target: Option<Target>, at: &Pointer<'_>, faults: 
 fn proficiency(raw: &RawValue, target: Option<Target>, at: &Pointer<'_>, faults: &mut Faults) {
     let (lowest, highest) = rules::PROFICIENCY;
     if target == Some(Target::WfmSkillGroups) {
-        faults.add(at, "must be left out: only routingSkills have a proficiency");
+        faults.add(at, "must be absent: only routingSkills have a proficiency");
     } else if let Some(value) = leaf::<f64>(raw, "a number", at, faults)
         && Proficiency::new(value).is_none()
     {
-        faults.add(at, format_args!("must lie within {lowest} and {highest}"));
+        faults.add(at, format_args!("must be between {lowest} and {highest}"));
     }
 }
 
@@ -110,7 +113,7 @@ fn exactly_one(names: &[&str], values: &[Option<&RawValue>], at: &Pointer<'_>, f
     }
 }
 
-/// A string that keeps the rules for texts.
+/// Reads a string that satisfies [`rules::text`], or reports why it does not.
 pub(super) fn text(raw: &RawValue, longest: usize, at: &Pointer<'_>, faults: &mut Faults) -> Option<String> {
     checked(raw, |text| rules::text(text, longest), at, faults)
 }

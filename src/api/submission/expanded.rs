@@ -1,4 +1,4 @@
-//! The body of a submission as plain bytes: decompressed, bounded, and fingerprinted on the way.
+//! Reads the body of a submission as plain bytes: decompresses, bounds and fingerprints it on the way.
 
 use std::error::Error;
 use std::fmt;
@@ -21,14 +21,17 @@ use crate::charset::DecodeError;
 use crate::compression::Compression;
 use crate::domain::acceptance::Fingerprint;
 
-/// What is read of a body at a time; less of one that says it is shorter, because the buffer is cleared for each.
+/// Maximum buffer size, in bytes. A shorter announced body gets a smaller buffer, because the buffer is zeroed for each
+/// body.
 const BUFFER: usize = 64 * 1024;
 
-/// A body as it is read by the readers of the formats.
+/// A body as passed to the readers of the body formats.
 pub(in crate::api) type BodyReader = BufReader<Expanded>;
 
-/// Invariant: never more than the permitted number of bytes come out, whatever went in, and the fingerprint is of all
-/// that came out.
+/// A decompressed, bounded and fingerprinted body.
+///
+/// Invariant: it yields at most the permitted number of bytes, whatever is put in, and the fingerprint covers all bytes
+/// that it yielded.
 pub(in crate::api) struct Expanded {
     inner: Box<dyn AsyncRead + Send + Unpin>,
     left: usize,
@@ -36,12 +39,12 @@ pub(in crate::api) struct Expanded {
     digest: Sha256,
 }
 
-/// The expanded body is longer than permitted.
+/// Error for a body that is longer than permitted.
 #[derive(Debug, thiserror::Error)]
 #[error("the body is too large once it is decompressed")]
 struct BodyTooLarge;
 
-/// The connection did not deliver the body.
+/// Error for a body that the connection did not deliver completely.
 #[derive(Debug)]
 struct Undelivered(axum::Error);
 
@@ -58,7 +61,8 @@ impl Error for Undelivered {
 }
 
 impl Expanded {
-    /// Reads `body` in the encoding that the headers announce, at most `most` bytes of it, as far as there is room.
+    /// Returns a reader of `body`, decoded as `Content-Encoding` declares, that yields at most `most` bytes and fails
+    /// if there is no room for them. Returns an error if the encoding is not supported.
     pub(in crate::api) fn new(
         headers: &HeaderMap,
         body: Body,
@@ -89,7 +93,7 @@ impl Expanded {
         Ok(())
     }
 
-    /// The fingerprint of what was read, of its form, and of the parameters beside it.
+    /// Returns the fingerprint of the bytes read so far together with `beside` (format, charset and query).
     pub(in crate::api) fn fingerprint(&mut self, beside: &str) -> Fingerprint {
         std::mem::take(&mut self.digest).chain_update([0]).chain_update(beside).finalize().into()
     }
@@ -106,14 +110,14 @@ impl AsyncRead for Expanded {
         let came = buffer.filled().get(before..).unwrap_or_default();
         let taken = self.count(came);
         if taken.is_err() {
-            // Who fails has given nothing.
+            // A failed read must not yield any bytes.
             buffer.set_filled(before);
         }
         Poll::Ready(taken)
     }
 }
 
-/// Why a body could not be read to its end.
+/// Returns the problem for a body that could not be read to its end.
 pub(in crate::api) fn unreadable(error: &io::Error) -> Problem {
     let mut undelivered = false;
     let mut cause: Option<&(dyn Error + 'static)> = error.get_ref().map(|inner| inner as &(dyn Error + 'static));
@@ -133,6 +137,6 @@ pub(in crate::api) fn unreadable(error: &io::Error) -> Problem {
     Problem::malformed_body(if undelivered {
         "the body ended before all of it was received"
     } else {
-        "the body cannot be decompressed: it is not what Content-Encoding says, it is cut off, or something else follows it"
+        "the body cannot be decompressed: it does not match Content-Encoding, is truncated, or has trailing data"
     })
 }

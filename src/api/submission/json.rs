@@ -1,8 +1,8 @@
-//! A job from one JSON document.
+//! Reads a job from one JSON document.
 //!
-//! The text is first checked to be well-formed as a whole, so that nothing is built from half a body. Then each entry is
-//! parsed typed and turned into its domain form at once; no tree of the body is ever built. The job's own members are
-//! known before the first entry is looked at, in whatever order they were sent.
+//! First the whole text is checked to be well-formed, so that nothing is built from half a body. Then each entry is
+//! parsed into its type and converted to its domain form immediately; no tree of the body is ever built. The other
+//! members of the job are read before the first entry, whatever their order in the body.
 
 use serde_json::value::RawValue;
 
@@ -20,7 +20,7 @@ use crate::domain::entry::{EntryRequest, SharedLists};
 use crate::domain::job::{Lane, SameUser};
 use crate::domain::{Mode, Target};
 
-/// Reads a job, or names everything that is wrong with it.
+/// Reads a job, or returns all its faults.
 pub(super) fn read(body: &str, parameters: JobParameters) -> Result<Submission, Problem> {
     let root: &RawValue = serde_json::from_str(body).map_err(|error| malformed(&error))?;
     let mut faults = Faults::default();
@@ -38,14 +38,14 @@ fn malformed(error: &serde_json::Error) -> Problem {
     Problem::malformed_body(format!("the body is not valid JSON: {what}, at line {line}, column {column}"))
 }
 
-/// What is wrong with a text that is no JSON, without the place.
+/// Returns the message of a syntax error without the line and column.
 pub(super) fn what(error: &serde_json::Error) -> String {
     let place = format!(" at line {} column {}", error.line(), error.column());
     let message = error.to_string();
     message.strip_suffix(&place).unwrap_or(&message).to_owned()
 }
 
-/// What the body does not say, the parameters may.
+/// Reads the members of the job, with the query parameters as defaults, and the entries.
 fn job(root: &RawValue, parameters: JobParameters, faults: &mut Faults) -> Option<(JobParameters, EntryRows)> {
     let at = Pointer::Root;
     let known = ["target", "mode", "label", "dryRun", "lane", "sameUser", "callbackUrl", "entries"];
@@ -57,7 +57,7 @@ fn job(root: &RawValue, parameters: JobParameters, faults: &mut Faults) -> Optio
     let before = faults.total();
     let mode = mode.and_then(|raw| word::<SyncMode>(raw, &at.member("mode"), faults)).map(Mode::from);
     let same_user = same_user.and_then(|raw| word::<SyncSameUser>(raw, &at.member("sameUser"), faults));
-    // With a wrong word there, nobody knows what several entries about one user mean; the job is refused anyway.
+    // If one of the two is invalid, the job is refused anyway; faults about several entries for one user would mislead.
     let same_user = if faults.total() > before { Some(SameUser::InOrder) } else { same_user.map(SameUser::from) };
     let label =
         label.and_then(|raw| diagnose::text(raw, rules::MAX_LABEL_LENGTH, &at.member("label"), faults)).map(Into::into);
@@ -109,7 +109,7 @@ fn entries(list: Option<&RawValue>, job: &JobParameters, faults: &mut Faults) ->
     Some(rows)
 }
 
-/// One entry, or every fault of it.
+/// Reads one entry, or reports all its faults.
 pub(super) fn entry(
     raw: &RawValue,
     rules: EntryRules,
@@ -124,7 +124,7 @@ pub(super) fn entry(
     let before = faults.total();
     diagnose::entry(raw, rules, at, faults);
     if faults.total() == before {
-        // Not to be reached: refused without a reason is still refused.
+        // Unreachable as long as both paths agree. Without a fault, the entry would be dropped silently.
         faults.add(at, "cannot be read");
     }
     None

@@ -1,4 +1,4 @@
-//! A job from NDJSON: one entry a line, the rest as query parameters. Only one line is in memory at a time.
+//! Reads a job from NDJSON: one entry per line, the rest as query parameters. Only one line is in memory at a time.
 
 use std::io;
 
@@ -15,10 +15,10 @@ use crate::charset::TextReader;
 use crate::domain::entry::{EntryRequest, SharedLists};
 use crate::table::TableError;
 
-/// Lines after which others get their turn.
+/// Number of lines after which the task yields to others.
 pub(super) const LINES_AT_A_TIME: usize = 256;
 
-/// Reads all lines; blank ones are passed over.
+/// Reads all lines; skips blank ones.
 pub(super) async fn read(
     body: &mut TextReader<&mut BodyReader>,
     parameters: &JobParameters,
@@ -31,7 +31,7 @@ pub(super) async fn read(
         match body.read_until(b'\n', &mut line).await {
             Ok(0) => break,
             Ok(_) => {}
-            // What comes after that is not looked at.
+            // Nothing after such a fault can be read.
             Err(error) => match TableError::from(error) {
                 TableError::Row(fault) => {
                     faults.add_row(&fault);

@@ -1,34 +1,34 @@
-//! The assignments of a cell, taken apart: `Name:4;Other name`, and `Name:4,Other name:3` as the people import of Genesys has it.
+//! Parses the assignments in a cell: `Name:4;Other name`, or `Name:4,Other name:3` as in the people import of Genesys.
 //!
-//! Where a spreadsheet writes numbers with a comma, a level has one as well: `Name:4,5` is 4.5, since a skill `5` would need a level of its
-//! own. What could be both, a list and a number, is refused with what it could be.
+//! Where spreadsheets use a decimal comma, levels have one too: `Name:4,5` means 4.5, because a skill named `5` would
+//! need its own level. Text that could be a list or a number is refused with both readings.
 //!
-//! `Name:*` asks for nothing: whoever has it keeps it as it is.
+//! `Name:*` leaves the assignment as it is.
 
 use crate::api::shapes::faults::shortened;
 use crate::api::shapes::rules;
 use crate::domain::AssignmentId;
 use crate::domain::entry::{AssignmentName, SharedLists};
 
-/// One assignment as it is written in a cell.
+/// One assignment as written in a cell.
 #[derive(Debug, Default)]
 pub(super) struct CellPart {
     pub(super) name: String,
     pub(super) rating: Option<f64>,
     pub(super) left_as_is: bool,
-    /// Where in the name the last colon without a backslash is.
+    /// The byte position in the name of the last colon that is not escaped.
     colon: Option<usize>,
-    /// Where commas follow a level, each with the colon of that.
+    /// The positions of commas that follow a level, each after the position of the level's colon.
     commas: Vec<(usize, usize)>,
-    /// A backslash says that this is a name, whatever it looks like.
+    /// Whether a backslash marks this as a name, even if it looks like an id.
     escaped: bool,
 }
 
-/// A part can be read in several ways.
+/// Error for a part that can be read in several ways.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{part} can be read as {one}, or as {other}: separate assignments with semicolons, write levels with a point and a colon in a \
-     name as \\:"
+    "{part} can be read as {one} or as {other}; separate assignments with semicolons, write levels with a decimal point, and \
+     a colon in a name as \\:"
 )]
 pub(super) struct Unclear {
     part: String,
@@ -37,7 +37,7 @@ pub(super) struct Unclear {
 }
 
 impl CellPart {
-    /// Takes the number behind the last colon for the proficiency, and an asterisk for leaving it as it is.
+    /// Interprets the text after the last colon: a number is the proficiency, an asterisk means left as it is.
     fn finished(mut self) -> Result<Self, Unclear> {
         self.drop_trailing_commas();
         let level = self.colon.and_then(|at| self.name.get(at + 1..));
@@ -57,7 +57,7 @@ impl CellPart {
         Ok(self)
     }
 
-    /// Commas behind a level with nothing behind them end a list, as a semicolon does.
+    /// Drops commas after the last level, which end a list like a semicolon.
     fn drop_trailing_commas(&mut self) {
         if self.commas.is_empty() {
             return;
@@ -74,7 +74,7 @@ impl CellPart {
     fn push_comma(&mut self) {
         let at = self.name.len();
         if let Some(colon) = self.colon.filter(|colon| self.name.get(colon + 1..).is_some_and(is_level)) {
-            // Two are too many already.
+            // Two already make the part ambiguous, so more need not be kept.
             if self.commas.len() < 2 {
                 self.commas.push((colon, at));
             }
@@ -111,7 +111,7 @@ impl Unclear {
     }
 }
 
-/// Assignments in words.
+/// Describes assignments in words.
 fn said(assignments: &[String]) -> String {
     let one = |text: &String| {
         text.rsplit_once(':').map_or_else(|| text.clone(), |(name, level)| format!("{name} at {level}"))
@@ -132,29 +132,30 @@ fn is_level(text: &str) -> bool {
     text.split_once('.').map_or_else(|| is_digits(text), |(whole, decimals)| is_digits(whole) && is_digits(decimals))
 }
 
-/// `4,5`, without blanks around the comma.
+/// Parses a level with a decimal comma, like `4,5`, without blanks around the comma.
 fn with_decimal_comma(text: &str) -> Option<f64> {
     let (whole, decimals) = text.trim().split_once(',')?;
     if is_digits(whole) && is_digits(decimals) { format!("{whole}.{decimals}").parse().ok() } else { None }
 }
 
-/// Takes a cell apart: at each `;`, and at the last `:` of a part if a number follows. A backslash takes the meaning from
-/// the character that follows it.
+/// Splits a cell at each `;`, and a part at its last `:` if a number follows. A backslash removes the special meaning
+/// of the next character.
 pub(super) fn parts(cell: &str) -> Result<Vec<CellPart>, Unclear> {
     as_genesys_writes(cell).map_or_else(|| as_we_write(cell), Ok)
 }
 
-/// A cell of the people import of Genesys: `Skill1:5,Skill2:3`, each with its level.
+/// Parses a cell in the form of the people import of Genesys, `Skill1:5,Skill2:3`, in which every skill has a level.
+/// Returns `None` if the cell has another form.
 fn as_genesys_writes(cell: &str) -> Option<Vec<CellPart>> {
     let too_many = || cell.split(',').nth(rules::MAX_ASSIGNMENTS).is_some();
     if !cell.contains(',') || cell.contains([';', '\\']) || too_many() {
         return None;
     }
-    // A number before a level is rather what follows a decimal comma.
+    // A number as a name is more likely the part of a level after a decimal comma.
     let has_level = |part: &CellPart| part.rating.is_some() || part.left_as_is;
     let is_rated = |part: &CellPart| has_level(part) && !part.name.is_empty() && !is_digits(&part.name);
     let mut parts = Vec::new();
-    // Nothing between two commas is nothing, as between semicolons.
+    // Empty parts between commas are ignored, as between semicolons.
     for token in cell.split(',').filter(|token| !token.trim().is_empty()) {
         let [part] = <[CellPart; 1]>::try_from(as_we_write(token).ok()?).ok()?;
         parts.push(part);
@@ -179,7 +180,7 @@ fn as_we_write(cell: &str) -> Result<Vec<CellPart>, Unclear> {
             Some(',') => part.push_comma(),
             Some(';') | None => {
                 parts.extend(Some(std::mem::take(&mut part).finished()?).filter(|part| !part.is_empty()));
-                // Too many are too many; how many there are is of no interest.
+                // The exact number beyond the maximum does not matter.
                 if next.is_none() || parts.len() > rules::MAX_ASSIGNMENTS {
                     return Ok(parts);
                 }
@@ -246,7 +247,7 @@ mod tests {
             ("Billing:5,Sales:3;VIP:1", "Billing at 5 and Sales at 3", "one name with a comma, Billing:5,Sales:3"),
         ] {
             let told = parts(cell).unwrap_err().to_string();
-            assert!(told.contains(&format!(" can be read as {one}, or as {other}: ")), "{cell}: {told}");
+            assert!(told.contains(&format!(" can be read as {one} or as {other}; ")), "{cell}: {told}");
         }
     }
 

@@ -1,7 +1,6 @@
-//! From the body of a submission to what the engine accepts: all of it, or a list of everything that is wrong with it.
+//! Parses the body of a submission: into a job that the engine accepts, or into a list of all its faults.
 //!
-//! Each form of body has a reader of its own; all of them end in a [`Submission`], and hold the same rules against what
-//! they read.
+//! Each body format has its own reader. All of them produce a [`Submission`] and enforce the same rules.
 
 mod cells;
 mod diagnose;
@@ -40,16 +39,16 @@ use crate::domain::entry::EntryRequest;
 use crate::domain::job::JobSpec;
 use crate::table::{Table, Workbook, XLSX};
 
-/// A job as submitted, parsed and valid.
+/// A submitted job, parsed and valid.
 #[derive(Debug)]
 pub(in crate::api) struct Submission {
     pub(in crate::api) spec: JobSpec,
     pub(in crate::api) entries: Vec<EntryRequest>,
-    /// What they take, until they are a job.
+    /// The room that the entries take until they are a job.
     pub(in crate::api) _room: TakenRoom,
 }
 
-/// The forms of body that are taken.
+/// The supported body formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::api) enum BodyFormat {
     Json,
@@ -59,7 +58,8 @@ pub(in crate::api) enum BodyFormat {
 }
 
 impl BodyFormat {
-    /// The form that the headers announce, and the charset, if they announce one.
+    /// Returns the format and the charset that `Content-Type` declares, each `None` if it declares none that is known.
+    /// Returns an error if the declared charset is unknown.
     pub(in crate::api) fn announced(headers: &HeaderMap) -> Result<(Option<Self>, Option<Charset>), Problem> {
         let announced = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let form = match announced.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
@@ -74,20 +74,20 @@ impl BodyFormat {
     }
 }
 
-/// A submission whose head has been read, and whose body has not.
+/// A submission whose head has been read but whose body has not.
 pub(in crate::api) struct Incoming {
     format: BodyFormat,
     charset: Option<Charset>,
     parameters: JobParameters,
     body: BodyReader,
-    /// What may come out of a spreadsheet.
+    /// Maximum size of an unpacked spreadsheet, in bytes.
     unpacked: usize,
-    /// What tells this submission from another with the same body.
+    /// What distinguishes this submission from others with the same body: source format, charset and query.
     beside: String,
 }
 
 impl Incoming {
-    /// Looks at the head; a body is not taken in any form that it does not announce.
+    /// Validates the head. Returns an error unless it declares a supported body format.
     pub(in crate::api) fn new(head: &Parts, body: Body, api: &ApiContext) -> Result<Self, Problem> {
         let (format, charset) = BodyFormat::announced(&head.headers)?;
         let format = format.ok_or_else(|| {
@@ -100,10 +100,10 @@ impl Incoming {
             JobParameters::read(&head.uri, settings.callbacks, api.engine.latest_date(), api.shared.room.clone())?;
         if parameters.sheet.is_some() && format != BodyFormat::Xlsx {
             let mut faults = Faults::default();
-            faults.add_parameter("sheet", format_args!("belongs to a spreadsheet: {XLSX}"));
+            faults.add_parameter("sheet", format_args!("applies to spreadsheets only ({XLSX})"));
             return Err(Problem::invalid(faults));
         }
-        // In another charset the same bytes are another text.
+        // In another charset, the same bytes are a different text and therefore a different submission.
         let charset_name = charset.filter(|charset| !charset.is_utf8()).map_or("", Charset::name);
         let beside = format!("{format:?}{charset_name}?{}", head.uri.query().unwrap_or_default());
         let body = Expanded::new(&head.headers, body, settings.max_body_bytes, &api.shared.room)?;
@@ -111,7 +111,7 @@ impl Incoming {
         Ok(Self { format, charset, parameters, body, unpacked, beside })
     }
 
-    /// Reads the body: a valid job and its fingerprint, or everything that is wrong with it.
+    /// Reads the body. Returns the job with its fingerprint, or all faults of the body.
     pub(in crate::api) async fn read(mut self) -> Result<(Submission, Fingerprint), Problem> {
         let mut faults = Faults::default();
         let read = match self.format {
@@ -147,7 +147,7 @@ impl Incoming {
         Ok((Submission { spec, entries, _room: room }, self.body.get_mut().fingerprint(&self.beside)))
     }
 
-    /// Reads the body only to tell whether it is one that came before.
+    /// Reads the body only for its fingerprint, to compare it with an earlier submission.
     pub(in crate::api) async fn fingerprint(mut self) -> Result<Fingerprint, Problem> {
         let copied = tokio::io::copy_buf(&mut self.body, &mut tokio::io::sink()).await;
         copied.map_err(|error| unreadable(&error))?;
@@ -155,12 +155,13 @@ impl Incoming {
     }
 }
 
-/// What may come out of a spreadsheet: its XML is longer than the same table as CSV.
+/// Returns the maximum size of an unpacked spreadsheet, in bytes: eight times that of a body, because the XML is longer
+/// than the same table in CSV.
 pub(in crate::api) fn unpacked(max_body_bytes: usize) -> usize {
     max_body_bytes.saturating_mul(8)
 }
 
-/// Parses a JSON document; a long one beside the event loop, which has other requests to answer meanwhile.
+/// Parses a JSON document. A long one is parsed on a blocking thread, so that it does not delay other requests.
 async fn parse(text: String, parameters: JobParameters) -> Result<Submission, Problem> {
     const LONG: usize = 256 * 1024;
     if text.len() < LONG {

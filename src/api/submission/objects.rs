@@ -1,7 +1,7 @@
-//! Reading structs from JSON objects only.
+//! Deserializes structs from JSON objects only.
 //!
-//! What serde derives for a struct also takes an array of its fields in order. No sender means that, and the diagnosis
-//! would find nothing wrong with what the typed parse takes for granted.
+//! A derived `Deserialize` of a struct also accepts an array of its fields in order. No sender intends that, and the
+//! typed parser would then accept what the diagnosis rejects.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -32,12 +32,12 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
     }
 }
 
-/// One struct from an object.
+/// Deserializes a struct from an object.
 pub(super) fn one<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
     FromObject::deserialize(deserializer).map(|FromObject(value)| value)
 }
 
-/// Structs from an array of objects.
+/// Deserializes structs from an array of objects.
 pub(super) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     let read = Vec::<FromObject<T>>::deserialize(deserializer)?;
     Ok(read.into_iter().map(|FromObject(value)| value).collect())
@@ -46,12 +46,13 @@ pub(super) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer:
 #[derive(serde::Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// A text, borrowed where it stands in the body as it is meant. (An `Option<Cow<str>>` is never borrowed by serde itself.)
+/// Deserializes an optional text, borrowed from the body if it contains no escapes. (serde itself never borrows for an
+/// `Option<Cow<str>>`.)
 pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'de, str>>, D::Error> {
     Option::deserialize(deserializer).map(|read: Option<Text<'de>>| read.map(|Text(text)| text))
 }
 
-/// A flag that may be left out, or be null.
+/// Deserializes a flag that may be null, which counts as false.
 pub(super) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     Option::<bool>::deserialize(deserializer).map(Option::unwrap_or_default)
 }

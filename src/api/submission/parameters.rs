@@ -1,4 +1,4 @@
-//! What a job is besides its entries, as query parameters: for bodies that hold entries only.
+//! The members of a job other than its entries, as query parameters for bodies that contain only entries.
 
 use axum::http::Uri;
 use utoipa::IntoParams;
@@ -18,7 +18,7 @@ use crate::domain::dates::LatestDate;
 use crate::domain::job::{JobSpec, Lane, SameUser};
 use crate::domain::{Mode, Target};
 
-/// The members of a job that come before its entries; each may be missing.
+/// The members of a job other than its entries; each may be absent.
 #[derive(Debug, Clone)]
 pub(in crate::api) struct JobParameters {
     pub(super) target: Option<Target>,
@@ -28,13 +28,13 @@ pub(in crate::api) struct JobParameters {
     pub(super) lane: Option<Lane>,
     pub(super) callback: Option<CallbackUrl>,
     pub(super) same_user: Option<SameUser>,
-    /// Which sheet of a spreadsheet is read.
+    /// The name of the sheet to read from a spreadsheet.
     pub(super) sheet: Option<String>,
-    /// What is permitted of callbacks.
+    /// The rules for callback URLs.
     pub(super) callbacks: CallbackRules,
-    /// What is permitted of dates.
+    /// The latest permitted date.
     pub(super) latest: LatestDate,
-    /// Where its entries take their room.
+    /// Where the entries take their room.
     pub(super) room: BodyRoom,
 }
 
@@ -44,23 +44,28 @@ impl IntoParams for JobParameters {
         vec![
             parameter(
                 "target",
-                "What is written. For bodies of lines, which need it; a JSON body says it itself, as the others.",
+                "What is assigned. Required for bodies of lines or rows. A JSON body has this and the other members itself, \
+                 which take precedence.",
                 Ref::from_schema_name("SyncTarget"),
             ),
-            parameter("mode", "What the listed assignments mean.", Ref::from_schema_name("SyncMode")),
-            parameter("label", "The caller's name for the job.", schemas::label()),
-            parameter("dryRun", "Only tell what would be done.", flag),
-            parameter("lane", "How urgent the job is.", Ref::from_schema_name("SyncLane")),
+            parameter(
+                "mode",
+                "What the lists of assignments mean. Default `managed`.",
+                Ref::from_schema_name("SyncMode"),
+            ),
+            parameter("label", "The caller's name for the job, shown to people.", schemas::label()),
+            parameter("dryRun", "Whether to plan only, without any write. Default false.", flag),
+            parameter("lane", "The lane of the job. Default `bulk`.", Ref::from_schema_name("SyncLane")),
             parameter(
                 "sameUser",
-                "What several entries about one user mean. In the modes managed and replace they are refused without it, \
+                "How several entries for one user are treated. Without it, the modes `managed` and `replace` refuse them \
                  unless each of them has a date.",
                 Ref::from_schema_name("SyncSameUser"),
             ),
             parameter("callbackUrl", schemas::CALLBACK_URL, schemas::callback_url()),
             parameter(
                 "sheet",
-                "Of a spreadsheet, the name of the sheet that is read; the first that is shown if not given.",
+                "The name of the sheet to read from a spreadsheet. Default: the first visible one.",
                 ObjectBuilder::new().schema_type(Type::String),
             ),
         ]
@@ -93,7 +98,7 @@ impl JobParameters {
         query.finish(read)
     }
 
-    /// The job that these make, with the defaults for what is not said; `None` without a target.
+    /// Returns the job, with defaults for absent members, or `None` without a target.
     pub(super) fn spec(self) -> Option<JobSpec> {
         Some(JobSpec {
             target: self.target?,
@@ -106,18 +111,18 @@ impl JobParameters {
         })
     }
 
-    /// What its entries are held against.
+    /// Returns the parameters for the validation of the entries.
     pub(super) fn entry_rules(&self) -> EntryRules {
         EntryRules { target: self.target, latest: self.latest }
     }
 
-    /// The mode that refuses rows about one user, if it does and nothing says what they mean.
+    /// Returns the mode if it refuses several rows for one user, or `None` if they are permitted.
     pub(super) fn refuses_rows_of_one_user(&self) -> Option<SyncMode> {
         let mode = self.mode.unwrap_or(Mode::Managed);
         self.same_user.unwrap_or_default().refuses_in(mode).then(|| mode.into())
     }
 
-    /// Holds the rules for the number of entries against a job of lines.
+    /// Validates the target and the number of entries of a job that was sent as lines or rows.
     pub(super) fn check(&self, entries: usize, faults: &mut Faults) {
         faults.at_line(None);
         if self.target.is_none() {
@@ -135,7 +140,7 @@ impl JobParameters {
         }
     }
 
-    /// Why this many entries may not be interactive.
+    /// Returns a fault if the job is interactive but has too many entries for that.
     pub(super) fn too_many_for_lane(&self, entries: usize) -> Option<String> {
         let most = Lane::MAX_INTERACTIVE_ENTRIES;
         (self.lane == Some(Lane::Interactive) && entries > most)
@@ -143,5 +148,5 @@ impl JobParameters {
     }
 }
 
-/// Where in a line a fault is.
+/// The root of pointers within a line.
 pub(super) const LINE: Pointer<'static> = Pointer::Root;

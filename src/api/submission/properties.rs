@@ -1,5 +1,5 @@
-//! What holds of whatever stands in the cells of a table that is submitted: it is refused with its place, or it keeps the rules and is
-//! the same once it is written out and read back.
+//! Property tests of submitted tables: any cell content is either refused with its place, or satisfies the rules and
+//! remains the same when written and read back.
 
 use axum::http::Uri;
 use proptest::collection::vec;
@@ -20,7 +20,7 @@ use crate::domain::dates::LatestDate;
 use crate::domain::entry::{AssignmentName, EntryRequest};
 use crate::table::Table;
 
-/// What cells are put together from: what has a meaning somewhere, and what has none anywhere.
+/// The pieces from which cells are composed: with a special meaning somewhere, or with none anywhere.
 const PIECES: [&str; 40] = [
     "E1001",
     "a@b.example",
@@ -73,7 +73,7 @@ fn cell() -> impl Strategy<Value = String> {
     ]
 }
 
-/// One way of naming a user has its cell filled, most of the time.
+/// Fills the cell of one user reference, most of the time.
 fn row() -> impl Strategy<Value = [String; COLUMNS.len()]> {
     let optional = || prop_oneof![2 => Just(String::new()), 1 => cell()];
     let dated = prop_oneof![2 => Just(String::new()), 1 => Just("2026-11-22T20:15:00+01:00".to_owned()), 1 => cell()];
@@ -90,7 +90,7 @@ fn row() -> impl Strategy<Value = [String; COLUMNS.len()]> {
     )
 }
 
-/// The entries of a table with these rows, or what is wrong with it.
+/// Returns the entries of a table with these rows, or its faults.
 async fn read(rows: &str) -> Result<Vec<EntryRequest>, Faults> {
     let uri = Uri::from_static("/v1/sync-jobs?target=routingSkills&mode=add&sameUser=inOrder");
     let latest = LatestDate::at("2027-01-01T00:00:00Z".parse().unwrap(), std::time::Duration::ZERO);

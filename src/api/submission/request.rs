@@ -1,4 +1,4 @@
-//! What callers send: the shapes of the document, and their turning into domain types.
+//! The request shapes of the OpenAPI document, and their conversion to domain types.
 
 use std::borrow::Cow;
 
@@ -17,27 +17,27 @@ use crate::domain::dates::rfc3339;
 use crate::domain::entry::{AssignmentName, EntryRequest, ListedAssignment, SharedLists};
 use crate::domain::{AssignmentId, Proficiency, Target};
 
-/// A sync job to be accepted.
+/// A job to submit.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SyncJobRequest<'a> {
     pub target: SyncTarget,
-    /// Default `managed`.
+    /// What the lists of assignments mean. Default `managed`.
     #[serde(default = "managed")]
     #[schema(required = false)]
     pub mode: SyncMode,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = schemas::label)]
     pub label: Option<String>,
-    /// Only tell what would be done. Default false.
+    /// Whether to plan only, without any write. Default false.
     #[serde(default)]
     pub dry_run: bool,
-    /// Default `bulk`; `interactive` for at most 20 entries.
+    /// The lane of the job. Default `bulk`; `interactive` is for at most 20 entries.
     #[serde(default = "bulk")]
     #[schema(required = false)]
     pub lane: SyncLane,
-    /// What several entries about one user mean. In the modes managed and replace they are refused without it, unless each
-    /// of them has an occurredAt.
+    /// How several entries for one user are treated. Without it, the modes `managed` and `replace` refuse them unless
+    /// each of them has an `occurredAt`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = SyncSameUser, required = false)]
     pub same_user: Option<SyncSameUser>,
@@ -57,7 +57,7 @@ fn bulk() -> SyncLane {
     SyncLane::Bulk
 }
 
-/// One user and their assignments.
+/// One user with a list of assignments.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SyncJobEntryRequest<'a> {
@@ -74,7 +74,7 @@ pub struct SyncJobEntryRequest<'a> {
     pub occurred_at: Option<Timestamp>,
 }
 
-/// A date as RFC 3339 writes it.
+/// An RFC 3339 date.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(try_from = "Cow<str>")]
 pub(super) struct Date(pub(super) Timestamp);
@@ -83,7 +83,7 @@ impl TryFrom<Cow<'_, str>> for Date {
     type Error = &'static str;
 
     fn try_from(text: Cow<'_, str>) -> Result<Self, Self::Error> {
-        rfc3339(&text).map(Self).ok_or("not a date as RFC 3339 writes it")
+        rfc3339(&text).map(Self).ok_or("not an RFC 3339 date")
     }
 }
 
@@ -91,28 +91,29 @@ fn optional_date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Ti
     Ok(Option::<Date>::deserialize(deserializer)?.map(|Date(date)| date))
 }
 
-/// Names a skill or skill group: exactly one of `id` and `name` is given.
+/// A skill or skill group, with exactly one of `id` and `name`.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AssignmentRequest<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = schemas::assignment_id)]
     pub id: Option<Uuid>,
-    /// Borrowed from the body: most names were there before.
+    /// Borrowed from the body: most names occurred before, so few have to be copied.
     #[serde(borrow, default, deserialize_with = "objects::text", skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = schemas::assignment_name)]
     pub name: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = schemas::proficiency)]
     pub proficiency: Option<f64>,
-    /// Asks for nothing: whoever has it keeps it with the proficiency that they have, and nobody gets it. Default false.
+    /// Whether to leave the assignment as it is: a user who has it keeps it with its proficiency, and a user who does
+    /// not have it does not get it. Default false.
     #[serde(default, deserialize_with = "objects::flag", skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false, example = false)]
     pub leave_as_is: bool,
 }
 
 impl SyncJobEntryRequest<'_> {
-    /// The entry, if it keeps every rule; which rule it breaks is for [`super::diagnose`] to say.
+    /// Returns the entry, or `None` if it breaks a rule. [`super::diagnose`] finds out which.
     pub(super) fn accepted(self, rules: EntryRules, lists: &mut SharedLists) -> Option<EntryRequest> {
         if self.assignments.len() > rules::MAX_ASSIGNMENTS {
             return None;

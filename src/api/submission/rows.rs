@@ -1,4 +1,4 @@
-//! The entries of a body with their places, and what is wrong if several of them are about one user.
+//! Collects the entries of a body with their places, and finds entries for the same user.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
@@ -10,36 +10,37 @@ use crate::api::shapes::vocabulary::{SyncMode, SyncSameUser};
 use crate::domain::UserRef;
 use crate::domain::entry::{EntryRequest, SharedLists};
 
-/// What a place in the body is.
+/// What the place of an entry in the body counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EntryPlaces {
-    /// An element of the array `entries`.
+    /// Elements of the array `entries`, from 0.
     Elements,
-    /// A line.
+    /// Lines or rows, from 1.
     Lines,
 }
 
-/// The valid entries of a body, and whom each of them is about.
+/// The valid entries of a body, with digests of their users.
 #[derive(Debug)]
 pub(super) struct EntryRows {
     places: EntryPlaces,
     entries: Vec<EntryRequest>,
-    /// One for each entry; empty where rows about one user are taken.
+    /// One element per entry; empty if several rows for one user are permitted.
     seen: Vec<Seen>,
-    /// The mode that does not take them.
+    /// The mode that refuses several rows for one user, if it does.
     refused_by: Option<SyncMode>,
     room: TakenRoom,
-    /// Why not all of them are here.
+    /// Set when the entries did not fit into the room; they have been dropped then.
     lacks_room: Option<NoRoom>,
 }
 
-/// The entries of a body, and the room that they take until they are a job.
+/// The entries of a body, with the room that they take until they are a job.
 pub(super) struct ReadEntries {
     pub(super) entries: Vec<EntryRequest>,
     pub(super) room: TakenRoom,
 }
 
-/// A row. No name of a user is kept a second time: those of equal digests are compared by their entries.
+/// A row with a digest of its user. The reference itself is not copied; rows with equal digests are compared by their
+/// entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Seen {
     user: u64,
@@ -48,7 +49,7 @@ struct Seen {
 }
 
 impl EntryRows {
-    /// None yet, of a job that is like this.
+    /// Returns an empty collection for this job.
     pub(super) fn of(job: &JobParameters, places: EntryPlaces) -> Self {
         Self {
             places,
@@ -60,7 +61,7 @@ impl EntryRows {
         }
     }
 
-    /// Takes the entry at this place, if there is a valid one, and there is room for it and its new lists.
+    /// Adds the entry at this place, if it is valid and there is room for it and its new lists.
     pub(super) fn add(&mut self, place: u64, entry: Option<EntryRequest>, lists: &mut SharedLists) {
         let Some(entry) = entry else { return };
         if let Err(fault) = self.room.more(size_of::<EntryRequest>() + lists.grown()) {
@@ -77,7 +78,8 @@ impl EntryRows {
         self.entries.push(entry);
     }
 
-    /// The entries. Of those about one user, each but the first is a fault, unless all of them have a date.
+    /// Returns the entries. If several rows for one user are refused, reports each of them but the first as a fault,
+    /// unless all of them have a date. Returns an error if there was no room.
     pub(super) fn finish(mut self, faults: &mut Faults) -> Result<ReadEntries, NoRoom> {
         if let Some(fault) = self.lacks_room {
             return Err(fault);
@@ -96,7 +98,8 @@ impl EntryRows {
         Ok(ReadEntries { entries: self.entries, room: self.room })
     }
 
-    /// Of rows with equal digests, those that may not be about the same user as an earlier one, each with that one's place.
+    /// Returns, from rows with equal digests, the places of those that repeat the user of an earlier row without
+    /// permission, each with the place of the first such row.
     fn repeated(&self, alike: &[Seen]) -> Vec<(u64, u64)> {
         let mut users: HashMap<UserRef, UserRows> = HashMap::new();
         for row in alike {
@@ -110,10 +113,10 @@ impl EntryRows {
     }
 }
 
-/// The rows about one user.
+/// The rows for one user.
 #[derive(Debug, Default)]
 struct UserRows {
-    /// In order.
+    /// The places, in ascending order.
     places: Vec<u64>,
     /// Whether at least one of them has no date.
     undated: bool,
@@ -127,7 +130,7 @@ impl UserRows {
 }
 
 impl EntryPlaces {
-    /// The user is not named: the places lead to them.
+    /// Adds a fault that refers to the user by place and not by name, to keep personal data out of the response.
     fn add_fault(self, place: u64, first: u64, way_out: &str, faults: &mut Faults) {
         match self {
             Self::Elements => {
@@ -135,11 +138,11 @@ impl EntryPlaces {
                 let root = Pointer::Root;
                 let entries = root.member("entries");
                 let entry = entries.element(index);
-                faults.add(&entry.member("user"), format_args!("is the same as that of /entries/{first}: {way_out}"));
+                faults.add(&entry.member("user"), format_args!("is the same as that of /entries/{first}; {way_out}"));
             }
             Self::Lines => {
                 faults.at_line(Some(place));
-                faults.add_here(format_args!("is about the same user as line {first}: {way_out}"));
+                faults.add_here(format_args!("is for the same user as line {first}; {way_out}"));
             }
         }
     }
@@ -147,8 +150,8 @@ impl EntryPlaces {
 
 fn way_out(mode: SyncMode) -> String {
     format!(
-        "in the mode {} a row is all that its user is to have, so give one row for each user; or say with sameUser={} that \
-         the rows of one user are one list, or with sameUser={} that they are changes that follow each other",
+        "in the mode {} one row lists everything its user should have, so send one row per user; or set sameUser={} to \
+         combine the rows of a user, or sameUser={} to treat them as successive changes",
         mode.word(),
         SyncSameUser::Merge.word(),
         SyncSameUser::InOrder.word(),

@@ -1,7 +1,7 @@
-//! A job from a table: a row an entry, the rest as query parameters. Only a few rows are in memory at a time.
+//! Reads a job from a table: one entry per row, the rest as query parameters. Only a few rows are in memory at a time.
 //!
 //! Columns, in any order: `ref`; at least one of `user_id`, `email`, `employee_id` and `external_id`, of which each row
-//! fills exactly one; `assignments`; `occurred_at`. Assignments are written `Name:4;Other name`.
+//! fills exactly one; `assignments`; `occurred_at`. Assignments have the form `Name:4;Other name`.
 
 use std::sync::Arc;
 
@@ -21,14 +21,14 @@ use crate::domain::entry::{EntryRequest, SharedLists};
 use crate::domain::text::folded;
 use crate::table::{Table, TableError};
 
-/// Which cell of a row belongs to which of [`COLUMNS`].
+/// The cell position of each of [`COLUMNS`], if the table has it.
 type TableHeader = [Option<usize>; COLUMNS.len()];
 
-/// What came of asking for a row.
+/// The result of reading a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Came {
     Row,
-    /// One with a fault, which is noted.
+    /// A row with a fault, which was reported.
     Faulty,
     Nothing,
 }
@@ -61,7 +61,7 @@ pub(super) async fn read<R: AsyncBufRead + Unpin>(
     entries.finish(faults).map_err(Problem::from)
 }
 
-/// Notes what is wrong with a row; what is wrong with the whole file is a problem of its own.
+/// Reports the fault of a row. Returns an error if the whole file cannot be read.
 fn came(found: Result<bool, TableError>, faults: &mut Faults) -> Result<Came, Problem> {
     match found {
         Ok(true) => Ok(Came::Row),
@@ -74,7 +74,7 @@ fn came(found: Result<bool, TableError>, faults: &mut Faults) -> Result<Came, Pr
     }
 }
 
-/// Why a file is no table that is taken.
+/// Returns the problem for a file that is not a supported table.
 fn refused(fault: TableError) -> Problem {
     match fault {
         TableError::Unreadable(error) => unreadable(&error),
@@ -93,7 +93,7 @@ fn header<R: AsyncBufRead + Unpin>(table: &Table<R>, faults: &mut Faults) -> Opt
             Some((_, known @ None)) => *known = Some(place),
             Some((name, Some(_))) => faults.add_here(format_args!("names the column {name} twice")),
             None => faults.add_here(format_args!(
-                "names the column {:?}, which is not known; known are {}",
+                "names the unknown column {:?}; valid are {}",
                 shortened(name),
                 COLUMNS.join(", ")
             )),
@@ -101,7 +101,7 @@ fn header<R: AsyncBufRead + Unpin>(table: &Table<R>, faults: &mut Faults) -> Opt
     }
     let [_, id, email, employee, external, assignments, _] = header;
     if id.or(email).or(employee).or(external).is_none() {
-        faults.add_here("names no column for the user: user_id, email, employee_id or external_id");
+        faults.add_here("has no column for the user; add user_id, email, employee_id or external_id");
     }
     if assignments.is_none() {
         faults.add_here("lacks the column assignments");
@@ -124,7 +124,7 @@ fn entry<R: AsyncBufRead + Unpin>(
     for (cell, place) in row.iter_mut().zip(header) {
         *cell = text(*place);
     }
-    // A date of a spreadsheet cannot have an offset: it is in UTC.
+    // Spreadsheet dates have no offset; they count as UTC.
     let moment = table.sheet().and_then(|_| dates::written(text(header.last().copied().flatten())));
     let moment = moment.map(|moment| moment.to_string());
     if let (Some(moment), Some(cell)) = (&moment, row.last_mut()) {

@@ -1,8 +1,8 @@
-//! Walking a JSON text level by level, without building a tree of it: what is a container is handed out as the text of
-//! its members, which the next step reads in turn.
+//! Walks a JSON text level by level without building a tree: a container is returned as the raw texts of its members,
+//! which the next step reads in turn.
 //!
-//! The text was found to be well-formed before. Nothing here recurses, so that no depth of nesting is too deep, and
-//! nothing is kept but what has a name here, so that no number of members is too many.
+//! The text is known to be well-formed. Nothing here recurses, so any nesting depth is safe, and only members with
+//! known names are kept, so any number of members is safe.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,8 +13,8 @@ use serde_json::value::RawValue;
 use crate::api::shapes::faults::{Faults, Pointer, shortened};
 use crate::api::shapes::vocabulary::Words;
 
-/// The members of an object by their known names. An unknown or repeated name is a fault; `null` stands for absence.
-/// `None` if it is no object.
+/// Returns the members of an object by their known names. Reports unknown and repeated names as faults; treats `null`
+/// as absent. Returns `None` if the value is not an object.
 pub(super) fn members<'de, const N: usize>(
     raw: &'de RawValue,
     known: [&'static str; N],
@@ -62,15 +62,15 @@ impl<const N: usize> MembersVisitor<'_, N> {
         let known = self.known.join(", ");
         let short = shortened(name);
         if short == name {
-            self.faults.add(&self.at.member(name), format_args!("is not known here; known are {known}"));
+            self.faults.add(&self.at.member(name), format_args!("is unknown; valid are {known}"));
         } else {
-            self.faults.add(self.at, format_args!("has an unknown member `{short}`; known are {known}"));
+            self.faults.add(self.at, format_args!("has an unknown member `{short}`; valid are {known}"));
         }
     }
 }
 
-/// Hands the elements of an array to `each`, with their positions, up to `most` of them, and answers how many there are.
-/// `None` if it is no array.
+/// Calls `each` for the elements of an array with their positions, at most `most` of them, and returns the total number
+/// of elements. Returns `None` if the value is not an array.
 pub(super) fn elements<'de>(
     raw: &'de RawValue,
     most: usize,
@@ -112,7 +112,7 @@ impl<'de, F: FnMut(usize, &'de RawValue, &mut Faults)> Visitor<'de> for Elements
     }
 }
 
-/// A value without members, read as the same type as the typed parse reads.
+/// Reads a value without members, as the same type as the typed parser does.
 pub(super) fn leaf<T: DeserializeOwned>(
     raw: &RawValue,
     expected: &str,
@@ -123,12 +123,12 @@ pub(super) fn leaf<T: DeserializeOwned>(
     read.inspect_err(|_| faults.add(at, format_args!("must be {expected}, not {}", shown(raw)))).ok()
 }
 
-/// One of a closed set of words.
+/// Reads one of a closed set of words.
 pub(super) fn word<T: Words + DeserializeOwned>(raw: &RawValue, at: &Pointer<'_>, faults: &mut Faults) -> Option<T> {
     leaf(raw, &format!("one of {}", T::WORDS.join(", ")), at, faults)
 }
 
-/// A value as a fault quotes it: itself if it is short, else what it is.
+/// Returns a value for quoting in a fault: containers by their kind, other values shortened.
 fn shown(raw: &RawValue) -> Cow<'_, str> {
     let text = raw.get();
     match text.as_bytes().first() {

@@ -48,7 +48,7 @@ async fn an_offset_of_a_day_or_more_is_refused_with_its_place() {
         for answer in in_every_form(&api, date).await {
             answer.assert_problem(400, "/problems/invalid-request");
             let detail = answer.body["errors"][0]["detail"].as_str().unwrap();
-            assert!(detail.contains("must be a date as RFC 3339 writes it"), "{detail}");
+            assert!(detail.contains("must be an RFC 3339 date"), "{detail}");
         }
     }
 }

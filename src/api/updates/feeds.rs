@@ -1,8 +1,8 @@
-//! What followers of jobs are told, written out once for all who have seen the same so far.
+//! Event feeds of jobs, serialized once for all followers who have seen the same events.
 //!
-//! Followers of a job look at the same moments. The first of them to look has what is new put into words, and the others send
-//! the same bytes. How often they look depends on how many there are, so that any number of followers costs about as much
-//! as a hundred.
+//! All followers of a job look for changes at the same moments. The first to look serializes the new events, and the
+//! others send the same bytes. The interval grows with the number of followers, so that any number of them costs about
+//! as much as a hundred.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -20,27 +20,28 @@ use crate::api::shapes::job_view::SyncJobView;
 use crate::domain::JobId;
 use crate::engine::{Engine, EventCursor};
 
-/// Entries looked up at a time.
+/// Maximum number of entries per part of a feed.
 const AT_A_TIME: usize = 100;
-/// Changes that come closer together are told together.
+/// Minimum interval between looks; changes within it are sent together.
 const GATHER: Duration = Duration::from_millis(100);
-/// By so much they gather longer for each follower, where these are many.
+/// Interval between looks per follower, if this makes it longer than [`GATHER`].
 const GATHER_FOR_EACH: Duration = Duration::from_millis(1);
 const MAX_GATHERING: Duration = Duration::from_secs(1);
 
-/// The feeds of all jobs that somebody follows.
+/// The feeds of all jobs that have followers.
 #[derive(Debug)]
 pub(in crate::api) struct Feeds {
-    /// Tells events of this run from those of the one before.
+    /// Distinguishes event ids of this run of the service from those of earlier runs.
     run: Uuid,
     begun: Instant,
     by_job: Mutex<HashMap<JobId, Weak<Feed>>>,
 }
 
-/// What is told of one job.
+/// The event feed of one job.
 ///
-/// Invariant: `newest` is a part that reaches to where the job was when it was written. Who has seen less than it begins with,
-/// or more, gets a part of their own; so everybody is told everything once and in order, whatever is kept here.
+/// Invariant: `newest` is a part that reached the state of the job when it was written. A follower at any position
+/// other than its beginning gets a part of their own. Every follower therefore receives every event once and in order,
+/// whatever is cached here.
 #[derive(Debug)]
 pub(in crate::api) struct Feed {
     job: JobId,
@@ -49,14 +50,14 @@ pub(in crate::api) struct Feed {
     newest: Mutex<Option<Arc<FeedPart>>>,
 }
 
-/// Some events, as they go over the wire.
+/// Some consecutive events, as sent over the wire.
 #[derive(Debug)]
 pub(in crate::api) struct FeedPart {
     from: EventCursor,
-    /// Where one is who has been told this.
+    /// The position of a follower who has received this part.
     pub(in crate::api) to: EventCursor,
     pub(in crate::api) text: Bytes,
-    /// Whether nothing will follow.
+    /// Whether no part follows.
     pub(in crate::api) is_last: bool,
 }
 
@@ -65,7 +66,7 @@ impl Feeds {
         Self { run, begun: Instant::now(), by_job: Mutex::default() }
     }
 
-    /// The feed of a job; it exists as long as somebody holds it.
+    /// Returns the feed of a job. It exists as long as a follower holds it.
     pub(in crate::api) fn of(&self, job: JobId) -> Arc<Feed> {
         let mut by_job = self.by_job.lock();
         if let Some(feed) = by_job.get(&job).and_then(Weak::upgrade) {
@@ -77,7 +78,7 @@ impl Feeds {
         feed
     }
 
-    /// What an event id of this run of the service stands for.
+    /// Returns the position of an event id, or `None` if the id is malformed or of an earlier run of the service.
     pub(in crate::api) fn followed(&self, id: &str) -> Option<EventCursor> {
         let mut parts = id.split('-');
         let (run, revision, entry) = (parts.next()?, parts.next()?, parts.next()?);
@@ -87,7 +88,7 @@ impl Feeds {
 }
 
 impl Feed {
-    /// What comes behind `told`, if anything does; `None` for a job that is gone.
+    /// Returns the part after `told`, which is empty if there is nothing new, or `None` if the job no longer exists.
     pub(in crate::api) fn after(&self, told: EventCursor, engine: &Engine) -> Option<Arc<FeedPart>> {
         let newest = self.newest.lock().clone();
         if let Some(newest) = newest.filter(|newest| newest.from == told) {
@@ -121,19 +122,19 @@ impl Feed {
         Some((FeedPart { from: told, to, text: text.into(), is_last }, reaches_the_end))
     }
 
-    /// One event; JSON has no line breaks, so its data is one line.
+    /// Appends one event. Its data fits on one line, because compact JSON has no line breaks.
     fn event(&self, text: &mut String, name: &str, at: EventCursor, view: &impl Serialize) {
         let (run, EventCursor { revision, entry }) = (self.run.simple(), at);
         let data = serde_json::to_string(view).unwrap_or_default();
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         let _ = write!(text, "event: {name}\nid: {run}-{revision}-{entry}\ndata: {data}\n\n");
     }
 
-    /// When those who follow this job look next, where so many follow some job.
+    /// Returns when the followers of this job look next; `followers` is the number of held-back responses of all jobs.
     pub(in crate::api) fn next_look(&self, followers: usize) -> Instant {
         let followers = u32::try_from(followers).unwrap_or(u32::MAX);
         let gather = GATHER_FOR_EACH.saturating_mul(followers).clamp(GATHER, MAX_GATHERING);
-        // Jobs look one after the other.
+        // Spreads the looks of different jobs over the interval.
         let phase = gather.mul_f64(f64::from(self.job.0.as_fields().0 % 1000) / 1000.0);
         let elapsed = self.begun.elapsed() + gather.saturating_sub(phase);
         let looks = u32::try_from(elapsed.as_nanos() / gather.as_nanos()).unwrap_or(u32::MAX);

@@ -1,4 +1,4 @@
-//! What those are told who follow a job.
+//! Event streams and long polls that follow jobs.
 
 pub(in crate::api) mod feeds;
 pub(in crate::api) mod polls;

@@ -1,4 +1,4 @@
-//! What polls of a job are told, put into words once for all who ask at about the same time.
+//! Responses to polls of jobs, serialized once for all callers who ask at about the same time.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,23 +15,23 @@ use crate::clock::WallClock;
 use crate::domain::JobId;
 use crate::engine::{Engine, JobSnapshot};
 
-/// So old may what an answer foretells be. What it says of the job itself is as new as its entity tag.
+/// Maximum age of the estimates in a cached response. The state of the job in it is always current.
 const FRESH: Duration = Duration::from_millis(100);
 
-/// Jobs whose answers are kept; more are hardly polled at a time.
+/// Maximum number of jobs with a cached response; rarely are more polled at the same time.
 const MAX: usize = 256;
 
-/// The latest answers.
+/// A cache of the latest responses.
 ///
-/// Invariant: an answer is given out only for the revision that it was written for.
+/// Invariant: a response is used only for the revision for which it was written.
 #[derive(Debug)]
 pub(in crate::api) struct Polls {
-    /// Tells revisions of this run from those of the one before.
+    /// Distinguishes revisions of this run of the service from those of earlier runs.
     run: Uuid,
     latest: Mutex<HashMap<JobId, Arc<PollAnswer>>>,
 }
 
-/// An answer to a poll.
+/// A response to a poll.
 #[derive(Debug)]
 pub(in crate::api) struct PollAnswer {
     revision: u64,
@@ -39,7 +39,7 @@ pub(in crate::api) struct PollAnswer {
     /// The job as JSON.
     pub(in crate::api) body: Bytes,
     pub(in crate::api) tag: HeaderValue,
-    /// Seconds after which to ask again.
+    /// The number of seconds after which to poll again.
     pub(in crate::api) retry_after: Option<u64>,
 }
 
@@ -48,7 +48,7 @@ impl Polls {
         Self { run, latest: Mutex::default() }
     }
 
-    /// What is told of a job as it stands; `None` if there is no such job.
+    /// Returns the response for the current state of a job, or `None` if there is no such job.
     pub(in crate::api) fn told(&self, id: JobId, engine: &Engine, clock: WallClock) -> Option<Arc<PollAnswer>> {
         let (revision, now) = (engine.revision(id)?, Instant::now());
         let known = self.latest().get(&id).cloned();
@@ -75,10 +75,11 @@ impl Polls {
         }
     }
 
-    /// The entity tag of a revision. Weak: two answers of one revision say the same, but for estimates.
+    /// Returns the entity tag of a revision. It is weak, because two responses for one revision may differ in their
+    /// estimates.
     pub(in crate::api) fn tag(&self, revision: u64) -> HeaderValue {
         let tag = format!("W/\"{}-{revision}\"", self.run.simple());
-        // Letters and digits are a header's value; the type does not know.
+        // Cannot fail: the tag has only visible ASCII characters.
         HeaderValue::try_from(tag).unwrap_or(HeaderValue::from_static("*"))
     }
 

@@ -19,7 +19,7 @@ export function stories(live) {
     const { page, done } = await pageAt(live.guarded, { refused: REFUSED });
     await page.getByLabel("Key", { exact: true }).fill("a guess");
     await page.getByRole("dialog").getByRole("button", { name: "Sign in" }).click();
-    await reads(page.locator("dialog .fault"), "This key is not known here.");
+    await reads(page.locator("dialog .fault"), "This key is not valid.");
     await signIn(page, KEYS.reader);
     await reads(page.locator(".headline"), "last 24 hours");
     assert.deepEqual(await page.evaluate(() => [Object.values(sessionStorage), Object.keys(localStorage), document.cookie]), [[KEYS.reader], [], ""]);
@@ -39,13 +39,13 @@ export function stories(live) {
     await reads(page.locator("h1"), "strangers 1 failed");
     await page.getByRole("button", { name: "Retry", exact: true }).click();
     await page.getByRole("button", { name: "Retry them" }).click();
-    await reads(page.locator(".action-fault"), "this key may only read");
+    await reads(page.locator(".action-fault"), "this API key may only read");
     await done();
   });
 
   test("an admin reads who asked for what, and others are told who may", async () => {
     const job = await client(live.guarded.url, KEYS.boss).submit({ target: "wfmSkillGroups", label: "witnessed" }, "employee_id,assignments\nE1001,Group 1\n");
-    for (const [key, expected] of [[KEYS.boss, "submitted by key boss"], [KEYS.reader, "only a key with the role admin"]]) {
+    for (const [key, expected] of [[KEYS.boss, "submitted by key boss"], [KEYS.reader, "requires an API key with the role admin"]]) {
       const { page, done } = await pageAt(live.guarded, { path: `#/jobs/${job.id}`, refused: [...REFUSED, `401 /v1/sync-jobs/${job.id}`, "403 /v1/audit"] });
       await signIn(page, key);
       await reads(page.locator(".facts"), "by key boss");

@@ -38,7 +38,7 @@ export function stories(live) {
     assert.deepEqual(await wrongWith(reader.page), {});
     await reader.page.getByRole("button", { name: AGAIN }).click();
     await reader.page.getByRole("button", { name: "Try them again" }).click();
-    await reads(reader.page.locator(".action-fault"), "this key may only read");
+    await reads(reader.page.locator(".action-fault"), "this API key may only read");
     await reader.done();
 
     hr.mend();

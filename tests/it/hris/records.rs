@@ -240,7 +240,7 @@ async fn the_logs_say_what_went_wrong_and_nothing_of_what_was_sent() {
     tokio::time::sleep(Duration::from_secs(60)).await;
     drop(guard);
     let text = captured.text();
-    for said in ["a delivery is not taken", "a record cannot be read yet", "403 Forbidden"] {
+    for said in ["a delivery was not accepted", "a record cannot be read yet", "403 Forbidden"] {
         assert!(text.contains(said), "{said} is not in\n{text}");
     }
     let line =

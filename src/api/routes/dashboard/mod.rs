@@ -1,7 +1,7 @@
-//! The dashboard at `/`: a page and its files, embedded, so that one binary is all there is to install.
+//! Serves the dashboard at `/`: a page and its files, embedded in the binary, so that there is nothing else to install.
 //!
-//! The files are served as they are written, without a build step. The page itself is open and holds nothing; what it
-//! shows it reads from the API, with the key of whoever looks.
+//! The files need no build step. The page itself is open and contains no data; it reads what it shows from the API,
+//! with the API key of its user.
 
 use std::sync::LazyLock;
 
@@ -17,13 +17,14 @@ use sha2::{Digest, Sha256};
 
 use crate::api::shapes::problem::Problem;
 
-/// Only what this service itself serves is loaded, asked and run; nothing inline, nothing framed, nothing sent elsewhere.
-/// With trusted types required, the browser refuses to make markup out of what a job or Genesys says.
+/// The content security policy: only resources of this service are loaded, called and run; no inline code, no framing,
+/// no requests to other origins. With trusted types required, the browser refuses to build markup from texts of jobs or
+/// of Genesys.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
                       require-trusted-types-for 'script'; trusted-types 'none'";
 
-/// One embedded file.
+/// An embedded file.
 struct DashboardFile {
     name: &'static str,
     media_type: &'static str,
@@ -41,7 +42,7 @@ const ICON: &str = "image/svg+xml";
 const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// The page first, then what it loads.
+/// The page, then the files that it loads.
 static FILES: [DashboardFile; 37] = files! {
     "index.html" => HTML;
     "icon.svg" => ICON;
@@ -82,14 +83,14 @@ static FILES: [DashboardFile; 37] = files! {
     "words.js" => SCRIPT;
 };
 
-/// The tags of the files, in their order.
+/// The entity tags of [`FILES`], in the same order.
 static TAGS: LazyLock<Vec<String>> = LazyLock::new(|| FILES.iter().map(|file| tag_of(file.content)).collect());
 
 fn tag_of(content: &[u8]) -> String {
     format!("\"{}\"", URL_SAFE_NO_PAD.encode(Sha256::digest(content)))
 }
 
-/// The routes of the page; they are no part of the API, and so not of its document.
+/// Returns the routes of the dashboard. They are not part of the API and therefore not in its document.
 pub(in crate::api) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new().route("/", get(page)).route("/dashboard/{*file}", get(file))
 }
@@ -105,7 +106,8 @@ async fn file(Path(name): Path<String>, headers: HeaderMap) -> Response {
     }
 }
 
-/// A file, or that the caller has it. Names carry no version, so every use asks once whether the file is still the same.
+/// Returns a file, or 304 if the caller has its current version. File names carry no version, so browsers revalidate
+/// every use (`no-cache`).
 fn serve(at: usize, headers: &HeaderMap) -> Response {
     let (Some(file), Some(tag)) = (FILES.get(at), TAGS.get(at)) else {
         return Problem::of_status(StatusCode::NOT_FOUND).into_response();

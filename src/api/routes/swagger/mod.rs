@@ -1,8 +1,8 @@
-//! `/docs`: a reader for the document, embedded, so that it works without the Internet.
+//! `/docs`: Swagger UI for the OpenAPI document, embedded, so that it works without Internet access.
 //!
-//! It is Swagger UI as its makers publish it, compressed, with a page of our own around it; where it comes from and how it is
-//! brought up to date says `docs/DEPENDENCIES.md`. The files that are compressed go out as they are, whatever the caller
-//! accepts: every browser takes gzip, and nothing else wants them.
+//! Contains the published Swagger UI files, compressed, and a page of our own that loads them. `docs/DEPENDENCIES.md`
+//! describes their origin and how to update them. Compressed files are sent as they are, whatever `Accept-Encoding`
+//! says: every browser accepts gzip, and other clients have no use for them.
 
 use axum::Router;
 use axum::extract::Path;
@@ -13,11 +13,12 @@ use axum::routing::get;
 
 use crate::api::shapes::problem::Problem;
 
-/// Only what this service itself serves is loaded, asked and run; the reader's own pictures are data in its styles.
+/// The content security policy: only resources of this service are loaded, called and run, plus `data:` images, which
+/// the styles of Swagger UI contain.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                       connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// One embedded file.
+/// An embedded file.
 struct SwaggerFile {
     name: &'static str,
     media_type: &'static str,
@@ -25,7 +26,7 @@ struct SwaggerFile {
     content: &'static [u8],
 }
 
-/// The page first, then what it loads.
+/// The page, then the files that it loads.
 static FILES: [SwaggerFile; 4] = [
     SwaggerFile {
         name: "index.html",
@@ -53,7 +54,7 @@ static FILES: [SwaggerFile; 4] = [
     },
 ];
 
-/// The routes of the reader; they are no part of the API, and so not of its document.
+/// Returns the routes of Swagger UI. They are not part of the API and therefore not in its document.
 pub(in crate::api) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new().route("/docs", get(|| async { serve("index.html") })).route("/docs/{file}", get(file))
 }

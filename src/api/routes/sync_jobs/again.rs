@@ -1,4 +1,4 @@
-//! What a caller does about a job that is there: cancel it, retry it, carry out its plan.
+//! Operations on an existing job: cancel, retry and apply.
 
 use std::sync::Arc;
 
@@ -19,8 +19,8 @@ use crate::domain::job::JobStatus;
 
 /// Cancel a sync job
 ///
-/// What has not been written ends as `cancelled`; a write that is under way is finished. Cancelling again, or a job that
-/// has ended, changes nothing.
+/// Entries that have not been written end as `cancelled`; a write that is under way is finished. Cancelling again, or
+/// cancelling a job that has ended, changes nothing.
 #[utoipa::path(
     post,
     path = "/v1/sync-jobs/{jobId}/cancel",
@@ -28,8 +28,8 @@ use crate::domain::job::JobStatus;
     tag = "sync-jobs",
     params(("jobId" = Uuid, Path, description = "The `id` of the job.")),
     responses(
-        (status = 200, description = "The job as it stands now.", body = SyncJobView),
-        (status = 404, description = "There is no such job.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 200, description = "The job in its current state.", body = SyncJobView),
+        (status = 404, description = "No job has this id.", body = ProblemView, content_type = MEDIA_TYPE),
     ),
 )]
 pub(in crate::api) async fn cancel_sync_job(
@@ -39,36 +39,37 @@ pub(in crate::api) async fn cancel_sync_job(
 ) -> Result<Response, Problem> {
     caller.may_change(&api.engine.job(id).ok_or_else(Problem::job_not_found)?)?;
     let job = api.engine.on_behalf_of(caller.asker()).cancel(id).await.ok_or_else(Problem::job_not_found)?;
-    tracing::info!(job = %id, "a caller cancelled a job");
+    tracing::info!(job = %id, "job cancelled by a caller");
     Ok(Json(SyncJobView::of(job, &api.engine)).into_response())
 }
 
-/// What the calls have in common that make a job of another one, or let one go on.
+/// The responses that retry and apply share.
 #[derive(IntoResponses)]
 #[expect(dead_code, clippy::large_enum_variant, reason = "describes answers; none is made of it")]
 enum GoesOnResponses {
-    /// Accepted; the job is readable at once.
+    /// Accepted; the job can be read immediately.
     #[response(status = 202, headers(
         ("Location" = String, description = "The path of the job."),
-        ("Retry-After" = i32, description = "Seconds after which it is worth asking for it."),
+        ("Retry-After" = i32, description = "The number of seconds after which to poll the job."),
     ))]
     Accepted(SyncJobView),
-    /// There is no such job.
+    /// No job has this id.
     #[response(status = 404, content_type = "application/problem+json")]
     NotFound(ProblemView),
-    /// The service is stopping, or has as much to do as it takes.
+    /// The service is stopping or overloaded.
     #[response(
         status = 503,
         content_type = "application/problem+json",
-        headers(("Retry-After" = i32, description = "Seconds after which to send it again."))
+        headers(("Retry-After" = i32, description = "The number of seconds after which to send it again."))
     )]
     Unable(ProblemView),
 }
 
 /// Retry a sync job
 ///
-/// A new job from the entries that have failed or were cancelled so far, or are held, with the same target and mode. Each
-/// keeps its place in time: if a newer change of its user was carried out meanwhile, it ends as `superseded` (`staleEvent`).
+/// Creates a new job from the entries that have failed, were cancelled or are held, with the same target and mode. Each
+/// entry keeps its place in time: if a newer change of its user has been carried out since, it ends as `superseded`
+/// (`staleEvent`).
 #[utoipa::path(
     post,
     path = "/v1/sync-jobs/{jobId}/retry",
@@ -77,10 +78,10 @@ enum GoesOnResponses {
     params(("jobId" = Uuid, Path, description = "The `id` of the job."), IdempotencyHeader),
     responses(
         GoesOnResponses,
-        (status = 400, description = "The Idempotency-Key is not one; nothing was done.", body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 409, description = "No entry has failed or was cancelled, or the same request is being accepted just now.",
+        (status = 400, description = "Malformed Idempotency-Key; nothing was done.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 409, description = "Nothing to retry, or the same request is still in progress.",
             body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 422, description = "The idempotency key belongs to another submission.",
+        (status = 422, description = "The idempotency key was used for another request.",
             body = ProblemView, content_type = MEDIA_TYPE),
     ),
 )]
@@ -103,18 +104,20 @@ pub(in crate::api) async fn retry_sync_job(
         .await
         .map_err(|error| Problem::not_written_down(&error))?
         .ok_or_else(Problem::job_not_found)?;
-    let job = job.ok_or_else(|| Problem::nothing_to_do("no entry of this job has failed or was cancelled"))?;
+    let job = job.ok_or_else(|| {
+        Problem::nothing_to_do("nothing to retry: no entry of this job has failed, was cancelled or is held")
+    })?;
     Ok(accepted(&api, job))
 }
 
-/// Apply a dry run, or a held job
+/// Apply a dry run or a held job
 ///
-/// Of a dry run: a new job from the entries that it planned. Each is held to its plan: where the user has changed since, so
-/// that something else would come of it, the entry fails as `planOutdated` and nothing is written. Each keeps its place in
-/// time: if a newer change of its user was carried out meanwhile, it ends as `superseded` (`staleEvent`).
+/// For a dry run: creates a new job that carries out exactly the plan. If a user has changed since, so that the result
+/// would differ from the plan, the entry fails as `planOutdated` and nothing is written. Each entry keeps its place in
+/// time: if a newer change of its user has been carried out since, it ends as `superseded` (`staleEvent`).
 ///
-/// Of a held job, for which the key needs the role admin: the same job goes on, whatever it takes away. Its entries
-/// take effect in their places in time, below what newer ones did meanwhile. Applying it again changes nothing.
+/// For a held job: the same job goes on, whatever it removes. This requires the role `admin`. Its entries take effect
+/// at their places in time, below newer changes that were carried out since. Applying it again changes nothing.
 #[utoipa::path(
     post,
     path = "/v1/sync-jobs/{jobId}/apply",
@@ -123,10 +126,10 @@ pub(in crate::api) async fn retry_sync_job(
     params(("jobId" = Uuid, Path, description = "The `id` of the job."), IdempotencyHeader),
     responses(
         GoesOnResponses,
-        (status = 400, description = "The Idempotency-Key is not one; nothing was done.", body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 409, description = "The job is not held and has no planned entries, is still planning, or the same request is being accepted just now.",
+        (status = 400, description = "Malformed Idempotency-Key; nothing was done.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 409, description = "Nothing to apply: the job is not held and has no planned entries; or it is still planning; or the same request is still in progress.",
             body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 422, description = "The idempotency key belongs to another submission.",
+        (status = 422, description = "The idempotency key was used for another request.",
             body = ProblemView, content_type = MEDIA_TYPE),
     ),
 )]
@@ -145,7 +148,7 @@ pub(in crate::api) async fn apply_sync_job(
     };
     if job.status == JobStatus::Held && caller.role() < Role::Admin {
         return Err(Problem::forbidden(
-            "a removal threshold holds this job back; only a key with the role admin lets it go on",
+            "this job is held by a removal threshold; only an API key with the role admin may apply it",
         ));
     }
     let engine = api.engine.on_behalf_of(caller.asker());
@@ -154,13 +157,14 @@ pub(in crate::api) async fn apply_sync_job(
     }
     let planning = api.engine.job(id).ok_or_else(Problem::job_not_found)?;
     if planning.finished_at.is_none() {
-        return Err(Problem::nothing_to_do("this job has not ended yet; apply it when its plan is complete"));
+        return Err(Problem::nothing_to_do("this job is still planning; apply it when it has ended"));
     }
     let job = engine
         .apply(id, under, caller.role() >= Role::Admin)
         .await
         .map_err(|error| Problem::not_written_down(&error))?
         .ok_or_else(Problem::job_not_found)?;
-    let job = job.ok_or_else(|| Problem::nothing_to_do("this job is not held, and has no planned entries"))?;
+    let job =
+        job.ok_or_else(|| Problem::nothing_to_do("nothing to apply: this job is not held and has no planned entries"))?;
     Ok(accepted(&api, job))
 }

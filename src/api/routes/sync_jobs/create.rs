@@ -1,4 +1,4 @@
-//! `POST /v1/sync-jobs`: submitting a job.
+//! `POST /v1/sync-jobs`: submits a job.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,19 +19,19 @@ use crate::engine::IdempotencyContext;
 
 /// Submit a sync job
 ///
-/// The whole body is validated before anything is accepted; all faults are reported at once. From the answer on, the job
+/// The whole body is validated before anything is accepted, and all faults are reported at once. Once accepted, the job
 /// can be read, and each of its entries ends in exactly one explained state.
 ///
-/// As `application/json` the body is the whole job. As `application/x-ndjson` it has an entry a line, as `text/csv` or
-/// as a spreadsheet (XLSX) an entry a row, under the columns `ref`, one or more of `user_id`, `email`, `employee_id` and `external_id`, of which
-/// each row fills one, `assignments` (`Name:4;Other name`; a backslash before `;`, `:` or `\` makes it part of a name)
-/// and `occurred_at`. Columns may be apart by commas, semicolons or tabs, and a `charset` is declared in `Content-Type` if it is not UTF-8.
-/// Faults of such bodies name their line or cell. Of a cell that a spreadsheet would take for a formula, if it
-/// were not for the `'`s that it begins with, the first `'` is taken off: where a tab or a line break follows them, or, after
-/// white space, `=`, `+`, `-`, `@` or one of their full-width forms.
+/// In `application/json`, the body is the whole job. In `application/x-ndjson`, each line is an entry; in `text/csv`
+/// and in a spreadsheet (XLSX), each row. The columns are `ref`; one or more of `user_id`, `email`, `employee_id` and
+/// `external_id`, of which each row fills exactly one; `assignments` (`Name:4;Other name`; a backslash before `;`, `:`
+/// or `\` makes it part of a name); and `occurred_at`. CSV columns are separated by commas, semicolons or tabs. Declare
+/// the `charset` in `Content-Type` if it is not UTF-8. Faults name their line or cell. If a cell begins with `'`s and a
+/// spreadsheet would evaluate it as a formula without them, the first `'` is removed: where a tab or a line break
+/// follows the `'`s or, after white space, `=`, `+`, `-`, `@` or one of their full-width forms.
 ///
-/// With an `Idempotency-Key`, the same submission sent again within 24 hours is answered with the same job, also when the
-/// service was restarted in between.
+/// With an `Idempotency-Key`, the same submission sent again within 24 hours returns the same job, even if the service
+/// was restarted in between.
 #[utoipa::path(
     post,
     path = "/v1/sync-jobs",
@@ -42,18 +42,18 @@ use crate::engine::IdempotencyContext;
         IdempotencyHeader,
     ),
     request_body(
-        description = "The job and its entries; or entries only, a line each, with the rest as query parameters. May be \
-                       compressed, with `Content-Encoding: gzip` or `zstd`.",
+        description = "The job with its entries, or only the entries as lines or rows, with the rest as query parameters. \
+                       May be compressed with `Content-Encoding: gzip` or `zstd`.",
         content(
             (SyncJobRequest = "application/json", examples(
-            ("Skill groups" = (summary = "Skill groups of two users", value = json!({
+            ("Skill groups" = (summary = "Skill groups for two users", value = json!({
                 "target": "wfmSkillGroups", "mode": "managed", "label": "nightly", "entries": [
                     {"ref": "row-1", "user": {"employeeId": "E1001"}, "assignments": [{"name": "Billing T2"}],
                      "occurredAt": "2026-11-22T20:15:00Z"},
                     {"ref": "row-2", "user": {"email": "ana@example.com"}, "assignments": []},
                 ],
             }))),
-            ("Routing skills" = (summary = "A routing skill with its proficiency", value = json!({
+            ("Routing skills" = (summary = "A routing skill with a proficiency", value = json!({
                 "target": "routingSkills", "mode": "add", "lane": "interactive", "entries": [
                     {"user": {"externalId": "workday:1001"}, "assignments": [{"name": "Spanish", "proficiency": 4.0}]},
                 ],
@@ -65,28 +65,28 @@ use crate::engine::IdempotencyContext;
         ),
     ),
     responses(
-        (status = 202, description = "Accepted; the job is readable at once.", body = SyncJobView, headers(
+        (status = 202, description = "Accepted; the job can be read immediately.", body = SyncJobView, headers(
             ("Location" = String, description = "The path of the job."),
-            ("Retry-After" = i32, description = "Seconds after which it is worth asking for the job."),
+            ("Retry-After" = i32, description = "The number of seconds after which to poll the job."),
         ), links(("read" = (operation_id = "getSyncJob", parameters(("jobId" = "$response.body#/id")))),
             ("entries" = (operation_id = "listSyncJobEntries", parameters(("jobId" = "$response.body#/id")))),
             ("cancel" = (operation_id = "cancelSyncJob", parameters(("jobId" = "$response.body#/id")))),
             ("retry" = (operation_id = "retrySyncJob", parameters(("jobId" = "$response.body#/id")))),
             ("apply" = (operation_id = "applySyncJob", parameters(("jobId" = "$response.body#/id")))),
         )),
-        (status = 400, description = "The body is malformed or not valid; nothing was accepted.",
+        (status = 400, description = "The request is malformed or invalid; nothing was accepted.",
             body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 409, description = "The same submission is being accepted just now; send it again.",
+        (status = 409, description = "The same submission is still in progress; send it again.",
             body = ProblemView, content_type = MEDIA_TYPE,
-            headers(("Retry-After" = i32, description = "Seconds after which to send it again."))),
-        (status = 413, description = "The body is too large.", body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 415, description = "The body has a media type, a charset or an encoding that is not taken.",
+            headers(("Retry-After" = i32, description = "The number of seconds after which to send it again."))),
+        (status = 413, description = "The body exceeds the maximum size.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 415, description = "The media type, charset or encoding of the body is not supported.",
             body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 422, description = "The idempotency key belongs to another submission, or the file is no table that is taken.",
+        (status = 422, description = "The idempotency key was used for another request, or the file is not a supported table.",
             body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 503, description = "The service is stopping, or has as much to do as it takes.",
+        (status = 503, description = "The service is stopping or overloaded.",
             body = ProblemView, content_type = MEDIA_TYPE,
-            headers(("Retry-After" = i32, description = "Seconds after which to send it again."))),
+            headers(("Retry-After" = i32, description = "The number of seconds after which to send it again."))),
     ),
 )]
 pub(in crate::api) async fn create_sync_job(
@@ -108,7 +108,7 @@ pub(in crate::api) async fn create_sync_job(
     let caller = api.keys.again(&caller, api.clock.now())?;
     caller.needs(Role::Submit)?;
     caller.may_submit(&submission.spec)?;
-    // Once more: receiving and reading the body may have taken a while.
+    // Checked again because receiving and parsing the body may have taken a while.
     refuse_if_unable(&api)?;
     let under = reservation.map(|reservation| IdempotencyContext { reservation, fingerprint });
     let engine = api.engine.on_behalf_of(caller.asker());
@@ -117,19 +117,22 @@ pub(in crate::api) async fn create_sync_job(
     Ok(accepted(&api, job))
 }
 
-/// A service that has as much to do as it takes is busy for longer than this, but may take a small job before.
+/// `Retry-After` of an overloaded service. It may stay overloaded for longer, but have room for a small job by then.
 const COME_AGAIN: Duration = Duration::from_secs(30);
 
-/// Nothing new is taken while the service stops, or while as much is open as it takes.
+/// Returns an error if the service is stopping or has reached a limit on open entries or memory.
 pub(in crate::api) fn refuse_if_unable(api: &ApiContext) -> Result<(), Problem> {
     if api.lifecycle.is_stopping() {
         return Err(Problem::stopping());
     }
     if api.engine.open_entries() >= api.settings.max_open_entries {
-        return Err(Problem::full("too many entries are still to be carried out; send it again later", COME_AGAIN));
+        return Err(Problem::full(
+            "the open entries have reached server.max_open_entries; send it again later",
+            COME_AGAIN,
+        ));
     }
     if api.engine.lacks_room() {
-        let detail = "jobs hold as much memory as server.max_memory_bytes leaves them; send it again later";
+        let detail = "the jobs use all memory that server.max_memory_bytes leaves for them; send it again later";
         return Err(Problem::full(detail, COME_AGAIN));
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! `GET /v1/sync-jobs/{jobId}/entries`: page by page, or all of them as a stream that can be submitted again.
+//! `GET /v1/sync-jobs/{jobId}/entries`: lists entries in pages, or streams all of them in a form that can be submitted.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::domain::JobId;
 use crate::domain::entry::EntryRequest;
 use crate::engine::{Engine, EntrySnapshot};
 
-/// An entry as a line that can be submitted again.
+/// Returns an entry as a line that can be submitted again.
 fn line(form: Form, entry: EntryRequest) -> String {
     match form {
         Form::Page | Form::Lines => serde_json::to_string(&SyncJobEntryRequest::from(entry)).unwrap_or_default() + "\n",
@@ -33,13 +33,15 @@ fn line(form: Form, entry: EntryRequest) -> String {
 
 /// List the entries of a sync job
 ///
-/// In the order in which they were sent. A page ends before `limit` where its entries have very many assignments. An entry that changes into the state asked for behind the page just read is
-/// not shown by the pages that follow.
+/// In the order in which they were submitted. A page has fewer than `limit` entries where these have very many
+/// assignments. An entry that changes to the requested `state` at a position already passed appears on no following
+/// page.
 ///
-/// With `Accept: application/x-ndjson` or `text/csv`, all entries from `cursor` on, as they were submitted and in a form
-/// that can be submitted again, but for those whose person was erased. In CSV, a cell that a spreadsheet would take for a formula gets a `'` before it (one that
-/// begins with a tab or a line break, or, after white space, with `=`, `+`, `-`, `@` or one of their full-width forms; and one
-/// that is so after `'`s of its own); it is taken off again when the rows are submitted.
+/// With `Accept: application/x-ndjson` or `text/csv`, all entries from `cursor` on are streamed as they were submitted,
+/// in a form that can be submitted again; entries of erased persons are left out. In CSV, a cell that a spreadsheet
+/// would evaluate as a formula gets a leading `'`: a cell that begins with a tab or a line break or, after white space,
+/// with `=`, `+`, `-`, `@` or one of their full-width forms, also after `'`s of its own. A submission removes this `'`
+/// again.
 #[utoipa::path(
     get,
     path = "/v1/sync-jobs/{jobId}/entries",
@@ -47,11 +49,11 @@ fn line(form: Form, entry: EntryRequest) -> String {
     tag = "sync-jobs",
     params(("jobId" = Uuid, Path, description = "The `id` of the job."), EntriesQuery),
     responses(
-        (status = 200, description = "One page of entries, or all of them as lines.", content(
+        (status = 200, description = "One page of entries, or all entries as lines.", content(
             (EntryPage = "application/json"), (String = "application/x-ndjson"), (String = "text/csv"),
         )),
-        (status = 400, description = "A query parameter is not valid.", body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 404, description = "There is no such job.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 400, description = "A query parameter is invalid.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 404, description = "No job has this id.", body = ProblemView, content_type = MEDIA_TYPE),
     ),
 )]
 pub(in crate::api) async fn list_sync_job_entries(
@@ -76,8 +78,8 @@ pub(in crate::api) async fn list_sync_job_entries(
     Ok(([(CONTENT_TYPE, form.media_type())], body).into_response())
 }
 
-/// How many of the entries fit on a page. Most have a few assignments; a page of those that have hundreds would be many
-/// megabytes, and there may be many readers. At least one fits.
+/// Returns how many of the entries fit on a page, at least one. Most entries have few assignments; a page of entries
+/// with hundreds each would take many megabytes, multiplied by the number of concurrent readers.
 fn fitting(entries: &[EntrySnapshot]) -> usize {
     const MAX_ASSIGNMENTS: usize = 20_000;
     let mut assignments = 0;
@@ -90,7 +92,7 @@ fn fitting(entries: &[EntrySnapshot]) -> usize {
     entries.iter().take_while(fits).count().max(1)
 }
 
-/// All entries as text, some at a time: as many as the receiver has taken, and never all of them in memory.
+/// Streams all entries as text, in chunks that are read from the engine as the receiver consumes them.
 fn all(
     engine: Engine,
     job: JobId,

@@ -1,4 +1,4 @@
-//! `GET /v1/sync-jobs/{jobId}/events`: what changes, as server-sent events.
+//! `GET /v1/sync-jobs/{jobId}/events`: streams the changes of a job as server-sent events.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -26,13 +26,13 @@ use crate::engine::EventCursor;
 
 /// One event of the stream.
 #[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "only for the document: the stream is written as it goes")]
+#[expect(dead_code, reason = "only for the OpenAPI document: events are written as text")]
 pub(in crate::api) struct SyncJobEvent {
     /// `job` or `entry`.
     event: String,
-    /// What to send as `Last-Event-ID`.
+    /// The value to send as `Last-Event-ID` when reconnecting.
     id: String,
-    /// The text of a `SyncJobView` or a `SyncJobEntryView`.
+    /// A `SyncJobView` or a `SyncJobEntryView`, as JSON text.
     data: String,
 }
 
@@ -40,10 +40,11 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// Follow a sync job
 ///
-/// Server-sent events: `entry` for each entry that changed, `job` when all of them have been told. A new follower is told
-/// of all entries that have changed so far; one that sends `Last-Event-ID` of those that changed since. Changes in quick
-/// succession, within a tenth of a second or up to a second where many follow, are told as one. The stream
-/// ends when the job has, and when the service stops; 204 says that there is nothing more to come.
+/// Streams server-sent events: `entry` for each changed entry, then `job` when all changed entries have been sent. A
+/// new follower first receives all entries that have changed so far; one that sends `Last-Event-ID` receives those that
+/// have changed since. Changes in quick succession are combined: within a tenth of a second, or up to a second if the
+/// job has many followers. The stream ends when the job ends or the service stops. 204 means that no more events will
+/// follow.
 #[utoipa::path(
     get,
     path = "/v1/sync-jobs/{jobId}/events",
@@ -54,11 +55,11 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
         FollowedHeader,
     ),
     responses(
-        (status = 200, description = "The events.", body = SyncJobEvent, content_type = "text/event-stream"),
-        (status = 204, description = "The job has ended, and all of it was told."),
-        (status = 404, description = "There is no such job.", body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 503, description = "As many streams are open as there may be.", body = ProblemView, content_type = MEDIA_TYPE,
-            headers(("Retry-After" = i32, description = "Seconds after which to come again."))),
+        (status = 200, description = "The event stream.", body = SyncJobEvent, content_type = "text/event-stream"),
+        (status = 204, description = "The job has ended, and the follower has received all events."),
+        (status = 404, description = "No job has this id.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 503, description = "The maximum number of open streams is reached.", body = ProblemView, content_type = MEDIA_TYPE,
+            headers(("Retry-After" = i32, description = "The number of seconds after which to try again."))),
     ),
 )]
 pub(in crate::api) async fn follow_sync_job(
@@ -89,7 +90,7 @@ pub(in crate::api) async fn follow_sync_job(
     Ok((headers, Body::from_stream(events)).into_response())
 }
 
-/// One follower of one job.
+/// A follower of a job.
 struct Follower {
     api: Arc<ApiContext>,
     feed: Arc<Feed>,
@@ -104,7 +105,8 @@ impl Follower {
         stream::unfold(self, |mut follower| async move { Some((Ok(follower.next().await?), follower)) })
     }
 
-    /// The next events, as soon as there are some; a sign of life where there are none for long; none at the end.
+    /// Returns the next events as soon as there are any, or a heartbeat comment after 15 seconds without. Returns
+    /// `None` at the end of the stream.
     async fn next(&mut self) -> Option<Bytes> {
         while !self.over {
             self.revisions.mark_unchanged();
@@ -117,7 +119,7 @@ impl Follower {
             if self.over {
                 return None;
             }
-            // What others had written out may be older than the job.
+            // Text that was prepared for other followers may be older than the job.
             let behind = self.told < EventCursor::all_of(*self.revisions.borrow());
             if !behind {
                 match timeout(HEARTBEAT, self.revisions.changed()).await {

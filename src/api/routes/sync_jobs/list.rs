@@ -1,4 +1,4 @@
-//! `GET /v1/sync-jobs`: the jobs, newest first.
+//! `GET /v1/sync-jobs`: lists the jobs, newest first.
 
 use std::sync::Arc;
 
@@ -17,15 +17,15 @@ use crate::api::shapes::problem::{MEDIA_TYPE, ProblemView};
 #[serde(rename_all = "camelCase")]
 pub(in crate::api) struct JobPage {
     items: Vec<SyncJobView>,
-    /// Where the next page starts, as `cursor`; absent on the last page.
+    /// The `cursor` of the next page; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     next_cursor: Option<String>,
 }
 
-/// List the sync jobs
+/// List sync jobs
 ///
-/// Newest first. Jobs that are accepted while one pages through the list are on none of the pages that follow.
+/// Newest first. Jobs accepted while the caller pages through the list appear on none of the following pages.
 #[utoipa::path(
     get,
     path = "/v1/sync-jobs",
@@ -34,7 +34,7 @@ pub(in crate::api) struct JobPage {
     params(JobsQuery),
     responses(
         (status = 200, description = "One page of jobs.", body = JobPage),
-        (status = 400, description = "A query parameter is not valid.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 400, description = "A query parameter is invalid.", body = ProblemView, content_type = MEDIA_TYPE),
     ),
 )]
 pub(in crate::api) async fn list_sync_jobs(State(api): State<Arc<ApiContext>>, query: JobsQuery) -> Json<JobPage> {

@@ -1,4 +1,4 @@
-//! `/v1/sync-jobs`: submitting jobs, following them, and doing something about them.
+//! `/v1/sync-jobs`: submits, lists, follows, cancels, retries and applies jobs.
 
 pub(in crate::api) mod again;
 pub(in crate::api) mod create;
@@ -20,10 +20,10 @@ use crate::api::shapes::problem::Problem;
 use crate::domain::JobId;
 use crate::engine::JobSnapshot;
 
-/// The answer to everything that makes a job.
+/// Returns the 202 response of every request that creates or releases a job.
 pub(in crate::api) fn accepted(api: &ApiContext, job: JobSnapshot) -> Response {
     let location = format!("/v1/sync-jobs/{}", job.id);
-    // A job that was accepted before may have ended.
+    // A job that was accepted earlier may have ended and then has no forecast.
     let forecast = api.engine.forecast(&job);
     let poll_after = job_view::poll_after_seconds(forecast, api.clock.now()).unwrap_or(1);
     let headers =
@@ -31,7 +31,7 @@ pub(in crate::api) fn accepted(api: &ApiContext, job: JobSnapshot) -> Response {
     (StatusCode::ACCEPTED, headers, SyncJobView::with(job, forecast).json()).into_response()
 }
 
-/// The job id of the path. What is no id names no job: 404 like an unknown one, so that callers have one case to handle.
+/// The job id of the path. A malformed id is answered with 404 like an unknown one, so that callers handle one case.
 pub(in crate::api) struct JobPath(JobId);
 
 impl<S: Send + Sync> FromRequestParts<S> for JobPath {

@@ -1,4 +1,4 @@
-//! `GET /v1/sync-jobs/{jobId}`: one job, now or as soon as it changes.
+//! `GET /v1/sync-jobs/{jobId}`: returns a job now, or as soon as it changes (long poll).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::engine::JobSnapshot;
 
 /// Read a sync job
 ///
-/// The `ETag` stands for the state of the job and its entries; estimates move on without it.
+/// The `ETag` identifies the state of the job and its entries. Estimates change without changing it.
 #[utoipa::path(
     get,
     path = "/v1/sync-jobs/{jobId}",
@@ -32,19 +32,19 @@ use crate::engine::JobSnapshot;
         WaitQuery,
     ),
     responses(
-        (status = 200, description = "The job as it stands.", body = SyncJobView, headers(
-            ("ETag" = String, description = "What to send as `If-None-Match`."),
-            ("Retry-After" = i32, description = "Seconds after which to ask again; absent once the job has ended, and while it is held."),
+        (status = 200, description = "The job in its current state.", body = SyncJobView, headers(
+            ("ETag" = String, description = "The value to send as `If-None-Match`."),
+            ("Retry-After" = i32, description = "The number of seconds after which to poll again; absent once the job has ended, and while it is held."),
         )),
-        (status = 304, description = "The job is as it is known.", headers(
-            ("ETag" = String, description = "What was sent as `If-None-Match`."),
-            ("Retry-After" = i32, description = "Seconds after which to ask again; absent once the job has ended, and while it is held."),
+        (status = 304, description = "The job has not changed.", headers(
+            ("ETag" = String, description = "The current `ETag`."),
+            ("Retry-After" = i32, description = "The number of seconds after which to poll again; absent once the job has ended, and while it is held."),
         )),
-        (status = 400, description = "A query parameter is not valid.", body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 404, description = "There is no such job.", body = ProblemView, content_type = MEDIA_TYPE),
-        (status = 503, description = "As many polls wait as there may be; poll without `wait` meanwhile.",
+        (status = 400, description = "A query parameter is invalid.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 404, description = "No job has this id.", body = ProblemView, content_type = MEDIA_TYPE),
+        (status = 503, description = "The maximum number of waiting polls is reached; poll without `wait` meanwhile.",
             body = ProblemView, content_type = MEDIA_TYPE,
-            headers(("Retry-After" = i32, description = "Seconds after which to come again."))),
+            headers(("Retry-After" = i32, description = "The number of seconds after which to try again."))),
     ),
 )]
 pub(in crate::api) async fn get_sync_job(
@@ -62,7 +62,7 @@ pub(in crate::api) async fn get_sync_job(
     Ok(answer(&told, &headers))
 }
 
-/// Waits until there is something to tell, or as long as the caller is willing to.
+/// Waits until the job changes or ends, the service stops, or `wait` has passed.
 async fn wait_for_news(
     api: &ApiContext,
     caller: &Caller,
@@ -92,15 +92,15 @@ async fn wait_for_news(
     }
 }
 
-/// What the caller has seen of the job.
+/// The revision of the job that the caller has seen.
 struct KnownRevision<'a> {
     headers: &'a HeaderMap,
-    /// The revision when the request came.
+    /// The revision when the request arrived.
     first: u64,
 }
 
 impl KnownRevision<'_> {
-    /// Whether there is something that the caller waits for: another state than is known, or the end.
+    /// Returns whether the job has a state that the caller has not seen, or has ended.
     fn is_news(&self, api: &ApiContext, job: &JobSnapshot) -> bool {
         let moved = if self.headers.contains_key(IF_NONE_MATCH) {
             !knows(self.headers, &api.shared.polls.tag(job.revision))

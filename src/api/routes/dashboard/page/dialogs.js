@@ -35,7 +35,7 @@ function askForKey(why) {
     const field = h("input", { type: "password", id: newId("key"), autocomplete: "off", required: true, autofocus: true, spellcheck: "false" });
     const form = h("form", { onsubmit: tryIt },
       h("h2", { id: heading }, "Sign in"),
-      h("p", {}, "This service asks for a key. Whoever runs it hands them out; a key with the role ", h("em", {}, "read"), " is enough to look."),
+      h("p", {}, "This service requires an API key. Its operator issues keys; a key with the role ", h("em", {}, "read"), " is enough to view everything."),
       h("label", { for: field.id }, "Key"), field, fault,
       h("p", { class: "muted" }, "The key stays in this tab and is forgotten when you close it."),
       h("div", { class: "buttons" }, h("button", { class: "primary" }, "Sign in")));
@@ -50,12 +50,12 @@ function askForKey(why) {
         resolve();
       } catch (refusal) {
         if (refusal.status === 401) setKey(null);
-        fault.textContent = refusal.status === 401 ? "This key is not known here." : refusal.message;
+        fault.textContent = refusal.status === 401 ? "This key is not valid." : refusal.message;
         field.select();
       }
     }
     document.body.append(dialog);
     dialog.showModal();
-    if (why && !why.startsWith("send a key")) fault.textContent = "The key is not known any more.";
+    if (why && !why.startsWith("send an API key")) fault.textContent = "The key is no longer valid.";
   });
 }
