@@ -1,4 +1,4 @@
-//! The `skillsync` command.
+//! The `skillsync` command-line program.
 
 use std::process::ExitCode;
 

@@ -1,19 +1,19 @@
-//! The way out to people: what others sent shows there as text, and does nothing to the terminal.
+//! Output to people. Text from elsewhere is printed as text and cannot control the terminal.
 
 use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
 
-/// Whether a terminal, or a reader of a line, takes a character for more than a sign: control characters (ESC begins
-/// sequences that move, clear and rename), the ends of lines, and those that turn the direction of the text around them.
+/// Returns whether a character has an effect beyond its glyph: control characters (ESC begins sequences that move the
+/// cursor, clear the screen and set the title), line separators, and characters that change the text direction.
 fn acts(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Writes texts with visible escapes, as JSON has them, in the place of characters that act.
+/// A writer that replaces active characters with visible escapes, as in JSON.
 ///
-/// Invariant: whatever goes to people, by a command or as a line of the log, goes through here. The ends of lines are put
-/// there by the functions below; one within a text cannot begin a line of its own.
+/// Invariant: everything printed to people, by a command or as a log line, passes through this type. Only the functions
+/// below end lines; a line break within a text cannot start a new line.
 pub(crate) struct Plain<W> {
     inner: W,
     keeps_lines: bool,
@@ -36,7 +36,7 @@ impl<W: fmt::Write> fmt::Write for Plain<W> {
                 '\n' => self.inner.write_str("\\n")?,
                 '\r' => self.inner.write_str("\\r")?,
                 '\t' => self.inner.write_str("\\t")?,
-                // None of them is beyond the four digits.
+                // All of these characters fit into four digits.
                 other => write!(self.inner, "\\u{:04x}", u32::from(other))?,
             }
             rest = after.get(found.len_utf8()..).unwrap_or_default();
@@ -45,29 +45,29 @@ impl<W: fmt::Write> fmt::Write for Plain<W> {
     }
 }
 
-/// A text as it goes into a line.
+/// Returns a text in which every active character, including line breaks, is escaped.
 pub(crate) fn plain(text: fmt::Arguments<'_>) -> String {
     shown(text, false)
 }
 
 fn shown(text: fmt::Arguments<'_>, keeps_lines: bool) -> String {
     let mut plain = Plain { inner: String::new(), keeps_lines };
-    // Fails only if something in it cannot be written out, and then the rest shows.
+    // Fails only if an argument fails to format; the rest is still shown.
     let _ = plain.write_fmt(text);
     plain.inner
 }
 
-/// One line for whoever reads the output. Who has seen enough and closed it is no trouble.
+/// Prints one line to standard output. Ignores errors, because the reader may have closed the pipe.
 pub(crate) fn line(text: fmt::Arguments<'_>) {
     let _ = writeln!(io::stdout(), "{}", plain(text));
 }
 
-/// A text of ours with lines of its own; what is in it from elsewhere is plain already, or JSON.
+/// Prints a multi-line text of skillsync to standard output. Embedded text from elsewhere is already escaped or JSON.
 pub(crate) fn text(text: fmt::Arguments<'_>) {
     let _ = write!(io::stdout(), "{}", shown(text, true));
 }
 
-/// One line for whoever sits there.
+/// Prints one line to standard error.
 pub(crate) fn note(text: fmt::Arguments<'_>) {
     let _ = writeln!(io::stderr(), "{}", plain(text));
 }

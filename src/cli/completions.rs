@@ -1,4 +1,4 @@
-//! `skillsync completions`: a script that completes commands and options in a shell.
+//! `skillsync completions`: prints a shell completion script.
 
 use std::process::ExitCode;
 
@@ -7,7 +7,7 @@ use clap_complete::Shell;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct CompletionsArguments {
-    /// The shell that will read it.
+    /// The shell that will run the script.
     shell: Shell,
 }
 

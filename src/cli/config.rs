@@ -1,4 +1,4 @@
-//! `skillsync config`: the configuration that would be used, or an example or a table that explains every key.
+//! `skillsync config`: validates the configuration, or prints an example or a table of all keys.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,13 +9,13 @@ use crate::config::{example, exposed_files, reference};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ConfigArguments {
-    /// Print an example with every key, its default and its meaning.
+    /// Print an example with every key, its default and its description.
     #[arg(long)]
     example: bool,
-    /// Print a table of every key, as Markdown.
+    /// Print a Markdown table of every key.
     #[arg(long, conflicts_with = "example")]
     reference: bool,
-    /// Say whether this file and the environment can be used; `skillsync.toml` if not given.
+    /// Validate this file, with the environment [default: `skillsync.toml`].
     #[arg(long, value_name = "FILE", conflicts_with_all = ["example", "reference"])]
     config: Option<PathBuf>,
 }
@@ -36,6 +36,6 @@ pub(super) fn run(arguments: &ConfigArguments) -> Result<ExitCode> {
     for exposed in exposed_files(arguments.config.as_deref()) {
         eprintln!("warning: {exposed}");
     }
-    println!("the configuration can be used; `skillsync check` tries it out");
+    println!("the configuration is valid; `skillsync check` checks it against Genesys");
     Ok(ExitCode::SUCCESS)
 }

@@ -1,4 +1,4 @@
-//! `skillsync health`: asks a running service whether it lives; for container images that have no shell.
+//! `skillsync health`: checks that a running service is alive; for container images without a shell.
 
 use std::process::ExitCode;
 
@@ -8,7 +8,7 @@ use super::http::JsonClient;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct HealthArguments {
-    /// The address of the service.
+    /// The base URL of the service.
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     url: String,
 }

@@ -10,14 +10,14 @@ use tower::ServiceExt;
 
 use crate::genesys::transport::{Transport, TransportSettings, over_http};
 
-/// Talks JSON to one host.
+/// A JSON client for one host.
 #[derive(Debug, Clone)]
 pub(super) struct JsonClient {
     transport: Transport,
     base: String,
 }
 
-/// An answer, whatever its status.
+/// A response with any status.
 #[derive(Debug)]
 pub(super) struct JsonAnswer {
     pub(super) status: StatusCode,
@@ -29,7 +29,7 @@ impl JsonClient {
         Ok(Self { transport: over_http(&TransportSettings::default())?, base })
     }
 
-    /// One exchange; a body that is not JSON counts as none.
+    /// Sends a request and returns the response. A body that is not JSON becomes null.
     pub(super) async fn exchange(
         &self,
         method: Method,
@@ -44,12 +44,12 @@ impl JsonClient {
         Ok(JsonAnswer { status: answer.status(), body })
     }
 
-    /// Reads a resource; any other status than success is an error with what the problem document says.
+    /// Reads a resource. A status other than success becomes an error with the response body.
     pub(super) async fn get(&self, path: &str) -> Result<Value> {
         self.exchange(Method::GET, path, HeaderMap::new(), Bytes::new()).await?.successful()
     }
 
-    /// Posts a document.
+    /// Posts a JSON document. A status other than success becomes an error with the response body.
     pub(super) async fn post(&self, path: &str, body: &impl Serialize) -> Result<Value> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, http::HeaderValue::from_static("application/json"));

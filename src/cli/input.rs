@@ -1,4 +1,4 @@
-//! Files that are given to commands: what their names say of them, and how they are packed.
+//! Input files of commands: derives their form and compression from their names.
 
 use std::path::Path;
 
@@ -17,36 +17,36 @@ pub(super) enum InputForm {
     Xlsx,
 }
 
-/// What a file is in, where it does not say it itself.
+/// Properties of a file that its content does not reveal.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct InputOptions {
-    /// The charset of the file, like windows-1252, if it is neither UTF-8 nor begins with a byte order mark.
+    /// The charset of the file, like windows-1252; not needed for UTF-8 or a file with a byte order mark.
     #[arg(long)]
     pub(super) charset: Option<String>,
-    /// The sheet of a spreadsheet that is read; the first that is shown if not given.
+    /// The sheet to read from a spreadsheet [default: the first visible one].
     #[arg(long)]
     pub(super) sheet: Option<String>,
 }
 
-/// A file as it lies on the disk.
+/// A file as stored on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Input {
-    /// `None` if the name does not tell.
+    /// `None` if the file name does not reveal it.
     pub(super) form: Option<InputForm>,
     pub(super) packed: Option<Compression>,
     pub(super) bytes: Vec<u8>,
 }
 
 impl InputOptions {
-    /// The charset, if one is given and known.
+    /// Returns the given charset, or an error if it is unknown.
     pub(super) fn charset(&self) -> Result<Option<Charset>> {
         self.charset.as_deref().map(Charset::named).transpose().context("--charset")
     }
 
-    /// Whether they can be meant for a file of this form.
+    /// Returns an error if an option does not apply to files of this form.
     pub(super) fn check(&self, form: InputForm) -> Result<()> {
         match form {
-            InputForm::Xlsx if self.charset.is_some() => bail!("--charset: a spreadsheet has no charset to be told"),
+            InputForm::Xlsx if self.charset.is_some() => bail!("--charset: does not apply to a spreadsheet"),
             InputForm::Csv | InputForm::Ndjson | InputForm::Json if self.sheet.is_some() => {
                 bail!("--sheet: only a spreadsheet (.xlsx) has sheets")
             }
@@ -61,7 +61,7 @@ impl Input {
         Ok(Self::named(file, bytes))
     }
 
-    /// What the name says: `roster.csv.gz` is CSV, packed with gzip.
+    /// Derives form and compression from the file name: `roster.csv.gz` is CSV, compressed with gzip.
     pub(super) fn named(file: &Path, bytes: Vec<u8>) -> Self {
         let ending = |file: &Path| Some(file.extension()?.to_str()?.to_ascii_lowercase());
         let packed = ending(file).as_deref().and_then(Compression::of_extension);
@@ -76,13 +76,13 @@ impl Input {
         Self { form, packed, bytes }
     }
 
-    /// The same, not packed.
+    /// Returns the file decompressed.
     pub(super) async fn unpacked(self) -> Result<Self> {
         let Some(packed) = self.packed else { return Ok(self) };
         let mut bytes = Vec::new();
         let read = packed.expanded(self.bytes.as_slice()).read_to_end(&mut bytes).await;
         read.with_context(|| {
-            format!("the file cannot be unpacked: it is not all {packed}, it is cut off, or something else follows it")
+            format!("the file cannot be decompressed: it is not valid {packed}, is truncated, or has trailing data")
         })?;
         Ok(Self { packed: None, bytes, ..self })
     }

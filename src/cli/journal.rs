@@ -1,4 +1,4 @@
-//! `skillsync journal`: looks at what is written down, also while the service runs.
+//! `skillsync journal`: inspects the journal, even while the service runs.
 
 mod adopt;
 
@@ -15,44 +15,44 @@ use crate::private_file;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum JournalCommand {
-    /// Tell how much there is of what.
+    /// Print counts and sizes.
     Stats(Where),
-    /// Read the whole journal and say whether it is sound; exits with 1 if it is not.
+    /// Read the whole journal and report faults; exits with 1 if there are any.
     Verify(Where),
-    /// Write every record as a line of JSON. It holds what callers sent: names of people and their skills.
+    /// Write every record as a line of JSON; the output contains personal data: names of people and their skills.
     Export {
         #[command(flatten)]
         of: Where,
-        /// Write to this file; else to standard output.
+        /// Write to this new file [default: standard output].
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
-    /// Copy the journal into a new file, as it is at this moment.
+    /// Copy the current state of the journal to a new file.
     Backup {
         #[command(flatten)]
         of: Where,
-        /// The file, which must not be there yet.
+        /// The file to create; it must not exist.
         file: PathBuf,
     },
-    /// Say which org the journal belongs to and what is open in it, and bind it to the configured org; not while the service
-    /// runs. Exits with 1 if it still belongs to another one.
+    /// Show which org the journal belongs to and what it holds, and with --yes bind it to the configured org; stop the
+    /// service first. Exits with 1 if the journal still belongs to another org.
     Adopt {
-        /// The configuration; `skillsync.toml` if not given.
+        /// The configuration file [default: `skillsync.toml`].
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
-        /// Bind it; else it is only told what that would mean.
+        /// Bind the journal; without this option, only show what that would mean.
         #[arg(long)]
         yes: bool,
     },
 }
 
-/// Which journal.
+/// Selects the journal.
 #[derive(Debug, clap::Args)]
 pub(super) struct Where {
-    /// The configuration whose `journal.path` is meant; `skillsync.toml` if not given.
+    /// The configuration file whose `journal.path` to use [default: `skillsync.toml`].
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The folder of a journal, or a backup; no configuration is read then.
+    /// The folder of a journal, or a backup file; no configuration is read.
     #[arg(long, value_name = "PATH", conflicts_with = "config")]
     path: Option<PathBuf>,
 }
@@ -61,7 +61,7 @@ impl Where {
     fn open(&self) -> Result<JournalReader> {
         let path = match &self.path {
             Some(path) => path.clone(),
-            None => Config::load(self.config.as_deref()).context("the configuration cannot be used")?.journal.path,
+            None => Config::load(self.config.as_deref()).context("the configuration is invalid")?.journal.path,
         };
         Ok(JournalReader::open(&path)?)
     }
@@ -112,10 +112,10 @@ fn verify(journal: &JournalReader) -> Result<ExitCode> {
         println!("fault: {fault}");
     }
     if verdict.faults.is_empty() {
-        println!("sound: {} records were read and understood", verdict.records);
+        println!("sound: {} records read", verdict.records);
         return Ok(ExitCode::SUCCESS);
     }
-    println!("not sound: restore a backup, or save what can be read with `skillsync journal export`");
+    println!("not sound: restore a backup, or save the readable records with `skillsync journal export`");
     Ok(ExitCode::FAILURE)
 }
 
@@ -125,7 +125,7 @@ fn export(journal: &JournalReader, output: Option<&Path>) -> Result<ExitCode> {
         None => Box::new(io::stdout().lock()),
     };
     let exported = match journal.export(&mut BufWriter::new(&mut to)) {
-        // Who reads the lines has seen enough.
+        // The reader of the lines closed the pipe early, which is no failure.
         Err(ExportError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
         exported => exported?,
     };
@@ -133,6 +133,6 @@ fn export(journal: &JournalReader, output: Option<&Path>) -> Result<ExitCode> {
     if exported.unreadable == 0 {
         return Ok(ExitCode::SUCCESS);
     }
-    eprintln!("{} records could not be read and are left out", exported.unreadable);
+    eprintln!("{} records could not be read and were left out", exported.unreadable);
     Ok(ExitCode::FAILURE)
 }

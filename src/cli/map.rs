@@ -1,4 +1,4 @@
-//! `skillsync map`: what a payload or an export becomes, and by which rule; nothing is sent.
+//! `skillsync map`: shows the assignments derived from a payload or an export, and by which rules; sends nothing.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,16 +20,16 @@ pub(super) struct MapArguments {
     /// The name of the source.
     #[arg(long)]
     source: String,
-    /// Take the file as an export, as `/v1/imports` does; CSV and spreadsheets always are.
+    /// Treat the file as an export, like `/v1/imports`; the default for CSV and spreadsheets.
     #[arg(long)]
     export: bool,
-    /// Take the file as the record of a person that the sender answers.
+    /// Treat the file as a record of one person, as the HR system returns it.
     #[arg(long, conflicts_with = "export")]
     record: bool,
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
-    /// The payload or export.
+    /// The file with the payload, export or record.
     file: PathBuf,
     #[command(flatten)]
     input: InputOptions,
@@ -37,7 +37,7 @@ pub(super) struct MapArguments {
     config: super::ConfigFile,
 }
 
-/// One person, as it is printed.
+/// One person, as printed.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct PersonView {
@@ -46,9 +46,9 @@ struct PersonView {
     occurred_at: Option<String>,
     leaver: bool,
     assignments: Vec<MappedAssignment>,
-    /// What is left as it is, because something that its rules need is not told.
+    /// Assignments that are left as they are, because attributes that their rules need are missing.
     left_as_is: Vec<MappedAssignment>,
-    /// Attributes that are not told.
+    /// The missing attributes.
     unknown: Vec<Box<str>>,
 }
 
@@ -61,11 +61,11 @@ struct MappedAssignment {
 }
 
 pub(super) async fn run(arguments: &MapArguments) -> Result<ExitCode> {
-    let config = Config::load(arguments.config.config.as_deref()).context("the configuration cannot be used")?;
+    let config = Config::load(arguments.config.config.as_deref()).context("the configuration is invalid")?;
     let sources = Sources::compile(&config.webhooks, FilterRunner::of_this_program())?;
     let Some(source) = sources.get(&arguments.source) else {
         let names: Vec<_> = sources.all().iter().map(|source| source.name.to_string()).collect();
-        bail!("there is no source {:?}; configured are: {}", arguments.source, names.join(", "));
+        bail!("there is no source {:?}; configured sources: {}", arguments.source, names.join(", "));
     };
     let input = Input::read(&arguments.file)?.unpacked().await?;
     let form = input.form.unwrap_or(InputForm::Json);
@@ -148,13 +148,13 @@ fn print_table(mapping: &Mapping) {
         println!("the column {column}");
     }
     for (_, gone) in &mapping.gone {
-        println!("whoever the sender calls {} has left", gone.record);
+        println!("the person with the sender's id {} has left", gone.record);
     }
     for changed in &mapping.changed {
-        println!("the record {} would be read at the sender; see --record", changed.record);
+        println!("the record {} would be read from the HR system; see --record", changed.record);
     }
     if mapping.dates_not_read > 0 {
-        println!("dates that cannot be read: {}; these changes count as of their acceptance", mapping.dates_not_read);
+        println!("unreadable dates: {}; these changes count as of their acceptance", mapping.dates_not_read);
     }
     for fault in &mapping.faults {
         println!("{fault}");

@@ -1,17 +1,17 @@
-//! The command line: one file a subcommand.
+//! The command line, one module per subcommand.
 
-/// In place of the standard one, so that nothing that is printed acts on the terminal.
+/// Replaces the standard macro, so that no printed text can control the terminal.
 macro_rules! println {
     () => { crate::terminal::line(format_args!("")) };
     ($($told:tt)+) => { crate::terminal::line(format_args!($($told)+)) };
 }
 
-/// The same.
+/// Replaces the standard macro, like `println!` above.
 macro_rules! print {
     ($($told:tt)+) => { crate::terminal::text(format_args!($($told)+)) };
 }
 
-/// The same.
+/// Replaces the standard macro, like `println!` above.
 macro_rules! eprintln {
     ($($told:tt)+) => { crate::terminal::note(format_args!($($told)+)) };
 }
@@ -40,7 +40,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::app::usable;
 use crate::config::Config;
 
-/// Brings employees' skills from an HR system into Genesys Cloud: in bulk, at the permitted rate, without lost updates.
+/// Syncs employees' skills from HR systems into Genesys Cloud: in bulk, at the permitted rate, without lost updates.
 #[derive(Debug, Parser)]
 #[command(name = "skillsync", version)]
 struct Arguments {
@@ -52,27 +52,28 @@ struct Arguments {
 enum Command {
     /// Run the service.
     Serve(ConfigFile),
-    /// Run simulator and service and sync 500 users and 30 skill groups, with conflicts; no Genesys account needed.
+    /// Run the service against the simulator and sync 500 users and 30 skill groups, with conflicts; requires no
+    /// Genesys account.
     Demo(demo::DemoArguments),
     /// Run the Genesys simulator alone.
     Simulate(simulate::SimulateArguments),
-    /// Submit a file of entries to a running service and follow it; exits with 0 if all is well, 1 if some entries
-    /// failed or are held, 2 if it could not be done.
+    /// Submit a file of entries to a running service and follow the job; exits with 0 if all entries succeeded, with 1
+    /// if some failed, were cancelled or are held, with 2 if the command failed.
     Push(Box<push::PushArguments>),
-    /// Ask a running service whether it lives; exits with 0 if it does.
+    /// Check that a running service is alive; exits with 0 if it is.
     Health(health::HealthArguments),
-    /// Try the configuration out: login, permissions, limits, catalogue, journal; changes nothing.
+    /// Check the configuration against Genesys: login, permissions, limits, catalogues and journal; changes nothing.
     Check(check::CheckArguments),
-    /// Look at the journal, also while the service runs: how much there is, whether it is sound, its records, a backup.
+    /// Inspect, verify, export, back up or adopt the journal; all but `adopt` work while the service runs.
     #[command(subcommand)]
     Journal(journal::JournalCommand),
-    /// Say whether the configuration can be used, or print an example with every key.
+    /// Validate the configuration, or print an example with every key.
     Config(config::ConfigArguments),
-    /// Print a script that completes commands and options in a shell.
+    /// Print a shell completion script.
     Completions(completions::CompletionsArguments),
-    /// Show what a payload or an export becomes by a source's rules, and why; nothing is sent.
+    /// Show the assignments that the rules of a source derive from a payload or an export, and why; sends nothing.
     Map(map::MapArguments),
-    /// Run a filter over a payload; the service starts this itself.
+    /// Run a filter over a payload; started by the service itself.
     #[command(name = "run-filter", hide = true)]
     RunFilter,
     /// Print the OpenAPI document of the service.
@@ -81,19 +82,20 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct ConfigFile {
-    /// The configuration file; `skillsync.toml` in the working directory if there is one.
+    /// The configuration file [default: `skillsync.toml` in the working directory, if it exists].
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
 
-/// Threads for what would hold others up, as large bodies and the names of hosts: each has a stack of its own.
+/// Maximum number of threads for blocking work, such as parsing large bodies and resolving host names. Bounded because
+/// each has its own stack.
 const MAX_BLOCKING: usize = 16;
 
-/// Runs the command that the process was started with.
+/// Runs the command given on the command line and returns its exit code.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if matches!(arguments.command, Command::RunFilter) {
-        // Before there are threads: a filter gets by with little memory.
+        // Before any threads are started, because a filter process runs with little memory.
         return crate::hris::filter::run_as_child();
     }
     let runtime =
@@ -115,14 +117,14 @@ pub fn main() -> ExitCode {
         Command::RunFilter => Ok(ExitCode::FAILURE),
         Command::Openapi => Ok(openapi::run()),
     };
-    // Not waiting for a thread that reads what never comes.
+    // Does not wait for blocking threads: one could be reading input that never arrives.
     runtime.shutdown_background();
     outcome.unwrap_or_else(|error| failed(&error))
 }
 
-/// The configuration of a file and the environment, if a start could use it.
+/// Returns the configuration from the file and the environment, or an error if the service could not start with it.
 fn usable_config(file: Option<&Path>) -> anyhow::Result<Config> {
-    let unusable = "the configuration cannot be used";
+    let unusable = "the configuration is invalid";
     let config = Config::load(file).context(unusable)?;
     usable::check(&config).context(unusable)?;
     Ok(config)
@@ -133,7 +135,7 @@ fn failed(error: &anyhow::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// SIGTERM and Ctrl-C, from now on: what comes while nobody waits is not lost.
+/// Listens for SIGTERM and Ctrl-C. A signal that arrives before [`StopSignals::next`] is called is not lost.
 #[derive(Debug)]
 struct StopSignals {
     terminate: Signal,
@@ -145,7 +147,7 @@ impl StopSignals {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    /// Waits for the next one.
+    /// Waits for the next signal.
     async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
@@ -154,7 +156,7 @@ impl StopSignals {
     }
 }
 
-/// Resolves at the first signal.
+/// Resolves at the first SIGTERM or Ctrl-C.
 async fn told_to_stop() -> std::io::Result<()> {
     StopSignals::listen()?.next().await;
     Ok(())

@@ -1,4 +1,4 @@
-//! `skillsync openapi`: prints the document.
+//! `skillsync openapi`: prints the OpenAPI document.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `skillsync serve`: the service.
+//! `skillsync serve`: runs the service.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -23,7 +23,7 @@ use crate::journal::{Journal, NoJournal, Recovered, SqliteJournal};
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::{self, ExportSettings, SpanExport};
 
-/// Runs until SIGTERM or Ctrl-C, then lets what is in flight finish; a second signal cuts that short.
+/// Runs the service until SIGTERM or Ctrl-C, then lets work in flight finish. A second signal ends it immediately.
 pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode> {
     let config = super::usable_config(file)?;
     let export = start_telemetry(&config.telemetry)?;
@@ -34,7 +34,7 @@ pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode> {
         tracing::warn!("{weakness}");
     }
     let lifecycle = Lifecycle::default();
-    // From here on a SIGHUP does not end the process; what comes before there are sources to read again is kept.
+    // From here on, SIGHUP does not end the process. One that arrives during the start is handled after it.
     let hangup = signal(SignalKind::hangup())?;
     let (journal, mut recovered) = open(&config.journal)?;
     if config.journal.enabled {
@@ -43,7 +43,7 @@ pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode> {
     let clock = WallClock::System;
     let around = Dependencies {
         transport: over_http(&app::transport_settings(&config)?)?,
-        // What a process before this one sent may still count at Genesys.
+        // Calls of an earlier process may still count towards the limits of Genesys.
         gate_start: app::start_from(&recovered.calls, clock),
         journal: Arc::clone(&journal),
         recovered,
@@ -58,46 +58,46 @@ pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode> {
         .with_context(|| format!("server.listen: cannot listen on {}", config.server.listen))?;
     let address = listener.local_addr()?;
     if keys.is_empty() {
-        tracing::info!(%address, "listening; nobody is asked for a key, so only on loopback");
+        tracing::info!(%address, "listening on loopback only, because no API keys are configured");
     } else {
-        tracing::info!(%address, keys = config.server.api_keys.len(), "listening; callers are asked for a key");
+        tracing::info!(%address, keys = config.server.api_keys.len(), "listening; callers need an API key");
     }
     let about = format!("start with {} keys, {} sources", config.server.api_keys.len(), config.webhooks.len());
     if let Err(error) = service.engine.keep_record(Action::Reloaded, Asker::operator(), None, about).await {
-        tracing::error!(%error, "cannot record with which keys and sources the service starts");
+        tracing::error!(%error, "cannot write the audit record of the start");
     }
     let mut signals = StopSignals::listen()?;
     let (router, stopping) = (app::router_for(&config, &service, &keys, &lifecycle), lifecycle.clone());
     let serving = config.clone();
     lifecycle.spawn(async move {
         if let Err(error) = app::serve(&serving, listener, router, stopping.clone()).await {
-            stopping.fail(format!("cannot serve any more: {error}"));
+            stopping.fail(format!("the HTTP server failed: {error}"));
         }
     });
     tokio::select! {
         () = signals.next() => {}
         () = lifecycle.stopping() => {}
     }
-    tracing::info!("stopping: what is in flight may finish");
+    tracing::info!("stopping; work in flight may finish");
     tokio::select! {
         finished = lifecycle.stop(config.server.shutdown_grace) => {
             if !finished {
-                tracing::warn!("the grace time is over; open work is left undone");
+                tracing::warn!("server.shutdown_grace is over; open work was not finished");
             }
         }
-        () = signals.next() => tracing::warn!("told to stop a second time; open work is left undone"),
+        () = signals.next() => tracing::warn!("received a second stop signal; open work was not finished"),
     }
     if let Err(error) = journal.flush().await {
-        tracing::error!(%error, "not everything could be written down");
+        tracing::error!(%error, "cannot write the last records to the journal");
     }
     if let Some(export) = export {
         export.finish().await;
     }
-    // Not a success, so that a supervisor starts it anew.
+    // A failure exit code makes a supervisor restart the service.
     Ok(if lifecycle.failure().is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Starts logging, and the export of spans if there is somebody to take them.
+/// Starts logging, and the export of spans if `telemetry.otlp_endpoint` is configured.
 fn start_telemetry(config: &TelemetryConfig) -> Result<Option<SpanExport>> {
     let level = "skillsync=info,warn";
     let Some(endpoint) = config.otlp_endpoint.clone() else {
@@ -108,12 +108,13 @@ fn start_telemetry(config: &TelemetryConfig) -> Result<Option<SpanExport>> {
     Ok(Some(telemetry::start_exporting(level, &settings)?))
 }
 
-/// So long the files of a configuration may take to be read again.
+/// Maximum time for reading the files of a configuration during a reload.
 const MAX_READ_TIME: Duration = Duration::from_secs(10);
 
-/// Reads `[[webhooks]]` and `[[server.api_keys]]` again at each SIGHUP. What else has changed in the file takes a restart.
+/// Reloads `[[webhooks]]` and `[[server.api_keys]]` at each SIGHUP. Other changes in the file require a restart.
 ///
-/// What a reload permits is on the record before it is permitted: while the journal cannot be written, the old keys stay.
+/// The audit record of a reload is written before the reload takes effect: while the journal cannot be written, the old
+/// keys stay.
 fn reload_when_told(
     mut hangup: Signal,
     file: Option<&Path>,
@@ -125,25 +126,28 @@ fn reload_when_told(
     lifecycle.spawn_until_stop(async move {
         while hangup.recv().await.is_some() {
             match reload(file.clone(), &service, &keys).await {
-                Ok((keys, sources)) => tracing::info!(keys, sources, "read the keys and the sources of webhooks again"),
-                Err(fault) => tracing::error!(fault, "the configuration is faulty; the old keys and sources stay"),
+                Ok((keys, sources)) => tracing::info!(keys, sources, "reloaded the API keys and the sources"),
+                Err(fault) => tracing::error!(
+                    fault,
+                    "the reloaded configuration is invalid; the old API keys and sources stay in use"
+                ),
             }
         }
     });
 }
 
 async fn reload(file: Option<PathBuf>, service: &Service, keys: &ApiKeys) -> Result<(usize, usize), String> {
-    // In a thread of its own: a file may be on a disk that does not answer, or be a pipe that nobody writes to.
+    // On a blocking thread: a file may be on an unresponsive disk, or be a pipe without a writer.
     let reading = tokio::task::spawn_blocking(move || {
         let config = Config::load(file.as_deref())?;
-        // Once before it counts, as sources have files of their own.
+        // Compiled here to find faults early, because sources have files of their own.
         Sources::compile(&config.webhooks, FilterRunner::of_this_program())?;
         Ok::<_, ConfigError>(config)
     });
     let read = match tokio::time::timeout(MAX_READ_TIME, reading).await {
         Ok(Ok(read)) => read.map_err(|error| error.to_string()),
-        Ok(Err(_)) => Err("reading it panicked".to_owned()),
-        Err(_) => Err(format!("its files cannot be read within {MAX_READ_TIME:?}")),
+        Ok(Err(_)) => Err("reading the configuration panicked".to_owned()),
+        Err(_) => Err(format!("the files of the configuration cannot be read within {MAX_READ_TIME:?}")),
     };
     let (count, sources) = read.as_ref().map_or((0, 0), |config| (config.server.api_keys.len(), config.webhooks.len()));
     let about = match &read {
@@ -151,14 +155,14 @@ async fn reload(file: Option<PathBuf>, service: &Service, keys: &ApiKeys) -> Res
         Err(_) => "faulty; the old keys and sources stay".to_owned(),
     };
     let kept = service.engine.keep_record(Action::Reloaded, Asker::operator(), None, about).await;
-    let read = kept.map_err(|error| format!("it cannot be recorded who may do what: {error}")).and(read);
+    let read = kept.map_err(|error| format!("the audit record of the reload cannot be written: {error}")).and(read);
     app::reload(service, keys, read.as_ref().map_err(Clone::clone))
 }
 
-/// Opens the journal and tells what it holds.
+/// Opens the journal and logs what it holds.
 fn open(config: &JournalConfig) -> Result<(Arc<dyn Journal>, Recovered)> {
     if !config.enabled {
-        tracing::warn!("journal.enabled = false: a restart forgets all jobs");
+        tracing::warn!("journal.enabled is false, so a restart forgets all jobs");
         return Ok((Arc::new(NoJournal), Recovered::default()));
     }
     let begun = Instant::now();

@@ -1,4 +1,4 @@
-//! `skillsync simulate`: the Genesys simulator alone, on a socket.
+//! `skillsync simulate`: runs the Genesys simulator alone.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,13 +14,13 @@ use genesys_simulator::{Scenario, Simulator};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct SimulateArguments {
-    /// Where to listen.
+    /// The address to listen on.
     #[arg(long, default_value = "127.0.0.1:8900")]
     listen: SocketAddr,
-    /// A scenario file (TOML): who is in the org, what it allows, and how it misbehaves.
+    /// A scenario file (TOML) with the users, limits and misbehaviour of the org.
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
-    /// The seed; the same seed gives every user the same fate.
+    /// The random seed; the same seed gives every user the same conflicts.
     #[arg(long)]
     seed: Option<u64>,
 }
@@ -30,7 +30,7 @@ pub(super) async fn run(arguments: &SimulateArguments) -> Result<ExitCode> {
     let mut scenario = match &arguments.scenario {
         Some(file) => {
             let text = charset::text_of_file(file).with_context(|| format!("cannot read {}", file.display()))?;
-            Scenario::from_toml(&text).with_context(|| format!("{} cannot be used", file.display()))?
+            Scenario::from_toml(&text).with_context(|| format!("the scenario {} is invalid", file.display()))?
         }
         None => Scenario::default(),
     };

@@ -152,7 +152,8 @@ async fn a_check_lists_the_sources_and_the_skills_that_their_rules_name_and_the_
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
-/// One thing that an org or its client lacks: the line that names it, how grave that is, and what it says with its cure.
+/// One thing that an org or its client lacks: the line that names it, how grave that is, and what it says with its
+/// cure.
 struct Lack {
     scenario: Scenario,
     settings: Vec<(&'static str, String)>,
@@ -196,8 +197,11 @@ fn lacks() -> Vec<Lack> {
             line: ("new skills", "fail", "routing:skill:manage or routing:skill:create"),
         },
         lack(org(|behaviour| behaviour.org_limits = Access::Refused), ("limits", "warn", "limits:organization:view")),
-        lack(org(|behaviour| behaviour.org_limits = Access::Absent), ("limits", "warn", "the org does not tell")),
-        lack(few, ("limits", "fail", "300 calls a minute configured, 200 permitted")),
+        lack(
+            org(|behaviour| behaviour.org_limits = Access::Absent),
+            ("limits", "warn", "the limits of the org do not include"),
+        ),
+        lack(few, ("limits", "fail", "300 calls per minute configured, 200 permitted")),
         lack(org(|behaviour| behaviour.scim = Access::Refused), ("employee ids", "warn", "SCIM")),
         lack(org(|behaviour| behaviour.hidden_users = 1.0), ("directory", "fail", "divisions")),
         lack(Scenario { wfm: elsewhere, ..Scenario::default() }, ("wfmSkillGroups", "warn", "genesys.wfm_path")),

@@ -94,6 +94,6 @@ fn what_can_be_used_is_said_to_be() {
         secret.display()
     );
     let (code, told) = run("config", &folder.write("skillsync.toml", &toml), &folder);
-    assert!(code == Some(0) && told.contains("the configuration can be used"), "{told}");
+    assert!(code == Some(0) && told.contains("the configuration is valid"), "{told}");
     assert!(!folder.0.join("skillsync-data").exists(), "looking makes nothing");
 }

@@ -161,7 +161,7 @@ async fn what_cannot_be_done_ends_with_2_and_says_why() {
     let good = stage.file("roster.csv", &roster(false));
     let (code, _, err) = stage.pushed(&good, &["--target", "wfmSkillGroups", "--patience", "0"]).await;
     assert_eq!(code, Some(2), "nobody listens: {err}");
-    assert!(err.contains("is the service running"), "{err}");
+    assert!(err.contains("check that the service is running"), "{err}");
     let process = stage.serve().await;
     let (code, _, err) = stage.pushed(&good, &[]).await;
     assert_eq!(code, Some(2), "{err}");

@@ -68,10 +68,10 @@ impl Stage {
 async fn a_second_signal_cuts_short_without_loss() {
     let (stage, process) = Stage::new(&[("SKILLSYNC__SERVER__SHUTDOWN_GRACE", "10m")]).await;
     process.terminate();
-    stage.folder.logged(|line| line.contains("stopping: what is in flight may finish")).await;
+    stage.folder.logged(|line| line.contains("stopping; work in flight may finish")).await;
     process.terminate();
     assert!(process.ended().await.success());
-    assert!(stage.folder.log().contains("a second time"), "{}", stage.folder.log());
+    assert!(stage.folder.log().contains("a second stop signal"), "{}", stage.folder.log());
     stage.resumed().await;
 }
 
@@ -80,7 +80,7 @@ async fn the_end_of_grace_cuts_short_without_loss() {
     let (stage, process) = Stage::new(&[("SKILLSYNC__SERVER__SHUTDOWN_GRACE", "200ms")]).await;
     process.terminate();
     assert!(process.ended().await.success());
-    assert!(stage.folder.log().contains("the grace time is over"), "{}", stage.folder.log());
+    assert!(stage.folder.log().contains("server.shutdown_grace is over"), "{}", stage.folder.log());
     stage.resumed().await;
 }
 

@@ -1,4 +1,4 @@
-//! What a check found: lines for people, or one document for programs.
+//! The findings of a check, printed as a table for people or as a JSON document for programs.
 
 use std::fmt::Display;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::terminal::plain;
 
-/// How grave a finding is.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Level {
@@ -15,7 +15,7 @@ pub(super) enum Level {
     Fail,
 }
 
-/// One line.
+/// One finding, printed as one line.
 #[derive(Debug, Serialize)]
 pub(super) struct CheckFinding {
     level: Level,
@@ -26,7 +26,7 @@ pub(super) struct CheckFinding {
     todo: Option<&'static str>,
 }
 
-/// All lines in the order in which they were found.
+/// All findings, in the order in which they were found.
 #[derive(Debug, Default)]
 pub(super) struct Findings(Vec<CheckFinding>);
 

@@ -1,5 +1,5 @@
-//! What works at Genesys: login, directory, limits, catalogues, and each target on one active user. Nothing is changed: what
-//! writes is tried with a request that adds nothing, or that Genesys has to refuse.
+//! Checks access to Genesys: login, directory, limits, catalogues, and each target on one active user. Changes nothing:
+//! writes are tried with a request that adds nothing or that Genesys has to refuse.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -23,7 +23,7 @@ use crate::hris::Source;
 use crate::journal::OrgIdentity;
 use crate::lifecycle::Lifecycle;
 
-/// A look that takes longer is left: a listing without end, or an answer that asks for a wait of days.
+/// Maximum time of one look-up. Guards against endless listings and answers that ask for a wait of days.
 const MAX_LOOK_UP_TIME: Duration = Duration::from_secs(30);
 
 /// The check of one org.
@@ -34,7 +34,7 @@ struct Survey<'a> {
     findings: &'a mut Findings,
 }
 
-/// Everything that needs a login; it is left out without one.
+/// Runs all checks that need a login. Without a successful login, reports that and skips the rest.
 pub(super) async fn survey(
     config: &Config,
     sources: &[Source],
@@ -51,7 +51,7 @@ pub(super) async fn survey(
             return Ok(());
         }
         Err(_) => {
-            let found = format!("no answer of {} within {MAX_LOOK_UP_TIME:?}", config.genesys.login_url()?);
+            let found = format!("no answer from {} within {MAX_LOOK_UP_TIME:?}", config.genesys.login_url()?);
             findings.fail("login", found, "check genesys.region and the network");
             return Ok(());
         }
@@ -72,34 +72,36 @@ pub(super) async fn survey(
 }
 
 impl Survey<'_> {
-    /// Which org this is, and whether the journal is of the same.
+    /// Checks which org this is, and whether the journal belongs to the same one.
     async fn org(&mut self, journal: Option<&OrgIdentity>) {
         match (look(self.client.own_org()).await, journal.and_then(|owner| owner.org)) {
             (Ok(Some(told)), Some(known)) if told != known => self.findings.fail(
                 "org",
                 format_args!("this is org {told}, and the journal belongs to org {known}"),
-                "give another org a journal.path of its own; to move the journal to it, see `skillsync journal adopt`",
+                "give the other org its own journal.path; to bind the journal to this org, see `skillsync journal adopt`",
             ),
             (Ok(Some(told)), _) => self.findings.ok("org", told),
             (Ok(None), _) => {
-                self.findings.ok("org", "is not told to this client; host and client id tell whose the journal is");
+                self.findings.ok("org", "Genesys does not tell it to this client; host and client id identify the owner of the journal");
             }
             (Err(error), _) => self.fail("org", &error, "check genesys.region or genesys.api_url"),
         }
     }
 
-    /// One active user to try the targets on.
+    /// Checks the directory, and returns an active user on whom to try the targets.
     async fn directory(&mut self) -> Option<DirectoryUser> {
         match look(self.client.sample_users()).await {
             Ok(sample) if sample.users.is_empty() => {
-                let found = "no active user is shown to this OAuth client";
-                self.findings.fail("directory", found, "give the client's role the divisions whose users are synced");
+                let found = "this OAuth client can see no active user";
+                self.findings.fail("directory", found, "add the divisions of the synced users to the client's role");
                 None
             }
             Ok(sample) => {
                 match sample.total {
                     Some(total) => self.findings.ok("directory", format_args!("{total} active users")),
-                    None => self.findings.ok("directory", "active users are listed; how many there are is not told"),
+                    None => {
+                        self.findings.ok("directory", "active users are listed; Genesys does not tell their number")
+                    }
                 }
                 let with_id = sample.users.iter().find(|user| user.employee_id.is_some()).cloned();
                 with_id.or_else(|| sample.users.into_iter().next())
@@ -111,7 +113,7 @@ impl Survey<'_> {
         }
     }
 
-    /// Whether employee ids can be looked up one by one.
+    /// Checks whether employee ids can be looked up individually.
     async fn employee_ids(&mut self, sample: Option<&DirectoryUser>) {
         let Some(id) = sample.and_then(|user| user.employee_id.as_deref()) else { return };
         match look(self.client.by_employee_id(id)).await {
@@ -121,12 +123,12 @@ impl Survey<'_> {
             Ok(_) => self.findings.warn(
                 "employee ids",
                 "the SCIM API does not find a user whom the directory lists",
-                "harmless: listings serve instead, with more calls",
+                "harmless: skillsync uses listings instead, with more calls",
             ),
             Err(error) => self.findings.warn(
                 "employee ids",
                 format_args!("cannot be looked up through the SCIM API ({error})"),
-                "harmless: listings serve instead, with more calls; permit the OAuth client the SCIM API for fewer",
+                "harmless: skillsync uses listings instead, with more calls; permit the OAuth client the SCIM API to save them",
             ),
         }
     }
@@ -139,27 +141,31 @@ impl Survey<'_> {
             Ok(limits) => limits.into_iter().find(|limit| limit.key == KEY).map(|limit| limit.value),
             Err(CallError::NotFound(_)) => None,
             Err(error) => {
-                let todo = "harmless: genesys.limits is kept to; grant limits:organization:view to have it compared";
-                return self.findings.warn("limits", format_args!("the org does not tell them ({error})"), todo);
+                let todo = "harmless: skillsync keeps to genesys.limits; grant limits:organization:view to compare it with the org";
+                return self.findings.warn(
+                    "limits",
+                    format_args!("the limits of the org cannot be read ({error})"),
+                    todo,
+                );
             }
         };
         match (told, configured) {
             (None, _) => self.findings.warn(
                 "limits",
-                format_args!("the org does not tell {KEY}"),
-                "harmless: genesys.limits is kept to; ask Genesys what is in your contract",
+                format_args!("the limits of the org do not include {KEY}"),
+                "harmless: skillsync keeps to genesys.limits; ask Genesys for the limits in your contract",
             ),
             (Some(told), Some(ours)) if ours <= told => {
-                self.findings.ok("limits", format_args!("{ours} calls a minute configured, {told} permitted"));
+                self.findings.ok("limits", format_args!("{ours} calls per minute configured, {told} permitted"));
             }
             (Some(told), Some(ours)) => self.findings.fail(
                 "limits",
-                format_args!("{ours} calls a minute configured, {told} permitted"),
-                "lower genesys.limits, or every full window ends in a 429",
+                format_args!("{ours} calls per minute configured, {told} permitted"),
+                "lower genesys.limits; otherwise every full window ends in a 429",
             ),
             (Some(told), None) => self.findings.warn(
                 "limits",
-                format_args!("no window of a minute configured, {told} calls a minute permitted"),
+                format_args!("no window of a minute configured, {told} calls per minute permitted"),
                 "add a window of 60s to genesys.limits",
             ),
         }
@@ -178,7 +184,7 @@ impl Survey<'_> {
                         Some(total) => self.findings.warn(
                             what,
                             format_args!("the catalogue shows {} of {total}", extent.shown),
-                            "run the check again; if it stays so, ask Genesys support: names that are not shown cannot be assigned",
+                            "run the check again; if this persists, ask Genesys support: names that are not shown cannot be assigned",
                         ),
                     }
                     if target == Target::RoutingSkills && self.config.sync.create_missing_skills > 0 {
@@ -195,11 +201,12 @@ impl Survey<'_> {
         managed(self.config, &known, self.findings);
     }
 
-    /// A skill of a name that there is cannot be created: who may create skills is told so, and nobody else.
+    /// Checks whether skills may be created, by trying to create one with an existing name. Genesys answers that the
+    /// name is taken only if the client has the permission.
     async fn creating(&mut self, known: Option<&CatalogueItem>) {
         let Some(CatalogueItem { name, .. }) = known else {
-            let todo = "make sure of routing:skill:manage or routing:skill:create";
-            return self.findings.warn("new skills", "creating was not tried, as there is no skill yet", todo);
+            let todo = "make sure that the OAuth client has routing:skill:manage or routing:skill:create";
+            return self.findings.warn("new skills", "creating was not tried, because there is no skill yet", todo);
         };
         match look(self.client.try_creating(name)).await {
             Ok(Tried::Permitted) => self.findings.ok("new skills", "can be created"),
@@ -223,34 +230,38 @@ impl Survey<'_> {
         }
     }
 
-    /// The partner's endpoint. A write cannot be tried without making a new version.
+    /// Checks the partner's endpoint for skill groups. Only reads, because any write would create a new version.
     async fn skill_groups(&mut self, sample: Option<&DirectoryUser>) {
         let target = Target::WfmSkillGroups;
         let Some(user) = sample else { return };
-        let todo = "check genesys.wfm_path, and with the partner whose endpoint it is whether this org has it; or use the \
+        let todo = "check genesys.wfm_path, and ask the partner whose endpoint it is whether this org has it; or use the \
                     target routingSkills, which every org has";
         match look(self.client.read_target(target, user.id)).await {
             Ok(observed) if observed.version.is_none() && observed.tag.is_none() => {
                 if self.config.genesys.unversioned_writes {
-                    let todo =
-                        "changes of others between a read and a write are lost, as genesys.unversioned_writes permits";
+                    let todo = "changes by others between a read and a write are lost, because genesys.unversioned_writes permits it";
                     return self.findings.warn(target.name(), "its answers have neither a version nor an ETag", todo);
                 }
-                let error = "its answers have neither a version nor an ETag, so that nothing is written";
-                self.is_no_use(target.name(), target, error, "genesys.unversioned_writes = true permits it");
+                let error = "its answers have neither a version nor an ETag, so nothing is written";
+                self.is_no_use(
+                    target.name(),
+                    target,
+                    error,
+                    "set genesys.unversioned_writes = true to permit such writes",
+                );
             }
             Ok(_) => self.findings.ok(target.name(), "one user's groups were read, with their version"),
             Err(error) => self.target_fails(target, &error, todo),
         }
     }
 
-    /// A user that somebody looks for.
+    /// Checks whether the user given on the command line can be found.
     async fn named_user(&mut self, name: &str) {
         match look(self.client.find_named(name)).await {
             Ok(found) if found.is_empty() => self.findings.fail(
                 "user",
-                format_args!("nobody whom this OAuth client may see has exactly {}", quoted(name)),
-                "correct it, create the user, or give the client's role the user's division",
+                format_args!("no user visible to this OAuth client has exactly {}", quoted(name)),
+                "correct it, create the user, or add the user's division to the client's role",
             ),
             Ok(found) => {
                 let states: Vec<_> = found.iter().map(|u| if u.active { "active" } else { "inactive" }).collect();
@@ -259,7 +270,7 @@ impl Survey<'_> {
             Err(error @ CallError::Forbidden(_)) => self.findings.fail(
                 "user",
                 error,
-                "name the user by e-mail address or id; if these are refused too, grant the OAuth client directory:user:view",
+                "give the e-mail address or id of the user; if these are refused too, grant the OAuth client directory:user:view",
             ),
             Err(error) => self.fail("user", &error, "grant the OAuth client directory:user:view"),
         }
@@ -269,14 +280,15 @@ impl Survey<'_> {
         self.is_no_use(target.name(), target, error, todo(error, permission));
     }
 
-    /// A failure if a source uses the target, or if it is the one that everybody can use.
+    /// Reports that a target does not work: as a failure if a source uses it, or if it is `routingSkills`, which every
+    /// org has, and there are no sources.
     fn is_no_use(&mut self, what: &'static str, target: Target, found: impl Display, todo: &'static str) {
         let used = self.sources.iter().any(|source| source.target == target);
         if used || (target == Target::RoutingSkills && self.sources.is_empty()) {
             self.findings.fail(what, found, todo);
         } else {
             let name = target.name();
-            self.findings.warn(what, format_args!("no source uses {name}, and jobs for it would fail: {found}"), todo);
+            self.findings.warn(what, format_args!("no source uses {name}, but jobs for it would fail: {found}"), todo);
         }
     }
 
@@ -285,7 +297,7 @@ impl Survey<'_> {
     }
 }
 
-/// What to do about a call that failed; the permission is what is missing where Genesys forbids it.
+/// Returns what to do about a failed call; `permission` is the advice if Genesys forbids the call.
 fn todo(error: &CallError, permission: &'static str) -> &'static str {
     match error {
         CallError::Forbidden(_) => permission,
@@ -294,22 +306,22 @@ fn todo(error: &CallError, permission: &'static str) -> &'static str {
             "check genesys.region or genesys.api_url: this host does not know the path"
         }
         CallError::Unavailable { answer, .. } if answer.status.is_some_and(|status| (200..300).contains(&status)) => {
-            "that is not what the API of Genesys answers: look for a proxy or portal between, else report it with this line"
+            "this is not an answer of the Genesys API: look for a proxy or portal in between, otherwise report this line"
         }
         CallError::Unavailable { answer, .. } if answer.status == Some(429) => {
-            "others use up the limit of this OAuth client: wait for as long as it says, then run the check again"
+            "other programs use up the limit of this OAuth client: wait for the time given, then run the check again"
         }
         CallError::Unavailable { answer, .. } if answer.is_of_something_between() => {
-            "look for a proxy, a firewall, a portal or a maintenance page between here and Genesys"
+            "look for a proxy, firewall, portal or maintenance page between this machine and Genesys"
         }
         CallError::Unavailable { .. } => "check the network and genesys.region, then run the check again",
         CallError::Rejected(_) | CallError::Conflict(_) | CallError::Uncertain(_) => {
-            "run the check again; if it stays so, report it with this line"
+            "run the check again; if this persists, report this line"
         }
     }
 }
 
-/// The answer, or that there was none in time.
+/// Awaits a call for at most [`MAX_LOOK_UP_TIME`].
 async fn look<T>(call: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
     let late = || CallError::without_answer(format!("not read within {MAX_LOOK_UP_TIME:?}"));
     tokio::time::timeout(MAX_LOOK_UP_TIME, call).await.unwrap_or_else(|_| Err(late()))
@@ -321,11 +333,11 @@ fn managed(config: &Config, known: &[NameIndex], findings: &mut Findings) {
         config.sync.managed.iter().filter_map(|name| problem(&AssignmentName::from(name.as_str()), &known)).collect();
     match (config.sync.managed.len(), problems.len()) {
         (0, _) => {}
-        (all, 0) => findings.ok("managed", format_args!("all {all} names of sync.managed are in a catalogue")),
+        (all, 0) => findings.ok("managed", format_args!("all {all} names in sync.managed are in a catalogue")),
         (all, _) => findings.warn(
             "managed",
-            format_args!("{} of {all} stand for no skill or group: {}", problems.len(), problems.join(", ")),
-            "correct the names in sync.managed, or make them in Genesys",
+            format_args!("{} of {all} names match no skill or group: {}", problems.len(), problems.join(", ")),
+            "correct the names in sync.managed, or create them in Genesys",
         ),
     }
 }

@@ -1,6 +1,6 @@
-//! `skillsync check`: tries the configuration out, line by line, and says what to do. Nothing is changed at Genesys.
+//! `skillsync check`: checks the configuration item by item and says what to do. Changes nothing in Genesys.
 //!
-//! Exits with 0 if nothing failed, also with warnings, and with 1 if something did.
+//! Exits with 0 if nothing failed, even with warnings, and with 1 if something failed.
 
 mod findings;
 mod genesys;
@@ -19,13 +19,13 @@ use crate::config::Config;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct CheckArguments {
-    /// The configuration file; `skillsync.toml` in the working directory if there is one.
+    /// The configuration file [default: `skillsync.toml` in the working directory, if it exists].
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// For programs: one JSON document instead of a table.
+    /// Print one JSON document instead of a table, for programs.
     #[arg(long)]
     json: bool,
-    /// Look for this user as well: an e-mail address, a Genesys user id, or else an employee id.
+    /// Also look up this user: an e-mail address, a Genesys user id, or otherwise an employee id.
     #[arg(long, value_name = "USER")]
     user: Option<String>,
 }
@@ -34,7 +34,7 @@ pub(super) async fn run(arguments: &CheckArguments) -> Result<ExitCode> {
     let mut findings = Findings::default();
     match usable(arguments.config.as_deref()) {
         Ok(config) => {
-            findings.ok("configuration", "can be used");
+            findings.ok("configuration", "valid");
             steps::secrets(arguments.config.as_deref(), &config, &mut findings);
             steps::access(&config, &mut findings);
             let owner = steps::journal(&config, &mut findings);
@@ -42,14 +42,14 @@ pub(super) async fn run(arguments: &CheckArguments) -> Result<ExitCode> {
             genesys::survey(&config, &sources, arguments.user.as_deref(), owner.as_ref(), &mut findings).await?;
         }
         Err(error) => {
-            findings.fail("configuration", error, "correct the key; `skillsync config --example` explains all");
+            findings.fail("configuration", error, "correct the key; `skillsync config --example` explains all keys");
         }
     }
     print!("{}", if arguments.json { findings.json() } else { findings.table() });
     Ok(if findings.failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// The configuration, if a start could use it but for its sources, each of which is looked at singly.
+/// Returns the configuration, or an error if the service could not start with it. The sources are checked separately.
 fn usable(file: Option<&Path>) -> Result<Config, Unusable> {
     let config = Config::load(file)?;
     check_all_but_sources(&config)?;

@@ -1,4 +1,4 @@
-//! Names of skills and groups in the configuration: whether each stands for one, by the rule that jobs are held to.
+//! Checks names of skills and groups in the configuration, by the same rule that resolves them in jobs.
 
 use std::fmt::Write as _;
 
@@ -6,14 +6,14 @@ use crate::domain::entry::AssignmentName;
 use crate::domain::name_index::{Match, NameIndex};
 use crate::domain::text::quoted;
 
-/// What is wrong with a name that is to be in one of these catalogues at least; nothing if it stands for one.
+/// Returns the problem of a name that should be in at least one of these catalogues, or `None` if it is.
 pub(super) fn problem(name: &AssignmentName, catalogues: &[&NameIndex]) -> Option<String> {
     let found: Vec<_> = catalogues.iter().map(|names| names.find(name)).collect();
     let mut problem = quoted(&name.to_string());
     let several = found.iter().find_map(|found| if let Match::Several(number) = found { Some(number) } else { None });
     if let Some(number) = several {
         // Writing to a string cannot fail.
-        let _ = write!(problem, " ({number} are called so: name one by its id)");
+        let _ = write!(problem, " ({number} have this name: use the id of one)");
         return Some(problem);
     }
     if found.iter().any(|found| matches!(found, Match::One(_))) {

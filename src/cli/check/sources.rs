@@ -1,6 +1,6 @@
-//! The sources of webhooks and exports: each compiled as a start would, and the skills that its rules name looked for.
+//! Checks the sources: compiles each as a start would, and looks up the skills that its rules name.
 //!
-//! The HR systems themselves are not asked for anything: what a record holds is nobody's business before the start.
+//! Does not call the HR systems: records hold personal data, which must not be read before the service starts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::domain::name_index::NameIndex;
 use crate::hris::Source;
 use crate::hris::filter::FilterRunner;
 
-/// The sources that can be used; what is wrong with the others is found.
+/// Returns the valid sources, and reports the faults of the others.
 pub(super) fn compiled(config: &Config, findings: &mut Findings) -> Vec<Source> {
     let runner = FilterRunner::of_this_program();
     let mut sources = Vec::with_capacity(config.webhooks.len());
@@ -32,14 +32,13 @@ fn shown(source: &Source, findings: &mut Findings) {
     let (name, target, rules) = (&source.name, source.target.name(), source.rules().len());
     let found = format!("{name}: {rules} rules for {target}, {}", source.way_in());
     if source.rules().is_empty() {
-        let todo =
-            "add [[webhooks.rules]]: until then everybody it names gets nothing, and loses what skillsync assigned";
+        let todo = "add [[webhooks.rules]]; until then, everybody whom it names gets nothing and loses what skillsync assigned";
         return findings.warn("webhooks", found, todo);
     }
     findings.ok("webhooks", found);
 }
 
-/// Whether what rules assign is in the catalogue of their target.
+/// Checks whether everything that rules assign is in the catalogue of their target.
 pub(super) fn rules(sources: &[Source], target: Target, names: &NameIndex, findings: &mut Findings) {
     for source in sources.iter().filter(|source| source.target == target && !source.rules().is_empty()) {
         let mut problems = BTreeMap::<String, BTreeSet<&str>>::new();
@@ -56,7 +55,7 @@ pub(super) fn rules(sources: &[Source], target: Target, names: &NameIndex, findi
         findings.warn(
             "rules",
             format_args!("{}: the catalogue lacks {}", source.name, listed.collect::<Vec<_>>().join(", ")),
-            "correct the names, make them in Genesys, or let sync.create_missing_skills do so for routingSkills",
+            "correct the names, create them in Genesys, or set sync.create_missing_skills for routingSkills",
         );
     }
 }

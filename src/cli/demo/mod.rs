@@ -1,4 +1,4 @@
-//! `skillsync demo`: the job that the product was asked for, through real HTTP on both sides, against the simulator.
+//! `skillsync demo`: runs a realistic job against the simulator, over real HTTP on both sides.
 
 mod naive;
 mod org;
@@ -28,33 +28,34 @@ use genesys_simulator::{Scenario, Simulator};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct DemoArguments {
-    /// Leave the service and the simulator running afterwards.
+    /// Keep the service and the simulator running afterwards.
     #[arg(long)]
     keep: bool,
-    /// Keep to the real limits, 10 calls a second and 300 a minute, instead of a scaled copy; takes some minutes.
+    /// Use the real limits, 10 calls per second and 300 per minute, instead of scaled ones; takes some minutes.
     #[arg(long)]
     real_time: bool,
-    /// Decides who meets which conflict.
+    /// The random seed, which decides who meets which conflict.
     #[arg(long, default_value_t = 15)]
     seed: u64,
-    /// The port of the service; a free one if not given.
+    /// The port of the service; 0 chooses a free one.
     #[arg(long, default_value_t = 0)]
     port: u16,
 }
 
-/// How fast time passes in the demo.
+/// The limits and durations of the demo.
 struct DemoPace {
     windows: [(u32, Duration); 2],
-    /// How long reads lag behind a foreign write, and how long a busy user stays so.
+    /// How long reads lag behind a foreign write.
     lag: Duration,
+    /// How long a busy user stays busy.
     busy: Duration,
     conflict_patience: Duration,
-    /// The naive client's first pause.
+    /// The first pause of the naive client.
     backoff: Duration,
 }
 
 impl DemoPace {
-    /// The limits of a default Genesys contract.
+    /// Returns the limits of a default Genesys contract.
     fn real() -> Self {
         Self {
             windows: [(10, Duration::from_secs(1)), (300, Duration::from_secs(60))],
@@ -65,7 +66,7 @@ impl DemoPace {
         }
     }
 
-    /// A copy that ends in about 20 s.
+    /// Returns scaled limits, with which the demo ends in about 20 s.
     fn scaled() -> Self {
         Self {
             windows: [(70, Duration::from_secs(1)), (3600, Duration::from_secs(60))],
@@ -76,7 +77,7 @@ impl DemoPace {
         }
     }
 
-    /// The limits as the configuration has them.
+    /// Returns the limits in the notation of the configuration.
     fn limits(&self) -> String {
         self.windows.map(|(calls, per)| format!("{calls}/{}s", per.as_secs())).join(", ")
     }
@@ -95,7 +96,7 @@ pub(super) async fn run(arguments: &DemoArguments) -> Result<ExitCode> {
     let config = configuration(&scenario, &genesys_url, &pace)?;
     let service_url = serve(&config, arguments, &lifecycle).await?;
     println!("simulated Genesys at {genesys_url}, service at {service_url}, limits {}", pace.limits());
-    println!("500 employees, 30 skill groups; beside it, a naive client does the same against a twin of the org");
+    println!("500 employees, 30 skill groups; for comparison, a naive client does the same against a copy of the org");
     println!();
 
     let client = JsonClient::new(service_url.clone())?;
@@ -105,17 +106,17 @@ pub(super) async fn run(arguments: &DemoArguments) -> Result<ExitCode> {
     report.print();
     if arguments.keep {
         println!();
-        println!("still running: {service_url} (document: {service_url}/openapi.json); stop with Ctrl-C");
+        println!("still running: {service_url} (OpenAPI document: {service_url}/openapi.json); stop with Ctrl-C");
         told_to_stop().await?;
     }
     lifecycle.stop(Duration::from_secs(5)).await;
     Ok(if report.every_promise_held() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Submits the job, follows it to its end, and answers it with its failed entries.
+/// Submits the job, follows it to its end, and returns it with its failed entries.
 async fn sync(client: &JsonClient, job: &Value) -> Result<(Value, Value)> {
     let accepted = client.post("/v1/sync-jobs", job).await.context("the job was not accepted")?;
-    let id = accepted.get("id").and_then(Value::as_str).context("the answer to the submission has no id")?;
+    let id = accepted.get("id").and_then(Value::as_str).context("the response to the submission has no id")?;
     let path = format!("/v1/sync-jobs/{id}");
     let view = progress::follow(client, &path).await?;
     let failed = client.get(&format!("{path}/entries?state=failed&limit=1000")).await?;
@@ -130,7 +131,7 @@ async fn simulate(scenario: Scenario, lifecycle: &Lifecycle) -> Result<(Simulato
     lifecycle.spawn(async move {
         let stop = async move { stopping.stopping().await };
         if let Err(error) = server.serve(listener, stop).await {
-            tracing::error!(%error, "the simulator cannot serve any more");
+            tracing::error!(%error, "the HTTP server of the simulator failed");
         }
     });
     Ok((simulator, url))
@@ -152,7 +153,7 @@ fn configuration(scenario: &Scenario, genesys_url: &str, pace: &DemoPace) -> Res
 async fn serve(config: &Config, arguments: &DemoArguments, lifecycle: &Lifecycle) -> Result<String> {
     let around = Dependencies {
         transport: over_http(&TransportSettings::default())?,
-        // The simulator has just begun as well: nothing was called before.
+        // The simulator has just started too, so no earlier calls count.
         gate_start: Start::Empty,
         journal: Arc::new(NoJournal),
         recovered: Recovered::default(),
@@ -166,7 +167,7 @@ async fn serve(config: &Config, arguments: &DemoArguments, lifecycle: &Lifecycle
     let (stopping, config) = (lifecycle.clone(), config.clone());
     lifecycle.spawn(async move {
         if let Err(error) = app::serve(&config, listener, router, stopping).await {
-            tracing::error!(%error, "the service cannot serve any more");
+            tracing::error!(%error, "the HTTP server of the service failed");
         }
     });
     Ok(url)

@@ -1,4 +1,4 @@
-//! The client that the product was asked to replace: lists first, writes later, and repeats what was refused.
+//! The naive client, for comparison: it reads everything first, writes later, and repeats refused writes unchanged.
 
 use std::time::Duration;
 
@@ -17,20 +17,20 @@ use super::DemoPace;
 use crate::cli::http::JsonClient;
 use genesys_simulator::Scenario;
 
-/// Tries for each user, the first included.
+/// Number of attempts per user, including the first.
 const TRIES: u32 = 4;
 
-/// What became of the naive run.
+/// The result of the naive run.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct NaiveResult {
     pub(super) users: usize,
-    /// Users whose last write was refused.
+    /// The number of users whose last write was refused.
     pub(super) failed: usize,
     pub(super) conflicts: usize,
 }
 
-/// Reads every user's groups and version, then writes all of them, at the permitted pace, up to ten at a time; what is
-/// refused is sent again as it is, after exponential backoff.
+/// Reads the groups and the version of every user, then writes all of them, at the permitted pace and up to ten at a
+/// time. A refused write is sent again unchanged after an exponential backoff.
 pub(super) async fn run(url: String, scenario: &Scenario, job: &Value, pace: &DemoPace) -> Result<NaiveResult> {
     let client = JsonClient::new(url)?;
     let token = log_in(&client, scenario).await?;
@@ -50,7 +50,7 @@ pub(super) async fn run(url: String, scenario: &Scenario, job: &Value, pace: &De
     })
 }
 
-/// Ticks at the slowest of the windows' paces.
+/// Returns an interval that ticks at the slowest pace of the windows.
 fn evenly(pace: &DemoPace) -> Interval {
     let slowest = pace.windows.iter().map(|&(calls, per)| per / calls).max().unwrap_or(Duration::from_millis(100));
     let mut ticks = interval(slowest);
@@ -66,7 +66,7 @@ async fn log_in(client: &JsonClient, scenario: &Scenario) -> Result<HeaderValue>
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
     let body = Bytes::from_static(b"grant_type=client_credentials");
     let answer = client.exchange(Method::POST, "/oauth/token", headers, body).await?;
-    let token = text(&answer.body, "/access_token").context("the login was answered without a token")?;
+    let token = text(&answer.body, "/access_token").context("the response to the login has no token")?;
     Ok(HeaderValue::try_from(format!("Bearer {token}"))?)
 }
 
@@ -77,7 +77,7 @@ struct Naive {
     backoff: Duration,
 }
 
-/// A write, ready to be sent as often as it takes.
+/// A prepared write, which can be sent repeatedly.
 struct Write {
     path: String,
     version: String,
@@ -91,14 +91,14 @@ impl Naive {
         Ok(self.client.exchange(Method::GET, path, headers, Bytes::new()).await?.body)
     }
 
-    /// The ids of a listing's first page, with the text at `pointer` that each goes by.
+    /// Returns the ids on the first page of a listing, each after the text at `pointer`.
     async fn ids_by(&self, path: &str, pointer: &str) -> Result<Vec<(String, String)>> {
         let page = self.get(path).await?;
         let entities = page.get("entities").and_then(Value::as_array).context("a listing without entities")?;
         Ok(entities.iter().filter_map(|entity| Some((text(entity, pointer)?, text(entity, "/id")?))).collect())
     }
 
-    /// Reads a user and computes what they shall have: what they have, and what is listed.
+    /// Reads a user and computes the new groups: the existing ones and the listed ones.
     async fn prepare(&self, entry: &Value, users: &[(String, String)], groups: &[(String, String)]) -> Option<Write> {
         let user = lookup(users, &text(entry, "/user/employeeId")?)?;
         let path = format!("/api/v2/wfm/users/{user}/assignments");
@@ -115,7 +115,7 @@ impl Naive {
         Some(Write { path, version: format!("\"{}\"", state.get("version")?), body: body.into() })
     }
 
-    /// Whether the write passed in the end, and how many conflicts it met.
+    /// Returns whether the write finally succeeded, and how many conflicts it met.
     async fn write(&self, write: Write) -> (bool, usize) {
         let mut conflicts = 0;
         for tries in 0..TRIES {

@@ -1,4 +1,4 @@
-//! The org of the demo: the employees of the roster, as they were before last night's export from the HR system.
+//! The org of the demo: the employees of the roster, in the state before the latest export from the HR system.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use genesys_simulator::{
     RateLimit, ReadLag, Scenario, Share, SimUser, UserState,
 };
 
-/// The export of the HR system.
+/// The export from the HR system.
 const ROSTER: &str = include_str!("../../../examples/roster-500.csv");
 
-/// Users whom nobody can change.
+/// Number of users who cannot be changed.
 pub(super) const BLOCKED: usize = 3;
 
 /// One row of the roster.
@@ -26,7 +26,7 @@ pub(super) struct OrgRow {
     groups: Vec<&'static str>,
 }
 
-/// The rows of the roster.
+/// Returns the rows of the roster.
 pub(super) fn roster() -> Result<Vec<OrgRow>> {
     let rows = ROSTER.lines().skip(1).map(|line| {
         let mut cells = line.split(',');
@@ -38,7 +38,7 @@ pub(super) fn roster() -> Result<Vec<OrgRow>> {
     rows.collect::<Option<_>>().context("the roster has a row with too few cells")
 }
 
-/// The job as it is submitted.
+/// Returns the job to submit.
 pub(super) fn job(rows: &[OrgRow]) -> Value {
     let entries: Vec<_> = rows
         .iter()
@@ -50,7 +50,7 @@ pub(super) fn job(rows: &[OrgRow]) -> Value {
     json!({ "target": "wfmSkillGroups", "mode": "managed", "label": "nightly", "entries": entries })
 }
 
-/// The org before the job: everybody lacks the group listed last, but one in 25, who is up to date.
+/// Returns the org before the job: every user lacks the last listed group, except one in 25, who is up to date.
 pub(super) fn scenario(rows: &[OrgRow], pace: &DemoPace, seed: u64) -> Scenario {
     let mut groups = BTreeMap::new();
     for group in rows.iter().flat_map(|row| &row.groups) {
@@ -87,7 +87,7 @@ pub(super) fn scenario(rows: &[OrgRow], pace: &DemoPace, seed: u64) -> Scenario 
     }
 }
 
-/// Conflicts on about 15 % of the writes, from four causes.
+/// Returns a behaviour with conflicts on about 15 % of the writes, from four causes.
 fn behaviour(pace: &DemoPace) -> Behaviour {
     Behaviour {
         latency: Latency { fixed: Duration::from_millis(20), spread: Duration::from_millis(20) },

@@ -1,4 +1,4 @@
-//! Live progress: a bar on a terminal, plain lines otherwise.
+//! Shows live progress: a bar on a terminal, plain lines otherwise.
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::cli::http::JsonClient;
 
-/// Polls the job at `path` until it has ended, and shows how it goes.
+/// Polls the job at `path` until it has ended, and shows its progress.
 pub(super) async fn follow(client: &JsonClient, path: &str) -> Result<Value> {
     let mut display = DemoDisplay::new()?;
     loop {

@@ -1,4 +1,4 @@
-//! What the demo has shown, and whether every promise held.
+//! The report of the demo: its figures, and whether every promise held.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use super::naive::NaiveResult;
 use super::{DemoPace, org};
 use genesys_simulator::Ledger;
 
-/// The figures of a run and the promises held against them.
+/// The figures of a run, and the promises checked against them.
 pub(super) struct Report {
     lines: Vec<String>,
     promises: Vec<(String, bool)>,
@@ -21,7 +21,7 @@ impl Report {
         report.calls(job, ledger);
         report.rate(ledger, pace);
         let lost = ledger.lost_foreign_changes().len();
-        report.promise(format!("{lost} changes of others lost"), lost == 0);
+        report.promise(format!("{lost} changes by others lost"), lost == 0);
         report.beside(naive);
         report
     }
@@ -77,7 +77,7 @@ impl Report {
         let writes = ledger.requests().iter().filter(|request| request.route.writes().is_some()).count() as u64;
         self.lines.push(format!("conflicted writes: {met} of {writes} ({})", percent(met, writes)));
         self.promise(format!("each of {met} conflicts has a cause"), causes.sum() == met && causes.of("total") == met);
-        self.promise("no conflict of our own making".to_owned(), causes.of("ownConcurrency") == 0);
+        self.promise("no conflict caused by skillsync itself".to_owned(), causes.of("ownConcurrency") == 0);
     }
 
     fn calls(&mut self, job: &Value, ledger: &Ledger) {
@@ -85,7 +85,7 @@ impl Report {
         let calls = ledger.api_requests().count() as u64;
         let least = 2 + states.of("total") + states.of("applied") + 2 * conflicts_met(ledger);
         self.lines.push(format!(
-            "calls: {calls}, {} of the least (two listings, a read a user, a write a change, two calls a conflict)",
+            "calls: {calls}, {} of the minimum (two listings, a read per user, a write per change, two calls per conflict)",
             percent(calls, least)
         ));
     }
@@ -104,7 +104,7 @@ impl Report {
 
     fn beside(&mut self, naive: NaiveResult) {
         self.lines.push(format!(
-            "the naive client (lists once, writes later, repeats the same version): {} of {} users failed for good ({}), \
+            "the naive client (reads once, writes later, repeats the same version): {} of {} users failed for good ({}), \
              {} conflicts",
             naive.failed,
             naive.users,
@@ -122,7 +122,7 @@ impl Report {
     }
 }
 
-/// The counts of a job view, by name, with their `total`.
+/// The counts in the view of a job by name, including `total`.
 struct Counts(Vec<(String, u64)>);
 
 impl Counts {
@@ -149,7 +149,7 @@ fn conflicts_met(ledger: &Ledger) -> u64 {
     ledger.conflicts().values().map(|count| *count as u64).sum()
 }
 
-/// `part` as a share of `whole`.
+/// Formats `part` as a percentage of `whole`.
 fn percent(part: u64, whole: u64) -> String {
     let tenths = (part * 1000).checked_div(whole).unwrap_or_default();
     format!("{}.{} %", tenths / 10, tenths % 10)

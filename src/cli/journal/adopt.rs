@@ -1,4 +1,4 @@
-//! `skillsync journal adopt`: says whose the journal is, and binds it to the configured org.
+//! `skillsync journal adopt`: shows which org the journal belongs to, and binds it to the configured one.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -13,20 +13,20 @@ use crate::genesys::transport::over_http;
 use crate::journal::{Inspection, Journal as _, OrgIdentity, SqliteJournal, inspect};
 use crate::lifecycle::Lifecycle;
 
-/// Genesys may be down, and that is no reason to wait for it.
+/// Maximum time for asking Genesys for the org; Genesys may be down.
 const MAX_LOOK_UP_TIME: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(file: Option<&Path>, yes: bool) -> Result<ExitCode> {
-    let config = Config::load(file).context("the configuration cannot be used")?;
+    let config = Config::load(file).context("the configuration is invalid")?;
     let path = &config.journal.path;
     match inspect(path)? {
-        Inspection::Absent => bail!("there is no journal at {}; the service makes one at its start", path.display()),
-        Inspection::InUse => bail!("the journal at {} is in use: stop the service first", path.display()),
+        Inspection::Absent => bail!("there is no journal at {}; the service creates one at its start", path.display()),
+        Inspection::InUse => bail!("the journal at {} is in use; stop the service first", path.display()),
         Inspection::Ready { .. } => {}
     }
     let (org, untold) = match asked(&config).await {
         Ok(Some(org)) => (Some(org), None),
-        Ok(None) => (None, Some("Genesys does not tell this client which org it is of".to_owned())),
+        Ok(None) => (None, Some("Genesys does not tell this client which org it belongs to".to_owned())),
         Err(error) => (None, Some(format!("{error:#}"))),
     };
     let (journal, recovered) = SqliteJournal::open(path, config.journal.max_bytes)?;
@@ -40,29 +40,30 @@ pub(super) async fn run(file: Option<&Path>, yes: bool) -> Result<ExitCode> {
     let is_another = matches!((known, org), (Some(known), Some(told)) if known != told);
     if is_another {
         println!(
-            "These are two orgs. Best give the configured one a journal.path of its own, and the open work stays for the \
-             other. If you bind this journal to it, open entries are carried out there, by the names and keys that they \
-             came with; what is remembered of users and people of the other org is forgotten."
+            "These are different orgs. Preferably give the configured org its own journal.path; the open work then stays \
+             with the other org. If you bind this journal to the configured org, open entries are carried out there, by the \
+             names and keys with which they were submitted, and the user state and the known people of the other org are \
+             forgotten."
         );
     } else if found.is_some_and(|found| found.is_reached_like(&configured)) || (known.is_some() && known == org) {
-        println!("It is the same org: nothing keeps the service from starting.");
+        println!("It is the same org; the service can start.");
         return Ok(ExitCode::SUCCESS);
     } else {
-        let why = untold.unwrap_or_else(|| "which org the journal was made for was never told".to_owned());
+        let why = untold.unwrap_or_else(|| "the journal does not know the id of its org".to_owned());
         println!(
-            "Whether the two are the same org cannot be told ({why}). If they are (a new client, another host), bind the \
-             journal to what is configured. If not, give the configured one a journal.path of its own: open entries would \
-             else be carried out in the wrong org."
+            "Whether these are the same org is unknown ({why}). If they are (a new client, another host), bind the journal \
+             to the configured org. If not, give the configured org its own journal.path; otherwise open entries would be \
+             carried out in the wrong org."
         );
     }
     if !yes {
-        println!("Nothing was changed; --yes binds the journal to what is configured.");
+        println!("Nothing was changed; --yes binds the journal to the configured org.");
         return Ok(ExitCode::FAILURE);
     }
     let kept = if is_another { org } else { org.or(known) };
     owner::adopt(&journal, &recovered, OrgIdentity { org: kept, ..configured }, is_another).await?;
     journal.flush().await?;
-    println!("The journal belongs to what is configured from now on.");
+    println!("The journal now belongs to the configured org.");
     Ok(ExitCode::SUCCESS)
 }
 

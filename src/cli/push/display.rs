@@ -1,4 +1,4 @@
-//! Live progress: a bar on a terminal, plain lines otherwise.
+//! Shows live progress: a bar on a terminal, plain lines otherwise.
 
 use std::fmt;
 use std::io::IsTerminal;
@@ -12,9 +12,9 @@ use tokio::time::Instant;
 
 use crate::terminal::plain;
 
-/// How often the job is asked for while it changes.
+/// Minimum interval between polls of the job.
 pub(super) const REFRESH: Duration = Duration::from_millis(500);
-/// How often a line is written where there is no terminal.
+/// Interval between lines if there is no terminal.
 const A_LINE_EVERY: Duration = Duration::from_secs(10);
 
 pub(super) enum PushDisplay {
@@ -59,7 +59,7 @@ impl PushDisplay {
     }
 }
 
-/// How far a job has come.
+/// The progress of a job.
 struct PushProgress {
     total: u64,
     ended: u64,
@@ -85,7 +85,7 @@ impl PushProgress {
     }
 }
 
-/// A length of time, in the two units that matter.
+/// Formats a duration in its two largest units.
 fn lasting(seconds: i64) -> String {
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, seconds) => format!("{seconds} s"),

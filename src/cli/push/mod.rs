@@ -1,6 +1,7 @@
-//! `skillsync push`: submits a file to a running service and follows what becomes of it.
+//! `skillsync push`: submits a file to a running service and follows the job.
 //!
-//! Exits with 0 if every entry came through, with 1 if some failed or are held, with 2 if it could not be done.
+//! Exits with 0 if all entries succeeded, with 1 if some failed, were cancelled or are held, and with 2 if the command
+//! failed.
 
 mod display;
 mod plan;
@@ -27,45 +28,46 @@ use crate::clock::WallClock;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct PushArguments {
-    /// The entries: CSV, XLSX, NDJSON or JSON, told by the name's ending; with .gz or .zst after it, it is sent as it is.
+    /// The file of entries: .csv, .xlsx, .ndjson or .json; one that also ends in .gz or .zst is sent compressed as it
+    /// is.
     file: PathBuf,
-    /// The address of the service.
+    /// The base URL of the service.
     #[arg(long, env = "SKILLSYNC_URL", default_value = "http://127.0.0.1:8080")]
     url: String,
-    /// A key with the role submit; other users of this machine can read it in the list of processes, so rather give a
-    /// file.
+    /// An API key with the role submit; prefer --key-file, because other users of this machine can see this option in
+    /// the process list.
     #[arg(long, env = "SKILLSYNC_KEY", hide_env_values = true, conflicts_with = "key_file")]
     key: Option<String>,
-    /// A file that holds the key.
+    /// A file that contains the API key.
     #[arg(long, value_name = "FILE", env = "SKILLSYNC_KEY_FILE")]
     key_file: Option<PathBuf>,
     #[command(flatten)]
     job: JobOptions,
-    /// Show what would be done, and do it if that is confirmed, or with --yes.
+    /// Show the plan, and carry it out after confirmation or with --yes.
     #[arg(long)]
     dry_run: bool,
-    /// Carry out the plan of --dry-run without asking.
+    /// Carry out the plan of --dry-run without confirmation.
     #[arg(long, requires = "dry_run")]
     yes: bool,
-    /// The same key and file give the same job, however often they are sent; a new one each time if not given.
+    /// The idempotency key: the same key and file give the same job, however often they are sent [default: a new key].
     #[arg(long)]
     idempotency_key: Option<String>,
-    /// Send the file compressed.
+    /// Compress the file for sending.
     #[arg(long)]
     gzip: bool,
-    /// Where rows that failed are written; for `roster.csv` it is `roster.failed.csv` beside it if not given.
+    /// The file for failed rows [default: beside the input, `roster.failed.csv` for `roster.csv`].
     #[arg(long, value_name = "FILE")]
     failed_to: Option<PathBuf>,
-    /// Give up when the service has not answered for so many seconds; 10 at most if it never has.
+    /// Give up if the service does not answer for this long; at most 10 seconds if it has never answered.
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     patience: u64,
 }
 
-/// How it went, as the exit code tells it.
+/// The result, as expressed by the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PushOutcome {
     AllWell,
-    /// Entries failed, or are held or cancelled.
+    /// Entries failed, were cancelled or are held.
     SomeNot,
 }
 
@@ -91,14 +93,15 @@ pub(super) async fn run(arguments: &PushArguments) -> ExitCode {
 async fn push(arguments: &PushArguments) -> Result<PushOutcome> {
     let source = PushSource::read(&arguments.file, &arguments.job, arguments.dry_run).await?;
     let remote = Remote::new(&arguments.url, key(arguments)?, Duration::from_secs(arguments.patience))?;
-    // A submission whose answer is lost is sent again: without a key it would be carried out twice.
+    // A submission whose response is lost is sent again; without a key, it would be carried out twice.
     let key = arguments.idempotency_key.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
     let accepted = remote.submit(&source, &key, arguments.gzip).await?;
     if !arguments.dry_run {
         let view = follow_unless_told_to_stop(&remote, &accepted).await?;
         return finish(&remote, &view, arguments).await;
     }
-    // Whoever breaks a plan off leaves nothing behind. To catch the signal here would keep it from the question below.
+    // Interrupting the planning leaves nothing behind. Once caught, the signal would no longer interrupt the question
+    // below.
     let view = follow(&remote, &accepted).await?;
     let changes = plan::show(&remote, &view).await?;
     let outcome = finish(&remote, &view, arguments).await?;
@@ -117,20 +120,20 @@ fn key(arguments: &PushArguments) -> Result<Option<String>> {
     Ok(Some(text.trim().to_owned()))
 }
 
-/// Following can be broken off; the job cannot be so, and whoever does it is told.
+/// Follows a job. A signal ends the following with an error that says how to cancel the job, which goes on.
 async fn follow_unless_told_to_stop(remote: &Remote, accepted: &Value) -> Result<Value> {
     tokio::select! {
         biased;
         told = told_to_stop() => {
             told?;
             let job = remote.address_of(remote::id_of(accepted)?);
-            bail!("no longer followed; the job goes on: look at it with GET {job}, end it with POST {job}/cancel")
+            bail!("interrupted; the job goes on: read it with GET {job}, cancel it with POST {job}/cancel")
         }
         view = follow(remote, accepted) => view,
     }
 }
 
-/// Follows a job until it has ended or is held, and answers how it stood then.
+/// Follows a job until it has ended or is held, and returns its last view.
 async fn follow(remote: &Remote, accepted: &Value) -> Result<Value> {
     let id = remote::id_of(accepted)?;
     println!("job {id}");
@@ -146,7 +149,7 @@ async fn follow(remote: &Remote, accepted: &Value) -> Result<Value> {
             }
             known = tag;
         }
-        // Changes come by the dozen a second; nobody reads them so fast.
+        // A job changes dozens of times per second, faster than anyone can read.
         tokio::time::sleep_until(asked_at + display::REFRESH).await;
     }
 }
@@ -155,7 +158,7 @@ fn is_over(view: &Value) -> bool {
     view.get("finishedAt").is_some_and(Value::is_string) || view.get("status").is_some_and(|status| status == "held")
 }
 
-/// Tells how a job ended, and keeps its failed rows.
+/// Prints how a job ended, and writes its failed rows to a file.
 async fn finish(remote: &Remote, view: &Value, arguments: &PushArguments) -> Result<PushOutcome> {
     report::print(view);
     let count = |state: &str| view.pointer(&format!("/counts/{state}")).and_then(Value::as_u64).unwrap_or_default();
@@ -166,7 +169,7 @@ async fn finish(remote: &Remote, view: &Value, arguments: &PushArguments) -> Res
         let rows = remote.failed_rows(id).await?;
         crate::private_file::write(&file, &rows)
             .with_context(|| format!("cannot write the failed rows to {}", file.display()))?;
-        println!("failed rows: {} (correct them and push that file)", file.display());
+        println!("failed rows: {} (correct them and push this file)", file.display());
     }
     if count("held") > 0 {
         report::print_held(view, &remote.address_of(id));
@@ -179,7 +182,7 @@ fn confirmed(arguments: &PushArguments, changes: u64) -> Result<bool> {
         return Ok(true);
     }
     if !std::io::stdin().is_terminal() {
-        println!("nothing was written; --yes carries the plan out");
+        println!("nothing was written; --yes carries out the plan");
         return Ok(false);
     }
     print!("carry out {changes} changes? [y/N] ");

@@ -1,14 +1,14 @@
-//! The plan of a dry run, as a difference that people read before they let it happen.
+//! Shows the plan of a dry run as a diff, for review before it is carried out.
 
 use anyhow::Result;
 use serde_json::Value;
 
 use super::remote::{self, Remote};
 
-/// Users whose changes are shown one by one; the rest is counted.
+/// Maximum number of users whose changes are shown individually; the rest are only counted.
 const MAX_SHOWN: u64 = 50;
 
-/// What a plan would change in all.
+/// The totals of a plan.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct PlannedChanges {
     users: u64,
@@ -27,7 +27,7 @@ impl PlannedChanges {
     }
 }
 
-/// Prints what a finished dry run would do, and answers how many users it would change.
+/// Prints the plan of a finished dry run, and returns the number of users that it would change.
 pub(super) async fn show(remote: &Remote, view: &Value) -> Result<u64> {
     let id = remote::id_of(view)?;
     let (mut changes, mut shown, mut cursor) = (PlannedChanges::default(), 0, None);
@@ -54,7 +54,7 @@ pub(super) async fn show(remote: &Remote, view: &Value) -> Result<u64> {
     Ok(users)
 }
 
-/// One user: `row-1 E1001  + Billing  - VIP  ~ Sales:3`.
+/// Returns the line of one user: `row-1 E1001  + Billing  - VIP  ~ Sales:3`.
 fn difference(entry: &Value) -> String {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
     let user = entry.get("user").and_then(Value::as_object).and_then(|user| user.values().find(|id| id.is_string()));

@@ -1,5 +1,6 @@
-//! The service, as `push` calls it: every call is repeated while the service is away, so that a restart of it in the middle
-//! of a job does not end the following of it. A service that has never answered is given up soon: the address is wrong.
+//! The client of the service for `push`. It repeats every call while the service is unavailable, so that a restart
+//! during a job does not end the command. A service that has never answered is given up soon, because the address is
+//! probably wrong.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -19,13 +20,13 @@ use crate::clock::WallClock;
 use crate::genesys::transport::{Transport, TransportSettings, over_http};
 use crate::retry_after::retry_after;
 
-/// How long the service holds an answer back for a change.
+/// How long the service holds a response back for a change.
 const HELD_BACK: &str = "25s";
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const MAX_PAUSE: Duration = Duration::from_secs(10);
-/// How long a service may take to be there at all.
+/// Maximum time until the first response of the service.
 const FIRST_ANSWER: Duration = Duration::from_secs(10);
-/// Failures that are shown one by one.
+/// Maximum number of failures that are shown individually.
 pub(super) const MAX_SHOWN: usize = 10;
 
 pub(super) struct Remote {
@@ -33,11 +34,11 @@ pub(super) struct Remote {
     base: String,
     authorization: Option<HeaderValue>,
     patience: Duration,
-    /// Whether anybody has ever answered at that address.
+    /// Whether the address has ever answered.
     answered: AtomicBool,
 }
 
-/// One call, which can be made again.
+/// A repeatable call.
 struct RemoteCall {
     method: Method,
     path: String,
@@ -55,7 +56,7 @@ impl RemoteCall {
     }
 
     fn with(mut self, name: HeaderName, value: &str) -> Result<Self> {
-        self.headers.insert(name, HeaderValue::from_str(value).context("a header cannot hold that text")?);
+        self.headers.insert(name, HeaderValue::from_str(value).context("the text is not valid in a header")?);
         Ok(self)
     }
 }
@@ -63,7 +64,8 @@ impl RemoteCall {
 impl Remote {
     pub(super) fn new(url: &str, key: Option<String>, patience: Duration) -> Result<Self> {
         let authorization = key.map(|key| HeaderValue::try_from(format!("Bearer {key}"))).transpose();
-        let mut authorization = authorization.context("the key holds characters that no key has")?;
+        let mut authorization =
+            authorization.context("the API key contains characters that are not valid in a header")?;
         if let Some(value) = &mut authorization {
             value.set_sensitive(true);
         }
@@ -77,12 +79,12 @@ impl Remote {
         })
     }
 
-    /// The address of a job.
+    /// Returns the URL of a job.
     pub(super) fn address_of(&self, id: &str) -> String {
         format!("{}/v1/sync-jobs/{id}", self.base)
     }
 
-    /// Submits a job and answers its view.
+    /// Submits a job and returns its view.
     pub(super) async fn submit(&self, source: &PushSource, key: &str, gzip: bool) -> Result<Value> {
         let mut call = RemoteCall::post(format!("/v1/sync-jobs{}", source.query))
             .with(CONTENT_TYPE, &source.media_type)?
@@ -97,7 +99,7 @@ impl Remote {
         json(&self.send(&call).await?)
     }
 
-    /// The job with its tag, or nothing if it is as it is known to be.
+    /// Returns the job with its `ETag`, or `None` if it still has the tag `known`.
     pub(super) async fn job(&self, id: &str, known: Option<&str>) -> Result<Option<(Value, Option<String>)>> {
         let mut call = RemoteCall::get(format!("/v1/sync-jobs/{id}?wait={HELD_BACK}"));
         if let Some(known) = known {
@@ -111,12 +113,12 @@ impl Remote {
         Ok(Some((json(&answer)?, tag)))
     }
 
-    /// Has the plan of a dry run carried out, and answers the job that does it.
+    /// Applies a dry run, and returns the view of the new job.
     pub(super) async fn apply(&self, id: &str) -> Result<Value> {
         json(&self.send(&RemoteCall::post(format!("/v1/sync-jobs/{id}/apply"))).await?)
     }
 
-    /// One page of entries.
+    /// Returns one page of entries.
     pub(super) async fn entries(&self, id: &str, state: &str, limit: usize, cursor: Option<&str>) -> Result<Value> {
         let cursor = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
         json(
@@ -126,20 +128,20 @@ impl Remote {
         )
     }
 
-    /// The first failed entries.
+    /// Returns the first failed entries, at most [`MAX_SHOWN`].
     pub(super) async fn failures(&self, id: &str) -> Result<Vec<Value>> {
         let page = self.entries(id, "failed", MAX_SHOWN, None).await?;
         Ok(page.get("items").and_then(Value::as_array).cloned().unwrap_or_default())
     }
 
-    /// All failed entries as they were sent, to be sent again.
+    /// Returns all failed entries as CSV rows that can be submitted again.
     pub(super) async fn failed_rows(&self, id: &str) -> Result<Bytes> {
         let call = RemoteCall::get(format!("/v1/sync-jobs/{id}/entries?state=failed")).with(ACCEPT, "text/csv")?;
         Ok(self.send(&call).await?.into_body())
     }
 
-    /// Makes a call until it is answered by a service that works: repeating is harmless, as submissions carry their key
-    /// and applying twice only finds nothing left to do.
+    /// Repeats a call until the service answers it. Repeating is harmless: submissions carry an idempotency key, and
+    /// applying twice finds nothing left to do.
     async fn send(&self, call: &RemoteCall) -> Result<Response<Bytes>> {
         let (begun, mut pause, mut told) = (Instant::now(), FIRST_PAUSE, String::new());
         loop {
@@ -154,12 +156,13 @@ impl Remote {
             let answered = self.answered.load(Ordering::Relaxed);
             let patience = if answered { self.patience } else { self.patience.min(FIRST_ANSWER) };
             if begun.elapsed() + pause > patience {
-                let hint = if answered { "" } else { "; is the service running, and --url its address?" };
+                let hint =
+                    if answered { "" } else { "; check that the service is running and that --url is its address" };
                 bail!("{}: {trouble}{hint}", self.base);
             }
-            // The same trouble is told once, however long it lasts.
+            // Each problem is printed once, however long it lasts.
             if trouble != told {
-                eprintln!("{}: {trouble}; asking again for {} s", self.base, patience.as_secs());
+                eprintln!("{}: {trouble}; retrying for up to {} s", self.base, patience.as_secs());
                 told = trouble;
             }
             tokio::time::sleep(pause).await;
@@ -172,7 +175,7 @@ impl Remote {
             .method(&call.method)
             .uri(format!("{}{}", self.base, call.path))
             .body(call.body.clone())
-            .with_context(|| format!("--url: {} is not an address", self.base))?;
+            .with_context(|| format!("--url: {} is not a valid URL", self.base))?;
         *request.headers_mut() = call.headers.clone();
         request.headers_mut().extend(self.authorization.clone().map(|value| (AUTHORIZATION, value)));
         let answer = self.transport.clone().oneshot(request).await;
@@ -181,7 +184,8 @@ impl Remote {
     }
 }
 
-/// What goes away by itself: the service is starting, stopping, full, or asked too often.
+/// Returns whether the status is temporary: the service is starting, stopping or overloaded, or the request rate was
+/// exceeded.
 fn is_passing(status: StatusCode) -> bool {
     [
         StatusCode::TOO_MANY_REQUESTS,
@@ -199,7 +203,7 @@ fn accepted(answer: Response<Bytes>) -> Result<Response<Bytes>> {
     bail!("{}", problem(&answer))
 }
 
-/// What a problem document says, with each of its faults.
+/// Formats a problem document with all its faults.
 fn problem(answer: &Response<Bytes>) -> String {
     let document: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
     let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -214,12 +218,15 @@ fn problem(answer: &Response<Bytes>) -> String {
 }
 
 fn json(answer: &Response<Bytes>) -> Result<Value> {
-    serde_json::from_slice(answer.body()).context("the answer is not JSON: is this the address of a skillsync service?")
+    serde_json::from_slice(answer.body())
+        .context("the response is not JSON; check that --url is the address of a skillsync service")
 }
 
-/// The id in the view of a job.
+/// Returns the id in the view of a job.
 pub(super) fn id_of(view: &Value) -> Result<&str> {
-    view.get("id").and_then(Value::as_str).context("the answer has no id: is this the address of a skillsync service?")
+    view.get("id")
+        .and_then(Value::as_str)
+        .context("the response has no id; check that --url is the address of a skillsync service")
 }
 
 async fn compressed(body: &[u8]) -> Result<Bytes> {

@@ -1,4 +1,4 @@
-//! How a job ended: a table, and the first failures with what to do about them.
+//! Prints how a job ended: a table of counts, and the first failures with what to do about them.
 
 use serde_json::Value;
 
@@ -48,10 +48,10 @@ fn failure(entry: &Value) -> String {
     format!("{row} failed, {}: {}", text("reason").unwrap_or_default(), text("message").unwrap_or_default())
 }
 
-/// Says why a job is held, and how it goes on.
+/// Prints why a job is held, and how to apply or cancel it.
 pub(super) fn print_held(view: &Value, address: &str) {
     println!("held: {}", view.pointer("/held/message").and_then(Value::as_str).unwrap_or_default());
-    println!("  apply (takes a key with the role admin): curl -X POST {address}/apply");
+    println!("  apply (requires an API key with the role admin): curl -X POST {address}/apply");
     println!("  cancel: curl -X POST {address}/cancel");
 }
 

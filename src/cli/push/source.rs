@@ -1,4 +1,4 @@
-//! The file that is pushed: its form, and what the job is besides its entries.
+//! The file to push: its form, and the members of the job other than its entries.
 
 use std::path::{Path, PathBuf};
 
@@ -10,38 +10,38 @@ use crate::charset;
 use crate::compression::Compression;
 use crate::table::XLSX;
 
-/// What a job is besides its entries. A JSON file may say it itself; what is given here goes before it.
+/// The members of a job other than its entries. Options take precedence over members of a JSON file.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct JobOptions {
-    /// What is written: routingSkills or wfmSkillGroups. Only JSON can say it itself.
+    /// What to assign: routingSkills or wfmSkillGroups; required unless a JSON file contains it.
     #[arg(long)]
     target: Option<String>,
-    /// What the listed assignments mean: add, remove, managed or replace.
+    /// What the lists of assignments mean: add, remove, managed or replace [service default: managed].
     #[arg(long)]
     mode: Option<String>,
-    /// Your name for the job.
+    /// A name for the job, shown to people.
     #[arg(long)]
     label: Option<String>,
-    /// How urgent it is: bulk, or interactive for at most 20 entries.
+    /// The lane: bulk, or interactive for at most 20 entries [service default: bulk].
     #[arg(long)]
     lane: Option<String>,
-    /// What several rows about one user mean: merge, one list; or inOrder, changes that follow each other.
+    /// How to treat several rows for one user: merge combines their lists; inOrder treats them as successive changes.
     #[arg(long)]
     same_user: Option<String>,
-    /// The form of the file, if its name does not tell.
+    /// The form of the file, if its name does not reveal it.
     #[arg(long)]
     format: Option<InputForm>,
     #[command(flatten)]
     input: InputOptions,
 }
 
-/// A submission, ready to be sent.
+/// A submission, ready to send.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct PushSource {
     pub(super) media_type: String,
-    /// How the body is packed already.
+    /// The compression that the body already has.
     pub(super) packed: Option<Compression>,
-    /// With its question mark, if there is one.
+    /// The query with its question mark, or empty.
     pub(super) query: String,
     pub(super) body: Vec<u8>,
 }
@@ -50,7 +50,7 @@ impl PushSource {
     pub(super) async fn read(file: &Path, options: &JobOptions, dry_run: bool) -> Result<Self> {
         let input = Input::read(file)?;
         let form = options.format.or(input.form).with_context(|| {
-            format!("{}: the name does not tell the form; give --format csv, ndjson, json or xlsx", file.display())
+            format!("{}: the name does not reveal the form; give --format csv, ndjson, json or xlsx", file.display())
         })?;
         Self::of(form, input, options, dry_run).await
     }
@@ -95,7 +95,7 @@ fn query(members: &Map<String, Value>) -> String {
     if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
 }
 
-/// A text as it may stand in a query.
+/// Percent-encodes a text for a query.
 fn encoded(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
     text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
@@ -107,8 +107,8 @@ fn with_members(body: &str, members: Map<String, Value>) -> Result<Vec<u8>> {
     Ok(serde_json::to_vec(&job)?)
 }
 
-/// `roster.csv` and `roster.csv.gz` have their failed rows in `roster.failed.csv`, whatever their form: rows of CSV can be corrected
-/// by hand.
+/// Returns the default file for failed rows: `roster.failed.csv` for both `roster.csv` and `roster.csv.gz`. It is CSV
+/// for every input form, because CSV can be corrected by hand.
 pub(super) fn failed_rows_beside(file: &Path) -> PathBuf {
     let is_packed = Input::named(file, Vec::new()).packed.is_some();
     let file = if is_packed { file.with_extension("") } else { file.to_owned() };
