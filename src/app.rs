@@ -1,4 +1,4 @@
-//! The composition root: the only place where the parts are put together.
+//! The composition root: the only module that connects all parts.
 
 mod callbacks;
 mod calls;
@@ -47,41 +47,41 @@ use crate::journal::{Journal, Recovered};
 use crate::lifecycle::Lifecycle;
 use genesys_simulator::Simulator;
 
-/// What a service gets from outside, so that a test brings its own.
+/// The external dependencies of a service, which tests replace.
 #[derive(Debug)]
 pub struct Dependencies {
-    /// The way to Genesys.
+    /// The transport to Genesys.
     pub transport: Transport,
-    /// What the rate limiter is to believe about calls of the process before.
+    /// What the rate limiter assumes about calls of an earlier process.
     pub gate_start: Start,
-    /// Where things are written down, and what was read back from there.
     pub journal: Arc<dyn Journal>,
+    /// What was read back from the journal.
     pub recovered: Recovered,
     pub clock: WallClock,
-    /// Where jitter comes from.
+    /// The seed of jitter.
     pub seed: u64,
 }
 
-/// A running service, apart from its HTTP side.
+/// A running service without its HTTP API.
 #[derive(Debug)]
 pub struct Service {
     pub engine: Engine,
     pub gate: RateLimiter,
-    /// Takes in what HR systems send.
+    /// Handles what HR systems send.
     pub intake: Intake,
     clock: WallClock,
     tokens: Arc<TokenSource>,
     journal: Arc<dyn Journal>,
-    /// Whether the org is the one that the journal belongs to, if it belongs to one.
+    /// Whether the org is the one that the journal belongs to; `None` if the journal belongs to no org yet.
     org: Option<watch::Receiver<OrgState>>,
 }
 
-/// Puts a service together and starts its tasks; they end with `lifecycle`.
+/// Assembles a service and starts its tasks, which end with `lifecycle`.
 pub fn start(config: &Config, around: Dependencies, lifecycle: &Lifecycle) -> Result<Service, ConfigError> {
     start_beside(config, around, lifecycle, hris::over_http()?)
 }
 
-/// The same with another way to the HR systems that records are read at.
+/// Like [`start`], with another transport for reading records from HR systems.
 pub fn start_beside(
     config: &Config,
     around: Dependencies,
@@ -125,7 +125,7 @@ pub fn start_beside(
     Ok(Service { engine, gate, intake, clock: around.clock, tokens, journal, org })
 }
 
-/// Has a client ask which org it is before it calls anything else, if the journal belongs to one.
+/// If the journal belongs to an org, makes the client ask for the org before it makes any other call.
 fn confirmed(
     config: &Config,
     client: GenesysClient,
@@ -141,7 +141,7 @@ fn confirmed(
     Ok((client, Some(known)))
 }
 
-/// A client of its own, for who wants to ask Genesys a few things and runs no service.
+/// Returns a stand-alone client, for commands that call Genesys without running a service.
 pub fn client(
     config: &Config,
     transport: Transport,
@@ -165,18 +165,18 @@ fn login(
     Ok(Arc::new(TokenSource::new(transport, &config.genesys.login_url()?, credentials, backoff, clock)))
 }
 
-/// The keys of the configuration, which can be read again while the service runs.
+/// Returns the configured API keys, which can be reloaded while the service runs.
 pub fn api_keys(config: &Config) -> ApiKeys {
     let settings = api_settings(config);
     ApiKeys::new(&settings.api_keys, settings.requests_per_second)
 }
 
-/// The HTTP side of a service.
+/// Returns the HTTP API of a service.
 pub fn router(config: &Config, service: &Service, lifecycle: &Lifecycle) -> Router {
     router_for(config, service, &api_keys(config), lifecycle)
 }
 
-/// The same for the holders of these keys.
+/// Like [`router`], with the given API keys.
 pub fn router_for(config: &Config, service: &Service, keys: &ApiKeys, lifecycle: &Lifecycle) -> Router {
     let settings = api_settings(config);
     api::router(ApiContext {
@@ -200,7 +200,8 @@ pub fn router_for(config: &Config, service: &Service, keys: &ApiKeys, lifecycle:
     })
 }
 
-/// Takes over what may change while the service runs: keys and sources, both or neither; how many there are then.
+/// Applies a reloaded configuration: API keys and sources, both or neither. Returns the new number of each, or why the
+/// reload failed.
 pub fn reload(service: &Service, keys: &ApiKeys, read: Result<&Config, String>) -> Result<(usize, usize), String> {
     let read = read.and_then(|config| {
         let leaves_none = config.server.api_keys.is_empty() && !keys.is_empty();
@@ -229,7 +230,7 @@ fn api_settings(config: &Config) -> ApiSettings {
     }
 }
 
-/// Answers requests on a listener until the service is told to stop.
+/// Serves requests on a listener until the service is told to stop.
 pub async fn serve(config: &Config, listener: TcpListener, router: Router, lifecycle: Lifecycle) -> io::Result<()> {
     let most = usize::try_from(config.server.max_connections.get()).unwrap_or(usize::MAX);
     let settings = ServeSettings { max_connections: most, ..ServeSettings::default() };
@@ -260,7 +261,7 @@ fn api_key(key: &ApiKeyConfig) -> ApiKey {
     ApiKey { name: key.name.as_str().into(), sha256: key.sha256, role, bounds, expires: key.expires }
 }
 
-/// A simulator in this process as the way to Genesys; nothing leaves memory.
+/// Returns a transport to a simulator in this process, without any network.
 pub fn in_memory(simulator: &Simulator, attempt_timeout: Duration) -> Transport {
     let service = simulator.service();
     BoxCloneSyncService::new(tower::service_fn(move |request| {
@@ -274,7 +275,7 @@ pub fn in_memory(simulator: &Simulator, attempt_timeout: Duration) -> Transport 
     }))
 }
 
-/// How the configuration wants Genesys to be reached.
+/// Returns the configured transport settings for Genesys.
 pub fn transport_settings(config: &Config) -> Result<TransportSettings, ConfigError> {
     Ok(TransportSettings {
         proxy: config.genesys.proxy.clone(),
@@ -297,7 +298,7 @@ fn limits(config: &Config) -> Limits {
 
 fn endpoints(config: &Config) -> Result<Endpoints, ConfigError> {
     let version_header = HeaderName::try_from(config.genesys.version_header.as_str()).map_err(|_| {
-        ConfigError::Contradiction { key: "genesys.version_header", problem: "is not the name of a header".to_owned() }
+        ConfigError::Contradiction { key: "genesys.version_header", problem: "is not a valid header name".to_owned() }
     })?;
     let genesys = &config.genesys;
     Ok(Endpoints {

@@ -1,4 +1,5 @@
-//! Logs: for people on a terminal, JSON lines otherwise. And, where it is configured, spans for an OpenTelemetry collector.
+//! Logging, as text on a terminal and as JSON lines otherwise; and, if configured, the export of spans to an
+//! OpenTelemetry collector.
 
 mod conventions;
 mod export;
@@ -22,12 +23,12 @@ use tracing_subscriber::{EnvFilter, Layer, Registry};
 pub use self::export::{ExportSettings, SpanExport, SpanExportError, spans_to};
 use crate::terminal::Plain;
 
-/// Starts logging to standard error; `default_level` holds unless `RUST_LOG` says otherwise. A second call has no effect.
+/// Starts logging to standard error, at `default_level` unless `RUST_LOG` is set. A second call has no effect.
 pub fn start(default_level: &str) {
     start_beside(logs(default_level));
 }
 
-/// The same, and exports spans until [`SpanExport::finish`].
+/// Like [`start`], and exports spans until [`SpanExport::finish`]. Returns an error if the settings are invalid.
 pub fn start_exporting(default_level: &str, settings: &ExportSettings) -> Result<SpanExport, SpanExportError> {
     let (spans, export) = export::over_http(settings)?;
     start_beside(logs(default_level).and_then(spans).boxed());
@@ -37,7 +38,7 @@ pub fn start_exporting(default_level: &str, settings: &ExportSettings) -> Result
 type Subscribed = Box<dyn Layer<Registry> + Send + Sync>;
 
 fn start_beside(layer: Subscribed) {
-    // Fails only if a subscriber is set already, and then that one serves.
+    // Fails only if a subscriber is already set, which then stays in use.
     let _ = tracing_subscriber::registry().with(layer).try_init();
 }
 
@@ -60,7 +61,7 @@ where
     lines.compact().fmt_fields(PlainFields)
 }
 
-/// Fields for people to read: what others sent is in them as text, and does nothing to the terminal.
+/// Formats fields for people. Text from elsewhere is escaped and cannot control the terminal.
 struct PlainFields;
 
 impl<'writer> FormatFields<'writer> for PlainFields {
@@ -70,15 +71,15 @@ impl<'writer> FormatFields<'writer> for PlainFields {
     }
 }
 
-/// Makes a request's span part of the trace that its caller names with `traceparent` (W3C Trace Context). Has to come
-/// before anything else happens in the span; changes nothing where no spans are exported.
+/// Makes the span of a request part of the trace that its caller names in `traceparent` (W3C Trace Context). Must be
+/// called before anything else happens in the span. Has no effect if no spans are exported.
 pub fn join_trace(span: &Span, headers: &HeaderMap) {
     if !headers.contains_key("traceparent") {
         return;
     }
     let context = TraceContextPropagator::new().extract(&HeaderExtractor(headers));
     if context.span().span_context().is_valid() {
-        // Fails where no spans are exported.
+        // Fails if no spans are exported.
         let _ = span.set_parent(context);
     }
 }

@@ -1,4 +1,4 @@
-//! Callbacks as they are configured.
+//! Builds callbacks from the configuration.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::domain::callback::{CallbackRules, CallbackUrl};
 use crate::engine::Engine;
 use crate::lifecycle::Lifecycle;
 
-/// What the configuration permits.
+/// Returns the configured rules for callback URLs.
 pub(super) fn rules(config: &CallbacksConfig) -> CallbackRules {
     CallbackRules {
         enabled: config.secret().is_ok_and(|secret| secret.is_some()),
@@ -21,11 +21,11 @@ pub(super) fn rules(config: &CallbacksConfig) -> CallbackRules {
     }
 }
 
-/// Checked, and not started yet.
+/// The configured callbacks, validated but not started.
 pub(super) struct CalledBack {
     key: Option<SigningKey>,
     rules: CallbackRules,
-    /// Who is told of jobs that name nobody themselves.
+    /// The receiver for jobs that name none.
     pub(super) by_default: Option<CallbackUrl>,
 }
 
@@ -46,14 +46,14 @@ impl CalledBack {
         Ok(Self { key: key.transpose()?, rules, by_default: url.transpose()? })
     }
 
-    /// Starts to tell, if there is something to sign with.
-    /// The way to who is told.
+    /// Returns the HTTP client for callbacks.
     pub(super) fn wire(&self) -> Result<CallbackWire, ConfigError> {
         let problem =
             |error: reqwest::Error| ConfigError::Contradiction { key: "callbacks", problem: error.to_string() };
         CallbackWire::new(self.rules).map_err(problem)
     }
 
+    /// Starts sending callbacks, if a signing secret is configured.
     pub(super) fn start(
         self,
         engine: &Engine,

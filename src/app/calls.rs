@@ -1,4 +1,4 @@
-//! The book that the rate limiter keeps of its calls, in the journal; and what the journal tells a fresh gate.
+//! Keeps the usage log of the rate limiter in the journal, and restores a new rate limiter from it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::clock::WallClock;
 use crate::genesys::rate_limiter::{Start, UsageLog, UsageRecord};
 use crate::journal::{CallRecord, Journal};
 
-/// Writes the rate limiter's pages into the journal, with dates in place of instants.
+/// Writes the rate limiter's usage records to the journal, with dates instead of instants.
 #[derive(Debug)]
 pub(super) struct JournalledCalls {
     pub(super) journal: Arc<dyn Journal>,
@@ -32,15 +32,15 @@ impl UsageLog for JournalledCalls {
     }
 }
 
-/// Dates are kept in whole milliseconds: a call is taken for one of the next.
+/// Dates are stored in whole milliseconds, so each call counts as one of the following millisecond.
 const ROUNDING: Duration = Duration::from_millis(1);
 
-/// What a fresh gate has to believe of the calls of the process before; with nothing recorded, that everything permitted
-/// was used this very moment.
+/// Returns what a new rate limiter assumes about the calls of an earlier process. Without any record, it assumes that
+/// all permitted calls were made just now.
 pub fn start_from(calls: &[CallRecord], clock: WallClock) -> Start {
     let Some(newest) = calls.last() else { return Start::AsIfFull };
     let (now, date) = (Instant::now(), clock.now());
-    // What lies in the future, by a clock that was set back, counts from now on.
+    // Calls in the future (the clock was set back) count as made now.
     let instant = |at: Timestamp| {
         let ago = Duration::try_from(date.duration_since(at)).unwrap_or_default();
         now.checked_sub(ago.saturating_sub(ROUNDING))

@@ -1,4 +1,4 @@
-//! The rate limiter as the HTTP API shows it: instants become dates, and counts are as wide as the API's.
+//! Converts the state of the rate limiter to the shapes of the HTTP API: instants to dates, and counts to `u32`.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::clock::WallClock;
 use crate::genesys::call::{GenesysService, Route, RouteClass};
 use crate::genesys::rate_limiter::{LaneView, RateLimiter, WindowLimit, WindowView};
 
-/// A gate with the clock that dates its instants.
+/// A rate limiter with the clock that converts its instants to dates.
 #[derive(Debug)]
 pub(super) struct GateLimits {
     gate: RateLimiter,

@@ -1,8 +1,8 @@
-//! What the parts count and show of themselves, as families of metrics.
+//! Exposes the counters and states of all parts as families of metrics.
 //!
-//! Names and units follow the conventions of Prometheus; words are those of the HTTP API. No label holds the id of a job, a
-//! user or a skill, so that the number of series does not grow with what is synced. `docs/OPERATIONS.md` explains each
-//! family; a test holds it, the dashboard and the alert rules against what is written here.
+//! Names and units follow the conventions of Prometheus; label values are the words of the HTTP API. No label contains
+//! the id of a job, a user or a skill, so the number of series does not grow with the synced data. `docs/OPERATIONS.md`
+//! explains each family; a test compares it, the dashboard and the alert rules with the names here.
 
 use std::sync::Arc;
 
@@ -20,76 +20,78 @@ use crate::journal::{Journal, JournalHealth};
 use crate::lifecycle::Lifecycle;
 use crate::metrics::{Family, MetricsText};
 
-const BUILD: Family = Family::gauge("skillsync_build_info", "Always 1; the label says which version runs.");
-const JOBS: Family = Family::gauge("skillsync_jobs", "Jobs in memory by status.");
-const OLDEST: Family =
-    Family::gauge("skillsync_oldest_open_job_age_seconds", "Age of the oldest job that has not ended; 0 without one.");
-const ENTRIES: Family = Family::gauge("skillsync_entries", "Entries of the jobs in memory by state.");
-const ENDED: Family =
-    Family::counter("skillsync_entries_ended_total", "Entries that ended, by the state they ended in.");
+const BUILD: Family = Family::gauge("skillsync_build_info", "Always 1; the label is the version of the service.");
+const JOBS: Family = Family::gauge("skillsync_jobs", "Jobs in memory, by status.");
+const OLDEST: Family = Family::gauge(
+    "skillsync_oldest_open_job_age_seconds",
+    "Age of the oldest job that has not ended; 0 if there is none.",
+);
+const ENTRIES: Family = Family::gauge("skillsync_entries", "Entries of the jobs in memory, by state.");
+const ENDED: Family = Family::counter("skillsync_entries_ended_total", "Entries that have ended, by final state.");
 const REASONS: Family = Family::counter(
     "skillsync_entries_unsuccessful_total",
-    "Entries that failed, or were superseded as stale, by reason.",
+    "Entries that failed or were superseded as stale, by reason.",
 );
-const USERS: Family =
-    Family::gauge("skillsync_users_occupied", "Users with something pending or under way: one writer each.");
-const CONFLICTS: Family =
-    Family::counter("skillsync_conflicts_total", "Refused writes by the cause that was found, each once.");
+const USERS: Family = Family::gauge("skillsync_users_occupied", "Users with pending changes or work under way.");
+const CONFLICTS: Family = Family::counter("skillsync_conflicts_total", "Refused writes, by cause.");
 const CALLS: Family =
-    Family::counter("skillsync_genesys_calls_total", "Attempts of calls to Genesys by route and how they ended.");
+    Family::counter("skillsync_genesys_calls_total", "Attempts of calls to Genesys, by route and status.");
 const ANSWERS: Family = Family::histogram(
     "skillsync_genesys_call_duration_seconds",
     "Time from sending an attempt to the last byte of its answer, by class of route.",
 );
 const RETRIES: Family =
-    Family::counter("skillsync_genesys_retries_total", "Attempts that were repeated at once, by why.");
+    Family::counter("skillsync_genesys_retries_total", "Attempts that were repeated at once, by cause.");
 const REFUSED_RETRIES: Family = Family::counter(
     "skillsync_genesys_retries_refused_total",
-    "Repetitions left out because the budget of repetitions was used up: an outage.",
+    "Attempts not repeated because the retry budget was used up, as in an outage.",
 );
-const LOGINS: Family = Family::counter("skillsync_genesys_logins_total", "Logins to Genesys by how they ended.");
-const LOGGED_IN: Family = Family::gauge("skillsync_genesys_logged_in", "1 if the last login worked, else 0.");
+const LOGINS: Family = Family::counter("skillsync_genesys_logins_total", "Logins to Genesys, by result.");
+const LOGGED_IN: Family = Family::gauge("skillsync_genesys_logged_in", "1 if the last login succeeded, otherwise 0.");
 const WINDOW_LIMIT: Family =
-    Family::gauge("skillsync_gate_window_limit_calls", "Calls permitted in each window of the rate limit.");
-const WINDOW_USED: Family = Family::gauge("skillsync_gate_window_used_calls", "Places taken in each window.");
-const IN_FLIGHT: Family = Family::gauge("skillsync_gate_in_flight_calls", "Calls under way.");
+    Family::gauge("skillsync_gate_window_limit_calls", "Calls permitted in each window of the rate limiter.");
+const WINDOW_USED: Family =
+    Family::gauge("skillsync_gate_window_used_calls", "Calls that currently count towards each window.");
+const IN_FLIGHT: Family = Family::gauge("skillsync_gate_in_flight_calls", "Calls in flight.");
 const MAX_IN_FLIGHT: Family =
-    Family::gauge("skillsync_gate_in_flight_limit_calls", "Calls that may be under way at once.");
-const WAITING: Family = Family::gauge("skillsync_gate_waiting_calls", "Calls that wait for their turn, by lane.");
-const GRANTED: Family = Family::counter("skillsync_gate_granted_total", "Calls that were let through, by lane.");
-const WAITED: Family =
-    Family::histogram("skillsync_gate_wait_seconds", "Time that calls waited at the gate until their turn, by lane.");
+    Family::gauge("skillsync_gate_in_flight_limit_calls", "Maximum number of calls in flight.");
+const WAITING: Family = Family::gauge("skillsync_gate_waiting_calls", "Calls waiting for their turn, by lane.");
+const GRANTED: Family = Family::counter("skillsync_gate_granted_total", "Calls granted, by lane.");
+const WAITED: Family = Family::histogram(
+    "skillsync_gate_wait_seconds",
+    "Time that calls waited for their turn at the rate limiter, by lane.",
+);
 const PAUSE: Family = Family::gauge(
     "skillsync_gate_pause_remaining_seconds",
-    "For how long Genesys still wants no call at all (429 with Retry-After); 0 if it takes calls.",
+    "Remaining pause of all calls that Genesys asked for (429 with Retry-After); 0 without a pause.",
 );
 const PAUSED_ROUTES: Family =
-    Family::gauge("skillsync_gate_paused_routes", "Routes that Genesys wants to be left alone on their own.");
-const BREAKER: Family =
-    Family::gauge("skillsync_gate_breaker_open", "1 while Genesys seems to be down and only probes go out, else 0.");
+    Family::gauge("skillsync_gate_paused_routes", "Routes for which Genesys asked for a pause.");
+const BREAKER: Family = Family::gauge(
+    "skillsync_gate_breaker_open",
+    "1 while Genesys seems to be down and only probes go out, otherwise 0.",
+);
 const SERVICE_BREAKER: Family = Family::gauge(
     "skillsync_gate_service_breaker_open",
-    "1 while only probes go out to one service of Genesys, as it seems to be down alone, else 0.",
+    "1 while this service of Genesys alone seems to be down and only probes go out to it, otherwise 0.",
 );
-const OPENINGS: Family = Family::counter("skillsync_gate_breaker_openings_total", "How often the breaker opened.");
+const OPENINGS: Family = Family::counter("skillsync_gate_breaker_openings_total", "Number of times a breaker opened.");
 
-const FLUSHES: Family = Family::histogram(
-    "skillsync_journal_flush_duration_seconds",
-    "Time that the journal took to make a batch durable.",
-);
+const FLUSHES: Family =
+    Family::histogram("skillsync_journal_flush_duration_seconds", "Time to make a batch of the journal durable.");
 const FAILURES: Family =
-    Family::counter("skillsync_journal_failures_total", "Batches that the journal could not write; it tries again.");
+    Family::counter("skillsync_journal_failures_total", "Batches that the journal could not write; it retries them.");
 const UNWRITTEN: Family = Family::gauge(
     "skillsync_journal_unwritten_records",
-    "Records handed to the journal and not durable yet; grows while it cannot write.",
+    "Records handed to the journal but not yet durable; grows while it cannot write.",
 );
-const JOURNAL_SIZE: Family = Family::gauge("skillsync_journal_size_bytes", "Size of the journal on the disk.");
+const JOURNAL_SIZE: Family = Family::gauge("skillsync_journal_size_bytes", "Size of the journal on disk.");
 const PANICS: Family = Family::counter(
     "skillsync_task_panics_total",
-    "Panics of tasks, by task: a defect; what it did is taken up again.",
+    "Panics of tasks, by task. Each is a defect; the task is restarted.",
 );
 
-/// The parts that are asked when somebody asks for metrics.
+/// The parts that are queried when metrics are scraped.
 #[derive(Debug)]
 pub(super) struct ServiceMetrics {
     pub(super) engine: Engine,
@@ -180,7 +182,7 @@ impl ServiceMetrics {
     }
 }
 
-/// Shown without series where nothing is written down.
+/// Writes the families of the journal, without series if there is no journal.
 fn write_journal_of(text: &mut MetricsText, health: Option<&JournalHealth>, bytes: u64) {
     text.family(&FLUSHES);
     if let Some(health) = health {
@@ -231,7 +233,7 @@ fn write_gate(text: &mut MetricsText, gate: &RateLimiterView) {
     text.family(&OPENINGS).series(&[], gate.breaker_openings);
 }
 
-/// A window by its length, as people write it.
+/// Returns the length of a window in seconds, like `60s`.
 fn length(limit: WindowLimit) -> String {
     format!("{}s", limit.period.as_secs_f64())
 }

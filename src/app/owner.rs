@@ -1,8 +1,8 @@
-//! Whose the journal is: settled before anything that it holds is carried out.
+//! Makes sure that the journal belongs to the configured org before anything in it is carried out.
 //!
-//! Offline only host and client id are known. If the journal was used with the same, it is ours, and the org's own id is asked
-//! for before the first other call, to be sure. If it was used with others and knows the id of its org, only that id can
-//! tell: nothing new is taken, and no call goes out, until it has. Else the start is refused.
+//! Offline, only host and client id are known. If the journal was used with the same ones, it is ours; to be sure, the
+//! org is asked for its id before any other call. If it was used with different ones and knows the id of its org, only
+//! that id can decide: until then, nothing new is accepted and no other call goes out. Otherwise the start is refused.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,12 +17,12 @@ use crate::hris;
 use crate::journal::{Holdings, Journal, JournalError, Memo, OrgIdentity, Recovered};
 use crate::lifecycle::Lifecycle;
 
-/// So many answers of Genesys in a row that do not tell the org, and host and client id are believed.
+/// Number of consecutive answers of Genesys without the org's id after which host and client id are trusted.
 const MAX_UNIDENTIFIED: u32 = 3;
-/// Pauses between them: the first, twice as long each time, and the longest.
+/// The first and the longest pause between these attempts; pauses double each time.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
 
-/// Why a journal cannot be worked with.
+/// Why a journal cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OwnerError {
     #[error(transparent)]
@@ -33,7 +33,7 @@ pub enum OwnerError {
     AnotherOrg(String),
 }
 
-/// Whom the journal belongs to, whom the configuration names, and what is at stake.
+/// The org that the journal belongs to, the configured org, and what the journal holds.
 #[derive(Debug, Clone)]
 pub struct Ownership {
     pub found: OrgIdentity,
@@ -41,20 +41,20 @@ pub struct Ownership {
     pub holdings: Holdings,
 }
 
-/// The org that the configuration names, as far as it can be told without asking.
+/// Returns the configured org, as far as it is known without asking Genesys.
 pub fn configured(config: &Config) -> Result<OrgIdentity, ConfigError> {
     let url = config.genesys.api_url()?;
     let host = url.split_once("://").map_or(url.as_str(), |(_, host)| host).trim_end_matches('/').to_ascii_lowercase();
     Ok(OrgIdentity { org: None, api_host: host.into(), client_id: config.genesys.client_id.as_str().into() })
 }
 
-/// What a journal holds of its org.
+/// Returns what a journal holds of its org.
 pub fn holdings(recovered: &Recovered) -> Holdings {
     Holdings::of(recovered, hris::speaks_of_people)
 }
 
-/// Compares journal and configuration at the start. A journal that belongs to nobody yet, or holds nothing, belongs to the
-/// configured org from now on.
+/// Compares the journal with the configuration at the start. A journal that belongs to no org yet, or holds nothing, is
+/// bound to the configured org. Returns an error if the journal may belong to a different org.
 pub async fn settle(config: &Config, journal: &dyn Journal, recovered: &mut Recovered) -> Result<(), OwnerError> {
     let (configured, holdings) = (configured(config)?, holdings(recovered));
     match &recovered.belongs_to {
@@ -68,7 +68,7 @@ pub async fn settle(config: &Config, journal: &dyn Journal, recovered: &mut Reco
         }
         Some(_) | None => {}
     }
-    tracing::info!(org = %configured, "the journal belongs to this org from now on");
+    tracing::info!(org = %configured, "the journal now belongs to this org");
     journal.belong_to(configured.clone(), false).await?;
     recovered.belongs_to = Some(configured);
     Ok(())
@@ -76,28 +76,28 @@ pub async fn settle(config: &Config, journal: &dyn Journal, recovered: &mut Reco
 
 fn refusal(found: &OrgIdentity, configured: &OrgIdentity, holdings: Holdings, why: &str) -> String {
     format!(
-        "the journal belongs to {found}, and configured is {configured}: {why}. It holds {holdings}; nothing of it was \
-         carried out. Give another org a journal.path of its own; if it is the same org, or the open work is meant for this \
+        "the journal belongs to {found}, but {configured} is configured: {why}. It holds {holdings}; nothing of it was \
+         carried out. Give a different org its own journal.path; if it is the same org, or the open work is meant for this \
          one, see `skillsync journal adopt`"
     )
 }
 
-/// What the org's own id says.
+/// The verdict after Genesys was asked for the org's id.
 #[derive(Debug, PartialEq, Eq)]
 pub enum OwnerVerdict {
-    /// It is the same org, and so it is written down.
+    /// It is the same org; the journal records this identity.
     Ours(OrgIdentity),
-    /// It is not, or cannot be told to be.
+    /// It is a different org, or that cannot be ruled out; with the reason.
     NotOurs(&'static str),
 }
 
 impl Ownership {
-    /// Whether host and client id alone leave it open.
+    /// Returns whether host and client id alone do not identify the org as the same.
     fn is_in_doubt(&self) -> bool {
         !self.found.is_reached_like(&self.configured)
     }
 
-    /// Judges by what Genesys tells of the org, if it tells anything.
+    /// Decides by the id that Genesys tells, if it tells one.
     pub fn judge(&self, told: Option<Uuid>) -> OwnerVerdict {
         let ours = |org| OwnerVerdict::Ours(OrgIdentity { org, ..self.configured.clone() });
         match (self.found.org, told) {
@@ -106,13 +106,13 @@ impl Ownership {
             }
             (_, Some(told)) if self.found.org.is_some() || !self.is_in_doubt() => ours(Some(told)),
             (found, None) if !self.is_in_doubt() => ours(found),
-            (_, Some(_)) => OwnerVerdict::NotOurs("which org the journal was made for was never told"),
-            (_, None) => OwnerVerdict::NotOurs("Genesys does not tell this client which org it is of"),
+            (_, Some(_)) => OwnerVerdict::NotOurs("the journal does not know the id of its org"),
+            (_, None) => OwnerVerdict::NotOurs("Genesys does not tell this client which org it belongs to"),
         }
     }
 }
 
-/// Asks for the org until it is known, and tells how that stands.
+/// Asks for the org until it is known, and reports the state meanwhile.
 pub(super) fn confirm(
     client: GenesysClient,
     ownership: Ownership,
@@ -139,7 +139,7 @@ pub(super) fn confirm(
                 OwnerVerdict::NotOurs(why) => {
                     let Ownership { found, configured, holdings } = &ownership;
                     tracing::error!("{}", refusal(found, configured, *holdings, why));
-                    let told = "the journal belongs to another org than the configured one; the log says more";
+                    let told = "the journal does not belong to the configured org; the log has the details";
                     state.send_replace(OrgState::Refused(told));
                     ends.fail(told.to_owned());
                 }
@@ -148,11 +148,11 @@ pub(super) fn confirm(
     });
 }
 
-/// Whatever keeps the journal from writing keeps calls from going out as well.
+/// Writes the owner to the journal, retrying until that succeeds. Until then, no other call goes out.
 async fn write_down(journal: &dyn Journal, org: OrgIdentity) {
     let mut pause = PAUSES.0;
     while let Err(error) = journal.belong_to(org.clone(), false).await {
-        tracing::warn!(%error, "cannot write down whose the journal is");
+        tracing::warn!(%error, "cannot write the owner of the journal; retrying");
         tokio::time::sleep(pause).await;
         pause = PAUSES.1.min(pause * 2);
     }
@@ -167,7 +167,7 @@ async fn ask(client: &GenesysClient, ownership: &Ownership, state: &watch::Sende
             Err(error) => {
                 untold = if was_answered(&error) { untold + 1 } else { 0 };
                 if untold >= MAX_UNIDENTIFIED && !ownership.is_in_doubt() {
-                    tracing::warn!(%error, "Genesys does not tell the org; host and client id are those of the journal");
+                    tracing::warn!(%error, "Genesys does not tell the id of the org; trusting host and client id, which match the journal");
                     return ownership.judge(None);
                 }
                 state.send_replace(OrgState::NotTold(error));
@@ -178,8 +178,8 @@ async fn ask(client: &GenesysClient, ownership: &Ownership, state: &watch::Sende
     }
 }
 
-/// Binds a journal to an org. If that is known to be another one than before, what is remembered of users and people is
-/// forgotten, as it names ids and leavers of the other.
+/// Binds a journal to an org. If `is_another`, also forgets the user state and the known people, because they belong to
+/// the previous org.
 pub async fn adopt(
     journal: &dyn Journal,
     recovered: &Recovered,

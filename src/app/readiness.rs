@@ -1,4 +1,5 @@
-//! What the readiness of the service follows from: logins, whose the journal is, and whether it is where it should be.
+//! Determines the readiness of the service from logins, from the owner of the journal, and from the state of the
+//! journal.
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use crate::genesys::org::OrgState;
 use crate::journal::{Journal, JournalError};
 use crate::lifecycle::Lifecycle;
 
-/// Logs in at the start, tries until that works, and follows what readiness hangs on.
+/// Logs in, retrying until that succeeds, and updates the readiness whenever one of its inputs changes.
 pub(super) fn follow(
     tokens: Arc<TokenSource>,
     org: Option<watch::Receiver<OrgState>>,
@@ -50,7 +51,7 @@ pub(super) fn follow(
     receiver
 }
 
-/// What nobody tells any more does not change any more.
+/// Waits for a change; waits forever if the sender is gone.
 async fn changed<T>(state: &mut watch::Receiver<T>) {
     if state.changed().await.is_err() {
         std::future::pending::<()>().await;

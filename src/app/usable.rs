@@ -1,6 +1,6 @@
-//! Whether a start could use a configuration: what is made of it alone is made once, and dropped.
+//! Checks whether a start could use a configuration, by building everything that depends on it alone and dropping it.
 //!
-//! What only the start can find out (whether the journal is in use, the port is taken) is not looked at.
+//! Does not check what only the start can find out, for example whether the journal is in use or the port is taken.
 
 use super::callbacks::CalledBack;
 use super::{endpoints, transport_settings};
@@ -9,7 +9,7 @@ use crate::genesys::transport::{TransportSettingsError, over_http};
 use crate::hris::filter::FilterRunner;
 use crate::hris::{self, Sources};
 
-/// Why no start could use a configuration.
+/// Why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
     #[error(transparent)]
@@ -18,14 +18,14 @@ pub enum Unusable {
     Transport(#[from] TransportSettingsError),
 }
 
-/// Everything that the start makes of a configuration.
+/// Checks everything that the start builds from a configuration.
 pub fn check(config: &Config) -> Result<(), Unusable> {
     check_all_but_sources(config)?;
     Sources::compile(&config.webhooks, FilterRunner::of_this_program())?;
     Ok(())
 }
 
-/// The same for who looks at each source singly.
+/// Like [`check`], but without the sources, for callers that check each of them individually.
 pub fn check_all_but_sources(config: &Config) -> Result<(), Unusable> {
     over_http(&transport_settings(config)?)?;
     endpoints(config)?;

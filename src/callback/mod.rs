@@ -1,7 +1,7 @@
-//! Callbacks: who asked for it is told when a job ends or is held, as a signed message of Standard Webhooks.
+//! Callbacks: signed Standard Webhooks messages that tell a receiver when a job ends or is held.
 //!
-//! A callback is due as long as its job has come to such a point and the journal does not say that it is settled; so it
-//! survives restarts without a queue of its own. It may arrive more than once, under the same `webhook-id`.
+//! A callback is due while its job has ended or is held and the journal does not say that the callback is settled. It
+//! therefore survives restarts without a queue of its own. It may arrive more than once, with the same `webhook-id`.
 
 mod seats;
 mod signature;
@@ -30,39 +30,39 @@ use crate::domain::job::JobStatus;
 use crate::engine::{Engine, JobSnapshot};
 use crate::lifecycle::Lifecycle;
 
-/// After so long without success a callback is given up.
+/// How long a callback is retried before it is given up.
 const PATIENCE: SignedDuration = SignedDuration::from_hours(24);
-/// The bound of the first pause, and of the longest.
+/// The upper bounds of the first and of the longest pause between attempts.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(2 * 3600));
 
-/// A message, ready to be sent.
+/// A message, ready to send.
 #[derive(Debug, Clone)]
 pub struct CallbackMessage {
-    /// The same for all attempts: who takes callbacks knows by it what it has seen before.
+    /// The same for all attempts, so that the receiver recognises repetitions.
     pub id: String,
     pub at: Timestamp,
     pub signature: String,
     pub body: Bytes,
 }
 
-/// What the other side said.
+/// The response of the receiver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     pub status: u16,
-    /// How long it asks to be left alone.
+    /// The pause that the receiver asks for with `Retry-After`.
     pub retry_after: Option<Duration>,
 }
 
-/// The way of a message: real ones are made by [`CallbackWire`], tests bring their own.
+/// Sends messages. [`CallbackWire`] sends them over the network; tests use their own implementation.
 pub trait Post: fmt::Debug + Send + Sync {
-    /// One attempt; why it failed goes into logs and views.
+    /// Makes one attempt. The error text appears in logs and in the view of the job.
     fn post<'a>(&'a self, url: &'a CallbackUrl, message: CallbackMessage) -> BoxFuture<'a, Result<Answer, String>>;
 }
 
-/// How a job is shown in a message.
+/// Renders a job for a message.
 pub type Show = Arc<dyn Fn(JobSnapshot) -> Value + Send + Sync>;
 
-/// What all callbacks share.
+/// The state that all callbacks share.
 #[derive(Clone)]
 pub struct Courier {
     pub engine: Engine,
@@ -79,7 +79,7 @@ impl fmt::Debug for Courier {
     }
 }
 
-/// Tells the callers of all jobs that want it, from now on and those left by a process before; until the service stops.
+/// Sends the callbacks of all jobs that want them, including those left by an earlier process, until the service stops.
 pub fn start(courier: Courier, lifecycle: &Lifecycle) {
     let Some(jobs) = courier.engine.jobs_with_callback() else { return };
     let jobs = Arc::new(Mutex::new(jobs));
@@ -91,7 +91,7 @@ pub fn start(courier: Courier, lifecycle: &Lifecycle) {
         async move {
             while let Some(job) = jobs.lock().await.recv().await {
                 let round = Arc::clone(&round);
-                // What is due follows from the job: starting anew loses nothing.
+                // What is due is derived from the job, so a restart of this task loses nothing.
                 followers.keep_trying_until_stop("callback", move || {
                     let round = Arc::clone(&round);
                     async move { round.follow(job).await }
@@ -108,7 +108,7 @@ struct Round {
 }
 
 impl Round {
-    /// Tells of one job whatever there is to tell, until its end.
+    /// Sends the callbacks of one job until it has ended.
     async fn follow(&self, id: JobId) {
         let Some(mut revisions) = self.courier.engine.watch(id) else { return };
         loop {
@@ -122,7 +122,7 @@ impl Round {
         }
     }
 
-    /// Tries until the callback is taken, given up, or not due any more.
+    /// Repeats attempts until the callback is delivered, given up, or no longer due.
     async fn deliver(&self, job: &JobSnapshot, event: CallbackEvent) {
         let Some(url) = &job.spec.callback else { return };
         let begun = job.finished_at.unwrap_or_else(|| self.courier.clock.now());
@@ -143,7 +143,7 @@ impl Round {
             let named = answer.ok().and_then(|answer| answer.retry_after).unwrap_or_default();
             let pause = self.backoff.pause(attempts).max(named);
             let next_attempt_at = (!over).then(|| now.checked_add(pause).unwrap_or(now));
-            tracing::info!(job = %id, event = event.name(), attempts, delivered, over, last, "called back");
+            tracing::info!(job = %id, event = event.name(), attempts, delivered, over, last, "callback attempted");
             let progress = CallbackProgress { settled, attempts, last: Some(last.into()), next_attempt_at };
             self.courier.engine.callback_went(id, progress).await;
             if over {
@@ -171,7 +171,7 @@ impl Round {
     }
 }
 
-/// What there is to tell of a job and has not been settled.
+/// Returns the callback of a job that is due and not settled, if any.
 fn due(job: &JobSnapshot) -> Option<CallbackEvent> {
     let settled = job.callback.settled.as_ref().map(|settled| settled.event);
     match job.status {

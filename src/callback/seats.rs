@@ -1,5 +1,5 @@
-//! Who makes the next attempt: hosts in turn, those that answer before those that nothing is known of, and those before the
-//! ones that keep everybody waiting.
+//! Schedules callback attempts: hosts take turns; those that answer promptly go before unknown ones, and unknown ones
+//! before slow ones.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -9,28 +9,28 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-/// Attempts under way at once.
+/// Maximum number of concurrent attempts.
 const AT_ONCE: usize = 64;
-/// An answer that takes longer keeps others waiting.
+/// Maximum duration of an attempt that counts as prompt.
 const PROMPT: Duration = Duration::from_secs(5);
-/// Hosts that are remembered while there is nothing to tell them.
+/// Number of remembered hosts above which idle ones are forgotten.
 const MAX_KNOWN: usize = 10_000;
 
-/// What is known of a host by its last attempt since the start, in order of precedence.
+/// The standing of a host by its last attempt since the start, in order of precedence.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum HostStanding {
-    /// It answered, whatever it said.
+    /// It answered promptly, with any status.
     Prompt,
     #[default]
     New,
-    /// It did not answer, or took its time.
+    /// It did not answer, or not promptly.
     Slow,
 }
 
 impl HostStanding {
     const ALL: [Self; 3] = [Self::Prompt, Self::New, Self::Slow];
 
-    /// Attempts at once at all hosts like this.
+    /// Returns the maximum number of concurrent attempts to all hosts of this standing.
     fn most(self) -> usize {
         match self {
             Self::Prompt => AT_ONCE,
@@ -39,7 +39,7 @@ impl HostStanding {
         }
     }
 
-    /// Attempts at once at one host like this.
+    /// Returns the maximum number of concurrent attempts to one host of this standing.
     fn most_of_one(self) -> usize {
         match self {
             Self::Prompt => 8,
@@ -49,13 +49,14 @@ impl HostStanding {
     }
 }
 
-/// The seats of attempts.
+/// The seats for attempts.
 ///
-/// Invariant: a receiver that hangs delays no callback to a host that answers. One host has a few seats of its own at most; all
-/// hosts that nothing is known of together have half of the seats, and all that were slow the last time a quarter, so that a
-/// quarter is left for those that answered, however many others there are. Within each of these, hosts take turns.
+/// Invariant: a receiver that hangs delays no callback to a host that answers. One host has at most a few seats; all
+/// unknown hosts together have at most half of the seats, and all slow ones a quarter, so that a quarter is left for
+/// prompt ones, however many others there are. Within each standing, hosts take turns.
 ///
-/// Invariant: a host is in the `turns` of its like, once, whenever somebody waits for it and it may have one more seat.
+/// Invariant: a host is in the `turns` of its standing exactly once whenever an attempt waits for it and it may have
+/// one more seat.
 #[derive(Debug, Default)]
 pub(super) struct Seats(Mutex<SeatState>);
 
@@ -64,7 +65,7 @@ struct SeatState {
     hosts: HashMap<Arc<str>, Host>,
     turns: [VecDeque<Arc<str>>; HostStanding::ALL.len()],
     taken: [usize; HostStanding::ALL.len()],
-    /// So many hosts are looked through for those that can be forgotten.
+    /// The number of hosts at which the next search for forgettable ones takes place.
     look_at: usize,
 }
 
@@ -79,7 +80,7 @@ struct Host {
 /// The right to one attempt.
 #[derive(Debug)]
 pub(super) struct CallbackSeat {
-    /// None if it was never handed out.
+    /// `None` if it was never handed out.
     seats: Option<Arc<Seats>>,
     host: Arc<str>,
     taken_as: HostStanding,
@@ -87,7 +88,7 @@ pub(super) struct CallbackSeat {
 }
 
 impl Seats {
-    /// A seat for an attempt at a host, as soon as there is one; what is dropped waits no longer.
+    /// Waits for a seat for an attempt to a host. Dropping the future ends the wait.
     pub(super) async fn of(self: &Arc<Self>, host: &str) -> CallbackSeat {
         let host: Arc<str> = host.into();
         loop {
@@ -98,7 +99,7 @@ impl Seats {
                 state.queue(&host);
                 state.hand_out(self);
             }
-            // A sender leaves the queue with a seat.
+            // A sender leaves the queue only together with a seat.
             if let Ok(seat) = receiver.await {
                 return seat;
             }
@@ -124,7 +125,7 @@ impl Seats {
 }
 
 impl SeatState {
-    /// Gives a host its turn if somebody waits for it and it may have one more seat.
+    /// Queues a host for its turn if an attempt waits for it and it may have one more seat.
     fn queue(&mut self, host: &Arc<str>) {
         let Some(known) = self.hosts.get_mut(host) else { return };
         if !known.in_turn && !known.waiting.is_empty() && known.taken < known.standing.most_of_one() {
@@ -152,7 +153,7 @@ impl SeatState {
         all < AT_ONCE && alike < standing.most()
     }
 
-    /// A host that waits for its turn waits among its like from now on.
+    /// Changes the standing of a host. If it waits for its turn, it moves to the queue of its new standing.
     fn stands(&mut self, host: &Arc<str>, standing: HostStanding) {
         let Some(known) = self.hosts.get_mut(host).filter(|known| known.standing != standing) else { return };
         let before = std::mem::replace(&mut known.standing, standing);
@@ -164,7 +165,7 @@ impl SeatState {
         self.queue(host);
     }
 
-    /// A seat for the first who waits for this host.
+    /// Gives a seat to the first attempt that waits for this host.
     fn give(&mut self, seats: &Arc<Seats>, host: &Arc<str>, taken_as: HostStanding) {
         let Some(known) = self.hosts.get_mut(host) else { return };
         known.in_turn = false;
@@ -178,13 +179,14 @@ impl SeatState {
                     }
                     return;
                 }
-                // Whoever waited has gone: this is no seat, and its end must not ask for the lock that is held here.
+                // The waiting attempt is gone. Without `seats`, dropping the seat does not take the lock that is held
+                // here.
                 Err(mut seat) => seat.seats = None,
             }
         }
     }
 
-    /// Forgets hosts that there is nothing to tell; those that answered, last.
+    /// Forgets idle hosts if there are too many; prompt ones last.
     fn forget(&mut self) {
         if self.hosts.len() <= self.look_at.max(MAX_KNOWN) {
             return;
@@ -199,7 +201,7 @@ impl SeatState {
 }
 
 impl CallbackSeat {
-    /// The attempt is over; `answered` or not, it says what to expect of the next one.
+    /// Ends the attempt. Whether and how fast it was answered determines the standing of the host.
     pub(super) fn left(self, answered: bool) {
         let Some(seats) = &self.seats else { return };
         let standing =

@@ -1,4 +1,4 @@
-//! Signatures of Standard Webhooks, version 1: HMAC-SHA256 over the id, the time and the body of a message.
+//! Standard Webhooks signatures, version 1: HMAC-SHA256 over the id, the timestamp and the body of a message.
 
 use std::fmt;
 
@@ -8,22 +8,23 @@ use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use sha2::Sha256;
 
-/// What callbacks are signed with.
+/// The key that signs callbacks.
 #[derive(Clone)]
 pub struct SigningKey(Hmac<Sha256>);
 
 impl SigningKey {
-    /// Bytes at least: fewer could be guessed.
+    /// Minimum length in bytes; shorter keys could be guessed.
     const SHORTEST: usize = 24;
 
-    /// The key of a secret as the standard writes it, `whsec_` and Base64; `None` if it is not one, or too short.
+    /// Returns the key for a secret in the notation of the standard, `whsec_` and Base64, or `None` if the secret is
+    /// malformed or too short.
     pub fn new(secret: &str) -> Option<Self> {
         let bytes = STANDARD.decode(secret.trim().strip_prefix("whsec_")?).ok()?;
         let key = Some(bytes).filter(|bytes| bytes.len() >= Self::SHORTEST)?;
         Hmac::new_from_slice(&key).ok().map(Self)
     }
 
-    /// The value of `webhook-signature`.
+    /// Returns the value of `webhook-signature`.
     pub(super) fn sign(&self, id: &str, at: Timestamp, body: &[u8]) -> String {
         let mut mac = self.0.clone();
         mac.update(format!("{id}.{}.", at.as_second()).as_bytes());

@@ -1,4 +1,4 @@
-//! The way of callbacks: a client of its own, which looks at the addresses that it really connects to.
+//! The HTTP client for callbacks, which checks the addresses that it actually connects to.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,11 +13,11 @@ use super::{Answer, CallbackMessage, Post};
 use crate::domain::callback::{CallbackRules, CallbackUrl, is_public};
 use crate::retry_after::retry_after;
 
-/// How long one attempt may take, from the name to the head of the answer.
+/// Maximum time of one attempt, from name resolution to the head of the response.
 const ATTEMPT: Duration = Duration::from_secs(15);
 
-/// Sends callbacks over real connections. Redirects are not followed and proxies not asked: a callback goes where its URL
-/// says, and nowhere else.
+/// Sends callbacks over the network. Does not follow redirects and uses no proxies: a callback goes only where its URL
+/// points.
 #[derive(Debug, Clone)]
 pub struct CallbackWire {
     client: reqwest::Client,
@@ -25,9 +25,9 @@ pub struct CallbackWire {
 }
 
 impl CallbackWire {
-    /// A client for what the rules permit.
+    /// Returns a client that sends only what the rules permit.
     pub fn new(rules: CallbackRules) -> Result<Self, reqwest::Error> {
-        // Fails only when a provider is installed already, and then that one serves.
+        // Fails only if a provider is already installed, which then stays in use.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
             .no_proxy()
@@ -43,7 +43,8 @@ impl CallbackWire {
     }
 
     pub(super) async fn send(&self, url: &CallbackUrl, message: CallbackMessage) -> Result<Answer, String> {
-        // The rules may have become stricter since the job was accepted. Addresses in the URL itself are not resolved.
+        // Checked again because the rules may have become stricter since the job was accepted, and because the resolver
+        // does not see IP addresses in the URL itself.
         CallbackUrl::new(url.as_str(), self.rules).map_err(|error| format!("the URL {error}"))?;
         let request = self
             .client
@@ -53,7 +54,10 @@ impl CallbackWire {
             .header("webhook-timestamp", message.at.as_second())
             .header("webhook-signature", message.signature)
             .body(message.body);
-        #[expect(clippy::disallowed_methods, reason = "callbacks do not go to Genesys, so not through its gate")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "callbacks do not go to Genesys, so not through the rate limiter"
+        )]
         let answer = request.send().await.map_err(|error| describe(&error))?;
         let retry_after = retry_after(answer.headers(), message.at);
         Ok(Answer { status: answer.status().as_u16(), retry_after })
@@ -66,8 +70,8 @@ impl Post for CallbackWire {
     }
 }
 
-/// Resolves names, and leaves out the addresses that nothing may be sent to. What passes here is what is connected to: a
-/// name that changes its mind after it was looked at gains nothing.
+/// Resolves names and removes forbidden addresses. The client connects to exactly the addresses returned here, so a
+/// name that later resolves differently (DNS rebinding) gains nothing.
 #[derive(Debug)]
 struct Guarded {
     allow_private: bool,
@@ -80,7 +84,9 @@ impl Resolve for Guarded {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
             let permitted: Vec<SocketAddr> = found.filter(|found| allow_private || is_public(found.ip())).collect();
             if permitted.is_empty() {
-                return Err("the host is in a private network; callbacks.allow_private_networks permits it".into());
+                return Err(
+                    "the host is in a private network; set callbacks.allow_private_networks to permit it".into()
+                );
             }
             let permitted: Addrs = Box::new(permitted.into_iter());
             Ok(permitted)
@@ -88,7 +94,7 @@ impl Resolve for Guarded {
     }
 }
 
-/// The innermost cause, without the URL.
+/// Returns the innermost cause of an error, without the URL.
 fn describe(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "timed out".to_owned();

@@ -1,23 +1,23 @@
-//! How long things take: counts in buckets with fixed bounds.
+//! Histograms of durations, with fixed buckets.
 
 use std::time::Duration;
 
 use super::Counter;
 
-/// Durations, counted in buckets.
+/// A histogram of durations.
 #[derive(Debug)]
 pub struct Histogram {
-    /// Upper bounds in seconds, growing.
+    /// Upper bounds in seconds, in ascending order.
     bounds: &'static [f64],
-    /// One a bound, and one for what is longer than all of them.
+    /// One bucket per bound, and one for longer durations.
     buckets: Box<[Counter]>,
     total_micros: Counter,
 }
 
-/// A histogram at one moment.
+/// A snapshot of a histogram.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Distribution {
-    /// Each bound in seconds with how many took at most that long.
+    /// Each bound in seconds, with the number of durations up to that bound.
     pub up_to: Vec<(f64, u64)>,
     pub count: u64,
     pub total_seconds: f64,

@@ -1,8 +1,8 @@
-//! What is counted, and the text in which Prometheus reads it.
+//! Counters and histograms, and the text format in which Prometheus reads them.
 //!
-//! A part counts in its own words, in arrays over its own enums: the number of series is bounded by construction, a count
-//! costs one atomic addition, and there is no registry that a name could be missing from. What a snapshot shows anyway is
-//! read from that when somebody asks, not counted a second time.
+//! Each part counts in arrays over its own enums: the number of series is bounded by construction, a count costs one
+//! atomic addition, and there is no registry in which a name could be missing. What a snapshot shows anyway is read
+//! from it at scrape time and not counted separately.
 
 mod histogram;
 mod text;
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub use self::histogram::{Distribution, Histogram};
 pub use self::text::{Family, FamilyKind, Labels, MetricsText};
 
-/// A number that only grows while the process lives.
+/// A count that only grows during the life of the process.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 

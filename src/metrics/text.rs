@@ -1,10 +1,10 @@
-//! The text format of Prometheus, version 0.0.4, which every scraper reads.
+//! Writes the Prometheus text format, version 0.0.4, which every scraper supports.
 
 use std::fmt::{Display, Write as _};
 
 use super::{Counter, Distribution};
 
-/// What a family of series is.
+/// The type of a family of series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FamilyKind {
     Counter,
@@ -22,7 +22,7 @@ impl FamilyKind {
     }
 }
 
-/// Series of one name that differ in their labels.
+/// A family: series with one name that differ in their labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Family {
     pub name: &'static str,
@@ -44,10 +44,10 @@ impl Family {
     }
 }
 
-/// Labels of one series: names are ours, values are escaped.
+/// The labels of one series. Names must be valid label names; values are escaped.
 pub type Labels<'a> = &'a [(&'static str, &'a str)];
 
-/// The text while it is written, family by family.
+/// Builds the text, family by family.
 #[derive(Debug, Default)]
 pub struct MetricsText {
     text: String,
@@ -57,7 +57,7 @@ pub struct MetricsText {
 impl MetricsText {
     pub const MEDIA_TYPE: &'static str = "text/plain; version=0.0.4; charset=utf-8";
 
-    /// Begins a family; a family without series is shown as well, so that what can be asked for is known.
+    /// Begins a family. A family without series is written too, so that scrapers see which ones exist.
     pub fn family(&mut self, family: &Family) -> &mut Self {
         self.family = family.name;
         let Family { name, kind, help } = family;
@@ -66,7 +66,7 @@ impl MetricsText {
         self
     }
 
-    /// One series of the family that was begun last.
+    /// Writes one series of the current family.
     pub fn series(&mut self, labels: Labels<'_>, value: impl Display) -> &mut Self {
         self.sample("", labels, None, &value);
         self
@@ -76,7 +76,7 @@ impl MetricsText {
         self.series(labels, counter.value())
     }
 
-    /// The series of one histogram.
+    /// Writes the series of one histogram.
     pub fn distribution(&mut self, labels: Labels<'_>, shown: &Distribution) -> &mut Self {
         for (bound, count) in &shown.up_to {
             self.sample("_bucket", labels, Some(&bound.to_string()), count);
@@ -102,7 +102,7 @@ impl MetricsText {
     }
 
     fn line(&mut self, line: std::fmt::Arguments<'_>) {
-        // Writing into a string does not fail.
+        // Writing to a string cannot fail.
         let _ = writeln!(self.text, "{line}");
     }
 }

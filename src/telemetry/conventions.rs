@@ -1,25 +1,25 @@
-//! What leaves the process of a span, and under which names.
+//! Defines which parts of a span are exported, and under which names.
 //!
-//! Logs and spans have the same fields, in the words of this project; here they get the names that OpenTelemetry's semantic
-//! conventions give them. It is a list of what may leave: a field that is not on it stays here, so that one added for the
-//! logs does not go to a collector unnoticed.
+//! Logs and spans share their fields and field names; here the fields are renamed to OpenTelemetry's semantic
+//! conventions. This is an allow-list: a field that is not listed is not exported, so that one added for the logs
+//! cannot reach a collector unnoticed.
 
 use opentelemetry::trace::{SpanKind, Status};
 use opentelemetry::{Key, KeyValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 
-/// Routes that are asked every few seconds by machines; their spans would bury the others.
+/// Routes that machines call every few seconds. Their spans are not exported, because they would bury the others.
 const PROBES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
-/// Fields that are whole numbers. The layer that makes spans knows no unsigned ones, and hands them on as text.
+/// Fields that are integers. The OpenTelemetry layer passes unsigned integers on as text.
 const NUMBERS: [&str; 3] = ["status", "entry", "entries"];
 
-/// How spans of one name go out.
+/// The exported form of spans of one name.
 struct AttributeForm {
     kind: SpanKind,
-    /// Statuses from here on are errors.
+    /// The lowest HTTP status that counts as an error.
     errors_from: i64,
-    /// Fields and what they are called outside.
+    /// Exported fields with their external names.
     attributes: &'static [(&'static str, &'static str)],
 }
 
@@ -61,7 +61,7 @@ fn form(name: &str) -> Option<AttributeForm> {
     Some(AttributeForm { kind, errors_from, attributes })
 }
 
-/// A span as it goes out; none if it does not.
+/// Returns the exported form of a span, or `None` if the span is not exported.
 pub(super) fn exported(mut span: SpanData) -> Option<SpanData> {
     let form = form(&span.name)?;
     let field = |name: &str| {

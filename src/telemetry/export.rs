@@ -1,6 +1,6 @@
-//! OpenTelemetry: finished spans go to a collector, in batches, over HTTP.
+//! OpenTelemetry: exports finished spans to a collector, in batches, over HTTP.
 //!
-//! Invariant: the service never waits for the collector. Spans go into a bounded queue without waiting, and are dropped
+//! Invariant: the service never waits for the collector. Spans enter a bounded queue without waiting and are dropped
 //! while it is full; a thread of the SDK sends them. Only a stop waits, and for `LAST_SPANS` at most.
 
 use std::fmt;
@@ -25,12 +25,12 @@ use tracing_subscriber::{Layer, Registry};
 
 use super::conventions;
 
-/// Where spans go.
+/// The destination of spans.
 #[derive(Debug, Clone)]
 pub struct ExportSettings {
-    /// Base URL of a collector.
+    /// The base URL of the collector.
     pub endpoint: String,
-    /// What this service is called there.
+    /// The name of this service in the collector (`service.name`).
     pub service_name: String,
 }
 
@@ -39,32 +39,33 @@ pub struct ExportSettings {
 pub enum SpanExportError {
     #[error("telemetry.otlp_endpoint: {0}")]
     Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
-    #[error("telemetry.otlp_endpoint: no client for it: {0}")]
+    #[error("telemetry.otlp_endpoint: cannot create an HTTP client for it: {0}")]
     Client(#[from] reqwest::Error),
 }
 
-/// How long one batch may take to be sent.
+/// Maximum time for sending one batch.
 const BATCH: Duration = Duration::from_secs(5);
-/// How long a stop may wait for the last spans.
+/// Maximum time for which a stop waits for the last spans.
 const LAST_SPANS: Duration = Duration::from_secs(5);
-/// A collector answers a few bytes; larger answers are not read.
+/// Maximum size of a collector's response, in bytes. Regular responses have only a few bytes.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
-/// The way of spans out of the process.
+/// A handle to the running export of spans.
 #[derive(Debug)]
 pub struct SpanExport(SdkTracerProvider);
 
 impl SpanExport {
-    /// Sends what is left; spans that end later are not exported any more.
+    /// Sends the remaining spans. Spans that end later are not exported.
     pub async fn finish(self) {
         let sent = tokio::task::spawn_blocking(move || self.0.shutdown_with_timeout(LAST_SPANS)).await;
         if !matches!(sent, Ok(Ok(()))) {
-            tracing::warn!("the last spans could not be exported");
+            tracing::warn!("the last spans could not be exported to the collector");
         }
     }
 }
 
-/// A layer whose spans go to the collector of `settings`. To be called in a runtime, which carries the connections.
+/// Returns a layer that exports spans to the collector in `settings`. Must be called within a tokio runtime, which
+/// drives the connections.
 pub(super) fn over_http(
     settings: &ExportSettings,
 ) -> Result<(impl Layer<Registry> + Send + Sync + use<>, SpanExport), SpanExportError> {
@@ -78,7 +79,7 @@ pub(super) fn over_http(
     Ok(spans_to(exporter, settings.service_name.clone()))
 }
 
-/// A layer whose spans go to `exporter`: the spans of this crate, named and reduced as the conventions have it.
+/// Returns a layer that exports the spans of this crate to `exporter`, renamed and reduced by [`conventions`].
 pub fn spans_to<S, E>(exporter: E, service_name: String) -> (impl Layer<S> + Send + Sync, SpanExport)
 where
     S: tracing::Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
@@ -98,7 +99,7 @@ where
         .with_target(false)
         .with_tracked_inactivity(false)
         .with_tracer(provider.tracer("skillsync"))
-        // Events stay in the logs: what happened in a span is in its attributes.
+        // Events are only logged; the attributes of a span describe what happened in it.
         .with_filter(
             filter_fn(|of| of.is_span() && of.target().starts_with(env!("CARGO_CRATE_NAME")))
                 .with_max_level_hint(Level::INFO),
@@ -106,7 +107,7 @@ where
     (layer, SpanExport(provider))
 }
 
-/// Brings spans into the form that goes out, and logs when exporting begins to fail and when it works again.
+/// Converts spans to their exported form, and logs when the export begins to fail and when it works again.
 #[derive(Debug)]
 struct Conventional<E> {
     exporter: E,
@@ -122,9 +123,9 @@ impl<E: SpanExporter + 'static> SpanExporter for Conventional<E> {
         let result = self.exporter.export(batch).await;
         match (&result, self.failing.swap(result.is_err(), Ordering::Relaxed)) {
             (Err(error), false) => {
-                tracing::warn!(%error, "spans cannot be exported, and are dropped until they can be");
+                tracing::warn!(%error, "cannot export spans to the collector; they are dropped until it works again");
             }
-            (Ok(()), true) => tracing::info!("spans are exported again"),
+            (Ok(()), true) => tracing::info!("the export of spans works again"),
             (Err(_), true) | (Ok(()), false) => {}
         }
         result
@@ -143,7 +144,8 @@ impl<E: SpanExporter + 'static> SpanExporter for Conventional<E> {
     }
 }
 
-/// Carries batches to the collector. The SDK's thread has no runtime, so the service's carries the connections.
+/// Sends batches to the collector. The SDK's thread has no tokio runtime, so the service's runtime drives the
+/// connections.
 struct CollectorClient {
     client: reqwest::Client,
     runtime: Handle,
@@ -151,7 +153,7 @@ struct CollectorClient {
 
 impl CollectorClient {
     fn new() -> Result<Self, reqwest::Error> {
-        // Fails only when a provider is installed already, and then that one serves.
+        // Fails only if a provider is already installed, which then stays in use.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
             .connect_timeout(BATCH)
@@ -178,7 +180,10 @@ impl HttpClient for CollectorClient {
 }
 
 async fn exchange(client: reqwest::Client, request: reqwest::Request) -> Result<Response<Bytes>, HttpError> {
-    #[expect(clippy::disallowed_methods, reason = "spans go to a collector, not to Genesys, so not through its gate")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "spans go to a collector, not to Genesys, so not through the rate limiter"
+    )]
     let mut answer = client.execute(request).await?;
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await? {
