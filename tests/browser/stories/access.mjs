@@ -49,7 +49,7 @@ export function stories(live) {
       const { page, done } = await pageAt(live.guarded, { path: `#/jobs/${job.id}`, refused: [...REFUSED, `401 /v1/sync-jobs/${job.id}`, "403 /v1/audit"] });
       await signIn(page, key);
       await reads(page.locator(".facts"), "by key boss");
-      await page.getByText("Who asked for what").dispatchEvent("click");
+      await page.getByText("Audit records").dispatchEvent("click");
       await reads(page.locator("details"), expected);
       await done();
     }

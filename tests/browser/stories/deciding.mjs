@@ -40,7 +40,7 @@ export function stories(live) {
     await signIn(page, KEYS.boss);
     await reads(page.locator(".headline"), "2 jobs held");
     await page.locator(".need", { hasText: "new structure is held" }).getByRole("link", { name: "Decide" }).click();
-    await reads(page.locator(".held"), /Held: \d+ users would lose something, .*Would be lost Users Of those who have it Would be left Group \d+ −\d+ \d+ % \d+/);
+    await reads(page.locator(".held"), /Held: \d+ users would lose assignments, .*Would be lost Users Of those who have it Would be left Group \d+ −\d+ \d+ % \d+/);
     await reads(page.locator("#entry-count"), "1–50 of 60");
     await page.getByRole("button", { name: "Apply", exact: true }).click();
     await reads(page.getByRole("dialog"), "60 held entries will be written to Genesys");

@@ -22,15 +22,15 @@ export function stories(live) {
     await page.getByLabel("Search the entries").fill(user);
     await reads(page.locator("#entry-count"), "1–1 of 1");
     await page.locator(".open").click();
-    await reads(page.locator(".details"), /What to do: Have that lifted in Genesys/);
+    await reads(page.locator(".details"), /What to do: Have this resolved in Genesys/);
     assert.equal(await page.locator(".details .inner tbody tr").count(), 5);
     await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
     const id = await page.locator(".details .id code").first().innerText();
     await page.getByRole("button", { name: `Copy the correlation id ${id}` }).click();
-    await reads(page.locator("#said"), "is copied");
+    await reads(page.locator("#said"), "was copied");
     assert.equal(await page.evaluate(() => navigator.clipboard.readText()), id);
     await page.getByLabel("Search the entries").fill("nothing like that");
-    await reads(page.locator(".entries .empty"), "No entry is like that.");
+    await reads(page.locator(".entries .empty"), "No matching entries.");
     await done();
   });
 

@@ -98,9 +98,9 @@ export function stories(live) {
     const [[id]] = await seen();
     const { page, done } = await strangePage();
     await page.goto(`${live.demo.url}/#/jobs/${id}`);
-    await page.locator(".facts", { hasText: "by somebody on the service's machine" }).waitFor();
+    await page.locator(".facts", { hasText: "by a local caller without a key" }).waitFor();
     // Rows that come in move what is below them, so not by its place on the screen.
-    await page.getByText("Who asked for what").dispatchEvent("click");
+    await page.getByText("Audit records").dispatchEvent("click");
     // The demo has no journal and therefore no audit records.
     await page.locator(".notice", { hasText: "there are no audit records" }).waitFor();
     await done();

@@ -67,7 +67,7 @@ export function stories(live) {
     const job = await api.ended((await api.submit({ target: "routingSkills", mode: "add", label: "new skills" }, rows)).id);
     const { page, done } = await pageAt(live.guarded, { path: `#/jobs/${job.id}`, refused: ["401 /v1/sync-jobs", "401 /v1/limits", `401 /v1/sync-jobs/${job.id}`] });
     await signIn(page, KEYS.boss);
-    await reads(page.locator(".created"), "Created at Genesys, which did not have them: Skill one, Skill two");
+    await reads(page.locator(".created"), "Created in Genesys because they were missing: Skill one, Skill two");
     await done();
   });
 }

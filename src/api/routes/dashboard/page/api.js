@@ -1,4 +1,4 @@
-// Calls to the service's own API, with the key of whoever looks. The key lives in this tab only and is gone with it.
+// Calls the API of the service with the user's key. The key is stored in this tab only and is gone when the tab closes.
 
 const STORED = "skillsync.key";
 let key = storedKey();
@@ -11,7 +11,7 @@ function storedKey() {
   }
 }
 
-// Tells `signIn` when a key is needed, and `reached` whether the service answers.
+// Emits `signIn` when a key is required, and `reached` with whether the service answers.
 export const access = new EventTarget();
 
 export const hasKey = () => key !== null;
@@ -22,11 +22,11 @@ export function setKey(given) {
     if (given === null) sessionStorage.removeItem(STORED);
     else sessionStorage.setItem(STORED, given);
   } catch {
-    // Then it lasts until the page is loaded anew.
+    // Without storage, the key lasts until the page is reloaded.
   }
 }
 
-// What the service refused, or that it was not reached (`status` 0).
+// A refusal by the service, or the failure to reach it (`status` 0).
 export class Refused extends Error {
   constructor(status, problem) {
     super(problem.detail ?? problem.title ?? `the service answered ${status}`);
@@ -36,7 +36,7 @@ export class Refused extends Error {
   }
 }
 
-// A request; answers other than 2xx, 204 and 304 are thrown.
+// Sends a request; responses other than 2xx and 304 are thrown.
 export async function ask(path, { method = "GET", headers = {}, body, signal } = {}) {
   const sent = { ...headers };
   if (key !== null) sent.authorization = `Bearer ${key}`;
@@ -67,7 +67,7 @@ export async function post(path, options = {}) {
   return read(await ask(path, { ...options, method: "POST" }));
 }
 
-// The content of an answer; one that breaks off is like none.
+// Returns the content of a response; an aborted response counts as no answer.
 async function read(answer) {
   try {
     return await answer.json();
@@ -79,7 +79,7 @@ async function read(answer) {
 
 export const job = (id) => `/v1/sync-jobs/${encodeURIComponent(id)}`;
 
-// Whether the service can work, and why not: not an error here, as that is what one wants to know.
+// Returns why the service is not ready, if so. This is no error here, because it is what the caller asks for.
 export async function readiness(signal) {
   try {
     await ask("/readyz", { signal });
@@ -90,7 +90,7 @@ export async function readiness(signal) {
   }
 }
 
-// A name for a submission, so that sending it twice makes one job.
+// Returns an idempotency key for a submission, so that sending it twice makes one job.
 export function newSubmissionName() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return `page-${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;

@@ -1,4 +1,4 @@
-// The frame of the page: which view is shown, the theme, signing in, and whether the service is reached.
+// The frame of the page: the current view, the theme, signing in, and whether the service answers.
 
 import { access, hasKey, setKey } from "./api.js";
 import { signIn } from "./dialogs.js";
@@ -26,7 +26,7 @@ const VIEWS = {
 
 let shown = null;
 
-// Shows the view that the address names; the view before ends with its signal.
+// Shows the view named by the URL, and ends the previous view through its signal.
 function show(first = false) {
   const [name, ...rest] = location.hash.replace(/^#\/?/, "").split("/");
   const chosen = VIEWS[name] ?? VIEWS[""];
@@ -52,14 +52,14 @@ function decoded(text) {
   }
 }
 
-const THEMES = { auto: "Theme: as the system", light: "Theme: light", dark: "Theme: dark" };
+const THEMES = { auto: "Theme: system", light: "Theme: light", dark: "Theme: dark" };
 
 function showTheme() {
   const theme = document.documentElement.dataset.theme ?? "auto";
   const button = document.getElementById("theme");
   button.textContent = { auto: "◐", light: "☀", dark: "☾" }[theme];
   button.title = THEMES[theme];
-  button.setAttribute("aria-label", `${THEMES[theme]}. Change it`);
+  button.setAttribute("aria-label", `${THEMES[theme]}. Change the theme`);
 }
 
 function nextTheme() {
@@ -71,7 +71,7 @@ function nextTheme() {
     if (next === "auto") localStorage.removeItem("skillsync.theme");
     else localStorage.setItem("skillsync.theme", next);
   } catch {
-    // Then it lasts as long as the page.
+    // Without storage, the theme lasts only as long as the page.
   }
   showTheme();
 }
@@ -84,7 +84,7 @@ function showReached(yes) {
 
 let needed = false;
 
-// However many requests are refused, a key is asked for once.
+// Asks for a key once, however many requests are refused.
 async function needKey(why) {
   if (needed) return;
   needed = true;

@@ -1,4 +1,4 @@
-// Two charts, drawn as SVG at the size they have: bars of parts over time, and lines of shares over time.
+// Two SVG charts, drawn at their actual size: stacked bars over time, and lines of shares over time.
 
 import { h, s } from "./dom.js";
 import { exactTime, timeOfDay } from "./format.js";
@@ -6,7 +6,7 @@ import { exactTime, timeOfDay } from "./format.js";
 const AXIS = 18;
 const SIDE = 34;
 
-// A drawing that is drawn anew when its width changes. `draw(svg, width, height)` fills it.
+// A chart that is redrawn when its width changes. `draw(width, height)` returns its elements.
 export function chart(label, height, draw) {
   const svg = s("svg", { class: "chart", role: "img", "aria-label": label, height, width: "100%" });
   const redraw = () => {
@@ -42,8 +42,8 @@ export function bars(buckets, names, width, height, titleOf) {
   return drawn;
 }
 
-// `series`: [{name, points: [{at, share}]}] with shares from 0 to 1; `bands`: [{from, to, title}] are shaded; `label` writes
-// what a share stands for.
+// `series`: [{name, points: [{at, share}]}] with shares from 0 to 1; `bands`: [{from, to, title}] are shaded; `label`
+// formats the value that a share stands for.
 export function lines(series, bands, from, to, width, height, label = (share) => `${share * 100} %`) {
   const inner = height - AXIS - 6;
   const x = (at) => SIDE + ((at - from) / (to - from)) * (width - SIDE - 4);
@@ -82,14 +82,14 @@ function ticks(times, x, width, height) {
     number % every || x(number) > width - 30 ? [] : [s("text", { class: "tick", x: Math.max(x(number), SIDE + 20), y: height - 4, "text-anchor": "middle" }, label(at))]);
 }
 
-// The next number that divides well.
+// Returns the next larger number that divides evenly.
 export function niceTop(value) {
   const size = 10 ** Math.floor(Math.log10(value));
   const step = [1, 2, 4, 5, 10].find((factor) => factor * size >= value) ?? 10;
   return Math.max(2, step * size);
 }
 
-// The same figures as a table, for whoever cannot see a drawing or wants to copy them.
+// The same figures as a table, for users who cannot see the chart or want to copy the figures.
 export function asTable(caption, head, rows) {
   return h("details", { class: "as-table" }, h("summary", {}, "As a table"),
     h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption },

@@ -1,9 +1,9 @@
-// What is asked before something is done: a confirmation, a key.
+// Dialogs: confirmations and the sign-in with an API key.
 
 import { ask, setKey } from "./api.js";
 import { h, newId } from "./dom.js";
 
-// Asks for a confirmation; `true` only if the named button was pressed.
+// Asks for confirmation; resolves to `true` only if the named button was pressed.
 export function confirmed({ title, text, button, danger = false }) {
   return new Promise((resolve) => {
     const heading = newId("title");
@@ -22,7 +22,7 @@ export function confirmed({ title, text, button, danger = false }) {
 
 let asking = null;
 
-// Asks for a key until one is taken; resolves when it was.
+// Asks for a key until one is accepted, then resolves.
 export function signIn(why) {
   asking ??= askForKey(why).finally(() => (asking = null));
   return asking;

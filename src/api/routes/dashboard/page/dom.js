@@ -1,13 +1,13 @@
-// Making and updating elements. Text goes in as text: nothing here, or anywhere in the page, parses markup.
+// Creates and updates elements. Text is inserted as text: nothing here, or anywhere in the page, parses markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
-// An element with attributes, listeners (`on…`), classes and children; what is null or false is left out.
+// Creates an element with attributes, listeners (`on…`), classes and children; null and false are left out.
 export function h(name, props = {}, ...children) {
   return fill(document.createElement(name), props, children);
 }
 
-// The same for a drawing.
+// Creates an SVG element in the same way.
 export function s(name, props = {}, ...children) {
   return fill(document.createElementNS(SVG, name), props, children);
 }
@@ -22,8 +22,8 @@ function fill(element, props, children) {
   return element;
 }
 
-// Builds the children of `parent` anew if `signature` is another than the last time. Whoever had the focus inside gets
-// it back, found again by `data-key`.
+// Rebuilds the children of `parent` if `signature` differs from the last one. The element that had the focus gets it back,
+// found by its `data-key`.
 export function render(parent, signature, build) {
   const text = typeof signature === "string" ? signature : JSON.stringify(signature);
   if (parent.rendered === text) return;
@@ -33,7 +33,7 @@ export function render(parent, signature, build) {
   if (focused) parent.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
 }
 
-// Makes the children of `parent` those of `items`, in order. A child is kept for as long as its key is there.
+// Makes the children of `parent` match `items`, in order. A child is kept as long as its key is present.
 export function keyed(parent, items, key, create, update) {
   const known = parent.byKey ?? (parent.byKey = new Map());
   const wanted = new Set();
@@ -54,7 +54,8 @@ export function keyed(parent, items, key, create, update) {
   }
 }
 
-// Calls `work` in the next frame, however often it is asked for, and at most every `apart` milliseconds.
+// Returns a function that calls `work` once in the next frame, however often it is called, and at most every `apart`
+// milliseconds.
 export function once(work, apart = 0) {
   let asked = false;
   let last = -Infinity;
@@ -72,12 +73,12 @@ export function once(work, apart = 0) {
   };
 }
 
-// Says something to whoever listens instead of looking.
+// Announces a text to screen readers.
 export function say(text) {
   const place = document.getElementById("said");
   if (place.textContent !== text) place.textContent = text;
 }
 
-// An id for an element that another one refers to.
+// Returns an id for an element to which another one refers.
 let made = 0;
 export const newId = (kind) => `${kind}-${++made}`;

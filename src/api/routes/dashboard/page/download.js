@@ -1,17 +1,17 @@
-// Files for whoever has to act on failures, and what is copied by a button.
+// Downloads for acting on failures, and copy buttons.
 
 import { ask, job as pathOf } from "./api.js";
 import { h, say } from "./dom.js";
 import { userOf } from "./format.js";
 import { REASONS } from "./words.js";
 
-// The rows of a job in one state as they were submitted, to be corrected and submitted again.
+// Downloads the rows of a job in one state as submitted, for correction and another submission.
 export async function rowsAsCsv(job, state) {
   const answer = await ask(`${pathOf(job.id)}/entries?state=${state}`, { headers: { accept: "text/csv" } });
   save(await answer.blob(), `${nameOf(job)}-${state}.csv`);
 }
 
-// The entries with why each failed, for whoever is to be called.
+// Downloads the entries with the reason of each failure, for the people who can fix them.
 export function reasonsAsCsv(job, entries) {
   const lines = [["ref", "user", "genesys_user_id", "state", "reason", "message", "what_to_do", "correlation_id", "finished_at"]];
   for (const entry of entries) {
@@ -23,7 +23,7 @@ export function reasonsAsCsv(job, entries) {
   save(new Blob([text], { type: "text/csv" }), `${nameOf(job)}-reasons.csv`);
 }
 
-// A spreadsheet takes cells that begin like this for formulas. The same rule as in the rows that the service writes.
+// Spreadsheets evaluate cells that begin like this as formulas. The service applies the same rule to the rows it writes.
 const FORMULA = /^'*(?:[\t\r\n]|\s*[=+\-@\uff1d\uff0b\uff0d\uff20])/;
 
 function cell(value) {
@@ -41,18 +41,18 @@ function save(blob, name) {
   const url = URL.createObjectURL(blob);
   h("a", { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
-  say(`${name} is downloaded`);
+  say(`${name} downloaded`);
 }
 
-// A button that copies a text, and says so.
+// Returns a button that copies a text and announces it.
 export function copyButton(text, what) {
   const button = h("button", { type: "button", class: "copy", "aria-label": `Copy the ${what} ${text}`, onclick: copy }, "Copy");
   async function copy() {
     const done = await navigator.clipboard?.writeText(text).then(() => true, () => false) ?? false;
-    // Over plain HTTP from another machine a browser lends no clipboard: then the text is marked, for Ctrl+C.
+    // Over plain HTTP from another machine, browsers deny the clipboard; the text is then selected for Ctrl+C.
     if (!done) getSelection().selectAllChildren(button.previousElementSibling);
     button.textContent = done ? "Copied" : "Press Ctrl+C";
-    say(done ? `The ${what} is copied` : `The ${what} is marked; press Control C`);
+    say(done ? `The ${what} was copied` : `The ${what} is selected; press Control C`);
     setTimeout(() => (button.textContent = "Copy"), 2000);
   }
   return button;

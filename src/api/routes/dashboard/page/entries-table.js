@@ -1,4 +1,4 @@
-// The entries of one job: searched, filtered by state, page by page; each can be opened to see all that is known of it.
+// The entries of one job in pages, with search and a filter by state; each opens to show all its details.
 
 import { h, keyed, once, say } from "./dom.js";
 import { count, fullTime, many } from "./format.js";
@@ -12,7 +12,7 @@ const ON_A_PAGE = 50;
 export function entriesTable(entries, firstState, signal) {
   const chosen = { state: firstState, text: "", page: 0, open: new Set() };
   const state = h("select", { id: "entry-state", onchange: () => choose(state.value) });
-  const search = h("input", { id: "entry-search", type: "search", placeholder: "User, row, skill, message", title: "In user, row, message, skill and correlation id", spellcheck: "false", oninput: () => choose(chosen.state, search.value) });
+  const search = h("input", { id: "entry-search", type: "search", placeholder: "User, row, skill, message", title: "Searches user, row, message, skill and correlation id", spellcheck: "false", oninput: () => choose(chosen.state, search.value) });
   const body = h("tbody");
   const empty = h("p", { class: "empty", hidden: true });
   const part = h("p", { class: "notice", hidden: true });
@@ -23,7 +23,7 @@ export function entriesTable(entries, firstState, signal) {
     h("div", { class: "panel-head" }, h("h2", { id: "entries-title", tabindex: -1 }, "Entries"),
       h("div", { class: "tools" }, h("label", { class: "hidden", for: "entry-state" }, "State"), state, h("label", { class: "hidden", for: "entry-search" }, "Search the entries"), search)),
     part,
-    h("table", { class: "rows entry-rows" }, h("caption", { class: "hidden" }, "Entries in the order in which they were sent"),
+    h("table", { class: "rows entry-rows" }, h("caption", { class: "hidden" }, "Entries in the order in which they were submitted"),
       h("thead", {}, h("tr", {}, ["Row", "User", "State", "What happened"].map((text) => h("th", { scope: "col" }, text)))), body),
     empty, h("div", { class: "pager" }, back, where, on));
 
@@ -40,10 +40,10 @@ export function entriesTable(entries, firstState, signal) {
     back.disabled = chosen.page === 0;
     on.disabled = chosen.page >= pages - 1;
     empty.hidden = found.length > 0;
-    empty.textContent = entries.all().length === 0 ? "Reading the entries …" : "No entry is like that.";
+    empty.textContent = entries.all().length === 0 ? "Reading the entries …" : "No matching entries.";
     const { total } = entries.job.counts;
     part.hidden = total <= MOST;
-    part.textContent = `Search and filter look at the first ${count(MOST)} of ${count(total)} entries, and at the failed ones. All of them: GET /v1/sync-jobs/${entries.job.id}/entries.`;
+    part.textContent = `Search and filter cover the first ${count(MOST)} of ${count(total)} entries and the failed ones. For all entries: GET /v1/sync-jobs/${entries.job.id}/entries.`;
   });
 
   function updateStates() {
@@ -70,7 +70,7 @@ export function entriesTable(entries, firstState, signal) {
     element.scrollIntoView({ block: "start" });
   }
   let telling;
-  // Shows what is in a state, and has a text in it.
+  // Shows the entries in a state that contain a text.
   function choose(wanted, text = "") {
     if (document.activeElement !== state || wanted !== state.value) search.value = text;
     else text = search.value;

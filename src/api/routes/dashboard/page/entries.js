@@ -1,4 +1,4 @@
-// The entries of one job: read by page, kept up to date by its event stream, searched here.
+// The entries of one job: read in pages, kept up to date by the event stream, and searched in memory.
 
 import { get, job as pathOf } from "./api.js";
 import { userOf } from "./format.js";
@@ -7,7 +7,7 @@ import { follow } from "./stream.js";
 import { REASONS } from "./words.js";
 
 const PAGE = 1000;
-// Of the entries behind these only those that failed are kept: a page is no place to look through 100,000 rows.
+// Of the entries after these, only failed ones are kept: a page is not suited to browsing 100,000 rows.
 export const MOST = 20_000;
 
 export class Entries extends EventTarget {
@@ -25,13 +25,13 @@ export class Entries extends EventTarget {
     this.#signal = signal;
   }
 
-  // Reads the job, then its entries; follows it for as long as it is open.
+  // Reads the job, then its entries, and follows it while it is open.
   async start() {
     this.fault = null;
     this.#takeJob(await get(pathOf(this.#id), this.#signal));
     const ended = this.job.finishedAt !== null;
     const following = ended ? null : this.#follow();
-    // What changed comes by the stream; what has not begun only by the list.
+    // Changes arrive through the stream; entries that have not started appear only in the list.
     await this.#read(ended ? "" : "&state=pending");
     await following;
     if (!ended) await this.#settle();
@@ -48,7 +48,7 @@ export class Entries extends EventTarget {
     this.#tell();
   }
 
-  // A held job ends without a word of its stream when it is released: the job itself says how it stands.
+  // The stream may end without an event when a held job is released, so the job itself is read again.
   async #settle() {
     this.#takeJob(await get(pathOf(this.#id), this.#signal));
   }
@@ -57,7 +57,7 @@ export class Entries extends EventTarget {
     let cursor = "";
     for (let read = 0; read < MOST; read += PAGE) {
       const page = await get(`${pathOf(this.#id)}/entries?limit=${PAGE}${filter}${cursor}`, this.#signal);
-      // A row that the stream has told is newer than the list.
+      // A row from the stream is newer than the same row in the list.
       this.#takeEntries(filter ? page.items.filter((entry) => !this.#rows[entry.index]) : page.items);
       if (!page.nextCursor) break;
       cursor = `&cursor=${encodeURIComponent(page.nextCursor)}`;
@@ -90,12 +90,12 @@ export class Entries extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  // All that are known, in the order of the job.
+  // All known entries, in the order of the job.
   all() {
     return this.#rows.filter(Boolean);
   }
 
-  // Those in a state that have every word of a text somewhere in them.
+  // The entries in a state that contain every word of a text.
   matching(state, text) {
     const words = text.toLowerCase().split(/\s+/).filter(Boolean);
     return this.#rows.filter((entry) => {
@@ -114,7 +114,7 @@ function haystackOf(entry) {
   return [entry.ref, userOf(entry.user).value, entry.userId, ...reason, ...names, ...conflicts].join("\n").toLowerCase();
 }
 
-// The failed entries by reason, the largest group first.
+// Returns the failed entries by reason, largest group first.
 export function byReason(entries) {
   const groups = new Map();
   for (const entry of entries) {

@@ -1,4 +1,4 @@
-// One entry in full: what happened and what to do, what changed, and every conflict it met.
+// One entry in full: what happened and what to do, what changed, and every conflict.
 
 import { copyButton } from "./download.js";
 import { h } from "./dom.js";
@@ -6,7 +6,7 @@ import { exactTime, fullTime, many } from "./format.js";
 import { difference, hasDifference } from "./parts.js";
 import { meaning, REASONS, STATES } from "./words.js";
 
-// What a row tells: the difference, or why there is none.
+// The summary of an entry in its row: the difference, or why there is none.
 export function whatHappened(entry) {
   const told = [];
   if (entry.reason) told.push(h("span", { class: "reason", "data-term": `reason/${entry.reason}` }, meaning("reason", entry.reason).label), " ");
@@ -34,7 +34,7 @@ export function entryDetails(entry) {
 function changes(entry) {
   const shown = difference(entry);
   if (!shown) return null;
-  const heading = entry.state === "planned" ? "What would be done" : entry.state === "applied" ? "What was done" : "Assignments";
+  const heading = entry.state === "planned" ? "Planned changes" : entry.state === "applied" ? "Applied changes" : "Assignments";
   return h("div", {}, h("h3", {}, heading), shown);
 }
 

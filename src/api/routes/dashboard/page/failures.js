@@ -1,4 +1,4 @@
-// Why entries of a job failed, as a summary of many jobs shows it: read once for each number of failures.
+// Why entries of a job failed, for the overview of many jobs; read again only when the number of failures changes.
 
 import { get, job as pathOf } from "./api.js";
 import { byReason } from "./entries.js";
@@ -6,7 +6,7 @@ import { byReason } from "./entries.js";
 const SAMPLE = 200;
 const known = new Map();
 
-// The failed entries by reason, or `null` while they are being read; `then` is called when they are there.
+// Returns the failed entries by reason, or `null` while they are being read; calls `then` when they have arrived.
 export function failuresOf(job, then) {
   const held = known.get(job.id);
   if (held?.failed === job.counts.failed) return held.groups;

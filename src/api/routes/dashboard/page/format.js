@@ -1,4 +1,4 @@
-// Numbers, times and durations as people read them.
+// Formats numbers, times and durations for people.
 
 const COUNT = new Intl.NumberFormat("en");
 const TIME = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
@@ -13,14 +13,14 @@ export const exactTime = (date) => EXACT.format(new Date(date));
 export const timeOfDay = (date) => TIME.format(new Date(date));
 export const fullTime = (date) => FULL.format(new Date(date));
 
-// The time of today, or the day with it.
+// Formats a date as a time if it is today, otherwise with the day.
 export function when(date, now = Date.now()) {
   const at = new Date(date);
   const today = at.toDateString() === new Date(now).toDateString();
   return today ? TIME.format(at) : `${DAY.format(at)}, ${TIME.format(at)}`;
 }
 
-// A length of time in the two largest units that matter.
+// Formats a duration in its two largest units.
 export function lasting(milliseconds) {
   const seconds = Math.max(0, Math.round(milliseconds / 1000));
   if (seconds < 60) return `${seconds} s`;
@@ -33,11 +33,11 @@ export function lasting(milliseconds) {
 
 export const until = (date, now = Date.now()) => lasting(new Date(date) - now);
 
-// The one value of a user reference, and what kind it is.
+// Returns the value of a user reference and its kind.
 export function userOf(reference) {
   const [kind, value] = Object.entries(reference ?? {}).find(([, given]) => given) ?? ["", "unknown"];
   return { kind, value };
 }
 
-// A proficiency as it is written in CSV: 4, 3.5.
+// Formats a proficiency as in CSV: 4, 3.5.
 export const proficiency = (value) => (value === null || value === undefined ? "" : String(Math.round(value * 10) / 10));

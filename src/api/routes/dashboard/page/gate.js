@@ -1,4 +1,4 @@
-// The gate as it was in the last minutes: samples of /v1/limits, taken while somebody looks.
+// The state of the gate in the last minutes: samples of /v1/limits, taken while a view shows them.
 
 import { get } from "./api.js";
 import { resting, shown } from "./stream.js";
@@ -15,7 +15,7 @@ class GateHistory extends EventTarget {
     return this.samples.at(-1)?.limits ?? null;
   }
 
-  // Samples for as long as `signal` lasts.
+  // Takes samples until `signal` is aborted.
   watch(signal) {
     this.#watchers += 1;
     signal.addEventListener("abort", () => (this.#watchers -= 1), { once: true });
@@ -30,7 +30,7 @@ class GateHistory extends EventTarget {
         if (this.samples.length > KEPT) this.samples.shift();
         this.dispatchEvent(new Event("change"));
       } catch {
-        // A gap in the chart; that the service does not answer is shown by the head of the page.
+        // The chart gets a gap; the header of the page shows that the service does not answer.
       }
       await resting(EVERY);
       await shown();

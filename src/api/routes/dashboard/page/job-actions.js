@@ -1,4 +1,4 @@
-// What one can do about a job. Everything that changes something is confirmed first, in words that say what will happen.
+// The actions on a job. Every change is confirmed first, in a dialog that says what will happen.
 
 import { job as pathOf, newSubmissionName, post } from "./api.js";
 import { confirmed } from "./dialogs.js";
@@ -17,13 +17,13 @@ export function actionsOf(entries, again) {
     const { job } = entries;
     if (!(await confirmed(question))) return;
     await tried(fault, async () => {
-      // A new job each time it is meant, and one job however often it is sent.
+      // A new key for each confirmed action, so that a repeated request does not make a second job.
       const made = await post(`${pathOf(job.id)}/${action}`, { headers: { "idempotency-key": newSubmissionName() } });
       jobs.put(made);
       jobs.refresh();
-      say(`${nameOf(job)}: ${action} was accepted`);
+      say(`${nameOf(job)}: ${action} accepted`);
       if (made.id !== job.id) location.hash = `#/jobs/${made.id}`;
-      // A job that is followed tells by itself.
+      // A followed job updates itself.
       else if (!entries.live) again();
     });
   };
@@ -67,7 +67,7 @@ function cancelQuestion(job) {
   const left = job.counts.pending + job.counts.waiting + job.counts.held;
   return {
     title: `Cancel ${nameOf(job)}?`,
-    text: [`${many(left, "entry", "entries")} that ${left === 1 ? "has" : "have"} not been done will end as cancelled. What is under way is finished first, and what was written stays written.`, "Cancelled entries can be retried later."],
+    text: [`${many(left, "entry", "entries")} that ${left === 1 ? "has" : "have"} not been written will end as cancelled. Writes under way are finished first, and what was written stays written.`, "Cancelled entries can be retried later."],
     button: "Cancel the job",
     danger: true,
   };
@@ -78,7 +78,7 @@ function retryQuestion(job) {
   const what = [failed && `${count(failed)} failed`, cancelled && `${count(cancelled)} cancelled`].filter(Boolean).join(" and ");
   return {
     title: `Retry ${many(failed + cancelled, "entry", "entries")}?`,
-    text: [`A new job is made of the ${what} ${failed + cancelled === 1 ? "entry" : "entries"}, with the same target and mode. ${job.dryRun ? "It is a dry run as well: nothing is written." : "It writes to Genesys."}`, "Where the cause still stands, they will fail again: see what to do first."],
+    text: [`A new job is made of the ${what} ${failed + cancelled === 1 ? "entry" : "entries"}, with the same target and mode. ${job.dryRun ? "It is also a dry run: nothing is written." : "It writes to Genesys."}`, "Entries whose cause persists will fail again; see first what to do about it."],
     button: "Retry them",
   };
 }
@@ -96,7 +96,7 @@ function applyQuestion(entries) {
   const totals = planTotals(entries.all());
   return {
     title: `Apply the plan of ${nameOf(job)}?`,
-    text: [`A new job writes to Genesys (${TARGETS[job.target]}): ${many(totals.users, "user")}, ${count(totals.added)} added, ${count(totals.removed)} removed, ${count(totals.updated)} changed.`, "Each entry is held to its plan: where a user has changed since, that entry fails as “plan outdated” and nothing is written for it."],
+    text: [`A new job writes to Genesys (${TARGETS[job.target]}): ${many(totals.users, "user")}, ${count(totals.added)} added, ${count(totals.removed)} removed, ${count(totals.updated)} changed.`, "Only the plan is carried out: if a user has changed since, the entry fails as “plan outdated” and nothing is written for it."],
     button: "Apply the plan",
   };
 }

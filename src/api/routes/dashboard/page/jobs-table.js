@@ -1,4 +1,4 @@
-// All jobs: filtered by status, searched by label, page by page.
+// All jobs in pages, with a filter by status and a search by label.
 
 import { h, keyed, once, say } from "./dom.js";
 import { count, fullTime, many, when } from "./format.js";
@@ -8,7 +8,7 @@ import { TARGETS } from "./words.js";
 
 const ON_A_PAGE = 25;
 const CHOICES = [["", "All jobs"], ["open", "Under way"], ["held", "Held"], ["failed", "With failures"], ["completed", "Ended well"], ["cancelled", "Cancelled"], ["dry", "Dry runs"]];
-// Kept while one looks at a job and comes back.
+// Kept while the user views a job and returns.
 const chosen = { status: "", label: "", page: 0 };
 
 export function jobsTable(signal) {
@@ -38,7 +38,7 @@ export function jobsTable(signal) {
     const from = chosen.page * ON_A_PAGE;
     keyed(body, found.slice(from, from + ON_A_PAGE), (job) => job.id, row, updateRow);
     empty.hidden = found.length > 0 || !jobs.loaded;
-    empty.textContent = jobs.all().length ? "No job is like that." : "No jobs yet. Submit one over the API, or make a dry run from a CSV.";
+    empty.textContent = jobs.all().length ? "No matching jobs." : "No jobs yet. Submit one through the API, or make a dry run of a file.";
     back.disabled = chosen.page === 0;
     on.disabled = chosen.page >= pages - 1 && !jobs.hasOlder();
     where.textContent = found.length ? `${count(from + 1)}–${count(Math.min(from + ON_A_PAGE, found.length))} of ${count(found.length)}${jobs.hasOlder() ? "+" : ""}` : "";

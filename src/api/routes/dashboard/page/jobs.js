@@ -1,4 +1,4 @@
-// The jobs as the page knows them: read once, then kept up to date by asking for what can have changed.
+// The jobs known to the page: read once, then kept up to date by requests for what may have changed.
 
 import { get, job as pathOf, readiness, Refused } from "./api.js";
 import { resting, shown } from "./stream.js";
@@ -10,7 +10,7 @@ const MOST = 2000;
 const DAY = 24 * 3600 * 1000;
 const WHILE_BUSY = 1500;
 const WHILE_IDLE = 6000;
-// Jobs asked for one by one, because the newest page does not have them.
+// Maximum number of jobs that are read individually because the newest page does not contain them.
 const SINGLE = 12;
 
 export const isOpen = (job) => OPEN_STATUSES.includes(job.status);
@@ -22,7 +22,7 @@ class Jobs extends EventTarget {
   #running = false;
   #turn = 0;
   #wake = () => {};
-  // Whether the first answer is there, and why the service is not ready.
+  // Whether the first response has arrived, and why the service is not ready.
   loaded = false;
   notReady = null;
 
@@ -31,7 +31,7 @@ class Jobs extends EventTarget {
     return [...this.#byId.values()].sort((one, other) => (one.id < other.id ? 1 : -1));
   }
 
-  // Those of the last 24 hours, and what is open or held from before.
+  // The jobs of the last 24 hours, and older ones that are open or held.
   recent(now = Date.now()) {
     const since = now - DAY;
     return this.all().filter((job) => canChange(job) || Date.parse(job.finishedAt ?? job.createdAt) >= since);
@@ -45,13 +45,13 @@ class Jobs extends EventTarget {
     return this.#cursor !== null && this.loaded;
   }
 
-  // Takes up what an answer or an event said.
+  // Stores a job from a response or an event.
   put(...jobs) {
     for (const job of jobs) this.#byId.set(job.id, job);
     this.dispatchEvent(new Event("change"));
   }
 
-  // Looks again at once.
+  // Refreshes immediately.
   refresh() {
     this.#wake();
   }
@@ -75,11 +75,11 @@ class Jobs extends EventTarget {
 
   async #look() {
     const first = !this.loaded;
-    // Many that can change lie behind the newest: a longer page is cheaper than asking for each.
+    // If many older jobs may have changed, a longer page is cheaper than one request for each.
     const many = this.all().slice(NEWEST).filter(canChange).length > SINGLE;
     const page = await get(`/v1/sync-jobs?limit=${first || many ? PAGE : NEWEST}`);
     const oldest = page.items.at(-1);
-    // More new jobs than fit on a page, or the first look at a busy day: read on.
+    // More new jobs than fit on a page, or the first load on a busy day: read further pages.
     const gap = !first && oldest && !this.#byId.has(oldest.id) && page.nextCursor;
     const inPage = new Set(page.items.map((job) => job.id));
     if (first) this.#cursor = page.nextCursor ?? null;
@@ -88,7 +88,7 @@ class Jobs extends EventTarget {
     if (gap) await this.#readOn(page.nextCursor, (job) => this.#byId.has(job.id));
     if (first) this.#cursor = await this.#readOn(this.#cursor, (job) => Date.parse(job.createdAt) < Date.now() - DAY);
     const others = this.all().filter((job) => canChange(job) && !inPage.has(job.id));
-    // A few at a time, in turn.
+    // A few at a time, in rotation.
     const turn = (this.#turn++ * SINGLE) % Math.max(1, others.length);
     const asked = [...others.slice(turn), ...others.slice(0, turn)].slice(-SINGLE);
     const fresh = await Promise.all(asked.map((job) => get(pathOf(job.id)).catch(() => job)));
@@ -96,7 +96,7 @@ class Jobs extends EventTarget {
     this.put(...fresh);
   }
 
-  // Reads pages until one ends with a job that `enough` says; tells where the next one would start.
+  // Reads pages until one ends with a job that satisfies `enough`; returns the cursor of the next page.
   async #readOn(cursor, enough) {
     while (cursor && this.#byId.size < MOST) {
       const page = await get(`/v1/sync-jobs?limit=${PAGE}&cursor=${encodeURIComponent(cursor)}`);

@@ -1,4 +1,4 @@
-// What several views show alike: chips, progress, differences, notices.
+// Parts that several views share: chips, progress bars, differences and notices.
 
 import { Refused } from "./api.js";
 import { h } from "./dom.js";
@@ -6,12 +6,12 @@ import { count, lasting, many, percent, proficiency, until, userOf } from "./for
 import { isOpen } from "./jobs.js";
 import { meaning, OPEN_STATES, STATE_ORDER } from "./words.js";
 
-// A state or status in its colour. The word says it too: colour is never alone.
+// A state or status in its colour, always with its label, so that colour never carries meaning alone.
 export function chip(kind, word) {
   return h("span", { class: `chip is-${word}`, "data-term": `${kind}/${word}` }, meaning(kind, word).label);
 }
 
-// How a job ended, in one word: `completed` says too little at 07:30.
+// Returns how a job ended in one word; `completed` alone would hide failures.
 export function verdictOf(job) {
   if (job.status === "completed" && job.counts.failed > 0) return "failed";
   return job.status;
@@ -25,7 +25,7 @@ export function statusChip(job) {
 export const nameOf = (job) => job.label ?? "without a label";
 export const doneOf = (job) => job.counts.total - OPEN_STATES.reduce((sum, state) => sum + job.counts[state], 0);
 
-// A bar of the states, updated in place so that nothing jumps.
+// A bar of the states, updated in place so that nothing flickers.
 export function progress(job) {
   const bar = h("div", { class: "bar", role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100 });
   for (const state of STATE_ORDER) bar.append(h("span", { class: `fill is-${state}` }));
@@ -46,10 +46,10 @@ export function updateProgress(bar, job) {
   });
 }
 
-// How a job goes on, in a few words.
+// Returns how a job continues, in a few words.
 export function outlook(job, now = Date.now()) {
-  if (job.status === "parked" && job.parkedUntil) return `paused by Genesys, on in ${until(job.parkedUntil, now)}`;
-  if (job.status === "held") return "waits for you";
+  if (job.status === "parked" && job.parkedUntil) return `paused by Genesys, continues in ${until(job.parkedUntil, now)}`;
+  if (job.status === "held") return "waits for a decision";
   if (isOpen(job)) return job.estimatedFinishAt ? `about ${until(job.estimatedFinishAt, now)} to go` : "under way";
   return job.finishedAt ? `took ${lasting(Date.parse(job.finishedAt) - Date.parse(job.startedAt ?? job.createdAt))}` : "";
 }
@@ -61,13 +61,13 @@ const SIGNS = [
   ["added", "+", "added"],
   ["removed", "−", "removed"],
   ["updated", "~", "proficiency changed"],
-  ["overwritten", "!", "overwritten: was assigned by somebody else"],
-  ["preserved", "=", "preserved: assigned by somebody else"],
+  ["overwritten", "!", "overwritten: was assigned by others"],
+  ["preserved", "=", "preserved: assigned by others"],
 ];
 
 // What changes for a user: + added, − removed, ~ proficiency, ! overwritten, = preserved.
 export function difference(entry, { preserved = true } = {}) {
-  // `replace` lists what it takes from others twice: as removed, and as overwritten.
+  // `replace` lists removed assignments of others twice: as removed and as overwritten.
   const overwritten = new Set(entry.overwritten.map((item) => item.id));
   const items = SIGNS.filter(([field]) => preserved || field !== "preserved").flatMap(([field, sign, what]) =>
     entry[field]
@@ -80,7 +80,7 @@ export function difference(entry, { preserved = true } = {}) {
 
 export const hasDifference = (entry) => SIGNS.some(([field]) => field !== "preserved" && entry[field].length > 0);
 
-// A user as a link to the history.
+// A link to the history of a user.
 export function userLink(entry) {
   if (entry.erased) return h("span", {}, "erased");
   const { value } = userOf(entry.user);
@@ -91,7 +91,7 @@ export function notice(kind, ...content) {
   return h("div", { class: `notice is-${kind}`, role: kind === "fault" ? "alert" : null }, content);
 }
 
-// Does what somebody asked for; why the service refuses it is said in `place`.
+// Runs an action, and shows in `place` why the service refused it.
 export async function tried(place, work) {
   place.replaceChildren();
   try {

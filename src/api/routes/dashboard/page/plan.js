@@ -1,4 +1,4 @@
-// What a plan comes to: in all, and skill by skill, to see at a glance whether a roster is complete.
+// The totals of a plan, overall and by skill, to see at a glance whether a roster is complete.
 
 import { h } from "./dom.js";
 import { count, many } from "./format.js";
@@ -16,7 +16,7 @@ export function planTotals(entries) {
   return totals;
 }
 
-// The plan by skill: how many users gain it, lose it, or change in it.
+// The plan by skill: the number of users who gain it, lose it or get another proficiency.
 export function planOf(job, entries) {
   if (!job.dryRun || job.counts.planned === 0) return null;
   const skills = new Map();
@@ -38,7 +38,7 @@ export function planOf(job, entries) {
   return h("section", { class: "panel plan", "aria-labelledby": "plan-title" },
     h("div", { class: "panel-head" }, h("h2", { id: "plan-title" }, "The plan by skill")),
     h("p", { class: "muted caption" }, `Nothing has been written. ${many(totals.users, "user")} would change: ${count(totals.added)} added, ${count(totals.removed)} removed, ${count(totals.updated)} changed.`),
-    rows.length > 0 && h("table", { class: "rows" }, h("caption", { class: "hidden" }, "Users that gain, lose or change each skill, most removals first"),
+    rows.length > 0 && h("table", { class: "rows" }, h("caption", { class: "hidden" }, "Users who gain, lose or change each skill, most removals first"),
       h("thead", {}, h("tr", {}, ["Skill", "Add", "Remove", "Change"].map((text, at) => h("th", { scope: "col", class: at ? "number" : null }, text)))),
       h("tbody", {}, rows.slice(0, SHOWN).map((skill) => h("tr", {}, h("th", { scope: "row" }, skill.name), cell(skill.added, "+", "plus"), cell(skill.removed, "−", "minus"), cell(skill.updated, "~", "tilde"))))),
     rows.length > SHOWN && h("p", { class: "muted" }, `and ${many(rows.length - SHOWN, "more skill")}`));

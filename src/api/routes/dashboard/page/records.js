@@ -1,4 +1,4 @@
-// Records that could not be read at an HR system, as the service lists them: asked for while somebody looks.
+// Records that could not be read from an HR system, polled while a view shows them.
 
 import { get } from "./api.js";
 import { jobs } from "./jobs.js";
@@ -8,7 +8,7 @@ const EVERY = 10_000;
 const MOST = 1000;
 
 class FailedRecords extends EventTarget {
-  // What is listed, and how many there are, as they were told last.
+  // The listed records and their total, from the latest response.
   items = [];
   total = 0;
   loaded = false;
@@ -21,7 +21,7 @@ class FailedRecords extends EventTarget {
     jobs.addEventListener("change", () => this.loaded || this.refresh());
   }
 
-  // Keeps up to date for as long as `signal` lasts.
+  // Keeps the records up to date until `signal` is aborted.
   watch(signal) {
     this.#watchers += 1;
     signal.addEventListener("abort", () => (this.#watchers -= 1), { once: true });
@@ -29,12 +29,12 @@ class FailedRecords extends EventTarget {
     else this.#run();
   }
 
-  // Looks again at once.
+  // Refreshes immediately.
   refresh() {
     this.#wake();
   }
 
-  // The records of each source.
+  // Returns the records by source.
   bySource() {
     return Map.groupBy(this.items, ({ source }) => source);
   }
@@ -44,7 +44,7 @@ class FailedRecords extends EventTarget {
     while (this.#watchers > 0) {
       const early = new AbortController();
       this.#wake = () => early.abort();
-      // Until the jobs are there, a key may still have to be asked for.
+      // Until the jobs are loaded, the user may still have to sign in.
       if (jobs.loaded) await this.#look();
       await resting(EVERY, early.signal);
       await shown();
@@ -58,7 +58,7 @@ class FailedRecords extends EventTarget {
       Object.assign(this, { items, total, loaded: true });
       this.dispatchEvent(new Event("change"));
     } catch {
-      // What was told last stays; that the service does not answer is shown by the head of the page.
+      // The last response stays; the header of the page shows that the service does not answer.
     }
   }
 }

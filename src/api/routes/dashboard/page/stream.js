@@ -5,8 +5,8 @@ import { ask, Refused } from "./api.js";
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 10_000;
 
-// Follows a stream until it has nothing more to tell, or `signal` ends it. A broken connection is taken up again behind
-// the last event. While the page is not looked at, nothing is followed: a browser has few connections to one host.
+// Follows a stream until it ends or `signal` is aborted. A broken connection is resumed after the last event. While the
+// page is hidden, nothing is followed, because a browser permits few connections to one host.
 export async function follow(path, { signal, onEvent, onLost = () => {} }) {
   let last = null;
   let pause = FIRST_PAUSE;
@@ -38,7 +38,7 @@ export async function follow(path, { signal, onEvent, onLost = () => {} }) {
   }
 }
 
-// Takes a body apart into its events; comments and blank ones are dropped.
+// Splits a body into its events; drops comments and empty events.
 async function* events(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
@@ -71,7 +71,7 @@ function parsed(block) {
   return event;
 }
 
-// Resolves when the page is looked at.
+// Resolves when the page is visible.
 export function shown(signal) {
   if (!document.hidden || signal?.aborted) return Promise.resolve();
   return new Promise((resolve) => {
@@ -85,7 +85,7 @@ export function shown(signal) {
   });
 }
 
-// Resolves after a while, or at once when `signal` ends it.
+// Resolves after a delay, or immediately when `signal` is aborted.
 export function resting(milliseconds, signal) {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, milliseconds);

@@ -1,8 +1,8 @@
-// Sets the chosen theme before anything is painted. Not a module: modules run later, and the page would flash.
+// Sets the chosen theme before the first paint. Not a module, because modules run later and the page would flash.
 "use strict";
 try {
   const theme = localStorage.getItem("skillsync.theme");
   if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
 } catch {
-  // Without storage the system's theme is used.
+  // Without storage, the system theme is used.
 }

@@ -1,4 +1,4 @@
-// The one tooltip: what a word means. It shows on hover and on focus, stays while one points at it, and goes with Escape.
+// The tooltip, which explains a word. It appears on hover and on focus, stays while hovered, and closes with Escape.
 
 import { h } from "./dom.js";
 import { meaning } from "./words.js";
@@ -11,7 +11,7 @@ export function startTips() {
   document.addEventListener("pointerover", (event) => over(event.target));
   document.addEventListener("focusin", (event) => over(event.target));
   document.addEventListener("focusout", hide);
-  // The focus itself scrolls, and its event may come after the tip: who has the focus keeps it.
+  // Focusing scrolls, and the scroll event may arrive after the tooltip appeared; a focused word keeps its tooltip.
   document.addEventListener("scroll", () => (owner && owner === document.activeElement ? place() : hide()), { capture: true, passive: true });
   document.addEventListener("keydown", (event) => event.key === "Escape" && hide());
 }
@@ -30,7 +30,7 @@ function show(marked) {
   if (!text) return;
   owner = marked;
   owner.setAttribute("aria-describedby", "tip");
-  // A modal dialog hides what lies outside of it.
+  // A modal dialog hides everything outside it.
   (marked.closest("dialog") ?? document.body).append(tip);
   tip.replaceChildren(h("strong", {}, label), ` ${text}`);
   tip.hidden = false;
@@ -51,7 +51,7 @@ function hide() {
   tip.hidden = true;
 }
 
-// A word of the glossary that can be reached by keyboard.
+// A glossary word with a tooltip, reachable by keyboard.
 export function term(kind, word, label = meaning(kind, word).label) {
   return h("button", { type: "button", class: "term", "data-term": `${kind}/${word}`, "data-key": `term-${kind}-${word}` }, label);
 }

@@ -1,4 +1,4 @@
-// Conflicts by cause over time: of all jobs by the hour, of one job as it met them.
+// Conflicts by cause over time: for all jobs by hour, and for one job by the time of each conflict.
 
 import { asTable, bars, chart } from "./charts.js";
 import { h, render } from "./dom.js";
@@ -9,7 +9,7 @@ import { CAUSE_ORDER, meaning } from "./words.js";
 const HOUR = 3600_000;
 const HEIGHT = 150;
 
-// The last 24 hours; a job's conflicts count for the hour in which it was accepted, which is all that a list of jobs tells.
+// The last 24 hours. A job's conflicts count for the hour in which it was accepted, because a list of jobs has no other time.
 export function conflictsByHour() {
   const panel = conflictPanel("Conflicts by cause", "Last 24 hours, by the hour in which the job was accepted", timeOfDay);
   const update = (all) => {
@@ -21,7 +21,7 @@ export function conflictsByHour() {
   return { element: panel.element, update };
 }
 
-// One job, in as many steps as are readable; `entries` carry their conflicts with the time of each.
+// One job, in a readable number of steps; `entries` contain their conflicts with the time of each.
 export function conflictsOfJob() {
   const panel = conflictPanel("Conflicts by cause", "When Genesys refused a write, and why", exactTime);
   const update = (entries) => {
@@ -47,7 +47,7 @@ function add(buckets, at, step, cause, number) {
   if (bucket && number) bucket.parts[cause] = (bucket.parts[cause] ?? 0) + number;
 }
 
-// A step that gives at most 40 bars.
+// Returns a step that gives at most 40 bars.
 function stepFor(span) {
   const steps = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 4 * 3600, 24 * 3600].map((seconds) => seconds * 1000);
   return steps.find((step) => span / step <= 40) ?? span / 40;

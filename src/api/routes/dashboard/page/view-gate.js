@@ -1,4 +1,4 @@
-// The gate: how much of each window is used, who waits, what is paused. As a panel, and as a page with everything.
+// The gate (rate limiter): usage of each window, waiting calls and pauses, as a panel and as a page with all details.
 
 import { asTable, chart, lines, niceTop } from "./charts.js";
 import { h, once, render } from "./dom.js";
@@ -9,14 +9,14 @@ import { term } from "./tips.js";
 const HEIGHT = 150;
 
 export function gatePanel(signal, { wide = false } = {}) {
-  const drawing = chart("Use of each window of the gate over the last five minutes. The present figures are below.", wide ? 220 : HEIGHT, draw);
+  const drawing = chart("Usage of each window of the gate over the last five minutes. The current figures are below.", wide ? 220 : HEIGHT, draw);
   const queue = wide ? queueChart() : null;
   const windows = h("ul", { class: "meters" });
   const lanes = h("p", { class: "lanes" });
   const state = h("span", { class: "chip" });
   const element = h("section", { class: "panel chart-panel", "aria-label": "Gate" },
     h("div", { class: "panel-head" }, h("h2", {}, term("other", "gate", "Gate")), state),
-    h("p", { class: "muted caption" }, "Share of each window that is used, since this page was opened (five minutes at most); shaded: paused"),
+    h("p", { class: "muted caption" }, "Usage of each window since this page was opened, at most five minutes; shaded: paused"),
     h("div", { class: "chart-place" }, drawing.element), windows, lanes, queue?.element);
   const update = once(() => {
     const now = gate.now;
@@ -36,9 +36,9 @@ export function gatePanel(signal, { wide = false } = {}) {
   return { element };
 }
 
-// How many calls of each lane wait, over the same time.
+// The number of waiting calls in each lane, over the same time.
 function queueChart() {
-  const drawing = chart("Calls that wait in each lane over the last five minutes. The present figures are below.", HEIGHT, drawQueue);
+  const drawing = chart("Waiting calls in each lane over the last five minutes. The current figures are below.", HEIGHT, drawQueue);
   const legend = h("ul", { class: "legend" });
   const element = h("div", {}, h("h3", {}, "Calls waiting, by lane"), h("div", { class: "chart-place" }, drawing.element), legend);
   const update = () => {
@@ -62,7 +62,7 @@ function standingOf(limits) {
   if (limits.pausedUntil && Date.parse(limits.pausedUntil) > Date.now()) return ["held", `paused ${until(limits.pausedUntil)}`];
   if (limits.pausedRoutes.length) return ["held", many(limits.pausedRoutes.length, "route paused", "routes paused")];
   if (limits.breaker.services.length) return ["held", `${limits.breaker.services.map(({ service }) => service).join(", ")} down`];
-  if (limits.leftByOthers !== null) return ["waiting", "others use the limit too"];
+  if (limits.leftByOthers !== null) return ["waiting", "limit shared with others"];
   return ["applied", "open"];
 }
 
@@ -89,18 +89,18 @@ function drawQueue(width, height) {
   return lines(series, bandsOf(samples), from, to, width, height, (share) => count(share * top));
 }
 
-// From the first sample, or a minute ago if there are few, to the last.
+// Returns the span from the first sample, or from a minute before the last if there are few, to the last.
 function spanOf(samples) {
   const to = samples.at(-1).at;
   return [Math.min(samples[0].at, to - 60_000), to];
 }
 
-// Stretches in which nothing was sent: because Genesys asked for it, or does not work.
+// Returns the periods in which nothing was sent, because Genesys asked for a pause or was down.
 function bandsOf(samples) {
   const bands = [];
   let open = null;
   for (const { at, limits } of samples) {
-    const why = limits.breaker.open ? "Genesys does not work" : Date.parse(limits.pausedUntil ?? 0) > at ? "paused as Genesys asked" : null;
+    const why = limits.breaker.open ? "Genesys is down" : Date.parse(limits.pausedUntil ?? 0) > at ? "paused at Genesys' request" : null;
     if (open && open.title !== why) open = null;
     if (why && !open) bands.push((open = { from: at, to: at, title: why }));
     if (open) open.to = at;
@@ -108,12 +108,12 @@ function bandsOf(samples) {
   return bands;
 }
 
-// The page of its own: the panel, and all that the service tells.
+// The page: the panel, and all details of GET /v1/limits.
 export function gateView(root, _, signal) {
   const panel = gatePanel(signal, { wide: true });
   const all = h("div", { class: "panel" });
   root.append(h("h1", {}, "Gate"),
-    h("p", { class: "intro" }, "Every call to Genesys goes through one gate. In none of its windows are more calls made than permitted; if a job is slower than you hoped, here is why."),
+    h("p", { class: "intro" }, "Every call to Genesys goes through one rate limiter, the gate, which never exceeds the permitted calls in any window. If a job is slower than expected, this page shows why."),
     panel.element, all);
   const update = once(() => {
     if (!gate.now || signal.aborted) return;
@@ -125,25 +125,25 @@ export function gateView(root, _, signal) {
 
 function detailsOf(limits) {
   const line = (name, text) => h("div", {}, h("dt", {}, name), h("dd", {}, text));
-  const breaker = limits.breaker.open ? `open${limits.breaker.nextProbeAt ? `; the next probe at ${exactTime(limits.breaker.nextProbeAt)}` : "; a probe is under way"}` : "closed: Genesys works";
+  const breaker = limits.breaker.open ? `open${limits.breaker.nextProbeAt ? `; next probe at ${exactTime(limits.breaker.nextProbeAt)}` : "; a probe is in flight"}` : "closed: Genesys works";
   return [
     h("div", { class: "panel-head" }, h("h2", {}, "Details")),
     h("dl", { class: "list" },
       line("Paused", limits.pausedUntil ? `until ${when(limits.pausedUntil)}` : "no"),
       line(term("other", "breaker", "Breaker"), breaker),
-      line("Services of Genesys in trouble", limits.breaker.services.map(({ service, nextProbeAt }) => `${service}, ${nextProbeAt ? `the next probe at ${exactTime(nextProbeAt)}` : "a probe is under way"}`).join("; ") || "none"),
+      line("Genesys services that are down", limits.breaker.services.map(({ service, nextProbeAt }) => `${service}, ${nextProbeAt ? `next probe at ${exactTime(nextProbeAt)}` : "a probe is in flight"}`).join("; ") || "none"),
       line("Routes paused", limits.pausedRoutes.map((route) => `${route.route} until ${exactTime(route.until)}`).join(", ") || "none"),
-      line("Limits learned of single routes", limits.learnedLimits.map((limit) => `${limit.route}: ${nameOf(limit)}, until ${exactTime(limit.until)}`).join("; ") || "none"),
-      line("Left by other users of the OAuth client", limits.leftByOthers === null ? "they do not get in the way" : `${count(limits.leftByOthers)} calls`),
+      line("Learned limits of single routes", limits.learnedLimits.map((limit) => `${limit.route}: ${nameOf(limit)}, until ${exactTime(limit.until)}`).join("; ") || "none"),
+      line("Left by other users of the OAuth client", limits.leftByOthers === null ? "no restriction" : `${count(limits.leftByOthers)} calls`),
       line("In flight", `${limits.inFlight} of at most ${limits.maxInFlight}`)),
     lanesTable(limits),
-    asTable("Use of the windows in the last minutes", ["At", ...limits.windows.map(nameOf), "Waiting"],
+    asTable("Usage of the windows in the last minutes", ["At", ...limits.windows.map(nameOf), "Waiting"],
       gate.samples.filter((_, at) => at % 10 === 0).map(({ at, limits: then }) => [exactTime(at), ...then.windows.map((window) => window.used), then.lanes.reduce((sum, lane) => sum + lane.waiting, 0)])),
   ];
 }
 
 function lanesTable(limits) {
   return h("table", { class: "rows" }, h("caption", {}, "Lanes, in order of precedence"),
-    h("thead", {}, h("tr", {}, ["Lane", "Waiting", "Let through since the start"].map((text, at) => h("th", { scope: "col", class: at ? "number" : null }, text)))),
-    h("tbody", {}, limits.lanes.map((lane) => h("tr", {}, h("th", { scope: "row" }, lane.lane), h("td", { class: "number", "data-head": "Waiting" }, count(lane.waiting)), h("td", { class: "number", "data-head": "Let through" }, count(lane.granted))))));
+    h("thead", {}, h("tr", {}, ["Lane", "Waiting", "Granted since the start"].map((text, at) => h("th", { scope: "col", class: at ? "number" : null }, text)))),
+    h("tbody", {}, limits.lanes.map((lane) => h("tr", {}, h("th", { scope: "row" }, lane.lane), h("td", { class: "number", "data-head": "Waiting" }, count(lane.waiting)), h("td", { class: "number", "data-head": "Granted" }, count(lane.granted))))));
 }

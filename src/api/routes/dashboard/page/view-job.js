@@ -1,4 +1,4 @@
-// One job: how it stands, what can be done about it, why entries failed, and the entries themselves.
+// One job: its progress, the possible actions, why entries failed, and the entries themselves.
 
 import { Refused } from "./api.js";
 import { Entries, byReason } from "./entries.js";
@@ -24,7 +24,7 @@ export function jobView(root, path, signal) {
     if (!entries.job || signal.aborted) return;
     parts ??= build(root, entries, state, signal, again);
     parts(entries);
-    // A large job tells of hundreds of changes a second; nobody reads that fast.
+    // A large job reports hundreds of changes per second, which nobody can read.
   }, 200);
   const again = async () => {
     try {
@@ -32,7 +32,7 @@ export function jobView(root, path, signal) {
     } catch (fault) {
       if (signal.aborted || fault.name === "AbortError") return;
       if (!(fault instanceof Refused)) throw fault;
-      if (!entries.job) root.replaceChildren(h("p", {}, h("a", { href: "#/" }, "All jobs")), notice("fault", fault.status === 404 ? "There is no such job." : fault.message));
+      if (!entries.job) root.replaceChildren(h("p", {}, h("a", { href: "#/" }, "All jobs")), notice("fault", fault.status === 404 ? "Job not found." : fault.message));
       else if (fault.status !== 401) setTimeout(() => !signal.aborted && again(), 3000);
     }
   };
@@ -40,7 +40,7 @@ export function jobView(root, path, signal) {
   again();
 }
 
-// Builds the view once; what it answers brings it up to date.
+// Builds the view once, and returns the function that updates it.
 function build(root, entries, state, signal, again) {
   const title = h("h1");
   const facts = h("p", { class: "facts" });
@@ -116,12 +116,12 @@ function createdOf({ createdSkills }) {
   if (!createdSkills) return null;
   const named = createdSkills.slice(0, 8).map((skill) => skill.name).join(", ");
   const others = createdSkills.length > 8 ? ` and ${count(createdSkills.length - 8)} more` : "";
-  return h("p", { class: "created" }, `Created at Genesys, which did not have ${createdSkills.length === 1 ? "it" : "them"}: ${named}${others}`);
+  return h("p", { class: "created" }, `Created in Genesys because ${createdSkills.length === 1 ? "it was" : "they were"} missing: ${named}${others}`);
 }
 
 function bannerOf(job) {
   if (job.status !== "parked" || !job.parkedUntil) return null;
-  return notice("warn", h("strong", {}, `Genesys asked to wait until ${when(job.parkedUntil)}. `), `The job goes on by itself in ${until(job.parkedUntil)}; nothing is lost, and nobody needs to do anything.`);
+  return notice("warn", h("strong", {}, `Genesys asked for a pause until ${when(job.parkedUntil)}. `), `The job continues by itself in ${until(job.parkedUntil)}; nothing is lost, and no action is needed.`);
 }
 
 function failuresOf(groups, table) {

@@ -1,4 +1,4 @@
-// A roster as CSV or as a spreadsheet, as a dry run: its faults line by line, or its plan.
+// Submits a CSV or XLSX roster as a dry run, and shows its faults line by line, or its plan.
 
 import { newSubmissionName, post, Refused } from "./api.js";
 import { h, say } from "./dom.js";
@@ -19,22 +19,22 @@ export function newView(root, _, signal) {
   const mode = h("select", { id: "mode", "aria-describedby": "mode-text", onchange: showMode }, Object.keys(MODES).map((value) => h("option", { value, selected: value === "managed" }, value)));
   const modeText = h("p", { class: "muted", id: "mode-text" });
   const sameUser = h("select", { id: "same-user" }, Object.entries(SAME_USER).map(([value, text]) => h("option", { value }, text)));
-  const label = h("input", { id: "label", maxlength: 256, placeholder: "for example: roster of Monday" });
+  const label = h("input", { id: "label", maxlength: 256, placeholder: "for example: Monday's roster" });
   const go = h("button", { class: "primary", disabled: true }, "Make a dry run");
   const result = h("div", { class: "result" });
   root.append(h("h1", {}, "Dry run of a file"),
-    h("p", { class: "intro" }, "Shows what a roster would change. Nothing is written until you have seen the plan and apply it."),
+    h("p", { class: "intro" }, "Shows what a roster would change. Nothing is written until you apply the plan."),
     h("form", { class: "panel form", onsubmit: submit },
       drop,
       h("div", { class: "fields" },
         h("div", {}, h("label", { for: "target" }, "Target"), target),
         h("div", {}, h("label", { for: "mode" }, "Mode"), mode, modeText),
-        h("div", {}, h("label", { for: "same-user" }, "Several rows of one user"), sameUser),
+        h("div", {}, h("label", { for: "same-user" }, "Several rows for one user"), sameUser),
         h("div", {}, h("label", { for: "label" }, "Label"), label)),
       h("div", { class: "buttons" }, go)),
     result,
-    h("details", { class: "panel help" }, h("summary", {}, "How the file should look"),
-      h("p", {}, "A first line with the columns ", h("code", {}, "ref"), ", one of ", h("code", {}, "user_id"), ", ", h("code", {}, "email"), ", ", h("code", {}, "employee_id"), ", ", h("code", {}, "external_id"), ", then ", h("code", {}, "assignments"), " and, if you have it, ", h("code", {}, "occurred_at"), ". Assignments are separated by semicolons; a proficiency follows a colon, for routing skills only: ", h("code", {}, "German:4;Spanish:3.5"), ". Columns may be apart by commas, semicolons or tabs. Save CSV as UTF-8, or choose the spreadsheet (XLSX) itself."),
+    h("details", { class: "panel help" }, h("summary", {}, "File format"),
+      h("p", {}, "The first line names the columns: ", h("code", {}, "ref"), ", one of ", h("code", {}, "user_id"), ", ", h("code", {}, "email"), ", ", h("code", {}, "employee_id"), ", ", h("code", {}, "external_id"), ", then ", h("code", {}, "assignments"), " and, if known, ", h("code", {}, "occurred_at"), ". Assignments are separated by semicolons; a proficiency follows a colon, for routing skills only: ", h("code", {}, "German:4;Spanish:3.5"), ". Columns are separated by commas, semicolons or tabs. Save CSV as UTF-8, or choose the spreadsheet (XLSX) itself."),
       h("pre", { tabindex: 0 }, EXAMPLE)));
   showMode();
 
@@ -52,7 +52,7 @@ export function newView(root, _, signal) {
     picked.text = picked.type === XLSX ? "" : await chosen.text();
     picked.name = newSubmissionName();
     const rows = Math.max(0, picked.text.trimEnd().split("\n").length - 1);
-    what.textContent = picked.type === XLSX ? `${chosen.name}: its first sheet` : `${chosen.name}: about ${many(rows, "row")}`;
+    what.textContent = picked.type === XLSX ? `${chosen.name}: first visible sheet` : `${chosen.name}: about ${many(rows, "row")}`;
     go.disabled = false;
     result.replaceChildren();
   }
@@ -64,7 +64,7 @@ export function newView(root, _, signal) {
     const query = new URLSearchParams({ target: target.value, mode: mode.value, dryRun: "true", label: label.value.trim() || picked.file.name });
     if (sameUser.value) query.set("sameUser", sameUser.value);
     try {
-      // The same file with the same choices is one job, however often the button is pressed.
+      // The same file with the same choices makes one job, however often the button is pressed.
       const headers = { "content-type": picked.type, "idempotency-key": `${picked.name}-${target.value}-${mode.value}-${sameUser.value}`.slice(0, 255) };
       const job = await post(`/v1/sync-jobs?${query}`, { headers, body: picked.file, signal });
       jobs.put(job);
@@ -83,7 +83,7 @@ export function newView(root, _, signal) {
   }
 }
 
-// What is wrong with a file, beside the lines that it is wrong with.
+// Returns the faults of a file, each with the line that it is in.
 function faultsOf(refusal, text) {
   const { errors = [], moreErrors = 0 } = refusal.problem;
   if (errors.length === 0) return notice("fault", h("strong", {}, `${refusal.title || "Refused"}: `), refusal.message);

@@ -1,4 +1,4 @@
-// The first page: how the last night went, what needs somebody now, all jobs, and the gate.
+// The first page: the last 24 hours, what needs attention, all jobs, and the gate.
 
 import { h, once, render } from "./dom.js";
 import { count, lasting, many, when } from "./format.js";
@@ -17,7 +17,7 @@ export function overview(root, _, signal) {
   const headline = h("h1", { class: "headline" }, "Reading the jobs …");
   const since = h("p", { class: "muted since" }, "The last 24 hours");
   const figures = h("dl", { class: "figures" });
-  const needs = h("section", { class: "needs", "aria-label": "What needs you now" });
+  const needs = h("section", { class: "needs", "aria-label": "What needs your attention" });
   const table = jobsTable(signal);
   const conflicts = conflictsByHour();
   const rate = gatePanel(signal);
@@ -50,7 +50,7 @@ export function overview(root, _, signal) {
   update();
 }
 
-// What the jobs of a night come to.
+// Returns the totals of the jobs of the last 24 hours.
 function nightOf(all) {
   const sum = (field) => all.reduce((total, job) => total + field(job), 0);
   const ended = all.filter((job) => job.finishedAt && job.status === "completed");
@@ -76,7 +76,7 @@ function headlineOf({ jobs: all, held, withFailures, running, figures }) {
   if (held.length) parts.push(`${many(held.length, "job")} held`);
   if (figures.failed) parts.push(`${many(figures.failed, "entry", "entries")} failed in ${many(withFailures.length, "job")}`);
   if (parts.length) return `${parts.join(", ")}.`;
-  if (running.length) return `${many(running.length, "job")} under way; nothing has failed.`;
+  if (running.length) return `${many(running.length, "job")} under way; no failures.`;
   return all.length === 1 ? "The job of the last 24 hours ended well." : `All ${count(all.length)} jobs of the last 24 hours ended well.`;
 }
 
@@ -104,16 +104,16 @@ function needsOf(night, failed, limits, unread) {
   const items = [];
   const item = (kind, title, text, ...links) => items.push(h("li", { class: `need is-${kind}` }, h("div", {}, h("strong", {}, title), text && h("p", {}, text)), h("div", { class: "links" }, links)));
   if (jobs.notReady) item("bad", "The service is not ready", jobs.notReady);
-  if (limits?.breaker.open) item("bad", "Genesys does not work at the moment", "Single calls find out when it works again; jobs go on by themselves then.", h("a", { href: "#/gate" }, "See the gate"));
-  for (const { service } of limits?.breaker.services ?? []) item("bad", `Genesys' service ${service} does not work at the moment`, "What needs it waits, and goes on by itself when it works again. The rest goes on.", h("a", { href: "#/gate" }, "See the gate"));
-  if (limits?.pausedUntil && Date.parse(limits.pausedUntil) - Date.now() > 5000) item("warn", `Genesys asked to send nothing until ${when(limits.pausedUntil)}`, `Another ${lasting(Date.parse(limits.pausedUntil) - Date.now())}; work goes on by itself then.`, h("a", { href: "#/gate" }, "See the gate"));
-  for (const job of night.held) item("warn", `${nameOf(job)} is held`, job.held?.message ?? "It would remove much. Look at its summary, then apply or cancel it.", jobLink(job, "Decide"));
-  for (const [source, failures] of unread) item("bad", `${many(failures.length, "record")} of ${source} could not be read`, `What has changed for these people is not in Genesys. ${failures[0].problem ?? ""}`, h("a", { href: "#/records", "data-key": `records-${source}` }, "See the records"));
+  if (limits?.breaker.open) item("bad", "Genesys is down", "Single calls find out when it works again; jobs then continue by themselves.", h("a", { href: "#/gate" }, "See the gate"));
+  for (const { service } of limits?.breaker.services ?? []) item("bad", `The Genesys service ${service} is down`, "Work that needs it waits, and continues by itself when the service works again. Other work continues.", h("a", { href: "#/gate" }, "See the gate"));
+  if (limits?.pausedUntil && Date.parse(limits.pausedUntil) - Date.now() > 5000) item("warn", `Genesys asked to pause all calls until ${when(limits.pausedUntil)}`, `${lasting(Date.parse(limits.pausedUntil) - Date.now())} left; work then continues by itself.`, h("a", { href: "#/gate" }, "See the gate"));
+  for (const job of night.held) item("warn", `${nameOf(job)} is held`, job.held?.message ?? "It would remove many assignments. Check its summary, then apply or cancel it.", jobLink(job, "Decide"));
+  for (const [source, failures] of unread) item("bad", `${many(failures.length, "record")} of ${source} could not be read`, `The changes of these people are not in Genesys. ${failures[0].problem ?? ""}`, h("a", { href: "#/records", "data-key": `records-${source}` }, "See the records"));
   for (const { job, groups } of failed) items.push(failureItem(job, groups));
   const more = night.withFailures.length - failed.length;
-  if (more > 0) item("bad", `${many(more, "more job")} with failures`, "They are in the list below.");
-  if (items.length === 0) return h("p", { class: "calm" }, h("span", { class: "dot is-good", "aria-hidden": "true" }), " Nothing needs you now.");
-  return [h("h2", {}, "Needs you now"), h("ul", { class: "need-list" }, items)];
+  if (more > 0) item("bad", `${many(more, "more job")} with failures`, "See the list below.");
+  if (items.length === 0) return h("p", { class: "calm" }, h("span", { class: "dot is-good", "aria-hidden": "true" }), " Nothing needs your attention.");
+  return [h("h2", {}, "Needs your attention"), h("ul", { class: "need-list" }, items)];
 }
 
 function failureItem(job, groups) {

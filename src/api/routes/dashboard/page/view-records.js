@@ -1,4 +1,4 @@
-// Records that could not be read at an HR system, source by source; whoever may has them read again.
+// Records that could not be read from an HR system, by source, with a button to read them again.
 
 import { post } from "./api.js";
 import { confirmed } from "./dialogs.js";
@@ -8,7 +8,7 @@ import { tried } from "./parts.js";
 import { records } from "./records.js";
 import { term } from "./tips.js";
 
-// Deliveries of one record that are named.
+// Maximum number of deliveries shown per record.
 const NAMED = 3;
 
 export function recordsView(root, _, signal) {
@@ -18,7 +18,7 @@ export function recordsView(root, _, signal) {
   root.append(
     h("nav", { class: "crumbs", "aria-label": "Where you are" }, h("a", { href: "#/" }, "Jobs"), " / ", h("span", { "aria-current": "page" }, "records")),
     title,
-    h("p", { class: "intro" }, "An HR system said that these people have changed, and did not hand out the ", term("other", "record", "record"), " that says how. Until it is read, nothing is done for them."),
+    h("p", { class: "intro" }, "An HR system said that these people have changed, but the ", term("other", "record", "record"), " with the change could not be read. Until it is read, nothing is done for them."),
     fault, place);
 
   const again = async (source) => {
@@ -26,7 +26,7 @@ export function recordsView(root, _, signal) {
     await tried(fault, async () => {
       const { records: taken } = await post(`/v1/webhook-records/retry?source=${encodeURIComponent(source)}`);
       say(`${source}: ${many(taken, "record is", "records are")} read again`);
-      // The button goes with the records.
+      // The button disappears with the records, so the focus moves to the title.
       title.focus({ preventScroll: true });
       records.refresh();
     });
@@ -43,7 +43,7 @@ export function recordsView(root, _, signal) {
 function questionOf(source) {
   return {
     title: `Try the records of ${source} again?`,
-    text: [`The HR system is asked for all records of ${source} that could not be read, and what they say is written to Genesys.`, "Where the cause still stands, they will fail again: the reasons say what to mend first."],
+    text: [`All failed records of ${source} are read again from the HR system, and the resulting changes are written to Genesys.`, "Records whose cause persists will fail again; the reasons say what to fix first."],
     button: "Try them again",
   };
 }

@@ -1,4 +1,4 @@
-// One user: what skillsync assigned, and what every job of late did for them.
+// One user: the assignments made by skillsync, and the latest entries with their outcomes.
 
 import { get, Refused } from "./api.js";
 import { copyButton } from "./download.js";
@@ -23,8 +23,8 @@ export async function userView(root, reference, signal) {
       if (fault.name === "AbortError") return;
       throw fault;
     }
-    const unknown = h("p", {}, "No job has named this user under this key since the service started. Try the e-mail address, the employee id, ", h("code", {}, "authority:key"), " for an external id, or the Genesys user id.");
-    place.replaceChildren(fault.status === 404 ? h("div", { class: "panel" }, h("h2", {}, "Not known here"), unknown) : notice("fault", fault.message));
+    const unknown = h("p", {}, "No job has named this user by this reference since the service started. Try the e-mail address, the employee id, ", h("code", {}, "authority:key"), " for an external id, or the Genesys user id.");
+    place.replaceChildren(fault.status === 404 ? h("div", { class: "panel" }, h("h2", {}, "User not known"), unknown) : notice("fault", fault.message));
   }
 }
 
@@ -33,7 +33,7 @@ function historyOf(user) {
   return [
     h("p", { class: "facts" }, h("span", { class: "muted" }, "Genesys user id "), h("code", {}, user.id), copyButton(user.id, "user id")),
     h("section", { class: "panel", "aria-labelledby": "owned" }, h("div", { class: "panel-head" }, h("h2", { id: "owned" }, "Assigned by skillsync")),
-      owned.length ? owned.map(ownedOf) : h("p", { class: "muted" }, "Nothing: what this user has was assigned by others.")),
+      owned.length ? owned.map(ownedOf) : h("p", { class: "muted" }, "Nothing; all assignments of this user were made by others.")),
     h("section", { "aria-labelledby": "history" }, h("h2", { id: "history" }, `History: the last ${many(user.entries.length, "entry", "entries")}`), user.entries.map(entryOf)),
   ];
 }

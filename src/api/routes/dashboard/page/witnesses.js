@@ -1,11 +1,11 @@
-// Who asked for what about one job. Read when it is opened: only a key with the role admin may.
+// The audit records of one job, read only when opened, because this requires an API key with the role admin.
 
 import { Refused, get } from "./api.js";
 import { h } from "./dom.js";
 import { fullTime, when } from "./format.js";
 import { notice } from "./parts.js";
 
-const KINDS = { key: "key", source: "source", keyless: "somebody on the service's machine", operator: "whoever runs the service" };
+const KINDS = { key: "key", source: "source", keyless: "a local caller without a key", operator: "the operator of the service" };
 
 export const actorOf = (by) => (by.name ? `${KINDS[by.kind]} ${by.name}` : KINDS[by.kind]);
 
@@ -16,13 +16,13 @@ export function witnessesOf(job, signal) {
     body.replaceChildren(h("p", { class: "muted" }, "Reading …"));
     try {
       const { items } = await get(`/v1/audit?limit=200&jobId=${encodeURIComponent(job.id)}`, signal);
-      body.replaceChildren(items.length ? h("ul", { class: "witnesses" }, items.reverse().map(line)) : h("p", { class: "muted" }, "Nothing is recorded about this job."));
+      body.replaceChildren(items.length ? h("ul", { class: "witnesses" }, items.reverse().map(line)) : h("p", { class: "muted" }, "There are no audit records about this job."));
     } catch (fault) {
       if (!(fault instanceof Refused)) throw fault;
       body.replaceChildren(notice("warn", fault.message));
     }
   };
-  return h("details", { class: "panel", ontoggle: opened }, h("summary", { "data-key": "witnesses" }, "Who asked for what"), body);
+  return h("details", { class: "panel", ontoggle: opened }, h("summary", { "data-key": "witnesses" }, "Audit records"), body);
 }
 
 function line(record) {

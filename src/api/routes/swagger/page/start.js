@@ -1,5 +1,5 @@
 "use strict";
-// The reader of this service's own document. Nothing is asked of other hosts: no validator, no other document.
+// Swagger UI for this service's own document. Sends no requests to other hosts: no validator, no other documents.
 SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#reader",
