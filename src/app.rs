@@ -66,6 +66,7 @@ pub struct Dependencies {
 #[derive(Debug)]
 pub struct Service {
     pub engine: Engine,
+    /// The rate limiter for calls to Genesys.
     pub gate: RateLimiter,
     /// Handles what HR systems send.
     pub intake: Intake,

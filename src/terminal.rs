@@ -20,6 +20,7 @@ pub(crate) struct Plain<W> {
 }
 
 impl<W: fmt::Write> Plain<W> {
+    /// Returns a writer that also escapes line breaks and tabs.
     pub(crate) fn line(inner: W) -> Self {
         Self { inner, keeps_lines: false }
     }

@@ -75,7 +75,9 @@ pub struct ApiContext {
     pub engine: Engine,
     pub clock: WallClock,
     pub readiness: watch::Receiver<Readiness>,
+    /// The source of the rate limiter's state.
     pub limits: Arc<dyn LimitsSource>,
+    /// The source of the metrics of all other parts.
     pub metrics: Arc<dyn MetricsSource>,
     pub settings: Arc<ApiSettings>,
     pub keys: ApiKeys,
@@ -100,6 +102,7 @@ pub struct RequestState {
 }
 
 impl RequestState {
+    /// Creates the state with the limits of `settings`.
     pub fn new(settings: &ApiSettings) -> Self {
         // Distinguishes revisions of this run of the service from those of earlier runs.
         let run = Uuid::new_v4();

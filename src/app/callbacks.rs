@@ -30,6 +30,7 @@ pub(super) struct CalledBack {
 }
 
 impl CalledBack {
+    /// Validates the configuration. Returns an error if the secret or the URL is invalid.
     pub(super) fn configured(config: &CallbacksConfig) -> Result<Self, ConfigError> {
         let contradiction = |key, problem: &str| ConfigError::Contradiction { key, problem: problem.to_owned() };
         let key = config.secret()?.map(|secret| {

@@ -36,8 +36,11 @@ pub enum OwnerError {
 /// The org that the journal belongs to, the configured org, and what the journal holds.
 #[derive(Debug, Clone)]
 pub struct Ownership {
+    /// The org that the journal belongs to.
     pub found: OrgIdentity,
+    /// The configured org.
     pub configured: OrgIdentity,
+    /// What the journal holds of its org.
     pub holdings: Holdings,
 }
 

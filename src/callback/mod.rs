@@ -40,7 +40,9 @@ const PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_sec
 pub struct CallbackMessage {
     /// The same for all attempts, so that the receiver recognises repetitions.
     pub id: String,
+    /// The time of the attempt, which is signed with the message.
     pub at: Timestamp,
+    /// The value of `webhook-signature`.
     pub signature: String,
     pub body: Bytes,
 }
@@ -48,6 +50,7 @@ pub struct CallbackMessage {
 /// The response of the receiver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
+    /// The HTTP status.
     pub status: u16,
     /// The pause that the receiver asks for with `Retry-After`.
     pub retry_after: Option<Duration>,
@@ -70,6 +73,7 @@ pub struct Courier {
     pub post: Arc<dyn Post>,
     pub show: Show,
     pub clock: WallClock,
+    /// The seed of the jitter of pauses.
     pub seed: u64,
 }
 

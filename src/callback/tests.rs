@@ -1,4 +1,4 @@
-//! The wire against a socket of our own.
+//! Tests of the HTTP client for callbacks against a local socket.
 
 use std::sync::{Arc, Mutex};
 
@@ -15,7 +15,7 @@ const OPEN: CallbackRules = CallbackRules { enabled: true, allow_http: true, all
 
 type Seen = Arc<Mutex<Vec<(HeaderMap, Bytes)>>>;
 
-/// A receiver on a free port that answers this status; and what came in.
+/// Starts a receiver on a free port that answers with this status, and returns what it received.
 async fn receiver(status: StatusCode) -> (u16, Seen) {
     let seen = Seen::default();
     let log = Arc::clone(&seen);
@@ -61,11 +61,11 @@ async fn a_message_arrives_as_the_standard_says_and_redirects_are_not_followed()
 async fn the_address_that_is_connected_to_is_what_is_looked_at() {
     let (port, seen) = receiver(StatusCode::OK).await;
     let strict = CallbackRules { allow_private_networks: false, ..OPEN };
-    // A name tells nothing by itself: what it stands for does.
+    // A name is judged by the addresses to which it resolves.
     let url = CallbackUrl::new(&format!("http://localhost:{port}/"), strict).unwrap();
     let error = CallbackWire::new(strict).unwrap().send(&url, message()).await.unwrap_err();
     assert!(error.contains("private network"), "{error}");
-    // A URL that was accepted under other rules.
+    // A URL that was accepted under earlier rules.
     for url in [format!("http://127.0.0.1:{port}/"), format!("http://[::ffff:127.0.0.1]:{port}/")] {
         let error =
             CallbackWire::new(strict).unwrap().send(&CallbackUrl::kept(url.into()), message()).await.unwrap_err();

@@ -42,6 +42,7 @@ impl CallbackWire {
         Ok(Self { client, rules })
     }
 
+    /// Makes one attempt. Returns why it failed if the receiver gave no response.
     pub(super) async fn send(&self, url: &CallbackUrl, message: CallbackMessage) -> Result<Answer, String> {
         // Checked again because the rules may have become stricter since the job was accepted, and because the resolver
         // does not see IP addresses in the URL itself.

@@ -56,6 +56,7 @@ impl InputOptions {
 }
 
 impl Input {
+    /// Reads a file.
     pub(super) fn read(file: &Path) -> Result<Self> {
         let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
         Ok(Self::named(file, bytes))

@@ -19,16 +19,20 @@ pub struct Histogram {
 pub struct Distribution {
     /// Each bound in seconds, with the number of durations up to that bound.
     pub up_to: Vec<(f64, u64)>,
+    /// The number of all durations.
     pub count: u64,
+    /// The sum of all durations, in seconds.
     pub total_seconds: f64,
 }
 
 impl Histogram {
+    /// Creates an empty histogram with these upper bounds, in seconds and ascending.
     pub fn new(bounds: &'static [f64]) -> Self {
         let buckets = (0..=bounds.len()).map(|_| Counter::default()).collect();
         Self { bounds, buckets, total_micros: Counter::default() }
     }
 
+    /// Counts one duration.
     pub fn record(&self, took: Duration) {
         let seconds = took.as_secs_f64();
         let place = self.bounds.partition_point(|bound| *bound < seconds);
@@ -38,6 +42,7 @@ impl Histogram {
         self.total_micros.add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
     }
 
+    /// Returns a snapshot.
     pub fn distribution(&self) -> Distribution {
         let mut count = 0;
         let mut so_far = |bucket: &Counter| {

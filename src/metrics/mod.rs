@@ -17,14 +17,17 @@ pub use self::text::{Family, FamilyKind, Labels, MetricsText};
 pub struct Counter(AtomicU64);
 
 impl Counter {
+    /// Adds one.
     pub fn count(&self) {
         self.add(1);
     }
 
+    /// Adds `more`.
     pub fn add(&self, more: u64) {
         self.0.fetch_add(more, Ordering::Relaxed);
     }
 
+    /// Returns the current value.
     pub fn value(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }

@@ -27,18 +27,22 @@ impl FamilyKind {
 pub struct Family {
     pub name: &'static str,
     pub kind: FamilyKind,
+    /// The description, as written after `# HELP`.
     pub help: &'static str,
 }
 
 impl Family {
+    /// Returns a family of counters.
     pub const fn counter(name: &'static str, help: &'static str) -> Self {
         Self { name, kind: FamilyKind::Counter, help }
     }
 
+    /// Returns a family of gauges.
     pub const fn gauge(name: &'static str, help: &'static str) -> Self {
         Self { name, kind: FamilyKind::Gauge, help }
     }
 
+    /// Returns a family of histograms.
     pub const fn histogram(name: &'static str, help: &'static str) -> Self {
         Self { name, kind: FamilyKind::Histogram, help }
     }
@@ -55,6 +59,7 @@ pub struct MetricsText {
 }
 
 impl MetricsText {
+    /// The `Content-Type` of the text.
     pub const MEDIA_TYPE: &'static str = "text/plain; version=0.0.4; charset=utf-8";
 
     /// Begins a family. A family without series is written too, so that scrapers see which ones exist.
@@ -72,6 +77,7 @@ impl MetricsText {
         self
     }
 
+    /// Writes one series of the current family with the value of a counter.
     pub fn counter(&mut self, labels: Labels<'_>, counter: &Counter) -> &mut Self {
         self.series(labels, counter.value())
     }
@@ -87,6 +93,7 @@ impl MetricsText {
         self
     }
 
+    /// Returns the finished text.
     pub fn finish(self) -> String {
         self.text
     }

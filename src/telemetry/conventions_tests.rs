@@ -1,4 +1,4 @@
-//! Spans before and after.
+//! Tests of spans before and after their conversion.
 
 use std::time::SystemTime;
 

@@ -79,7 +79,8 @@ pub(super) fn over_http(
     Ok(spans_to(exporter, settings.service_name.clone()))
 }
 
-/// Returns a layer that exports the spans of this crate to `exporter`, renamed and reduced by [`conventions`].
+/// Returns a layer that exports the spans of this crate to `exporter`, with the names and attributes of the semantic
+/// conventions.
 pub fn spans_to<S, E>(exporter: E, service_name: String) -> (impl Layer<S> + Send + Sync, SpanExport)
 where
     S: tracing::Subscriber + for<'span> LookupSpan<'span> + Send + Sync,

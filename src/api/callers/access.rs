@@ -219,6 +219,7 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
 pub(in crate::api) struct Admission(Arc<Access>);
 
 impl Admission {
+    /// Returns the middleware for these access rules.
     pub(in crate::api) fn new(access: Access) -> Self {
         Self(Arc::new(access))
     }

@@ -16,6 +16,7 @@ pub(in crate::api) struct Allowance {
 }
 
 impl Allowance {
+    /// Returns an allowance of `per_second` requests per second, with a burst of one second's worth.
     pub(in crate::api) fn new(per_second: NonZeroU32) -> Self {
         Self::every(Duration::from_secs(1), per_second)
     }

@@ -29,7 +29,9 @@ pub enum Role {
 /// Restrictions of an API key; `None` means unrestricted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Bounds {
+    /// The targets to which jobs may assign.
     pub targets: Option<Vec<Target>>,
+    /// The modes that jobs may have.
     pub modes: Option<Vec<Mode>>,
     /// The sources whose exports the key may import. A key with this restriction may not submit jobs otherwise.
     pub sources: Option<Vec<Arc<str>>>,
@@ -38,7 +40,9 @@ pub struct Bounds {
 /// A configured API key, identified by its SHA-256 digest; the key itself is never stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKey {
+    /// The name of the key, as shown in logs and audit records.
     pub name: Arc<str>,
+    /// The SHA-256 digest of the key.
     pub sha256: [u8; 32],
     pub role: Role,
     pub bounds: Bounds,
@@ -63,6 +67,7 @@ pub(in crate::api) struct Caller {
 }
 
 impl Caller {
+    /// Returns the role of the caller's key; `Admin` if the service has no API keys.
     pub(in crate::api) fn role(&self) -> Role {
         self.key.as_ref().map_or(Role::Admin, |key| key.role)
     }
@@ -152,11 +157,13 @@ impl Bounds {
 pub(in crate::api) struct CallerSlot(Arc<OnceLock<Caller>>);
 
 impl CallerSlot {
+    /// Reports the caller.
     pub(in crate::api) fn put(&self, caller: Caller) {
         // The slot is never full: a request is admitted only once.
         let _ = self.0.set(caller);
     }
 
+    /// Returns the caller, or `None` if none was admitted.
     pub(in crate::api) fn get(&self) -> Option<&Caller> {
         self.0.get()
     }

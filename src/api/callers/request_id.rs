@@ -25,10 +25,12 @@ impl RequestId {
         }
     }
 
+    /// Returns the id as text.
     pub(in crate::api) fn as_str(&self) -> &str {
         self.0.to_str().unwrap_or_default()
     }
 
+    /// Returns the id as shared text.
     pub(in crate::api) fn shared(&self) -> Arc<str> {
         self.as_str().into()
     }

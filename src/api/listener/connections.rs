@@ -77,6 +77,7 @@ pub(in crate::api) struct ConnectionSeat {
 }
 
 impl Connections {
+    /// Returns an empty set for at most `most` connections.
     pub(in crate::api) fn new(most: usize) -> Arc<Self> {
         Arc::new(Self { most, open: Mutex::default(), freed: Notify::new() })
     }
@@ -194,6 +195,7 @@ impl Connection {
         self.unread_body.store(true, Ordering::Relaxed);
     }
 
+    /// Returns whether a request was answered before its body was read.
     pub(in crate::api) fn has_unread_body(&self) -> bool {
         self.unread_body.load(Ordering::Relaxed)
     }

@@ -36,6 +36,7 @@ pub(in crate::api) struct HttpWire {
 const MAX_LINGER: Duration = Duration::from_secs(10);
 
 impl HttpWire {
+    /// Wraps the socket of a connection.
     pub(in crate::api) fn new(stream: TcpStream, connection: Arc<Connection>) -> Self {
         Self { stream, connection, instead: Bytes::new(), lingers_until: None }
     }
@@ -130,6 +131,7 @@ pub(in crate::api) struct AwaitedBody<B> {
 }
 
 impl<B: HttpBody> AwaitedBody<B> {
+    /// Wraps a body, and notes whether more of it is awaited.
     pub(in crate::api) fn new(body: B, connection: &Arc<Connection>) -> Self {
         let is_unread = !body.is_end_stream();
         if is_unread {
@@ -190,6 +192,7 @@ pub(in crate::api) struct LastBody<B> {
 }
 
 impl<B> LastBody<B> {
+    /// Wraps the body of a response.
     pub(in crate::api) fn new(body: B, connection: Arc<Connection>) -> Self {
         Self { body, connection }
     }

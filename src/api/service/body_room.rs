@@ -24,6 +24,7 @@ pub(in crate::api) struct BodyRoom {
 pub(in crate::api) struct Lack(Arc<OnceLock<NoRoom>>);
 
 impl Lack {
+    /// Returns the reason of the refusal, if there was one.
     pub(in crate::api) fn told(&self) -> Option<NoRoom> {
         self.0.get().copied()
     }
@@ -48,11 +49,13 @@ pub(in crate::api) struct TakenRoom {
 }
 
 impl BodyRoom {
+    /// Returns a room of `bytes` bytes, rounded down to whole units.
     pub(in crate::api) fn new(bytes: usize) -> Self {
         let units = (bytes / UNIT).min(Semaphore::MAX_PERMITS);
         Self { free: Arc::new(Semaphore::new(units)), most_of_one: bytes / 2 }
     }
 
+    /// Begins to take room for one request.
     pub(in crate::api) fn begin(&self) -> TakenRoom {
         TakenRoom { room: self.clone(), bytes: 0, permit: None }
     }

@@ -43,7 +43,9 @@ pub struct LimitsView {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LimitWindowView {
+    /// The maximum number of calls within the period.
     pub calls: u32,
+    /// The length of the window, in seconds.
     pub period_seconds: f64,
     /// The number of calls that currently count towards the window.
     pub used: u32,
@@ -68,6 +70,7 @@ pub struct LimitLaneView {
 pub struct PausedRouteView {
     #[schema(value_type = String, example = "wfm_write")]
     pub route: &'static str,
+    /// The end of the pause.
     #[schema(value_type = String, format = DateTime)]
     pub until: Timestamp,
 }
@@ -78,7 +81,9 @@ pub struct PausedRouteView {
 pub struct LearnedLimitView {
     #[schema(value_type = String, example = "wfm_write")]
     pub route: &'static str,
+    /// The maximum number of calls within the period.
     pub calls: u32,
+    /// The length of the period, in seconds.
     pub period_seconds: f64,
     /// When the limit is forgotten unless Genesys states it again.
     #[schema(value_type = String, format = DateTime)]
@@ -117,5 +122,6 @@ pub struct CreditView {
     /// `listing`, `read` or `write`.
     #[schema(value_type = String)]
     pub class: &'static str,
+    /// The credited time, in milliseconds.
     pub milliseconds: f64,
 }

@@ -66,6 +66,7 @@ impl RequestStatistics {
         }
     }
 
+    /// Writes the families of requests.
     pub(in crate::api) fn write(&self, text: &mut MetricsText) {
         let routes = self.0.lock();
         text.family(&REQUESTS);
@@ -146,6 +147,7 @@ pub(in crate::api) struct WebhookStatistics {
 }
 
 impl WebhookStatistics {
+    /// Counts a delivery with its result.
     pub(in crate::api) fn count(&self, configured_source: &str, result: WebhookResult) {
         let mut counts = self.results.lock();
         *counts.entry((configured_source.to_owned(), result)).or_default() += 1;
@@ -161,6 +163,7 @@ impl WebhookStatistics {
         count_some(&self.dates_not_read, configured_source, dates);
     }
 
+    /// Writes the families of deliveries and dates.
     pub(in crate::api) fn write(&self, text: &mut MetricsText) {
         let counts = self.results.lock();
         text.family(&WEBHOOKS);

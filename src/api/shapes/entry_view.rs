@@ -57,6 +57,7 @@ pub(in crate::api) struct SyncJobEntryView {
     /// The later entry that undid or repeated this one or, for `staleEvent`, the newer entry that had already been
     /// carried out, as `jobId/index`.
     superseded_by: Option<String>,
+    /// When the entry ended; null while it is open.
     #[schema(value_type = Option<String>, format = DateTime)]
     finished_at: Option<Timestamp>,
     /// The rules of the source from which the requested assignments follow; absent if there are none.
@@ -115,10 +116,13 @@ pub(in crate::api) struct ConflictView {
     cause: ConflictCause,
     /// The HTTP status of the answer of Genesys.
     status: Option<u16>,
+    /// The version that the write carried.
     sent_version: Option<u64>,
+    /// The version found by the read that determined the cause.
     found_version: Option<u64>,
     /// The correlation id of the answer, for Genesys support.
     correlation_id: Option<Box<str>>,
+    /// When Genesys refused the write.
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
 }
@@ -167,6 +171,7 @@ impl BecauseView {
 }
 
 impl AssignmentView {
+    /// Returns the view of an assignment, with its name if known.
     pub(in crate::api) fn of(id: AssignmentId, proficiency: Option<Proficiency>, names: &Names<'_>) -> Self {
         let name = names.of(id).map(|name| Box::from(&*name));
         Self { id: id.0, name, proficiency: proficiency.map(Proficiency::value) }

@@ -110,7 +110,7 @@ impl Faults {
         });
     }
 
-    /// Something is wrong in so many more places, which are not listed.
+    /// Counts further faults that are not listed.
     pub(in crate::api) fn add_unlisted(&mut self, count: usize) {
         self.total += count;
     }

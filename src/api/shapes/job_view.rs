@@ -21,31 +21,38 @@ use crate::engine::{Engine, Forecast, JobSnapshot};
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::api) struct SyncJobView {
+    /// The id of the job.
     id: Uuid,
     status: SyncJobStatus,
     target: SyncTarget,
     mode: SyncMode,
+    /// The caller's name for the job.
     label: Option<Box<str>>,
+    /// Whether the job is a dry run, which plans only, without any write.
     dry_run: bool,
     lane: SyncLane,
     /// How several entries for one user are treated, if the job specified it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = SyncSameUser, required = false)]
     same_user: Option<SyncSameUser>,
+    /// When the job was accepted.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     /// The actor who submitted the job, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = ActorView, required = false)]
     submitted_by: Option<ActorView>,
+    /// When work on the first entry began; null before that.
     #[schema(value_type = Option<String>, format = DateTime)]
     started_at: Option<Timestamp>,
+    /// When the job ended; null while it is open.
     #[schema(value_type = Option<String>, format = DateTime)]
     finished_at: Option<Timestamp>,
-    /// The estimated end, from the work ahead of the job and the current pace of calls; null once the job has ended.
+    /// The estimated end, from the work ahead of the job and the current pace of calls; null once the job has ended, and
+    /// while it is held.
     #[schema(value_type = Option<String>, format = DateTime)]
     estimated_finish_at: Option<Timestamp>,
-    /// The end of the pause that Genesys asked for.
+    /// The end of the pause that Genesys asked for; null without one.
     #[schema(value_type = Option<String>, format = DateTime)]
     parked_until: Option<Timestamp>,
     counts: EntryCountsView,
@@ -119,6 +126,7 @@ pub(in crate::api) struct CallbackView {
     attempts: u32,
     /// The result of the last attempt.
     last: Option<Box<str>>,
+    /// When the next attempt is due.
     #[schema(value_type = Option<String>, format = DateTime)]
     next_attempt_at: Option<Timestamp>,
 }
@@ -182,6 +190,7 @@ impl SyncJobView {
         Self::with(job, forecast)
     }
 
+    /// Returns the view of a job with this forecast.
     pub(in crate::api) fn with(job: JobSnapshot, forecast: Forecast) -> Self {
         Self {
             id: job.id.0,

@@ -24,6 +24,7 @@ pub(in crate::api) fn label() -> Object {
     text(rules::MAX_LABEL_LENGTH, "The caller's name for the job, shown to people.", "nightly")
 }
 
+/// The description of `callbackUrl`, in bodies and in queries.
 pub(in crate::api) const CALLBACK_URL: &str = "The URL that receives a signed Standard Webhooks message when the job ends or is held. Accepted only if the service \
      has a signing secret configured.";
 
@@ -102,6 +103,7 @@ pub(in crate::api) fn assignments() -> Array {
         .build()
 }
 
+/// Returns the schema of `limit`.
 pub(in crate::api) fn page_limit() -> Object {
     #[expect(clippy::cast_precision_loss, reason = "a small constant")]
     let largest = rules::MAX_PAGE_SIZE as f64;
@@ -118,6 +120,7 @@ pub(in crate::api) fn string() -> Object {
     ObjectBuilder::new().schema_type(Type::String).build()
 }
 
+/// Returns the schema of `wait`: whole seconds from `0s` to `60s`.
 pub(in crate::api) fn wait() -> Object {
     ObjectBuilder::new().schema_type(Type::String).examples(["30s"]).pattern(Some("^([0-9]|[1-5][0-9]|60)s$")).build()
 }

@@ -26,6 +26,7 @@ pub struct UserReference {
 }
 
 impl UserReference {
+    /// Returns the domain reference, or `None` unless exactly one member is given and valid.
     pub(in crate::api) fn accepted(self) -> Option<UserRef> {
         match (self.id, self.email, self.employee_id, self.external_id) {
             (Some(id), None, None, None) => Some(UserRef::Id(UserId(id))),

@@ -138,7 +138,7 @@ mod tests {
     use crate::domain::Target;
     use crate::domain::dates::LatestDate;
 
-    /// An entry is accepted by the typed parse exactly if the diagnosis finds nothing wrong with it.
+    /// Asserts that the typed parser accepts an entry exactly if the diagnosis finds no fault.
     pub(super) fn assert_paths_agree(text: &str) {
         let Ok(raw) = serde_json::from_str::<&RawValue>(text) else { return };
         for target in [None, Some(Target::RoutingSkills), Some(Target::WfmSkillGroups)] {

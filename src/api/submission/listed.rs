@@ -82,6 +82,7 @@ impl CellPart {
         self.name.push(',');
     }
 
+    /// Returns the assignment: an id if the name is a UUID without a backslash, otherwise a name.
     pub(super) fn assignment(self, lists: &mut SharedLists) -> AssignmentName {
         match self.name.parse() {
             Ok(id) if !self.escaped => AssignmentName::Id(AssignmentId(id)),

@@ -82,7 +82,7 @@ pub(in crate::api) struct Incoming {
     body: BodyReader,
     /// Maximum size of an unpacked spreadsheet, in bytes.
     unpacked: usize,
-    /// What distinguishes this submission from others with the same body: source format, charset and query.
+    /// What distinguishes this submission from others with the same body: its format, charset and query.
     beside: String,
 }
 

@@ -73,6 +73,7 @@ impl IntoParams for JobParameters {
 }
 
 impl JobParameters {
+    /// Reads the query parameters, or returns all their faults.
     pub(super) fn read(
         uri: &Uri,
         callbacks: CallbackRules,

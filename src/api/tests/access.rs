@@ -1,4 +1,4 @@
-//! Who is let in.
+//! Access control: which callers are admitted.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Jobs that come from other jobs.
+//! Jobs created from other jobs: retry and apply.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -53,7 +53,7 @@ async fn a_plan_that_no_longer_fits_is_refused_entry_by_entry() {
     dry["mode"] = json!("replace");
     let plan = api.submit(dry.to_string()).await.header("location").to_owned();
     api.finished(&plan).await;
-    // Somebody else assigns something: `replace` would take it away, which was not planned.
+    // Another writer assigns something, which `replace` would remove although the plan does not say so.
     version.store(1, Ordering::Relaxed);
     let applied = api.post(&format!("{plan}/apply"), "").await.header("location").to_owned();
     assert_eq!(api.finished(&applied).await["counts"]["failed"], 3);

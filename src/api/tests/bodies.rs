@@ -1,4 +1,4 @@
-//! The forms in which a job may come, compressed or not.
+//! The body formats of a job, compressed or not.
 
 use async_compression::tokio::write::{GzipEncoder, ZstdEncoder};
 use axum::body::Body;
@@ -17,7 +17,7 @@ async fn submit(media_type: &str, query: &str, body: impl Into<Body>) -> Answer 
     TestApi::start().submit_as(query, &[("content-type", media_type)], body).await
 }
 
-/// The lines and places that a problem names.
+/// Returns the lines and pointers that a problem names.
 fn lines(answer: &Answer) -> Vec<(u64, &str)> {
     let errors = answer.body["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
     let place = |error: &'_ serde_json::Value| error["line"].as_u64().unwrap_or_default();
@@ -60,7 +60,7 @@ async fn faults_of_lines_name_their_line() {
     answer.assert_problem(400, "/problems/invalid-request");
     assert_eq!(lines(&answer), [(3, "/user"), (3, "/assignments"), (4, ""), (5, ""), (6, "")]);
     let mut bytes = b"{}\n\xff\n".to_vec();
-    // What comes after that is no text any more.
+    // Nothing after the invalid byte can be read as text.
     bytes.extend(b"{}\n");
     assert_eq!(lines(&submit("application/x-ndjson", TARGET, bytes).await).last(), Some(&(2, "")));
     let nested = submit("application/x-ndjson", TARGET, "[".repeat(100_000)).await;

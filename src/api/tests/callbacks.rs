@@ -1,4 +1,4 @@
-//! Where jobs may be told to call back to, and how they show it.
+//! Callback URLs of jobs: which are permitted, and how a job shows its callback.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! The page at `/` and its files.
+//! The dashboard at `/` and its files.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::api::context::ApiSettings;
 
 const FILES: [&str; 3] = ["/", "/dashboard/app.js", "/dashboard/base.css"];
 
-/// A service that asks for a key.
+/// Returns a service that requires an API key.
 fn guarded() -> TestApi {
     let key = ApiKey::new("boss", Sha256::digest("boss").into(), Role::Admin);
     TestApi::with(PlainGenesys::default(), ApiSettings { api_keys: vec![key], ..ApiSettings::default() })
@@ -24,7 +24,7 @@ fn text(answer: &Answer) -> &str {
     answer.body.as_str().unwrap_or_default()
 }
 
-/// The paths below `/dashboard/` that a file names.
+/// Returns the paths below `/dashboard/` that a file names.
 fn named_in(content: &str) -> BTreeSet<String> {
     let quoted = content.split('"').skip(1).step_by(2);
     let absolute = |name: &str| match name.strip_prefix("./") {

@@ -1,4 +1,4 @@
-//! Dates of changes: what is accepted keeps its place in time, what cannot be true is refused with its place.
+//! Dates of changes: accepted ones determine the place in time, impossible ones are refused with their location.
 
 use serde_json::{Value, json};
 
@@ -6,14 +6,14 @@ use super::{Answer, TestApi};
 
 const CSV: &str = "text/csv";
 const LINES: &str = "application/x-ndjson";
-/// The clock of these tests, and how far a date may lie ahead of it.
+/// The time of the clock in these tests, and how far a date may be ahead of it.
 const LATEST: &str = "2026-11-22T20:25:00Z";
 
 fn entry(date: &str) -> Value {
     json!({"user": {"employeeId": "E1"}, "assignments": [], "occurredAt": date})
 }
 
-/// One entry with this date, in every form of body.
+/// Returns one entry with this date in every body format.
 async fn in_every_form(api: &TestApi, date: &str) -> [Answer; 3] {
     let job = json!({"target": "routingSkills", "entries": [entry(date)]}).to_string();
     let row = format!("employee_id,assignments,occurred_at\nE1,,{date}\n");
@@ -69,7 +69,7 @@ async fn what_is_accepted_comes_back_as_the_same_moment() {
         ("2026-11-22T21:25:00+01:00", LATEST),
         ("2026-11-22T15:25:00-05:00", LATEST),
         ("2026-11-22T20:15:00.123456789Z", "2026-11-22T20:15:00.123456789Z"),
-        // A leap second is the last second of its minute.
+        // A leap second counts as the last second of its minute.
         ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59Z"),
         ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
         ("-009999-01-02T01:59:59Z", "-009999-01-02T01:59:59Z"),
@@ -88,7 +88,7 @@ async fn what_is_accepted_comes_back_as_the_same_moment() {
 async fn what_is_no_moment_is_refused_with_its_place() {
     let api = TestApi::start();
     for date in [
-        // Without an offset nobody knows which moment it is.
+        // Without an offset, the date does not identify a moment.
         "2026-11-22T20:15:00",
         "2026-11-22",
         "2026-02-30T20:15:00Z",

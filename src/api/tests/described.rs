@@ -1,4 +1,4 @@
-//! The document says what the service does, in a form that client generators take.
+//! The OpenAPI document matches the behaviour of the service, in a form that client generators accept.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use crate::api::openapi_text;
 use crate::api::router::openapi;
 use crate::api::shapes::rules;
 
-/// Calls `look` with every value of a document and the path to it.
+/// Calls `look` with every value in a document and its path.
 fn each(value: &Value, path: &str, look: &mut impl FnMut(&str, &Value)) {
     look(path, value);
     match value {
@@ -146,7 +146,7 @@ fn every_closed_route_says_that_it_needs_a_key() {
             let closed = (path.starts_with("/v1/") && !delivery) || path == "/metrics";
             assert_eq!(operation["security"].as_array().unwrap().len(), usize::from(closed), "{path}");
             assert_eq!(operation["responses"].get("401").is_some(), closed || delivery, "{path}");
-            // What senders of webhooks would never come back after.
+            // Statuses after which senders of webhooks would never retry.
             assert!(
                 !delivery || ["408", "410", "429"].iter().all(|status| operation["responses"].get(status).is_none())
             );

@@ -1,4 +1,4 @@
-//! Erasing a person, as callers see it.
+//! Erasing a person through the API.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -23,7 +23,7 @@ async fn an_erased_person_leaves_states_and_nobody_to_submit_again() {
     let location = api.submit(job(12).to_string()).await.header("location").to_owned();
     let counts = api.finished(&location).await["counts"].clone();
     let tag = api.get(&location).await.header("etag").to_owned();
-    // One who was found, and one whom nobody knows.
+    // One user who was found, and one who is unknown.
     for (user, entries) in [("E3", 1), ("e3@example.com", 0), ("E11", 1), ("E11", 0), ("hris:nobody", 0)] {
         let answer = erase(&api, user).await;
         assert_eq!((answer.status.as_u16(), answer.body), (200, json!({"entries": entries})), "{user}");
@@ -73,6 +73,6 @@ async fn who_is_still_worked_on_is_not_erased_and_the_jobs_are_named() {
     assert!(!answer.body.to_string().contains("E1"), "it names nobody");
     api.post(&format!("{location}/cancel"), "").await;
     api.finished(&location).await;
-    // Whoever it is may have come by other names as well.
+    // The person may also have been named by other references.
     erase(&api, "E1").await.assert_problem(503, "/problems/not-ready");
 }

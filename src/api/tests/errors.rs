@@ -1,4 +1,4 @@
-//! Every error, whoever makes it, is a problem document that carries the request id.
+//! Every error, wherever it originates, is a problem document that carries the request id.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Following a job: waiting for it, and being told of its changes.
+//! Following a job with long polls and event streams.
 
 use std::time::Duration;
 
@@ -75,7 +75,7 @@ async fn waiting_is_not_cut_short_by_the_time_limit_but_by_the_stop_of_the_servi
     assert!(events.body.as_str().unwrap().contains(":\n\n"), "a heartbeat: {events:?}");
 }
 
-/// The events of a text, each as its name, its id and its data.
+/// Returns the events of a stream, each as its name, id and data.
 fn events(answer: &super::Answer) -> Vec<(String, String, Value)> {
     let text = answer.body.as_str().unwrap();
     let field = |event: &str, name: &str| {
@@ -121,7 +121,7 @@ async fn many_followers_are_told_the_same_and_everything() {
         tokio::time::sleep(Duration::from_secs(2)).await;
         api.post(&format!("{location}/cancel"), "").await;
     };
-    // One comes late, and has to be told of all that the others have seen before.
+    // A late follower receives everything that the others have already received.
     let late = async {
         tokio::time::sleep(Duration::from_millis(1950)).await;
         api.get(&path).await

@@ -1,4 +1,4 @@
-//! Submissions that are sent again.
+//! Repeated submissions with an idempotency key.
 
 use axum::body::Body;
 use bytes::Bytes;

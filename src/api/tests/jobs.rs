@@ -1,4 +1,4 @@
-//! Jobs from submission to their end.
+//! Jobs from submission to end.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -22,9 +22,9 @@ async fn a_submitted_job_is_readable_at_once_under_its_location() {
         assert_eq!(&read.body[name], value, "{name}");
     }
     assert_eq!(read.body["counts"]["total"], 10);
-    // A catalogue and ten look-ups as well.
+    // Plus one listing of the catalogue and ten look-ups.
     assert_eq!(read.body["calls"], json!({"made": 0, "estimated": 31}));
-    // Twenty calls at five a second.
+    // Twenty calls at five per second.
     assert_eq!(accepted.body["createdAt"], "2026-11-22T20:15:00Z");
     assert_eq!(accepted.body["estimatedFinishAt"], "2026-11-22T20:15:04Z");
 }

@@ -1,4 +1,4 @@
-//! Every operation of the document with every kind of credentials: an operation that is added needs a line here.
+//! Every operation of the OpenAPI document with every kind of credentials. A new operation needs a line here.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -12,11 +12,11 @@ use crate::api::context::ApiSettings;
 use crate::api::router::openapi;
 use crate::domain::{Mode, Target};
 
-/// What an operation takes.
+/// What an operation requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Needs {
     Nothing,
-    /// It has locks of its own.
+    /// It has its own authentication.
     Signature,
     A(Role),
 }
@@ -47,7 +47,7 @@ const OPERATIONS: &[(&str, Needs)] = &[
     ("listAuditRecords", Needs::A(Role::Admin)),
 ];
 
-/// Method, path with `job` in it, and what it takes, of each operation.
+/// Returns the method, the path for `job` and the requirement of each operation.
 fn operations(job: &str) -> Vec<(String, String, Needs)> {
     let document = serde_json::to_value(openapi()).unwrap();
     let mut found = Vec::new();
@@ -188,7 +188,7 @@ async fn a_key_does_no_more_than_it_is_bound_to() {
         answer.assert_problem(403, "/problems/forbidden");
         assert!(answer.body["detail"].as_str().unwrap().contains(said), "{answer:?}");
     }
-    // Neither by way of jobs of others.
+    // Nor through the jobs of other keys.
     let replaced = submit("admin", "wfmSkillGroups", "replace").await.body["id"].as_str().unwrap().to_owned();
     for what in ["cancel", "retry", "apply"] {
         for key in ["bound", "of-source"] {

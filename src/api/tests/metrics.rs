@@ -1,4 +1,4 @@
-//! `/metrics`: what the HTTP side counts, and who may read it.
+//! `/metrics`: the metrics of the HTTP API, and who may read them.
 
 use super::{PlainGenesys, TestApi};
 use crate::api::callers::caller::ApiKey;

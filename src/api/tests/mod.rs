@@ -1,4 +1,4 @@
-//! The API as its callers meet it: requests in, answers out, without a socket.
+//! Tests of the HTTP API from the caller's view: requests in, responses out, without a socket.
 
 mod access;
 mod again;
@@ -52,12 +52,13 @@ use crate::journal::{NoJournal, Recovered};
 use crate::lifecycle::Lifecycle;
 use crate::metrics::MetricsText;
 
-/// A Genesys with the employees E0 to E9 and the group `Billing T2`, where everybody has nothing and every write passes.
+/// A Genesys with the employees E0 to E9 and the group `Billing T2`, in which no user has any assignment and every
+/// write succeeds.
 #[derive(Debug, Default)]
 struct PlainGenesys {
     /// Whether users can be listed; jobs stay open while they cannot.
     unreachable: bool,
-    /// The version of everybody's assignments; each later one brings one more assignment of somebody else.
+    /// The version of every user's assignments; each later version adds one assignment made by others.
     version: Arc<AtomicU64>,
 }
 
@@ -67,14 +68,14 @@ fn ready<'a, T: Send + 'a, E: Send + 'a>(value: T) -> BoxFuture<'a, Result<T, E>
     Box::pin(std::future::ready(Ok(value)))
 }
 
-/// What somebody else has assigned up to a version.
+/// Returns the assignments made by others up to a version.
 fn foreign(version: u64) -> Observed {
     let assignments: Assignments =
         (0..version).map(|n| (AssignmentId(Uuid::from_u128(0xf0 + u128::from(n))), None)).collect();
     Observed { assignments: assignments.into(), version: Some(Version(version + 1)), tag: None }
 }
 
-/// Ten active users without skills that are known.
+/// Returns ten active users without known skills.
 fn users() -> impl Iterator<Item = ListedUser> {
     let user = |n: u128| DirectoryUser {
         id: UserId(Uuid::from_u128(n + 1)),
@@ -165,7 +166,7 @@ impl Genesys for PlainGenesys {
     }
 }
 
-/// A job for skill groups of the employees E0 and so on.
+/// Returns a job for skill groups of the employees E0 and following.
 fn job(entries: u32) -> Value {
     let entry = |n| {
         let user = json!({"employeeId": format!("E{n}")});
@@ -190,7 +191,7 @@ impl MetricsSource for NoMetrics {
     fn write(&self, _: &mut MetricsText) {}
 }
 
-/// The API over an engine of its own.
+/// The API with its own engine.
 struct TestApi {
     router: Router,
     engine: Engine,
@@ -198,7 +199,7 @@ struct TestApi {
     readiness: watch::Sender<Readiness>,
 }
 
-/// An answer, read to its end.
+/// A response, read to its end.
 #[derive(Debug)]
 struct Answer {
     status: StatusCode,
@@ -269,7 +270,7 @@ impl TestApi {
         self.send(request.body(body.into()).unwrap()).await
     }
 
-    /// Submits a body of this media type, with more headers.
+    /// Submits a body of this media type with additional headers.
     async fn submit_as(&self, query: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
         let mut request = Request::post(format!("/v1/sync-jobs{query}"));
         for (name, value) in headers {
@@ -298,7 +299,7 @@ impl Answer {
         self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
     }
 
-    /// Asserts what holds for every error.
+    /// Asserts what applies to every error.
     fn assert_problem(&self, status: u16, kind: &str) {
         assert_eq!(self.status.as_u16(), status, "{self:?}");
         assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
@@ -310,7 +311,7 @@ impl Answer {
         assert!(self.body["title"].is_string() && self.body["detail"].is_string());
     }
 
-    /// The places that a problem names, in order.
+    /// Returns the places that a problem names, in order.
     fn places(&self) -> Vec<&str> {
         let errors = self.body["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
         errors.iter().map(|e| e["pointer"].as_str().or(e["parameter"].as_str()).unwrap()).collect()

@@ -1,4 +1,4 @@
-//! `/docs`: served whole, from here alone, and to anybody.
+//! `/docs`: complete, without other hosts, and open to everybody.
 
 use axum::body::{Body, to_bytes};
 use axum::http::Request;

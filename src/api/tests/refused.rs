@@ -1,4 +1,4 @@
-//! What is not a valid job is refused as a whole, and everything that is wrong with it is named.
+//! An invalid job is refused as a whole, and all its faults are reported.
 
 use axum::body::Body;
 use proptest::prelude::*;
@@ -15,17 +15,17 @@ async fn refused(body: &str) -> Answer {
     answer
 }
 
-/// A job for routing skills with one entry of this text.
+/// Returns a job for routing skills with this text as its only entry.
 fn with_entry(entry: &str) -> String {
     format!(r#"{{"entries":[{entry}],"target":"routingSkills"}}"#)
 }
 
-/// A job for routing skills of one user with one assignment of this text.
+/// Returns a job for routing skills of one user with this text as the only assignment.
 fn with_assignment(assignment: &str) -> String {
     with_entry(&format!(r#"{{"user":{{"employeeId":"E1"}},"assignments":[{assignment}]}}"#))
 }
 
-/// A job for routing skills of the user of this text.
+/// Returns a job for routing skills with this text as the user reference.
 fn with_user(user: &str) -> String {
     with_entry(&format!(r#"{{"user":{user},"assignments":[]}}"#))
 }

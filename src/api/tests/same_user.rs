@@ -1,4 +1,4 @@
-//! Several rows about one user: refused where one would be lost, unless the job says what they mean.
+//! Several rows for one user: refused if one would be lost, unless the job says how to treat them.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ const JSON: &str = "application/json";
 const LINES: &str = "application/x-ndjson";
 const CSV: &str = "text/csv";
 
-/// `E1` in the first and the third place, spelled in two ways.
+/// `E1` in the first and third place, in two spellings.
 fn entries() -> [Value; 3] {
     ["E1", "E2", " E1 "].map(|id| json!({"user": {"employeeId": id}, "assignments": [{"name": "Billing"}]}))
 }
@@ -18,7 +18,7 @@ async fn submit(media_type: &str, query: &str, body: impl Into<axum::body::Body>
     TestApi::start().submit_as(query, &[("content-type", media_type)], body).await
 }
 
-/// The same three entries as a body of each form, with these members of the job.
+/// Returns the same three entries in each body format, with these members of the job.
 async fn in_every_form(members: &[(&str, &str)]) -> [Answer; 3] {
     let mut job = json!({"target": "routingSkills", "entries": entries()});
     let mut query = "?target=routingSkills".to_owned();

@@ -1,4 +1,4 @@
-//! Tables as people save them: in whatever dialect, charset or form, the same rows are the same job.
+//! Tables as people save them: the same rows give the same job in every dialect, charset and format.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -15,7 +15,7 @@ fn utf16(text: &str, order: fn(u16) -> [u8; 2]) -> Vec<u8> {
     text.encode_utf16().flat_map(order).collect()
 }
 
-/// The entries of the job that was made of a body, or its problem.
+/// Returns the entries of the job created from a body, or its problem.
 async fn entries(api: &TestApi, media_type: &str, query: &str, body: impl Into<Vec<u8>>) -> Result<Value, Answer> {
     let sent = api.submit_as(&format!("{TARGET}{query}"), &[("content-type", media_type)], body.into()).await;
     if sent.status != 202 {
@@ -26,7 +26,7 @@ async fn entries(api: &TestApi, media_type: &str, query: &str, body: impl Into<V
     Ok(api.send(request).await.body)
 }
 
-/// Line, cell and what is wrong, of each fault.
+/// Returns the line, cell and detail of each fault.
 fn faults(answer: &Answer) -> Vec<(u64, &str, &str)> {
     let errors = answer.body["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
     let text = |error: &'_ Value, name: &str| error[name].as_u64().unwrap_or_default();
@@ -146,7 +146,7 @@ async fn faults_of_a_spreadsheet_name_their_cells() {
     let expected = [(2, "People!C2"), (2, "People!D2"), (3, "People!B3"), (4, "People!4:4")];
     assert_eq!(places, expected.map(|(line, cell)| (line, cell.to_owned())), "{problem:?}");
     assert_eq!(problem.body["errors"][0]["pointer"], "/assignments");
-    // Without the names, nothing is said of the rows.
+    // Without column names, no fault of a row is reported.
     let nameless =
         "<row><c t=\"str\"><v>email</v></c><c t=\"e\"><v>#REF!</v></c></row><row><c><v>1</v></c><c><v>2</v></c></row>";
     let problem = entries(&api, XLSX, "", Workbook::of(nameless).file()).await.unwrap_err();

@@ -62,6 +62,7 @@ pub(in crate::api) struct FeedPart {
 }
 
 impl Feeds {
+    /// Returns an empty set; `run` identifies this run of the service.
     pub(in crate::api) fn new(run: Uuid) -> Self {
         Self { run, begun: Instant::now(), by_job: Mutex::default() }
     }

@@ -44,6 +44,7 @@ pub(in crate::api) struct PollAnswer {
 }
 
 impl Polls {
+    /// Returns an empty cache; `run` identifies this run of the service.
     pub(in crate::api) fn new(run: Uuid) -> Self {
         Self { run, latest: Mutex::default() }
     }

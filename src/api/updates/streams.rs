@@ -32,6 +32,7 @@ pub(in crate::api) struct StreamSeat {
 const COME_AGAIN: Duration = Duration::from_secs(5);
 
 impl Streams {
+    /// Returns `seats` free seats.
     pub(in crate::api) fn new(seats: usize) -> Self {
         Self { seats, all: Arc::new(Semaphore::new(seats)), of_keys: Mutex::default() }
     }

@@ -31,26 +31,32 @@ pub(super) struct CheckFinding {
 pub(super) struct Findings(Vec<CheckFinding>);
 
 impl Findings {
+    /// Adds a finding that needs no action.
     pub(super) fn ok(&mut self, what: &'static str, found: impl Display) {
         self.add(Level::Ok, what, found, None);
     }
 
+    /// Adds a finding that needs attention; `todo` says what to do.
     pub(super) fn warn(&mut self, what: &'static str, found: impl Display, todo: &'static str) {
         self.add(Level::Warn, what, found, Some(todo));
     }
 
+    /// Adds a failure; `todo` says what to do.
     pub(super) fn fail(&mut self, what: &'static str, found: impl Display, todo: &'static str) {
         self.add(Level::Fail, what, found, Some(todo));
     }
 
+    /// Returns whether there is a failure.
     pub(super) fn failed(&self) -> bool {
         self.0.iter().any(|finding| finding.level == Level::Fail)
     }
 
+    /// Returns all findings as a table.
     pub(super) fn table(&self) -> String {
         self.0.iter().map(line).collect()
     }
 
+    /// Returns all findings as a JSON document.
     pub(super) fn json(&self) -> String {
         let document = serde_json::json!({ "ok": !self.failed(), "findings": self.0 });
         format!("{document:#}\n")

@@ -7,6 +7,7 @@ use crate::app::owner;
 use crate::config::{Config, exposed_files};
 use crate::journal::{Inspection, JournalError, OrgIdentity, inspect};
 
+/// Checks who can reach the service.
 pub(super) fn access(config: &Config, findings: &mut Findings) {
     let (address, keys) = (config.server.listen, config.server.api_keys.len());
     match keys {

@@ -13,6 +13,7 @@ pub(super) struct Report {
 }
 
 impl Report {
+    /// Builds the report from the job, its failed entries, the ledger of the simulator and the naive run.
     pub(super) fn new(job: &Value, failed: &Value, ledger: &Ledger, naive: NaiveResult, pace: &DemoPace) -> Self {
         let mut report = Self { lines: Vec::new(), promises: Vec::new() };
         report.entries(job);
@@ -37,6 +38,7 @@ impl Report {
         }
     }
 
+    /// Returns whether every promise held.
     pub(super) fn every_promise_held(&self) -> bool {
         self.promises.iter().all(|(_, held)| *held)
     }

@@ -33,7 +33,7 @@ pub(super) async fn run(file: Option<&Path>, yes: bool) -> Result<ExitCode> {
     let configured = OrgIdentity { org, ..owner::configured(&config)? };
     let found = recovered.belongs_to.as_ref();
     println!("journal     {}", path.display());
-    println!("belongs to  {}", found.map_or_else(|| "nobody yet".to_owned(), OrgIdentity::to_string));
+    println!("belongs to  {}", found.map_or_else(|| "no org yet".to_owned(), OrgIdentity::to_string));
     println!("configured  {configured}");
     println!("it holds    {}", owner::holdings(&recovered));
     let known = found.and_then(|found| found.org);

@@ -35,6 +35,7 @@ impl PushDisplay {
         Ok(Self::Bar(ProgressBar::new(0).with_style(style)))
     }
 
+    /// Shows the progress of the job in `view`.
     pub(super) fn show(&mut self, view: &Value, now: Timestamp) {
         let progress = PushProgress::of(view, now);
         match self {

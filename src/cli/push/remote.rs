@@ -29,6 +29,7 @@ const FIRST_ANSWER: Duration = Duration::from_secs(10);
 /// Maximum number of failures that are shown individually.
 pub(super) const MAX_SHOWN: usize = 10;
 
+/// The client of one service.
 pub(super) struct Remote {
     transport: Transport,
     base: String,
@@ -62,6 +63,7 @@ impl RemoteCall {
 }
 
 impl Remote {
+    /// Returns a client for the service at `url` that retries for at most `patience`.
     pub(super) fn new(url: &str, key: Option<String>, patience: Duration) -> Result<Self> {
         let authorization = key.map(|key| HeaderValue::try_from(format!("Bearer {key}"))).transpose();
         let mut authorization =

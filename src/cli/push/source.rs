@@ -47,6 +47,7 @@ pub(super) struct PushSource {
 }
 
 impl PushSource {
+    /// Reads the file. Returns an error if its form is unknown or an option does not apply to it.
     pub(super) async fn read(file: &Path, options: &JobOptions, dry_run: bool) -> Result<Self> {
         let input = Input::read(file)?;
         let form = options.format.or(input.form).with_context(|| {

@@ -67,7 +67,7 @@ export async function post(path, options = {}) {
   return read(await ask(path, { ...options, method: "POST" }));
 }
 
-// Returns the content of a response; an aborted response counts as no answer.
+// Returns the content of a response; an interrupted response counts as no answer.
 async function read(answer) {
   try {
     return await answer.json();
