@@ -48,8 +48,8 @@ pub(in crate::api) struct SyncJobView {
     /// When the job ended; null while it is open.
     #[schema(value_type = Option<String>, format = DateTime)]
     finished_at: Option<Timestamp>,
-    /// The estimated end, from the work ahead of the job and the current pace of calls; null once the job has ended, and
-    /// while it is held.
+    /// The estimated end, from the work ahead of the job and the current pace of calls; null once the job has ended,
+    /// and while it is held.
     #[schema(value_type = Option<String>, format = DateTime)]
     estimated_finish_at: Option<Timestamp>,
     /// The end of the pause that Genesys asked for; null without one.

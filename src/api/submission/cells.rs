@@ -48,9 +48,7 @@ fn is_text(cell: &str, longest: usize, column: &'static str, faults: &mut Faults
 fn user(cells: [&str; 4], faults: &mut Faults) -> Option<UserRef> {
     let longest = rules::MAX_USER_KEY_LENGTH;
     match cells {
-        ["", "", "", ""] => {
-            faults.add_here("names no user; fill exactly one of user_id, email, employee_id and external_id")
-        }
+        ["", "", "", ""] => faults.add_here("names no user; fill one of user_id, email, employee_id and external_id"),
         [id, "", "", ""] => match id.parse() {
             Ok(id) => return Some(UserRef::Id(UserId(id))),
             Err(_) => faults.add(&LINE.member("user_id"), format_args!("must be a UUID, not {}", shortened(id))),

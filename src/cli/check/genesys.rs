@@ -99,9 +99,7 @@ impl Survey<'_> {
             Ok(sample) => {
                 match sample.total {
                     Some(total) => self.findings.ok("directory", format_args!("{total} active users")),
-                    None => {
-                        self.findings.ok("directory", "active users are listed; Genesys does not tell their number")
-                    }
+                    None => self.findings.ok("directory", "active users are listed; their number is unknown"),
                 }
                 let with_id = sample.users.iter().find(|user| user.employee_id.is_some()).cloned();
                 with_id.or_else(|| sample.users.into_iter().next())
