@@ -229,10 +229,7 @@ mod tests {
         assert_eq!(read("A:5,"), named([("A", 5.0)]));
         assert_eq!(read("A:4,5,"), named([("A", 4.5)]));
         let told = parts("A:5,,B").unwrap_err().to_string();
-        assert!(
-            told.starts_with("A:5,,B can be read as A at 5 and B, or as one name with a comma, A:5,,B: "),
-            "{told}"
-        );
+        assert!(told.starts_with("A:5,,B can be read as A at 5 and B or as one name with a comma, A:5,,B; "), "{told}");
     }
 
     #[test]

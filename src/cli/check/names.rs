@@ -47,7 +47,7 @@ mod tests {
             assert_eq!(problem(fine), None);
         }
         for (name, told) in [
-            ("SALES", "\"SALES\" (2 are called so: name one by its id)"),
+            ("SALES", "\"SALES\" (2 have this name: use the id of one)"),
             ("Вilling", "\"Вilling\" (Genesys has \"Billing\")"),
             ("Suport\u{ad}", "\"Suport\\u{ad}\""),
             ("Tech Suport", "\"Tech Suport\" (Genesys has \"Tech\\u{a0}Support\")"),
