@@ -29,6 +29,7 @@ pub mod compression;
 pub mod config;
 pub mod lifecycle;
 pub mod metrics;
+pub mod outbound;
 pub mod private_file;
 pub mod retry_after;
 pub mod table;

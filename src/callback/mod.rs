@@ -13,8 +13,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
@@ -57,9 +57,10 @@ pub struct Answer {
 }
 
 /// Sends messages. [`CallbackWire`] sends them over the network; tests use their own implementation.
+#[async_trait]
 pub trait Post: fmt::Debug + Send + Sync {
     /// Makes one attempt. The error text appears in logs and in the view of the job.
-    fn post<'a>(&'a self, url: &'a CallbackUrl, message: CallbackMessage) -> BoxFuture<'a, Result<Answer, String>>;
+    async fn post(&self, url: &CallbackUrl, message: CallbackMessage) -> Result<Answer, String>;
 }
 
 /// Renders a job for a message.

@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use async_trait::async_trait;
 use http::header::CONTENT_TYPE;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::{Answer, CallbackMessage, Post};
 use crate::domain::callback::{CallbackRules, CallbackUrl, is_public};
+use crate::outbound::{self, Proxies, innermost_cause};
 use crate::retry_after::retry_after;
 
 /// Maximum time of one attempt, from name resolution to the head of the response.
@@ -27,17 +27,12 @@ pub struct CallbackWire {
 impl CallbackWire {
     /// Returns a client that sends only what the rules permit.
     pub fn new(rules: CallbackRules) -> Result<Self, reqwest::Error> {
-        // Fails only if a provider is already installed, which then stays in use.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
+        let client = outbound::client_builder(Proxies::Configured)
             .https_only(!rules.allow_http)
             .connect_timeout(ATTEMPT)
             .timeout(ATTEMPT)
             .pool_max_idle_per_host(0)
             .dns_resolver(Arc::new(Guarded { allow_private: rules.allow_private_networks }))
-            .user_agent(concat!("skillsync/", env!("CARGO_PKG_VERSION")))
             .build()?;
         Ok(Self { client, rules })
     }
@@ -59,15 +54,16 @@ impl CallbackWire {
             clippy::disallowed_methods,
             reason = "callbacks do not go to Genesys, so not through the rate limiter"
         )]
-        let answer = request.send().await.map_err(|error| describe(&error))?;
+        let answer = request.send().await.map_err(|error| innermost_cause(&error))?;
         let retry_after = retry_after(answer.headers(), message.at);
         Ok(Answer { status: answer.status().as_u16(), retry_after })
     }
 }
 
+#[async_trait]
 impl Post for CallbackWire {
-    fn post<'a>(&'a self, url: &'a CallbackUrl, message: CallbackMessage) -> BoxFuture<'a, Result<Answer, String>> {
-        self.send(url, message).boxed()
+    async fn post(&self, url: &CallbackUrl, message: CallbackMessage) -> Result<Answer, String> {
+        self.send(url, message).await
     }
 }
 
@@ -93,16 +89,4 @@ impl Resolve for Guarded {
             Ok(permitted)
         })
     }
-}
-
-/// Returns the innermost cause of an error, without the URL.
-fn describe(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return "timed out".to_owned();
-    }
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }

@@ -35,7 +35,7 @@ mod start;
 mod tasks;
 mod user;
 
-pub use self::accept::submit::{IdempotencyContext, Once, OnceError};
+pub use self::accept::submit::{IdempotencyContext, ResubmitError};
 pub use self::core::{Engine, EngineSettings};
 pub use self::estimate::totals::EndedEntries;
 pub use self::job::idempotency_keys::{Claim, OtherClaim, Reservation, TooManyKeys};

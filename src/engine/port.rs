@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use futures_util::future::BoxFuture;
+use async_trait::async_trait;
 use tokio::time::Instant;
 
 use crate::domain::assignment::Difference;
@@ -285,50 +285,34 @@ pub enum LookUp<'a> {
 }
 
 /// Genesys, as seen by the engine.
+#[async_trait]
 pub trait Genesys: fmt::Debug + Send + Sync {
     /// Reads the user's own resource, never a listing and never a cache.
-    fn read<'a>(&'a self, options: &'a CallOptions, key: UserKey) -> BoxFuture<'a, Result<Observed, CallError>>;
+    async fn read(&self, options: &CallOptions, key: UserKey) -> Result<Observed, CallError>;
 
     /// Writes a user's assignments. Writes overtake new reads, so that only one round trip lies between a read and the
     /// write that follows it.
-    fn write<'a>(
-        &'a self,
-        options: &'a CallOptions,
-        key: UserKey,
-        write: &'a AssignmentWrite,
-    ) -> BoxFuture<'a, Result<Written, WriteError>>;
+    async fn write(&self, options: &CallOptions, key: UserKey, write: &AssignmentWrite) -> Result<Written, WriteError>;
 
     /// Passes all users of a listing to `take`, page by page, so that no more than one page is held in memory. Pages
     /// are not a snapshot: a user who moves from one page to a later one comes twice, and a user who moves the other
     /// way may not come at all.
-    fn list_users<'a>(
-        &'a self,
-        options: &'a CallOptions,
+    async fn list_users(
+        &self,
+        options: &CallOptions,
         listing: UserListing,
         expand: Expand,
-        take: &'a mut (dyn FnMut(ListedUser) + Send),
-    ) -> BoxFuture<'a, Result<Extent, CallError>>;
+        take: &mut (dyn FnMut(ListedUser) + Send),
+    ) -> Result<Extent, CallError>;
 
     /// Returns every user that one look-up finds, active or not. `who` must fit into a single call.
-    fn look_up<'a>(
-        &'a self,
-        options: &'a CallOptions,
-        who: LookUp<'a>,
-    ) -> BoxFuture<'a, Result<Vec<DirectoryUser>, CallError>>;
+    async fn look_up(&self, options: &CallOptions, who: LookUp<'_>) -> Result<Vec<DirectoryUser>, CallError>;
 
     /// Lists the catalogue of a target's assignments.
-    fn list_catalogue<'a>(
-        &'a self,
-        options: &'a CallOptions,
-        target: Target,
-    ) -> BoxFuture<'a, Result<CatalogueListing, CallError>>;
+    async fn list_catalogue(&self, options: &CallOptions, target: Target) -> Result<CatalogueListing, CallError>;
 
     /// Creates a routing skill named `name`.
-    fn create_skill<'a>(
-        &'a self,
-        options: &'a CallOptions,
-        name: &'a str,
-    ) -> BoxFuture<'a, Result<CatalogueItem, CallError>>;
+    async fn create_skill(&self, options: &CallOptions, name: &str) -> Result<CatalogueItem, CallError>;
 
     /// Returns the pace of a target's reads and writes, for estimates.
     fn pace(&self, target: Target) -> Pace;

@@ -1,7 +1,6 @@
 //! Implements the engine's port: maps each operation to the route that performs it.
 
-use futures_util::future::BoxFuture;
-use futures_util::{FutureExt, TryFutureExt};
+use async_trait::async_trait;
 
 use super::client::GenesysClient;
 use super::{catalogues, routing_skills, users, wfm};
@@ -12,66 +11,50 @@ use crate::engine::port::{
     LookUp, Observed, Pace, UserListing, WriteError, Written,
 };
 
+#[async_trait]
 impl Genesys for GenesysClient {
-    fn read<'a>(&'a self, options: &'a CallOptions, key: UserKey) -> BoxFuture<'a, Result<Observed, CallError>> {
+    async fn read(&self, options: &CallOptions, key: UserKey) -> Result<Observed, CallError> {
         match key.target {
-            Target::RoutingSkills => routing_skills::read(self, options, key.user).boxed(),
-            Target::WfmSkillGroups => wfm::read(self, options, key.user).boxed(),
+            Target::RoutingSkills => routing_skills::read(self, options, key.user).await,
+            Target::WfmSkillGroups => wfm::read(self, options, key.user).await,
         }
     }
 
-    fn write<'a>(
-        &'a self,
-        options: &'a CallOptions,
-        key: UserKey,
-        write: &'a AssignmentWrite,
-    ) -> BoxFuture<'a, Result<Written, WriteError>> {
+    async fn write(&self, options: &CallOptions, key: UserKey, write: &AssignmentWrite) -> Result<Written, WriteError> {
         match key.target {
-            Target::RoutingSkills => routing_skills::write(self, options, key.user, write).boxed(),
-            Target::WfmSkillGroups => wfm::write(self, options, key.user, write).err_into().boxed(),
+            Target::RoutingSkills => routing_skills::write(self, options, key.user, write).await,
+            Target::WfmSkillGroups => wfm::write(self, options, key.user, write).await.map_err(Into::into),
         }
     }
 
-    fn list_users<'a>(
-        &'a self,
-        options: &'a CallOptions,
+    async fn list_users(
+        &self,
+        options: &CallOptions,
         listing: UserListing,
         expand: Expand,
-        take: &'a mut (dyn FnMut(ListedUser) + Send),
-    ) -> BoxFuture<'a, Result<Extent, CallError>> {
-        users::list(self, options, listing, expand, take).boxed()
+        take: &mut (dyn FnMut(ListedUser) + Send),
+    ) -> Result<Extent, CallError> {
+        users::list(self, options, listing, expand, take).await
     }
 
-    fn look_up<'a>(
-        &'a self,
-        options: &'a CallOptions,
-        who: LookUp<'a>,
-    ) -> BoxFuture<'a, Result<Vec<DirectoryUser>, CallError>> {
+    async fn look_up(&self, options: &CallOptions, who: LookUp<'_>) -> Result<Vec<DirectoryUser>, CallError> {
         match who {
-            LookUp::Ids(ids) => users::by_ids(self, options, ids).boxed(),
-            LookUp::Emails(emails) => users::by_emails(self, options, emails).boxed(),
-            LookUp::EmployeeId(id) => users::by_employee_id(self, options, id).boxed(),
-            LookUp::ExternalId { authority, key } => users::by_external_id(self, options, authority, key).boxed(),
+            LookUp::Ids(ids) => users::by_ids(self, options, ids).await,
+            LookUp::Emails(emails) => users::by_emails(self, options, emails).await,
+            LookUp::EmployeeId(id) => users::by_employee_id(self, options, id).await,
+            LookUp::ExternalId { authority, key } => users::by_external_id(self, options, authority, key).await,
         }
     }
 
-    fn list_catalogue<'a>(
-        &'a self,
-        options: &'a CallOptions,
-        target: Target,
-    ) -> BoxFuture<'a, Result<CatalogueListing, CallError>> {
+    async fn list_catalogue(&self, options: &CallOptions, target: Target) -> Result<CatalogueListing, CallError> {
         match target {
-            Target::RoutingSkills => catalogues::skills(self, options).boxed(),
-            Target::WfmSkillGroups => catalogues::groups(self, options).boxed(),
+            Target::RoutingSkills => catalogues::skills(self, options).await,
+            Target::WfmSkillGroups => catalogues::groups(self, options).await,
         }
     }
 
-    fn create_skill<'a>(
-        &'a self,
-        options: &'a CallOptions,
-        name: &'a str,
-    ) -> BoxFuture<'a, Result<CatalogueItem, CallError>> {
-        catalogues::create_skill(self, options, name).boxed()
+    async fn create_skill(&self, options: &CallOptions, name: &str) -> Result<CatalogueItem, CallError> {
+        catalogues::create_skill(self, options, name).await
     }
 
     fn pace(&self, target: Target) -> Pace {

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{Request, Response};
 use tower::service_fn;
 use tower::util::BoxCloneSyncService;
+
+use crate::outbound::{self, ExchangeError, Proxies, innermost_cause};
 
 /// Sends one request to Genesys and returns its answer. [`over_http`] creates the real one; tests use the simulator.
 pub type Transport = BoxCloneSyncService<Request<Bytes>, Response<Bytes>, TransportError>;
@@ -72,72 +74,38 @@ pub fn over_http(settings: &TransportSettings) -> Result<Transport, TransportSet
 }
 
 fn client(settings: &TransportSettings) -> Result<reqwest::Client, TransportSettingsError> {
-    // Fails only if a provider is already installed, which is fine as well.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut builder = reqwest::Client::builder()
-        .no_proxy()
+    let mut builder = outbound::client_builder(Proxies::Configured)
         .connect_timeout(settings.connect_timeout)
         .timeout(settings.attempt_timeout)
         .pool_idle_timeout(KEEP_IDLE)
-        .tcp_keepalive(KEEP_IDLE)
-        .redirect(reqwest::redirect::Policy::none())
-        .user_agent(concat!("skillsync/", env!("CARGO_PKG_VERSION")));
+        .tcp_keepalive(KEEP_IDLE);
     if let Some(proxy) = &settings.proxy {
-        let proxy = reqwest::Proxy::all(proxy).map_err(|error| TransportSettingsError::Proxy(describe(&error)))?;
+        let proxy =
+            reqwest::Proxy::all(proxy).map_err(|error| TransportSettingsError::Proxy(innermost_cause(&error)))?;
         builder = builder.proxy(proxy);
     }
     if let Some(pem) = &settings.extra_ca {
         let bad = |problem: String| TransportSettingsError::CertificateAuthority(problem);
-        let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(|error| bad(describe(&error)))?;
+        let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(|error| bad(innermost_cause(&error)))?;
         if certificates.is_empty() {
             return Err(bad("contains no certificate in PEM format".to_owned()));
         }
         builder = builder.tls_certs_merge(certificates);
     }
-    builder.build().map_err(|error| TransportSettingsError::Client(describe(&error)))
+    builder.build().map_err(|error| TransportSettingsError::Client(innermost_cause(&error)))
 }
 
 async fn exchange(
     client: reqwest::Client,
     request: Request<Bytes>,
-    most: usize,
+    max_bytes: usize,
 ) -> Result<Response<Bytes>, TransportError> {
-    let request = reqwest::Request::try_from(request).map_err(|error| TransportError::NotSent(describe(&error)))?;
-    #[expect(clippy::disallowed_methods, reason = "this is the transport at the bottom of the stack")]
-    let mut answer = client.execute(request).await.map_err(|error| {
-        if error.is_connect() || error.is_builder() {
-            TransportError::NotSent(describe(&error))
-        } else {
-            TransportError::NoAnswer(describe(&error))
-        }
-    })?;
-    let too_large = || TransportError::NoAnswer(format!("the answer is larger than {most} bytes"));
-    if answer.content_length().is_some_and(|length| length > most as u64) {
-        return Err(too_large());
-    }
-    let mut body = BytesMut::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|error| TransportError::NoAnswer(describe(&error)))? {
-        if body.len() + chunk.len() > most {
-            return Err(too_large());
-        }
-        body.extend_from_slice(&chunk);
-    }
-    let mut response = Response::new(body.freeze());
-    *response.status_mut() = answer.status();
-    *response.headers_mut() = std::mem::take(answer.headers_mut());
-    Ok(response)
-}
-
-/// Returns the innermost cause, without the URL: ids in it would reach logs and results.
-fn describe(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return "timed out".to_owned();
-    }
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
+    let request =
+        reqwest::Request::try_from(request).map_err(|error| TransportError::NotSent(innermost_cause(&error)))?;
+    outbound::exchange(&client, request, max_bytes).await.map_err(|error| match error {
+        ExchangeError::NotSent(cause) => TransportError::NotSent(cause),
+        ExchangeError::NoAnswer(_) | ExchangeError::TooLarge { .. } => TransportError::NoAnswer(error.to_string()),
+    })
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, Registry};
 
 use super::conventions;
+use crate::outbound::{self, ExchangeError, Proxies};
 
 /// The destination of spans.
 #[derive(Debug, Clone)]
@@ -154,14 +155,7 @@ struct CollectorClient {
 
 impl CollectorClient {
     fn new() -> Result<Self, reqwest::Error> {
-        // Fails only if a provider is already installed, which then stays in use.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .connect_timeout(BATCH)
-            .timeout(BATCH)
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("skillsync/", env!("CARGO_PKG_VERSION")))
-            .build()?;
+        let client = outbound::client_builder(Proxies::Environment).connect_timeout(BATCH).timeout(BATCH).build()?;
         Ok(Self { client, runtime: Handle::current() })
     }
 }
@@ -175,26 +169,11 @@ impl fmt::Debug for CollectorClient {
 #[async_trait]
 impl HttpClient for CollectorClient {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let exchange = exchange(self.client.clone(), reqwest::Request::try_from(request)?);
-        TokioContext::new(exchange, self.runtime.clone()).await
+        let request = reqwest::Request::try_from(request)?;
+        let exchange = outbound::exchange(&self.client, request, MAX_ANSWER_BYTES);
+        TokioContext::new(exchange, self.runtime.clone()).await.map_err(|error| match error {
+            ExchangeError::TooLarge { .. } => ResponseBodyTooLarge::new().into(),
+            ExchangeError::NotSent(_) | ExchangeError::NoAnswer(_) => error.into(),
+        })
     }
-}
-
-async fn exchange(client: reqwest::Client, request: reqwest::Request) -> Result<Response<Bytes>, HttpError> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "spans go to a collector, not to Genesys, so not through the rate limiter"
-    )]
-    let mut answer = client.execute(request).await?;
-    let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await? {
-        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
-            return Err(ResponseBodyTooLarge::new().into());
-        }
-        body.extend_from_slice(&chunk);
-    }
-    let mut response = Response::new(Bytes::from(body));
-    *response.status_mut() = answer.status();
-    *response.headers_mut() = std::mem::take(answer.headers_mut());
-    Ok(response)
 }

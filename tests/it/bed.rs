@@ -9,11 +9,12 @@ use http::Request;
 use skillsync::app::{self, Dependencies, Service};
 use skillsync::clock::WallClock;
 use skillsync::config::Config;
+use skillsync::domain::acceptance::{Fingerprint, KeySpace};
 use skillsync::domain::assignment::Target;
 use skillsync::domain::entry::{AssignmentName, EntryRequest, ListedAssignment};
 use skillsync::domain::job::{JobSpec, JobStatus, Lane, SameUser};
 use skillsync::domain::{EntryState, JobId, Mode, UserRef};
-use skillsync::engine::{EntrySnapshot, JobSnapshot};
+use skillsync::engine::{Claim, EntrySnapshot, IdempotencyContext, JobSnapshot};
 use skillsync::genesys::rate_limiter::Start;
 use skillsync::genesys::transport::Transport;
 use skillsync::hris::RecordTransport;
@@ -165,6 +166,28 @@ impl Bed {
         };
         let service = app::start_beside(&config, around, &lifecycle, records).expect("the service starts");
         Self { simulator, service, lifecycle, kept, clock, config }
+    }
+
+    /// Accepts a job under a key, unless one was: the job, and whether it was.
+    pub(crate) async fn submit_once(
+        &self,
+        space: &KeySpace,
+        key: &str,
+        spec: JobSpec,
+        entries: Vec<EntryRequest>,
+    ) -> Result<(JobId, bool), String> {
+        let engine = &self.service.engine;
+        loop {
+            match engine.claim(space, key).map_err(|error| error.to_string())? {
+                Claim::Accepted(_, job) => return Ok((job, true)),
+                Claim::Accepting(other) => other.ended().await,
+                Claim::Reserved(reservation) => {
+                    let under = IdempotencyContext { reservation, fingerprint: Fingerprint::default() };
+                    let job = engine.submit_under(Some(under), spec, entries).await;
+                    return job.map(|job| (job.id, false)).map_err(|error| error.to_string());
+                }
+            }
+        }
     }
 
     /// Submits a job of the given mode over all `entries`.

@@ -3,8 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use async_trait::async_trait;
 use genesys_simulator::{Generated, Population, Scenario};
 use serde_json::Value;
 use skillsync::api;
@@ -26,23 +25,21 @@ struct Hosts {
     at_once: Mutex<(usize, usize)>,
 }
 
+#[async_trait]
 impl Post for Hosts {
-    fn post<'a>(&'a self, url: &'a CallbackUrl, _: CallbackMessage) -> BoxFuture<'a, Result<Answer, String>> {
+    async fn post(&self, url: &CallbackUrl, _: CallbackMessage) -> Result<Answer, String> {
         if url.as_str().starts_with("https://good.example/") {
             self.answered.lock().unwrap().push(Instant::now());
-            return async { Ok(Answer { status: 200, retry_after: None }) }.boxed();
+            return Ok(Answer { status: 200, retry_after: None });
         }
-        async {
-            {
-                let (now, most) = &mut *self.at_once.lock().unwrap();
-                *now += 1;
-                *most = (*most).max(*now);
-            }
-            tokio::time::sleep(Duration::from_secs(15)).await;
-            self.at_once.lock().unwrap().0 -= 1;
-            Err("timed out".to_owned())
+        {
+            let (now, most) = &mut *self.at_once.lock().unwrap();
+            *now += 1;
+            *most = (*most).max(*now);
         }
-        .boxed()
+        tokio::time::sleep(Duration::from_secs(15)).await;
+        self.at_once.lock().unwrap().0 -= 1;
+        Err("timed out".to_owned())
     }
 }
 
@@ -65,14 +62,15 @@ impl Receiver {
     }
 }
 
+#[async_trait]
 impl Post for Receiver {
-    fn post<'a>(&'a self, url: &'a CallbackUrl, message: CallbackMessage) -> BoxFuture<'a, Result<Answer, String>> {
+    async fn post(&self, url: &CallbackUrl, message: CallbackMessage) -> Result<Answer, String> {
         assert_eq!(url.as_str(), "https://hr.example.com/hook");
         let body = serde_json::from_slice(&message.body).unwrap();
         self.came.lock().unwrap().push((Instant::now(), message.id, body));
         let mut answers = self.answers.lock().unwrap();
         let answer = if answers.len() > 1 { answers.pop() } else { answers.first().cloned() };
-        async move { answer.ok_or_else(|| "no answer".to_owned()) }.boxed()
+        answer.ok_or_else(|| "no answer".to_owned())
     }
 }
 

@@ -48,8 +48,8 @@ async fn submit(bed: &Bed) -> JobId {
     let space = KeySpace::of_deliveries(&"hris".into());
     loop {
         let entries = (1..=USERS).map(|n| employee(n, &["Group 1", "Group 2"])).collect();
-        match bed.service.engine.submit_once(&space, "key", spec.clone(), entries).await {
-            Ok(once) => return once.job,
+        match bed.submit_once(&space, "key", spec.clone(), entries).await {
+            Ok((job, _)) => return job,
             Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
         }
     }

@@ -36,9 +36,9 @@ async fn deliver(bed: &Bed, source: &str, key: &str) -> (JobId, bool) {
         same_user: SameUser::InOrder,
     };
     let space = KeySpace::of_deliveries(&source.into());
-    let once = bed.service.engine.submit_once(&space, key, spec, vec![employee(1, &["Group 1"])]).await.unwrap();
-    assert!(bed.service.engine.job(once.job).is_some(), "who is told of a job can read it");
-    (once.job, once.seen_before)
+    let (job, seen_before) = bed.submit_once(&space, key, spec, vec![employee(1, &["Group 1"])]).await.unwrap();
+    assert!(bed.service.engine.job(job).is_some(), "who is told of a job can read it");
+    (job, seen_before)
 }
 
 fn jobs(bed: &Bed) -> usize {

@@ -61,9 +61,15 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
-    ("callback", &["engine", "domain", "backoff", "clock", "lifecycle", "retry_after"]),
-    ("genesys", &["engine", "domain", "address", "backoff", "clock", "lifecycle", "metrics", "retry_after"]),
-    ("hris", &["charset", "table", "engine", "journal", "domain", "address", "clock", "config", "lifecycle"]),
+    ("callback", &["engine", "domain", "backoff", "clock", "lifecycle", "outbound", "retry_after"]),
+    (
+        "genesys",
+        &["engine", "domain", "address", "backoff", "clock", "lifecycle", "metrics", "outbound", "retry_after"],
+    ),
+    (
+        "hris",
+        &["charset", "table", "engine", "journal", "domain", "address", "clock", "config", "lifecycle", "outbound"],
+    ),
     ("engine", &["journal", "domain", "backoff", "clock", "lifecycle", "metrics"]),
     ("journal", &["domain", "metrics", "private_file"]),
     ("domain", &[]),
@@ -76,9 +82,10 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("config", &["address", "charset", "private_file"]),
     ("lifecycle", &[]),
     ("metrics", &[]),
+    ("outbound", &[]),
     ("private_file", &[]),
     ("retry_after", &[]),
-    ("telemetry", &["terminal"]),
+    ("telemetry", &["outbound", "terminal"]),
     ("terminal", &[]),
 ];
 

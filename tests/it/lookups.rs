@@ -163,7 +163,7 @@ async fn a_retry_finds_who_was_created_in_between() {
     let job = run(&bed, &[(7, GROUPS)]).await;
     assert_eq!(ends(&bed, job), [UNKNOWN]);
     bed.simulator.set_user_state(hire, UserState::Active);
-    let again = bed.service.engine.retry(job, None).await.unwrap().unwrap().unwrap().id;
+    let again = bed.service.engine.retry(job, None).await.unwrap().id;
     bed.finish(again).await;
     assert_eq!(ends(&bed, again), [APPLIED]);
 }

@@ -69,7 +69,7 @@ async fn a_row_that_cannot_be_resolved_takes_nothing_away_that_it_lists() {
         assert_eq!(ends(&bed, second), [NO_SUCH_GROUP, APPLIED, NO_SUCH_GROUP]);
         assert!(message(&bed, second, 0).contains("row 2 names the same user"), "{}", message(&bed, second, 0));
         assert_eq!(groups(&bed), ["Group 1", "Group 2"]);
-        let again = bed.service.engine.retry(second, None).await.unwrap().unwrap().unwrap().id;
+        let again = bed.service.engine.retry(second, None).await.unwrap().id;
         bed.finish(again).await;
         assert_eq!(ends(&bed, again), [NO_SUCH_GROUP; 2], "both rows of the user are tried again");
     }
@@ -93,7 +93,7 @@ async fn the_plan_of_a_list_is_applied_with_the_rows_that_have_nothing_to_do() {
             bed = bed.restart(&org(), Duration::from_secs(1)).await;
             assert_eq!(bed.entries(plan).iter().map(|entry| entry.user).collect::<Vec<_>>(), users);
         }
-        let applied = bed.service.engine.apply(plan, None, true).await.unwrap().unwrap().unwrap().id;
+        let applied = bed.service.engine.apply(plan, None, true).await.unwrap().id;
         bed.finish(applied).await;
         assert_eq!(ends(&bed, applied), [UNCHANGED, APPLIED]);
         assert_eq!(groups(&bed), ["Group 1", "Group 2"]);
@@ -130,7 +130,7 @@ async fn a_row_whose_user_is_found_too_late_is_refused_by_itself() {
     assert_eq!(ends(&bed, job), [APPLIED, (EntryState::Failed, Some(Reason::UserNotFound))]);
     hidden.store(false, Ordering::Relaxed);
     tokio::time::sleep(Duration::from_secs(120)).await;
-    let again = bed.service.engine.retry(job, None).await.unwrap().unwrap().unwrap().id;
+    let again = bed.service.engine.retry(job, None).await.unwrap().id;
     bed.finish(again).await;
     assert_eq!(ends(&bed, again), [(EntryState::Failed, Some(Reason::DuplicateUser))]);
     let message = message(&bed, again, 0);

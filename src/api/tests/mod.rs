@@ -23,10 +23,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
-use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -64,10 +64,6 @@ struct PlainGenesys {
 
 const BILLING: u128 = 0xb1;
 
-fn ready<'a, T: Send + 'a, E: Send + 'a>(value: T) -> BoxFuture<'a, Result<T, E>> {
-    Box::pin(std::future::ready(Ok(value)))
-}
-
 /// Returns the assignments made by others up to a version.
 fn foreign(version: u64) -> Observed {
     let assignments: Assignments =
@@ -86,78 +82,63 @@ fn users() -> impl Iterator<Item = ListedUser> {
     (0..10).map(move |n| ListedUser { user: user(n), skills: None })
 }
 
-fn down<T>() -> BoxFuture<'static, Result<T, CallError>>
-where
-    T: Send + 'static,
-{
+fn down<T>() -> Result<T, CallError> {
     let answer = UpstreamAnswer { message: "down".into(), ..UpstreamAnswer::default() };
-    Box::pin(std::future::ready(Err(CallError::Unavailable { answer, retry_at: None })))
+    Err(CallError::Unavailable { answer, retry_at: None })
 }
 
+#[async_trait]
 impl Genesys for PlainGenesys {
-    fn read<'a>(&'a self, _: &'a CallOptions, _: UserKey) -> BoxFuture<'a, Result<Observed, CallError>> {
-        ready(foreign(self.version.load(Ordering::Relaxed)))
+    async fn read(&self, _: &CallOptions, _: UserKey) -> Result<Observed, CallError> {
+        Ok(foreign(self.version.load(Ordering::Relaxed)))
     }
 
-    fn write<'a>(
-        &'a self,
-        _: &'a CallOptions,
-        _: UserKey,
-        write: &'a AssignmentWrite,
-    ) -> BoxFuture<'a, Result<Written, WriteError>> {
+    async fn write(&self, _: &CallOptions, _: UserKey, write: &AssignmentWrite) -> Result<Written, WriteError> {
         if write.base != foreign(self.version.load(Ordering::Relaxed)).version {
-            return Box::pin(std::future::ready(Err(CallError::Conflict(UpstreamAnswer::default()).into())));
+            return Err(CallError::Conflict(UpstreamAnswer::default()).into());
         }
         let after = Observed { assignments: write.desired.clone().into(), version: Some(Version(2)), tag: None };
-        ready(Written { after: Some(after), gone: Vec::new() })
+        Ok(Written { after: Some(after), gone: Vec::new() })
     }
 
-    fn list_users<'a>(
-        &'a self,
-        _: &'a CallOptions,
+    async fn list_users(
+        &self,
+        _: &CallOptions,
         listing: UserListing,
         _: Expand,
-        take: &'a mut (dyn FnMut(ListedUser) + Send),
-    ) -> BoxFuture<'a, Result<Extent, CallError>> {
+        take: &mut (dyn FnMut(ListedUser) + Send),
+    ) -> Result<Extent, CallError> {
         if self.unreachable {
             return down();
         }
         let users: Vec<_> = users().filter(|_| listing == UserListing::Active).collect();
         let total = users.len();
         users.into_iter().for_each(take);
-        ready(Extent { pages: 1, shown: total, total: Some(total), complete: true, is_cut: false })
+        Ok(Extent { pages: 1, shown: total, total: Some(total), complete: true, is_cut: false })
     }
 
-    fn look_up<'a>(
-        &'a self,
-        _: &'a CallOptions,
-        who: LookUp<'a>,
-    ) -> BoxFuture<'a, Result<Vec<DirectoryUser>, CallError>> {
+    async fn look_up(&self, _: &CallOptions, who: LookUp<'_>) -> Result<Vec<DirectoryUser>, CallError> {
         match who {
             LookUp::Emails(_) | LookUp::EmployeeId(_) if self.unreachable => down(),
             LookUp::Emails(emails) => {
                 let named = |user: &DirectoryUser| user.email.as_deref().is_some_and(|email| emails.contains(&email));
-                ready(users().map(|listed| listed.user).filter(named).collect())
+                Ok(users().map(|listed| listed.user).filter(named).collect())
             }
             LookUp::EmployeeId(id) => {
                 let named = |user: &DirectoryUser| user.employee_id.as_deref() == Some(id);
-                ready(users().map(|listed| listed.user).filter(named).collect())
+                Ok(users().map(|listed| listed.user).filter(named).collect())
             }
-            LookUp::Ids(_) | LookUp::ExternalId { .. } => ready(Vec::new()),
+            LookUp::Ids(_) | LookUp::ExternalId { .. } => Ok(Vec::new()),
         }
     }
 
-    fn list_catalogue<'a>(
-        &'a self,
-        _: &'a CallOptions,
-        _: Target,
-    ) -> BoxFuture<'a, Result<CatalogueListing, CallError>> {
+    async fn list_catalogue(&self, _: &CallOptions, _: Target) -> Result<CatalogueListing, CallError> {
         let items = vec![CatalogueItem { id: AssignmentId(Uuid::from_u128(BILLING)), name: "Billing T2".into() }];
         let extent = Extent { pages: 1, shown: 1, total: Some(1), complete: true, is_cut: false };
-        ready(CatalogueListing { items, extent })
+        Ok(CatalogueListing { items, extent })
     }
 
-    fn create_skill<'a>(&'a self, _: &'a CallOptions, _: &'a str) -> BoxFuture<'a, Result<CatalogueItem, CallError>> {
+    async fn create_skill(&self, _: &CallOptions, _: &str) -> Result<CatalogueItem, CallError> {
         down()
     }
 

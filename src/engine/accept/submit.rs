@@ -42,21 +42,15 @@ pub struct IdempotencyContext {
     pub fingerprint: Fingerprint,
 }
 
-/// The result of a submission under a key.
-#[derive(Debug)]
-pub struct Once {
-    pub job: JobId,
-    /// Whether the job had been accepted before.
-    pub seen_before: bool,
-}
-
-/// Why a submission under a key was not accepted.
+/// Why no job was created from the entries of another one.
 #[derive(Debug, Clone, thiserror::Error)]
-pub enum OnceError {
+pub enum ResubmitError {
+    #[error("there is no such job")]
+    NoSuchJob,
+    #[error("no entry of the job can be submitted again")]
+    NothingToDo,
     #[error(transparent)]
     Journal(#[from] JournalError),
-    #[error(transparent)]
-    TooManyKeys(#[from] TooManyKeys),
 }
 
 impl Engine {
@@ -77,72 +71,43 @@ impl Engine {
         self.submit_orders(under, spec, orders, How::asked_for(Action::Submitted)).await
     }
 
-    /// Accepts a job unless one was accepted under this key and the key is still kept; then returns that job. Of many
-    /// concurrent calls, also across restarts, only one creates the job and the others receive it. The entries are not
-    /// compared.
-    pub async fn submit_once(
-        &self,
-        space: &KeySpace,
-        key: &str,
-        spec: JobSpec,
-        entries: Vec<EntryRequest>,
-    ) -> Result<Once, OnceError> {
-        loop {
-            match self.claim(space, key)? {
-                Claim::Accepted(_, job) => return Ok(Once { job, seen_before: true }),
-                Claim::Accepting(other) => other.ended().await,
-                Claim::Reserved(reservation) => {
-                    let under = IdempotencyContext { reservation, fingerprint: Fingerprint::default() };
-                    let job = self.submit_under(Some(under), spec, entries).await?.id;
-                    return Ok(Once { job, seen_before: false });
-                }
-            }
-        }
-    }
-
     /// Claims a key for a submission that is still to be read.
     pub fn claim(&self, space: &KeySpace, key: &str) -> Result<Claim, TooManyKeys> {
         self.core.expire_keys(EXPIRED_AT_ONCE);
         self.core.keys.claim(space, key)
     }
 
-    /// Creates a job from the entries that failed, were cancelled or are held. The outer `None` means that there is no
-    /// such job, the inner one that it has no such entries.
-    pub async fn retry(
-        &self,
-        id: JobId,
-        under: Option<IdempotencyContext>,
-    ) -> Result<Option<Option<JobSnapshot>>, JournalError> {
-        let Some(job) = self.core.registry.get(id) else { return Ok(None) };
+    /// Creates a job from the entries that failed, were cancelled or are held.
+    pub async fn retry(&self, id: JobId, under: Option<IdempotencyContext>) -> Result<JobSnapshot, ResubmitError> {
+        let job = self.core.registry.get(id).ok_or(ResubmitError::NoSuchJob)?;
         let orders = job.orders(&[EntryState::Failed, EntryState::Cancelled, EntryState::Held]);
-        self.submit_again(under, job.spec().clone(), orders, How::asked_for(Action::Retried)).await.map(Some)
+        self.resubmit(under, job.spec().clone(), orders, How::asked_for(Action::Retried)).await
     }
 
-    /// Creates a job that carries out what a dry run planned, each entry limited to its plan. `None` as for
-    /// [`Engine::retry`]. The job gets a removal check like any other, unless it is `released` by a caller who may
-    /// release held jobs.
+    /// Creates a job that carries out what a dry run planned, each entry limited to its plan. The job gets a removal
+    /// check like any other, unless it is `released` by a caller who may release held jobs.
     pub async fn apply(
         &self,
         id: JobId,
         under: Option<IdempotencyContext>,
         released: bool,
-    ) -> Result<Option<Option<JobSnapshot>>, JournalError> {
-        let Some(job) = self.core.registry.get(id) else { return Ok(None) };
+    ) -> Result<JobSnapshot, ResubmitError> {
+        let job = self.core.registry.get(id).ok_or(ResubmitError::NoSuchJob)?;
         let spec = JobSpec { dry_run: false, ..job.spec().clone() };
-        self.submit_again(under, spec, job.planned(), How { action: Action::Applied, released }).await.map(Some)
+        self.resubmit(under, spec, job.planned(), How { action: Action::Applied, released }).await
     }
 
-    async fn submit_again(
+    async fn resubmit(
         &self,
         under: Option<IdempotencyContext>,
         spec: JobSpec,
         orders: Vec<EntryOrder>,
         how: How,
-    ) -> Result<Option<JobSnapshot>, JournalError> {
+    ) -> Result<JobSnapshot, ResubmitError> {
         if orders.is_empty() {
-            return Ok(None);
+            return Err(ResubmitError::NothingToDo);
         }
-        self.submit_orders(under, spec, orders, how).await.map(Some)
+        Ok(self.submit_orders(under, spec, orders, how).await?)
     }
 
     /// Runs in a task of its own: a caller that goes away while the journal writes would otherwise leave a job that is

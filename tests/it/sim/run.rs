@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use skillsync::domain::entry::{AssignmentName, EntryRequest, ListedAssignment};
 use skillsync::domain::job::{JobSpec, JobStatus, Lane, SameUser};
 use skillsync::domain::{AssignmentId, EntryState, JobId, Mode, Proficiency, Target as OurTarget, UserId, UserRef};
-use skillsync::engine::{Engine, EntrySnapshot};
+use skillsync::engine::{Engine, EntrySnapshot, ResubmitError};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -309,7 +309,11 @@ impl Running<'_> {
         let origin = Origin::Repeats(self.jobs.iter().position(|known| known.id == job.id).unwrap(), repeated);
         let call = async {
             let again = if applies { engine.apply(job.id, None, true).await } else { engine.retry(job.id, None).await };
-            again.unwrap().unwrap()
+            match again {
+                Ok(again) => Some(again),
+                Err(ResubmitError::NothingToDo) => None,
+                Err(error) => panic!("{error}"),
+            }
         };
         match self.unless_dead(job.service, call).await {
             Some(None) => {}

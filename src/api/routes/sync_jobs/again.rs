@@ -16,6 +16,7 @@ use crate::api::routes::idempotency::{IdempotencyHeader, KeyTurn, PathTurn};
 use crate::api::shapes::job_view::SyncJobView;
 use crate::api::shapes::problem::{MEDIA_TYPE, Problem, ProblemView};
 use crate::domain::job::JobStatus;
+use crate::engine::ResubmitError;
 
 /// Cancel a sync job
 ///
@@ -97,15 +98,8 @@ pub(in crate::api) async fn retry_sync_job(
         PathTurn::New(under) => under,
         PathTurn::Again(job) => return Ok(accepted(&api, *job)),
     };
-    let job = api
-        .engine
-        .on_behalf_of(caller.asker())
-        .retry(id, under)
-        .await
-        .map_err(|error| Problem::not_written_down(&error))?
-        .ok_or_else(Problem::job_not_found)?;
-    let job = job.ok_or_else(|| {
-        Problem::nothing_to_do("nothing to retry: no entry of this job has failed, was cancelled or is held")
+    let job = api.engine.on_behalf_of(caller.asker()).retry(id, under).await.map_err(|error| {
+        refused(&error, "nothing to retry: no entry of this job has failed, was cancelled or is held")
     })?;
     Ok(accepted(&api, job))
 }
@@ -162,9 +156,14 @@ pub(in crate::api) async fn apply_sync_job(
     let job = engine
         .apply(id, under, caller.role() >= Role::Admin)
         .await
-        .map_err(|error| Problem::not_written_down(&error))?
-        .ok_or_else(Problem::job_not_found)?;
-    let job =
-        job.ok_or_else(|| Problem::nothing_to_do("nothing to apply: this job is not held and has no planned entries"))?;
+        .map_err(|error| refused(&error, "nothing to apply: this job is not held and has no planned entries"))?;
     Ok(accepted(&api, job))
+}
+
+fn refused(error: &ResubmitError, nothing_to_do: &'static str) -> Problem {
+    match error {
+        ResubmitError::NoSuchJob => Problem::job_not_found(),
+        ResubmitError::NothingToDo => Problem::nothing_to_do(nothing_to_do),
+        ResubmitError::Journal(error) => Problem::not_written_down(error),
+    }
 }
