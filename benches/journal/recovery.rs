@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use skillsync::domain::assignment::Difference;
 use skillsync::domain::entry::Effects;
+use skillsync::domain::entry_result::EntryResult;
 use skillsync::domain::{AssignmentId, EntryState, UserId};
 use skillsync::journal::{DEFAULT_MAX_BYTES, EndedEntry, EntryOutcome, JobCounters, Journal, Recovered, SqliteJournal};
 use tokio::time::Instant;
@@ -89,17 +90,19 @@ fn outcome() -> EntryOutcome {
     EntryOutcome {
         user: Some(UserId(Uuid::from_u128(9))),
         state: EntryState::Applied,
-        reason: None,
-        message: None,
-        effects: Effects {
-            difference: Difference { added: vec![(id(1 << 100), None)], ..Difference::default() },
-            preserved: vec![id(2 << 100), id(3 << 100)],
-            overwritten: Vec::new(),
+        result: EntryResult {
+            reason: None,
+            message: None,
+            effects: Effects {
+                difference: Difference { added: vec![(id(1 << 100), None)], ..Difference::default() },
+                preserved: vec![id(2 << 100), id(3 << 100)],
+                overwritten: Vec::new(),
+            },
+            attempts: 1,
+            conflicts: Vec::new(),
+            superseded_by: None,
+            finished_at: Some(date()),
         },
-        attempts: 1,
-        conflicts: Vec::new(),
-        superseded_by: None,
-        finished_at: Some(date()),
         erased: false,
     }
 }

@@ -7,6 +7,7 @@ pub mod callback;
 pub mod conflict;
 pub mod dates;
 pub mod entry;
+pub mod entry_result;
 pub mod fold;
 pub mod history;
 pub mod hold;

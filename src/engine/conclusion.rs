@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
+use crate::domain::entry_result::EntryResult;
 use crate::domain::{EntryState, UserKey};
 use crate::engine::core::EngineCore;
+use crate::engine::job::Job;
 use crate::engine::job::outcome::Failure;
-use crate::engine::job::{EntryResult, Job};
 use crate::journal::{Conclusion, JournalError, KeptUserState};
 
 /// An entry, and how it ends.

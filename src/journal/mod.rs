@@ -24,8 +24,8 @@ mod written;
 
 pub use self::content::{
     AcceptedJob, AuditPage, CallRecord, Conclusion, EndedEntry, EntryOutcome, Erasure, ForgottenChange, Holdings,
-    JobCounters, JobNote, JobNotes, JournalHealth, JournalUsage, KeptConflict, KeptUserState, Memo, OrgIdentity,
-    Recovered, RecoveredJob, WrittenAssignment,
+    JobCounters, JobNote, JobNotes, JournalHealth, JournalUsage, KeptUserState, Memo, OrgIdentity, Recovered,
+    RecoveredJob, WrittenAssignment,
 };
 pub use self::database::sqlite::{DEFAULT_MAX_BYTES, SqliteJournal};
 pub use self::error::JournalError;

@@ -10,9 +10,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{ConflictRecord, EntryResult, EntrySnapshot};
+use super::EntrySnapshot;
 use crate::domain::assignment::Difference;
 use crate::domain::entry::{AssignmentName, Effects, EntryOrder, EntryRequest, ListedAssignment, Presence};
+use crate::domain::entry_result::{ConflictRecord, EntryResult};
 use crate::domain::shared::Shared;
 use crate::domain::{EntryState, JobId, Place, Reason, UserId, UserRef};
 

@@ -5,17 +5,17 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 
 use super::hold::Release;
-use super::{ConflictRecord, Dating, EntryResult, Job, JobState};
+use super::{Dating, Job, JobState};
+use crate::domain::entry_result::EntryResult;
 use crate::domain::{EntryState, UserId};
 use crate::engine::estimate::totals::OpenEntries;
-use crate::engine::port::Version;
-use crate::journal::{EndedEntry, EntryOutcome, JobCounters, KeptConflict, RecoveredJob};
+use crate::journal::{EndedEntry, EntryOutcome, JobCounters, RecoveredJob};
 
 impl Job {
     /// Restores a job as an earlier process left it.
     pub(in crate::engine) fn recovered(kept: RecoveredJob, dating: Dating, open: OpenEntries) -> Self {
         let job = Self::new(kept.job, dating, open);
-        let finished_at = kept.outcomes.iter().flatten().filter_map(|outcome| outcome.finished_at).max();
+        let finished_at = kept.outcomes.iter().flatten().filter_map(|outcome| outcome.result.finished_at).max();
         let created_at = job.created_at;
         let mut erased = HashSet::new();
         job.change(|state| {
@@ -32,7 +32,7 @@ impl Job {
                 if outcome.erased {
                     erased.insert(index);
                 }
-                state.entries.set_result(index, outcome.into());
+                state.entries.set_result(index, outcome.result);
             }
             if !erased.is_empty() {
                 state.entries.erase(&erased);
@@ -69,7 +69,7 @@ impl Job {
 
     /// Returns the journal record of an entry that ends like this.
     pub(super) fn ended(&self, state: &JobState, index: u32, to: EntryState, result: EntryResult) -> EndedEntry {
-        let outcome = outcome(to, state.entries.user(index), result);
+        let outcome = EntryOutcome { state: to, user: state.entries.user(index), result, erased: false };
         EndedEntry { job: self.id, position: index, outcome, counters: state.counters() }
     }
 }
@@ -81,51 +81,6 @@ impl JobState {
             conflicts: self.conflicts,
             cancelled: self.cancelled,
             started_at: self.started_at,
-        }
-    }
-}
-
-fn outcome(state: EntryState, user: Option<UserId>, result: EntryResult) -> EntryOutcome {
-    let conflicts = result.conflicts.into_iter().map(|conflict| KeptConflict {
-        cause: conflict.cause,
-        status: conflict.status,
-        sent: conflict.sent.map(|version| version.0),
-        found: conflict.found.map(|version| version.0),
-        correlation_id: conflict.correlation_id,
-        at: conflict.at,
-    });
-    EntryOutcome {
-        state,
-        user,
-        reason: result.reason,
-        message: result.message,
-        effects: result.effects,
-        attempts: result.attempts,
-        conflicts: conflicts.collect(),
-        superseded_by: result.superseded_by,
-        finished_at: result.finished_at,
-        erased: false,
-    }
-}
-
-impl From<EntryOutcome> for EntryResult {
-    fn from(kept: EntryOutcome) -> Self {
-        let conflicts = kept.conflicts.into_iter().map(|conflict| ConflictRecord {
-            cause: conflict.cause,
-            status: conflict.status,
-            sent: conflict.sent.map(Version),
-            found: conflict.found.map(Version),
-            correlation_id: conflict.correlation_id,
-            at: conflict.at,
-        });
-        Self {
-            reason: kept.reason,
-            message: kept.message,
-            effects: kept.effects,
-            attempts: kept.attempts,
-            conflicts: conflicts.collect(),
-            superseded_by: kept.superseded_by,
-            finished_at: kept.finished_at,
         }
     }
 }

@@ -30,41 +30,15 @@ use crate::domain::assignment::CatalogueItem;
 use crate::domain::audit::Actor;
 use crate::domain::callback::CallbackProgress;
 use crate::domain::conflict::Cause;
-use crate::domain::entry::{Effects, EntryRequest, Presence};
+use crate::domain::entry::{EntryRequest, Presence};
+use crate::domain::entry_result::EntryResult;
 use crate::domain::hold::Hold;
 use crate::domain::job::{ConflictCounts, EntryCounts, JobSpec, JobStatus};
 use crate::domain::place::DatesBefore;
-use crate::domain::{EntryState, JobId, Place, Reason, UserId};
+use crate::domain::{EntryState, JobId, Place, UserId};
 use crate::engine::estimate::totals::{HeldMemory, OpenEntries};
 use crate::engine::estimate::workload::{Load, Workload};
-use crate::engine::port::Version;
 use crate::journal::{AcceptedJob, EndedEntry};
-
-/// A conflict that an entry ran into, and its cause.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConflictRecord {
-    pub cause: Cause,
-    pub status: Option<u16>,
-    pub sent: Option<Version>,
-    pub found: Option<Version>,
-    pub correlation_id: Option<Box<str>>,
-    pub at: Timestamp,
-}
-
-/// What is known of an entry's outcome.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct EntryResult {
-    pub reason: Option<Reason>,
-    /// What happened and what to do about it.
-    pub message: Option<Box<str>>,
-    pub effects: Effects,
-    /// Number of writes made for the entry.
-    pub attempts: u32,
-    pub conflicts: Vec<ConflictRecord>,
-    /// The entry in a later place that undid this one or repeated it.
-    pub superseded_by: Option<(JobId, u32)>,
-    pub finished_at: Option<Timestamp>,
-}
 
 /// A copy of an entry.
 #[derive(Debug, Clone)]

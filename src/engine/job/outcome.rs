@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use crate::domain::conflict::GaveUp;
 use crate::domain::entry::Effects;
+use crate::domain::entry_result::EntryResult;
 use crate::domain::fold::Outcome;
 use crate::domain::text::quoted;
 use crate::domain::{EntryId, EntryState, Place, Reason, Target};
-use crate::engine::job::EntryResult;
 use crate::engine::port::{CatalogueItem, UpstreamAnswer};
 
 /// Maximum number of assignments listed in a message about an ambiguous name.

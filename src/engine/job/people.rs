@@ -129,10 +129,11 @@ mod tests {
 
     use super::*;
     use crate::domain::entry::{EntryOrder, EntryRequest};
+    use crate::domain::entry_result::EntryResult;
     use crate::domain::job::{JobSpec, Lane, SameUser};
     use crate::domain::{JobId, Mode, Target};
     use crate::engine::estimate::totals::OpenEntries;
-    use crate::engine::job::{Dating, EntryResult};
+    use crate::engine::job::Dating;
     use crate::journal::AcceptedJob;
 
     fn email(address: &str) -> UserRef {

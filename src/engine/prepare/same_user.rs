@@ -4,12 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::domain::entry::Presence;
+use crate::domain::entry_result::EntryResult;
 use crate::domain::job::SameUser;
 use crate::domain::{EntryId, EntryState, Listed, Reason, UserId};
 use crate::engine::conclusion::Ending;
 use crate::engine::core::EngineCore;
+use crate::engine::job::Job;
 use crate::engine::job::outcome::Failure;
-use crate::engine::job::{EntryResult, Job};
 use crate::engine::prepare::resolved::Resolved;
 
 /// Maximum number of rows listed in a message.

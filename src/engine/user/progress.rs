@@ -9,10 +9,10 @@ use tokio::time::Instant;
 use crate::clock::WallClock;
 use crate::domain::conflict::{Cause, ConflictPolicy, Dispute, DisputeStep, Finding, Settled};
 use crate::domain::entry::Effects;
+use crate::domain::entry_result::ConflictRecord;
 use crate::domain::fold::{Folded, Outcome};
 use crate::domain::write_intent::WriteIntent;
 use crate::domain::{AssignmentId, EntryId};
-use crate::engine::job::ConflictRecord;
 use crate::engine::port::{Observed, UpstreamAnswer, Version};
 use crate::engine::user::memory::UserState;
 

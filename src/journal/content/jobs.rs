@@ -6,11 +6,11 @@ use super::KeptUserState;
 use crate::domain::assignment::CatalogueItem;
 use crate::domain::audit::Actor;
 use crate::domain::callback::CallbackSettled;
-use crate::domain::conflict::Cause;
-use crate::domain::entry::{Effects, EntryOrder};
+use crate::domain::entry::EntryOrder;
+use crate::domain::entry_result::EntryResult;
 use crate::domain::hold::Hold;
 use crate::domain::job::{ConflictCounts, JobSpec};
-use crate::domain::{EntryState, JobId, Reason, UserId, UserKey};
+use crate::domain::{EntryState, JobId, UserId, UserKey};
 
 /// A job as it was accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,30 +23,13 @@ pub struct AcceptedJob {
     pub submitted_by: Option<Actor>,
 }
 
-/// A conflict as recorded with an entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeptConflict {
-    pub cause: Cause,
-    pub status: Option<u16>,
-    pub sent: Option<u64>,
-    pub found: Option<u64>,
-    pub correlation_id: Option<Box<str>>,
-    pub at: Timestamp,
-}
-
 /// The outcome of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntryOutcome {
     pub state: EntryState,
     /// The user that the entry turned out to be about.
     pub user: Option<UserId>,
-    pub reason: Option<Reason>,
-    pub message: Option<Box<str>>,
-    pub effects: Effects,
-    pub attempts: u32,
-    pub conflicts: Vec<KeptConflict>,
-    pub superseded_by: Option<(JobId, u32)>,
-    pub finished_at: Option<Timestamp>,
+    pub result: EntryResult,
     /// Whether the person that the entry was about has been erased.
     pub erased: bool,
 }
@@ -55,19 +38,9 @@ impl EntryOutcome {
     /// Returns the outcome without the person and everything that points to them.
     #[must_use]
     pub fn erased(self) -> Self {
-        let Self { state, reason, finished_at, .. } = self;
-        Self {
-            state,
-            user: None,
-            reason,
-            message: None,
-            effects: Effects::default(),
-            attempts: 0,
-            conflicts: Vec::new(),
-            superseded_by: None,
-            finished_at,
-            erased: true,
-        }
+        let EntryResult { reason, finished_at, .. } = self.result;
+        let result = EntryResult { reason, finished_at, ..EntryResult::default() };
+        Self { state: self.state, user: None, result, erased: true }
     }
 }
 

@@ -6,9 +6,7 @@ mod users;
 
 use jiff::Timestamp;
 
-pub use self::jobs::{
-    AcceptedJob, Conclusion, EndedEntry, EntryOutcome, JobCounters, JobNote, JobNotes, KeptConflict, RecoveredJob,
-};
+pub use self::jobs::{AcceptedJob, Conclusion, EndedEntry, EntryOutcome, JobCounters, JobNote, JobNotes, RecoveredJob};
 pub use self::org::{Holdings, OrgIdentity};
 pub use self::users::{ForgottenChange, KeptUserState, WrittenAssignment};
 use crate::domain::acceptance::AcceptanceKey;

@@ -7,16 +7,17 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::domain::Version;
 use crate::domain::assignment::Difference;
 use crate::domain::audit::Actor;
 use crate::domain::callback::CallbackUrl;
 use crate::domain::conflict::Cause;
 use crate::domain::entry::Effects;
+use crate::domain::entry_result::{ConflictRecord, EntryResult};
 use crate::domain::job::{ConflictCounts, JobSpec, Lane, SameUser};
 use crate::domain::{AssignmentId, EntryState, JobId, Mode, Proficiency, Reason, Target, UserId};
 use crate::journal::content::EntryOutcome;
 use crate::journal::content::JobCounters;
-use crate::journal::content::KeptConflict;
 
 /// Defines an enum that is stored as words and mirrors a domain enum.
 macro_rules! words {
@@ -204,27 +205,27 @@ pub(in crate::journal) fn rated(ratings: Vec<(Uuid, Option<f64>)>) -> Vec<(Assig
 
 impl From<EntryOutcome> for OutcomeRecord {
     fn from(outcome: EntryOutcome) -> Self {
-        let Effects { difference, preserved, overwritten } = outcome.effects;
-        let conflicts = outcome.conflicts.into_iter().map(|conflict| WrittenConflict {
+        let Effects { difference, preserved, overwritten } = outcome.result.effects;
+        let conflicts = outcome.result.conflicts.into_iter().map(|conflict| WrittenConflict {
             cause: conflict.cause.into(),
             status: conflict.status,
-            sent: conflict.sent,
-            found: conflict.found,
+            sent: conflict.sent.map(|version| version.0),
+            found: conflict.found.map(|version| version.0),
             correlation_id: conflict.correlation_id,
             at: conflict.at,
         });
         Self {
             state: outcome.state.into(),
             user: outcome.user.map(|user| user.0),
-            reason: outcome.reason.map(Into::into),
-            message: outcome.message,
+            reason: outcome.result.reason.map(Into::into),
+            message: outcome.result.message,
             difference: difference.into(),
             preserved: uuids(preserved),
             overwritten: uuids(overwritten),
-            attempts: outcome.attempts,
+            attempts: outcome.result.attempts,
             conflicts: conflicts.collect(),
-            superseded_by: outcome.superseded_by.map(|(job, position)| (job.0, position)),
-            finished_at: outcome.finished_at,
+            superseded_by: outcome.result.superseded_by.map(|(job, position)| (job.0, position)),
+            finished_at: outcome.result.finished_at,
             erased: outcome.erased,
         }
     }
@@ -232,17 +233,15 @@ impl From<EntryOutcome> for OutcomeRecord {
 
 impl From<OutcomeRecord> for EntryOutcome {
     fn from(record: OutcomeRecord) -> Self {
-        let conflicts = record.conflicts.into_iter().map(|conflict| KeptConflict {
+        let conflicts = record.conflicts.into_iter().map(|conflict| ConflictRecord {
             cause: conflict.cause.into(),
             status: conflict.status,
-            sent: conflict.sent,
-            found: conflict.found,
+            sent: conflict.sent.map(Version),
+            found: conflict.found.map(Version),
             correlation_id: conflict.correlation_id,
             at: conflict.at,
         });
-        Self {
-            state: record.state.into(),
-            user: record.user.map(UserId),
+        let result = EntryResult {
             reason: record.reason.map(Into::into),
             message: record.message,
             effects: Effects {
@@ -254,8 +253,8 @@ impl From<OutcomeRecord> for EntryOutcome {
             conflicts: conflicts.collect(),
             superseded_by: record.superseded_by.map(|(job, position)| (JobId(job), position)),
             finished_at: record.finished_at,
-            erased: record.erased,
-        }
+        };
+        Self { state: record.state.into(), user: record.user.map(UserId), result, erased: record.erased }
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use skillsync::domain::acceptance::{AcceptanceKey, KeyId, KeyKind};
 use skillsync::domain::entry::{Effects, EntryOrder};
+use skillsync::domain::entry_result::EntryResult;
 use skillsync::domain::job::{JobSpec, Lane, SameUser};
 use skillsync::domain::{AssignmentId, EntryState, JobId, Mode, Target, UserId, UserKey};
 use skillsync::journal::{
@@ -74,13 +75,15 @@ pub(super) fn outcome() -> EntryOutcome {
     EntryOutcome {
         user: Some(UserId(Uuid::from_u128(9))),
         state: EntryState::Applied,
-        reason: None,
-        message: Some("done".into()),
-        effects: Effects::default(),
-        attempts: 1,
-        conflicts: Vec::new(),
-        superseded_by: None,
-        finished_at: Some(date()),
+        result: EntryResult {
+            reason: None,
+            message: Some("done".into()),
+            effects: Effects::default(),
+            attempts: 1,
+            conflicts: Vec::new(),
+            superseded_by: None,
+            finished_at: Some(date()),
+        },
         erased: false,
     }
 }

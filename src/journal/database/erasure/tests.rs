@@ -67,13 +67,13 @@ async fn live(journal: &SqliteJournal, job: &AcceptedJob) {
         let mut ended: Conclusion = ended(job.id, position);
         if hers {
             ended.ended[0].outcome.user = Some(ANA);
-            ended.ended[0].outcome.message =
+            ended.ended[0].outcome.result.message =
                 Some(format!("Ana may not have that {}", "!".repeat(position as usize)).into());
             ended.user_state = Some((key(job.spec.target), KeptUserState::default()));
         }
         drop(journal.conclude(ended.clone()));
         if hers {
-            ended.ended[0].outcome.message = Some("Ana may not have that".into());
+            ended.ended[0].outcome.result.message = Some("Ana may not have that".into());
             drop(journal.conclude(ended));
         }
     }

@@ -11,6 +11,7 @@ use crate::domain::audit::Actor;
 use crate::domain::callback::{CallbackEvent, CallbackSettled, CallbackUrl};
 use crate::domain::conflict::Cause;
 use crate::domain::entry::{AssignmentName, Effects, EntryOrder, EntryRequest, ListedAssignment};
+use crate::domain::entry_result::{ConflictRecord, EntryResult};
 use crate::domain::hold::{Hold, SkillLoss};
 use crate::domain::job::{ConflictCounts, JobSpec, Lane, SameUser};
 use crate::domain::{AssignmentId, EntryState, Mode, Proficiency, Reason, Target, UserId, UserRef, Version};
@@ -18,7 +19,6 @@ use crate::journal::content::EndedEntry;
 use crate::journal::content::EntryOutcome;
 use crate::journal::content::JobCounters;
 use crate::journal::content::JobNotes;
-use crate::journal::content::KeptConflict;
 use crate::journal::schema::VERSION;
 
 /// A folder that is removed at the end.
@@ -97,28 +97,30 @@ pub(in crate::journal) fn outcome() -> EntryOutcome {
     EntryOutcome {
         user: Some(UserId(Uuid::from_u128(9))),
         state: EntryState::Failed,
-        reason: Some(Reason::Blocked),
-        message: Some("refused".into()),
-        effects: Effects {
-            difference: Difference {
-                added: vec![(AssignmentId(Uuid::from_u128(1)), Proficiency::new(4.5))],
-                updated: vec![(AssignmentId(Uuid::from_u128(2)), None)],
-                removed: vec![AssignmentId(Uuid::from_u128(3))],
+        result: EntryResult {
+            reason: Some(Reason::Blocked),
+            message: Some("refused".into()),
+            effects: Effects {
+                difference: Difference {
+                    added: vec![(AssignmentId(Uuid::from_u128(1)), Proficiency::new(4.5))],
+                    updated: vec![(AssignmentId(Uuid::from_u128(2)), None)],
+                    removed: vec![AssignmentId(Uuid::from_u128(3))],
+                },
+                preserved: vec![AssignmentId(Uuid::from_u128(4))],
+                overwritten: vec![AssignmentId(Uuid::from_u128(5))],
             },
-            preserved: vec![AssignmentId(Uuid::from_u128(4))],
-            overwritten: vec![AssignmentId(Uuid::from_u128(5))],
+            attempts: 10,
+            conflicts: vec![ConflictRecord {
+                cause: Cause::Blocked,
+                status: Some(409),
+                sent: Some(Version(7)),
+                found: Some(Version(7)),
+                correlation_id: Some("c-1".into()),
+                at: at(3),
+            }],
+            superseded_by: Some((JobId(Uuid::from_u128(8)), 4)),
+            finished_at: Some(at(9)),
         },
-        attempts: 10,
-        conflicts: vec![KeptConflict {
-            cause: Cause::Blocked,
-            status: Some(409),
-            sent: Some(7),
-            found: Some(7),
-            correlation_id: Some("c-1".into()),
-            at: at(3),
-        }],
-        superseded_by: Some((JobId(Uuid::from_u128(8)), 4)),
-        finished_at: Some(at(9)),
         erased: false,
     }
 }
