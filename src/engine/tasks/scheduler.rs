@@ -20,12 +20,13 @@ pub(in crate::engine) fn start(core: &Arc<EngineCore>, lifecycle: &Lifecycle) {
     let deferrals = Arc::<Deferrals>::default();
     let (clock, waiting) = (Arc::clone(core), Arc::clone(&deferrals));
     lifecycle.keep_running_until_stop("deferrals", move || wake_deferred(Arc::clone(&clock), Arc::clone(&waiting)));
-    let lanes = [
-        ("interactive_routing_skills", Lane::Interactive, Target::RoutingSkills),
-        ("interactive_skill_groups", Lane::Interactive, Target::WfmSkillGroups),
-        ("bulk_routing_skills", Lane::Bulk, Target::RoutingSkills),
-        ("bulk_skill_groups", Lane::Bulk, Target::WfmSkillGroups),
-    ];
+    let lanes = Target::ALL.into_iter().flat_map(|target| {
+        let (interactive, bulk) = match target {
+            Target::RoutingSkills => ("interactive_routing_skills", "bulk_routing_skills"),
+            Target::WfmSkillGroups => ("interactive_skill_groups", "bulk_skill_groups"),
+        };
+        [(interactive, Lane::Interactive, target), (bulk, Lane::Bulk, target)]
+    });
     for (name, lane, target) in lanes {
         let (core, deferrals, tasks) = (Arc::clone(core), Arc::clone(&deferrals), lifecycle.clone());
         // Created outside of the task, so that a restarted task does not hand out seats that are taken.
