@@ -22,7 +22,7 @@ use tower::util::BoxCloneSyncService;
 use self::callbacks::CalledBack;
 use self::calls::JournalledCalls;
 pub use self::calls::start_from;
-use self::limits::GateLimits;
+use self::limits::RateLimiterLimits;
 use self::metrics::ServiceMetrics;
 use self::owner::Ownership;
 use crate::api::{
@@ -53,7 +53,7 @@ pub struct Dependencies {
     /// The transport to Genesys.
     pub transport: Transport,
     /// What the rate limiter assumes about calls of an earlier process.
-    pub gate_start: Start,
+    pub rate_limiter_start: Start,
     pub journal: Arc<dyn Journal>,
     /// What was read back from the journal.
     pub recovered: Recovered,
@@ -67,7 +67,7 @@ pub struct Dependencies {
 pub struct Service {
     pub engine: Engine,
     /// The rate limiter for calls to Genesys.
-    pub gate: RateLimiter,
+    pub rate_limiter: RateLimiter,
     /// Handles what HR systems send.
     pub intake: Intake,
     clock: WallClock,
@@ -91,11 +91,11 @@ pub fn start_beside(
 ) -> Result<Service, ConfigError> {
     let backoff = Arc::new(Backoff::new(Duration::from_millis(500), Duration::from_secs(30), around.seed));
     let book = Arc::new(JournalledCalls { journal: Arc::clone(&around.journal), clock: around.clock });
-    let gate = RateLimiter::with_book(&limits(config), around.gate_start, book, lifecycle);
+    let rate_limiter = RateLimiter::with_usage_log(&limits(config), around.rate_limiter_start, book, lifecycle);
     let (transport, clock) = (around.transport, around.clock);
     let tokens = login(config, transport.clone(), Arc::clone(&backoff), clock)?;
     let endpoints = endpoints(config)?;
-    let client = GenesysClient::new(transport, gate.clone(), Arc::clone(&tokens), backoff, endpoints, clock);
+    let client = GenesysClient::new(transport, rate_limiter.clone(), Arc::clone(&tokens), backoff, endpoints, clock);
     let sources = Sources::compile(&config.webhooks, FilterRunner::of_this_program())?;
     let recovered = around.recovered;
     let (client, org) = confirmed(config, client, &around.journal, &recovered, lifecycle)?;
@@ -123,7 +123,7 @@ pub fn start_beside(
         transport: records,
         retention: config.journal.retention,
     });
-    Ok(Service { engine, gate, intake, clock: around.clock, tokens, journal, org })
+    Ok(Service { engine, rate_limiter, intake, clock: around.clock, tokens, journal, org })
 }
 
 /// If the journal belongs to an org, makes the client ask for the org before it makes any other call.
@@ -149,10 +149,10 @@ pub fn client(
     lifecycle: &Lifecycle,
 ) -> Result<(GenesysClient, Arc<TokenSource>), ConfigError> {
     let backoff = Arc::new(Backoff::new(Duration::from_millis(500), Duration::from_secs(30), 0));
-    let gate = RateLimiter::new(&limits(config), Start::Empty, lifecycle);
+    let rate_limiter = RateLimiter::new(&limits(config), Start::Empty, lifecycle);
     let clock = WallClock::System;
     let tokens = login(config, transport.clone(), Arc::clone(&backoff), clock)?;
-    Ok((GenesysClient::new(transport, gate, Arc::clone(&tokens), backoff, endpoints(config)?, clock), tokens))
+    Ok((GenesysClient::new(transport, rate_limiter, Arc::clone(&tokens), backoff, endpoints(config)?, clock), tokens))
 }
 
 fn login(
@@ -183,10 +183,10 @@ pub fn router_for(config: &Config, service: &Service, keys: &ApiKeys, lifecycle:
     api::router(ApiContext {
         engine: service.engine.clone(),
         clock: service.clock,
-        limits: Arc::new(GateLimits::new(service.gate.clone(), service.clock)),
+        limits: Arc::new(RateLimiterLimits::new(service.rate_limiter.clone(), service.clock)),
         metrics: Arc::new(ServiceMetrics {
             engine: service.engine.clone(),
-            gate: service.gate.clone(),
+            rate_limiter: service.rate_limiter.clone(),
             tokens: Arc::clone(&service.tokens),
             journal: Arc::clone(&service.journal),
             clock: service.clock,

@@ -91,7 +91,7 @@ async fn service(listener: TcpListener, journal: Arc<dyn Journal>, limits: &'sta
     telemetry::start("skillsync=info,warn");
     let around = Dependencies {
         transport: app::in_memory(&simulator, Duration::from_secs(60)),
-        gate_start: Start::Empty,
+        rate_limiter_start: Start::Empty,
         journal,
         recovered: Recovered::default(),
         clock: WallClock::System,

@@ -142,7 +142,7 @@ async fn submit(clients: usize, journal: Arc<dyn Journal>, recovered: Recovered)
     config.server.requests_per_second = NonZeroU32::MAX;
     let around = Dependencies {
         transport: app::in_memory(&Simulator::new(Scenario::default()), Duration::from_secs(60)),
-        gate_start: Start::AsIfFull,
+        rate_limiter_start: Start::AsIfFull,
         journal,
         recovered,
         clock: WallClock::System,

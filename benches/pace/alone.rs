@@ -34,11 +34,11 @@ pub(crate) async fn run() {
 
 /// Resident memory with and without a million callers in the rate limiter.
 fn wait_by_the_million() {
-    let gate = RateLimiter::new(&Limits::default(), Start::AsIfFull, &Lifecycle::default());
+    let rate_limiter = RateLimiter::new(&Limits::default(), Start::AsIfFull, &Lifecycle::default());
     let before = resident_bytes();
     let began = Instant::now();
     let join = || {
-        let mut waiting = Box::pin(gate.admit(CallLane::Bulk, Route::WfmRead));
+        let mut waiting = Box::pin(rate_limiter.admit(CallLane::Bulk, Route::WfmRead));
         assert!((&mut waiting).now_or_never().is_none());
         waiting
     };

@@ -29,7 +29,7 @@ impl Kind {
 
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Skillsync => "gate",
+            Self::Skillsync => "skillsync",
             Self::Governor => "governor",
             Self::GovernorWithoutBurst => "governor, burst 1",
             Self::TowerRateLimit => "tower RateLimit",
@@ -71,7 +71,9 @@ impl Limiter {
     /// Waits for the right to send one call.
     pub(crate) async fn admit(&self) -> Option<Permit> {
         match self {
-            Self::Skillsync(gate) => Some(gate.admit(CallLane::Bulk, Route::WfmRead).await.expect("no pause")),
+            Self::Skillsync(rate_limiter) => {
+                Some(rate_limiter.admit(CallLane::Bulk, Route::WfmRead).await.expect("no pause"))
+            }
             Self::Governor(governor) => {
                 governor.until_ready().await;
                 None

@@ -54,7 +54,7 @@ async fn disturb(service: &Service) {
     for n in 1..=250_u64 {
         sleep(Duration::from_millis(5000 + n * 7919 % 1000)).await;
         let began = Instant::now();
-        let permit = service.gate.admit(CallLane::Interactive, Route::User).await.expect("no pause");
+        let permit = service.rate_limiter.admit(CallLane::Interactive, Route::User).await.expect("no pause");
         sleep(ROUND_TRIP).await;
         permit.answered(CallOutcome::Answered);
         calls.push(began.elapsed());
@@ -89,7 +89,7 @@ fn start() -> (Simulator, Service) {
                   client_secret = 'not-a-secret'";
     let around = Dependencies {
         transport: app::in_memory(&simulator, Duration::from_secs(60)),
-        gate_start: Start::Empty,
+        rate_limiter_start: Start::Empty,
         journal: Arc::new(NoJournal),
         recovered: Recovered::default(),
         clock: WallClock::following("2026-11-23T00:00:00Z".parse().expect("a date")),

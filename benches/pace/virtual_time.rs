@@ -18,7 +18,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 pub(crate) async fn run() {
     println!("## 300 calls in 60 s, an hour on the paused clock\n");
     println!("governor reads a clock of its own, which cannot be paused.\n");
-    println!("| latency | gate | tower RateLimit |");
+    println!("| latency | rate limiter | tower RateLimit |");
     println!("|---|---|---|");
     let ms = Duration::from_millis;
     for (latency, spread) in [(ms(5), ms(0)), (ms(50), ms(0)), (ms(200), ms(0)), (ms(50), ms(100)), (ms(50), ms(6000))]

@@ -32,7 +32,7 @@ pub(crate) fn start(transport: Transport, journal: Arc<dyn Journal>, extra: &str
     let config = Config::from_toml(&config).expect("a good configuration");
     let around = Dependencies {
         transport,
-        gate_start: Start::Empty,
+        rate_limiter_start: Start::Empty,
         journal,
         recovered: Recovered::default(),
         clock: WallClock::following("2026-11-23T00:00:00Z".parse().expect("a date")),

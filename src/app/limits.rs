@@ -14,14 +14,14 @@ use crate::genesys::rate_limiter::{LaneView, RateLimiter, WindowLimit, WindowVie
 
 /// A rate limiter with the clock that converts its instants to dates.
 #[derive(Debug)]
-pub(super) struct GateLimits {
-    gate: RateLimiter,
+pub(super) struct RateLimiterLimits {
+    rate_limiter: RateLimiter,
     clock: WallClock,
 }
 
-impl GateLimits {
-    pub(super) fn new(gate: RateLimiter, clock: WallClock) -> Self {
-        Self { gate, clock }
+impl RateLimiterLimits {
+    pub(super) fn new(rate_limiter: RateLimiter, clock: WallClock) -> Self {
+        Self { rate_limiter, clock }
     }
 
     fn paused_route(&self, (route, until): (Route, Instant)) -> PausedRouteView {
@@ -42,25 +42,29 @@ impl GateLimits {
     }
 }
 
-impl LimitsSource for GateLimits {
+impl LimitsSource for RateLimiterLimits {
     fn limits(&self) -> LimitsView {
-        let gate = self.gate.snapshot();
-        let next_probe_at = gate.next_probe_at().filter(|_| gate.breaker_open);
+        let rate_limiter = self.rate_limiter.snapshot();
+        let next_probe_at = rate_limiter.next_probe_at().filter(|_| rate_limiter.breaker_open);
         LimitsView {
-            windows: gate.windows.iter().map(window).collect(),
-            in_flight: narrow(gate.in_flight),
-            max_in_flight: narrow(gate.max_in_flight),
-            lanes: gate.lanes.iter().map(lane).collect(),
-            paused_until: gate.paused_until.map(|until| self.clock.date_of(until)),
-            paused_routes: gate.paused_routes.into_iter().map(|pause| self.paused_route(pause)).collect(),
-            learned_limits: gate.learned_limits.into_iter().map(|learned| self.learned_limit(learned)).collect(),
-            left_by_others: gate.left_by_others.map(narrow),
+            windows: rate_limiter.windows.iter().map(window).collect(),
+            in_flight: narrow(rate_limiter.in_flight),
+            max_in_flight: narrow(rate_limiter.max_in_flight),
+            lanes: rate_limiter.lanes.iter().map(lane).collect(),
+            paused_until: rate_limiter.paused_until.map(|until| self.clock.date_of(until)),
+            paused_routes: rate_limiter.paused_routes.into_iter().map(|pause| self.paused_route(pause)).collect(),
+            learned_limits: rate_limiter
+                .learned_limits
+                .into_iter()
+                .map(|learned| self.learned_limit(learned))
+                .collect(),
+            left_by_others: rate_limiter.left_by_others.map(narrow),
             breaker: BreakerView {
-                open: gate.breaker_open,
+                open: rate_limiter.breaker_open,
                 next_probe_at: next_probe_at.map(|at| self.clock.date_of(at)),
-                services: gate.services_in_trouble.into_iter().map(|service| self.service(service)).collect(),
+                services: rate_limiter.services_in_trouble.into_iter().map(|service| self.service(service)).collect(),
             },
-            credits: gate.credit.into_iter().map(credit).collect(),
+            credits: rate_limiter.credit.into_iter().map(credit).collect(),
         }
     }
 }

@@ -95,7 +95,7 @@ const PANICS: Family = Family::counter(
 #[derive(Debug)]
 pub(super) struct ServiceMetrics {
     pub(super) engine: Engine,
-    pub(super) gate: RateLimiter,
+    pub(super) rate_limiter: RateLimiter,
     pub(super) tokens: Arc<TokenSource>,
     pub(super) journal: Arc<dyn Journal>,
     pub(super) clock: WallClock,
@@ -108,7 +108,7 @@ impl MetricsSource for ServiceMetrics {
         self.write_work(text);
         self.write_calls(text);
         self.write_logins(text);
-        write_gate(text, &self.gate.snapshot());
+        write_rate_limiter(text, &self.rate_limiter.snapshot());
         self.write_journal(text);
         text.family(&PANICS);
         for (task, count) in self.lifecycle.panics() {
@@ -147,7 +147,7 @@ impl ServiceMetrics {
     }
 
     fn write_calls(&self, text: &mut MetricsText) {
-        let statistics = self.gate.statistics();
+        let statistics = self.rate_limiter.statistics();
         text.family(&CALLS);
         for (route, end, count) in statistics.calls() {
             text.series(&[("route", route.name()), ("status", end)], count);
@@ -202,35 +202,36 @@ fn write_journal_of(text: &mut MetricsText, health: Option<&JournalHealth>, byte
     }
 }
 
-fn write_gate(text: &mut MetricsText, gate: &RateLimiterView) {
+fn write_rate_limiter(text: &mut MetricsText, rate_limiter: &RateLimiterView) {
     text.family(&WINDOW_LIMIT);
-    for window in &gate.windows {
+    for window in &rate_limiter.windows {
         text.series(&[("window", &length(window.limit))], window.limit.calls);
     }
     text.family(&WINDOW_USED);
-    for window in &gate.windows {
+    for window in &rate_limiter.windows {
         text.series(&[("window", &length(window.limit))], window.used);
     }
-    text.family(&IN_FLIGHT).series(&[], gate.in_flight);
-    text.family(&MAX_IN_FLIGHT).series(&[], gate.max_in_flight);
+    text.family(&IN_FLIGHT).series(&[], rate_limiter.in_flight);
+    text.family(&MAX_IN_FLIGHT).series(&[], rate_limiter.max_in_flight);
     text.family(&WAITING);
-    for lane in &gate.lanes {
+    for lane in &rate_limiter.lanes {
         text.series(&[("lane", lane.lane.name())], lane.waiting);
     }
     text.family(&GRANTED);
-    for lane in &gate.lanes {
+    for lane in &rate_limiter.lanes {
         text.series(&[("lane", lane.lane.name())], lane.granted);
     }
-    let pause = gate.paused_until.map_or(0.0, |until| until.saturating_duration_since(Instant::now()).as_secs_f64());
+    let pause =
+        rate_limiter.paused_until.map_or(0.0, |until| until.saturating_duration_since(Instant::now()).as_secs_f64());
     text.family(&PAUSE).series(&[], pause);
-    text.family(&PAUSED_ROUTES).series(&[], gate.paused_routes.len());
-    text.family(&BREAKER).series(&[], u8::from(gate.breaker_open));
+    text.family(&PAUSED_ROUTES).series(&[], rate_limiter.paused_routes.len());
+    text.family(&BREAKER).series(&[], u8::from(rate_limiter.breaker_open));
     text.family(&SERVICE_BREAKER);
     for service in GenesysService::ALL {
-        let open = gate.services_in_trouble.iter().any(|(other, _)| *other == service);
+        let open = rate_limiter.services_in_trouble.iter().any(|(other, _)| *other == service);
         text.series(&[("service", service.name())], u8::from(open));
     }
-    text.family(&OPENINGS).series(&[], gate.breaker_openings);
+    text.family(&OPENINGS).series(&[], rate_limiter.breaker_openings);
 }
 
 /// Returns the length of a window in seconds, like `60s`.

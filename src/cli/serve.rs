@@ -44,7 +44,7 @@ pub(super) async fn run(file: Option<&Path>) -> Result<ExitCode> {
     let around = Dependencies {
         transport: over_http(&app::transport_settings(&config)?)?,
         // Calls of an earlier process may still count towards the limits of Genesys.
-        gate_start: app::start_from(&recovered.calls, clock),
+        rate_limiter_start: app::start_from(&recovered.calls, clock),
         journal: Arc::clone(&journal),
         recovered,
         clock,

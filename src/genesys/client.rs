@@ -44,7 +44,7 @@ pub struct Endpoints {
 pub struct GenesysClient {
     stack: Stack,
     pub(super) endpoints: Arc<Endpoints>,
-    pub(super) gate: RateLimiter,
+    pub(super) rate_limiter: RateLimiter,
     clock: WallClock,
     guard: OrgGuard,
 }
@@ -71,14 +71,14 @@ impl GenesysClient {
     /// Creates a client with the complete stack around `transport`.
     pub fn new(
         transport: Transport,
-        gate: RateLimiter,
+        rate_limiter: RateLimiter,
         tokens: Arc<TokenSource>,
         backoff: Arc<Backoff>,
         endpoints: Endpoints,
         clock: WallClock,
     ) -> Self {
-        let stack = stack(transport, gate.clone(), tokens, backoff, clock);
-        Self { stack, endpoints: Arc::new(endpoints), gate, clock, guard: OrgGuard::default() }
+        let stack = stack(transport, rate_limiter.clone(), tokens, backoff, clock);
+        Self { stack, endpoints: Arc::new(endpoints), rate_limiter, clock, guard: OrgGuard::default() }
     }
 
     /// Returns a client that may be connected to the wrong org: until the guard confirms the org, only the call that

@@ -58,7 +58,7 @@ impl Genesys for GenesysClient {
     }
 
     fn pace(&self, target: Target) -> Pace {
-        self.gate.pace(match target {
+        self.rate_limiter.pace(match target {
             Target::RoutingSkills => &routing_skills::ROUTES,
             Target::WfmSkillGroups => &wfm::ROUTES,
         })

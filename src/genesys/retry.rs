@@ -117,7 +117,7 @@ enum Decision {
     /// Return the answer, or its absence, to the caller.
     HandOver,
     /// Repeat at once: the rate limiter holds the call for as long as the answer asked.
-    AgainThroughTheGate,
+    AgainThroughRateLimiter,
     /// Repeat after our own pause, if the budget permits.
     AgainAfterPause,
 }
@@ -129,7 +129,7 @@ fn decide(ending: CallEnding, effect: Effect, told: Option<Duration>) -> Decisio
         // Repeating would give the same result.
         (CallEnding::Final, _) => Decision::HandOver,
         // The rate limiter is paused by now: callers wait there or are turned back.
-        (CallEnding::Throttled, _) if short => Decision::AgainThroughTheGate,
+        (CallEnding::Throttled, _) if short => Decision::AgainThroughRateLimiter,
         (CallEnding::Throttled, _) => Decision::HandOver,
         // The engine has to read first. 408 is also one of the forms of a conflict.
         (_, Effect::Possible) => Decision::HandOver,
@@ -169,7 +169,7 @@ impl Policy<Request<Bytes>, Response<Bytes>, StackError> for RetryPolicy {
         }
         match decide(ending, Effect::of(writes, ending), told) {
             Decision::HandOver => None,
-            Decision::AgainThroughTheGate => {
+            Decision::AgainThroughRateLimiter => {
                 self.statistics.retried(RetryCause::Throttled);
                 Some(Box::pin(std::future::ready(())))
             }

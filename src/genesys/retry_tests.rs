@@ -11,7 +11,7 @@ const NONE: Option<Duration> = None;
 
 #[test]
 fn only_what_can_do_no_harm_is_repeated() {
-    use Decision::{AgainAfterPause, AgainThroughTheGate, HandOver};
+    use Decision::{AgainAfterPause, AgainThroughRateLimiter, HandOver};
     let (short, long) = (Some(Duration::from_secs(180)), Some(Duration::from_secs(181)));
     let unsent = StackError::Transport(TransportError::NotSent(String::new()));
     let unanswered = StackError::Transport(TransportError::NoAnswer(String::new()));
@@ -30,8 +30,8 @@ fn only_what_can_do_no_harm_is_repeated() {
         (Ok(415), NONE, HandOver, HandOver),
         (Ok(422), NONE, HandOver, HandOver),
         (Ok(428), NONE, HandOver, HandOver),
-        (Ok(429), NONE, AgainThroughTheGate, AgainThroughTheGate),
-        (Ok(429), short, AgainThroughTheGate, AgainThroughTheGate),
+        (Ok(429), NONE, AgainThroughRateLimiter, AgainThroughRateLimiter),
+        (Ok(429), short, AgainThroughRateLimiter, AgainThroughRateLimiter),
         (Ok(429), long, HandOver, HandOver),
         (Ok(500), NONE, AgainAfterPause, HandOver),
         (Ok(502), NONE, AgainAfterPause, HandOver),
@@ -76,5 +76,5 @@ async fn an_outage_is_not_answered_with_a_storm() {
     tokio::time::advance(Duration::from_secs(60)).await;
     let later = repeated(&policy, 1000, 503);
     assert!(later <= 10, "{later}");
-    assert_eq!(repeated(&policy, 10, 429), 10, "what the gate paces is not paid for");
+    assert_eq!(repeated(&policy, 10, 429), 10, "what the rate limiter paces is not paid for");
 }

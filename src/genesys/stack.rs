@@ -27,17 +27,17 @@ pub(super) type Stack = BoxCloneSyncService<Request<Bytes>, Response<Bytes>, Sta
 /// first come, first served, and ten bulk calls waiting for the windows would block an urgent one.
 pub(super) fn stack(
     transport: Transport,
-    gate: RateLimiter,
+    rate_limiter: RateLimiter,
     tokens: Arc<TokenSource>,
     backoff: Arc<Backoff>,
     clock: WallClock,
 ) -> Stack {
-    let repetition = RetryPolicy::new(backoff, Arc::new(retry::budget()), Arc::clone(gate.statistics()), clock);
+    let repetition = RetryPolicy::new(backoff, Arc::new(retry::budget()), Arc::clone(rate_limiter.statistics()), clock);
     let layers = ServiceBuilder::new()
         .layer(InstrumentLayer)
         .layer(RetryLayer::new(repetition))
         .layer(AuthLayer::new(tokens))
-        .layer(RateLimitLayer::new(gate, clock))
+        .layer(RateLimitLayer::new(rate_limiter, clock))
         .service(transport);
     BoxCloneSyncService::new(layers)
 }

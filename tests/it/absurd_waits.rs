@@ -93,8 +93,8 @@ async fn submit(bed: &Bed, group: &str) -> JobId {
 
 /// The rate limiter's pauses, of everything or of a route, last an hour at most.
 fn check_pauses(bed: &Bed, case: &str) {
-    let gate = bed.service.gate.snapshot();
-    let ends = gate.paused_until.into_iter().chain(gate.paused_routes.iter().map(|(_, until)| *until));
+    let rate_limiter = bed.service.rate_limiter.snapshot();
+    let ends = rate_limiter.paused_until.into_iter().chain(rate_limiter.paused_routes.iter().map(|(_, until)| *until));
     for until in ends {
         assert!(until <= Instant::now() + HOUR, "{case}: paused until {until:?}");
     }

@@ -29,7 +29,7 @@ async fn start(server: &str, settings: ServeSettings) -> (SocketAddr, Lifecycle)
     let lifecycle = Lifecycle::default();
     let around = Dependencies {
         transport: app::in_memory(&simulator, Duration::from_secs(60)),
-        gate_start: Start::AsIfFull,
+        rate_limiter_start: Start::AsIfFull,
         journal: Arc::new(NoJournal),
         recovered: Recovered::default(),
         clock: WallClock::System,

@@ -154,7 +154,7 @@ impl Bed {
         let recovered = kept.recovered();
         let around = Dependencies {
             transport: way(noting(app::in_memory(&simulator, Duration::from_secs(60)))),
-            gate_start: if recovered.calls.is_empty() {
+            rate_limiter_start: if recovered.calls.is_empty() {
                 Start::Empty
             } else {
                 app::start_from(&recovered.calls, clock)

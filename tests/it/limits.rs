@@ -48,7 +48,7 @@ async fn a_pause_of_ten_minutes_parks_the_job_without_seats_and_it_goes_on_by_it
     let until = parked.parked_until.unwrap().duration_since(parked.created_at).as_secs();
     assert!((604..=607).contains(&until), "{until}");
     assert_eq!((in_state(&parked, EntryState::Running), in_state(&parked, EntryState::Pending)), (0, 0), "no seats");
-    assert_eq!(bed.service.gate.snapshot().waiting(), 0, "nobody sleeps in the gate");
+    assert_eq!(bed.service.rate_limiter.snapshot().waiting(), 0, "nobody sleeps in the rate limiter");
     let waiting = bed.entries(job).into_iter().find(|entry| entry.state == EntryState::Waiting).unwrap();
     let message = waiting.result.message.unwrap();
     assert!(message.contains("limit"), "{message}");
@@ -93,7 +93,7 @@ async fn a_limit_of_one_route_is_learned_and_met_only_once() {
     println!("{} refusals, {took} s for {} writes", ledger.rate_limited(), in_state(&job, EntryState::Applied));
     assert_eq!(in_state(&job, EntryState::Failed), 0);
     assert!(ledger.rate_limited() <= 5, "{}", ledger.rate_limited());
-    assert_eq!(bed.service.gate.snapshot().learned_limits.len(), 1);
+    assert_eq!(bed.service.rate_limiter.snapshot().learned_limits.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -108,7 +108,7 @@ async fn headers_that_reveal_others_lower_the_pace_and_it_recovers() {
     println!("{took} s, {} refusals", bed.simulator.ledger().rate_limited());
     assert_eq!(bed.simulator.ledger().rate_limited(), 0, "seen in time");
     assert!((120..=200).contains(&took), "{took}");
-    assert_eq!(bed.service.gate.snapshot().left_by_others, None);
+    assert_eq!(bed.service.rate_limiter.snapshot().left_by_others, None);
 }
 
 #[tokio::test(start_paused = true)]

@@ -76,7 +76,7 @@ async fn no_window_overflows_over_kills_and_work_goes_on_soon() {
                 "{seed} {life} {waited:?} {pause:?} {:?} ops {} {:?}",
                 bed.service.engine.job(job).unwrap().counts,
                 journal.operations(),
-                bed.service.gate.snapshot()
+                bed.service.rate_limiter.snapshot()
             );
             assert!(waited <= Duration::from_secs(9), "seed {seed}, life {life}: {waited:?}");
         }

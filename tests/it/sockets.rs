@@ -41,7 +41,7 @@ impl TestApp {
         let transport = over_http(&TransportSettings::default()).unwrap();
         let around = Dependencies {
             transport: transport.clone(),
-            gate_start: Start::Empty,
+            rate_limiter_start: Start::Empty,
             journal: Arc::new(NoJournal),
             recovered: Recovered::default(),
             clock: WallClock::System,

@@ -63,7 +63,7 @@ async fn revocation_with_ten_calls_in_flight_costs_one_login_and_at_most_a_secon
     let bed = Bed::start(&org(), FAST);
     let job = submit(&bed).await;
     sleep(secs(8)).await;
-    assert_eq!(bed.service.gate.snapshot().in_flight, 10);
+    assert_eq!(bed.service.rate_limiter.snapshot().in_flight, 10);
     bed.simulator.revoke_tokens();
     let job = bed.finish(job).await;
     assert_eq!(in_state(&job, EntryState::Failed), 0);

@@ -154,7 +154,7 @@ async fn serve(config: &Config, arguments: &DemoArguments, lifecycle: &Lifecycle
     let around = Dependencies {
         transport: over_http(&TransportSettings::default())?,
         // The simulator has just started too, so no earlier calls count.
-        gate_start: Start::Empty,
+        rate_limiter_start: Start::Empty,
         journal: Arc::new(NoJournal),
         recovered: Recovered::default(),
         clock: WallClock::System,

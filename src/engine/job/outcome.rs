@@ -121,7 +121,7 @@ impl Failure {
     }
 
     /// Too many writes in a row, or the last one at the end of the patience, got no conclusive answer.
-    pub(in crate::engine) fn no_telling_answer(writes: u32, answer: &UpstreamAnswer) -> Self {
+    pub(in crate::engine) fn no_conclusive_answer(writes: u32, answer: &UpstreamAnswer) -> Self {
         Self::new(
             Reason::UpstreamUnavailable,
             format!(

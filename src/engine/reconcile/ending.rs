@@ -86,7 +86,7 @@ impl Reconciliation<'_> {
                 self.fail(pending_change, &Failure::plan_outdated());
             }
         }
-        self.sort_tickets();
+        self.sort_pending_changes();
     }
 
     /// Fails the pending changes because their writes keep being refused.

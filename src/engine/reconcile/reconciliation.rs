@@ -99,7 +99,7 @@ impl<'a> Reconciliation<'a> {
         progress: Box<Progress>,
     ) -> Self {
         let (set_aside, endings) = (Vec::new(), Vec::new());
-        let mut pass = Self {
+        let mut reconciliation = Self {
             engine,
             key,
             pending_changes: Vec::new(),
@@ -109,8 +109,8 @@ impl<'a> Reconciliation<'a> {
             user_state: None,
             continues: false,
         };
-        pass.take_up(pending_changes);
-        pass
+        reconciliation.take_up(pending_changes);
+        reconciliation
     }
 
     /// Runs rounds until nothing is pending or the user has to wait.
@@ -187,11 +187,11 @@ impl<'a> Reconciliation<'a> {
         };
         self.pending_changes.append(&mut self.set_aside);
         self.pending_changes.extend(pending_changes.into_iter().filter(begins));
-        self.sort_tickets();
+        self.sort_pending_changes();
     }
 
     /// Sorts the pending changes by place.
-    pub(in crate::engine) fn sort_tickets(&mut self) {
+    pub(in crate::engine) fn sort_pending_changes(&mut self) {
         self.pending_changes.sort_by_key(|pending_change| (pending_change.place, pending_change.entry()));
     }
 
@@ -253,7 +253,7 @@ impl<'a> Reconciliation<'a> {
             return None;
         }
         let answer = self.progress.last_refusal.clone();
-        let failure = Failure::no_telling_answer(lost, &answer);
+        let failure = Failure::no_conclusive_answer(lost, &answer);
         if lost >= MAX_LOST_ANSWERS {
             return Some(self.fail_all(&failure));
         }

@@ -63,8 +63,8 @@ async fn work_on(
 ) {
     let Some((pending_changes, progress)) = core.slots.begin(user) else { return };
     let (span, panics) = (span_of_pass(user, &pending_changes), progress.panics + 1);
-    let pass = async { Reconciliation::new(&core, user, pending_changes, progress).run().await };
-    match lifecycle.caught("pass", pass).instrument(span).await {
+    let reconciliation = async { Reconciliation::new(&core, user, pending_changes, progress).run().await };
+    match lifecycle.caught("pass", reconciliation).instrument(span).await {
         Some(ReconciliationEnd::Done) => {
             if let Some((lane, job)) = core.slots.end(user) {
                 core.queues.push(lane, job, user);

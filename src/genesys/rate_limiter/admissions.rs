@@ -112,8 +112,8 @@ impl<T> Admissions<T> {
         let next = self.take_next(now);
         if next.is_none() {
             let works = |route| self.breakers.of(route).is_closed();
-            let for_the_gate = CallLane::ALL.into_iter().any(|lane| self.queue.routes(lane).any(works));
-            self.throughput.waits_from(for_the_gate.then(|| self.pauses.until(now).unwrap_or(now)));
+            let for_the_rate_limiter = CallLane::ALL.into_iter().any(|lane| self.queue.routes(lane).any(works));
+            self.throughput.waits_from(for_the_rate_limiter.then(|| self.pauses.until(now).unwrap_or(now)));
         }
         next
     }

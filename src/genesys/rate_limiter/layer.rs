@@ -43,14 +43,14 @@ pub struct AtDeparture(pub Arc<dyn Departure>);
 /// Layer that puts the rate limiter in front of a transport.
 #[derive(Debug, Clone)]
 pub struct RateLimitLayer {
-    gate: RateLimiter,
+    rate_limiter: RateLimiter,
     clock: WallClock,
 }
 
 impl RateLimitLayer {
     /// Creates the layer. The clock converts a date in an answer into a wait.
-    pub fn new(gate: RateLimiter, clock: WallClock) -> Self {
-        Self { gate, clock }
+    pub fn new(rate_limiter: RateLimiter, clock: WallClock) -> Self {
+        Self { rate_limiter, clock }
     }
 }
 
@@ -58,14 +58,14 @@ impl<S> Layer<S> for RateLimitLayer {
     type Service = RateLimitService<S>;
 
     fn layer(&self, inner: S) -> RateLimitService<S> {
-        RateLimitService { gate: self.gate.clone(), clock: self.clock, inner }
+        RateLimitService { rate_limiter: self.rate_limiter.clone(), clock: self.clock, inner }
     }
 }
 
 /// Sends each request once its turn has come, and reports to the rate limiter what the answer says about limits.
 #[derive(Debug, Clone)]
 pub struct RateLimitService<S> {
-    gate: RateLimiter,
+    rate_limiter: RateLimiter,
     clock: WallClock,
     inner: S,
 }
@@ -86,28 +86,28 @@ where
     }
 
     fn call(&mut self, mut request: Request<Bytes>) -> Self::Future {
-        let (gate, clock, transport) = (self.gate.clone(), self.clock, self.inner.clone());
+        let (rate_limiter, clock, transport) = (self.rate_limiter.clone(), self.clock, self.inner.clone());
         Box::pin(async move {
             let (lane, route, meter) = wishes(&request);
             let came_at = Instant::now();
-            let permit = gate.admit(lane, route).await.map_err(RateLimitError::Paused)?;
+            let permit = rate_limiter.admit(lane, route).await.map_err(RateLimitError::Paused)?;
             let departure = request.extensions_mut().remove::<AtDeparture>();
             if departure.is_some_and(|AtDeparture(departure)| !departure.is_ready(&mut request)) {
                 permit.abandon();
                 return Err(RateLimitError::NotReady);
             }
             let sent_at = Instant::now();
-            gate.statistics().waited(lane, sent_at - came_at);
+            rate_limiter.statistics().waited(lane, sent_at - came_at);
             meter.count();
-            let lifecycle = gate.lifecycle().clone();
+            let lifecycle = rate_limiter.lifecycle().clone();
             let call = async move {
                 let attempt = tracing::info_span!("attempt", status = Empty);
                 let result = transport.oneshot(request).instrument(attempt.clone()).await;
                 let status = result.as_ref().ok().map(|answer| answer.status().as_u16());
                 attempt.record("status", status);
-                gate.statistics().ended(route, status, sent_at.elapsed());
+                rate_limiter.statistics().ended(route, status, sent_at.elapsed());
                 match &result {
-                    Ok(response) => report(&gate, permit, route, response, clock.now()),
+                    Ok(response) => report(&rate_limiter, permit, route, response, clock.now()),
                     Err(_) => permit.answered(CallOutcome::NoAnswer),
                 }
                 result.map_err(RateLimitError::Transport)
@@ -124,14 +124,14 @@ fn wishes(request: &Request<Bytes>) -> (CallLane, Route, CallMeter) {
 
 /// The count is recorded before the permit goes back; otherwise, the next caller would be admitted on outdated
 /// information.
-fn report(gate: &RateLimiter, permit: Permit, route: Route, response: &Response<Bytes>, now: Timestamp) {
+fn report(rate_limiter: &RateLimiter, permit: Permit, route: Route, response: &Response<Bytes>, now: Timestamp) {
     if let Some(count) = WindowCount::of(response.headers(), now) {
-        gate.observe_foreign_use(count.used, count.allowed, count.reset);
+        rate_limiter.observe_foreign_use(count.used, count.allowed, count.reset);
     }
     match Throttled::of(response, now) {
         Some(throttled) => {
             if let Some(limit) = throttled.limit.filter(|_| throttled.one_service) {
-                gate.learn_limit(route, limit);
+                rate_limiter.learn_limit(route, limit);
             }
             permit.throttled(throttled.one_service.then_some(route), throttled.length);
         }

@@ -61,8 +61,9 @@ pub struct RateLimiter {
 impl RateLimiter {
     /// Creates a rate limiter with its own state. Its task belongs to `lifecycle` and exists only while callers wait.
     pub fn new(limits: &Limits, start: Start, lifecycle: &Lifecycle) -> Self {
-        let desk = LimiterState { admissions: Admissions::new(limits, start, Instant::now()), keeper: Timer::Away };
-        let shared = SharedLimiter { desk: Mutex::new(desk), rescheduled: Notify::new(), lifecycle: lifecycle.clone() };
+        let state = LimiterState { admissions: Admissions::new(limits, start, Instant::now()), timer: Timer::Away };
+        let shared =
+            SharedLimiter { state: Mutex::new(state), rescheduled: Notify::new(), lifecycle: lifecycle.clone() };
         Self {
             shared: Arc::new(shared),
             lease: None,
@@ -72,8 +73,8 @@ impl RateLimiter {
     }
 
     /// Creates a rate limiter that keeps a usage log of its calls for the next process.
-    pub fn with_book(limits: &Limits, start: Start, book: Arc<dyn UsageLog>, lifecycle: &Lifecycle) -> Self {
-        let lease = Some(Arc::new(Lease::new(book, limits, &start, Instant::now())));
+    pub fn with_usage_log(limits: &Limits, start: Start, log: Arc<dyn UsageLog>, lifecycle: &Lifecycle) -> Self {
+        let lease = Some(Arc::new(Lease::new(log, limits, &start, Instant::now())));
         Self { lease, ..Self::new(limits, start, lifecycle) }
     }
 
@@ -148,7 +149,7 @@ impl RateLimiter {
 /// because its permit may come back through the same lock.
 #[derive(Debug)]
 struct SharedLimiter {
-    desk: Mutex<LimiterState>,
+    state: Mutex<LimiterState>,
     /// Wakes the timer task if it would sleep too long.
     rescheduled: Notify,
     lifecycle: Lifecycle,
@@ -157,7 +158,7 @@ struct SharedLimiter {
 #[derive(Debug)]
 struct LimiterState {
     admissions: Admissions<oneshot::Sender<PermitTurn>>,
-    keeper: Timer,
+    timer: Timer,
 }
 
 /// The task that grants what becomes free with the passing of time.
@@ -176,7 +177,7 @@ enum Timer {
 
 impl SharedLimiter {
     fn lock(&self) -> MutexGuard<'_, LimiterState> {
-        self.desk.lock()
+        self.state.lock()
     }
 
     /// Makes a change, and grants everything that the change makes possible.
@@ -184,20 +185,20 @@ impl SharedLimiter {
         self: &Arc<Self>,
         change: impl FnOnce(&mut Admissions<oneshot::Sender<PermitTurn>>, Instant) -> R,
     ) -> R {
-        let mut desk = self.lock();
+        let mut state = self.lock();
         // Read under the lock, so that no later change is recorded with an earlier time.
         let now = Instant::now();
-        let result = change(&mut desk.admissions, now);
-        let granted = self.grant_all(&mut desk, now);
-        let call = desk.reschedule(now);
-        drop(desk);
+        let result = change(&mut state.admissions, now);
+        let granted = self.grant_all(&mut state, now);
+        let call = state.reschedule(now);
+        drop(state);
         deliver(granted);
         match call {
             Call::Nobody => {}
             Call::Wake => self.rescheduled.notify_one(),
             Call::Hire => {
                 let shared = Arc::clone(self);
-                self.lifecycle.keep_running("gate_clock", move || Arc::clone(&shared).keep_time());
+                self.lifecycle.keep_running("rate_limiter_clock", move || Arc::clone(&shared).keep_time());
             }
         }
         result
@@ -206,12 +207,12 @@ impl SharedLimiter {
     /// Collects the waiters whose turn has come, and those that are turned back.
     fn grant_all(
         self: &Arc<Self>,
-        desk: &mut LimiterState,
+        state: &mut LimiterState,
         now: Instant,
     ) -> Vec<(oneshot::Sender<PermitTurn>, PermitTurn)> {
-        let turned_back = desk.admissions.turn_back(now).into_iter();
+        let turned_back = state.admissions.turn_back(now).into_iter();
         let mut turns: Vec<_> = turned_back.map(|(waiter, until)| (waiter, Err(Paused { until }))).collect();
-        let grants = std::iter::from_fn(|| desk.admissions.grant(now));
+        let grants = std::iter::from_fn(|| state.admissions.grant(now));
         turns.extend(grants.map(|(waiter, ticket)| (waiter, Ok(Permit::new(Arc::clone(self), ticket)))));
         turns
     }
@@ -230,16 +231,16 @@ impl SharedLimiter {
 
     /// Grants what is due. Returns until when the timer may sleep, or that it may end because no caller waits.
     fn grant_due(self: &Arc<Self>) -> Timer {
-        let mut desk = self.lock();
+        let mut state = self.lock();
         let now = Instant::now();
-        let granted = self.grant_all(&mut desk, now);
-        let next = if desk.admissions.nobody_waits() {
+        let granted = self.grant_all(&mut state, now);
+        let next = if state.admissions.nobody_waits() {
             Timer::Away
         } else {
-            Timer::Sleeping { until: desk.admissions.next_grant_at(now) }
+            Timer::Sleeping { until: state.admissions.next_grant_at(now) }
         };
-        desk.keeper = next;
-        drop(desk);
+        state.timer = next;
+        drop(state);
         deliver(granted);
         next
     }
@@ -263,9 +264,9 @@ impl LimiterState {
     /// A timer that wakes too early costs less than waking it at every change.
     fn reschedule(&mut self, now: Instant) -> Call {
         let waited_for = !self.admissions.nobody_waits();
-        match self.keeper {
+        match self.timer {
             Timer::Away if waited_for => {
-                self.keeper = Timer::Sleeping { until: Some(now) };
+                self.timer = Timer::Sleeping { until: Some(now) };
                 Call::Hire
             }
             Timer::Sleeping { .. } if !waited_for => Call::Wake,

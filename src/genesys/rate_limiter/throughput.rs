@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn time_counts_only_while_somebody_waits_for_the_gate() {
+    fn time_counts_only_while_somebody_waits_for_the_rate_limiter() {
         let (mut throughput, start) = (Throughput::default(), Instant::now());
         // Before the first grant.
         throughput.waits_from(Some(start));

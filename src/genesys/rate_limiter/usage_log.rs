@@ -99,8 +99,8 @@ impl Lease {
     /// Waits until a lease covers a call that is sent now. The call already has its place, so the task sees it.
     pub(super) async fn cover(self: &Arc<Self>, shared: &Arc<SharedLimiter>) {
         if !std::mem::replace(&mut self.lock().kept, true) {
-            let (lease, gate) = (Arc::clone(self), Arc::clone(shared));
-            shared.lifecycle.keep_running("call_book", move || Arc::clone(&lease).keep(Arc::clone(&gate)));
+            let (lease, rate_limiter) = (Arc::clone(self), Arc::clone(shared));
+            shared.lifecycle.keep_running("usage_log", move || Arc::clone(&lease).keep(Arc::clone(&rate_limiter)));
         }
         let mut until = self.until.subscribe();
         // The sender lives as long as this future.

@@ -21,7 +21,7 @@ export async function views(live) {
     { name: "failed-entry", path: `#/jobs/${failed.id}/failed`, ready: async (page) => (await entries(page), page.locator(".open").first().click(), page.locator(".details").waitFor()) },
     { name: "plan", path: `#/jobs/${planned.id}`, ready: entries },
     { name: "user", path: "#/users/E1001", ready: (page) => reads(page.locator(".history"), "nightly") },
-    { name: "gate", path: "#/gate", ready: (page) => reads(page.locator(".list"), "closed") },
+    { name: "rate-limiter", path: "#/rate-limiter", ready: (page) => reads(page.locator(".list"), "closed") },
     { name: "new", path: "#/new", ready: (page) => reads(page.locator(".picked"), "drop it") },
     { name: "faults", path: "#/new", refused: ["400 /v1/sync-jobs"], ready: faults },
     { name: "glossary", path: "#/glossary", ready: (page) => reads(page.locator("h1"), "Words") },
@@ -57,7 +57,7 @@ export async function wrongWith(page) {
   return found;
 }
 
-const VIEWS = ["overview", "job", "failed-entry", "plan", "user", "gate", "new", "faults", "glossary"];
+const VIEWS = ["overview", "job", "failed-entry", "plan", "user", "rate-limiter", "new", "faults", "glossary"];
 
 export function stories(live) {
   for (const name of VIEWS) {

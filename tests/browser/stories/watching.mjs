@@ -39,8 +39,8 @@ export function stories(live) {
     await done();
   });
 
-  test("the gate shows its windows, and that it is open", async () => {
-    const { page, done } = await pageAt(live.demo, { path: "#/gate" });
+  test("the rate limiter shows its windows, and that it is open", async () => {
+    const { page, done } = await pageAt(live.demo, { path: "#/rate-limiter" });
     await reads(page.locator(".meters"), /70 per 1 s .*3,600 per 60 s/);
     await reads(page.locator(".list"), "closed: Genesys works");
     // Two windows and three lanes.

@@ -43,7 +43,7 @@ async fn senders_are_answered_within_three_seconds_while_a_bulk_job_runs() {
     let journal = Arc::new(journal);
     let around = Dependencies {
         transport: app::in_memory(&simulator, Duration::from_secs(60)),
-        gate_start: Start::Empty,
+        rate_limiter_start: Start::Empty,
         journal: Arc::<SqliteJournal>::clone(&journal),
         recovered,
         clock: WallClock::System,

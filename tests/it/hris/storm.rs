@@ -155,7 +155,7 @@ async fn ten_thousand_events_of_all_vendors_beside_a_bulk_job_end_with_the_newes
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_webhook_reaches_genesys_ahead_of_the_bulk_that_saturates_the_gate() {
+async fn a_webhook_reaches_genesys_ahead_of_the_bulk_that_saturates_the_rate_limiter() {
     let (scenario, sources) = (org(3_300), by_title("hr", ""));
     let office = Office::open(&scenario, &sources);
     let bulk = (301..=3_300).map(|n| employee(n, &["Group 1"]));

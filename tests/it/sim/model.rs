@@ -58,14 +58,14 @@ pub(super) struct History<'a> {
     listings: Vec<&'a Exchange>,
     pub(super) entries: Vec<&'a Entry>,
     worlds: BTreeSet<World>,
-    /// The first state that a read after the last telling answer can show.
+    /// The first state that a read after the last conclusive answer can show.
     floor: usize,
     /// Assignments whose state a lost answer has left open.
     pub(super) open: BTreeSet<Uuid>,
-    /// Effects up to here have been told by entries, and are of writes without a telling answer.
+    /// Effects up to here have been told by entries, and are of writes without a conclusive answer.
     told: usize,
     walked: usize,
-    /// Whether a write of the user got no telling answer.
+    /// Whether a write of the user got no conclusive answer.
     in_doubt: bool,
     /// Whether a process may have died without having written down what became of a write.
     forgotten: bool,
@@ -146,7 +146,7 @@ impl<'a> History<'a> {
         }
     }
 
-    /// A write without a telling answer, or of entries that failed.
+    /// A write without a conclusive answer, or of entries that failed.
     fn attempt(&mut self, write: &Write<'_>) -> bool {
         if write.effects.is_empty() && !write.unsure() {
             return true;
@@ -357,7 +357,7 @@ impl<'a> History<'a> {
         self.effects.iter().rposition(|effect| effect.request.is_some() && effect.at <= at).map_or(0, |last| last + 1)
     }
 
-    /// What entries say is not held against them where a write of the user got no telling answer: from the outside it cannot
+    /// What entries say is not held against them where a write of the user got no conclusive answer: from the outside it cannot
     /// be known which state it met, and what was ours since (nor is it told whether some older state would explain it). That they end and stay ended is, and that what was written is
     /// told; `binary_runs` judges the end of each assignment by itself, and so also theirs.
     pub(super) fn fault(&mut self, kind: Kind, detail: &str) {

@@ -23,23 +23,23 @@ fn one_window(calls: u32, period: Duration) -> Limits {
     Limits { windows: vec![WindowLimit { calls, period }], max_in_flight: calls, ..Limits::default() }
 }
 
-fn gate(limits: &Limits) -> RateLimiter {
+fn rate_limiter(limits: &Limits) -> RateLimiter {
     RateLimiter::new(limits, Start::Empty, &Lifecycle::default())
 }
 
 /// Genesys as seen from the rate limiter: calls that take a random time in each direction.
 #[derive(Clone)]
 struct Network {
-    gate: RateLimiter,
+    rate_limiter: RateLimiter,
     receiver: Arc<Mutex<Receiver>>,
     random: Arc<Mutex<StdRng>>,
     jitter: Duration,
 }
 
 impl Network {
-    fn new(gate: &RateLimiter, jitter: Duration, seed: u64) -> Self {
+    fn new(rate_limiter: &RateLimiter, jitter: Duration, seed: u64) -> Self {
         let random = Arc::new(Mutex::new(StdRng::seed_from_u64(seed)));
-        Self { gate: gate.clone(), receiver: Arc::default(), random, jitter }
+        Self { rate_limiter: rate_limiter.clone(), receiver: Arc::default(), random, jitter }
     }
 
     fn chance(&self) -> f64 {
@@ -47,7 +47,7 @@ impl Network {
     }
 
     async fn call(&self, lane: CallLane, route: Route, outcome: impl Fn() -> CallOutcome) {
-        let permit = self.gate.admit(lane, route).await.unwrap();
+        let permit = self.rate_limiter.admit(lane, route).await.unwrap();
         sleep(Duration::from_millis(20) + self.jitter.mul_f64(self.chance())).await;
         self.receiver.lock().unwrap().arrived(Instant::now());
         let outcome = outcome();
@@ -74,11 +74,11 @@ impl Network {
 async fn the_rate_holds_at_the_receiver_over_an_hour_and_is_used_almost_in_full() {
     let limits = Limits::default();
     for (seed, jitter) in [(1, 0), (2, 40)] {
-        let gate = gate(&limits);
-        let network = Network::new(&gate, Duration::from_millis(jitter), seed);
+        let rate_limiter = rate_limiter(&limits);
+        let network = Network::new(&rate_limiter, Duration::from_millis(jitter), seed);
         let _ = tokio::time::timeout(secs(3600), network.saturate(20, CallLane::Bulk, Route::User)).await;
         network.receiver.lock().unwrap().assert_never_exceeded(&limits.windows, &format!("seed {seed}"));
-        let made = f64::from(u32::try_from(network.arrived()).unwrap()) / (3600.0 * gate.sustained_rate);
+        let made = f64::from(u32::try_from(network.arrived()).unwrap()) / (3600.0 * rate_limiter.sustained_rate);
         println!("seed {seed}, jitter {jitter} ms: {:.2} % of 300 a minute", made * 100.0);
         assert!(made >= 0.98, "seed {seed}: {made}");
     }
@@ -87,7 +87,7 @@ async fn the_rate_holds_at_the_receiver_over_an_hour_and_is_used_almost_in_full(
 #[tokio::test(start_paused = true)]
 async fn a_window_of_one_second_is_used_to_98_percent() {
     let limits = one_window(10, secs(1));
-    let network = Network::new(&gate(&limits), Duration::ZERO, 0);
+    let network = Network::new(&rate_limiter(&limits), Duration::ZERO, 0);
     let _ = tokio::time::timeout(secs(1800), network.saturate(20, CallLane::Bulk, Route::User)).await;
     network.receiver.lock().unwrap().assert_never_exceeded(&limits.windows, "constant");
     println!("{} of 18000", network.arrived());
@@ -98,8 +98,8 @@ async fn a_window_of_one_second_is_used_to_98_percent() {
 async fn the_rate_holds_when_callers_give_up_at_any_moment() {
     let limits = one_window(5, secs(1));
     for seed in 0..5 {
-        let gate = gate(&limits);
-        let network = Network::new(&gate, Duration::from_millis(300), seed);
+        let rate_limiter = rate_limiter(&limits);
+        let network = Network::new(&rate_limiter, Duration::from_millis(300), seed);
         let caller = |n: usize| {
             let network = network.clone();
             async move {
@@ -112,24 +112,24 @@ async fn the_rate_holds_when_callers_give_up_at_any_moment() {
         };
         join_all((0..20).map(caller)).await;
         network.receiver.lock().unwrap().assert_never_exceeded(&limits.windows, &format!("seed {seed}"));
-        let view = gate.snapshot();
+        let view = rate_limiter.snapshot();
         assert_eq!((view.waiting(), view.in_flight), (0, 0), "seed {seed}");
         sleep(secs(1)).await;
-        assert_eq!(gate.snapshot().windows[0].used, 0, "seed {seed}");
+        assert_eq!(rate_limiter.snapshot().windows[0].used, 0, "seed {seed}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn interactive_calls_go_ahead_of_ten_thousand_bulk_calls_and_continuations_ahead_of_both() {
-    let gate = gate(&one_window(1, secs(1)));
-    let held = gate.admit(CallLane::Bulk, Route::User).await.unwrap();
-    let mut bulk: Vec<_> = (0..10_000).map(|_| Box::pin(gate.admit(CallLane::Bulk, Route::User))).collect();
+    let rate_limiter = rate_limiter(&one_window(1, secs(1)));
+    let held = rate_limiter.admit(CallLane::Bulk, Route::User).await.unwrap();
+    let mut bulk: Vec<_> = (0..10_000).map(|_| Box::pin(rate_limiter.admit(CallLane::Bulk, Route::User))).collect();
     assert!(bulk.iter_mut().all(|waiting| waiting.now_or_never().is_none()));
-    let mut urgent = Box::pin(gate.admit(CallLane::Interactive, Route::User));
-    let mut write = Box::pin(gate.admit(CallLane::Continuation, Route::WfmWrite));
+    let mut urgent = Box::pin(rate_limiter.admit(CallLane::Interactive, Route::User));
+    let mut write = Box::pin(rate_limiter.admit(CallLane::Continuation, Route::WfmWrite));
     assert!((&mut urgent).now_or_never().is_none());
     assert!((&mut write).now_or_never().is_none());
-    let view = gate.snapshot();
+    let view = rate_limiter.snapshot();
     let waiting: Vec<_> = CallLane::ALL.into_iter().map(|lane| view.waiting_in(lane)).collect();
     assert_eq!(waiting, [1, 1, 10_000]);
 
@@ -140,17 +140,17 @@ async fn interactive_calls_go_ahead_of_ten_thousand_bulk_calls_and_continuations
     urgent.await.unwrap().answered(CallOutcome::Answered);
     assert_eq!(began.elapsed(), secs(2));
     drop(bulk);
-    assert_eq!(gate.snapshot().waiting(), 0);
+    assert_eq!(rate_limiter.snapshot().waiting(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn bulk_keeps_a_fifth_of_the_grants_under_pressure_from_the_other_lanes() {
     let limits = one_window(10, secs(1));
-    let gate = gate(&limits);
-    let network = Network::new(&gate, Duration::ZERO, 0);
+    let rate_limiter = rate_limiter(&limits);
+    let network = Network::new(&rate_limiter, Duration::ZERO, 0);
     let pressure = CallLane::ALL.map(|lane| network.saturate(20, lane, Route::User));
     let _ = tokio::time::timeout(secs(300), join_all(pressure)).await;
-    let view = gate.snapshot();
+    let view = rate_limiter.snapshot();
     let all: u64 = view.lanes.iter().map(|lane| lane.granted).sum();
     // The first ten went to the lane that came first, before bulk was waiting.
     let bulk = view.granted_to(CallLane::Bulk);
@@ -160,43 +160,43 @@ async fn bulk_keeps_a_fifth_of_the_grants_under_pressure_from_the_other_lanes() 
 #[tokio::test(start_paused = true)]
 async fn cancelled_waiters_leave_nothing_and_their_turn_goes_to_the_next() {
     let lifecycle = Lifecycle::default();
-    let gate = RateLimiter::new(&one_window(1, secs(1)), Start::Empty, &lifecycle);
-    let held = gate.admit(CallLane::Bulk, Route::User).await.unwrap();
-    let mut first = Box::pin(gate.admit(CallLane::Bulk, Route::User));
-    let mut second = Box::pin(gate.admit(CallLane::Bulk, Route::User));
+    let rate_limiter = RateLimiter::new(&one_window(1, secs(1)), Start::Empty, &lifecycle);
+    let held = rate_limiter.admit(CallLane::Bulk, Route::User).await.unwrap();
+    let mut first = Box::pin(rate_limiter.admit(CallLane::Bulk, Route::User));
+    let mut second = Box::pin(rate_limiter.admit(CallLane::Bulk, Route::User));
     assert!((&mut first).now_or_never().is_none());
     assert!((&mut second).now_or_never().is_none());
     // Never sent: the place goes to the first waiter at once, which gives up before it takes its permit.
     held.abandon();
-    assert_eq!(gate.snapshot().in_flight, 1);
+    assert_eq!(rate_limiter.snapshot().in_flight, 1);
     drop(first);
     let permit = second.now_or_never().expect("the second has its turn").unwrap();
     permit.abandon();
-    let view = gate.snapshot();
+    let view = rate_limiter.snapshot();
     assert_eq!((view.waiting(), view.in_flight, view.windows[0].used), (0, 0, 0));
-    assert!(gate.shared.lock().admissions.nobody_waits());
+    assert!(rate_limiter.shared.lock().admissions.nobody_waits());
     assert!(lifecycle.stop(secs(1)).await, "the keeper goes when nobody waits");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_dropped_permit_counts_as_sent_at_that_moment() {
-    let gate = gate(&one_window(1, secs(1)));
+    let rate_limiter = rate_limiter(&one_window(1, secs(1)));
     let began = Instant::now();
-    let permit = gate.admit(CallLane::Bulk, Route::User).await.unwrap();
+    let permit = rate_limiter.admit(CallLane::Bulk, Route::User).await.unwrap();
     sleep(secs(5)).await;
     drop(permit);
-    gate.admit(CallLane::Bulk, Route::User).await.unwrap().abandon();
+    rate_limiter.admit(CallLane::Bulk, Route::User).await.unwrap().abandon();
     assert_eq!(began.elapsed(), secs(6));
 }
 
 #[tokio::test(start_paused = true)]
 async fn callers_that_finish_their_work_during_shutdown_still_get_their_turn() {
     let lifecycle = Lifecycle::default();
-    let gate = RateLimiter::new(&one_window(1, secs(1)), Start::Empty, &lifecycle);
-    gate.admit(CallLane::Bulk, Route::User).await.unwrap().answered(CallOutcome::Answered);
+    let rate_limiter = RateLimiter::new(&one_window(1, secs(1)), Start::Empty, &lifecycle);
+    rate_limiter.admit(CallLane::Bulk, Route::User).await.unwrap().answered(CallOutcome::Answered);
     lifecycle.begin_stop();
-    let write = gate.admit(CallLane::Continuation, Route::WfmWrite);
-    let permit = tokio::time::timeout(secs(2), write).await.expect("the gate is still kept").unwrap();
+    let write = rate_limiter.admit(CallLane::Continuation, Route::WfmWrite);
+    let permit = tokio::time::timeout(secs(2), write).await.expect("the rate limiter is still kept").unwrap();
     permit.answered(CallOutcome::Answered);
     assert!(lifecycle.stop(secs(1)).await);
 }
@@ -205,19 +205,19 @@ async fn callers_that_finish_their_work_during_shutdown_still_get_their_turn() {
 async fn a_caller_that_waits_holds_little_room() {
     // The other heap allocations of a waiter: the channel, and its place in the queue. Both together:
     // docs/PERFORMANCE.md.
-    let bytes = size_of_val(&gate(&Limits::default()).admit(CallLane::Bulk, Route::Users));
+    let bytes = size_of_val(&rate_limiter(&Limits::default()).admit(CallLane::Bulk, Route::Users));
     assert!(bytes <= 96, "{bytes} bytes");
 }
 
 #[tokio::test(start_paused = true)]
 async fn fifty_thousand_tasks_wait_and_drain_in_order() {
     let lifecycle = Lifecycle::default();
-    let gate = RateLimiter::new(&one_window(1000, secs(1)), Start::Empty, &lifecycle);
+    let rate_limiter = RateLimiter::new(&one_window(1000, secs(1)), Start::Empty, &lifecycle);
     let order = Arc::new(Mutex::new(Vec::new()));
     for n in 0..50_000 {
-        let (gate, order) = (gate.clone(), Arc::clone(&order));
+        let (rate_limiter, order) = (rate_limiter.clone(), Arc::clone(&order));
         lifecycle.spawn(async move {
-            gate.admit(CallLane::Bulk, Route::User).await.unwrap().answered(CallOutcome::Answered);
+            rate_limiter.admit(CallLane::Bulk, Route::User).await.unwrap().answered(CallOutcome::Answered);
             order.lock().unwrap().push(n);
         });
     }
@@ -229,8 +229,8 @@ async fn fifty_thousand_tasks_wait_and_drain_in_order() {
 
 #[tokio::test(start_paused = true)]
 async fn bulk_is_spread_over_the_window_and_leaves_room_for_a_burst_of_others() {
-    let gate = gate(&Limits::default());
-    let network = Network::new(&gate, Duration::ZERO, 0);
+    let rate_limiter = rate_limiter(&Limits::default());
+    let network = Network::new(&rate_limiter, Duration::ZERO, 0);
     let bulk = network.saturate(20, CallLane::Bulk, Route::User);
     let interactive = async {
         sleep(secs(20)).await;

@@ -166,7 +166,7 @@ fn jitter_of_a_tenth_of_the_window_costs_less_than_ten_percent() {
 }
 
 #[test]
-fn a_fresh_gate_may_start_as_if_its_windows_were_full() {
+fn a_fresh_rate_limiter_may_start_as_if_its_windows_were_full() {
     let now = Instant::now();
     let mut windows = Windows::new(&Limits::default(), Start::AsIfFull, now);
     assert_eq!(windows.free_at(now), Some(now + Duration::from_secs(60)));
@@ -178,7 +178,7 @@ fn a_fresh_gate_may_start_as_if_its_windows_were_full() {
 }
 
 #[test]
-fn a_fresh_gate_may_know_of_the_calls_of_the_process_before() {
+fn a_fresh_rate_limiter_may_know_of_the_calls_of_the_process_before() {
     let now = Instant::now() + Duration::from_secs(10);
     let recent = vec![now - ms(200), now - ms(900), now + ms(500), now - ms(5000)];
     let limits = limits(vec![at_most(4, ms(1000))], 10, Credit::None);

@@ -6,7 +6,7 @@ import { h } from "./dom.js";
 import { jobs } from "./jobs.js";
 import { startTips } from "./tips.js";
 import { jobView } from "./view-job.js";
-import { gateView } from "./view-gate.js";
+import { rateLimiterView } from "./view-rate-limiter.js";
 import { glossaryView } from "./view-glossary.js";
 import { newView } from "./view-new.js";
 import { overview } from "./view-overview.js";
@@ -20,7 +20,9 @@ const VIEWS = {
   users: { view: userView, page: "", title: "User" },
   records: { view: recordsView, page: "", title: "Records" },
   new: { view: newView, page: "new", title: "Dry run" },
-  gate: { view: gateView, page: "gate", title: "Gate" },
+  "rate-limiter": { view: rateLimiterView, page: "rate-limiter", title: "Rate limiter" },
+  // Its address in earlier versions.
+  gate: { view: rateLimiterView, page: "rate-limiter", title: "Rate limiter" },
   glossary: { view: glossaryView, page: "glossary", title: "Words" },
 };
 

@@ -1,8 +1,8 @@
-// The first page: the last 24 hours, what needs attention, all jobs, and the gate.
+// The first page: the last 24 hours, what needs attention, all jobs, and the rate limiter.
 
 import { h, once, render } from "./dom.js";
 import { count, lasting, many, when } from "./format.js";
-import { gate } from "./gate.js";
+import { rateLimiter } from "./rate-limiter.js";
 import { failuresOf } from "./failures.js";
 import { isOpen, jobs } from "./jobs.js";
 import { jobsTable } from "./jobs-table.js";
@@ -10,7 +10,7 @@ import { jobLink, nameOf } from "./parts.js";
 import { records } from "./records.js";
 import { term } from "./tips.js";
 import { conflictsByHour } from "./view-conflicts.js";
-import { gatePanel } from "./view-gate.js";
+import { rateLimiterPanel } from "./view-rate-limiter.js";
 import { REASONS } from "./words.js";
 
 export function overview(root, _, signal) {
@@ -20,7 +20,7 @@ export function overview(root, _, signal) {
   const needs = h("section", { class: "needs", "aria-label": "What needs your attention" });
   const table = jobsTable(signal);
   const conflicts = conflictsByHour();
-  const rate = gatePanel(signal);
+  const rate = rateLimiterPanel(signal);
   root.append(
     h("section", { class: "summary", "aria-label": "Last night" }, h("div", { class: "lead" }, headline, since), figures),
     needs,
@@ -38,13 +38,13 @@ export function overview(root, _, signal) {
   });
   const updateNeeds = (night) => {
     const failed = night.withFailures.slice(0, 6).map((job) => ({ job, groups: failuresOf(job, update) }));
-    const limits = gate.now;
+    const limits = rateLimiter.now;
     const unread = records.bySource();
     const signature = [jobs.notReady, [...unread].map(([source, items]) => [source, items.length, items[0].problem]), limits?.pausedUntil, limits?.breaker.open, limits?.breaker.services.length, night.held.map((job) => job.id), failed.map(({ job, groups }) => [job.id, job.counts.failed, groups?.length])];
     render(needs, signature, () => needsOf(night, failed, limits, unread));
   };
   jobs.addEventListener("change", update, { signal });
-  gate.addEventListener("change", update, { signal });
+  rateLimiter.addEventListener("change", update, { signal });
   records.addEventListener("change", update, { signal });
   records.watch(signal);
   update();
@@ -104,9 +104,9 @@ function needsOf(night, failed, limits, unread) {
   const items = [];
   const item = (kind, title, text, ...links) => items.push(h("li", { class: `need is-${kind}` }, h("div", {}, h("strong", {}, title), text && h("p", {}, text)), h("div", { class: "links" }, links)));
   if (jobs.notReady) item("bad", "The service is not ready", jobs.notReady);
-  if (limits?.breaker.open) item("bad", "Genesys is down", "Single calls find out when it works again; jobs then continue by themselves.", h("a", { href: "#/gate" }, "See the gate"));
-  for (const { service } of limits?.breaker.services ?? []) item("bad", `The Genesys service ${service} is down`, "Work that needs it waits, and continues by itself when the service works again. Other work continues.", h("a", { href: "#/gate" }, "See the gate"));
-  if (limits?.pausedUntil && Date.parse(limits.pausedUntil) - Date.now() > 5000) item("warn", `Genesys asked to pause all calls until ${when(limits.pausedUntil)}`, `${lasting(Date.parse(limits.pausedUntil) - Date.now())} left; work then continues by itself.`, h("a", { href: "#/gate" }, "See the gate"));
+  if (limits?.breaker.open) item("bad", "Genesys is down", "Single calls find out when it works again; jobs then continue by themselves.", h("a", { href: "#/rate-limiter" }, "See the rate limiter"));
+  for (const { service } of limits?.breaker.services ?? []) item("bad", `The Genesys service ${service} is down`, "Work that needs it waits, and continues by itself when the service works again. Other work continues.", h("a", { href: "#/rate-limiter" }, "See the rate limiter"));
+  if (limits?.pausedUntil && Date.parse(limits.pausedUntil) - Date.now() > 5000) item("warn", `Genesys asked to pause all calls until ${when(limits.pausedUntil)}`, `${lasting(Date.parse(limits.pausedUntil) - Date.now())} left; work then continues by itself.`, h("a", { href: "#/rate-limiter" }, "See the rate limiter"));
   for (const job of night.held) item("warn", `${nameOf(job)} is held`, job.held?.message ?? "It would remove many assignments. Check its summary, then apply or cancel it.", jobLink(job, "Decide"));
   for (const [source, failures] of unread) item("bad", `${many(failures.length, "record")} of ${source} could not be read`, `The changes of these people are not in Genesys. ${failures[0].problem ?? ""}`, h("a", { href: "#/records", "data-key": `records-${source}` }, "See the records"));
   for (const { job, groups } of failed) items.push(failureItem(job, groups));

@@ -75,7 +75,7 @@ export const OTHERS = {
   record: "The data of one person in an HR system. skillsync reads it when an event only says that the person has changed.",
   entry: "One user with a list of assignments.",
   conflict: "Genesys answered a write with 409. Each conflict is recorded with its cause; most resolve themselves.",
-  gate: "The rate limiter, through which all calls to Genesys go. It never exceeds the permitted calls in any window.",
+  "rate limiter": "All calls to Genesys go through it. It never exceeds the permitted calls in any window.",
   window: "A limit on the number of calls within any stretch of time of this length.",
   lane: "The precedence of a call. Continuation: the write after a read. Interactive: webhooks and small jobs. Bulk: everything else.",
   breaker: "Opens when Genesys is down. While it is open, only single probe calls find out whether Genesys works again.",

@@ -1,4 +1,4 @@
-// The state of the gate in the last minutes: samples of /v1/limits, taken while a view shows them.
+// The state of the rate limiter in the last minutes: samples of /v1/limits, taken while a view shows them.
 
 import { get } from "./api.js";
 import { resting, shown } from "./stream.js";
@@ -6,7 +6,7 @@ import { resting, shown } from "./stream.js";
 const EVERY = 1000;
 const KEPT = 300;
 
-class GateHistory extends EventTarget {
+class RateLimiterHistory extends EventTarget {
   samples = [];
   #watchers = 0;
   #running = false;
@@ -39,4 +39,4 @@ class GateHistory extends EventTarget {
   }
 }
 
-export const gate = new GateHistory();
+export const rateLimiter = new RateLimiterHistory();

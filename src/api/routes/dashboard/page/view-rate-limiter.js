@@ -1,25 +1,25 @@
-// The gate (rate limiter): usage of each window, waiting calls and pauses, as a panel and as a page with all details.
+// The rate limiter: usage of each window, waiting calls and pauses, as a panel and as a page with all details.
 
 import { asTable, chart, lines, niceTop } from "./charts.js";
 import { h, once, render } from "./dom.js";
 import { count, exactTime, many, percent, until, when } from "./format.js";
-import { gate } from "./gate.js";
+import { rateLimiter } from "./rate-limiter.js";
 import { term } from "./tips.js";
 
 const HEIGHT = 150;
 
-export function gatePanel(signal, { wide = false } = {}) {
-  const drawing = chart("Usage of each window of the gate over the last five minutes. The current figures are below.", wide ? 220 : HEIGHT, draw);
+export function rateLimiterPanel(signal, { wide = false } = {}) {
+  const drawing = chart("Usage of each window of the rate limiter over the last five minutes. The current figures are below.", wide ? 220 : HEIGHT, draw);
   const queue = wide ? queueChart() : null;
   const windows = h("ul", { class: "meters" });
   const lanes = h("p", { class: "lanes" });
   const state = h("span", { class: "chip" });
-  const element = h("section", { class: "panel chart-panel", "aria-label": "Gate" },
-    h("div", { class: "panel-head" }, h("h2", {}, term("other", "gate", "Gate")), state),
+  const element = h("section", { class: "panel chart-panel", "aria-label": "Rate limiter" },
+    h("div", { class: "panel-head" }, h("h2", {}, term("other", "rate limiter", "Rate limiter")), state),
     h("p", { class: "muted caption" }, "Usage of each window since this page was opened, at most five minutes; shaded: paused"),
     h("div", { class: "chart-place" }, drawing.element), windows, lanes, queue?.element);
   const update = once(() => {
-    const now = gate.now;
+    const now = rateLimiter.now;
     if (!now || signal.aborted) return;
     const standing = standingOf(now);
     render(state, standing, () => standing[1]);
@@ -30,8 +30,8 @@ export function gatePanel(signal, { wide = false } = {}) {
     drawing.redraw();
     queue?.update();
   });
-  gate.addEventListener("change", update, { signal });
-  gate.watch(signal);
+  rateLimiter.addEventListener("change", update, { signal });
+  rateLimiter.watch(signal);
   update();
   return { element };
 }
@@ -42,7 +42,7 @@ function queueChart() {
   const legend = h("ul", { class: "legend" });
   const element = h("div", {}, h("h3", {}, "Calls waiting, by lane"), h("div", { class: "chart-place" }, drawing.element), legend);
   const update = () => {
-    const { lanes } = gate.now;
+    const { lanes } = rateLimiter.now;
     render(legend, lanes.map((lane) => lane.waiting), () => lanes.map(({ lane, waiting }, number) => h("li", {}, h("span", { class: `swatch line-back-${number}`, "aria-hidden": "true" }), `${lane} `, h("b", {}, count(waiting)))));
     drawing.redraw();
   };
@@ -67,7 +67,7 @@ function standingOf(limits) {
 }
 
 function draw(width, height) {
-  const { samples } = gate;
+  const { samples } = rateLimiter;
   if (samples.length === 0) return [];
   const [from, to] = spanOf(samples);
   const series = samples.at(-1).limits.windows.map((limit, number) => ({
@@ -78,7 +78,7 @@ function draw(width, height) {
 }
 
 function drawQueue(width, height) {
-  const { samples } = gate;
+  const { samples } = rateLimiter;
   if (samples.length === 0) return [];
   const [from, to] = spanOf(samples);
   const top = niceTop(Math.max(2, ...samples.flatMap(({ limits }) => limits.lanes.map((lane) => lane.waiting))));
@@ -109,17 +109,17 @@ function bandsOf(samples) {
 }
 
 // The page: the panel, and all details of GET /v1/limits.
-export function gateView(root, _, signal) {
-  const panel = gatePanel(signal, { wide: true });
+export function rateLimiterView(root, _, signal) {
+  const panel = rateLimiterPanel(signal, { wide: true });
   const all = h("div", { class: "panel" });
-  root.append(h("h1", {}, "Gate"),
-    h("p", { class: "intro" }, "Every call to Genesys goes through one rate limiter, the gate, which never exceeds the permitted calls in any window. If a job is slower than expected, this page shows why."),
+  root.append(h("h1", {}, "Rate limiter"),
+    h("p", { class: "intro" }, "Every call to Genesys goes through one rate limiter, which never exceeds the permitted calls in any window. If a job is slower than expected, this page shows why."),
     panel.element, all);
   const update = once(() => {
-    if (!gate.now || signal.aborted) return;
-    render(all, gate.now, () => detailsOf(gate.now));
+    if (!rateLimiter.now || signal.aborted) return;
+    render(all, rateLimiter.now, () => detailsOf(rateLimiter.now));
   });
-  gate.addEventListener("change", update, { signal });
+  rateLimiter.addEventListener("change", update, { signal });
   update();
 }
 
@@ -138,7 +138,7 @@ function detailsOf(limits) {
       line("In flight", `${limits.inFlight} of at most ${limits.maxInFlight}`)),
     lanesTable(limits),
     asTable("Usage of the windows in the last minutes", ["At", ...limits.windows.map(nameOf), "Waiting"],
-      gate.samples.filter((_, at) => at % 10 === 0).map(({ at, limits: then }) => [exactTime(at), ...then.windows.map((window) => window.used), then.lanes.reduce((sum, lane) => sum + lane.waiting, 0)])),
+      rateLimiter.samples.filter((_, at) => at % 10 === 0).map(({ at, limits: then }) => [exactTime(at), ...then.windows.map((window) => window.used), then.lanes.reduce((sum, lane) => sum + lane.waiting, 0)])),
   ];
 }
 
