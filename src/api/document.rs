@@ -25,6 +25,7 @@ use crate::api::submission::request::{AssignmentRequest, SyncJobEntryRequest};
     tags(
         (name = "sync-jobs", description = "Submit jobs and follow their progress."),
         (name = "users", description = "Read what skillsync knows about a user, and erase it."),
+        (name = "webhooks", description = "Take deliveries and exports of HR systems, and look after records that cannot be read."),
         (name = "service", description = "Inspect the service itself."),
     ),
     // `schemas` refers to these by name only, so the derive macro does not find them.

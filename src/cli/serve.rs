@@ -152,7 +152,7 @@ async fn reload(file: Option<PathBuf>, service: &Service, keys: &ApiKeys) -> Res
     let (count, sources) = read.as_ref().map_or((0, 0), |config| (config.server.api_keys.len(), config.webhooks.len()));
     let about = match &read {
         Ok(_) => format!("{count} keys, {sources} sources"),
-        Err(_) => "faulty; the old keys and sources stay".to_owned(),
+        Err(_) => "invalid; the old API keys and sources stay in use".to_owned(),
     };
     let kept = service.engine.keep_record(Action::Reloaded, Asker::operator(), None, about).await;
     let read = kept.map_err(|error| format!("the audit record of the reload cannot be written: {error}")).and(read);

@@ -48,7 +48,8 @@ impl CallbackUrl {
         if !rules.enabled {
             return Err(CallbackUrlError::NotEnabled);
         }
-        let url = Some(text).filter(|text| text.len() <= Self::MAX_LENGTH && !text.chars().any(char::is_whitespace));
+        let url = Some(text)
+            .filter(|text| text.chars().count() <= Self::MAX_LENGTH && !text.chars().any(char::is_whitespace));
         let url = url.and_then(|text| Url::parse(text).ok()).ok_or(CallbackUrlError::NotAUrl)?;
         match url.scheme() {
             "https" => {}

@@ -154,3 +154,19 @@ async fn a_row_that_was_undone_is_superseded_beside_one_that_was_not() {
     assert_eq!(bed.entries(list)[0].result.superseded_by, Some((newer, 0)));
     assert_eq!(groups(&bed), ["Group 2"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_user_of_a_plan_is_left_with_nothing_only_if_all_rows_of_the_list_are_empty() {
+    let population = Generated { users: 6, groups_per_user: 0, ..Generated::default() };
+    let scenario = Scenario { population: Population::Generated(population), ..Scenario::default() };
+    for (last, held) in [(&["Group 2"][..], false), (&[], true)] {
+        let bed = Bed::start(&scenario, "[sync]\nhold_skill_left = 0\nhold_skill_percent = 100\n");
+        run(&bed, Mode::Managed, false, (1..=6).map(|n| employee(n, &["Group 1"])).collect()).await;
+        let rows = (1..=6).flat_map(|n| [employee(n, last), employee(n, &[])]).collect();
+        let plan = run(&bed, Mode::Managed, true, rows).await;
+        let applied = bed.service.engine.apply(plan, None, false).await.unwrap().id;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let job = bed.service.engine.job(applied).unwrap();
+        assert_eq!(job.hold.is_some(), held, "{last:?}: {:?}", job.hold);
+    }
+}

@@ -39,7 +39,6 @@ impl UserShare {
         let had = listed.ids().filter(|id| !plan.added.iter().any(|(added, _)| added == id));
         self.has.extend(had.chain(plan.removed.iter().copied()));
         self.loses.extend(plan.removed.iter().copied());
-        self.gets_nothing = listed.is_empty();
         for ids in [&mut self.has, &mut self.loses] {
             ids.sort_unstable();
             ids.dedup();
@@ -67,7 +66,7 @@ impl<'a> RemovalCheck<'a> {
     /// Prepares the check of these resolved entries.
     pub(in crate::engine) fn new(engine: &'a EngineCore, job: &'a Job, entries: &[Resolved]) -> Self {
         let (mut asked, mut planned) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, UserShare>::new());
-        let (mut missing, mut named_again) = (BTreeSet::new(), 0);
+        let (mut missing, mut named_again, mut planned_lists) = (BTreeSet::new(), 0, BTreeMap::<_, Vec<_>>::new());
         for entry in entries {
             match job.presence(entry.index) {
                 Presence::Missing => drop(missing.insert(entry.user)),
@@ -76,6 +75,7 @@ impl<'a> RemovalCheck<'a> {
             }
             if let Some(plan) = job.plan(entry.index) {
                 planned.entry(entry.user).or_default().add(&plan, &entry.listed);
+                planned_lists.entry(entry.user).or_default().push((entry.place, Arc::clone(&entry.listed)));
                 continue;
             }
             asked.entry(entry.user).or_default().push((entry.place, Arc::clone(&entry.listed)));
@@ -91,6 +91,9 @@ impl<'a> RemovalCheck<'a> {
         };
         let managed = engine.catalogues.managed(job.spec().target);
         let (asked, read) = (asked.into_iter().map(in_order).collect(), HashMap::new());
+        for (user, lists) in planned_lists.into_iter().map(in_order) {
+            planned.entry(user).or_default().gets_nothing = gets_nothing(job, &lists);
+        }
         Self { engine, job, asked, managed, read, planned, missing, named_again }
     }
 
@@ -260,16 +263,19 @@ impl<'a> RemovalCheck<'a> {
         UserShare { has: found.assignments.ids().collect(), loses, gets_nothing: self.gets_nothing(user) }
     }
 
-    /// Returns whether the job's last entry about a user lists nothing. Does not apply to `remove`, where the sender
-    /// names what is removed.
     fn gets_nothing(&self, user: UserId) -> bool {
-        let last = self.asked.get(&user).and_then(|listed| listed.last());
-        self.job.spec().mode != Mode::Remove && last.is_some_and(|(_, listed)| listed.is_empty())
+        self.asked.get(&user).is_some_and(|listed| gets_nothing(self.job, listed))
     }
 
     fn key(&self, user: UserId) -> UserKey {
         UserKey { target: self.job.spec().target, user }
     }
+}
+
+/// Returns whether the last of a user's lists, in the order of the fold, is empty. Does not apply to `remove`, where the
+/// sender names what is removed.
+fn gets_nothing(job: &Job, listed: &[(Place, Arc<Listed>)]) -> bool {
+    job.spec().mode != Mode::Remove && listed.last().is_some_and(|(_, listed)| listed.is_empty())
 }
 
 /// Reads what a user has. Returns `None` if Genesys gives no answer for a reason that concerns this user alone: nothing

@@ -113,7 +113,7 @@ async fn good_rules_are_taken_at_a_sighup_and_faulty_ones_are_refused_by_name() 
         let said = |view: &Value| view["reloadFault"].as_str().is_some_and(|fault| fault.contains(key));
         let view = client.until("/v1/webhooks", said).await;
         assert_eq!(rules(&view), Some(1), "the old ones stay");
-        let refused = |line: &str| line.contains("the old keys and sources stay");
+        let refused = |line: &str| line.contains("the old API keys and sources stay");
         site.folder.logged(|line| refused(line) && line.contains(key) && line.contains(reason)).await;
         assert!(!site.folder.log().contains("hidden"));
     }
