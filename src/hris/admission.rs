@@ -1,4 +1,4 @@
-//! What lets the deliveries of a source in: a signature, or a secret in the path.
+//! Decides what admits the deliveries of a source: a signature, or a secret in the path.
 
 use std::time::Duration;
 
@@ -9,45 +9,50 @@ use super::senders::Sender;
 use super::signature::{Algorithm, Encoding, Headers, KeyForm, Scheme, SignedPart, Verifier};
 use crate::config::{ConfigError, SignatureAlgorithm, SignatureConfig, SignatureEncoding, SignatureKey, WebhookConfig};
 
-/// What lets a delivery in.
+/// What admits a delivery.
 #[derive(Debug)]
 pub(super) enum DeliveryAdmission {
+    /// A signature.
     Signature(Box<Verifier>),
-    /// The last segment of the path, for senders that do not sign.
+    /// A secret in the last segment of the path, for senders that do not sign.
     Path(Vec<SecretString>),
-    /// Nothing: the source takes exports only.
+    /// Nothing: the source accepts exports only.
     Nobody,
 }
 
-/// The shortest secret of a path: it is all there is, and stands in the logs of whatever is in front of us.
+/// Minimum length of a secret in the path, in bytes. It is the only protection, and the logs of any proxy in front
+/// contain it.
 const SHORTEST_PATH_SECRET: usize = 24;
 
 impl DeliveryAdmission {
+    /// Compiles the secrets and the signature of a source.
     pub(super) fn compile(config: &WebhookConfig) -> Result<Self, ConfigError> {
         let secrets = config.secrets()?;
         let Some(mut scheme) = scheme(config)? else {
             if config.tolerance.is_some() {
-                return Err(config.fault("tolerance", "has no meaning: this sender does not sign"));
+                return Err(config.fault("tolerance", "does not apply, because this sender does not sign"));
             }
             if let Some(secret) = secrets.iter().find(|secret| !is_path_secret(secret.expose_secret())) {
                 let length = secret.expose_secret().len();
                 return Err(config.fault(
                     "secret",
                     format!(
-                        "is a segment of a path: at least {SHORTEST_PATH_SECRET} letters, digits, - and _ are needed, not \
-                         {length} characters of others; `openssl rand -hex 32` makes one"
+                        "is a path segment: it must consist of at least {SHORTEST_PATH_SECRET} letters, digits, - or \
+                         _; it has {length} bytes, or other characters. Create one with `openssl rand -hex 32`"
                     ),
                 ));
             }
             return Ok(if secrets.is_empty() { Self::Nobody } else { Self::Path(secrets) });
         };
         scheme.tolerance = match (&scheme.headers.timestamp, config.tolerance) {
-            (None, Some(_)) => return Err(config.fault("tolerance", "has no meaning: this sender signs no time")),
+            (None, Some(_)) => {
+                return Err(config.fault("tolerance", "does not apply, because this sender does not sign a time"));
+            }
             (None, None) => None,
             (Some(_), tolerance) => tolerance.or(scheme.tolerance).or(Some(Duration::from_secs(300))),
         };
         if secrets.is_empty() {
-            return Err(config.fault("secret", "is missing (or secret_file)"));
+            return Err(config.fault("secret", "is missing; set secret or secret_file"));
         }
         Verifier::new(scheme, &secrets)
             .map(|verifier| Self::Signature(verifier.into()))
@@ -55,26 +60,30 @@ impl DeliveryAdmission {
     }
 }
 
+/// Returns whether a secret is long enough for a path and needs no escaping there.
 fn is_path_secret(secret: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     secret.len() >= SHORTEST_PATH_SECRET && secret.chars().all(plain)
 }
 
-/// How the sender signs; `None` if it does not.
+/// Returns how the sender signs; `None` if it does not.
 fn scheme(config: &WebhookConfig) -> Result<Option<Scheme>, ConfigError> {
     let Some(scheme) = Sender::of(config.preset).scheme else {
         return config.signature.as_ref().map(|signature| custom(config, signature)).transpose();
     };
     match &config.signature {
         None => Ok(Some(scheme())),
-        Some(_) => Err(config.fault("signature", "is given by the preset; use preset = \"generic\" for another")),
+        Some(_) => {
+            Err(config.fault("signature", "is defined by the preset; use preset = \"generic\" to define another"))
+        }
     }
 }
 
+/// Compiles the scheme of a source that says itself how its sender signs.
 fn custom(config: &WebhookConfig, signature: &SignatureConfig) -> Result<Scheme, ConfigError> {
     let fault = |key: &str, problem: &str| config.fault(format!("signature.{key}"), problem);
     let header =
-        |key: &str, name: &str| name.parse::<HeaderName>().map_err(|_| fault(key, "is not the name of a header"));
+        |key: &str, name: &str| name.parse::<HeaderName>().map_err(|_| fault(key, "is not a valid header name"));
     let optional = |key: &str, name: &Option<String>| name.as_deref().map(|name| header(key, name)).transpose();
     let scheme = Scheme {
         headers: Headers {
@@ -106,8 +115,8 @@ fn custom(config: &WebhookConfig, signature: &SignatureConfig) -> Result<Scheme,
         (scheme.headers.timestamp.is_some(), SignedPart::Timestamp, "timestamp_header", "{ts}"),
     ] {
         match (named, scheme.signed.contains(&part)) {
-            (true, false) => return Err(fault(key, &format!("is not signed: signed lacks {placeholder}"))),
-            (false, true) => return Err(fault(key, &format!("is missing, while signed has {placeholder}"))),
+            (true, false) => return Err(fault(key, &format!("is not signed: `signed` lacks {placeholder}"))),
+            (false, true) => return Err(fault(key, &format!("is missing, but `signed` contains {placeholder}"))),
             (true, true) | (false, false) => {}
         }
     }

@@ -1,8 +1,8 @@
-//! What an HR system answers when it is asked for a person's record, if it says anything.
+//! Checks what an HR system answers when it is asked for a person's record.
 //!
-//! A status of 200 is no proof: what comes with it may be a page that says that there is maintenance, half of a record, an error in
-//! JSON, or the record of somebody else. An answer counts only if it names the person and says something of what the source looks
-//! at, also where a filter reads it. Everything else is asked for again.
+//! A status of 200 proves nothing: the body may be a maintenance page, half of a record, an error in JSON, or the
+//! record of another person. An answer counts only if it belongs to the requested person and contains something that
+//! the source uses, even if a filter reads it. In all other cases, the record is requested again.
 
 use jiff::Timestamp;
 
@@ -16,20 +16,23 @@ use crate::charset;
 use crate::domain::text::{folded, quoted};
 
 impl Source {
-    /// An answer with status 200, by the status that it has in its body where the sender answers several requests at once.
+    /// Replaces the status 200 of an answer by the status in its body, for senders that answer several requests at
+    /// once.
     pub(super) fn by_its_own_status(&self, fetched: Fetched) -> Result<Fetched, Setback> {
         let Fetched::Record(body) = &fetched else { return Ok(fetched) };
         match (self.sender.status_of_item)(body) {
             None | Some(200) => Ok(fetched),
             Some(404 | 410) => Ok(Fetched::Gone),
-            Some(code) => Err(Setback::Passing(format!("the answer is {code}, within one of status 200"))),
+            Some(code) => {
+                Err(Setback::Passing(format!("the answer has status 200, but the item in it has status {code}")))
+            }
         }
     }
 
-    /// What a record comes to that was read from the sender; `record` is the id that was asked for, if one was, and `as_of`
-    /// when that was.
+    /// Maps a record that was read from the sender; `record` is the id that was requested, if any, and `as_of` the time
+    /// of the request.
     pub async fn map_record(&self, record: Option<&str>, body: &[u8], as_of: Timestamp) -> Result<Mapping, Setback> {
-        let body = charset::decoded(body, None).map_err(|_| says_nothing("it is no text in UTF-8"))?;
+        let body = charset::decoded(body, None).map_err(|_| says_nothing("it is not UTF-8 text"))?;
         let body = body.as_bytes();
         if body.trim_ascii().is_empty() {
             return Err(says_nothing("it is empty"));
@@ -40,14 +43,14 @@ impl Source {
             None => senders::records(body)?,
         };
         if !told.changed.is_empty() {
-            let problem = "record.filter yields `changed`, which is for deliveries: a record has to say everything";
+            let problem = "record.filter yields `changed`, which only deliveries may use; a record must be complete";
             return Err(Setback::Final(problem.to_owned()));
         }
         if told.people.is_empty() {
             return Err(says_nothing(if filter.is_some() {
-                "record.filter yields nobody of it"
+                "record.filter yields no person"
             } else {
-                "it has nobody in it"
+                "it contains no person"
             }));
         }
         if let Some(record) = record {
@@ -64,12 +67,12 @@ impl Source {
         Ok(self.map(told))
     }
 
-    /// Under what name the id of a record goes that was asked for.
+    /// Returns the attribute that holds the id of a requested record.
     pub(super) fn id_attribute(&self) -> &str {
         self.sender_id.as_deref().unwrap_or("id")
     }
 
-    /// Leaves of an answer the person who was asked for. Who has no id in it is meant if nobody else is there.
+    /// Keeps only the requested person. A person without an id is the requested one if the answer contains no one else.
     fn only_who_was_asked_for(&self, record: &str, told: &mut Told) -> Result<(), Setback> {
         let others = told.people.len() > 1;
         let id = self.id_attribute();
@@ -84,32 +87,30 @@ impl Source {
         }
         Err(if without_ids {
             let id = quoted(id);
-            says_nothing(&format!(
-                "it has several people in it, none of them with {id}, which would tell who was asked for"
-            ))
+            says_nothing(&format!("it contains several people, and none has {id} to tell which of them was requested"))
         } else {
-            says_nothing("it is about somebody else than was asked for")
+            says_nothing("it describes a person other than the one requested")
         })
     }
 
-    /// What the source looks at, but for the id that was asked for.
+    /// Returns the attributes that the source uses, except the id that was requested.
     fn told_beside_id(&self) -> impl Iterator<Item = &str> {
         let id = folded(self.id_attribute());
         self.attributes().filter(move |attribute| folded(attribute) != id)
     }
 
-    /// Whether an answer tells of anything that the source looks at, but for the id that was asked for.
+    /// Checks that the answer describes at least one attribute that the source uses, apart from the requested id.
     fn says_something(&self, person: &Person) -> Result<(), Setback> {
         let mut others = self.told_beside_id().peekable();
         let nothing_to_say = others.peek().is_none();
         if person.left || nothing_to_say || others.any(|attribute| person.attributes.tell_of(attribute)) {
             return Ok(());
         }
-        Err(says_nothing("it has nothing in it that the source looks at"))
+        Err(says_nothing("it contains no attribute that the source uses"))
     }
 
-    /// Whether an answer may leave somebody without a name: only if it says that there is none. One that lacks it, or has
-    /// nothing but empty values, may be all that the caller is allowed to see now.
+    /// Checks whether the answer may leave out the user's name: only if it states that there is none. An answer without
+    /// that attribute, or with nothing but empty values, may show only what the caller may see at present.
     fn may_lack_user(&self, person: &Person) -> Result<(), Setback> {
         let attribute = self.identity.as_ref().map(Identity::attribute);
         let is_named = person.user.is_some() || attribute.is_some_and(|attribute| person.attributes.has(attribute));
@@ -117,32 +118,30 @@ impl Source {
             return Ok(());
         }
         if let Some(attribute) = attribute.filter(|attribute| !person.attributes.tell_of(attribute)) {
-            return Err(says_nothing(&format!("it lacks {attribute}, which names the user")));
+            return Err(says_nothing(&format!("it lacks {attribute}, which identifies the user")));
         }
         if !self.told_beside_id().any(|attribute| person.attributes.has(attribute)) {
-            return Err(says_nothing("all that the source looks at is empty in it"));
+            return Err(says_nothing("all attributes that the source uses are empty"));
         }
         Ok(())
     }
 }
 
 fn says_nothing(why: &str) -> Setback {
-    Setback::Passing(format!("the answer says nothing about the person: {why}"))
+    Setback::Passing(format!("the answer does not describe the person: {why}"))
 }
 
 impl From<NotUnderstood> for Setback {
-    /// Without what the answer says.
+    /// Omits the details, because they quote the answer.
     fn from(_: NotUnderstood) -> Self {
-        says_nothing(
-            "it is not a record in JSON, or not the whole of one; `skillsync map --record` says what is wrong with it",
-        )
+        says_nothing("it is not a complete record in JSON; run `skillsync map --record` for details")
     }
 }
 
 impl From<FilterError> for Setback {
     fn from(fault: FilterError) -> Self {
         match fault {
-            FilterError::Failed(_) => says_nothing("record.filter fails; `skillsync map --record` says why"),
+            FilterError::Failed(_) => says_nothing("record.filter failed; run `skillsync map --record` for details"),
             FilterError::TooMuch | FilterError::Stopped | FilterError::Busy | FilterError::CannotStart(_) => {
                 Self::Passing(fault.to_string())
             }

@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::hris::filter::FilterRunner;
 use crate::hris::sources::Sources;
 
-/// A source of this preset whose users are named by `user`, with these lines more.
+/// A source with this preset, whose users are identified by `user`, and with these further lines.
 fn source(preset: &str, user: &str, more: &str) -> std::sync::Arc<Source> {
     let text = format!(
         "[genesys]\nregion = 'eu-central-1'\nclient_id = 'id'\nclient_secret = 's'\n
@@ -35,12 +35,12 @@ async fn an_item_has_a_status_of_its_own() {
     }
     for code in [202, 401, 403, 429, 500, 503] {
         let problem = read(&source, &answer(json!(code), json!({"message": "no"}))).await.unwrap_err();
-        assert_eq!(problem, format!("the answer is {code}, within one of status 200"));
+        assert_eq!(problem, format!("the answer has status 200, but the item in it has status {code}"));
     }
     for code in [404, 410] {
         assert_eq!(read(&source, &answer(json!(code), json!({}))).await.unwrap_err(), "gone");
     }
-    // The id is known anyway: by itself it says nothing.
+    // The id is already known, so an answer with nothing else describes nothing.
     for empty in [json!({}), json!({"id": "7"}), json!({"id": "7", "error": "x"}), Value::Null] {
         assert!(read(&source, &answer(json!(200), empty.clone())).await.is_err(), "{empty}");
     }
@@ -56,7 +56,7 @@ async fn nothing_is_empty_because_an_error_was_answered() {
         json!([{"id": "8", "email": "ben@example.com"}, {"id": "9", "email": "cem@example.com"}]),
         json!({"id": "7", "title": "Agent"}),
     ] {
-        assert!(read(&source, &answer).await.unwrap_err().contains("says nothing"), "{answer}");
+        assert!(read(&source, &answer).await.unwrap_err().contains("does not describe"), "{answer}");
     }
     let mapped = read(&source, &json!([{"id": "8", "email": "b@x"}, {"id": "7", "email": "ana@example.com"}])).await;
     let [person] = &mapped.unwrap().people[..] else { panic!("one of the two was asked for") };
@@ -67,13 +67,13 @@ async fn nothing_is_empty_because_an_error_was_answered() {
 async fn who_is_told_to_have_no_name_is_not_asked_for_again() {
     let source = source("hibob", "{ email = 'email' }", "");
     let mapped = read(&source, &json!({"id": "7", "email": null, "title": "Agent"})).await.unwrap();
-    assert_eq!(mapped.faults[0].problem, "lacks email, which names the user");
+    assert_eq!(mapped.faults[0].problem, "lacks email, which identifies the user");
     for empty in [
         json!({"id": "7", "email": null, "title": null, "internal": {"status": null}}),
         json!({"id": "7", "email": "", "title": []}),
     ] {
         let problem = read(&source, &empty).await.unwrap_err();
-        assert!(problem.contains("says nothing") && problem.contains("is empty in it"), "{problem}");
+        assert!(problem.contains("does not describe") && problem.contains("are empty"), "{problem}");
     }
     let left = read(&source, &json!({"id": "7", "internal": {"status": "Inactive"}})).await.unwrap();
     assert_eq!((left.people.len(), left.gone.len()), (0, 1), "who has left is known by the id");

@@ -1,4 +1,4 @@
-//! What is known of a person, as names and texts: the common form of all payloads, records and exports.
+//! The attributes of a person as names and texts: the common form of all payloads, records and exports.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -11,32 +11,33 @@ use serde_json::Value;
 use crate::domain::shared::Shared;
 use crate::domain::text::folded;
 
-/// Attributes of one person. A name may have several values, and names are found without regard to case.
+/// Attributes of one person. A name may have several values, and lookups ignore case.
 ///
-/// In little memory, because an export has a hundred thousand people: names and values are texts that may be shared.
+/// Names and values are texts that may be shared, which saves memory: an export may have a hundred thousand people.
 ///
-/// What was not told is unknown; what was told to be empty is not: nobody has lost a job title because a sender left it out.
+/// An attribute that was not reported is unknown; one that was reported as empty is not. A person has not lost a job
+/// title just because a sender left it out.
 ///
-/// Invariant: names are folded. A value that is empty stands for an attribute that was told to have none.
+/// Invariant: names are folded. An empty value stands for an attribute that was reported to have none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Attributes(Vec<(Arc<str>, Arc<str>)>);
 
-/// Nothing nests deeper that means anything for skills.
+/// Maximum depth of nested values; nothing deeper is relevant to skills.
 const MAX_DEPTH: usize = 8;
 
 impl Attributes {
-    /// The members of a JSON object; those of nested objects under `outer.inner`, the elements of arrays as several
-    /// values. Anything but an object has no attributes.
+    /// Reads the members of a JSON object. Members of nested objects are named `outer.inner`, and the elements of an
+    /// array become several values. Anything but an object has no attributes.
     pub fn of_json(value: &Value) -> Self {
         let mut attributes = Self::default();
         if value.is_object() {
-            // A tree that is there can be walked.
+            // Walking a value that is already parsed cannot fail.
             let _ = members(value, &mut |name, value| attributes.add(name, value));
         }
         attributes
     }
 
-    /// Adds a value; a blank one says that there is none.
+    /// Adds a value; a blank one states that there is none.
     pub fn add(&mut self, name: &str, value: &str) {
         let name = folded(name);
         if !name.is_empty() {
@@ -44,7 +45,7 @@ impl Attributes {
         }
     }
 
-    /// Adds a value under a folded name, both of them shared with others.
+    /// Adds a value under a name that is already folded, both shared with other people.
     pub(super) fn add_shared(&mut self, name: &Arc<str>, value: &str, texts: &mut Shared<str>) {
         self.0.push((Arc::clone(name), texts.one(value.trim())));
     }
@@ -52,18 +53,18 @@ impl Attributes {
     /// Adds what a JSON value holds.
     pub fn add_json(&mut self, name: &str, value: &Value) {
         let add = &mut |name: &str, value: &str| self.add(name, value);
-        // A tree that is there can be walked.
+        // Walking a value that is already parsed cannot fail.
         let _ = Walk { name: Some(name), depth: MAX_DEPTH, add }.deserialize(value);
     }
 
-    /// The values of an attribute; none if it is not there.
+    /// Returns the values of an attribute; none if it is unknown or empty.
     pub fn values(&self, name: &str) -> impl Iterator<Item = &str> + use<'_> {
         let name = folded(name);
         self.0.iter().filter(move |(known, value)| **known == *name && !value.is_empty()).map(|(_, value)| &**value)
     }
 
-    /// Whether it was told what values this attribute has, or that it has none: itself, or as a part of something that was
-    /// told to be empty.
+    /// Returns whether it was reported which values this attribute has, or that it has none: directly, or as part of
+    /// something that was reported as empty.
     pub fn tell_of(&self, name: &str) -> bool {
         let name = folded(name);
         self.0.iter().any(|(known, value)| {
@@ -72,53 +73,53 @@ impl Attributes {
         })
     }
 
-    /// Whether there is a value of this attribute.
+    /// Returns whether this attribute has a value.
     pub fn has(&self, name: &str) -> bool {
         self.first(name).is_some()
     }
 
-    /// The one value that an attribute is expected to have.
+    /// Returns the first value of an attribute.
     pub fn first(&self, name: &str) -> Option<&str> {
         self.values(name).next()
     }
 
-    /// Number of values, of all attributes; one that is empty counts as well.
+    /// Returns the number of values of all attributes, including empty ones.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Names and values.
+    /// Returns names and values.
     pub(super) fn into_pairs(self) -> impl Iterator<Item = (Arc<str>, Arc<str>)> {
         self.0.into_iter()
     }
 
-    /// Gives back what was set aside for more.
+    /// Releases unused capacity.
     pub(super) fn shrink_to_fit(&mut self) {
         self.0.shrink_to_fit();
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no attributes.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Takes over those values of another row about the same person that are not there yet.
+    /// Adds those values of another row about the same person that are not present yet.
     pub(super) fn unite(&mut self, other: Self) {
         let known: BTreeSet<_> = self.0.iter().cloned().collect();
         self.0.extend(other.0.into_iter().filter(|pair| !known.contains(pair)));
     }
 }
 
-/// Walks over a JSON object and calls `add` with the name and text of each value in it, without building a tree.
+/// Walks over a JSON object and calls `add` with the name and text of each value, without building a tree.
 pub(super) fn members<'de, D: Deserializer<'de>>(object: D, add: &mut dyn FnMut(&str, &str)) -> Result<(), D::Error> {
     Walk { name: None, depth: MAX_DEPTH + 1, add }.deserialize(object)
 }
 
 /// One step of the walk.
 struct Walk<'w> {
-    /// Of the value; none for the object that it begins with.
+    /// Name of the value; `None` for the outermost object.
     name: Option<&'w str>,
-    /// So many levels are still looked at.
+    /// Number of levels that are still read.
     depth: usize,
     add: &'w mut dyn FnMut(&str, &str),
 }
@@ -165,7 +166,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 
     fn visit_f64<E>(mut self, number: f64) -> Result<(), E> {
-        // As JSON writes it.
+        // In the notation of JSON.
         self.tell(&Value::from(number).to_string());
         Ok(())
     }

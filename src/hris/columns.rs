@@ -1,7 +1,7 @@
-//! Whether an export has what its source needs.
+//! Checks whether an export has all the attributes that its source needs.
 //!
-//! A column that was renamed would take away what its rules have assigned to everybody. So an export that lacks one is refused
-//! as a whole, and what is spelt in another way but reads the same is taken for the same, and told.
+//! A renamed column would take from everyone what its rules have assigned. So an export that lacks a needed attribute
+//! is refused as a whole. A column that is spelled differently but reads the same is accepted and reported.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,30 +11,31 @@ use super::nearest::nearest;
 use super::source::{Needed, Source};
 use crate::domain::text::folded;
 
-/// So many names of others are kept, to propose the nearest.
+/// Maximum number of unused names that are kept to propose the most similar one.
 const MAX_OTHERS: usize = 1000;
 
-/// What an export has of that, as far as it was read.
+/// Which attributes an export has, as far as it has been read.
 #[derive(Debug)]
 pub(super) struct Columns<'s> {
-    /// What is needed and was not seen, by its folded name.
+    /// Attributes that are needed and not yet seen, by folded name.
     missing: BTreeMap<String, BTreeSet<Needed<'s>>>,
-    /// How the configuration spells what it names.
+    /// How the configuration spells the attributes it names.
     spellings: BTreeMap<String, BTreeSet<&'s str>>,
-    /// What was seen and nobody names.
+    /// Names that were seen but are not used by the source.
     others: BTreeSet<Box<str>>,
     loosely: BTreeSet<LooseColumn>,
 }
 
-/// A column that is spelt in another way than the configuration does.
+/// A column that is spelled differently from the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LooseColumn {
+    /// The name in the export.
     pub column: Box<str>,
-    /// As the configuration has it.
+    /// The spelling in the configuration.
     pub attribute: Box<str>,
 }
 
-/// What an export lacks.
+/// The attributes that an export lacks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingColumns(Vec<MissingColumn>);
 
@@ -42,12 +43,13 @@ pub struct MissingColumns(Vec<MissingColumn>);
 struct MissingColumn {
     attribute: Box<str>,
     needed_by: Vec<String>,
-    /// Whether `optional` would help.
+    /// Whether listing it in `optional` would help.
     can_be_optional: bool,
     nearest: Option<Box<str>>,
 }
 
 impl<'s> Columns<'s> {
+    /// Starts with everything that the source needs.
     pub(super) fn of(source: &'s Source) -> Self {
         let (mut missing, mut spellings) = (BTreeMap::<_, BTreeSet<_>>::new(), BTreeMap::<_, BTreeSet<_>>::new());
         for needed in source.needed() {
@@ -59,12 +61,12 @@ impl<'s> Columns<'s> {
         Self { missing, spellings, others: BTreeSet::new(), loosely: BTreeSet::new() }
     }
 
-    /// Whether something is needed that was not seen yet.
+    /// Returns whether a needed attribute has not been seen yet.
     pub(super) fn lack(&self) -> bool {
         !self.missing.is_empty()
     }
 
-    /// A column or a member of a record, as it is written.
+    /// Notes a column, or a member of a record, as written.
     pub(super) fn saw(&mut self, name: &str) {
         let name = name.trim();
         let folded = folded(name);
@@ -80,12 +82,12 @@ impl<'s> Columns<'s> {
         }
     }
 
-    /// A record: what it tells of, it may tell to be empty with all that would be in it.
+    /// Notes a record. An attribute that is reported as empty also covers everything nested in it.
     pub(super) fn saw_record(&mut self, attributes: &Attributes) {
         self.missing.retain(|name, _| !attributes.tell_of(name));
     }
 
-    /// What was spelt in another way; what is missing is a fault.
+    /// Returns the columns that are spelled differently, or the missing ones as an error.
     pub(super) fn checked(&self) -> Result<Vec<LooseColumn>, MissingColumns> {
         if !self.lack() {
             return Ok(self.loosely.iter().cloned().collect());
@@ -103,13 +105,13 @@ impl<'s> Columns<'s> {
 impl fmt::Display for MissingColumns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const MAX: usize = 5;
-        f.write_str("it lacks what is needed of everybody, so nothing was taken from it: ")?;
+        f.write_str("the export lacks attributes that the source needs, so nothing was imported: ")?;
         for (at, missing) in self.0.iter().take(MAX).enumerate() {
             let MissingColumn { attribute, needed_by, nearest, can_be_optional: _ } = missing;
             let between = if at == 0 { "" } else { "; " };
-            write!(f, "{between}{attribute:?}, which {} names", needed_by.join(" and "))?;
+            write!(f, "{between}{attribute:?}, needed by {}", needed_by.join(" and "))?;
             if let Some(nearest) = nearest {
-                write!(f, " (the nearest that it has is {nearest:?})")?;
+                write!(f, " (did you mean {nearest:?}?)")?;
             }
         }
         if let Some(more) = self.0.len().checked_sub(MAX).filter(|more| *more > 0) {
@@ -121,7 +123,7 @@ impl fmt::Display for MissingColumns {
         if optional.is_empty() {
             return Ok(());
         }
-        write!(f, ", or list {} under `optional` of the source", optional.join(", "))
+        write!(f, ", or list {} in `optional` of the source", optional.join(", "))
     }
 }
 
@@ -129,7 +131,7 @@ impl std::error::Error for MissingColumns {}
 
 impl fmt::Display for LooseColumn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} is taken for {:?}", self.column, self.attribute)
+        write!(f, "{:?} is read as {:?}", self.column, self.attribute)
     }
 }
 
@@ -160,6 +162,6 @@ mod tests {
             assert!(said.contains("Correct the export or the source") && !said.contains("optional"), "{said}");
         }
         let said = said(&["Employee_ID", "Team"]);
-        assert!(said.ends_with(", or list \"Title\" under `optional` of the source"), "{said}");
+        assert!(said.ends_with(", or list \"Title\" in `optional` of the source"), "{said}");
     }
 }

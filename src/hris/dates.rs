@@ -1,13 +1,13 @@
-//! The dates of changes, as senders write them.
+//! Reads the dates of changes as senders write them.
 //!
 //! | written | read as |
 //! |---|---|
 //! | `2026-01-31T18:42:00Z`, `…+0100`, `…+01:00[Europe/Berlin]` | that point in time |
-//! | `2026-01-31T18:42:00`, `2026-01-31 18:42` | local time of the source's `time_zone` |
-//! | `2026-01-31`, `20260131` | the first moment of that day there |
+//! | `2026-01-31T18:42:00`, `2026-01-31 18:42` | local time in the source's `time_zone` |
+//! | `2026-01-31`, `20260131` | the first moment of that day in `time_zone` |
 //! | 9 or 10 digits, also as a text and with decimals | seconds since 1970 |
 //! | 12 or 13 digits, also as a text | milliseconds since 1970 |
-//! | anything before 2000, zeros, nothing | no date: systems write such when they have none |
+//! | anything before 2000, zeros, nothing | no date: systems write such values when they have none |
 //! | anything else | cannot be read |
 
 use jiff::civil::Time;
@@ -18,19 +18,19 @@ use serde_json::{Number, Value};
 
 use crate::domain::dates::is_offset;
 
-/// The first second of 2000; what lies before stands for no date.
+/// The first second of 2000; anything earlier stands for no date.
 const SECONDS_TO_2000: i64 = 946_684_800;
 const MILLISECONDS_TO_2000: i64 = SECONDS_TO_2000 * 1000;
-/// The last of ten digits, in 2286. So seconds and milliseconds of our time cannot be mistaken for each other.
+/// The last second with ten digits, in 2286. It separates seconds from milliseconds in any date of our time.
 const LAST_SECOND: i64 = 9_999_999_999;
 const LAST_MILLISECOND: i64 = 9_999_999_999_999;
 
-/// What was given for a date is none.
+/// The error for a value that is not a date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not a date")]
 pub(super) struct NotADate;
 
-/// Reads the dates of one payload, and counts those that cannot be read: each then counts as not given.
+/// Reads the dates of one payload and counts those that cannot be read, which are treated as absent.
 #[derive(Debug)]
 pub(super) struct DateReader<'z> {
     zone: &'z TimeZone,
@@ -42,6 +42,7 @@ impl<'z> DateReader<'z> {
         Self { zone, not_read: 0 }
     }
 
+    /// Reads a date; `None` if it is absent, stands for no date, or cannot be read.
     pub(super) fn read(&mut self, given: Option<&Value>) -> Option<Timestamp> {
         date(given?, self.zone).unwrap_or_else(|NotADate| {
             self.not_read += 1;
@@ -49,12 +50,13 @@ impl<'z> DateReader<'z> {
         })
     }
 
+    /// Returns the number of dates that could not be read.
     pub(super) fn not_read(&self) -> usize {
         self.not_read
     }
 }
 
-/// The point in time that a value stands for; `None` where it stands for no date.
+/// Returns the point in time that a value stands for; `None` if it stands for no date.
 pub(super) fn date(value: &Value, zone: &TimeZone) -> Result<Option<Timestamp>, NotADate> {
     match value {
         Value::Null => Ok(None),
@@ -64,7 +66,8 @@ pub(super) fn date(value: &Value, zone: &TimeZone) -> Result<Option<Timestamp>, 
     }
 }
 
-/// When something was signed, which needs no time zone: seconds or milliseconds since 1970, or a time with an offset.
+/// Returns the time of a signature, which needs no time zone: seconds or milliseconds since 1970, or a time with an
+/// offset.
 pub(super) fn instant(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -105,7 +108,7 @@ fn of_whole(whole: i64, zone: &TimeZone) -> Result<Option<Timestamp>, NotADate> 
     match whole {
         SECONDS_TO_2000..=LAST_SECOND => Timestamp::from_second(whole).map(Some).map_err(|_| NotADate),
         MILLISECONDS_TO_2000..=LAST_MILLISECOND => Timestamp::from_millisecond(whole).map(Some).map_err(|_| NotADate),
-        // A day in the basic format of ISO 8601; as seconds it would lie in 1970.
+        // A day in the basic format of ISO 8601; as seconds, it would lie in 1970.
         20_000_101..=99_991_231 => Ok(of_written(&whole.to_string(), Some(zone)).ok().flatten()),
         ..MILLISECONDS_TO_2000 => Ok(None),
         _ => Err(NotADate),
@@ -120,7 +123,7 @@ fn of_fractional(fractional: f64, zone: &TimeZone) -> Result<Option<Timestamp>, 
     of_whole(since_1970.as_secs(), zone)
 }
 
-/// As ISO 8601 and RFC 3339 write it, and RFC 9557 with the name of a time zone in brackets behind it.
+/// Reads the format of ISO 8601 and RFC 3339, or RFC 9557 with the name of a time zone in brackets.
 fn of_written(text: &str, zone: Option<&TimeZone>) -> Result<Option<Timestamp>, NotADate> {
     let pieces = Pieces::parse(text).map_err(|_| NotADate)?;
     let local = pieces.date().to_datetime(pieces.time().unwrap_or(Time::midnight()));
@@ -131,7 +134,7 @@ fn of_written(text: &str, zone: Option<&TimeZone>) -> Result<Option<Timestamp>, 
         offset.to_timestamp(local)
     } else {
         let named = pieces.to_time_zone().map_err(|_| NotADate)?;
-        // A time that the clock shows twice is the first of both; one that it leaves out is as if it had gone on.
+        // A local time that occurs twice is the first of the two; one that a change of clocks skips is shifted forward.
         named.as_ref().or(zone).ok_or(NotADate)?.to_timestamp(local)
     };
     let point = point.map_err(|_| NotADate)?;
@@ -190,9 +193,9 @@ mod tests {
             ("Europe/Berlin", json!("20260131"), "2026-01-30T23:00:00Z"),
             ("Europe/Berlin", json!(20_260_131), "2026-01-30T23:00:00Z"),
             ("Europe/Berlin", json!(1_769_884_920), "2026-01-31T18:42:00Z"),
-            // Clocks are put forward: 02:30 is not shown, and is 03:30.
+            // Clocks go forward: 02:30 does not exist and is read as 03:30.
             ("Europe/Berlin", json!("2026-03-29T02:30:00"), "2026-03-29T01:30:00Z"),
-            // Clocks are put back: 02:30 is shown twice.
+            // Clocks go back: 02:30 occurs twice.
             ("Europe/Berlin", json!("2026-10-25T02:30:00"), "2026-10-25T00:30:00Z"),
             // A day that begins at 01:00.
             ("America/Havana", json!("2026-03-08"), "2026-03-08T05:00:00Z"),

@@ -1,4 +1,4 @@
-//! One delivery: whether it may come in, and what it is told apart by.
+//! One delivery: whether it is admitted, and how it is told apart from others.
 
 use http::HeaderMap;
 use jiff::Timestamp;
@@ -11,28 +11,31 @@ use super::signature::{SignatureError, SignedWith};
 use super::source::Source;
 use crate::charset::without_mark;
 
-/// The body of a delivery. Some senders sign what they compress, others what they send.
+/// The body of a delivery. Some senders sign it before they compress it, others after.
 #[derive(Debug, Clone, Copy)]
 pub struct DeliveredBody<'b> {
-    /// The bytes as they came.
+    /// The bytes as received.
     pub sent: &'b [u8],
-    /// The same, not compressed.
+    /// The same, decompressed.
     pub plain: &'b [u8],
 }
 
-/// Why a delivery is not let in.
+/// Why a delivery was not admitted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     #[error(transparent)]
+    /// The signature is missing or wrong.
     Signature(#[from] SignatureError),
-    #[error("the secret of the path is wrong or missing")]
+    #[error("the secret in the path is wrong or missing")]
+    /// The source requires a secret in the path.
     Path,
-    #[error("the source takes no deliveries: it has no secret")]
+    #[error("the source accepts no deliveries because no secret is configured")]
+    /// The source accepts exports only.
     Nobody,
 }
 
 impl Source {
-    /// Lets a delivery in, or not. The bytes are those that came, before anything has been parsed.
+    /// Checks whether a delivery is admitted. `body` must hold the received bytes, before anything is parsed.
     pub fn admit(
         &self,
         path_secret: Option<&str>,
@@ -46,7 +49,10 @@ impl Source {
                 let signed_with = signed_with.map_err(|refusal| senders::with_sender_instead(refusal, headers))?;
                 if signed_with == SignedWith::Previous {
                     let source = &*self.name;
-                    tracing::info!(source, "a delivery is signed with previous_secret; the sender has not moved yet");
+                    tracing::info!(
+                        source,
+                        "a delivery is signed with previous_secret; the sender does not use the new secret yet"
+                    );
                 }
                 Ok(())
             }
@@ -61,7 +67,7 @@ impl Source {
         }
     }
 
-    /// The same of a body that may have been compressed, before or after it was signed.
+    /// Like [`Self::admit`], for a body that may have been compressed before or after it was signed.
     pub(super) fn admit_either(
         &self,
         path_secret: Option<&str>,
@@ -73,12 +79,12 @@ impl Source {
         if body.sent == body.plain { sent } else { sent.or_else(|_| self.admit(path_secret, headers, body.plain, now)) }
     }
 
-    /// Whether this is a sender's question whether anybody is there, which no secret is needed for.
+    /// Returns whether this is the sender's test whether the endpoint exists, which needs no secret.
     pub fn is_handshake(&self, body: &[u8]) -> bool {
         (self.sender.is_handshake)(without_mark(body))
     }
 
-    /// What the delivery is told apart by, if it came `now`.
+    /// Returns the key that tells this delivery, received `now`, apart from others.
     pub fn delivery_key(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> String {
         let needs_payload = matches!(self.key_rule, KeyRule::Pointer(_) | KeyRule::Payload(_));
         let payload = needs_payload.then(|| numbers::parsed(without_mark(body)).ok()).flatten();
@@ -89,7 +95,7 @@ impl Source {
         self.key_rule.key(headers, signed_id, body, payload.as_ref(), now)
     }
 
-    /// What a delivery is told apart by once it is known what it says: `None` if that is still its key.
+    /// Returns the key of a delivery once its content is known; `None` if the first key still applies.
     pub(super) fn key_of_undated(&self, is_dated: bool, body: &[u8], now: Timestamp) -> Option<String> {
         let undated = matches!(self.key_rule, KeyRule::DatedDigest) && !is_dated;
         undated.then(|| KeyRule::Arrival.key(&HeaderMap::new(), None, body, None, now))

@@ -1,7 +1,7 @@
-//! The people of an export, gathered row by row.
+//! Gathers the people of an export, row by row.
 //!
-//! An export has up to a hundred thousand people, each with as many columns as the HR system likes to write. Of those only
-//! what the source names anywhere is kept, equal texts are one, and all of it is counted while it is read.
+//! An export has up to a hundred thousand people, each with as many columns as the HR system writes. Only the
+//! attributes that the source uses are kept, equal texts are stored once, and the memory is counted while reading.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -16,48 +16,49 @@ use crate::domain::shared::Shared;
 use crate::domain::text::folded;
 use crate::table::TakeRoom;
 
-/// People of one export, as many as a job has entries.
+/// Maximum number of people in an export, the same as the number of entries in a job.
 const MAX_PEOPLE: usize = 100_000;
-/// Names of members, as they are written, that are remembered.
+/// Maximum number of member names, as written, that are remembered.
 const MAX_NAMES: usize = 4096;
-/// Values of one person, of all attributes that are kept.
+/// Maximum number of values of one person, over all attributes that are kept.
 const MAX_VALUES: usize = 10_000;
-/// What is wrong with people is told of so many of them.
+/// Maximum number of people whose problems are listed.
 const MAX_FAULTS: usize = 100;
-/// Room is taken in pieces of this size.
+/// Memory is reserved in pieces of this size, in bytes.
 const PIECE: usize = 64 * 1024;
 
 /// What has been read of an export.
 ///
-/// Invariant: it holds no more than it has taken room for, but for one piece and one person.
+/// Invariant: it holds no more memory than it has reserved, except for one piece and one person.
 pub(super) struct Gathering<'s> {
     source: &'s Source,
     kept: BTreeMap<Box<str>, Arc<str>>,
     columns: Columns<'s>,
-    /// Names as they are written, each with the attribute as it is kept, if it is.
+    /// Names as written, each with the attribute under which its values are kept, if any.
     written: HashMap<Box<str>, Option<Arc<str>>>,
     texts: Shared<str>,
     people: Vec<ExportRow>,
-    /// The place in `people` of each user.
+    /// Index in `people` of each user.
     places: HashMap<UserRef, usize>,
     rows: usize,
     faults: Vec<PersonFault>,
     more_faults: usize,
     room: TakeRoom,
-    /// Held, and not paid for in room.
+    /// Bytes that are held but not reserved yet.
     owed: usize,
     next: Attributes,
-    /// Where the next one stands.
+    /// Position of the next person.
     place: Option<PayloadPlace>,
 }
 
 struct ExportRow {
-    /// Of the first row about the person.
+    /// Position of the first row about the person.
     place: PayloadPlace,
     person: Person,
 }
 
 impl<'s> Gathering<'s> {
+    /// Starts with nothing read.
     pub(super) fn new(source: &'s Source, room: TakeRoom) -> Self {
         let kept = source.attributes().map(folded).map(|name| (name.as_str().into(), name.as_str().into())).collect();
         Self {
@@ -78,12 +79,12 @@ impl<'s> Gathering<'s> {
         }
     }
 
-    /// The attribute as it is kept, if it is.
+    /// Returns the attribute under which a name is kept, if it is.
     fn kept(&self, name: &str) -> Option<Arc<str>> {
         self.kept.get(&*folded(name)).cloned()
     }
 
-    /// The attribute of a member as it is kept, if it is.
+    /// Returns the attribute under which the values of a member are kept, if they are.
     fn member(&mut self, name: &str) -> Option<Arc<str>> {
         if let Some(known) = self.written.get(name) {
             return known.clone();
@@ -96,16 +97,16 @@ impl<'s> Gathering<'s> {
         kept
     }
 
-    /// Takes a value of the next row, under a name that is kept.
+    /// Adds a value to the next row, under a name that is kept.
     fn value(&mut self, name: &Arc<str>, value: &str) {
-        // A row without end has to end somewhere; that it has too much is told with it.
+        // One value beyond the limit is kept, so that the excess is noticed and reported.
         if self.next.len() <= MAX_VALUES {
             self.owed += value.len();
             self.next.add_shared(name, value, &mut self.texts);
         }
     }
 
-    /// Takes a person as a filter writes them.
+    /// Adds a person that a filter yields.
     pub(super) fn person(&mut self, mut person: Person) -> Result<(), MappingError> {
         for (name, value) in person.attributes.into_pairs() {
             if let Some(name) = self.member(&name) {
@@ -116,8 +117,8 @@ impl<'s> Gathering<'s> {
         self.add(person)
     }
 
-    /// Puts rows about the same user together, in the place of the first of them. Who has left one of two positions has
-    /// not left, and only the other counts.
+    /// Merges rows about the same user at the position of the first one. A person who has left one of two positions has
+    /// not left; only the other position counts.
     fn add(&mut self, mut person: Person) -> Result<(), MappingError> {
         self.rows += 1;
         let stands_at = self.place.take().unwrap_or(PayloadPlace::Person(self.rows));
@@ -136,22 +137,22 @@ impl<'s> Gathering<'s> {
         self.owed += person.attributes.len() * size_of::<(Arc<str>, Arc<str>)>();
         let next = self.people.len();
         let place = *self.places.entry(user.folded()).or_insert(next);
-        // Settled here: together, the rows may spell their name in several ways.
+        // Resolved here because merged rows may spell the name differently.
         person.user = Some(user);
         if let Some(before) = self.people.get_mut(place) {
             before.person.unite(person);
             return self.pay();
         }
         if next >= MAX_PEOPLE {
-            return Err(NotUnderstood::new(format!("an export may name at most {MAX_PEOPLE} people")).into());
+            return Err(NotUnderstood::new(format!("an export may contain at most {MAX_PEOPLE} people")).into());
         }
-        // With their entry in the job, which is made of it.
+        // Includes the entry of the job that is built from it.
         self.owed += 2 * size_of::<ExportRow>() + 2 * size_of::<UserRef>() + 128;
         self.people.push(ExportRow { place: stands_at, person });
         self.pay()
     }
 
-    /// Takes room for what is held.
+    /// Reserves memory for what is held.
     fn pay(&mut self) -> Result<(), MappingError> {
         if self.owed >= PIECE {
             let owed = std::mem::take(&mut self.owed);
@@ -162,6 +163,7 @@ impl<'s> Gathering<'s> {
         Ok(())
     }
 
+    /// Notes a problem with a person.
     fn fault(&mut self, place: PayloadPlace, problem: String) {
         if self.faults.len() < MAX_FAULTS {
             self.faults.push(PersonFault { place, problem });
@@ -170,17 +172,17 @@ impl<'s> Gathering<'s> {
         }
     }
 
-    /// What it comes to for each of them.
+    /// Maps all people that were gathered.
     pub(super) fn mapping(mut self) -> Result<Mapping, MappingError> {
         let loosely = if self.rows == 0 { Vec::new() } else { self.columns.checked()? };
         let people = std::mem::take(&mut self.people);
-        // Nobody comes any more.
+        // No more people are added, so this memory can be released.
         (self.places, self.texts) = (HashMap::new(), Shared::default());
         let (mut mapped, mut parts) = (Vec::with_capacity(people.len()), SharedParts::default());
         for ExportRow { place, person } in people {
             let values = person.attributes.len();
             if values > MAX_VALUES {
-                self.fault(place, format!("has {values} values; more than {MAX_VALUES} are not taken"));
+                self.fault(place, format!("has {values} values, but at most {MAX_VALUES} are allowed"));
                 continue;
             }
             match self.source.mapped(&person, &mut parts) {
@@ -227,7 +229,7 @@ impl TakeRecord for Gathering<'_> {
 }
 
 impl Person {
-    /// The same person once more.
+    /// Merges another row about the same person into this one.
     fn unite(&mut self, other: Self) {
         match (self.left, other.left) {
             (true, false) => *self = other,

@@ -1,4 +1,4 @@
-//! What tells deliveries of a source apart.
+//! The rule that tells the deliveries of a source apart.
 
 use http::HeaderMap;
 use http::header::HeaderName;
@@ -10,7 +10,7 @@ use super::senders::{Deduplication, Sender};
 use super::signature::only;
 use crate::config::{ConfigError, WebhookConfig};
 
-/// What tells deliveries of a source apart, so that one that comes again is not carried out again.
+/// What tells deliveries of a source apart, so that a repeated one is not carried out again.
 #[derive(Debug, Clone)]
 pub(super) enum KeyRule {
     /// The id that the sender signs.
@@ -19,18 +19,20 @@ pub(super) enum KeyRule {
     Header(HeaderName),
     /// A JSON pointer into the body.
     Pointer(String),
-    /// What this finds in the payload.
+    /// What this function finds in the payload.
     Payload(fn(&Value) -> Option<String>),
-    /// The digest of the body, and of these headers with it.
+    /// The digest of the body and these headers.
     Digest(Vec<HeaderName>),
-    /// The digest of the body, if a filter finds a date in it for everything that it says; else nothing, as for [`Self::Arrival`].
+    /// The digest of the body, if a filter finds a date for everything in it; otherwise nothing, as with
+    /// [`Self::Arrival`].
     DatedDigest,
-    /// Nothing: who becomes an agent, then a trainee, then an agent again is told of in the same words as the first time.
-    /// A state that comes once more changes nothing, while one that is taken for known is lost.
+    /// Nothing. If a person becomes an agent, then a trainee, then an agent again, the first and the last delivery are
+    /// identical. Processing a state twice changes nothing, but a state that is mistaken for a repetition is lost.
     Arrival,
 }
 
 impl KeyRule {
+    /// Compiles the rule of a source.
     pub(super) fn compile(config: &WebhookConfig) -> Result<Self, ConfigError> {
         let by_sender = match Sender::of(config.preset).deduplication {
             Deduplication::SignedId => Some(Self::SignedId),
@@ -44,7 +46,9 @@ impl KeyRule {
             (None, Some(rule)) => return Ok(rule),
             (None, None) => return Self::of_custom(config),
             (Some(_), Some(_)) => {
-                return Err(config.fault("dedupe", "is given by the preset; use preset = \"generic\" for another"));
+                return Err(
+                    config.fault("dedupe", "is defined by the preset; use preset = \"generic\" to define another")
+                );
             }
             (Some(dedupe), None) => dedupe,
         };
@@ -52,14 +56,14 @@ impl KeyRule {
             (Some(header), None) => header
                 .parse()
                 .map(Self::Header)
-                .map_err(|_| config.fault("dedupe.header", "is not the name of a header")),
+                .map_err(|_| config.fault("dedupe.header", "is not a valid header name")),
             (None, Some(pointer)) if pointer.starts_with('/') => Ok(Self::Pointer(pointer.clone())),
-            (None, Some(_)) => Err(config.fault("dedupe.pointer", "is not a JSON pointer: it has to begin with /")),
+            (None, Some(_)) => Err(config.fault("dedupe.pointer", "is not a JSON pointer: it must begin with /")),
             _ => Err(config.fault("dedupe", "must have exactly one of header and pointer")),
         }
     }
 
-    /// By what is signed beside the body, where something is.
+    /// Uses what is signed besides the body, if anything is.
     fn of_custom(config: &WebhookConfig) -> Result<Self, ConfigError> {
         let signature = config.signature.as_ref();
         let stamp = signature.and_then(|signature| signature.timestamp_header.as_ref()?.parse().ok());
@@ -71,8 +75,8 @@ impl KeyRule {
         })
     }
 
-    /// The key of a delivery that came `now`, and whose id is signed in this header. Where the part that it is made of is
-    /// missing, the digest of the body stands in.
+    /// Returns the key of a delivery that came `now`, with the signed id in the header `signed_id`. If the part that
+    /// the key is made of is missing, the digest of the body is used instead.
     pub(super) fn key(
         &self,
         headers: &HeaderMap,
@@ -101,6 +105,7 @@ impl KeyRule {
     }
 }
 
+/// Returns the SHA-256 digest of the body and the other values.
 fn digest<'a>(body: &[u8], others: impl Iterator<Item = &'a [u8]>) -> String {
     let mut digest = Sha256::new();
     digest.update(body);

@@ -1,4 +1,4 @@
-//! What a payload or an export comes to: people, and what follows for each.
+//! The result of mapping a payload or an export: people, and what follows for each.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,34 +19,38 @@ use crate::table::TableError;
 /// One person, and what follows for them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mapped {
+    /// The user in Genesys.
     pub user: UserRef,
-    /// The sender's own date of the change; once a delivery is taken, when the change counts from.
+    /// The sender's date of the change; once a delivery is accepted, the time from which the change counts.
     pub occurred_at: Option<Timestamp>,
-    /// Gets nothing, and loses what skillsync assigned.
+    /// Whether the person has left, and therefore gets nothing and loses what skillsync assigned.
     pub leaver: bool,
-    /// What a full export tells by naming them, or by not doing so.
+    /// What a full export shows by naming the person, or by not naming them.
     pub presence: Presence,
-    /// What the source called them, where they are named by who that is at Genesys.
+    /// What the source called the person, if `user` is their id in Genesys.
     pub called: Option<Box<str>>,
-    /// What the sender calls them, as it reads.
+    /// The sender's id of the person, normalised.
     pub sender_id: Option<Box<str>>,
-    /// One list for all to whom the same comes.
+    /// One list is shared by all people with the same assignments.
     pub assignments: Arc<[Derived]>,
-    /// Attributes of which nothing is known, and without which something cannot be decided; one list for all who lack the same.
+    /// Unknown attributes without which a rule or `leaver` cannot be decided. One list is shared by all people who lack
+    /// the same.
     pub unknown: Arc<[Box<str>]>,
 }
 
-/// What several people have in common, as one.
+/// Lists that several people share.
 #[derive(Debug, Default)]
 pub(super) struct SharedParts {
     pub(super) assignments: Shared<[Derived]>,
     pub(super) unknown: Shared<[Box<str>]>,
 }
 
-/// Something is wrong with one person of several.
+/// A problem with one of several people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PersonFault {
+    /// Where the person is found.
     pub place: PayloadPlace,
+    /// What is wrong.
     pub problem: String,
 }
 
@@ -56,61 +60,68 @@ impl fmt::Display for PersonFault {
     }
 }
 
-/// What a payload or an export comes to.
+/// The result of mapping a payload or an export.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Mapping {
+    /// The people, in the order of the payload.
     pub people: Vec<Mapped>,
+    /// People who could not be mapped.
     pub faults: Vec<PersonFault>,
-    /// People of whom something is wrong too, but not told.
+    /// Number of further people with problems that are not listed.
     pub more_faults: usize,
-    /// Records that have to be read first.
+    /// Records that must be read first.
     pub changed: Vec<Changed>,
-    /// People who have left and of whom only the sender's id was told, each with the number of `people` before them.
+    /// People who have left and of whom only the sender's id was reported, each with the number of `people` before
+    /// them.
     pub gone: Vec<(usize, Changed)>,
-    /// Of an export: columns that are spelt in another way than the source does.
+    /// For an export, the columns that are spelled differently from the configuration.
     pub loosely: Vec<LooseColumn>,
-    /// Dates that were given and cannot be read; their changes count as of now.
+    /// Number of dates that could not be read; these changes count as of now.
     pub dates_not_read: usize,
-    /// When the sender says that it sent this: stands for the date of people who have none.
+    /// When the sender says it sent the payload; replaces the date of people who have none.
     pub sent_at: Option<Timestamp>,
 }
 
-/// Why a body comes to nothing.
+/// Why a body cannot be mapped.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MappingError {
+    /// The body is malformed.
     #[error(transparent)]
     NotUnderstood(#[from] NotUnderstood),
+    /// The filter failed or could not run.
     #[error(transparent)]
     Filter(#[from] FilterError),
+    /// The export lacks attributes that the source needs.
     #[error(transparent)]
     Lacks(#[from] MissingColumns),
-    /// It only says who has changed, and the source names no place where records are read.
+    /// The delivery only reports who has changed, and the source does not configure where to read records.
     #[error(
-        "webhooks.{0}: record: is missing, and this delivery only says who has changed: name where their records are read, \
-         or have the sender post their fields"
+        "webhooks.{0}: record: is missing, but this delivery only reports who has changed; configure where to read \
+         their records, or have the sender post their fields"
     )]
     NoRecord(Arc<str>),
-    /// It takes more than it may.
+    /// The decompressed content exceeds the limit.
     #[error("the spreadsheet is too large once it is unpacked")]
     TooLarge,
-    /// There is no room for what it comes to.
+    /// There is no memory left for the result.
     #[error("too many large bodies are being read; send it again later")]
     NoRoom,
 }
 
 impl MappingError {
-    /// What went wrong, without anything that the body or a filter says.
+    /// Describes the error without quoting the body or the output of a filter.
     pub(super) fn for_logs(&self) -> String {
         match self {
-            Self::Lacks(_) => "it lacks columns that are needed; `skillsync map` says which".to_owned(),
-            Self::NotUnderstood(_) => "it cannot be understood; `skillsync map` says why".to_owned(),
-            Self::Filter(FilterError::Failed(_)) => "its filter fails; `skillsync map` says why".to_owned(),
+            Self::Lacks(_) => "it lacks required columns; run `skillsync map` for details".to_owned(),
+            Self::NotUnderstood(_) => "it cannot be understood; run `skillsync map` for details".to_owned(),
+            Self::Filter(FilterError::Failed(_)) => "its filter failed; run `skillsync map` for details".to_owned(),
             Self::Filter(fault) => fault.to_string(),
             Self::NoRecord(_) | Self::TooLarge | Self::NoRoom => self.to_string(),
         }
     }
 
-    /// Whether the same body may well pass at another time: the configuration can be mended and read again meanwhile.
+    /// Returns whether the same body may succeed later: when resources are free again, or when the missing `record` has
+    /// been configured.
     pub fn passes_later(&self) -> bool {
         match self {
             Self::Filter(FilterError::Stopped | FilterError::Busy | FilterError::CannotStart(_)) => true,
@@ -135,21 +146,25 @@ impl From<TableError> for MappingError {
     }
 }
 
-/// The form of an export; what it says goes before what its source says.
+/// The format of an export; what is set here takes precedence over the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExportForm {
+    /// JSON, in this charset or that of the source.
     Json(Option<Charset>),
+    /// CSV, in this charset or that of the source.
     Csv(Option<Charset>),
+    /// A spreadsheet.
     Xlsx {
+        /// Sheet to read; by default that of the source.
         sheet: Option<String>,
-        /// So many bytes may come out of it.
+        /// Maximum size of the decompressed content, in bytes.
         unpacked: usize,
     },
 }
 
 impl Mapping {
-    /// Takes what has a date that has not come yet as of now, and answers how many people had one: senders have to be
-    /// answered with success, and such a date would beat every change until it has come.
+    /// Drops dates in the future, so that these changes count as of now, and returns the number of people affected.
+    /// Senders must be answered with success, and a future date would supersede every change until it is reached.
     pub(super) fn take_future_dates_as_now(&mut self, latest: LatestDate) -> usize {
         let mut taken = 0;
         let is_ahead = |date: Timestamp| latest.checked(date).is_err();
@@ -161,14 +176,14 @@ impl Mapping {
                 taken += 1;
             }
         }
-        // It is one clock that dates and signs.
+        // The same clock dates and signs, so `sent_at` cannot be trusted either.
         self.sent_at = self.sent_at.filter(|_| !was_sent_ahead && taken == 0);
         taken
     }
 }
 
 impl Mapping {
-    /// Whether everything that it says has a date of the sender's own.
+    /// Returns whether all changes have a date from the sender.
     pub(super) fn is_dated(&self) -> bool {
         let people = self.people.iter().map(|person| person.occurred_at);
         let changed = self.changed.iter().map(|changed| changed.occurred_at);
@@ -178,7 +193,7 @@ impl Mapping {
 }
 
 impl Mapped {
-    /// Somebody who has left.
+    /// A leaver.
     pub(super) fn leaver(user: UserRef, occurred_at: Option<Timestamp>) -> Self {
         let (presence, assignments, unknown) = (Presence::default(), Arc::default(), Arc::default());
         Self { user, occurred_at, leaver: true, presence, called: None, sender_id: None, assignments, unknown }

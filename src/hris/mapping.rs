@@ -1,4 +1,4 @@
-//! From a body to what a source wants done: read, then apply the rules.
+//! Maps a body to what a source asks for: reads it, then applies the rules.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -22,15 +22,16 @@ use crate::domain::text::as_it_reads;
 use crate::domain::{Mode, UserRef};
 use crate::table::{Table, TakeRoom, Workbook};
 
+/// Returns the label of a job, for example `webhook hr`.
 fn label(way: &str, source: &str) -> Box<str> {
     format!("{way} {source}").into()
 }
 
 impl Source {
-    /// How exports come in.
+    /// How exports arrive, in labels of jobs.
     pub(super) const IMPORT: &str = "import";
 
-    /// What the body of a delivery comes to.
+    /// Maps the body of a delivery.
     pub async fn map_delivery(&self, headers: &HeaderMap, body: &[u8]) -> Result<Mapping, MappingError> {
         let kind = content_type(headers);
         let charset = Charset::declared(kind).map_err(|unknown| NotUnderstood::new(unknown.to_string()))?;
@@ -52,7 +53,7 @@ impl Source {
         Ok(self.map(told))
     }
 
-    /// What an export comes to. Rows about the same user are taken together: people with two positions have two.
+    /// Maps an export. Rows about the same user are merged, because people with two positions have two rows.
     pub async fn map_export(
         self: &Arc<Self>,
         form: ExportForm,
@@ -86,7 +87,7 @@ impl Source {
             None => None,
         };
         let source = Arc::clone(self);
-        // Beside the event loop, which has requests to answer meanwhile.
+        // Runs on the blocking pool, because the event loop has requests to answer in the meantime.
         let gathered = tokio::task::spawn_blocking(move || {
             let mut gathering = Gathering::new(&source, room);
             match yielded {
@@ -106,19 +107,19 @@ impl Source {
         })
     }
 
-    /// What it comes to that the sender has no record of a person any more: they have left.
+    /// Maps the fact that the sender no longer has a record of a person: they have left.
     pub(super) fn map_gone(&self, record: &str, as_of: Timestamp) -> Mapping {
         let mut person = Person { occurred_at: Some(as_of), left: true, ..Person::default() };
         person.attributes.add(self.id_attribute(), record);
         self.map(Told::person(person))
     }
 
-    /// The label of the jobs of exports.
+    /// Returns the label of jobs that exports create.
     pub(super) fn label_of_imports(name: &str) -> Box<str> {
         label(Self::IMPORT, name)
     }
 
-    /// The job that a mapping makes; `way` is how it came in.
+    /// Builds the job of a mapping; `way` is how the payload arrived.
     pub fn job(&self, mapping: &Mapping, way: &str, lane: Lane) -> (JobSpec, Vec<EntryOrder>) {
         let label = Some(label(way, &self.name));
         let spec = JobSpec {
@@ -138,6 +139,7 @@ impl Source {
         Reading { sender: self.sender, zone: &self.zone, reads_records: self.record.is_some() }
     }
 
+    /// Maps everything that a payload says.
     pub(super) fn map(&self, told: Told) -> Mapping {
         let Told { people, changed, sent_at, dates_not_read } = told;
         let mut mapping = Mapping { changed, dates_not_read, sent_at, ..Mapping::default() };
@@ -157,13 +159,14 @@ impl Source {
         mapping
     }
 
-    /// Somebody who has left, if only the sender's id tells who.
+    /// Returns the sender's id of a person who has left, if nothing else identifies them.
     pub(super) fn gone(&self, person: &Person) -> Option<Changed> {
         let record = self.sender_id_of(person).filter(|_| !self.names_user(person) && self.has_left(person))?;
         Some(Changed { record, occurred_at: person.occurred_at })
     }
 
-    /// Whether something names the user at Genesys; who lacks a name where nothing could is for the mapping to tell.
+    /// Returns whether the user in Genesys is named. True if no attribute is configured for that; [`Self::mapped`] then
+    /// reports the missing name.
     pub(super) fn names_user(&self, person: &Person) -> bool {
         person.user.is_some()
             || self.identity.as_ref().is_none_or(|identity| person.attributes.has(identity.attribute()))
@@ -178,7 +181,7 @@ impl Source {
         ids.map_while(|id| super::people::checked(&as_it_reads(id)).ok())
     }
 
-    /// What follows for one person; nothing for leavers of a source that never takes anything away.
+    /// Derives what follows for one person; `None` for leavers of a source that never removes anything.
     pub(super) fn mapped(&self, person: &Person, parts: &mut SharedParts) -> Result<Option<Mapped>, String> {
         let user = self.user(person)?;
         let leaver = self.has_left(person);
@@ -195,20 +198,22 @@ impl Source {
             unknown = self.unknown(&person.attributes).into_iter().map(Box::from).collect();
         }
         let (assignments, unknown) = (parts.assignments.one(assignments), parts.unknown.one(unknown));
-        // Of several ids, as rows about one user may have them, none stands for the user alone.
+        // If rows about one user have several ids, none of them identifies the user alone.
         let sender_id = self.sender_id_of(person).filter(|id| self.sender_ids_of(person).all(|other| other == *id));
         let (occurred_at, presence) = (person.occurred_at, Presence::default());
         Ok(Some(Mapped { user, occurred_at, leaver, presence, called: None, sender_id, assignments, unknown }))
     }
 
+    /// Returns the user that a filter or the configured attribute names, or why there is none.
     pub(super) fn user(&self, person: &Person) -> Result<UserRef, String> {
         match (&person.user, &self.identity) {
             (Some(user), _) => Ok(user.clone()),
             (None, Some(identity)) => identity.of(&person.attributes),
-            (None, None) => Err("the filter names no user, and neither does the key user".to_owned()),
+            (None, None) => Err("neither the filter nor the key `user` identifies the user".to_owned()),
         }
     }
 
+    /// Returns whether the person has left, as the sender or the condition `leaver` says.
     pub(super) fn has_left(&self, person: &Person) -> bool {
         person.left
             || self
@@ -218,26 +223,24 @@ impl Source {
     }
 }
 
-/// Records and exports are what there is to know: nothing is read because of them.
+/// Checks that an export is self-contained: no records are read because of it.
 fn says_everything(told: &Told) -> Result<(), NotUnderstood> {
     if told.changed.is_empty() {
         return Ok(());
     }
-    Err(NotUnderstood::new(
-        "the filter yields `changed`, which is for deliveries: records and exports have to say everything",
-    ))
+    Err(NotUnderstood::new("the filter yields `changed`, which only deliveries may use; an export must be complete"))
 }
 
 fn content_type(headers: &HeaderMap) -> &str {
     headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-/// A text that is not CSV.
+/// Decodes a text other than CSV.
 fn text(body: &[u8], charset: Option<Charset>) -> Result<Cow<'_, str>, NotUnderstood> {
-    charset::decoded(body, charset).map_err(|fault| NotUnderstood::new(format!("the body is no text: {fault}")))
+    charset::decoded(body, charset).map_err(|fault| NotUnderstood::new(format!("the body is not text: {fault}")))
 }
 
-/// One room for two who take of it.
+/// Shares one reservation between two users of it.
 fn shared(room: TakeRoom) -> impl Fn() -> TakeRoom {
     let room = Arc::new(Mutex::new(room));
     move || {

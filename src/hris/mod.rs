@@ -1,7 +1,7 @@
-//! What HR systems send: whether it is theirs, whom it is about, and which assignments follow from it.
+//! Turns what HR systems send into the people it concerns and the assignments that follow for them.
 //!
-//! Pure as far as it goes: a signature is verified and a payload mapped without any knowledge of HTTP or Genesys. What
-//! waits for something (a filter that runs, a record that is fetched) has a bound on how long.
+//! Verifying a signature and mapping a payload require no knowledge of HTTP or Genesys. Whatever waits (a filter that
+//! runs, a record that is fetched) has an upper bound on how long it may take.
 
 mod admission;
 mod answer;

@@ -1,13 +1,13 @@
-//! Which of several names is meant by one that is none of them.
+//! Finds the name that a misspelled one probably means.
 
 use crate::domain::text::folded;
 
-/// Shorter names are in many others by chance.
+/// Minimum length for comparing parts; shorter names occur in many others by chance.
 const SHORTEST_PART: usize = 2;
-/// Names that are less alike are not proposed.
+/// Minimum similarity of a proposed name.
 const ALIKE: f64 = 0.7;
 
-/// The most similar of these to a folded name, if one is similar.
+/// Returns the most similar of these names to a folded name, or `None` if none is similar enough.
 pub(super) fn nearest<'a>(name: &str, others: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let likeness = |other: &str| {
         let other = folded(other);

@@ -1,29 +1,31 @@
-//! Numbers in JSON with all of their digits.
+//! Keeps all digits of the numbers in JSON.
 //!
-//! Senders write ids as numbers, and a number of twenty digits does not fit into what programs compute with: two people would become
-//! one. So numbers that would lose something are made texts before the JSON is read, and equal ones are written in one way.
+//! Senders write ids as numbers, and a number of twenty digits fits into no numeric type here: two people would become
+//! one. So before the JSON is read, numbers that would lose digits are turned into texts, and equal numbers are written
+//! alike.
 
 use std::borrow::Cow;
 
 use serde::de::DeserializeOwned;
 
-/// Digits of an integer that always fits into 64 bits.
+/// Maximum number of digits of an integer that always fits into 64 bits.
 const INTEGER_DIGITS: usize = 18;
-/// Digits of a decimal that a binary fraction of 64 bits gives back unchanged.
+/// Maximum number of significant digits that a 64-bit floating-point number always preserves.
 const DECIMAL_DIGITS: usize = 15;
-/// Zeros behind the point before a decimal is written with an exponent.
+/// Maximum number of zeros after the decimal point for which a decimal is not written with an exponent.
 const LEADING_ZEROS: usize = 4;
-/// Numbers with an exponent are written out up to this length; longer ones stay as they are written.
+/// Numbers with an exponent are written out if they have at most this many digits before the decimal point, or zeros
+/// directly after it. Others become texts as written.
 const MAX_LENGTH: i64 = 64;
 
-/// Reads JSON with its numbers as [`exact`] has them.
+/// Parses JSON with its numbers rewritten by [`exact`].
 pub(super) fn parsed<T: DeserializeOwned>(json: &[u8]) -> Result<T, serde_json::Error> {
-    // What is wrong is told with its place in what was sent.
+    // On failure, parses the original so that the error points to a position in what was sent.
     serde_json::from_slice(&exact(json)).or_else(|_| serde_json::from_slice(json))
 }
 
-/// The same JSON, in which an integer in any form is written in plain digits (`1001.0` and `1.001e3` as `1001`, `-0` as `0`), other numbers
-/// as plain decimals, and what has too many digits for a number is a text of them.
+/// Rewrites the numbers of a JSON text. Integers in any form become plain digits (`1001.0` and `1.001e3` become `1001`,
+/// and `-0` becomes `0`), other numbers become plain decimals, and a number with too many digits becomes a text.
 pub(super) fn exact(json: &[u8]) -> Cow<'_, [u8]> {
     let (mut written, mut copied, mut at) = (Vec::new(), 0, 0);
     while let Some(byte) = json.get(at) {
@@ -51,7 +53,7 @@ pub(super) fn exact(json: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(written)
 }
 
-/// The place behind the quotation mark that ends a text.
+/// Returns the position after the quotation mark that ends a text.
 fn behind_text(json: &[u8], mut at: usize) -> usize {
     while let Some(byte) = json.get(at) {
         match byte {
@@ -63,7 +65,7 @@ fn behind_text(json: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// What a number is written as, if not as it is; what is no number is left to whoever reads it.
+/// Returns the replacement of a number, or `None` if it stays. Malformed numbers are left to the parser.
 fn instead_of(number: &str) -> Option<String> {
     let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     let (sign, rest) = number.strip_prefix('-').map_or(("", number), |rest| ("-", rest));
@@ -82,7 +84,7 @@ fn instead_of(number: &str) -> Option<String> {
     let digits = [whole, fraction].concat();
     let begin = digits.find(|digit| digit != '0').unwrap_or(digits.len());
     let significant = digits.get(begin..).unwrap_or_default().trim_end_matches('0');
-    // So many digits stand before the point; zeros behind it if there are fewer than none.
+    // Number of digits before the decimal point; a negative value counts the zeros after it.
     let point = exponent.parse::<i64>().ok().and_then(|exponent| {
         let moved = i64::try_from(whole.len()).ok()?.checked_sub(i64::try_from(begin).ok()?)?;
         exponent.checked_add(moved)
@@ -105,12 +107,12 @@ fn instead_of(number: &str) -> Option<String> {
     (written != number).then_some(written)
 }
 
-/// Zeros between the point and the first digit behind it.
+/// Returns the number of zeros between the decimal point and the first digit after it.
 fn zeros(point: i64) -> usize {
     usize::try_from(point.saturating_neg()).unwrap_or_default()
 }
 
-/// Digits with the point behind so many of them, without an exponent.
+/// Writes the digits without an exponent, with `point` of them before the decimal point.
 fn plain(significant: &str, point: i64) -> String {
     let before = usize::try_from(point).unwrap_or_default();
     match significant.split_at_checked(before) {

@@ -1,4 +1,4 @@
-//! What a payload says: whom it is about, and what is known of them.
+//! What a payload says: which people it is about, and what is known of each.
 
 use std::fmt;
 
@@ -9,14 +9,14 @@ use crate::config::UserConfig;
 use crate::domain::UserRef;
 use crate::domain::text::as_it_reads;
 
-/// Where a person stands in what was sent.
+/// Position of a person in a payload or a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PayloadPlace {
-    /// In the order of the payload, from 1.
+    /// Position in the payload, starting at 1.
     Person(usize),
-    /// A line of a file.
+    /// Line of a file.
     Line(u64),
-    /// A row of a spreadsheet.
+    /// Row of a spreadsheet.
     Row(u64),
 }
 
@@ -30,7 +30,7 @@ impl fmt::Display for PayloadPlace {
     }
 }
 
-/// A payload that cannot be understood; sending it again would not help.
+/// Why a payload cannot be understood; sending it again would not help.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct NotUnderstood(pub String);
@@ -41,34 +41,38 @@ impl NotUnderstood {
     }
 }
 
-/// A person, with all that the sender told of them.
+/// A person, with everything the sender reported about them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Person {
-    /// Whom a filter named; else an attribute says it.
+    /// The user that a filter named; otherwise an attribute identifies the user.
     pub user: Option<UserRef>,
+    /// What is known of the person.
     pub attributes: Attributes,
-    /// The sender's own date of the change.
+    /// The sender's date of the change.
     pub occurred_at: Option<Timestamp>,
-    /// The sender says so, whatever the attributes say.
+    /// Whether the sender states that the person has left, whatever the attributes say.
     pub left: bool,
 }
 
-/// A person of whom only the sender's id was told.
+/// A person of whom only the sender's id was reported.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Changed {
-    /// What the sender calls their record.
+    /// The sender's id of their record.
     pub record: Box<str>,
+    /// The sender's date of the change.
     pub occurred_at: Option<Timestamp>,
 }
 
-/// Everything that one payload says. Nothing at all for events that are about something else, and for handshakes.
+/// Everything that one payload says. It is empty for handshakes and for events about something else.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Told {
+    /// People with their attributes.
     pub people: Vec<Person>,
+    /// People whose records must be read.
     pub changed: Vec<Changed>,
-    /// When the sender says that it sent this: stands for the date of people who have none.
+    /// When the sender says it sent the payload; replaces the date of people who have none.
     pub sent_at: Option<Timestamp>,
-    /// Dates that were given and cannot be read.
+    /// Number of dates that could not be read.
     pub dates_not_read: usize,
 }
 
@@ -82,29 +86,30 @@ impl Told {
     }
 }
 
-/// Takes the records of a payload one by one, each as its attributes.
+/// Receives the records of a payload one by one, each as its attributes.
 pub(super) trait TakeRecord {
+    /// The error that ends the reading.
     type Fault: From<NotUnderstood>;
 
-    /// Whether this attribute is of interest.
+    /// Returns whether this attribute is of interest.
     fn wants(&self, name: &str) -> bool;
 
-    /// The columns of a table, as they are written, before its rows.
+    /// Receives the columns of a table as written, before its rows.
     fn columns(&mut self, _: &[String]) -> Result<(), Self::Fault> {
         Ok(())
     }
 
-    /// Takes a value of the next record.
+    /// Receives a value of the next record.
     fn attribute(&mut self, name: &str, value: &str);
 
-    /// Where the next record stands, if not simply behind the one before.
+    /// Receives the position of the next record, if it does not simply follow the previous one.
     fn at(&mut self, _: PayloadPlace) {}
 
-    /// The next record is complete.
+    /// Completes the next record.
     fn record(&mut self) -> Result<(), Self::Fault>;
 }
 
-/// Each record a person, with all of its attributes.
+/// Collects each record as a person, with all of its attributes.
 #[derive(Debug, Default)]
 pub(super) struct Everybody {
     people: Vec<Person>,
@@ -134,21 +139,24 @@ impl TakeRecord for Everybody {
     }
 }
 
-/// Which attribute names the user at Genesys.
+/// The attribute that identifies the user in Genesys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Identity {
+    /// By e-mail address.
     Email(String),
+    /// By employee id.
     EmployeeId(String),
+    /// By external id, with the authority that issued it.
     ExternalId { attribute: String, authority: Box<str> },
 }
 
 impl Identity {
-    /// Reads `user`, or says what is wrong with it.
+    /// Compiles the key `user`, or returns what is wrong with it.
     pub(super) fn compile(config: &UserConfig) -> Result<Self, &'static str> {
         let UserConfig { email, employee_id, external_id, authority } = config;
         let named = [email, employee_id, external_id, authority].into_iter().flatten();
         if named.into_iter().any(|text| as_it_reads(text).is_empty()) {
-            return Err("names an attribute without a name");
+            return Err("contains an empty name");
         }
         match (email, employee_id, external_id, authority) {
             (Some(attribute), None, None, None) => Ok(Self::Email(attribute.clone())),
@@ -156,26 +164,26 @@ impl Identity {
             (None, None, Some(attribute), Some(authority)) => {
                 Ok(Self::ExternalId { attribute: attribute.clone(), authority: authority.trim().into() })
             }
-            (None, None, Some(_), None) => Err("has external_id without authority"),
+            (None, None, Some(_), None) => Err("has external_id but no authority"),
             _ => Err("must have exactly one of email, employee_id and external_id"),
         }
     }
 
-    /// The attribute that names the user.
+    /// Returns the attribute that identifies the user.
     pub(super) fn attribute(&self) -> &str {
         let (Self::Email(attribute) | Self::EmployeeId(attribute) | Self::ExternalId { attribute, .. }) = self;
         attribute
     }
 
-    /// The user that these attributes name.
+    /// Returns the user that these attributes identify, or why they identify none.
     pub(super) fn of(&self, attributes: &Attributes) -> Result<UserRef, String> {
         let attribute = self.attribute();
         let Some(key) = attributes.first(attribute) else {
-            return Err(format!("lacks {attribute}, which names the user"));
+            return Err(format!("lacks {attribute}, which identifies the user"));
         };
         if attributes.values(attribute).any(|other| other != key) {
             let several = attributes.values(attribute).count();
-            return Err(format!("has {several} values of {attribute}, which names the user"));
+            return Err(format!("has {several} values of {attribute}, which identifies the user"));
         }
         let wrong = |problem: &str| format!("{attribute} {problem}");
         let key = checked(key).map_err(wrong)?;
@@ -191,7 +199,7 @@ impl Identity {
     }
 }
 
-/// A text that can name somebody.
+/// Returns the trimmed text if it can name a user, or else why it cannot.
 pub(super) fn checked(key: &str) -> Result<Box<str>, &'static str> {
     const MAX_LENGTH: usize = 320;
     let key = key.trim();

@@ -1,4 +1,4 @@
-//! Where the record of a person is read when a sender only says who has changed.
+//! Reads the record of a person when a sender only reports who has changed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use crate::address;
 use crate::charset;
 use crate::config::{ConfigError, FetchMethod, RecordConfig, WebhookConfig};
 
-/// What stands for the sender's id of a person.
+/// Placeholder for the sender's id of a person.
 const PLACEHOLDER: &str = "{id}";
 
-/// Whether a record could be read, as far as that can be told without trying.
+/// Checks everything about `record` that can be checked without a call.
 pub(super) fn check(config: &WebhookConfig, record: &RecordConfig) -> Result<(), ConfigError> {
     let fault = |key: &str, problem: String| config.fault(format!("record.{key}"), problem);
     let url = Url::parse(&record.url.replace(PLACEHOLDER, "4711"));
@@ -29,13 +29,16 @@ pub(super) fn check(config: &WebhookConfig, record: &RecordConfig) -> Result<(),
         .ok()
         .and_then(|url| url.host().map(|host| host.to_owned()));
     if host.is_none() || host != url.host().map(|host| host.to_owned()) {
-        return Err(fault("url", "must have a host, without {id} in it".to_owned()));
+        return Err(fault("url", "must have a host that does not contain {id}".to_owned()));
     }
     if url.scheme() != "https" && !(url.scheme() == "http" && address::is_local(&url)) {
-        return Err(fault("url", "must begin with https://, since it carries a secret and personal data".to_owned()));
+        return Err(fault(
+            "url",
+            "must begin with https://, because the call carries a secret and personal data".to_owned(),
+        ));
     }
     match (record.method, &record.body) {
-        (FetchMethod::Get, Some(_)) => return Err(fault("body", "belongs to method = \"POST\"".to_owned())),
+        (FetchMethod::Get, Some(_)) => return Err(fault("body", "requires method = \"POST\"".to_owned())),
         (FetchMethod::Post, Some(body)) => {
             if let Err(error) = serde_json::from_str::<serde_json::Value>(&body.replace(PLACEHOLDER, "4711")) {
                 return Err(fault("body", format!("is not JSON: {error}")));
@@ -44,10 +47,13 @@ pub(super) fn check(config: &WebhookConfig, record: &RecordConfig) -> Result<(),
         (FetchMethod::Get | FetchMethod::Post, None) => {}
     }
     if !record.url.contains(PLACEHOLDER) && !record.body.as_ref().is_some_and(|body| body.contains(PLACEHOLDER)) {
-        return Err(fault("url", "says nowhere whose record it is: put {id} where the sender's id goes".to_owned()));
+        return Err(fault(
+            "url",
+            "does not say whose record to read; put {id} where the sender's id belongs, here or in body".to_owned(),
+        ));
     }
     if record.authorization.is_some() && record.authorization_file.is_some() {
-        return Err(fault("authorization", "is given as well as authorization_file".to_owned()));
+        return Err(fault("authorization", "conflicts with authorization_file; set only one of them".to_owned()));
     }
     authorization(record).map_err(|Unauthorized { key, problem }| {
         let file = record.authorization_file.as_ref().map(|file| format!("{}: ", file.display()));
@@ -59,32 +65,36 @@ pub(super) fn check(config: &WebhookConfig, record: &RecordConfig) -> Result<(),
     for (name, value) in &record.headers {
         let good = name.parse::<HeaderName>().is_ok() && HeaderValue::from_str(value).is_ok();
         if !good {
-            return Err(fault("headers", format!("{name:?} is not the name of a header, or its value is none")));
+            return Err(fault(
+                "headers",
+                format!("{name:?} is not a valid header name, or its value is not a valid header value"),
+            ));
         }
     }
     Ok(())
 }
 
-/// Carries one call to an HR system and its answer back. Real ones are made by [`over_http`]; tests bring their own.
+/// Carries one call to an HR system and its answer back. [`over_http`] creates the real ones; tests bring their own.
 pub type RecordTransport = BoxCloneSyncService<Request<Bytes>, Response<Bytes>, String>;
 
-/// What an HR system answers.
+/// The answer of an HR system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fetched {
+    /// The record, which is still to be checked.
     Record(Bytes),
-    /// It has no such person any more.
+    /// The person no longer exists there.
     Gone,
 }
 
-/// Answers larger than this are no record of one person.
+/// Maximum size of an answer in bytes; a larger one is not the record of a single person.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
-/// The proxy that a call goes through; travels in the request's extensions.
+/// The proxy of a call, passed on in the extensions of the request.
 #[derive(Debug, Clone)]
 struct Through(String);
 
-/// A transport over real connections. Redirects are not followed and the proxies of the environment not asked: the
-/// authorization goes where the configuration says, and nowhere else.
+/// Creates a transport over real connections. It follows no redirects and ignores proxies from the environment, so that
+/// the authorization is sent only to the configured address.
 pub fn over_http() -> Result<RecordTransport, ConfigError> {
     let direct =
         client(None).map_err(|problem| ConfigError::Contradiction { key: "webhooks", problem: problem.to_owned() })?;
@@ -95,7 +105,7 @@ pub fn over_http() -> Result<RecordTransport, ConfigError> {
         if let Some(known) = proxied.get(proxy) {
             return Ok(known.clone());
         }
-        // Configurations that were read anew may have named others, which nobody uses any more.
+        // Proxies of earlier configurations may no longer be in use.
         if proxied.len() >= MAX_PROXIES {
             proxied.clear();
         }
@@ -106,11 +116,12 @@ pub fn over_http() -> Result<RecordTransport, ConfigError> {
     Ok(BoxCloneSyncService::new(service_fn(move |request| exchange(choose(&request), request))))
 }
 
-/// Connections are kept for so many proxies.
+/// Maximum number of proxies whose connections are kept.
 const MAX_PROXIES: usize = 16;
 
+/// Builds a client that uses this proxy, or none.
 fn client(proxy: Option<&String>) -> Result<reqwest::Client, &'static str> {
-    // Fails only when a provider is installed already, and then that one serves.
+    // Fails only if a provider is already installed, which then serves as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = reqwest::Client::builder()
         .no_proxy()
@@ -121,14 +132,15 @@ fn client(proxy: Option<&String>) -> Result<reqwest::Client, &'static str> {
         if !proxy.starts_with("http://") && !proxy.starts_with("https://") {
             return Err("must begin with http:// or https://");
         }
-        builder = builder.proxy(reqwest::Proxy::all(proxy).map_err(|_| "is not the address of a proxy")?);
+        builder = builder.proxy(reqwest::Proxy::all(proxy).map_err(|_| "is not a valid proxy URL")?);
     }
-    builder.build().map_err(|_| "the connections to HR systems cannot be set up")
+    builder.build().map_err(|_| "the HTTP client for HR systems cannot be created")
 }
 
+/// Sends one request and reads the answer up to [`MAX_ANSWER_BYTES`].
 async fn exchange(client: Result<reqwest::Client, String>, request: Request<Bytes>) -> Result<Response<Bytes>, String> {
     let client = client?;
-    // Without the address: the id of a person is in it.
+    // The URL contains the id of a person, so errors are reported without it.
     let said = |error: reqwest::Error| error.without_url().to_string();
     let request = reqwest::Request::try_from(request).map_err(said)?;
     #[expect(clippy::disallowed_methods, reason = "this call goes to the HR system, which the gate has no part in")]
@@ -145,18 +157,18 @@ async fn exchange(client: Result<reqwest::Client, String>, request: Request<Byte
     Ok(response)
 }
 
-/// Why a record came to nothing; said without ids, secrets and what the answer says.
+/// Why a record could not be used, without ids, secrets or the content of the answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Setback {
-    /// A later call may go better.
+    /// A later call may succeed.
     #[error("{0}")]
     Passing(String),
-    /// No repetition would help.
+    /// Repeating the call would not help.
     #[error("{0}")]
     Final(String),
 }
 
-/// Asks for one record, once; what went wrong is said without ids and secrets.
+/// Requests one record, once. Errors contain no ids or secrets.
 pub(super) async fn fetch(transport: &RecordTransport, record: &RecordConfig, id: &str) -> Result<Fetched, Setback> {
     let request = request(record, id)?;
     let exchange = tokio::time::timeout(record.timeout, transport.clone().oneshot(request)).await;
@@ -169,6 +181,7 @@ pub(super) async fn fetch(transport: &RecordTransport, record: &RecordConfig, id
     }
 }
 
+/// Builds the request for one record.
 fn request(record: &RecordConfig, id: &str) -> Result<Request<Bytes>, Setback> {
     let method = match record.method {
         FetchMethod::Get => Method::GET,
@@ -186,31 +199,30 @@ fn request(record: &RecordConfig, id: &str) -> Result<Request<Bytes>, Setback> {
         request = request.header(AUTHORIZATION, authorization);
     }
     let body = record.body.as_ref().map(|body| {
-        // As the inside of a JSON text; the quotes are the template's.
+        // The id is escaped like the inside of a JSON text; the template provides the quotation marks.
         let quoted = serde_json::to_string(id).unwrap_or_default();
         body.replace(PLACEHOLDER, quoted.trim_start_matches('"').trim_end_matches('"'))
     });
     if body.is_some() {
         request = request.header(CONTENT_TYPE, "application/json");
     }
-    request
-        .body(body.unwrap_or_default().into())
-        .map_err(|_| Setback::Final("the call cannot be put together".to_owned()))
+    request.body(body.unwrap_or_default().into()).map_err(|_| Setback::Final("the request cannot be built".to_owned()))
 }
 
-/// Why there is no header, without what was to be in it.
+/// Why the header cannot be built, without its value.
 struct Unauthorized {
     key: &'static str,
     problem: String,
 }
 
 impl From<Unauthorized> for Setback {
-    /// Files may be written anew meanwhile.
+    /// Passing, because the file may be rewritten in the meantime.
     fn from(Unauthorized { key, problem }: Unauthorized) -> Self {
         Self::Passing(format!("record.{key}: {problem}"))
     }
 }
 
+/// Returns the header with the authorization, read anew from its file if it has one.
 fn authorization(record: &RecordConfig) -> Result<Option<HeaderValue>, Unauthorized> {
     let (key, text) = match (&record.authorization, &record.authorization_file) {
         (Some(secret), _) => ("authorization", Ok(secret.expose_secret().to_owned())),
@@ -222,7 +234,7 @@ fn authorization(record: &RecordConfig) -> Result<Option<HeaderValue>, Unauthori
     if text.trim().is_empty() {
         return Err(fault("is empty".to_owned()));
     }
-    let mut value = HeaderValue::from_str(text.trim()).map_err(|_| fault("is no header".to_owned()))?;
+    let mut value = HeaderValue::from_str(text.trim()).map_err(|_| fault("is not a valid header value".to_owned()))?;
     value.set_sensitive(true);
     Ok(Some(value))
 }

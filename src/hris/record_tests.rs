@@ -1,4 +1,4 @@
-//! Records over real connections.
+//! Reads records over real connections.
 
 use axum::Router;
 use axum::response::Redirect;
@@ -22,7 +22,7 @@ fn record(record: &str) -> RecordConfig {
     configured(record).record.unwrap()
 }
 
-/// An HR system on a socket: one record is good, the others each go wrong in a way of their own.
+/// An HR system on a socket: one record is good, and each of the others fails in its own way.
 async fn hr_system(lifecycle: &Lifecycle) -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -127,11 +127,13 @@ fn an_authorization_that_is_empty_is_none() {
     let file = std::env::temp_dir().join(format!("skillsync-authorization-{}", uuid::Uuid::new_v4()));
     let source = configured(&format!("url = 'https://hr.example/{{id}}', authorization_file = '{}'", file.display()));
     let config = source.record.as_ref().unwrap();
-    for (text, said) in [("", "is empty"), ("\u{feff} \r\n", "is empty"), ("Bearer a\nBearer b", "is no header")] {
+    for (text, said) in
+        [("", "is empty"), ("\u{feff} \r\n", "is empty"), ("Bearer a\nBearer b", "is not a valid header value")]
+    {
         std::fs::write(&file, text).unwrap();
         let refused = check(&source, config).unwrap_err().to_string();
         assert!(refused.contains("record.authorization_file") && refused.contains(said), "{text:?}: {refused}");
-        // It may be written anew while the service runs.
+        // The file may be rewritten while the service runs.
         let Err(Setback::Passing(problem)) = request(config, "7") else { panic!("{text:?} was sent") };
         assert!(problem.contains("record.authorization_file") && problem.contains(said), "{text:?}: {problem}");
     }

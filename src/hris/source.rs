@@ -1,4 +1,4 @@
-//! A source as it was compiled from its configuration: who may deliver, how its payloads are read, what follows.
+//! A source, compiled from its configuration: who may deliver, how payloads are read, and which assignments follow.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -24,42 +24,46 @@ use crate::domain::{Mode, Target};
 /// One source.
 #[derive(Debug)]
 pub struct Source {
+    /// Name in paths, labels and logs.
     pub name: Arc<str>,
     pub(super) sender: &'static Sender,
+    /// What the source assigns.
     pub target: Target,
+    /// What the list of a person means.
     pub mode: Mode,
-    /// Of times without an offset.
+    /// Time zone of dates without an offset.
     pub(super) zone: TimeZone,
     pub(super) admission: DeliveryAdmission,
     pub(super) key_rule: KeyRule,
     pub(super) filter: Option<String>,
     pub(super) runner: FilterRunner,
     pub(super) identity: Option<Identity>,
-    /// The attribute that is the sender's own id of a person.
+    /// Attribute that holds the sender's id of a person.
     pub(super) sender_id: Option<String>,
+    /// Attributes that a person must have to be mapped.
     pub(super) required: Vec<String>,
     pub(super) leaver: Option<Leaver>,
-    /// What an export may lack.
+    /// Folded names of attributes that an export may lack.
     optional: BTreeSet<String>,
-    /// The sender leaves out what is empty.
+    /// Whether the sender omits empty attributes.
     pub(super) omits_empty: bool,
     pub(super) rules: Rules,
     pub(super) record: Option<RecordConfig>,
-    /// What its files are in, where they do not say.
+    /// Charset of files and payloads that do not declare one.
     pub(super) charset: Option<Charset>,
-    /// Which sheet of its spreadsheets is read.
+    /// Sheet to read in spreadsheets.
     pub(super) sheet: Option<String>,
 }
 
-/// Who has left.
+/// The conditions that identify a leaver.
 #[derive(Debug)]
 pub(super) struct Leaver {
     pub(super) when: When,
-    /// By the preset, which knows what senders call it and not what a payload really has.
+    /// Whether they come from the preset, which knows the sender's attributes but not whether a payload contains them.
     is_preset: bool,
 }
 
-/// An attribute that has to be known, and what needs it.
+/// An attribute that must be known, and the key that needs it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Needed<'s> {
     pub(super) attribute: &'s str,
@@ -76,7 +80,7 @@ pub(super) enum NeededBy<'s> {
 }
 
 impl NeededBy<'_> {
-    /// Whether an export may lack what is needed, if `optional` says so.
+    /// Returns whether `optional` may allow an export to lack the attribute.
     pub(super) fn can_do_without(self) -> bool {
         matches!(self, Self::Leaver | Self::Rule(_))
     }
@@ -94,7 +98,7 @@ impl fmt::Display for NeededBy<'_> {
 }
 
 impl Source {
-    /// Compiles a source, or says what is wrong with it, at which key.
+    /// Compiles a source, or returns the error with its key.
     pub fn compile(config: &WebhookConfig, runner: &FilterRunner) -> Result<Self, ConfigError> {
         let identity = config.user.as_ref().map(Identity::compile).transpose();
         let identity = identity.map_err(|problem| config.fault("user", problem))?;
@@ -106,15 +110,16 @@ impl Source {
             record.filter.as_deref().map(|filter| checked("record.filter", filter)).transpose()?;
         }
         if config.sender_id.as_ref().is_some_and(|name| as_it_reads(name).is_empty()) {
-            return Err(config.fault("sender_id", "names an attribute without a name"));
+            return Err(config.fault("sender_id", "is empty; name the attribute that holds the sender's id"));
         }
         if identity.is_none() && filter.is_none() {
-            let problem = "is missing: say which attribute names the user, like { employee_id = \"employeeNumber\" }";
+            let problem =
+                "is missing; name the attribute that identifies the user, such as { employee_id = \"employeeNumber\" }";
             return Err(config.fault("user", problem));
         }
         let sender = Sender::of(config.preset);
         if sender.sends_ids_only && config.record.is_none() && filter.is_none() {
-            let problem = "is missing: this sender only says who has changed, so their record has to be read somewhere";
+            let problem = "is missing; this sender only reports who has changed, so their records must be read";
             return Err(config.fault("record", problem));
         }
         let is_preset = config.leaver.is_none();
@@ -123,7 +128,7 @@ impl Source {
             None => sender.leaver(),
             Some(LeaverConfig::Nobody) => None,
             Some(LeaverConfig::When(when)) if when.is_empty() => {
-                let problem = "has no condition; write leaver = false if nobody has left because of attributes";
+                let problem = "has no condition; write leaver = false if no attribute identifies leavers";
                 return Err(config.fault("leaver", problem));
             }
             Some(LeaverConfig::When(when)) => Some(when.clone()),
@@ -164,7 +169,7 @@ impl Source {
         Ok(source)
     }
 
-    /// Whether what an export may lack is something that this source can do without.
+    /// Checks that the source uses every attribute in `optional`, and can do without it.
     fn check_optional(&self, config: &WebhookConfig) -> Result<(), ConfigError> {
         for name in &config.optional {
             let reads = folded(name);
@@ -176,46 +181,46 @@ impl Source {
             } else if self.attributes().any(is_it) {
                 continue;
             } else {
-                let nearest = nearest(&reads, self.attributes())
-                    .map(|nearest| format!("; the nearest that something does is {}", quoted(nearest)));
+                let nearest =
+                    nearest(&reads, self.attributes()).map(|nearest| format!("; did you mean {}?", quoted(nearest)));
                 let problem =
-                    format!("names {}, which nothing here looks at{}", quoted(name), nearest.unwrap_or_default());
+                    format!("names {}, which this source does not use{}", quoted(name), nearest.unwrap_or_default());
                 return Err(config.fault("optional", problem));
             };
-            let problem = format!("names {}, which `{needed_by}` needs: no export can lack it", quoted(name));
+            let problem = format!("names {}, which `{needed_by}` needs, so every export must contain it", quoted(name));
             return Err(config.fault("optional", problem));
         }
         Ok(())
     }
 
-    /// Whether this is the secret of the path; false for senders that sign.
+    /// Returns whether `given` is a secret of the path, in constant time; false for senders that sign.
     pub fn is_path_secret(&self, given: &str) -> bool {
         let DeliveryAdmission::Path(secrets) = &self.admission else { return false };
         let same = |secret: &SecretString| secret.expose_secret().as_bytes().ct_eq(given.as_bytes());
         secrets.iter().fold(subtle::Choice::from(0), |found, secret| found | same(secret)).into()
     }
 
-    /// What lets deliveries in, in words.
+    /// Describes how deliveries are admitted.
     pub fn way_in(&self) -> &'static str {
         match self.admission {
             DeliveryAdmission::Signature(_) => "deliveries are signed",
             DeliveryAdmission::Path(_) => "deliveries have a secret in their path",
-            DeliveryAdmission::Nobody => "exports only, as it has no secret",
+            DeliveryAdmission::Nobody => "exports only, because no secret is configured",
         }
     }
 
-    /// Whether its sender may give a change a date of its own.
+    /// Returns whether the sender may give changes dates of its own.
     pub(super) fn tells_dates(&self) -> bool {
         self.filter.is_some() || self.sender.tells_dates
     }
 
-    /// Whether the sender's own id is what names users at Genesys.
+    /// Returns whether the sender's id itself identifies users in Genesys.
     pub(super) fn names_users_by_their_id(&self) -> bool {
         let identity = self.identity.as_ref().map(|identity| folded(identity.attribute()));
         identity.is_some() && identity == self.sender_id.as_deref().map(folded)
     }
 
-    /// The attributes that anything here looks at; all others of a person are of no interest.
+    /// Returns the attributes that the source uses; all others are ignored.
     pub(super) fn attributes(&self) -> impl Iterator<Item = &str> {
         let identity = self.identity.iter().map(Identity::attribute);
         let leaver = self.leaver.iter().flat_map(|leaver| leaver.when.attributes());
@@ -224,9 +229,9 @@ impl Source {
         identity.chain(self.required.iter().map(String::as_str)).chain(leaver).chain(rules)
     }
 
-    /// The attributes that an export has to name, each with what needs it.
+    /// Returns the attributes that an export must contain, each with the key that needs it.
     pub(super) fn needed(&self) -> impl Iterator<Item = Needed<'_>> {
-        // A filter may name users itself.
+        // With a filter, `user` is not needed, because the filter may name users itself.
         let identity = self.identity.iter().filter(|_| self.filter.is_none()).map(Identity::attribute);
         let identity = identity.map(|attribute| Needed { attribute, by: NeededBy::User });
         let required = self.required.iter().map(|attribute| Needed { attribute, by: NeededBy::Required });
@@ -238,30 +243,31 @@ impl Source {
         needed.filter(|needed| !self.optional.contains(&*folded(needed.attribute)))
     }
 
-    /// What is known of a person.
+    /// Returns what is known of a person.
     pub(super) fn facts<'a>(&self, attributes: &'a Attributes) -> Facts<'a> {
         Facts { attributes, omits_empty: self.omits_empty }
     }
 
-    /// Attributes of which nothing is known of a person, although something here cannot be decided without.
+    /// Returns the unknown attributes of a person without which a rule or the configured `leaver` cannot be decided.
     pub(super) fn unknown<'a>(&'a self, attributes: &'a Attributes) -> BTreeSet<&'a str> {
         let facts = self.facts(attributes);
         let leaver = self.leaver.iter().filter(|leaver| !leaver.is_preset && leaver.when.holds(facts, None).is_none());
         leaver.flat_map(|leaver| leaver.when.unknown(facts)).chain(self.rules.unknown(facts)).collect()
     }
 
-    /// Attributes to assignments.
+    /// The rules that derive assignments from attributes.
     pub fn rules(&self) -> &Rules {
         &self.rules
     }
 }
 
+/// Returns the configured time zone, by default UTC.
 fn time_zone(config: &WebhookConfig) -> Result<TimeZone, ConfigError> {
     let Some(name) = &config.time_zone else { return Ok(TimeZone::UTC) };
     TimeZone::get(name.trim()).map_err(|_| {
         config.fault(
             "time_zone",
-            format!("{name:?} is not the name of a time zone of the IANA database, like Europe/Berlin"),
+            format!("{name:?} is not the name of a time zone in the IANA database, such as Europe/Berlin"),
         )
     })
 }

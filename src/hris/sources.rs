@@ -1,4 +1,4 @@
-//! All sources as they are configured now, replaced as a whole when the configuration is read again.
+//! The sources of the current configuration, replaced as a whole when the configuration is reloaded.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,34 +10,35 @@ use parking_lot::RwLock;
 
 /// The sources by name.
 ///
-/// Invariant: the set is replaced as a whole, and only by one that compiled; who holds a source keeps a consistent view.
+/// Invariant: the set is replaced as a whole, and only by a set that compiled; whoever holds a source keeps a
+/// consistent view of it.
 #[derive(Debug)]
 pub struct Sources {
     current: RwLock<BTreeMap<Arc<str>, Arc<Source>>>,
     runner: FilterRunner,
-    /// Why the newest configuration is not the one in use.
+    /// Why the latest configuration is not in use.
     fault: RwLock<Option<String>>,
 }
 
 impl Sources {
-    /// Compiles all sources, or says what is wrong with the first that is.
+    /// Compiles all sources, or returns the first error.
     pub fn compile(configs: &[WebhookConfig], runner: FilterRunner) -> Result<Self, ConfigError> {
         let current = RwLock::new(compiled(configs, &runner)?);
         Ok(Self { current, runner, fault: RwLock::default() })
     }
 
-    /// The source of this name.
+    /// Returns the source with this name.
     pub fn get(&self, name: &str) -> Option<Arc<Source>> {
         self.current.read().get(name).cloned()
     }
 
-    /// All sources, in order of their names.
+    /// Returns all sources, ordered by name.
     pub fn all(&self) -> Vec<Arc<Source>> {
         self.current.read().values().cloned().collect()
     }
 
-    /// Puts those of a configuration that was read again in their place. If it is faulty, the old ones stay, and the fault
-    /// is kept to be shown.
+    /// Replaces the sources with those of a reloaded configuration and returns their number. If the configuration is
+    /// faulty, the current sources stay and the error is kept for [`Self::reload_fault`].
     pub fn reload(&self, read: Result<&[WebhookConfig], String>) -> Result<usize, String> {
         let compiled = read.and_then(|configs| compiled(configs, &self.runner).map_err(|fault| fault.to_string()));
         let outcome = compiled.map(|compiled| {
@@ -49,12 +50,13 @@ impl Sources {
         outcome
     }
 
-    /// Why the newest configuration is not the one in use.
+    /// Returns why the latest configuration is not in use, or `None` if it is.
     pub fn reload_fault(&self) -> Option<String> {
         self.fault.read().clone()
     }
 }
 
+/// Compiles all sources by name, or returns the first error.
 fn compiled(configs: &[WebhookConfig], runner: &FilterRunner) -> Result<BTreeMap<Arc<str>, Arc<Source>>, ConfigError> {
     let sources = configs.iter().map(|config| {
         let source = Source::compile(config, runner)?;
@@ -89,7 +91,7 @@ mod tests {
         let sources = Sources::compile(&configured(&rule("a")), FilterRunner::of_this_program()).unwrap();
         let faulty = configured("[[webhooks.rules]]\nid = 'b'\nassign = []\n");
         let problem = sources.reload(Ok(&faulty)).unwrap_err();
-        assert_eq!(problem, "webhooks.hr: rules.b.assign: is empty: the rule does nothing");
+        assert_eq!(problem, "webhooks.hr: rules.b.assign: is empty, so the rule does nothing");
         assert_eq!((sources.get("hr").unwrap().rules().len(), sources.reload_fault()), (1, Some(problem)));
         assert_eq!(sources.reload(Err("no such file".to_owned())), Err("no such file".to_owned()));
         assert_eq!(sources.reload(Ok(&configured(&(rule("a") + &rule("b"))))), Ok(1));
@@ -165,20 +167,20 @@ mod tests {
             ),
             (
                 "preset = 'merge'\nsecret = 'k'\nuser = { email = 'e' }\noptional = ['employment state']",
-                "webhooks.hr: optional: names \"employment state\", which nothing here looks at; the nearest that \
-                 something does is \"employment_status\"",
+                "webhooks.hr: optional: names \"employment state\", which this source does not use; \
+                 did you mean \"employment_status\"?",
             ),
             (
                 "preset = 'merge'\nsecret = 'k'\nuser = { email = 'e' }\noptional = ['\u{200b}']",
-                "webhooks.hr: optional: names \"\\u{200b}\", which nothing here looks at",
+                "webhooks.hr: optional: names \"\\u{200b}\", which this source does not use",
             ),
             (
                 "preset = 'merge'\nsecret = 'k'\nuser = { email = ' \u{200b}' }",
-                "webhooks.hr: user: names an attribute without a name",
+                "webhooks.hr: user: contains an empty name",
             ),
             (
                 "preset = 'merge'\nsecret = 'k'\nuser = { email = 'e' }\nsender_id = '\u{200b}'",
-                "webhooks.hr: sender_id: names an attribute without a name",
+                "webhooks.hr: sender_id: is empty",
             ),
             (
                 "preset = 'merge'\nsecret = 'k'\nuser = { email = 'e' }\n\

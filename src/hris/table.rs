@@ -1,4 +1,4 @@
-//! HR exports as tables: the columns are the attributes, each row is a person.
+//! Reads HR exports as tables: columns are attributes, and each row is a person.
 
 use std::collections::HashSet;
 
@@ -9,10 +9,10 @@ use super::people::{NotUnderstood, PayloadPlace, TakeRecord};
 use crate::domain::text::folded;
 use crate::table::{Table, TableError};
 
-/// Rows after which others get their turn.
+/// Number of rows after which the task yields to others.
 const ROWS_AT_A_TIME: usize = 256;
 
-/// Hands over each row of an export.
+/// Passes each row of an export to `take`.
 pub(super) async fn each_row<T: TakeRecord, R: AsyncBufRead + Unpin>(
     table: &mut Table<R>,
     take: &mut T,
@@ -21,7 +21,7 @@ where
     MappingError: From<T::Fault>,
 {
     if !table.read_head().await? {
-        return Err(NotUnderstood::new("the file is empty; its first line has to name the columns").into());
+        return Err(NotUnderstood::new("the file is empty; its first line must name the columns").into());
     }
     check_columns(table)?;
     take.columns(table.columns())?;

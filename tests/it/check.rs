@@ -139,7 +139,7 @@ async fn a_check_lists_the_sources_and_the_skills_that_their_rules_name_and_the_
         ("ok", "good: 1 rules for wfmSkillGroups, deliveries are signed"),
         ("ok", "lacking: 3 rules for wfmSkillGroups, deliveries are signed"),
         ("warn", "idle: 0 rules for wfmSkillGroups, deliveries are signed"),
-        ("fail", "webhooks.open: secret: the secret is missing or empty: anybody could sign with it"),
+        ("fail", "webhooks.open: secret: the secret is missing or empty, so anyone could sign with it"),
     ];
     assert_eq!(lines("webhooks"), expected);
     let expected = [

@@ -1,4 +1,4 @@
-//! The side of the process that runs one filter over one payload.
+//! The child process that runs one filter over one payload.
 
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
@@ -7,16 +7,17 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 
 use super::program;
 
-/// Exit codes; whatever else it ends with, it was stopped.
+/// Exit codes; with any other, the process was stopped.
 pub(super) const GOOD: i32 = 0;
 pub(super) const FAILED: i32 = 3;
 
-/// Bytes of memory that a run may take.
+/// Maximum memory of a run, in bytes.
 const MAX_MEMORY: u64 = 256 * 1024 * 1024;
-/// Seconds of processor time. Whoever started the run kills it long before, unless it was killed itself.
+/// Maximum processor time of a run, in seconds. The parent kills the run long before that, unless the parent was killed
+/// itself.
 const MAX_CPU_SECONDS: u64 = 5;
 
-/// What goes in: the length of the filter, the filter, the payload.
+/// Builds the input of the child: the length of the filter, the filter, and the payload.
 pub(super) fn request(filter: &str, payload: &[u8]) -> Vec<u8> {
     let mut request = u32::try_from(filter.len()).unwrap_or(u32::MAX).to_be_bytes().to_vec();
     request.extend_from_slice(filter.as_bytes());
@@ -24,7 +25,7 @@ pub(super) fn request(filter: &str, payload: &[u8]) -> Vec<u8> {
     request
 }
 
-/// Reads a request from stdin, runs it, and writes what it yields to stdout.
+/// Reads a request from stdin, runs it, and writes the outputs of the filter to stdout.
 pub fn run() -> ExitCode {
     let answered = bounded().and_then(|()| received()).map(|(filter, payload)| program::outputs(&filter, &payload));
     let (code, text) = match answered {
@@ -39,7 +40,7 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// Gives up what a filter has no use for.
+/// Sets resource limits, and gives up whatever a filter does not need.
 fn bounded() -> io::Result<()> {
     let bounds =
         [(Resource::Data, MAX_MEMORY), (Resource::Cpu, MAX_CPU_SECONDS), (Resource::Core, 0), (Resource::Fsize, 0)];

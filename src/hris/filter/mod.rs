@@ -1,8 +1,8 @@
-//! jq filters of operators: from any payload to people.
+//! Runs the jq filters of operators, which turn any payload into people.
 //!
-//! A filter is a program, and one that never ends is easily written. The language offers no way to interrupt it, and a
-//! thread cannot be stopped from outside. So each run is a process of its own: this same program, without an environment,
-//! with bounds on memory and processor time, and killed when its time is up. See `docs/decisions`.
+//! A filter is a program, and it is easy to write one that never ends. The language cannot be interrupted, and a thread
+//! cannot be stopped from outside. So each run is a process of its own: this same program, without an environment, with
+//! limits on memory and processor time, and killed when its time is up. See `docs/decisions`.
 
 mod child;
 mod people;
@@ -21,40 +21,45 @@ use tokio::sync::Semaphore;
 pub use self::child::run as run_as_child;
 pub use self::people::people;
 
-/// How long one run may take.
+/// Maximum duration of one run.
 const MAX_RUN_TIME: Duration = Duration::from_millis(1500);
-/// How long a payload waits for others to be mapped; together with a run, well within what senders wait for an answer.
+/// Maximum time for which a payload waits for other runs. Together with a run, it stays well below the time that
+/// senders wait for an answer.
 const MAX_WAIT: Duration = Duration::from_millis(1000);
-/// What one run may answer.
+/// Maximum size of the output of one run, in bytes.
 const MAX_OUTPUT_BYTES: usize = 8 * 1024 * 1024;
-/// Bytes of a filter; longer ones belong into several sources, or are mistakes.
+/// Maximum size of a filter, in bytes; a longer one is a mistake, or should be split over several sources.
 const MAX_FILTER_LENGTH: usize = 16 * 1024;
-/// What compiling the deepest filter of that length takes, with room to spare. Only what is used of it becomes memory.
+/// Stack that compiles the most deeply nested filter of that size, with room to spare. Only the part in use takes up
+/// memory.
 const COMPILER_STACK: usize = 256 * 1024 * 1024;
-/// Runs at a time.
+/// Maximum number of concurrent runs.
 const MAX_RUNS: usize = 2;
 
-/// The subcommand by which this program runs a filter.
+/// The subcommand with which this program runs a filter.
 pub const SUBCOMMAND: &str = "run-filter";
 
-/// Why a run came to nothing.
+/// Why a run failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FilterError {
-    /// What the filter says of this payload; the same again next time.
-    #[error("the filter fails: {0}")]
+    /// The filter failed on this payload, and would do so again.
+    #[error("the filter failed: {0}")]
     Failed(String),
+    /// The output is too large.
     #[error("the filter yields more than {MAX_OUTPUT_BYTES} bytes")]
     TooMuch,
-    /// Ran into one of its bounds; a payload of the same kind may well pass.
-    #[error("the filter was stopped: it took longer than {MAX_RUN_TIME:?}, or too much memory")]
+    /// The run reached one of its limits; a similar payload may succeed.
+    #[error("the filter was stopped because it took longer than {MAX_RUN_TIME:?} or too much memory")]
     Stopped,
-    #[error("too many payloads wait for their filters")]
+    /// Other runs did not end in time.
+    #[error("too many payloads are waiting for a filter")]
     Busy,
+    /// The process could not be started.
     #[error("the filter cannot be started: {0}")]
     CannotStart(String),
 }
 
-/// Runs filters, a bounded number at a time.
+/// Runs filters, a limited number at a time.
 #[derive(Debug, Clone)]
 pub struct FilterRunner {
     program: PathBuf,
@@ -62,25 +67,25 @@ pub struct FilterRunner {
 }
 
 impl FilterRunner {
-    /// Runs filters in processes of `program`, which understands [`SUBCOMMAND`].
+    /// Runs filters in processes of `program`, which must support [`SUBCOMMAND`].
     pub fn new(program: PathBuf) -> Self {
         Self { program, places: Arc::new(Semaphore::new(MAX_RUNS)) }
     }
 
-    /// Runs filters in processes of the program that this is.
+    /// Runs filters in processes of the current program.
     pub fn of_this_program() -> Self {
-        // On Linux this names the running file even after it was replaced by a newer one.
+        // On Linux, this names the running file even after a newer one has replaced it.
         let running = PathBuf::from("/proc/self/exe");
         Self::new(if running.exists() { running } else { std::env::current_exe().unwrap_or_default() })
     }
 
-    /// What `filter` yields for `payload`, as JSON: the array of its outputs.
+    /// Runs `filter` on `payload` and returns the JSON array of its outputs.
     pub async fn run(&self, filter: &str, payload: &[u8]) -> Result<Vec<u8>, FilterError> {
         let place = tokio::time::timeout(MAX_WAIT, self.places.acquire()).await;
         let Ok(Ok(_place)) = place else { return Err(FilterError::Busy) };
         let cannot = |error: std::io::Error| FilterError::CannotStart(error.to_string());
         let mut child = self.command().spawn().map_err(cannot)?;
-        // A run that is not waited for any more is killed, because the child is dropped with it.
+        // If this future is dropped, so is the child, and with it the run is killed.
         let outcome = tokio::time::timeout(MAX_RUN_TIME, converse(&mut child, filter, payload)).await;
         match outcome {
             Ok(answer) => answer,
@@ -91,7 +96,7 @@ impl FilterRunner {
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.arg(SUBCOMMAND).env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        // A panic in there is told by the exit code.
+        // A panic in the child is recognised by its exit code.
         command.env(OsString::from("RUST_BACKTRACE"), "0").kill_on_drop(true);
         command
     }
@@ -99,10 +104,10 @@ impl FilterRunner {
 
 async fn converse(child: &mut Child, filter: &str, payload: &[u8]) -> Result<Vec<u8>, FilterError> {
     let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
-        return Err(FilterError::CannotStart("it has no pipes".to_owned()));
+        return Err(FilterError::CannotStart("its process has no pipes".to_owned()));
     };
     let send = async {
-        // Whoever ends early does not read to the end; what it has to say is on the other pipe.
+        // A child that ends early does not read all input; its result is on the other pipe.
         let _ = stdin.write_all(&child::request(filter, payload)).await;
         drop(stdin);
     };
@@ -124,10 +129,10 @@ async fn converse(child: &mut Child, filter: &str, payload: &[u8]) -> Result<Vec
     }
 }
 
-/// Whether a filter can be run at all; what is wrong with it, if not.
+/// Checks that a filter can be compiled, or returns what is wrong with it.
 ///
-/// The parser calls itself for each bracket, so a filter of nothing else needs much stack: with a bound on the one and
-/// plenty of the other, no filter ends the process, neither at the start nor when the configuration is read again.
+/// The parser recurses for each bracket, so a filter of nothing but brackets needs a large stack. Since the length is
+/// limited and the stack is large enough, no filter ends the process, neither at the start nor on a reload.
 pub fn check(filter: &str) -> Result<(), String> {
     if filter.len() > MAX_FILTER_LENGTH {
         return Err(format!("is longer than {MAX_FILTER_LENGTH} bytes"));

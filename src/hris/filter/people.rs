@@ -1,4 +1,4 @@
-//! What a filter yields, read as people.
+//! Reads the outputs of a filter as people.
 
 use jiff::tz::TimeZone;
 use serde::Deserialize;
@@ -11,13 +11,13 @@ use crate::hris::dates::date;
 use crate::hris::numbers;
 use crate::hris::people::{Changed, NotUnderstood, Person, Told, checked};
 
-/// One person as a filter writes them.
+/// A person as a filter yields them.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Yielded {
     email: Option<String>,
     employee_id: Option<String>,
-    /// `authority:key`.
+    /// Written as `authority:key`.
     external_id: Option<String>,
     #[serde(default)]
     occurred_at: Value,
@@ -25,14 +25,14 @@ struct Yielded {
     attributes: Value,
     #[serde(default)]
     leaver: bool,
-    /// Instead of all others but the date: the sender's id of a record that has to be read.
+    /// Replaces all other members but the date: the sender's id of a record to read.
     changed: Option<String>,
 }
 
-/// Reads the outputs: people, or arrays of them. Times without an offset are those of `zone`.
+/// Reads the outputs of a filter, which are people or arrays of them. Dates without an offset are in `zone`.
 pub fn people(outputs: &[u8], zone: &TimeZone) -> Result<Told, NotUnderstood> {
     let outputs: Vec<Value> = numbers::parsed(outputs)
-        .map_err(|error| NotUnderstood::new(format!("the filter yields something that is not JSON: {error}")))?;
+        .map_err(|error| NotUnderstood::new(format!("the output of the filter is not JSON: {error}")))?;
     let mut told = Told::default();
     let each = outputs.into_iter().flat_map(|output| match output {
         Value::Array(several) => several,
@@ -40,7 +40,7 @@ pub fn people(outputs: &[u8], zone: &TimeZone) -> Result<Told, NotUnderstood> {
         one @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => vec![one],
     });
     for (at, value) in each.enumerate() {
-        let wrong = |what: String| NotUnderstood::new(format!("the filter's person at position {at}: {what}"));
+        let wrong = |what: String| NotUnderstood::new(format!("the output of the filter, at position {at}: {what}"));
         let yielded = Yielded::deserialize(value).map_err(|error| wrong(error.to_string()))?;
         yielded.take(zone, &mut told).map_err(wrong)?;
     }
@@ -61,7 +61,7 @@ impl Yielded {
             (Some(email), None, None, None) => Some(UserRef::Email(name("email", email)?)),
             (None, Some(id), None, None) => Some(UserRef::EmployeeId(name("employeeId", id)?)),
             (None, None, Some(id), None) => Some(external(&name("externalId", id)?)?),
-            _ => return Err("must have only one of email, employeeId, externalId and changed".to_owned()),
+            _ => return Err("must have at most one of email, employeeId, externalId and changed".to_owned()),
         };
         if !self.attributes.is_object() && !self.attributes.is_null() {
             return Err("attributes is not an object".to_owned());
@@ -72,6 +72,7 @@ impl Yielded {
     }
 }
 
+/// Splits an external id into authority and key.
 fn external(id: &str) -> Result<UserRef, String> {
     match id.split_once(':').map(|(authority, key)| (authority.trim(), key.trim())) {
         Some((authority, key)) if !as_it_reads(authority).is_empty() && !as_it_reads(key).is_empty() => {

@@ -1,4 +1,5 @@
-//! jq by way of jaq: only what computes on values. Nothing in it reaches the environment, the clock, files or the process.
+//! Runs jq through jaq, limited to computation on values: nothing in it reaches the environment, the clock, files or
+//! the process.
 
 use jaq_core::compile::Undefined;
 use jaq_core::data::JustLut;
@@ -8,9 +9,9 @@ use jaq_json::{Val, read};
 
 type Data = JustLut<Val>;
 
-/// Definitions of the standard library that stand on native filters which are not there: those that reach out of the
-/// filter (`halt`, `debug`, `stderr`; `env`, `now` and `input` are natives themselves), and those that bring libraries of
-/// their own with them (regular expressions, mathematics, dates, encodings).
+/// Definitions of the standard library whose native filters are not provided: those that reach out of the filter
+/// (`halt`, `debug`, `stderr`; `env`, `now` and `input` are native themselves), and those that need further libraries
+/// (regular expressions, mathematics, dates, encodings).
 const LEFT_OUT: [&str; 32] = [
     "stderr",
     "debug",
@@ -46,10 +47,10 @@ const LEFT_OUT: [&str; 32] = [
     "input",
 ];
 
-/// Compiles a filter and does something with it, or says what is wrong with it.
+/// Compiles a filter and passes it to `then`, or returns what is wrong with it.
 pub(super) fn with_compiled<T>(filter: &str, then: impl FnOnce(&Filter<Data>) -> T) -> Result<T, String> {
     let known = |definition: &load::parse::Def<&'static str>| {
-        // Of the two splits, the one with flags is one of regular expressions.
+        // Only the `split` with flags uses regular expressions.
         let with_flags = definition.name == "split" && definition.args.len() == 2;
         !with_flags && !LEFT_OUT.contains(&definition.name)
     };
@@ -60,9 +61,9 @@ pub(super) fn with_compiled<T>(filter: &str, then: impl FnOnce(&Filter<Data>) ->
     let modules = Loader::new(definitions)
         .load(&arena, File { code: filter, path: () })
         .map_err(|errors| errors.iter().map(|(_, error)| unreadable(error)).collect::<Vec<_>>().join("; "))?;
-    // Imported data would be files; whatever asks for some is refused.
+    // Imported data would come from files, so every import is refused.
     load::import(&modules, |_| Err(String::new()))
-        .map_err(|_| "cannot load data: filters stand on their own".to_owned())?;
+        .map_err(|_| "cannot load data: a filter must be self-contained".to_owned())?;
     let compiled = Compiler::default().with_funs(natives).compile(modules);
     let compiled = compiled.map_err(|errors| {
         let all = errors.iter().flat_map(|(_, errors)| errors).map(|(name, kind)| undefined(name, kind));
@@ -71,7 +72,7 @@ pub(super) fn with_compiled<T>(filter: &str, then: impl FnOnce(&Filter<Data>) ->
     Ok(then(&compiled))
 }
 
-/// The array of a filter's outputs for a payload.
+/// Returns the JSON array of the outputs of a filter for a payload.
 pub(super) fn outputs(filter: &str, payload: &[u8]) -> Result<Vec<u8>, String> {
     let payload = read::parse_single(payload).map_err(|error| format!("the payload is not JSON: {error}"))?;
     with_compiled(filter, |compiled| {
@@ -84,7 +85,7 @@ pub(super) fn outputs(filter: &str, payload: &[u8]) -> Result<Vec<u8>, String> {
             }
             outputs.extend_from_slice(output.to_string().as_bytes());
             if outputs.len() > super::MAX_OUTPUT_BYTES {
-                // Written as far as that it is seen to be too much.
+                // Enough is written for the parent to notice that it is too much.
                 return Ok(outputs);
             }
         }
@@ -97,7 +98,7 @@ fn unreadable(error: &load::Error<&str>) -> String {
     match error {
         load::Error::Io(errors) => {
             let names: Vec<_> = errors.iter().map(|(name, _)| *name).collect();
-            format!("cannot load the module {}: filters stand on their own", names.join(", "))
+            format!("cannot load the module {}: a filter must be self-contained", names.join(", "))
         }
         load::Error::Lex(errors) => {
             let all = errors.iter().map(|(expected, found)| format!("expected {} before {found:?}", expected.as_str()));
@@ -112,7 +113,7 @@ fn unreadable(error: &load::Error<&str>) -> String {
 
 fn undefined(name: &str, kind: &Undefined) -> String {
     if let Undefined::Filter(arguments) = kind {
-        format!("there is no filter {name}/{arguments} here; filters reach neither environment nor process")
+        format!("there is no filter {name}/{arguments}; filters have no access to the environment or the process")
     } else {
         format!("there is no {} {name}", kind.as_str())
     }

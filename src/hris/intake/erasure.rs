@@ -1,4 +1,4 @@
-//! Erasing a person, here and in the engine.
+//! Erases a person here and in the engine.
 
 use tokio::sync::oneshot;
 
@@ -9,10 +9,12 @@ use crate::engine::{ErasureError, PersonIdentity};
 use crate::journal::JournalError;
 
 impl Intake {
-    /// Erases a person from everything that is kept, for who asks; from how many entries. Nothing of it is in the journal's
-    /// files when this answers, and asking again does no harm.
+    /// Erases a person from everything that is stored, on behalf of `asker`, and returns the number of entries that
+    /// were affected. When this returns, nothing of the person is left in the journal's files. Repeating it does no
+    /// harm.
     ///
-    /// In a task of its own: what is erased in the journal has to be forgotten here, also if the caller goes away meanwhile.
+    /// Runs in a task of its own: what is erased from the journal must also be forgotten here, even if the caller
+    /// disconnects in the meantime.
     pub async fn erase(&self, named: UserRef, asker: Asker) -> Result<usize, ErasureError> {
         let (told, answer) = oneshot::channel();
         let intake = self.clone();
@@ -22,6 +24,7 @@ impl Intake {
         answer.await.unwrap_or(Err(ErasureError::Journal(JournalError::Closed)))
     }
 
+    /// Erases the person, unless one of their records is still to be read.
     async fn erase_person(&self, named: &UserRef, asker: Asker) -> Result<usize, ErasureError> {
         let (engine, known) = (self.0.engine.on_behalf_of(asker), &self.0.known);
         let mut person = engine.person(named, known.users_named(named)).await?;
@@ -42,7 +45,8 @@ impl Intake {
         erased
     }
 
-    /// What HR systems may call the person: what they are named by, and the ids that were told with it.
+    /// Returns what HR systems may call the person: the names they are identified by, and the sender's ids reported
+    /// with them.
     fn record_ids(&self, person: &PersonIdentity) -> Vec<Box<str>> {
         let names = person.names.iter().filter_map(|name| match name {
             UserRef::Id(_) => None,

@@ -1,4 +1,4 @@
-//! Whole exports: everybody in them is mapped, and of a full one everybody who is missing has left.
+//! Whole exports: everyone in them is mapped, and anyone missing from a full export has left.
 
 use bytes::Bytes;
 
@@ -13,46 +13,57 @@ use crate::hris::source::Source;
 use crate::journal::JournalError;
 use crate::table::TakeRoom;
 
-/// An export as it came.
+/// An export as received.
 #[expect(missing_debug_implementations, reason = "a closure has none")]
 pub struct Export {
+    /// The format of `body`.
     pub form: ExportForm,
+    /// The bytes as received.
     pub body: Bytes,
-    /// For what is kept of it while it is mapped.
+    /// Reserves memory for what is kept of the export while it is mapped.
     pub room: TakeRoom,
-    /// Whether it names everybody, so that who is missing has left.
+    /// Whether the export names everyone, so that anyone missing has left.
     pub full: bool,
+    /// Whether the job is a dry run.
     pub dry_run: bool,
 }
 
-/// What an export comes to: a job that is still to be submitted.
+/// The result of an export: a job that is not submitted yet.
 #[derive(Debug)]
 pub struct Imported {
+    /// The job.
     pub spec: JobSpec,
+    /// Its entries.
     pub entries: Vec<EntryOrder>,
-    /// People whose change had a date that has not come yet, and was taken as of now.
+    /// Number of people whose change was dated in the future and therefore counts as of now.
     pub dated_in_future: usize,
 }
 
-/// Why an export was not taken. Nothing of it is accepted then.
+/// Why an export was refused. Nothing of it is accepted in that case.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
+    /// No source has this name.
     #[error("there is no such source")]
     UnknownSource,
+    /// The export cannot be mapped as a whole.
     #[error(transparent)]
     Mapping(#[from] MappingError),
-    #[error("people in it cannot be mapped")]
+    /// Some people cannot be mapped: the first of them with their problems, and how many `more` there are.
+    #[error("some people in the export cannot be mapped")]
     People { named: Vec<PersonFault>, more: usize },
-    #[error("it names nobody")]
+    /// The export contains no one.
+    #[error("the export contains no person")]
     Empty,
-    #[error("the mode of the source takes nothing away, so it has no leavers: send it with scope=delta")]
+    /// A full export for a source that never removes anything.
+    #[error("the mode of the source never removes anything, so a full export has no leavers; send it with scope=delta")]
     NoLeavers,
+    /// The journal cannot be written.
     #[error(transparent)]
     Journal(#[from] JournalError),
 }
 
 impl Intake {
-    /// The job that an export makes; submitting it is left to the caller, who may have a key for it.
+    /// Builds the job of an export. The caller submits it, possibly under an idempotency key.
     pub async fn import(&self, source: &str, export: Export) -> Result<Imported, ImportError> {
         let source = self.0.sources.get(source).ok_or(ImportError::UnknownSource)?;
         if export.full && source.mode == Mode::Add {
@@ -60,24 +71,28 @@ impl Intake {
         }
         let mut mapping = source.map_export(export.form, export.body, export.room).await?;
         if !mapping.faults.is_empty() {
-            // In a full export a person who cannot be mapped would be taken for one who has left.
+            // In a full export, a person who cannot be mapped would be mistaken for one who has left.
             return Err(ImportError::People { named: mapping.faults, more: mapping.more_faults });
         }
         let Some(first) = mapping.people.first().map(|person| person.user.clone()) else {
             return Err(ImportError::Empty);
         };
         for column in &mapping.loosely {
-            tracing::info!(source = &*source.name, %column, "a column of an export is spelt in another way");
+            tracing::info!(
+                source = &*source.name,
+                %column,
+                "a column of an export is spelled differently from the configuration"
+            );
         }
         let dated_in_future = self.take_future_dates_as_now(&source, &mut mapping);
         self.leave_by_id(&source, &mut mapping);
         let losses = self.possible_losses(&source);
-        // Before it is learnt who is in it.
+        // Must happen before the people in the export become known.
         if export.full {
             let present = mapping.people.iter().filter_map(|person| written(&person.user)).collect();
             let present_users = self.0.known.users_of(&source, &present, &self.0.engine);
             let mut missing = self.0.known.missing(&source, &first, &present, &self.0.engine);
-            // Who is in it under another name is not missing.
+            // A person who is in the export under another name is not missing.
             missing.retain(|user| {
                 let user = self.0.known.user_of(&source, user, &self.0.engine);
                 user.is_none_or(|user| !present_users.contains(&user))
@@ -94,7 +109,7 @@ impl Intake {
                 self.0.known.note_export(&*self.0.journal, &source, named).await?;
             }
             if !export.dry_run && !done.is_empty() {
-                // So that they do not cost a read with each export.
+                // Otherwise they would cost a read with every export.
                 self.0.known.forget(&*self.0.journal, &source, &done).await?;
             }
             let missing = |user| Mapped { presence: Presence::Missing, ..Mapped::leaver(user, None) };
@@ -112,6 +127,7 @@ impl Intake {
         Ok(Imported { spec, entries, dated_in_future })
     }
 
+    /// Adds the people of an export to those that are known.
     async fn learn(&self, source: &Source, mapping: &mut Mapping, dry_run: bool) -> Result<(), JournalError> {
         let journal = &*self.0.journal;
         if dry_run {

@@ -1,4 +1,4 @@
-//! People who have left, as deliveries and records tell it: often by nothing but the sender's own id of them.
+//! People who have left, as reported by deliveries and records: often only by the sender's id.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,20 +14,22 @@ use crate::hris::people::Changed;
 use crate::hris::source::Source;
 use crate::journal::JournalError;
 
-/// How it is known that what is told of somebody is newer than what was told before.
+/// How to decide whether what is reported about a person is newer than what was reported before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Freshness {
-    /// By its date, where it has one.
+    /// By its date, if it has one.
     ByDate,
-    /// The same; and all rows tell of the same time, so that people who have one id are several.
+    /// By its date, if it has one; and since all rows describe the same time, people who share an id are different
+    /// people.
     OfExport,
-    /// It was read just now.
+    /// It was read just now, so it is newer.
     JustRead,
 }
 
 impl Intake {
-    /// Turns those of whom a delivery told only the sender's id into the people whom the source named with it before. Answers
-    /// how many it never named: nothing of ours is with them, and that they were deleted is remembered for what comes late.
+    /// Turns leavers of whom only the sender's id was reported into the people whom the source named with that id
+    /// before. Returns the number of leavers it never named: they have nothing of ours, and their deletion is
+    /// remembered in case older deliveries about them arrive late.
     pub(super) async fn find_leavers(
         &self,
         source: &Arc<Source>,
@@ -36,7 +38,7 @@ impl Intake {
         let mut unknown = 0;
         for (before, Changed { record, occurred_at }) in std::mem::take(&mut mapping.gone).into_iter().rev() {
             let mut names = self.names_of(source, &record);
-            // What the same delivery says of them counts already.
+            // What the same delivery says about them already counts.
             let is_called_so = |person: &&Mapped| person.sender_id.as_deref() == Some(&*record);
             let told = mapping.people.iter().filter(|person| !person.leaver && person.sender_id.is_some());
             let (theirs, of_others): (Vec<_>, Vec<_>) = told.partition(is_called_so);
@@ -64,7 +66,7 @@ impl Intake {
             mapping.people.splice(before..before, names.into_iter().map(leaver));
         }
         unknown += self.leave_by_id(source, mapping);
-        // Whether what becomes of a person is read from their record, with our own date.
+        // Other changes of the person are read from the record and carry our date.
         if source.record.is_some() {
             self.date_leavers_like_records(source, mapping);
         }
@@ -74,9 +76,9 @@ impl Intake {
         Ok(unknown)
     }
 
-    /// Whoever leaves and whom the sender calls by an id of its own is whoever it named with that id: under all of these names, and
-    /// under the one that is given now only if that is not another's, nor one by which nobody was ever named. Answers how many of them it
-    /// never named.
+    /// Expands each leaver with a sender's id to everyone whom the sender named with that id, under all those names.
+    /// The name given now counts as well, unless it belongs to another sender's id, or other names are known and no one
+    /// was ever named by this one. Returns the number of leavers whom the sender never named.
     pub(super) fn leave_by_id(&self, source: &Source, mapping: &mut Mapping) -> usize {
         let people = std::mem::take(&mut mapping.people);
         let id_and_name = |person: &Mapped| Some((person.sender_id.clone()?, written(&person.user)?));
@@ -112,8 +114,9 @@ impl Intake {
         unknown
     }
 
-    /// What was read of people has the date at which we asked, and the sender's clock may be another: who has left counts as of
-    /// now. If something newer was told of them, by the sender's clock, what they are now is in their record.
+    /// Removes the dates of leavers, so that they count as of now: records that were read carry the time of our
+    /// request, and the sender's clock may differ. If something newer by the sender's clock was reported about a
+    /// leaver, their record is read again to find out their present state.
     fn date_leavers_like_records(&self, source: &Source, mapping: &mut Mapping) {
         let Mapping { people, changed, sent_at, .. } = mapping;
         let signed_at = *sent_at;
@@ -134,7 +137,7 @@ impl Intake {
         });
     }
 
-    /// The same for a record that the sender does not have any more.
+    /// Does what [`Self::find_leavers`] does, for a record that the sender no longer has.
     pub(super) fn find_leaver_of_record(&self, source: &Source, mapping: &mut Mapping) {
         for (_, Changed { record, occurred_at }) in std::mem::take(&mut mapping.gone) {
             let names = self.names_of(source, &record).into_iter();
@@ -144,8 +147,8 @@ impl Intake {
         self.leave_by_id(source, mapping);
     }
 
-    /// Who leaves if whom the sender calls so does: everybody whom it ever named so and who may have something of ours; who was
-    /// named last, if that is nobody.
+    /// Returns the names that leave if the person with this sender's id leaves: all names that the sender ever gave
+    /// with the id and that may have something of ours, or the latest name if there are none.
     fn names_of(&self, source: &Source, record: &str) -> Vec<UserRef> {
         let mut names = self.0.known.by_id(source, record);
         names.sort_by_key(|known| known.named_at);
@@ -157,13 +160,14 @@ impl Intake {
         former.into_iter().chain(last).collect()
     }
 
-    /// Has the users leave whom the sender meant when it called somebody so, by names that are others' at Genesys by now.
+    /// Returns leavers for the users whom the sender meant by this id, under names that belong to others in Genesys by
+    /// now.
     fn leavers_of_former_names(&self, source: &Source, record: &str, at: Option<Timestamp>) -> Vec<Mapped> {
         let former = self.0.known.former_users_by_id(source, record, &self.0.engine).into_iter();
         former.map(|(name, user)| Mapped { called: called(&name), ..Mapped::leaver(UserRef::Id(user), at) }).collect()
     }
 
-    /// Has people leave under names that their sender does not call them by any more: by its own id of each.
+    /// Adds leavers for the former names of people, found by the sender's id of each.
     pub(super) fn leave_former_names(&self, source: &Source, mapping: &mut Mapping, freshness: Freshness) {
         if source.mode == Mode::Add {
             return;
@@ -183,7 +187,7 @@ impl Intake {
             let is_late =
                 |event_at| freshness != Freshness::JustRead && person.occurred_at.is_some_and(|at| Some(at) < event_at);
             if others().any(|other| is_late(other.event_at)) {
-                // The person was called otherwise since, or has left.
+                // The person has been renamed since, or has left.
                 all.push(Mapped {
                     sender_id: person.sender_id.clone(),
                     ..Mapped::leaver(person.user.clone(), person.occurred_at)
@@ -193,7 +197,7 @@ impl Intake {
             let is_known_here = |known: &&KnownById| written(&known.user).is_some_and(|text| named.contains(&text));
             let before = others().filter(|known| !is_known_here(known) && losses.may_lose(&known.user));
             let before = before.map(|known| known.user.clone());
-            // Of one delivery, the later change has the last word.
+            // Within one delivery, the later change prevails.
             let is_earlier = |(place, other): &(usize, &Mapped)| {
                 let same = other.sender_id == person.sender_id && !other.leaver && written(&other.user) != text;
                 let same = same && freshness != Freshness::OfExport;
@@ -207,12 +211,13 @@ impl Intake {
         mapping.people = all;
     }
 
-    /// Whether the source has named somebody with this id of its own, or names people by nothing else.
+    /// Returns whether the source has named anyone with this sender's id, or identifies users by that id alone.
     pub(super) fn has_named(&self, source: &Source, record: &str) -> bool {
         source.names_users_by_their_id() || !self.0.known.by_id(source, record).is_empty()
     }
 
-    /// What comes late about people who were deleted meanwhile, when nobody knew them yet, must not be the last word.
+    /// Adds leavers for people whose deletion was reported before they were known, so that a late delivery about them
+    /// does not prevail.
     fn add_who_was_deleted_since(&self, source: &Source, mapping: &mut Mapping) {
         let deleted_since = |person: &Mapped| {
             let gone_at = self.0.known.gone_at(source, person.sender_id.as_deref()?)?;

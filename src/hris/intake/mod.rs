@@ -1,4 +1,4 @@
-//! What becomes of deliveries and exports: jobs, each durable before its sender is answered.
+//! Turns deliveries and exports into jobs. Each is durable before its sender is answered.
 
 mod erasure;
 mod import;
@@ -34,58 +34,67 @@ use crate::engine::{Claim, Engine, IdempotencyContext, Reservation, TooManyKeys}
 use crate::journal::{Journal, JournalError, Memo};
 use crate::lifecycle::Lifecycle;
 
-/// Whether a memo is about a person, and so about the org that they work in.
+/// Returns whether a memo is about a person, and therefore about the org that the person works in.
 pub fn speaks_of_people(memo: &Memo) -> bool {
     is_known_person(memo) || waiting::is_waiting(memo)
 }
 
-/// What became of a delivery.
+/// The outcome of a delivery.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Receipt {
-    /// The job that it made, now or when it came first.
+    /// The job that the delivery created, now or when it first arrived.
     pub job: Option<JobId>,
-    /// People whose records are read before a job can be made.
+    /// Number of people whose records must be read before a job can be created.
     pub waiting: usize,
-    /// People of the payload who could not be mapped.
+    /// Number of people who could not be mapped.
     pub faults: usize,
-    /// People whose change had a date that has not come yet, and was taken as of now.
+    /// Number of people whose change was dated in the future and therefore counts as of now.
     pub dated_in_future: usize,
-    /// People of whom something is not known that rules need: what these would assign is left as it is.
+    /// Number of people for whom a rule cannot be decided; what such rules assign is left as it is.
     pub undecided: usize,
-    /// People who have left and whom the source never named: nothing of ours is with them.
+    /// Number of leavers whom the source never named; they have nothing of ours.
     pub leavers_unknown: usize,
-    /// Dates that were given and cannot be read.
+    /// Number of dates that could not be read.
     pub dates_not_read: usize,
 }
 
-/// Where a delivery came from; nothing is known for a record that was read because of one.
+/// The origin of a delivery; empty for a record that was read because of one.
 #[derive(Debug, Clone, Default)]
 pub struct RequestOrigin {
+    /// Address of the caller.
     pub address: Option<IpAddr>,
+    /// Id of the request.
     pub request_id: Option<Arc<str>>,
 }
 
-/// Why a delivery was not taken.
+/// Why a delivery was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum IntakeError {
+    /// No source has this name.
     #[error("there is no such source")]
     UnknownSource,
+    /// The delivery was not admitted.
     #[error(transparent)]
     Refused(#[from] Refused),
+    /// The delivery cannot be mapped as a whole.
     #[error(transparent)]
     Mapping(#[from] MappingError),
-    #[error("nobody in it can be mapped; the first: {0}")]
+    /// No person in the delivery can be mapped.
+    #[error("no person in it can be mapped; the first problem: {0}")]
     Nobody(String),
+    /// The journal cannot be written.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// Too many idempotency keys are in use.
     #[error(transparent)]
     TooManyKeys(#[from] TooManyKeys),
-    #[error("too many records are still to be read")]
+    /// Too many records are waiting to be read.
+    #[error("too many records are waiting to be read")]
     TooManyRecords,
 }
 
 impl IntakeError {
-    /// What went wrong, without anything that the delivery says.
+    /// Describes the error without quoting the delivery.
     pub fn for_logs(&self) -> String {
         match self {
             Self::Mapping(fault) => fault.for_logs(),
@@ -99,7 +108,7 @@ impl IntakeError {
     }
 }
 
-/// Takes in what HR systems send; clones are handles to the same one.
+/// Accepts what HR systems send; clones are handles to the same instance.
 #[derive(Debug, Clone)]
 pub struct Intake(Arc<Parts>);
 
@@ -115,23 +124,29 @@ struct Parts {
     known: KnownPeople,
 }
 
-/// What an intake stands on.
+/// Everything an intake needs.
 #[derive(Debug)]
 pub struct IntakeDependencies {
+    /// The sources.
     pub sources: Sources,
+    /// The engine that carries out the jobs.
     pub engine: Engine,
+    /// The journal that makes deliveries durable.
     pub journal: Arc<dyn Journal>,
-    /// What a process before this one left.
+    /// Memos left by a previous process.
     pub memos: Vec<Memo>,
+    /// The clock for times of arrival.
     pub clock: WallClock,
+    /// The lifecycle in which tasks run.
     pub lifecycle: Lifecycle,
+    /// The transport for reading records.
     pub transport: RecordTransport,
-    /// How long people are known who are not named any more.
+    /// How long people stay known after they were last named.
     pub retention: Duration,
 }
 
 impl Intake {
-    /// Starts with what a process before this one left: records that are still to be read, and who is known.
+    /// Starts with what a previous process left: records that are still to be read, and the people who are known.
     pub fn start(on: IntakeDependencies) -> Self {
         let IntakeDependencies { sources, engine, journal, memos, clock, lifecycle, transport, retention } = on;
         let known = KnownPeople::recovered(&memos, retention, clock);
@@ -143,7 +158,7 @@ impl Intake {
         intake
     }
 
-    /// Whom nobody names any more is forgotten, not much later than the retention says.
+    /// Regularly forgets people who are no longer named, soon after the retention ends.
     fn tidy_up_at_times(&self, retention: Duration) {
         let (intake, pause) = (self.clone(), (retention / 100).clamp(Duration::from_secs(1), Duration::from_secs(600)));
         self.0.lifecycle.keep_trying_until_stop("known people", move || {
@@ -156,19 +171,19 @@ impl Intake {
                         fault => fault,
                     };
                     if let Err(error) = tidied {
-                        tracing::warn!(%error, "cannot forget what is older than journal.retention");
+                        tracing::warn!(%error, "cannot forget data that is older than journal.retention");
                     }
                 }
             }
         });
     }
 
-    /// The sources.
+    /// Returns the sources.
     pub fn sources(&self) -> &Sources {
         &self.0.sources
     }
 
-    /// Takes a delivery. Once this answers, what it says is durable: as a job, or as a record to be read.
+    /// Accepts a delivery. When this returns, its content is durable, as a job or as records to be read.
     pub async fn deliver(
         &self,
         source: &str,
@@ -203,7 +218,7 @@ impl Intake {
             tracing::warn!(
                 source = &*source.name,
                 dates = dates_not_read,
-                "dates of a delivery cannot be read; these changes count as of now"
+                "dates in a delivery cannot be read; these changes count as of now"
             );
         }
         let leavers_unknown = self.find_leavers(&source, &mut mapping).await?;
@@ -212,20 +227,16 @@ impl Intake {
         Ok(Receipt { dated_in_future, leavers_unknown, dates_not_read, ..receipt })
     }
 
-    /// Of dates that have not come yet nothing is kept; answers how many there were.
+    /// Drops dates in the future, so that these changes count as of now; returns the number of people affected.
     fn take_future_dates_as_now(&self, source: &Source, mapping: &mut Mapping) -> usize {
         let people = mapping.take_future_dates_as_now(self.0.engine.latest_date());
         if people > 0 {
-            tracing::warn!(
-                source = &*source.name,
-                people,
-                "changes have dates in the future; they are taken as of now"
-            );
+            tracing::warn!(source = &*source.name, people, "changes are dated in the future; they count as of now");
         }
         people
     }
 
-    /// The delivery's key to itself, or the job that was made under it.
+    /// Reserves the key of the delivery, or returns the job that was created under it.
     async fn claim(&self, source: &Source, key: &str) -> Result<Result<Reservation, JobId>, TooManyKeys> {
         let space = KeySpace::of_deliveries(&source.name);
         loop {
@@ -237,6 +248,7 @@ impl Intake {
         }
     }
 
+    /// Creates the job of a mapped delivery, and has records read where only an id was reported.
     async fn take(
         &self,
         source: &Arc<Source>,
@@ -254,7 +266,7 @@ impl Intake {
             tracing::warn!(
                 source = &*source.name,
                 people = mapping.faults.len(),
-                "people of a delivery are not mapped"
+                "some people in a delivery cannot be mapped; they are left out"
             );
         }
         let (waiting, faults) = (mapping.changed.len(), mapping.faults.len());
@@ -271,7 +283,7 @@ impl Intake {
                 source,
                 people = undecided,
                 lacks,
-                "rules cannot be decided; what they assign is left as it is"
+                "some rules cannot be decided because attributes are missing; what they assign is left as it is"
             );
         }
         let job = if mapping.people.is_empty() {
@@ -285,7 +297,7 @@ impl Intake {
         Ok(Receipt { job, waiting, faults, undecided, ..Receipt::default() })
     }
 
-    /// A job of what a delivery or a record says: interactive, unless it is as large as an export.
+    /// Submits a job for a delivery or a record: in the lane `interactive`, unless it is as large as an export.
     async fn submit(
         &self,
         source: &Source,
@@ -302,7 +314,7 @@ impl Intake {
         Ok(engine.submit_under(Some(under), spec, entries).await?.id)
     }
 
-    /// What was mapped, as a job. It is known by then who was named.
+    /// Builds the job of a mapping. The people in it must be known by now.
     fn job(&self, source: &Source, mut mapping: Mapping, via: &str, lane: Lane) -> (JobSpec, Vec<EntryOrder>) {
         self.possible_losses(source).name_leavers(&mut mapping.people);
         source.job(&mapping, via, lane)

@@ -1,4 +1,4 @@
-//! Whether somebody who has left may have something of ours.
+//! Whether a leaver may have something of ours.
 
 use super::Intake;
 use super::known::called;
@@ -6,7 +6,7 @@ use crate::domain::{UserId, UserRef};
 use crate::hris::mapped::Mapped;
 use crate::hris::source::Source;
 
-/// What people of a source may lose.
+/// Answers what people of a source may lose.
 pub(super) struct PossibleLosses<'i> {
     intake: &'i Intake,
     source: &'i Source,
@@ -19,15 +19,16 @@ impl Intake {
 }
 
 impl PossibleLosses<'_> {
+    /// Returns whether a leaver of this name may lose something.
     pub(super) fn may_lose(&self, user: &UserRef) -> bool {
         !self.has_nothing(user) && self.may_have_something(user)
     }
 
-    /// Whether somebody may have something of ours under this name: not if it never led to anybody, and nothing that is under
-    /// way may lead it to somebody.
+    /// Returns whether a person of this name may have something of ours: not if the name never led to a user and
+    /// nothing under way may lead it to one.
     pub(super) fn may_have_something(&self, user: &UserRef) -> bool {
         let engine = &self.intake.0.engine;
-        // One that ended meanwhile may have led to somebody.
+        // Asked again, because an entry that ended in the meantime may have led to a user.
         self.user_of(user).is_some() || engine.is_open_name(user) || self.user_of(user).is_some()
     }
 
@@ -35,11 +36,12 @@ impl PossibleLosses<'_> {
         self.intake.0.known.user_of(self.source, named, &self.intake.0.engine)
     }
 
-    /// Names whoever leaves by who they are known to be at Genesys: their name may be another's there by now, or nobody's.
+    /// Replaces the names of leavers by the users that they are known to be, since the name may belong to someone else
+    /// in Genesys by now, or to no one.
     pub(super) fn name_leavers(&self, people: &mut [Mapped]) {
         for person in people.iter_mut().filter(|person| person.leaver) {
             let Some(user) = self.user_of(&person.user) else { continue };
-            // Whoever is just being looked up may be another one.
+            // A look-up under way may lead the name to another user.
             if self.intake.0.engine.is_open_name(&person.user) {
                 continue;
             }
@@ -48,10 +50,10 @@ impl PossibleLosses<'_> {
         }
     }
 
-    /// Whether the engine knows that nothing of ours is with somebody.
+    /// Returns whether the engine knows that the user has nothing of ours.
     pub(super) fn has_nothing(&self, user: &UserRef) -> bool {
         let Some(user) = self.intake.0.engine.user(user) else { return false };
-        // While something is under way for them, what they have is about to change.
+        // Pending entries are about to change what the user has.
         let settled = user.entries.iter().all(|(_, _, entry)| entry.state.is_terminal());
         settled && user.owned.iter().all(|(target, owned)| *target != self.source.target || owned.is_empty())
     }

@@ -9,19 +9,23 @@ use crate::config::{ConditionConfig, WhenConfig};
 use crate::domain::text::{as_it_reads, folded};
 use crate::hris::attributes::Attributes;
 
-/// What is wrong with a condition, at which key of `when`.
+/// The error in a condition, with its key in `when`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::hris) struct ConditionError {
+    /// The key, relative to `when`.
     pub(in crate::hris) key: String,
+    /// What is wrong.
     pub(in crate::hris) problem: String,
 }
 
-/// Who is meant; everybody if there are no conditions.
+/// Conditions that select people; without any, everyone is selected.
 #[derive(Debug, Default)]
 pub(in crate::hris) struct When {
+    /// All of these must hold.
     all: Vec<Condition>,
-    /// Not given, or one of these.
+    /// At least one of these must hold, if the list is given.
     any: Option<Vec<Condition>>,
+    /// None of these may hold.
     not: Vec<Condition>,
 }
 
@@ -31,6 +35,7 @@ struct Condition {
     test: Test,
 }
 
+/// The test of a value. Texts are folded.
 #[derive(Debug)]
 enum Test {
     Is(BTreeSet<String>),
@@ -42,22 +47,24 @@ enum Test {
 /// What is known of a person.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::hris) struct Facts<'a> {
+    /// The attributes that were reported.
     pub(in crate::hris) attributes: &'a Attributes,
-    /// The sender leaves out what is empty: what it does not tell is not unknown.
+    /// Whether the sender omits empty attributes, so that a missing one is empty rather than unknown.
     pub(in crate::hris) omits_empty: bool,
 }
 
 impl Facts<'_> {
+    /// Returns whether the value of an attribute, or that it has none, is known.
     fn know(&self, attribute: &str) -> bool {
         self.omits_empty || self.attributes.tell_of(attribute)
     }
 }
 
-/// A compiled expression may take this much memory; those that need more are mistakes.
+/// Maximum size of a compiled regular expression, in bytes; one that needs more is a mistake.
 const MAX_EXPRESSION: usize = 1 << 20;
 
 impl When {
-    /// Compiles the conditions, or says what is wrong with the first that is.
+    /// Compiles the conditions, or returns the first error.
     pub(in crate::hris) fn compile(when: &WhenConfig) -> Result<Self, ConditionError> {
         let list = |name: &str, conditions: &[ConditionConfig]| -> Result<Vec<Condition>, ConditionError> {
             let numbered = conditions.iter().enumerate();
@@ -68,10 +75,10 @@ impl When {
                 })
                 .collect()
         };
-        let everybody = "is empty: everybody would be meant; leave it out, or name a condition";
+        let everybody = "is empty and would match everyone; omit it, or add a condition";
         for (key, conditions, problem) in [
             ("all", &when.all, everybody),
-            ("any", &when.any, "is empty: nobody would be meant"),
+            ("any", &when.any, "is empty and would match no one"),
             ("not", &when.not, everybody),
         ] {
             if conditions.as_ref().is_some_and(Vec::is_empty) {
@@ -85,19 +92,19 @@ impl When {
         })
     }
 
-    /// The attributes that the conditions look at and that are not known.
+    /// Returns the attributes that the conditions use and that are unknown.
     pub(in crate::hris) fn unknown<'s>(&'s self, facts: Facts<'s>) -> impl Iterator<Item = &'s str> {
         self.attributes().filter(move |attribute| !facts.know(attribute))
     }
 
-    /// The attributes that the conditions look at.
+    /// Returns the attributes that the conditions use.
     pub(in crate::hris) fn attributes(&self) -> impl Iterator<Item = &str> {
         let any = self.any.iter().flatten();
         self.all.iter().chain(any).chain(&self.not).map(|condition| &*condition.attribute)
     }
 
-    /// Whether this person is meant; `None` if that depends on what is not known of them (three-valued logic, after Kleene).
-    /// With `split_on`, values are lists in one text.
+    /// Returns whether this person is selected; `None` if that depends on unknown attributes (Kleene's three-valued
+    /// logic). With `split_on`, a value is a list of values with this separator.
     pub(in crate::hris) fn holds(&self, facts: Facts<'_>, split_on: Option<&str>) -> Option<bool> {
         let holds = |condition: &Condition| condition.holds(facts, split_on);
         let any = |conditions: &[Condition]| not(all(conditions.iter().map(|condition| not(holds(condition)))));
@@ -148,7 +155,7 @@ fn not(truth: Option<bool>) -> Option<bool> {
     truth.map(|truth| !truth)
 }
 
-/// False if one of them is, else unknown if one of them is.
+/// Conjunction in three-valued logic: false if any is false, otherwise unknown if any is unknown.
 fn all(truths: impl Iterator<Item = Option<bool>>) -> Option<bool> {
     let mut all = Some(true);
     for truth in truths {
@@ -176,7 +183,7 @@ impl Test {
 fn compiled(expression: &str) -> Result<Regex, String> {
     let mut builder = RegexBuilder::new(expression);
     builder.case_insensitive(true).size_limit(MAX_EXPRESSION);
-    // The library points at the place over several lines; its last line says what is wrong.
+    // The error marks the position over several lines; only its last line says what is wrong.
     let problem = |error: regex::Error| {
         let text = error.to_string();
         format!("regex {expression:?}: {}", text.lines().last().unwrap_or_default().trim())

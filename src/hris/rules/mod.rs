@@ -1,4 +1,4 @@
-//! Attributes to assignments: a list of rules, compiled once, each with conditions that are data.
+//! Rules that derive assignments from attributes: a list that is compiled once, with conditions as data.
 
 mod condition;
 #[cfg(test)]
@@ -12,25 +12,29 @@ use crate::domain::entry::AssignmentName;
 use crate::domain::text::{as_it_reads, folded, quoted};
 use crate::domain::{AssignmentId, Proficiency};
 
-/// What is wrong with the rules, at which key.
+/// The error in a rule, with its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleError {
+    /// The key in the configuration of the source.
     pub key: String,
+    /// What is wrong.
     pub problem: String,
 }
 
-/// An assignment that follows from attributes, and the rules that it follows from.
+/// An assignment that follows from attributes, and the rules from which it follows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Derived {
+    /// Name or id of the assignment.
     pub name: AssignmentName,
+    /// The highest proficiency among the rules.
     pub proficiency: Option<Proficiency>,
-    /// Ids, in the order of the rules.
+    /// Ids of the rules, in their order.
     pub because: Vec<Box<str>>,
-    /// It is not known whether it follows: whoever has it keeps it as it is.
+    /// Whether it is unknown if the assignment follows, so that it is left as it is.
     pub left_as_is: bool,
 }
 
-/// What is found by the folded name of an assignment: that it follows, and that it may.
+/// What was found for an assignment: that it follows, and that it may follow.
 #[derive(Debug, Default)]
 struct FoundAttribute {
     follows: Option<Derived>,
@@ -50,7 +54,7 @@ struct Rule {
 }
 
 impl Rules {
-    /// Compiles the rules, or says what is wrong with the first that is.
+    /// Compiles the rules, or returns the first error.
     pub fn compile(rules: &[RuleConfig], target: SourceTarget) -> Result<Self, RuleError> {
         let mut ids = BTreeSet::new();
         let compiled = rules.iter().map(|rule| {
@@ -58,17 +62,20 @@ impl Rules {
             if as_it_reads(&rule.id).is_empty() || rule.id.chars().any(char::is_control) || rule.id.len() > 128 {
                 return Err(RuleError {
                     key: "rules.id".to_owned(),
-                    problem: format!("{} names no rule", quoted(&rule.id)),
+                    problem: format!(
+                        "{} is not a rule id: it must have 1 to 128 bytes and no control characters",
+                        quoted(&rule.id)
+                    ),
                 });
             }
             if !ids.insert(rule.id.as_str()) {
-                return Err(fault("id", "is given twice".to_owned()));
+                return Err(fault("id", "is used by more than one rule".to_owned()));
             }
             if rule.split_on.as_deref() == Some("") {
-                return Err(fault("split_on", "is empty; leave it out, or name what stands between values".to_owned()));
+                return Err(fault("split_on", "is empty; omit it, or set the separator between values".to_owned()));
             }
             if rule.assign.is_empty() {
-                return Err(fault("assign", "is empty: the rule does nothing".to_owned()));
+                return Err(fault("assign", "is empty, so the rule does nothing".to_owned()));
             }
             let when =
                 When::compile(&rule.when).map_err(|found| fault(&format!("when.{}", found.key), found.problem))?;
@@ -79,9 +86,9 @@ impl Rules {
         compiled.collect::<Result<_, _>>().map(Self)
     }
 
-    /// What follows from what is known of a person: the union of all rules that match, of several proficiencies the highest.
-    /// What would follow from rules that nobody can decide is left as it is, unless it follows from others anyway and these
-    /// would not rate it higher.
+    /// Returns what follows from what is known of a person: the union of all rules that match, with the highest
+    /// proficiency of each assignment. What follows only from rules that cannot be decided is left as it is, unless it
+    /// follows from other rules anyway and the undecided ones would not give it a higher proficiency.
     pub(super) fn apply(&self, facts: Facts<'_>) -> Vec<Derived> {
         let mut found: BTreeMap<String, FoundAttribute> = BTreeMap::new();
         for rule in &self.0 {
@@ -109,28 +116,28 @@ impl Rules {
         found.into_values().flat_map(FoundAttribute::derived).collect()
     }
 
-    /// The attributes that rules look at which cannot be decided, because nothing is known of these.
+    /// Returns the unknown attributes because of which rules cannot be decided.
     pub(super) fn unknown<'s>(&'s self, facts: Facts<'s>) -> impl Iterator<Item = &'s str> {
         let undecided = move |rule: &&Rule| rule.when.holds(facts, rule.split_on.as_deref()).is_none();
         self.0.iter().filter(undecided).flat_map(move |rule| rule.when.unknown(facts))
     }
 
-    /// The attributes that the rules look at, each with the id of the rule.
+    /// Returns the attributes that the rules use, each with the id of the rule.
     pub(super) fn attributes(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().flat_map(|rule| rule.when.attributes().map(|attribute| (&*rule.id, attribute)))
     }
 
-    /// Number of rules.
+    /// Returns the number of rules.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no rules.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Everything that any rule assigns, with the id of the rule.
+    /// Returns everything that any rule assigns, with the id of the rule.
     pub fn assigned(&self) -> impl Iterator<Item = (&str, &AssignmentName)> {
         self.0.iter().flat_map(|rule| rule.assign.iter().map(|(name, _)| (&*rule.id, name)))
     }
@@ -145,24 +152,25 @@ impl FoundAttribute {
     }
 }
 
+/// Compiles one assignment of a rule.
 fn assigned(
     assign: &crate::config::AssignConfig,
     target: SourceTarget,
 ) -> Result<(AssignmentName, Option<Proficiency>), String> {
     let skill = assign.skill.trim();
     if as_it_reads(skill).is_empty() || skill.chars().any(char::is_control) || skill.chars().count() > 256 {
-        return Err(format!("skill {} names nothing", quoted(&assign.skill)));
+        return Err(format!("skill {} is neither a name nor an id", quoted(&assign.skill)));
     }
     let name =
         skill.parse().map_or_else(|_| AssignmentName::Name(skill.into()), |id| AssignmentName::Id(AssignmentId(id)));
     match (assign.proficiency, target) {
         (None, _) => Ok((name, None)),
         (Some(_), SourceTarget::WfmSkillGroups) => {
-            Err(format!("skill {skill:?} has a proficiency, which only routingSkills have"))
+            Err(format!("skill {skill:?} has a proficiency, but only routingSkills have one"))
         }
         (Some(value), SourceTarget::RoutingSkills) => match Proficiency::new(value) {
             Some(proficiency) => Ok((name, Some(proficiency))),
-            None => Err(format!("skill {skill:?}: a proficiency lies within 0.0 and 5.0, not at {value}")),
+            None => Err(format!("skill {skill:?} has proficiency {value}, which is not between 0.0 and 5.0")),
         },
     }
 }

@@ -28,17 +28,17 @@ fn shown(derived: &Derived) -> String {
     format!("{}{rating}{left} because {}", derived.name, derived.because.join("+"))
 }
 
-/// Of a person of whom nothing else is known.
+/// A person of whom nothing else is known.
 fn partial(attributes: &Attributes) -> Facts<'_> {
     Facts { attributes, omits_empty: false }
 }
 
-/// Of a person who has nothing else.
+/// A person who has no other attributes.
 fn whole(attributes: &Attributes) -> Facts<'_> {
     Facts { attributes, omits_empty: true }
 }
 
-/// Name, proficiency and rules of what follows.
+/// Name, proficiency and rules of each derived assignment.
 fn follows(rules: &Rules, pairs: &[(&str, &str)]) -> Vec<String> {
     rules.apply(whole(&person(pairs))).iter().map(shown).collect()
 }
@@ -89,7 +89,7 @@ fn what_is_not_known_neither_gives_nor_takes() {
         |pairs: &[(&str, &str)]| -> Vec<String> { rules.apply(partial(&person(pairs))).iter().map(shown).collect() };
     let others = [("name", "Ana"), ("languages", "")];
     let and = |more: &[(&'static str, &'static str)]| -> Vec<_> { others.iter().chain(more).copied().collect() };
-    // Without a country and a region the first rule is open; what the second gives is rated higher than it would.
+    // Without country and region, the first rule is undecided; the second gives a higher proficiency than it would.
     assert_eq!(
         follows(&and(&[("department", "Sales"), ("title", "Agent")])),
         ["Billing left because sales-emea", "Sales left because sales-emea"]
@@ -98,7 +98,7 @@ fn what_is_not_known_neither_gives_nor_takes() {
         follows(&and(&[("department", "Sales"), ("title", "Senior")])),
         ["billing:4 because seniors", "Sales left because sales-emea"]
     );
-    // The other way round the second rule may rate it higher.
+    // Here the second rule might give a higher proficiency.
     assert_eq!(
         follows(&and(&[("department", "Sales"), ("region", "EMEA")])),
         ["Billing:2 because sales-emea", "billing left because seniors", "Sales because sales-emea"]
@@ -114,14 +114,18 @@ fn what_is_not_known_neither_gives_nor_takes() {
 #[test]
 fn faults_name_rule_and_key() {
     for (rule, key, problem) in [
-        ("id = ''\nassign = [{ skill = 'A' }]", "rules.id", "names no rule"),
+        ("id = ''\nassign = [{ skill = 'A' }]", "rules.id", "is not a rule id"),
         ("id = 'a'\nassign = []", "rules.a.assign", "does nothing"),
-        ("id = '\u{200b}'\nassign = [{ skill = 'A' }]", "rules.id", "names no rule"),
-        ("id = 'a'\nassign = [{ skill = ' ' }]", "rules.a.assign", "names nothing"),
-        ("id = 'a'\nassign = [{ skill = ' \u{200b}' }]", "rules.a.assign", "skill \" \\u{200b}\" names nothing"),
+        ("id = '\u{200b}'\nassign = [{ skill = 'A' }]", "rules.id", "is not a rule id"),
+        ("id = 'a'\nassign = [{ skill = ' ' }]", "rules.a.assign", "is neither a name nor an id"),
+        (
+            "id = 'a'\nassign = [{ skill = ' \u{200b}' }]",
+            "rules.a.assign",
+            "skill \" \\u{200b}\" is neither a name nor an id",
+        ),
         ("id = 'a'\nassign = [{ skill = 'A', proficiency = 6.0 }]", "rules.a.assign", "5.0"),
         ("id = 'a'\nsplit_on = ''\nassign = [{ skill = 'A' }]", "rules.a.split_on", "is empty"),
-        ("id = 'a'\nassign = [{ skill = 'A' }]\nwhen = { any = [] }", "rules.a.when.any", "nobody"),
+        ("id = 'a'\nassign = [{ skill = 'A' }]\nwhen = { any = [] }", "rules.a.when.any", "no one"),
         ("id = 'a'\nassign = [{ skill = 'A' }]\nwhen = { all = [] }", "rules.a.when.all", "is empty"),
         ("id = 'a'\nassign = [{ skill = 'A' }]\nwhen = { not = [] }", "rules.a.when.not", "is empty"),
         (
@@ -164,7 +168,7 @@ fn some_when() -> impl Strategy<Value = WhenConfig> {
 }
 
 proptest! {
-    /// What is decided of a person is what would be decided if everything were known of them.
+    /// A decision about a person is the one that would be made if everything about them were known.
     #[test]
     fn nothing_that_is_decided_depends_on_what_is_not_known(
         when in some_when(), known in proptest::collection::btree_map("[abc]", "[xy]?", 0..3),
@@ -183,7 +187,7 @@ proptest! {
         prop_assert!(holds(&unknown).is_some(), "what is known to be empty is known");
     }
 
-    /// Whatever the values are, the same ones with other case and spaces around them lead to the same.
+    /// Values that differ only in case and surrounding spaces lead to the same assignments.
     #[test]
     fn case_and_spaces_make_no_difference(value in "[a-zA-Z ;]{0,12}", constant in "[a-zA-Z]{1,4}") {
         let condition = ConditionConfig { attr: "a".into(), eq: Some(constant), ..ConditionConfig::default() };

@@ -25,7 +25,7 @@ pub(super) const SENDER: Sender = Sender {
     ..generic::SENDER
 };
 
-/// Whether its retries are stamped anew is not documented, and they go on for 155 minutes.
+/// The tolerance is three hours: retries go on for 155 minutes, and it is not documented whether they carry a new time.
 fn scheme() -> Scheme {
     let scheme = Scheme::of_body("x-bamboohr-signature", Algorithm::HmacSha256, Encoding::Hex);
     let timestamp = Some(HeaderName::from_static(STAMP));
@@ -37,8 +37,8 @@ fn scheme() -> Scheme {
     }
 }
 
-/// Each change has a time of its own; where there is none, the time of the signature stands for it, which is that of a change
-/// only by chance: a delivery is signed when it is sent.
+/// Each change has a time of its own. Where there is none, the time of the signature stands in for it, which is that of
+/// the delivery and matches the change only by chance.
 fn read(delivery: &Payload<'_>, dates: &mut DateReader<'_>) -> Result<Told, NotUnderstood> {
     let (payload, stamp) = (&delivery.json()?, delivery.stamp(STAMP));
     if let Some(employees) = payload.get("employees").and_then(Value::as_array) {
@@ -60,8 +60,8 @@ fn read(delivery: &Payload<'_>, dates: &mut DateReader<'_>) -> Result<Told, NotU
     Ok(Told::changed(&record, occurred_at.or(stamp)))
 }
 
-/// Of a `Created` or `Deleted` person BambooHR tells no fields. `Updated` follows `Created` and has them, so there is nothing
-/// to do yet where their record cannot be read.
+/// BambooHR reports no fields of a `Created` or `Deleted` person. `Updated` follows `Created` and has them, so
+/// `Created` is ignored where records cannot be read.
 fn add(
     employee: &Value,
     occurred_at: Option<Timestamp>,

@@ -19,7 +19,7 @@ pub(super) const SENDER: Sender = Sender {
     ..generic::SENDER
 };
 
-/// Standard Webhooks under names of its own, with bare base64 as the secret.
+/// Standard Webhooks with different header names and bare base64 as the secret.
 fn scheme() -> Scheme {
     Scheme {
         headers: Headers::of_three("finch-signature", "finch-event-id", "finch-timestamp"),
@@ -29,7 +29,7 @@ fn scheme() -> Scheme {
     }
 }
 
-/// Several records can be asked for at once, and the answer to each has a code of its own.
+/// Returns the code of the first item: an answer covers several requested records, each with a code of its own.
 fn status_of_item(body: &[u8]) -> Option<u64> {
     let answer: Value = serde_json::from_slice(body).ok()?;
     match answer.pointer("/responses/0/code")? {
@@ -41,7 +41,7 @@ fn status_of_item(body: &[u8]) -> Option<u64> {
 
 fn read(delivery: &Payload<'_>, _: &mut DateReader<'_>) -> Result<Told, NotUnderstood> {
     let payload = &delivery.json()?;
-    // A test delivery has no more than the connection or the company in it.
+    // A test delivery contains only the connection or the company.
     let Some(kind) = payload.get("event_type").and_then(Value::as_str) else {
         return text(payload, "/connection_id").or_else(|_| text(payload, "/company_id")).map(|_| Told::default());
     };
@@ -49,8 +49,8 @@ fn read(delivery: &Payload<'_>, _: &mut DateReader<'_>) -> Result<Told, NotUnder
     match (model, what) {
         ("individual", "deleted") => Ok(Told::person(left(&id(payload, "/data/individual_id")?, None))),
         ("individual" | "employment", _) => Ok(Told::changed(&id(payload, "/data/individual_id")?, None)),
-        // Of some systems it is told that the directory has changed, and not of whom. Who is not on it any more may still
-        // be employed: what can be read of them decides.
+        // For some systems, Finch reports that the directory has changed but not for whom. A person who is no longer in
+        // it may still be employed, so their record decides.
         ("directory", _) => {
             Ok(id(payload, "/data/individual_id").map_or_else(|_| Told::default(), |of| Told::changed(&of, None)))
         }

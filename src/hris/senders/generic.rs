@@ -1,10 +1,10 @@
-//! A sender of which nothing is known: the source says how it signs and what tells its deliveries apart.
+//! A sender of which nothing is known: the source configures how it signs, and what tells its deliveries apart.
 
 use super::{Deduplication, Payload, Sender, records};
 use crate::hris::dates::DateReader;
 use crate::hris::people::{NotUnderstood, Told};
 
-/// What holds for a sender unless its own file says otherwise.
+/// The defaults for all senders.
 pub(super) const SENDER: Sender = Sender {
     name: "generic",
     scheme: None,

@@ -24,8 +24,8 @@ fn scheme() -> Scheme {
     Scheme::of_body("bob-signature", Algorithm::HmacSha512, Encoding::Base64)
 }
 
-/// Everything about employees, and the entries of their tables: what these change is not always told as a change of the
-/// employee.
+/// Reads events about employees and about entries of their tables, since HiBob does not always report a change in a
+/// table as a change of the employee.
 fn read(delivery: &Payload<'_>, dates: &mut DateReader<'_>) -> Result<Told, NotUnderstood> {
     let payload = &delivery.json()?;
     let kind = text(payload, "/type")?;
@@ -44,17 +44,17 @@ fn read(delivery: &Payload<'_>, dates: &mut DateReader<'_>) -> Result<Told, NotU
     Ok(Told::person(person))
 }
 
-/// The work address of somebody who was deleted: their record cannot be read any more.
+/// Returns the work address of a deleted person, whose record can no longer be read.
 fn email(payload: &Value) -> Option<&str> {
     let data = payload.get("data")?.as_object()?;
     let is_email = |name: &str| name.to_ascii_lowercase().ends_with("email");
     data.iter().find_map(|(name, value)| value.as_str().filter(|_| is_email(name)))
 }
 
-/// `Ping test`, bare, as a JSON text, or as the member `text`.
+/// Recognises `Ping test`: bare, as a JSON text, or as the member `text`.
 fn is_handshake(body: &[u8]) -> bool {
     const PING: &str = "Ping test";
-    /// Nothing is known of its sender yet, so no more of it is looked at than it needs.
+    /// The caller is not verified yet, so only as much is read as a ping needs.
     const MAX_LENGTH: usize = 256;
     if body.len() > MAX_LENGTH {
         return false;

@@ -19,12 +19,12 @@ pub(super) const SENDER: Sender = Sender {
     ..generic::SENDER
 };
 
-/// Some of its libraries leave the padding out.
+/// Merge's libraries differ in whether they pad the signature; [`Encoding::Base64Url`] accepts both.
 fn scheme() -> Scheme {
     Scheme::of_body("x-merge-webhook-signature", Algorithm::HmacSha256, Encoding::Base64Url)
 }
 
-/// The record is in what is told of one employee; `Employee.synced` tells of a run over all of them.
+/// Reads events about one employee, which contain the record; `Employee.synced` is about a run over all of them.
 fn read(delivery: &Payload<'_>, dates: &mut DateReader<'_>) -> Result<Told, NotUnderstood> {
     let payload = &delivery.json()?;
     let event = text(payload, "/hook/event")?.to_ascii_lowercase();
@@ -34,7 +34,7 @@ fn read(delivery: &Payload<'_>, dates: &mut DateReader<'_>) -> Result<Told, NotU
         _ => return Ok(Told::default()),
     };
     let record = payload.get("data").filter(|data| data.is_object());
-    let record = record.ok_or_else(|| NotUnderstood::new("/data is not an object, or not there"))?;
+    let record = record.ok_or_else(|| NotUnderstood::new("/data is missing or not an object"))?;
     Ok(Told::person(Person {
         attributes: Attributes::of_json(record),
         occurred_at: dates.read(record.get("modified_at")),
@@ -43,7 +43,7 @@ fn read(delivery: &Payload<'_>, dates: &mut DateReader<'_>) -> Result<Told, NotU
     }))
 }
 
-/// Event, record and its date: `hook.id` is the subscription, not the delivery.
+/// Returns event, record and its date as the key: `hook.id` identifies the subscription, not the delivery.
 pub(super) fn delivery_key(payload: &Value) -> Option<String> {
     let [event, record, modified_at] = ["/hook/event", "/data/id", "/data/modified_at"]
         .map(|pointer| payload.pointer(pointer).and_then(Value::as_str));

@@ -1,4 +1,4 @@
-//! The known kinds of HR system, one file each: how it signs, what its payloads look like, and what they leave out.
+//! The known kinds of HR system, one file each: how they sign, what their payloads look like, and what they omit.
 
 mod bamboo_hr;
 mod finch;
@@ -27,39 +27,41 @@ use crate::config::{ConditionConfig, Preset, WhenConfig};
 
 pub(super) use self::rows::each_record;
 
-/// All that is known of one kind of HR system.
+/// Everything that is known of one kind of HR system.
 #[derive(Debug)]
 pub(super) struct Sender {
-    /// The preset, as the configuration writes it.
+    /// The preset, as written in the configuration.
     pub name: &'static str,
-    /// How it signs its deliveries; `None` where only the source can say.
+    /// How it signs its deliveries; `None` if only the source can say.
     pub scheme: Option<fn() -> Scheme>,
+    /// What tells its deliveries apart.
     pub deduplication: Deduplication,
+    /// Reads the payload of a delivery.
     read: fn(&Payload<'_>, &mut DateReader<'_>) -> Result<Told, NotUnderstood>,
-    /// Its deliveries carry ids and nothing else.
+    /// Whether its deliveries carry ids and nothing else.
     pub sends_ids_only: bool,
-    /// It dates its changes.
+    /// Whether it dates its changes.
     pub tells_dates: bool,
-    /// The attribute that is its own id of a person, where the source does not say.
+    /// Default attribute that holds the sender's id of a person.
     pub id_attribute: Option<&'static str>,
-    /// Attributes, each with the values of people who have left, where the source does not say.
+    /// Default attributes of leavers, each with the values that identify them.
     leaver: &'static [(&'static str, &'static [&'static str])],
-    /// Recognises the question whether anybody is there: it is not signed, says nothing, and wants a 2xx.
+    /// Recognises a test whether the endpoint exists, which is unsigned, has no content, and expects a 2xx.
     pub is_handshake: fn(&[u8]) -> bool,
-    /// The status of the answer to one of several requests, if it is in the body.
+    /// Returns the status of the first item, if one answer covers several requests.
     pub status_of_item: fn(&[u8]) -> Option<u64>,
 }
 
 /// What tells the deliveries of a sender apart.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Deduplication {
-    /// What the source says, or what it signs beside the body.
+    /// What the source configures, or what it signs besides the body.
     Configured,
-    /// The id that is signed.
+    /// The signed id.
     SignedId,
     /// The body and these headers.
     Body(&'static [&'static str]),
-    /// What this finds in the payload.
+    /// What this function finds in the payload.
     Payload(fn(&Value) -> Option<String>),
 }
 
@@ -75,6 +77,7 @@ impl Sender {
         &generic::SENDER,
     ];
 
+    /// Returns the sender of a preset.
     pub(super) fn of(preset: Preset) -> &'static Self {
         match preset {
             Preset::StandardWebhooks => &standard_webhooks::SENDER,
@@ -88,7 +91,7 @@ impl Sender {
         }
     }
 
-    /// Who has left, where the operator does not say.
+    /// Returns the default conditions for leavers; `None` if the sender has none.
     pub(super) fn leaver(&self) -> Option<WhenConfig> {
         let condition = |(attr, values): &(&str, &[&str])| ConditionConfig {
             attr: (*attr).to_owned(),
@@ -100,12 +103,12 @@ impl Sender {
     }
 }
 
-/// How this kind of HR system signs; `None` where only the source can say.
+/// Returns how this kind of HR system signs; `None` if only the source can say.
 pub fn signature_scheme(preset: Preset) -> Option<Scheme> {
     Sender::of(preset).scheme.map(|scheme| scheme())
 }
 
-/// A refusal for want of a signature, with the sender whose signature is there instead.
+/// Adds the sender whose signature header is present to an error about a missing signature.
 pub(super) fn with_sender_instead(refusal: SignatureError, headers: &HeaderMap) -> SignatureError {
     let SignatureError::NoSignature { header, another: None } = refusal else { return refusal };
     let another = Sender::ALL.into_iter().find_map(|sender| {
@@ -118,10 +121,11 @@ pub(super) fn with_sender_instead(refusal: SignatureError, headers: &HeaderMap) 
 /// What the reading of a source's payloads depends on.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reading<'s> {
+    /// The sender.
     pub sender: &'static Sender,
-    /// Of times without an offset.
+    /// Time zone of dates without an offset.
     pub zone: &'s TimeZone,
-    /// Whether records can be read at the sender.
+    /// Whether the source can read records from the sender.
     pub reads_records: bool,
 }
 
@@ -133,17 +137,18 @@ struct Payload<'p> {
 }
 
 impl Payload<'_> {
+    /// Parses the body as JSON with exact numbers.
     fn json(&self) -> Result<Value, NotUnderstood> {
         numbers::parsed::<Value>(self.bytes).map_err(|error| not_json(self.headers, &error))
     }
 
-    /// A time from a header.
+    /// Returns the time in a header.
     fn stamp(&self, name: &'static str) -> Option<Timestamp> {
         dates::instant(self.headers.get(HeaderName::from_static(name))?.to_str().ok()?)
     }
 }
 
-/// What the payload of a delivery tells.
+/// Reads the payload of a delivery.
 pub(super) fn read(reading: Reading<'_>, payload: &[u8], headers: &HeaderMap) -> Result<Told, NotUnderstood> {
     let mut dates = DateReader::new(reading.zone);
     let payload = Payload { bytes: payload, headers, reads_records: reading.reads_records };
@@ -151,29 +156,29 @@ pub(super) fn read(reading: Reading<'_>, payload: &[u8], headers: &HeaderMap) ->
     Ok(Told { dates_not_read: dates.not_read(), ..told })
 }
 
-/// Several vendors send a form where nobody has chosen JSON.
+/// Explains a form, since several vendors send one unless JSON is selected.
 fn not_json(headers: &HeaderMap, error: &serde_json::Error) -> NotUnderstood {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if kind.trim_start().to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
-        return NotUnderstood::new("the body is a form; choose JSON as the format of the webhook at the sender");
+        return NotUnderstood::new("the body is a form; select JSON as the format of the webhook in the HR system");
     }
     NotUnderstood::new(format!("the body is not JSON: {error}"))
 }
 
-/// A record a person, with all of its attributes.
+/// Reads each record as a person, with all of its attributes.
 pub(super) fn records(payload: &[u8]) -> Result<Told, NotUnderstood> {
     let mut everybody = Everybody::default();
     each_record(payload, &mut everybody)?;
     Ok(everybody.told())
 }
 
-/// A text that has to be there.
+/// Returns a text that must be present.
 fn text<'a>(value: &'a Value, pointer: &str) -> Result<&'a str, NotUnderstood> {
     let found = value.pointer(pointer).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
-    found.ok_or_else(|| NotUnderstood::new(format!("{pointer} is not a text, or not there")))
+    found.ok_or_else(|| NotUnderstood::new(format!("{pointer} is missing or not a text")))
 }
 
-/// An id that has to be there; some senders write numbers where they document texts.
+/// Returns an id that must be present; some senders write numbers where they document texts.
 fn id(value: &Value, pointer: &str) -> Result<String, NotUnderstood> {
     match value.pointer(pointer) {
         Some(Value::Number(number)) => Ok(number.to_string()),
@@ -181,7 +186,7 @@ fn id(value: &Value, pointer: &str) -> Result<String, NotUnderstood> {
     }
 }
 
-/// Somebody of whom only the sender's id is told, and that they have left.
+/// A leaver of whom only the sender's id is reported.
 fn left(record: &str, occurred_at: Option<Timestamp>) -> Person {
     let mut attributes = Attributes::default();
     attributes.add("id", record);

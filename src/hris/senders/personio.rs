@@ -1,4 +1,4 @@
-//! Personio: events that name one person. They are not signed: what they say is re-read before it is believed.
+//! Personio: events that name one person. They are not signed, so the record is read before anything is believed.
 
 use super::{Deduplication, Payload, Sender, generic, id, text};
 use crate::hris::dates::DateReader;

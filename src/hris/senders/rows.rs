@@ -1,6 +1,6 @@
-//! People as records: one, an array of them, or an array under one of the names that reports and interfaces give it.
+//! People as records: one, an array of them, or an array under one of the names that reports and interfaces use.
 //!
-//! Read one by one from the text: a tree of a whole export takes many times its size.
+//! They are read one by one from the text, because a tree of a whole export takes many times its size.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,13 +12,14 @@ use crate::hris::attributes::members;
 use crate::hris::numbers::exact;
 use crate::hris::people::{NotUnderstood, TakeRecord};
 
-/// Names under which records are found: Workday's reports, BambooHR's and HiBob's lists, Merge's pages, and others.
+/// Names of members that hold records: those of Workday's reports, BambooHR's and HiBob's lists, Merge's pages, and
+/// others.
 const LISTS: [&str; 5] = ["Report_Entry", "employees", "results", "data", "people"];
 
 /// Finch answers several records at once, each in an envelope.
 const ENVELOPES: &str = "responses";
 
-/// Hands over all records of a payload, one after the other.
+/// Passes all records of a payload to `take`, one after the other.
 pub(in crate::hris) fn each_record<T: TakeRecord>(payload: &[u8], take: &mut T) -> Result<(), T::Fault> {
     let payload: &RawValue = serde_json::from_slice(payload)
         .map_err(|error| NotUnderstood::new(format!("the body is not JSON: {error}")))?;
@@ -34,7 +35,7 @@ pub(in crate::hris) fn each_record<T: TakeRecord>(payload: &[u8], take: &mut T) 
                 (None, _) => one(0, payload, take),
             }
         }
-        _ => Err(NotUnderstood::new("the payload is neither an object nor an array of them").into()),
+        _ => Err(NotUnderstood::new("the payload is neither an object nor an array of objects").into()),
     }
 }
 
@@ -48,6 +49,7 @@ fn is_object(raw: &RawValue) -> bool {
     raw.get().starts_with('{')
 }
 
+/// Passes one record to `take`.
 fn one<T: TakeRecord>(at: usize, record: &RawValue, take: &mut T) -> Result<(), T::Fault> {
     if !is_object(record) {
         return Err(NotUnderstood::new(format!("the record at position {at} is not an object")).into());
@@ -60,18 +62,19 @@ fn one<T: TakeRecord>(at: usize, record: &RawValue, take: &mut T) -> Result<(), 
     take.record()
 }
 
+/// Returns the record in an envelope, if its code is 200 or missing.
 fn enveloped(response: &RawValue) -> Result<&RawValue, NotUnderstood> {
-    let fault = || NotUnderstood::new("a response without a record, or with another code than 200");
+    let fault = || NotUnderstood::new("a response has no record, or a code other than 200");
     if !is_object(response) {
         return Err(fault());
     }
     let [code, body] = named(response, ["code", "body"])?;
-    // What is no number is no code.
+    // Anything but a number is ignored.
     let code = code.and_then(|code| code.get().parse::<u64>().ok());
     body.filter(|body| is_object(body) && code.is_none_or(|code| code == 200)).ok_or_else(fault)
 }
 
-/// The members of an object by these names; of several with one name the last.
+/// Returns the members of an object by these names; of duplicates the last one.
 fn named<'de, const N: usize>(
     object: &'de RawValue,
     names: [&'static str; N],
@@ -101,7 +104,7 @@ fn named<'de, const N: usize>(
     read.map_err(|error| NotUnderstood::new(format!("the payload cannot be read: {error}")))
 }
 
-/// Hands over the elements of an array with their positions, until one is refused.
+/// Passes the elements of an array and their positions to `take` until it refuses one.
 fn each<F: From<NotUnderstood>>(
     array: &RawValue,
     take: impl FnMut(usize, &RawValue) -> Result<(), F>,
@@ -118,7 +121,7 @@ fn each<F: From<NotUnderstood>>(
         fn visit_seq<A: SeqAccess<'de>>(mut self, mut elements: A) -> Result<Self::Value, A::Error> {
             let mut at = 0;
             let mut result = Ok(());
-            // What comes after a refusal is only skipped.
+            // After a refusal, the remaining elements are skipped.
             while let Some(element) = elements.next_element::<&RawValue>()? {
                 if result.is_ok() {
                     result = (self.0)(at, element);

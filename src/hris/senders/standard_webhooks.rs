@@ -1,4 +1,4 @@
-//! Senders that sign as <https://www.standardwebhooks.com> says, and send records.
+//! Senders that sign as <https://www.standardwebhooks.com> specifies, and send records.
 
 use super::{Deduplication, Sender, generic};
 use crate::hris::signature::Scheme;

@@ -25,7 +25,7 @@ fn at(person: &Person) -> Option<String> {
     person.occurred_at.map(|at| at.to_string())
 }
 
-/// The header by which BambooHR tells when it signed.
+/// The header with the time at which BambooHR signed.
 fn signed_at(second: &str) -> HeaderMap {
     HeaderMap::from_iter([(HeaderName::from_static("x-bamboohr-timestamp"), second.parse().unwrap())])
 }
@@ -84,7 +84,7 @@ fn bamboo_hr_orders_people_by_times_of_their_own() {
     let times = [json!("2026-01-31T18:42:00+0000"), json!(1_769_884_800), json!("2026-01-31T18:41:00Z")];
     let read = ["2026-01-31T18:42:00Z", "2026-01-31T18:40:00Z", "2026-01-31T18:41:00Z"];
     assert_eq!(dates(&times, &stamp), (read.map(|date| Some(date.to_owned())).to_vec(), 0));
-    // That of the signature may stand for it, but is not theirs.
+    // The time of the signature may stand in for the date, but is not the sender's date of the change.
     let missing = [json!(null), json!(""), json!("0001-01-01T00:00:00Z")];
     let strange = [json!("yesterday"), json!(["2026"])];
     for headers in [&stamp, &HeaderMap::new()] {
@@ -120,7 +120,7 @@ fn somebody_of_whom_no_fields_are_told_is_read_or_comes_again() {
 fn a_form_is_named_as_such() {
     let headers = HeaderMap::from_iter([(CONTENT_TYPE, "application/x-www-form-urlencoded".parse().unwrap())]);
     let fault = read(of(Preset::BambooHr), b"type=employee.updated", &headers).unwrap_err().to_string();
-    assert!(fault.contains("choose JSON"), "{fault}");
+    assert!(fault.contains("select JSON"), "{fault}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Workday: its business processes send what the customer makes them send, and its reports are records.
+//! Workday: business processes send what the customer configures, and reports consist of records.
 
 use super::{Sender, generic};
 

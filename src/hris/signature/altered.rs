@@ -1,33 +1,38 @@
-//! What a body may have been when it was signed, if something on its way has changed how it is written.
+//! Recognises bodies whose notation was changed after they were signed.
 
 use std::borrow::Cow;
 
-/// A change that does not change what a body says.
+/// A change of notation that leaves the content of a body as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Altered {
+    /// A byte order mark was added or removed.
     ByteOrderMark,
+    /// The line break at the end differs.
     LastLineBreak,
+    /// Line breaks differ.
     LineBreaks,
+    /// White space outside of JSON texts differs.
     JsonSpaces,
 }
 
-/// Larger bodies are not looked at: it is done for whoever sends something, and costs a signature for each form.
+/// Maximum size in bytes of a body that is examined. The examination is done for any caller, and computes a signature
+/// for each form.
 const MAX_BYTES: usize = 64 * 1024;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 impl Altered {
-    /// What was done to the body.
+    /// Describes what was done to the body.
     pub(super) fn told(self) -> &'static str {
         match self {
-            Self::ByteOrderMark => "with its byte order mark added or taken away",
-            Self::LastLineBreak => "with another line break at its end, or none",
-            Self::LineBreaks => "with other line breaks",
-            Self::JsonSpaces => "with other spaces and line breaks in its JSON",
+            Self::ByteOrderMark => "with its byte order mark added or removed",
+            Self::LastLineBreak => "with a different line break at its end, or none",
+            Self::LineBreaks => "with different line breaks",
+            Self::JsonSpaces => "with different white space in its JSON",
         }
     }
 }
 
-/// The forms that a body may have had before, each with what was done to it since.
+/// Returns the forms that a body may have had before, each with what was done to it since.
 pub(super) fn forms(body: &[u8]) -> Vec<(Altered, Cow<'_, [u8]>)> {
     if body.len() > MAX_BYTES {
         return Vec::new();
@@ -52,18 +57,18 @@ pub(super) fn forms(body: &[u8]) -> Vec<(Altered, Cow<'_, [u8]>)> {
     forms
 }
 
-/// Where writers of JSON put spaces.
+/// Where JSON writers insert white space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Spaces {
     None,
-    /// One after each comma and colon.
+    /// One space after each comma and colon.
     One,
-    /// A line for each member and element, so many spaces a level.
+    /// A line for each member and element, indented by this many spaces per level.
     Indent(usize),
 }
 
-/// A JSON text with other spaces; nothing is parsed, so all else stays as it is. What becomes many times as large, as
-/// brackets without end do, is cut off: nobody has signed that.
+/// Rewrites a JSON text with other white space. Nothing is parsed, so everything else stays as it is. Output that grows
+/// many times as large, as that of endless brackets does, is cut off, because no sender signs such a body.
 fn respaced(json: &[u8], spaces: Spaces) -> Vec<u8> {
     const MAX_TIMES: usize = 8;
     const MAX_DEPTH: usize = 32;
@@ -92,7 +97,7 @@ fn respaced(json: &[u8], spaces: Spaces) -> Vec<u8> {
         if closes {
             depth = depth.saturating_sub(1);
         }
-        // Nothing stands in a line of its own between the brackets of an empty object.
+        // The brackets of an empty object or array stay on one line.
         if opened != closes {
             line(&mut written, depth);
         }

@@ -1,4 +1,4 @@
-//! How signatures and keys are written as text.
+//! Text encodings of signatures and keys.
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -8,10 +8,11 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 /// How bytes are written as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
-    /// In either case.
+    /// Hexadecimal, in either case.
     Hex,
+    /// The standard alphabet, with or without padding.
     Base64,
-    /// The alphabet of URLs, padded or not.
+    /// The URL-safe alphabet, with or without padding.
     Base64Url,
 }
 
@@ -23,7 +24,7 @@ const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, CONF
 impl Encoding {
     pub(super) const ALL: [Self; 3] = [Self::Hex, Self::Base64, Self::Base64Url];
 
-    /// The bytes, if the text is such.
+    /// Decodes the text; `None` if it is not in this encoding.
     pub(super) fn decode(self, text: &str) -> Option<Vec<u8>> {
         match self {
             Self::Hex => from_hex(text),
@@ -32,7 +33,7 @@ impl Encoding {
         }
     }
 
-    /// As the configuration calls it.
+    /// Returns the name that the configuration uses.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Hex => "hex",

@@ -1,4 +1,5 @@
-//! Why a delivery is not let in, as far as it can be told: for the log, never for the sender, and without any secret.
+//! Why a delivery was not admitted, as precisely as possible: for the log, never for the sender, and without any
+//! secret.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,43 +10,50 @@ use jiff::{SignedDuration, Timestamp};
 use super::key::VerifyingKey;
 use super::{Altered, Encoding, Scheme};
 
-/// Why a delivery is not let in. None of it says how near the signature was.
+/// Why a delivery was not admitted. None of it reveals how close the signature was.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
+    /// The header with the signature is missing.
     #[error("the header {header} is missing{}", by_another(.another.as_ref()))]
     NoSignature {
         header: HeaderName,
-        /// The preset of another sender who signs in the header that is there.
+        /// The preset of another sender whose signature header is present.
         another: Option<(&'static str, HeaderName)>,
     },
+    /// Another header that is signed is missing.
     #[error("the header {0} is missing")]
     Missing(HeaderName),
-    #[error("the header {0} is given twice")]
+    /// A header is present more than once.
+    #[error("the header {0} is present more than once")]
     GivenTwice(HeaderName),
+    /// The value of a header is not text.
     #[error("the header {0} is not text")]
     NotText(HeaderName),
-    #[error("the signature fits, but {0} is neither a time since 1970 nor one with an offset")]
+    /// The signature is valid, but its time cannot be read.
+    #[error("the signature is valid, but {0} is neither a Unix time nor a time with an offset")]
     NotATime(HeaderName),
-    #[error("the signature fits, but {}", outside(*.signed_at, *.now, *.tolerance))]
+    /// The signature is valid, but its time is too far from now.
+    #[error("the signature is valid, but {}", outside(*.signed_at, *.now, *.tolerance))]
     OutsideTolerance { signed_at: Timestamp, now: Timestamp, tolerance: Duration },
+    /// No signature is valid.
     #[error(transparent)]
     Wrong(#[from] Box<Mismatch>),
 }
 
 fn by_another(another: Option<&(&'static str, HeaderName)>) -> String {
     another.map_or_else(String::new, |(preset, header)| {
-        format!("; {header} is there, in which the sender of preset {preset:?} signs")
+        format!("; {header} is present, which the sender of preset {preset:?} uses")
     })
 }
 
 fn outside(signed_at: Timestamp, now: Timestamp, tolerance: Duration) -> String {
     let whole = |duration: SignedDuration| SignedDuration::from_secs(duration.as_secs().saturating_abs());
     let (off, tolerance) = (now.duration_since(signed_at), SignedDuration::try_from(tolerance).unwrap_or_default());
-    let way = if off.is_negative() { "ahead of the clock here" } else { "ago" };
+    let way = if off.is_negative() { "ahead of this clock" } else { "ago" };
     format!("it was made {:#} {way}, and the tolerance is {:#}", whole(off), whole(tolerance))
 }
 
-/// That no signature fits, and what was compared.
+/// The details of a signature that is not valid: what was compared with what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mismatch {
     header: HeaderName,
@@ -56,20 +64,18 @@ pub struct Mismatch {
     proven: Option<Altered>,
 }
 
-/// What stands in the header.
+/// What the header contains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum FoundSignature {
-    /// So many signatures that could be right.
+    /// This many signatures that have the right form.
     Signatures(usize),
-    /// Nothing begins as signatures do.
+    /// Nothing with the prefix of a signature.
     NoneWithPrefix(Box<str>),
-    /// It has the bytes of a signature, written in another way.
+    /// A signature of the right length in a different encoding.
     OtherEncoding(Encoding),
-    OtherLength {
-        bytes: usize,
-        expected: usize,
-    },
-    /// It is not written as signatures are, in no way that is known.
+    /// A signature of a different length.
+    OtherLength { bytes: usize, expected: usize },
+    /// Nothing in any known encoding.
     NotEncoded,
 }
 
@@ -113,25 +119,25 @@ impl fmt::Display for Mismatch {
         let encoding = encoding.name();
         if let Some(altered) = proven {
             let what = altered.told();
-            return write!(f, "the signature in {header} fits the body {what}: something on its way rewrites bodies");
+            return write!(f, "the signature in {header} fits the body {what}: something on the way rewrites bodies");
         }
         match found {
             FoundSignature::Signatures(count) => write!(
                 f,
                 "no signature in {header} fits: {count} of {makes} in {encoding}, compared with {secrets} {}; \
-                 it is another secret, or the body was changed on its way",
+                 the secret differs, or the body was changed on the way",
                 if *secrets == 1 { "secret" } else { "secrets" }
             ),
             FoundSignature::NoneWithPrefix(prefix) => {
-                write!(f, "nothing in {header} begins with {prefix:?}, as signatures do")
+                write!(f, "nothing in {header} begins with {prefix:?}, as a signature must")
             }
             FoundSignature::OtherEncoding(other) => {
-                write!(f, "the signature in {header} is written in {}, and {encoding} is expected", other.name())
+                write!(f, "the signature in {header} is written in {}, but {encoding} is expected", other.name())
             }
             FoundSignature::OtherLength { bytes, expected } => {
-                write!(f, "the signature in {header} has {bytes} bytes, and {makes} makes {expected}")
+                write!(f, "the signature in {header} has {bytes} bytes, but one of {makes} has {expected}")
             }
-            FoundSignature::NotEncoded => write!(f, "what stands in {header} is not {encoding}"),
+            FoundSignature::NotEncoded => write!(f, "the value of {header} is not {encoding}"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Secrets as senders hand them out, and what they sign with.
+//! Reads secrets as senders issue them, and verifies signatures with them.
 
 use std::fmt;
 
@@ -7,40 +7,46 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{Encoding, Scheme};
 
-/// What a signature is made with.
+/// The algorithm of a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
     HmacSha256,
     HmacSha512,
 }
 
-/// What the bytes of a key are, given the secret as text.
+/// How a secret is turned into a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyForm {
-    /// The text itself.
+    /// The text itself is the key.
     Utf8,
-    /// The text read as base64.
+    /// The text is base64.
     Base64,
-    /// Of Standard Webhooks: base64 after `whsec_`, or the public half of an Ed25519 pair after `whpk_`.
+    /// The text is that of Standard Webhooks: base64 after `whsec_`, or the public key of an Ed25519 pair after
+    /// `whpk_`.
     StandardWebhooks,
 }
 
-/// Why a secret is none.
+/// Why a secret cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    #[error("the secret is missing or empty: anybody could sign with it")]
+    /// The secret is empty.
+    #[error("the secret is missing or empty, so anyone could sign with it")]
     Empty,
-    #[error("the secret is not base64, which this sender's secrets are")]
+    /// The secret is not base64.
+    #[error("the secret is not base64, as secrets of this sender must be")]
     NotBase64,
-    #[error("the secret begins with neither whsec_ nor whpk_, as those of Standard Webhooks do")]
+    /// The secret has none of the prefixes of Standard Webhooks.
+    #[error("the secret must begin with whsec_ or whpk_, as secrets of Standard Webhooks do")]
     UnknownPrefix,
-    #[error("the secret is a private key (whsk_), which belongs to the sender alone; take its public half (whpk_)")]
+    /// The secret is the private key of a pair.
+    #[error("the secret is a private key (whsk_), which only the sender may have; use its public key (whpk_)")]
     Private,
-    #[error("the public key does not have 32 bytes")]
+    /// The public key has the wrong length.
+    #[error("the public key must have 32 bytes")]
     NotAPublicKey,
 }
 
-/// A key, ready to verify with.
+/// A key that verifies signatures.
 pub(super) enum VerifyingKey {
     Shared(hmac::Key),
     /// The public key of an Ed25519 pair.
@@ -57,6 +63,7 @@ impl fmt::Debug for VerifyingKey {
 }
 
 impl VerifyingKey {
+    /// Reads a secret in the form that the scheme uses.
     pub(super) fn read(scheme: &Scheme, secret: &SecretString) -> Result<Self, KeyError> {
         let secret = secret.expose_secret();
         let base64 = |text: &str| Encoding::Base64.decode(text).ok_or(KeyError::NotBase64);
@@ -81,7 +88,7 @@ impl VerifyingKey {
         Ok(Self::Shared(hmac::Key::new(algorithm, &bytes)))
     }
 
-    /// Whether this is the signature of these bytes; takes the same time wherever it differs.
+    /// Returns whether `given` is the signature of `signed`; takes the same time wherever it differs.
     pub(super) fn verifies(&self, signed: &[u8], given: &[u8]) -> bool {
         match self {
             Self::Shared(key) => hmac::verify(key, signed, given).is_ok(),
@@ -91,7 +98,7 @@ impl VerifyingKey {
         }
     }
 
-    /// What makes the signatures, and their bytes.
+    /// Returns the name of the algorithm and the length of its signatures in bytes.
     pub(super) fn makes(&self) -> (&'static str, usize) {
         match self {
             Self::Shared(key) if key.algorithm() == hmac::HMAC_SHA512 => ("HMAC-SHA512", 64),
@@ -100,7 +107,7 @@ impl VerifyingKey {
         }
     }
 
-    /// Whether signatures of this key are marked as asymmetric ones.
+    /// Returns whether signatures of this key carry the asymmetric prefix.
     pub(super) fn is_public(&self) -> bool {
         matches!(self, Self::Public(_))
     }

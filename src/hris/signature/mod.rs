@@ -1,6 +1,7 @@
-//! Who sent this: one verifier whose parameters make it fit every sender.
+//! Verifies who sent a delivery: one verifier, with parameters that fit every sender.
 //!
-//! The raw bytes are verified before anything is parsed, in constant time. A verifier without a secret cannot be made.
+//! The received bytes are verified before anything is parsed, in constant time. A verifier cannot be created without a
+//! secret.
 
 mod altered;
 mod encoding;
@@ -25,11 +26,12 @@ pub use self::key::{Algorithm, KeyError, KeyForm};
 pub use self::scheme::{Headers, Scheme, SignedPart, TemplateError};
 use super::dates;
 
-/// Which of the secrets a delivery was signed with.
+/// The secret with which a delivery was signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignedWith {
+    /// The current secret.
     Current,
-    /// The one before, while the sender moves.
+    /// The previous secret, while the sender changes to the current one.
     Previous,
 }
 
@@ -43,14 +45,16 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// A verifier that accepts what any of `secrets` signed: the current one, and one before it while the sender moves.
+    /// Creates a verifier for what any of `secrets` signed: the current one, and a previous one while the sender
+    /// changes.
     pub fn new(scheme: Scheme, secrets: &[SecretString]) -> Result<Self, KeyError> {
         let keys: Vec<_> =
             secrets.iter().map(|secret| VerifyingKey::read(&scheme, secret)).collect::<Result<_, _>>()?;
         if keys.is_empty() { Err(KeyError::Empty) } else { Ok(Self { scheme, keys }) }
     }
 
-    /// Which of the secrets signed this body under these headers, at a time that is not too far from `now`.
+    /// Verifies that one of the secrets signed this body under these headers, at a time not too far from `now`, and
+    /// returns which.
     pub fn verify(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<SignedWith, SignatureError> {
         let (scheme, names) = (&self.scheme, self.scheme.headers(headers));
         let optional = |name: &Option<HeaderName>| name.as_ref().map(|name| only(headers, name)).transpose();
@@ -74,27 +78,29 @@ impl Verifier {
             let mismatch = Mismatch::new(scheme, &self.keys, &names.signature, given, proven);
             return Err(SignatureError::Wrong(mismatch.into()));
         };
-        // Last, so that only who knows the secret learns anything about our clock.
+        // Checked last, so that only someone who knows the secret learns anything about our clock.
         self.is_fresh(names.timestamp.as_ref(), stamp, now)?;
         Ok(if key == 0 { SignedWith::Current } else { SignedWith::Previous })
     }
 
-    /// The header whose value tells deliveries apart, if the sender signs one.
+    /// Returns the signed header that tells deliveries apart, if there is one.
     pub(super) fn id_header(&self, headers: &HeaderMap) -> Option<&HeaderName> {
         self.scheme.headers(headers).id.as_ref()
     }
 
+    /// Returns whether one of the given signatures is valid for this key.
     fn fits(&self, key: &VerifyingKey, given: &str, signed: &[u8]) -> bool {
         let signatures = self.scheme.signatures(given, self.scheme.prefix(key.is_public()));
         let decoded = signatures.into_iter().filter_map(|signature| self.scheme.encoding.decode(signature));
         decoded.into_iter().any(|signature| key.verifies(signed, &signature))
     }
 
+    /// Checks that the time of a valid signature is within the tolerance.
     fn is_fresh(&self, header: Option<&HeaderName>, stamp: Option<&str>, now: Timestamp) -> Result<(), SignatureError> {
         let (Some(header), Some(stamp), Some(tolerance)) = (header, stamp, self.scheme.tolerance) else {
             return Ok(());
         };
-        // It is signed, so it may be read in every way in which somebody writes it.
+        // The time is signed, so every notation that senders use may be accepted.
         let signed_at = dates::instant(stamp).ok_or_else(|| SignatureError::NotATime(header.clone()))?;
         if signed_at.duration_since(now).unsigned_abs() > tolerance {
             return Err(SignatureError::OutsideTolerance { signed_at, now, tolerance });
@@ -103,7 +109,8 @@ impl Verifier {
     }
 }
 
-/// The one value of a header. Given twice, it could be one thing here and another to whoever stands in front of us.
+/// Returns the only value of a header. A duplicated header is refused, because a proxy in front could read a different
+/// one of its values.
 pub(crate) fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<&'a str, SignatureError> {
     let mut values = headers.get_all(name).iter();
     match (values.next().map(http::HeaderValue::to_str), values.next()) {

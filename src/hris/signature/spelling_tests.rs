@@ -1,4 +1,4 @@
-//! Signatures in every spelling that senders have, and what is said of those that do not fit.
+//! Signatures in every notation that senders use, and the messages for those that are not valid.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn now() -> Timestamp {
     Timestamp::from_second(NOW).unwrap()
 }
 
-/// A scheme that is as settings make them.
+/// A scheme as the configuration builds it.
 fn custom(prefix: &str, list: bool) -> Scheme {
     let headers = Headers { signature: HeaderName::from_static("x-sig"), id: None, timestamp: None };
     Scheme { headers, prefix: prefix.into(), list, ..bamboo_hr() }.of_the_body()
@@ -117,7 +117,7 @@ fn standard_webhooks_come_under_either_name() {
     for headers in [given(&svix), given(&webhook)] {
         assert_eq!(verify(&headers), Ok(SignedWith::Current));
     }
-    // Whoever repeats a delivery cannot give it another id, neither beside the one that was signed nor in its place.
+    // A caller who repeats a delivery cannot give it another id, neither besides the signed one nor in its place.
     let beside = given(&[&svix[..], &[("webhook-id", "msg_other")]].concat());
     assert_eq!(verify(&beside), Ok(SignedWith::Current));
     assert_eq!(verifier.id_header(&beside).map(HeaderName::as_str), Some("svix-id"));
@@ -142,12 +142,12 @@ fn times_of_signatures_may_be_milliseconds_or_have_an_offset() {
     }
     for (stamp, said) in [
         ("1769870000000", "it was made 4h 8m 40s ago, and the tolerance is 3h"),
-        ("1769900000", "it was made 4h 11m 20s ahead of the clock here, and the tolerance is 3h"),
-        ("soon", "x-bamboohr-timestamp is neither a time since 1970 nor one with an offset"),
+        ("1769900000", "it was made 4h 11m 20s ahead of this clock, and the tolerance is 3h"),
+        ("soon", "x-bamboohr-timestamp is neither a Unix time nor a time with an offset"),
         ("2026-01-31T18:42:00", "x-bamboohr-timestamp is neither"),
     ] {
         let fault = told(stamp).unwrap_err();
-        assert!(fault.starts_with("the signature fits, but ") && fault.contains(said), "{stamp}: {fault}");
+        assert!(fault.starts_with("the signature is valid, but ") && fault.contains(said), "{stamp}: {fault}");
     }
 }
 
@@ -162,27 +162,27 @@ fn the_true_reason_is_said() {
         (
             "",
             &[("x-bamboohr-signature", "00")],
-            "x-sig is missing; x-bamboohr-signature is there, in which the sender of preset \"bamboohr\" signs",
+            "x-sig is missing; x-bamboohr-signature is present, which the sender of preset \"bamboohr\" uses",
         ),
         (
             "",
             &[("svix-signature", "v1,00")],
-            "svix-signature is there, in which the sender of preset \"standardWebhooks\" signs",
+            "svix-signature is present, which the sender of preset \"standardWebhooks\" uses",
         ),
-        ("", &[("x-sig", "00"), ("x-sig", "00")], "the header x-sig is given twice"),
+        ("", &[("x-sig", "00"), ("x-sig", "00")], "the header x-sig is present more than once"),
         (
             "",
             &[("x-sig", &wrong)],
-            "no signature in x-sig fits: 1 of HMAC-SHA256 in hex, compared with 1 secret; it is another secret",
+            "no signature in x-sig fits: 1 of HMAC-SHA256 in hex, compared with 1 secret; the secret differs",
         ),
         ("v=", &[("x-sig", &good)], "nothing in x-sig begins with \"v=\""),
         (
             "",
             &[("x-sig", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")],
-            "the signature in x-sig is written in base64, and hex is expected",
+            "the signature in x-sig is written in base64, but hex is expected",
         ),
-        ("", &[("x-sig", "00ff")], "the signature in x-sig has 2 bytes, and HMAC-SHA256 makes 32"),
-        ("", &[("x-sig", "Bearer_x")], "what stands in x-sig is not hex"),
+        ("", &[("x-sig", "00ff")], "the signature in x-sig has 2 bytes, but one of HMAC-SHA256 has 32"),
+        ("", &[("x-sig", "Bearer_x")], "the value of x-sig is not hex"),
     ] {
         let headers = pairs.iter().fold(HeaderMap::new(), |mut headers, (name, value)| {
             headers.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
@@ -210,27 +210,27 @@ fn a_body_that_was_rewritten_is_named_as_such_and_not_let_in() {
     let compact = "{\"a\":[1,2],\"b\":{\"c\":\"x\"}}";
     let indented = "{\n  \"a\": [\n    1,\n    2\n  ],\n  \"b\": {\n    \"c\": \"x\"\n  }\n}";
     for (signed, came, what) in [
-        (body, body.trim_end(), "another line break at its end"),
-        (body.trim_end(), body, "another line break at its end"),
+        (body, body.trim_end(), "different line break at its end"),
+        (body.trim_end(), body, "different line break at its end"),
         (body, &*format!("\u{feff}{body}"), "byte order mark"),
         (&*format!("\u{feff}{body}"), body, "byte order mark"),
-        ("{\r\n\"a\":\r\n1}", "{\n\"a\":\n1}", "other line breaks"),
-        ("{\n\"a\":\n1}", "{\r\n\"a\":\r\n1}", "other line breaks"),
-        (body.trim_end(), compact, "other spaces and line breaks in its JSON"),
-        (compact, indented, "other spaces and line breaks in its JSON"),
-        (indented, compact, "other spaces and line breaks in its JSON"),
+        ("{\r\n\"a\":\r\n1}", "{\n\"a\":\n1}", "different line breaks"),
+        ("{\n\"a\":\n1}", "{\r\n\"a\":\r\n1}", "different line breaks"),
+        (body.trim_end(), compact, "different white space in its JSON"),
+        (compact, indented, "different white space in its JSON"),
+        (indented, compact, "different white space in its JSON"),
     ] {
         let fault = told(signed, came);
         assert!(fault.contains(what) && fault.contains("rewrites bodies"), "{fault}");
     }
     let fault = told("{\"a\":1}", "{\"a\":2}");
-    assert!(fault.contains("it is another secret, or the body was changed"), "{fault}");
+    assert!(fault.contains("the secret differs, or the body was changed"), "{fault}");
 }
 
 #[test]
 fn a_secret_of_another_length_makes_another_signature() {
     let scheme = Scheme { algorithm: Algorithm::HmacSha512, ..custom("", false) };
     let fault = verdict(scheme, &given(&[("x-sig", &hex(SECRET, b"{}"))]), b"{}").unwrap_err();
-    assert!(fault.contains("has 32 bytes, and HMAC-SHA512 makes 64"), "{fault}");
+    assert!(fault.contains("has 32 bytes, but one of HMAC-SHA512 has 64"), "{fault}");
     assert_eq!(bamboo_hr().tolerance, Some(Duration::from_secs(3 * 3600)));
 }

@@ -1,4 +1,4 @@
-//! The senders' published test vectors, and every change of one bit in them.
+//! The published test vectors of the senders, and every change of one bit in them.
 
 use http::HeaderValue;
 use proptest::prelude::*;
@@ -40,14 +40,14 @@ impl Vector {
         self.public_key.as_ref().unwrap_or(&self.secret)
     }
 
-    /// When the sender signed it; 1970 for senders that do not say.
+    /// When the sender signed it; 1970 for senders that do not sign a time.
     fn signed_at(&self) -> Timestamp {
         let header = self.scheme().headers.timestamp;
         let of = |name: HeaderName| self.headers.iter().find(|(header, _)| header.eq_ignore_ascii_case(name.as_str()));
         header.and_then(of).and_then(|(_, value)| dates::instant(value)).unwrap_or_default()
     }
 
-    /// Whether this is the same signature: digits of hex and prefixes may be written in either case.
+    /// Returns whether this is the same signature: hex digits and prefixes may be in either case.
     fn is_the_same(&self, name: &str, changed: &HeaderValue) -> bool {
         let (scheme, value) = (self.scheme(), self.headers[name].as_bytes());
         let prefix = scheme.prefix(self.public_key.is_some()).len();
@@ -75,7 +75,7 @@ fn verifier(scheme: Scheme, secrets: &[&str]) -> Result<Verifier, KeyError> {
     Verifier::new(scheme, &secrets.iter().map(|secret| SecretString::from(*secret)).collect::<Vec<_>>())
 }
 
-/// Every text that differs from this one in one bit, as bytes.
+/// Returns every text that differs from this one in one bit, as bytes.
 fn one_bit_off(text: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     (0..text.len() * 8).map(move |bit| {
         let mut changed = text.to_vec();
@@ -111,7 +111,7 @@ fn one_bit_of_any_signed_header_is_enough_to_refuse_it() {
         let verifier = verifier(vector.scheme(), &[vector.secret()]).unwrap();
         for (name, value) in &vector.headers {
             for changed in one_bit_off(value.as_bytes()) {
-                // What no header can hold does not reach us.
+                // Bytes that no header can hold never reach us.
                 let Ok(changed) = HeaderValue::from_bytes(&changed) else { continue };
                 let mut headers = vector.headers();
                 headers.insert(HeaderName::try_from(name.as_str()).unwrap(), changed.clone());
@@ -222,7 +222,7 @@ fn a_template_says_what_is_signed() {
 }
 
 proptest! {
-    /// Whatever is sent, nobody who does not know the secret is let in, and nothing panics.
+    /// Whatever is sent, no caller without the secret is admitted, and nothing panics.
     #[test]
     fn noise_is_refused(body in prop::collection::vec(any::<u8>(), 0..200), header in "[ -~]{0,120}") {
         for scheme in [Scheme::standard_webhooks(), of_sender(Preset::Finch), of_sender(Preset::BambooHr), of_sender(Preset::HiBob), of_sender(Preset::Merge)] {

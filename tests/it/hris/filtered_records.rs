@@ -32,7 +32,7 @@ async fn an_answer_that_yields_nobody_says_nothing() {
     let source = source("");
     for answer in [r#"{"people": []}"#, r#"{"error": "expired"}"#, r#"{"people": null}"#, "null", "{}"] {
         let problem = read(&source, answer).await.unwrap_err();
-        assert_eq!(problem, "the answer says nothing about the person: record.filter yields nobody of it", "{answer}");
+        assert_eq!(problem, "the answer does not describe the person: record.filter yields no person", "{answer}");
         assert!(source.map_record(None, answer.as_bytes(), jiff::Timestamp::UNIX_EPOCH).await.is_err(), "{answer}");
     }
 }
@@ -41,7 +41,7 @@ async fn an_answer_that_yields_nobody_says_nothing() {
 async fn somebody_without_a_name_and_anything_else_is_nobody() {
     let source = source("");
     let problem = read(&source, r#"{"people": [{"error": "expired"}]}"#).await.unwrap_err();
-    assert_eq!(problem, "the answer says nothing about the person: all that the source looks at is empty in it");
+    assert_eq!(problem, "the answer does not describe the person: all attributes that the source uses are empty");
     let mapped = read(&source, r#"{"people": [{"title": "Agent"}]}"#).await.unwrap();
     assert_eq!(mapped.faults.len(), 1, "that the filter names nobody is for the operator to mend");
     let mapped = read(&source, r#"{"people": [{"employee": "E4", "title": null}]}"#).await.unwrap();
@@ -66,17 +66,17 @@ async fn only_who_was_asked_for_is_taken_from_an_answer() {
         assert_eq!(users, [UserRef::EmployeeId("E4".into())], "{answer}");
     }
     for (source, answer, said) in [
-        (&by_id, people(&[person("E99", r#", "number": "99""#)]), "it is about somebody else than was asked for"),
-        (&by_key, people(&[person("E99", r#", "id": "99""#)]), "it is about somebody else than was asked for"),
+        (&by_id, people(&[person("E99", r#", "number": "99""#)]), "it describes a person other than the one requested"),
+        (&by_key, people(&[person("E99", r#", "id": "99""#)]), "it describes a person other than the one requested"),
         (
             &by_id,
             people(&[person("E9", r#", "number": "9""#), person("E10", "")]),
-            "it is about somebody else than was asked for",
+            "it describes a person other than the one requested",
         ),
         (
             &by_id,
             people(&[person("E4", ""), person("E9", "")]),
-            "it has several people in it, none of them with \"id\", which would tell who was asked for",
+            "it contains several people, and none has \"id\" to tell which of them was requested",
         ),
     ] {
         let problem = read(source, &answer).await.unwrap_err();

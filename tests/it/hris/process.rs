@@ -225,7 +225,7 @@ async fn records_are_read_past_the_proxies_of_the_environment() {
     assert_eq!(*asked.lock().unwrap(), ["/people/1/export"], "and no id leads elsewhere");
     assert!(!proxied.load(Ordering::Relaxed), "a proxy of the environment saw the authorization");
     site.folder
-        .logged(|line| line.contains("a record leads to nothing") && line.contains("cannot be part of a URL"))
+        .logged(|line| line.contains("a record cannot be used") && line.contains("cannot be part of a URL"))
         .await;
     drop(process);
     site.close().await;

@@ -240,7 +240,7 @@ async fn the_logs_say_what_went_wrong_and_nothing_of_what_was_sent() {
     tokio::time::sleep(Duration::from_secs(60)).await;
     drop(guard);
     let text = captured.text();
-    for said in ["a delivery was not accepted", "a record cannot be read yet", "403 Forbidden"] {
+    for said in ["a delivery was not accepted", "a record cannot be read; it is tried again", "403 Forbidden"] {
         assert!(text.contains(said), "{said} is not in\n{text}");
     }
     let line =
@@ -367,7 +367,7 @@ async fn an_answer_counts_only_if_it_says_something_of_the_person() {
     let list = office.get("/v1/webhook-records?state=waiting&limit=1000").await;
     for item in list["items"].as_array().unwrap() {
         let problem = item["problem"].as_str().unwrap();
-        assert!(problem.starts_with("the answer says nothing about the person: "), "{item}");
+        assert!(problem.starts_with("the answer does not describe the person: "), "{item}");
     }
     let problem = &office.get("/v1/webhooks").await["items"][0]["recordProblem"];
     assert!(problem.as_str().unwrap().starts_with("the answer says nothing"), "{problem}");

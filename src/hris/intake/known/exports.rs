@@ -1,9 +1,9 @@
-//! Which full exports named somebody.
+//! Which full exports named a person.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Full exports that followed each other and named somebody.
+/// The consecutive full exports that named a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Exports {
     pub(super) first: Timestamp,

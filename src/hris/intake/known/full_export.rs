@@ -1,4 +1,4 @@
-//! Whom a full export does not name, and whether that can be believed.
+//! Finds who is missing from a full export, and judges whether that is plausible.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -15,24 +15,25 @@ use crate::hris::mapped::Mapped;
 use crate::hris::source::Source;
 use crate::journal::{Journal, JournalError};
 
-/// What is known of those who are missing.
+/// What is known of the people who are missing.
 struct Missing<'k> {
-    /// What the exports that named each of them have in common: the last of the first ones, and the first of the last ones.
+    /// The exports that all of them have in common: from the latest `first` to the earliest `last`.
     exports: Option<Exports>,
-    /// When the first of those was named last whom no full export named; absent if there are none.
+    /// Of those whom no full export named, the earliest time at which one was last named; `None` if there are none.
     named_at: Option<Timestamp>,
-    /// When an export first lacked one of them, if one did before.
+    /// When an export first lacked one of them, if any did.
     since: Option<Timestamp>,
-    /// What the sender calls them, unless it has not said so of each.
+    /// The sender's ids of all of them; `None` if one has no id.
     sender_ids: Option<BTreeSet<&'k str>>,
 }
 
 impl KnownPeople {
-    /// Says of people whom a full export names what that tells of those who are `missing`. To be asked before it is learnt that
-    /// they were named.
+    /// Notes for each person in a full export what their presence says about those who are `missing`. Must be called
+    /// before the people in the export become known.
     ///
-    /// An export that is wrong comes again, at once or after a right one, or comes as a dry run or a delta before, and what it names
-    /// is known by then. So it counts who was named beside those who are missing: by one full export.
+    /// A wrong export may be repeated, at once or after a correct one, or be preceded by a dry run or a delta, so its
+    /// names are known by then. What counts is therefore whether a person was named together with the missing ones, in
+    /// the same full export.
     pub(in crate::hris::intake) fn note_presence(
         &self,
         source: &Source,
@@ -62,8 +63,8 @@ impl KnownPeople {
         }
     }
 
-    /// A full export has named these. Durable when it answers, but for exports that follow each other within hours: those are kept in
-    /// memory.
+    /// Notes that a full export has named these people. Durable when it returns, except for exports that follow each
+    /// other within hours, which are kept only in memory.
     pub(in crate::hris::intake) async fn note_export(
         &self,
         journal: &dyn Journal,
@@ -82,7 +83,7 @@ impl KnownPeople {
                 let Some(known) = of_source.by_name.get_mut(&text) else { continue };
                 let going_on = known.exports.filter(|exports| Some(exports.last) == before);
                 let first = going_on.map_or(last, |exports| exports.first);
-                // Going on is written down with what else is renewed of them.
+                // A continued series is written together with the next renewal of the person.
                 let is_worth_it = going_on.is_none() || before.is_none_or(|before| known.named_at > before);
                 known.exports = Some(Exports { first, last });
                 if is_worth_it {
@@ -94,7 +95,7 @@ impl KnownPeople {
         if changes.is_empty() { Ok(()) } else { self.write(journal, &source.name, changes).await }
     }
 
-    /// Full exports lack these from now on, if they did not before. Durable when it answers.
+    /// Notes that full exports lack these people from now on, unless they already did. Durable when it returns.
     pub(in crate::hris::intake) async fn note_missing(
         &self,
         journal: &dyn Journal,
@@ -114,8 +115,8 @@ impl KnownPeople {
         if changes.is_empty() { Ok(()) } else { self.write(journal, &source.name, changes).await }
     }
 
-    /// Everybody whom the source named by the same kind of key as `like`, but for those in `present`. An employee id that is
-    /// there in another case is missing only if it is known to be another user's.
+    /// Returns everyone whom the source named by the same kind of key as `like`, except those in `present`. An employee
+    /// id that is present in another case is missing only if it is known to belong to a different user.
     pub(in crate::hris::intake) fn missing(
         &self,
         source: &Source,
@@ -137,19 +138,19 @@ impl KnownPeople {
         let is_there = |text: &str| {
             in_any_case.get(&folded(text)).is_some_and(|same| same.iter().any(|other| !is_another(text, other)))
         };
-        // Whoever was only planned was never named.
+        // A person who was only planned in a dry run was never named.
         let is_named = |text: &str, person: &KnownPerson| !person.is_planned || was_applied(&source.name, text, engine);
         let absent = known.by_name.iter().filter(|(text, _)| !present.contains(*text) && !is_there(text));
         let absent = absent.filter(|(text, person)| is_named(text, person)).filter_map(|(text, _)| read(text));
         absent.filter(|user| std::mem::discriminant(user) == std::mem::discriminant(like)).collect()
     }
 
-    /// Whom a name that the source has given led to last.
+    /// Returns the user that a name given by the source last led to.
     pub(in crate::hris::intake) fn user_of(&self, source: &Source, named: &UserRef, engine: &Engine) -> Option<UserId> {
         self.lock().get(&source.name)?.user_of(&written(named)?, engine)
     }
 
-    /// Those of `present` as the users that their names led to last.
+    /// Returns the users that the names in `present` last led to.
     pub(in crate::hris::intake) fn users_of(
         &self,
         source: &Source,
@@ -172,7 +173,7 @@ impl OfSource {
         if known.is_empty() {
             return None;
         }
-        // Somebody who had several names was named under all of them.
+        // A person with several names was named under all of them.
         let mut by_user = HashMap::<UserId, Exports>::new();
         for (user, exports) in known.iter().filter_map(|(user, known)| Some(((*user)?, known.exports?))) {
             let all = by_user.entry(user).or_insert(exports);
@@ -193,7 +194,7 @@ impl OfSource {
         })
     }
 
-    /// Whom a name has led to.
+    /// Returns the user that a name led to.
     pub(super) fn user_of(&self, text: &str, engine: &Engine) -> Option<UserId> {
         let called = read(text).and_then(|named| engine.user_called(&named));
         called.or_else(|| self.by_name.get(text)?.user)
@@ -201,24 +202,25 @@ impl OfSource {
 }
 
 impl Missing<'_> {
-    /// Whether full exports named somebody beside each of them; `None` if they name one of both never.
+    /// Returns whether full exports named this person together with each of the missing; `None` if they never named one
+    /// of the two.
     fn share_exports_with(&self, known: &KnownPerson) -> Option<bool> {
         let (theirs, exports) = (self.exports?, known.exports?);
         Some(exports.first <= theirs.last && exports.last >= theirs.first)
     }
 
-    /// Whether somebody was named while they were.
+    /// Returns whether this person was named while the missing were.
     fn were_beside(&self, known: &KnownPerson) -> bool {
         self.share_exports_with(known).unwrap_or_else(|| self.since.is_none_or(|missing| known.since < missing))
     }
 
-    /// Whether somebody can be none of them.
+    /// Returns whether this person certainly is none of the missing.
     fn were_surely_beside(&self, known: &KnownPerson) -> bool {
         let shared = self.share_exports_with(known).unwrap_or(self.exports.is_none());
         shared && self.named_at.is_none_or(|named_at| known.since <= named_at)
     }
 
-    /// Whether somebody who is new may be one of them.
+    /// Returns whether a new person may be one of the missing.
     fn may_be(&self, person: &Mapped) -> bool {
         match (&person.sender_id, &self.sender_ids) {
             (Some(id), Some(theirs)) => theirs.contains(&**id),

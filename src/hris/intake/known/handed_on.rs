@@ -1,4 +1,5 @@
-//! Names that are another user's at Genesys by now: whoever had one before may still have something of ours.
+//! Names that belong to another user in Genesys by now: whoever had such a name before may still have something of
+//! ours.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -11,8 +12,8 @@ use crate::engine::{Engine, PersonIdentity};
 use crate::hris::source::Source;
 
 impl KnownPeople {
-    /// Users whom names of the source led to before they led to others, and whom nothing else names: they may have something
-    /// of ours, and no name of theirs can be missing.
+    /// Returns the users that names of the source led to before they led to others, and to whom no other name of any
+    /// source leads. They may have something of ours, and no name of theirs can be missing from an export.
     pub(in crate::hris::intake) fn former_users(
         &self,
         source: &Source,
@@ -41,8 +42,8 @@ impl KnownPeople {
         former.filter_map(|(text, user)| Some((read(text)?, user))).collect()
     }
 
-    /// Users to whom names led while the sender gave them to a person whom it calls so, and which are others' now: each with
-    /// such a name. Not whom a name of the source leads to still.
+    /// Returns the users that names led to while the sender gave these names to the person with this id, and that
+    /// belong to others now, each with such a name. Leaves out users that a name of the source still leads to.
     pub(in crate::hris::intake) fn former_users_by_id(
         &self,
         source: &Source,
@@ -66,7 +67,7 @@ impl KnownPeople {
         former
     }
 
-    /// Names that a person had and that others have now, as they are to be known without the person.
+    /// Returns the names that a person had and others have now, each without its reference to the person.
     pub(super) fn handed_on_by(&self, person: &PersonIdentity) -> Vec<(Arc<str>, Box<str>, KnownPerson)> {
         let names: BTreeSet<_> = person.names.iter().filter_map(written).collect();
         let is_theirs = |text: &str, known: &KnownPerson| match known.former_user {
@@ -82,7 +83,7 @@ impl KnownPeople {
 }
 
 impl OfSource {
-    /// Whom a name led to before it led to whom it does now.
+    /// Returns the users that a name led to before it led to its present one.
     fn users_before(&self, text: &str, known: &KnownPerson, engine: &Engine) -> BTreeSet<UserId> {
         let now = self.user_of(text, engine);
         let told_before = read(text).and_then(|named| engine.user_called_before(&named));

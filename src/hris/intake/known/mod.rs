@@ -1,11 +1,13 @@
-//! Whom each source has named so far: who is missing from a whole export is a leaver only if that source named them.
+//! Remembers whom each source has named: a person missing from a full export is a leaver only if that source named
+//! them.
 //!
-//! Kept apart by source, since two HR systems may each know half of the people, and a whole export of one says nothing of
-//! the other's. A person stays known for as long as the source names them or something of ours is left with them, and for
-//! `journal.retention` after that.
+//! People are kept apart by source, because two HR systems may each know half of them, and a full export of one says
+//! nothing about those of the other. A person stays known for as long as the source names them or they have something
+//! of ours, and for `journal.retention` after that.
 //!
-//! With them goes the sender's own id, where it tells one: that is all that most senders say of somebody who was deleted. A
-//! deletion of somebody who was never named is remembered as well, since the older events about them may come after it.
+//! The sender's id is stored with each person, if the sender reports one: for a deleted person, most senders report
+//! nothing else. The deletion of a person who was never named is remembered as well, because older events about them
+//! may arrive later.
 
 mod exports;
 mod full_export;
@@ -35,38 +37,38 @@ use crate::hris::mapped::Mapped;
 use crate::hris::source::Source;
 use crate::journal::{Journal, JournalError, Memo};
 
-/// That somebody was named again is written down no more often, and with each nightly export.
+/// Minimum time between two memos that a person was named again, just below the period of a nightly export.
 const ALMOST_A_DAY: Duration = Duration::from_secs(20 * 3600);
-/// People looked at between two breaths of the others.
+/// Number of people that are processed before the task yields to others.
 const AT_ONCE: usize = 500;
 
-/// What a deletion of somebody unknown is remembered under, before the sender's id. No user is named like this.
+/// Prefix of the sender's id under which the deletion of an unknown person is remembered. No user has such a name.
 const GONE: &str = "gone:";
 
 /// What is known of a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct KnownPerson {
-    /// When the source named them first.
+    /// When the source first named the person.
     since: Timestamp,
-    /// The full exports, one after the other, that named them last.
+    /// The latest series of consecutive full exports that named the person.
     exports: Option<Exports>,
-    /// Since when full exports do not name them any more.
+    /// Since when full exports lack the person.
     missing_since: Option<Timestamp>,
-    /// When the source named them last, as it is written down.
+    /// When the source last named the person, as written in the journal.
     named_at: Timestamp,
-    /// The user that they turned out to be.
+    /// The user that the person turned out to be.
     user: Option<UserId>,
-    /// Another one whom the name led to before, and who may still have something of ours.
+    /// Another user that the name led to before, and who may still have something of ours.
     former_user: Option<UserId>,
-    /// What the sender calls them.
+    /// The sender's id of the person.
     sender_id: Option<Box<str>>,
-    /// What the sender calls another one, whom it gave this name before.
+    /// The sender's id of another person to whom it gave this name before.
     former_id: Option<Box<str>>,
-    /// Of what the source has told of them so far.
+    /// Order of the changes that the source has reported so far.
     order: Order,
-    /// Only dry runs have named them.
+    /// Whether only dry runs have named the person.
     is_planned: bool,
-    /// A journal of an earlier version says neither.
+    /// Whether the memo has the present form and key; false for memos of earlier versions.
     is_written: bool,
 }
 
@@ -89,7 +91,7 @@ impl KnownPerson {
         }
     }
 
-    /// What two spellings of one person have told.
+    /// Merges what was reported under two spellings of one person.
     fn and(self, other: Self) -> Self {
         let (newer, older) = if self.named_at < other.named_at { (other, self) } else { (self, other) };
         Self {
@@ -112,10 +114,10 @@ impl KnownPerson {
 pub(super) struct NamedPerson<'p> {
     pub(super) user: &'p UserRef,
     pub(super) sender_id: Option<&'p str>,
-    /// By the sender's clock.
+    /// The date of the change by the sender's clock.
     pub(super) told_at: Option<Timestamp>,
     pub(super) order: Order,
-    /// By a dry run.
+    /// Whether a dry run names the person.
     pub(super) is_planned: bool,
 }
 
@@ -128,7 +130,7 @@ type People = HashMap<Arc<str>, OfSource>;
 struct OfSource {
     /// When the last full export came.
     last_export: Option<Timestamp>,
-    /// When the last export came that had no dates.
+    /// When the last export without dates came.
     undated_export: Option<Timestamp>,
     by_name: BTreeMap<Box<str>, KnownPerson>,
     by_sender_id: HashMap<Box<str>, BTreeSet<Box<str>>>,
@@ -157,31 +159,35 @@ impl OfSource {
     }
 }
 
-/// What is known of whomever a source names so.
+/// What is known of the person to whom a source gives a name.
 #[derive(Debug)]
 pub(super) struct KnownName {
-    /// What the sender calls them, if it has said so.
+    /// The sender's id of the person, if it was reported.
     pub(super) sender_id: Option<Box<str>>,
 }
 
-/// A name of somebody whom the sender calls by an id of its own.
+/// A name that belongs to a sender's id.
 #[derive(Debug)]
 pub(super) struct KnownById {
     pub(super) user: UserRef,
-    /// When they were named so last.
+    /// When the person was last named so.
     pub(super) named_at: Timestamp,
-    /// Of the newest event about them, by the sender's clock.
+    /// Date of the newest event about the person, by the sender's clock.
     pub(super) event_at: Option<Timestamp>,
 }
 
-/// Keys of memos of earlier versions, which told spellings apart that are one person now, by source and person.
+/// Keys of memos from earlier versions, which distinguished spellings that count as one person now; by source and
+/// person.
 type OlderKeys = HashMap<(Arc<str>, Box<str>), Vec<Box<str>>>;
 
-/// Invariant: whoever is in here is in the journal. What is here and there about a person changes in their turn.
+/// Whom all sources have named.
+///
+/// Invariant: everyone in here is in the journal. What is known of a person changes, here and in the journal, only
+/// during their turn.
 #[derive(Debug)]
 pub(super) struct KnownPeople {
     people: Mutex<People>,
-    /// In the journal until their person is written down the next time.
+    /// Keys that stay in the journal until their person is written the next time.
     older_keys: Mutex<OlderKeys>,
     writing: Turns,
     retention: Duration,
@@ -213,7 +219,7 @@ impl KnownPeople {
         Self { people, older_keys, writing: Turns::new(), retention, clock }
     }
 
-    /// These were named, each with the sender's id of them if it told one. Durable when it answers.
+    /// Notes that these people were named, each with the sender's id if it was reported. Durable when it returns.
     pub(super) async fn learn<'p>(
         &self,
         journal: &dyn Journal,
@@ -228,8 +234,8 @@ impl KnownPeople {
         self.write(journal, &source.name, self.renewed(source, &named)).await
     }
 
-    /// These would be named if it were not a dry run: whoever is new is known from now on, as the plan may be carried out, and
-    /// nothing is changed of anybody else. Full exports miss them only once it was.
+    /// Notes that a dry run names these people. Anyone new becomes known, because the plan may be applied; nothing
+    /// changes for people who are known already. Full exports miss a new person only after the plan was applied.
     pub(super) async fn learn_who_is_new<'p>(
         &self,
         journal: &dyn Journal,
@@ -245,7 +251,8 @@ impl KnownPeople {
         self.learn(journal, source, planned).await
     }
 
-    /// These were named by a delivery that came now: the same, and from when the changes of each count.
+    /// Does what [`Self::learn`] does, for people named by a delivery that came now, and sets the time from which each
+    /// change counts.
     pub(super) async fn learn_in_order(
         &self,
         journal: &dyn Journal,
@@ -281,7 +288,8 @@ impl KnownPeople {
         order.beside_export(of_source.undated_export)
     }
 
-    /// An export without dates came now: what is dated before, and told after it, comes after it. Durable when it answers.
+    /// Notes that an export without dates came now: a change that is dated earlier but reported later comes after it.
+    /// Durable when it returns.
     pub(super) async fn note_undated_export(&self, journal: &dyn Journal, source: &Source) -> Result<(), JournalError> {
         let _writing = self.writing.everybody().await;
         let now = self.clock.now();
@@ -290,7 +298,7 @@ impl KnownPeople {
         Ok(())
     }
 
-    /// An export without dates came now: it comes after all that counts already from a time that is to come.
+    /// Dates an export without dates after all changes that already count from a future time.
     pub(super) fn count_after_dates_ahead(&self, source: &Source, people: &mut [Mapped]) {
         let now = self.clock.now();
         let locked = self.lock();
@@ -301,7 +309,7 @@ impl KnownPeople {
         }
     }
 
-    /// What the source has told of whomever it names so, if it has named anybody so.
+    /// Returns what the source has reported of the person with this name, if it has named anyone so.
     pub(super) fn find(&self, source: &Source, named: &UserRef) -> Option<KnownName> {
         let text = written(named)?;
         let people = self.lock();
@@ -309,7 +317,7 @@ impl KnownPeople {
         Some(KnownName { sender_id: known.sender_id.clone() })
     }
 
-    /// Those of `named` who are new, or were named so long ago that it is worth writing down that they were named again.
+    /// Returns those of `named` who are new, or were last named long enough ago that naming them again is worth a memo.
     fn renewed(
         &self,
         source: &Source,
@@ -323,7 +331,7 @@ impl KnownPeople {
         for (text, NamedPerson { user: _, sender_id: id, told_at, order, is_planned }) in named {
             let before = known.and_then(|known| known.by_name.get(text));
             let id_before = before.and_then(|known| known.sender_id.as_deref());
-            // Whoever had the name before is not whom it names now.
+            // A late delivery may carry an id that no longer belongs to the name.
             let is_late = told_at.is_some_and(|at| before.is_some_and(|known| Some(at) < known.order.event_at));
             let id = id.filter(|_| !is_late || id_before.is_none());
             let sender_id = id.or(id_before).map(Box::from);
@@ -347,7 +355,7 @@ impl KnownPeople {
         renewed
     }
 
-    /// All names that the source has given with this id of its own.
+    /// Returns all names that the source has given together with this sender's id.
     pub(super) fn by_id(&self, source: &Source, sender_id: &str) -> Vec<KnownById> {
         let people = self.lock();
         let Some(of_source) = people.get(&source.name) else { return Vec::new() };
@@ -360,7 +368,7 @@ impl KnownPeople {
         known.collect()
     }
 
-    /// Somebody whom the source never named was deleted `at` this time. Durable when it answers.
+    /// Remembers that a person whom the source never named was deleted `at` this time. Durable when it returns.
     pub(super) async fn remember_gone(
         &self,
         journal: &dyn Journal,
@@ -375,13 +383,13 @@ impl KnownPeople {
         self.write(journal, &source.name, vec![gone]).await
     }
 
-    /// When somebody was deleted of whom nothing was known then.
+    /// Returns when a person was deleted who was unknown at that time.
     pub(super) fn gone_at(&self, source: &Source, sender_id: &str) -> Option<Timestamp> {
         let people = self.lock();
         Some(people.get(&source.name)?.by_name.get(&*format!("{GONE}{}", as_it_reads(sender_id)))?.named_at)
     }
 
-    /// These have left, and nothing of ours is left with them.
+    /// Forgets people who have left and have nothing of ours. Durable when it returns.
     pub(super) async fn forget(
         &self,
         journal: &dyn Journal,
@@ -393,8 +401,8 @@ impl KnownPeople {
         self.write(journal, &source.name, gone.collect()).await
     }
 
-    /// Looks at everybody: notes whom the engine has found out to be which user, and forgets those who have not been named for
-    /// longer than the retention, and with whom nothing of ours is left.
+    /// Goes through all people: notes the users that the engine has found for them, and forgets those who have not been
+    /// named for longer than the retention and have nothing of ours.
     pub(super) async fn tidy_up(&self, journal: &dyn Journal, engine: &Engine) -> Result<(), JournalError> {
         let sources: Vec<_> = self.lock().keys().map(Arc::clone).collect();
         let mut forgotten = 0;
@@ -424,7 +432,7 @@ impl KnownPeople {
         Ok(())
     }
 
-    /// The next ones of a source, in order.
+    /// Returns the next people of a source, in order of their names.
     fn some(&self, source: &str, after: Option<&str>) -> Vec<(Box<str>, KnownPerson)> {
         let people = self.lock();
         let Some(known) = people.get(source).map(|known| &known.by_name) else { return Vec::new() };
@@ -433,7 +441,7 @@ impl KnownPeople {
         range.take(AT_ONCE).map(|(text, known)| (text.clone(), known.clone())).collect()
     }
 
-    /// What is to be written down about a person, if anything; the inner `None` forgets them.
+    /// Returns what must be written about a person, if anything; the inner `None` forgets them.
     fn change(
         &self,
         source: &str,
@@ -457,20 +465,21 @@ impl KnownPeople {
         (noted != *known).then_some((text, Some(noted)))
     }
 
-    /// The users that a name has turned out to be.
+    /// Returns the users that a name has turned out to be, over all sources.
     pub(super) fn users_named(&self, name: &UserRef) -> Vec<UserId> {
         let Some(text) = written(name) else { return Vec::new() };
         self.lock().values().filter_map(|known| known.by_name.get(&text)?.user).collect()
     }
 
-    /// The names that a user was given.
+    /// Returns the names that sources have given to a user.
     pub(super) fn names_of(&self, user: UserId) -> Vec<UserRef> {
         let people = self.lock();
         let all = people.values().flat_map(|known| &known.by_name);
         all.filter(|(_, known)| known.user == Some(user)).filter_map(|(text, _)| read(text)).collect()
     }
 
-    /// Forgets a person in each source, together with what `erase` does with the memos of that. Nobody is learnt meanwhile.
+    /// Forgets a person in each source, together with `erase`, which receives the memos to write. No one becomes known
+    /// in the meantime.
     pub(super) async fn erase<T>(
         &self,
         person: &PersonIdentity,
@@ -497,7 +506,7 @@ impl KnownPeople {
         erased
     }
 
-    /// What senders call a person.
+    /// Returns the sender's ids of a person, over all sources.
     pub(super) fn sender_ids_of(&self, person: &PersonIdentity) -> Vec<Box<str>> {
         let places = self.places_of(person);
         let people = self.lock();
@@ -505,7 +514,7 @@ impl KnownPeople {
         places.iter().filter_map(id).collect()
     }
 
-    /// Where a person is known: as the user that they are, and under their names where nobody knows who that is.
+    /// Returns where a person is known: as their user, or by name where the user is unknown.
     fn places_of(&self, person: &PersonIdentity) -> Vec<(Arc<str>, Box<str>)> {
         let names: BTreeSet<_> = person.names.iter().filter_map(written).collect();
         let mut places = Vec::new();
@@ -539,7 +548,7 @@ impl KnownPeople {
         Ok(())
     }
 
-    /// What is written down of a person: nothing under older keys any more.
+    /// Returns the memos that write a person under the present key, and remove older keys.
     fn memos(&self, source: &Arc<str>, text: &str, known: Option<&KnownPerson>) -> Vec<Memo> {
         let older_keys = self.older_keys.lock();
         let older = older_keys.get(&(Arc::clone(source), text.into()));
@@ -547,7 +556,7 @@ impl KnownPeople {
         gone.chain([memo(source, text, known)]).collect()
     }
 
-    /// These are written down under their present keys alone.
+    /// Notes that these people are written under their present keys only.
     fn have_one_key<'k>(&self, people: impl Iterator<Item = (&'k Arc<str>, &'k Box<str>)>) {
         let mut older_keys = self.older_keys.lock();
         if !older_keys.is_empty() {
@@ -561,7 +570,7 @@ impl KnownPeople {
 }
 
 impl<'p> NamedPerson<'p> {
-    /// Somebody whom a delivery or an export names: how it comes in order, is for others to say.
+    /// A person whom a delivery or an export names. The order of their changes is left to the caller.
     pub(super) fn of(person: &'p Mapped) -> Self {
         let Mapped { user, sender_id, occurred_at, .. } = person;
         Self {
@@ -573,19 +582,19 @@ impl<'p> NamedPerson<'p> {
         }
     }
 
-    /// Somebody whose record was read, and so by our clock.
+    /// A person whose record was read, and who is therefore dated by our clock.
     pub(super) fn of_record(person: &'p Mapped, order: Order) -> Self {
         Self { told_at: None, order, ..Self::of(person) }
     }
 }
 
-/// Returns whether the plan of a dry run of a source that named somebody so was carried out.
+/// Returns whether an applied plan of an import of this source wrote for the user with this name.
 fn was_applied(source: &str, text: &str, engine: &Engine) -> bool {
     let label = Source::label_of_imports(source);
     read(text).is_some_and(|named| engine.was_written_for(&named, &label))
 }
 
-/// Whom people name, by name. Whoever is named twice has the id that was told last.
+/// Collects people by name. If one is named twice, the id that was reported last counts.
 fn by_name<'p>(people: impl Iterator<Item = NamedPerson<'p>>) -> BTreeMap<Box<str>, NamedPerson<'p>> {
     let mut named = BTreeMap::<_, NamedPerson<'p>>::new();
     for person in people {
@@ -599,8 +608,8 @@ fn by_name<'p>(people: impl Iterator<Item = NamedPerson<'p>>) -> BTreeMap<Box<st
     named
 }
 
-/// Where the rows of one delivery that are about one person count from different times, one that counts from its acceptance would
-/// come after them all: it counts from `now`, when it came.
+/// Dates the undated rows of a delivery if their person also has a row that counts from `now` or later. Counting from
+/// acceptance, such a row would come after all the others; it counts from `now`, when the delivery came.
 fn count_in_order_of_rows(people: &mut [Mapped], now: Timestamp) {
     let counts_from = people.iter().filter_map(|person| Some((written(&person.user)?, person.occurred_at?)));
     let after: BTreeSet<_> = counts_from.filter(|(_, at)| *at >= now).map(|(text, _)| text).collect();
@@ -611,6 +620,7 @@ fn count_in_order_of_rows(people: &mut [Mapped], now: Timestamp) {
     }
 }
 
+/// Returns the time that lies `duration` before `now`.
 pub(super) fn before(now: Timestamp, duration: Duration) -> Timestamp {
     let duration = SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
     now.checked_sub(duration).unwrap_or(Timestamp::MIN)

@@ -1,57 +1,60 @@
-//! From when the changes of one person count that one source tells.
+//! Decides from when the changes count that one source reports about one person.
 //!
-//! Most have a date of the sender's own. Where there is none, something stands for it: when the delivery was signed, when it
-//! came, or when the record was read. That is when a change was told, by our clock or at least not by that of the change: always
-//! later than when it happened, and by days where a batch is late. Compared as dates, somebody who was deleted yesterday, and is
-//! told of today, would keep what a change without a date gave them an hour ago. So the two are not compared:
+//! Most changes have a date from the sender. Where there is none, something stands in for it: when the delivery was
+//! signed, when it came, or when the record was read. That is the time at which a change was reported, by our clock or
+//! at least not by the clock that dates changes. It is always later than the change itself, by days if a batch is late.
+//! If the two were compared as dates, a person who was deleted yesterday, and whose deletion is reported today, would
+//! keep what an undated change gave them an hour ago. So they are not compared:
 //!
-//! - Changes with dates of the sender's own follow each other by these dates, however they come.
-//! - One that is the newest by its own date comes after everything that was told before. If a stand-in there is later than its
-//!   date, it counts from when it came.
-//! - One without a date counts from what stands for it; if that is when it came, it comes after everything told before, also
-//!   where the sender's clock is ahead of ours.
+//! - Changes with dates from the sender follow each other by these dates, in whatever order they arrive.
+//! - A change that is the newest by its own date comes after everything that was reported before. If a stand-in is
+//!   later than its date, it counts from its arrival.
+//! - A change without a date counts from its stand-in; if that is its arrival, it comes after everything that was
+//!   reported before, even if the sender's clock is ahead of ours.
 //!
-//! What cannot be had is the order of an old change with a date that comes after a newer one without: nothing says that it is old.
-//! Each sender that dates its changes dates all of them, but for some of BambooHR, and these come in the order of their making.
+//! One case cannot be ordered: an old change with a date that arrives after a newer one without, since nothing shows
+//! that it is old. Every sender that dates its changes dates all of them, except for some of BambooHR, and those arrive
+//! in the order in which they were made.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// What has to be remembered of a person's changes for this.
+/// What must be remembered of a person's changes to order the next one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::hris::intake) struct Order {
-    /// The newest date of the sender's own.
+    /// The newest date from the sender.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) event_at: Option<Timestamp>,
-    /// From when that change counts, if not from its date.
+    /// The time from which that change counts, if it is not its date.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     event_counts_from: Option<Timestamp>,
-    /// The newest of the times that stood for a date.
+    /// The newest time that stood in for a date.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stand_in: Option<Timestamp>,
 }
 
 impl Order {
-    /// The record was read, `asked_at` this time, because of events of which the newest was `event_at` by the sender's clock. With
-    /// nothing by that clock there is nothing to keep in order.
+    /// Creates the order of a record that was requested `asked_at` because of events, the newest of which was
+    /// `event_at` by the sender's clock. Without a time by that clock there is nothing to keep in order.
     pub(in crate::hris::intake) fn of_reading(event_at: Option<Timestamp>, asked_at: Timestamp) -> Self {
         Self { event_at, event_counts_from: None, stand_in: event_at.map(|_| asked_at) }
     }
 
-    /// An export without dates has told of people at this time.
+    /// Adds the time of an export without dates.
     pub(super) fn beside_export(self, at: Option<Timestamp>) -> Self {
         Self { stand_in: self.stand_in.max(at), ..self }
     }
 
-    /// From when what is told `now` without a date counts, if something counts from a later time.
+    /// Returns the time from which a change counts that is reported `now` without a date, if an earlier one counts from
+    /// a future time.
     pub(super) fn after_what_is_ahead(&self, now: Timestamp) -> Option<Timestamp> {
         let newest = self.stand_in.max(self.event_at);
         newest.filter(|newest| *newest > now).map(|newest| just_after(Some(newest), now))
     }
 
-    /// Takes a change that came `now`, with a date of the sender's own or `sent_at` to stand for it, and says from when it
-    /// counts: `None` for its acceptance.
+    /// Adds a change that came `now`, with a date from the sender or with `sent_at` as its stand-in, and returns the
+    /// time from which it counts; `None` if that is its acceptance.
     pub(super) fn take(
         &mut self,
         date: Option<Timestamp>,
@@ -69,7 +72,8 @@ impl Order {
         };
         match self.event_at {
             Some(newest) if date < newest => Some(date),
-            // The same change, as a sender repeats it that signs anew, or after we could not take it.
+            // The same change again: the sender signs anew when it repeats a delivery, or we could not accept the first
+            // one.
             Some(newest) if date == newest => Some(self.event_counts_from.unwrap_or(date)),
             Some(_) | None => {
                 let is_beaten = self.stand_in.is_some_and(|stand_in| date <= stand_in);
@@ -81,14 +85,14 @@ impl Order {
         }
     }
 
-    /// What two have told of one person.
+    /// Merges what was reported under two names of one person.
     pub(super) fn and(self, other: Self) -> Self {
         let newer = if self.event_at < other.event_at { other } else { self };
         Self { stand_in: self.stand_in.max(other.stand_in), ..newer }
     }
 }
 
-/// Now, or as soon as something counts that has a date which is still to come.
+/// Returns now, or the moment just after `newest` if that lies in the future.
 fn just_after(newest: Option<Timestamp>, now: Timestamp) -> Timestamp {
     let after = newest.and_then(|newest| newest.checked_add(SignedDuration::from_nanos(1)).ok());
     after.map_or(now, |after| after.max(now))
@@ -102,11 +106,11 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    /// Changes as they come: the sender's date, the time of the signature, and when they came.
+    /// Changes as they arrive: the sender's date, the time of the signature, and the time of arrival.
     fn taken(changes: &[(Option<i64>, Option<i64>, i64)]) -> Vec<Timestamp> {
         let mut order = Order::default();
         let take = |(date, sent_at, now): &(Option<i64>, Option<i64>, i64)| {
-            // As it is kept over a restart.
+            // The order must survive being written to the journal.
             order = serde_json::from_str(&serde_json::to_string(&order).unwrap()).unwrap();
             order.take(date.map(at), sent_at.map(at), at(*now)).unwrap_or(at(*now))
         };

@@ -1,14 +1,14 @@
-//! Who may write down something about which people.
+//! Decides who may write about which people.
 //!
-//! Each write waits for the disk. Deliveries about different people wait for it together, those about one person one after
-//! another, and who goes through everybody alone.
+//! Each write waits for the disk. Deliveries about different people wait together, those about the same person one
+//! after another, and a task that goes through everyone waits alone.
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 
 use tokio::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// People of one remainder take turns: more than there are deliveries at a time.
+/// Number of locks that people share; more than there are deliveries at a time.
 const REMAINDERS: usize = 256;
 
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub(super) struct Turns {
     hasher: RandomState,
 }
 
-/// The turn of some people.
+/// The right to write about some people.
 #[derive(Debug)]
 pub(super) struct WriteTurn<'t> {
     _not_everybody: RwLockReadGuard<'t, ()>,
@@ -31,15 +31,15 @@ impl Turns {
         Self { everybody: RwLock::default(), some, hasher: RandomState::new() }
     }
 
-    /// Waits until nobody else writes about anybody.
+    /// Waits until no one else writes about anyone.
     pub(super) async fn everybody(&self) -> RwLockWriteGuard<'_, ()> {
         self.everybody.write().await
     }
 
-    /// Waits until nobody else writes about these people.
+    /// Waits until no one else writes about these people.
     pub(super) async fn of(&self, people: impl Iterator<Item = &str>) -> WriteTurn<'_> {
         let not_everybody = self.everybody.read().await;
-        // In one order, so that no two wait for each other.
+        // The locks are taken in ascending order to avoid deadlocks.
         let remainders: BTreeSet<_> = people.map(|text| self.remainder(text)).collect();
         let mut some = Vec::with_capacity(remainders.len());
         for turn in remainders.into_iter().filter_map(|at| self.some.get(at)) {

@@ -1,4 +1,4 @@
-//! People as they are written down in the journal.
+//! People as written in the journal.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,16 +10,16 @@ use super::order::Order;
 use crate::domain::{UserId, UserRef};
 use crate::journal::Memo;
 
-/// The memos of this module.
+/// Space of the memos about people.
 const SPACE: &str = "known";
-/// The memos of exports: one a source.
+/// Space of the memos about exports, one per source.
 const EXPORTS: &str = "undatedExport";
 
-/// A memo's value; empty in journals of earlier versions.
+/// Value of a memo about a person; empty in journals of earlier versions.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct WrittenPerson {
-    /// Absent in journals of earlier versions: from before anything that matters.
+    /// Absent in journals of earlier versions, which means before everything else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     since: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -41,7 +41,7 @@ struct WrittenPerson {
     order: Order,
 }
 
-/// What a memo says of a person; nothing if it is of an earlier version.
+/// Returns what a memo says about a person; `None` if it is from an earlier version.
 pub(super) fn kept(memo: &Memo) -> Option<KnownPerson> {
     let WrittenPerson {
         since,
@@ -60,6 +60,7 @@ pub(super) fn kept(memo: &Memo) -> Option<KnownPerson> {
     Some(KnownPerson { sender_id, former_id, order, is_planned, ..known })
 }
 
+/// Returns the memo that writes or, for `None`, removes a person.
 pub(super) fn memo(source: &str, user: &str, known: Option<&KnownPerson>) -> Memo {
     let kept = known.map(|known| WrittenPerson {
         since: Some(known.since).filter(|since| *since > Timestamp::MIN),
@@ -77,23 +78,24 @@ pub(super) fn memo(source: &str, user: &str, known: Option<&KnownPerson>) -> Mem
     Memo { space: SPACE.into(), key: format!("{source}\n{user}").into(), value }
 }
 
-/// That an export without dates came.
+/// Returns the memo that an export without dates came.
 pub(super) fn undated_export(source: &str, at: Timestamp) -> Memo {
     Memo { space: EXPORTS.into(), key: source.into(), value: Some(at.to_string().into()) }
 }
 
-/// Which source it came of, and when.
+/// Returns the source of an export without dates, and when it came.
 pub(super) fn read_undated_export(memo: &Memo) -> Option<(&str, Timestamp)> {
     let at = memo.value.as_deref().filter(|_| &*memo.space == EXPORTS)?;
     Some((&memo.key, at.parse().ok()?))
 }
 
-/// Whether a memo is one of this module.
+/// Returns whether a memo is about a known person.
 pub fn is_known_person(memo: &Memo) -> bool {
     &*memo.space == SPACE
 }
 
-/// The written form of a reference, the same for all spellings. Ids of Genesys are no way of naming people here.
+/// Returns the text for a user reference, the same for all spellings; `None` for ids of Genesys, by which sources do
+/// not name people.
 pub(in crate::hris::intake) fn written(user: &UserRef) -> Option<Box<str>> {
     match user.folded() {
         UserRef::Id(_) => None,
@@ -103,7 +105,7 @@ pub(in crate::hris::intake) fn written(user: &UserRef) -> Option<Box<str>> {
     }
 }
 
-/// The name alone, as the source gave it.
+/// Returns the bare name as the source gave it.
 pub(in crate::hris::intake) fn called(user: &UserRef) -> Option<Box<str>> {
     match user {
         UserRef::Id(_) => None,
@@ -111,6 +113,7 @@ pub(in crate::hris::intake) fn called(user: &UserRef) -> Option<Box<str>> {
     }
 }
 
+/// Reads the text that [`written`] returns.
 pub(super) fn read(text: &str) -> Option<UserRef> {
     let (kind, key) = text.split_once(':')?;
     match kind {

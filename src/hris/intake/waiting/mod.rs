@@ -1,9 +1,9 @@
-//! Records that are to be read: of each person one at a time, however many events name them.
+//! Records to be read: one at a time per person, however many events name that person.
 //!
-//! An event that only names a person is durable as a memo before it is answered, and stays one until its record has been
-//! read and a job made of it. Events that come while a record is being read lead to one more reading, since nobody knows
-//! whether it showed them already. What could not be read is kept as well, to be read again by hand or with the next event
-//! about the person: an event that was answered with 202 is never lost with a line in a log.
+//! An event that only names a person becomes a durable memo before it is answered, and stays one until the record has
+//! been read and a job made of it. Events that arrive during a read cause one more read, since it is unknown whether
+//! the answer already reflected them. Records that could not be read are kept as well, and are read again on request or
+//! with the next event about the person: an event that was answered with 202 is never reduced to a line in a log.
 
 mod reading;
 
@@ -22,16 +22,20 @@ use crate::hris::people::Changed;
 use crate::hris::source::Source;
 use crate::journal::{JournalError, Memo};
 
-/// The memos of this module.
+/// Space of the memos of this module.
 const SPACE: &str = "record";
-/// People whose records wait at a time, more than any org has: beyond that, something sends ids of its own making.
+/// Maximum number of records that wait at a time. It exceeds the number of people in any org; beyond it, something
+/// sends invented ids.
 const MAX_WAITING: usize = 200_000;
 
-/// Source and the sender's id of a person.
+/// A source, and the sender's id of a person.
 type RecordPlace = (Arc<str>, Box<str>);
 
-/// Invariant: a place is in `waiting` for exactly as long as one task works on it, and in `failed` while it is to be looked at;
-/// never in both. Each delivery that led to it is in the journal until a job was made of the record.
+/// The records that are still to be read, or could not be.
+///
+/// Invariant: a place is in `waiting` for exactly as long as one task works on it, and in `failed` while it needs
+/// attention; it is never in both. Each delivery that led to it stays in the journal until a job was made of the
+/// record.
 #[derive(Debug, Default)]
 pub(super) struct WaitingRecords {
     places: Mutex<RecordPlaces>,
@@ -48,9 +52,9 @@ struct RecordPlaces {
 /// A record that is being read.
 #[derive(Debug)]
 struct WaitingRecord {
-    /// What the task has not taken up yet.
+    /// Events that the task has not taken up yet.
     untaken: Vec<WaitingEvent>,
-    /// What it has.
+    /// Events that the task has taken up.
     taken: Vec<WaitingEvent>,
     setback: Option<LastSetback>,
     next_call_at: Option<Timestamp>,
@@ -60,21 +64,22 @@ struct WaitingRecord {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct WaitingEvent {
     delivery: Box<str>,
-    /// The delivery tells of others as well, whose job has its key.
+    /// Whether the delivery is about others as well, so that its key belongs to their job.
     has_others: bool,
     came_at: Timestamp,
-    /// By the sender's clock.
+    /// The date of the change by the sender's clock.
     occurred_at: Option<Timestamp>,
 }
 
 impl WaitingEvent {
-    /// The idempotency key of the job that is made of a record because of it: each record of a delivery has a job of its own.
+    /// Returns the idempotency key of the job that is made of a record because of this event. Each record of a delivery
+    /// has a job of its own.
     fn key(&self, record: &str) -> String {
         if self.has_others { format!("{}\n{record}", self.delivery) } else { (*self.delivery).to_owned() }
     }
 }
 
-/// What the last call came to.
+/// Why the last call failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct LastSetback {
     calls: u32,
@@ -92,31 +97,36 @@ struct Failed {
 /// A record that is still to be read, or could not be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnreadRecord {
+    /// Name of the source.
     pub source: Arc<str>,
-    /// What the sender calls the person.
+    /// The sender's id of the person.
     pub record: Box<str>,
-    /// What tells the deliveries apart that named them.
+    /// Keys of the deliveries that named the person.
     pub deliveries: Vec<Box<str>>,
     /// When the first of them came.
     pub since: Option<Timestamp>,
+    /// Number of calls so far.
     pub calls: u32,
-    /// What the last call came to.
+    /// Why the last call failed.
     pub problem: Option<Box<str>>,
+    /// When the next call goes out.
     pub next_call_at: Option<Timestamp>,
-    /// When it was given up.
+    /// When reading was given up.
     pub failed_at: Option<Timestamp>,
 }
 
 /// How many records of a source are still to be read, and how many could not be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UnreadCounts {
+    /// Number of records that are still to be read.
     pub waiting: usize,
+    /// Number of records that could not be read.
     pub failed: usize,
-    /// What the newest failure or setback was.
+    /// The latest failure or setback.
     pub problem: Option<Box<str>>,
 }
 
-/// A memo's value.
+/// Value of a memo.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct KeptRecord {
@@ -143,7 +153,7 @@ struct KeptFailure {
 }
 
 impl WaitingRecords {
-    /// How many records of each source are unread; sources without are left out.
+    /// Returns the number of unread records per source; sources without any are left out.
     pub(super) fn counts(&self) -> BTreeMap<Arc<str>, UnreadCounts> {
         let places = self.places();
         let mut counts = BTreeMap::<Arc<str>, UnreadCounts>::new();
@@ -170,7 +180,7 @@ impl WaitingRecords {
         counts
     }
 
-    /// All records that are unread, those that could not be read first.
+    /// Returns all unread records, those that could not be read first.
     pub(super) fn unread(&self) -> Vec<UnreadRecord> {
         let places = self.places();
         let failed = places.failed.iter().map(|((source, record), failed)| UnreadRecord {
@@ -198,24 +208,24 @@ impl WaitingRecords {
         failed.chain(waiting).collect()
     }
 
-    /// Whether so many more would be too many.
+    /// Returns whether `more` records would exceed the maximum.
     pub(super) fn lacks_room_for(&self, more: usize) -> bool {
         let places = self.places();
         places.waiting.len() + places.failed.len() + more > MAX_WAITING
     }
 
-    /// Whether a record of this id is still to be read, of whatever source.
+    /// Returns whether a record with this id is still to be read, in any source.
     pub(super) fn waits_for(&self, record: &str) -> bool {
         self.places().waiting.keys().any(|(_, waiting)| **waiting == *record)
     }
 
-    /// Whether this record is still to be read.
+    /// Returns whether this record is still to be read.
     pub(super) fn waits_for_record(&self, source: &Arc<str>, record: &str) -> bool {
         self.places().waiting.contains_key(&(Arc::clone(source), record.into()))
     }
 
-    /// Adds a delivery; true if nobody works on the place, so that a task is needed. What could not be read before is read with
-    /// it.
+    /// Adds a delivery. Returns true if no task works on the place yet, so that one must be started. Earlier events
+    /// that could not be covered are covered as well.
     fn add(&self, place: &RecordPlace, event: WaitingEvent) -> bool {
         let mut places = self.places();
         let needed = !places.waiting.contains_key(place);
@@ -234,7 +244,7 @@ impl WaitingRecords {
         needed
     }
 
-    /// What has come for a place up to now; with it a call goes out.
+    /// Takes up all events that have come for a place so far, just before a call goes out.
     fn take(&self, place: &RecordPlace) -> Vec<WaitingEvent> {
         let mut places = self.places();
         let Some(waiting) = places.waiting.get_mut(place) else { return Vec::new() };
@@ -244,14 +254,14 @@ impl WaitingRecords {
         waiting.taken.clone()
     }
 
-    /// A call did not lead to the record, and the next one goes out then.
+    /// Notes that a call failed, and when the next one goes out.
     fn set_back(&self, place: &RecordPlace, setback: LastSetback, next_call_at: Timestamp) {
         if let Some(waiting) = self.places().waiting.get_mut(place) {
             (waiting.setback, waiting.next_call_at) = (Some(setback), Some(next_call_at));
         }
     }
 
-    /// What was taken up is settled; ends the work on the place unless more has come.
+    /// Notes that the events taken up are settled. Returns true, and ends the work on the place, unless more have come.
     fn leave(&self, place: &RecordPlace) -> bool {
         let mut places = self.places();
         let Some(waiting) = places.waiting.get_mut(place) else { return true };
@@ -263,13 +273,14 @@ impl WaitingRecords {
         done
     }
 
-    /// What was taken up could not be read; ends the work on the place unless more has come.
+    /// Notes that the record could not be read. Returns true, and ends the work on the place, unless more events have
+    /// come.
     fn give_up(&self, place: &RecordPlace, at: Timestamp, setback: LastSetback) -> bool {
         let mut places = self.places();
         let Some(waiting) = places.waiting.get_mut(place) else { return true };
         let taken = std::mem::take(&mut waiting.taken);
         if !waiting.untaken.is_empty() {
-            // They are read with what came since.
+            // They are covered together with those that came since.
             waiting.untaken.splice(0..0, taken);
             return false;
         }
@@ -278,14 +289,14 @@ impl WaitingRecords {
         true
     }
 
-    /// The records that could not be read and are meant, each with the deliveries that named it.
+    /// Returns the selected records that could not be read, each with the deliveries that named it.
     fn failed_of(&self, is_meant: impl Fn(&RecordPlace, &Failed) -> bool) -> Vec<(RecordPlace, Vec<WaitingEvent>)> {
         let places = self.places();
         let meant = places.failed.iter().filter(|(place, failed)| is_meant(place, failed));
         meant.map(|(place, failed)| (place.clone(), failed.events.clone())).collect()
     }
 
-    /// The turn of one call to a source, evenly spread.
+    /// Reserves the time of the next call to a source; calls are spread evenly.
     fn turn(&self, source: &Source, interval: Duration) -> Instant {
         let mut paces = self.paces.lock();
         let next = paces.entry(Arc::clone(&source.name)).or_insert_with(Instant::now);
@@ -303,17 +314,17 @@ fn deliveries(events: &[WaitingEvent]) -> Vec<Box<str>> {
     events.iter().map(|event| event.delivery.clone()).collect()
 }
 
-/// When the first of them came.
+/// Returns when the first of the events came.
 fn since(events: &[WaitingEvent]) -> Option<Timestamp> {
     events.iter().map(|event| event.came_at).min()
 }
 
-/// Whether a memo is one of this module.
+/// Returns whether a memo is one of this module.
 pub(super) fn is_waiting(memo: &Memo) -> bool {
     &*memo.space == SPACE
 }
 
-/// Takes up what a process before this one had not come to.
+/// Resumes what a previous process had not finished.
 pub(super) fn resume(intake: &Intake, memos: &[Memo]) {
     let kept = memos.iter().filter(|memo| is_waiting(memo));
     for kept in kept.filter_map(|memo| serde_json::from_str::<KeptRecord>(memo.value.as_deref()?).ok()) {
@@ -334,7 +345,7 @@ pub(super) fn resume(intake: &Intake, memos: &[Memo]) {
     }
 }
 
-/// Takes the people whose records a delivery has us read. Durable when it answers.
+/// Accepts the people whose records must be read because of a delivery. Durable when it returns.
 pub(super) async fn accept(
     intake: &Intake,
     source: &Source,
@@ -356,7 +367,7 @@ pub(super) async fn accept(
     Ok(())
 }
 
-/// What is remembered of a delivery that named a person.
+/// Returns the memo about a delivery that named a person.
 fn memo(place: &RecordPlace, event: &WaitingEvent, failed: Option<KeptFailure>) -> Memo {
     let kept = KeptRecord {
         source: (&*place.0).into(),
@@ -371,11 +382,13 @@ fn memo(place: &RecordPlace, event: &WaitingEvent, failed: Option<KeptFailure>) 
     Memo { value: Some(value.into()), ..forgotten(place, event) }
 }
 
+/// Returns the memo that removes it.
 fn forgotten(place: &RecordPlace, event: &WaitingEvent) -> Memo {
     let key = format!("{}\n{}\n{}", place.0, place.1, event.delivery);
     Memo { space: SPACE.into(), key: key.into(), value: None }
 }
 
+/// Adds an event to a place, and starts a task for the place if there is none.
 fn begin(intake: &Intake, place: RecordPlace, event: WaitingEvent) {
     if intake.0.waiting.add(&place, event) {
         let worker = intake.clone();
@@ -387,17 +400,18 @@ fn begin(intake: &Intake, place: RecordPlace, event: WaitingEvent) {
 }
 
 impl Intake {
-    /// All records that are unread, those that could not be read first.
+    /// Returns all unread records, those that could not be read first.
     pub fn unread_records(&self) -> Vec<UnreadRecord> {
         self.0.waiting.unread()
     }
 
-    /// How many records of each source are unread; sources without are left out.
+    /// Returns the number of unread records per source; sources without any are left out.
     pub fn unread(&self) -> BTreeMap<Arc<str>, UnreadCounts> {
         self.0.waiting.counts()
     }
 
-    /// Reads again what could not be read of a source: one record, or all. Durable when it answers; how many records.
+    /// Reads again what could not be read of a source: one record, or all. Durable when it returns; returns the number
+    /// of records.
     pub async fn read_again(&self, source: &str, record: Option<&str>) -> Result<usize, JournalError> {
         let meant = self.0.waiting.failed_of(|place, _| is_of(place, source, record));
         let memos = meant.iter().flat_map(|(place, events)| events.iter().map(|event| memo(place, event, None)));
@@ -411,7 +425,8 @@ impl Intake {
         Ok(number)
     }
 
-    /// Forgets what could not be read of a source: one record, or all. Durable when it answers; how many records.
+    /// Forgets what could not be read of a source: one record, or all. Durable when it returns; returns the number of
+    /// records.
     pub async fn dismiss_unread(&self, source: &str, record: Option<&str>) -> Result<usize, JournalError> {
         let meant = self.0.waiting.failed_of(|place, _| is_of(place, source, record));
         self.forget_failed(meant).await
@@ -437,13 +452,13 @@ impl Intake {
         Ok(meant.len())
     }
 
-    /// What could not be read of records with these ids, of whatever source: the memos to forget, and where they are.
+    /// Returns the memos to remove for failed records with these ids, in any source.
     pub(super) fn failed_records(&self, ids: &[Box<str>]) -> Vec<Memo> {
         let meant = self.0.waiting.failed_of(|(_, record), _| ids.contains(record));
         meant.iter().flat_map(|(place, events)| events.iter().map(|event| forgotten(place, event))).collect()
     }
 
-    /// They are not in the journal any more.
+    /// Forgets failed records that are no longer in the journal.
     pub(super) fn drop_failed_records(&self, ids: &[Box<str>]) {
         self.0.waiting.places().failed.retain(|(_, record), _| !ids.contains(record));
     }
@@ -487,7 +502,7 @@ mod tests {
         assert!(waiting.add(&place, event("second")));
         assert_eq!(waiting.counts(), [("hr".into(), UnreadCounts { waiting: 1, ..UnreadCounts::default() })].into());
         assert_eq!(waiting.take(&place), [event("first"), event("second")]);
-        // What came during the last call is not given up with it.
+        // An event that arrives during the last call is not given up with it.
         assert!(!waiting.add(&place, event("third")));
         assert!(!waiting.give_up(&place, now, setback));
         assert_eq!(waiting.take(&place).len(), 3);

@@ -1,4 +1,4 @@
-//! Reading a record until everything that came for it is covered, or there is no more patience.
+//! Reads a record until all its events are covered or the patience ends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,22 +17,23 @@ use crate::hris::record::{self, Fetched, Setback};
 use crate::hris::source::Source;
 use crate::journal::JournalError;
 
-/// The first pause after a failure; each further one is twice as long.
+/// Pause after the first failure; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
+/// Maximum pause between two calls.
 const MAX_PAUSE: Duration = Duration::from_secs(300);
-/// A record that the sender does not have is asked for so often, as an interface may have none for a moment. Only then the
-/// person has left.
+/// Minimum number of calls before a missing record is believed, because an interface may be missing one for a moment.
+/// Only then has the person left.
 const GONE_CALLS: u32 = 2;
-/// Of somebody whom the source has never named, the record may not be there yet: it is asked for again for so long.
+/// How long the record of a person whom the source has never named is requested again, because it may not exist yet.
 const NEW_PATIENCE: Duration = Duration::from_secs(600);
 
-/// How the work on what was taken up has ended.
+/// How the work on the events taken up has ended.
 enum ReadingEnd {
     Settled,
     GivenUp(LastSetback),
 }
 
-/// Reads the record until everything that came for it is covered.
+/// Reads the record until all events that came for it are covered.
 pub(super) async fn work(intake: &Intake, place: &RecordPlace) {
     loop {
         let (covered, ended) = one(intake, place).await;
@@ -45,8 +46,12 @@ pub(super) async fn work(intake: &Intake, place: &RecordPlace) {
             }
         });
         if let Err(error) = intake.0.journal.remember(memos.collect()).await {
-            // They come again after a restart, and then find everything as it should be.
-            tracing::warn!(%error, source = &*place.0, "could not write down what became of a record");
+            // They return after a restart, and then find everything done.
+            tracing::warn!(
+                %error,
+                source = &*place.0,
+                "cannot write the outcome of reading a record to the journal; it is read again after a restart"
+            );
         }
         let done = match ended {
             ReadingEnd::Settled => intake.0.waiting.leave(place),
@@ -58,21 +63,24 @@ pub(super) async fn work(intake: &Intake, place: &RecordPlace) {
     }
 }
 
-/// One reading, with its repetitions: the deliveries that it covers, and how it ended.
+/// Reads the record once, with retries; returns the deliveries that this covers, and how it ended.
 async fn one(intake: &Intake, place: &RecordPlace) -> (Vec<WaitingEvent>, ReadingEnd) {
     let (mut pause, begun, mut calls, mut gone) = (FIRST_PAUSE, Instant::now(), 0, 0);
     loop {
-        // Looked up each time: the configuration may have been read again.
+        // Looked up each time, because the configuration may have been reloaded.
         let source = intake.0.sources.get(&place.0);
         let Some((source, config)) = source.and_then(|source| Some((Arc::clone(&source), source.record.clone()?)))
         else {
-            tracing::error!(source = &*place.0, "the source of a record to be read is not configured any more");
-            let problem = "the source is not configured any more, or has no `record`".into();
+            tracing::error!(
+                source = &*place.0,
+                "cannot read a record: its source is no longer configured, or has no `record`"
+            );
+            let problem = "the source is no longer configured, or has no `record`".into();
             return (intake.0.waiting.take(place), ReadingEnd::GivenUp(LastSetback { calls, problem }));
         };
         let interval = Duration::from_secs(1) / config.per_second.get();
         tokio::time::sleep_until(intake.0.waiting.turn(&source, interval)).await;
-        // What has come by now is in what will be read.
+        // Everything that has come by now is covered by the answer.
         let covered = intake.0.waiting.take(place);
         let asked_at = intake.0.clock.now();
         calls += 1;
@@ -88,12 +96,7 @@ async fn one(intake: &Intake, place: &RecordPlace) -> (Vec<WaitingEvent>, Readin
         let problem = match outcome {
             Ok(()) => return (covered, ReadingEnd::Settled),
             Err(Setback::Final(problem)) => {
-                tracing::error!(
-                    problem,
-                    source = &*place.0,
-                    calls,
-                    "a record leads to nothing; see the unread records"
-                );
+                tracing::error!(problem, source = &*place.0, calls, "a record cannot be used; see the unread records");
                 return (covered, ReadingEnd::GivenUp(LastSetback { calls, problem: problem.into() }));
             }
             Err(Setback::Passing(problem)) => problem,
@@ -107,7 +110,12 @@ async fn one(intake: &Intake, place: &RecordPlace) -> (Vec<WaitingEvent>, Readin
             );
             return (covered, ReadingEnd::GivenUp(LastSetback { calls, problem: problem.into() }));
         }
-        tracing::warn!(problem, source = &*place.0, pause_ms = pause.as_millis(), "a record cannot be read yet");
+        tracing::warn!(
+            problem,
+            source = &*place.0,
+            pause_ms = pause.as_millis(),
+            "a record cannot be read; it is tried again"
+        );
         let next = SignedDuration::try_from(pause).ok().and_then(|pause| intake.0.clock.now().checked_add(pause).ok());
         let setback = LastSetback { calls, problem: problem.into() };
         intake.0.waiting.set_back(place, setback, next.unwrap_or(asked_at));
@@ -116,11 +124,12 @@ async fn one(intake: &Intake, place: &RecordPlace) -> (Vec<WaitingEvent>, Readin
     }
 }
 
-/// Whether a record that the sender says so often not to have is gone.
+/// Returns whether a record is believed to be gone after the sender has reported it missing this many times.
 fn is_believed(intake: &Intake, source: &Source, place: &RecordPlace, calls: u32, tried: Duration) -> bool {
     calls >= GONE_CALLS && (intake.has_named(source, &place.1) || tried >= NEW_PATIENCE)
 }
 
+/// Maps the record, and submits a job for it.
 async fn carry_out(
     intake: &Intake,
     source: &Arc<Source>,
@@ -136,7 +145,7 @@ async fn carry_out(
     if let Some(fault) = mapping.faults.first() {
         return Err(Setback::Final(fault.problem.clone()));
     }
-    // A date that has not come yet would make every event older until it has.
+    // A date in the future would make every event older until it is reached.
     let latest = intake.0.engine.latest_date();
     let told_at = covered.iter().filter_map(|event| event.occurred_at.filter(|date| latest.checked(*date).is_ok()));
     let order = Order::of_reading(told_at.max(), asked_at);
@@ -145,8 +154,8 @@ async fn carry_out(
     submit(intake, source, place, covered, order, mapping).await.map_err(|error| Setback::Passing(error.to_string()))
 }
 
-/// Under the key of the first delivery that no job was made for. If there is none, a process before this one ended between
-/// making the job and taking back the memos.
+/// Submits the job under the key of the first delivery without one. If there is none, a previous process ended after it
+/// made the job and before it removed the memos.
 async fn submit(
     intake: &Intake,
     source: &Source,
