@@ -14,6 +14,7 @@ use super::resource::{Assignment, Target};
 use super::route::Route;
 use super::scenario::{Behaviour, CatalogueEntry, ConflictCause, SimUser, UserState};
 
+/// Returns the routes below `/_simulator`.
 pub(super) fn router() -> Router<Simulator> {
     Router::new()
         .route("/statistics", get(statistics))
@@ -31,7 +32,7 @@ pub(super) fn router() -> Router<Simulator> {
         .route("/users/{user}/foreign-write/{target}", post(foreign_write))
 }
 
-/// Which part of a long list; both ends default to all of it.
+/// A part of a long list; by default, all of it.
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Part {
@@ -139,7 +140,7 @@ async fn behaviour(State(simulator): State<Simulator>) -> Json<Behaviour> {
     Json(simulator.behaviour())
 }
 
-/// Replaces the whole behaviour, in the words of the scenario file; what is not named gets its default.
+/// Replaces the whole behaviour, in the format of the scenario file; missing fields get their defaults.
 async fn set_behaviour(State(simulator): State<Simulator>, Json(behaviour): Json<Behaviour>) -> StatusCode {
     simulator.with_behaviour(|current| *current = behaviour);
     StatusCode::NO_CONTENT

@@ -1,11 +1,11 @@
-//! Chance without order: every roll is a function of the seed and of what it is about.
+//! Randomness without order: every roll is a function of the seed and its subject.
 //!
-//! A generator that is drawn from in the order of the requests would give two clients different fates on the same seed,
-//! and so would one request more or less. Here a user's fate depends on the seed and on the user alone.
+//! A generator that is consumed in the order of requests would give two clients different fates with the same seed, and
+//! so would one request more or less. Here the fate of a user depends only on the seed and the user.
 
 use uuid::{Builder, Uuid};
 
-/// A seeded source of rolls; the same question always gets the same answer.
+/// A seeded source of rolls; the same question always has the same answer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Dice {
     seed: u64,
@@ -16,7 +16,7 @@ impl Dice {
         Self { seed }
     }
 
-    /// A number for the `nth` time that `about` is asked of `user`.
+    /// Returns the number for the `nth` question `about` a `user`.
     pub(super) fn roll(self, about: &str, user: Option<Uuid>, nth: u64) -> u64 {
         let (high, low) = user.unwrap_or_default().as_u64_pair();
         let topic = about
@@ -25,26 +25,26 @@ impl Dice {
         [topic, high, low, nth].into_iter().fold(mixed(self.seed), |state, word| mixed(state ^ word))
     }
 
-    /// A number from 0 up to, but not including, 1.
+    /// Returns a number from 0 up to, but not including, 1.
     pub(super) fn unit(self, about: &str, user: Option<Uuid>, nth: u64) -> f64 {
         let upper = u32::try_from(self.roll(about, user, nth) >> 32).unwrap_or(u32::MAX);
         f64::from(upper) / 4_294_967_296.0
     }
 
-    /// One of `items`, if there is one.
+    /// Picks one of `items`; `None` if there are none.
     pub(super) fn pick<'a, T>(self, items: &'a [T], about: &str, user: Option<Uuid>, nth: u64) -> Option<&'a T> {
         let length = u64::try_from(items.len()).ok().filter(|length| *length > 0)?;
         usize::try_from(self.roll(about, user, nth) % length).ok().and_then(|index| items.get(index))
     }
 
-    /// An id that looks like any other random one.
+    /// Returns an id that looks like any other random one.
     pub(super) fn id(self, about: &str, nth: u64) -> Uuid {
         let (high, low) = (self.roll(about, None, nth), self.roll(about, Some(Uuid::max()), nth));
         Builder::from_random_bytes(*Uuid::from_u64_pair(high, low).as_bytes()).into_uuid()
     }
 }
 
-/// The finaliser of the splitmix64 generator: every bit of the input reaches every bit of the output.
+/// The finaliser of the splitmix64 generator: every bit of the input affects every bit of the output.
 fn mixed(value: u64) -> u64 {
     let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

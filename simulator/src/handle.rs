@@ -14,7 +14,7 @@ use super::resource::{Assignment, Origin, Target};
 use super::scenario::{Behaviour, CatalogueEntry, ConflictCause, Outage, Scenario, SimUser, UserState};
 use super::service::SimulatorService;
 
-/// A simulated Genesys org. Clones share it; what its verbs return are copies.
+/// A simulated Genesys org. Clones share it; its methods return copies.
 #[derive(Debug, Clone)]
 pub struct Simulator {
     model: Arc<Mutex<Model>>,
@@ -26,68 +26,69 @@ impl Simulator {
         Self { model: Arc::new(Mutex::new(Model::new(scenario, Instant::now()))) }
     }
 
-    /// A way into the simulation that needs no socket.
+    /// Returns a way into the simulation that needs no socket.
     pub fn service(&self) -> SimulatorService {
         SimulatorService::new(self.clone())
     }
 
-    /// Every request and effect so far.
+    /// Returns every request and effect so far.
     pub fn ledger(&self) -> Ledger {
         self.caught_up().ledger().clone()
     }
 
-    /// The run so far in numbers.
+    /// Returns the statistics of the run so far.
     pub fn statistics(&self) -> Statistics {
         self.caught_up().ledger().statistics(Instant::now())
     }
 
-    /// Every user with the assignments that they really have now, whatever reads show; in the order of listings.
+    /// Returns every user with their real present assignments, whatever reads show, in the order of listings.
     pub fn users(&self) -> Vec<SimUser> {
         self.caught_up().users_now()
     }
 
-    /// The users whom this client may not see.
+    /// Returns the users whom this client may not see.
     pub fn hidden_users(&self) -> Vec<Uuid> {
         self.model().hidden()
     }
 
-    /// One user with the assignments that they really have now.
+    /// Returns a user with their real present assignments; `None` if there is no such user.
     pub fn user(&self, user: Uuid) -> Option<SimUser> {
         self.caught_up().user_now(user)
     }
 
-    /// A user's real assignments on a target.
+    /// Returns the real assignments of a user on a target.
     pub fn assignments_of(&self, user: Uuid, target: Target) -> Option<Vec<Assignment>> {
         self.caught_up().assignments_of(user, target).map(|(_, set)| set.to_vec())
     }
 
-    /// The real version of a user's assignments on a target.
+    /// Returns the real version of a user's assignments on a target.
     pub fn version_of(&self, user: Uuid, target: Target) -> Option<u64> {
         self.caught_up().assignments_of(user, target).map(|(version, _)| version)
     }
 
-    /// Everything that can be assigned on a target, the foreign writers' own included.
+    /// Returns everything that can be assigned on a target, including what only foreign writers assign.
     pub fn catalogue(&self, target: Target) -> Vec<CatalogueEntry> {
         self.model().assignable(target).to_vec()
     }
 
-    /// What only foreign writers assign on a target.
+    /// Returns what only foreign writers assign on a target.
     pub fn foreign_pool(&self, target: Target) -> Vec<Uuid> {
         self.model().foreign_pool(target).to_vec()
     }
 
-    /// The users whose fate a cause is, in order of id; none for causes that are the client's doing.
+    /// Returns the users who are fated to meet a cause of conflict, ordered by id; none for causes that the client
+    /// itself produces.
     pub fn fated(&self, cause: ConflictCause) -> Vec<Uuid> {
         self.model().fated(cause)
     }
 
-    /// How the org misbehaves at present.
+    /// Returns how the org behaves at present.
     pub fn behaviour(&self) -> Behaviour {
         self.model().behaviour.clone()
     }
 
-    /// Changes how the org misbehaves from now on. Fates are drawn again, with the same outcome where nothing changed;
-    /// faults that are limited in number start to count again. `change` runs on a copy, so it may ask the simulator.
+    /// Changes how the org behaves from now on. Fates are drawn again, with the same result where nothing changed;
+    /// faults with a maximum number start to count again. `change` runs on a copy, so it may use the simulator.
     pub fn with_behaviour(&self, change: impl FnOnce(&mut Behaviour)) {
         let mut behaviour = self.behaviour();
         change(&mut behaviour);
@@ -101,27 +102,28 @@ impl Simulator {
         self.caught_up().behaviour.outage = outage;
     }
 
-    /// Makes every token invalid that was issued so far.
+    /// Invalidates every token that was issued so far.
     pub fn revoke_tokens(&self) {
         self.caught_up().revoke_tokens();
     }
 
-    /// Lets another application use so many calls of every token's limits.
+    /// Lets another application use this many calls of the limits of every token.
     pub fn use_up_rate(&self, calls: u32) {
         self.caught_up().use_up_rate(calls, Instant::now());
     }
 
-    /// Lets somebody else give or take an assignment of the foreign pool now; false if there is no such user.
+    /// Lets a foreign writer add or remove an assignment of the foreign pool now; false if there is no such user or
+    /// nothing to change.
     pub fn foreign_write(&self, user: Uuid, target: Target) -> bool {
         self.caught_up().foreign_write(Instant::now(), user, target, Origin::OnDemand, false)
     }
 
-    /// Lets somebody else give the user exactly these assignments now; false if there is no such user.
+    /// Lets a foreign writer give the user exactly these assignments now; false if there is no such user.
     pub fn foreign_set(&self, user: Uuid, target: Target, assignments: &[Assignment]) -> bool {
         self.caught_up().foreign_set(Instant::now(), user, target, assignments.into())
     }
 
-    /// Lets somebody else create a skill now.
+    /// Lets a foreign writer create a skill now, and returns its id.
     pub fn foreign_skill(&self, name: &str) -> Uuid {
         self.caught_up().add_skill(name.to_owned(), None).id
     }
@@ -131,7 +133,7 @@ impl Simulator {
         self.caught_up().set_state(user, state)
     }
 
-    /// Gives a user another employee id, or takes theirs away; false if there is no such user.
+    /// Gives a user another employee id, or removes it; false if there is no such user.
     pub fn set_employee_id(&self, user: Uuid, employee_id: Option<&str>) -> bool {
         self.caught_up().set_employee_id(user, employee_id.map(str::to_owned))
     }
@@ -159,7 +161,7 @@ impl Simulator {
         model
     }
 
-    /// A model that somebody panicked over is still worth looking at: that somebody is a failing test.
+    /// A panic of another thread does not poison the model, so a failing test can still inspect it.
     fn model(&self) -> MutexGuard<'_, Model> {
         self.model.lock()
     }

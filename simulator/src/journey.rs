@@ -1,4 +1,4 @@
-//! The way of a request through the simulated network, the same for both fronts.
+//! Carries a request through the simulated network, in the same way for both fronts.
 
 use std::time::Duration;
 
@@ -9,16 +9,17 @@ use super::handle::Simulator;
 use super::ledger::Outcome;
 use super::model::Trickle;
 
-/// What comes back.
+/// What comes back to the client.
 #[derive(Debug)]
 pub(super) struct Delivery {
-    /// The answer, or none if the connection is closed instead.
+    /// The answer; `None` if the connection is closed instead.
     pub(super) answer: Option<Response<Bytes>>,
     pub(super) trickle: Option<Trickle>,
     pub(super) in_flight: InFlight,
 }
 
-/// A request between its arrival and the end of its answer. Dropped early, it notes that the client has given up.
+/// A request between its arrival and the end of its answer. If it is dropped early, it records that the client has
+/// given up.
 #[derive(Debug)]
 pub(super) struct InFlight {
     simulator: Simulator,
@@ -27,7 +28,7 @@ pub(super) struct InFlight {
 }
 
 impl InFlight {
-    /// Notes that the client has what it gets.
+    /// Records that the client has received the answer.
     pub(super) fn finished(mut self, outcome: Outcome) {
         self.outcome = outcome;
     }
@@ -39,7 +40,8 @@ impl Drop for InFlight {
     }
 }
 
-/// Takes a request to the model and its answer back. Dropped on the way there it has no effect; later the effect stays.
+/// Carries a request to the model and the answer back. If the future is dropped before the arrival, the request has no
+/// effect; if it is dropped later, the effect remains.
 pub(super) async fn travel(simulator: Simulator, request: Request<Bytes>) -> Delivery {
     let voyage = simulator.depart(&request);
     wait(voyage.there).await;
@@ -49,7 +51,7 @@ pub(super) async fn travel(simulator: Simulator, request: Request<Bytes>) -> Del
     Delivery { answer: arrival.answer, trickle: arrival.trickle, in_flight }
 }
 
-/// Sleeps, unless there is nothing to wait for: even an empty sleep lasts until the timer's next tick.
+/// Sleeps, unless the time is zero: even an empty sleep lasts until the next tick of the timer.
 pub(super) async fn wait(time: Duration) {
     if !time.is_zero() {
         tokio::time::sleep(time).await;

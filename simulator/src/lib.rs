@@ -1,12 +1,12 @@
-//! A simulated Genesys Cloud org, as a test double for clients that manage users, routing skills and WFM assignments.
+//! A simulated Genesys Cloud org: a test double for clients that manage users, routing skills and WFM assignments.
 //!
-//! One model, two fronts. The model holds the org and its misbehaviour: rate limits, latency, conflicts (HTTP 409) of several
-//! causes, stale reads, faults, outages, missing permissions. [`SimulatorService`] carries requests to it in memory, on
-//! tokio's clock, paused or not; [`Simulator::serve`] does so over HTTP on a socket. The [`Ledger`] records every request
-//! and every effect, so a test can prove what a run has done.
+//! There is one model with two fronts. The model holds the org and its misbehaviour: rate limits, latency, conflicts
+//! (HTTP 409) of several causes, stale reads, faults, outages, missing permissions. [`SimulatorService`] carries
+//! requests to it in memory, on tokio's clock, paused or not; [`Simulator::serve`] does so over HTTP on a socket. The
+//! [`Ledger`] records every request and every effect, so that a test can prove what a run has done.
 //!
-//! It knows the contract of the Genesys side and nothing of any client. `README.md` lists the endpoints, the scenario file
-//! and the control surface.
+//! The crate knows the contract of Genesys and nothing about any client. `README.md` lists the endpoints, the scenario
+//! file and the control surface.
 //!
 //! ```
 //! use genesys_simulator::{Generated, Population, Scenario, Simulator};

@@ -1,4 +1,4 @@
-//! Query strings and percent-encoding, as far as the simulated endpoints need them.
+//! Parses query strings and percent-encoding, as far as the simulated endpoints need them.
 
 /// The parameters of a query string, in order and with repetitions.
 #[derive(Debug, Default)]
@@ -13,28 +13,28 @@ impl Query {
         Self(pairs.collect())
     }
 
-    /// The first value of a parameter.
+    /// Returns the first value of a parameter.
     pub(super) fn first<'a>(&'a self, name: &'a str) -> Option<&'a str> {
         self.all(name).next()
     }
 
-    /// The first value of a parameter in which a comma has no meaning.
+    /// Returns the first value of a parameter, without splitting it at commas.
     pub(super) fn whole<'a>(&'a self, name: &str) -> Option<&'a str> {
         self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
-    /// Drops parameters as if they had not been given.
+    /// Removes parameters, as if they had not been given.
     pub(super) fn forget(&mut self, names: &[&str]) {
         self.0.retain(|(name, _)| !names.contains(&name.as_str()));
     }
 
-    /// Every value of a repeated parameter; a comma separates values as well.
+    /// Returns every value of a parameter, which may be repeated or contain several values separated by commas.
     pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0.iter().filter(move |(n, _)| n == name).flat_map(|(_, value)| value.split(','))
     }
 }
 
-/// Undoes percent-encoding; a broken escape stays as it is.
+/// Decodes percent-encoding; a malformed escape stays as it is.
 pub(super) fn decoded(text: &str) -> String {
     let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
     while let Some((&first, tail)) = rest.split_first() {

@@ -1,4 +1,4 @@
-//! One user's assignments on one target, with what reads from an old replica would show.
+//! The assignments of one user on one target, with the past states that a lagging replica would show.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,18 +8,21 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-/// What is written.
+/// What is assigned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Target {
+    /// The skills of a user.
     RoutingSkills,
+    /// The skill groups of a user in workforce management.
     WfmSkillGroups,
 }
 
-/// A skill at a proficiency, or membership of a group without one.
+/// A skill with a proficiency, or membership of a group without one.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Assignment {
+    /// Id of the skill or group.
     pub id: Uuid,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proficiency: Option<f64>,
@@ -31,27 +34,27 @@ impl Assignment {
         Self { id, proficiency: None }
     }
 
-    /// A skill at a proficiency.
+    /// A skill with a proficiency.
     pub fn skill(id: Uuid, proficiency: f64) -> Self {
         Self { id, proficiency: Some(proficiency) }
     }
 }
 
-/// A set of assignments; shared between state, history and ledger, because most of them never change.
+/// A set of assignments. State, history and ledger share it, because most sets never change.
 pub(super) type AssignmentSet = Arc<[Assignment]>;
 
-/// Why a write by somebody else happened, which names the cause of a conflict that follows from it.
+/// Who wrote, and why; determines the cause of a conflict that follows from the write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
     Client,
     ForeignWriter,
     LaggingWriter,
     Background,
-    /// Told to by whoever runs the simulation.
+    /// Requested by the operator of the simulation.
     OnDemand,
 }
 
-/// One state of a resource and when the replicas begin to show it.
+/// A state of a resource, and when replicas begin to show it.
 #[derive(Debug, Clone)]
 pub(super) struct Snapshot {
     pub(super) version: u64,
@@ -67,7 +70,7 @@ pub(super) struct Shown {
     pub(super) lagging: bool,
 }
 
-/// How far the causes of conflict have run for a resource.
+/// How far the causes of conflict have progressed for a resource.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Progress {
     pub(super) foreign_writes: u32,
@@ -75,22 +78,22 @@ pub(super) struct Progress {
     pub(super) lagging_writes: u32,
     pub(super) busy_until: Option<Instant>,
     pub(super) shown: Option<Shown>,
-    /// The version that was sent with the last refused write.
+    /// The version that the last refused write carried.
     pub(super) refused: Option<u64>,
-    /// A resource without versions still refuses one write after a foreign one.
+    /// Whether a resource without versions still has to refuse one write after a foreign one.
     pub(super) owes_conflict: bool,
 }
 
-/// Assignments with their version and as much of their past as reads and the naming of causes need.
+/// Assignments with their version, and as much of their past as reads and the causes of conflicts need.
 #[derive(Debug, Clone)]
 pub(super) struct Resource {
     now: Snapshot,
-    /// Oldest first, without the current state.
+    /// Oldest first, without the present state.
     past: VecDeque<Snapshot>,
     pub(super) progress: Progress,
 }
 
-/// How many past states are kept; who writes with an older version has waited too long in any case.
+/// Number of past states that are kept; a writer with an older version has waited too long in any case.
 const REMEMBERED: usize = 16;
 
 impl Resource {
@@ -99,12 +102,12 @@ impl Resource {
         Self { now, past: VecDeque::new(), progress: Progress::default() }
     }
 
-    /// The real state.
+    /// Returns the real state.
     pub(super) fn current(&self) -> &Snapshot {
         &self.now
     }
 
-    /// The state that a read at `now` shows: the newest one that has reached the replicas.
+    /// Reads the state that replicas show at `now`: the newest one that has reached them.
     pub(super) fn read(&mut self, now: Instant) -> &Snapshot {
         let shown = self.shown_at(now);
         let (version, lagging) = (shown.version, shown.version != self.now.version);
@@ -115,12 +118,12 @@ impl Resource {
         self.shown_at(now)
     }
 
-    /// Whether every write has reached the replicas.
+    /// Returns whether every write has reached the replicas.
     pub(super) fn is_settled(&self, now: Instant) -> bool {
         self.now.visible_at <= now
     }
 
-    /// The same, for a listing: what it shows of a resource is no read of it.
+    /// Returns what [`Self::read`] would, for a listing: being listed does not count as a read.
     pub(super) fn shown_at(&self, now: Instant) -> &Snapshot {
         let mut newest_first = std::iter::once(&self.now).chain(self.past.iter().rev());
         newest_first.find(|state| state.visible_at <= now).unwrap_or_else(|| self.past.front().unwrap_or(&self.now))
@@ -135,7 +138,7 @@ impl Resource {
         }
     }
 
-    /// Who wrote last among the others since `version`, if anybody.
+    /// Returns who of the others last wrote after `version`, if anyone did.
     pub(super) fn foreign_since(&self, version: u64) -> Option<Origin> {
         let newest_first = std::iter::once(&self.now).chain(self.past.iter().rev());
         newest_first.take_while(|s| s.version > version).map(|s| s.origin).find(|origin| *origin != Origin::Client)

@@ -1,4 +1,4 @@
-//! Which endpoint a request is for, decided from method and path alone.
+//! Finds the endpoint of a request from its method and path alone.
 
 use http::Method;
 use serde::{Deserialize, Serialize};
@@ -7,35 +7,54 @@ use uuid::Uuid;
 use super::query::decoded;
 use super::resource::Target;
 
-/// The simulated endpoints: a closed list, so that faults, limits and counts can be kept by route.
+/// The simulated endpoints: a closed list, so that faults, limits and counts can be kept per route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Route {
+    /// `POST /oauth/token`.
     Token,
+    /// `DELETE /api/v2/tokens/me`.
     TokenRevoke,
+    /// `GET /api/v2/users`.
     Users,
+    /// `GET /api/v2/users/{id}`.
     User,
+    /// `GET /api/v2/users/externalid/{authority}/{key}`.
     UserByExternalId,
+    /// `POST /api/v2/users/search`.
     UserSearch,
+    /// `GET /api/v2/scim/users` or `/api/v2/scim/v2/users`.
     ScimUsers,
+    /// `GET /api/v2/routing/skills`.
     RoutingSkills,
+    /// `POST /api/v2/routing/skills`.
     SkillCreate,
+    /// `GET /api/v2/routing/skillgroups`.
     SkillGroups,
+    /// `GET /api/v2/organizations/me`.
     Org,
+    /// `GET /api/v2/organizations/limits/namespaces`, and the limits of one namespace below it.
     OrgLimits,
+    /// `GET /api/v2/users/{id}/routingskills`.
     UserSkillsRead,
+    /// `PATCH /api/v2/users/{id}/routingskills/bulk`.
     UserSkillsAdd,
+    /// `PUT /api/v2/users/{id}/routingskills/bulk`.
     UserSkillsReplace,
+    /// `PUT /api/v2/users/{id}/routingskills/{skillId}`.
     UserSkillUpdate,
+    /// `DELETE /api/v2/users/{id}/routingskills/{skillId}`.
     UserSkillRemove,
+    /// `GET` on the partner's endpoint ([`WfmEndpoint`](crate::WfmEndpoint)).
     WfmRead,
+    /// `PATCH` on the partner's endpoint ([`WfmEndpoint`](crate::WfmEndpoint)).
     WfmWrite,
-    /// Anything that the simulated org does not have.
+    /// Any path or method that the simulated org does not have.
     Unknown,
 }
 
 impl Route {
-    /// The resource that a call on this route changes, if it is a write.
+    /// Returns the resource that a call on this route changes, if it is a write to a user.
     pub fn writes(self) -> Option<Target> {
         match self {
             Self::WfmWrite => Some(Target::WfmSkillGroups),
@@ -60,8 +79,8 @@ impl Route {
         }
     }
 
-    /// The permissions one of which a call needs, as the SDKs name them; none named means that it needs none. The
-    /// partner's endpoint is in no SDK.
+    /// Returns the permissions of which a call needs one, as the SDKs name them; an empty list means that it needs
+    /// none. The partner's endpoint is in no SDK.
     pub(super) fn permissions(self) -> &'static [&'static str] {
         match self {
             Self::UserSearch => &["directory:user:view"],
@@ -97,19 +116,19 @@ pub(super) enum Subject {
         authority: String,
         key: String,
     },
-    /// Limits of a namespace, those in force or those that orgs have by default.
+    /// Limits of a namespace: those in force, or the defaults of all orgs.
     Namespace {
         name: String,
         defaults: bool,
     },
 }
 
-/// A request as the router sees it.
+/// A request after routing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Matched {
     pub(super) route: Route,
     pub(super) subject: Subject,
-    /// For a path that exists, but not with this method: the methods that it has.
+    /// The allowed methods, if the path exists but not with the requested one.
     pub(super) allowed: Option<&'static str>,
 }
 
@@ -126,7 +145,7 @@ impl Matched {
         Self { allowed: Some(allowed), ..Self::unknown() }
     }
 
-    /// The user whom the request is about, if the path says so by id.
+    /// Returns the user whom the request is about, if the path names one by id.
     pub(super) fn user(&self) -> Option<Uuid> {
         match &self.subject {
             Subject::User(user) | Subject::UserSkill(user, _) => Some(*user),
@@ -135,7 +154,7 @@ impl Matched {
     }
 }
 
-/// Finds the route of a request; the partner endpoint's path is a setting with `{userId}` in it.
+/// Finds the route of a request. The path of the partner's endpoint is configured, and contains `{userId}`.
 #[derive(Debug, Clone)]
 pub(super) struct Router {
     wfm_before: String,

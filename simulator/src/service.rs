@@ -20,7 +20,7 @@ pub enum TransportError {
     ConnectionReset,
 }
 
-/// The simulation as a service. Always ready: limits and faults are answers, not back pressure.
+/// The simulation as a service. It is always ready: limits and faults are answers, not back pressure.
 #[derive(Debug, Clone)]
 pub struct SimulatorService {
     simulator: Simulator,
@@ -47,7 +47,7 @@ impl Service<Request<Bytes>> for SimulatorService {
     }
 }
 
-/// The answer as a whole; one that drips in takes as long as all its drops.
+/// Waits for the whole answer; one that trickles takes as long as all its pieces.
 async fn received(delivery: Delivery) -> Result<Response<Bytes>, TransportError> {
     let Delivery { answer, trickle, in_flight } = delivery;
     let Some(response) = answer else {

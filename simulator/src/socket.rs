@@ -17,12 +17,12 @@ use super::ledger::Outcome;
 use super::model::Trickle;
 use super::{TransportError, control};
 
-/// Enough of a body to see that it is too large.
+/// Maximum number of bytes that are read of a body; enough to see that it is too large.
 const MAX_BODY_BYTES_LOGGED: usize = 600_000;
 
 impl Simulator {
-    /// Serves the simulation on a socket until `shutdown`: logins under `/oauth/token`, the API under `/api/v2`, and a
-    /// control surface under `/_simulator`.
+    /// Serves the simulation on a socket until `shutdown` completes: logins under `/oauth/token`, the API under
+    /// `/api/v2`, and a control surface under `/_simulator`.
     pub async fn serve(
         self,
         listener: TcpListener,
@@ -35,7 +35,7 @@ impl Simulator {
 
 async fn simulated(State(simulator): State<Simulator>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    // A body beyond any limit is cut: the model only has to see that it is too large.
+    // A body beyond any limit is replaced by blanks: the model only has to see that it is too large.
     let body =
         to_bytes(body, MAX_BODY_BYTES_LOGGED).await.unwrap_or_else(|_| Bytes::from(vec![b' '; MAX_BODY_BYTES_LOGGED]));
     answered(travel(simulator, Request::from_parts(parts, body)).await)
@@ -59,7 +59,7 @@ fn answered(delivery: Delivery) -> Response {
     }
 }
 
-/// A body whose error makes the server drop the connection in the middle of the answer.
+/// A body with an error, which makes the server drop the connection in the middle of the answer.
 fn broken() -> Body {
     Body::from_stream(stream::iter([Err::<Bytes, _>(TransportError::ConnectionReset)]))
 }

@@ -1,7 +1,7 @@
-//! What happened: every request and every effect, for proofs about a run.
+//! Records what happened: every request and every effect, to prove what a run has done.
 //!
-//! A failure is a claim of a test about this ledger that does not hold, e.g. a lost foreign change. A conflict, a 429
-//! or an injected fault is none: those are what the client has to live with.
+//! A failure is an assertion of a test about this ledger that does not hold, for example a lost foreign change. A
+//! conflict, a 429 or an injected fault is not a failure: clients must cope with those.
 
 mod queries;
 mod statistics;
@@ -23,32 +23,41 @@ use super::scenario::ConflictCause;
 /// A request that arrived.
 #[derive(Debug, Clone)]
 pub struct RequestRecord {
+    /// When it arrived.
     pub arrived_at: Instant,
-    /// When its answer was with the client, or the client had given up; none while it is in flight.
+    /// When the client had its answer, or had given up; `None` while it is in flight.
     pub ended_at: Option<Instant>,
+    /// How it ended.
     pub outcome: Outcome,
+    /// Its method.
     pub method: Method,
+    /// Its route.
     pub route: Route,
+    /// The user whom its path names, if any.
     pub user: Option<Uuid>,
+    /// The version that it carried, if it was a versioned write.
     pub sent_version: Option<u64>,
     /// The cause, if the answer was a conflict.
     pub conflict: Option<ConflictCause>,
+    /// The correlation id of its answer.
     pub correlation_id: Uuid,
 }
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
+    /// It is still in flight.
     Pending,
+    /// It was answered with this status.
     Answered(u16),
     /// The connection was closed without an answer.
     Reset,
-    /// The client stopped waiting; what the request had done stays done.
+    /// The client stopped waiting; the effect of the request remains.
     Abandoned,
 }
 
 impl Outcome {
-    /// The status that reached the client.
+    /// Returns the status that reached the client.
     pub fn status(self) -> Option<u16> {
         match self {
             Self::Answered(status) => Some(status),
@@ -61,42 +70,54 @@ impl Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Writer {
+    /// The client under test.
     Client,
+    /// A foreign writer.
     Foreign,
 }
 
-/// In which way.
+/// The kind of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum WriteKind {
-    /// Listed assignments added or updated, the others left.
+    /// Listed assignments are added or updated, and the others stay.
     Add,
     /// Exactly the listed assignments remain.
     Replace,
-    /// One assignment removed.
+    /// One assignment is removed.
     Remove,
-    /// Somebody else's change.
+    /// A change by a foreign writer.
     Foreign,
 }
 
-/// A write that took place.
+/// A write that took effect.
 #[derive(Debug, Clone)]
 pub struct Effect {
+    /// When it took effect.
     pub at: Instant,
+    /// The user.
     pub user: Uuid,
+    /// The target.
     pub target: Target,
+    /// Who wrote.
     pub writer: Writer,
+    /// The kind of the write.
     pub kind: WriteKind,
+    /// The version before it.
     pub version_before: u64,
+    /// The version after it.
     pub version_after: u64,
+    /// The assignments before it.
     pub before: Arc<[Assignment]>,
+    /// The assignments after it.
     pub after: Arc<[Assignment]>,
     /// The client's request, as an index into [`Ledger::requests`].
     pub request: Option<usize>,
+    /// The correlation id of that request.
     pub correlation_id: Option<Uuid>,
 }
 
-/// Requests in order of arrival, effects in order of taking place.
+/// Requests in the order of their arrival, effects in the order in which they happened.
 #[derive(Debug, Clone)]
 pub struct Ledger {
     started: Instant,
@@ -110,22 +131,22 @@ impl Ledger {
         Self { started, requests: Vec::new(), effects: Vec::new(), foreign_pool: Arc::new(foreign_pool) }
     }
 
-    /// When the simulation began.
+    /// Returns when the simulation began.
     pub fn started(&self) -> Instant {
         self.started
     }
 
-    /// Every request that arrived, in order of arrival.
+    /// Returns every request that arrived, in order of arrival.
     pub fn requests(&self) -> &[RequestRecord] {
         &self.requests
     }
 
-    /// Every write that took place, in order.
+    /// Returns every write that took effect, in order.
     pub fn effects(&self) -> &[Effect] {
         &self.effects
     }
 
-    /// The writes to one user's resource, in order.
+    /// Returns the writes to one user's resource, in order.
     pub fn effects_on(&self, user: Uuid, target: Target) -> impl Iterator<Item = &Effect> {
         self.effects.iter().filter(move |effect| effect.user == user && effect.target == target)
     }
@@ -155,7 +176,7 @@ impl Ledger {
     }
 }
 
-/// Whether two sets differ in `assignment`, and if so, whether the later one has it.
+/// Returns whether `assignment` is in the later set, if it is in only one of the two.
 fn changed(before: &AssignmentSet, after: &AssignmentSet, assignment: Uuid) -> Option<bool> {
     let has = |set: &AssignmentSet| set.iter().any(|entry| entry.id == assignment);
     (has(before) != has(after)).then(|| has(after))
@@ -173,7 +194,7 @@ pub(super) mod tests {
         Ledger::new(started, HashSet::from([Uuid::from_u128(POOL), Uuid::from_u128(POOL + 1)]))
     }
 
-    /// A request on `route` that arrives after `arrived` milliseconds and ends at `ended`.
+    /// Adds a request on `route` that arrives after `arrived` milliseconds and ends at `ended`.
     pub(crate) fn request(ledger: &mut Ledger, route: Route, user: u128, arrived: u64, ended: u64) -> usize {
         let at = |millis| ledger.started + Duration::from_millis(millis);
         let record = RequestRecord {

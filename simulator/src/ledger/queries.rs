@@ -1,4 +1,4 @@
-//! The questions that tests and the demo ask the ledger.
+//! Answers the questions that tests and the demo ask the ledger.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -14,33 +14,40 @@ use super::{Effect, Ledger, Outcome, RequestRecord, Writer, changed};
 /// A foreign writer's change that a later write of the client undid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LostChange {
+    /// The user.
     pub user: Uuid,
+    /// The target.
     pub target: Target,
+    /// Id of the skill or group.
     pub assignment: Uuid,
     /// Whether the foreign writer had added the assignment; otherwise it had removed it.
     pub was_added: bool,
-    /// The foreign write and the client's, as indices into [`Ledger::effects`].
+    /// Index of the foreign write in [`Ledger::effects`].
     pub foreign_effect: usize,
+    /// Index of the client's write in [`Ledger::effects`].
     pub undone_by: usize,
 }
 
 /// Two writes to one user's resource that were in flight at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Overlap {
+    /// The user.
     pub user: Uuid,
+    /// The target.
     pub target: Target,
-    /// Indices into [`Ledger::requests`].
+    /// Index of the earlier one in [`Ledger::requests`].
     pub first: usize,
+    /// Index of the later one in [`Ledger::requests`].
     pub second: usize,
 }
 
 impl Ledger {
-    /// API requests in order of arrival; logins do not count against any limit of the API.
+    /// Returns the API requests in order of arrival, without logins, which count against no limit of the API.
     pub fn api_requests(&self) -> impl Iterator<Item = &RequestRecord> {
         self.requests.iter().filter(|record| record.route != Route::Token)
     }
 
-    /// The most API requests that arrived in any window of this length, wherever it begins.
+    /// Returns the maximum number of API requests that arrived in any window of this length, wherever it begins.
     pub fn peak_in_any(&self, window: Duration) -> usize {
         let arrivals: Vec<Instant> = self.api_requests().map(|record| record.arrived_at).collect();
         let (mut peak, mut oldest) = (0, 0);
@@ -53,12 +60,12 @@ impl Ledger {
         peak
     }
 
-    /// How many requests on a route were answered with a status.
+    /// Returns how many requests on a route were answered with a status.
     pub fn count(&self, route: Route, status: u16) -> usize {
         self.requests.iter().filter(|r| r.route == route && r.outcome == Outcome::Answered(status)).count()
     }
 
-    /// How many requests were answered with a status, by route and status.
+    /// Returns how many requests were answered, by route and status.
     pub fn answers(&self) -> BTreeMap<Route, BTreeMap<u16, usize>> {
         let mut answers: BTreeMap<Route, BTreeMap<u16, usize>> = BTreeMap::new();
         for record in &self.requests {
@@ -69,12 +76,12 @@ impl Ledger {
         answers
     }
 
-    /// How many API requests were refused for the rate.
+    /// Returns how many API requests were refused with 429.
     pub fn rate_limited(&self) -> usize {
         self.api_requests().filter(|record| record.outcome == Outcome::Answered(429)).count()
     }
 
-    /// How many conflicts were handed out, by cause; one that its client did not wait for was not.
+    /// Returns how many conflicts reached the client, by cause; one that the client did not wait for does not count.
     pub fn conflicts(&self) -> BTreeMap<ConflictCause, usize> {
         let mut conflicts = BTreeMap::new();
         let answered = self.requests.iter().filter(|record| record.outcome.status().is_some());
@@ -84,7 +91,8 @@ impl Ledger {
         conflicts
     }
 
-    /// Foreign changes to assignments of the foreign pool that a client's write undid and nobody restored.
+    /// Returns the foreign changes to assignments of the foreign pool that a client's write undid and no later write
+    /// restored.
     pub fn lost_foreign_changes(&self) -> Vec<LostChange> {
         let mut foreign = HashMap::new();
         let mut lost = BTreeMap::new();
@@ -118,7 +126,8 @@ impl Ledger {
             .filter_map(|id| changed(&effect.before, &effect.after, id).map(|present| (id, present)))
     }
 
-    /// Pairs of writes to one user's resource that were in flight together; a client with one writer per user has none.
+    /// Returns pairs of writes to one user's resource that were in flight together; a client with one writer per user
+    /// has none.
     pub fn overlapping_writes(&self) -> Vec<Overlap> {
         let mut in_flight: HashMap<(Uuid, Target), (usize, Option<Instant>)> = HashMap::new();
         let mut overlaps = Vec::new();

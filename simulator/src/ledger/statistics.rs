@@ -1,4 +1,4 @@
-//! A run in numbers.
+//! Statistics of a run.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,28 +14,40 @@ use super::{Ledger, Outcome, Writer};
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Statistics {
+    /// Time since the start of the simulation, in seconds.
     pub elapsed_seconds: f64,
+    /// Number of API requests, without logins.
     pub api_requests: usize,
+    /// Number of requests to the token endpoint.
     pub logins: usize,
-    /// Answers by route and status.
+    /// Number of answers by route and status.
     pub answers: BTreeMap<Route, BTreeMap<u16, usize>>,
+    /// Number of API requests that were answered with 429.
     pub rate_limited: usize,
+    /// Number of connections that were closed without an answer.
     pub resets: usize,
-    /// Requests whose client stopped waiting.
+    /// Number of requests whose client stopped waiting.
     pub abandoned: usize,
+    /// Number of conflicts that reached the client.
     pub conflicts_total: usize,
+    /// The same by cause.
     pub conflicts: BTreeMap<ConflictCause, usize>,
+    /// Number of writes by the client that took effect.
     pub client_writes: usize,
+    /// Number of writes by foreign writers that took effect.
     pub foreign_writes: usize,
-    /// The most API requests in any second and in any minute, wherever it begins.
+    /// Maximum number of API requests in any second, wherever it begins.
     pub peak_per_second: usize,
+    /// Maximum number of API requests in any minute, wherever it begins.
     pub peak_per_minute: usize,
+    /// Number of pairs of writes to one user's resource that were in flight together.
     pub overlapping_writes: usize,
+    /// Number of foreign changes that the client undid and no later write restored.
     pub lost_foreign_changes: usize,
 }
 
 impl Ledger {
-    /// The run in numbers, up to `now`.
+    /// Returns the statistics of the run up to `now`.
     pub fn statistics(&self, now: Instant) -> Statistics {
         let conflicts = self.conflicts();
         let ended_as = |outcome| self.requests.iter().filter(|record| record.outcome == outcome).count();

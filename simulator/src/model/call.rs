@@ -11,13 +11,14 @@ use super::super::query::Query;
 use super::super::route::{Matched, Route, Subject};
 use super::reply::Reply;
 
+/// A request with its time, route and query.
 #[derive(Debug)]
 pub(super) struct Call<'a> {
     pub(super) now: Instant,
     pub(super) matched: &'a Matched,
     pub(super) request: &'a Request<Bytes>,
     pub(super) query: Query,
-    /// Its place in the ledger.
+    /// Index in the ledger.
     pub(super) number: usize,
 }
 
@@ -31,7 +32,7 @@ impl<'a> Call<'a> {
         self.matched.route
     }
 
-    /// The user that the path names; the router lets no call through to an endpoint without one that needs one.
+    /// Returns the user whom the path names. The router passes no call without a user to an endpoint that needs one.
     pub(super) fn user(&self) -> Result<Uuid, Reply> {
         match &self.matched.subject {
             Subject::User(user) | Subject::UserSkill(user, _) => Ok(*user),
@@ -47,7 +48,7 @@ impl<'a> Call<'a> {
         self.request.headers().get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// The body as a document; 415 or 400 if it is none.
+    /// Parses the body as JSON, or returns the answer 415 or 400.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Reply> {
         let content_type = self.header(CONTENT_TYPE.as_str()).unwrap_or_default();
         if !content_type.starts_with("application/json") {

@@ -1,4 +1,4 @@
-//! What can be assigned: skills by page number, skill groups by cursor.
+//! The catalogues: skills by page number, skill groups by cursor.
 
 use http::StatusCode;
 use serde::Deserialize;
@@ -12,10 +12,10 @@ use super::division::{division, home};
 use super::paging::{CursorPage, Page};
 use super::reply::Reply;
 
-/// When everything was made and last changed; the simulated org has no calendar.
+/// When everything was created and last changed; the simulated org has no calendar.
 pub(super) const LONG_AGO: &str = "2024-01-15T08:00:00.000Z";
 
-/// A skill to be created; what else the call holds is ignored, as the real API does.
+/// A skill to create; other fields are ignored, as by the real API.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct NewSkill {
@@ -24,7 +24,7 @@ struct NewSkill {
 }
 
 impl Model {
-    /// Skills of all states, those whose name starts with `name` or that have one of the ids.
+    /// Lists skills of all states whose name starts with `name` and, if ids are given, that have one of them.
     pub(super) fn list_skills(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
         let page = Page::of(call, &self.behaviour.paging)?;
         let (start, ids) = (wanted_name(call), wanted_ids(call));
@@ -34,7 +34,7 @@ impl Model {
         Ok(Reply::ok(page.listing(call, matching().count(), entities)))
     }
 
-    /// Names are given once, without regard to case; that of a deleted skill is free again.
+    /// Creates a skill. Names are unique regardless of case; the name of a deleted skill is free again.
     pub(super) fn create_skill(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
         let NewSkill { name, division_id } = call.json()?;
         if name.trim().is_empty() {
@@ -50,6 +50,7 @@ impl Model {
         Ok(Reply::ok(self.skill(&created)))
     }
 
+    /// Adds a skill to the catalogue.
     pub(crate) fn add_skill(&mut self, name: String, division: Option<Uuid>) -> CatalogueEntry {
         let nth = u64::try_from(self.org.skills.entries.len()).unwrap_or(u64::MAX);
         let created = CatalogueEntry { id: self.dice.id("created skill", nth), name };
@@ -57,6 +58,7 @@ impl Model {
         created
     }
 
+    /// Lists skill groups by cursor.
     pub(super) fn list_groups(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
         let (page, start) = (CursorPage::of(call, &self.behaviour.paging)?, wanted_name(call));
         let mut groups: Vec<&CatalogueEntry> =
@@ -92,7 +94,7 @@ fn group(entry: &CatalogueEntry) -> Value {
     })
 }
 
-/// How names have to start, in small letters.
+/// Returns the lower-case text with which names must start.
 fn wanted_name(call: &Call<'_>) -> String {
     call.query.whole("name").unwrap_or_default().to_lowercase()
 }
@@ -101,7 +103,7 @@ fn starts(entry: &CatalogueEntry, start: &str) -> bool {
     start.is_empty() || entry.name.to_lowercase().starts_with(start)
 }
 
-/// The ids that a call asks for; one that is none belongs to nothing.
+/// Returns the requested ids; a malformed one matches nothing.
 fn wanted_ids(call: &Call<'_>) -> Vec<Uuid> {
     let given = call.query.all("id").filter(|id| !id.is_empty());
     given.map(|id| Uuid::try_parse(id).unwrap_or_default()).collect()

@@ -1,4 +1,4 @@
-//! Whether a write is refused, and why.
+//! Decides whether a write is refused, and why.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::call::Call;
 use super::reply::Reply;
 
 impl Model {
-    /// Refuses a write with a version that the resource does not have, or that its user's fate forbids.
+    /// Refuses a write if its version is not the present one, or if the user's fate demands it.
     pub(super) fn check_version(&mut self, call: &Call<'_>, user: Uuid, sent: u64) -> Result<(), Reply> {
         let (blocked, busy) = self.refusals(user);
         let lasts = self.behaviour.conflicts.busy.lasts;
@@ -29,7 +29,7 @@ impl Model {
         cause.map_or(Ok(()), |cause| Err(self.refusal(call, cause)))
     }
 
-    /// Refuses a write to a resource without versions, where the user's fate says so.
+    /// Refuses a write to a resource without versions if the user's fate demands it.
     pub(super) fn check_unversioned(&mut self, call: &Call<'_>, user: Uuid) -> Result<(), Reply> {
         let (blocked, busy) = self.refusals(user);
         let lasts = self.behaviour.conflicts.busy.lasts;
@@ -49,7 +49,7 @@ impl Model {
         (self.fates.has(ConflictCause::Blocked, user), self.fates.has(ConflictCause::Busy, user))
     }
 
-    /// The refusal in the shape of its route; a blocked user's always carries the vendor's message.
+    /// Builds the refusal in the shape of its route; that of a blocked user always carries the vendor's message.
     fn refusal(&self, call: &Call<'_>, cause: ConflictCause) -> Reply {
         let conflicts = &self.behaviour.conflicts;
         if cause == ConflictCause::Blocked {
@@ -60,7 +60,7 @@ impl Model {
         Reply::conflict(cause, conflicts.shapes.get(&call.route()).copied().unwrap_or_default())
     }
 
-    /// How long reads go on to show the state before a client's own write.
+    /// Returns for how long reads still show the state before a client's own write.
     pub(super) fn own_lag(&self, user: Uuid) -> Duration {
         let settings = &self.behaviour.conflicts.read_lag;
         let lags = settings.own_writes && self.fates.has(ConflictCause::ReadLag, user);
@@ -68,7 +68,7 @@ impl Model {
     }
 }
 
-/// Why the version sent is not the resource's.
+/// Returns why the version that was sent is not the present one.
 fn mismatch(resource: &Resource, sent: u64) -> ConflictCause {
     let Progress { shown, refused, .. } = resource.progress;
     if sent > resource.current().version {
@@ -88,6 +88,7 @@ fn mismatch(resource: &Resource, sent: u64) -> ConflictCause {
     }
 }
 
+/// Returns whether the resource is still busy; the first write always finds it busy.
 fn is_busy(progress: &mut Progress, now: Instant, lasts: Duration) -> bool {
     let first = progress.busy_until.is_none();
     let until = *progress.busy_until.get_or_insert(now + lasts);

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::super::dice::Dice;
 use super::super::scenario::{ConflictCause, Conflicts, Share};
 
-/// The users of every cause that is a fate.
+/// The users who are fated to meet each cause.
 #[derive(Debug, Default)]
 pub(super) struct Fates(HashMap<ConflictCause, HashSet<Uuid>>);
 

@@ -1,4 +1,4 @@
-//! Which faults hit a request.
+//! Decides which faults hit a request.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ use super::super::scenario::{Body, Distortion, Fault, FaultKind, Latency, Moment
 pub(super) struct Visit {
     pub(super) route: Route,
     pub(super) user: Option<Uuid>,
-    /// How many requests for this user came before on this route; makes a hit independent of all other requests.
+    /// Number of earlier requests for this user on this route; makes a hit independent of all other requests.
     pub(super) nth: u64,
-    /// Since the start of the simulation.
+    /// Time since the start of the simulation.
     pub(super) elapsed: Duration,
 }
 
-/// A failure instead of the answer.
+/// A failure that replaces the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Failure {
     Reset,
@@ -30,7 +30,7 @@ pub(super) enum Failure {
     Redirect(u16, String),
 }
 
-/// What was found to go wrong with one request.
+/// The faults that hit one request.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Injected {
     pub(super) outage: bool,
@@ -42,14 +42,14 @@ pub(super) struct Injected {
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
 }
 
-/// An answer that drips in.
+/// An answer that arrives in small pieces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Trickle {
     pub(crate) bytes: usize,
     pub(crate) pause: Duration,
 }
 
-/// The faults of a scenario and how often each has hit.
+/// How often each fault of a scenario has hit.
 #[derive(Debug)]
 pub(super) struct Faults {
     dice: Dice,
@@ -61,12 +61,12 @@ impl Faults {
         Self { dice, hits: Vec::new() }
     }
 
-    /// Begins to count again, for faults that have been changed.
+    /// Starts to count again, for faults that have been changed.
     pub(super) fn restart(&mut self) {
         self.hits.clear();
     }
 
-    /// What delays a request on its way.
+    /// Returns the delay of a request in transit.
     pub(super) fn delay(&mut self, faults: &[Fault], visit: Visit) -> Duration {
         let mut delay = Duration::ZERO;
         for (index, fault) in faults.iter().enumerate() {
@@ -79,7 +79,8 @@ impl Faults {
         delay
     }
 
-    /// What goes wrong once the request has arrived. Of several failures at the same moment the first one counts.
+    /// Returns what goes wrong once the request has arrived. Of several failures at the same moment, the first one
+    /// counts.
     pub(super) fn inject(&mut self, faults: &[Fault], visit: Visit) -> Injected {
         let mut injected = Injected::default();
         for (index, fault) in faults.iter().enumerate() {
@@ -105,7 +106,8 @@ impl Faults {
         hit
     }
 
-    /// A user is concerned always or never; a request that is about nobody always is.
+    /// Returns whether the fault concerns the user of a request, which is always or never the case for a user. A
+    /// request without a user is always concerned.
     fn concerns_user(&self, index: usize, fault: &Fault, visit: Visit) -> bool {
         let (Some(share), Some(user)) = (fault.users, visit.user) else { return true };
         self.dice.unit(&format!("users of fault {index}"), Some(user), 0) < share
@@ -151,7 +153,7 @@ fn fail(injected: &mut Injected, moment: Moment, failure: Failure) {
     };
 }
 
-/// How long a request and its answer travel.
+/// Returns how long a request and its answer travel.
 pub(super) fn latency_of(dice: Dice, latency: Latency, about: &str, visit: Visit) -> Duration {
     if latency.spread.is_zero() {
         return latency.fixed;

@@ -1,4 +1,4 @@
-//! What others do to users' assignments.
+//! What foreign writers do to the assignments of users.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use super::super::scenario::ConflictCause;
 use super::org::Catalogue;
 use super::{Model, Write};
 
-/// The most skills that a user can have.
+/// Maximum number of skills of a user.
 pub(super) const MAX_ASSIGNMENTS: usize = 50;
 
-/// Longer than any simulation, and short enough to be added to an instant.
+/// Longer than any simulation, yet short enough to be added to an instant.
 const NEVER: Duration = Duration::from_secs(10 * 365 * 86_400);
 
-/// How far the background writes have got.
+/// Progress of the background writes.
 #[derive(Debug, Default)]
 pub(super) struct Background {
     done: u64,
@@ -26,7 +26,7 @@ pub(super) struct Background {
 }
 
 impl Model {
-    /// Catches up with what others have done until `now`.
+    /// Carries out what others have done until `now`.
     pub(crate) fn advance(&mut self, now: Instant) {
         let settings = self.behaviour.conflicts.stale_window.clone();
         if settings.writes_per_second <= 0.0 {
@@ -51,7 +51,7 @@ impl Model {
         Duration::try_from_secs_f64(around_one / per_second).unwrap_or(NEVER).min(NEVER)
     }
 
-    /// After a read: a foreign writer who is quicker than the client's write.
+    /// After a read: lets a foreign writer act before the client's write.
     pub(super) fn follow_read(&mut self, now: Instant, user: Uuid, target: Target) {
         let settings = &self.behaviour.conflicts.foreign_writer;
         let (times, touches_ordinary) = (settings.times, settings.touches_ordinary);
@@ -62,7 +62,7 @@ impl Model {
         }
     }
 
-    /// Before a read or a write: a foreign writer whose change is not visible yet.
+    /// Before a read or a write: lets a foreign writer make a change that is not visible yet.
     pub(super) fn precede_contact(&mut self, now: Instant, user: Uuid, target: Target) {
         let times = self.behaviour.conflicts.read_lag.times;
         let fated = self.fates.has(ConflictCause::ReadLag, user);
@@ -75,7 +75,7 @@ impl Model {
         }
     }
 
-    /// Lets somebody else change a user's assignments; false if there is no such user or nothing to change.
+    /// Lets a foreign writer change a user's assignments; false if there is no such user or nothing to change.
     pub(crate) fn foreign_write(
         &mut self,
         at: Instant,
@@ -105,7 +105,7 @@ impl Model {
     }
 }
 
-/// What a foreign writer changes: mostly it gives an assignment of its own, now and then it takes one back.
+/// The change of a foreign writer: mostly it adds an assignment of its own, sometimes it removes one.
 #[derive(Debug, Clone, Copy)]
 struct Change {
     dice: Dice,

@@ -1,4 +1,4 @@
-//! Listings that mislead: they never end, repeat themselves, or hold less than they promise.
+//! Listings that mislead: they never end, repeat themselves, or contain less than they promise.
 
 use serde_json::{Map, Value};
 
@@ -8,17 +8,17 @@ use super::super::scenario::Distortion;
 use super::call::Call;
 use super::reply::Reply;
 
-/// Where listings have what they list.
+/// Members of a listing that contain its items.
 const LISTS: [&str; 3] = ["entities", "results", "Resources"];
-/// The parameters that say which page is asked for.
+/// The parameters that select a page.
 pub(super) const PLACES: [&str; 4] = ["pageNumber", "after", "before", "startIndex"];
-/// What an endless listing promises.
+/// Number of pages, and below of items, that an endless listing promises.
 const PAGES: u64 = 1_000_000;
 const ITEMS: u64 = 500_000_000;
-/// More than any page holds, so that no two made-up ids are the same.
+/// More than any page holds, so that no two invented ids are the same.
 const PER_CALL: usize = 1_000;
 
-/// A listing as the distortion shows it; any other answer stays as it is.
+/// Distorts a listing; any other answer stays as it is.
 pub(super) fn distorted(mut reply: Reply, distortion: Distortion, call: &Call<'_>, dice: Dice) -> Reply {
     if let Some(document) = reply.document_mut()
         && let Some(name) = LISTS.into_iter().find(|name| document.get(*name).is_some_and(Value::is_array))
@@ -39,7 +39,7 @@ pub(super) fn distorted(mut reply: Reply, distortion: Distortion, call: &Call<'_
     reply
 }
 
-/// Makes an entity one that there is not.
+/// Turns an entity into one that does not exist.
 fn rename(entity: &mut Value, dice: Dice, nth: usize) {
     let id = dice.id("endless", u64::try_from(nth).unwrap_or(u64::MAX));
     if let Some(entity) = entity.as_object_mut() {
@@ -50,7 +50,7 @@ fn rename(entity: &mut Value, dice: Dice, nth: usize) {
     }
 }
 
-/// Lets a listing say that it is on the page asked for, and that far more follows.
+/// Makes a listing claim to be the requested page, with far more to follow.
 fn promise(document: &mut Map<String, Value>, call: &Call<'_>, nth: usize) {
     let asked = Query::parse(call.request.uri().query().unwrap_or_default());
     let number: u64 = asked.first("pageNumber").and_then(|number| number.parse().ok()).unwrap_or(1);

@@ -1,4 +1,4 @@
-//! What one token has used of its limits: fixed windows, as the real gateway counts them.
+//! What a token has used of its limits, in fixed windows like those of the real gateway.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::super::route::Route;
 use super::super::scenario::{Limits, RateLimit};
 use super::reply::Reply;
 
-/// A fixed window that begins with the first call after the last one ended.
+/// A fixed window that begins with the first call after the previous one ended.
 #[derive(Debug, Clone)]
 pub(super) struct Window {
     limit: RateLimit,
@@ -23,7 +23,7 @@ impl Window {
         Self { limit, begun: None, used: 0 }
     }
 
-    /// Seconds until the window ends, if it has no place left.
+    /// Returns the seconds until the window ends, if it is used up.
     pub(super) fn refusal(&mut self, now: Instant) -> Option<u64> {
         if self.remaining(now).is_zero() {
             (self.begun, self.used) = (None, 0);
@@ -41,7 +41,7 @@ impl Window {
     }
 }
 
-/// Rounded up, so that who waits as long as told finds a new window.
+/// Rounded up, so that a client that waits as long as it is told finds a new window.
 fn whole_seconds(time: Duration) -> u64 {
     (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
 }
@@ -62,7 +62,7 @@ impl Allowance {
         }
     }
 
-    /// Counts a call, or refuses it. A refused call takes no place.
+    /// Counts a call, or refuses it. A refused call does not count.
     pub(super) fn admit(&mut self, limits: &Limits, route: Route, now: Instant) -> Result<(), Reply> {
         if let Some(seconds) = self.general.iter_mut().filter_map(|window| window.refusal(now)).max() {
             return Err(Reply::rate_limited(seconds));
@@ -84,7 +84,7 @@ impl Allowance {
         Ok(())
     }
 
-    /// Calls of another application on the same token.
+    /// Counts calls of another application with the same token.
     pub(super) fn use_up(&mut self, calls: u32, now: Instant) {
         for window in &mut self.general {
             window.refusal(now);
@@ -92,7 +92,7 @@ impl Allowance {
         }
     }
 
-    /// The deprecated headers, from the longest general window.
+    /// Returns the deprecated headers, from the longest general window.
     pub(super) fn headers(&self, now: Instant) -> Vec<(HeaderName, HeaderValue)> {
         let Some(window) = self.general.iter().max_by_key(|window| window.limit.per) else { return Vec::new() };
         vec![

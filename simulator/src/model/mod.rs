@@ -1,8 +1,8 @@
-//! The simulated org's state and behaviour: synchronous, without I/O, `now` passed in.
+//! The state and behaviour of the simulated org: synchronous and without I/O, with `now` as a parameter.
 //!
-//! Both fronts carry a request through the same three steps: [`Model::depart`] says how long it travels,
-//! [`Model::arrive`] lets it have its effect and gives the answer, [`Model::close`] notes how it ended. What others do
-//! in the meantime is caught up with by [`Model::advance`] whenever somebody looks.
+//! Both fronts take a request through the same three steps: [`Model::depart`] returns how long it travels,
+//! [`Model::arrive`] applies its effect and returns the answer, [`Model::close`] records how it ended.
+//! [`Model::advance`] carries out what others do in the meantime, whenever the state is observed.
 
 mod call;
 mod catalogue;
@@ -47,7 +47,7 @@ use super::resource::{AssignmentSet, Origin, Target};
 use super::route::{Matched, Route, Router};
 use super::scenario::{Access, Behaviour, Body, Distortion, Outage, Scenario, UserState, WfmEndpoint};
 
-/// The largest request body that the gateway takes.
+/// Maximum size of a request body that the gateway accepts, in bytes.
 const MAX_BODY_BYTES: usize = 512_000;
 
 /// The whole simulation.
@@ -59,7 +59,7 @@ pub(super) struct Model {
     router: Router,
     wfm: WfmEndpoint,
     org: Org,
-    /// Who was active at the start; fates are drawn among them.
+    /// The users who were active at the start, among whom fates are drawn.
     eligible: Vec<Uuid>,
     fates: Fates,
     faults: Faults,
@@ -71,12 +71,12 @@ pub(super) struct Model {
     activated: HashSet<(Uuid, Uuid)>,
 }
 
-/// A request on its way.
+/// A request in transit.
 #[derive(Debug)]
 pub(super) struct Voyage {
     matched: Matched,
     nth: u64,
-    /// How long the request travels, and how long its answer will.
+    /// How long the request travels; `back` is how long its answer does.
     pub(super) there: Duration,
     pub(super) back: Duration,
 }
@@ -84,9 +84,9 @@ pub(super) struct Voyage {
 /// A request that has had its effect.
 #[derive(Debug)]
 pub(super) struct Arrival {
-    /// Its place in the ledger.
+    /// Index in the ledger.
     pub(super) number: usize,
-    /// The answer, or none if the connection is closed instead.
+    /// The answer; `None` if the connection is closed instead.
     pub(super) answer: Option<Response<Bytes>>,
     pub(super) trickle: Option<Trickle>,
 }
@@ -131,7 +131,7 @@ impl Model {
         model
     }
 
-    /// Decides how long a request will travel; nothing has happened yet.
+    /// Decides how long a request travels; nothing has happened yet.
     pub(super) fn depart(&mut self, now: Instant, request: &Request<Bytes>) -> Voyage {
         let matched = self.router.matched(request.method(), request.uri().path());
         let count = self.visits.entry((matched.route, matched.user())).or_default();
@@ -149,7 +149,7 @@ impl Model {
         Visit { route: matched.route, user: matched.user(), nth, elapsed }
     }
 
-    /// Lets a request have its effect and answers it.
+    /// Applies the effect of a request and answers it.
     pub(super) fn arrive(&mut self, now: Instant, voyage: &Voyage, request: &Request<Bytes>) -> Arrival {
         self.advance(now);
         let number = self.open(now, &voyage.matched, request);
@@ -185,7 +185,7 @@ impl Model {
         })
     }
 
-    /// The answer, from the outermost layer inwards: gateway, login, limits, faults, endpoint.
+    /// Returns the answer, layer by layer from the outside: outage, token and limits, faults, endpoint.
     fn answer(&mut self, call: &Call<'_>, injected: &Injected) -> Option<Reply> {
         match (self.behaviour.outage, injected.outage) {
             (Some(Outage::Reset), _) => return None,
@@ -243,8 +243,8 @@ impl Model {
         }
     }
 
-    /// Turns away who may not use an endpoint, or may not see the user whom the path names. The permissions that the
-    /// SDKs of earlier versions named for SCIM and for limits are those that a refusal names.
+    /// Refuses callers who may not use an endpoint, or may not see the user whom the path names. For SCIM and for
+    /// limits, a refusal names the permissions that the SDKs of earlier versions named.
     fn enter(&self, call: &Call<'_>) -> Result<(), Reply> {
         match self.access(call.route()) {
             Access::Granted => {}
@@ -275,7 +275,7 @@ impl Model {
         }
     }
 
-    /// Notes that the answer was delivered, or how else the request ended.
+    /// Records that the answer was delivered, or how else the request ended.
     pub(super) fn close(&mut self, now: Instant, number: usize, outcome: Outcome) {
         self.ledger.close(number, now, outcome);
     }
@@ -302,7 +302,7 @@ impl Model {
         self.ledger.enter(effect);
     }
 
-    /// Takes over a changed behaviour.
+    /// Applies a changed behaviour.
     pub(super) fn refresh(&mut self, now: Instant) {
         self.advance(now);
         self.fates = Fates::draw(self.dice, &self.behaviour.conflicts, &self.eligible);

@@ -1,4 +1,4 @@
-//! What whoever runs the simulation can do to it and see of it.
+//! What the operator of the simulation can do to it and see of it.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::org::User;
 use super::{Model, Write};
 
 impl Model {
-    /// Lets somebody else set a user's assignments; false if there is no such user.
+    /// Lets a foreign writer set a user's assignments; false if there is no such user.
     pub(crate) fn foreign_set(&mut self, at: Instant, user: Uuid, target: Target, set: AssignmentSet) -> bool {
         if self.org.living_mut(user).is_none() {
             return false;
@@ -38,7 +38,7 @@ impl Model {
         true
     }
 
-    /// Gives a user another employee id, or takes theirs away; false if there is no such user.
+    /// Gives a user another employee id, or removes it; false if there is no such user.
     pub(crate) fn set_employee_id(&mut self, user: Uuid, employee_id: Option<String>) -> bool {
         let Some(user) = self.org.user_mut(user) else { return false };
         user.profile.employee_id = employee_id;
@@ -51,7 +51,7 @@ impl Model {
         self.org.skills.set_state(skill, state)
     }
 
-    /// A user as they really are, whatever reads show.
+    /// Returns a user with their real state, whatever reads show.
     pub(crate) fn user_now(&self, user: Uuid) -> Option<SimUser> {
         self.org.user(user).map(User::snapshot)
     }
@@ -60,18 +60,18 @@ impl Model {
         self.org.users().map(User::snapshot).collect()
     }
 
-    /// A user's real assignments and their version.
+    /// Returns a user's real assignments and their version.
     pub(crate) fn assignments_of(&self, user: Uuid, target: Target) -> Option<(u64, AssignmentSet)> {
         let state = self.org.user(user)?.resource(target).current();
         Some((state.version, AssignmentSet::clone(&state.set)))
     }
 
-    /// Everything that can be assigned on a target.
+    /// Returns everything that can be assigned on a target.
     pub(crate) fn assignable(&self, target: Target) -> &[CatalogueEntry] {
         &self.org.catalogue(target).entries
     }
 
-    /// What only foreign writers assign on a target.
+    /// Returns what only foreign writers assign on a target.
     pub(crate) fn foreign_pool(&self, target: Target) -> &[Uuid] {
         &self.org.catalogue(target).foreign
     }

@@ -9,12 +9,12 @@ use super::super::dice::Dice;
 use super::super::resource::{Assignment, AssignmentSet, Resource, Target};
 use super::super::scenario::{CatalogueEntry, Explicit, ExternalId, SimUser, UserState};
 
-/// One user with both resources.
+/// A user with both resources.
 #[derive(Debug)]
 pub(super) struct User {
-    /// As given at the start; the assignments in it are not kept up to date.
+    /// The profile; its assignments are empty, because the resources hold them.
     pub(super) profile: SimUser,
-    /// The directory entry's version, far above any of the resources', so that mistaking one for the other shows.
+    /// Version of the directory entry, far above those of the resources, so that confusing the two is noticed.
     pub(super) directory_version: u64,
     skills: Resource,
     groups: Resource,
@@ -47,7 +47,7 @@ impl User {
         }
     }
 
-    /// The user with the assignments that they have now.
+    /// Returns the user with their present assignments.
     pub(super) fn snapshot(&self) -> SimUser {
         SimUser {
             skills: self.skills.current().set.to_vec(),
@@ -57,7 +57,7 @@ impl User {
     }
 }
 
-/// What is known of a skill or a group beyond its name.
+/// Details of a skill or a group besides its name.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Details {
     pub(super) state: UserState,
@@ -65,18 +65,18 @@ pub(super) struct Details {
     pub(super) division: Option<Uuid>,
 }
 
-/// As most entries are.
+/// The details of most entries.
 const USUAL: Details = Details { state: UserState::Active, version: 1, division: None };
 
 /// Skills or groups that can be assigned.
 #[derive(Debug)]
 pub(super) struct Catalogue {
     pub(super) entries: Vec<CatalogueEntry>,
-    /// What foreign writers assign, and what everybody does.
+    /// What foreign writers assign; `ordinary` holds what everyone assigns.
     pub(super) foreign: Vec<Uuid>,
     pub(super) ordinary: Vec<Uuid>,
     by_id: HashMap<Uuid, usize>,
-    /// Of those entries that are not as usual.
+    /// Details of entries that differ from the usual ones.
     details: HashMap<Uuid, Details>,
 }
 
@@ -99,7 +99,7 @@ impl Catalogue {
         self.entries.push(entry);
     }
 
-    /// Whether there is such an entry that can be assigned.
+    /// Returns whether there is such an entry that can be assigned.
     pub(super) fn has(&self, id: Uuid) -> bool {
         self.by_id.contains_key(&id) && self.details(id).state == UserState::Active
     }
@@ -123,7 +123,7 @@ impl Catalogue {
     }
 }
 
-/// Everybody and everything.
+/// All users and catalogues.
 #[derive(Debug)]
 pub(super) struct Org {
     pub(super) skills: Catalogue,
@@ -155,7 +155,7 @@ impl Org {
         self.by_id.get(&id).and_then(|index| self.users.get_mut(*index))
     }
 
-    /// A user whom a resource still belongs to.
+    /// Returns a user who still has resources.
     pub(super) fn living_mut(&mut self, id: Uuid) -> Option<&mut User> {
         self.user_mut(id).filter(|user| user.profile.state != UserState::Deleted)
     }
@@ -165,7 +165,7 @@ impl Org {
         self.by_external_id.get(&key).and_then(|id| self.user(*id))
     }
 
-    /// All users in the order of listings.
+    /// Returns all users in the order of listings.
     pub(super) fn users(&self) -> impl Iterator<Item = &User> {
         self.users.iter()
     }
@@ -177,7 +177,7 @@ impl Org {
         }
     }
 
-    /// Everything that only foreign writers assign.
+    /// Returns everything that only foreign writers assign.
     pub(super) fn foreign_pool(&self) -> HashSet<Uuid> {
         self.skills.foreign.iter().chain(&self.groups.foreign).copied().collect()
     }

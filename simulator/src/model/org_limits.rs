@@ -1,4 +1,4 @@
-//! What the org tells of its limits: `/api/v2/organizations/limits/namespaces`.
+//! What the org reports about its limits: `/api/v2/organizations/limits/namespaces`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::call::Call;
 use super::paging::Page;
 use super::reply::Reply;
 
-/// The namespace of the limits that hold for all calls of a client.
+/// Namespace of the limits that apply to all calls of a client.
 const PLATFORM: &str = "platform.api";
 const PER_MINUTE: &str = "client.credentials.token.rate.per.minute";
 
@@ -47,7 +47,7 @@ fn namespaces(limits: &Limits) -> BTreeSet<&str> {
         .collect()
 }
 
-/// The limits of a namespace. Of those on all calls only the one of a minute has a name.
+/// Returns the limits of a namespace. Of the limits on all calls, only that of a minute has a name.
 fn told(limits: &Limits, namespace: &str) -> Vec<Value> {
     let minute = limits.windows.iter().filter(|window| window.per == Duration::from_secs(60));
     let general = minute.map(|window| (PER_MINUTE, PLATFORM, window.calls));

@@ -11,7 +11,7 @@ use super::reply::Reply;
 const MAX_PAGE_SIZE: usize = 500;
 const DEFAULT_PAGE: usize = 25;
 
-/// One page of a listing by page number.
+/// A page of a listing by page number.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Page {
     size: usize,
@@ -27,7 +27,7 @@ impl Page {
         Self::given(number(call, "pageSize")?, number(call, "pageNumber")?, call, paging)
     }
 
-    /// A page that a document asks for.
+    /// Returns the page that a document asks for.
     pub(super) fn given(
         size: Option<usize>,
         number: Option<usize>,
@@ -39,17 +39,17 @@ impl Page {
         if number == 0 { Err(Reply::invalid("pageNumber must be at least 1.")) } else { Ok(Self { size, number }) }
     }
 
-    /// Whether the page reaches beyond the first `most` items, if it is full.
+    /// Returns whether a full page would reach beyond the first `most` items.
     pub(super) fn is_beyond(self, most: usize) -> bool {
         self.number.saturating_mul(self.size) > most
     }
 
-    /// The items on this page.
+    /// Returns the items on this page.
     pub(super) fn of_items<T>(self, items: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
         items.skip((self.number - 1).saturating_mul(self.size)).take(self.size)
     }
 
-    /// The listing's document, its links keeping the other parameters of the call.
+    /// Returns the document of the listing; its links keep the other parameters of the call.
     pub(super) fn listing(self, call: &Call<'_>, total: usize, entities: Vec<Value>) -> Value {
         let count = total.div_ceil(self.size);
         let link = |number: usize| Value::String(self.link(call, number));
@@ -67,7 +67,7 @@ impl Page {
         listing
     }
 
-    /// What every document about this page tells of it.
+    /// Returns what every document reports about this page.
     pub(super) fn counted(self, total: usize) -> Value {
         json!({
             "pageSize": self.size, "pageNumber": self.number, "total": total, "pageCount": total.div_ceil(self.size),
@@ -79,14 +79,14 @@ impl Page {
     }
 }
 
-/// The parameters of a call that its links keep.
+/// Returns the parameters of a call that its links keep.
 fn kept(call: &Call<'_>) -> String {
     let query = call.request.uri().query().unwrap_or_default();
     let goes = |pair: &&str| ["page", "after=", "before="].iter().any(|start| pair.starts_with(start));
     query.split('&').filter(|pair| !pair.is_empty() && !goes(pair)).flat_map(|pair| ["&", pair]).collect()
 }
 
-/// One page of a listing by cursor. Cursors are opaque to clients.
+/// A page of a listing by cursor. Cursors are opaque to clients.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CursorPage {
     size: usize,
@@ -123,12 +123,12 @@ impl CursorPage {
     }
 }
 
-/// The cursor that stands for a place.
+/// Returns the cursor for a position.
 pub(super) fn cursor_at(place: usize) -> String {
     URL_SAFE_NO_PAD.encode(format!("at:{place}"))
 }
 
-/// The place that a cursor stands for.
+/// Returns the position of a cursor.
 fn cursor(call: &Call<'_>, name: &str) -> Result<Option<usize>, Reply> {
     let given = call.query.first(name).filter(|cursor| !cursor.is_empty());
     let place = |cursor| position(cursor).ok_or_else(|| Reply::invalid("The cursor is not valid."));
@@ -140,7 +140,7 @@ fn position(cursor: &str) -> Option<usize> {
     text.strip_prefix("at:")?.parse().ok()
 }
 
-/// A page size that the route takes: the one asked for, or the largest one where larger ones are clamped.
+/// Returns a page size that the route accepts: the requested one, or the largest one where larger ones are clamped.
 fn fitting(size: usize, call: &Call<'_>, paging: &Paging) -> Result<usize, Reply> {
     let largest = paging.largest.get(&call.route()).copied().unwrap_or(MAX_PAGE_SIZE);
     if paging.oversized == Oversized::Clamped && size > largest {

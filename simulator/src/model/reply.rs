@@ -1,4 +1,4 @@
-//! Answers in the making: status, headers and the API's documents.
+//! Answers under construction: status, headers and the documents of the API.
 
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, LOCATION, RETRY_AFTER};
@@ -10,7 +10,7 @@ use super::super::route::Route;
 use super::super::scenario::{Body, ConflictCause, ConflictShape, Paging};
 
 pub(super) const CORRELATION_ID: HeaderName = HeaderName::from_static("inin-correlation-id");
-/// Links that a listing leaves out at its ends.
+/// Links that a listing omits at its ends.
 const NEIGHBOURS: [&str; 2] = ["nextUri", "previousUri"];
 
 /// An answer before it has its correlation id.
@@ -19,7 +19,7 @@ pub(super) struct Reply {
     status: StatusCode,
     payload: Payload,
     headers: Vec<(HeaderName, HeaderValue)>,
-    /// Set if the answer is a conflict.
+    /// The cause, if the answer is a conflict.
     pub(super) cause: Option<ConflictCause>,
 }
 
@@ -27,16 +27,16 @@ pub(super) struct Reply {
 enum Payload {
     Empty,
     Json(Value),
-    /// A document of SCIM, which has a content type of its own.
+    /// A document of SCIM, which has its own content type.
     Scim(Value),
     /// What a gateway in front of the API sends.
     Html,
-    /// What claims to be JSON.
+    /// Something that claims to be JSON.
     Raw(Vec<u8>),
 }
 
 impl Payload {
-    /// The document as text, but changed.
+    /// Applies a change to the text of the document.
     fn changed(self, change: impl FnOnce(&mut Vec<u8>)) -> Self {
         match self {
             Self::Json(document) | Self::Scim(document) => {
@@ -63,12 +63,12 @@ impl Reply {
         Self { status, payload: Payload::Scim(document), headers: Vec::new(), cause: None }
     }
 
-    /// SCIM's error document.
+    /// The error document of SCIM.
     pub(super) fn scim_invalid(scim_type: &str, detail: &str) -> Self {
         Self::scim(StatusCode::BAD_REQUEST, scim_error(StatusCode::BAD_REQUEST, scim_type, detail))
     }
 
-    /// Success, and nothing to say about it.
+    /// Success without a document.
     pub(super) fn done() -> Self {
         Self { status: StatusCode::OK, ..Self::no_content() }
     }
@@ -77,7 +77,7 @@ impl Reply {
         Self { status: StatusCode::NO_CONTENT, payload: Payload::Empty, headers: Vec::new(), cause: None }
     }
 
-    /// The API's error document; `contextId` is filled in when the answer leaves.
+    /// The error document of the API; `contextId` is filled in when the answer is sent.
     pub(super) fn error(status: StatusCode, code: &str, message: &str) -> Self {
         let document = json!({
             "message": message, "code": code, "status": status.as_u16(),
@@ -134,7 +134,7 @@ impl Reply {
         Self { cause: Some(cause), ..reply }
     }
 
-    /// What a failing server or gateway answers with `status`.
+    /// The answer of a failing server or gateway with `status`.
     pub(super) fn failure(status: u16, body: Body) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let code = match status.as_u16() {
@@ -147,7 +147,7 @@ impl Reply {
         Self::error(status, code, "The service failed to process the request.").garbled(body)
     }
 
-    /// What a portal or a moved server answers.
+    /// The answer of a portal or of a server that has moved.
     pub(super) fn redirect(status: u16, location: &str) -> Self {
         let reply = Self::failure(status, Body::NotJson);
         match HeaderValue::from_str(location) {
@@ -172,7 +172,7 @@ impl Reply {
         Self { payload, ..self }
     }
 
-    /// The document, if the answer has one with fields.
+    /// Returns the document, if the answer has one with fields.
     pub(super) fn document_mut(&mut self) -> Option<&mut Map<String, Value>> {
         match &mut self.payload {
             Payload::Json(document) | Payload::Scim(document) => document.as_object_mut(),
@@ -195,7 +195,8 @@ impl Reply {
         self
     }
 
-    /// A listing with what the scenario leaves of its fields. Null are only those that a listing of its kind has.
+    /// Removes or nulls fields of a listing as the scenario says. Only fields that a listing of its kind has become
+    /// null.
     #[must_use]
     pub(super) fn paged(mut self, route: Route, paging: &Paging) -> Self {
         let concerned = paging.routes.is_empty() || paging.routes.contains(&route);

@@ -1,4 +1,4 @@
-//! Users as SCIM shows them: `/api/v2/scim/v2/users`, where one user can be found by employee number.
+//! Users as SCIM shows them: `/api/v2/scim/v2/users`, where a user can be found by employee number.
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -16,20 +16,20 @@ use super::reply::Reply;
 const LIST: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
 const CORE: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
-/// What every answer holds, whatever was asked for.
+/// Attributes that every answer contains, whatever was requested.
 const ALWAYS: [&str; 5] = ["id", "userName", "active", "meta", "schemas"];
 const DEFAULT_COUNT: usize = 25;
 
-/// `attribute eq value`; SCIM at Genesys knows no other operator.
+/// `attribute eq value`; SCIM at Genesys supports no other operator.
 #[derive(Debug, PartialEq)]
 enum Filter {
     Id(Option<Uuid>),
-    /// The user's name is their email address.
+    /// A user's name is their e-mail address.
     Email(String),
     ExternalId(String),
     EmployeeNumber(String),
     Division(String),
-    /// Nobody in the simulated org has a manager.
+    /// No one in the simulated org has a manager.
     Manager,
     Active(bool),
 }
@@ -90,7 +90,7 @@ impl Shown {
         Self { only: names("attributes"), never: names("excludedAttributes") }
     }
 
-    /// Whether an attribute, or a part of an extension, is among those asked for.
+    /// Returns whether an attribute, or a part of an extension, is shown.
     fn has(&self, name: &str) -> bool {
         let listed = |names: &[String]| {
             let own = name.to_ascii_lowercase();
@@ -100,14 +100,14 @@ impl Shown {
     }
 }
 
-/// An attribute without the schema that all users have, in small letters. A part of an extension keeps its schema.
+/// Returns an attribute in lower case, without the schema that all users have. A part of an extension keeps its schema.
 fn bare(name: &str) -> String {
     let name = name.trim();
     name.strip_prefix(CORE).map_or(name, |rest| rest.trim_start_matches(':')).to_ascii_lowercase()
 }
 
 impl Model {
-    /// Users who are not deleted and match the filter; without a filter those who are active.
+    /// Lists users who are not deleted and match the filter; without a filter, the active ones.
     pub(super) fn scim_users(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
         let filter = call.query.whole("filter").filter(|filter| !filter.trim().is_empty());
         let filter = filter.map_or(Ok(Filter::Active(true)), Filter::parse)?;
@@ -155,7 +155,7 @@ fn resource(call: &Call<'_>, user: &User, shown: &Shown) -> Value {
     Value::Object(kept.map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
-/// What the extension for enterprises tells of a user; nothing if no part of it is asked for.
+/// Returns the enterprise extension of a user; null if no part of it is requested.
 fn enterprise(user: &User, shown: &Shown) -> Value {
     let all = [
         ("employeeNumber", user.profile.employee_id.as_ref().map_or(Value::Null, |number| json!(number))),

@@ -14,7 +14,7 @@ use super::paging::Page;
 use super::reply::Reply;
 use super::users::Expand;
 
-/// A search; what else it holds is ignored, as the real API does.
+/// A search; other fields are ignored, as by the real API.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Search {
@@ -24,14 +24,14 @@ struct Search {
     page_number: Option<usize>,
     #[serde(flatten)]
     first: Sort,
-    /// Further orders, for those whom the first one leaves equal.
+    /// Further orders, for users whom the first one leaves equal.
     #[serde(default)]
     sort: Vec<Sort>,
     #[serde(default)]
     expand: Vec<String>,
 }
 
-/// By which field hits are sorted, and which way.
+/// The field by which hits are sorted, and the direction.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Sort {
@@ -57,7 +57,7 @@ enum SortOrder {
     #[default]
     Asc,
     Desc,
-    /// All hits are equally good, so they stay as they are listed.
+    /// All hits are equally good, so they keep the order of listings.
     Score,
 }
 
@@ -79,7 +79,8 @@ struct Criterion {
     end_value: Option<String>,
 }
 
-/// How a criterion goes together with the others: all of `AND` hold, none of `NOT`, and one of `OR` if there is any.
+/// How a criterion combines with the others: all of `AND` hold, none of `NOT`, and at least one of `OR` if there are
+/// any.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 enum Operator {
@@ -108,7 +109,7 @@ enum Kind {
     GreaterThanEqualTo,
 }
 
-/// A criterion made ready to be held against many users.
+/// A criterion compiled for many users.
 #[derive(Debug)]
 struct Test {
     operator: Operator,
@@ -116,18 +117,18 @@ struct Test {
     holds: Holds,
 }
 
-/// What has to hold of one of the fields. Values are in small letters.
+/// What must hold for one of the fields. Values are in lower case.
 #[derive(Debug)]
 enum Holds {
     Always,
     Group(Vec<Test>),
-    /// All of the fields are there.
+    /// All of the fields are present.
     Present,
     Equal(Vec<String>),
     Start(Vec<String>),
     Part(Vec<String>),
     Word(Vec<String>),
-    /// Each of the words is somewhere in the field.
+    /// Each of the words occurs somewhere in the field.
     AllWords(Vec<String>),
     Pattern(Regex),
     Between(Option<Bound>, Option<Bound>),
@@ -176,7 +177,7 @@ impl Criterion {
     }
 }
 
-/// A pattern that has to match a field as a whole.
+/// Compiles a pattern that must match a whole field.
 fn pattern(text: Option<String>) -> Result<Regex, Reply> {
     let text = text.ok_or_else(|| Reply::invalid("A criterion of type REGEX needs a value."))?;
     let whole = RegexBuilder::new(&format!("^(?:{text})$")).case_insensitive(true).size_limit(1_000_000).build();
@@ -222,7 +223,7 @@ fn all_hold(tests: &[Test], user: &User) -> bool {
         && (alternatives.peek().is_none() || alternatives.any(|test| test.matches(user)))
 }
 
-/// As numbers where both are, else as text.
+/// Compares as numbers if both are, otherwise as texts.
 fn compared(one: &str, other: &str) -> Ordering {
     match (one.parse::<f64>(), other.parse::<f64>()) {
         (Ok(one), Ok(other)) => one.total_cmp(&other),
@@ -230,7 +231,7 @@ fn compared(one: &str, other: &str) -> Ordering {
     }
 }
 
-/// A field of a user in small letters; none if it is not searched in.
+/// Returns a field of a user in lower case; `None` if the field is not searchable.
 fn text(user: &User, field: &str) -> Option<String> {
     let profile = &user.profile;
     match field {
@@ -244,8 +245,8 @@ fn text(user: &User, field: &str) -> Option<String> {
 }
 
 impl Model {
-    /// Users who meet the criteria. Without one for the state only active users are found; without a hit `results` is
-    /// left out.
+    /// Finds the users who meet the criteria. Without a criterion for the state, only active users are found; without
+    /// hits, `results` is omitted.
     pub(super) fn search_users(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
         let Search { query, page_size, page_number, first, sort, expand } = call.json()?;
         let page = Page::given(page_size, page_number, call, &self.behaviour.paging)?;

@@ -1,4 +1,4 @@
-//! Target `routingSkills`: a user's skills, not versioned, at most 50.
+//! Target `routingSkills`: the skills of a user, without versions, at most 50.
 
 use std::collections::HashSet;
 
@@ -16,14 +16,14 @@ use super::paging::Page;
 use super::reply::Reply;
 use super::{Model, Write};
 
-/// One entry of a bulk call; what else it holds is ignored, as the real API does.
+/// One entry of a bulk call; other fields are ignored, as by the real API.
 #[derive(Debug, Deserialize)]
 struct Entry {
     id: Uuid,
     proficiency: f64,
 }
 
-/// What is to become of one skill of a user.
+/// The update of one skill of a user.
 #[derive(Debug, Deserialize)]
 struct Update {
     proficiency: f64,
@@ -55,7 +55,7 @@ impl Model {
         self.write_skills(call, user, entries.into(), WriteKind::Replace)
     }
 
-    /// The only way to activate a skill that was deactivated at a user.
+    /// Updates one skill; the only way to activate a skill that was deactivated for a user.
     pub(super) fn update_user_skill(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
         let Subject::UserSkill(user, skill) = call.matched.subject else { return Err(Reply::not_found("skill")) };
         let Update { proficiency, state } = call.json()?;
@@ -82,7 +82,7 @@ impl Model {
         Ok(Reply::no_content())
     }
 
-    /// The user's skills as the API shows them.
+    /// Returns a user's skill as the API shows it.
     pub(super) fn skill_entry(&self, user: Uuid, skill: &Assignment) -> Value {
         json!({
             "id": skill.id, "name": self.org.skills.name(skill.id),
@@ -92,7 +92,8 @@ impl Model {
         })
     }
 
-    /// A user's skill is active unless the skill itself is not, or it was deactivated at this user.
+    /// Returns the state of a user's skill: active, unless the skill itself is not, or it was deactivated for this
+    /// user.
     fn state_at(&self, user: Uuid, skill: Uuid) -> UserState {
         let (share, both) = (self.behaviour.deactivated_skills, Uuid::from_u128(user.as_u128() ^ skill.as_u128()));
         match self.org.skills.details(skill).state {

@@ -1,4 +1,4 @@
-//! Logins: tokens that expire and can be revoked, with the token endpoint's own error shape and throttle.
+//! Logins: tokens that expire and can be revoked, with the token endpoint's own error format and throttle.
 
 use std::collections::HashMap;
 
@@ -22,7 +22,7 @@ struct Token {
     allowance: Allowance,
 }
 
-/// Every token that was issued and has not been forgotten.
+/// Every token that was issued.
 #[derive(Debug)]
 pub(super) struct Tokens {
     credentials: Credentials,
@@ -38,12 +38,12 @@ impl Tokens {
         Self { credentials, limits, throttle, issued: 0, known: HashMap::new() }
     }
 
-    /// What a token may do.
+    /// Returns the limits of a token.
     pub(super) fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// The org that the client is of, as it tells of itself.
+    /// Returns the org of the client, as it describes itself.
     pub(super) fn org(&self) -> Reply {
         let id = self.credentials.org;
         let uri = format!("/api/v2/organizations/{id}");
@@ -86,7 +86,7 @@ impl Tokens {
         Reply::ok(json!({ "access_token": name, "token_type": "bearer", "expires_in": lifetime }))
     }
 
-    /// Lets a call pass, and counts it against its token's limits.
+    /// Admits a call and counts it against the limits of its token.
     pub(super) fn admit(&mut self, call: &Call<'_>) -> Result<(), Reply> {
         let bearer = bearer(call);
         let Some(bearer) = bearer else {
@@ -109,7 +109,7 @@ impl Tokens {
         headers.into_iter().fold(reply, |reply, (name, value)| reply.with_header(name, value))
     }
 
-    /// Makes the token invalid that the call was made with.
+    /// Revokes the token of the call.
     pub(super) fn log_out(&mut self, call: &Call<'_>) -> Reply {
         if let Some(token) = bearer(call).and_then(|bearer| self.known.get_mut(bearer)) {
             token.revoked = true;
@@ -117,12 +117,12 @@ impl Tokens {
         Reply::done()
     }
 
-    /// Makes every token invalid that was issued so far.
+    /// Revokes every token that was issued so far.
     pub(super) fn revoke_all(&mut self) {
         self.known.values_mut().for_each(|token| token.revoked = true);
     }
 
-    /// Lets another application use every token.
+    /// Counts calls of another application against every token.
     pub(super) fn use_up(&mut self, calls: u32, now: Instant) {
         self.known.values_mut().for_each(|token| token.allowance.use_up(calls, now));
     }

@@ -15,10 +15,10 @@ use super::org::User;
 use super::paging::Page;
 use super::reply::Reply;
 
-/// How many users one call may ask for by id.
+/// Maximum number of users that a call may request by id.
 const MAX_IDS: usize = 100;
 
-/// What a caller asked to see of a user beyond the plain entry.
+/// What a caller asked to see of a user besides the plain entry.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Expand {
     skills: bool,
@@ -30,7 +30,7 @@ impl Expand {
         Self::named(|name| call.query.all("expand").any(|value| value == name))
     }
 
-    /// What is asked for by name.
+    /// Returns what was asked for by name.
     pub(super) fn named(asked: impl Fn(&str) -> bool) -> Self {
         Self { skills: asked("skills"), employer: asked("employerInfo") }
     }
@@ -94,13 +94,13 @@ impl Model {
         entry
     }
 
-    /// Whether a user is among the share of users whom something happens to, each time they are shown.
+    /// Returns whether a user belongs to a share of users, with the same result each time they are shown.
     fn falls_to(&self, user: Uuid, about: &str, share: f64) -> bool {
         share > 0.0 && self.dice.unit(about, Some(user), 0) < share
     }
 }
 
-/// The ids that a call asks for, if it does; one that is none belongs to nobody.
+/// Returns the requested ids, if there are any; a malformed one matches no user.
 fn wanted_ids(call: &Call<'_>) -> Result<Option<HashSet<Uuid>>, Reply> {
     let ids: Vec<&str> = call.query.all("id").filter(|id| !id.is_empty()).collect();
     if ids.len() > MAX_IDS {

@@ -1,4 +1,4 @@
-//! Target `wfmSkillGroups`: the partner's endpoint, versioned, the whole set in one write.
+//! Target `wfmSkillGroups`: the partner's endpoint, versioned, with the whole set in one write.
 
 use std::collections::HashSet;
 
@@ -53,7 +53,7 @@ impl Model {
         Ok(reply)
     }
 
-    /// The version that the client believes to be current, quoted or not.
+    /// Returns the version that the client believes to be current, quoted or not.
     fn sent_version(&mut self, call: &Call<'_>) -> Result<u64, Reply> {
         let Some(header) = call.header(&self.wfm.version_header) else {
             let message = format!("The header {} is required.", self.wfm.version_header);

@@ -11,27 +11,32 @@ use super::{Conflicts, Fault, Paging};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Behaviour {
+    /// Latency of every request.
     pub latency: Latency,
+    /// The causes of conflicts.
     pub conflicts: Conflicts,
+    /// Faults of single requests.
     pub faults: Vec<Fault>,
-    /// While set, nothing is answered properly, the token endpoint included.
+    /// While set, no call is answered properly, not even at the token endpoint.
     pub outage: Option<Outage>,
-    /// Permissions that the client's role lacks, e.g. `routing:skill:assign`; the calls that need them answer 403.
+    /// Permissions that the client's role lacks, such as `routing:skill:assign`; calls that need them are answered with
+    /// 403.
     pub missing_permissions: Vec<String>,
-    /// Share of the users whose `skills` are left out of `GET /users` although they were asked for.
+    /// Share of the users whose `skills` are omitted from `GET /users` although they were requested.
     pub expand_drops_skills: f64,
     /// Share of the users of whose `skills` only the first half is shown where they are expanded.
     pub expand_cuts_skills: f64,
-    /// Share of all users' skills that are deactivated at the user: they are there, but `inactive`.
+    /// Share of all users' skills that are deactivated for the user: present, but `inactive`.
     pub deactivated_skills: f64,
-    /// How many inactive users can be listed; a page that reaches beyond is refused, although totals count all.
+    /// Number of inactive users that can be listed; a page beyond it is refused, although totals count all.
     pub inactive_cap: usize,
-    /// Whether this client may look users up through SCIM.
+    /// Whether this client may look up users through SCIM.
     pub scim: Access,
-    /// Whether this client may read the org's limits.
+    /// Whether this client may read the limits of the org.
     pub org_limits: Access,
-    /// Share of the users who are in a division that this client may not see: for it they do not exist.
+    /// Share of the users in a division that this client may not see, so that they do not exist for it.
     pub hidden_users: f64,
+    /// How listings are paged.
     pub paging: Paging,
 }
 
@@ -55,25 +60,27 @@ impl Default for Behaviour {
     }
 }
 
-/// What a client meets at an endpoint that not every org or client has.
+/// What a client finds at an endpoint that not every org or client has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Access {
+    /// The endpoint works.
     #[default]
     Granted,
-    /// 403.
+    /// Every call is answered with 403.
     Refused,
-    /// 404, as for any path that is none.
+    /// Every call is answered with 404, as for any unknown path.
     Absent,
 }
 
-/// The time from sending a request to having its answer.
+/// The time from sending a request to receiving its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Latency {
+    /// The minimum latency.
     #[serde(with = "duration")]
     pub fixed: Duration,
-    /// On top of it, evenly distributed from nothing to this.
+    /// Maximum of an additional, evenly distributed latency.
     #[serde(with = "duration")]
     pub spread: Duration,
 }
@@ -90,6 +97,6 @@ impl Default for Latency {
 pub enum Outage {
     /// A gateway answers 503 with a page of HTML.
     Unavailable,
-    /// Connections are closed.
+    /// Connections are closed without an answer.
     Reset,
 }

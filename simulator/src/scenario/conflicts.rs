@@ -1,4 +1,4 @@
-//! Why a write is refused although the client "just read the latest version": each cause with a switch.
+//! Why a write is refused although the client has "just read the latest version"; each cause can be switched on.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,35 +9,35 @@ use serde::{Deserialize, Serialize};
 use super::super::resource::Target;
 use super::super::route::Route;
 
-/// The causes of conflict, by the names that the product reports them with.
+/// The causes of conflict, with the names under which skillsync reports them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ConflictCause {
-    /// The version sent was never one of this resource, e.g. the directory entry's.
+    /// The version sent was never one of this resource, but, for example, that of the directory entry.
     WrongVersion,
     /// A background write fell between read and write.
     StaleWindow,
-    /// The client's own write fell between its read and its write.
+    /// Another write of the client fell between its read and its write.
     OwnConcurrency,
-    /// The version that was refused before was sent again.
+    /// A version that was refused before was sent again.
     StaleRetry,
-    /// A foreign write followed directly on the read.
+    /// A foreign write followed directly after the read.
     ForeignWriter,
     /// The read showed an old version.
     ReadLag,
-    /// An earlier update is still being processed; the version was right.
+    /// An earlier update is still being processed, although the version was right.
     Busy,
-    /// No version will do.
+    /// Every version is refused.
     Blocked,
 }
 
-/// Which users a cause is the fate of.
+/// Which users are fated to meet a cause.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Share {
-    /// This share of the users, each by their own chance.
+    /// This share of the users, each with the same probability.
     Rate(f64),
-    /// Exactly so many of the users who are active at the start.
+    /// Exactly this many of the users who are active at the start.
     Users(usize),
 }
 
@@ -47,16 +47,21 @@ impl Default for Share {
     }
 }
 
-/// All causes that the org can produce by itself; the others are the client's doing.
+/// All causes that the org produces by itself; the client produces the others.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Conflicts {
+    /// Foreign writes after reads.
     pub foreign_writer: ForeignWriter,
+    /// Lagging replicas.
     pub read_lag: ReadLag,
+    /// Updates that are still being processed.
     pub busy: Busy,
+    /// Users whose writes are always refused.
     pub blocked: Blocked,
+    /// Writes in the background.
     pub stale_window: StaleWindow,
-    /// The shape of conflicts by route, where it is not the plain 409.
+    /// The shape of conflicts per route, where it is not the plain 409.
     pub shapes: BTreeMap<Route, ConflictShape>,
 }
 
@@ -64,10 +69,11 @@ pub struct Conflicts {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ForeignWriter {
+    /// The users whom it hits.
     pub share: Share,
-    /// After how many reads of a user's resource it happens.
+    /// Number of reads of a user's resource that it follows.
     pub times: u32,
-    /// Whether the foreign writer also takes or gives assignments that are not only its own.
+    /// Whether the foreign writer also changes assignments that are not only its own.
     pub touches_ordinary: bool,
 }
 
@@ -77,15 +83,17 @@ impl Default for ForeignWriter {
     }
 }
 
-/// Reads that come from an old replica. At the first contact with a fated user's resource a foreign write has just
+/// Reads from a lagging replica. At the first contact with the resource of a fated user, a foreign write has just
 /// happened that reads do not show yet.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReadLag {
+    /// The users whom it hits.
     pub share: Share,
+    /// How long reads lag behind.
     #[serde(with = "duration")]
     pub lag: Duration,
-    /// How often a write hides behind the lag, per user and target.
+    /// Number of writes that hide behind the lag, per user and target.
     pub times: u32,
     /// Whether reads lag behind the client's own writes as well.
     pub own_writes: bool,
@@ -97,11 +105,13 @@ impl Default for ReadLag {
     }
 }
 
-/// A right version is refused for a while, from the first write on.
+/// The right version is refused for a while, starting with the first write.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Busy {
+    /// The users whom it hits.
     pub share: Share,
+    /// How long writes are refused.
     #[serde(with = "duration")]
     pub lasts: Duration,
 }
@@ -116,8 +126,11 @@ impl Default for Busy {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Blocked {
+    /// The users whom it hits.
     pub share: Share,
+    /// The `code` of the refusal.
     pub code: String,
+    /// The `message` of the refusal.
     pub message: String,
 }
 
@@ -132,14 +145,17 @@ impl Default for Blocked {
     }
 }
 
-/// Writes by others, spread over all users: the longer a read and a write lie apart, the likelier the conflict.
+/// Writes by others, spread over all users: the more time between a read and a write, the likelier a conflict.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StaleWindow {
+    /// Rate of the writes, over all users.
     pub writes_per_second: f64,
+    /// The target that they change.
     pub target: Target,
+    /// Whether they also change assignments that are not only the foreign writers' own.
     pub touches_ordinary: bool,
-    /// How long the others go on, from the start of the simulation; for ever, if not given.
+    /// How long the others continue, from the start of the simulation; by default, for ever.
     #[serde(with = "optional")]
     pub until: Option<Duration>,
 }
@@ -150,7 +166,7 @@ impl Default for StaleWindow {
     }
 }
 
-/// The shapes in which a conflict is seen.
+/// The shapes in which a conflict appears.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ConflictShape {
@@ -159,7 +175,7 @@ pub enum ConflictShape {
     Conflict,
     /// 409 `general.conflict`.
     GeneralConflict,
-    /// 400 whose message says that the version does not match.
+    /// 400 with a message that the version does not match.
     VersionMessage,
     /// SCIM 400 with `scimType: invalidVers`.
     ScimInvalidVersion,

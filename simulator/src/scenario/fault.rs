@@ -9,24 +9,25 @@ use serde::{Deserialize, Serialize};
 use super::super::route::Route;
 use super::Latency;
 
-/// Something that goes wrong, where, how often and when.
+/// A fault: what goes wrong, where, how often and when.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
+    /// What goes wrong.
     pub kind: FaultKind,
-    /// The routes that it hits; none named means every API route. The token endpoint must be named.
+    /// The routes that it hits; an empty list means every API route. The token endpoint must be listed to be hit.
     #[serde(default)]
     pub routes: Vec<Route>,
     /// Share of the requests that it hits.
     #[serde(default = "always")]
     pub rate: f64,
-    /// When it happens, counted from the start of the simulation; always, if not given.
+    /// When it happens, counted from the start of the simulation; by default, always.
     #[serde(default)]
     pub period: Option<Period>,
-    /// After so many hits it is over.
+    /// Maximum number of hits; by default, unlimited.
     #[serde(default)]
     pub at_most: Option<u32>,
-    /// Share of the users whose requests it hits, each by their own chance; everybody's, if not given.
+    /// Share of the users whose requests it hits, each with the same probability; by default, all users.
     #[serde(default)]
     pub users: Option<f64>,
 }
@@ -36,37 +37,37 @@ fn always() -> f64 {
 }
 
 impl Fault {
-    /// A fault that hits every request of the given routes.
+    /// Creates a fault that hits every request of the given routes.
     pub fn on(routes: &[Route], kind: FaultKind) -> Self {
         Self { kind, routes: routes.to_vec(), rate: always(), period: None, at_most: None, users: None }
     }
 
-    /// The same fault for a share of the requests only.
+    /// Limits the fault to a share of the requests.
     #[must_use]
     pub fn at_rate(self, rate: f64) -> Self {
         Self { rate, ..self }
     }
 
-    /// The same fault in a part of the simulation only.
+    /// Limits the fault to a part of the simulation.
     #[must_use]
     pub fn during(self, from: Duration, to: Duration) -> Self {
         Self { period: Some(Period { from, to }), ..self }
     }
 
-    /// The same fault for a share of the users only: always for them, never for the others.
+    /// Limits the fault to a share of the users: it always hits them, and never the others.
     #[must_use]
     pub fn for_users(self, share: f64) -> Self {
         Self { users: Some(share), ..self }
     }
 
-    /// The same fault, but only so many times.
+    /// Limits the number of hits.
     #[must_use]
     pub fn at_most(self, times: u32) -> Self {
         Self { at_most: Some(times), ..self }
     }
 }
 
-/// A part of the simulation, from its start; `to` is not in it any more.
+/// A part of the simulation, counted from its start; `to` is exclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Period {
@@ -86,15 +87,16 @@ impl Period {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum FaultKind {
-    /// More latency.
+    /// Additional latency.
     Delay(Latency),
-    /// The answer drips in: so many bytes, a pause, and so on.
+    /// The answer arrives in pieces of `bytes` bytes, with a pause before each.
     Trickle {
         bytes: usize,
         #[serde(with = "duration")]
         pause: Duration,
     },
-    /// A gateway's or server's error, or any other status; one below 200 only in memory. After the effect, a write has been applied although it seems to have failed.
+    /// The error of a gateway or a server, or any other status; one below 200 only in memory. After the effect, a write
+    /// has been applied although it seems to have failed.
     Status {
         status: u16,
         moment: Moment,
@@ -110,14 +112,14 @@ pub enum FaultKind {
     },
     /// The status is right, but the body is not.
     Garbled { body: Body },
-    /// A redirect; the request does nothing.
+    /// A redirect; the request has no effect.
     Redirect { status: u16, location: String },
-    /// The answer has these headers instead of its own, whatever else goes wrong with it. What HTTP does not permit
-    /// and what says where the body ends is left out.
+    /// The answer has these headers instead of its own, whatever else goes wrong with it. Headers that HTTP does not
+    /// permit, and those that define where the body ends, are ignored.
     Headers(BTreeMap<String, String>),
-    /// A listing does not show what there is.
+    /// A listing does not show what exists.
     Listing(Distortion),
-    /// Nothing works on any route.
+    /// No route works.
     Outage,
 }
 
@@ -125,7 +127,7 @@ pub enum FaultKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Distortion {
-    /// Every page has something new on it, and another one follows.
+    /// Every page contains something new, and another one follows.
     Endless,
     /// Every page is the first one, and another one follows.
     Repeating,
@@ -133,28 +135,31 @@ pub enum Distortion {
     Truncated,
 }
 
-/// Whether a fault comes before the request has done anything, or after.
+/// Whether a fault occurs before or after the effect of the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Moment {
+    /// The request has no effect.
     BeforeEffect,
+    /// The request has had its effect.
     AfterEffect,
 }
 
-/// What a faulty answer holds.
+/// The body of a faulty answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Body {
-    /// The API's error document.
+    /// The error document of the API.
     #[default]
     Json,
+    /// No body.
     Empty,
-    /// A gateway's HTML page.
+    /// The HTML page of a gateway.
     NotJson,
-    /// JSON, but an array of this and that.
+    /// JSON of another type: an array of mixed values.
     WrongType,
     /// The first half of the document.
     Truncated,
-    /// The document with bytes in it that are no text.
+    /// The document with a byte that is not UTF-8.
     InvalidUtf8,
 }

@@ -1,4 +1,4 @@
-//! What a simulated org is like: who is in it, what it allows, and how it misbehaves.
+//! Describes a simulated org: who is in it, what it permits, and how it misbehaves.
 
 mod behaviour;
 mod conflicts;
@@ -28,22 +28,27 @@ use super::route::Route;
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Scenario {
+    /// Seed of all randomness.
     pub seed: u64,
+    /// Users and catalogues.
     pub population: Population,
+    /// Who may log in.
     pub credentials: Credentials,
+    /// Rate limits.
     pub limits: Limits,
+    /// The partner's endpoint.
     pub wfm: WfmEndpoint,
     /// The part that can be changed while the simulation runs.
     pub behaviour: Behaviour,
 }
 
-/// A scenario that cannot be read.
+/// Why a scenario cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("the scenario cannot be read: {0}")]
 pub struct ScenarioError(String);
 
 impl Scenario {
-    /// Reads a scenario from TOML; what is not named keeps its default. A file that has more in it, such as the workload
+    /// Reads a scenario from TOML; missing fields keep their defaults. A file with more content, such as the workload
     /// of a test, has the scenario under `simulator`.
     pub fn from_toml(text: &str) -> Result<Self, ScenarioError> {
         let figment = Figment::from(Toml::string(text));
@@ -57,13 +62,16 @@ impl Scenario {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Credentials {
+    /// Id of the OAuth client.
     pub client_id: String,
+    /// Secret of the OAuth client.
     pub client_secret: String,
-    /// The org that they are of.
+    /// The org to which the client belongs.
     pub org: Uuid,
+    /// How long a token is valid.
     #[serde(with = "duration")]
     pub token_lifetime: Duration,
-    /// The status that answers a wrong id or secret; orgs are seen with 400 and with 401.
+    /// The status of the answer to a wrong id or secret; both 400 and 401 occur in real orgs.
     pub refusal_status: u16,
 }
 
@@ -79,11 +87,11 @@ impl Default for Credentials {
     }
 }
 
-/// What a token may do in which time.
+/// The rate limits of a token.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Fixed windows over all API calls of one token. A window begins with the first call after the last one ended.
+    /// Fixed windows over all API calls of one token. A window begins with the first call after the previous one ended.
     pub windows: Vec<RateLimit>,
     /// Lower limits of single services; their 429 names the limit.
     pub routes: Vec<RouteLimit>,
@@ -100,11 +108,13 @@ impl Default for Limits {
     }
 }
 
-/// So many calls in such a time.
+/// A number of calls per period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimit {
+    /// Number of calls.
     pub calls: u32,
+    /// The period.
     #[serde(with = "duration")]
     pub per: Duration,
 }
@@ -113,21 +123,24 @@ pub struct RateLimit {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RouteLimit {
+    /// The routes that share it.
     pub routes: Vec<Route>,
+    /// The limit.
     pub limit: RateLimit,
-    /// The limit's `key` in the 429, e.g. `skill.assign.rate.per.minute`. An empty one makes it a limit that nobody is
-    /// told of: its 429 names none.
+    /// The `key` of the limit in the 429, such as `skill.assign.rate.per.minute`. If it is empty, the limit is
+    /// undisclosed: its 429 names none.
     pub key: String,
-    /// The limit's `namespace` in the 429, e.g. `routing`.
+    /// The `namespace` of the limit in the 429, such as `routing`.
     pub namespace: String,
 }
 
-/// Where the partner's endpoint is and how it wants the version.
+/// Where the partner's endpoint is, and how it expects the version.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WfmEndpoint {
-    /// Path with `{userId}` in it.
+    /// Path that contains `{userId}`.
     pub path: String,
+    /// Request header that carries the version of a write.
     pub version_header: String,
 }
 

@@ -6,19 +6,19 @@ use serde::{Deserialize, Serialize};
 
 use super::super::route::Route;
 
-/// What listings tell of their pages, and how large a page may be.
+/// What listings report about their pages, and how large a page may be.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Paging {
-    /// The listings that leave fields out or have null in them; none named means all.
+    /// The listings that omit fields or have null in them; an empty list means all.
     pub routes: Vec<Route>,
-    /// Fields that are left out, e.g. `pageCount`; the API promises none of them.
+    /// Fields that are omitted, such as `pageCount`; the API guarantees none of them.
     pub left_out: Vec<String>,
-    /// Fields that are there, but null; in each listing those that it has.
+    /// Fields that are present but null; in each listing, those that it has.
     pub null: Vec<String>,
-    /// The largest page of a listing; 500 where none is given.
+    /// Maximum page size per listing; by default 500.
     pub largest: BTreeMap<Route, usize>,
-    /// What becomes of a call that asks for a larger page.
+    /// What happens to a call that requests a larger page.
     pub oversized: Oversized,
 }
 
@@ -26,9 +26,9 @@ pub struct Paging {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Oversized {
-    /// 400.
+    /// The call is answered with 400.
     #[default]
     Refused,
-    /// It takes the maximum instead, and says so in `pageSize`.
+    /// The maximum is used instead and reported in `pageSize`.
     Clamped,
 }

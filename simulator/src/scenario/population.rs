@@ -1,4 +1,4 @@
-//! Who is in the simulated org: either generated from the seed, or given by the caller.
+//! Who is in the simulated org: generated from the seed, or given by the caller.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,9 @@ use super::super::resource::Assignment;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Population {
+    /// Generated from the seed.
     Generated(Generated),
+    /// Given by the caller.
     Explicit(Explicit),
 }
 
@@ -23,7 +25,7 @@ impl Default for Population {
 }
 
 impl Population {
-    /// Everybody and everything by name; generated from the seed where it was not given.
+    /// Returns all users and catalogues, generated from the seed where they were not given.
     pub(crate) fn resolve(self, dice: Dice) -> Explicit {
         let mut explicit = match self {
             Self::Explicit(explicit) => explicit,
@@ -43,16 +45,21 @@ impl Population {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Generated {
+    /// Number of users.
     pub users: usize,
-    /// How many of the users are inactive, and how many deleted; taken from the end of the list.
+    /// Numbers of inactive and deleted users, taken from the end of the list.
     pub inactive: usize,
     pub deleted: usize,
+    /// Number of skills.
     pub skills: usize,
-    /// How many of the skills are inactive, and how many deleted; taken from the end of the list.
+    /// Numbers of inactive and deleted skills, taken from the end of the list.
     pub inactive_skills: usize,
     pub deleted_skills: usize,
+    /// Number of skill groups.
     pub groups: usize,
+    /// Number of skills that each user has.
     pub skills_per_user: usize,
+    /// Number of skill groups that each user has.
     pub groups_per_user: usize,
 }
 
@@ -102,7 +109,7 @@ impl Generated {
     }
 }
 
-/// The state of the entry that is the so-manieth from the end of its list.
+/// Returns the state of an entry by its position from the end of the list, starting at 1.
 fn state(from_the_end: usize, inactive: usize, deleted: usize) -> UserState {
     if from_the_end <= deleted {
         UserState::Deleted
@@ -123,7 +130,7 @@ fn catalogue(dice: Dice, about: &str, name: &str, size: usize) -> Vec<CatalogueE
     (0..).zip(1..=size).map(entry).collect()
 }
 
-/// `count` different entries, those that the user's dice put first.
+/// Returns `count` different entries in the order of the user's rolls.
 fn some(dice: Dice, entries: &[CatalogueEntry], count: usize, user: Uuid) -> Vec<Uuid> {
     let mut ranked: Vec<(u64, Uuid)> =
         (0..).zip(entries).map(|(nth, entry)| (dice.roll("initial", Some(user), nth), entry.id)).collect();
@@ -131,14 +138,17 @@ fn some(dice: Dice, entries: &[CatalogueEntry], count: usize, user: Uuid) -> Vec
     ranked.into_iter().take(count).map(|(_, id)| id).collect()
 }
 
-/// An org given by name, e.g. from a roster.
+/// An org whose members are given, for example from a roster.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Explicit {
+    /// The users.
     pub users: Vec<SimUser>,
+    /// The skills that clients assign.
     pub skills: Vec<CatalogueEntry>,
+    /// The skill groups that clients assign.
     pub groups: Vec<CatalogueEntry>,
-    /// What foreign writers assign. Part of the catalogue; five of each are made up if none are given.
+    /// What foreign writers assign. It is part of the catalogue; if none are given, five of each are generated.
     pub foreign_skills: Vec<CatalogueEntry>,
     pub foreign_groups: Vec<CatalogueEntry>,
     /// The states of skills that are not active.
@@ -149,11 +159,13 @@ pub struct Explicit {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CatalogueEntry {
+    /// Its id.
     pub id: Uuid,
+    /// Its name.
     pub name: String,
 }
 
-/// One simulated user, with the assignments that they start with.
+/// A simulated user, with the assignments that they start with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SimUser {
@@ -172,7 +184,7 @@ pub struct SimUser {
     pub groups: Vec<Uuid>,
 }
 
-/// A key that another system knows the user by.
+/// A key under which another system knows the user.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExternalId {
@@ -191,7 +203,7 @@ pub enum UserState {
 }
 
 impl UserState {
-    /// The state's name in the API.
+    /// Returns the name of the state in the API.
     pub fn name(self) -> &'static str {
         match self {
             Self::Active => "active",

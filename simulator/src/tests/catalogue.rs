@@ -1,4 +1,4 @@
-//! What can be assigned.
+//! The catalogues.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Users.
+//! The directory of users.
 
 use super::*;
 

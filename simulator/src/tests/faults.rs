@@ -112,7 +112,7 @@ async fn spread_latency_stays_in_its_bounds() {
         client.read_groups(user).await;
         seen.push(start.elapsed());
     }
-    // The timer rounds each half of the way up to its next millisecond.
+    // The timer rounds each half of the latency up to its next millisecond.
     assert!(seen.iter().all(|time| (20..=102).contains(&time.as_millis())), "{seen:?}");
     assert!(seen.iter().max() > seen.iter().min());
 }

@@ -27,7 +27,7 @@ use super::*;
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 
-/// A small org without limits in the way.
+/// A small org whose limits do not interfere.
 fn small(users: usize) -> Scenario {
     Scenario {
         seed: 11,
@@ -50,7 +50,7 @@ struct Client {
     token: String,
 }
 
-/// An answer with its body as a document, if it is one.
+/// An answer, with its body as a document if it is one.
 #[derive(Debug)]
 struct Answer {
     status: u16,
@@ -130,14 +130,14 @@ impl Client {
         self.try_send(Method::PATCH, &wfm_path(user), &[JSON, ("if-match", &version)], body).await
     }
 
-    /// A read and a write directly after it that keeps what was read.
+    /// Reads, and directly afterwards writes what was read.
     async fn read_and_write(&self, user: Uuid) -> Answer {
         let read = self.read_groups(user).await;
         let groups: Vec<Uuid> = ids(&read.body["skillGroups"]);
         self.write_groups(user, read.body["version"].as_u64().unwrap(), &groups).await
     }
 
-    /// Some users, in the order of listings.
+    /// Returns all users, in the order of listings.
     fn users(&self) -> Vec<Uuid> {
         self.simulator.users().into_iter().map(|user| user.id).collect()
     }

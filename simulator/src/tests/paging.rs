@@ -1,4 +1,4 @@
-//! What listings tell of their pages, and how large a page may be.
+//! What listings report about their pages, and how large a page may be.
 
 use super::*;
 

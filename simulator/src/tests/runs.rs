@@ -16,7 +16,7 @@ fn troubled(users: usize) -> Scenario {
     })
 }
 
-/// What the first write of every user came to.
+/// Returns the status of the first write for every user.
 async fn first_writes(scenario: Scenario, backwards: bool) -> Vec<(Uuid, u16)> {
     let client = Client::of(scenario).await;
     let mut users = client.users();

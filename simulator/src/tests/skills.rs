@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// A client, its only user, and the first so many skills that the user does not have.
+/// A client, its only user, and up to `free` skills that the user does not have.
 async fn org(free: usize) -> (Client, Uuid, Vec<Uuid>) {
     let generated = Generated { users: 1, skills: 60, ..Generated::default() };
     let client = Client::of(Scenario { population: Population::Generated(generated), ..small(1) }).await;
