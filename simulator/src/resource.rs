@@ -24,6 +24,7 @@ pub enum Target {
 pub struct Assignment {
     /// Id of the skill or group.
     pub id: Uuid,
+    /// Proficiency from 0.0 to 5.0; `None` for a group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proficiency: Option<f64>,
 }

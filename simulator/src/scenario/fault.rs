@@ -71,8 +71,10 @@ impl Fault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Period {
+    /// Start of the part.
     #[serde(with = "duration")]
     pub from: Duration,
+    /// End of the part.
     #[serde(with = "duration")]
     pub to: Duration,
 }
@@ -91,15 +93,20 @@ pub enum FaultKind {
     Delay(Latency),
     /// The answer arrives in pieces of `bytes` bytes, with a pause before each.
     Trickle {
+        /// Size of a piece in bytes.
         bytes: usize,
+        /// Pause before each piece.
         #[serde(with = "duration")]
         pause: Duration,
     },
     /// The error of a gateway or a server, or any other status; one below 200 only in memory. After the effect, a write
     /// has been applied although it seems to have failed.
     Status {
+        /// The status of the answer.
         status: u16,
+        /// Whether the request has its effect before it fails.
         moment: Moment,
+        /// The body of the answer.
         #[serde(default)]
         body: Body,
     },
@@ -107,6 +114,7 @@ pub enum FaultKind {
     Reset { moment: Moment },
     /// 429 with this `Retry-After`, whatever was used of the limit.
     RateLimited {
+        /// The time in the header, in whole seconds.
         #[serde(with = "duration")]
         retry_after: Duration,
     },

@@ -47,13 +47,15 @@ impl Population {
 pub struct Generated {
     /// Number of users.
     pub users: usize,
-    /// Numbers of inactive and deleted users, taken from the end of the list.
+    /// Number of inactive users, taken from the end of the list, before the deleted ones.
     pub inactive: usize,
+    /// Number of deleted users, taken from the end of the list.
     pub deleted: usize,
     /// Number of skills.
     pub skills: usize,
-    /// Numbers of inactive and deleted skills, taken from the end of the list.
+    /// Number of inactive skills, taken from the end of the list, before the deleted ones.
     pub inactive_skills: usize,
+    /// Number of deleted skills, taken from the end of the list.
     pub deleted_skills: usize,
     /// Number of skill groups.
     pub groups: usize,
@@ -148,8 +150,9 @@ pub struct Explicit {
     pub skills: Vec<CatalogueEntry>,
     /// The skill groups that clients assign.
     pub groups: Vec<CatalogueEntry>,
-    /// What foreign writers assign. It is part of the catalogue; if none are given, five of each are generated.
+    /// The skills that foreign writers assign. They are part of the catalogue; if none are given, five are generated.
     pub foreign_skills: Vec<CatalogueEntry>,
+    /// The skill groups that foreign writers assign; as for the skills, five are generated if none are given.
     pub foreign_groups: Vec<CatalogueEntry>,
     /// The states of skills that are not active.
     pub skill_states: BTreeMap<Uuid, UserState>,
@@ -169,17 +172,25 @@ pub struct CatalogueEntry {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SimUser {
+    /// Id of the user.
     pub id: Uuid,
+    /// Name of the user.
     pub name: String,
+    /// E-mail address, which is the user name as well.
     pub email: String,
+    /// Employee id, if the user has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub employee_id: Option<String>,
+    /// Keys under which other systems know the user.
     #[serde(default)]
     pub external_ids: Vec<ExternalId>,
+    /// State in the directory.
     #[serde(default)]
     pub state: UserState,
+    /// Skills at the start.
     #[serde(default)]
     pub skills: Vec<Assignment>,
+    /// Ids of the skill groups at the start.
     #[serde(default)]
     pub groups: Vec<Uuid>,
 }
@@ -188,7 +199,9 @@ pub struct SimUser {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExternalId {
+    /// The authority that issued the key.
     pub authority: String,
+    /// The key.
     pub key: String,
 }
 
@@ -196,9 +209,12 @@ pub struct ExternalId {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum UserState {
+    /// In service.
     #[default]
     Active,
+    /// Out of service, but not deleted.
     Inactive,
+    /// Deleted.
     Deleted,
 }
 
