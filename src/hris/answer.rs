@@ -127,6 +127,7 @@ impl Source {
     }
 }
 
+/// Builds the setback for an answer that does not describe the person.
 fn says_nothing(why: &str) -> Setback {
     Setback::Passing(format!("the answer does not describe the person: {why}"))
 }

@@ -125,6 +125,7 @@ struct Walk<'w> {
 }
 
 impl Walk<'_> {
+    /// Passes a value to `add`, under the name of this step.
     fn tell(&mut self, value: &str) {
         (self.add)(self.name.unwrap_or_default(), value);
     }

@@ -39,6 +39,7 @@ pub struct LooseColumn {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingColumns(Vec<MissingColumn>);
 
+/// An attribute that an export lacks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct MissingColumn {
     attribute: Box<str>,

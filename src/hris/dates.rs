@@ -20,9 +20,11 @@ use crate::domain::dates::is_offset;
 
 /// The first second of 2000; anything earlier stands for no date.
 const SECONDS_TO_2000: i64 = 946_684_800;
+/// The same in milliseconds.
 const MILLISECONDS_TO_2000: i64 = SECONDS_TO_2000 * 1000;
 /// The last second with ten digits, in 2286. It separates seconds from milliseconds in any date of our time.
 const LAST_SECOND: i64 = 9_999_999_999;
+/// The last millisecond with 13 digits, in 2286.
 const LAST_MILLISECOND: i64 = 9_999_999_999_999;
 
 /// The error for a value that is not a date.
@@ -80,6 +82,7 @@ pub(super) fn instant(text: &str) -> Option<Timestamp> {
     }
 }
 
+/// Reads a text: digits are a number, anything else a written date.
 fn of_text(text: &str, zone: &TimeZone) -> Result<Option<Timestamp>, NotADate> {
     let digits = || text.bytes().filter(u8::is_ascii_digit);
     if text.is_empty() || (digits().next().is_some() && digits().all(|digit| digit == b'0')) {
@@ -96,6 +99,7 @@ fn of_text(text: &str, zone: &TimeZone) -> Result<Option<Timestamp>, NotADate> {
     of_written(text, Some(zone))
 }
 
+/// Reads a number as seconds or milliseconds.
 fn of_number(number: &Number, zone: &TimeZone) -> Result<Option<Timestamp>, NotADate> {
     match (number.as_i64(), number.as_f64()) {
         (Some(whole), _) => of_whole(whole, zone),
@@ -104,6 +108,7 @@ fn of_number(number: &Number, zone: &TimeZone) -> Result<Option<Timestamp>, NotA
     }
 }
 
+/// Reads a whole number as seconds, milliseconds, or a day such as 20260131.
 fn of_whole(whole: i64, zone: &TimeZone) -> Result<Option<Timestamp>, NotADate> {
     match whole {
         SECONDS_TO_2000..=LAST_SECOND => Timestamp::from_second(whole).map(Some).map_err(|_| NotADate),
@@ -115,6 +120,7 @@ fn of_whole(whole: i64, zone: &TimeZone) -> Result<Option<Timestamp>, NotADate> 
     }
 }
 
+/// Reads a number with decimals: as seconds, or else like its whole part.
 fn of_fractional(fractional: f64, zone: &TimeZone) -> Result<Option<Timestamp>, NotADate> {
     let since_1970 = SignedDuration::try_from_secs_f64(fractional).map_err(|_| NotADate)?;
     if (SECONDS_TO_2000..=LAST_SECOND).contains(&since_1970.as_secs()) {

@@ -51,6 +51,7 @@ pub(super) struct Gathering<'s> {
     place: Option<PayloadPlace>,
 }
 
+/// A person of an export, and where they were found first.
 struct ExportRow {
     /// Position of the first row about the person.
     place: PayloadPlace,

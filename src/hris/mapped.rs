@@ -199,6 +199,7 @@ impl Mapped {
         Self { user, occurred_at, leaver: true, presence, called: None, sender_id: None, assignments, unknown }
     }
 
+    /// Returns the entry of a job for this person.
     pub(super) fn entry(&self, lists: &mut SharedLists) -> EntryOrder {
         let listed = self.assignments.iter().map(|derived| ListedAssignment {
             name: derived.name.clone(),

@@ -172,10 +172,12 @@ impl Source {
             || self.identity.as_ref().is_none_or(|identity| person.attributes.has(identity.attribute()))
     }
 
+    /// Returns the first sender's id of a person.
     fn sender_id_of(&self, person: &Person) -> Option<Box<str>> {
         self.sender_ids_of(person).next()
     }
 
+    /// Returns the sender's ids of a person, up to the first one that cannot name anyone.
     fn sender_ids_of(&self, person: &Person) -> impl Iterator<Item = Box<str>> {
         let ids = self.sender_id.as_deref().into_iter().flat_map(|attribute| person.attributes.values(attribute));
         ids.map_while(|id| super::people::checked(&as_it_reads(id)).ok())

@@ -77,10 +77,12 @@ pub struct Told {
 }
 
 impl Told {
+    /// Creates the content of a payload about one person.
     pub(super) fn person(person: Person) -> Self {
         Self { people: vec![person], ..Self::default() }
     }
 
+    /// Creates the content of a payload that only reports that a person has changed.
     pub(super) fn changed(record: &str, occurred_at: Option<Timestamp>) -> Self {
         Self { changed: vec![Changed { record: record.into(), occurred_at }], ..Self::default() }
     }
@@ -117,6 +119,7 @@ pub(super) struct Everybody {
 }
 
 impl Everybody {
+    /// Returns everything that was collected.
     pub(super) fn told(self) -> Told {
         Told { people: self.people, ..Told::default() }
     }

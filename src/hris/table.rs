@@ -47,6 +47,7 @@ where
     Ok(())
 }
 
+/// Checks that no column occurs twice.
 fn check_columns<R: AsyncBufRead + Unpin>(table: &Table<R>) -> Result<(), TableError> {
     let mut known = HashSet::new();
     for name in table.columns() {

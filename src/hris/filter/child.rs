@@ -50,6 +50,7 @@ fn bounded() -> io::Result<()> {
     Ok(())
 }
 
+/// Reads the filter and the payload from stdin.
 fn received() -> io::Result<(String, Vec<u8>)> {
     let mut stdin = io::stdin().lock();
     let mut length = [0; 4];

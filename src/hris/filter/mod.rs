@@ -93,6 +93,7 @@ impl FilterRunner {
         }
     }
 
+    /// Returns the command that starts a child, without an environment.
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.arg(SUBCOMMAND).env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -102,6 +103,7 @@ impl FilterRunner {
     }
 }
 
+/// Sends the request to a child and reads its output up to [`MAX_OUTPUT_BYTES`].
 async fn converse(child: &mut Child, filter: &str, payload: &[u8]) -> Result<Vec<u8>, FilterError> {
     let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
         return Err(FilterError::CannotStart("its process has no pipes".to_owned()));

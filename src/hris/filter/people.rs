@@ -48,6 +48,7 @@ pub fn people(outputs: &[u8], zone: &TimeZone) -> Result<Told, NotUnderstood> {
 }
 
 impl Yielded {
+    /// Adds the person to `told`, or returns what is wrong with them.
     fn take(self, zone: &TimeZone, told: &mut Told) -> Result<(), String> {
         let occurred_at =
             date(&self.occurred_at, zone).map_err(|fault| format!("occurredAt {fault}: {}", self.occurred_at))?;

@@ -94,6 +94,7 @@ pub(super) fn outputs(filter: &str, payload: &[u8]) -> Result<Vec<u8>, String> {
     })?
 }
 
+/// Describes why a filter cannot be parsed.
 fn unreadable(error: &load::Error<&str>) -> String {
     match error {
         load::Error::Io(errors) => {
@@ -111,6 +112,7 @@ fn unreadable(error: &load::Error<&str>) -> String {
     }
 }
 
+/// Describes a name that is not defined.
 fn undefined(name: &str, kind: &Undefined) -> String {
     if let Undefined::Filter(arguments) = kind {
         format!("there is no filter {name}/{arguments}; filters have no access to the environment or the process")

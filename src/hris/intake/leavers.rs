@@ -28,7 +28,7 @@ pub(super) enum Freshness {
 
 impl Intake {
     /// Turns leavers of whom only the sender's id was reported into the people whom the source named with that id
-    /// before. Returns the number of leavers it never named: they have nothing of ours, and their deletion is
+    /// before. Returns the number of leavers it never named: they have no owned assignments, and their deletion is
     /// remembered in case older deliveries about them arrive late.
     pub(super) async fn find_leavers(
         &self,
@@ -148,7 +148,7 @@ impl Intake {
     }
 
     /// Returns the names that leave if the person with this sender's id leaves: all names that the sender ever gave
-    /// with the id and that may have something of ours, or the latest name if there are none.
+    /// with the id and that may have owned assignments, or the latest name if there are none.
     fn names_of(&self, source: &Source, record: &str) -> Vec<UserRef> {
         let mut names = self.0.known.by_id(source, record);
         names.sort_by_key(|known| known.named_at);

@@ -52,7 +52,7 @@ pub struct Receipt {
     pub dated_in_future: usize,
     /// Number of people for whom a rule cannot be decided; what such rules assign is left as it is.
     pub undecided: usize,
-    /// Number of leavers whom the source never named; they have nothing of ours.
+    /// Number of leavers whom the source never named; they have no owned assignments.
     pub leavers_unknown: usize,
     /// Number of dates that could not be read.
     pub dates_not_read: usize,
@@ -112,6 +112,7 @@ impl IntakeError {
 #[derive(Debug, Clone)]
 pub struct Intake(Arc<Parts>);
 
+/// What all handles share.
 #[derive(Debug)]
 struct Parts {
     sources: Sources,

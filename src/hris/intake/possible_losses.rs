@@ -1,4 +1,4 @@
-//! Whether a leaver may have something of ours.
+//! Whether a leaver may have owned assignments.
 
 use super::Intake;
 use super::known::called;
@@ -13,6 +13,7 @@ pub(super) struct PossibleLosses<'i> {
 }
 
 impl Intake {
+    /// Returns what people of this source may lose.
     pub(super) fn possible_losses<'i>(&'i self, source: &'i Source) -> PossibleLosses<'i> {
         PossibleLosses { intake: self, source }
     }
@@ -24,7 +25,7 @@ impl PossibleLosses<'_> {
         !self.has_nothing(user) && self.may_have_something(user)
     }
 
-    /// Returns whether a person of this name may have something of ours: not if the name never led to a user and
+    /// Returns whether a person of this name may have owned assignments: not if the name never led to a user and
     /// nothing under way may lead it to one.
     pub(super) fn may_have_something(&self, user: &UserRef) -> bool {
         let engine = &self.intake.0.engine;
@@ -32,6 +33,7 @@ impl PossibleLosses<'_> {
         self.user_of(user).is_some() || engine.is_open_name(user) || self.user_of(user).is_some()
     }
 
+    /// Returns the user that a name led to last.
     fn user_of(&self, named: &UserRef) -> Option<UserId> {
         self.intake.0.known.user_of(self.source, named, &self.intake.0.engine)
     }
@@ -50,7 +52,7 @@ impl PossibleLosses<'_> {
         }
     }
 
-    /// Returns whether the engine knows that the user has nothing of ours.
+    /// Returns whether the engine knows that the user has no owned assignments on the target of the source.
     pub(super) fn has_nothing(&self, user: &UserRef) -> bool {
         let Some(user) = self.intake.0.engine.user(user) else { return false };
         // Pending entries are about to change what the user has.

@@ -29,6 +29,7 @@ pub(in crate::hris) struct When {
     not: Vec<Condition>,
 }
 
+/// A test of one attribute.
 #[derive(Debug)]
 struct Condition {
     attribute: String,
@@ -38,9 +39,13 @@ struct Condition {
 /// The test of a value. Texts are folded.
 #[derive(Debug)]
 enum Test {
+    /// The value is one of these.
     Is(BTreeSet<String>),
+    /// The value begins with this.
     Prefix(String),
+    /// The value matches this expression.
     Matches(Regex),
+    /// The attribute has a value, or has none.
     Exists(bool),
 }
 
@@ -115,6 +120,7 @@ impl When {
 }
 
 impl Condition {
+    /// Compiles a condition, or returns what is wrong with it.
     fn compile(condition: &ConditionConfig) -> Result<Self, String> {
         let attribute = condition.attr.trim();
         if as_it_reads(attribute).is_empty() {
@@ -136,6 +142,7 @@ impl Condition {
         Ok(Self { attribute: attribute.to_owned(), test })
     }
 
+    /// Returns whether a person meets the condition; `None` if the attribute is unknown.
     fn holds(&self, facts: Facts<'_>, split_on: Option<&str>) -> Option<bool> {
         if !facts.know(&self.attribute) {
             return None;
@@ -151,6 +158,7 @@ impl Condition {
     }
 }
 
+/// Negation in three-valued logic.
 fn not(truth: Option<bool>) -> Option<bool> {
     truth.map(|truth| !truth)
 }
@@ -169,6 +177,7 @@ fn all(truths: impl Iterator<Item = Option<bool>>) -> Option<bool> {
 }
 
 impl Test {
+    /// Returns whether a value passes the test.
     fn fits(&self, value: &str) -> bool {
         let value: Cow<'_, str> = folded(value).into();
         match self {
@@ -180,6 +189,7 @@ impl Test {
     }
 }
 
+/// Compiles a regular expression, or returns what is wrong with it.
 fn compiled(expression: &str) -> Result<Regex, String> {
     let mut builder = RegexBuilder::new(expression);
     builder.case_insensitive(true).size_limit(MAX_EXPRESSION);

@@ -45,6 +45,7 @@ struct FoundAttribute {
 #[derive(Debug)]
 pub struct Rules(Vec<Rule>);
 
+/// A compiled rule.
 #[derive(Debug)]
 struct Rule {
     id: Box<str>,
@@ -144,6 +145,7 @@ impl Rules {
 }
 
 impl FoundAttribute {
+    /// Returns what is assigned, and what is left as it is.
     fn derived(self) -> impl Iterator<Item = Derived> {
         let Self { follows, may_follow } = self;
         let enough = follows.as_ref().map(|derived| derived.proficiency);

@@ -12,6 +12,7 @@ use crate::hris::dates::DateReader;
 use crate::hris::people::{Changed, NotUnderstood, Person, Told};
 use crate::hris::signature::{Algorithm, Encoding, Headers, Scheme, SignedPart};
 
+/// The header with the time of the signature, which is signed with the body.
 const STAMP: &str = "x-bamboohr-timestamp";
 
 pub(super) const SENDER: Sender = Sender {

@@ -39,6 +39,7 @@ fn status_of_item(body: &[u8]) -> Option<u64> {
     }
 }
 
+/// Reads events about individuals, their employment and the directory.
 fn read(delivery: &Payload<'_>, _: &mut DateReader<'_>) -> Result<Told, NotUnderstood> {
     let payload = &delivery.json()?;
     // A test delivery contains only the connection or the company.

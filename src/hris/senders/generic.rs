@@ -18,6 +18,7 @@ pub(super) const SENDER: Sender = Sender {
     status_of_item: |_| None,
 };
 
+/// Reads the payload as records of people.
 fn read(delivery: &Payload<'_>, _: &mut DateReader<'_>) -> Result<Told, NotUnderstood> {
     records(delivery.bytes)
 }

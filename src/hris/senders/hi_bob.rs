@@ -20,6 +20,7 @@ pub(super) const SENDER: Sender = Sender {
     ..generic::SENDER
 };
 
+/// Signs the body with HMAC-SHA512, in base64.
 fn scheme() -> Scheme {
     Scheme::of_body("bob-signature", Algorithm::HmacSha512, Encoding::Base64)
 }

@@ -15,6 +15,7 @@ pub(super) const SENDER: Sender = Sender {
     ..generic::SENDER
 };
 
+/// Reads events about persons and their employments.
 fn read(delivery: &Payload<'_>, dates: &mut DateReader<'_>) -> Result<Told, NotUnderstood> {
     let payload = &delivery.json()?;
     let event = text(payload, "/event_name")?;

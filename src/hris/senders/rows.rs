@@ -39,6 +39,7 @@ pub(in crate::hris) fn each_record<T: TakeRecord>(payload: &[u8], take: &mut T) 
     }
 }
 
+/// The names that are looked up in a payload.
 const NAMES: [&str; 6] = [ENVELOPES, LISTS[0], LISTS[1], LISTS[2], LISTS[3], LISTS[4]];
 
 fn is_array(raw: &RawValue) -> bool {

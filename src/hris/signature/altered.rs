@@ -60,6 +60,7 @@ pub(super) fn forms(body: &[u8]) -> Vec<(Altered, Cow<'_, [u8]>)> {
 /// Where JSON writers insert white space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Spaces {
+    /// No white space.
     None,
     /// One space after each comma and colon.
     One,

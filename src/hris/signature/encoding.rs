@@ -16,6 +16,7 @@ pub enum Encoding {
     Base64Url,
 }
 
+/// Accepts base64 with and without padding.
 const CONFIG: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
 const BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, CONFIG);

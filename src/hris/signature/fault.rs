@@ -16,6 +16,7 @@ pub enum SignatureError {
     /// The header with the signature is missing.
     #[error("the header {header} is missing{}", by_another(.another.as_ref()))]
     NoSignature {
+        /// The expected header.
         header: HeaderName,
         /// The preset of another sender whose signature header is present.
         another: Option<(&'static str, HeaderName)>,
@@ -40,12 +41,14 @@ pub enum SignatureError {
     Wrong(#[from] Box<Mismatch>),
 }
 
+/// Adds the preset whose signature header is present, if there is one.
 fn by_another(another: Option<&(&'static str, HeaderName)>) -> String {
     another.map_or_else(String::new, |(preset, header)| {
         format!("; {header} is present, which the sender of preset {preset:?} uses")
     })
 }
 
+/// Describes by how much the time of a signature differs from now.
 fn outside(signed_at: Timestamp, now: Timestamp, tolerance: Duration) -> String {
     let whole = |duration: SignedDuration| SignedDuration::from_secs(duration.as_secs().saturating_abs());
     let (off, tolerance) = (now.duration_since(signed_at), SignedDuration::try_from(tolerance).unwrap_or_default());
@@ -80,6 +83,7 @@ enum FoundSignature {
 }
 
 impl Mismatch {
+    /// Compares what the header contains with what the scheme expects.
     pub(super) fn new(
         scheme: &Scheme,
         keys: &[VerifyingKey],
@@ -95,6 +99,7 @@ impl Mismatch {
 }
 
 impl FoundSignature {
+    /// Classifies the content of the header.
     fn of(scheme: &Scheme, prefix: &str, expected: usize, given: &str) -> Self {
         let texts = scheme.signatures(given, prefix);
         let has_length = |encoding: Encoding, text: &str| encoding.decode(text).is_some_and(|it| it.len() == expected);

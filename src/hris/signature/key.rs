@@ -10,7 +10,9 @@ use super::{Encoding, Scheme};
 /// The algorithm of a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
+    /// HMAC with SHA-256.
     HmacSha256,
+    /// HMAC with SHA-512.
     HmacSha512,
 }
 
@@ -48,6 +50,7 @@ pub enum KeyError {
 
 /// A key that verifies signatures.
 pub(super) enum VerifyingKey {
+    /// A shared secret.
     Shared(hmac::Key),
     /// The public key of an Ed25519 pair.
     Public(Vec<u8>),
@@ -113,6 +116,7 @@ impl VerifyingKey {
     }
 }
 
+/// Returns the public key, if it has the right length.
 fn public(bytes: Vec<u8>) -> Result<VerifyingKey, KeyError> {
     const LENGTH: usize = 32;
     if bytes.len() == LENGTH { Ok(VerifyingKey::Public(bytes)) } else { Err(KeyError::NotAPublicKey) }

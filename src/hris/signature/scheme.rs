@@ -169,6 +169,7 @@ fn without<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
 }
 
 impl Headers {
+    /// Returns the headers of a signature over an id and a time.
     pub(in crate::hris) fn of_three(signature: &'static str, id: &'static str, timestamp: &'static str) -> Self {
         Self {
             signature: HeaderName::from_static(signature),

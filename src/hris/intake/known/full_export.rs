@@ -164,6 +164,7 @@ impl KnownPeople {
 }
 
 impl OfSource {
+    /// Collects what is known of the people who are missing; `None` if nothing is.
     fn missing<'k>(&'k self, missing: &[UserRef], engine: &Engine) -> Option<Missing<'k>> {
         let named = |user: &UserRef| {
             let text = written(user)?;

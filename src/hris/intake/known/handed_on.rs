@@ -1,5 +1,5 @@
-//! Names that belong to another user in Genesys by now: whoever had such a name before may still have something of
-//! ours.
+//! Names that belong to another user in Genesys by now: whoever had such a name before may still have owned
+//! assignments.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::hris::source::Source;
 
 impl KnownPeople {
     /// Returns the users that names of the source led to before they led to others, and to whom no other name of any
-    /// source leads. They may have something of ours, and no name of theirs can be missing from an export.
+    /// source leads. They may have owned assignments, and no name of theirs can be missing from an export.
     pub(in crate::hris::intake) fn former_users(
         &self,
         source: &Source,

@@ -2,8 +2,8 @@
 //! them.
 //!
 //! People are kept apart by source, because two HR systems may each know half of them, and a full export of one says
-//! nothing about those of the other. A person stays known for as long as the source names them or they have something
-//! of ours, and for `journal.retention` after that.
+//! nothing about those of the other. A person stays known for as long as the source names them or they have owned
+//! assignments, and for `journal.retention` after that.
 //!
 //! The sender's id is stored with each person, if the sender reports one: for a deleted person, most senders report
 //! nothing else. The deletion of a person who was never named is remembered as well, because older events about them
@@ -58,7 +58,7 @@ struct KnownPerson {
     named_at: Timestamp,
     /// The user that the person turned out to be.
     user: Option<UserId>,
-    /// Another user that the name led to before, and who may still have something of ours.
+    /// Another user that the name led to before, and who may still have owned assignments.
     former_user: Option<UserId>,
     /// The sender's id of the person.
     sender_id: Option<Box<str>>,
@@ -73,6 +73,7 @@ struct KnownPerson {
 }
 
 impl KnownPerson {
+    /// Creates a person who was first named at this time, with nothing else known.
     fn named_at(named_at: Timestamp) -> Self {
         let (user, sender_id, order) = (None, None, Order::default());
         let (exports, missing_since, former_user, former_id) = (None, None, None, None);
@@ -121,6 +122,7 @@ pub(super) struct NamedPerson<'p> {
     pub(super) is_planned: bool,
 }
 
+/// Whom each source has named, by its name.
 type People = HashMap<Arc<str>, OfSource>;
 
 /// Whom one source has named.
@@ -137,6 +139,7 @@ struct OfSource {
 }
 
 impl OfSource {
+    /// Adds or replaces a person, and indexes their ids.
     fn insert(&mut self, text: Box<str>, known: KnownPerson) {
         self.remove(&text);
         for id in known.sender_id.iter().chain(&known.former_id) {
@@ -146,6 +149,7 @@ impl OfSource {
         self.by_name.insert(text, known);
     }
 
+    /// Removes a person from both maps.
     fn remove(&mut self, text: &str) {
         let Some(known) = self.by_name.remove(text) else { return };
         for id in known.sender_id.into_iter().chain(known.former_id) {
@@ -195,6 +199,7 @@ pub(super) struct KnownPeople {
 }
 
 impl KnownPeople {
+    /// Restores the people from the memos of a previous process.
     pub(super) fn recovered(memos: &[Memo], retention: Duration, clock: WallClock) -> Self {
         let (mut people, mut older_keys) = (People::new(), OlderKeys::new());
         for memo in memos.iter().filter(|memo| is_known_person(memo)) {
@@ -281,6 +286,7 @@ impl KnownPeople {
         self.write(journal, &source.name, self.renewed(source, &named)).await
     }
 
+    /// Returns the order of a person's changes, including the last export without dates.
     fn order_of(&self, source: &Source, text: &str) -> Order {
         let people = self.lock();
         let Some(of_source) = people.get(&source.name) else { return Order::default() };
@@ -389,7 +395,7 @@ impl KnownPeople {
         Some(people.get(&source.name)?.by_name.get(&*format!("{GONE}{}", as_it_reads(sender_id)))?.named_at)
     }
 
-    /// Forgets people who have left and have nothing of ours. Durable when it returns.
+    /// Forgets people who have left and have no owned assignments. Durable when it returns.
     pub(super) async fn forget(
         &self,
         journal: &dyn Journal,
@@ -402,7 +408,7 @@ impl KnownPeople {
     }
 
     /// Goes through all people: notes the users that the engine has found for them, and forgets those who have not been
-    /// named for longer than the retention and have nothing of ours.
+    /// named for longer than the retention and have no owned assignments.
     pub(super) async fn tidy_up(&self, journal: &dyn Journal, engine: &Engine) -> Result<(), JournalError> {
         let sources: Vec<_> = self.lock().keys().map(Arc::clone).collect();
         let mut forgotten = 0;
@@ -528,6 +534,7 @@ impl KnownPeople {
         places
     }
 
+    /// Writes changes to the journal, then applies them here.
     async fn write(
         &self,
         journal: &dyn Journal,

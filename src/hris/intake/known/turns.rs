@@ -11,6 +11,7 @@ use tokio::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 /// Number of locks that people share; more than there are deliveries at a time.
 const REMAINDERS: usize = 256;
 
+/// The turns of all people.
 #[derive(Debug)]
 pub(super) struct Turns {
     everybody: RwLock<()>,
@@ -48,6 +49,7 @@ impl Turns {
         WriteTurn { _not_everybody: not_everybody, _some: some }
     }
 
+    /// Returns the index of the lock that a person shares.
     fn remainder(&self, text: &str) -> usize {
         usize::try_from(self.hasher.hash_one(text)).unwrap_or_default() % REMAINDERS
     }

@@ -43,6 +43,7 @@ pub(super) struct WaitingRecords {
     paces: Mutex<HashMap<Arc<str>, Instant>>,
 }
 
+/// The records by place.
 #[derive(Debug, Default)]
 struct RecordPlaces {
     waiting: HashMap<RecordPlace, WaitingRecord>,
@@ -144,6 +145,7 @@ struct KeptRecord {
     failed: Option<KeptFailure>,
 }
 
+/// Why and when reading was given up, as kept in a memo.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct KeptFailure {
@@ -310,6 +312,7 @@ impl WaitingRecords {
     }
 }
 
+/// Returns the keys of the deliveries.
 fn deliveries(events: &[WaitingEvent]) -> Vec<Box<str>> {
     events.iter().map(|event| event.delivery.clone()).collect()
 }
@@ -438,6 +441,7 @@ impl Intake {
         self.forget_failed(old).await.map(drop)
     }
 
+    /// Removes the memos of failed records, then the records; returns their number.
     async fn forget_failed(&self, meant: Vec<(RecordPlace, Vec<WaitingEvent>)>) -> Result<usize, JournalError> {
         let memos: Vec<_> =
             meant.iter().flat_map(|(place, events)| events.iter().map(|event| forgotten(place, event))).collect();
@@ -464,6 +468,7 @@ impl Intake {
     }
 }
 
+/// Returns whether a place belongs to this source and, if one is given, to this record.
 fn is_of((of, id): &RecordPlace, source: &str, record: Option<&str>) -> bool {
     &**of == source && record.is_none_or(|record| **id == *record)
 }

@@ -29,7 +29,9 @@ const NEW_PATIENCE: Duration = Duration::from_secs(600);
 
 /// How the work on the events taken up has ended.
 enum ReadingEnd {
+    /// A job was made of the record, or there was nothing to do.
     Settled,
+    /// The record could not be read or used.
     GivenUp(LastSetback),
 }
 
