@@ -11,7 +11,7 @@ pub enum Altered {
     LastLineBreak,
     /// Line breaks differ.
     LineBreaks,
-    /// White space outside of JSON texts differs.
+    /// Whitespace outside of JSON texts differs.
     JsonSpaces,
 }
 
@@ -27,7 +27,7 @@ impl Altered {
             Self::ByteOrderMark => "with its byte order mark added or removed",
             Self::LastLineBreak => "with a different line break at its end, or none",
             Self::LineBreaks => "with different line breaks",
-            Self::JsonSpaces => "with different white space in its JSON",
+            Self::JsonSpaces => "with different whitespace in its JSON",
         }
     }
 }
@@ -57,10 +57,10 @@ pub(super) fn forms(body: &[u8]) -> Vec<(Altered, Cow<'_, [u8]>)> {
     forms
 }
 
-/// Where JSON writers insert white space.
+/// Where JSON writers insert whitespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Spaces {
-    /// No white space.
+    /// No whitespace.
     None,
     /// One space after each comma and colon.
     One,
@@ -68,7 +68,7 @@ enum Spaces {
     Indent(usize),
 }
 
-/// Rewrites a JSON text with other white space. Nothing is parsed, so everything else stays as it is. Output that grows
+/// Rewrites a JSON text with other whitespace. Nothing is parsed, so everything else stays as it is. Output that grows
 /// many times as large, as that of endless brackets does, is cut off, because no sender signs such a body.
 fn respaced(json: &[u8], spaces: Spaces) -> Vec<u8> {
     const MAX_TIMES: usize = 8;

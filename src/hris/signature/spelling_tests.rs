@@ -216,9 +216,9 @@ fn a_body_that_was_rewritten_is_named_as_such_and_not_let_in() {
         (&*format!("\u{feff}{body}"), body, "byte order mark"),
         ("{\r\n\"a\":\r\n1}", "{\n\"a\":\n1}", "different line breaks"),
         ("{\n\"a\":\n1}", "{\r\n\"a\":\r\n1}", "different line breaks"),
-        (body.trim_end(), compact, "different white space in its JSON"),
-        (compact, indented, "different white space in its JSON"),
-        (indented, compact, "different white space in its JSON"),
+        (body.trim_end(), compact, "different whitespace in its JSON"),
+        (compact, indented, "different whitespace in its JSON"),
+        (indented, compact, "different whitespace in its JSON"),
     ] {
         let fault = told(signed, came);
         assert!(fault.contains(what) && fault.contains("rewrites bodies"), "{fault}");
