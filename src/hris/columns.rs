@@ -62,6 +62,11 @@ impl<'s> Columns<'s> {
         Self { missing, spellings, others: BTreeSet::new(), loosely: BTreeSet::new() }
     }
 
+    /// Adds an attribute that is needed.
+    pub(super) fn need(&mut self, needed: Needed<'s>) {
+        self.missing.entry(folded(needed.attribute)).or_default().insert(needed);
+    }
+
     /// Returns whether a needed attribute has not been seen yet.
     pub(super) fn lack(&self) -> bool {
         !self.missing.is_empty()

@@ -10,7 +10,7 @@ use super::attributes::Attributes;
 use super::columns::Columns;
 use super::mapped::{Mapping, MappingError, PersonFault, SharedParts};
 use super::people::{NotUnderstood, PayloadPlace, Person, TakeRecord};
-use super::source::Source;
+use super::source::{Needed, NeededBy, Source};
 use crate::domain::UserRef;
 use crate::domain::shared::Shared;
 use crate::domain::text::folded;
@@ -206,6 +206,12 @@ impl TakeRecord for Gathering<'_> {
     }
 
     fn columns(&mut self, names: &[String]) -> Result<(), MappingError> {
+        // Filters read JSON only: in a table, a column names the user.
+        let Some(identity) = &self.source.identity else {
+            let problem = "the source names users by its filter, which reads JSON only; set `user` to import tables";
+            return Err(NotUnderstood::new(problem).into());
+        };
+        self.columns.need(Needed { attribute: identity.attribute(), by: NeededBy::User });
         for name in names {
             self.columns.saw(name);
         }

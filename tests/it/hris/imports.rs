@@ -359,3 +359,24 @@ async fn deliveries_about_one_person_each_do_not_take_a_skill_from_the_last_who_
     let groups: Vec<_> = (1..=4).map(|n| office.groups(n).concat()).collect();
     assert_eq!(groups, ["Group 2", "Group 2", "Group 1", "Group 1"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_table_for_a_source_with_a_filter_needs_the_column_that_names_the_user() {
+    let filtered = by_title("hr", "filter = '.employees[]'").replace("preset = 'bamboohr'", "preset = 'generic'");
+    let by_filter_alone = filtered.replace("user = { employee_id = 'employeeNumber' }\n", "");
+    let renamed = "employee_number,jobTitle\nE1001,Group 1\nE1002,Group 1\n";
+    for (source, told) in [
+        (&filtered, "employeeNumber"),
+        (&by_filter_alone, "the source names users by its filter, which reads JSON only; set `user` to import tables"),
+    ] {
+        let source = source.replace(super::BAMBOO_SECRET, "0123456789abcdef0123456789abcdef");
+        let office = Office::open(&employees(3), &source);
+        let answer = office.post("/v1/imports/hr?scope=delta", &CSV, renamed).await;
+        assert_eq!(answer.status, 422, "{answer:?}");
+        assert!(answer.body["detail"].as_str().unwrap().contains(told), "{answer:?}");
+    }
+    let office =
+        Office::open(&employees(3), &filtered.replace(super::BAMBOO_SECRET, "0123456789abcdef0123456789abcdef"));
+    import(&office, "hr", "delta", &[(1, "Group 1")]).await;
+    assert_eq!(office.groups(1), ["Group 1"]);
+}
