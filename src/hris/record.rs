@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use parking_lot::Mutex;
@@ -16,6 +16,7 @@ use tower::{ServiceExt, service_fn};
 use crate::address;
 use crate::charset;
 use crate::config::{ConfigError, FetchMethod, RecordConfig, WebhookConfig};
+use crate::outbound::{self, Proxies, innermost_cause};
 
 /// Placeholder for the sender's id of a person.
 const PLACEHOLDER: &str = "{id}";
@@ -121,13 +122,7 @@ const MAX_PROXIES: usize = 16;
 
 /// Builds a client that uses this proxy, or none.
 fn client(proxy: Option<&String>) -> Result<reqwest::Client, &'static str> {
-    // Fails only if a provider is already installed, which then serves as well.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut builder = reqwest::Client::builder()
-        .no_proxy()
-        .connect_timeout(Duration::from_secs(10))
-        .redirect(reqwest::redirect::Policy::none())
-        .user_agent(concat!("skillsync/", env!("CARGO_PKG_VERSION")));
+    let mut builder = outbound::client_builder(Proxies::Configured).connect_timeout(Duration::from_secs(10));
     if let Some(proxy) = proxy {
         if !proxy.starts_with("http://") && !proxy.starts_with("https://") {
             return Err("must begin with http:// or https://");
@@ -139,22 +134,8 @@ fn client(proxy: Option<&String>) -> Result<reqwest::Client, &'static str> {
 
 /// Sends one request and reads the answer up to [`MAX_ANSWER_BYTES`].
 async fn exchange(client: Result<reqwest::Client, String>, request: Request<Bytes>) -> Result<Response<Bytes>, String> {
-    let client = client?;
-    // The URL contains the id of a person, so errors are reported without it.
-    let said = |error: reqwest::Error| error.without_url().to_string();
-    let request = reqwest::Request::try_from(request).map_err(said)?;
-    #[expect(clippy::disallowed_methods, reason = "this call goes to the HR system, which the gate has no part in")]
-    let mut answer = client.execute(request).await.map_err(said)?;
-    let mut body = BytesMut::new();
-    while let Some(chunk) = answer.chunk().await.map_err(said)? {
-        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
-            return Err(format!("the answer is larger than {MAX_ANSWER_BYTES} bytes"));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    let mut response = Response::new(body.freeze());
-    *response.status_mut() = answer.status();
-    Ok(response)
+    let request = reqwest::Request::try_from(request).map_err(|error| innermost_cause(&error))?;
+    outbound::exchange(&client?, request, MAX_ANSWER_BYTES).await.map_err(|error| error.to_string())
 }
 
 /// Why a record could not be used, without ids, secrets or the content of the answer.

@@ -146,6 +146,14 @@ pub struct IntakeDependencies {
     pub retention: Duration,
 }
 
+/// Whether a delivery came before.
+#[derive(Debug)]
+enum DeliveryClaim {
+    New(Reservation),
+    /// The job that was made of it.
+    Known(JobId),
+}
+
 impl Intake {
     /// Starts with what a previous process left: records that are still to be read, and the people who are known.
     pub fn start(on: IntakeDependencies) -> Self {
@@ -202,15 +210,15 @@ impl Intake {
         let body = body.plain;
         let key = source.delivery_key(headers, body, now);
         let reservation = match self.claim(&source, &key).await? {
-            Ok(reservation) => reservation,
-            Err(job) => return Ok(Receipt { job: Some(job), ..Receipt::default() }),
+            DeliveryClaim::New(reservation) => reservation,
+            DeliveryClaim::Known(job) => return Ok(Receipt { job: Some(job), ..Receipt::default() }),
         };
         let mut mapping = source.map_delivery(headers, body).await?;
         let (key, reservation) = match source.key_of_undated(mapping.is_dated(), body, now) {
             None => (key, reservation),
             Some(key) => match self.claim(&source, &key).await? {
-                Ok(reservation) => (key, reservation),
-                Err(job) => return Ok(Receipt { job: Some(job), ..Receipt::default() }),
+                DeliveryClaim::New(reservation) => (key, reservation),
+                DeliveryClaim::Known(job) => return Ok(Receipt { job: Some(job), ..Receipt::default() }),
             },
         };
         let dated_in_future = self.take_future_dates_as_now(&source, &mut mapping);
@@ -238,18 +246,17 @@ impl Intake {
     }
 
     /// Reserves the key of the delivery, or returns the job that was created under it.
-    async fn claim(&self, source: &Source, key: &str) -> Result<Result<Reservation, JobId>, TooManyKeys> {
+    async fn claim(&self, source: &Source, key: &str) -> Result<DeliveryClaim, TooManyKeys> {
         let space = KeySpace::of_deliveries(&source.name);
         loop {
             match self.0.engine.claim(&space, key)? {
-                Claim::Reserved(reservation) => return Ok(Ok(reservation)),
-                Claim::Accepted(_, job) => return Ok(Err(job)),
+                Claim::Reserved(reservation) => return Ok(DeliveryClaim::New(reservation)),
+                Claim::Accepted(_, job) => return Ok(DeliveryClaim::Known(job)),
                 Claim::Accepting(other) => other.ended().await,
             }
         }
     }
 
-    /// Creates the job of a mapped delivery, and has records read where only an id was reported.
     async fn take(
         &self,
         source: &Arc<Source>,

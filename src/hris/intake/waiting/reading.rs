@@ -11,7 +11,7 @@ use crate::domain::acceptance::Fingerprint;
 use crate::engine::{IdempotencyContext, TooManyKeys};
 use crate::hris::intake::known::{NamedPerson, Order};
 use crate::hris::intake::leavers::Freshness;
-use crate::hris::intake::{Intake, RequestOrigin};
+use crate::hris::intake::{DeliveryClaim, Intake, RequestOrigin};
 use crate::hris::mapped::Mapping;
 use crate::hris::record::{self, Fetched, Setback};
 use crate::hris::source::Source;
@@ -170,7 +170,7 @@ async fn submit(
         return Ok(());
     }
     for event in covered {
-        if let Ok(reservation) = intake.claim(source, &event.key(&place.1)).await? {
+        if let DeliveryClaim::New(reservation) = intake.claim(source, &event.key(&place.1)).await? {
             let under = IdempotencyContext { reservation, fingerprint: Fingerprint::default() };
             let named = mapping.people.iter().map(|person| NamedPerson::of_record(person, order));
             intake.0.known.learn(&*intake.0.journal, source, named).await?;
