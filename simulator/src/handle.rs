@@ -12,7 +12,6 @@ use super::ledger::{Ledger, Outcome, Statistics};
 use super::model::{Arrival, Model, Voyage};
 use super::resource::{Assignment, Origin, Target};
 use super::scenario::{Behaviour, CatalogueEntry, ConflictCause, Outage, Scenario, SimUser, UserState};
-use super::service::SimulatorService;
 
 /// A simulated Genesys org. Clones share it; its methods return copies.
 #[derive(Debug, Clone)]
@@ -24,11 +23,6 @@ impl Simulator {
     /// Starts a simulation; its time begins now.
     pub fn new(scenario: Scenario) -> Self {
         Self { model: Arc::new(Mutex::new(Model::new(scenario, Instant::now()))) }
-    }
-
-    /// Returns a way into the simulation that needs no socket.
-    pub fn service(&self) -> SimulatorService {
-        SimulatorService::new(self.clone())
     }
 
     /// Returns every request and effect so far.

@@ -26,9 +26,10 @@ pub struct SimulatorService {
     simulator: Simulator,
 }
 
-impl SimulatorService {
-    pub(super) fn new(simulator: Simulator) -> Self {
-        Self { simulator }
+impl Simulator {
+    /// Returns a way into the simulation that needs no socket.
+    pub fn service(&self) -> SimulatorService {
+        SimulatorService { simulator: self.clone() }
     }
 }
 

@@ -1,91 +1,14 @@
 //! Folds several changes to one user into one desired set, as if they had run one after another in their places.
 
 mod replay;
-mod state;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use self::replay::{Replay, timeline};
-use self::state::FoldState;
-use super::entry::Effects;
+pub use super::change::{Change, FoldStart, Folded, Mode, Outcome, Undone};
 use super::history::History;
-use super::{AssignmentId, Assignments, EntryId, Listed, Place, Target};
-
-/// What the list of assignments in a job means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Mode {
-    /// Assign the listed ones in addition.
-    Add,
-    /// Remove the listed ones.
-    Remove,
-    /// Assign the listed ones; of the rest, remove only what skillsync assigned or what is configured as managed.
-    Managed,
-    /// Assign exactly the listed ones.
-    Replace,
-}
-
-/// What one entry asks for a user.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    pub place: Place,
-    /// The entry that asks for the change.
-    pub by: EntryId,
-    pub mode: Mode,
-    pub listed: Arc<Listed>,
-}
-
-/// The starting point of a fold.
-#[derive(Debug, Clone, Copy)]
-pub struct FoldStart<'a> {
-    pub target: Target,
-    /// The assignments that Genesys shows.
-    pub current: &'a Assignments,
-    /// What skillsync itself assigned earlier.
-    pub owned: &'a BTreeSet<AssignmentId>,
-    /// What the configuration lists as managed.
-    pub managed: &'a BTreeSet<AssignmentId>,
-}
-
-/// What became of one change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// It accounts for part of the difference to be written.
-    Applies(Effects),
-    /// The user already has what it asks for.
-    Unchanged(Effects),
-    /// Changes at later places undid or replaced what it asks for; this entry was the last of them.
-    SupersededBy(EntryId),
-    /// It was left out, because the user would have more assignments than the target permits.
-    TooMany { would_be: usize },
-}
-
-/// Result of a fold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Folded {
-    /// The assignments that the user is to have.
-    pub desired: Assignments,
-    /// The assignments that skillsync owns once `desired` is written.
-    pub owned: BTreeSet<AssignmentId>,
-    /// One outcome per change, in the same order.
-    pub outcomes: Vec<Outcome>,
-    /// Whether one of the changes has mode `replace`.
-    pub replaces: bool,
-    /// Where changes at later places left something other than the folded changes asked for, in order of those places.
-    pub undone: Vec<Undone>,
-}
-
-/// An assignment that the user does not have as one change left it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Undone {
-    /// The entry of that change.
-    pub change: EntryId,
-    pub id: AssignmentId,
-    /// The entry that last changed the assignment again.
-    pub by: EntryId,
-}
 
 /// Applies `changes`, which are in order of place, each at its place among the changes made before.
 ///
@@ -107,18 +30,4 @@ pub fn fold(start: FoldStart<'_>, history: Option<&History>, changes: &[Change])
             None => return replay.folded(start, &timeline),
         };
     }
-}
-
-/// Returns the assignments that the first `count` events of a history lead to, and which of them are owned.
-pub fn replay(
-    history: &History,
-    count: usize,
-    target: Target,
-    managed: &BTreeSet<AssignmentId>,
-) -> (Assignments, BTreeSet<AssignmentId>) {
-    let mut state = FoldState { set: history.base.as_ref().clone(), owned: history.owned.as_ref().clone() };
-    for event in history.events.iter().take(count) {
-        state.follow(event, target, managed);
-    }
-    (state.set, state.owned)
 }

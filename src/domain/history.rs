@@ -6,12 +6,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::assignment::Difference;
-use super::fold::{self, Change, FoldStart, Folded, Outcome};
+use super::change::{Change, FoldStart, Folded, Outcome};
+pub use super::change::{Done, Event, Holding, Others};
+use super::fold_state::FoldState;
 use super::place::DatesBefore;
-use super::{AssignmentId, Assignments, EntryId, Place, Proficiency, Target};
-
-/// What a user has of one assignment: nothing, or the assignment with its rating.
-pub type Holding = Option<Option<Proficiency>>;
+use super::{AssignmentId, Assignments, EntryId, Place, Target};
 
 /// The changes carried out for one user that an older change may still come below, in order of place, interleaved with
 /// what others changed.
@@ -27,30 +26,6 @@ pub struct History {
     pub owned: Arc<BTreeSet<AssignmentId>>,
     pub events: Vec<Event>,
     pub left: Arc<Assignments>,
-}
-
-/// One step of a history.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    Done(Done),
-    Others(Others),
-}
-
-/// Assignments that others changed, with what the user has of each since then.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Others {
-    pub changes: Vec<(AssignmentId, Holding)>,
-    /// Of these, the assignments that count as owned nonetheless, because a failed write of ours may have assigned
-    /// them.
-    pub claimed: Vec<AssignmentId>,
-}
-
-/// A change that was carried out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Done {
-    pub change: Change,
-    /// When it was carried out.
-    pub at: Timestamp,
 }
 
 /// Maximum number of events kept per user. Beyond it the older half is dropped, and a change that would come below it
@@ -72,7 +47,7 @@ impl History {
         if changes.is_empty() {
             return None;
         }
-        let (_, owned) = fold::replay(self, self.events.len(), start.target, start.managed);
+        let (_, owned) = self.replayed(self.events.len(), start.target, start.managed);
         let claimed = changes
             .iter()
             .map(|(id, _)| *id)
@@ -106,10 +81,24 @@ impl History {
         if self.events.len() - forgotten > MAX_EVENTS {
             forgotten = self.events.len() - MAX_EVENTS / 2;
         }
-        let (base, owned) = fold::replay(self, forgotten, target, managed);
+        let (base, owned) = self.replayed(forgotten, target, managed);
         let gone: Vec<_> = self.events.drain(..forgotten).collect();
         (self.base, self.owned) = (Arc::new(base), Arc::new(owned));
         gone.iter().filter_map(Event::change).map(|change| (change.place, change.by)).max()
+    }
+
+    /// Returns the assignments that the first `count` events lead to, and which of them are owned.
+    fn replayed(
+        &self,
+        count: usize,
+        target: Target,
+        managed: &BTreeSet<AssignmentId>,
+    ) -> (Assignments, BTreeSet<AssignmentId>) {
+        let mut state = FoldState { set: self.base.as_ref().clone(), owned: self.owned.as_ref().clone() };
+        for event in self.events.iter().take(count) {
+            state.follow(event, target, managed);
+        }
+        (state.set, state.owned)
     }
 
     /// Corrects the dates of changes carried out by earlier processes.
@@ -128,19 +117,5 @@ impl History {
             Event::Done(done) => Some(done),
             Event::Others(_) => None,
         })
-    }
-}
-
-impl Event {
-    /// Returns the change, unless the event was caused by others.
-    pub fn change(&self) -> Option<&Change> {
-        match self {
-            Self::Done(done) => Some(&done.change),
-            Self::Others(_) => None,
-        }
-    }
-
-    fn place(&self) -> Option<Place> {
-        self.change().map(|change| change.place)
     }
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::state::{FoldState, Stepped};
-use super::{Change, FoldStart, Folded, Mode, Outcome, Undone};
 use crate::domain::assignment::Difference;
+use crate::domain::change::{Change, Event, FoldStart, Folded, Holding, Mode, Outcome, Undone};
 use crate::domain::entry::Effects;
-use crate::domain::history::{Event, History, Holding};
+use crate::domain::fold_state::{FoldState, Stepped};
+use crate::domain::history::History;
 use crate::domain::{AssignmentId, EntryId};
 
 /// One step of a replay.

@@ -1,5 +1,8 @@
 //! Folds, single ones and random ones.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -7,7 +10,7 @@ use uuid::Uuid;
 use super::*;
 use crate::domain::assignment::Difference;
 use crate::domain::history::Holding;
-use crate::domain::{JobId, Proficiency};
+use crate::domain::{AssignmentId, Assignments, EntryId, JobId, Listed, Place, Proficiency, Target};
 
 fn id(n: u128) -> AssignmentId {
     AssignmentId(Uuid::from_u128(n))

@@ -370,7 +370,7 @@ async fn an_answer_counts_only_if_it_says_something_of_the_person() {
         assert!(problem.starts_with("the answer does not describe the person: "), "{item}");
     }
     let problem = &office.get("/v1/webhooks").await["items"][0]["recordProblem"];
-    assert!(problem.as_str().unwrap().starts_with("the answer says nothing"), "{problem}");
+    assert!(problem.as_str().unwrap().starts_with("the answer does not describe the person"), "{problem}");
     settled(&office).await;
     for (n, body) in (1..).zip(bodies) {
         assert_eq!(office.groups(n), ["Group 3"], "{body}");

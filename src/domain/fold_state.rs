@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Change, Mode};
 use crate::domain::assignment::Difference;
-use crate::domain::history::Event;
+use crate::domain::change::{Change, Event, Mode};
 use crate::domain::{AssignmentId, Assignments, Listed, Target};
 
 #[derive(Debug, Clone)]
