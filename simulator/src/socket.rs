@@ -18,7 +18,7 @@ use super::model::Trickle;
 use super::{TransportError, control};
 
 /// Maximum number of bytes that are read of a body; enough to see that it is too large.
-const MAX_BODY_BYTES_LOGGED: usize = 600_000;
+const MAX_BODY_BYTES: usize = 600_000;
 
 impl Simulator {
     /// Serves the simulation on a socket until `shutdown` completes: logins under `/oauth/token`, the API under
@@ -36,8 +36,7 @@ impl Simulator {
 async fn simulated(State(simulator): State<Simulator>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     // A body beyond any limit is replaced by blanks: the model only has to see that it is too large.
-    let body =
-        to_bytes(body, MAX_BODY_BYTES_LOGGED).await.unwrap_or_else(|_| Bytes::from(vec![b' '; MAX_BODY_BYTES_LOGGED]));
+    let body = to_bytes(body, MAX_BODY_BYTES).await.unwrap_or_else(|_| Bytes::from(vec![b' '; MAX_BODY_BYTES]));
     answered(travel(simulator, Request::from_parts(parts, body)).await)
 }
 

@@ -35,7 +35,7 @@ pub fn exposed_files(file: Option<&Path>) -> Vec<Exposed> {
     let written = Figment::from(Toml::file(file));
     let all = written.clone().merge(Env::prefixed(ENVIRONMENT_PREFIX).split("__"));
     let read = |figment: &Figment| figment.extract::<Dict>().unwrap_or_default();
-    let mut secrets = FoundInterface::default();
+    let mut secrets = FoundSecrets::default();
     secrets.look_into(&read(&written));
     let holds = secrets.inline;
     secrets.look_into(&read(&all));
@@ -48,12 +48,12 @@ pub fn exposed_files(file: Option<&Path>) -> Vec<Exposed> {
 }
 
 #[derive(Debug, Default)]
-struct FoundInterface {
+struct FoundSecrets {
     inline: bool,
     files: Vec<PathBuf>,
 }
 
-impl FoundInterface {
+impl FoundSecrets {
     fn look_into(&mut self, dict: &Dict) {
         for (key, value) in dict {
             let (name, is_file) = key.strip_suffix("_file").map_or((key.as_str(), false), |name| (name, true));

@@ -27,7 +27,7 @@ use crate::retry_after::retry_after;
 const PAUSE_OF_THROTTLED_LOGINS: Duration = Duration::from_secs(10);
 
 /// Longest pause between logins that an answer can impose: calls that wait for the token keep their seats meanwhile.
-const MAX_TOLD_LIFETIME: Duration = Duration::from_secs(300);
+const MAX_TOLD_PAUSE: Duration = Duration::from_secs(300);
 /// Maximum time for which a token is used. By default, Genesys issues tokens for a day or less.
 const MAX_TOKEN_USE: Duration = Duration::from_secs(48 * 3600);
 /// Minimum time for which a token is used: a login for each call would exhaust the limit of logins.
@@ -269,7 +269,7 @@ impl TokenSource {
             LoginError::Refused(_) | LoginError::OutOfReach(_) => Duration::ZERO,
         };
         let pause =
-            self.backoff.longest_pause(state.failures).max(least).max(told.unwrap_or_default().min(MAX_TOLD_LIFETIME));
+            self.backoff.longest_pause(state.failures).max(least).max(told.unwrap_or_default().min(MAX_TOLD_PAUSE));
         state.not_before = Some((Instant::now() + pause, error.clone()));
         tracing::warn!(%error, failures = state.failures, "login failed");
         self.status.send_replace(LoginStatus::Failed(error.clone()));

@@ -161,6 +161,9 @@ impl Identity {
         if named.into_iter().any(|text| as_it_reads(text).is_empty()) {
             return Err("contains an empty name");
         }
+        if authority.as_ref().is_some_and(|authority| authority.chars().any(char::is_control)) {
+            return Err("has an authority with control characters");
+        }
         match (email, employee_id, external_id, authority) {
             (Some(attribute), None, None, None) => Ok(Self::Email(attribute.clone())),
             (None, Some(attribute), None, None) => Ok(Self::EmployeeId(attribute.clone())),
@@ -233,6 +236,8 @@ mod tests {
         assert!(Identity::compile(&config(Some("mail"), Some("id"), Some("hr"))).is_err());
         assert!(Identity::compile(&config(None, Some("id"), None)).is_err());
         assert!(Identity::compile(&config(Some(" "), None, None)).is_err());
+        let bad_authority = Identity::compile(&config(None, Some("ID"), Some("work\nday")));
+        assert_eq!(bad_authority.err(), Some("has an authority with control characters"));
         let identity = Identity::compile(&config(None, Some("ID"), Some("workday"))).unwrap();
         let mut attributes = Attributes::default();
         assert!(identity.of(&attributes).unwrap_err().contains("lacks ID"));

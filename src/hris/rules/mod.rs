@@ -36,7 +36,7 @@ pub struct Derived {
 
 /// What was found for an assignment: that it follows, and that it may follow.
 #[derive(Debug, Default)]
-struct FoundAttribute {
+struct FoundAssignment {
     follows: Option<Derived>,
     may_follow: Option<Derived>,
 }
@@ -91,7 +91,7 @@ impl Rules {
     /// proficiency of each assignment. What follows only from rules that cannot be decided is left as it is, unless it
     /// follows from other rules anyway and the undecided ones would not give it a higher proficiency.
     pub(super) fn apply(&self, facts: Facts<'_>) -> Vec<Derived> {
-        let mut found: BTreeMap<String, FoundAttribute> = BTreeMap::new();
+        let mut found: BTreeMap<String, FoundAssignment> = BTreeMap::new();
         for rule in &self.0 {
             let holds = rule.when.holds(facts, rule.split_on.as_deref());
             if holds == Some(false) {
@@ -114,7 +114,7 @@ impl Rules {
                 }
             }
         }
-        found.into_values().flat_map(FoundAttribute::derived).collect()
+        found.into_values().flat_map(FoundAssignment::derived).collect()
     }
 
     /// Returns the unknown attributes because of which rules cannot be decided.
@@ -144,7 +144,7 @@ impl Rules {
     }
 }
 
-impl FoundAttribute {
+impl FoundAssignment {
     /// Returns what is assigned, and what is left as it is.
     fn derived(self) -> impl Iterator<Item = Derived> {
         let Self { follows, may_follow } = self;
