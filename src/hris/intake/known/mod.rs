@@ -9,10 +9,13 @@
 //! nothing else. The deletion of a person who was never named is remembered as well, because older events about them
 //! may arrive later.
 
+mod erasing;
 mod exports;
 mod full_export;
 mod handed_on;
+mod learning;
 mod order;
+mod tidying;
 mod turns;
 mod written;
 
@@ -24,16 +27,16 @@ use jiff::{SignedDuration, Timestamp};
 use parking_lot::{Mutex, MutexGuard};
 
 use self::exports::Exports;
+pub(super) use self::learning::NamedPerson;
 pub(super) use self::order::Order;
 use self::turns::Turns;
 pub use self::written::is_known_person;
 pub(super) use self::written::{called, written};
-use self::written::{kept, memo, read, read_undated_export, undated_export};
+use self::written::{kept, memo, read, read_undated_export};
 use crate::clock::WallClock;
 use crate::domain::text::as_it_reads;
 use crate::domain::{UserId, UserRef};
-use crate::engine::{Engine, ErasureError, PersonIdentity};
-use crate::hris::mapped::Mapped;
+use crate::engine::Engine;
 use crate::hris::source::Source;
 use crate::journal::{Journal, JournalError, Memo};
 
@@ -108,18 +111,6 @@ impl KnownPerson {
             ..newer
         }
     }
-}
-
-/// A person whom a source names.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct NamedPerson<'p> {
-    pub(super) user: &'p UserRef,
-    pub(super) sender_id: Option<&'p str>,
-    /// The date of the change by the sender's clock.
-    pub(super) told_at: Option<Timestamp>,
-    pub(super) order: Order,
-    /// Whether a dry run names the person.
-    pub(super) is_planned: bool,
 }
 
 /// Whom each source has named, by its name.
@@ -224,141 +215,12 @@ impl KnownPeople {
         Self { people, older_keys, writing: Turns::new(), retention, clock }
     }
 
-    /// Notes that these people were named, each with the sender's id if it was reported. Durable when it returns.
-    pub(super) async fn learn<'p>(
-        &self,
-        journal: &dyn Journal,
-        source: &Source,
-        people: impl Iterator<Item = NamedPerson<'p>>,
-    ) -> Result<(), JournalError> {
-        let named = by_name(people);
-        if self.renewed(source, &named).is_empty() {
-            return Ok(());
-        }
-        let _writing = self.writing.of(named.keys().map(|text| &**text)).await;
-        self.write(journal, &source.name, self.renewed(source, &named)).await
-    }
-
-    /// Notes that a dry run names these people. Anyone new becomes known, because the plan may be applied; nothing
-    /// changes for people who are known already. Full exports miss a new person only after the plan was applied.
-    pub(super) async fn learn_who_is_new<'p>(
-        &self,
-        journal: &dyn Journal,
-        source: &Source,
-        people: impl Iterator<Item = NamedPerson<'p>>,
-    ) -> Result<(), JournalError> {
-        let is_new = |named: &NamedPerson<'_>| {
-            let people = self.lock();
-            let known = people.get(&source.name);
-            known.is_none_or(|known| written(named.user).is_some_and(|text| !known.by_name.contains_key(&text)))
-        };
-        let planned = people.filter(is_new).map(|named| NamedPerson { is_planned: true, ..named });
-        self.learn(journal, source, planned).await
-    }
-
-    /// Does what [`Self::learn`] does, for people named by a delivery that came now, and sets the time from which each
-    /// change counts.
-    pub(super) async fn learn_in_order(
-        &self,
-        journal: &dyn Journal,
-        source: &Source,
-        people: &mut [Mapped],
-        sent_at: Option<Timestamp>,
-    ) -> Result<(), JournalError> {
-        let texts: Vec<_> = people.iter().filter_map(|person| written(&person.user)).collect();
-        let _writing = self.writing.of(texts.iter().map(|text| &**text)).await;
-        let (now, mut orders) = (self.clock.now(), BTreeMap::<_, Order>::new());
-        let dates: Vec<_> = people.iter().map(|person| person.occurred_at).collect();
-        for person in &mut *people {
-            let Some(text) = written(&person.user) else { continue };
-            let order = orders.entry(text).or_insert_with_key(|text| self.order_of(source, text));
-            person.occurred_at = order.take(person.occurred_at, sent_at, now);
-        }
-        count_in_order_of_rows(people, now);
-        let named =
-            people.iter().zip(dates).map(|(person, told_at)| NamedPerson { told_at, ..NamedPerson::of(person) });
-        let mut named = by_name(named);
-        if source.tells_dates() {
-            for (text, order) in orders {
-                named.entry(text).and_modify(|named| named.order = order);
-            }
-        }
-        self.write(journal, &source.name, self.renewed(source, &named)).await
-    }
-
-    /// Returns the order of a person's changes, including the last export without dates.
-    fn order_of(&self, source: &Source, text: &str) -> Order {
-        let people = self.lock();
-        let Some(of_source) = people.get(&source.name) else { return Order::default() };
-        let order = of_source.by_name.get(text).map(|known| known.order).unwrap_or_default();
-        order.beside_export(of_source.undated_export)
-    }
-
-    /// Notes that an export without dates came now: a change that is dated earlier but reported later comes after it.
-    /// Durable when it returns.
-    pub(super) async fn note_undated_export(&self, journal: &dyn Journal, source: &Source) -> Result<(), JournalError> {
-        let _writing = self.writing.everybody().await;
-        let now = self.clock.now();
-        journal.remember(vec![undated_export(&source.name, now)]).await?;
-        self.lock().entry(Arc::clone(&source.name)).or_default().undated_export = Some(now);
-        Ok(())
-    }
-
-    /// Dates an export without dates after all changes that already count from a future time.
-    pub(super) fn count_after_dates_ahead(&self, source: &Source, people: &mut [Mapped]) {
-        let now = self.clock.now();
-        let locked = self.lock();
-        let Some(of_source) = locked.get(&source.name) else { return };
-        for person in people.iter_mut().filter(|person| person.occurred_at.is_none()) {
-            let known = written(&person.user).and_then(|text| of_source.by_name.get(&text));
-            person.occurred_at = known.and_then(|known| known.order.after_what_is_ahead(now));
-        }
-    }
-
     /// Returns what the source has reported of the person with this name, if it has named anyone so.
     pub(super) fn find(&self, source: &Source, named: &UserRef) -> Option<KnownName> {
         let text = written(named)?;
         let people = self.lock();
         let known = people.get(&source.name)?.by_name.get(&text)?;
         Some(KnownName { sender_id: known.sender_id.clone() })
-    }
-
-    /// Returns those of `named` who are new, or were last named long enough ago that naming them again is worth a memo.
-    fn renewed(
-        &self,
-        source: &Source,
-        named: &BTreeMap<Box<str>, NamedPerson<'_>>,
-    ) -> Vec<(Box<str>, Option<KnownPerson>)> {
-        let now = self.clock.now();
-        let old = before(now, ALMOST_A_DAY.min(self.retention / 4));
-        let people = self.lock();
-        let known = people.get(&source.name);
-        let mut renewed = Vec::new();
-        for (text, NamedPerson { user: _, sender_id: id, told_at, order, is_planned }) in named {
-            let before = known.and_then(|known| known.by_name.get(text));
-            let id_before = before.and_then(|known| known.sender_id.as_deref());
-            // A late delivery may carry an id that no longer belongs to the name.
-            let is_late = told_at.is_some_and(|at| before.is_some_and(|known| Some(at) < known.order.event_at));
-            let id = id.filter(|_| !is_late || id_before.is_none());
-            let sender_id = id.or(id_before).map(Box::from);
-            let handed_on_by = id_before.filter(|before| id.is_some_and(|id| id != *before)).map(Box::from);
-            let has_id = |id: &str| id_before == Some(id);
-            let order = before.map_or(*order, |known| known.order.and(*order));
-            let is_planned = *is_planned && before.is_none_or(|known| known.is_planned);
-            let is_newer = before.is_some_and(|known| {
-                known.order != order || known.missing_since.is_some() || known.is_planned != is_planned
-            });
-            let is_new = before.is_none_or(|known| known.named_at < old) || id.is_some_and(|id| !has_id(id));
-            if is_new || is_newer {
-                let (user, since) = (before.and_then(|known| known.user), before.map_or(now, |known| known.since));
-                let (exports, former_user) =
-                    before.map_or_else(Default::default, |known| (known.exports, known.former_user));
-                let former_id = handed_on_by.or_else(|| before?.former_id.clone());
-                let known = KnownPerson { since, exports, user, former_user, ..KnownPerson::named_at(now) };
-                renewed.push((text.clone(), Some(KnownPerson { sender_id, former_id, order, is_planned, ..known })));
-            }
-        }
-        renewed
     }
 
     /// Returns all names that the source has given together with this sender's id.
@@ -407,133 +269,6 @@ impl KnownPeople {
         self.write(journal, &source.name, gone.collect()).await
     }
 
-    /// Goes through all people: notes the users that the engine has found for them, and forgets those who have not been
-    /// named for longer than the retention and have no owned assignments.
-    pub(super) async fn tidy_up(&self, journal: &dyn Journal, engine: &Engine) -> Result<(), JournalError> {
-        let sources: Vec<_> = self.lock().keys().map(Arc::clone).collect();
-        let mut forgotten = 0;
-        for source in sources {
-            let mut after = None;
-            loop {
-                let writing = self.writing.everybody().await;
-                let some = self.some(&source, after.as_deref());
-                let Some((last, _)) = some.last() else { break };
-                after = Some(last.clone());
-                let changes: Vec<_> =
-                    some.into_iter().filter_map(|(text, known)| self.change(&source, text, &known, engine)).collect();
-                forgotten += changes.iter().filter(|(_, known)| known.is_none()).count();
-                if !changes.is_empty() {
-                    self.write(journal, &source, changes).await?;
-                }
-                drop(writing);
-                tokio::task::yield_now().await;
-            }
-        }
-        if forgotten > 0 {
-            tracing::info!(
-                people = forgotten,
-                "forgot people whom no source has named for longer than journal.retention"
-            );
-        }
-        Ok(())
-    }
-
-    /// Returns the next people of a source, in order of their names.
-    fn some(&self, source: &str, after: Option<&str>) -> Vec<(Box<str>, KnownPerson)> {
-        let people = self.lock();
-        let Some(known) = people.get(source).map(|known| &known.by_name) else { return Vec::new() };
-        let from = after.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);
-        let range = known.range::<str, _>((from, std::ops::Bound::Unbounded));
-        range.take(AT_ONCE).map(|(text, known)| (text.clone(), known.clone())).collect()
-    }
-
-    /// Returns what must be written about a person, if anything; the inner `None` forgets them.
-    fn change(
-        &self,
-        source: &str,
-        text: Box<str>,
-        known: &KnownPerson,
-        engine: &Engine,
-    ) -> Option<(Box<str>, Option<KnownPerson>)> {
-        let view = read(&text).and_then(|named| engine.user(&named));
-        let user = view.as_ref().map(|view| view.user).or(known.user);
-        let is_open = view.is_some_and(|view| view.entries.iter().any(|(_, _, entry)| !entry.state.is_terminal()));
-        let is_old = known.named_at < before(self.clock.now(), self.retention);
-        if is_old && !is_open && user.is_none_or(|user| engine.owns_nothing_of(user)) {
-            return Some((text, None));
-        }
-        let handed_on = known.user.filter(|before| user != Some(*before));
-        let before = || engine.user_called_before(&read(&text)?);
-        let former_user = handed_on.or_else(before).or(known.former_user);
-        let former_user = former_user.filter(|former| user != Some(*former) && !engine.owns_nothing_of(*former));
-        let is_planned = known.is_planned && !was_applied(source, &text, engine);
-        let noted = KnownPerson { user, former_user, is_planned, is_written: true, ..known.clone() };
-        (noted != *known).then_some((text, Some(noted)))
-    }
-
-    /// Returns the users that a name has turned out to be, over all sources.
-    pub(super) fn users_named(&self, name: &UserRef) -> Vec<UserId> {
-        let Some(text) = written(name) else { return Vec::new() };
-        self.lock().values().filter_map(|known| known.by_name.get(&text)?.user).collect()
-    }
-
-    /// Returns the names that sources have given to a user.
-    pub(super) fn names_of(&self, user: UserId) -> Vec<UserRef> {
-        let people = self.lock();
-        let all = people.values().flat_map(|known| &known.by_name);
-        all.filter(|(_, known)| known.user == Some(user)).filter_map(|(text, _)| read(text)).collect()
-    }
-
-    /// Forgets a person in each source, together with `erase`, which receives the memos to write. No one becomes known
-    /// in the meantime.
-    pub(super) async fn erase<T>(
-        &self,
-        person: &PersonIdentity,
-        erase: impl AsyncFnOnce(Vec<Memo>) -> Result<T, ErasureError>,
-    ) -> Result<T, ErasureError> {
-        let _writing = self.writing.everybody().await;
-        let theirs = self.places_of(person);
-        let handed_on = self.handed_on_by(person);
-        let memos = theirs.iter().flat_map(|(source, text)| self.memos(source, text, None));
-        let after = handed_on.iter().flat_map(|(source, text, known)| self.memos(source, text, Some(known)));
-        let erased = erase(memos.chain(after).collect()).await;
-        if matches!(erased, Ok(_) | Err(ErasureError::Journal(JournalError::StillInFiles(_)))) {
-            self.have_one_key(theirs.iter().map(|(source, text)| (source, text)));
-            let mut people = self.lock();
-            for (source, text) in theirs {
-                if let Some(known) = people.get_mut(&source) {
-                    known.remove(&text);
-                }
-            }
-            for (source, text, known) in handed_on {
-                people.entry(source).or_default().insert(text, known);
-            }
-        }
-        erased
-    }
-
-    /// Returns the sender's ids of a person, over all sources.
-    pub(super) fn sender_ids_of(&self, person: &PersonIdentity) -> Vec<Box<str>> {
-        let places = self.places_of(person);
-        let people = self.lock();
-        let id = |(source, text): &(Arc<str>, Box<str>)| people.get(source)?.by_name.get(text)?.sender_id.clone();
-        places.iter().filter_map(id).collect()
-    }
-
-    /// Returns where a person is known: as their user, or by name where the user is unknown.
-    fn places_of(&self, person: &PersonIdentity) -> Vec<(Arc<str>, Box<str>)> {
-        let names: BTreeSet<_> = person.names.iter().filter_map(written).collect();
-        let mut places = Vec::new();
-        for (source, known) in &*self.lock() {
-            let theirs = known.by_name.iter().filter(|(text, known)| match known.user {
-                Some(user) => person.user == Some(user),
-                None => names.contains(*text),
-            });
-            places.extend(theirs.map(|(text, _)| (Arc::clone(source), text.clone())));
-        }
-        places
-    }
-
     /// Writes changes to the journal, then applies them here.
     async fn write(
         &self,
@@ -576,55 +311,10 @@ impl KnownPeople {
     }
 }
 
-impl<'p> NamedPerson<'p> {
-    /// A person whom a delivery or an export names. The order of their changes is left to the caller.
-    pub(super) fn of(person: &'p Mapped) -> Self {
-        let Mapped { user, sender_id, occurred_at, .. } = person;
-        Self {
-            user,
-            sender_id: sender_id.as_deref(),
-            told_at: *occurred_at,
-            order: Order::default(),
-            is_planned: false,
-        }
-    }
-
-    /// A person whose record was read, and who is therefore dated by our clock.
-    pub(super) fn of_record(person: &'p Mapped, order: Order) -> Self {
-        Self { told_at: None, order, ..Self::of(person) }
-    }
-}
-
 /// Returns whether an applied plan of an import of this source wrote for the user with this name.
 fn was_applied(source: &str, text: &str, engine: &Engine) -> bool {
     let label = Source::label_of_imports(source);
     read(text).is_some_and(|named| engine.was_written_for(&named, &label))
-}
-
-/// Collects people by name. If one is named twice, the id that was reported last counts.
-fn by_name<'p>(people: impl Iterator<Item = NamedPerson<'p>>) -> BTreeMap<Box<str>, NamedPerson<'p>> {
-    let mut named = BTreeMap::<_, NamedPerson<'p>>::new();
-    for person in people {
-        let Some(text) = written(person.user) else { continue };
-        let known = named.entry(text).or_insert(person);
-        let is_older = person.told_at.zip(known.told_at).is_some_and(|(at, known_at)| at < known_at);
-        if known.sender_id.is_none() || (person.sender_id.is_some() && !is_older) {
-            *known = person;
-        }
-    }
-    named
-}
-
-/// Dates the undated rows of a delivery if their person also has a row that counts from `now` or later. Counting from
-/// acceptance, such a row would come after all the others; it counts from `now`, when the delivery came.
-fn count_in_order_of_rows(people: &mut [Mapped], now: Timestamp) {
-    let counts_from = people.iter().filter_map(|person| Some((written(&person.user)?, person.occurred_at?)));
-    let after: BTreeSet<_> = counts_from.filter(|(_, at)| *at >= now).map(|(text, _)| text).collect();
-    for person in people.iter_mut().filter(|person| person.occurred_at.is_none()) {
-        if written(&person.user).is_some_and(|text| after.contains(&text)) {
-            person.occurred_at = Some(now);
-        }
-    }
 }
 
 /// Returns the time that lies `duration` before `now`.

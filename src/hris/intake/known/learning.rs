@@ -1,0 +1,206 @@
+//! Learning whom a source names: with which id of its own, in which order, and when.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::order::Order;
+use super::written::{undated_export, written};
+use super::{ALMOST_A_DAY, KnownPeople, KnownPerson, before};
+use crate::domain::UserRef;
+use crate::hris::mapped::Mapped;
+use crate::hris::source::Source;
+use crate::journal::{Journal, JournalError};
+
+/// A person whom a source names.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::hris::intake) struct NamedPerson<'p> {
+    pub(in crate::hris::intake) user: &'p UserRef,
+    pub(in crate::hris::intake) sender_id: Option<&'p str>,
+    /// The date of the change by the sender's clock.
+    pub(in crate::hris::intake) told_at: Option<Timestamp>,
+    pub(in crate::hris::intake) order: Order,
+    /// Whether a dry run names the person.
+    pub(in crate::hris::intake) is_planned: bool,
+}
+
+impl<'p> NamedPerson<'p> {
+    /// A person whom a delivery or an export names. The order of their changes is left to the caller.
+    pub(in crate::hris::intake) fn of(person: &'p Mapped) -> Self {
+        let Mapped { user, sender_id, occurred_at, .. } = person;
+        Self {
+            user,
+            sender_id: sender_id.as_deref(),
+            told_at: *occurred_at,
+            order: Order::default(),
+            is_planned: false,
+        }
+    }
+
+    /// A person whose record was read, and who is therefore dated by our clock.
+    pub(in crate::hris::intake) fn of_record(person: &'p Mapped, order: Order) -> Self {
+        Self { told_at: None, order, ..Self::of(person) }
+    }
+}
+
+impl KnownPeople {
+    /// Notes that these people were named, each with the sender's id if it was reported. Durable when it returns.
+    pub(in crate::hris::intake) async fn learn<'p>(
+        &self,
+        journal: &dyn Journal,
+        source: &Source,
+        people: impl Iterator<Item = NamedPerson<'p>>,
+    ) -> Result<(), JournalError> {
+        let named = by_name(people);
+        if self.renewed(source, &named).is_empty() {
+            return Ok(());
+        }
+        let _writing = self.writing.of(named.keys().map(|text| &**text)).await;
+        self.write(journal, &source.name, self.renewed(source, &named)).await
+    }
+
+    /// Notes that a dry run names these people. Anyone new becomes known, because the plan may be applied; nothing
+    /// changes for people who are known already. Full exports miss a new person only after the plan was applied.
+    pub(in crate::hris::intake) async fn learn_who_is_new<'p>(
+        &self,
+        journal: &dyn Journal,
+        source: &Source,
+        people: impl Iterator<Item = NamedPerson<'p>>,
+    ) -> Result<(), JournalError> {
+        let is_new = |named: &NamedPerson<'_>| {
+            let people = self.lock();
+            let known = people.get(&source.name);
+            known.is_none_or(|known| written(named.user).is_some_and(|text| !known.by_name.contains_key(&text)))
+        };
+        let planned = people.filter(is_new).map(|named| NamedPerson { is_planned: true, ..named });
+        self.learn(journal, source, planned).await
+    }
+
+    /// Does what [`Self::learn`] does, for people named by a delivery that came now, and sets the time from which each
+    /// change counts.
+    pub(in crate::hris::intake) async fn learn_in_order(
+        &self,
+        journal: &dyn Journal,
+        source: &Source,
+        people: &mut [Mapped],
+        sent_at: Option<Timestamp>,
+    ) -> Result<(), JournalError> {
+        let texts: Vec<_> = people.iter().filter_map(|person| written(&person.user)).collect();
+        let _writing = self.writing.of(texts.iter().map(|text| &**text)).await;
+        let (now, mut orders) = (self.clock.now(), BTreeMap::<_, Order>::new());
+        let dates: Vec<_> = people.iter().map(|person| person.occurred_at).collect();
+        for person in &mut *people {
+            let Some(text) = written(&person.user) else { continue };
+            let order = orders.entry(text).or_insert_with_key(|text| self.order_of(source, text));
+            person.occurred_at = order.take(person.occurred_at, sent_at, now);
+        }
+        count_in_order_of_rows(people, now);
+        let named =
+            people.iter().zip(dates).map(|(person, told_at)| NamedPerson { told_at, ..NamedPerson::of(person) });
+        let mut named = by_name(named);
+        if source.tells_dates() {
+            for (text, order) in orders {
+                named.entry(text).and_modify(|named| named.order = order);
+            }
+        }
+        self.write(journal, &source.name, self.renewed(source, &named)).await
+    }
+
+    /// Returns the order of a person's changes, including the last export without dates.
+    fn order_of(&self, source: &Source, text: &str) -> Order {
+        let people = self.lock();
+        let Some(of_source) = people.get(&source.name) else { return Order::default() };
+        let order = of_source.by_name.get(text).map(|known| known.order).unwrap_or_default();
+        order.beside_export(of_source.undated_export)
+    }
+
+    /// Notes that an export without dates came now: a change that is dated earlier but reported later comes after it.
+    /// Durable when it returns.
+    pub(in crate::hris::intake) async fn note_undated_export(
+        &self,
+        journal: &dyn Journal,
+        source: &Source,
+    ) -> Result<(), JournalError> {
+        let _writing = self.writing.everybody().await;
+        let now = self.clock.now();
+        journal.remember(vec![undated_export(&source.name, now)]).await?;
+        self.lock().entry(Arc::clone(&source.name)).or_default().undated_export = Some(now);
+        Ok(())
+    }
+
+    /// Dates an export without dates after all changes that already count from a future time.
+    pub(in crate::hris::intake) fn count_after_dates_ahead(&self, source: &Source, people: &mut [Mapped]) {
+        let now = self.clock.now();
+        let locked = self.lock();
+        let Some(of_source) = locked.get(&source.name) else { return };
+        for person in people.iter_mut().filter(|person| person.occurred_at.is_none()) {
+            let known = written(&person.user).and_then(|text| of_source.by_name.get(&text));
+            person.occurred_at = known.and_then(|known| known.order.after_what_is_ahead(now));
+        }
+    }
+
+    /// Returns those of `named` who are new, or were last named long enough ago that naming them again is worth a memo.
+    fn renewed(
+        &self,
+        source: &Source,
+        named: &BTreeMap<Box<str>, NamedPerson<'_>>,
+    ) -> Vec<(Box<str>, Option<KnownPerson>)> {
+        let now = self.clock.now();
+        let old = before(now, ALMOST_A_DAY.min(self.retention / 4));
+        let people = self.lock();
+        let known = people.get(&source.name);
+        let mut renewed = Vec::new();
+        for (text, NamedPerson { user: _, sender_id: id, told_at, order, is_planned }) in named {
+            let before = known.and_then(|known| known.by_name.get(text));
+            let id_before = before.and_then(|known| known.sender_id.as_deref());
+            // A late delivery may carry an id that no longer belongs to the name.
+            let is_late = told_at.is_some_and(|at| before.is_some_and(|known| Some(at) < known.order.event_at));
+            let id = id.filter(|_| !is_late || id_before.is_none());
+            let sender_id = id.or(id_before).map(Box::from);
+            let handed_on_by = id_before.filter(|before| id.is_some_and(|id| id != *before)).map(Box::from);
+            let has_id = |id: &str| id_before == Some(id);
+            let order = before.map_or(*order, |known| known.order.and(*order));
+            let is_planned = *is_planned && before.is_none_or(|known| known.is_planned);
+            let is_newer = before.is_some_and(|known| {
+                known.order != order || known.missing_since.is_some() || known.is_planned != is_planned
+            });
+            let is_new = before.is_none_or(|known| known.named_at < old) || id.is_some_and(|id| !has_id(id));
+            if is_new || is_newer {
+                let (user, since) = (before.and_then(|known| known.user), before.map_or(now, |known| known.since));
+                let (exports, former_user) =
+                    before.map_or_else(Default::default, |known| (known.exports, known.former_user));
+                let former_id = handed_on_by.or_else(|| before?.former_id.clone());
+                let known = KnownPerson { since, exports, user, former_user, ..KnownPerson::named_at(now) };
+                renewed.push((text.clone(), Some(KnownPerson { sender_id, former_id, order, is_planned, ..known })));
+            }
+        }
+        renewed
+    }
+}
+
+/// Collects people by name. If one is named twice, the id that was reported last counts.
+fn by_name<'p>(people: impl Iterator<Item = NamedPerson<'p>>) -> BTreeMap<Box<str>, NamedPerson<'p>> {
+    let mut named = BTreeMap::<_, NamedPerson<'p>>::new();
+    for person in people {
+        let Some(text) = written(person.user) else { continue };
+        let known = named.entry(text).or_insert(person);
+        let is_older = person.told_at.zip(known.told_at).is_some_and(|(at, known_at)| at < known_at);
+        if known.sender_id.is_none() || (person.sender_id.is_some() && !is_older) {
+            *known = person;
+        }
+    }
+    named
+}
+
+/// Dates the undated rows of a delivery if their person also has a row that counts from `now` or later. Counting from
+/// acceptance, such a row would come after all the others; it counts from `now`, when the delivery came.
+fn count_in_order_of_rows(people: &mut [Mapped], now: Timestamp) {
+    let counts_from = people.iter().filter_map(|person| Some((written(&person.user)?, person.occurred_at?)));
+    let after: BTreeSet<_> = counts_from.filter(|(_, at)| *at >= now).map(|(text, _)| text).collect();
+    for person in people.iter_mut().filter(|person| person.occurred_at.is_none()) {
+        if written(&person.user).is_some_and(|text| after.contains(&text)) {
+            person.occurred_at = Some(now);
+        }
+    }
+}
