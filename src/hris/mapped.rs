@@ -1,5 +1,6 @@
 //! The result of mapping a payload or an export: people, and what follows for each.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use crate::domain::UserRef;
 use crate::domain::dates::LatestDate;
 use crate::domain::entry::{EntryOrder, EntryRequest, ListedAssignment, Presence, SharedLists};
 use crate::domain::shared::Shared;
+use crate::domain::text::as_it_reads;
 use crate::table::TableError;
 
 /// One person, and what follows for them.
@@ -189,6 +191,77 @@ impl Mapping {
         let changed = self.changed.iter().map(|changed| changed.occurred_at);
         let gone = self.gone.iter().map(|(_, gone)| gone.occurred_at);
         people.chain(changed).chain(gone).all(|date| date.is_some())
+    }
+}
+
+/// A row of a delivery.
+enum DeliveryRow {
+    Person(Mapped),
+    /// A leaver of whom only the sender's id is known.
+    Gone(Changed),
+}
+
+impl DeliveryRow {
+    fn occurred_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Person(person) => person.occurred_at,
+            Self::Gone(gone) => gone.occurred_at,
+        }
+    }
+
+    /// Returns what the row calls the person: by a name, by an id, or by both.
+    fn keys(&self) -> (Option<UserRef>, Option<Box<str>>) {
+        match self {
+            Self::Person(person) => (Some(person.user.folded()), person.sender_id.clone()),
+            Self::Gone(gone) => (None, Some(as_it_reads(&gone.record).into())),
+        }
+    }
+}
+
+impl Mapping {
+    /// Returns what the rows call people, as texts that tell names and ids apart.
+    pub(super) fn keys(&self) -> Vec<Box<str>> {
+        let names =
+            self.people.iter().filter_map(|person| person.user.folded().text().map(|name| format!("name {name}")));
+        let ids = self.people.iter().filter_map(|person| person.sender_id.as_deref());
+        let ids = ids.chain(self.gone.iter().map(|(_, gone)| &*gone.record));
+        names.chain(ids.map(|id| format!("id {}", as_it_reads(id)))).map(Into::into).collect()
+    }
+
+    /// Takes the people out in parts, within which no name and no id stands twice: in order of date if all rows have one,
+    /// else in their own.
+    pub(super) fn take_parts(&mut self) -> Vec<Self> {
+        let mut gone = std::mem::take(&mut self.gone).into_iter().peekable();
+        let mut rows = Vec::with_capacity(self.people.len() + gone.len());
+        for (position, person) in std::mem::take(&mut self.people).into_iter().enumerate() {
+            while let Some((_, gone)) = gone.next_if(|(before, _)| *before <= position) {
+                rows.push(DeliveryRow::Gone(gone));
+            }
+            rows.push(DeliveryRow::Person(person));
+        }
+        rows.extend(gone.map(|(_, gone)| DeliveryRow::Gone(gone)));
+        if rows.iter().all(|row| row.occurred_at().is_some()) {
+            rows.sort_by_key(DeliveryRow::occurred_at);
+        }
+        let part = || Self { sent_at: self.sent_at, ..Self::default() };
+        let (mut parts, mut names, mut ids) = (vec![part()], HashSet::new(), HashSet::new());
+        for row in rows {
+            let (name, id) = row.keys();
+            let is_told = name.as_ref().is_some_and(|name| names.contains(name));
+            if is_told || id.as_ref().is_some_and(|id| ids.contains(id)) {
+                parts.push(part());
+                names.clear();
+                ids.clear();
+            }
+            names.extend(name);
+            ids.extend(id);
+            let Some(part) = parts.last_mut() else { continue };
+            match row {
+                DeliveryRow::Person(person) => part.people.push(person),
+                DeliveryRow::Gone(gone) => part.gone.push((part.people.len(), gone)),
+            }
+        }
+        parts
     }
 }
 

@@ -1,5 +1,7 @@
 //! Whole exports: everyone in them is mapped, and anyone missing from a full export has left.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 
 use super::Intake;
@@ -85,8 +87,9 @@ impl Intake {
             );
         }
         let dated_in_future = self.take_future_dates_as_now(&source, &mut mapping);
-        self.leave_by_id(&source, &mut mapping);
-        let losses = self.possible_losses(&source);
+        let nothing_told = BTreeSet::new();
+        self.leave_by_id(&source, &mut mapping, &nothing_told);
+        let losses = self.possible_losses(&source, &nothing_told);
         // Must happen before the people in the export become known.
         if export.full {
             let present = mapping.people.iter().filter_map(|person| written(&person.user)).collect();
@@ -118,7 +121,7 @@ impl Intake {
                 former.into_iter().map(|(name, user)| Mapped { called: called(&name), ..missing(UserRef::Id(user)) }),
             );
         } else {
-            self.leave_former_names(&source, &mut mapping, Freshness::OfExport);
+            self.leave_former_names(&source, &mut mapping, Freshness::OfExport, &nothing_told);
             self.learn(&source, &mut mapping, export.dry_run).await?;
         }
         self.0.known.count_after_dates_ahead(&source, &mut mapping.people);

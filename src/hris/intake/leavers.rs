@@ -34,10 +34,11 @@ impl Intake {
         &self,
         source: &Arc<Source>,
         mapping: &mut Mapping,
+        told: &BTreeSet<Box<str>>,
     ) -> Result<usize, JournalError> {
         let mut unknown = 0;
         for (before, Changed { record, occurred_at }) in std::mem::take(&mut mapping.gone).into_iter().rev() {
-            let mut names = self.names_of(source, &record);
+            let mut names = self.names_of(source, &record, told);
             // What the same delivery says about them already counts.
             let is_called_so = |person: &&Mapped| person.sender_id.as_deref() == Some(&*record);
             let told = mapping.people.iter().filter(|person| !person.leaver && person.sender_id.is_some());
@@ -65,7 +66,7 @@ impl Intake {
             let leaver = |user| Mapped { sender_id: Some(record.clone()), ..Mapped::leaver(user, occurred_at) };
             mapping.people.splice(before..before, names.into_iter().map(leaver));
         }
-        unknown += self.leave_by_id(source, mapping);
+        unknown += self.leave_by_id(source, mapping, told);
         // Other changes of the person are read from the record and carry our date.
         if source.record.is_some() {
             self.date_leavers_like_records(source, mapping);
@@ -79,7 +80,12 @@ impl Intake {
     /// Expands each leaver with a sender's id to everyone whom the sender named with that id, under all those names.
     /// The name given now counts as well, unless it belongs to another sender's id, or other names are known and no one
     /// was ever named by this one. Returns the number of leavers whom the sender never named.
-    pub(super) fn leave_by_id(&self, source: &Source, mapping: &mut Mapping) -> usize {
+    pub(super) fn leave_by_id(
+        &self,
+        source: &Source,
+        mapping: &mut Mapping,
+        told_before: &BTreeSet<Box<str>>,
+    ) -> usize {
         let people = std::mem::take(&mut mapping.people);
         let id_and_name = |person: &Mapped| Some((person.sender_id.clone()?, written(&person.user)?));
         let (leaving, told): (Vec<_>, Vec<_>) = people.iter().partition(|person| person.leaver);
@@ -92,7 +98,7 @@ impl Intake {
                 continue;
             };
             let known = self.0.known.find(source, &person.user);
-            let mut names = self.names_of(source, id);
+            let mut names = self.names_of(source, id, told_before);
             let is_told = written(&person.user).is_some_and(|name| told.contains(&name));
             let is_stray = !names.is_empty() && !is_told && known.is_none();
             names.retain(|name| {
@@ -139,21 +145,22 @@ impl Intake {
 
     /// Does what [`Self::find_leavers`] does, for a record that the sender no longer has.
     pub(super) fn find_leaver_of_record(&self, source: &Source, mapping: &mut Mapping) {
+        let told = &BTreeSet::new();
         for (_, Changed { record, occurred_at }) in std::mem::take(&mut mapping.gone) {
-            let names = self.names_of(source, &record).into_iter();
+            let names = self.names_of(source, &record, told).into_iter();
             mapping.people.extend(names.map(|user| Mapped::leaver(user, occurred_at)));
             mapping.people.extend(self.leavers_of_former_names(source, &record, occurred_at));
         }
-        self.leave_by_id(source, mapping);
+        self.leave_by_id(source, mapping, told);
     }
 
     /// Returns the names that leave if the person with this sender's id leaves: all names that the sender ever gave
     /// with the id and that may have owned assignments, or the latest name if there are none.
-    fn names_of(&self, source: &Source, record: &str) -> Vec<UserRef> {
+    fn names_of(&self, source: &Source, record: &str, told: &BTreeSet<Box<str>>) -> Vec<UserRef> {
         let mut names = self.0.known.by_id(source, record);
         names.sort_by_key(|known| known.named_at);
         let last = names.pop();
-        let losses = self.possible_losses(source);
+        let losses = self.possible_losses(source, told);
         let former = names.into_iter().map(|known| known.user).filter(|user| losses.may_lose(user));
         let former: Vec<_> = former.collect();
         let last = last.map(|known| known.user).filter(|user| former.is_empty() || losses.may_lose(user));
@@ -168,13 +175,19 @@ impl Intake {
     }
 
     /// Adds leavers for the former names of people, found by the sender's id of each.
-    pub(super) fn leave_former_names(&self, source: &Source, mapping: &mut Mapping, freshness: Freshness) {
+    pub(super) fn leave_former_names(
+        &self,
+        source: &Source,
+        mapping: &mut Mapping,
+        freshness: Freshness,
+        told: &BTreeSet<Box<str>>,
+    ) {
         if source.mode == Mode::Add {
             return;
         }
         let people = std::mem::take(&mut mapping.people);
         let named: BTreeSet<_> = people.iter().filter_map(|person| written(&person.user)).collect();
-        let losses = self.possible_losses(source);
+        let losses = self.possible_losses(source, told);
         let mut all = Vec::with_capacity(people.len());
         for (at, person) in people.iter().enumerate() {
             let Some(id) = person.sender_id.as_deref().filter(|_| !person.leaver) else {
@@ -220,7 +233,13 @@ impl Intake {
     /// does not prevail.
     fn add_who_was_deleted_since(&self, source: &Source, mapping: &mut Mapping) {
         let deleted_since = |person: &Mapped| {
-            let gone_at = self.0.known.gone_at(source, person.sender_id.as_deref()?)?;
+            let id = person.sender_id.as_deref()?;
+            let gone_at = self.0.known.gone_at(source, id)?;
+            // The name may be another's by now, whom nothing takes away.
+            let owner = self.0.known.find(source, &person.user).and_then(|known| known.sender_id);
+            if owner.is_some_and(|owner| *owner != *id) {
+                return None;
+            }
             let told_at = person.occurred_at.or(mapping.sent_at);
             let is_older = !person.leaver && told_at.is_some_and(|at| at <= gone_at);
             is_older.then(|| Mapped::leaver(person.user.clone(), Some(gone_at)))

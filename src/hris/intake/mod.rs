@@ -7,6 +7,7 @@ mod leavers;
 mod possible_losses;
 mod waiting;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use http::HeaderMap;
 
 pub use self::import::{Export, ImportError, Imported};
 pub use self::known::is_known_person;
-use self::known::{KnownPeople, before};
+use self::known::{KnownPeople, before, count_in_order_of_rows, written};
 use self::leavers::Freshness;
 use self::waiting::WaitingRecords;
 pub use self::waiting::{UnreadCounts, UnreadRecord};
@@ -230,10 +231,29 @@ impl Intake {
                 "dates in a delivery cannot be read; these changes count as of now"
             );
         }
-        let leavers_unknown = self.find_leavers(&source, &mut mapping).await?;
-        self.leave_former_names(&source, &mut mapping, Freshness::ByDate);
+        let keys = mapping.keys();
+        // Held until there is a job: what is told of one person at the same time is settled one after another.
+        let _turn = self.0.known.settling.of(keys.iter().map(|key| &**key)).await;
+        let leavers_unknown = self.learn_in_parts(&source, &mut mapping).await?;
         let receipt = self.take(&source, &key, reservation, mapping, request).await?;
         Ok(Receipt { dated_in_future, leavers_unknown, dates_not_read, ..receipt })
+    }
+
+    /// Learns whom a delivery names, and settles who leaves. Where its rows share names or ids, each row is looked at with
+    /// all that the rows before it say, as if they had come one after another. Returns the number of leavers who were
+    /// never named.
+    async fn learn_in_parts(&self, source: &Arc<Source>, mapping: &mut Mapping) -> Result<usize, JournalError> {
+        let (now, mut leavers_unknown, mut told) = (self.0.clock.now(), 0, BTreeSet::new());
+        for mut part in mapping.take_parts() {
+            leavers_unknown += self.find_leavers(source, &mut part, &told).await?;
+            self.leave_former_names(source, &mut part, Freshness::ByDate, &told);
+            self.0.known.learn_in_order(&*self.0.journal, source, &mut part.people, part.sent_at, now).await?;
+            told.extend(part.people.iter().filter_map(|person| written(&person.user)));
+            mapping.people.append(&mut part.people);
+            mapping.changed.append(&mut part.changed);
+        }
+        count_in_order_of_rows(&mut mapping.people, now);
+        Ok(leavers_unknown)
     }
 
     /// Drops dates in the future, so that these changes count as of now; returns the number of people affected.
@@ -262,7 +282,7 @@ impl Intake {
         source: &Arc<Source>,
         key: &str,
         reservation: Reservation,
-        mut mapping: Mapping,
+        mapping: Mapping,
         request: RequestOrigin,
     ) -> Result<Receipt, IntakeError> {
         if let (Some(first), true, true) =
@@ -297,8 +317,6 @@ impl Intake {
         let job = if mapping.people.is_empty() {
             None
         } else {
-            let sent_at = mapping.sent_at;
-            self.0.known.learn_in_order(&*self.0.journal, source, &mut mapping.people, sent_at).await?;
             let under = IdempotencyContext { reservation, fingerprint: Fingerprint::default() };
             Some(self.submit(source, under, mapping, request).await?)
         };
@@ -324,7 +342,7 @@ impl Intake {
 
     /// Builds the job of a mapping. The people in it must be known by now.
     fn job(&self, source: &Source, mut mapping: Mapping, via: &str, lane: Lane) -> (JobSpec, Vec<EntryOrder>) {
-        self.possible_losses(source).name_leavers(&mut mapping.people);
+        self.possible_losses(source, &BTreeSet::new()).name_leavers(&mut mapping.people);
         source.job(&mapping, via, lane)
     }
 }

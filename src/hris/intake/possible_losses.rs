@@ -1,28 +1,37 @@
 //! Whether a leaver may have owned assignments.
 
+use std::collections::BTreeSet;
+
 use super::Intake;
-use super::known::called;
+use super::known::{called, written};
 use crate::domain::{UserId, UserRef};
 use crate::hris::mapped::Mapped;
 use crate::hris::source::Source;
 
 /// Answers what people of a source may lose.
 pub(super) struct PossibleLosses<'i> {
+    /// Names that are about to be given something.
+    told: &'i BTreeSet<Box<str>>,
     intake: &'i Intake,
     source: &'i Source,
 }
 
 impl Intake {
     /// Returns what people of this source may lose.
-    pub(super) fn possible_losses<'i>(&'i self, source: &'i Source) -> PossibleLosses<'i> {
-        PossibleLosses { intake: self, source }
+    pub(super) fn possible_losses<'i>(
+        &'i self,
+        source: &'i Source,
+        told: &'i BTreeSet<Box<str>>,
+    ) -> PossibleLosses<'i> {
+        PossibleLosses { told, intake: self, source }
     }
 }
 
 impl PossibleLosses<'_> {
     /// Returns whether a leaver of this name may lose something.
     pub(super) fn may_lose(&self, user: &UserRef) -> bool {
-        !self.has_nothing(user) && self.may_have_something(user)
+        let is_told = written(user).is_some_and(|text| self.told.contains(&text));
+        is_told || (!self.has_nothing(user) && self.may_have_something(user))
     }
 
     /// Returns whether a person of this name may have owned assignments: not if the name never led to a user and

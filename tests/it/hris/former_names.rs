@@ -370,3 +370,85 @@ async fn of_what_one_undated_delivery_tells_of_a_person_the_last_row_counts() {
         assert_eq!([office.groups(4).len(), office.groups(5).len()], [0, 0], "{known}: {rows:?}");
     }
 }
+
+/// Whom, under which number if one is told, in which group; without a group they have left.
+type Row = (&'static str, &'static str, Option<u8>);
+
+#[tokio::test(start_paused = true)]
+async fn rows_of_one_delivery_count_as_if_they_had_come_one_after_another() {
+    const SECRET: &str = "0123456789abcdef0123456789abcdef";
+    let keys = "sender_id = 'id'\nleaver = { all = [{ attr = 'left', eq = 'yes' }] }";
+    let source = by_title("hr", keys).replace("preset = 'bamboohr'", "preset = 'generic'");
+    let source = source.replace(super::BAMBOO_SECRET, SECRET) + "[sync]\nhold_skill_left = 0\n";
+    let cases: [(&[Row], &[Row], [&str; 3]); 12] = [
+        (&[("x", "4", Some(1))], &[("y", "4", Some(2)), ("x", "4", None)], ["Group 2", "", ""]),
+        (&[("x", "4", Some(1))], &[("y", "4", Some(2)), ("x", "", None)], ["Group 2", "", ""]),
+        (&[("x", "4", Some(1)), ("x", "5", Some(1))], &[("x", "5", Some(2)), ("x", "4", None)], ["", "", ""]),
+        (&[("x", "4", Some(1))], &[("x", "5", Some(2)), ("x", "", None)], ["", "", ""]),
+        (&[("x", "4", Some(1))], &[("x", "5", Some(2)), ("x", "6", Some(2)), ("x", "5", None)], ["", "", ""]),
+        (&[], &[("x", "4", Some(1)), ("y", "4", Some(2)), ("x", "5", Some(3))], ["Group 2", "Group 3", ""]),
+        (&[("x", "4", Some(1))], &[("y", "4", Some(2)), ("x", "5", Some(3))], ["Group 2", "Group 3", ""]),
+        (
+            &[("x", "4", Some(1)), ("y", "5", Some(2))],
+            &[("x", "5", Some(1)), ("y", "4", Some(2))],
+            ["Group 2", "Group 1", ""],
+        ),
+        (&[("x", "4", Some(1))], &[("x", "", None), ("y", "4", Some(2))], ["Group 2", "", ""]),
+        (&[("x", "4", Some(1))], &[("y", "4", Some(2)), ("x", "5", Some(3)), ("y", "", None)], ["", "Group 3", ""]),
+        (&[("w", "4", Some(1)), ("w", "", None)], &[("y", "4", Some(2)), ("y", "", None)], ["", "", ""]),
+        (&[("x", "4", Some(1))], &[("x", "", None), ("x", "5", Some(2)), ("x", "4", Some(3))], ["Group 3", "", ""]),
+    ];
+    for (before, rows, expected) in cases {
+        let office = Office::open(&employees(10), &source);
+        let tell = async |rows: &[Row]| {
+            let row = |(id, number, group): &Row| {
+                let mut row = json!({"id": id});
+                if !number.is_empty() {
+                    row["employeeNumber"] = format!("E100{number}").into();
+                }
+                match group {
+                    Some(group) => row["jobTitle"] = format!("Group {group}").into(),
+                    None => row["left"] = "yes".into(),
+                }
+                row
+            };
+            let body = json!({"employees": rows.iter().map(row).collect::<Vec<_>>()}).to_string();
+            let answer = office.post(&format!("/v1/webhooks/hr/{SECRET}"), &[], &body).await;
+            if answer.body["jobId"].is_string() {
+                office.finish(&answer).await;
+            }
+        };
+        for row in before {
+            tell(std::slice::from_ref(row)).await;
+        }
+        tell(rows).await;
+        let groups = [4, 5, 6].map(|n| office.groups(n).concat());
+        assert_eq!(groups, expected, "{before:?}, then {rows:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn deliveries_about_one_person_that_come_at_once_are_settled_one_after_another() {
+    for (id, first, second, expected) in [
+        ("7", ("E1004", Some("Group 1"), -60), ("E1005", Some("Group 2"), -50), ["", "Group 2"]),
+        ("7", ("E1005", Some("Group 2"), -50), ("E1004", Some("Group 1"), -60), ["", "Group 2"]),
+        ("7", ("E1004", Some("Group 1"), -60), ("", None, -50), ["", ""]),
+        ("7", ("", None, -50), ("E1004", Some("Group 1"), -60), ["", ""]),
+    ] {
+        let office = open();
+        let tell =
+            |(name, title, at)| all_told(&office, std::slice::from_ref(Box::leak(Box::new((id, name, title, at)))));
+        futures_util::join!(tell(first), tell(second));
+        let groups = [office.groups(4).concat(), office.groups(5).concat()];
+        assert_eq!(groups, expected, "{first:?} {second:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn somebody_unknown_who_was_deleted_takes_nothing_from_who_has_their_number_by_now() {
+    let office = open();
+    told(&office, "7", "", None, -10).await;
+    told(&office, "8", "E1004", Some("Group 2"), -50).await;
+    told(&office, "7", "E1004", Some("Group 1"), -60).await;
+    assert_eq!(office.groups(4), ["Group 2"]);
+}

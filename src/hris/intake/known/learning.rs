@@ -85,17 +85,17 @@ impl KnownPeople {
         source: &Source,
         people: &mut [Mapped],
         sent_at: Option<Timestamp>,
+        now: Timestamp,
     ) -> Result<(), JournalError> {
         let texts: Vec<_> = people.iter().filter_map(|person| written(&person.user)).collect();
         let _writing = self.writing.of(texts.iter().map(|text| &**text)).await;
-        let (now, mut orders) = (self.clock.now(), BTreeMap::<_, Order>::new());
+        let mut orders = BTreeMap::<_, Order>::new();
         let dates: Vec<_> = people.iter().map(|person| person.occurred_at).collect();
         for person in &mut *people {
             let Some(text) = written(&person.user) else { continue };
             let order = orders.entry(text).or_insert_with_key(|text| self.order_of(source, text));
             person.occurred_at = order.take(person.occurred_at, sent_at, now);
         }
-        count_in_order_of_rows(people, now);
         let named =
             people.iter().zip(dates).map(|(person, told_at)| NamedPerson { told_at, ..NamedPerson::of(person) });
         let mut named = by_name(named);
@@ -195,7 +195,7 @@ fn by_name<'p>(people: impl Iterator<Item = NamedPerson<'p>>) -> BTreeMap<Box<st
 
 /// Dates the undated rows of a delivery if their person also has a row that counts from `now` or later. Counting from
 /// acceptance, such a row would come after all the others; it counts from `now`, when the delivery came.
-fn count_in_order_of_rows(people: &mut [Mapped], now: Timestamp) {
+pub(in crate::hris::intake) fn count_in_order_of_rows(people: &mut [Mapped], now: Timestamp) {
     let counts_from = people.iter().filter_map(|person| Some((written(&person.user)?, person.occurred_at?)));
     let after: BTreeSet<_> = counts_from.filter(|(_, at)| *at >= now).map(|(text, _)| text).collect();
     for person in people.iter_mut().filter(|person| person.occurred_at.is_none()) {

@@ -27,7 +27,7 @@ use jiff::{SignedDuration, Timestamp};
 use parking_lot::{Mutex, MutexGuard};
 
 use self::exports::Exports;
-pub(super) use self::learning::NamedPerson;
+pub(super) use self::learning::{NamedPerson, count_in_order_of_rows};
 pub(super) use self::order::Order;
 use self::turns::Turns;
 pub use self::written::is_known_person;
@@ -185,6 +185,8 @@ pub(super) struct KnownPeople {
     /// Keys that stay in the journal until their person is written the next time.
     older_keys: Mutex<OlderKeys>,
     writing: Turns,
+    /// Of deliveries, from the look at what is known until there is a job.
+    pub(super) settling: Turns,
     retention: Duration,
     clock: WallClock,
 }
@@ -212,7 +214,7 @@ impl KnownPeople {
             people.entry(source.into()).or_default().undated_export = Some(at);
         }
         let (people, older_keys) = (Mutex::new(people), Mutex::new(older_keys));
-        Self { people, older_keys, writing: Turns::new(), retention, clock }
+        Self { people, older_keys, writing: Turns::new(), settling: Turns::new(), retention, clock }
     }
 
     /// Returns what the source has reported of the person with this name, if it has named anyone so.

@@ -13,7 +13,7 @@ const REMAINDERS: usize = 256;
 
 /// The turns of all people.
 #[derive(Debug)]
-pub(super) struct Turns {
+pub(in crate::hris::intake) struct Turns {
     everybody: RwLock<()>,
     some: Vec<Mutex<()>>,
     hasher: RandomState,
@@ -21,7 +21,7 @@ pub(super) struct Turns {
 
 /// The right to write about some people.
 #[derive(Debug)]
-pub(super) struct WriteTurn<'t> {
+pub(in crate::hris::intake) struct WriteTurn<'t> {
     _not_everybody: RwLockReadGuard<'t, ()>,
     _some: Vec<MutexGuard<'t, ()>>,
 }
@@ -38,7 +38,7 @@ impl Turns {
     }
 
     /// Waits until no one else writes about these people.
-    pub(super) async fn of(&self, people: impl Iterator<Item = &str>) -> WriteTurn<'_> {
+    pub(in crate::hris::intake) async fn of(&self, people: impl Iterator<Item = &str>) -> WriteTurn<'_> {
         let not_everybody = self.everybody.read().await;
         // The locks are taken in ascending order to avoid deadlocks.
         let remainders: BTreeSet<_> = people.map(|text| self.remainder(text)).collect();

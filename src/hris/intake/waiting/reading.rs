@@ -1,5 +1,6 @@
 //! Reads a record until all its events are covered or the patience ends.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -152,7 +153,7 @@ async fn carry_out(
     let told_at = covered.iter().filter_map(|event| event.occurred_at.filter(|date| latest.checked(*date).is_ok()));
     let order = Order::of_reading(told_at.max(), asked_at);
     intake.find_leaver_of_record(source, &mut mapping);
-    intake.leave_former_names(source, &mut mapping, Freshness::JustRead);
+    intake.leave_former_names(source, &mut mapping, Freshness::JustRead, &BTreeSet::new());
     submit(intake, source, place, covered, order, mapping).await.map_err(|error| Setback::Passing(error.to_string()))
 }
 
