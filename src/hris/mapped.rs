@@ -27,6 +27,9 @@ pub struct Mapped {
     pub occurred_at: Option<Timestamp>,
     /// Whether the person has left, and therefore gets nothing and loses what skillsync assigned.
     pub leaver: bool,
+    /// Whether a leaver has left only this name, which was theirs at the date of the change, because something newer is
+    /// known of them.
+    pub was_called_so: bool,
     /// What a full export shows by naming the person, or by not naming them.
     pub presence: Presence,
     /// What the source called the person, if `user` is their id in Genesys.
@@ -269,7 +272,22 @@ impl Mapped {
     /// A leaver.
     pub(super) fn leaver(user: UserRef, occurred_at: Option<Timestamp>) -> Self {
         let (presence, assignments, unknown) = (Presence::default(), Arc::default(), Arc::default());
-        Self { user, occurred_at, leaver: true, presence, called: None, sender_id: None, assignments, unknown }
+        Self {
+            user,
+            occurred_at,
+            leaver: true,
+            was_called_so: false,
+            presence,
+            called: None,
+            sender_id: None,
+            assignments,
+            unknown,
+        }
+    }
+
+    /// Returns whether the change says that the name is the person's, or was at the date of the change.
+    pub(super) fn is_called_so(&self) -> bool {
+        !self.leaver || self.was_called_so
     }
 
     /// Returns the entry of a job for this person.

@@ -165,11 +165,10 @@ impl Source {
         Some(Changed { record, occurred_at: person.occurred_at })
     }
 
-    /// Returns whether the user in Genesys is named. True if no attribute is configured for that; [`Self::mapped`] then
-    /// reports the missing name.
-    pub(super) fn names_user(&self, person: &Person) -> bool {
+    /// Returns whether the user in Genesys is named, by a filter or by an attribute.
+    fn names_user(&self, person: &Person) -> bool {
         person.user.is_some()
-            || self.identity.as_ref().is_none_or(|identity| person.attributes.has(identity.attribute()))
+            || self.identity.as_ref().is_some_and(|identity| person.attributes.has(identity.attribute()))
     }
 
     /// Returns the first sender's id of a person.
@@ -203,7 +202,17 @@ impl Source {
         // If rows about one user have several ids, none of them identifies the user alone.
         let sender_id = self.sender_id_of(person).filter(|id| self.sender_ids_of(person).all(|other| other == *id));
         let (occurred_at, presence) = (person.occurred_at, Presence::default());
-        Ok(Some(Mapped { user, occurred_at, leaver, presence, called: None, sender_id, assignments, unknown }))
+        Ok(Some(Mapped {
+            user,
+            occurred_at,
+            leaver,
+            was_called_so: false,
+            presence,
+            called: None,
+            sender_id,
+            assignments,
+            unknown,
+        }))
     }
 
     /// Returns the user that a filter or the configured attribute names, or why there is none.

@@ -112,7 +112,7 @@ pub(in crate::api) async fn import_people(
     let (room, lack) = api.shared.room.for_table();
     let imported = api.intake.import(&source, Export { form, body: body.into(), room, full, dry_run }).await;
     let refused = |fault| lack.told().map_or_else(|| refused(fault), Problem::from);
-    let Imported { spec, entries, dated_in_future } = imported.map_err(refused)?;
+    let Imported { spec, entries, dated_in_future, turn } = imported.map_err(refused)?;
     if entries.len() > rules::MAX_ENTRIES {
         let most = rules::MAX_ENTRIES;
         return Err(Problem::not_understood(format!(
@@ -128,6 +128,7 @@ pub(in crate::api) async fn import_people(
     caller.may_import(&*api.intake.sources().get(&source).ok_or_else(Problem::no_such_source)?)?;
     let engine = api.engine.importing_for(caller.asker(), source.into());
     let submitted = engine.submit_under(under, spec, entries).await;
+    drop(turn);
     Ok(accepted(&api, submitted.map_err(|error| Problem::not_written_down(&error))?))
 }
 

@@ -1,11 +1,9 @@
 //! Whole exports: everyone in them is mapped, and anyone missing from a full export has left.
 
-use std::collections::BTreeSet;
-
 use bytes::Bytes;
 
 use super::Intake;
-use super::known::{NamedPerson, called, written};
+use super::known::{NamedPerson, Turn, called, written};
 use super::leavers::Freshness;
 use crate::domain::entry::{EntryOrder, Presence};
 use crate::domain::job::{JobSpec, Lane};
@@ -39,6 +37,8 @@ pub struct Imported {
     pub entries: Vec<EntryOrder>,
     /// Number of people whose change was dated in the future and therefore counts as of now.
     pub dated_in_future: usize,
+    /// Must be kept until the job is submitted: nothing else is settled about the people of the source until then.
+    pub turn: Turn,
 }
 
 /// Why an export was refused. Nothing of it is accepted in that case.
@@ -87,9 +87,8 @@ impl Intake {
             );
         }
         let dated_in_future = self.take_future_dates_as_now(&source, &mut mapping);
-        let nothing_told = BTreeSet::new();
-        self.leave_by_id(&source, &mut mapping, &nothing_told);
-        let losses = self.possible_losses(&source, &nothing_told);
+        let settlement = self.settle_everybody(&source).await;
+        settlement.leave_by_id(&mut mapping);
         // Must happen before the people in the export become known.
         if export.full {
             let present = mapping.people.iter().filter_map(|person| written(&person.user)).collect();
@@ -100,8 +99,9 @@ impl Intake {
                 let user = self.0.known.user_of(&source, user, &self.0.engine);
                 user.is_none_or(|user| !present_users.contains(&user))
             });
-            let (done, mut leavers): (Vec<_>, Vec<_>) = missing.into_iter().partition(|user| losses.has_nothing(user));
-            leavers.retain(|user| losses.may_have_something(user));
+            let (done, mut leavers): (Vec<_>, Vec<_>) =
+                missing.into_iter().partition(|user| settlement.has_nothing(user));
+            leavers.retain(|user| settlement.may_have_something(user));
             let former = self.0.known.former_users(&source, &present_users, &self.0.engine);
             let gone: Vec<_> = leavers.iter().chain(former.iter().map(|(name, _)| name)).cloned().collect();
             self.0.known.note_presence(&source, &mut mapping.people, &gone, &self.0.engine);
@@ -121,13 +121,13 @@ impl Intake {
                 former.into_iter().map(|(name, user)| Mapped { called: called(&name), ..missing(UserRef::Id(user)) }),
             );
         } else {
-            self.leave_former_names(&source, &mut mapping, Freshness::OfExport, &nothing_told);
+            settlement.leave_former_names(&mut mapping, Freshness::OfExport);
             self.learn(&source, &mut mapping, export.dry_run).await?;
         }
         self.0.known.count_after_dates_ahead(&source, &mut mapping.people);
-        let (mut spec, entries) = self.job(&source, mapping, Source::IMPORT, Lane::Bulk);
+        let (mut spec, entries) = settlement.job(mapping, Source::IMPORT, Lane::Bulk);
         spec.dry_run = export.dry_run;
-        Ok(Imported { spec, entries, dated_in_future })
+        Ok(Imported { spec, entries, dated_in_future, turn: settlement.into_turn() })
     }
 
     /// Adds the people of an export to those that are known.

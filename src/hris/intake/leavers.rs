@@ -1,12 +1,12 @@
 //! People who have left, as reported by deliveries and records: often only by the sender's id.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::Intake;
 use super::known::{KnownById, called, written};
+use super::settlement::Settlement;
+use super::{Intake, Parts};
 use crate::domain::entry::Presence;
 use crate::domain::{Mode, UserRef};
 use crate::hris::mapped::{Mapped, Mapping};
@@ -26,22 +26,27 @@ pub(super) enum Freshness {
     JustRead,
 }
 
-impl Intake {
+/// A leaver with no name, or only with names that are other people's by now.
+#[derive(Debug)]
+pub(super) struct GoneWithoutName {
+    sender_id: Box<str>,
+    occurred_at: Option<Timestamp>,
+    /// Whether the source named the person before.
+    was_named: bool,
+}
+
+impl Settlement<'_> {
     /// Turns leavers of whom only the sender's id was reported into the people whom the source named with that id
     /// before. Returns the number of leavers it never named: they have no owned assignments, and their deletion is
     /// remembered in case older deliveries about them arrive late.
-    pub(super) async fn find_leavers(
-        &self,
-        source: &Arc<Source>,
-        mapping: &mut Mapping,
-        told: &BTreeSet<Box<str>>,
-    ) -> Result<usize, JournalError> {
-        let mut unknown = 0;
+    pub(super) async fn find_leavers(&self, mapping: &mut Mapping) -> Result<usize, JournalError> {
+        let (intake, source, mut unknown) = (self.intake, self.source, 0);
         for (before, Changed { record, occurred_at }) in std::mem::take(&mut mapping.gone).into_iter().rev() {
-            let mut names = self.names_of(source, &record, told);
+            let mut names = self.names_of(&record);
             // What the same delivery says about them already counts.
             let is_called_so = |person: &&Mapped| person.sender_id.as_deref() == Some(&*record);
             let told = mapping.people.iter().filter(|person| !person.leaver && person.sender_id.is_some());
+            let told = told.filter(|person| self.is_newest_holder(person));
             let (theirs, of_others): (Vec<_>, Vec<_>) = told.partition(is_called_so);
             names.retain(|name| !of_others.iter().any(|person| written(&person.user) == written(name)));
             for person in theirs {
@@ -50,15 +55,14 @@ impl Intake {
                 }
             }
             if names.is_empty() {
-                let former = self.leavers_of_former_names(source, &record, occurred_at);
+                let former = self.leavers_of_former_names(&record, occurred_at);
                 if !former.is_empty() {
                     mapping.people.splice(before..before, former);
                     continue;
                 }
                 unknown += 1;
-                let at = occurred_at.or(mapping.sent_at).unwrap_or_else(|| self.0.clock.now());
-                self.0.known.remember_gone(&*self.0.journal, source, &record, at).await?;
-                if self.0.waiting.waits_for_record(&source.name, &record) {
+                self.remember_gone(mapping, &record, occurred_at).await?;
+                if intake.0.waiting.waits_for_record(&source.name, &record) {
                     mapping.changed.push(Changed { record, occurred_at });
                 }
                 continue;
@@ -66,69 +70,84 @@ impl Intake {
             let leaver = |user| Mapped { sender_id: Some(record.clone()), ..Mapped::leaver(user, occurred_at) };
             mapping.people.splice(before..before, names.into_iter().map(leaver));
         }
-        unknown += self.leave_by_id(source, mapping, told);
+        for GoneWithoutName { sender_id, occurred_at, was_named } in self.leave_by_id(mapping) {
+            unknown += usize::from(!was_named);
+            self.remember_gone(mapping, &sender_id, occurred_at).await?;
+        }
         // Other changes of the person are read from the record and carry our date.
         if source.record.is_some() {
-            self.date_leavers_like_records(source, mapping);
+            self.date_leavers_like_records(mapping);
         }
         if source.mode != Mode::Add {
-            self.add_who_was_deleted_since(source, mapping);
+            self.add_who_was_deleted_since(mapping);
         }
         Ok(unknown)
     }
 
+    /// Remembers that somebody whom the source never named has left, in case older deliveries about them arrive late.
+    /// Durable when it returns.
+    async fn remember_gone(
+        &self,
+        mapping: &Mapping,
+        sender_id: &str,
+        occurred_at: Option<Timestamp>,
+    ) -> Result<(), JournalError> {
+        let Parts { known, journal, clock, .. } = &*self.intake.0;
+        let at = occurred_at.or(mapping.sent_at).unwrap_or_else(|| clock.now());
+        known.remember_gone(&**journal, self.source, sender_id, at).await
+    }
+
     /// Expands each leaver with a sender's id to everyone whom the sender named with that id, under all those names.
     /// The name given now counts as well, unless it belongs to another sender's id, or other names are known and no one
-    /// was ever named by this one. Returns the number of leavers whom the sender never named.
-    pub(super) fn leave_by_id(
-        &self,
-        source: &Source,
-        mapping: &mut Mapping,
-        told_before: &BTreeSet<Box<str>>,
-    ) -> usize {
+    /// was ever named by this one. Returns the leavers who have no name.
+    pub(super) fn leave_by_id(&self, mapping: &mut Mapping) -> Vec<GoneWithoutName> {
         let people = std::mem::take(&mut mapping.people);
         let id_and_name = |person: &Mapped| Some((person.sender_id.clone()?, written(&person.user)?));
         let (leaving, told): (Vec<_>, Vec<_>) = people.iter().partition(|person| person.leaver);
         let mut leaving: BTreeSet<_> = leaving.into_iter().filter_map(id_and_name).collect();
-        let told: BTreeSet<_> = told.into_iter().filter_map(|person| written(&person.user)).collect();
-        let (mut all, mut ids, mut unknown) = (Vec::with_capacity(people.len()), BTreeSet::new(), 0);
+        let told = told.into_iter().filter(|person| self.is_newest_holder(person));
+        let told: BTreeSet<_> = told.filter_map(|person| written(&person.user)).collect();
+        let (mut all, mut ids, mut nameless) = (Vec::with_capacity(people.len()), BTreeSet::new(), Vec::new());
         for person in people {
             let Some(id) = person.sender_id.as_deref().filter(|_| person.leaver) else {
                 all.push(person);
                 continue;
             };
-            let known = self.0.known.find(source, &person.user);
-            let mut names = self.names_of(source, id, told_before);
+            let mut names = self.names_of(id);
             let is_told = written(&person.user).is_some_and(|name| told.contains(&name));
-            let is_stray = !names.is_empty() && !is_told && known.is_none();
+            let was_named = !names.is_empty();
+            let is_stray = was_named && !is_told && !self.intake.0.known.is_known(self.source, &person.user);
             names.retain(|name| {
                 written(name).is_some_and(|name| !told.contains(&name) && leaving.insert((id.into(), name)))
             });
-            let owner = known.and_then(|known| known.sender_id);
-            let is_anothers = owner.is_some_and(|owner| *owner != *id);
+            let holder = self.intake.0.known.holder_of(self.source, &person.user);
+            let is_anothers = holder.is_some_and(|holder| *holder != *id);
             let mut theirs: Vec<_> = names.into_iter().map(|user| Mapped { user, ..person.clone() }).collect();
             if ids.insert(Box::<str>::from(id)) {
-                theirs.extend(self.leavers_of_former_names(source, id, person.occurred_at));
+                theirs.extend(self.leavers_of_former_names(id, person.occurred_at));
             }
-            unknown += usize::from(is_anothers && theirs.is_empty());
-            all.append(&mut theirs);
             if !is_anothers && !is_stray {
-                all.push(person);
+                theirs.push(person);
+            } else if theirs.is_empty() {
+                let (sender_id, occurred_at) = (id.into(), person.occurred_at);
+                nameless.push(GoneWithoutName { sender_id, occurred_at, was_named });
             }
+            all.append(&mut theirs);
         }
         mapping.people = all;
-        unknown
+        nameless
     }
 
     /// Removes the dates of leavers, so that they count as of now: records that were read carry the time of our
     /// request, and the sender's clock may differ. If something newer by the sender's clock was reported about a
     /// leaver, their record is read again to find out their present state.
-    fn date_leavers_like_records(&self, source: &Source, mapping: &mut Mapping) {
+    fn date_leavers_like_records(&self, mapping: &mut Mapping) {
         let Mapping { people, changed, sent_at, .. } = mapping;
         let signed_at = *sent_at;
         people.retain_mut(|person| {
-            let event_at =
-                |id: &str| self.0.known.by_id(source, id).into_iter().filter_map(|known| known.event_at).max();
+            let event_at = |id: &str| {
+                self.intake.0.known.by_id(self.source, id).into_iter().filter_map(|known| known.event_at).max()
+            };
             let told_at = person.occurred_at.or(signed_at);
             match &person.sender_id {
                 _ if !person.leaver => return true,
@@ -144,50 +163,48 @@ impl Intake {
     }
 
     /// Does what [`Self::find_leavers`] does, for a record that the sender no longer has.
-    pub(super) fn find_leaver_of_record(&self, source: &Source, mapping: &mut Mapping) {
-        let told = &BTreeSet::new();
+    pub(super) fn find_leaver_of_record(&self, mapping: &mut Mapping) {
         for (_, Changed { record, occurred_at }) in std::mem::take(&mut mapping.gone) {
-            let names = self.names_of(source, &record, told).into_iter();
+            let names = self.names_of(&record).into_iter();
             mapping.people.extend(names.map(|user| Mapped::leaver(user, occurred_at)));
-            mapping.people.extend(self.leavers_of_former_names(source, &record, occurred_at));
+            mapping.people.extend(self.leavers_of_former_names(&record, occurred_at));
         }
-        self.leave_by_id(source, mapping, told);
+        self.leave_by_id(mapping);
+    }
+
+    /// Returns whether nothing newer is known that gives the person's name to somebody else.
+    fn is_newest_holder(&self, person: &Mapped) -> bool {
+        let is_late = |id| self.intake.0.known.is_anothers_since(self.source, &person.user, id, person.occurred_at);
+        !person.sender_id.as_deref().is_some_and(is_late)
     }
 
     /// Returns the names that leave if the person with this sender's id leaves: all names that the sender ever gave
     /// with the id and that may have owned assignments, or the latest name if there are none.
-    fn names_of(&self, source: &Source, record: &str, told: &BTreeSet<Box<str>>) -> Vec<UserRef> {
-        let mut names = self.0.known.by_id(source, record);
+    fn names_of(&self, record: &str) -> Vec<UserRef> {
+        let mut names = self.intake.0.known.by_id(self.source, record);
         names.sort_by_key(|known| known.named_at);
         let last = names.pop();
-        let losses = self.possible_losses(source, told);
-        let former = names.into_iter().map(|known| known.user).filter(|user| losses.may_lose(user));
+        let former = names.into_iter().map(|known| known.user).filter(|user| self.may_lose(user));
         let former: Vec<_> = former.collect();
-        let last = last.map(|known| known.user).filter(|user| former.is_empty() || losses.may_lose(user));
+        let last = last.map(|known| known.user).filter(|user| former.is_empty() || self.may_lose(user));
         former.into_iter().chain(last).collect()
     }
 
     /// Returns leavers for the users whom the sender meant by this id, under names that belong to others in Genesys by
     /// now.
-    fn leavers_of_former_names(&self, source: &Source, record: &str, at: Option<Timestamp>) -> Vec<Mapped> {
-        let former = self.0.known.former_users_by_id(source, record, &self.0.engine).into_iter();
+    fn leavers_of_former_names(&self, record: &str, at: Option<Timestamp>) -> Vec<Mapped> {
+        let former = self.intake.0.known.former_users_by_id(self.source, record, &self.intake.0.engine).into_iter();
         former.map(|(name, user)| Mapped { called: called(&name), ..Mapped::leaver(UserRef::Id(user), at) }).collect()
     }
 
     /// Adds leavers for the former names of people, found by the sender's id of each.
-    pub(super) fn leave_former_names(
-        &self,
-        source: &Source,
-        mapping: &mut Mapping,
-        freshness: Freshness,
-        told: &BTreeSet<Box<str>>,
-    ) {
-        if source.mode == Mode::Add {
+    pub(super) fn leave_former_names(&self, mapping: &mut Mapping, freshness: Freshness) {
+        if self.source.mode == Mode::Add {
             return;
         }
         let people = std::mem::take(&mut mapping.people);
-        let named: BTreeSet<_> = people.iter().filter_map(|person| written(&person.user)).collect();
-        let losses = self.possible_losses(source, told);
+        let is_newest = |person: &&Mapped| freshness != Freshness::ByDate || self.is_newest_holder(person);
+        let named: BTreeSet<_> = people.iter().filter(is_newest).filter_map(|person| written(&person.user)).collect();
         let mut all = Vec::with_capacity(people.len());
         for (at, person) in people.iter().enumerate() {
             let Some(id) = person.sender_id.as_deref().filter(|_| !person.leaver) else {
@@ -195,7 +212,7 @@ impl Intake {
                 continue;
             };
             let text = written(&person.user);
-            let known = self.0.known.by_id(source, id);
+            let known = self.intake.0.known.by_id(self.source, id);
             let others = || known.iter().filter(|known| written(&known.user) != text);
             let is_late =
                 |event_at| freshness != Freshness::JustRead && person.occurred_at.is_some_and(|at| Some(at) < event_at);
@@ -203,12 +220,13 @@ impl Intake {
                 // The person has been renamed since, or has left.
                 all.push(Mapped {
                     sender_id: person.sender_id.clone(),
+                    was_called_so: true,
                     ..Mapped::leaver(person.user.clone(), person.occurred_at)
                 });
                 continue;
             }
             let is_known_here = |known: &&KnownById| written(&known.user).is_some_and(|text| named.contains(&text));
-            let before = others().filter(|known| !is_known_here(known) && losses.may_lose(&known.user));
+            let before = others().filter(|known| !is_known_here(known) && self.may_lose(&known.user));
             let before = before.map(|known| known.user.clone());
             // Within one delivery, the later change prevails.
             let is_earlier = |(place, other): &(usize, &Mapped)| {
@@ -224,27 +242,28 @@ impl Intake {
         mapping.people = all;
     }
 
-    /// Returns whether the source has named anyone with this sender's id, or identifies users by that id alone.
-    pub(super) fn has_named(&self, source: &Source, record: &str) -> bool {
-        source.names_users_by_their_id() || !self.0.known.by_id(source, record).is_empty()
-    }
-
     /// Adds leavers for people whose deletion was reported before they were known, so that a late delivery about them
     /// does not prevail.
-    fn add_who_was_deleted_since(&self, source: &Source, mapping: &mut Mapping) {
+    fn add_who_was_deleted_since(&self, mapping: &mut Mapping) {
         let deleted_since = |person: &Mapped| {
             let id = person.sender_id.as_deref()?;
-            let gone_at = self.0.known.gone_at(source, id)?;
+            let gone_at = self.intake.0.known.gone_at(self.source, id)?;
+            let told_at = person.occurred_at.or(mapping.sent_at);
             // The name may be another's by now, whom nothing takes away.
-            let owner = self.0.known.find(source, &person.user).and_then(|known| known.sender_id);
-            if owner.is_some_and(|owner| *owner != *id) {
+            if self.intake.0.known.is_anothers_since(self.source, &person.user, id, told_at) {
                 return None;
             }
-            let told_at = person.occurred_at.or(mapping.sent_at);
             let is_older = !person.leaver && told_at.is_some_and(|at| at <= gone_at);
             is_older.then(|| Mapped::leaver(person.user.clone(), Some(gone_at)))
         };
         let leavers: Vec<_> = mapping.people.iter().filter_map(deleted_since).collect();
         mapping.people.extend(leavers);
+    }
+}
+
+impl Intake {
+    /// Returns whether the source has named anyone with this sender's id, or identifies users by that id alone.
+    pub(super) fn has_named(&self, source: &Source, record: &str) -> bool {
+        source.names_users_by_their_id() || !self.0.known.by_id(source, record).is_empty()
     }
 }

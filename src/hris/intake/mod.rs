@@ -4,10 +4,9 @@ mod erasure;
 mod import;
 mod known;
 mod leavers;
-mod possible_losses;
+mod settlement;
 mod waiting;
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,8 +15,8 @@ use http::HeaderMap;
 
 pub use self::import::{Export, ImportError, Imported};
 pub use self::known::is_known_person;
-use self::known::{KnownPeople, before, count_in_order_of_rows, written};
-use self::leavers::Freshness;
+use self::known::{KnownPeople, before};
+use self::settlement::Settlement;
 use self::waiting::WaitingRecords;
 pub use self::waiting::{UnreadCounts, UnreadRecord};
 use super::delivery::{DeliveredBody, Refused};
@@ -28,9 +27,6 @@ use super::sources::Sources;
 use crate::clock::WallClock;
 use crate::domain::JobId;
 use crate::domain::acceptance::{Fingerprint, KeySpace};
-use crate::domain::audit::{Actor, Asker};
-use crate::domain::entry::EntryOrder;
-use crate::domain::job::{JobSpec, Lane};
 use crate::engine::{Claim, Engine, IdempotencyContext, Reservation, TooManyKeys};
 use crate::journal::{Journal, JournalError, Memo};
 use crate::lifecycle::Lifecycle;
@@ -232,28 +228,10 @@ impl Intake {
             );
         }
         let keys = mapping.keys();
-        // Held until there is a job: what is told of one person at the same time is settled one after another.
-        let _turn = self.0.known.settling.of(keys.iter().map(|key| &**key)).await;
-        let leavers_unknown = self.learn_in_parts(&source, &mut mapping).await?;
-        let receipt = self.take(&source, &key, reservation, mapping, request).await?;
+        let mut settlement = self.settle(&source, &keys).await;
+        let leavers_unknown = settlement.settle_rows(&mut mapping).await?;
+        let receipt = self.take(&settlement, &key, reservation, mapping, request).await?;
         Ok(Receipt { dated_in_future, leavers_unknown, dates_not_read, ..receipt })
-    }
-
-    /// Learns whom a delivery names, and settles who leaves. Where its rows share names or ids, each row is looked at with
-    /// all that the rows before it say, as if they had come one after another. Returns the number of leavers who were
-    /// never named.
-    async fn learn_in_parts(&self, source: &Arc<Source>, mapping: &mut Mapping) -> Result<usize, JournalError> {
-        let (now, mut leavers_unknown, mut told) = (self.0.clock.now(), 0, BTreeSet::new());
-        for mut part in mapping.take_parts() {
-            leavers_unknown += self.find_leavers(source, &mut part, &told).await?;
-            self.leave_former_names(source, &mut part, Freshness::ByDate, &told);
-            self.0.known.learn_in_order(&*self.0.journal, source, &mut part.people, part.sent_at, now).await?;
-            told.extend(part.people.iter().filter_map(|person| written(&person.user)));
-            mapping.people.append(&mut part.people);
-            mapping.changed.append(&mut part.changed);
-        }
-        count_in_order_of_rows(&mut mapping.people, now);
-        Ok(leavers_unknown)
     }
 
     /// Drops dates in the future, so that these changes count as of now; returns the number of people affected.
@@ -279,12 +257,13 @@ impl Intake {
 
     async fn take(
         &self,
-        source: &Arc<Source>,
+        settlement: &Settlement<'_>,
         key: &str,
         reservation: Reservation,
         mapping: Mapping,
         request: RequestOrigin,
     ) -> Result<Receipt, IntakeError> {
+        let source = settlement.source;
         if let (Some(first), true, true) =
             (mapping.faults.first(), mapping.people.is_empty(), mapping.changed.is_empty())
         {
@@ -318,31 +297,8 @@ impl Intake {
             None
         } else {
             let under = IdempotencyContext { reservation, fingerprint: Fingerprint::default() };
-            Some(self.submit(source, under, mapping, request).await?)
+            Some(settlement.submit(under, mapping, request).await?)
         };
         Ok(Receipt { job, waiting, faults, undecided, ..Receipt::default() })
-    }
-
-    /// Submits a job for a delivery or a record: in the lane `interactive`, unless it is as large as an export.
-    async fn submit(
-        &self,
-        source: &Source,
-        under: IdempotencyContext,
-        mapping: Mapping,
-        request: RequestOrigin,
-    ) -> Result<JobId, JournalError> {
-        let few = mapping.people.len() <= Lane::MAX_INTERACTIVE_ENTRIES;
-        let lane = if few { Lane::Interactive } else { Lane::Bulk };
-        let (spec, entries) = self.job(source, mapping, "webhook", lane);
-        let RequestOrigin { address, request_id } = request;
-        let engine =
-            self.0.engine.on_behalf_of(Asker { actor: Actor::Source(Arc::clone(&source.name)), address, request_id });
-        Ok(engine.submit_under(Some(under), spec, entries).await?.id)
-    }
-
-    /// Builds the job of a mapping. The people in it must be known by now.
-    fn job(&self, source: &Source, mut mapping: Mapping, via: &str, lane: Lane) -> (JobSpec, Vec<EntryOrder>) {
-        self.possible_losses(source, &BTreeSet::new()).name_leavers(&mut mapping.people);
-        source.job(&mapping, via, lane)
     }
 }

@@ -6,6 +6,7 @@ use genesys_simulator::Simulator;
 use serde_json::json;
 use skillsync::journal::{Journal as _, Memo, MemoryJournal};
 
+use super::former_names::told as tell;
 use super::records::{HrSystem, event, open, settled};
 use super::{BEGIN, Office, by_title, employees};
 
@@ -96,4 +97,16 @@ async fn nothing_tells_of_who_is_erased_in_what_is_known_of_another_by_their_num
     assert!(told("former-7") && told("present-8") && told(&former));
     assert_eq!(office.delete(&format!("/v1/users/{former}")).await.status, 200);
     assert!(!told("former-7") && told("present-8") && !told(&former));
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_somebody_had_left_before_their_number_was_anothers_is_erased_with_them() {
+    let office = Office::open(&employees(10), &(by_title("hr", "") + "[sync]\nhold_skill_left = 0\n"));
+    tell(&office, "former-7", "E1004", Some("Group 1"), -90).await;
+    tell(&office, "former-7", "", None, -50).await;
+    tell(&office, "present-8", "E1004", Some("Group 2"), -60).await;
+    assert_eq!(office.groups(4), ["Group 2"]);
+    assert!(known(&office.bed.kept).contains(&"hr\ngone:former-7".to_owned()));
+    assert_eq!(office.delete("/v1/users/E1004").await.status, 200);
+    assert_eq!(known(&office.bed.kept), [""; 0]);
 }

@@ -11,7 +11,7 @@ use crate::bed::in_state;
 /// BambooHR's own id of somebody, their number if it is told, title and when they had it; without a title they were deleted.
 type Told<'t> = (&'t str, &'t str, Option<&'t str>, i64);
 
-async fn told(office: &Office, id: &str, name: &str, title: Option<&str>, at: i64) -> Answer {
+pub(super) async fn told(office: &Office, id: &str, name: &str, title: Option<&str>, at: i64) -> Answer {
     all_told(office, &[(id, name, title, at)]).await
 }
 
@@ -441,6 +441,27 @@ async fn deliveries_about_one_person_that_come_at_once_are_settled_one_after_ano
         futures_util::join!(tell(first), tell(second));
         let groups = [office.groups(4).concat(), office.groups(5).concat()];
         assert_eq!(groups, expected, "{first:?} {second:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_export_and_a_delivery_that_come_at_once_are_settled_one_after_the_other() {
+    for export_first in [true, false] {
+        let office = open();
+        told(&office, "7", "E1003", Some("Group 3"), -90).await;
+        let import = async {
+            let rows = "id,employeeNumber,jobTitle\n7,E1005,Group 2\n";
+            let export = office.post("/v1/imports/hr?scope=delta", &CSV, rows).await;
+            office.finish(&export).await;
+        };
+        let delivery = told(&office, "7", "E1004", Some("Group 1"), -60);
+        if export_first {
+            futures_util::join!(import, delivery);
+        } else {
+            futures_util::join!(delivery, import);
+        }
+        let groups = [3, 4, 5].map(|n| office.groups(n).concat());
+        assert_eq!(groups.iter().filter(|group| !group.is_empty()).count(), 1, "{export_first}: {groups:?}");
     }
 }
 

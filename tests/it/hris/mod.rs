@@ -9,6 +9,7 @@ pub(crate) mod filters;
 mod former_names;
 mod full_exports;
 mod fuzz;
+mod histories;
 mod imports;
 mod left_as_is;
 mod process;

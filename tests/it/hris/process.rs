@@ -162,6 +162,43 @@ async fn a_filter_that_finds_no_date_has_each_delivery_carried_out() {
     site.close().await;
 }
 
+#[tokio::test]
+async fn an_export_with_dates_says_since_when_a_number_is_whose() {
+    let site = Site::open().await;
+    let secret = "abcdefghijklmnopqrstuvwx0123456789";
+    let rules = by_title("hr", "").split_once("[[webhooks.rules]]").unwrap().1.to_owned();
+    site.configure(&format!(
+        "[sync]\nhold_skill_left = 0\n[[webhooks]]\nname = 'hr'\npreset = 'workday'\ntarget = 'wfmSkillGroups'\nsecret = '{secret}'\n\
+         sender_id = 'id'\n\
+         filter = '.[] | {{employeeId: .nr, occurredAt: .at, leaver: (.title == null), attributes: {{id, jobTitle: .title}}}}'\n\
+         [[webhooks.rules]]{rules}"
+    ));
+    let (process, client) = (site.start(), Client::new(site.url()));
+    client.until("/v1/webhooks", |view| view["items"][0]["name"] == "hr").await;
+    let tell = |path: String, id: &str, nr: Option<&str>, title: Option<&str>, day: u32| {
+        let at = format!("2026-01-0{day}T10:00:00Z");
+        let body = serde_json::json!([{"id": id, "nr": nr, "title": title, "at": at}]);
+        let client = &client;
+        async move {
+            let (status, answer) = client.call(http::Method::POST, &path, &body).await.unwrap();
+            assert!([200, 202].contains(&status), "{answer}");
+            if let Some(job) = answer["jobId"].as_str().or(answer["id"].as_str()) {
+                client.until(&format!("/v1/sync-jobs/{job}"), |job| job["finishedAt"].is_string()).await;
+            }
+        }
+    };
+    let hook = || format!("/v1/webhooks/hr/{secret}");
+    tell(hook(), "7", Some("E1001"), Some("Group 1"), 1).await;
+    tell("/v1/imports/hr?scope=delta".to_owned(), "8", Some("E1001"), Some("Group 2"), 5).await;
+    assert_eq!(groups_of(&site.simulator, 1), ["Group 2"]);
+    // What comes late of the one before, and then they leave.
+    tell(hook(), "7", Some("E1001"), Some("Group 3"), 3).await;
+    tell(hook(), "7", None, None, 7).await;
+    assert_eq!(groups_of(&site.simulator, 1), ["Group 2"]);
+    drop(process);
+    site.close().await;
+}
+
 const PEOPLE: usize = 40;
 
 /// An HR system that is down until it is told otherwise, and a log of whom it told of.

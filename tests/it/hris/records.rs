@@ -302,6 +302,19 @@ async fn each_of_several_people_in_one_delivery_is_read_and_gets_what_is_theirs(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_record_is_settled_after_the_delivery_that_it_is_read_for() {
+    let system = Arc::new(HrSystem::default());
+    let office = open(&system, Simulator::new(employees(20)), Arc::default());
+    let told = json!({"id": "7", "action": "Updated", "fields": {"employeeNumber": "E1008", "jobTitle": "Group 2"}});
+    let to_read = json!({"id": "7", "action": "Updated", "fields": []});
+    system.set(7, "Group 1");
+    let answer = office.bamboo("hr", &json!({"employees": [to_read, told]}).to_string(), BEGIN).await;
+    assert_eq!((answer.status, answer.body["recordsToRead"].as_u64()), (202, Some(1)), "{answer:?}");
+    settled(&office).await;
+    assert_eq!([7, 8].map(|n| office.groups(n).concat()), ["Group 1", ""], "who is read has one number");
+}
+
+#[tokio::test(start_paused = true)]
 async fn several_people_of_one_delivery_are_read_after_a_restart() {
     let system = Arc::new(HrSystem::default());
     *system.status.lock().unwrap() = Some(StatusCode::SERVICE_UNAVAILABLE);

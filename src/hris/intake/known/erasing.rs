@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::KnownPeople;
 use super::written::{read, written};
+use super::{KnownPeople, gone_key};
 use crate::domain::{UserId, UserRef};
 use crate::engine::{ErasureError, PersonIdentity};
 use crate::journal::{JournalError, Memo};
@@ -18,7 +18,8 @@ impl KnownPeople {
         erase: impl AsyncFnOnce(Vec<Memo>) -> Result<T, ErasureError>,
     ) -> Result<T, ErasureError> {
         let _writing = self.writing.everybody().await;
-        let theirs = self.places_of(person);
+        let mut theirs = self.places_of(person);
+        theirs.extend(self.departures_of(person));
         let handed_on = self.handed_on_by(person);
         let memos = theirs.iter().flat_map(|(source, text)| self.memos(source, text, None));
         let after = handed_on.iter().flat_map(|(source, text, known)| self.memos(source, text, Some(known)));
@@ -44,6 +45,22 @@ impl KnownPeople {
         let people = self.lock();
         let id = |(source, text): &(Arc<str>, Box<str>)| people.get(source)?.by_name.get(text)?.sender_id.clone();
         places.iter().filter_map(id).collect()
+    }
+
+    /// Returns where it is remembered that a person has left: under the ids that the sender gave them, with names that
+    /// are theirs or were.
+    fn departures_of(&self, person: &PersonIdentity) -> Vec<(Arc<str>, Box<str>)> {
+        let places = self.places_of(person);
+        let former = self.were_called_by(person);
+        let people = self.lock();
+        let known = |(source, text): &(Arc<str>, Box<str>)| people.get(source)?.by_name.get(text);
+        let ids = |place: &(Arc<str>, Box<str>)| {
+            let ids = known(place).into_iter().flat_map(|known| known.sender_id.iter().chain(&known.former_id));
+            ids.map(|id| (Arc::clone(&place.0), id.clone())).collect::<Vec<_>>()
+        };
+        let former = former.into_iter().filter_map(|(source, _, known)| Some((source, known.former_id?)));
+        let gone = places.iter().flat_map(ids).chain(former).map(|(source, id)| (source, gone_key(&id)));
+        gone.filter(|(source, text)| people.get(source).is_some_and(|known| known.by_name.contains_key(text))).collect()
     }
 
     /// Returns where a person is known: as their user, or by name where the user is unknown.

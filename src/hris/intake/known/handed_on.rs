@@ -69,16 +69,24 @@ impl KnownPeople {
 
     /// Returns the names that a person had and others have now, each without its reference to the person.
     pub(super) fn handed_on_by(&self, person: &PersonIdentity) -> Vec<(Arc<str>, Box<str>, KnownPerson)> {
+        let without = |known: KnownPerson| KnownPerson { former_user: None, former_id: None, ..known };
+        self.were_called_by(person).into_iter().map(|(source, text, known)| (source, text, without(known))).collect()
+    }
+
+    /// Returns the names that a person had and others have now.
+    pub(super) fn were_called_by(&self, person: &PersonIdentity) -> Vec<(Arc<str>, Box<str>, KnownPerson)> {
         let names: BTreeSet<_> = person.names.iter().filter_map(written).collect();
-        let is_theirs = |text: &str, known: &KnownPerson| match known.former_user {
-            Some(former) => person.user == Some(former),
-            None => known.former_id.is_some() && known.user != person.user && names.contains(text),
+        let is_theirs = |text: &str, known: &KnownPerson| {
+            if known.former_user.is_some() {
+                return known.former_user == person.user;
+            }
+            let is_anothers = known.user.is_some() && known.user != person.user;
+            known.former_id.is_some() && is_anothers && names.contains(text)
         };
         let people = self.lock();
         let all = people.iter().flat_map(|(source, known)| known.by_name.iter().map(move |person| (source, person)));
         let theirs = all.filter(|(_, (text, known))| is_theirs(text, known));
-        let without = |known: &KnownPerson| KnownPerson { former_user: None, former_id: None, ..known.clone() };
-        theirs.map(|(source, (text, known))| (Arc::clone(source), text.clone(), without(known))).collect()
+        theirs.map(|(source, (text, known))| (Arc::clone(source), text.clone(), known.clone())).collect()
     }
 }
 

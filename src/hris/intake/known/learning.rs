@@ -6,8 +6,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::order::Order;
+use super::turns::Turn;
 use super::written::{undated_export, written};
-use super::{ALMOST_A_DAY, KnownPeople, KnownPerson, before};
+use super::{ALMOST_A_DAY, KnownById, KnownPeople, KnownPerson, before};
 use crate::domain::UserRef;
 use crate::hris::mapped::Mapped;
 use crate::hris::source::Source;
@@ -16,13 +17,26 @@ use crate::journal::{Journal, JournalError};
 /// A person whom a source names.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::hris::intake) struct NamedPerson<'p> {
-    pub(in crate::hris::intake) user: &'p UserRef,
-    pub(in crate::hris::intake) sender_id: Option<&'p str>,
+    user: &'p UserRef,
+    sender_id: Option<&'p str>,
     /// The date of the change by the sender's clock.
-    pub(in crate::hris::intake) told_at: Option<Timestamp>,
-    pub(in crate::hris::intake) order: Order,
+    told_at: Option<Timestamp>,
+    order: OrderTold,
+    /// Whether the name is the person's, or was at that date; otherwise the person has left.
+    is_called_so: bool,
     /// Whether a dry run names the person.
-    pub(in crate::hris::intake) is_planned: bool,
+    is_planned: bool,
+}
+
+/// What is told of the order of a person's changes.
+#[derive(Debug, Clone, Copy)]
+enum OrderTold {
+    /// Nothing.
+    Nothing,
+    /// A record was read, which adds to the order so far.
+    Read(Order),
+    /// The order from now on.
+    Now(Order),
 }
 
 impl<'p> NamedPerson<'p> {
@@ -33,14 +47,15 @@ impl<'p> NamedPerson<'p> {
             user,
             sender_id: sender_id.as_deref(),
             told_at: *occurred_at,
-            order: Order::default(),
+            order: OrderTold::Nothing,
+            is_called_so: person.is_called_so(),
             is_planned: false,
         }
     }
 
     /// A person whose record was read, and who is therefore dated by our clock.
     pub(in crate::hris::intake) fn of_record(person: &'p Mapped, order: Order) -> Self {
-        Self { told_at: None, order, ..Self::of(person) }
+        Self { told_at: None, order: OrderTold::Read(order), ..Self::of(person) }
     }
 }
 
@@ -56,8 +71,43 @@ impl KnownPeople {
         if self.renewed(source, &named).is_empty() {
             return Ok(());
         }
-        let _writing = self.writing.of(named.keys().map(|text| &**text)).await;
-        self.write(journal, &source.name, self.renewed(source, &named)).await
+        let turn = self.writing.of(named.keys().map(|text| &**text)).await;
+        self.renew(journal, source, &named, turn).await
+    }
+
+    /// Writes what is new of these people. Whoever had one of their names before, had left it, and has no other one
+    /// since, is remembered as gone: what is older may arrive later.
+    async fn renew(
+        &self,
+        journal: &dyn Journal,
+        source: &Source,
+        named: &BTreeMap<Box<str>, NamedPerson<'_>>,
+        turn: Turn,
+    ) -> Result<(), JournalError> {
+        let changes = self.renewed(source, named);
+        let handed_on = self.handed_on(source, &changes);
+        self.write(journal, &source.name, changes).await?;
+        drop(turn);
+        for (sender_id, left_at) in handed_on {
+            let has_another_since = |known: &KnownById| known.event_at >= Some(left_at);
+            if !self.by_id(source, &sender_id).iter().any(has_another_since) {
+                self.remember_gone(journal, source, &sender_id, left_at).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the sender's ids of the people whose names these changes give to others, with the date at which each had
+    /// left the name.
+    fn handed_on(&self, source: &Source, changes: &[(Box<str>, Option<KnownPerson>)]) -> Vec<(Box<str>, Timestamp)> {
+        let people = self.lock();
+        let Some(of_source) = people.get(&source.name) else { return Vec::new() };
+        let by = |(text, after): &(Box<str>, Option<KnownPerson>)| {
+            let before = of_source.by_name.get(text)?;
+            let is_handed_on = after.as_ref().is_some_and(|after| after.sender_id != before.sender_id);
+            Some((before.sender_id.clone().filter(|_| is_handed_on)?, before.order.left_at()?))
+        };
+        changes.iter().filter_map(by).collect()
     }
 
     /// Notes that a dry run names these people. Anyone new becomes known, because the plan may be applied; nothing
@@ -88,23 +138,26 @@ impl KnownPeople {
         now: Timestamp,
     ) -> Result<(), JournalError> {
         let texts: Vec<_> = people.iter().filter_map(|person| written(&person.user)).collect();
-        let _writing = self.writing.of(texts.iter().map(|text| &**text)).await;
+        let turn = self.writing.of(texts.iter().map(|text| &**text)).await;
         let mut orders = BTreeMap::<_, Order>::new();
         let dates: Vec<_> = people.iter().map(|person| person.occurred_at).collect();
         for person in &mut *people {
             let Some(text) = written(&person.user) else { continue };
+            let holder = self.sender_id_of(source, &text);
             let order = orders.entry(text).or_insert_with_key(|text| self.order_of(source, text));
-            person.occurred_at = order.take(person.occurred_at, sent_at, now);
+            let says =
+                order.says(person.occurred_at, person.is_called_so(), holder.as_deref(), person.sender_id.as_deref());
+            person.occurred_at = order.take(says, person.occurred_at, sent_at, now);
         }
         let named =
             people.iter().zip(dates).map(|(person, told_at)| NamedPerson { told_at, ..NamedPerson::of(person) });
         let mut named = by_name(named);
         if source.tells_dates() {
             for (text, order) in orders {
-                named.entry(text).and_modify(|named| named.order = order);
+                named.entry(text).and_modify(|named| named.order = OrderTold::Now(order));
             }
         }
-        self.write(journal, &source.name, self.renewed(source, &named)).await
+        self.renew(journal, source, &named, turn).await
     }
 
     /// Returns the order of a person's changes, including the last export without dates.
@@ -151,16 +204,28 @@ impl KnownPeople {
         let people = self.lock();
         let known = people.get(&source.name);
         let mut renewed = Vec::new();
-        for (text, NamedPerson { user: _, sender_id: id, told_at, order, is_planned }) in named {
+        for (text, NamedPerson { user: _, sender_id: told_id, told_at, order, is_called_so, is_planned }) in named {
             let before = known.and_then(|known| known.by_name.get(text));
             let id_before = before.and_then(|known| known.sender_id.as_deref());
             // A late delivery may carry an id that no longer belongs to the name.
-            let is_late = told_at.is_some_and(|at| before.is_some_and(|known| Some(at) < known.order.event_at));
-            let id = id.filter(|_| !is_late || id_before.is_none());
+            let is_late = told_at.is_some_and(|at| before.is_some_and(|known| Some(at) < known.order.held_at()));
+            let id = told_id.filter(|_| (*is_called_so && !is_late) || id_before.is_none());
             let sender_id = id.or(id_before).map(Box::from);
             let handed_on_by = id_before.filter(|before| id.is_some_and(|id| id != *before)).map(Box::from);
             let has_id = |id: &str| id_before == Some(id);
-            let order = before.map_or(*order, |known| known.order.and(*order));
+            let order = match order {
+                // An export, whose rows count from their dates or from now.
+                OrderTold::Nothing => {
+                    let mut order = before.map(|known| known.order).unwrap_or_default();
+                    if told_at.is_some() && !*is_planned {
+                        let says = order.says(*told_at, *is_called_so, id_before, *told_id);
+                        order.take(says, *told_at, None, now);
+                    }
+                    order
+                }
+                OrderTold::Read(order) => before.map_or(*order, |known| known.order.and(*order)),
+                OrderTold::Now(order) => *order,
+            };
             let is_planned = *is_planned && before.is_none_or(|known| known.is_planned);
             let is_newer = before.is_some_and(|known| {
                 known.order != order || known.missing_since.is_some() || known.is_planned != is_planned

@@ -6,8 +6,8 @@
 //! assignments, and for `journal.retention` after that.
 //!
 //! The sender's id is stored with each person, if the sender reports one: for a deleted person, most senders report
-//! nothing else. The deletion of a person who was never named is remembered as well, because older events about them
-//! may arrive later.
+//! nothing else. The deletion of a person who has no name, or whose name is another's by now, is remembered as well,
+//! because older events about them may arrive later.
 
 mod erasing;
 mod exports;
@@ -29,6 +29,7 @@ use parking_lot::{Mutex, MutexGuard};
 use self::exports::Exports;
 pub(super) use self::learning::{NamedPerson, count_in_order_of_rows};
 pub(super) use self::order::Order;
+pub(super) use self::turns::Turn;
 use self::turns::Turns;
 pub use self::written::is_known_person;
 pub(super) use self::written::{called, written};
@@ -45,8 +46,10 @@ const ALMOST_A_DAY: Duration = Duration::from_secs(20 * 3600);
 /// Number of people that are processed before the task yields to others.
 const AT_ONCE: usize = 500;
 
-/// Prefix of the sender's id under which the deletion of an unknown person is remembered. No user has such a name.
-const GONE: &str = "gone:";
+/// Returns the key under which it is remembered that a person without a name has left. No user has such a name.
+fn gone_key(sender_id: &str) -> Box<str> {
+    format!("gone:{}", as_it_reads(sender_id)).into()
+}
 
 /// What is known of a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,13 +157,6 @@ impl OfSource {
     }
 }
 
-/// What is known of the person to whom a source gives a name.
-#[derive(Debug)]
-pub(super) struct KnownName {
-    /// The sender's id of the person, if it was reported.
-    pub(super) sender_id: Option<Box<str>>,
-}
-
 /// A name that belongs to a sender's id.
 #[derive(Debug)]
 pub(super) struct KnownById {
@@ -185,7 +181,7 @@ pub(super) struct KnownPeople {
     /// Keys that stay in the journal until their person is written the next time.
     older_keys: Mutex<OlderKeys>,
     writing: Turns,
-    /// Of deliveries, from the look at what is known until there is a job.
+    /// Of what is told, from the look at what is known until there is a job.
     pub(super) settling: Turns,
     retention: Duration,
     clock: WallClock,
@@ -217,12 +213,37 @@ impl KnownPeople {
         Self { people, older_keys, writing: Turns::new(), settling: Turns::new(), retention, clock }
     }
 
-    /// Returns what the source has reported of the person with this name, if it has named anyone so.
-    pub(super) fn find(&self, source: &Source, named: &UserRef) -> Option<KnownName> {
-        let text = written(named)?;
-        let people = self.lock();
-        let known = people.get(&source.name)?.by_name.get(&text)?;
-        Some(KnownName { sender_id: known.sender_id.clone() })
+    /// Returns whether the source has named anyone so.
+    pub(super) fn is_known(&self, source: &Source, named: &UserRef) -> bool {
+        let Some(text) = written(named) else { return false };
+        self.lock().get(&source.name).is_some_and(|of_source| of_source.by_name.contains_key(&text))
+    }
+
+    /// Returns the sender's id of the person with this name, if it was reported.
+    pub(super) fn holder_of(&self, source: &Source, named: &UserRef) -> Option<Box<str>> {
+        self.sender_id_of(source, &written(named)?)
+    }
+
+    /// Returns whether the name was given to somebody else than the person with this id later than `at`; what has no
+    /// date comes last.
+    pub(super) fn is_anothers_since(
+        &self,
+        source: &Source,
+        named: &UserRef,
+        sender_id: &str,
+        at: Option<Timestamp>,
+    ) -> bool {
+        let is_so = |text: &str| {
+            let people = self.lock();
+            let known = people.get(&source.name)?.by_name.get(text)?;
+            let is_anothers = known.sender_id.as_deref().is_some_and(|holder| holder != sender_id);
+            Some(is_anothers && at.is_some() && known.order.held_at() > at)
+        };
+        written(named).and_then(|text| is_so(&text)).unwrap_or_default()
+    }
+
+    fn sender_id_of(&self, source: &Source, text: &str) -> Option<Box<str>> {
+        self.lock().get(&source.name)?.by_name.get(text)?.sender_id.clone()
     }
 
     /// Returns all names that the source has given together with this sender's id.
@@ -246,17 +267,17 @@ impl KnownPeople {
         sender_id: &str,
         at: Timestamp,
     ) -> Result<(), JournalError> {
-        let text = format!("{GONE}{}", as_it_reads(sender_id));
+        let text = gone_key(sender_id);
         let _writing = self.writing.of(std::iter::once(&*text)).await;
         let named_at = self.gone_at(source, sender_id).map_or(at, |before| before.max(at));
-        let gone = (text.into(), Some(KnownPerson::named_at(named_at)));
+        let gone = (text, Some(KnownPerson::named_at(named_at)));
         self.write(journal, &source.name, vec![gone]).await
     }
 
     /// Returns when a person was deleted who was unknown at that time.
     pub(super) fn gone_at(&self, source: &Source, sender_id: &str) -> Option<Timestamp> {
         let people = self.lock();
-        Some(people.get(&source.name)?.by_name.get(&*format!("{GONE}{}", as_it_reads(sender_id)))?.named_at)
+        Some(people.get(&source.name)?.by_name.get(&gone_key(sender_id))?.named_at)
     }
 
     /// Forgets people who have left and have no owned assignments. Durable when it returns.

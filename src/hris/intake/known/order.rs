@@ -12,6 +12,10 @@
 //! - A change without a date counts from its stand-in; if that is its arrival, it comes after everything that was
 //!   reported before, even if the sender's clock is ahead of ours.
 //!
+//! A name may be given to another person, and what is told of the one before may arrive late: they have left, or are
+//! called otherwise, since a date that is later than that of the new holder's change. The name is the new holder's all
+//! the same, so what was told of the one before no longer keeps it from them.
+//!
 //! One case cannot be ordered: an old change with a date that arrives after a newer one without, since nothing shows
 //! that it is old. Every sender that dates its changes dates all of them, except for some of BambooHR, and those arrive
 //! in the order in which they were made.
@@ -32,13 +36,79 @@ pub(in crate::hris::intake) struct Order {
     /// The newest time that stood in for a date.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stand_in: Option<Timestamp>,
+    /// The newest date of a change that gave the name to whom it belongs to, if it differs from `event_at`: whatever is
+    /// newer takes the name from them. The earliest possible time stands for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    held_at: Option<Timestamp>,
+}
+
+/// What a change says about whose a name is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NameSays {
+    /// It is the same person's as before, as far as is known.
+    Held,
+    /// It is another person's.
+    HandedOn,
+    /// The person with the name has left it.
+    Left,
 }
 
 impl Order {
     /// Creates the order of a record that was requested `asked_at` because of events, the newest of which was
     /// `event_at` by the sender's clock. Without a time by that clock there is nothing to keep in order.
     pub(in crate::hris::intake) fn of_reading(event_at: Option<Timestamp>, asked_at: Timestamp) -> Self {
-        Self { event_at, event_counts_from: None, stand_in: event_at.map(|_| asked_at) }
+        Self { event_at, stand_in: event_at.map(|_| asked_at), ..Self::default() }
+    }
+
+    /// Returns the newest date of a change that gave the name to whom it belongs to.
+    pub(super) fn held_at(&self) -> Option<Timestamp> {
+        self.held_at.or(self.event_at).filter(|at| *at > Timestamp::MIN)
+    }
+
+    /// Returns the date at which the holder of the name left it, if anything newer was told than that it is theirs.
+    pub(super) fn left_at(&self) -> Option<Timestamp> {
+        self.event_at.filter(|event_at| Some(*event_at) > self.held_at())
+    }
+
+    /// Returns what a change of this date says about whose the name is: that it `is_called_so`, or was at that date, of
+    /// the person with the sender's id `id`. So far it is the `holder`'s.
+    pub(super) fn says(
+        &self,
+        date: Option<Timestamp>,
+        is_called_so: bool,
+        holder: Option<&str>,
+        id: Option<&str>,
+    ) -> NameSays {
+        let is_late = date.is_some_and(|date| Some(date) < self.held_at());
+        let is_another = holder.zip(id).is_some_and(|(holder, id)| holder != id);
+        match is_called_so {
+            true if is_another && !is_late => NameSays::HandedOn,
+            true => NameSays::Held,
+            false => NameSays::Left,
+        }
+    }
+
+    /// Adds a change that came `now`, with a date from the sender or with `sent_at` as its stand-in, and returns the
+    /// time from which it counts; `None` if that is its acceptance.
+    pub(super) fn take(
+        &mut self,
+        says: NameSays,
+        date: Option<Timestamp>,
+        sent_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        if says == NameSays::HandedOn && date.is_some() && date <= self.left_at() {
+            // What was told of the one before comes before all that is told of the new holder.
+            *self = Self { stand_in: self.stand_in.max(self.event_at), ..Self::default() };
+        }
+        let held_at = if says == NameSays::Left { self.held_at() } else { self.held_at().max(date) };
+        let from = self.count(date, sent_at, now);
+        self.is_held_at(held_at);
+        from
+    }
+
+    fn is_held_at(&mut self, held_at: Option<Timestamp>) {
+        self.held_at = Some(held_at.unwrap_or(Timestamp::MIN)).filter(|_| held_at != self.event_at);
     }
 
     /// Adds the time of an export without dates.
@@ -53,14 +123,8 @@ impl Order {
         newest.filter(|newest| *newest > now).map(|newest| just_after(Some(newest), now))
     }
 
-    /// Adds a change that came `now`, with a date from the sender or with `sent_at` as its stand-in, and returns the
-    /// time from which it counts; `None` if that is its acceptance.
-    pub(super) fn take(
-        &mut self,
-        date: Option<Timestamp>,
-        sent_at: Option<Timestamp>,
-        now: Timestamp,
-    ) -> Option<Timestamp> {
+    /// Adds a change, whoever has the name, and returns the time from which it counts.
+    fn count(&mut self, date: Option<Timestamp>, sent_at: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
         let Some(date) = date else {
             if let Some(sent_at) = sent_at {
                 self.stand_in = self.stand_in.max(Some(sent_at));
@@ -87,8 +151,11 @@ impl Order {
 
     /// Merges what was reported under two names of one person.
     pub(super) fn and(self, other: Self) -> Self {
+        let held_at = self.held_at().max(other.held_at());
         let newer = if self.event_at < other.event_at { other } else { self };
-        Self { stand_in: self.stand_in.max(other.stand_in), ..newer }
+        let mut both = Self { stand_in: self.stand_in.max(other.stand_in), ..newer };
+        both.is_held_at(held_at);
+        both
     }
 }
 
@@ -112,7 +179,7 @@ mod tests {
         let take = |(date, sent_at, now): &(Option<i64>, Option<i64>, i64)| {
             // The order must survive being written to the journal.
             order = serde_json::from_str(&serde_json::to_string(&order).unwrap()).unwrap();
-            order.take(date.map(at), sent_at.map(at), at(*now)).unwrap_or(at(*now))
+            order.take(NameSays::Held, date.map(at), sent_at.map(at), at(*now)).unwrap_or(at(*now))
         };
         changes.iter().map(take).collect()
     }
@@ -152,8 +219,12 @@ mod tests {
     #[test]
     fn what_was_read_counts_from_its_reading_and_bars_no_newer_event() {
         let mut order = Order::of_reading(Some(at(500)), at(1_000));
-        assert_eq!(order.take(Some(at(600)), None, at(1_100)), Some(at(1_100)), "a clock that is behind");
-        assert_eq!(order.take(Some(at(400)), None, at(1_200)), Some(at(400)));
+        assert_eq!(
+            order.take(NameSays::Held, Some(at(600)), None, at(1_100)),
+            Some(at(1_100)),
+            "a clock that is behind"
+        );
+        assert_eq!(order.take(NameSays::Held, Some(at(400)), None, at(1_200)), Some(at(400)));
         assert_eq!(Order::of_reading(None, at(1_000)), Order::default());
     }
 }

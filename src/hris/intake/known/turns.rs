@@ -1,12 +1,13 @@
-//! Decides who may write about which people.
+//! Decides who may settle or write about which people.
 //!
 //! Each write waits for the disk. Deliveries about different people wait together, those about the same person one
 //! after another, and a task that goes through everyone waits alone.
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 
-use tokio::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::sync::{Mutex, OwnedMutexGuard, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
 /// Number of locks that people share; more than there are deliveries at a time.
 const REMAINDERS: usize = 256;
@@ -14,39 +15,42 @@ const REMAINDERS: usize = 256;
 /// The turns of all people.
 #[derive(Debug)]
 pub(in crate::hris::intake) struct Turns {
-    everybody: RwLock<()>,
-    some: Vec<Mutex<()>>,
+    everybody: Arc<RwLock<()>>,
+    some: Vec<Arc<Mutex<()>>>,
     hasher: RandomState,
 }
 
-/// The right to write about some people.
+/// The right to do something about some people, or about everybody, while no one else does. It ends when this is
+/// dropped.
 #[derive(Debug)]
-pub(in crate::hris::intake) struct WriteTurn<'t> {
-    _not_everybody: RwLockReadGuard<'t, ()>,
-    _some: Vec<MutexGuard<'t, ()>>,
+pub struct Turn {
+    _everybody: Option<OwnedRwLockWriteGuard<()>>,
+    _not_everybody: Option<OwnedRwLockReadGuard<()>>,
+    _some: Vec<OwnedMutexGuard<()>>,
 }
 
 impl Turns {
     pub(super) fn new() -> Self {
-        let some = (0..REMAINDERS).map(|_| Mutex::default()).collect();
-        Self { everybody: RwLock::default(), some, hasher: RandomState::new() }
+        let some = (0..REMAINDERS).map(|_| Arc::default()).collect();
+        Self { everybody: Arc::default(), some, hasher: RandomState::new() }
     }
 
-    /// Waits until no one else writes about anyone.
-    pub(super) async fn everybody(&self) -> RwLockWriteGuard<'_, ()> {
-        self.everybody.write().await
+    /// Waits until it is no one else's turn.
+    pub(in crate::hris::intake) async fn everybody(&self) -> Turn {
+        let everybody = Arc::clone(&self.everybody).write_owned().await;
+        Turn { _everybody: Some(everybody), _not_everybody: None, _some: Vec::new() }
     }
 
-    /// Waits until no one else writes about these people.
-    pub(in crate::hris::intake) async fn of(&self, people: impl Iterator<Item = &str>) -> WriteTurn<'_> {
-        let not_everybody = self.everybody.read().await;
+    /// Waits until it is no one else's turn about these people.
+    pub(in crate::hris::intake) async fn of(&self, people: impl Iterator<Item = &str>) -> Turn {
+        let not_everybody = Arc::clone(&self.everybody).read_owned().await;
         // The locks are taken in ascending order to avoid deadlocks.
         let remainders: BTreeSet<_> = people.map(|text| self.remainder(text)).collect();
         let mut some = Vec::with_capacity(remainders.len());
         for turn in remainders.into_iter().filter_map(|at| self.some.get(at)) {
-            some.push(turn.lock().await);
+            some.push(Arc::clone(turn).lock_owned().await);
         }
-        WriteTurn { _not_everybody: not_everybody, _some: some }
+        Turn { _everybody: None, _not_everybody: Some(not_everybody), _some: some }
     }
 
     /// Returns the index of the lock that a person shares.

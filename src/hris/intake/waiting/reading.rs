@@ -1,6 +1,5 @@
 //! Reads a record until all its events are covered or the patience ends.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use crate::domain::acceptance::Fingerprint;
 use crate::engine::{IdempotencyContext, TooManyKeys};
 use crate::hris::intake::known::{NamedPerson, Order};
 use crate::hris::intake::leavers::Freshness;
+use crate::hris::intake::settlement::Settlement;
 use crate::hris::intake::{DeliveryClaim, Intake, RequestOrigin};
 use crate::hris::mapped::Mapping;
 use crate::hris::record::{self, Fetched, Setback};
@@ -152,16 +152,16 @@ async fn carry_out(
     let latest = intake.0.engine.latest_date();
     let told_at = covered.iter().filter_map(|event| event.occurred_at.filter(|date| latest.checked(*date).is_ok()));
     let order = Order::of_reading(told_at.max(), asked_at);
-    intake.find_leaver_of_record(source, &mut mapping);
-    intake.leave_former_names(source, &mut mapping, Freshness::JustRead, &BTreeSet::new());
-    submit(intake, source, place, covered, order, mapping).await.map_err(|error| Setback::Passing(error.to_string()))
+    let settlement = intake.settle(source, &mapping.keys()).await;
+    settlement.find_leaver_of_record(&mut mapping);
+    settlement.leave_former_names(&mut mapping, Freshness::JustRead);
+    submit(&settlement, place, covered, order, mapping).await.map_err(|error| Setback::Passing(error.to_string()))
 }
 
 /// Submits the job under the key of the first delivery without one. If there is none, a previous process ended after it
 /// made the job and before it removed the memos.
 async fn submit(
-    intake: &Intake,
-    source: &Source,
+    settlement: &Settlement<'_>,
     place: &RecordPlace,
     covered: &[WaitingEvent],
     order: Order,
@@ -170,12 +170,13 @@ async fn submit(
     if mapping.people.is_empty() {
         return Ok(());
     }
+    let (intake, source) = (settlement.intake, settlement.source);
     for event in covered {
         if let DeliveryClaim::New(reservation) = intake.claim(source, &event.key(&place.1)).await? {
             let under = IdempotencyContext { reservation, fingerprint: Fingerprint::default() };
             let named = mapping.people.iter().map(|person| NamedPerson::of_record(person, order));
             intake.0.known.learn(&*intake.0.journal, source, named).await?;
-            intake.submit(source, under, mapping, RequestOrigin::default()).await?;
+            settlement.submit(under, mapping, RequestOrigin::default()).await?;
             return Ok(());
         }
     }

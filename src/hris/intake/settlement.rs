@@ -1,0 +1,131 @@
+//! Settles what is told of people: which names are theirs, who has left, and what leavers may lose.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::known::{Turn, called, count_in_order_of_rows, written};
+use super::leavers::Freshness;
+use super::{Intake, Parts, RequestOrigin};
+use crate::domain::audit::{Actor, Asker};
+use crate::domain::entry::EntryOrder;
+use crate::domain::job::{JobSpec, Lane};
+use crate::domain::{JobId, UserId, UserRef};
+use crate::engine::IdempotencyContext;
+use crate::hris::mapped::{Mapped, Mapping};
+use crate::hris::source::Source;
+use crate::journal::JournalError;
+
+/// Settles what one delivery, record or export of a source tells.
+///
+/// Invariant: from its creation until it is dropped, no other one settles anything about the same people. Its owner
+/// keeps it until there is a job, so that the next one sees all that was told.
+#[derive(Debug)]
+pub(super) struct Settlement<'i> {
+    pub(super) intake: &'i Intake,
+    pub(super) source: &'i Arc<Source>,
+    /// Names that rows looked at before are about to give something.
+    told: BTreeSet<Box<str>>,
+    turn: Turn,
+}
+
+impl Intake {
+    /// Waits until nothing else is settled about the people with these names and ids; see [`Mapping::keys`].
+    pub(super) async fn settle<'i>(&'i self, source: &'i Arc<Source>, keys: &[Box<str>]) -> Settlement<'i> {
+        let turn = self.0.known.settling.of(keys.iter().map(|key| &**key)).await;
+        Settlement { intake: self, source, told: BTreeSet::new(), turn }
+    }
+
+    /// Waits until nothing else is settled about anyone.
+    pub(super) async fn settle_everybody<'i>(&'i self, source: &'i Arc<Source>) -> Settlement<'i> {
+        let turn = self.0.known.settling.everybody().await;
+        Settlement { intake: self, source, told: BTreeSet::new(), turn }
+    }
+}
+
+impl Settlement<'_> {
+    /// Settles who leaves because of a delivery, and notes whom it names. Where its rows share names or ids, each row is
+    /// looked at with all that the rows before it say, as if they had come one after another. Returns the number of
+    /// leavers who were never named.
+    pub(super) async fn settle_rows(&mut self, mapping: &mut Mapping) -> Result<usize, JournalError> {
+        let Parts { known, journal, clock, .. } = &*self.intake.0;
+        let (now, mut leavers_unknown) = (clock.now(), 0);
+        for mut part in mapping.take_parts() {
+            leavers_unknown += self.find_leavers(&mut part).await?;
+            self.leave_former_names(&mut part, Freshness::ByDate);
+            known.learn_in_order(&**journal, self.source, &mut part.people, part.sent_at, now).await?;
+            self.told.extend(part.people.iter().filter_map(|person| written(&person.user)));
+            mapping.people.append(&mut part.people);
+            mapping.changed.append(&mut part.changed);
+        }
+        count_in_order_of_rows(&mut mapping.people, now);
+        Ok(leavers_unknown)
+    }
+
+    /// Submits a job for a delivery or a record: in the lane `interactive`, unless it is as large as an export.
+    pub(super) async fn submit(
+        &self,
+        under: IdempotencyContext,
+        mapping: Mapping,
+        request: RequestOrigin,
+    ) -> Result<JobId, JournalError> {
+        let few = mapping.people.len() <= Lane::MAX_INTERACTIVE_ENTRIES;
+        let lane = if few { Lane::Interactive } else { Lane::Bulk };
+        let (spec, entries) = self.job(mapping, "webhook", lane);
+        let RequestOrigin { address, request_id } = request;
+        let actor = Actor::Source(Arc::clone(&self.source.name));
+        let engine = self.intake.0.engine.on_behalf_of(Asker { actor, address, request_id });
+        Ok(engine.submit_under(Some(under), spec, entries).await?.id)
+    }
+
+    /// Builds the job of a mapping. The people in it must be known by now.
+    pub(super) fn job(&self, mut mapping: Mapping, via: &str, lane: Lane) -> (JobSpec, Vec<EntryOrder>) {
+        self.name_leavers(&mut mapping.people);
+        self.source.job(&mapping, via, lane)
+    }
+
+    /// Ends the settlement, but not the turn.
+    pub(super) fn into_turn(self) -> Turn {
+        self.turn
+    }
+
+    /// Returns whether a leaver of this name may lose something.
+    pub(super) fn may_lose(&self, user: &UserRef) -> bool {
+        let is_told = written(user).is_some_and(|text| self.told.contains(&text));
+        is_told || (!self.has_nothing(user) && self.may_have_something(user))
+    }
+
+    /// Returns whether a person of this name may have owned assignments: not if the name never led to a user and
+    /// nothing under way may lead it to one.
+    pub(super) fn may_have_something(&self, user: &UserRef) -> bool {
+        let engine = &self.intake.0.engine;
+        // Asked again, because an entry that ended in the meantime may have led to a user.
+        self.user_of(user).is_some() || engine.is_open_name(user) || self.user_of(user).is_some()
+    }
+
+    /// Returns the user that a name led to last.
+    fn user_of(&self, named: &UserRef) -> Option<UserId> {
+        self.intake.0.known.user_of(self.source, named, &self.intake.0.engine)
+    }
+
+    /// Replaces the names of leavers by the users that they are known to be, since the name may belong to someone else
+    /// in Genesys by now, or to no one.
+    fn name_leavers(&self, people: &mut [Mapped]) {
+        for person in people.iter_mut().filter(|person| person.leaver) {
+            let Some(user) = self.user_of(&person.user) else { continue };
+            // A look-up under way may lead the name to another user.
+            if self.intake.0.engine.is_open_name(&person.user) {
+                continue;
+            }
+            person.called = called(&person.user);
+            person.user = UserRef::Id(user);
+        }
+    }
+
+    /// Returns whether the engine knows that the user has no owned assignments on the target of the source.
+    pub(super) fn has_nothing(&self, user: &UserRef) -> bool {
+        let Some(user) = self.intake.0.engine.user(user) else { return false };
+        // Pending entries are about to change what the user has.
+        let settled = user.entries.iter().all(|(_, _, entry)| entry.state.is_terminal());
+        settled && user.owned.iter().all(|(target, owned)| *target != self.source.target || owned.is_empty())
+    }
+}
