@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use documented::DocumentedFields;
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
 use ipnet::IpNet;
@@ -100,41 +101,39 @@ pub struct Config {
 }
 
 /// `[server]`: where the HTTP server listens, who may call it, and its limits.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, DocumentedFields)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServerConfig {
-    /// `server.listen`: address and port to listen on.
+    /// Address and port to listen on. Any address other than loopback requires `server.api_keys`.
     pub listen: SocketAddr,
-    /// `server.shutdown_grace`: how long a shutdown waits for work in progress.
+    /// How long a shutdown waits for work in progress; a second signal cuts the wait short.
     #[serde(deserialize_with = "duration")]
     pub shutdown_grace: Duration,
-    /// `server.max_memory_bytes`: memory that the process may use; request bodies and jobs that would exceed it are
-    /// refused.
+    /// Memory that the process may use: 5/16 for jobs, 3/16 for deliveries and 2/16 for other request bodies while they
+    /// are read.
     pub max_memory_bytes: usize,
-    /// `server.max_body_bytes`: largest request body, both as sent and after decompression; by default 1/16 of the
-    /// memory, at most 64 MiB.
+    /// Largest request body, both as sent and after decompression; a larger one gets 413. By default 1/16 of
+    /// `max_memory_bytes`, at most 64 MiB.
     max_body_bytes: Option<usize>,
-    /// `server.request_timeout`: timeout for reading and answering a request.
+    /// Timeout for reading and answering a request.
     #[serde(deserialize_with = "duration")]
     pub request_timeout: Duration,
     /// `server.api_keys`: who may call the API. Without any key, local callers are admitted without one, and no
     /// others.
     pub api_keys: Vec<ApiKeyConfig>,
-    /// `server.trusted_proxies`: addresses or networks of reverse proxies whose `X-Forwarded-For` header is trusted.
+    /// Addresses or networks of proxies whose X-Forwarded-For header is trusted; used for the audit record.
     #[serde(deserialize_with = "networks")]
     pub trusted_proxies: Vec<IpNet>,
-    /// `server.requests_per_second`: sustained request rate per API key; a burst of one second's worth is admitted.
+    /// Requests per second for each API key; a burst of one second's worth is admitted, and any more get 429.
     pub requests_per_second: NonZeroU32,
-    /// `server.max_connections`: maximum number of open connections. At the limit, a connection that waits for its peer
-    /// is closed to admit a new one.
+    /// Maximum number of open connections. At the limit, a connection that waits for its peer is closed to admit a new
+    /// one.
     pub max_connections: NonZeroU32,
-    /// `server.max_streams`: maximum number of concurrent event streams and long polls; by default half of the
-    /// connections.
+    /// Maximum number of concurrent event streams and long polls. By default half of `max_connections`.
     max_streams: Option<NonZeroU32>,
-    /// `server.max_open_entries`: maximum number of open entries in all jobs together; beyond it, no new job is
-    /// accepted.
+    /// Maximum number of open entries in all jobs together; submissions beyond it get 503.
     pub max_open_entries: u32,
-    /// `server.open_metrics`: whether `/metrics` is served without an API key, for a scraper that cannot send one.
+    /// Serve /metrics without an API key.
     pub open_metrics: bool,
 }
 
@@ -158,88 +157,88 @@ impl Default for ServerConfig {
 }
 
 /// `[genesys]`: the Genesys Cloud org, and the OAuth client that skillsync uses.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, DocumentedFields)]
 #[serde(deny_unknown_fields)]
 pub struct GenesysConfig {
-    /// `genesys.region`: name of a region (`eu-central-1`) or a base domain (`mypurecloud.de`).
+    /// Name of the AWS region, or a base domain such as "mypurecloud.de".
     region: Option<String>,
-    /// `genesys.api_url`: replaces the region, together with `genesys.login_url`.
+    /// Base URL of the API; replaces region, together with `login_url`.
     api_url: Option<String>,
-    /// `genesys.login_url`: replaces the region, together with `genesys.api_url`.
+    /// Base URL of the login service; replaces region, together with `api_url`.
     login_url: Option<String>,
-    /// `genesys.client_id`: id of an OAuth client with the client credentials grant.
+    /// Id of the OAuth client.
     pub client_id: String,
-    /// `genesys.client_secret`: secret of the OAuth client.
+    /// Secret of the OAuth client. Prefer `client_secret_file`.
     client_secret: Option<SecretString>,
-    /// `genesys.client_secret_file`: file that contains the secret.
+    /// File that contains the secret; replaces `client_secret`.
     client_secret_file: Option<PathBuf>,
-    /// `genesys.limits`: calls per time window, for example `10/1s, 300/60s`; all windows apply.
+    /// Calls per time window; all windows apply. Genesys permits an OAuth client 300 calls per minute by default.
     #[serde(default)]
     pub limits: CallLimits,
-    /// `genesys.max_in_flight`: maximum number of concurrent calls.
+    /// Maximum number of concurrent calls to Genesys.
     #[serde(default = "ten")]
     pub max_in_flight: NonZeroU32,
-    /// `genesys.proxy`: HTTP proxy for every connection to Genesys. Proxies named in the environment are ignored.
+    /// HTTP proxy for every connection to Genesys. Proxies named in the environment are ignored.
     pub proxy: Option<String>,
-    /// `genesys.ca_file`: PEM file of CA certificates to trust in addition to those of the system, for a proxy that
-    /// intercepts TLS.
+    /// PEM file of CA certificates to trust in addition to those of the system, for a proxy that intercepts TLS.
     ca_file: Option<PathBuf>,
-    /// `genesys.connect_timeout`: timeout for opening a connection.
+    /// Timeout for opening a connection.
     #[serde(default = "ten_seconds", deserialize_with = "duration")]
     pub connect_timeout: Duration,
-    /// `genesys.attempt_timeout`: timeout for one call, from sending it to the last byte of its response.
+    /// Timeout for one call, from sending it to the last byte of its response.
     #[serde(default = "a_minute", deserialize_with = "duration")]
     pub attempt_timeout: Duration,
-    /// `genesys.wfm_path`: path of a user's WFM assignments; contains `{userId}`.
+    /// Path of a user's WFM assignments at the partner endpoint; must contain {userId}.
     #[serde(default = "wfm_path")]
     pub wfm_path: String,
-    /// `genesys.version_header`: request header that carries the version of a WFM write.
+    /// Request header that carries the version of a WFM write.
     #[serde(default = "version_header")]
     pub version_header: String,
-    /// `genesys.unversioned_writes`: whether WFM assignments are written even if the endpoint returns no version.
+    /// Write WFM assignments even if the endpoint returns no version. Changes made by others may be lost.
     #[serde(default)]
     pub unversioned_writes: bool,
-    /// `genesys.skill_division`: division of the skills that skillsync creates.
+    /// Division of the skills that skillsync creates; without it, that of the OAuth client.
     pub skill_division: Option<Uuid>,
 }
 
 /// `[sync]`: how jobs are executed.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, DocumentedFields)]
 #[serde(deny_unknown_fields, default)]
 pub struct SyncConfig {
-    /// `sync.patience`: how long an entry waits for Genesys to become available.
+    /// How long an entry waits for Genesys to become available before it fails.
     #[serde(deserialize_with = "duration")]
     pub patience: Duration,
-    /// `sync.future_tolerance`: how far the date of a change may lie in the future.
+    /// How far the date of a change may lie in the future. A job with a later date is rejected; a delivery or an export
+    /// is dated to the time it arrives.
     #[serde(deserialize_with = "duration")]
     pub future_tolerance: Duration,
-    /// `sync.conflict_patience`: how long to wait, in total, for the conflicts of one user to clear.
+    /// How long to wait, in total, for the conflicts of one user to clear.
     #[serde(deserialize_with = "duration")]
     pub conflict_patience: Duration,
-    /// `sync.conflict_attempts`: maximum number of refused writes for one user.
+    /// Maximum number of refused writes for one user before its entries fail.
     pub conflict_attempts: NonZeroU32,
-    /// `sync.write_without_read`: whether to write without reading first if the version is known and the target checks
-    /// versions.
+    /// Write without reading first if the version is known and the target checks versions.
     pub write_without_read: bool,
-    /// `sync.managed`: names or ids of assignments that count as owned, whoever assigned them.
+    /// Names or ids of assignments that mode managed may remove, regardless of who assigned them.
     pub managed: Vec<String>,
-    /// `sync.create_missing_skills`: maximum number of missing routing skills that skillsync creates for one job.
+    /// Maximum number of missing routing skills that skillsync creates for one job; 0 disables it. If a job lacks more,
+    /// none are created. A skill whose name looks like an existing one is never created.
     pub create_missing_skills: u32,
-    /// `sync.hold_users_percent`: a job that would remove assignments from a larger percentage of its users is held;
-    /// 100 disables the check.
+    /// Hold a job that would remove assignments from more than this percentage of its users, until an operator applies
+    /// or cancels it; 100 disables the check.
     #[serde(deserialize_with = "percent")]
     pub hold_users_percent: u8,
-    /// `sync.hold_users_min`: losses of fewer users of the job never hold it, neither in total nor of one skill.
-    pub hold_users_min: u32,
-    /// `sync.hold_skill_percent`: a job that would remove one skill from a larger percentage of its holders is held;
-    /// 100 disables the check.
+    /// Hold a job that would remove one skill from more than this percentage of its holders, both among the job's users
+    /// and among all known holders in the org; 100 disables the check.
     #[serde(deserialize_with = "percent")]
     pub hold_skill_percent: u8,
-    /// `sync.hold_floor`: losses of fewer users never hold a job, where users would be left without any assignment or
-    /// where all holders of a skill in the org are counted.
+    /// Losses of fewer users than this never hold a job, where only the job's own users are counted.
+    pub hold_users_min: u32,
+    /// Losses of fewer users than this never hold a job, where users would be left without any assignment or where all
+    /// holders of a skill in the org are counted.
     pub hold_floor: u32,
-    /// `sync.hold_skill_left`: minimum number of holders in the org that a skill has to keep if several users lose it
-    /// within a day; 0 disables the check.
+    /// Hold a job of any size that would leave a skill with fewer known holders in the org than this, if two or more
+    /// users lose it within a day; 0 disables the check.
     pub hold_skill_left: u32,
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use documented::DocumentedFields;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, de};
 
@@ -24,23 +25,23 @@ pub enum KeyRole {
 ///
 /// To create a key: `openssl rand -hex 32 | tee key | tr -d '
 /// ' | sha256sum`. The file `key` is for the caller, the digest for the configuration.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, DocumentedFields)]
 #[serde(deny_unknown_fields)]
 pub struct ApiKeyConfig {
-    /// `name`: name of the key's holder, for logs.
+    /// Name of the key's holder, as it appears in logs and in the audit record.
     pub name: String,
-    /// `sha256`: SHA-256 of the key, in hexadecimal.
+    /// SHA-256 of the key in hexadecimal; the key itself never appears in the configuration.
     #[serde(deserialize_with = "digest")]
     pub sha256: [u8; 32],
-    /// `role`: what the key permits.
+    /// read, submit (read, and submit or cancel jobs) or admin (everything).
     pub role: KeyRole,
-    /// `targets`: targets that the key may change; by default all.
+    /// Targets that the key may change. By default all.
     pub targets: Option<Vec<SourceTarget>>,
-    /// `modes`: modes of the jobs that the key may submit; by default all.
+    /// Modes of the jobs that the key may submit. By default all.
     pub modes: Option<Vec<KeyMode>>,
-    /// `sources`: restricts the key to importing exports of these sources.
+    /// Restricts the key to importing exports of these sources.
     pub sources: Option<Vec<String>>,
-    /// `expires`: time from which the key is no longer accepted.
+    /// Time from which the key is no longer accepted.
     pub expires: Option<Timestamp>,
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use documented::DocumentedFields;
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -9,20 +10,19 @@ use super::{ConfigError, contradiction};
 use crate::charset;
 
 /// `[callbacks]`: signed messages to the caller when a job ends or is held. Without a secret, none are sent.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, DocumentedFields)]
 #[serde(deny_unknown_fields, default)]
 pub struct CallbacksConfig {
-    /// `callbacks.url`: receiver of callbacks for jobs that name none.
+    /// Receiver of callbacks for jobs that name none.
     pub url: Option<String>,
-    /// `callbacks.secret`: secret that signs the messages, in the notation of Standard Webhooks: `whsec_` and the
-    /// Base64 of at least 24 bytes.
+    /// Secret that signs the messages, created by: echo whsec_$(openssl rand -base64 32). Prefer `secret_file`.
     secret: Option<SecretString>,
-    /// `callbacks.secret_file`: file that contains the secret.
+    /// File that contains the secret; replaces secret.
     secret_file: Option<PathBuf>,
-    /// `callbacks.allow_http`: whether callbacks may use plain HTTP.
+    /// Allow callbacks over plain HTTP.
     pub allow_http: bool,
-    /// `callbacks.allow_private_networks`: whether callbacks may go to this machine and to private networks. If so,
-    /// anyone who may submit jobs can make this service send requests there.
+    /// Allow callbacks to this machine and to private networks. Anyone who may submit jobs can then make this service
+    /// send requests there.
     pub allow_private_networks: bool,
 }
 

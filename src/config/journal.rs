@@ -4,6 +4,7 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use documented::DocumentedFields;
 use serde::Deserialize;
 
 use super::{ConfigError, contradiction};
@@ -12,22 +13,22 @@ use super::{ConfigError, contradiction};
 const LEAST_BYTES: u64 = 1024 * 1024;
 
 /// `[journal]`: location, retention and size of the journal.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, DocumentedFields)]
 #[serde(deny_unknown_fields, default)]
 pub struct JournalConfig {
-    /// `journal.enabled`: if false, everything is kept in memory only and lost at a restart.
+    /// If false, everything is kept in memory and lost at a restart.
     pub enabled: bool,
-    /// `journal.path`: folder for the journal's files only.
+    /// Folder for the journal's files only; one process may use it at a time.
     pub path: PathBuf,
-    /// `journal.retention`: how long a job stays readable after it has ended; then it is removed from memory and disk.
-    /// A job with an idempotency key stays at least as long as the key, a held job until an operator decides.
+    /// How long a job stays readable after it has ended. A job with an idempotency key stays at least as long as the
+    /// key, a held job until an operator decides.
     #[serde(deserialize_with = "super::duration")]
     pub retention: Duration,
-    /// `journal.audit_retention`: how long audit records are kept.
+    /// How long audit records are kept; see GET /v1/audit.
     #[serde(deserialize_with = "super::duration")]
     pub audit_retention: Duration,
-    /// `journal.max_bytes`: maximum size of the database. The last tenth is reserved for the outcomes of accepted jobs:
-    /// once it is reached, new jobs are refused with 503 until there is room again.
+    /// Maximum size of the journal. Once nine tenths are in use, new jobs get 503; the last tenth is reserved for
+    /// outcomes.
     pub max_bytes: NonZeroU64,
 }
 

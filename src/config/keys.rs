@@ -1,7 +1,15 @@
-//! Table of all configuration keys with their meaning, from which the example and the reference are generated.
+//! All configuration keys, from which the example and the reference are generated: their names and meanings are the
+//! fields of the configuration with their doc comments, and this adds what to show as the value of each.
 //!
-//! The tests keep the table complete: one asks the configuration itself which keys it knows and names any that is
+//! The tests keep the list complete: one asks the configuration itself which keys it knows and names any that is
 //! missing here, another compares every default listed here with the real one.
+
+use documented::DocumentedFields;
+
+use super::{
+    ApiKeyConfig, CallbacksConfig, GenesysConfig, JournalConfig, ServerConfig, SyncConfig, TelemetryConfig,
+    WebhookConfig,
+};
 
 /// Value shown for a key in the example configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,11 +23,11 @@ pub(super) enum Value {
 }
 
 /// One configuration key.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct ConfigKey {
     pub(super) name: &'static str,
     pub(super) value: Value,
-    pub(super) about: &'static str,
+    pub(super) about: String,
 }
 
 /// One table of the configuration file with its keys.
@@ -30,387 +38,183 @@ pub(super) struct Section {
     pub(super) about: &'static str,
     /// Whether the whole table may be omitted, because none of its keys is required.
     pub(super) optional: bool,
-    pub(super) keys: &'static [ConfigKey],
+    /// The fields of the struct that is read from it.
+    names: &'static [&'static str],
+    /// Their doc comments.
+    docs: &'static [&'static str],
+    /// What to show for each key.
+    values: &'static [(&'static str, Value)],
 }
 
-const fn needed(name: &'static str, value: &'static str, about: &'static str) -> ConfigKey {
-    ConfigKey { name, value: Value::Needed(value), about }
+/// Describes the table that is read as `C`.
+const fn section<C: DocumentedFields>(
+    head: &'static str,
+    about: &'static str,
+    optional: bool,
+    values: &'static [(&'static str, Value)],
+) -> Section {
+    Section { head, about, optional, names: C::FIELD_NAMES, docs: C::FIELD_DOCS, values }
 }
 
-const fn default(name: &'static str, value: &'static str, about: &'static str) -> ConfigKey {
-    ConfigKey { name, value: Value::Default(value), about }
-}
-
-const fn optional(name: &'static str, value: &'static str, about: &'static str) -> ConfigKey {
-    ConfigKey { name, value: Value::Optional(value), about }
+impl Section {
+    /// Returns its keys, in the order of the fields. Fields that are tables of their own have no value here.
+    pub(super) fn keys(&self) -> impl Iterator<Item = ConfigKey> {
+        self.names.iter().zip(self.docs).filter_map(|(name, docs)| {
+            let (_, value) = self.values.iter().find(|(of, _)| of == name)?;
+            Some(ConfigKey { name, value: *value, about: docs.replace('\n', " ") })
+        })
+    }
 }
 
 pub(super) const SECTIONS: &[Section] = &[
-    Section {
-        head: "[genesys]",
-        about: "The Genesys Cloud org and the OAuth client that skillsync uses. The client needs the client credentials grant\n\
+    section::<GenesysConfig>(
+        "[genesys]",
+        "The Genesys Cloud org and the OAuth client that skillsync uses. The client needs the client credentials grant\n\
                 and the permissions directory:user:view and routing:skill:view. The target routingSkills also needs\n\
                 routing:skill:assign, plus routing:skill:create or routing:skill:manage for sync.create_missing_skills. The\n\
                 target wfmSkillGroups also needs routing:skillGroup:view.",
-        optional: false,
-        keys: &[
-            needed(
-                "region",
-                "\"eu-central-1\"",
-                "Name of the AWS region, or a base domain such as \"mypurecloud.de\".",
-            ),
-            optional(
-                "api_url",
-                "\"https://api.mypurecloud.de\"",
-                "Base URL of the API; replaces region, together with login_url.",
-            ),
-            optional(
-                "login_url",
-                "\"https://login.mypurecloud.de\"",
-                "Base URL of the login service; replaces region, together with api_url.",
-            ),
-            needed("client_id", "\"00000000-0000-0000-0000-000000000000\"", "Id of the OAuth client."),
-            needed("client_secret", "\"change me\"", "Secret of the OAuth client. Prefer client_secret_file."),
-            optional(
-                "client_secret_file",
-                "\"/run/secrets/genesys\"",
-                "File that contains the secret; replaces client_secret.",
-            ),
-            default(
-                "limits",
-                "\"10/1s, 300/60s\"",
-                "Calls per time window; all windows apply. Genesys permits an OAuth client 300 calls per minute by \
-                 default.",
-            ),
-            default("max_in_flight", "10", "Maximum number of concurrent calls to Genesys."),
-            optional("proxy", "\"http://proxy.example:3128\"", "HTTP proxy for every connection to Genesys."),
-            optional(
-                "ca_file",
-                "\"/etc/ssl/proxy.pem\"",
-                "PEM file of CA certificates to trust in addition to those of the system.",
-            ),
-            default("connect_timeout", "\"10s\"", "Timeout for opening a connection."),
-            default(
-                "attempt_timeout",
-                "\"60s\"",
-                "Timeout for one call, from sending it to the last byte of its response.",
-            ),
-            default(
-                "wfm_path",
-                "\"/api/v2/wfm/users/{userId}/assignments\"",
-                "Path of a user's WFM assignments at the partner endpoint; must contain {userId}.",
-            ),
-            default("version_header", "\"If-Match\"", "Request header that carries the version of a WFM write."),
-            default(
-                "unversioned_writes",
-                "false",
-                "Write WFM assignments even if the endpoint returns no version. Changes made by others may be lost.",
-            ),
-            optional(
-                "skill_division",
-                "\"6d2bd3a4-0f5c-4f0e-9a53-5b6b1f8f7a11\"",
-                "Division of the skills that skillsync creates; without it, that of the OAuth client.",
-            ),
+        false,
+        &[
+            ("region", Value::Needed("\"eu-central-1\"")),
+            ("api_url", Value::Optional("\"https://api.mypurecloud.de\"")),
+            ("login_url", Value::Optional("\"https://login.mypurecloud.de\"")),
+            ("client_id", Value::Needed("\"00000000-0000-0000-0000-000000000000\"")),
+            ("client_secret", Value::Needed("\"change me\"")),
+            ("client_secret_file", Value::Optional("\"/run/secrets/genesys\"")),
+            ("limits", Value::Default("\"10/1s, 300/60s\"")),
+            ("max_in_flight", Value::Default("10")),
+            ("proxy", Value::Optional("\"http://proxy.example:3128\"")),
+            ("ca_file", Value::Optional("\"/etc/ssl/proxy.pem\"")),
+            ("connect_timeout", Value::Default("\"10s\"")),
+            ("attempt_timeout", Value::Default("\"60s\"")),
+            ("wfm_path", Value::Default("\"/api/v2/wfm/users/{userId}/assignments\"")),
+            ("version_header", Value::Default("\"If-Match\"")),
+            ("unversioned_writes", Value::Default("false")),
+            ("skill_division", Value::Optional("\"6d2bd3a4-0f5c-4f0e-9a53-5b6b1f8f7a11\"")),
         ],
-    },
-    Section {
-        head: "[server]",
-        about: "The HTTP server: where it listens, its limits and timeouts.",
-        optional: true,
-        keys: &[
-            default(
-                "listen",
-                "\"127.0.0.1:8080\"",
-                "Address and port to listen on. Any address other than loopback requires server.api_keys.",
-            ),
-            default(
-                "shutdown_grace",
-                "\"30s\"",
-                "How long a shutdown waits for work in progress; a second signal cuts the wait short.",
-            ),
-            default(
-                "max_memory_bytes",
-                "1073741824",
-                "Memory that the process may use: 5/16 for jobs, 3/16 for deliveries and 2/16 for other request \
-                 bodies while they are read.",
-            ),
-            optional(
-                "max_body_bytes",
-                "67108864",
-                "Largest request body, both as sent and after decompression; a larger one gets 413. By default 1/16 of \
-                 max_memory_bytes, at most 64 MiB.",
-            ),
-            default("request_timeout", "\"60s\"", "Timeout for reading and answering a request."),
-            default(
-                "trusted_proxies",
-                "[]",
-                "Addresses or networks of proxies whose X-Forwarded-For header is trusted; used for the audit record.",
-            ),
-            default("requests_per_second", "100", "Requests per second for each API key; any more get 429."),
-            default(
-                "max_connections",
-                "1024",
-                "Maximum number of open connections. At the limit, a connection that waits for its peer is closed to \
-                 admit a new one.",
-            ),
-            optional(
-                "max_streams",
-                "512",
-                "Maximum number of concurrent event streams and long polls. By default half of max_connections.",
-            ),
-            default(
-                "max_open_entries",
-                "1000000",
-                "Maximum number of open entries in all jobs together; submissions beyond it get 503.",
-            ),
-            default("open_metrics", "false", "Serve /metrics without an API key."),
+    ),
+    section::<ServerConfig>(
+        "[server]",
+        "The HTTP server: where it listens, its limits and timeouts.",
+        true,
+        &[
+            ("listen", Value::Default("\"127.0.0.1:8080\"")),
+            ("shutdown_grace", Value::Default("\"30s\"")),
+            ("max_memory_bytes", Value::Default("1073741824")),
+            ("max_body_bytes", Value::Optional("67108864")),
+            ("request_timeout", Value::Default("\"60s\"")),
+            ("trusted_proxies", Value::Default("[]")),
+            ("requests_per_second", Value::Default("100")),
+            ("max_connections", Value::Default("1024")),
+            ("max_streams", Value::Optional("512")),
+            ("max_open_entries", Value::Default("1000000")),
+            ("open_metrics", Value::Default("false")),
         ],
-    },
-    Section {
-        head: "[[server.api_keys]]",
-        about: "API keys, one table per key. Without any, only local callers are admitted. To create a key:\n\
+    ),
+    section::<ApiKeyConfig>(
+        "[[server.api_keys]]",
+        "API keys, one table per key. Without any, only local callers are admitted. To create a key:\n\
                 openssl rand -hex 32 | tee key | tr -d '\\n' | sha256sum",
-        optional: true,
-        keys: &[
-            optional(
-                "name",
-                "\"hr-export\"",
-                "Name of the key's holder, as it appears in logs and in the audit record.",
-            ),
-            optional(
-                "sha256",
-                "\"0000000000000000000000000000000000000000000000000000000000000000\"",
-                "SHA-256 of the key in hexadecimal; the key itself never appears in the configuration.",
-            ),
-            optional("role", "\"submit\"", "read, submit (read, and submit or cancel jobs) or admin (everything)."),
-            optional("targets", "[\"routingSkills\"]", "Targets that the key may change. By default all."),
-            optional("modes", "[\"add\", \"managed\"]", "Modes of the jobs that the key may submit. By default all."),
-            optional("sources", "[\"workday\"]", "Restricts the key to importing exports of these sources."),
-            optional("expires", "\"2027-12-31T00:00:00Z\"", "Time from which the key is no longer accepted."),
+        true,
+        &[
+            ("name", Value::Optional("\"hr-export\"")),
+            ("sha256", Value::Optional("\"0000000000000000000000000000000000000000000000000000000000000000\"")),
+            ("role", Value::Optional("\"submit\"")),
+            ("targets", Value::Optional("[\"routingSkills\"]")),
+            ("modes", Value::Optional("[\"add\", \"managed\"]")),
+            ("sources", Value::Optional("[\"workday\"]")),
+            ("expires", Value::Optional("\"2027-12-31T00:00:00Z\"")),
         ],
-    },
-    Section {
-        head: "[sync]",
-        about: "How jobs are executed.",
-        optional: true,
-        keys: &[
-            default("patience", "\"24h\"", "How long an entry waits for Genesys to become available before it fails."),
-            default(
-                "future_tolerance",
-                "\"10m\"",
-                "How far the date of a change may lie in the future. A job with a later date is rejected; a delivery \
-                 or an export is dated to the time it arrives.",
-            ),
-            default(
-                "conflict_patience",
-                "\"2m\"",
-                "How long to wait, in total, for the conflicts of one user to clear.",
-            ),
-            default(
-                "conflict_attempts",
-                "10",
-                "Maximum number of refused writes for one user before its entries fail.",
-            ),
-            default(
-                "write_without_read",
-                "true",
-                "Write without reading first if the version is known and the target checks versions.",
-            ),
-            default(
-                "managed",
-                "[]",
-                "Names or ids of assignments that mode managed may remove, regardless of who assigned them.",
-            ),
-            default(
-                "create_missing_skills",
-                "0",
-                "Maximum number of missing routing skills that skillsync creates for one job; 0 disables it. If a \
-                 job lacks more, none are created. A skill whose name looks like an existing one is never created.",
-            ),
-            default(
-                "hold_users_percent",
-                "20",
-                "Hold a job that would remove assignments from more than this percentage of its users, until an \
-                 operator applies or cancels it; 100 disables the check.",
-            ),
-            default(
-                "hold_skill_percent",
-                "50",
-                "Hold a job that would remove one skill from more than this percentage of its holders, both among \
-                 the job's users and among all known holders in the org; 100 disables the check.",
-            ),
-            default(
-                "hold_users_min",
-                "20",
-                "Losses of fewer users than this never hold a job, where only the job's own users are counted.",
-            ),
-            default(
-                "hold_floor",
-                "5",
-                "Losses of fewer users than this never hold a job, where users would be left without any assignment \
-                 or where all holders of a skill in the org are counted.",
-            ),
-            default(
-                "hold_skill_left",
-                "2",
-                "Hold a job of any size that would leave a skill with fewer known holders in the org than this, if \
-                 two or more users lose it within a day; 0 disables the check.",
-            ),
+    ),
+    section::<SyncConfig>(
+        "[sync]",
+        "How jobs are executed.",
+        true,
+        &[
+            ("patience", Value::Default("\"24h\"")),
+            ("future_tolerance", Value::Default("\"10m\"")),
+            ("conflict_patience", Value::Default("\"2m\"")),
+            ("conflict_attempts", Value::Default("10")),
+            ("write_without_read", Value::Default("true")),
+            ("managed", Value::Default("[]")),
+            ("create_missing_skills", Value::Default("0")),
+            ("hold_users_percent", Value::Default("20")),
+            ("hold_skill_percent", Value::Default("50")),
+            ("hold_users_min", Value::Default("20")),
+            ("hold_floor", Value::Default("5")),
+            ("hold_skill_left", Value::Default("2")),
         ],
-    },
-    Section {
-        head: "[journal]",
-        about: "The journal: everything that survives a restart.",
-        optional: true,
-        keys: &[
-            default("enabled", "true", "If false, everything is kept in memory and lost at a restart."),
-            default(
-                "path",
-                "\"./skillsync-data\"",
-                "Folder for the journal's files only; one process may use it at a time.",
-            ),
-            default(
-                "retention",
-                "\"7d\"",
-                "How long a job stays readable after it has ended. A job with an idempotency key stays at least as \
-                 long as the key, a held job until an operator decides.",
-            ),
-            default("audit_retention", "\"365d\"", "How long audit records are kept; see GET /v1/audit."),
-            default(
-                "max_bytes",
-                "8589934592",
-                "Maximum size of the journal. Once nine tenths are in use, new jobs get 503; the last tenth is \
-                 reserved for outcomes.",
-            ),
+    ),
+    section::<JournalConfig>(
+        "[journal]",
+        "The journal: everything that survives a restart.",
+        true,
+        &[
+            ("enabled", Value::Default("true")),
+            ("path", Value::Default("\"./skillsync-data\"")),
+            ("retention", Value::Default("\"7d\"")),
+            ("audit_retention", Value::Default("\"365d\"")),
+            ("max_bytes", Value::Default("8589934592")),
         ],
-    },
-    Section {
-        head: "[callbacks]",
-        about: "Signed messages (Standard Webhooks) to the caller when a job ends or is held. See docs/CALLBACKS.md.",
-        optional: true,
-        keys: &[
-            optional("url", "\"https://hr.example.com/skillsync\"", "Receiver of callbacks for jobs that name none."),
-            optional(
-                "secret",
-                "\"whsec_bm90IGEgc2VjcmV0LCBidXQgbG9uZyBlbm91Z2g=\"",
-                "Secret that signs the messages, created by: echo whsec_$(openssl rand -base64 32). Prefer \
-                 secret_file.",
-            ),
-            optional("secret_file", "\"/run/secrets/callbacks\"", "File that contains the secret; replaces secret."),
-            default("allow_http", "false", "Allow callbacks over plain HTTP."),
-            default("allow_private_networks", "false", "Allow callbacks to this machine and to private networks."),
+    ),
+    section::<CallbacksConfig>(
+        "[callbacks]",
+        "Signed messages (Standard Webhooks) to the caller when a job ends or is held. See docs/CALLBACKS.md.",
+        true,
+        &[
+            ("url", Value::Optional("\"https://hr.example.com/skillsync\"")),
+            ("secret", Value::Optional("\"whsec_bm90IGEgc2VjcmV0LCBidXQgbG9uZyBlbm91Z2g=\"")),
+            ("secret_file", Value::Optional("\"/run/secrets/callbacks\"")),
+            ("allow_http", Value::Default("false")),
+            ("allow_private_networks", Value::Default("false")),
         ],
-    },
-    Section {
-        head: "[telemetry]",
-        about: "Export of traces to an OpenTelemetry collector. docs/OPERATIONS.md describes the content of a span.",
-        optional: true,
-        keys: &[
-            optional(
-                "otlp_endpoint",
-                "\"http://localhost:4318\"",
-                "Base URL of a collector that accepts OTLP over HTTP; skillsync appends /v1/traces. Without it, \
-                 nothing is exported.",
-            ),
-            default("service_name", "\"skillsync\"", "Name of this service in the exported traces."),
+    ),
+    section::<TelemetryConfig>(
+        "[telemetry]",
+        "Export of traces to an OpenTelemetry collector. docs/OPERATIONS.md describes the content of a span.",
+        true,
+        &[
+            ("otlp_endpoint", Value::Optional("\"http://localhost:4318\"")),
+            ("service_name", Value::Default("\"skillsync\"")),
         ],
-    },
-    Section {
-        head: "[[webhooks]]",
-        about: "HR systems that send data to skillsync, one table per source. docs/HRIS.md also describes the nested keys;\n\
+    ),
+    section::<WebhookConfig>(
+        "[[webhooks]]",
+        "HR systems that send data to skillsync, one table per source. docs/HRIS.md also describes the nested keys;\n\
                 examples/hris/ has a configuration for each sender.",
-        optional: true,
-        keys: &[
-            optional(
-                "name",
-                "\"hr\"",
-                "Name of the source, used in the paths /v1/webhooks/{name} and /v1/imports/{name}.",
-            ),
-            optional(
-                "preset",
-                "\"bamboohr\"",
-                "The sender: standardWebhooks, bamboohr, hibob, merge, finch, personio, workday or generic.",
-            ),
-            optional("target", "\"routingSkills\"", "What is assigned: routingSkills or wfmSkillGroups."),
-            optional("mode", "\"managed\"", "What the list of a person means: managed (default), add or replace."),
-            optional(
-                "secret",
-                "\"change me\"",
-                "Secret with which the sender signs its deliveries. Prefer secret_file.",
-            ),
-            optional("secret_file", "\"/run/secrets/hr\"", "File that contains the secret; replaces secret."),
-            optional(
-                "previous_secret",
-                "\"changed\"",
-                "Secret that is accepted as well, while the sender changes to a new one.",
-            ),
-            optional(
-                "previous_secret_file",
-                "\"/run/secrets/hr-before\"",
-                "File that contains it; replaces previous_secret.",
-            ),
-            optional("time_zone", "\"Europe/Berlin\"", "Time zone of dates without an offset. By default UTC."),
-            optional(
-                "tolerance",
-                "\"5m\"",
-                "How far the time of a signature may differ from now. By default that of the preset.",
-            ),
-            optional("signature", "{ header = \"x-signature\" }", "How a generic sender signs its deliveries."),
-            optional(
-                "dedupe",
-                "{ header = \"x-delivery-id\" }",
-                "What identifies a delivery of a generic or workday sender, so that a repeated one is recognised.",
-            ),
-            optional("user", "{ email = \"workEmail\" }", "Attribute that identifies the user in Genesys."),
-            optional(
-                "sender_id",
-                "\"id\"",
-                "Attribute that holds the sender's id of a person. By default that of the preset.",
-            ),
-            optional(
-                "filter",
-                "\".people\"",
-                "jq filter that turns the payload into people; replaces the reader of the preset.",
-            ),
-            optional("filter_file", "\"/etc/skillsync/people.jq\"", "File that contains the filter; replaces filter."),
-            optional(
-                "required",
-                "[\"jobTitle\"]",
-                "Attributes that a person must have; a person without them is reported and not mapped.",
-            ),
-            optional(
-                "optional",
-                "[\"region\"]",
-                "Attributes that an export may lack although rules or leaver use them.",
-            ),
-            optional(
-                "omits_empty",
-                "true",
-                "The sender omits empty attributes, so a missing attribute counts as empty rather than unknown.",
-            ),
-            optional(
-                "leaver",
-                "{ any = [{ attr = \"status\", eq = \"Inactive\" }] }",
-                "Conditions on attributes that identify a leaver. By default those of the preset; false disables them.",
-            ),
-            optional(
+        true,
+        &[
+            ("name", Value::Optional("\"hr\"")),
+            ("preset", Value::Optional("\"bamboohr\"")),
+            ("target", Value::Optional("\"routingSkills\"")),
+            ("mode", Value::Optional("\"managed\"")),
+            ("secret", Value::Optional("\"change me\"")),
+            ("secret_file", Value::Optional("\"/run/secrets/hr\"")),
+            ("previous_secret", Value::Optional("\"changed\"")),
+            ("previous_secret_file", Value::Optional("\"/run/secrets/hr-before\"")),
+            ("time_zone", Value::Optional("\"Europe/Berlin\"")),
+            ("tolerance", Value::Optional("\"5m\"")),
+            ("signature", Value::Optional("{ header = \"x-signature\" }")),
+            ("dedupe", Value::Optional("{ header = \"x-delivery-id\" }")),
+            ("user", Value::Optional("{ email = \"workEmail\" }")),
+            ("sender_id", Value::Optional("\"id\"")),
+            ("filter", Value::Optional("\".people\"")),
+            ("filter_file", Value::Optional("\"/etc/skillsync/people.jq\"")),
+            ("required", Value::Optional("[\"jobTitle\"]")),
+            ("optional", Value::Optional("[\"region\"]")),
+            ("omits_empty", Value::Optional("true")),
+            ("leaver", Value::Optional("{ any = [{ attr = \"status\", eq = \"Inactive\" }] }")),
+            (
                 "rules",
-                "[{ id = \"agents\", when = { all = [{ attr = \"jobTitle\", eq = \"Agent\" }] }, assign = [{ skill = \"Billing\" }] }]",
-                "Rules that derive assignments from attributes.",
+                Value::Optional(
+                    "[{ id = \"agents\", when = { all = [{ attr = \"jobTitle\", eq = \"Agent\" }] }, assign = [{ skill = \"Billing\" }] }]",
+                ),
             ),
-            optional(
-                "record",
-                "{ url = \"https://hr.example.com/people/{id}\" }",
-                "Where to read a person's record, for senders that only report who has changed.",
-            ),
-            optional(
-                "charset",
-                "\"windows-1252\"",
-                "Charset of files and payloads that do not declare one. By default UTF-8.",
-            ),
-            optional("sheet", "\"People\"", "Sheet of a spreadsheet to read. By default the first visible one."),
+            ("record", Value::Optional("{ url = \"https://hr.example.com/people/{id}\" }")),
+            ("charset", Value::Optional("\"windows-1252\"")),
+            ("sheet", Value::Optional("\"People\"")),
         ],
-    },
+    ),
 ];
 
 const HEAD: &str = "\
@@ -425,7 +229,7 @@ pub fn example() -> String {
     for section in SECTIONS {
         let head = if section.optional { comment(section.head) } else { format!("{}\n", section.head) };
         parts.push(comment(section.about) + &head);
-        parts.extend(section.keys.iter().map(|key| comment(key.about) + &line(key)));
+        parts.extend(section.keys().map(|key| comment(&key.about) + &line(&key)));
     }
     parts.join("\n")
 }

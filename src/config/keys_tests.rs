@@ -26,7 +26,7 @@ fn known_in(head: &str) -> BTreeSet<String> {
 /// Returns the keys that the table of keys lists for a table of the file, including nested tables.
 fn listed_in(head: &str) -> BTreeSet<String> {
     let path = head.trim_matches(['[', ']']);
-    let keys = SECTIONS.iter().filter(|section| section.head == head).flat_map(|section| section.keys);
+    let keys = SECTIONS.iter().filter(|section| section.head == head).flat_map(Section::keys);
     let below = SECTIONS.iter().filter_map(|section| {
         let inner = section.head.trim_matches(['[', ']']);
         let (outer, name) = inner.rsplit_once('.').unwrap_or(("", inner));
@@ -40,9 +40,20 @@ fn every_key_of_the_configuration_is_in_the_table() {
     for head in std::iter::once("").chain(SECTIONS.iter().map(|section| section.head)) {
         let (known, listed) = (known_in(head), listed_in(head));
         let missing: Vec<_> = known.difference(&listed).collect();
-        assert!(missing.is_empty(), "{head}: add {missing:?} to src/config/keys.rs, and regenerate the example");
+        assert!(
+            missing.is_empty(),
+            "{head}: add a value for {missing:?} to src/config/keys.rs, and regenerate the example"
+        );
         let gone: Vec<_> = listed.difference(&known).collect();
         assert!(gone.is_empty(), "{head}: {gone:?} is no longer a key; remove it from src/config/keys.rs");
+    }
+}
+
+#[test]
+fn every_value_belongs_to_a_key() {
+    for section in SECTIONS {
+        let of_none = section.values.iter().map(|(name, _)| *name).find(|name| !section.names.contains(name));
+        assert_eq!(of_none, None, "{}: this is not a field of the configuration", section.head);
     }
 }
 
@@ -53,7 +64,7 @@ fn the_defaults_in_the_table_are_the_real_ones() {
         if section.head != "[genesys]" {
             text = [&text, section.head, "\n"].concat();
         }
-        let defaults = section.keys.iter().filter_map(|key| match key.value {
+        let defaults = section.keys().filter_map(|key| match key.value {
             Value::Default(value) => Some(format!("{} = {value}\n", key.name)),
             Value::Needed(_) | Value::Optional(_) => None,
         });

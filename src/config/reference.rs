@@ -21,7 +21,7 @@ pub fn reference() -> String {
 }
 
 fn section(section: &Section) -> String {
-    let rows = section.keys.iter().map(row).collect::<String>();
+    let rows = section.keys().map(|key| row(&key)).collect::<String>();
     format!("## `{}`\n\n{}\n\n| key | default | meaning |\n|---|---|---|\n{rows}", section.head, section.about)
 }
 

@@ -1,17 +1,19 @@
 //! `[telemetry]`: export of traces.
 
+use documented::DocumentedFields;
 use serde::Deserialize;
 use url::Url;
 
 use super::{ConfigError, contradiction};
 
 /// `[telemetry]`: export of traces to an OpenTelemetry collector. Without an endpoint, nothing is exported.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, DocumentedFields)]
 #[serde(deny_unknown_fields, default)]
 pub struct TelemetryConfig {
-    /// `telemetry.otlp_endpoint`: base URL of a collector that accepts OTLP over HTTP.
+    /// Base URL of a collector that accepts OTLP over HTTP; skillsync appends /v1/traces. Without it, nothing is
+    /// exported.
     pub otlp_endpoint: Option<String>,
-    /// `telemetry.service_name`: name of this service in the exported traces.
+    /// Name of this service in the exported traces.
     pub service_name: String,
 }
 

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use documented::DocumentedFields;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de};
 
@@ -58,65 +59,64 @@ pub enum SourceMode {
 }
 
 /// One source.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, DocumentedFields)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookConfig {
-    /// `name`: name of the source in the paths `/v1/webhooks/{name}` and `/v1/imports/{name}`, and in the labels of its
-    /// jobs.
+    /// Name of the source, used in the paths /v1/webhooks/{name} and /v1/imports/{name}.
     pub name: String,
-    /// `preset`: `standardWebhooks`, `bamboohr`, `hibob`, `merge`, `finch`, `personio`, `workday` or `generic`.
+    /// The sender: standardWebhooks, bamboohr, hibob, merge, finch, personio, workday or generic.
     pub preset: Preset,
-    /// `target`: `routingSkills` or `wfmSkillGroups`.
+    /// What is assigned: routingSkills or wfmSkillGroups.
     pub target: SourceTarget,
-    /// `mode`: `managed` (default), `add` or `replace`.
+    /// What the list of a person means: managed (default), add or replace.
     #[serde(default)]
     pub mode: SourceMode,
-    /// `secret`: secret with which the sender signs; for senders that do not sign, the last segment of the path.
+    /// Secret with which the sender signs its deliveries; for senders that do not sign, the last segment of the path.
+    /// Prefer `secret_file`.
     secret: Option<SecretString>,
-    /// `secret_file`: file that contains the secret.
+    /// File that contains the secret; replaces secret.
     secret_file: Option<PathBuf>,
-    /// `previous_secret`: secret that is accepted as well, while the sender changes to a new one.
+    /// Secret that is accepted as well, while the sender changes to a new one.
     previous_secret: Option<SecretString>,
-    /// `previous_secret_file`: file that contains the previous secret.
+    /// File that contains it; replaces `previous_secret`.
     previous_secret_file: Option<PathBuf>,
-    /// `time_zone`: IANA name of the time zone of dates without an offset; by default UTC.
+    /// Time zone of dates without an offset. By default UTC.
     pub time_zone: Option<String>,
-    /// `tolerance`: how far the time of a signature may differ from now; by default that of the preset.
+    /// How far the time of a signature may differ from now. By default that of the preset.
     #[serde(default, deserialize_with = "optional_duration")]
     pub tolerance: Option<Duration>,
-    /// `signature`: how a `generic` sender, or a `workday` sender that signs, signs its deliveries.
+    /// How a generic sender, or a workday sender that signs, signs its deliveries.
     pub signature: Option<SignatureConfig>,
-    /// `dedupe`: what identifies a delivery of a `generic` or `workday` sender; by default what is signed besides the
-    /// body or, with a filter, the digest of the body.
+    /// What identifies a delivery of a generic or workday sender, so that a repeated one is recognised. By default what is
+    /// signed besides the body or, with a filter, the digest of the body.
     pub dedupe: Option<DedupeConfig>,
-    /// `user`: attribute that identifies the user in Genesys. A filter may name users itself.
+    /// Attribute that identifies the user in Genesys; a filter may name users itself.
     pub user: Option<UserConfig>,
-    /// `sender_id`: attribute that holds the sender's id of a person; by default that of the preset.
+    /// Attribute that holds the sender's id of a person. By default that of the preset.
     pub sender_id: Option<String>,
-    /// `filter`: jq filter that turns the payload into people; replaces the reader of the preset.
+    /// jq filter that turns the payload into people; replaces the reader of the preset.
     filter: Option<String>,
-    /// `filter_file`: file that contains the filter.
+    /// File that contains the filter; replaces filter.
     filter_file: Option<PathBuf>,
-    /// `required`: attributes that a person must have; a person without them is reported and not mapped.
+    /// Attributes that a person must have; a person without them is reported and not mapped.
     #[serde(default)]
     pub required: Vec<String>,
-    /// `optional`: attributes that an export may lack although rules or `leaver` use them.
+    /// Attributes that an export may lack although rules or leaver use them.
     #[serde(default)]
     pub optional: Vec<String>,
-    /// `omits_empty`: whether the sender omits empty attributes, so that a missing one counts as empty rather than
-    /// unknown.
+    /// The sender omits empty attributes, so a missing attribute counts as empty rather than unknown.
     #[serde(default)]
     pub omits_empty: bool,
-    /// `leaver`: conditions on attributes that identify a leaver; by default those of the preset, none if `false`.
+    /// Conditions on attributes that identify a leaver. By default those of the preset; false disables them.
     pub leaver: Option<LeaverConfig>,
-    /// `rules`: rules that derive assignments from attributes.
+    /// Rules that derive assignments from attributes.
     #[serde(default)]
     pub rules: Vec<RuleConfig>,
-    /// `record`: where to read a person's record, for senders that only report who has changed.
+    /// Where to read a person's record, for senders that only report who has changed.
     pub record: Option<RecordConfig>,
-    /// `charset`: charset of files and payloads that do not declare one; by default UTF-8.
+    /// Charset of files and payloads that do not declare one. By default UTF-8.
     pub charset: Option<String>,
-    /// `sheet`: sheet of a spreadsheet to read; by default the first visible one.
+    /// Sheet of a spreadsheet to read. By default the first visible one.
     pub sheet: Option<String>,
 }
 
