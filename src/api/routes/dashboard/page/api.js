@@ -11,7 +11,7 @@ function storedKey() {
   }
 }
 
-// Emits `signIn` when a key is required, and `reached` with whether the service answers.
+// Emits `signIn`, with whether a key was sent, when a key is required, and `reached` with whether the service answers.
 export const access = new EventTarget();
 
 export const hasKey = () => key !== null;
@@ -51,7 +51,7 @@ export async function ask(path, { method = "GET", headers = {}, body, signal } =
   reached(true);
   if (answer.ok || answer.status === 304) return answer;
   const problem = await answer.json().catch(() => ({}));
-  if (answer.status === 401) access.dispatchEvent(new CustomEvent("signIn", { detail: problem.detail }));
+  if (answer.status === 401) access.dispatchEvent(new CustomEvent("signIn", { detail: sent.authorization !== undefined }));
   throw new Refused(answer.status, problem);
 }
 

@@ -87,10 +87,10 @@ function showReached(yes) {
 let needed = false;
 
 // Asks for a key once, however many requests are refused.
-async function needKey(why) {
+async function needKey(hadKey) {
   if (needed) return;
   needed = true;
-  await signIn(why);
+  await signIn(hadKey);
   needed = false;
   document.getElementById("sign-out").hidden = false;
   jobs.refresh();

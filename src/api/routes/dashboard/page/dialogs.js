@@ -23,12 +23,12 @@ export function confirmed({ title, text, button, danger = false }) {
 let asking = null;
 
 // Asks for a key until one is accepted, then resolves.
-export function signIn(why) {
-  asking ??= askForKey(why).finally(() => (asking = null));
+export function signIn(hadKey) {
+  asking ??= askForKey(hadKey).finally(() => (asking = null));
   return asking;
 }
 
-function askForKey(why) {
+function askForKey(hadKey) {
   return new Promise((resolve) => {
     const heading = newId("title");
     const fault = h("p", { class: "fault", role: "alert" });
@@ -56,6 +56,6 @@ function askForKey(why) {
     }
     document.body.append(dialog);
     dialog.showModal();
-    if (why && !why.startsWith("send an API key")) fault.textContent = "The key is no longer valid.";
+    if (hadKey) fault.textContent = "The key is no longer valid.";
   });
 }
