@@ -6,46 +6,42 @@
 mod access;
 mod callbacks;
 mod exposure;
+mod genesys;
 mod journal;
 mod keys;
 mod limits;
 mod reference;
 mod region;
+mod server;
+mod sync;
 mod telemetry;
-mod thresholds;
 mod weak;
 mod webhooks;
 
-use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use std::path::Path;
 use std::time::Duration;
 
-use documented::DocumentedFields;
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
-use ipnet::IpNet;
 use jiff::SignedDuration;
-use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de};
-use uuid::Uuid;
 
 pub use self::access::{ApiKeyConfig, KeyMode, KeyRole};
 pub use self::callbacks::CallbacksConfig;
 pub use self::exposure::{Exposed, exposed_files};
+pub use self::genesys::GenesysConfig;
 pub use self::journal::JournalConfig;
 pub use self::keys::example;
 pub use self::limits::CallLimits;
 pub use self::reference::reference;
+pub use self::server::ServerConfig;
+pub use self::sync::SyncConfig;
 pub use self::telemetry::TelemetryConfig;
-use self::thresholds::percent;
 pub use self::webhooks::{
     AssignConfig, ConditionConfig, DedupeConfig, FetchMethod, LeaverConfig, Preset, RecordConfig, RuleConfig,
     SignatureAlgorithm, SignatureConfig, SignatureEncoding, SignatureKey, SourceMode, SourceTarget, UserConfig,
     WebhookConfig, WhenConfig,
 };
-use crate::charset;
 
 /// Prefix of environment variables: `SKILLSYNC__GENESYS__CLIENT_ID` sets `genesys.client_id`.
 pub const ENVIRONMENT_PREFIX: &str = "SKILLSYNC__";
@@ -100,167 +96,6 @@ pub struct Config {
     pub telemetry: TelemetryConfig,
 }
 
-/// `[server]`: where the HTTP server listens, who may call it, and its limits.
-#[derive(Debug, Clone, Deserialize, DocumentedFields)]
-#[serde(deny_unknown_fields, default)]
-pub struct ServerConfig {
-    /// Address and port to listen on. Any address other than loopback requires `server.api_keys`.
-    pub listen: SocketAddr,
-    /// How long a shutdown waits for work in progress; a second signal cuts the wait short.
-    #[serde(deserialize_with = "duration")]
-    pub shutdown_grace: Duration,
-    /// Memory that the process may use: 5/16 for jobs, 3/16 for deliveries and 2/16 for other request bodies while they
-    /// are read.
-    pub max_memory_bytes: usize,
-    /// Largest request body, both as sent and after decompression; a larger one gets 413. By default 1/16 of
-    /// `max_memory_bytes`, at most 64 MiB.
-    max_body_bytes: Option<usize>,
-    /// Timeout for reading and answering a request.
-    #[serde(deserialize_with = "duration")]
-    pub request_timeout: Duration,
-    /// `server.api_keys`: who may call the API. Without any key, local callers are admitted without one, and no
-    /// others.
-    pub api_keys: Vec<ApiKeyConfig>,
-    /// Addresses or networks of proxies whose X-Forwarded-For header is trusted; used for the audit record.
-    #[serde(deserialize_with = "networks")]
-    pub trusted_proxies: Vec<IpNet>,
-    /// Requests per second for each API key; a burst of one second's worth is admitted, and any more get 429.
-    pub requests_per_second: NonZeroU32,
-    /// Maximum number of open connections. At the limit, a connection that waits for its peer is closed to admit a new
-    /// one.
-    pub max_connections: NonZeroU32,
-    /// Maximum number of concurrent event streams and long polls. By default half of `max_connections`.
-    max_streams: Option<NonZeroU32>,
-    /// Maximum number of open entries in all jobs together; submissions beyond it get 503.
-    pub max_open_entries: u32,
-    /// Serve /metrics without an API key.
-    pub open_metrics: bool,
-}
-
-impl Default for ServerConfig {
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
-            shutdown_grace: Duration::from_secs(30),
-            max_memory_bytes: 1024 * 1024 * 1024,
-            max_body_bytes: None,
-            request_timeout: Duration::from_secs(60),
-            api_keys: Vec::new(),
-            trusted_proxies: Vec::new(),
-            requests_per_second: NonZeroU32::MIN.saturating_add(99),
-            max_connections: NonZeroU32::MIN.saturating_add(1023),
-            max_streams: None,
-            max_open_entries: 1_000_000,
-            open_metrics: false,
-        }
-    }
-}
-
-/// `[genesys]`: the Genesys Cloud org, and the OAuth client that skillsync uses.
-#[derive(Debug, Clone, Deserialize, DocumentedFields)]
-#[serde(deny_unknown_fields)]
-pub struct GenesysConfig {
-    /// Name of the AWS region, or a base domain such as "mypurecloud.de".
-    region: Option<String>,
-    /// Base URL of the API; replaces region, together with `login_url`.
-    api_url: Option<String>,
-    /// Base URL of the login service; replaces region, together with `api_url`.
-    login_url: Option<String>,
-    /// Id of the OAuth client.
-    pub client_id: String,
-    /// Secret of the OAuth client. Prefer `client_secret_file`.
-    client_secret: Option<SecretString>,
-    /// File that contains the secret; replaces `client_secret`.
-    client_secret_file: Option<PathBuf>,
-    /// Calls per time window; all windows apply. Genesys permits an OAuth client 300 calls per minute by default.
-    #[serde(default)]
-    pub limits: CallLimits,
-    /// Maximum number of concurrent calls to Genesys.
-    #[serde(default = "ten")]
-    pub max_in_flight: NonZeroU32,
-    /// HTTP proxy for every connection to Genesys. Proxies named in the environment are ignored.
-    pub proxy: Option<String>,
-    /// PEM file of CA certificates to trust in addition to those of the system, for a proxy that intercepts TLS.
-    ca_file: Option<PathBuf>,
-    /// Timeout for opening a connection.
-    #[serde(default = "ten_seconds", deserialize_with = "duration")]
-    pub connect_timeout: Duration,
-    /// Timeout for one call, from sending it to the last byte of its response.
-    #[serde(default = "a_minute", deserialize_with = "duration")]
-    pub attempt_timeout: Duration,
-    /// Path of a user's WFM assignments at the partner endpoint; must contain {userId}.
-    #[serde(default = "wfm_path")]
-    pub wfm_path: String,
-    /// Request header that carries the version of a WFM write.
-    #[serde(default = "version_header")]
-    pub version_header: String,
-    /// Write WFM assignments even if the endpoint returns no version. Changes made by others may be lost.
-    #[serde(default)]
-    pub unversioned_writes: bool,
-    /// Division of the skills that skillsync creates; without it, that of the OAuth client.
-    pub skill_division: Option<Uuid>,
-}
-
-/// `[sync]`: how jobs are executed.
-#[derive(Debug, Clone, Deserialize, DocumentedFields)]
-#[serde(deny_unknown_fields, default)]
-pub struct SyncConfig {
-    /// How long an entry waits for Genesys to become available before it fails.
-    #[serde(deserialize_with = "duration")]
-    pub patience: Duration,
-    /// How far the date of a change may lie in the future. A job with a later date is rejected; a delivery or an export
-    /// is dated to the time it arrives.
-    #[serde(deserialize_with = "duration")]
-    pub future_tolerance: Duration,
-    /// How long to wait, in total, for the conflicts of one user to clear.
-    #[serde(deserialize_with = "duration")]
-    pub conflict_patience: Duration,
-    /// Maximum number of refused writes for one user before its entries fail.
-    pub conflict_attempts: NonZeroU32,
-    /// Write without reading first if the version is known and the target checks versions.
-    pub write_without_read: bool,
-    /// Names or ids of assignments that mode managed may remove, regardless of who assigned them.
-    pub managed: Vec<String>,
-    /// Maximum number of missing routing skills that skillsync creates for one job; 0 disables it. If a job lacks more,
-    /// none are created. A skill whose name looks like an existing one is never created.
-    pub create_missing_skills: u32,
-    /// Hold a job that would remove assignments from more than this percentage of its users, until an operator applies
-    /// or cancels it; 100 disables the check.
-    #[serde(deserialize_with = "percent")]
-    pub hold_users_percent: u8,
-    /// Hold a job that would remove one skill from more than this percentage of its holders, both among the job's users
-    /// and among all known holders in the org; 100 disables the check.
-    #[serde(deserialize_with = "percent")]
-    pub hold_skill_percent: u8,
-    /// Losses of fewer users than this never hold a job, where only the job's own users are counted.
-    pub hold_users_min: u32,
-    /// Losses of fewer users than this never hold a job, where users would be left without any assignment or where all
-    /// holders of a skill in the org are counted.
-    pub hold_floor: u32,
-    /// Hold a job of any size that would leave a skill with fewer known holders in the org than this, if two or more
-    /// users lose it within a day; 0 disables the check.
-    pub hold_skill_left: u32,
-}
-
-impl Default for SyncConfig {
-    fn default() -> Self {
-        Self {
-            patience: Duration::from_secs(24 * 3600),
-            future_tolerance: Duration::from_secs(600),
-            conflict_patience: Duration::from_secs(120),
-            conflict_attempts: NonZeroU32::MIN.saturating_add(9),
-            write_without_read: true,
-            managed: Vec::new(),
-            create_missing_skills: 0,
-            hold_users_percent: 20,
-            hold_users_min: 20,
-            hold_skill_percent: 50,
-            hold_floor: 5,
-            hold_skill_left: 2,
-        }
-    }
-}
-
 impl Config {
     /// Reads `file`, or the default file if none is given and it exists, and applies the environment on top.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
@@ -301,121 +136,6 @@ impl Config {
     }
 }
 
-impl ServerConfig {
-    /// Returns the maximum number of concurrent event streams and long polls. Each takes a connection, so it is below
-    /// `max_connections`.
-    pub fn streams(&self) -> usize {
-        let streams = self.max_streams.map_or(self.max_connections.get().div_ceil(2), NonZeroU32::get);
-        usize::try_from(streams).unwrap_or(usize::MAX)
-    }
-
-    /// Returns the maximum size of a request body, in bytes.
-    pub fn body_bytes(&self) -> usize {
-        const MAX_BYTES: usize = 64 * 1024 * 1024;
-        self.max_body_bytes.unwrap_or(MAX_BYTES.min(self.max_memory_bytes / 16))
-    }
-
-    fn check(&self) -> Result<(), ConfigError> {
-        const LEAST: usize = 128 * 1024 * 1024;
-        if self.max_memory_bytes < LEAST {
-            return Err(contradiction("server.max_memory_bytes", format!("must be at least {LEAST}")));
-        }
-        let most = self.max_memory_bytes / 16;
-        if self.body_bytes() > most {
-            return Err(contradiction(
-                "server.max_body_bytes",
-                format!("must be at most {most}, which is 1/16 of server.max_memory_bytes"),
-            ));
-        }
-        match self.max_streams.filter(|streams| *streams >= self.max_connections) {
-            Some(streams) => Err(contradiction(
-                "server.max_streams",
-                format!("must be less than server.max_connections ({}), but is {streams}", self.max_connections),
-            )),
-            None => Ok(()),
-        }
-    }
-}
-
-impl GenesysConfig {
-    /// Returns scheme and host of the API.
-    pub fn api_url(&self) -> Result<String, ConfigError> {
-        self.host("api", "genesys.api_url", self.api_url.as_deref())
-    }
-
-    /// Returns scheme and host of the token endpoint.
-    pub fn login_url(&self) -> Result<String, ConfigError> {
-        self.host("login", "genesys.login_url", self.login_url.as_deref())
-    }
-
-    /// Returns the client secret, from the key or the file that is configured.
-    pub fn client_secret(&self) -> Result<SecretString, ConfigError> {
-        match (&self.client_secret, &self.client_secret_file) {
-            (Some(_), Some(_)) => Err(contradiction(
-                "genesys.client_secret",
-                "conflicts with genesys.client_secret_file; set only one of them",
-            )),
-            (Some(secret), None) => Ok(secret.clone()),
-            (None, Some(file)) => match charset::text_of_file(file) {
-                Ok(secret) => Ok(secret.trim().to_owned().into()),
-                Err(error) => Err(contradiction("genesys.client_secret_file", format!("{}: {error}", file.display()))),
-            },
-            (None, None) => {
-                Err(contradiction("genesys.client_secret", "is missing; set it or genesys.client_secret_file"))
-            }
-        }
-    }
-
-    /// Returns the content of `genesys.ca_file`, if it is configured.
-    pub fn extra_ca(&self) -> Result<Option<Vec<u8>>, ConfigError> {
-        let read = |file: &PathBuf| {
-            std::fs::read(file)
-                .map(|text| charset::without_mark(&text).to_vec())
-                .map_err(|error| contradiction("genesys.ca_file", format!("{}: {error}", file.display())))
-        };
-        self.ca_file.as_ref().map(read).transpose()
-    }
-
-    fn check(&self) -> Result<(), ConfigError> {
-        self.client_secret()?;
-        self.extra_ca()?;
-        if self.proxy.as_ref().is_some_and(|proxy| !proxy.starts_with("http://") && !proxy.starts_with("https://")) {
-            return Err(contradiction("genesys.proxy", "must begin with http:// or https://"));
-        }
-        if !self.wfm_path.starts_with('/') || !self.wfm_path.contains("{userId}") {
-            return Err(contradiction("genesys.wfm_path", "must begin with / and contain {userId}"));
-        }
-        http::HeaderName::from_str(&self.version_header)
-            .map(|_| ())
-            .map_err(|_| contradiction("genesys.version_header", "is not a valid header name"))
-    }
-
-    fn host(&self, service: &str, key: &'static str, url: Option<&str>) -> Result<String, ConfigError> {
-        match (&self.region, url) {
-            (Some(_), Some(_)) => Err(contradiction(key, "conflicts with genesys.region; set one or the other")),
-            (Some(region), None) => Ok(format!("https://{service}.{}", region::domain(region)?)),
-            (None, Some(url)) if url.starts_with("http://") || url.starts_with("https://") => {
-                Ok(url.trim_end_matches('/').to_owned())
-            }
-            (None, Some(_)) => Err(contradiction(key, "must begin with https:// or http://")),
-            (None, None) => {
-                Err(contradiction(key, "is missing; set genesys.region, or both genesys.api_url and genesys.login_url"))
-            }
-        }
-    }
-}
-
-/// Deserializes networks; a single address counts as a network.
-fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
-    let network = |text: String| {
-        let address = || text.parse::<IpAddr>().map(IpNet::from);
-        let wrong =
-            |_| de::Error::custom(format!("{text:?} is neither an IP address nor a network such as 10.0.0.0/8"));
-        text.parse::<IpNet>().or_else(|_| address()).map_err(wrong)
-    };
-    Vec::<String>::deserialize(deserializer)?.into_iter().map(network).collect()
-}
-
 fn contradiction(key: &'static str, problem: impl Into<String>) -> ConfigError {
     ConfigError::Contradiction { key, problem: problem.into() }
 }
@@ -433,26 +153,6 @@ fn parse_duration(text: &str) -> Option<Duration> {
         return days.checked_mul(24 * 3600).map(Duration::from_secs);
     }
     text.parse::<SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok())
-}
-
-fn ten() -> NonZeroU32 {
-    NonZeroU32::MIN.saturating_add(9)
-}
-
-fn ten_seconds() -> Duration {
-    Duration::from_secs(10)
-}
-
-fn a_minute() -> Duration {
-    Duration::from_secs(60)
-}
-
-fn wfm_path() -> String {
-    "/api/v2/wfm/users/{userId}/assignments".to_owned()
-}
-
-fn version_header() -> String {
-    "If-Match".to_owned()
 }
 
 #[cfg(test)]

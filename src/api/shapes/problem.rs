@@ -314,7 +314,9 @@ impl Problem {
             StatusCode::NOT_FOUND => "see /openapi.json for the available paths",
             StatusCode::METHOD_NOT_ALLOWED => "the `Allow` header lists the methods of this path",
             StatusCode::REQUEST_TIMEOUT => "the request was not received and answered within server.request_timeout",
-            StatusCode::PAYLOAD_TOO_LARGE => "the body exceeds the maximum size (server.max_body_bytes); send less in one request",
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                "the body exceeds the maximum size (server.max_body_bytes); send less in one request"
+            }
             _ if status.is_server_error() => return Self::internal(),
             _ => "the request cannot be served in this form",
         };
