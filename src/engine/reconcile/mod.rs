@@ -3,3 +3,4 @@
 pub(in crate::engine) mod ending;
 pub(in crate::engine) mod recheck;
 pub(in crate::engine) mod reconciliation;
+mod setbacks;
