@@ -34,7 +34,7 @@ use crate::config::{ApiKeyConfig, Config, ConfigError, KeyMode, KeyRole, SourceT
 use crate::domain::conflict::ConflictPolicy;
 use crate::domain::entry::AssignmentName;
 use crate::domain::hold::{HoldThresholds, Percent};
-use crate::domain::{Mode, Target};
+use crate::domain::{Mode, Proficiency, Target};
 use crate::engine::{Engine, EngineSettings};
 use crate::genesys::login::{Credentials, TokenSource};
 use crate::genesys::org::{OrgGuard, OrgState};
@@ -323,6 +323,7 @@ fn engine_settings(config: &Config, seed: u64) -> EngineSettings {
         patience: sync.patience,
         future_tolerance: sync.future_tolerance,
         write_without_read: sync.write_without_read,
+        default_proficiency: Proficiency::new(sync.default_proficiency),
         seats: 20,
         hold: HoldThresholds {
             users_percent: Percent::new(sync.hold_users_percent).unwrap_or(Percent::ALL),

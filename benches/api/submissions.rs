@@ -77,6 +77,7 @@ fn accepted() -> AcceptedJob {
         lane: Lane::Bulk,
         callback: None,
         same_user: SameUser::InOrder,
+        default_proficiency: None,
     };
     let created_at = Timestamp::UNIX_EPOCH;
     AcceptedJob {

@@ -17,6 +17,7 @@ pub(crate) fn job(entries: usize) -> AcceptedJob {
         lane: Lane::Bulk,
         callback: None,
         same_user: SameUser::InOrder,
+        default_proficiency: None,
     };
     AcceptedJob {
         id: JobId(Uuid::now_v7()),

@@ -120,6 +120,7 @@ async fn submit(service: &Service, lane: Lane, users: impl Iterator<Item = usize
         lane,
         callback: None,
         same_user: SameUser::InOrder,
+        default_proficiency: None,
     };
     service.engine.submit(spec, users.map(entry).collect()).await.expect("nothing is written down").id
 }

@@ -71,8 +71,16 @@ impl Running {
     /// Submits a bulk job in mode `managed`.
     pub(crate) async fn submit(&self, target: Target, entries: Vec<EntryRequest>) -> JobId {
         let (mode, lane) = (Mode::Managed, Lane::Bulk);
-        let spec =
-            JobSpec { target, mode, label: None, dry_run: false, lane, callback: None, same_user: SameUser::InOrder };
+        let spec = JobSpec {
+            target,
+            mode,
+            label: None,
+            dry_run: false,
+            lane,
+            callback: None,
+            same_user: SameUser::InOrder,
+            default_proficiency: None,
+        };
         self.service.engine.submit(spec, entries).await.expect("it is written down").id
     }
 

@@ -26,6 +26,10 @@ pub struct SyncConfig {
     pub conflict_attempts: NonZeroU32,
     /// Write without reading first if the version is known and the target checks versions.
     pub write_without_read: bool,
+    /// Proficiency of a skill that a user newly gets and that is listed without one, from 0 to 5; a user who has the skill
+    /// keeps the proficiency.
+    #[serde(deserialize_with = "proficiency")]
+    pub default_proficiency: f64,
     /// Names or ids of assignments that mode managed may remove, regardless of who assigned them.
     pub managed: Vec<String>,
     /// Maximum number of missing routing skills that skillsync creates for one job; 0 disables it. If a job lacks more,
@@ -57,6 +61,7 @@ impl Default for SyncConfig {
             conflict_patience: Duration::from_secs(120),
             conflict_attempts: NonZeroU32::MIN.saturating_add(9),
             write_without_read: true,
+            default_proficiency: 0.0,
             managed: Vec::new(),
             create_missing_skills: 0,
             hold_users_percent: 20,
@@ -75,4 +80,13 @@ fn percent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
         return Err(de::Error::custom(format!("{percent} is not a percentage from 0 to 100")));
     }
     Ok(percent)
+}
+
+/// Deserializes a proficiency.
+pub(super) fn proficiency<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let proficiency = f64::deserialize(deserializer)?;
+    if !(0.0..=5.0).contains(&proficiency) {
+        return Err(de::Error::custom(format!("{proficiency} is not a proficiency from 0 to 5")));
+    }
+    Ok(proficiency)
 }

@@ -111,7 +111,7 @@ impl FoldState {
         for (id, proficiency) in listed.iter() {
             match (self.set.get(id), proficiency) {
                 (None, _) => {
-                    self.set.insert(id, proficiency.or(target.unrated()));
+                    self.set.insert(id, proficiency.or(listed.unrated()).or(target.unrated()));
                     self.owned.insert(id);
                 }
                 (Some(_), _) if listed.takes_any_rating(id) => {}

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::callback::CallbackUrl;
 use super::conflict::Cause;
-use super::{EntryState, Mode, Target};
+use super::{EntryState, Mode, Proficiency, Target};
 
 /// Id of a job: a version 7 UUID, so that ids sort by time of acceptance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -87,6 +87,8 @@ pub struct JobSpec {
     pub callback: Option<CallbackUrl>,
     /// How several rows about one user are treated.
     pub same_user: SameUser,
+    /// Rating of new assignments that are listed without one, for a target with ratings.
+    pub default_proficiency: Option<Proficiency>,
 }
 
 impl JobSpec {

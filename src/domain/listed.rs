@@ -12,6 +12,8 @@ pub struct Listed {
     assignments: Assignments,
     /// Sorted.
     left_as_is: Box<[AssignmentId]>,
+    /// The rating of assignments without one that a user newly gets.
+    unrated: Option<Proficiency>,
 }
 
 impl Listed {
@@ -20,13 +22,25 @@ impl Listed {
         let mut left_as_is: Vec<_> = left_as_is.into_iter().collect();
         left_as_is.sort_unstable();
         left_as_is.dedup();
-        Self { assignments, left_as_is: left_as_is.into() }
+        Self { assignments, left_as_is: left_as_is.into(), unrated: None }
+    }
+
+    /// Sets the rating of assignments without one that a user newly gets.
+    #[must_use]
+    pub fn with_unrated(self, unrated: Option<Proficiency>) -> Self {
+        Self { unrated, ..self }
+    }
+
+    /// Returns the rating of assignments without one that a user newly gets.
+    pub fn unrated(&self) -> Option<Proficiency> {
+        self.unrated
     }
 
     /// Merges several lists; of several ratings, the highest counts.
     pub fn together<'l>(lists: impl Iterator<Item = &'l Self> + Clone) -> Self {
         let assignments = lists.clone().flat_map(Self::iter).collect();
-        Self::new(assignments, lists.flat_map(Self::left_as_is))
+        let unrated = lists.clone().find_map(Self::unrated);
+        Self::new(assignments, lists.flat_map(Self::left_as_is)).with_unrated(unrated)
     }
 
     /// Returns the assignments that the user is to have.
@@ -77,7 +91,7 @@ impl Listed {
 
 impl From<Assignments> for Listed {
     fn from(assignments: Assignments) -> Self {
-        Self { assignments, left_as_is: Box::default() }
+        Self { assignments, ..Self::default() }
     }
 }
 

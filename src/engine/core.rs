@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 
 use crate::backoff::Backoff;
 use crate::clock::WallClock;
+use crate::domain::Proficiency;
 use crate::domain::audit::Asker;
 use crate::domain::callback::CallbackUrl;
 use crate::domain::conflict::ConflictPolicy;
@@ -46,6 +47,8 @@ pub struct EngineSettings {
     pub future_tolerance: Duration,
     /// Whether a write may go out without a read if the target checks versions and the version is known.
     pub write_without_read: bool,
+    /// Rating of new assignments that are listed without one, unless the job has its own.
+    pub default_proficiency: Option<Proficiency>,
     /// Number of users worked on at the same time, per lane and target.
     pub seats: usize,
     /// Assignments that count as owned whoever assigned them, by name or id.

@@ -130,6 +130,7 @@ impl Source {
             lane,
             callback: None,
             same_user: SameUser::InOrder,
+            default_proficiency: self.default_proficiency,
         };
         let mut lists = SharedLists::default();
         (spec, mapping.people.iter().map(|person| person.entry(&mut lists)).collect())

@@ -19,7 +19,7 @@ use super::senders::Sender;
 use crate::charset::Charset;
 use crate::config::{ConfigError, LeaverConfig, RecordConfig, SourceMode, SourceTarget, WebhookConfig};
 use crate::domain::text::{as_it_reads, folded, quoted};
-use crate::domain::{Mode, Target};
+use crate::domain::{Mode, Proficiency, Target};
 
 /// One source.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub struct Source {
     pub(super) sender: &'static Sender,
     /// What the source assigns.
     pub target: Target,
+    /// Rating of skills that a person newly gets and for which no rule gives one; `None` for that of all jobs.
+    pub(super) default_proficiency: Option<Proficiency>,
     /// What the list of a person means.
     pub mode: Mode,
     /// Time zone of dates without an offset.
@@ -160,6 +162,7 @@ impl Source {
             leaver: leaver.map(|when| Leaver { when, is_preset }),
             optional: config.optional.iter().map(|name| folded(name)).collect(),
             omits_empty: config.omits_empty,
+            default_proficiency: default_proficiency(config)?,
             rules,
             record: config.record.clone(),
             charset: charset.map_err(|unknown| config.fault("charset", unknown.to_string()))?,
@@ -258,6 +261,18 @@ impl Source {
     /// The rules that derive assignments from attributes.
     pub fn rules(&self) -> &Rules {
         &self.rules
+    }
+}
+
+/// Compiles the rating of skills for which no rule gives one.
+fn default_proficiency(config: &WebhookConfig) -> Result<Option<Proficiency>, ConfigError> {
+    let fault = |problem: &str| config.fault("default_proficiency", problem);
+    match (config.default_proficiency, config.target) {
+        (None, _) => Ok(None),
+        (Some(_), SourceTarget::WfmSkillGroups) => Err(fault("a skill group has no proficiency; remove the key")),
+        (Some(value), SourceTarget::RoutingSkills) => {
+            Proficiency::new(value).map(Some).ok_or_else(|| fault("must be from 0.0 to 5.0"))
+        }
     }
 }
 

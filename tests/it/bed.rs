@@ -200,6 +200,7 @@ impl Bed {
             lane: Lane::Bulk,
             callback: None,
             same_user: SameUser::InOrder,
+            default_proficiency: None,
         };
         self.service.engine.submit(spec, entries).await.expect("the journal takes it").id
     }

@@ -106,6 +106,7 @@ async fn submit_telling(bed: &Bed, mode: Mode, users: usize, url: &str) -> JobId
         lane: Lane::Bulk,
         callback,
         same_user: SameUser::InOrder,
+        default_proficiency: None,
     };
     let entries = (1..=users).map(|n| employee(n, if mode == Mode::Replace { &[] } else { &["Group 1"] })).collect();
     bed.service.engine.submit(spec, entries).await.unwrap().id

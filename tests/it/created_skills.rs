@@ -113,6 +113,7 @@ async fn a_dry_run_creates_nothing_and_says_what_would_be() {
         lane: Lane::Bulk,
         callback: None,
         same_user: SameUser::InOrder,
+        default_proficiency: None,
     };
     let rows = vec![employee(1, &["Claims"]), employee(2, &["Skill 1"])];
     let job = bed.service.engine.submit(spec, rows).await.unwrap().id;
@@ -252,7 +253,16 @@ async fn told(bed: &Bed, mode: Mode, lists: &[&[&str]]) -> [Vec<String>; 2] {
     let mut told = [Vec::new(), Vec::new()];
     for (dry_run, told) in [true, false].into_iter().zip(&mut told) {
         let (target, same_user) = (Target::RoutingSkills, SameUser::InOrder);
-        let spec = JobSpec { target, mode, label: None, dry_run, lane: Lane::Bulk, callback: None, same_user };
+        let spec = JobSpec {
+            target,
+            mode,
+            label: None,
+            dry_run,
+            lane: Lane::Bulk,
+            callback: None,
+            same_user,
+            default_proficiency: None,
+        };
         let rows = (1..).zip(lists).map(|(n, skills)| employee(n, skills)).collect();
         let job = bed.service.engine.submit(spec, rows).await.unwrap().id;
         bed.finish(job).await;
@@ -338,7 +348,16 @@ async fn rows_that_are_one_list_fail_with_the_one_whose_skill_is_not_to_be_had()
     run(&bed, Mode::Managed, &[(1, &["Skill 1", "Skill 2"])]).await;
     for unfit in ["Clai\u{ad}ms", "Claims"] {
         let (target, mode, same_user) = (Target::RoutingSkills, Mode::Managed, SameUser::Merge);
-        let spec = JobSpec { target, mode, label: None, dry_run: false, lane: Lane::Bulk, callback: None, same_user };
+        let spec = JobSpec {
+            target,
+            mode,
+            label: None,
+            dry_run: false,
+            lane: Lane::Bulk,
+            callback: None,
+            same_user,
+            default_proficiency: None,
+        };
         let rows = vec![employee(1, &["Skill 1"]), employee(1, &[unfit])];
         let job = bed.service.engine.submit(spec, rows).await.unwrap().id;
         assert_eq!(in_state(&bed.finish(job).await, EntryState::Failed), 2, "{unfit}");

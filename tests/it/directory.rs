@@ -55,6 +55,7 @@ async fn urgent(bed: &Bed, entries: Vec<EntryRequest>) -> JobId {
         lane,
         callback: None,
         same_user: SameUser::InOrder,
+        default_proficiency: None,
     };
     bed.service.engine.submit(spec, entries).await.unwrap().id
 }

@@ -232,6 +232,7 @@ async fn while_webhooks_keep_coming_in() {
                 lane: Lane::Interactive,
                 callback: None,
                 same_user: SameUser::InOrder,
+                default_proficiency: None,
             };
             bed.service.engine.submit(spec, vec![employee(n, &["Group 2"])]).await.expect("taken");
         }

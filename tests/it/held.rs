@@ -279,6 +279,7 @@ fn replacing() -> JobSpec {
         lane: Lane::Bulk,
         callback: None,
         same_user: SameUser::InOrder,
+        default_proficiency: None,
     }
 }
 

@@ -34,6 +34,7 @@ async fn deliver(bed: &Bed, source: &str, key: &str) -> (JobId, bool) {
         lane,
         callback: None,
         same_user: SameUser::InOrder,
+        default_proficiency: None,
     };
     let space = KeySpace::of_deliveries(&source.into());
     let (job, seen_before) = bed.submit_once(&space, key, spec, vec![employee(1, &["Group 1"])]).await.unwrap();

@@ -99,6 +99,7 @@ async fn submit(bed: &Bed, lane: Lane, rows: &[(usize, &[&str])]) -> JobId {
         lane,
         callback: None,
         same_user: SameUser::Refuse,
+        default_proficiency: None,
     };
     let entries = rows.iter().map(|(n, names)| employee(*n, names)).collect();
     bed.service.engine.submit(spec, entries).await.unwrap().id

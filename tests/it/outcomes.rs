@@ -158,6 +158,7 @@ async fn a_dry_run_says_what_would_be_done_and_writes_nothing() {
         lane: Lane::Bulk,
         callback: None,
         same_user: SameUser::InOrder,
+        default_proficiency: None,
     };
     let job = bed.service.engine.submit(spec, vec![entry(employee("E1"), &["C"], None)]).await.unwrap().id;
     bed.finish(job).await;

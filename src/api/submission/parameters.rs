@@ -109,6 +109,7 @@ impl JobParameters {
             lane: self.lane.unwrap_or(Lane::Bulk),
             callback: self.callback,
             same_user: self.same_user.unwrap_or_default(),
+            default_proficiency: None,
         })
     }
 

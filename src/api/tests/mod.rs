@@ -310,6 +310,7 @@ fn engine_settings() -> EngineSettings {
         patience: Duration::from_secs(86_400),
         future_tolerance: Duration::from_secs(600),
         write_without_read: true,
+        default_proficiency: None,
         seats: 4,
         most_created_skills: 0,
         managed: Vec::new(),

@@ -68,6 +68,9 @@ pub struct WebhookConfig {
     pub preset: Preset,
     /// What is assigned: routingSkills or wfmSkillGroups.
     pub target: SourceTarget,
+    /// Proficiency of a skill that a person newly gets and for which the rule gives none. By default
+    /// `sync.default_proficiency`.
+    pub default_proficiency: Option<f64>,
     /// What the list of a person means: managed (default), add or replace.
     #[serde(default)]
     pub mode: SourceMode,

@@ -129,6 +129,18 @@ fn a_listed_skill_without_a_rating_keeps_the_rating_that_is_there() {
     assert_eq!(folded.desired.get(id(2)), Some(Some(Proficiency::LOWEST)));
 }
 
+#[test]
+fn a_listed_skill_without_a_rating_is_new_with_the_lists_own() {
+    let skill = |n: u128, value: f64| (id(n), Proficiency::new(value));
+    let current: Assignments = [skill(1, 2.0)].into_iter().collect();
+    let listed = Listed::from(Assignments::from_iter([(id(1), None), (id(2), None), skill(3, 1.0)]));
+    let listed = listed.with_unrated(Proficiency::new(4.5));
+    let (ours, none) = (owned(&[]), owned(&[]));
+    let start = FoldStart { target: Target::RoutingSkills, current: &current, owned: &ours, managed: &none };
+    let folded = fold(start, None, &[change(0, Mode::Managed, listed)]);
+    assert_eq!(folded.desired, [skill(1, 2.0), skill(2, 4.5), skill(3, 1.0)].into_iter().collect());
+}
+
 fn any_mode() -> impl Strategy<Value = Mode> {
     prop_oneof![Just(Mode::Add), Just(Mode::Remove), Just(Mode::Managed), Just(Mode::Replace)]
 }

@@ -138,7 +138,9 @@ impl Engine {
         how: How,
     ) -> Result<JobSnapshot, JournalError> {
         let callback = spec.callback.or_else(|| self.core.settings.callback.clone());
-        let spec = JobSpec { callback, ..spec };
+        let rated = spec.target.unrated().is_some();
+        let default_proficiency = spec.default_proficiency.or(self.core.settings.default_proficiency).filter(|_| rated);
+        let spec = JobSpec { callback, default_proficiency, ..spec };
         let submitted_by = self.asker().map(|asker| asker.actor.clone());
         let dating = self.core.dating(None);
         let oldest = |id, at| oldest_place(&entries, id, at, dating.tolerance);

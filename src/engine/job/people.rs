@@ -155,6 +155,7 @@ mod tests {
             lane: Lane::Bulk,
             callback: None,
             same_user: SameUser::InOrder,
+            default_proficiency: None,
         };
         let users = [email("Ana@example.com"), email("ben@example.com"), email("ANA@example.com")];
         let entries = users.map(order).into();

@@ -165,7 +165,8 @@ impl Resolved {
                 None => {}
             }
         }
-        Ok(Arc::new(Listed::new(listed.into_iter().collect(), self.listed.left_as_is())))
+        let unrated = self.listed.unrated();
+        Ok(Arc::new(Listed::new(listed.into_iter().collect(), self.listed.left_as_is()).with_unrated(unrated)))
     }
 }
 

@@ -128,7 +128,9 @@ fn found_anew(pending_change: &PendingChange, catalogue: &Catalogue) -> Result<P
     let mut rows = Vec::new();
     for row in pending_change.indices() {
         let Some(request) = pending_change.job.open_request(row) else { continue };
-        let (listed, _) = find_assignments(catalogue, &request.assignments, Creation::No, &mut Proposals::none())?;
+        let unrated = pending_change.job.spec().default_proficiency;
+        let (listed, _) =
+            find_assignments(catalogue, &request.assignments, Creation::No, unrated, &mut Proposals::none())?;
         rows.push((row, listed));
     }
     let listed = Listed::together(rows.iter().map(|(_, listed)| &**listed));

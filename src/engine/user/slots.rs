@@ -211,6 +211,7 @@ mod tests {
             lane,
             callback: None,
             same_user: SameUser::InOrder,
+            default_proficiency: None,
         };
         let created_at = jiff::Timestamp::UNIX_EPOCH;
         let job = AcceptedJob { id: JobId(Uuid::nil()), spec, created_at, entries: Vec::new(), submitted_by: None };

@@ -68,6 +68,8 @@ pub(in crate::journal) struct SpecRecord<'a> {
     /// Missing in older journals, whose jobs continue as intended then: row by row.
     #[serde(default)]
     same_user: Option<SameUserWord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    default_proficiency: Option<f32>,
     #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
     submitted_by: Option<ActorRecord<'a>>,
 }
@@ -97,6 +99,7 @@ impl<'a> SpecRecord<'a> {
             urgency: spec.lane.into(),
             callback: spec.callback.as_ref().map(|url| Cow::Borrowed(url.as_str())),
             same_user: Some(spec.same_user.into()),
+            default_proficiency: spec.default_proficiency.map(Proficiency::value),
         }
     }
 }
@@ -119,6 +122,7 @@ impl From<SpecRecord<'_>> for JobSpec {
             lane: record.urgency.into(),
             callback: record.callback.map(|url| CallbackUrl::kept(url.into_owned().into())),
             same_user: record.same_user.map_or(SameUser::InOrder, Into::into),
+            default_proficiency: record.default_proficiency.and_then(|rating| Proficiency::new(rating.into())),
         }
     }
 }

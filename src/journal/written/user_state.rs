@@ -69,6 +69,8 @@ struct ListedRecord {
     listed: AssignmentsRecord,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     left_as_is: Vec<Uuid>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unrated: Option<f32>,
 }
 
 /// A row of several that were merged into one list.
@@ -78,6 +80,8 @@ enum RowRecord {
     Simple(u32, AssignmentsRecord),
     /// With the assignments that are left as they are.
     Whole(u32, AssignmentsRecord, Vec<Uuid>),
+    /// With the rating of new assignments as well.
+    Rated(u32, AssignmentsRecord, Vec<Uuid>, f32),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -202,28 +206,36 @@ impl From<&Listed> for ListedRecord {
         Self {
             listed: assignments_record(listed.assignments()),
             left_as_is: listed.left_as_is().map(|id| id.0).collect(),
+            unrated: listed.unrated().map(Proficiency::value),
         }
     }
 }
 
 impl From<ListedRecord> for Listed {
     fn from(record: ListedRecord) -> Self {
+        let unrated = record.unrated.and_then(|rating| Proficiency::new(rating.into()));
         Self::new(rated(record.listed).into_iter().collect(), record.left_as_is.into_iter().map(AssignmentId))
+            .with_unrated(unrated)
     }
 }
 
 impl RowRecord {
     fn of(index: u32, listed: &Listed) -> Self {
-        let ListedRecord { listed, left_as_is } = listed.into();
-        if left_as_is.is_empty() { Self::Simple(index, listed) } else { Self::Whole(index, listed, left_as_is) }
+        let ListedRecord { listed, left_as_is, unrated } = listed.into();
+        match unrated {
+            Some(unrated) => Self::Rated(index, listed, left_as_is, unrated),
+            None if left_as_is.is_empty() => Self::Simple(index, listed),
+            None => Self::Whole(index, listed, left_as_is),
+        }
     }
 
     fn read(self) -> (u32, Arc<Listed>) {
-        let (index, listed, left_as_is) = match self {
-            Self::Simple(index, listed) => (index, listed, Vec::new()),
-            Self::Whole(index, listed, left_as_is) => (index, listed, left_as_is),
+        let (index, listed, left_as_is, unrated) = match self {
+            Self::Simple(index, listed) => (index, listed, Vec::new(), None),
+            Self::Whole(index, listed, left_as_is) => (index, listed, left_as_is, None),
+            Self::Rated(index, listed, left_as_is, unrated) => (index, listed, left_as_is, Some(unrated)),
         };
-        (index, Arc::new(ListedRecord { listed, left_as_is }.into()))
+        (index, Arc::new(ListedRecord { listed, left_as_is, unrated }.into()))
     }
 }
 
@@ -362,8 +374,10 @@ mod tests {
         let at: Timestamp = "2026-11-28T07:30:00.125Z".parse().unwrap();
         let (place, rating) = (Place { at, entry: (job, 3) }, Proficiency::new(2.5));
         let set: Arc<Assignments> = Arc::new([(id, rating)].into_iter().collect());
-        let listed = Arc::new(Listed::new(set.as_ref().clone(), [AssignmentId(Uuid::from_u128(5))]));
-        let change = Change { place, by: (job, 4), mode: Mode::Managed, listed: Arc::clone(&listed) };
+        let listed = Listed::new(set.as_ref().clone(), [AssignmentId(Uuid::from_u128(5))]);
+        let rated = Arc::new(listed.clone().with_unrated(Proficiency::new(3.5)));
+        let listed = Arc::new(listed);
+        let change = Change { place, by: (job, 4), mode: Mode::Managed, listed: Arc::clone(&rated) };
         let others = Others { changes: vec![(id, None), (id, Some(None)), (id, Some(rating))], claimed: vec![id] };
         let history = History {
             base: Arc::default(),
@@ -378,7 +392,10 @@ mod tests {
             claimed: [id].into(),
             entries: vec![
                 IntendedChange { change: change.clone(), rows: Arc::default() },
-                IntendedChange { change, rows: Arc::new([(3, listed), (4, Arc::new(set.as_ref().clone().into()))]) },
+                IntendedChange {
+                    change,
+                    rows: Arc::new([(2, rated), (3, listed), (4, Arc::new(set.as_ref().clone().into()))]),
+                },
             ],
         };
         let user_state = KeptUserState {

@@ -50,6 +50,7 @@ pub(super) fn job(number: u32) -> AcceptedJob {
         lane: Lane::Bulk,
         callback: None,
         same_user: SameUser::InOrder,
+        default_proficiency: None,
     };
     // Enough for several pages.
     let order = |n| EntryOrder::from(employee(n, &["Group 1", "Group 2", "Group 3"]));

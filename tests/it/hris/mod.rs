@@ -14,6 +14,7 @@ mod imports;
 mod left_as_is;
 mod process;
 pub(crate) mod properties;
+mod ratings;
 mod records;
 mod senders;
 mod signatures;

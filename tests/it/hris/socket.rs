@@ -63,6 +63,7 @@ async fn senders_are_answered_within_three_seconds_while_a_bulk_job_runs() {
         lane: Lane::Bulk,
         callback: None,
         same_user: SameUser::InOrder,
+        default_proficiency: None,
     };
     service.engine.submit(spec, bulk).await.unwrap();
 

@@ -274,6 +274,7 @@ impl Running<'_> {
             lane: if submission.urgent { Lane::Interactive } else { Lane::Bulk },
             callback: None,
             same_user: submission.same_user,
+            default_proficiency: None,
         };
         let service = self.jobs.len() % self.lives.len();
         let engine = self.engine(service);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::OpenEntry;
 use crate::domain::entry::{AssignmentName, ListedAssignment};
 use crate::domain::name_index::Match;
-use crate::domain::{Listed, Reason};
+use crate::domain::{Listed, Proficiency, Reason};
 use crate::engine::core::EngineCore;
 use crate::engine::job::outcome::Failure;
 use crate::engine::org::catalogue::Catalogue;
@@ -28,11 +28,12 @@ impl ResolvedLists {
         entries: &[OpenEntry],
         catalogue: &Catalogue,
         creation: Creation,
+        unrated: Option<Proficiency>,
         mut proposals: Proposals,
     ) -> Self {
         let mut lists = HashMap::new();
         for entry in entries {
-            let resolved = || find_assignments(catalogue, &entry.assignments, creation, &mut proposals);
+            let resolved = || find_assignments(catalogue, &entry.assignments, creation, unrated, &mut proposals);
             lists.entry(entry.assignments.as_ptr().addr()).or_insert_with(resolved);
         }
         Self(lists)
@@ -73,6 +74,7 @@ pub(in crate::engine) fn find_assignments(
     catalogue: &Catalogue,
     listed: &[ListedAssignment],
     creation: Creation,
+    unrated: Option<Proficiency>,
     proposals: &mut Proposals,
 ) -> Result<FoundList, Failure> {
     const WHAT_TO_DO: &str = "Correct the name, or create it in Genesys first.";
@@ -102,5 +104,5 @@ pub(in crate::engine) fn find_assignments(
             },
         }
     }
-    Ok((Arc::new(Listed::new(found.into_iter().collect(), left)), lacking.into()))
+    Ok((Arc::new(Listed::new(found.into_iter().collect(), left).with_unrated(unrated)), lacking.into()))
 }

@@ -225,11 +225,11 @@ async fn try_resolve(
     let calls_to_find = engine.directory.calls_to_find(&wanted, lists_users, look.since);
     job.prepares(u32::from(engine.catalogues.has_to_read(target)) + calls_to_find);
     let mut catalogue = engine.catalogues.get(genesys, options, target).await?;
-    let creation = create_skills::of(engine, job);
-    let mut lists = ResolvedLists::of(&open, &catalogue, creation, Proposals::none());
+    let (creation, unrated) = (create_skills::of(engine, job), job.spec().default_proficiency);
+    let mut lists = ResolvedLists::of(&open, &catalogue, creation, unrated, Proposals::none());
     if lists.lack_a_name() {
         catalogue = engine.catalogues.read_anew(genesys, options, target, look.since).await?;
-        lists = ResolvedLists::of(&open, &catalogue, creation, Proposals::some());
+        lists = ResolvedLists::of(&open, &catalogue, creation, unrated, Proposals::some());
     }
     engine.names.learn(&catalogue, engine.journal.as_ref()).await;
     if lists_users {

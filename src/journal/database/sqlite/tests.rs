@@ -80,6 +80,7 @@ pub(in crate::journal) fn job(number: u128, entries: usize) -> AcceptedJob {
             lane: Lane::Bulk,
             callback: Some(CallbackUrl::kept("https://hr.example.com/hook?token=x".into())),
             same_user: SameUser::InOrder,
+            default_proficiency: Proficiency::new(3.5),
         },
         created_at: at(0),
         entries: (0..entries)
