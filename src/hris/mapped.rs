@@ -1,5 +1,6 @@
 //! The result of mapping a payload or an export: people, and what follows for each.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use crate::domain::UserRef;
 use crate::domain::dates::LatestDate;
 use crate::domain::entry::{EntryOrder, EntryRequest, ListedAssignment, Presence, SharedLists};
 use crate::domain::shared::Shared;
-use crate::domain::text::as_it_reads;
+use crate::domain::text::{as_it_reads, folded};
 use crate::table::TableError;
 
 /// One person, and what follows for them.
@@ -212,23 +213,25 @@ impl DeliveryRow {
         }
     }
 
-    /// Returns what the row calls the person: by a name, by an id, or by both.
-    fn keys(&self) -> (Option<UserRef>, Option<Box<str>>) {
+    /// Returns what the row calls the person: by a name, in whatever case, by an id, or by both.
+    fn keys(&self) -> (Option<String>, Option<Box<str>>) {
         match self {
-            Self::Person(person) => (Some(person.user.folded()), person.sender_id.clone()),
+            Self::Person(person) => (person.user.text().map(folded), person.sender_id.clone()),
             Self::Gone(gone) => (None, Some(as_it_reads(&gone.record).into())),
         }
     }
 }
 
 impl Mapping {
-    /// Returns what the rows call people, as texts that tell names and ids apart.
-    pub(super) fn keys(&self) -> Vec<Box<str>> {
-        let names =
-            self.people.iter().filter_map(|person| person.user.folded().text().map(|name| format!("name {name}")));
+    /// Returns the names by which the rows call people.
+    pub(super) fn names(&self) -> impl Iterator<Item = &UserRef> {
+        self.people.iter().map(|person| &person.user)
+    }
+
+    /// Returns the sender's ids of the people, normalised.
+    pub(super) fn sender_ids(&self) -> impl Iterator<Item = Cow<'_, str>> {
         let ids = self.people.iter().filter_map(|person| person.sender_id.as_deref());
-        let ids = ids.chain(self.gone.iter().map(|(_, gone)| &*gone.record));
-        names.chain(ids.map(|id| format!("id {}", as_it_reads(id)))).map(Into::into).collect()
+        ids.chain(self.gone.iter().map(|(_, gone)| &*gone.record)).map(as_it_reads)
     }
 
     /// Takes the people out in parts, within which no name and no id stands twice: in order of date if all rows have one,

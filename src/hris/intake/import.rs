@@ -133,11 +133,11 @@ impl Intake {
     /// Adds the people of an export to those that are known.
     async fn learn(&self, source: &Source, mapping: &mut Mapping, dry_run: bool) -> Result<(), JournalError> {
         let journal = &*self.0.journal;
+        if source.tells_dates() && mapping.people.iter().any(|person| person.occurred_at.is_none()) {
+            self.0.known.note_undated_export(journal, source, dry_run).await?;
+        }
         if dry_run {
             return self.0.known.learn_who_is_new(journal, source, mapping.people.iter().map(NamedPerson::of)).await;
-        }
-        if source.tells_dates() && mapping.people.iter().any(|person| person.occurred_at.is_none()) {
-            self.0.known.note_undated_export(journal, source).await?;
         }
         self.0.known.learn(journal, source, mapping.people.iter().map(NamedPerson::of)).await
     }

@@ -8,6 +8,7 @@ use super::known::{KnownById, called, written};
 use super::settlement::Settlement;
 use super::{Intake, Parts};
 use crate::domain::entry::Presence;
+use crate::domain::text::as_it_reads;
 use crate::domain::{Mode, UserRef};
 use crate::hris::mapped::{Mapped, Mapping};
 use crate::hris::people::Changed;
@@ -120,8 +121,7 @@ impl Settlement<'_> {
             names.retain(|name| {
                 written(name).is_some_and(|name| !told.contains(&name) && leaving.insert((id.into(), name)))
             });
-            let holder = self.intake.0.known.holder_of(self.source, &person.user);
-            let is_anothers = holder.is_some_and(|holder| *holder != *id);
+            let is_anothers = self.is_anothers(&person.user, id);
             let mut theirs: Vec<_> = names.into_iter().map(|user| Mapped { user, ..person.clone() }).collect();
             if ids.insert(Box::<str>::from(id)) {
                 theirs.extend(self.leavers_of_former_names(id, person.occurred_at));
@@ -172,9 +172,21 @@ impl Settlement<'_> {
         self.leave_by_id(mapping);
     }
 
+    /// Returns whether a person leaves this name of theirs: if they may lose something, or if a plan may still give them
+    /// something under it that they are not to have any more.
+    fn has_to_leave(&self, known: &KnownById) -> bool {
+        self.may_lose(&known.user) || (known.is_planned && self.has_nothing(&known.user))
+    }
+
+    /// Returns whether a name is somebody else's by now than the person's with this sender's id.
+    fn is_anothers(&self, name: &UserRef, sender_id: &str) -> bool {
+        self.intake.0.known.is_anothers(self.source, name, &as_it_reads(sender_id), &self.intake.0.engine)
+    }
+
     /// Returns whether nothing newer is known that gives the person's name to somebody else.
     fn is_newest_holder(&self, person: &Mapped) -> bool {
-        let is_late = |id| self.intake.0.known.is_anothers_since(self.source, &person.user, id, person.occurred_at);
+        let (known, engine) = (&self.intake.0.known, &self.intake.0.engine);
+        let is_late = |id| known.is_anothers_since(self.source, &person.user, id, person.occurred_at, engine);
         !person.sender_id.as_deref().is_some_and(is_late)
     }
 
@@ -182,12 +194,12 @@ impl Settlement<'_> {
     /// with the id and that may have owned assignments, or the latest name if there are none.
     fn names_of(&self, record: &str) -> Vec<UserRef> {
         let mut names = self.intake.0.known.by_id(self.source, record);
+        names.retain(|known| !self.is_anothers(&known.user, record));
         names.sort_by_key(|known| known.named_at);
         let last = names.pop();
-        let former = names.into_iter().map(|known| known.user).filter(|user| self.may_lose(user));
-        let former: Vec<_> = former.collect();
-        let last = last.map(|known| known.user).filter(|user| former.is_empty() || self.may_lose(user));
-        former.into_iter().chain(last).collect()
+        let former: Vec<_> = names.into_iter().filter(|known| self.has_to_leave(known)).collect();
+        let last = last.filter(|known| former.is_empty() || self.has_to_leave(known));
+        former.into_iter().chain(last).map(|known| known.user).collect()
     }
 
     /// Returns leavers for the users whom the sender meant by this id, under names that belong to others in Genesys by
@@ -226,7 +238,8 @@ impl Settlement<'_> {
                 continue;
             }
             let is_known_here = |known: &&KnownById| written(&known.user).is_some_and(|text| named.contains(&text));
-            let before = others().filter(|known| !is_known_here(known) && self.may_lose(&known.user));
+            let is_theirs = |known: &KnownById| !is_known_here(&known) && !self.is_anothers(&known.user, id);
+            let before = others().filter(|known| is_theirs(known) && self.has_to_leave(known));
             let before = before.map(|known| known.user.clone());
             // Within one delivery, the later change prevails.
             let is_earlier = |(place, other): &(usize, &Mapped)| {
@@ -250,7 +263,7 @@ impl Settlement<'_> {
             let gone_at = self.intake.0.known.gone_at(self.source, id)?;
             let told_at = person.occurred_at.or(mapping.sent_at);
             // The name may be another's by now, whom nothing takes away.
-            if self.intake.0.known.is_anothers_since(self.source, &person.user, id, told_at) {
+            if self.intake.0.known.is_anothers_since(self.source, &person.user, id, told_at, &self.intake.0.engine) {
                 return None;
             }
             let is_older = !person.leaver && told_at.is_some_and(|at| at <= gone_at);

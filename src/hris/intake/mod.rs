@@ -227,8 +227,7 @@ impl Intake {
                 "dates in a delivery cannot be read; these changes count as of now"
             );
         }
-        let keys = mapping.keys();
-        let mut settlement = self.settle(&source, &keys).await;
+        let mut settlement = self.settle(&source, &mapping).await;
         let leavers_unknown = settlement.settle_rows(&mut mapping).await?;
         let receipt = self.take(&settlement, &key, reservation, mapping, request).await?;
         Ok(Receipt { dated_in_future, leavers_unknown, dates_not_read, ..receipt })

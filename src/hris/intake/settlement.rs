@@ -9,6 +9,7 @@ use super::{Intake, Parts, RequestOrigin};
 use crate::domain::audit::{Actor, Asker};
 use crate::domain::entry::EntryOrder;
 use crate::domain::job::{JobSpec, Lane};
+use crate::domain::text::folded;
 use crate::domain::{JobId, UserId, UserRef};
 use crate::engine::IdempotencyContext;
 use crate::hris::mapped::{Mapped, Mapping};
@@ -29,10 +30,20 @@ pub(super) struct Settlement<'i> {
 }
 
 impl Intake {
-    /// Waits until nothing else is settled about the people with these names and ids; see [`Mapping::keys`].
-    pub(super) async fn settle<'i>(&'i self, source: &'i Arc<Source>, keys: &[Box<str>]) -> Settlement<'i> {
-        let turn = self.0.known.settling.of(keys.iter().map(|key| &**key)).await;
-        Settlement { intake: self, source, told: BTreeSet::new(), turn }
+    /// Waits until nothing else is settled about the people in a mapping, nor about the names that they have or had.
+    pub(super) async fn settle<'i>(&'i self, source: &'i Arc<Source>, mapping: &Mapping) -> Settlement<'i> {
+        let ids = mapping.sender_ids().map(|id| format!("id {id}"));
+        let mut keys: BTreeSet<_> = mapping.names().filter_map(name_key).chain(ids).collect();
+        loop {
+            let turn = self.0.known.settling.of(keys.iter().map(|key| &**key)).await;
+            // Known only now: somebody else may have settled meanwhile that one of them has another name.
+            let names = mapping.sender_ids().flat_map(|id| self.0.known.names_by_id(source, &id));
+            let more: Vec<_> = names.filter_map(|name| name_key(&name)).filter(|key| !keys.contains(key)).collect();
+            if more.is_empty() {
+                return Settlement { intake: self, source, told: BTreeSet::new(), turn };
+            }
+            keys.extend(more);
+        }
     }
 
     /// Waits until nothing else is settled about anyone.
@@ -42,17 +53,35 @@ impl Intake {
     }
 }
 
+/// Returns the key under which turns about a name are taken, the same for all spellings.
+fn name_key(name: &UserRef) -> Option<String> {
+    Some(format!("name {}", folded(name.text()?)))
+}
+
 impl Settlement<'_> {
+    /// Lets rows of a record that give a name to somebody else count from now: the record of the one before may have been
+    /// requested later and read earlier.
+    pub(super) fn count_handed_on_from_now(&self, people: &mut [Mapped]) {
+        let now = self.intake.0.clock.now();
+        for person in people.iter_mut().filter(|person| !person.leaver) {
+            let holder = self.intake.0.known.holder_of(self.source, &person.user);
+            if holder.is_some_and(|holder| person.sender_id.as_ref().is_some_and(|id| *id != holder)) {
+                person.occurred_at = person.occurred_at.max(Some(now));
+            }
+        }
+    }
+
     /// Settles who leaves because of a delivery, and notes whom it names. Where its rows share names or ids, each row is
     /// looked at with all that the rows before it say, as if they had come one after another. Returns the number of
     /// leavers who were never named.
     pub(super) async fn settle_rows(&mut self, mapping: &mut Mapping) -> Result<usize, JournalError> {
-        let Parts { known, journal, clock, .. } = &*self.intake.0;
+        let Parts { known, journal, clock, engine, .. } = &*self.intake.0;
         let (now, mut leavers_unknown) = (clock.now(), 0);
         for mut part in mapping.take_parts() {
             leavers_unknown += self.find_leavers(&mut part).await?;
             self.leave_former_names(&mut part, Freshness::ByDate);
-            known.learn_in_order(&**journal, self.source, &mut part.people, part.sent_at, now).await?;
+            let sent_at = part.sent_at;
+            known.learn_in_order(&**journal, engine, self.source, &mut part.people, sent_at, now).await?;
             self.told.extend(part.people.iter().filter_map(|person| written(&person.user)));
             mapping.people.append(&mut part.people);
             mapping.changed.append(&mut part.changed);

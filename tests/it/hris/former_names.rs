@@ -1,5 +1,6 @@
 //! People whom their sender calls otherwise than before, and what is theirs then; on the paused clock.
 
+use futures_util::future::join_all;
 use genesys_simulator::Target as SimTarget;
 use serde_json::json;
 use skillsync::domain::{EntryState, Reason};
@@ -462,6 +463,94 @@ async fn an_export_and_a_delivery_that_come_at_once_are_settled_one_after_the_ot
         }
         let groups = [3, 4, 5].map(|n| office.groups(n).concat());
         assert_eq!(groups.iter().filter(|group| !group.is_empty()).count(), 1, "{export_first}: {groups:?}");
+    }
+}
+
+/// All orders of three.
+const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+
+#[tokio::test(start_paused = true)]
+async fn a_number_in_another_case_is_handed_on_as_well() {
+    for (first, second) in [("E1004", "e1004"), ("e1004", "E1004")] {
+        for (last, other) in [
+            (("7", "E1005", Some("Group 3"), -70), "Group 3"),
+            (("7", "", None, -70), ""),
+            (("7", first, None, -70), ""),
+            (("7", second, None, -70), ""),
+        ] {
+            for order in ORDERS {
+                let office = open();
+                let events = [("7", first, Some("Group 1"), -90), ("8", second, Some("Group 2"), -80), last];
+                for (id, name, title, at) in order.map(|at| events[at]) {
+                    told(&office, id, name, title, at).await;
+                }
+                let groups = [office.groups(4).concat(), office.groups(5).concat()];
+                assert_eq!(groups, ["Group 2", other], "{events:?} {order:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_gives_nothing_to_whom_something_newer_is_told_of() {
+    for (newer, expected) in [
+        (("7", "", None, -1), ["", "", ""]),
+        (("7", "E1006", Some("Group 3"), -1), ["", "", "Group 3"]),
+        (("7", "E1004", Some("Group 3"), -1), ["Group 3", "", ""]),
+    ] {
+        let office = open();
+        told(&office, "7", "E1004", Some("Group 1"), -5000).await;
+        let rows = "id,employeeNumber,jobTitle\n7,E1005,Group 2\n";
+        let dry = office.post("/v1/imports/hr?scope=delta&dryRun=true", &CSV, rows).await;
+        office.finish(&dry).await;
+        tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+        let (id, name, title, at) = newer;
+        told(&office, id, name, title, at + 60).await;
+        let applied = office.post(&format!("/v1/sync-jobs/{}/apply", dry.job().0), &[], "").await;
+        office.finish(&applied).await;
+        assert_eq!([4, 5, 6].map(|n| office.groups(n).concat()), expected, "{newer:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_told_after_a_plan_was_applied_counts_by_its_own_date() {
+    for restart in [false, true] {
+        for (title, expected) in [(None, ""), (Some("Group 3"), "Group 3")] {
+            let mut office = open();
+            told(&office, "7", "E1004", Some("Group 1"), -5000).await;
+            let rows = "id,employeeNumber,jobTitle\n7,E1004,Group 2\n";
+            let dry = office.post("/v1/imports/hr?scope=delta&dryRun=true", &CSV, rows).await;
+            office.finish(&dry).await;
+            let applied = office.post(&format!("/v1/sync-jobs/{}/apply", dry.job().0), &[], "").await;
+            office.finish(&applied).await;
+            assert_eq!(office.groups(4), ["Group 2"]);
+            if restart {
+                let (simulator, kept) = (office.bed.simulator.clone(), std::sync::Arc::clone(&office.bed.kept));
+                assert!(office.bed.lifecycle.stop(std::time::Duration::from_secs(30)).await);
+                let sources = by_title("hr", "") + "[sync]\nhold_skill_left = 0\n";
+                office = Office::reopen(simulator, kept, &employees(10), &sources);
+            }
+            tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+            told(&office, "7", "E1004", title, -1000).await;
+            assert_eq!(office.groups(4).concat(), expected, "restart: {restart}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn numbers_that_three_people_hand_on_at_once_are_whose_they_are_by_now() {
+    for turn in 0..3 {
+        let office = open();
+        let names = ["E1004", "E1005", "E1006"];
+        let titles = ["Group 1", "Group 2", "Group 3"];
+        for (n, id) in ["7", "8", "9"].into_iter().enumerate() {
+            told(&office, id, names[n], Some(titles[n]), -90).await;
+        }
+        let event =
+            |n: usize| (["7", "8", "9"][n], names[(n + 1) % 3], Some(titles[n]), -60 - i64::try_from(n).unwrap());
+        let events = [turn, (turn + 1) % 3, (turn + 2) % 3].map(event);
+        join_all(events.iter().map(|event| all_told(&office, std::slice::from_ref(event)))).await;
+        assert_eq!([4, 5, 6].map(|n| office.groups(n).concat()), ["Group 3", "Group 1", "Group 2"], "{turn}");
     }
 }
 

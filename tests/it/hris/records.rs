@@ -22,6 +22,9 @@ use crate::logs::Captured;
 #[derive(Default)]
 pub(super) struct HrSystem {
     titles: Mutex<HashMap<String, String>>,
+    /// Employee numbers, and how much longer an answer takes, where they are not as usual.
+    numbers: Mutex<HashMap<String, usize>>,
+    slow: Mutex<HashMap<String, Duration>>,
     asked: Mutex<Vec<(tokio::time::Instant, String)>>,
     status: Mutex<Option<StatusCode>>,
     /// What is answered first, each once, before the truth.
@@ -90,13 +93,15 @@ impl HrSystem {
         let title = self.titles.lock().unwrap().get(&id).cloned();
         let (forced, wrong_every) = (*self.status.lock().unwrap(), *self.wrong_every.lock().unwrap());
         let untruth = self.untruths.lock().unwrap().get_mut(&id).filter(|all| !all.is_empty()).map(|all| all.remove(0));
-        tokio::time::sleep(LATENCY).await;
+        let number = self.numbers.lock().unwrap().get(&id).copied();
+        let more = self.slow.lock().unwrap().get(&id).copied().unwrap_or_default();
+        tokio::time::sleep(LATENCY + more).await;
         let (status, body) = match (forced, title) {
             (Some(status), _) => (status, String::new()),
             (None, _) if untruth.is_some() => untruth.unwrap(),
             (None, None) => (StatusCode::NOT_FOUND, String::new()),
             (None, Some(title)) => {
-                let number = 1000 + id.parse::<usize>().unwrap();
+                let number = 1000 + number.unwrap_or_else(|| id.parse().unwrap());
                 let truth =
                     format!("{{\"id\": \"{id}\", \"employeeNumber\": \"E{number}\", \"jobTitle\": \"{title}\"}}");
                 match wrong_every {
@@ -312,6 +317,34 @@ async fn a_record_is_settled_after_the_delivery_that_it_is_read_for() {
     assert_eq!((answer.status, answer.body["recordsToRead"].as_u64()), (202, Some(1)), "{answer:?}");
     settled(&office).await;
     assert_eq!([7, 8].map(|n| office.groups(n).concat()), ["Group 1", ""], "who is read has one number");
+}
+
+#[tokio::test(start_paused = true)]
+async fn numbers_that_records_hand_on_at_once_are_whose_they_are_by_now() {
+    for slow in 1..=3 {
+        for at_once in [true, false] {
+            let system = Arc::new(HrSystem::default());
+            let office = open(&system, Simulator::new(employees(20)), Arc::default());
+            let to_read = |n: usize| json!({"id": n.to_string(), "action": "Updated", "fields": []});
+            let events = [1, 2, 3].map(to_read);
+            (1..=3).for_each(|n| system.set(n, &format!("Group {n}")));
+            for round in 0..2 {
+                if round == 1 {
+                    system.slow.lock().unwrap().insert(slow.to_string(), Duration::from_secs(1));
+                    system.numbers.lock().unwrap().extend((1..=3).map(|n| (n.to_string(), 1 + n % 3)));
+                }
+                let deliveries: Vec<_> = if at_once { vec![&events[..]] } else { events.chunks(1).collect() };
+                for employees in deliveries {
+                    let body = json!({"employees": employees, "round": round}).to_string();
+                    assert_eq!(office.bamboo("hr", &body, BEGIN + 60 * round).await.status, 202);
+                }
+                settled(&office).await;
+                tokio::time::sleep(Duration::from_secs(60)).await;
+            }
+            let groups = [1, 2, 3].map(|n| office.groups(n).concat());
+            assert_eq!(groups, ["Group 3", "Group 1", "Group 2"], "{slow} is slow, {at_once}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

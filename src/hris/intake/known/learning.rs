@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use super::order::Order;
 use super::turns::Turn;
 use super::written::{undated_export, written};
-use super::{ALMOST_A_DAY, KnownById, KnownPeople, KnownPerson, before};
+use super::{ALMOST_A_DAY, KnownById, KnownPeople, KnownPerson, before, was_applied};
 use crate::domain::UserRef;
+use crate::engine::Engine;
 use crate::hris::mapped::Mapped;
 use crate::hris::source::Source;
 use crate::journal::{Journal, JournalError};
@@ -132,6 +133,7 @@ impl KnownPeople {
     pub(in crate::hris::intake) async fn learn_in_order(
         &self,
         journal: &dyn Journal,
+        engine: &Engine,
         source: &Source,
         people: &mut [Mapped],
         sent_at: Option<Timestamp>,
@@ -144,7 +146,7 @@ impl KnownPeople {
         for person in &mut *people {
             let Some(text) = written(&person.user) else { continue };
             let holder = self.sender_id_of(source, &text);
-            let order = orders.entry(text).or_insert_with_key(|text| self.order_of(source, text));
+            let order = orders.entry(text).or_insert_with_key(|text| self.order_of(source, text, person, engine));
             let says =
                 order.says(person.occurred_at, person.is_called_so(), holder.as_deref(), person.sender_id.as_deref());
             person.occurred_at = order.take(says, person.occurred_at, sent_at, now);
@@ -160,25 +162,42 @@ impl KnownPeople {
         self.renew(journal, source, &named, turn).await
     }
 
-    /// Returns the order of a person's changes, including the last export without dates.
-    fn order_of(&self, source: &Source, text: &str) -> Order {
+    /// Returns the order of a person's changes before the one of `person`, including the last export without dates.
+    fn order_of(&self, source: &Source, text: &str, person: &Mapped, engine: &Engine) -> Order {
         let people = self.lock();
         let Some(of_source) = people.get(&source.name) else { return Order::default() };
-        let order = of_source.by_name.get(text).map(|known| known.order).unwrap_or_default();
-        order.beside_export(of_source.undated_export)
+        let known = of_source.by_name.get(text);
+        let order = known.map(|known| known.order).unwrap_or_default().beside(of_source.undated_export);
+        let planned = of_source.undated_plan.filter(|_| was_applied(&source.name, text, engine));
+        let order = order.beside(planned);
+        if known.is_some() {
+            return order;
+        }
+        // Somebody else who has left the name may have had it in another case.
+        let others = of_source.in_other_case(text, engine).filter(|other| other.sender_id != person.sender_id);
+        let is_newer = |other: &&KnownPerson| other.order.held_at() <= person.occurred_at;
+        let left_at = others.filter(is_newer).filter_map(|other| other.order.left_at()).max();
+        order.beside(left_at.filter(|left_at| person.occurred_at.is_some_and(|at| at <= *left_at)))
     }
 
-    /// Notes that an export without dates came now: a change that is dated earlier but reported later comes after it.
-    /// Durable when it returns.
+    /// Notes that an export without dates, or a dry run of one, came now: a change that is dated earlier but reported
+    /// later comes after it, and after the plan of a dry run once that was applied. Durable when it returns.
     pub(in crate::hris::intake) async fn note_undated_export(
         &self,
         journal: &dyn Journal,
         source: &Source,
+        dry_run: bool,
     ) -> Result<(), JournalError> {
         let _writing = self.writing.everybody().await;
         let now = self.clock.now();
-        journal.remember(vec![undated_export(&source.name, now)]).await?;
-        self.lock().entry(Arc::clone(&source.name)).or_default().undated_export = Some(now);
+        journal.remember(vec![undated_export(&source.name, now, dry_run)]).await?;
+        let mut people = self.lock();
+        let of_source = people.entry(Arc::clone(&source.name)).or_default();
+        if dry_run {
+            of_source.undated_plan = Some(now);
+        } else {
+            of_source.undated_export = Some(now);
+        }
         Ok(())
     }
 
@@ -226,7 +245,7 @@ impl KnownPeople {
                 OrderTold::Read(order) => before.map_or(*order, |known| known.order.and(*order)),
                 OrderTold::Now(order) => *order,
             };
-            let is_planned = *is_planned && before.is_none_or(|known| known.is_planned);
+            let is_planned = before.map_or(*is_planned, |known| known.is_planned && (*is_planned || !*is_called_so));
             let is_newer = before.is_some_and(|known| {
                 known.order != order || known.missing_since.is_some() || known.is_planned != is_planned
             });
@@ -236,7 +255,10 @@ impl KnownPeople {
                 let (exports, former_user) =
                     before.map_or_else(Default::default, |known| (known.exports, known.former_user));
                 let former_id = handed_on_by.or_else(|| before?.former_id.clone());
-                let known = KnownPerson { since, exports, user, former_user, ..KnownPerson::named_at(now) };
+                // A plan that nobody applies is forgotten, however often its names are left.
+                let named_at =
+                    before.filter(|known| known.is_planned && is_planned).map_or(now, |known| known.named_at);
+                let known = KnownPerson { since, exports, user, former_user, ..KnownPerson::named_at(named_at) };
                 renewed.push((text.clone(), Some(KnownPerson { sender_id, former_id, order, is_planned, ..known })));
             }
         }

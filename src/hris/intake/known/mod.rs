@@ -35,7 +35,7 @@ pub use self::written::is_known_person;
 pub(super) use self::written::{called, written};
 use self::written::{kept, memo, read, read_undated_export};
 use crate::clock::WallClock;
-use crate::domain::text::as_it_reads;
+use crate::domain::text::{as_it_reads, folded};
 use crate::domain::{UserId, UserRef};
 use crate::engine::Engine;
 use crate::hris::source::Source;
@@ -98,6 +98,15 @@ impl KnownPerson {
         }
     }
 
+    /// Returns whether this name was given to its holder before the other one was to its own: by date, else by when each
+    /// was first given.
+    fn was_given_before(&self, other: &Self) -> bool {
+        match (self.order.held_at(), other.order.held_at()) {
+            (Some(at), Some(other)) => at < other,
+            (Some(_) | None, None) | (None, Some(_)) => self.since < other.since,
+        }
+    }
+
     /// Merges what was reported under two spellings of one person.
     fn and(self, other: Self) -> Self {
         let (newer, older) = if self.named_at < other.named_at { (other, self) } else { (self, other) };
@@ -121,15 +130,19 @@ type People = HashMap<Arc<str>, OfSource>;
 
 /// Whom one source has named.
 ///
-/// Invariant: `by_sender_id` leads from each id in `by_name`, present or former, to all names that have or had it.
+/// Invariant: `by_sender_id` leads from each id in `by_name`, present or former, to all names that have or had it, and
+/// `by_folded` from each name that may be written in another case to all its spellings.
 #[derive(Debug, Default)]
 struct OfSource {
     /// When the last full export came.
     last_export: Option<Timestamp>,
     /// When the last export without dates came.
     undated_export: Option<Timestamp>,
+    /// When the last dry run of an export without dates came.
+    undated_plan: Option<Timestamp>,
     by_name: BTreeMap<Box<str>, KnownPerson>,
     by_sender_id: HashMap<Box<str>, BTreeSet<Box<str>>>,
+    by_folded: HashMap<Box<str>, BTreeSet<Box<str>>>,
 }
 
 impl OfSource {
@@ -139,6 +152,9 @@ impl OfSource {
         for id in known.sender_id.iter().chain(&known.former_id) {
             self.by_sender_id.entry(id.clone()).or_default().insert(text.clone());
         }
+        if let Some(folded) = in_any_case(&text) {
+            self.by_folded.entry(folded).or_default().insert(text.clone());
+        }
         self.last_export = self.last_export.max(known.exports.map(|exports| exports.last));
         self.by_name.insert(text, known);
     }
@@ -147,12 +163,36 @@ impl OfSource {
     fn remove(&mut self, text: &str) {
         let Some(known) = self.by_name.remove(text) else { return };
         for id in known.sender_id.into_iter().chain(known.former_id) {
-            if let Some(names) = self.by_sender_id.get_mut(&id) {
-                names.remove(text);
-                if names.is_empty() {
-                    self.by_sender_id.remove(&id);
-                }
-            }
+            remove(&mut self.by_sender_id, &id, text);
+        }
+        if let Some(folded) = in_any_case(text) {
+            remove(&mut self.by_folded, &folded, text);
+        }
+    }
+
+    /// Returns who is known by this name in another case, unless the two are known to lead to different users.
+    fn in_other_case<'k>(&'k self, text: &'k str, engine: &'k Engine) -> impl Iterator<Item = &'k KnownPerson> {
+        let same = in_any_case(text).and_then(|folded| self.by_folded.get(&folded)).into_iter().flatten();
+        let is_another = |other: &str| {
+            self.user_of(text, engine).zip(self.user_of(other, engine)).is_some_and(|(user, other)| user != other)
+        };
+        same.filter(move |other| &***other != text && !is_another(other)).filter_map(|other| self.by_name.get(other))
+    }
+}
+
+/// Returns the key under which the spellings of a name are found that differ only in case: Genesys may mean one user by
+/// all of them. `None` for a name without letters, and for one that is compared regardless of case anyway.
+fn in_any_case(text: &str) -> Option<Box<str>> {
+    let (kind, name) = text.split_once(':')?;
+    (kind == "employeeId" && name.chars().any(char::is_alphabetic)).then(|| folded(name).into())
+}
+
+/// Removes a name from an index.
+fn remove(index: &mut HashMap<Box<str>, BTreeSet<Box<str>>>, key: &str, text: &str) {
+    if let Some(names) = index.get_mut(key) {
+        names.remove(text);
+        if names.is_empty() {
+            index.remove(key);
         }
     }
 }
@@ -165,6 +205,8 @@ pub(super) struct KnownById {
     pub(super) named_at: Timestamp,
     /// Date of the newest event about the person, by the sender's clock.
     pub(super) event_at: Option<Timestamp>,
+    /// Whether only dry runs gave the name, whose plans may still be applied.
+    pub(super) is_planned: bool,
 }
 
 /// Keys of memos from earlier versions, which distinguished spellings that count as one person now; by source and
@@ -206,8 +248,10 @@ impl KnownPeople {
             let known = of_source.by_name.get(&text).cloned().map_or(known.clone(), |other| other.and(known));
             of_source.insert(text, known);
         }
-        for (source, at) in memos.iter().filter_map(read_undated_export) {
-            people.entry(source.into()).or_default().undated_export = Some(at);
+        for (source, at, dry_run) in memos.iter().filter_map(read_undated_export) {
+            let of_source = people.entry(source.into()).or_default();
+            let undated = if dry_run { &mut of_source.undated_plan } else { &mut of_source.undated_export };
+            *undated = Some(at);
         }
         let (people, older_keys) = (Mutex::new(people), Mutex::new(older_keys));
         Self { people, older_keys, writing: Turns::new(), settling: Turns::new(), retention, clock }
@@ -224,26 +268,45 @@ impl KnownPeople {
         self.sender_id_of(source, &written(named)?)
     }
 
-    /// Returns whether the name was given to somebody else than the person with this id later than `at`; what has no
-    /// date comes last.
+    /// Returns whether the name, in whatever case, was given to somebody else than the person with this id later than
+    /// `at`; what has no date comes last.
     pub(super) fn is_anothers_since(
         &self,
         source: &Source,
         named: &UserRef,
         sender_id: &str,
         at: Option<Timestamp>,
+        engine: &Engine,
     ) -> bool {
-        let is_so = |text: &str| {
-            let people = self.lock();
-            let known = people.get(&source.name)?.by_name.get(text)?;
-            let is_anothers = known.sender_id.as_deref().is_some_and(|holder| holder != sender_id);
-            Some(is_anothers && at.is_some() && known.order.held_at() > at)
-        };
-        written(named).and_then(|text| is_so(&text)).unwrap_or_default()
+        let (people, text) = (self.lock(), written(named));
+        let (Some(of_source), Some(text)) = (people.get(&source.name), text) else { return false };
+        let same = of_source.by_name.get(&text).into_iter().chain(of_source.in_other_case(&text, engine));
+        let is_anothers = |known: &KnownPerson| known.sender_id.as_deref().is_some_and(|holder| holder != sender_id);
+        at.is_some() && same.filter(|known| is_anothers(known)).any(|known| known.order.held_at() > at)
+    }
+
+    /// Returns whether the name is somebody else's than the person's with this id: as it is written, or in another case
+    /// in which it was given later.
+    pub(super) fn is_anothers(&self, source: &Source, named: &UserRef, sender_id: &str, engine: &Engine) -> bool {
+        let (people, text) = (self.lock(), written(named));
+        let (Some(of_source), Some(text)) = (people.get(&source.name), text) else { return false };
+        let is_anothers = |known: &KnownPerson| known.sender_id.as_deref().is_some_and(|holder| holder != sender_id);
+        let known = of_source.by_name.get(&text);
+        let is_later = |other: &KnownPerson| known.is_none_or(|known| known.was_given_before(other));
+        let mut others = of_source.in_other_case(&text, engine);
+        known.is_some_and(is_anothers) || others.any(|other| is_anothers(other) && is_later(other))
     }
 
     fn sender_id_of(&self, source: &Source, text: &str) -> Option<Box<str>> {
         self.lock().get(&source.name)?.by_name.get(text)?.sender_id.clone()
+    }
+
+    /// Returns all names that the source has ever given together with this sender's id, whoever has them now.
+    pub(super) fn names_by_id(&self, source: &Source, sender_id: &str) -> Vec<UserRef> {
+        let people = self.lock();
+        let Some(of_source) = people.get(&source.name) else { return Vec::new() };
+        let names = of_source.by_sender_id.get(&*as_it_reads(sender_id)).into_iter().flatten();
+        names.filter_map(|text| read(text)).collect()
     }
 
     /// Returns all names that the source has given together with this sender's id.
@@ -253,8 +316,9 @@ impl KnownPeople {
         let names = of_source.by_sender_id.get(&*as_it_reads(sender_id)).into_iter().flatten();
         let has_it = |known: &&KnownPerson| known.sender_id.as_deref() == Some(&*as_it_reads(sender_id));
         let known = names.filter_map(|text| {
-            let KnownPerson { named_at, order, .. } = of_source.by_name.get(text).filter(has_it)?;
-            Some(KnownById { user: read(text)?, named_at: *named_at, event_at: order.event_at })
+            let KnownPerson { named_at, order, is_planned, .. } = of_source.by_name.get(text).filter(has_it)?;
+            let (named_at, event_at, is_planned) = (*named_at, order.event_at, *is_planned);
+            Some(KnownById { user: read(text)?, named_at, event_at, is_planned })
         });
         known.collect()
     }

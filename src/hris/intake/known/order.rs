@@ -111,8 +111,8 @@ impl Order {
         self.held_at = Some(held_at.unwrap_or(Timestamp::MIN)).filter(|_| held_at != self.event_at);
     }
 
-    /// Adds the time of an export without dates.
-    pub(super) fn beside_export(self, at: Option<Timestamp>) -> Self {
+    /// Adds a time that stands in for a date.
+    pub(super) fn beside(self, at: Option<Timestamp>) -> Self {
         Self { stand_in: self.stand_in.max(at), ..self }
     }
 

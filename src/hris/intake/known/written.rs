@@ -14,6 +14,8 @@ use crate::journal::Memo;
 const SPACE: &str = "known";
 /// Space of the memos about exports, one per source.
 const EXPORTS: &str = "undatedExport";
+/// Space of the memos about dry runs of exports, one per source.
+const PLANS: &str = "undatedPlan";
 
 /// Value of a memo about a person; empty in journals of earlier versions.
 #[derive(Debug, Serialize, Deserialize)]
@@ -78,15 +80,17 @@ pub(super) fn memo(source: &str, user: &str, known: Option<&KnownPerson>) -> Mem
     Memo { space: SPACE.into(), key: format!("{source}\n{user}").into(), value }
 }
 
-/// Returns the memo that an export without dates came.
-pub(super) fn undated_export(source: &str, at: Timestamp) -> Memo {
-    Memo { space: EXPORTS.into(), key: source.into(), value: Some(at.to_string().into()) }
+/// Returns the memo that an export without dates, or a dry run of one, came.
+pub(super) fn undated_export(source: &str, at: Timestamp, dry_run: bool) -> Memo {
+    let space = if dry_run { PLANS } else { EXPORTS };
+    Memo { space: space.into(), key: source.into(), value: Some(at.to_string().into()) }
 }
 
-/// Returns the source of an export without dates, and when it came.
-pub(super) fn read_undated_export(memo: &Memo) -> Option<(&str, Timestamp)> {
-    let at = memo.value.as_deref().filter(|_| &*memo.space == EXPORTS)?;
-    Some((&memo.key, at.parse().ok()?))
+/// Returns the source of an export without dates, when it came, and whether it was a dry run.
+pub(super) fn read_undated_export(memo: &Memo) -> Option<(&str, Timestamp, bool)> {
+    let dry_run = &*memo.space == PLANS;
+    let at = memo.value.as_deref().filter(|_| dry_run || &*memo.space == EXPORTS)?;
+    Some((&memo.key, at.parse().ok()?, dry_run))
 }
 
 /// Returns whether a memo is about a known person.

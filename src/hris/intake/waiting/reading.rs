@@ -152,9 +152,10 @@ async fn carry_out(
     let latest = intake.0.engine.latest_date();
     let told_at = covered.iter().filter_map(|event| event.occurred_at.filter(|date| latest.checked(*date).is_ok()));
     let order = Order::of_reading(told_at.max(), asked_at);
-    let settlement = intake.settle(source, &mapping.keys()).await;
+    let settlement = intake.settle(source, &mapping).await;
     settlement.find_leaver_of_record(&mut mapping);
     settlement.leave_former_names(&mut mapping, Freshness::JustRead);
+    settlement.count_handed_on_from_now(&mut mapping.people);
     submit(&settlement, place, covered, order, mapping).await.map_err(|error| Setback::Passing(error.to_string()))
 }
 
