@@ -14,17 +14,19 @@ use uuid::Uuid;
 pub enum Target {
     /// The skills of a user.
     RoutingSkills,
+    /// The languages of a user.
+    RoutingLanguages,
     /// The skill groups of a user in workforce management.
     WfmSkillGroups,
 }
 
-/// A skill with a proficiency, or membership of a group without one.
+/// A skill or language with a proficiency, or membership of a group without one.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Assignment {
-    /// Id of the skill or group.
+    /// Id of the skill, language or group.
     pub id: Uuid,
-    /// Proficiency from 0.0 to 5.0; `None` for a group.
+    /// Proficiency from 0.0 to 5.0, of a language a whole number; `None` for a group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proficiency: Option<f64>,
 }
@@ -33,6 +35,11 @@ impl Assignment {
     /// Membership of a group.
     pub fn group(id: Uuid) -> Self {
         Self { id, proficiency: None }
+    }
+
+    /// A language with a proficiency, which Genesys rounds to the nearest whole number.
+    pub fn language(id: Uuid, proficiency: f64) -> Self {
+        Self { id, proficiency: Some(proficiency.round()) }
     }
 
     /// A skill with a proficiency.

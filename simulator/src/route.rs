@@ -29,6 +29,10 @@ pub enum Route {
     RoutingSkills,
     /// `POST /api/v2/routing/skills`.
     SkillCreate,
+    /// `GET /api/v2/routing/languages`.
+    RoutingLanguages,
+    /// `POST /api/v2/routing/languages`.
+    LanguageCreate,
     /// `GET /api/v2/routing/skillgroups`.
     SkillGroups,
     /// `GET /api/v2/organizations/me`.
@@ -45,6 +49,12 @@ pub enum Route {
     UserSkillUpdate,
     /// `DELETE /api/v2/users/{id}/routingskills/{skillId}`.
     UserSkillRemove,
+    /// `GET /api/v2/users/{id}/routinglanguages`.
+    UserLanguagesRead,
+    /// `PATCH /api/v2/users/{id}/routinglanguages/bulk`.
+    UserLanguagesAdd,
+    /// `DELETE /api/v2/users/{id}/routinglanguages/{languageId}`.
+    UserLanguageRemove,
     /// `GET` on the partner's endpoint ([`WfmEndpoint`](crate::WfmEndpoint)).
     WfmRead,
     /// `PATCH` on the partner's endpoint ([`WfmEndpoint`](crate::WfmEndpoint)).
@@ -61,6 +71,7 @@ impl Route {
             Self::UserSkillsAdd | Self::UserSkillsReplace | Self::UserSkillUpdate | Self::UserSkillRemove => {
                 Some(Target::RoutingSkills)
             }
+            Self::UserLanguagesAdd | Self::UserLanguageRemove => Some(Target::RoutingLanguages),
             Self::Token
             | Self::TokenRevoke
             | Self::Users
@@ -70,10 +81,13 @@ impl Route {
             | Self::ScimUsers
             | Self::RoutingSkills
             | Self::SkillCreate
+            | Self::RoutingLanguages
+            | Self::LanguageCreate
             | Self::SkillGroups
             | Self::Org
             | Self::OrgLimits
             | Self::UserSkillsRead
+            | Self::UserLanguagesRead
             | Self::WfmRead
             | Self::Unknown => None,
         }
@@ -88,6 +102,7 @@ impl Route {
             Self::UserSkillsAdd | Self::UserSkillsReplace | Self::UserSkillUpdate | Self::UserSkillRemove => {
                 &["routing:skill:assign"]
             }
+            Self::UserLanguagesAdd | Self::UserLanguageRemove => &["routing:skill:assign", "routing:language:assign"],
             Self::SkillCreate => &["routing:skill:manage", "routing:skill:create"],
             Self::SkillGroups => &["routing:skillGroup:view"],
             Self::WfmRead => &["wfm:agent:view"],
@@ -100,7 +115,10 @@ impl Route {
             | Self::ScimUsers
             | Self::Org
             | Self::OrgLimits
+            | Self::RoutingLanguages
+            | Self::LanguageCreate
             | Self::UserSkillsRead
+            | Self::UserLanguagesRead
             | Self::Unknown => &[],
         }
     }
@@ -111,6 +129,7 @@ impl Route {
 pub(super) enum Subject {
     Nothing,
     User(Uuid),
+    /// A skill or a language of a user.
     UserSkill(Uuid, Uuid),
     External {
         authority: String,
@@ -186,6 +205,11 @@ impl Router {
                 Method::POST => Matched::new(Route::SkillCreate, Subject::Nothing),
                 _ => Matched::wrong_method("GET, POST"),
             },
+            ["routing", "languages"] => match *method {
+                Method::GET => Matched::new(Route::RoutingLanguages, Subject::Nothing),
+                Method::POST => Matched::new(Route::LanguageCreate, Subject::Nothing),
+                _ => Matched::wrong_method("GET, POST"),
+            },
             ["routing", "skillgroups"] => get(method, Route::SkillGroups, Subject::Nothing),
             ["tokens", "me"] => {
                 only(method, &Method::DELETE, "DELETE", Matched::new(Route::TokenRevoke, Subject::Nothing))
@@ -222,6 +246,14 @@ fn of_user(method: &Method, user: Uuid, rest: &[&str]) -> Matched {
             Method::PUT => Matched::new(Route::UserSkillsReplace, Subject::User(user)),
             _ => Matched::wrong_method("PATCH, PUT"),
         },
+        ["routinglanguages"] => get(method, Route::UserLanguagesRead, Subject::User(user)),
+        ["routinglanguages", "bulk"] => {
+            only(method, &Method::PATCH, "PATCH", Matched::new(Route::UserLanguagesAdd, Subject::User(user)))
+        }
+        ["routinglanguages", language] => parsed(language).map_or_else(Matched::unknown, |language| {
+            let matched = Matched::new(Route::UserLanguageRemove, Subject::UserSkill(user, language));
+            only(method, &Method::DELETE, "DELETE", matched)
+        }),
         ["routingskills", skill] => parsed(skill).map_or_else(Matched::unknown, |skill| {
             let subject = Subject::UserSkill(user, skill);
             match *method {
@@ -280,6 +312,7 @@ mod tests {
             (Method::GET, "/api/v2/scim/v2/users", Route::ScimUsers),
             (Method::GET, "/api/v2/scim/users", Route::ScimUsers),
             (Method::GET, "/api/v2/routing/skills", Route::RoutingSkills),
+            (Method::GET, "/api/v2/routing/languages", Route::RoutingLanguages),
             (Method::POST, "/api/v2/routing/skills", Route::SkillCreate),
             (Method::GET, "/api/v2/routing/skillgroups", Route::SkillGroups),
             (Method::GET, "/api/v2/organizations/me", Route::Org),

@@ -34,6 +34,7 @@ fn org() -> Scenario {
         external_ids: Vec::new(),
         state: UserState::Active,
         skills: Vec::new(),
+        languages: Vec::new(),
         groups: Vec::new(),
     };
     let skills = (0..2 * MAX).map(|n| CatalogueEntry { id: skill(n), name: format!("Skill {n}") }).collect();

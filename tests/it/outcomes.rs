@@ -26,6 +26,7 @@ fn user(n: u128, employee_id: &str, state: UserState) -> SimUser {
         external_ids: Vec::new(),
         state,
         skills: vec![Assignment::skill(id(200), 2.0), Assignment::skill(id(201), 3.0)],
+        languages: Vec::new(),
         groups: vec![id(100), id(101)],
     }
 }

@@ -58,6 +58,32 @@ impl Model {
         created
     }
 
+    pub(super) fn list_languages(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
+        let page = Page::of(call, &self.behaviour.paging)?;
+        let (start, ids) = (wanted_name(call), wanted_ids(call));
+        let is_wanted = |entry: &&CatalogueEntry| starts(entry, &start) && (ids.is_empty() || ids.contains(&entry.id));
+        let matching = || self.org.languages.entries.iter().filter(is_wanted);
+        let entities = page.of_items(matching()).map(language).collect();
+        Ok(Reply::ok(page.listing(call, matching().count(), entities)))
+    }
+
+    /// Creates a language. Names are unique regardless of case.
+    pub(super) fn create_language(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
+        let NewSkill { name, .. } = call.json()?;
+        if name.trim().is_empty() {
+            return Err(Reply::invalid("name must not be empty."));
+        }
+        let languages = &mut self.org.languages;
+        if languages.entries.iter().any(|entry| entry.name.eq_ignore_ascii_case(&name)) {
+            let message = "A language of this name exists already.";
+            return Err(Reply::error(StatusCode::CONFLICT, "general.conflict", message));
+        }
+        let nth = u64::try_from(languages.entries.len()).unwrap_or(u64::MAX);
+        let created = CatalogueEntry { id: self.dice.id("created language", nth), name };
+        languages.add(created.clone(), None);
+        Ok(Reply::ok(language(&created)))
+    }
+
     /// Lists skill groups by cursor.
     pub(super) fn list_groups(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
         let (page, start) = (CursorPage::of(call, &self.behaviour.paging)?, wanted_name(call));
@@ -85,6 +111,13 @@ impl Model {
         }
         skill
     }
+}
+
+fn language(entry: &CatalogueEntry) -> Value {
+    json!({
+        "id": entry.id, "name": entry.name, "state": "active", "version": "1", "dateModified": LONG_AGO,
+        "selfUri": format!("/api/v2/routing/languages/{}", entry.id),
+    })
 }
 
 fn group(entry: &CatalogueEntry) -> Value {

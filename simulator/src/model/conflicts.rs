@@ -30,11 +30,11 @@ impl Model {
     }
 
     /// Refuses a write to a resource without versions if the user's fate demands it.
-    pub(super) fn check_unversioned(&mut self, call: &Call<'_>, user: Uuid) -> Result<(), Reply> {
+    pub(super) fn check_unversioned(&mut self, call: &Call<'_>, user: Uuid, target: Target) -> Result<(), Reply> {
         let (blocked, busy) = self.refusals(user);
         let lasts = self.behaviour.conflicts.busy.lasts;
         let Some(user) = self.org.living_mut(user) else { return Err(Reply::not_found("user")) };
-        let progress = &mut user.resource_mut(Target::RoutingSkills).progress;
+        let progress = &mut user.resource_mut(target).progress;
         let cause = if blocked {
             Some(ConflictCause::Blocked)
         } else if std::mem::take(&mut progress.owes_conflict) {

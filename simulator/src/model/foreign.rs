@@ -132,7 +132,9 @@ impl Change {
     fn assignment(self, id: Uuid) -> Assignment {
         match self.target {
             Target::WfmSkillGroups => Assignment::group(id),
-            Target::RoutingSkills => Assignment::skill(id, *self.pick(&[1.0, 2.0, 3.0, 4.0], "level").unwrap_or(&1.0)),
+            Target::RoutingSkills | Target::RoutingLanguages => {
+                Assignment::skill(id, *self.pick(&[1.0, 2.0, 3.0, 4.0], "level").unwrap_or(&1.0))
+            }
         }
     }
 

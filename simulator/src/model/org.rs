@@ -17,6 +17,7 @@ pub(super) struct User {
     /// Version of the directory entry, far above those of the resources, so that confusing the two is noticed.
     pub(super) directory_version: u64,
     skills: Resource,
+    languages: Resource,
     groups: Resource,
 }
 
@@ -24,10 +25,12 @@ impl User {
     fn new(mut profile: SimUser, dice: Dice, now: Instant) -> Self {
         let id = Some(profile.id);
         let skills: AssignmentSet = std::mem::take(&mut profile.skills).into();
+        let languages: AssignmentSet = std::mem::take(&mut profile.languages).into();
         let groups: AssignmentSet = std::mem::take(&mut profile.groups).into_iter().map(Assignment::group).collect();
         Self {
             directory_version: 10_000 + dice.roll("directory version", id, 0) % 10_000,
             skills: Resource::new(1, skills, now),
+            languages: Resource::new(1, languages, now),
             groups: Resource::new(1 + dice.roll("resource version", id, 0) % 20, groups, now),
             profile,
         }
@@ -36,6 +39,7 @@ impl User {
     pub(super) fn resource(&self, target: Target) -> &Resource {
         match target {
             Target::RoutingSkills => &self.skills,
+            Target::RoutingLanguages => &self.languages,
             Target::WfmSkillGroups => &self.groups,
         }
     }
@@ -43,6 +47,7 @@ impl User {
     pub(super) fn resource_mut(&mut self, target: Target) -> &mut Resource {
         match target {
             Target::RoutingSkills => &mut self.skills,
+            Target::RoutingLanguages => &mut self.languages,
             Target::WfmSkillGroups => &mut self.groups,
         }
     }
@@ -51,6 +56,7 @@ impl User {
     pub(super) fn snapshot(&self) -> SimUser {
         SimUser {
             skills: self.skills.current().set.to_vec(),
+            languages: self.languages.current().set.to_vec(),
             groups: self.groups.current().set.iter().map(|entry| entry.id).collect(),
             ..self.profile.clone()
         }
@@ -127,6 +133,7 @@ impl Catalogue {
 #[derive(Debug)]
 pub(super) struct Org {
     pub(super) skills: Catalogue,
+    pub(super) languages: Catalogue,
     pub(super) groups: Catalogue,
     /// In the order of listings.
     users: Vec<User>,
@@ -140,6 +147,7 @@ impl Org {
         let external = |user: &SimUser| user.external_ids.iter().map(|key| (key.clone(), user.id)).collect::<Vec<_>>();
         Self {
             skills: Catalogue::new(population.skills, population.foreign_skills, population.skill_states),
+            languages: Catalogue::new(population.languages, population.foreign_languages, BTreeMap::new()),
             groups: Catalogue::new(population.groups, population.foreign_groups, BTreeMap::new()),
             by_id: users.iter().enumerate().map(|(index, user)| (user.id, index)).collect(),
             by_external_id: users.iter().flat_map(external).collect(),
@@ -173,12 +181,17 @@ impl Org {
     pub(super) fn catalogue(&self, target: Target) -> &Catalogue {
         match target {
             Target::RoutingSkills => &self.skills,
+            Target::RoutingLanguages => &self.languages,
             Target::WfmSkillGroups => &self.groups,
         }
     }
 
     /// Returns everything that only foreign writers assign.
     pub(super) fn foreign_pool(&self) -> HashSet<Uuid> {
-        self.skills.foreign.iter().chain(&self.groups.foreign).copied().collect()
+        [&self.skills, &self.languages, &self.groups]
+            .into_iter()
+            .flat_map(|catalogue| &catalogue.foreign)
+            .copied()
+            .collect()
     }
 }

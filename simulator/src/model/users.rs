@@ -22,6 +22,7 @@ const MAX_IDS: usize = 100;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Expand {
     skills: bool,
+    languages: bool,
     employer: bool,
 }
 
@@ -32,7 +33,7 @@ impl Expand {
 
     /// Returns what was asked for by name.
     pub(super) fn named(asked: impl Fn(&str) -> bool) -> Self {
-        Self { skills: asked("skills"), employer: asked("employerInfo") }
+        Self { skills: asked("skills"), languages: asked("languages"), employer: asked("employerInfo") }
     }
 }
 
@@ -85,13 +86,25 @@ impl Model {
         {
             entry["employerInfo"] = json!({ "employeeId": employee });
         }
-        if expand.skills && !self.falls_to(profile.id, "expand", self.behaviour.expand_drops_skills) {
-            let skills = &user.resource(Target::RoutingSkills).shown_at(call.now).set;
-            let cut = self.falls_to(profile.id, "expand cut", self.behaviour.expand_cuts_skills);
-            let shown = skills.iter().take(if cut { skills.len() / 2 } else { skills.len() });
-            entry["skills"] = shown.map(|skill| self.skill_entry(profile.id, skill)).collect();
+        if expand.skills {
+            self.show_rated(&mut entry, "skills", Target::RoutingSkills, (call, user));
+        }
+        if expand.languages {
+            self.show_rated(&mut entry, "languages", Target::RoutingLanguages, (call, user));
         }
         entry
+    }
+
+    /// Adds what a user has to their entry in a listing. Of some users, it is left out or cut, as is configured.
+    fn show_rated(&self, entry: &mut Value, field: &str, target: Target, (call, user): (&Call<'_>, &User)) {
+        let id = user.profile.id;
+        if self.falls_to(id, "expand", self.behaviour.expand_drops_skills) {
+            return;
+        }
+        let all = &user.resource(target).shown_at(call.now).set;
+        let cut = self.falls_to(id, "expand cut", self.behaviour.expand_cuts_skills);
+        let shown = all.iter().take(if cut { all.len() / 2 } else { all.len() });
+        entry[field] = shown.map(|skill| self.skill_entry(target, id, skill)).collect();
     }
 
     /// Returns whether a user belongs to a share of users, with the same result each time they are shown.

@@ -34,6 +34,9 @@ impl Population {
         if explicit.foreign_skills.is_empty() {
             explicit.foreign_skills = catalogue(dice, "foreign skill", "Foreign", 5);
         }
+        if explicit.foreign_languages.is_empty() {
+            explicit.foreign_languages = catalogue(dice, "foreign language", "Foreign", 5);
+        }
         if explicit.foreign_groups.is_empty() {
             explicit.foreign_groups = catalogue(dice, "foreign group", "Foreign", 5);
         }
@@ -57,10 +60,14 @@ pub struct Generated {
     pub inactive_skills: usize,
     /// Number of deleted skills, taken from the end of the list.
     pub deleted_skills: usize,
+    /// Number of languages.
+    pub languages: usize,
     /// Number of skill groups.
     pub groups: usize,
     /// Number of skills that each user has.
     pub skills_per_user: usize,
+    /// Number of languages that each user has.
+    pub languages_per_user: usize,
     /// Number of skill groups that each user has.
     pub groups_per_user: usize,
 }
@@ -74,8 +81,10 @@ impl Default for Generated {
             skills: 40,
             inactive_skills: 0,
             deleted_skills: 0,
+            languages: 10,
             groups: 30,
             skills_per_user: 5,
+            languages_per_user: 0,
             groups_per_user: 4,
         }
     }
@@ -84,20 +93,23 @@ impl Default for Generated {
 impl Generated {
     fn resolve(self, dice: Dice) -> Explicit {
         let skills = catalogue(dice, "skill", "Skill", self.skills);
+        let languages = catalogue(dice, "language", "Language", self.languages);
         let groups = catalogue(dice, "group", "Group", self.groups);
         let state = |index| state(self.skills - index, self.inactive_skills, self.deleted_skills);
         let skill_states: BTreeMap<Uuid, UserState> =
             skills.iter().enumerate().map(|(index, skill)| (skill.id, state(index))).collect();
         let active: Vec<CatalogueEntry> =
             skills.iter().filter(|skill| skill_states[&skill.id] == UserState::Active).cloned().collect();
-        let users = (0..self.users).map(|index| self.user(dice, index, &active, &groups)).collect();
-        Explicit { users, skills, groups, skill_states, ..Explicit::default() }
+        let users = (0..self.users).map(|index| self.user(dice, index, [&active, &languages, &groups])).collect();
+        Explicit { users, skills, languages, groups, skill_states, ..Explicit::default() }
     }
 
-    fn user(self, dice: Dice, index: usize, skills: &[CatalogueEntry], groups: &[CatalogueEntry]) -> SimUser {
+    fn user(self, dice: Dice, index: usize, [skills, languages, groups]: [&[CatalogueEntry]; 3]) -> SimUser {
         let number = index + 1;
         let id = dice.id("user", u64::try_from(index).unwrap_or(u64::MAX));
         let skill = |nth, id| Assignment::skill(id, proficiency(dice, nth, id));
+        let language = |nth, id| Assignment::language(id, proficiency(dice, nth, id));
+        let spoken = some(dice, languages, self.languages_per_user, id);
         SimUser {
             id,
             name: format!("Agent {number}"),
@@ -106,6 +118,7 @@ impl Generated {
             external_ids: vec![ExternalId { authority: "hris".to_owned(), key: format!("H{number}") }],
             state: state(self.users - index, self.inactive, self.deleted),
             skills: (0..).zip(some(dice, skills, self.skills_per_user, id)).map(|(nth, id)| skill(nth, id)).collect(),
+            languages: (0..).zip(spoken).map(|(nth, id)| language(nth, id)).collect(),
             groups: some(dice, groups, self.groups_per_user, id),
         }
     }
@@ -148,17 +161,21 @@ pub struct Explicit {
     pub users: Vec<SimUser>,
     /// The skills that clients assign.
     pub skills: Vec<CatalogueEntry>,
+    /// The languages that clients assign.
+    pub languages: Vec<CatalogueEntry>,
     /// The skill groups that clients assign.
     pub groups: Vec<CatalogueEntry>,
     /// The skills that foreign writers assign. They are part of the catalogue; if none are given, five are generated.
     pub foreign_skills: Vec<CatalogueEntry>,
+    /// The languages that foreign writers assign; as for the skills, five are generated if none are given.
+    pub foreign_languages: Vec<CatalogueEntry>,
     /// The skill groups that foreign writers assign; as for the skills, five are generated if none are given.
     pub foreign_groups: Vec<CatalogueEntry>,
     /// The states of skills that are not active.
     pub skill_states: BTreeMap<Uuid, UserState>,
 }
 
-/// A skill or a skill group.
+/// A skill, a language or a skill group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CatalogueEntry {
@@ -190,6 +207,9 @@ pub struct SimUser {
     /// Skills at the start.
     #[serde(default)]
     pub skills: Vec<Assignment>,
+    /// Languages at the start.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub languages: Vec<Assignment>,
     /// Ids of the skill groups at the start.
     #[serde(default)]
     pub groups: Vec<Uuid>,

@@ -6,6 +6,7 @@ mod directory;
 mod divisions;
 mod faults;
 mod hostile;
+mod languages;
 mod paging;
 mod runs;
 mod scim;

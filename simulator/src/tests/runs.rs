@@ -68,6 +68,7 @@ async fn an_org_can_be_given_by_name() {
         external_ids: Vec::new(),
         state: UserState::Active,
         skills: Vec::new(),
+        languages: Vec::new(),
         groups: vec![group.id],
     };
     let explicit = Explicit { users: vec![user.clone()], groups: vec![group], ..Explicit::default() };

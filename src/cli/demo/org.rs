@@ -67,6 +67,7 @@ pub(super) fn scenario(rows: &[OrgRow], pace: &DemoPace, seed: u64) -> Scenario 
             external_ids: Vec::new(),
             state: UserState::Active,
             skills: Vec::new(),
+            languages: Vec::new(),
             groups: row.groups.iter().take(has).filter_map(|group| groups.get(group).copied()).collect(),
         }
     });

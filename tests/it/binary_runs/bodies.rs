@@ -19,6 +19,7 @@ impl Org {
     pub(super) fn items(&self, target: Target) -> &[CatalogueEntry] {
         match target {
             Target::RoutingSkills => &self.skills,
+            Target::RoutingLanguages => unreachable!("no job of skillsync is about languages"),
             Target::WfmSkillGroups => &self.groups,
         }
     }

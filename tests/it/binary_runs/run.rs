@@ -154,7 +154,7 @@ impl Run {
         if set.len() == before {
             set.push(match target {
                 Target::WfmSkillGroups => Assignment::group(id),
-                Target::RoutingSkills => Assignment::skill(id, 5.0),
+                Target::RoutingSkills | Target::RoutingLanguages => Assignment::skill(id, 5.0),
             });
         }
         self.service.simulator.foreign_set(user, target, &set);

@@ -284,7 +284,7 @@ impl<'a> History<'a> {
             let (before, after) = (&self.states[*at], &self.states[at + 1]);
             match (self.target, self.effects[*at].kind) {
                 (Target::WfmSkillGroups, _) | (_, WriteKind::Replace) => after == desired,
-                (Target::RoutingSkills, _) => {
+                (Target::RoutingSkills | Target::RoutingLanguages, _) => {
                     differing(before, after).all(|id| due.contains(&id) && after.get(&id) == desired.get(&id))
                 }
             }

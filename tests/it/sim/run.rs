@@ -252,7 +252,7 @@ impl Running<'_> {
         if set.len() == before {
             set.push(match target {
                 Target::WfmSkillGroups => Assignment::group(id),
-                Target::RoutingSkills => Assignment::skill(id, 5.0),
+                Target::RoutingSkills | Target::RoutingLanguages => Assignment::skill(id, 5.0),
             });
         }
         self.world.simulator.foreign_set(user, target, &set);
@@ -475,5 +475,6 @@ fn ours(target: Target) -> OurTarget {
     match target {
         Target::WfmSkillGroups => OurTarget::WfmSkillGroups,
         Target::RoutingSkills => OurTarget::RoutingSkills,
+        Target::RoutingLanguages => unreachable!("no job of skillsync is about languages"),
     }
 }

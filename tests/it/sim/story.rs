@@ -76,6 +76,7 @@ fn short(id: Uuid) -> String {
 fn name(target: Target) -> &'static str {
     match target {
         Target::RoutingSkills => "skills",
+        Target::RoutingLanguages => "languages",
         Target::WfmSkillGroups => "groups",
     }
 }
