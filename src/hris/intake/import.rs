@@ -87,7 +87,7 @@ impl Intake {
             );
         }
         let dated_in_future = self.take_future_dates_as_now(&source, &mut mapping);
-        let settlement = self.settle_everybody(&source).await;
+        let settlement = self.settle_export(&source, &mapping).await;
         settlement.leave_by_id(&mut mapping);
         // Must happen before the people in the export become known.
         if export.full {

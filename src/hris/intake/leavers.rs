@@ -209,7 +209,8 @@ impl Settlement<'_> {
         former.map(|(name, user)| Mapped { called: called(&name), ..Mapped::leaver(UserRef::Id(user), at) }).collect()
     }
 
-    /// Adds leavers for the former names of people, found by the sender's id of each.
+    /// Adds leavers for the former names of people, found by the sender's id of each. In a delivery or a record, no id
+    /// stands twice; rows of an export with one id are different people.
     pub(super) fn leave_former_names(&self, mapping: &mut Mapping, freshness: Freshness) {
         if self.source.mode == Mode::Add {
             return;
@@ -218,7 +219,7 @@ impl Settlement<'_> {
         let is_newest = |person: &&Mapped| freshness != Freshness::ByDate || self.is_newest_holder(person);
         let named: BTreeSet<_> = people.iter().filter(is_newest).filter_map(|person| written(&person.user)).collect();
         let mut all = Vec::with_capacity(people.len());
-        for (at, person) in people.iter().enumerate() {
+        for person in &people {
             let Some(id) = person.sender_id.as_deref().filter(|_| !person.leaver) else {
                 all.push(person.clone());
                 continue;
@@ -241,15 +242,8 @@ impl Settlement<'_> {
             let is_theirs = |known: &KnownById| !is_known_here(&known) && !self.is_anothers(&known.user, id);
             let before = others().filter(|known| is_theirs(known) && self.has_to_leave(known));
             let before = before.map(|known| known.user.clone());
-            // Within one delivery, the later change prevails.
-            let is_earlier = |(place, other): &(usize, &Mapped)| {
-                let same = other.sender_id == person.sender_id && !other.leaver && written(&other.user) != text;
-                let same = same && freshness != Freshness::OfExport;
-                same && (other.occurred_at, *place) < (person.occurred_at, at)
-            };
-            let beside = people.iter().enumerate().filter(is_earlier).map(|(_, other)| other.user.clone());
             let leaver = |user| Mapped { presence: Presence::FormerName, ..Mapped::leaver(user, person.occurred_at) };
-            all.extend(before.chain(beside).map(leaver));
+            all.extend(before.map(leaver));
             all.push(person.clone());
         }
         mapping.people = all;

@@ -46,9 +46,12 @@ impl Intake {
         }
     }
 
-    /// Waits until nothing else is settled about anyone.
-    pub(super) async fn settle_everybody<'i>(&'i self, source: &'i Arc<Source>) -> Settlement<'i> {
-        let turn = self.0.known.settling.everybody().await;
+    /// Waits until nothing else is settled about anyone, if the export tells ids of people. Otherwise no one in it has a
+    /// former name, and deliveries need not wait for it.
+    pub(super) async fn settle_export<'i>(&'i self, source: &'i Arc<Source>, mapping: &Mapping) -> Settlement<'i> {
+        let tells_ids = mapping.sender_ids().next().is_some();
+        let settling = &self.0.known.settling;
+        let turn = if tells_ids { settling.everybody().await } else { settling.of(std::iter::empty()).await };
         Settlement { intake: self, source, told: BTreeSet::new(), turn }
     }
 }
