@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::Intake;
 use super::known::{NamedPerson, Turn, called, written};
-use super::leavers::Freshness;
+use super::settlement::Freshness;
 use crate::domain::entry::{EntryOrder, Presence};
 use crate::domain::job::{JobSpec, Lane};
 use crate::domain::{Mode, UserRef};

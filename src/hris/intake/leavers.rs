@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::known::{KnownById, called, written};
-use super::settlement::Settlement;
+use super::settlement::{Freshness, Settlement};
 use super::{Intake, Parts};
 use crate::domain::entry::Presence;
 use crate::domain::text::as_it_reads;
@@ -14,18 +14,6 @@ use crate::hris::mapped::{Mapped, Mapping};
 use crate::hris::people::Changed;
 use crate::hris::source::Source;
 use crate::journal::JournalError;
-
-/// How to decide whether what is reported about a person is newer than what was reported before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Freshness {
-    /// By its date, if it has one.
-    ByDate,
-    /// By its date, if it has one; and since all rows describe the same time, people who share an id are different
-    /// people.
-    OfExport,
-    /// It was read just now, so it is newer.
-    JustRead,
-}
 
 /// A leaver with no name, or only with names that are other people's by now.
 #[derive(Debug)]

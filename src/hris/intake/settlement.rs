@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::known::{Turn, called, count_in_order_of_rows, written};
-use super::leavers::Freshness;
 use super::{Intake, Parts, RequestOrigin};
 use crate::domain::audit::{Actor, Asker};
 use crate::domain::entry::EntryOrder;
@@ -15,6 +14,18 @@ use crate::engine::IdempotencyContext;
 use crate::hris::mapped::{Mapped, Mapping};
 use crate::hris::source::Source;
 use crate::journal::JournalError;
+
+/// How to decide whether what is reported about a person is newer than what was reported before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Freshness {
+    /// By its date, if it has one.
+    ByDate,
+    /// By its date, if it has one; and since all rows describe the same time, people who share an id are different
+    /// people.
+    OfExport,
+    /// It was read just now, so it is newer.
+    JustRead,
+}
 
 /// Settles what one delivery, record or export of a source tells.
 ///

@@ -10,8 +10,7 @@ use super::{KeptFailure, LastSetback, RecordPlace, WaitingEvent, forgotten, memo
 use crate::domain::acceptance::Fingerprint;
 use crate::engine::{IdempotencyContext, TooManyKeys};
 use crate::hris::intake::known::{NamedPerson, Order};
-use crate::hris::intake::leavers::Freshness;
-use crate::hris::intake::settlement::Settlement;
+use crate::hris::intake::settlement::{Freshness, Settlement};
 use crate::hris::intake::{DeliveryClaim, Intake, RequestOrigin};
 use crate::hris::mapped::Mapping;
 use crate::hris::record::{self, Fetched, Setback};
