@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use skillsync::domain::entry::{AssignmentName, EntryOrder, EntryRequest, ListedAssignment};
-use skillsync::domain::job::{JobSpec, Lane, SameUser};
+use skillsync::domain::job::{JobSpec, SameUser};
 use skillsync::domain::{JobId, Mode, Target, UserRef};
 use skillsync::journal::{AcceptedJob, Journal, SqliteJournal};
 use skillsync::lifecycle::Lifecycle;
@@ -69,16 +69,7 @@ fn accepted() -> AcceptedJob {
         assignments: [ListedAssignment { name, proficiency: None, because: None, left_as_is: false }].into(),
         occurred_at: None,
     };
-    let spec = JobSpec {
-        target: Target::WfmSkillGroups,
-        mode: Mode::Add,
-        label: None,
-        dry_run: false,
-        lane: Lane::Bulk,
-        callback: None,
-        same_user: SameUser::InOrder,
-        default_proficiency: None,
-    };
+    let spec = JobSpec { same_user: SameUser::InOrder, ..JobSpec::new(Target::WfmSkillGroups, Mode::Add) };
     let created_at = Timestamp::UNIX_EPOCH;
     AcceptedJob {
         id: JobId(Uuid::now_v7()),

@@ -2,23 +2,14 @@
 
 use jiff::Timestamp;
 use skillsync::domain::entry::{AssignmentName, EntryOrder, EntryRequest, ListedAssignment};
-use skillsync::domain::job::{JobSpec, Lane, SameUser};
+use skillsync::domain::job::{JobSpec, SameUser};
 use skillsync::domain::{JobId, Mode, Target, UserRef};
 use skillsync::journal::AcceptedJob;
 use uuid::Uuid;
 
 /// A job with so many entries, of two assignments each.
 pub(crate) fn job(entries: usize) -> AcceptedJob {
-    let spec = JobSpec {
-        target: Target::WfmSkillGroups,
-        mode: Mode::Managed,
-        label: None,
-        dry_run: false,
-        lane: Lane::Bulk,
-        callback: None,
-        same_user: SameUser::InOrder,
-        default_proficiency: None,
-    };
+    let spec = JobSpec { same_user: SameUser::InOrder, ..JobSpec::new(Target::WfmSkillGroups, Mode::Managed) };
     AcceptedJob {
         id: JobId(Uuid::now_v7()),
         spec,

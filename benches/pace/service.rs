@@ -112,16 +112,7 @@ async fn submit(service: &Service, lane: Lane, users: impl Iterator<Item = usize
         .into(),
         occurred_at: None,
     };
-    let spec = JobSpec {
-        target: Target::WfmSkillGroups,
-        mode: Mode::Add,
-        label: None,
-        dry_run: false,
-        lane,
-        callback: None,
-        same_user: SameUser::InOrder,
-        default_proficiency: None,
-    };
+    let spec = JobSpec { lane, same_user: SameUser::InOrder, ..JobSpec::new(Target::WfmSkillGroups, Mode::Add) };
     service.engine.submit(spec, users.map(entry).collect()).await.expect("nothing is written down").id
 }
 

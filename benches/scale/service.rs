@@ -71,16 +71,7 @@ impl Running {
     /// Submits a bulk job in mode `managed`.
     pub(crate) async fn submit(&self, target: Target, entries: Vec<EntryRequest>) -> JobId {
         let (mode, lane) = (Mode::Managed, Lane::Bulk);
-        let spec = JobSpec {
-            target,
-            mode,
-            label: None,
-            dry_run: false,
-            lane,
-            callback: None,
-            same_user: SameUser::InOrder,
-            default_proficiency: None,
-        };
+        let spec = JobSpec { lane, same_user: SameUser::InOrder, ..JobSpec::new(target, mode) };
         self.service.engine.submit(spec, entries).await.expect("it is written down").id
     }
 

@@ -92,6 +92,20 @@ pub struct JobSpec {
 }
 
 impl JobSpec {
+    /// A job in the lane `bulk` with the defaults of the API.
+    pub fn new(target: Target, mode: Mode) -> Self {
+        Self {
+            target,
+            mode,
+            label: None,
+            dry_run: false,
+            lane: Lane::Bulk,
+            callback: None,
+            same_user: SameUser::default(),
+            default_proficiency: None,
+        }
+    }
+
     /// Returns whether rows about one user are refused unless each of them has a date.
     pub fn refuses_rows_of_one_user(&self) -> bool {
         self.same_user.refuses_in(self.mode)

@@ -123,14 +123,11 @@ impl Source {
     pub fn job(&self, mapping: &Mapping, way: &str, lane: Lane) -> (JobSpec, Vec<EntryOrder>) {
         let label = Some(label(way, &self.name));
         let spec = JobSpec {
-            target: self.target,
-            mode: self.mode,
             label,
-            dry_run: false,
             lane,
-            callback: None,
             same_user: SameUser::InOrder,
             default_proficiency: self.default_proficiency,
+            ..JobSpec::new(self.target, self.mode)
         };
         let mut lists = SharedLists::default();
         (spec, mapping.people.iter().map(|person| person.entry(&mut lists)).collect())

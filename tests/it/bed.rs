@@ -12,7 +12,7 @@ use skillsync::config::Config;
 use skillsync::domain::acceptance::{Fingerprint, KeySpace};
 use skillsync::domain::assignment::Target;
 use skillsync::domain::entry::{AssignmentName, EntryRequest, ListedAssignment};
-use skillsync::domain::job::{JobSpec, JobStatus, Lane, SameUser};
+use skillsync::domain::job::{JobSpec, JobStatus, SameUser};
 use skillsync::domain::{EntryState, JobId, Mode, UserRef};
 use skillsync::engine::{Claim, EntrySnapshot, IdempotencyContext, JobSnapshot};
 use skillsync::genesys::rate_limiter::Start;
@@ -192,16 +192,7 @@ impl Bed {
 
     /// Submits a job of the given mode over all `entries`.
     pub(crate) async fn submit(&self, target: Target, mode: Mode, entries: Vec<EntryRequest>) -> JobId {
-        let spec = JobSpec {
-            target,
-            mode,
-            label: None,
-            dry_run: false,
-            lane: Lane::Bulk,
-            callback: None,
-            same_user: SameUser::InOrder,
-            default_proficiency: None,
-        };
+        let spec = JobSpec { same_user: SameUser::InOrder, ..JobSpec::new(target, mode) };
         self.service.engine.submit(spec, entries).await.expect("the journal takes it").id
     }
 

@@ -10,7 +10,7 @@ use skillsync::api;
 use skillsync::callback::{self, Answer, CallbackMessage, Courier, Post, SigningKey};
 use skillsync::clock::WallClock;
 use skillsync::domain::callback::{CallbackRules, CallbackUrl};
-use skillsync::domain::job::{JobSpec, JobStatus, Lane, SameUser};
+use skillsync::domain::job::{JobSpec, JobStatus, SameUser};
 use skillsync::domain::{JobId, Mode, Target};
 use tokio::time::Instant;
 
@@ -98,16 +98,7 @@ async fn submit(bed: &Bed, mode: Mode) -> JobId {
 async fn submit_telling(bed: &Bed, mode: Mode, users: usize, url: &str) -> JobId {
     let rules = CallbackRules { enabled: true, ..CallbackRules::default() };
     let callback = Some(CallbackUrl::new(url, rules).unwrap());
-    let spec = JobSpec {
-        target: Target::WfmSkillGroups,
-        mode,
-        label: None,
-        dry_run: false,
-        lane: Lane::Bulk,
-        callback,
-        same_user: SameUser::InOrder,
-        default_proficiency: None,
-    };
+    let spec = JobSpec { callback, same_user: SameUser::InOrder, ..JobSpec::new(Target::WfmSkillGroups, mode) };
     let entries = (1..=users).map(|n| employee(n, if mode == Mode::Replace { &[] } else { &["Group 1"] })).collect();
     bed.service.engine.submit(spec, entries).await.unwrap().id
 }

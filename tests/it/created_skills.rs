@@ -11,7 +11,7 @@ use genesys_simulator::{
     Behaviour, Body, Fault, FaultKind, Generated, Moment, Population, Route, Scenario, Simulator, Target as SimTarget,
 };
 use serde_json::{Value, json};
-use skillsync::domain::job::{JobSpec, JobStatus, Lane, SameUser};
+use skillsync::domain::job::{JobSpec, JobStatus, SameUser};
 use skillsync::domain::{EntryState, JobId, Mode, Reason, Target};
 use skillsync::engine::EntrySnapshot;
 use skillsync::genesys::transport::Transport;
@@ -105,16 +105,8 @@ async fn nothing_is_created_unless_it_is_permitted_and_assigned() {
 #[tokio::test(start_paused = true)]
 async fn a_dry_run_creates_nothing_and_says_what_would_be() {
     let bed = Bed::start(&org(Vec::new()), PERMITTED);
-    let spec = JobSpec {
-        target: Target::RoutingSkills,
-        mode: Mode::Managed,
-        label: None,
-        dry_run: true,
-        lane: Lane::Bulk,
-        callback: None,
-        same_user: SameUser::InOrder,
-        default_proficiency: None,
-    };
+    let spec =
+        JobSpec { dry_run: true, same_user: SameUser::InOrder, ..JobSpec::new(Target::RoutingSkills, Mode::Managed) };
     let rows = vec![employee(1, &["Claims"]), employee(2, &["Skill 1"])];
     let job = bed.service.engine.submit(spec, rows).await.unwrap().id;
     bed.finish(job).await;
@@ -253,16 +245,7 @@ async fn told(bed: &Bed, mode: Mode, lists: &[&[&str]]) -> [Vec<String>; 2] {
     let mut told = [Vec::new(), Vec::new()];
     for (dry_run, told) in [true, false].into_iter().zip(&mut told) {
         let (target, same_user) = (Target::RoutingSkills, SameUser::InOrder);
-        let spec = JobSpec {
-            target,
-            mode,
-            label: None,
-            dry_run,
-            lane: Lane::Bulk,
-            callback: None,
-            same_user,
-            default_proficiency: None,
-        };
+        let spec = JobSpec { dry_run, same_user, ..JobSpec::new(target, mode) };
         let rows = (1..).zip(lists).map(|(n, skills)| employee(n, skills)).collect();
         let job = bed.service.engine.submit(spec, rows).await.unwrap().id;
         bed.finish(job).await;
@@ -348,16 +331,7 @@ async fn rows_that_are_one_list_fail_with_the_one_whose_skill_is_not_to_be_had()
     run(&bed, Mode::Managed, &[(1, &["Skill 1", "Skill 2"])]).await;
     for unfit in ["Clai\u{ad}ms", "Claims"] {
         let (target, mode, same_user) = (Target::RoutingSkills, Mode::Managed, SameUser::Merge);
-        let spec = JobSpec {
-            target,
-            mode,
-            label: None,
-            dry_run: false,
-            lane: Lane::Bulk,
-            callback: None,
-            same_user,
-            default_proficiency: None,
-        };
+        let spec = JobSpec { same_user, ..JobSpec::new(target, mode) };
         let rows = vec![employee(1, &["Skill 1"]), employee(1, &[unfit])];
         let job = bed.service.engine.submit(spec, rows).await.unwrap().id;
         assert_eq!(in_state(&bed.finish(job).await, EntryState::Failed), 2, "{unfit}");

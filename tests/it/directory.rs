@@ -47,16 +47,7 @@ fn email(address: &str) -> EntryRequest {
 
 async fn urgent(bed: &Bed, entries: Vec<EntryRequest>) -> JobId {
     let lane = Lane::Interactive;
-    let spec = JobSpec {
-        target: Target::WfmSkillGroups,
-        mode: Mode::Add,
-        label: None,
-        dry_run: false,
-        lane,
-        callback: None,
-        same_user: SameUser::InOrder,
-        default_proficiency: None,
-    };
+    let spec = JobSpec { lane, same_user: SameUser::InOrder, ..JobSpec::new(Target::WfmSkillGroups, Mode::Add) };
     bed.service.engine.submit(spec, entries).await.unwrap().id
 }
 

@@ -225,14 +225,9 @@ async fn while_webhooks_keep_coming_in() {
         for n in 1001..=1500 {
             sleep(Duration::from_millis(1500)).await;
             let spec = JobSpec {
-                target: Target::WfmSkillGroups,
-                mode: Mode::Add,
-                label: None,
-                dry_run: false,
                 lane: Lane::Interactive,
-                callback: None,
                 same_user: SameUser::InOrder,
-                default_proficiency: None,
+                ..JobSpec::new(Target::WfmSkillGroups, Mode::Add)
             };
             bed.service.engine.submit(spec, vec![employee(n, &["Group 2"])]).await.expect("taken");
         }

@@ -43,16 +43,7 @@ fn start(journal: &Arc<DyingJournal>, kept: &Arc<MemoryJournal>) -> Bed {
 /// Sends the job under a key until it is taken; the job.
 async fn submit(bed: &Bed) -> JobId {
     let (target, mode, lane) = (Target::WfmSkillGroups, Mode::Managed, Lane::Bulk);
-    let spec = JobSpec {
-        target,
-        mode,
-        label: None,
-        dry_run: false,
-        lane,
-        callback: None,
-        same_user: SameUser::InOrder,
-        default_proficiency: None,
-    };
+    let spec = JobSpec { lane, same_user: SameUser::InOrder, ..JobSpec::new(target, mode) };
     let space = KeySpace::of_deliveries(&"hris".into());
     loop {
         let entries = (1..=USERS).map(|n| employee(n, &["Group 1", "Group 2"])).collect();

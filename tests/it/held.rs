@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use skillsync::app;
 use skillsync::config::Config;
 use skillsync::domain::entry::EntryRequest;
-use skillsync::domain::job::{JobSpec, JobStatus, Lane, SameUser};
+use skillsync::domain::job::{JobSpec, JobStatus, SameUser};
 use skillsync::domain::{EntryState, JobId, Mode, Target, UserId, UserRef};
 use skillsync::engine::JobSnapshot;
 use tower::ServiceExt;
@@ -271,16 +271,7 @@ async fn weighing_waits_out_an_outage_and_ends_with_a_cancelled_job() {
 }
 
 fn replacing() -> JobSpec {
-    JobSpec {
-        target: Target::WfmSkillGroups,
-        mode: Mode::Replace,
-        label: None,
-        dry_run: false,
-        lane: Lane::Bulk,
-        callback: None,
-        same_user: SameUser::InOrder,
-        default_proficiency: None,
-    }
+    JobSpec { same_user: SameUser::InOrder, ..JobSpec::new(Target::WfmSkillGroups, Mode::Replace) }
 }
 
 #[tokio::test(start_paused = true)]

@@ -26,16 +26,7 @@ fn scenario() -> Scenario {
 
 async fn deliver(bed: &Bed, source: &str, key: &str) -> (JobId, bool) {
     let lane = Lane::Interactive;
-    let spec = JobSpec {
-        target: Target::WfmSkillGroups,
-        mode: Mode::Add,
-        label: None,
-        dry_run: false,
-        lane,
-        callback: None,
-        same_user: SameUser::InOrder,
-        default_proficiency: None,
-    };
+    let spec = JobSpec { lane, same_user: SameUser::InOrder, ..JobSpec::new(Target::WfmSkillGroups, Mode::Add) };
     let space = KeySpace::of_deliveries(&source.into());
     let (job, seen_before) = bed.submit_once(&space, key, spec, vec![employee(1, &["Group 1"])]).await.unwrap();
     assert!(bed.service.engine.job(job).is_some(), "who is told of a job can read it");

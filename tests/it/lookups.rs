@@ -91,16 +91,7 @@ impl Hostile {
 
 async fn submit(bed: &Bed, lane: Lane, rows: &[(usize, &[&str])]) -> JobId {
     let target = Target::WfmSkillGroups;
-    let spec = JobSpec {
-        target,
-        mode: Mode::Add,
-        label: None,
-        dry_run: false,
-        lane,
-        callback: None,
-        same_user: SameUser::Refuse,
-        default_proficiency: None,
-    };
+    let spec = JobSpec { lane, same_user: SameUser::Refuse, ..JobSpec::new(target, Mode::Add) };
     let entries = rows.iter().map(|(n, names)| employee(*n, names)).collect();
     bed.service.engine.submit(spec, entries).await.unwrap().id
 }

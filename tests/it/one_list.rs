@@ -24,7 +24,7 @@ fn org() -> Scenario {
 
 fn spec(mode: Mode, dry_run: bool) -> JobSpec {
     let (target, lane, same_user) = (Target::WfmSkillGroups, Lane::Bulk, SameUser::Merge);
-    JobSpec { target, mode, label: None, dry_run, lane, callback: None, same_user, default_proficiency: None }
+    JobSpec { dry_run, lane, same_user, ..JobSpec::new(target, mode) }
 }
 
 async fn run(bed: &Bed, mode: Mode, dry_run: bool, rows: Vec<EntryRequest>) -> JobId {

@@ -149,18 +149,10 @@ async fn a_managed_assignment_is_taken_away_when_it_is_no_longer_listed_and_othe
 
 #[tokio::test(start_paused = true)]
 async fn a_dry_run_says_what_would_be_done_and_writes_nothing() {
-    use skillsync::domain::job::{JobSpec, Lane, SameUser};
+    use skillsync::domain::job::{JobSpec, SameUser};
     let bed = Bed::start(&small_org(), "");
-    let spec = JobSpec {
-        target: Target::WfmSkillGroups,
-        mode: Mode::Replace,
-        label: None,
-        dry_run: true,
-        lane: Lane::Bulk,
-        callback: None,
-        same_user: SameUser::InOrder,
-        default_proficiency: None,
-    };
+    let spec =
+        JobSpec { dry_run: true, same_user: SameUser::InOrder, ..JobSpec::new(Target::WfmSkillGroups, Mode::Replace) };
     let job = bed.service.engine.submit(spec, vec![entry(employee("E1"), &["C"], None)]).await.unwrap().id;
     bed.finish(job).await;
     let entries = bed.entries(job);

@@ -45,16 +45,7 @@ async fn an_ended_job_is_forgotten_after_its_time_and_an_open_one_is_not() {
 async fn a_job_can_be_read_for_as_long_as_its_key_is_kept_also_after_a_restart() {
     let bed = Bed::start(&scenario(), "[journal]\nretention = '1h'\n");
     let (target, mode, lane) = (Target::WfmSkillGroups, Mode::Add, Lane::Interactive);
-    let spec = JobSpec {
-        target,
-        mode,
-        label: None,
-        dry_run: false,
-        lane,
-        callback: None,
-        same_user: SameUser::InOrder,
-        default_proficiency: None,
-    };
+    let spec = JobSpec { lane, same_user: SameUser::InOrder, ..JobSpec::new(target, mode) };
     let space = KeySpace::of_deliveries(&"hris".into());
     let submit =
         async |bed: &Bed| bed.submit_once(&space, "d-1", spec.clone(), vec![employee(1, &["Group 1"])]).await.unwrap();

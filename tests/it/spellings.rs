@@ -35,16 +35,7 @@ fn org(behaviour: Behaviour) -> (Scenario, Vec<SimUser>) {
 /// What becomes of entries that name these, and the messages.
 async fn ends(bed: &Bed, lane: Lane, named: &[UserRef]) -> Vec<(Option<UserId>, Option<Reason>, String)> {
     let (target, mode, same_user) = (Target::WfmSkillGroups, Mode::Add, SameUser::InOrder);
-    let spec = JobSpec {
-        target,
-        mode,
-        label: None,
-        dry_run: true,
-        lane,
-        callback: None,
-        same_user,
-        default_proficiency: None,
-    };
+    let spec = JobSpec { dry_run: true, lane, same_user, ..JobSpec::new(target, mode) };
     let rows = named.iter().map(|user| EntryRequest { user: user.clone(), ..employee(0, &["Group 1"]) }).collect();
     let job = bed.service.engine.submit(spec, rows).await.unwrap().id;
     bed.finish(job).await;

@@ -42,16 +42,7 @@ fn unknown(n: usize) -> EntryRequest {
 
 fn adding(lane: Lane) -> JobSpec {
     let (target, same_user) = (Target::WfmSkillGroups, SameUser::InOrder);
-    JobSpec {
-        target,
-        mode: Mode::Add,
-        label: None,
-        dry_run: false,
-        lane,
-        callback: None,
-        same_user,
-        default_proficiency: None,
-    }
+    JobSpec { lane, same_user, ..JobSpec::new(target, Mode::Add) }
 }
 
 async fn submit(bed: &Bed, lane: Lane, entries: Vec<EntryRequest>) -> JobId {

@@ -130,7 +130,7 @@ mod tests {
     use super::*;
     use crate::domain::entry::{EntryOrder, EntryRequest};
     use crate::domain::entry_result::EntryResult;
-    use crate::domain::job::{JobSpec, Lane, SameUser};
+    use crate::domain::job::{JobSpec, SameUser};
     use crate::domain::{JobId, Mode, Target};
     use crate::engine::estimate::totals::OpenEntries;
     use crate::engine::job::Dating;
@@ -147,16 +147,7 @@ mod tests {
 
     #[test]
     fn a_name_is_open_until_the_last_entry_that_gives_it_has_ended() {
-        let spec = JobSpec {
-            target: Target::RoutingSkills,
-            mode: Mode::Add,
-            label: None,
-            dry_run: false,
-            lane: Lane::Bulk,
-            callback: None,
-            same_user: SameUser::InOrder,
-            default_proficiency: None,
-        };
+        let spec = JobSpec { same_user: SameUser::InOrder, ..JobSpec::new(Target::RoutingSkills, Mode::Add) };
         let users = [email("Ana@example.com"), email("ben@example.com"), email("ANA@example.com")];
         let entries = users.map(order).into();
         let accepted = AcceptedJob {

@@ -203,16 +203,7 @@ mod tests {
     use crate::journal::AcceptedJob;
 
     fn pending_change(lane: Lane) -> PendingChange {
-        let spec = JobSpec {
-            target: Target::WfmSkillGroups,
-            mode: Mode::Add,
-            label: None,
-            dry_run: false,
-            lane,
-            callback: None,
-            same_user: SameUser::InOrder,
-            default_proficiency: None,
-        };
+        let spec = JobSpec { lane, same_user: SameUser::InOrder, ..JobSpec::new(Target::WfmSkillGroups, Mode::Add) };
         let created_at = jiff::Timestamp::UNIX_EPOCH;
         let job = AcceptedJob { id: JobId(Uuid::nil()), spec, created_at, entries: Vec::new(), submitted_by: None };
         let dating = Dating { tolerance: jiff::SignedDuration::ZERO, before: None };

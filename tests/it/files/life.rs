@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use skillsync::domain::acceptance::{AcceptanceKey, KeyId, KeyKind};
 use skillsync::domain::entry::{Effects, EntryOrder};
 use skillsync::domain::entry_result::EntryResult;
-use skillsync::domain::job::{JobSpec, Lane, SameUser};
+use skillsync::domain::job::{JobSpec, SameUser};
 use skillsync::domain::{AssignmentId, EntryState, JobId, Mode, Target, UserId, UserKey};
 use skillsync::journal::{
     AcceptedJob, CallRecord, DEFAULT_MAX_BYTES, EndedEntry, EntryOutcome, Erasure, JobCounters, JobNote, Journal,
@@ -42,16 +42,7 @@ fn date() -> Timestamp {
 }
 
 pub(super) fn job(number: u32) -> AcceptedJob {
-    let spec = JobSpec {
-        target: Target::WfmSkillGroups,
-        mode: Mode::Managed,
-        label: None,
-        dry_run: false,
-        lane: Lane::Bulk,
-        callback: None,
-        same_user: SameUser::InOrder,
-        default_proficiency: None,
-    };
+    let spec = JobSpec { same_user: SameUser::InOrder, ..JobSpec::new(Target::WfmSkillGroups, Mode::Managed) };
     // Enough for several pages.
     let order = |n| EntryOrder::from(employee(n, &["Group 1", "Group 2", "Group 3"]));
     let mut entries: Vec<_> = (1..=20).map(order).collect();

@@ -8,7 +8,7 @@ use genesys_simulator::Simulator;
 use skillsync::app::{self, Dependencies};
 use skillsync::clock::WallClock;
 use skillsync::config::Config;
-use skillsync::domain::job::{JobSpec, Lane, SameUser};
+use skillsync::domain::job::{JobSpec, SameUser};
 use skillsync::domain::{Mode, Target};
 use skillsync::genesys::rate_limiter::Start;
 use skillsync::genesys::transport::{TransportSettings, over_http};
@@ -55,16 +55,7 @@ async fn senders_are_answered_within_three_seconds_while_a_bulk_job_runs() {
     let (router, stopping, serving) = (app::router(&config, &service, &lifecycle), lifecycle.clone(), config.clone());
     lifecycle.spawn(async move { app::serve(&serving, listener, router, stopping).await.unwrap() });
     let bulk = (501..=5_500).map(|n| employee(n, &["Group 1"])).collect();
-    let spec = JobSpec {
-        target: Target::WfmSkillGroups,
-        mode: Mode::Managed,
-        label: None,
-        dry_run: false,
-        lane: Lane::Bulk,
-        callback: None,
-        same_user: SameUser::InOrder,
-        default_proficiency: None,
-    };
+    let spec = JobSpec { same_user: SameUser::InOrder, ..JobSpec::new(Target::WfmSkillGroups, Mode::Managed) };
     service.engine.submit(spec, bulk).await.unwrap();
 
     let client = over_http(&TransportSettings::default()).unwrap();

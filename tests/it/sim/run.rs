@@ -267,14 +267,10 @@ impl Running<'_> {
         });
         let entries = entries.collect();
         let spec = JobSpec {
-            target: ours(submission.target),
-            mode: submission.mode,
-            label: None,
             dry_run: submission.dry_run,
             lane: if submission.urgent { Lane::Interactive } else { Lane::Bulk },
-            callback: None,
             same_user: submission.same_user,
-            default_proficiency: None,
+            ..JobSpec::new(ours(submission.target), submission.mode)
         };
         let service = self.jobs.len() % self.lives.len();
         let engine = self.engine(service);
