@@ -34,7 +34,7 @@ use crate::config::{ApiKeyConfig, Config, ConfigError, KeyMode, KeyRole, SourceT
 use crate::domain::conflict::ConflictPolicy;
 use crate::domain::entry::AssignmentName;
 use crate::domain::hold::{HoldThresholds, Percent};
-use crate::domain::{Mode, Proficiency, Target};
+use crate::domain::{Mode, Owner, Proficiency, Target};
 use crate::engine::{Engine, EngineSettings};
 use crate::genesys::login::{Credentials, TokenSource};
 use crate::genesys::org::{OrgGuard, OrgState};
@@ -258,6 +258,7 @@ fn api_key(key: &ApiKeyConfig) -> ApiKey {
         targets: key.targets.as_ref().map(|targets| targets.iter().map(target).collect()),
         modes: key.modes.as_ref().map(|modes| modes.iter().map(mode).collect()),
         sources: key.sources.as_ref().map(|sources| sources.iter().map(|name| name.as_str().into()).collect()),
+        owners: key.owners.as_ref().map(|owners| owners.iter().filter_map(|name| Owner::new(name)).collect()),
     };
     ApiKey { name: key.name.as_str().into(), sha256: key.sha256, role, bounds, expires: key.expires }
 }

@@ -97,6 +97,7 @@ fn outcome() -> EntryOutcome {
                 difference: Difference { added: vec![(id(1 << 100), None)], ..Difference::default() },
                 preserved: vec![id(2 << 100), id(3 << 100)],
                 overwritten: Vec::new(),
+                other_owners: Vec::new(),
             },
             attempts: 1,
             conflicts: Vec::new(),

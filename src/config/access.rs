@@ -41,6 +41,8 @@ pub struct ApiKeyConfig {
     pub modes: Option<Vec<KeyMode>>,
     /// Restricts the key to importing exports of these sources.
     pub sources: Option<Vec<String>>,
+    /// Owners of the jobs that the key may submit. A job that names no owner gets the first one. By default all.
+    pub owners: Option<Vec<String>>,
     /// Time from which the key is no longer accepted.
     pub expires: Option<Timestamp>,
 }
@@ -55,6 +57,15 @@ pub enum KeyMode {
     Replace,
 }
 
+/// What the name of an owner has to consist of.
+const OWNER_FORM: &str = "must consist of 1 to 64 of the characters A to Z, a to z, 0 to 9, -, _ and .";
+
+/// Returns whether the text can be the name of an owner, as in the API.
+fn is_owner(name: &str) -> bool {
+    let is_permitted = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (1..=64).contains(&name.len()) && name.bytes().all(is_permitted)
+}
+
 /// Checks that names and keys are unique, and that every restriction permits something.
 pub(super) fn check(keys: &[ApiKeyConfig], sources: &[WebhookConfig]) -> Result<(), ConfigError> {
     let (mut names, mut digests) = (BTreeSet::new(), BTreeSet::new());
@@ -66,6 +77,7 @@ pub(super) fn check(keys: &[ApiKeyConfig], sources: &[WebhookConfig]) -> Result<
             ("server.api_keys.targets", key.targets.as_ref().is_some_and(Vec::is_empty)),
             ("server.api_keys.modes", key.modes.as_ref().is_some_and(Vec::is_empty)),
             ("server.api_keys.sources", key.sources.as_ref().is_some_and(Vec::is_empty)),
+            ("server.api_keys.owners", key.owners.as_ref().is_some_and(Vec::is_empty)),
         ] {
             if empty {
                 return Err(contradiction(
@@ -79,6 +91,12 @@ pub(super) fn check(keys: &[ApiKeyConfig], sources: &[WebhookConfig]) -> Result<
             return Err(contradiction(
                 "server.api_keys.sources",
                 format!("{name:?}, listed for {:?}, is not a configured source", key.name),
+            ));
+        }
+        if let Some(name) = key.owners.iter().flatten().find(|name| !is_owner(name)) {
+            return Err(contradiction(
+                "server.api_keys.owners",
+                format!("{name:?}, listed for {:?}, {OWNER_FORM}", key.name),
             ));
         }
         if !digests.insert(key.sha256) {

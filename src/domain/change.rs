@@ -6,16 +6,17 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::entry::Effects;
-use super::{AssignmentId, Assignments, EntryId, Listed, Place, Proficiency, Target};
+use super::{AssignmentId, Assignments, EntryId, Listed, Owner, Owners, Place, Proficiency, Target};
 
 /// What the list of assignments in a job means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mode {
     /// Assign the listed ones in addition.
     Add,
-    /// Remove the listed ones.
+    /// Remove the listed ones, except those that another owner holds.
     Remove,
-    /// Assign the listed ones; of the rest, remove only what skillsync assigned or what is configured as managed.
+    /// Assign the listed ones; of the rest, remove what skillsync assigned for the same owner and no other, or what is
+    /// configured as managed.
     Managed,
     /// Assign exactly the listed ones.
     Replace,
@@ -27,6 +28,8 @@ pub struct Change {
     pub place: Place,
     /// The entry that asks for the change.
     pub by: EntryId,
+    /// On whose behalf it is made; `None` for a change accepted before owners were recorded.
+    pub owner: Option<Owner>,
     pub mode: Mode,
     pub listed: Arc<Listed>,
 }
@@ -37,8 +40,8 @@ pub struct FoldStart<'a> {
     pub target: Target,
     /// The assignments that Genesys shows.
     pub current: &'a Assignments,
-    /// What skillsync itself assigned earlier.
-    pub owned: &'a BTreeSet<AssignmentId>,
+    /// What skillsync itself assigned earlier, by owner.
+    pub owned: &'a Owners,
     /// What the configuration lists as managed.
     pub managed: &'a BTreeSet<AssignmentId>,
 }
@@ -61,8 +64,8 @@ pub enum Outcome {
 pub struct Folded {
     /// The assignments that the user is to have.
     pub desired: Assignments,
-    /// The assignments that skillsync owns once `desired` is written.
-    pub owned: BTreeSet<AssignmentId>,
+    /// Who owns which assignments once `desired` is written.
+    pub owned: Owners,
     /// One outcome per change, in the same order.
     pub outcomes: Vec<Outcome>,
     /// Whether one of the changes has mode `replace`.
@@ -95,9 +98,9 @@ pub enum Event {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Others {
     pub changes: Vec<(AssignmentId, Holding)>,
-    /// Of these, the assignments that count as owned nonetheless, because a failed write of ours may have assigned
-    /// them.
-    pub claimed: Vec<AssignmentId>,
+    /// The ownership of those among them that count as owned nonetheless, because a failed write of ours may have
+    /// assigned them.
+    pub claimed: Owners,
 }
 
 /// A change that was carried out.

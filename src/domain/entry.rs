@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::assignment::Difference;
 use super::shared::Shared;
-use super::{AssignmentId, Place, Proficiency, UserId, UserRef};
+use super::{AssignmentId, Owner, Place, Proficiency, UserId, UserRef};
 
 /// How a caller names an assignment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -288,8 +288,36 @@ impl Reason {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Effects {
     pub difference: Difference,
-    /// Assignments by others that `managed` left in place.
+    /// Assignments by others that `managed` left in place, and those of other owners that `remove` did.
     pub preserved: Vec<AssignmentId>,
     /// Assignments by others that `replace` removed or changed.
     pub overwritten: Vec<AssignmentId>,
+    /// The other owners of assignments in `preserved`, and of those that the entry rated otherwise.
+    pub other_owners: Vec<(AssignmentId, Owner)>,
+}
+
+impl Effects {
+    /// Returns the assignments that the entry rated otherwise although another owner holds them.
+    pub fn contested(&self) -> impl Iterator<Item = AssignmentId> + '_ {
+        let mut ids: Vec<_> = self.other_owners.iter().map(|(id, _)| *id).collect();
+        ids.dedup();
+        ids.into_iter().filter(|id| !self.preserved.contains(id))
+    }
+
+    /// Returns the owners, other than the entry's, of an assignment that it preserved or rated otherwise.
+    pub fn other_owners_of(&self, id: AssignmentId) -> impl Iterator<Item = &Owner> {
+        self.other_owners.iter().filter(move |(of, _)| *of == id).map(|(_, owner)| owner)
+    }
+
+    /// Returns the part about the assignments that `keep` accepts.
+    #[must_use]
+    pub fn restricted_to(&self, keep: impl Fn(AssignmentId) -> bool) -> Self {
+        let kept = |ids: &[AssignmentId]| ids.iter().copied().filter(|id| keep(*id)).collect();
+        Self {
+            difference: self.difference.clone().restricted_to(&keep),
+            preserved: kept(&self.preserved),
+            overwritten: kept(&self.overwritten),
+            other_owners: self.other_owners.iter().filter(|(id, _)| keep(*id)).cloned().collect(),
+        }
+    }
 }

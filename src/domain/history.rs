@@ -10,7 +10,7 @@ use super::change::{Change, FoldStart, Folded, Outcome};
 pub use super::change::{Done, Event, Holding, Others};
 use super::fold_state::FoldState;
 use super::place::DatesBefore;
-use super::{AssignmentId, Assignments, EntryId, Place, Target};
+use super::{AssignmentId, Assignments, EntryId, Owners, Place, Target};
 
 /// The changes carried out for one user that an older change may still come below, in order of place, interleaved with
 /// what others changed.
@@ -22,8 +22,8 @@ use super::{AssignmentId, Assignments, EntryId, Place, Target};
 pub struct History {
     /// Assignments of the user before the first event.
     pub base: Arc<Assignments>,
-    /// Which of them were owned.
-    pub owned: Arc<BTreeSet<AssignmentId>>,
+    /// Who owned which of them.
+    pub owned: Arc<Owners>,
     pub events: Vec<Event>,
     pub left: Arc<Assignments>,
 }
@@ -36,7 +36,7 @@ impl History {
     /// Returns a history without events, which starts from the current assignments.
     pub fn starting_from(start: FoldStart<'_>) -> Self {
         let base = Arc::new(start.current.clone());
-        let owned = start.owned.iter().copied().filter(|id| base.contains(*id)).collect();
+        let owned = start.owned.restricted_to(|id| base.contains(id));
         Self { left: Arc::clone(&base), base, owned: Arc::new(owned), events: Vec::new() }
     }
 
@@ -44,15 +44,9 @@ impl History {
     pub fn changed_by_others(&self, start: FoldStart<'_>) -> Option<Event> {
         let current = start.current;
         let changes: Vec<_> = Difference::between(&self.left, current).ids().map(|id| (id, current.get(id))).collect();
-        if changes.is_empty() {
-            return None;
-        }
         let (_, owned) = self.replayed(self.events.len(), start.target, start.managed);
-        let claimed = changes
-            .iter()
-            .map(|(id, _)| *id)
-            .filter(|id| current.contains(*id) && start.owned.contains(id) && !owned.contains(id));
-        Some(Event::Others(Others { claimed: claimed.collect(), changes }))
+        let claimed = start.owned.restricted_to(|id| current.contains(id)).beyond(&owned);
+        (!changes.is_empty() || !claimed.is_empty()).then_some(Event::Others(Others { changes, claimed }))
     }
 
     /// Inserts `changes`, which were folded on `start` and carried out at `at`, in their places.
@@ -87,13 +81,8 @@ impl History {
         gone.iter().filter_map(Event::change).map(|change| (change.place, change.by)).max()
     }
 
-    /// Returns the assignments that the first `count` events lead to, and which of them are owned.
-    fn replayed(
-        &self,
-        count: usize,
-        target: Target,
-        managed: &BTreeSet<AssignmentId>,
-    ) -> (Assignments, BTreeSet<AssignmentId>) {
+    /// Returns the assignments that the first `count` events lead to, and who owns them.
+    fn replayed(&self, count: usize, target: Target, managed: &BTreeSet<AssignmentId>) -> (Assignments, Owners) {
         let mut state = FoldState { set: self.base.as_ref().clone(), owned: self.owned.as_ref().clone() };
         for event in self.events.iter().take(count) {
             state.follow(event, target, managed);

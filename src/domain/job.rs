@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::callback::CallbackUrl;
 use super::conflict::Cause;
-use super::{EntryState, Mode, Proficiency, Target};
+use super::{EntryState, Mode, Owner, Proficiency, Target};
 
 /// Id of a job: a version 7 UUID, so that ids sort by time of acceptance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -89,6 +89,8 @@ pub struct JobSpec {
     pub same_user: SameUser,
     /// Rating of new assignments that are listed without one, for a target with ratings.
     pub default_proficiency: Option<Proficiency>,
+    /// On whose behalf it assigns; `None` for a job accepted before owners were recorded.
+    pub owner: Option<Owner>,
 }
 
 impl JobSpec {
@@ -103,6 +105,7 @@ impl JobSpec {
             callback: None,
             same_user: SameUser::default(),
             default_proficiency: None,
+            owner: Some(Owner::of_no_name()),
         }
     }
 

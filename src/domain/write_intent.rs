@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::assignment::{Difference, Version};
 use super::fold::Change;
 use super::history::Holding;
-use super::{AssignmentId, Assignments, EntryId, Listed};
+use super::{AssignmentId, Assignments, EntryId, Listed, Owners};
 
 /// What may have been written: consecutive writes for one user, none of which got a conclusive answer.
 ///
@@ -17,9 +17,8 @@ pub struct WriteIntent {
     /// Version that the last write was computed from; `None` if the target has no versions.
     pub base: Option<Version>,
     pub wanted: BTreeMap<AssignmentId, Wanted>,
-    /// Assignments that become owned if the writes were carried out. Until that is known, the previous ownership
-    /// applies.
-    pub claimed: BTreeSet<AssignmentId>,
+    /// The ownership if the writes were carried out. Until that is known, the previous one applies.
+    pub claimed: Owners,
     /// The changes that the writes were made for, in order of place.
     pub entries: Vec<IntendedChange>,
 }
@@ -56,7 +55,7 @@ impl WriteIntent {
         found: &Assignments,
         desired: &Assignments,
         difference: &Difference,
-        claimed: &BTreeSet<AssignmentId>,
+        claimed: &Owners,
         entries: impl Iterator<Item = IntendedChange>,
     ) -> Self {
         self.base = base;
@@ -179,7 +178,7 @@ mod tests {
 
     fn attempt(earlier: WriteIntent, from: &[u128], to: &[u128]) -> WriteIntent {
         let (from, to) = (groups(from), groups(to));
-        earlier.and(None, &from, &to, &Difference::between(&from, &to), &BTreeSet::new(), std::iter::empty())
+        earlier.and(None, &from, &to, &Difference::between(&from, &to), &Owners::default(), std::iter::empty())
     }
 
     #[test]

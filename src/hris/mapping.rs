@@ -127,6 +127,7 @@ impl Source {
             lane,
             same_user: SameUser::InOrder,
             default_proficiency: self.default_proficiency,
+            owner: Some(self.owner.clone()),
             ..JobSpec::new(self.target, self.mode)
         };
         let mut lists = SharedLists::default();

@@ -19,7 +19,7 @@ use super::senders::Sender;
 use crate::charset::Charset;
 use crate::config::{ConfigError, LeaverConfig, RecordConfig, SourceMode, SourceTarget, WebhookConfig};
 use crate::domain::text::{as_it_reads, folded, quoted};
-use crate::domain::{Mode, Proficiency, Target};
+use crate::domain::{Mode, Owner, Proficiency, Target};
 
 /// One source.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub struct Source {
     /// Name in paths, labels and logs.
     pub name: Arc<str>,
     pub(super) sender: &'static Sender,
+    /// Whom the assignments belong to.
+    pub owner: Owner,
     /// What the source assigns.
     pub target: Target,
     /// Rating of skills that a person newly gets and for which no rule gives one; `None` for that of all jobs.
@@ -141,6 +143,7 @@ impl Source {
             Rules::compile(&config.rules, config.target).map_err(|fault| config.fault(fault.key, fault.problem))?;
         let source = Self {
             name: config.name.as_str().into(),
+            owner: owner(config)?,
             sender,
             target: match config.target {
                 SourceTarget::RoutingSkills => Target::RoutingSkills,
@@ -262,6 +265,12 @@ impl Source {
     pub fn rules(&self) -> &Rules {
         &self.rules
     }
+}
+
+/// Returns the owner of what the source assigns.
+fn owner(config: &WebhookConfig) -> Result<Owner, ConfigError> {
+    let name = config.owner.as_ref().unwrap_or(&config.name);
+    Owner::new(name).ok_or_else(|| config.fault("owner", Owner::FORM))
 }
 
 /// Compiles the rating of skills for which no rule gives one.

@@ -11,7 +11,7 @@ use crate::journal::written::notes;
 use crate::journal::written::owner;
 
 /// Version that this program writes; a journal with a higher one is not touched.
-pub(in crate::journal) const VERSION: u32 = 8;
+pub(in crate::journal) const VERSION: u32 = 9;
 /// First version that records which org the journal belongs to.
 pub(in crate::journal) const WITH_OWNER: u32 = 7;
 
@@ -42,6 +42,8 @@ const STEPS: [&str; VERSION as usize] = [
     "",
     owner::TABLE,
     // Entries may leave assignments as they are; an earlier program would assign them.
+    "",
+    // Assignments have owners; an earlier program would remove what other owners assigned.
     "",
 ];
 

@@ -11,7 +11,7 @@ use crate::api::shapes::problem::Problem;
 use crate::api::shapes::vocabulary::{SyncMode, SyncTarget};
 use crate::domain::audit::{Actor, Asker};
 use crate::domain::job::JobSpec;
-use crate::domain::{Mode, Target};
+use crate::domain::{Mode, Owner, Target};
 use crate::engine::JobSnapshot;
 use crate::hris::Source;
 
@@ -35,6 +35,8 @@ pub struct Bounds {
     pub modes: Option<Vec<Mode>>,
     /// The sources whose exports the key may import. A key with this restriction may not submit jobs otherwise.
     pub sources: Option<Vec<Arc<str>>>,
+    /// The owners that jobs may have; the first one is that of jobs that name none.
+    pub owners: Option<Vec<Owner>>,
 }
 
 /// A configured API key, identified by its SHA-256 digest; the key itself is never stored.
@@ -102,7 +104,7 @@ impl Caller {
             let sources = sources.join(", ");
             return Err(Problem::forbidden(format!("this API key may only import exports of {sources}")));
         }
-        bounds.permit(spec.target, spec.mode)
+        bounds.permit(spec.target, spec.mode, spec.owner.as_ref())
     }
 
     /// Returns an error unless the caller may import exports of this source.
@@ -111,7 +113,7 @@ impl Caller {
         if bounds.sources.as_ref().is_some_and(|sources| !sources.contains(&source.name)) {
             return Err(Problem::forbidden("this API key may not import exports of this source"));
         }
-        bounds.permit(source.target, source.mode)
+        bounds.permit(source.target, source.mode, Some(&source.owner))
     }
 
     /// Returns an error unless the caller may cancel, retry or apply this job. A key restricted to sources may do so
@@ -128,7 +130,13 @@ impl Caller {
                 return Err(Problem::forbidden("this API key may only change its own jobs and those of its sources"));
             }
         }
-        bounds.permit(job.spec.target, job.spec.mode)
+        bounds.permit(job.spec.target, job.spec.mode, job.spec.owner.as_ref())
+    }
+
+    /// Returns the owner of the caller's jobs that name none.
+    pub(in crate::api) fn owner(&self) -> Owner {
+        let bound_to = self.bounds().and_then(|bounds| bounds.owners.as_ref()?.first());
+        bound_to.cloned().unwrap_or_else(Owner::of_no_name)
     }
 
     fn bounds(&self) -> Option<&Bounds> {
@@ -137,7 +145,7 @@ impl Caller {
 }
 
 impl Bounds {
-    fn permit(&self, target: Target, mode: Mode) -> Result<(), Problem> {
+    fn permit(&self, target: Target, mode: Mode, owner: Option<&Owner>) -> Result<(), Problem> {
         if self.targets.as_ref().is_some_and(|targets| !targets.contains(&target)) {
             return Err(Problem::forbidden(format!("this API key may not change {}", SyncTarget::from(target).word())));
         }
@@ -146,6 +154,11 @@ impl Bounds {
                 "this API key may not submit jobs with the mode {}",
                 SyncMode::from(mode).word()
             )));
+        }
+        let is_other = |owners: &Vec<Owner>| owner.is_none_or(|owner| !owners.contains(owner));
+        if self.owners.as_ref().is_some_and(is_other) {
+            let owner = owner.map_or_else(String::new, |owner| format!(" {owner}"));
+            return Err(Problem::forbidden(format!("this API key may not change what the owner{owner} assigns")));
         }
         Ok(())
     }

@@ -44,6 +44,10 @@ pub(in crate::api) struct OwnedView {
 pub(in crate::api) struct UserEntryView {
     job_id: Uuid,
     target: SyncTarget,
+    /// The party on whose behalf the job assigns; absent in jobs accepted before owners were recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false, example = "hr")]
+    owner: Option<Box<str>>,
     entry: SyncJobEntryView,
 }
 
@@ -117,14 +121,19 @@ pub(in crate::api) async fn erase_user(
 
 impl UserView {
     fn of(user: UserSnapshot, engine: &Engine) -> Self {
-        let owned = user.owned.into_iter().map(|(target, ids)| {
+        let owned = user.owned.into_iter().map(|(target, owned)| {
             let names = engine.names(target);
-            let assignments = ids.iter().map(|id| AssignmentView::of(*id, None, &names)).collect();
-            OwnedView { target: target.into(), assignments }
+            let view = |id| AssignmentView::of(id, None, &names).held_by(owned.owners_of(id));
+            OwnedView { target: target.into(), assignments: owned.ids().into_iter().map(view).collect() }
         });
-        let entries = user.entries.into_iter().map(|(job, target, entry)| {
-            let names = engine.names(target);
-            UserEntryView { job_id: job.0, target: target.into(), entry: SyncJobEntryView::of(entry, &names) }
+        let entries = user.entries.into_iter().map(|(job, spec, entry)| {
+            let names = engine.names(spec.target);
+            UserEntryView {
+                job_id: job.0,
+                target: spec.target.into(),
+                owner: spec.owner.map(|owner| owner.name().into()),
+                entry: SyncJobEntryView::of(entry, &names),
+            }
         });
         Self { id: user.user.0, owned: owned.collect(), entries: entries.collect() }
     }

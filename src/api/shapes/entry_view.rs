@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::api::shapes::user_reference::UserReference;
 use crate::api::shapes::vocabulary::{self, ConflictCause, SyncJobEntryState};
 use crate::domain::entry::{ListedAssignment, Presence};
-use crate::domain::{AssignmentId, Proficiency};
+use crate::domain::{AssignmentId, Owner, Proficiency};
 use crate::engine::{ConflictRecord, EntrySnapshot, Names};
 
 /// One page of a job's entries.
@@ -47,10 +47,14 @@ pub(in crate::api) struct SyncJobEntryView {
     removed: Vec<AssignmentView>,
     /// Assignments whose proficiency changed.
     updated: Vec<AssignmentView>,
-    /// Assignments made by others that were left unchanged.
+    /// Assignments made by others that were left unchanged, with the other owners of those that skillsync made.
     preserved: Vec<AssignmentView>,
     /// Assignments made by others that `replace` removed or changed.
     overwritten: Vec<AssignmentView>,
+    /// Assignments that the entry rated otherwise although other owners hold them. Absent if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    contested: Vec<AssignmentView>,
     /// The number of writes made for the entry.
     attempts: u32,
     conflicts: Vec<ConflictView>,
@@ -107,6 +111,10 @@ pub(in crate::api) struct AssignmentView {
     /// The name, if known.
     name: Option<Box<str>>,
     proficiency: Option<f32>,
+    /// The owners who hold it. Absent if there are none, or where they are not shown.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false, example = json!(["hr"]))]
+    owners: Vec<Box<str>>,
 }
 
 /// A conflict of an entry.
@@ -138,6 +146,7 @@ impl SyncJobEntryView {
         let because = listed.into_iter().filter(|listed| listed.because.is_some()).map(BecauseView::of);
         let result = entry.result;
         let effects = &result.effects;
+        let with_owners = |id| AssignmentView::of(id, None, names).held_by(effects.other_owners_of(id));
         Self {
             index: entry.index,
             r#ref: entry.request.reference,
@@ -149,8 +158,9 @@ impl SyncJobEntryView {
             added: rated(&effects.difference.added),
             removed: plain(&effects.difference.removed),
             updated: rated(&effects.difference.updated),
-            preserved: plain(&effects.preserved),
+            preserved: effects.preserved.iter().map(|id| with_owners(*id)).collect(),
             overwritten: plain(&effects.overwritten),
+            contested: effects.contested().map(with_owners).collect(),
             attempts: result.attempts,
             conflicts: result.conflicts.into_iter().map(ConflictView::from).collect(),
             superseded_by: result.superseded_by.map(|(job, index)| format!("{job}/{index}")),
@@ -174,7 +184,12 @@ impl AssignmentView {
     /// Returns the view of an assignment, with its name if known.
     pub(in crate::api) fn of(id: AssignmentId, proficiency: Option<Proficiency>, names: &Names<'_>) -> Self {
         let name = names.of(id).map(|name| Box::from(&*name));
-        Self { id: id.0, name, proficiency: proficiency.map(Proficiency::value) }
+        Self { id: id.0, name, proficiency: proficiency.map(Proficiency::value), owners: Vec::new() }
+    }
+
+    /// Returns the view with the owners of the assignment.
+    pub(in crate::api) fn held_by<'o>(self, owners: impl Iterator<Item = &'o Owner>) -> Self {
+        Self { owners: owners.map(|owner| owner.name().into()).collect(), ..self }
     }
 }
 

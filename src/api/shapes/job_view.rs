@@ -26,6 +26,10 @@ pub(in crate::api) struct SyncJobView {
     status: SyncJobStatus,
     target: SyncTarget,
     mode: SyncMode,
+    /// The party on whose behalf the job assigns; absent in jobs accepted before owners were recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false, example = "hr")]
+    owner: Option<Box<str>>,
     /// The caller's name for the job.
     label: Option<Box<str>>,
     /// Whether the job is a dry run, which plans only, without any write.
@@ -197,6 +201,7 @@ impl SyncJobView {
             status: job.status.into(),
             target: job.spec.target.into(),
             mode: job.spec.mode.into(),
+            owner: job.spec.owner.as_ref().map(|owner| owner.name().into()),
             dry_run: job.spec.dry_run,
             lane: job.spec.lane.into(),
             same_user: SyncSameUser::of(job.spec.same_user),

@@ -8,6 +8,7 @@ use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::api::shapes::rules;
+use crate::domain::Owner;
 
 /// An XLSX file.
 pub(in crate::api) struct Spreadsheet;
@@ -22,6 +23,17 @@ impl ToSchema for Spreadsheet {}
 
 pub(in crate::api) fn label() -> Object {
     text(rules::MAX_LABEL_LENGTH, "The caller's name for the job, shown to people.", "nightly")
+}
+
+/// The description of `owner`, in bodies and in queries.
+pub(in crate::api) const OWNER: &str = "The party on whose behalf the job assigns. With `managed`, a job takes away only what jobs of the same owner \
+     assigned and no other owner holds. A source has its own name as its owner. Default: the first owner that the API key is \
+     bound to, or else `default`.";
+
+pub(in crate::api) fn owner() -> Object {
+    let mut owner = text(Owner::MAX_LENGTH, OWNER, "lms");
+    owner.pattern = Some("^[A-Za-z0-9_.-]+$".to_owned());
+    owner
 }
 
 /// The description of `callbackUrl`, in bodies and in queries.

@@ -18,7 +18,7 @@ use crate::api::shapes::vocabulary::{SyncLane, SyncMode, SyncSameUser, SyncTarge
 use crate::domain::callback::CallbackUrl;
 use crate::domain::entry::{EntryRequest, SharedLists};
 use crate::domain::job::{Lane, SameUser};
-use crate::domain::{Mode, Target};
+use crate::domain::{Mode, Owner, Target};
 
 /// Reads a job, or returns all its faults.
 pub(super) fn read(body: &str, parameters: JobParameters) -> Result<Submission, Problem> {
@@ -48,8 +48,8 @@ pub(super) fn what(error: &serde_json::Error) -> String {
 /// Reads the members of the job, with the query parameters as defaults, and the entries.
 fn job(root: &RawValue, parameters: JobParameters, faults: &mut Faults) -> Option<(JobParameters, EntryRows)> {
     let at = Pointer::Root;
-    let known = ["target", "mode", "label", "dryRun", "lane", "sameUser", "callbackUrl", "entries"];
-    let [target, mode, label, dry_run, lane, same_user, callback, list] = members(root, known, &at, faults)?;
+    let known = ["target", "mode", "owner", "label", "dryRun", "lane", "sameUser", "callbackUrl", "entries"];
+    let [target, mode, owner, label, dry_run, lane, same_user, callback, list] = members(root, known, &at, faults)?;
     if target.is_none() && parameters.target.is_none() {
         faults.add(&at.member("target"), format_args!("is missing; give one of {}", SyncTarget::WORDS.join(", ")));
     }
@@ -61,6 +61,15 @@ fn job(root: &RawValue, parameters: JobParameters, faults: &mut Faults) -> Optio
     let same_user = if faults.total() > before { Some(SameUser::InOrder) } else { same_user.map(SameUser::from) };
     let label =
         label.and_then(|raw| diagnose::text(raw, rules::MAX_LABEL_LENGTH, &at.member("label"), faults)).map(Into::into);
+    let owner = owner.and_then(|raw| {
+        let at = at.member("owner");
+        let name = diagnose::text(raw, Owner::MAX_LENGTH, &at, faults)?;
+        let owner = Owner::new(&name);
+        if owner.is_none() {
+            faults.add(&at, Owner::FORM);
+        }
+        owner
+    });
     let dry_run = dry_run.and_then(|raw| leaf(raw, "true or false", &at.member("dryRun"), faults));
     let lane = lane.and_then(|raw| word::<SyncLane>(raw, &at.member("lane"), faults)).map(Lane::from);
     let callback = callback.and_then(|raw| {
@@ -71,6 +80,7 @@ fn job(root: &RawValue, parameters: JobParameters, faults: &mut Faults) -> Optio
     let whole = JobParameters {
         target: target.or(parameters.target),
         mode: mode.or(parameters.mode),
+        owner: owner.or(parameters.owner),
         label: label.or(parameters.label),
         dry_run: dry_run.or(parameters.dry_run),
         lane: lane.or(parameters.lane),

@@ -16,13 +16,14 @@ use crate::api::shapes::vocabulary::{SyncLane, SyncMode, SyncSameUser, SyncTarge
 use crate::domain::callback::{CallbackRules, CallbackUrl};
 use crate::domain::dates::LatestDate;
 use crate::domain::job::{JobSpec, Lane, SameUser};
-use crate::domain::{Mode, Target};
+use crate::domain::{Mode, Owner, Target};
 
 /// The members of a job other than its entries; each may be absent.
 #[derive(Debug, Clone)]
 pub(in crate::api) struct JobParameters {
     pub(super) target: Option<Target>,
     pub(super) mode: Option<Mode>,
+    pub(super) owner: Option<Owner>,
     pub(super) label: Option<Box<str>>,
     pub(super) dry_run: Option<bool>,
     pub(super) lane: Option<Lane>,
@@ -53,6 +54,7 @@ impl IntoParams for JobParameters {
                 "What the lists of assignments mean. Default `managed`.",
                 Ref::from_schema_name("SyncMode"),
             ),
+            parameter("owner", schemas::OWNER, schemas::owner()),
             parameter("label", "The caller's name for the job, shown to people.", schemas::label()),
             parameter("dryRun", "Whether to plan only, without any write. Default false.", flag),
             parameter("lane", "The lane of the job. Default `bulk`.", Ref::from_schema_name("SyncLane")),
@@ -80,12 +82,15 @@ impl JobParameters {
         latest: LatestDate,
         room: BodyRoom,
     ) -> Result<Self, Problem> {
-        let mut query =
-            QueryReader::new(uri, &["target", "mode", "label", "dryRun", "lane", "sameUser", "callbackUrl", "sheet"])?;
+        let mut query = QueryReader::new(
+            uri,
+            &["target", "mode", "owner", "label", "dryRun", "lane", "sameUser", "callbackUrl", "sheet"],
+        )?;
         let label = |label: &str| rules::text(label, rules::MAX_LABEL_LENGTH).is_ok().then(|| label.into());
         let read = Self {
             target: query.word::<SyncTarget>("target").map(Target::from),
             mode: query.word::<SyncMode>("mode").map(Mode::from),
+            owner: query.parsed("owner", "the name of an owner", Owner::new),
             label: query.parsed("label", "a text without control characters, neither blank nor too long", label),
             dry_run: query.parsed("dryRun", "true or false", |value| value.parse().ok()),
             lane: query.word::<SyncLane>("lane").map(Lane::from),
@@ -110,6 +115,7 @@ impl JobParameters {
             callback: self.callback,
             same_user: self.same_user.unwrap_or_default(),
             default_proficiency: None,
+            owner: self.owner,
         })
     }
 

@@ -27,6 +27,9 @@ pub struct SyncJobRequest<'a> {
     #[schema(required = false)]
     pub mode: SyncMode,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schemas::owner)]
+    pub owner: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = schemas::label)]
     pub label: Option<String>,
     /// Whether to plan only, without any write. Default false.

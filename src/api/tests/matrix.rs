@@ -81,7 +81,7 @@ fn guarded() -> TestApi {
             bounds: Bounds {
                 targets: Some(vec![Target::WfmSkillGroups]),
                 modes: Some(vec![Mode::Managed]),
-                sources: None,
+                ..Bounds::default()
             },
             ..key("bound", Role::Submit)
         },

@@ -19,6 +19,10 @@ pub(super) struct JobOptions {
     /// What the lists of assignments mean: add, remove, managed or replace [service default: managed].
     #[arg(long)]
     mode: Option<String>,
+    /// Owner of what the job assigns: with managed, only what the same owner assigned is taken away [service default:
+    /// default, or the first owner that the API key is bound to].
+    #[arg(long)]
+    owner: Option<String>,
     /// A name for the job, shown to people.
     #[arg(long)]
     label: Option<String>,
@@ -81,6 +85,7 @@ impl JobOptions {
         let texts = [
             ("target", &self.target),
             ("mode", &self.mode),
+            ("owner", &self.owner),
             ("label", &self.label),
             ("lane", &self.lane),
             ("sameUser", &self.same_user),

@@ -68,6 +68,9 @@ pub struct WebhookConfig {
     pub preset: Preset,
     /// What is assigned: routingSkills or wfmSkillGroups.
     pub target: SourceTarget,
+    /// Owner of what the source assigns. Sources with the same owner take away what the other assigned. By default the
+    /// name of the source.
+    pub owner: Option<String>,
     /// Proficiency of a skill that a person newly gets and for which the rule gives none. By default
     /// `sync.default_proficiency`.
     pub default_proficiency: Option<f64>,

@@ -7,7 +7,7 @@ use crate::domain::change::{Change, Event, FoldStart, Folded, Holding, Mode, Out
 use crate::domain::entry::Effects;
 use crate::domain::fold_state::{FoldState, Stepped};
 use crate::domain::history::History;
-use crate::domain::{AssignmentId, EntryId};
+use crate::domain::{AssignmentId, EntryId, Owner};
 
 /// One step of a replay.
 #[derive(Debug, Clone, Copy)]
@@ -69,6 +69,7 @@ struct TakenChange {
     had_it: bool,
     preserved: Vec<AssignmentId>,
     overwritten: Vec<AssignmentId>,
+    other_owners: Vec<(AssignmentId, Owner)>,
 }
 
 impl ReplayStep {
@@ -103,7 +104,7 @@ impl Replay {
             FoldState { set: history.base.as_ref().clone(), owned: history.owned.as_ref().clone() }
         } else {
             // An assignment that is gone is no longer owned: whoever assigns it next owns it.
-            let owned = start.owned.iter().copied().filter(|id| start.current.contains(*id)).collect();
+            let owned = start.owned.restricted_to(|id| start.current.contains(id));
             FoldState { set: start.current.clone(), owned }
         };
         let (last_touch, last_done, last_new) = Default::default();
@@ -146,17 +147,17 @@ impl Replay {
         let any_rating = |id: AssignmentId| change.mode != Mode::Remove && change.listed.takes_any_rating(id);
         let decided = ids.into_iter().map(|id| (id, stepped.state.set.get(id), any_rating(id))).collect();
         let claimed =
-            change.listed.ids().filter(|id| !self.state.owned.contains(id) && stepped.state.owned.contains(id));
+            change.listed.ids().filter(|id| !self.state.owned.contains(*id) && stepped.state.owned.contains(*id));
         for id in claimed {
             self.last_new.entry(id).or_insert(position);
         }
         self.last_touch.extend(stepped.touched.iter().map(|id| (*id, at)));
         self.last_done.extend(stepped.touched.iter().map(|id| (*id, at)));
         self.last_new.extend(stepped.touched.iter().map(|id| (*id, position)));
-        let Stepped { state, touched, preserved, overwritten } = stepped;
+        let Stepped { state, touched, preserved, overwritten, other_owners } = stepped;
         self.state = state;
         let replaces = change.mode == Mode::Replace;
-        let taken = Some(TakenChange { touched, replaces, decided, had_it, preserved, overwritten });
+        let taken = Some(TakenChange { touched, replaces, decided, had_it, preserved, overwritten, other_owners });
         self.steps.push(ReplayStep { change: position, at, taken, would_be });
     }
 
@@ -165,7 +166,7 @@ impl Replay {
     fn really_had_more(&self, start: FoldStart<'_>, change: &Change) -> bool {
         let is_to_go = |id: &AssignmentId| match change.mode {
             Mode::Add | Mode::Remove => false,
-            Mode::Managed => start.owned.contains(id) || start.managed.contains(id),
+            Mode::Managed => start.owned.is_removable(change.owner.as_ref(), change.mode, start.managed, *id),
             Mode::Replace => true,
         };
         self.in_history
@@ -217,7 +218,7 @@ impl Replay {
         }
         // An assignment that only another change of the same fold claimed was never really owned.
         let foreign = |id: &AssignmentId| {
-            let ours = start.owned.contains(id) || start.managed.contains(id);
+            let ours = start.owned.contains(*id) || start.managed.contains(id);
             taken.overwritten.contains(id) || (taken.replaces && !ours && start.current.contains(*id))
         };
         let lost = difference.removed.iter().chain(difference.updated.iter().map(|(id, _)| id)).copied();
@@ -225,8 +226,10 @@ impl Replay {
         overwritten.sort_unstable();
         let untouched = |id: &AssignmentId| self.last_touch.get(id).is_none_or(|at| *at < step.at);
         let preserved = taken.preserved.iter().copied().filter(untouched).collect();
+        let not_later = |(id, _): &&(AssignmentId, Owner)| self.last_touch.get(id).is_none_or(|at| *at <= step.at);
+        let other_owners = taken.other_owners.iter().filter(not_later).cloned().collect();
         let nothing = difference.is_empty();
-        let effects = Effects { difference, preserved, overwritten };
+        let effects = Effects { difference, preserved, overwritten, other_owners };
         if nothing { Outcome::Unchanged(effects) } else { Outcome::Applies(effects) }
     }
 

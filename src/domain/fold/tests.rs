@@ -1,6 +1,6 @@
 //! Folds, single ones and random ones.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::*;
 use crate::domain::assignment::Difference;
 use crate::domain::history::Holding;
-use crate::domain::{AssignmentId, Assignments, EntryId, JobId, Listed, Place, Proficiency, Target};
+use crate::domain::{AssignmentId, Assignments, EntryId, JobId, Listed, Owner, Owners, Place, Proficiency, Target};
 
 fn id(n: u128) -> AssignmentId {
     AssignmentId(Uuid::from_u128(n))
@@ -20,8 +20,18 @@ fn groups(ids: &[u128]) -> Assignments {
     ids.iter().map(|n| (id(*n), None)).collect()
 }
 
-fn owned(ids: &[u128]) -> BTreeSet<AssignmentId> {
-    ids.iter().map(|n| id(*n)).collect()
+/// What the owner of [`change`] holds.
+fn owned(ids: &[u128]) -> Owners {
+    held(&[("default", ids)])
+}
+
+/// What each owner holds; unclaimed is what stands under the empty name.
+fn held(by_owner: &[(&str, &[u128])]) -> Owners {
+    by_owner.iter().flat_map(|(name, ids)| ids.iter().map(|n| (Owner::new(name), id(*n)))).collect()
+}
+
+fn nothing() -> BTreeSet<AssignmentId> {
+    BTreeSet::new()
 }
 
 fn entry(n: u32) -> EntryId {
@@ -31,7 +41,12 @@ fn entry(n: u32) -> EntryId {
 fn change(place: u32, mode: Mode, listed: impl Into<Listed>) -> Change {
     let listed = Arc::new(listed.into());
     let at = Timestamp::from_second(i64::from(place)).unwrap();
-    Change { place: Place { at, entry: entry(place) }, by: entry(place), mode, listed }
+    let owner = Some(Owner::of_no_name());
+    Change { place: Place { at, entry: entry(place) }, by: entry(place), owner, mode, listed }
+}
+
+fn change_of(owner: &str, place: u32, mode: Mode, listed: impl Into<Listed>) -> Change {
+    Change { owner: Owner::new(owner), ..change(place, mode, listed) }
 }
 
 fn in_order(changes: &[(Mode, &[u128])]) -> Vec<Change> {
@@ -39,7 +54,7 @@ fn in_order(changes: &[(Mode, &[u128])]) -> Vec<Change> {
 }
 
 fn fold_groups(current: &[u128], ours: &[u128], changes: &[(Mode, &[u128])]) -> Folded {
-    let (current, ours, managed) = (groups(current), owned(ours), owned(&[]));
+    let (current, ours, managed) = (groups(current), owned(ours), nothing());
     let start = FoldStart { target: Target::WfmSkillGroups, current: &current, owned: &ours, managed: &managed };
     fold(start, None, &in_order(changes))
 }
@@ -94,7 +109,7 @@ fn a_claimed_assignment_is_lost_when_it_is_no_longer_listed() {
             target: Target::WfmSkillGroups,
             current: &claimed.desired,
             owned: &claimed.owned,
-            managed: &owned(&[]),
+            managed: &nothing(),
         },
         None,
         &in_order(&[(Mode::Managed, &[])]),
@@ -108,7 +123,7 @@ fn a_change_beyond_the_targets_limit_is_left_out_and_the_others_go_on() {
     let few: Assignments = [(id(100), Proficiency::new(1.0))].into_iter().collect();
     let none = Assignments::default();
     let folded = fold(
-        FoldStart { target: Target::RoutingSkills, current: &none, owned: &owned(&[]), managed: &owned(&[]) },
+        FoldStart { target: Target::RoutingSkills, current: &none, owned: &owned(&[]), managed: &nothing() },
         None,
         &[change(0, Mode::Add, many), change(1, Mode::Add, few.clone())],
     );
@@ -121,7 +136,7 @@ fn a_listed_skill_without_a_rating_keeps_the_rating_that_is_there() {
     let current: Assignments = [(id(1), Proficiency::new(4.0))].into_iter().collect();
     let listed: Assignments = [(id(1), None), (id(2), None)].into_iter().collect();
     let folded = fold(
-        FoldStart { target: Target::RoutingSkills, current: &current, owned: &owned(&[]), managed: &owned(&[]) },
+        FoldStart { target: Target::RoutingSkills, current: &current, owned: &owned(&[]), managed: &nothing() },
         None,
         &[change(0, Mode::Managed, listed)],
     );
@@ -135,7 +150,7 @@ fn a_listed_skill_without_a_rating_is_new_with_the_lists_own() {
     let current: Assignments = [skill(1, 2.0)].into_iter().collect();
     let listed = Listed::from(Assignments::from_iter([(id(1), None), (id(2), None), skill(3, 1.0)]));
     let listed = listed.with_unrated(Proficiency::new(4.5));
-    let (ours, none) = (owned(&[]), owned(&[]));
+    let (ours, none) = (owned(&[]), nothing());
     let start = FoldStart { target: Target::RoutingSkills, current: &current, owned: &ours, managed: &none };
     let folded = fold(start, None, &[change(0, Mode::Managed, listed)]);
     assert_eq!(folded.desired, [skill(1, 2.0), skill(2, 4.5), skill(3, 1.0)].into_iter().collect());
@@ -145,6 +160,16 @@ fn any_mode() -> impl Strategy<Value = Mode> {
     prop_oneof![Just(Mode::Add), Just(Mode::Remove), Just(Mode::Managed), Just(Mode::Replace)]
 }
 
+/// An owner; the empty name stands for the time before owners were recorded.
+fn any_owner() -> impl Strategy<Value = &'static str> {
+    prop_oneof![1 => Just(""), 4 => Just("hr"), 4 => Just("lms"), 2 => Just("planning")]
+}
+
+fn any_owners() -> impl Strategy<Value = Owners> {
+    let held = proptest::collection::vec((any_owner(), 0u128..8), 0..6);
+    held.prop_map(|held| held.into_iter().map(|(name, n)| (Owner::new(name), id(n))).collect())
+}
+
 fn any_ids() -> impl Strategy<Value = Vec<u128>> {
     proptest::collection::vec(0u128..8, 0..5)
 }
@@ -152,18 +177,17 @@ fn any_ids() -> impl Strategy<Value = Vec<u128>> {
 proptest! {
     #[test]
     fn folding_equals_running_one_after_another(
-        current in any_ids(), ours in any_ids(),
-        changes in proptest::collection::vec((any_mode(), any_ids()), 1..6),
+        current in any_ids(), ours in any_owners(),
+        changes in proptest::collection::vec((any_owner(), any_mode(), any_ids()), 1..6),
     ) {
-        let borrowed: Vec<(Mode, &[u128])> = changes.iter().map(|(mode, ids)| (*mode, ids.as_slice())).collect();
-        let folded = fold_groups(&current, &ours, &borrowed);
-        let (mut set, mut own) = (groups(&current), owned(&ours));
-        for (mode, ids) in &changes {
-            let one = fold(
-                FoldStart { target: Target::WfmSkillGroups, current: &set, owned: &own, managed: &owned(&[]) },
-                None,
-                &[change(0, *mode, groups(ids))],
-            );
+        let (mut set, mut own, managed) = (groups(&current), ours, nothing());
+        let start = FoldStart { target: Target::WfmSkillGroups, current: &groups(&current), owned: &own.clone(), managed: &managed };
+        let changes: Vec<_> =
+            (0u32..).zip(changes).map(|(place, (owner, mode, ids))| change_of(owner, place, mode, groups(&ids))).collect();
+        let folded = fold(start, None, &changes);
+        for change in &changes {
+            let start = FoldStart { current: &set, owned: &own, ..start };
+            let one = fold(start, None, std::slice::from_ref(change));
             (set, own) = (one.desired, one.owned);
         }
         prop_assert_eq!(&folded.desired, &set);
@@ -182,28 +206,32 @@ proptest! {
     /// Whatever comes late, others change, or is carried out together, the result is that of the complete order.
     #[test]
     fn what_comes_late_is_folded_into_its_place(
-        base in rated(), ours in any_ids(),
+        base in rated(), ours in any_owners(),
         rounds in proptest::collection::vec(
-            (proptest::collection::vec((0u32..60, any_mode(), listed()), 1..4), proptest::option::of(rated())), 1..6,
+            (
+                proptest::collection::vec((0u32..60, any_owner(), any_mode(), listed()), 1..4),
+                proptest::option::of(rated()),
+            ),
+            1..6,
         ),
     ) {
-        let (base, managed, none): (Assignments, _, _) = (base, owned(&[]), Vec::new());
-        let mut own: BTreeSet<_> = owned(&ours).into_iter().filter(|id| base.contains(*id)).collect();
+        let (base, managed, none): (Assignments, _, _) = (base, nothing(), Vec::new());
+        let mut own = ours.restricted_to(|id| base.contains(id));
         let start = FoldStart { target: Target::RoutingSkills, current: &base, owned: &own, managed: &managed };
         let (mut history, mut now) = (History::starting_from(start), base.clone());
         let mut all: Vec<Told> = none;
         for (nth, (mut batch, others)) in (0u32..).zip(rounds) {
             batch.sort_by_key(|(place, ..)| *place);
-            let changes: Vec<_> = (0u32..).zip(batch).map(|(n, (place, mode, listed))| {
-                let mut change = change(place, mode, listed);
+            let changes: Vec<_> = (0u32..).zip(batch).map(|(n, (place, owner, mode, listed))| {
+                let mut change = change_of(owner, place, mode, listed);
                 change.place.entry = entry(nth * 10 + n);
                 change.by = entry(nth * 10 + n);
                 change
             }).collect();
             let start = FoldStart { target: Target::RoutingSkills, current: &now, owned: &own, managed: &managed };
             let folded = fold(start, Some(&history), &changes);
-            tell(&mut all, &now, &changes, &base, &owned(&ours));
-            let (desired, claims) = straight(&all, &base, &owned(&ours));
+            tell(&mut all, &now, &changes, &base, &ours);
+            let (desired, claims) = straight(&all, &base, &ours);
             prop_assert_eq!(&folded.desired, &desired);
             prop_assert_eq!(&folded.owned, &claims);
             check_outcomes(&folded, &history, &now, &changes)?;
@@ -223,7 +251,7 @@ enum Told {
     Others(Vec<(AssignmentId, Holding)>),
 }
 
-fn tell(all: &mut Vec<Told>, now: &Assignments, changes: &[Change], base: &Assignments, ours: &BTreeSet<AssignmentId>) {
+fn tell(all: &mut Vec<Told>, now: &Assignments, changes: &[Change], base: &Assignments, ours: &Owners) {
     let (before, _) = straight(all, base, ours);
     let others: Vec<_> = Difference::between(&before, now).ids().map(|id| (id, now.get(id))).collect();
     if !others.is_empty() {
@@ -237,10 +265,9 @@ fn tell(all: &mut Vec<Told>, now: &Assignments, changes: &[Change], base: &Assig
 }
 
 /// The same changes, each folded alone.
-fn straight(all: &[Told], base: &Assignments, ours: &BTreeSet<AssignmentId>) -> (Assignments, BTreeSet<AssignmentId>) {
-    let managed = owned(&[]);
-    let (mut set, mut own) =
-        (base.clone(), ours.iter().copied().filter(|id| base.contains(*id)).collect::<BTreeSet<_>>());
+fn straight(all: &[Told], base: &Assignments, ours: &Owners) -> (Assignments, Owners) {
+    let managed = nothing();
+    let (mut set, mut own) = (base.clone(), ours.restricted_to(|id| base.contains(id)));
     for told in all {
         match told {
             Told::Others(changes) => {
@@ -249,7 +276,7 @@ fn straight(all: &[Told], base: &Assignments, ours: &BTreeSet<AssignmentId>) -> 
                         set.insert(*id, *rating);
                     } else {
                         set.remove(*id);
-                        own.remove(id);
+                        own.remove(*id);
                     }
                 }
             }
@@ -330,7 +357,7 @@ fn what_is_left_as_it_is_is_neither_given_nor_taken() {
         (Mode::Replace, &[(1, 1.0), (3, 1.0), (5, 5.0), (6, 2.0)], &[1, 5, 6]),
         (Mode::Remove, &[(1, 1.0), (2, 1.0), (3, 1.0), (5, 5.0)], &[1, 2]),
     ] {
-        let (current, none) = (rated(&[(1, 1.0), (2, 1.0), (3, 1.0), (5, 5.0)]), owned(&[]));
+        let (current, none) = (rated(&[(1, 1.0), (2, 1.0), (3, 1.0), (5, 5.0)]), nothing());
         let start =
             FoldStart { target: Target::RoutingSkills, current: &current, owned: &owned(&[1, 2]), managed: &none };
         let folded = fold(start, None, &[change(0, mode, listed.clone())]);
@@ -351,7 +378,7 @@ fn rows_that_undo_each_other_say_so() {
 
 #[test]
 fn a_late_addition_does_not_come_back_from_below_a_newer_removal() {
-    let (none, managed) = (groups(&[]), owned(&[]));
+    let (none, managed) = (groups(&[]), nothing());
     let start = FoldStart { target: Target::WfmSkillGroups, current: &none, owned: &owned(&[]), managed: &managed };
     let newer = [change(10, Mode::Remove, groups(&[1]))];
     let mut history = History::starting_from(start);
@@ -364,7 +391,7 @@ fn a_late_addition_does_not_come_back_from_below_a_newer_removal() {
 
 #[test]
 fn a_late_change_names_the_entry_that_undid_it_and_not_the_next_one() {
-    let (one, none, managed) = (groups(&[1]), owned(&[]), owned(&[]));
+    let (one, none, managed) = (groups(&[1]), owned(&[]), nothing());
     let start = FoldStart { target: Target::WfmSkillGroups, current: &one, owned: &none, managed: &managed };
     let newer = [change(10, Mode::Add, groups(&[1, 2]))];
     let mut history = History::starting_from(start);
@@ -380,7 +407,7 @@ fn a_late_change_names_the_entry_that_undid_it_and_not_the_next_one() {
 
 #[test]
 fn a_late_whole_list_that_the_user_never_had_is_superseded() {
-    let (had, ours, none) = (groups(&[3]), owned(&[3]), owned(&[]));
+    let (had, ours, none) = (groups(&[3]), owned(&[3]), nothing());
     let start = FoldStart { target: Target::WfmSkillGroups, current: &had, owned: &ours, managed: &none };
     let newer = [change(10, Mode::Managed, groups(&[1]))];
     let mut history = History::starting_from(start);
@@ -403,7 +430,7 @@ fn a_late_whole_list_that_the_user_never_had_is_superseded() {
 
 #[test]
 fn a_late_list_that_is_the_whole_in_the_history_alone_is_superseded() {
-    let (had, ours, none) = (groups(&[3]), owned(&[3]), owned(&[]));
+    let (had, ours, none) = (groups(&[3]), owned(&[3]), nothing());
     let start = FoldStart { target: Target::WfmSkillGroups, current: &had, owned: &ours, managed: &none };
     let newer = [change(10, Mode::Managed, groups(&[1]))];
     let mut history = History::starting_from(start);
@@ -423,7 +450,7 @@ fn a_late_list_that_is_the_whole_in_the_history_alone_is_superseded() {
 
 #[test]
 fn what_others_gave_after_a_newer_change_stays() {
-    let (none, managed) = (groups(&[]), owned(&[]));
+    let (none, managed) = (groups(&[]), nothing());
     let start = FoldStart { target: Target::WfmSkillGroups, current: &none, owned: &owned(&[]), managed: &managed };
     let newer = [change(10, Mode::Remove, groups(&[1]))];
     let mut history = History::starting_from(start);
@@ -436,7 +463,7 @@ fn what_others_gave_after_a_newer_change_stays() {
 
 #[test]
 fn a_late_change_that_leaves_no_room_for_a_newer_one_is_left_out() {
-    let (none, managed) = (groups(&[]), owned(&[]));
+    let (none, managed) = (groups(&[]), nothing());
     let many =
         |range: std::ops::Range<u128>| -> Assignments { range.map(|n| (id(n), Proficiency::new(1.0))).collect() };
     let start = FoldStart { target: Target::RoutingSkills, current: &none, owned: &owned(&[]), managed: &managed };
@@ -453,7 +480,7 @@ fn a_late_change_that_leaves_no_room_for_a_newer_one_is_left_out() {
 
 #[test]
 fn what_is_forgotten_leads_to_where_it_led() {
-    let (none, managed) = (groups(&[]), owned(&[]));
+    let (none, managed) = (groups(&[]), nothing());
     let start = FoldStart { target: Target::WfmSkillGroups, current: &none, owned: &owned(&[]), managed: &managed };
     let changes = [change(1, Mode::Add, groups(&[1])), change(3, Mode::Add, groups(&[3]))];
     let mut history = History::starting_from(start);
@@ -464,4 +491,128 @@ fn what_is_forgotten_leads_to_where_it_led() {
     assert_eq!(history.done().count(), 1);
     assert_eq!(history.forget(changes[1].place, Target::WfmSkillGroups, &managed), Some((changes[1].place, entry(3))));
     assert_eq!((history.base, history.events.len()), (history.left, 0));
+}
+
+/// Three owners: what each of them may take away, and what becomes of the rest.
+#[test]
+fn no_owner_takes_away_what_another_holds() {
+    let (current, managed) = (groups(&[1, 2, 3, 4, 5]), nothing());
+    // 1 is of HR, 2 of the LMS, 3 of both, 4 of nobody yet, 5 foreign.
+    let own = held(&[("hr", &[1, 3]), ("lms", &[2, 3]), ("", &[4])]);
+    let start = FoldStart { target: Target::WfmSkillGroups, current: &current, owned: &own, managed: &managed };
+    let cases: [(Mode, &[u128], &[u128], Owners); 5] = [
+        (Mode::Managed, &[], &[2, 3, 5], held(&[("lms", &[2, 3])])),
+        (Mode::Managed, &[2, 4, 5], &[2, 3, 4, 5], held(&[("hr", &[2, 4, 5]), ("lms", &[2, 3])])),
+        (Mode::Remove, &[1, 2, 3, 4, 5], &[2, 3], held(&[("lms", &[2, 3])])),
+        (Mode::Add, &[2, 4, 5, 6], &[1, 2, 3, 4, 5, 6], held(&[("hr", &[1, 2, 3, 4, 6]), ("lms", &[2, 3])])),
+        (Mode::Replace, &[2, 5], &[2, 5], held(&[("hr", &[2, 5]), ("lms", &[2])])),
+    ];
+    for (mode, listed, desired, owners) in cases {
+        let folded = fold(start, None, &[change_of("hr", 0, mode, groups(listed))]);
+        assert_eq!(folded.desired, groups(desired), "{mode:?} {listed:?}");
+        assert_eq!(folded.owned, owners, "{mode:?} {listed:?}");
+    }
+    let folded = fold(start, None, &[change_of("hr", 0, Mode::Managed, groups(&[]))]);
+    let Outcome::Applies(effects) = &folded.outcomes[0] else { panic!("{folded:?}") };
+    assert_eq!(effects.preserved, [2, 3, 5].map(id));
+    let lms = Owner::new("lms").unwrap();
+    assert_eq!(effects.other_owners, [(id(2), lms.clone()), (id(3), lms)]);
+    assert_eq!(effects.contested().count(), 0);
+}
+
+#[test]
+fn what_is_configured_as_managed_is_removed_unless_another_owner_holds_it() {
+    let (current, managed) = (groups(&[1, 2]), BTreeSet::from([id(1), id(2)]));
+    let own = held(&[("lms", &[2])]);
+    let start = FoldStart { target: Target::WfmSkillGroups, current: &current, owned: &own, managed: &managed };
+    let folded = fold(start, None, &[change_of("hr", 0, Mode::Managed, groups(&[]))]);
+    assert_eq!((folded.desired, folded.owned), (groups(&[2]), own.clone()));
+}
+
+#[test]
+fn the_later_of_two_owners_decides_a_rating_and_says_so() {
+    let rated = |rating: f64| -> Assignments { [(id(1), Proficiency::new(rating))].into_iter().collect() };
+    let (none, managed) = (Assignments::default(), nothing());
+    let start =
+        FoldStart { target: Target::RoutingSkills, current: &none, owned: &Owners::default(), managed: &managed };
+    let hr = change_of("hr", 1, Mode::Managed, rated(5.0));
+    let first = fold(start, None, std::slice::from_ref(&hr));
+    let start = FoldStart { current: &first.desired, owned: &first.owned, ..start };
+    let second = fold(start, None, &[change_of("lms", 2, Mode::Managed, rated(3.0))]);
+    assert_eq!(second.desired, rated(3.0));
+    assert_eq!(second.owned, held(&[("hr", &[1]), ("lms", &[1])]));
+    let Outcome::Applies(effects) = &second.outcomes[0] else { panic!("{second:?}") };
+    assert_eq!(effects.contested().collect::<Vec<_>>(), [id(1)]);
+    assert_eq!(effects.other_owners_of(id(1)).map(Owner::name).collect::<Vec<_>>(), ["hr"]);
+    // The same rating, or none, is no dispute.
+    for listed in [rated(3.0), groups(&[1])] {
+        let start = FoldStart { current: &second.desired, owned: &second.owned, ..start };
+        let again = fold(start, None, &[change_of("hr", 3, Mode::Managed, listed)]);
+        let Outcome::Unchanged(effects) = &again.outcomes[0] else { panic!("{again:?}") };
+        assert_eq!(effects.contested().count(), 0);
+    }
+    // An older change of the other owner does not come back.
+    let mut history = History::starting_from(start);
+    let late = [change_of("lms", 0, Mode::Managed, rated(3.0))];
+    history.carry_out(
+        start,
+        &[hr],
+        &fold(start, None, &[change_of("hr", 1, Mode::Managed, rated(5.0))]),
+        Timestamp::UNIX_EPOCH,
+    );
+    let folded = fold(start, Some(&history), &late);
+    assert_eq!((folded.desired, &folded.outcomes[0]), (rated(5.0), &Outcome::SupersededBy(entry(1))));
+}
+
+proptest! {
+    /// The rule of owners, told in another way: who holds what, and what nobody of ours holds.
+    #[test]
+    fn the_user_has_what_somebody_holds(
+        foreign in any_ids(),
+        changes in proptest::collection::vec((any_owner(), any_mode(), any_ids()), 1..10),
+    ) {
+        let mut foreign: BTreeSet<u128> = foreign.into_iter().collect();
+        let mut holders: BTreeMap<u128, BTreeSet<&str>> = BTreeMap::new();
+        let (current, managed, none) = (foreign.iter().copied().collect::<Vec<_>>(), nothing(), Owners::default());
+        let current = groups(&current);
+        let start = FoldStart { target: Target::WfmSkillGroups, current: &current, owned: &none, managed: &managed };
+        let folded: Vec<_> = (0u32..).zip(&changes).map(|(place, (owner, mode, ids))| {
+            change_of(owner, place, *mode, groups(ids))
+        }).collect();
+        for (owner, mode, ids) in &changes {
+            let all: BTreeSet<u128> = foreign.iter().chain(holders.keys()).chain(ids).copied().collect();
+            for n in all {
+                let (mut of, listed) = (holders.remove(&n).unwrap_or_default(), ids.contains(&n));
+                let was_ours = !of.is_empty();
+                let goes = match mode {
+                    Mode::Add => false,
+                    Mode::Remove => listed,
+                    Mode::Managed => !listed && was_ours,
+                    Mode::Replace => !listed,
+                };
+                let comes = listed && match mode {
+                    Mode::Add => was_ours || !foreign.contains(&n),
+                    Mode::Managed | Mode::Replace => true,
+                    Mode::Remove => false,
+                };
+                if goes {
+                    of.retain(|other| *mode != Mode::Replace && other != owner && !other.is_empty());
+                    foreign.remove(&n);
+                }
+                if comes && (of.is_empty() || !owner.is_empty()) {
+                    foreign.remove(&n);
+                    of.remove("");
+                    of.insert(owner);
+                }
+                if !of.is_empty() {
+                    holders.insert(n, of);
+                }
+            }
+        }
+        let folded = fold(start, None, &folded);
+        let has: Vec<_> = foreign.iter().chain(holders.keys()).copied().collect();
+        prop_assert_eq!(&folded.desired, &groups(&has));
+        let own: Owners = holders.iter().flat_map(|(n, of)| of.iter().map(|name| (Owner::new(name), id(*n)))).collect();
+        prop_assert_eq!(&folded.owned, &own);
+    }
 }

@@ -105,7 +105,7 @@ fn unchanged(
     skills: &Assignments,
     user_state: &UserState,
 ) -> Option<Folded> {
-    let all_shown = user_state.owned.iter().all(|id| skills.contains(*id));
+    let all_shown = user_state.owned.ids().into_iter().all(|id| skills.contains(id));
     let planned = pending_change.indices().any(|index| pending_change.job.plan(index).is_some());
     if !user_state.is_newest(pending_change.place) || !all_shown || planned {
         return None;

@@ -203,7 +203,7 @@ impl<'a> RemovalCheck<'a> {
     /// reach.
     fn at_most(&self, user: UserId) -> UserShare {
         let user_state = self.engine.user_states.recall(self.key(user));
-        let owned = &user_state.owned;
+        let owned = user_state.owned.ids();
         let listed = self.asked.get(&user).into_iter().flatten().flat_map(|(_, listed)| listed.ids());
         let within_reach = owned.iter().copied().chain(listed).chain(self.managed.iter().copied());
         let loses = self.loses(user, &within_reach.map(|id| (id, None)).collect(), &user_state);
@@ -227,8 +227,10 @@ impl<'a> RemovalCheck<'a> {
             user_state.too_late(place, self.job.created_at(), self.job.can_be_stale(place.entry.1)).is_some()
         };
         let listed = listed.filter(|(place, _)| !comes_too_late(*place));
-        let change =
-            |(place, listed): &(Place, _)| Change { place: *place, by: place.entry, mode, listed: Arc::clone(listed) };
+        let change = |(place, listed): &(Place, _)| {
+            let (owner, listed) = (self.job.spec().owner.clone(), Arc::clone(listed));
+            Change { place: *place, by: place.entry, owner, mode, listed }
+        };
         let changes: Vec<_> = listed.map(change).collect();
         Difference::between(current, &fold(start, user_state.history.as_deref(), &changes).desired)
     }

@@ -1,9 +1,9 @@
 //! What is known of users.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::domain::{AssignmentId, JobId, Target, UserId, UserKey, UserRef};
+use crate::domain::job::JobSpec;
+use crate::domain::{JobId, Owners, Target, UserId, UserKey, UserRef};
 use crate::engine::core::Engine;
 use crate::engine::job::EntrySnapshot;
 
@@ -12,9 +12,9 @@ use crate::engine::job::EntrySnapshot;
 pub struct UserSnapshot {
     pub user: UserId,
     /// The newest entries about them, newest first.
-    pub entries: Vec<(JobId, Target, EntrySnapshot)>,
-    /// What skillsync itself assigned.
-    pub owned: Vec<(Target, Arc<BTreeSet<AssignmentId>>)>,
+    pub entries: Vec<(JobId, JobSpec, EntrySnapshot)>,
+    /// What skillsync itself assigned, by owner.
+    pub owned: Vec<(Target, Arc<Owners>)>,
 }
 
 impl Engine {
@@ -24,7 +24,7 @@ impl Engine {
         let entries = places.into_iter().filter_map(|(id, index)| {
             let job = self.core.registry.get(id)?;
             let entry = job.entries(None, index, 1).0.pop()?;
-            Some((id, job.spec().target, entry))
+            Some((id, job.spec().clone(), entry))
         });
         let owned = |target| self.core.user_states.recall(UserKey { target, user }).owned;
         Some(UserSnapshot {

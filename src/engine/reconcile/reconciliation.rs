@@ -4,7 +4,6 @@
 //! writes at most once. A round ends by recording outcomes, by requesting another round at once, or by giving the seat
 //! up until later. What has to persist until then is in [`Progress`].
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -14,7 +13,7 @@ use crate::domain::conflict::{Cause, DisputeStep};
 use crate::domain::fold::{Change, FoldStart, Folded, fold};
 use crate::domain::job::Lane;
 use crate::domain::write_intent::WriteIntent;
-use crate::domain::{AssignmentId, Assignments, UserKey};
+use crate::domain::{Assignments, Owners, UserKey};
 use crate::engine::conclusion::Ending;
 use crate::engine::core::{EngineCore, MAX_PANICS};
 use crate::engine::job::outcome::Failure;
@@ -402,13 +401,7 @@ impl<'a> Reconciliation<'a> {
     }
 
     /// Returns the intent that covers this write and the earlier ones without a conclusive answer.
-    fn attempt(
-        &self,
-        base: &Observed,
-        write: &AssignmentWrite,
-        sent: &Difference,
-        claimed: &BTreeSet<AssignmentId>,
-    ) -> WriteIntent {
+    fn attempt(&self, base: &Observed, write: &AssignmentWrite, sent: &Difference, claimed: &Owners) -> WriteIntent {
         let earlier = self.progress.unsure.as_deref().cloned().unwrap_or_default();
         let entries = self.pending_changes.iter().map(PendingChange::attempted);
         earlier.and(base.version, &base.assignments, &write.desired, sent, claimed, entries)

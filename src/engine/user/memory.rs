@@ -17,7 +17,7 @@ use crate::domain::history::{History, Holding};
 use crate::domain::place::DatesBefore;
 use crate::domain::shared::Shared;
 use crate::domain::write_intent::WriteIntent;
-use crate::domain::{AssignmentId, Assignments, EntryId, Place, Target, UserId, UserKey};
+use crate::domain::{AssignmentId, Assignments, EntryId, Owners, Place, Target, UserId, UserKey};
 use crate::engine::job::outcome::Lateness;
 use crate::engine::port::{AssignmentWrite, Observed, Version};
 use crate::journal::{ForgottenChange, Journal, JournalError, KeptUserState, WrittenAssignment};
@@ -29,8 +29,8 @@ const MAX_LAG: Duration = Duration::from_secs(30);
 /// The user state of one user and target.
 #[derive(Debug, Clone, Default)]
 pub(in crate::engine) struct UserState {
-    /// Assignments that skillsync itself made.
-    pub(in crate::engine) owned: Arc<BTreeSet<AssignmentId>>,
+    /// Assignments that skillsync itself made, by owner.
+    pub(in crate::engine) owned: Arc<Owners>,
     /// The newest state shown by a read or by the answer to a write.
     pub(in crate::engine) newest: Option<Observed>,
     /// The newest version seen, including by an earlier process.
@@ -52,7 +52,7 @@ pub(in crate::engine) struct UserState {
 impl UserState {
     /// Returns whether the user has this assignment, as far as known.
     pub(in crate::engine) fn has(&self, id: AssignmentId) -> bool {
-        self.newest.as_ref().map_or_else(|| self.owned.contains(&id), |newest| newest.assignments.contains(id))
+        self.newest.as_ref().map_or_else(|| self.owned.contains(id), |newest| newest.assignments.contains(id))
     }
 
     /// Returns whether a state just read must be older than what we wrote. Differences that a write of ours with a lost
@@ -192,7 +192,7 @@ pub(in crate::engine) struct UserStates {
 
 #[derive(Debug, Default)]
 struct Sets {
-    owned: Shared<BTreeSet<AssignmentId>>,
+    owned: Shared<Owners>,
     states: Shared<Assignments>,
 }
 
@@ -305,7 +305,7 @@ impl UserStates {
     /// journal. What these writes assigned counts as owned for as long as it is seen.
     pub(in crate::engine) fn gave_up(&self, key: UserKey, attempt: Option<&WriteIntent>) -> KeptUserState {
         let mut user_state = self.users.entry(key).or_default();
-        if let Some(attempt) = attempt.filter(|attempt| !attempt.claimed.is_subset(&user_state.owned)) {
+        if let Some(attempt) = attempt.filter(|attempt| !user_state.owned.includes(&attempt.claimed)) {
             Arc::make_mut(&mut user_state.owned).extend(&attempt.claimed);
         }
         // How the writes left these assignments is unknown, so no read can contradict it.

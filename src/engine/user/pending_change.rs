@@ -48,8 +48,8 @@ impl PendingChange {
 
     /// Returns the change to fold.
     pub(in crate::engine) fn change(&self) -> Change {
-        let (mode, listed) = (self.job.spec().mode, Arc::clone(&self.listed));
-        Change { place: self.place, by: self.entry(), mode, listed }
+        let (spec, listed) = (self.job.spec(), Arc::clone(&self.listed));
+        Change { place: self.place, by: self.entry(), owner: spec.owner.clone(), mode: spec.mode, listed }
     }
 
     /// Returns what the journal needs to continue with the change after a restart.
@@ -96,10 +96,7 @@ impl PendingChange {
             Outcome::TooMany { .. } => return self.indices().map(|index| (index, outcome.clone())).collect(),
         };
         let share = |(row, (index, listed)): (usize, &(u32, Arc<Listed>))| {
-            let difference = effects.difference.clone().restricted_to(|id| lister(id) == row);
-            let kept = |ids: &[_]| ids.iter().copied().filter(|id| lister(*id) == row).collect();
-            let share =
-                Effects { preserved: kept(&effects.preserved), overwritten: kept(&effects.overwritten), difference };
+            let share = effects.restricted_to(|id| lister(id) == row);
             if applies && !share.difference.is_empty() {
                 return (*index, Outcome::Applies(share));
             }

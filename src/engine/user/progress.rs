@@ -89,10 +89,8 @@ impl Progress {
         self.confirmed.extend(done);
         let part = |outcome: &Outcome| match outcome {
             Outcome::Applies(effects) => {
-                let difference = effects.difference.clone().restricted_to(|id| self.confirmed.contains(&id));
-                let overwritten =
-                    effects.overwritten.iter().copied().filter(|id| self.confirmed.contains(id)).collect();
-                Some(Outcome::Applies(Effects { difference, preserved: Vec::new(), overwritten }))
+                let confirmed = effects.restricted_to(|id| self.confirmed.contains(&id));
+                Some(Outcome::Applies(Effects { preserved: Vec::new(), ..confirmed }))
             }
             Outcome::Unchanged(_) | Outcome::SupersededBy(_) | Outcome::TooMany { .. } => None,
         };

@@ -164,11 +164,15 @@ impl Settlement<'_> {
         }
     }
 
-    /// Returns whether the engine knows that the user has no owned assignments on the target of the source.
+    /// Returns whether the engine knows that the user has no assignments of this source's owner on its target.
     pub(super) fn has_nothing(&self, user: &UserRef) -> bool {
         let Some(user) = self.intake.0.engine.user(user) else { return false };
         // Pending entries are about to change what the user has.
         let settled = user.entries.iter().all(|(_, _, entry)| entry.state.is_terminal());
-        settled && user.owned.iter().all(|(target, owned)| *target != self.source.target || owned.is_empty())
+        settled
+            && user
+                .owned
+                .iter()
+                .all(|(target, owned)| *target != self.source.target || !owned.has_any_of(&self.source.owner))
     }
 }

@@ -1,19 +1,18 @@
 //! What is remembered of users.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::domain::history::{History, Holding};
 use crate::domain::write_intent::WriteIntent;
-use crate::domain::{AssignmentId, EntryId, Place, Version};
+use crate::domain::{AssignmentId, EntryId, Owners, Place, Version};
 
 /// What is remembered of a user for one target.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeptUserState {
-    /// Assignments that skillsync itself made.
-    pub owned: Arc<BTreeSet<AssignmentId>>,
+    /// Assignments that skillsync itself made, by owner.
+    pub owned: Arc<Owners>,
     /// The newest change that was carried out and is no longer part of a history.
     pub forgotten: Option<ForgottenChange>,
     /// Changes that were carried out and that an older change may still come below.

@@ -15,7 +15,7 @@ use crate::domain::conflict::Cause;
 use crate::domain::entry::Effects;
 use crate::domain::entry_result::{ConflictRecord, EntryResult};
 use crate::domain::job::{ConflictCounts, JobSpec, Lane, SameUser};
-use crate::domain::{AssignmentId, EntryState, JobId, Mode, Proficiency, Reason, Target, UserId};
+use crate::domain::{AssignmentId, EntryState, JobId, Mode, Owner, Proficiency, Reason, Target, UserId};
 use crate::journal::content::EntryOutcome;
 use crate::journal::content::JobCounters;
 
@@ -70,6 +70,9 @@ pub(in crate::journal) struct SpecRecord<'a> {
     same_user: Option<SameUserWord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     default_proficiency: Option<f32>,
+    /// Missing in journals before version 9.
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    owner: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
     submitted_by: Option<ActorRecord<'a>>,
 }
@@ -100,6 +103,7 @@ impl<'a> SpecRecord<'a> {
             callback: spec.callback.as_ref().map(|url| Cow::Borrowed(url.as_str())),
             same_user: Some(spec.same_user.into()),
             default_proficiency: spec.default_proficiency.map(Proficiency::value),
+            owner: spec.owner.as_ref().map(|owner| owner.name().into()),
         }
     }
 }
@@ -123,6 +127,7 @@ impl From<SpecRecord<'_>> for JobSpec {
             callback: record.callback.map(|url| CallbackUrl::kept(url.into_owned().into())),
             same_user: record.same_user.map_or(SameUser::InOrder, Into::into),
             default_proficiency: record.default_proficiency.and_then(|rating| Proficiency::new(rating.into())),
+            owner: record.owner.as_deref().map(Owner::kept),
         }
     }
 }
@@ -154,6 +159,8 @@ pub(in crate::journal) struct OutcomeRecord {
     preserved: Vec<Uuid>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     overwritten: Vec<Uuid>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    other_owners: Vec<(Uuid, Box<str>)>,
     attempts: u32,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     conflicts: Vec<WrittenConflict>,
@@ -209,7 +216,8 @@ pub(in crate::journal) fn rated(ratings: Vec<(Uuid, Option<f64>)>) -> Vec<(Assig
 
 impl From<EntryOutcome> for OutcomeRecord {
     fn from(outcome: EntryOutcome) -> Self {
-        let Effects { difference, preserved, overwritten } = outcome.result.effects;
+        let Effects { difference, preserved, overwritten, other_owners } = outcome.result.effects;
+        let other_owners = other_owners.into_iter().map(|(id, owner)| (id.0, owner.name().into()));
         let conflicts = outcome.result.conflicts.into_iter().map(|conflict| WrittenConflict {
             cause: conflict.cause.into(),
             status: conflict.status,
@@ -226,6 +234,7 @@ impl From<EntryOutcome> for OutcomeRecord {
             difference: difference.into(),
             preserved: uuids(preserved),
             overwritten: uuids(overwritten),
+            other_owners: other_owners.collect(),
             attempts: outcome.result.attempts,
             conflicts: conflicts.collect(),
             superseded_by: outcome.result.superseded_by.map(|(job, position)| (job.0, position)),
@@ -245,6 +254,7 @@ impl From<OutcomeRecord> for EntryOutcome {
             correlation_id: conflict.correlation_id,
             at: conflict.at,
         });
+        let other_owners = record.other_owners.into_iter().map(|(id, owner)| (AssignmentId(id), Owner::kept(&owner)));
         let result = EntryResult {
             reason: record.reason.map(Into::into),
             message: record.message,
@@ -252,6 +262,7 @@ impl From<OutcomeRecord> for EntryOutcome {
                 difference: record.difference.into(),
                 preserved: ids(record.preserved),
                 overwritten: ids(record.overwritten),
+                other_owners: other_owners.collect(),
             },
             attempts: record.attempts,
             conflicts: conflicts.collect(),

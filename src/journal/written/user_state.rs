@@ -1,5 +1,6 @@
 //! The stored format of user states.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -9,11 +10,11 @@ use uuid::Uuid;
 use crate::domain::fold::Change;
 use crate::domain::history::{Done, Event, History, Holding, Others};
 use crate::domain::write_intent::{IntendedChange, Wanted, WriteIntent};
-use crate::domain::{AssignmentId, Assignments, EntryId, JobId, Listed, Place, Proficiency, Version};
+use crate::domain::{AssignmentId, Assignments, EntryId, JobId, Listed, Owner, Owners, Place, Proficiency, Version};
 use crate::journal::content::ForgottenChange;
 use crate::journal::content::KeptUserState;
 use crate::journal::content::WrittenAssignment;
-use crate::journal::written::record::{ModeWord, ids, rated, ratings, uuids};
+use crate::journal::written::record::{ModeWord, rated, ratings};
 
 /// What a user has of an assignment: `false` for nothing, `true` for the assignment without a rating.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -21,6 +22,16 @@ use crate::journal::written::record::{ModeWord, ids, rated, ratings, uuids};
 enum HoldingRecord {
     Unrated(bool),
     Rated(f64),
+}
+
+/// Assignments by owner.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum OwnersRecord {
+    /// From journals before version 9, which did not record owners.
+    Unclaimed(Vec<Uuid>),
+    /// By name of the owner; unclaimed ones are under the empty name.
+    ByOwner(BTreeMap<Box<str>, Vec<Uuid>>),
 }
 
 type AssignmentsRecord = Vec<(Uuid, Option<f64>)>;
@@ -42,7 +53,7 @@ struct AttemptRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     base: Option<u64>,
     wanted: Vec<(Uuid, HoldingRecord, Vec<HoldingRecord>)>,
-    claimed: Vec<Uuid>,
+    claimed: OwnersRecord,
     entries: Vec<AttemptedRecord>,
 }
 
@@ -58,6 +69,9 @@ struct AttemptedRecord {
 struct ChangeRecord {
     place: PlaceRecord,
     by: EntryRecord,
+    /// Missing in journals before version 9.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    owner: Option<Box<str>>,
     mode: ModeWord,
     #[serde(flatten)]
     listed: ListedRecord,
@@ -87,7 +101,7 @@ enum RowRecord {
 #[derive(Debug, Serialize, Deserialize)]
 struct HistoryRecord {
     base: AssignmentsRecord,
-    owned: Vec<Uuid>,
+    owned: OwnersRecord,
     events: Vec<EventRecord>,
     left: AssignmentsRecord,
 }
@@ -102,14 +116,14 @@ enum EventRecord {
     },
     Others {
         changes: Vec<(Uuid, HoldingRecord)>,
-        claimed: Vec<Uuid>,
+        claimed: OwnersRecord,
     },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::journal) struct StandingRecord {
-    owned: Vec<Uuid>,
+    owned: OwnersRecord,
     /// From journals before version 6: when the newest change that was carried out had happened.
     #[serde(default, skip_serializing)]
     applied_at: Option<Timestamp>,
@@ -123,6 +137,29 @@ pub(in crate::journal) struct StandingRecord {
     written: Vec<(Uuid, HoldingRecord, Timestamp)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     attempt: Option<AttemptRecord>,
+}
+
+impl From<&Owners> for OwnersRecord {
+    fn from(ownership: &Owners) -> Self {
+        let of_owner = |(owner, ids): (Option<&Owner>, &BTreeSet<AssignmentId>)| {
+            (owner.map_or_else(Box::default, |owner| owner.name().into()), ids.iter().map(|id| id.0).collect())
+        };
+        Self::ByOwner(ownership.by_owner().map(of_owner).collect())
+    }
+}
+
+impl From<OwnersRecord> for Owners {
+    fn from(record: OwnersRecord) -> Self {
+        let by_owner = match record {
+            OwnersRecord::Unclaimed(ids) => [(Box::default(), ids)].into(),
+            OwnersRecord::ByOwner(by_owner) => by_owner,
+        };
+        let of_owner = |(name, ids): (Box<str>, Vec<Uuid>)| {
+            let owner = (!name.is_empty()).then(|| Owner::kept(&name));
+            ids.into_iter().map(move |id| (owner.clone(), AssignmentId(id)))
+        };
+        by_owner.into_iter().flat_map(of_owner).collect()
+    }
 }
 
 impl From<Holding> for HoldingRecord {
@@ -180,7 +217,7 @@ impl From<&WriteIntent> for AttemptRecord {
         Self {
             base: attempt.base.map(|version| version.0),
             wanted: wanted.collect(),
-            claimed: attempt.claimed.iter().map(|id| id.0).collect(),
+            claimed: (&attempt.claimed).into(),
             entries: attempt.entries.iter().map(AttemptedRecord::from).collect(),
         }
     }
@@ -195,7 +232,7 @@ impl From<AttemptRecord> for WriteIntent {
         Self {
             base: record.base.map(Version),
             wanted: wanted.collect(),
-            claimed: record.claimed.into_iter().map(AssignmentId).collect(),
+            claimed: record.claimed.into(),
             entries: record.entries.into_iter().map(IntendedChange::from).collect(),
         }
     }
@@ -244,6 +281,7 @@ impl From<&Change> for ChangeRecord {
         Self {
             place: change.place.into(),
             by: entry_record(change.by),
+            owner: change.owner.as_ref().map(|owner| owner.name().into()),
             mode: change.mode.into(),
             listed: (&*change.listed).into(),
         }
@@ -255,6 +293,7 @@ impl From<ChangeRecord> for Change {
         Self {
             place: record.place.into(),
             by: entry_id(record.by),
+            owner: record.owner.as_deref().map(Owner::kept),
             mode: record.mode.into(),
             listed: Arc::new(record.listed.into()),
         }
@@ -281,7 +320,7 @@ impl From<&Event> for EventRecord {
             Event::Done(Done { change, at }) => Self::Done { change: change.into(), at: *at },
             Event::Others(Others { changes, claimed }) => Self::Others {
                 changes: changes.iter().map(|(id, holding)| (id.0, (*holding).into())).collect(),
-                claimed: uuids(claimed.clone()),
+                claimed: claimed.into(),
             },
         }
     }
@@ -293,7 +332,7 @@ impl From<EventRecord> for Event {
             EventRecord::Done { change, at } => Self::Done(Done { change: change.into(), at }),
             EventRecord::Others { changes, claimed } => Self::Others(Others {
                 changes: changes.into_iter().map(|(id, holding)| (AssignmentId(id), holding.into())).collect(),
-                claimed: ids(claimed),
+                claimed: claimed.into(),
             }),
         }
     }
@@ -303,7 +342,7 @@ impl From<&History> for HistoryRecord {
     fn from(history: &History) -> Self {
         Self {
             base: assignments_record(&history.base),
-            owned: history.owned.iter().map(|id| id.0).collect(),
+            owned: (&*history.owned).into(),
             events: history.events.iter().map(EventRecord::from).collect(),
             left: assignments_record(&history.left),
         }
@@ -314,7 +353,7 @@ impl From<HistoryRecord> for History {
     fn from(record: HistoryRecord) -> Self {
         Self {
             base: assignments(record.base),
-            owned: Arc::new(record.owned.into_iter().map(AssignmentId).collect()),
+            owned: Arc::new(record.owned.into()),
             events: record.events.into_iter().map(Event::from).collect(),
             left: assignments(record.left),
         }
@@ -328,7 +367,7 @@ impl From<&KeptUserState> for StandingRecord {
             .map(|forgotten| ForgottenRecord { place: forgotten.place.into(), by: forgotten.by.map(entry_record) });
         let written = user_state.written.iter().map(|written| (written.id.0, written.left.into(), written.at));
         Self {
-            owned: user_state.owned.iter().map(|id| id.0).collect(),
+            owned: (&*user_state.owned).into(),
             applied_at: None,
             forgotten,
             history: user_state.history.as_deref().map(HistoryRecord::from),
@@ -353,7 +392,7 @@ impl From<StandingRecord> for KeptUserState {
             at,
         });
         Self {
-            owned: Arc::new(record.owned.into_iter().map(AssignmentId).collect()),
+            owned: Arc::new(record.owned.into()),
             forgotten: forgotten.or(older),
             history: record.history.map(|history| Arc::new(history.into())),
             version: record.version.map(Version),
@@ -377,11 +416,13 @@ mod tests {
         let listed = Listed::new(set.as_ref().clone(), [AssignmentId(Uuid::from_u128(5))]);
         let rated = Arc::new(listed.clone().with_unrated(Proficiency::new(3.5)));
         let listed = Arc::new(listed);
-        let change = Change { place, by: (job, 4), mode: Mode::Managed, listed: Arc::clone(&rated) };
-        let others = Others { changes: vec![(id, None), (id, Some(None)), (id, Some(rating))], claimed: vec![id] };
+        let owned: Owners = [(Owner::new("hr"), id), (None, AssignmentId(Uuid::from_u128(6)))].into_iter().collect();
+        let change =
+            Change { place, by: (job, 4), owner: Owner::new("hr"), mode: Mode::Managed, listed: Arc::clone(&rated) };
+        let others = Others { changes: vec![(id, None), (id, Some(None)), (id, Some(rating))], claimed: owned.clone() };
         let history = History {
             base: Arc::default(),
-            owned: Arc::new([id].into()),
+            owned: Arc::new(owned.clone()),
             events: vec![Event::Done(Done { change: change.clone(), at }), Event::Others(others)],
             left: Arc::clone(&set),
         };
@@ -389,7 +430,7 @@ mod tests {
         let attempt = WriteIntent {
             base: Some(Version(7)),
             wanted: [(id, wanted)].into(),
-            claimed: [id].into(),
+            claimed: owned.clone(),
             entries: vec![
                 IntendedChange { change: change.clone(), rows: Arc::default() },
                 IntendedChange {
@@ -399,7 +440,7 @@ mod tests {
             ],
         };
         let user_state = KeptUserState {
-            owned: Arc::new([id].into()),
+            owned: Arc::new(owned.clone()),
             forgotten: Some(ForgottenChange { place, by: Some((job, 3)) }),
             history: Some(Arc::new(history)),
             version: Some(Version(8)),

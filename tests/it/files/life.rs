@@ -60,7 +60,13 @@ pub(super) fn key(number: u32) -> AcceptanceKey {
 
 pub(super) fn user_state() -> (UserKey, KeptUserState) {
     let user = UserKey { target: Target::WfmSkillGroups, user: UserId(Uuid::from_u128(7)) };
-    (user, KeptUserState { owned: Arc::new([AssignmentId(Uuid::from_u128(1))].into()), ..KeptUserState::default() })
+    (
+        user,
+        KeptUserState {
+            owned: Arc::new([(None, AssignmentId(Uuid::from_u128(1)))].into_iter().collect()),
+            ..KeptUserState::default()
+        },
+    )
 }
 
 pub(super) fn outcome() -> EntryOutcome {

@@ -17,6 +17,8 @@ use super::plan::{Naming, Operation, Plan, Settings, Submission, What, Wish};
 
 /// Items of each catalogue that jobs and meddlers choose from.
 pub(super) const ITEMS: usize = 6;
+/// Those on whose behalf jobs assign.
+pub(super) const OWNERS: [&str; 3] = ["default", "hr", "lms"];
 /// Nothing happens to the org after so many milliseconds.
 pub(super) const SPAN: u64 = 40_000;
 
@@ -69,6 +71,7 @@ pub(super) fn submission(dice: &mut StdRng, users: usize) -> Submission {
         dry_run: dice.random_bool(0.05),
         urgent: dice.random_bool(0.3),
         same_user: SameUser::InOrder,
+        owner: OWNERS[0],
         entries: {
             let naming = if dice.random_bool(0.5) { Naming::Id } else { Naming::EmployeeId };
             (0..dice.random_range(1..=3)).map(|_| wish(dice, users, naming)).collect()
@@ -88,6 +91,7 @@ fn nightly(dice: &mut StdRng, users: usize) -> Submission {
         dry_run: dice.random_bool(0.1),
         urgent: false,
         same_user: SameUser::InOrder,
+        owner: OWNERS[0],
         entries: (0..users).map(|user| one(dice, user)).collect(),
     }
 }

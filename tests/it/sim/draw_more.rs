@@ -9,7 +9,7 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use skillsync::domain::job::SameUser;
 
-use super::draw::{SPAN, moment, submission};
+use super::draw::{OWNERS, SPAN, moment, submission};
 use super::plan::{Hostile, ListingFault, Naming, Operation, Plan, Restart, Settings, Submission, What};
 use crate::dying::Left;
 
@@ -54,7 +54,18 @@ impl Plan {
         if dice.random_bool(0.15) {
             lasting_trouble(dice, &mut plan.scenario, &mut plan.settings);
         }
+        if dice.random_bool(0.5) {
+            plan.of_several_owners(dice);
+        }
         plan
+    }
+
+    fn of_several_owners(&mut self, dice: &mut StdRng) {
+        for operation in &mut self.operations {
+            if let What::Submit(submission) = &mut operation.what {
+                submission.owner = OWNERS.choose(dice).unwrap();
+            }
+        }
     }
 
     /// Jobs shortly before and after restarts: what was just written is what the next process may not see yet. And cancels

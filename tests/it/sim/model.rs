@@ -109,7 +109,7 @@ impl<'a> History<'a> {
             open: BTreeSet::new(),
             told: 0,
             walked: 0,
-            ever_owned: Owned::new(),
+            ever_owned: Owned::default(),
             violations: Vec::new(),
         }
     }

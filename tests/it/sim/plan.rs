@@ -76,6 +76,8 @@ pub(super) struct Submission {
     pub(super) dry_run: bool,
     pub(super) urgent: bool,
     pub(super) same_user: SameUser,
+    /// On whose behalf it assigns.
+    pub(super) owner: &'static str,
     pub(super) entries: Vec<Wish>,
 }
 

@@ -211,6 +211,7 @@ fn three_nights(seed: u64) -> Plan {
         dry_run: false,
         urgent: false,
         same_user: SameUser::Refuse,
+        owner: "default",
         entries: (0..plan.users()).map(wish).collect(),
     };
     let mut perform = |at, what| plan.operations.push(Operation { at, what });

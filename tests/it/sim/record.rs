@@ -36,6 +36,7 @@ pub(super) struct Entry {
     pub(super) user: Option<Uuid>,
     pub(super) target: Target,
     pub(super) mode: Mode,
+    pub(super) owner: &'static str,
     pub(super) dry_run: bool,
     pub(super) listed: Set,
     /// What it lists itself, if rows of its user are taken together.

@@ -43,6 +43,7 @@ fn submit(at: u64, target: Target, mode: Mode, items: &[(usize, Option<u8>)]) ->
             dry_run: false,
             urgent: false,
             same_user: SameUser::InOrder,
+            owner: "default",
             entries,
         }),
     }

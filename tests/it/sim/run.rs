@@ -9,7 +9,9 @@ use genesys_simulator::{Assignment, ConflictCause, Target, UserState};
 use jiff::{SignedDuration, Timestamp};
 use skillsync::domain::entry::{AssignmentName, EntryRequest, ListedAssignment};
 use skillsync::domain::job::{JobSpec, JobStatus, Lane, SameUser};
-use skillsync::domain::{AssignmentId, EntryState, JobId, Mode, Proficiency, Target as OurTarget, UserId, UserRef};
+use skillsync::domain::{
+    AssignmentId, EntryState, JobId, Mode, Owner, Proficiency, Target as OurTarget, UserId, UserRef,
+};
 use skillsync::engine::{Engine, EntrySnapshot, ResubmitError};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -270,6 +272,7 @@ impl Running<'_> {
             dry_run: submission.dry_run,
             lane: if submission.urgent { Lane::Interactive } else { Lane::Bulk },
             same_user: submission.same_user,
+            owner: Owner::new(submission.owner),
             ..JobSpec::new(ours(submission.target), submission.mode)
         };
         let service = self.jobs.len() % self.lives.len();
@@ -431,6 +434,7 @@ impl Running<'_> {
                     user: self.users.get(submission.entries[origin.1 as usize].user).copied(),
                     target: submission.target,
                     mode: submission.mode,
+                    owner: submission.owner,
                     dry_run: engine.job(job.id).unwrap().spec.dry_run,
                     listed: listed(&snapshot),
                     own: listed(&snapshot),

@@ -10,8 +10,42 @@ use uuid::Uuid;
 use super::record::{Entry, Place, Set};
 use super::truth::Became;
 
-/// What skillsync assigned itself.
-pub(super) type Owned = BTreeSet<Uuid>;
+/// What skillsync assigned itself, and for whom.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Owned(BTreeMap<Uuid, BTreeSet<&'static str>>);
+
+impl Owned {
+    pub(super) fn contains(&self, id: &Uuid) -> bool {
+        self.0.contains_key(id)
+    }
+
+    pub(super) fn extend(&mut self, other: &Self) {
+        for (id, owners) in &other.0 {
+            self.0.entry(*id).or_default().extend(owners);
+        }
+    }
+
+    /// What is left of it for a user who has only these.
+    fn of(&self, set: &Set) -> Self {
+        let kept = self.0.iter().filter(|(id, _)| set.contains_key(id));
+        Self(kept.map(|(id, owners)| (*id, owners.clone())).collect())
+    }
+
+    fn is_held_by_others(&self, id: Uuid, owner: &str) -> bool {
+        self.0.get(&id).is_some_and(|owners| owners.iter().any(|other| *other != owner))
+    }
+
+    fn claim(&mut self, id: Uuid, owner: &'static str) {
+        self.0.entry(id).or_default().insert(owner);
+    }
+
+    /// Takes it from one of several owners.
+    fn let_go(&mut self, id: Uuid, owner: &str) {
+        if let Some(owners) = self.0.get_mut(&id) {
+            owners.remove(owner);
+        }
+    }
+}
 
 /// Entries that were carried out, by place, over a state that no later one can come below.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,7 +88,7 @@ pub(super) struct Step {
 impl World {
     /// Nothing of the user's is ours.
     pub(super) fn new(set: Set) -> Self {
-        Self { set, owned: Owned::new(), nodes: Vec::new(), claims: Owned::new() }
+        Self { set, owned: Owned::default(), nodes: Vec::new(), claims: Owned::default() }
     }
 
     /// The same, after this state was seen.
@@ -62,9 +96,9 @@ impl World {
         let mut next = self.clone();
         let had = self.replay(entries).set;
         let changed: BTreeMap<_, _> = differing(&had, state).map(|id| (id, state.get(&id).copied())).collect();
-        let claimed: Owned = self.claims.iter().copied().filter(|id| state.contains_key(id)).collect();
-        next.claims.clear();
-        if !changed.is_empty() || !claimed.is_empty() {
+        let claimed = self.claims.of(state);
+        next.claims = Owned::default();
+        if !changed.is_empty() || claimed != Owned::default() {
             next.nodes.push(Node::Seen { changed, claimed });
         }
         next
@@ -132,7 +166,7 @@ impl World {
                         }
                     }
                     owned.extend(claimed);
-                    owned.retain(|id| set.contains_key(id));
+                    owned = owned.of(&set);
                 }
             }
         }
@@ -156,7 +190,7 @@ impl World {
         let first = first - seen;
         let Self { set, owned, mut nodes, claims } = self;
         let rest = nodes.split_off(first);
-        let below = Self { set, owned, nodes, claims: Owned::new() }.replay(entries);
+        let below = Self { set, owned, nodes, claims: Owned::default() }.replay(entries);
         Self { set: below.set, owned: below.owned, nodes: rest, claims }
     }
 }
@@ -184,34 +218,36 @@ impl Replay {
 }
 
 /// One entry, in the words of the promise.
-fn applied(state: &Set, owned: &Owned, entry: &Entry) -> (Set, Owned) {
-    let mut set = state.clone();
-    let mut own: Owned = owned.iter().copied().filter(|id| state.contains_key(id)).collect();
+fn applied(state: &Set, ours: &Owned, entry: &Entry) -> (Set, Owned) {
+    let (mut set, mut owned, by) = (state.clone(), ours.of(state), entry.owner);
     if entry.mode == Mode::Remove {
-        set.retain(|id, _| !entry.listed.contains_key(id));
-        own.retain(|id| !entry.listed.contains_key(id));
-        return (set, own);
+        for id in entry.listed.keys() {
+            if owned.is_held_by_others(*id, by) {
+                owned.let_go(*id, by);
+            } else {
+                set.remove(id);
+            }
+        }
+        return (set.clone(), owned.of(&set));
     }
     for (id, rating) in &entry.listed {
-        if !set.contains_key(id) {
-            own.insert(*id);
-        }
         let unrated = (entry.target == Target::RoutingSkills).then_some(0);
         let had = set.get(id).copied().unwrap_or(unrated);
+        if entry.mode != Mode::Add || owned.contains(id) || !set.contains_key(id) {
+            owned.claim(*id, by);
+        }
         set.insert(*id, rating.or(had));
     }
-    match entry.mode {
-        Mode::Add | Mode::Remove => {}
-        Mode::Managed => {
-            set.retain(|id, _| entry.listed.contains_key(id) || !own.contains(id));
-            own = entry.listed.keys().copied().collect();
-        }
-        Mode::Replace => {
-            set.retain(|id, _| entry.listed.contains_key(id));
-            own = entry.listed.keys().copied().collect();
+    let unlisted: Vec<Uuid> = set.keys().copied().filter(|id| !entry.listed.contains_key(id)).collect();
+    for id in unlisted {
+        match entry.mode {
+            Mode::Managed if owned.is_held_by_others(id, by) => owned.let_go(id, by),
+            Mode::Managed if owned.contains(&id) => drop(set.remove(&id)),
+            Mode::Replace => drop(set.remove(&id)),
+            Mode::Managed | Mode::Add | Mode::Remove => {}
         }
     }
-    (set, own)
+    (set.clone(), owned.of(&set))
 }
 
 pub(super) fn differing<'a>(one: &'a Set, other: &'a Set) -> impl Iterator<Item = Uuid> + 'a {

@@ -15,6 +15,7 @@ use crate::api::shapes::problem::{MEDIA_TYPE, Problem, ProblemView};
 use crate::api::shapes::schemas::Spreadsheet;
 use crate::api::submission::request::SyncJobRequest;
 use crate::api::submission::{Incoming, JobParameters};
+use crate::domain::job::JobSpec;
 use crate::engine::IdempotencyContext;
 
 /// Submit a sync job
@@ -107,12 +108,14 @@ pub(in crate::api) async fn create_sync_job(
     let (submission, fingerprint) = incoming.read().await?;
     let caller = api.keys.again(&caller, api.clock.now())?;
     caller.needs(Role::Submit)?;
-    caller.may_submit(&submission.spec)?;
+    let owner = submission.spec.owner.or_else(|| Some(caller.owner()));
+    let spec = JobSpec { owner, ..submission.spec };
+    caller.may_submit(&spec)?;
     // Checked again because receiving and parsing the body may have taken a while.
     refuse_if_unable(&api)?;
     let under = reservation.map(|reservation| IdempotencyContext { reservation, fingerprint });
     let engine = api.engine.on_behalf_of(caller.asker());
-    let submitted = engine.submit_under(under, submission.spec, submission.entries).await;
+    let submitted = engine.submit_under(under, spec, submission.entries).await;
     let job = submitted.map_err(|error| Problem::not_written_down(&error))?;
     Ok(accepted(&api, job))
 }

@@ -14,7 +14,7 @@ use crate::domain::entry::{AssignmentName, Effects, EntryOrder, EntryRequest, Li
 use crate::domain::entry_result::{ConflictRecord, EntryResult};
 use crate::domain::hold::{Hold, SkillLoss};
 use crate::domain::job::{ConflictCounts, JobSpec, Lane, SameUser};
-use crate::domain::{AssignmentId, EntryState, Mode, Proficiency, Reason, Target, UserId, UserRef, Version};
+use crate::domain::{AssignmentId, EntryState, Mode, Owner, Proficiency, Reason, Target, UserId, UserRef, Version};
 use crate::journal::content::EndedEntry;
 use crate::journal::content::EntryOutcome;
 use crate::journal::content::JobCounters;
@@ -81,6 +81,7 @@ pub(in crate::journal) fn job(number: u128, entries: usize) -> AcceptedJob {
             callback: Some(CallbackUrl::kept("https://hr.example.com/hook?token=x".into())),
             same_user: SameUser::InOrder,
             default_proficiency: Proficiency::new(3.5),
+            owner: Owner::new("hr"),
         },
         created_at: at(0),
         entries: (0..entries)
@@ -109,6 +110,10 @@ pub(in crate::journal) fn outcome() -> EntryOutcome {
                 },
                 preserved: vec![AssignmentId(Uuid::from_u128(4))],
                 overwritten: vec![AssignmentId(Uuid::from_u128(5))],
+                other_owners: Owner::new("lms")
+                    .map(|lms| (AssignmentId(Uuid::from_u128(4)), lms))
+                    .into_iter()
+                    .collect(),
             },
             attempts: 10,
             conflicts: vec![ConflictRecord {
@@ -140,7 +145,7 @@ pub(in crate::journal) fn ended(job: JobId, position: u32) -> Conclusion {
 
 fn user_state() -> (UserKey, KeptUserState) {
     let user = UserKey { target: Target::WfmSkillGroups, user: UserId(Uuid::from_u128(77)) };
-    let owned = [AssignmentId(Uuid::from_u128(1))].into();
+    let owned = [(Owner::new("hr"), AssignmentId(Uuid::from_u128(1)))].into_iter().collect();
     (user, KeptUserState { owned: Arc::new(owned), version: Some(Version(4)), ..KeptUserState::default() })
 }
 
