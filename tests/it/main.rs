@@ -51,6 +51,7 @@ mod one_list;
 mod other_org;
 mod outage;
 mod outcomes;
+mod owners;
 mod partner_endpoint;
 mod process;
 mod push;
