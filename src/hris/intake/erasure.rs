@@ -29,6 +29,8 @@ impl Intake {
         let (engine, known) = (self.0.engine.on_behalf_of(asker), &self.0.known);
         let mut person = engine.person(named, known.users_named(named)).await?;
         person.names.extend(person.user.into_iter().flat_map(|user| known.names_of(user)));
+        let unfound = known.unfound_names_of(&person, &engine);
+        person.names.extend(unfound.into_iter().flat_map(|name| [name.folded(), name]));
         let records = self.record_ids(&person);
         if records.iter().any(|record| self.0.waiting.waits_for(record)) {
             return Err(ErasureError::RecordWaits);
@@ -38,7 +40,7 @@ impl Intake {
             memos.extend(unread);
             engine.erase(&person, memos).await
         };
-        let erased = known.erase(&person, erase).await;
+        let erased = known.erase(&person, &engine, erase).await;
         if matches!(erased, Ok(_) | Err(ErasureError::Journal(JournalError::StillInFiles(_)))) {
             self.drop_failed_records(&records);
         }

@@ -110,3 +110,41 @@ async fn that_somebody_had_left_before_their_number_was_anothers_is_erased_with_
     assert_eq!(office.delete("/v1/users/E1004").await.status, 200);
     assert_eq!(known(&office.bed.kept), [""; 0]);
 }
+
+/// The sender's id shows that two names are one person's. What was told under the other name goes with them.
+#[tokio::test(start_paused = true)]
+async fn what_was_told_with_their_id_under_another_name_is_erased_with_a_person() {
+    for former in ["NOSUCH7", "E1002"] {
+        let office = Office::open(&employees(10), &(by_title("hr", "") + "[sync]\nhold_skill_left = 0\n"));
+        tell(&office, "present-7", former, Some("Group 1"), -300).await;
+        tell(&office, "present-7", "E1004", Some("Group 2"), -200).await;
+        let told = |what: &str| {
+            let memos = office.bed.kept.recovered().memos;
+            memos.iter().any(|memo| format!("{} {:?}", memo.key, memo.value).contains(what))
+        };
+        assert!(told("present-7") && told(former));
+        assert_eq!(office.delete("/v1/users/E1004").await.status, 200);
+        assert!(!told("present-7") && !told("E1004"), "{former}");
+        // Whom Genesys knows by the former name is another person.
+        assert_eq!(told(former), former == "E1002");
+        let named = |job: &serde_json::Value| job["user"]["employeeId"] == former;
+        let mut about_former = 0;
+        for job in office.get("/v1/sync-jobs").await["items"].as_array().unwrap() {
+            let path = format!("/v1/sync-jobs/{}/entries", job["id"].as_str().unwrap());
+            about_former += office.get(&path).await["items"].as_array().unwrap().iter().filter(|it| named(it)).count();
+        }
+        assert_eq!(about_former > 0, former == "E1002", "{former}");
+    }
+}
+
+/// A name that the sender gave with an id before it gave another one: erasing its holder leaves the id where it is.
+#[tokio::test(start_paused = true)]
+async fn whose_name_was_given_with_an_id_by_mistake_is_erased_without_it() {
+    let office = Office::open(&employees(10), &(by_title("hr", "") + "[sync]\nhold_skill_left = 0\n"));
+    tell(&office, "present-7", "E1002", Some("Group 1"), -300).await;
+    tell(&office, "present-7", "E1004", Some("Group 2"), -200).await;
+    assert_eq!(office.delete("/v1/users/E1002").await.status, 200);
+    assert_eq!(known(&office.bed.kept), ["hr\nemployeeId:E1004"]);
+    tell(&office, "present-7", "", None, -100).await;
+    assert_eq!(office.groups(4), [""; 0], "the deletion is theirs all the same");
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::written::{read, written};
 use super::{KnownPeople, gone_key};
 use crate::domain::{UserId, UserRef};
-use crate::engine::{ErasureError, PersonIdentity};
+use crate::engine::{Engine, ErasureError, PersonIdentity};
 use crate::journal::{JournalError, Memo};
 
 impl KnownPeople {
@@ -15,12 +15,13 @@ impl KnownPeople {
     pub(in crate::hris::intake) async fn erase<T>(
         &self,
         person: &PersonIdentity,
+        engine: &Engine,
         erase: impl AsyncFnOnce(Vec<Memo>) -> Result<T, ErasureError>,
     ) -> Result<T, ErasureError> {
         let _writing = self.writing.everybody().await;
         let mut theirs = self.places_of(person);
         theirs.extend(self.departures_of(person));
-        let handed_on = self.handed_on_by(person);
+        let handed_on = self.handed_on_by(person, engine);
         let memos = theirs.iter().flat_map(|(source, text)| self.memos(source, text, None));
         let after = handed_on.iter().flat_map(|(source, text, known)| self.memos(source, text, Some(known)));
         let erased = erase(memos.chain(after).collect()).await;
@@ -47,6 +48,19 @@ impl KnownPeople {
         places.iter().filter_map(id).collect()
     }
 
+    /// Returns the names that sources have given to a person, shown by the sender's id, and by which nobody was found.
+    pub(in crate::hris::intake) fn unfound_names_of(&self, person: &PersonIdentity, engine: &Engine) -> Vec<UserRef> {
+        let places = self.places_of(person);
+        let people = self.lock();
+        let mut names = Vec::new();
+        for (source, text) in &places {
+            let Some(of_source) = people.get(source) else { continue };
+            let is_unfound = |(text, _): &(&Box<str>, _)| of_source.user_of(text, engine).is_none();
+            names.extend(of_source.sharing_id_with(text).filter(is_unfound).filter_map(|(text, _)| read(text)));
+        }
+        names
+    }
+
     /// Returns where it is remembered that a person has left: under the ids that the sender gave them, with names that
     /// are theirs or were.
     fn departures_of(&self, person: &PersonIdentity) -> Vec<(Arc<str>, Box<str>)> {
@@ -64,7 +78,7 @@ impl KnownPeople {
     }
 
     /// Returns where a person is known: as their user, or by name where the user is unknown.
-    fn places_of(&self, person: &PersonIdentity) -> Vec<(Arc<str>, Box<str>)> {
+    pub(super) fn places_of(&self, person: &PersonIdentity) -> Vec<(Arc<str>, Box<str>)> {
         let names: BTreeSet<_> = person.names.iter().filter_map(written).collect();
         let mut places = Vec::new();
         for (source, known) in &*self.lock() {

@@ -1,7 +1,7 @@
 //! Names that belong to another user in Genesys by now: whoever had such a name before may still have owned
 //! assignments.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::written::{read, written};
@@ -67,10 +67,40 @@ impl KnownPeople {
         former
     }
 
-    /// Returns the names that a person had and others have now, each without its reference to the person.
-    pub(super) fn handed_on_by(&self, person: &PersonIdentity) -> Vec<(Arc<str>, Box<str>, KnownPerson)> {
-        let without = |known: KnownPerson| KnownPerson { former_user: None, former_id: None, ..known };
-        self.were_called_by(person).into_iter().map(|(source, text, known)| (source, text, without(known))).collect()
+    /// Returns the names that a person had and others have now, each without its reference to the person, and the names
+    /// of others that the sender gave with the person's id before it gave theirs, each without that id.
+    pub(super) fn handed_on_by(
+        &self,
+        person: &PersonIdentity,
+        engine: &Engine,
+    ) -> Vec<(Arc<str>, Box<str>, KnownPerson)> {
+        let mut rewritten = BTreeMap::new();
+        for (source, text, known) in self.misnamed_as(person, engine) {
+            rewritten.insert((source, text), KnownPerson { sender_id: None, ..known });
+        }
+        for (source, text, known) in self.were_called_by(person) {
+            let known = rewritten.remove(&(Arc::clone(&source), text.clone())).unwrap_or(known);
+            rewritten.insert((source, text), KnownPerson { former_user: None, former_id: None, ..known });
+        }
+        rewritten.into_iter().map(|((source, text), known)| (source, text, known)).collect()
+    }
+
+    /// Returns the names of other users that the sender gave with the person's id before it gave theirs.
+    fn misnamed_as(&self, person: &PersonIdentity, engine: &Engine) -> Vec<(Arc<str>, Box<str>, KnownPerson)> {
+        let places = self.places_of(person);
+        let people = self.lock();
+        let mut found = Vec::new();
+        for (source, text) in &places {
+            let Some(of_source) = people.get(source) else { continue };
+            let Some(theirs) = of_source.by_name.get(text) else { continue };
+            let is_before = |(text, known): &(&Box<str>, &KnownPerson)| {
+                let user = of_source.user_of(text, engine);
+                user.is_some() && user != person.user && known.was_given_before(theirs)
+            };
+            let before = of_source.sharing_id_with(text).filter(is_before);
+            found.extend(before.map(|(text, known)| (Arc::clone(source), text.clone(), known.clone())));
+        }
+        found
     }
 
     /// Returns the names that a person had and others have now.
@@ -91,6 +121,14 @@ impl KnownPeople {
 }
 
 impl OfSource {
+    /// Returns the other names that the sender gave with the same id as this one.
+    pub(super) fn sharing_id_with(&self, text: &str) -> impl Iterator<Item = (&Box<str>, &KnownPerson)> {
+        let id = self.by_name.get(text).and_then(|known| known.sender_id.as_ref());
+        let same = id.and_then(|id| self.by_sender_id.get(id)).into_iter().flatten();
+        let known = same.filter(move |other| &***other != text).filter_map(|other| self.by_name.get_key_value(other));
+        known.filter(move |(_, known)| known.sender_id.as_ref() == id)
+    }
+
     /// Returns the users that a name led to before it led to its present one.
     fn users_before(&self, text: &str, known: &KnownPerson, engine: &Engine) -> BTreeSet<UserId> {
         let now = self.user_of(text, engine);
