@@ -84,6 +84,7 @@ async fn service(listener: TcpListener, journal: Arc<dyn Journal>, limits: &'sta
         "[genesys]\napi_url = 'http://g'\nlogin_url = 'http://g'\nclient_id = 'skillsync-simulated'\n\
          client_secret = 'not-a-secret'\nlimits = '{limits}'\nmax_in_flight = 100\n\
          [server]\nrequests_per_second = 1000000\nmax_connections = 4096\nmax_open_entries = 4000000\n\
+         max_memory_bytes = 17179869184\n\
          [[server.api_keys]]\nname = 'load'\nrole = 'admin'\nsha256 = '{digest}'"
     ))
     .expect("a good configuration");

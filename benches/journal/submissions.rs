@@ -140,6 +140,9 @@ async fn submit(clients: usize, journal: Arc<dyn Journal>, recovered: Recovered)
     )
     .expect("a configuration");
     config.server.requests_per_second = NonZeroU32::MAX;
+    // A fast machine submits more than the default permits.
+    config.server.max_memory_bytes = 16 << 30;
+    config.server.max_open_entries = u32::MAX;
     let around = Dependencies {
         transport: app::in_memory(&Simulator::new(Scenario::default()), Duration::from_secs(60)),
         rate_limiter_start: Start::AsIfFull,

@@ -58,6 +58,7 @@ export function stories(live) {
     await reads(page.locator("h1"), "E1001");
     await reads(page.locator(".history"), /nightly (applied|unchanged)/);
     await reads(page.locator(".panel").first(), "Assigned by skillsync");
+    await reads(page.locator(".owned .owners").first(), "default");
     await find.fill("nobody@example.com");
     await find.press("Enter");
     await reads(page.locator(".panel"), "No job has named this user");

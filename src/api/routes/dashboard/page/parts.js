@@ -65,16 +65,22 @@ const SIGNS = [
   ["preserved", "=", "preserved: assigned by others"],
 ];
 
+// The owners of an assignment, where the service tells them.
+export const heldBy = (item, what = "held by") =>
+  item?.owners?.length ? h("span", { class: "owners" }, h("span", { class: "hidden" }, ` ${what}`), ` ${item.owners.join(", ")}`) : null;
+
 // What changes for a user: + added, − removed, ~ proficiency, ! overwritten, = preserved.
 export function difference(entry, { preserved = true } = {}) {
   // `replace` lists removed assignments of others twice: as removed and as overwritten.
   const overwritten = new Set(entry.overwritten.map((item) => item.id));
+  const contested = new Map((entry.contested ?? []).map((item) => [item.id, item]));
   const items = SIGNS.filter(([field]) => preserved || field !== "preserved").flatMap(([field, sign, what]) =>
     entry[field]
       .filter((item) => field !== "removed" || !overwritten.has(item.id))
       .map((item) => h("li", { class: `diff is-${field}` },
         h("span", { class: "sign", "aria-hidden": "true" }, sign), h("span", { class: "hidden" }, `${what}: `),
-        item.name ?? item.id, item.proficiency === null ? null : h("span", { class: "rating" }, ` ${proficiency(item.proficiency)}`))));
+        item.name ?? item.id, item.proficiency === null ? null : h("span", { class: "rating" }, ` ${proficiency(item.proficiency)}`),
+        heldBy(field === "updated" ? contested.get(item.id) : item, field === "updated" ? "contested by" : "held by"))));
   return items.length ? h("ul", { class: "diffs" }, items) : null;
 }
 

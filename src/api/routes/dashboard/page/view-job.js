@@ -13,7 +13,7 @@ import { planOf } from "./plan.js";
 import { term } from "./tips.js";
 import { conflictsOfJob } from "./view-conflicts.js";
 import { actorOf, witnessesOf } from "./witnesses.js";
-import { MODES, REASONS, STATE_ORDER, TARGETS } from "./words.js";
+import { MODES, OTHERS, REASONS, STATE_ORDER, TARGETS } from "./words.js";
 
 export function jobView(root, path, signal) {
   const [id, state = ""] = path.split("/");
@@ -92,6 +92,7 @@ function factsOf(job) {
   return [
     fact("writes", TARGETS[job.target]),
     fact("mode", h("span", { title: MODES[job.mode] }, job.mode)),
+    job.owner && fact("owner", h("span", { title: OTHERS.owner }, job.owner)),
     fact("lane", job.lane),
     fact("accepted", h("time", { datetime: job.createdAt, title: fullTime(job.createdAt) }, when(job.createdAt))),
     job.finishedAt && fact("ended", h("time", { datetime: job.finishedAt, title: fullTime(job.finishedAt) }, when(job.finishedAt))),

@@ -1,4 +1,4 @@
-// One user: the assignments made by skillsync, and the latest entries with their outcomes.
+// One user: the assignments made by skillsync with their owners, and the latest entries with their outcomes.
 
 import { get, Refused } from "./api.js";
 import { copyButton } from "./download.js";
@@ -6,7 +6,7 @@ import { entryDetails } from "./entry-details.js";
 import { h, render } from "./dom.js";
 import { many, when } from "./format.js";
 import { jobs } from "./jobs.js";
-import { chip, nameOf, notice } from "./parts.js";
+import { chip, heldBy, nameOf, notice } from "./parts.js";
 import { TARGETS } from "./words.js";
 
 export async function userView(root, reference, signal) {
@@ -40,13 +40,13 @@ function historyOf(user) {
 
 function ownedOf({ target, assignments }) {
   return h("div", { class: "owned" }, h("h3", {}, TARGETS[target]),
-    h("ul", { class: "diffs" }, assignments.map((item) => h("li", { class: "diff is-preserved" }, item.name ?? item.id))));
+    h("ul", { class: "diffs" }, assignments.map((item) => h("li", { class: "diff is-preserved" }, item.name ?? item.id, heldBy(item)))));
 }
 
-function entryOf({ jobId, target, entry }) {
+function entryOf({ jobId, target, owner, entry }) {
   const job = jobs.get(jobId);
   return h("article", { class: "panel history" },
     h("div", { class: "panel-head" }, h("h3", {}, h("a", { href: `#/jobs/${jobId}` }, job ? nameOf(job) : `job ${jobId.slice(0, 8)}`), " ", chip("state", entry.state)),
-      h("span", { class: "muted" }, [TARGETS[target], entry.ref, entry.finishedAt && when(entry.finishedAt)].filter(Boolean).join(" · "))),
+      h("span", { class: "muted" }, [TARGETS[target], owner && `owner ${owner}`, entry.ref, entry.finishedAt && when(entry.finishedAt)].filter(Boolean).join(" · "))),
     entryDetails(entry));
 }

@@ -81,7 +81,9 @@ export const OTHERS = {
   breaker: "Opens when Genesys is down. While it is open, only single probe calls find out whether Genesys works again.",
   "estimated end": "When the job will end at the current pace of calls.",
   "correlation id": "Genesys' id of one call. Genesys support asks for it.",
-  preserved: "Assignments made by others that were left unchanged.",
+  owner: "The party on whose behalf a job assigns: a source, or what the caller names. The mode managed removes only what its owner alone holds.",
+  contested: "A proficiency on which two owners disagree. The later change decides.",
+  preserved: "Assignments made by others, or held by other owners, that were left unchanged.",
   overwritten: "Assignments made by others that the mode replace removes or changes.",
 };
 
