@@ -90,7 +90,7 @@ impl JobParameters {
         let read = Self {
             target: query.word::<SyncTarget>("target").map(Target::from),
             mode: query.word::<SyncMode>("mode").map(Mode::from),
-            owner: query.parsed("owner", "the name of an owner", Owner::new),
+            owner: query.parsed("owner", "1 to 64 of the characters A to Z, a to z, 0 to 9, -, _ and .", Owner::new),
             label: query.parsed("label", "a text without control characters, neither blank nor too long", label),
             dry_run: query.parsed("dryRun", "true or false", |value| value.parse().ok()),
             lane: query.word::<SyncLane>("lane").map(Lane::from),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::job::JobSpec;
-use crate::domain::{JobId, Owners, Target, UserId, UserKey, UserRef};
+use crate::domain::{JobId, Owner, Owners, Target, UserId, UserKey, UserRef};
 use crate::engine::core::Engine;
 use crate::engine::job::EntrySnapshot;
 
@@ -61,9 +61,11 @@ impl Engine {
         self.core.registry.any(|job| job.is_open_name(&named))
     }
 
-    /// Whether nothing that a user has was assigned by us.
-    pub fn owns_nothing_of(&self, user: UserId) -> bool {
-        let owned = |target| self.core.user_states.recall(UserKey { target, user }).owned;
-        Target::ALL.into_iter().all(|target| owned(target).is_empty())
+    /// Whether this owner, or none at all if it is not given, holds nothing of what a user has.
+    pub fn owns_nothing_of(&self, user: UserId, owner: Option<&Owner>) -> bool {
+        Target::ALL.into_iter().all(|target| {
+            let held = self.core.user_states.recall(UserKey { target, user }).owned;
+            owner.map_or(held.is_empty(), |owner| !held.has_any_of(owner))
+        })
     }
 }

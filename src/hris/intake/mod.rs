@@ -172,7 +172,8 @@ impl Intake {
             async move {
                 loop {
                     tokio::time::sleep(pause).await;
-                    let tidied = match intake.0.known.tidy_up(&*intake.0.journal, &intake.0.engine).await {
+                    let owner_of = |source: &str| Some(intake.0.sources.get(source)?.owner.clone());
+                    let tidied = match intake.0.known.tidy_up(&*intake.0.journal, &intake.0.engine, owner_of).await {
                         Ok(()) => intake.forget_old_failures(before(intake.0.clock.now(), retention)).await,
                         fault => fault,
                     };

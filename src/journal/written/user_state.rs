@@ -458,9 +458,11 @@ mod tests {
     }
 
     #[test]
-    fn the_date_that_older_journals_keep_is_a_place() {
-        let text = r#"{"owned":[],"appliedAt":"2026-11-28T07:30:00Z"}"#;
+    fn what_older_journals_keep_is_understood() {
+        let text = r#"{"owned":["00000000-0000-0000-0000-000000000001"],"appliedAt":"2026-11-28T07:30:00Z"}"#;
         let user_state = KeptUserState::from(serde_json::from_str::<StandingRecord>(text).unwrap());
+        let unclaimed = [(None, AssignmentId(Uuid::from_u128(1)))].into_iter().collect();
+        assert_eq!(*user_state.owned, unclaimed, "they name no owners");
         let forgotten = user_state.forgotten.unwrap();
         assert_eq!((forgotten.place.at.to_string().as_str(), forgotten.by), ("2026-11-28T07:30:00Z", None));
     }

@@ -55,7 +55,7 @@ impl KnownPeople {
         let mut names = Vec::new();
         for (source, text) in &places {
             let Some(of_source) = people.get(source) else { continue };
-            let is_unfound = |(text, _): &(&Box<str>, _)| of_source.user_of(text, engine).is_none();
+            let is_unfound = |(text, _): &(&str, _)| of_source.user_of(text, engine).is_none();
             names.extend(of_source.sharing_id_with(text).filter(is_unfound).filter_map(|(text, _)| read(text)));
         }
         names

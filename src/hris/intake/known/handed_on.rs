@@ -36,7 +36,8 @@ impl KnownPeople {
         }
         let is_nobodys = |(text, user): &(&str, UserId)| {
             let here = usize::from(of_source.by_name.get(*text).is_some_and(|known| known.user == Some(*user)));
-            named_as.get(user).copied().unwrap_or_default() == here && !engine.owns_nothing_of(*user)
+            named_as.get(user).copied().unwrap_or_default() == here
+                && !engine.owns_nothing_of(*user, Some(&source.owner))
         };
         let former = former.into_iter().filter(is_nobodys);
         former.filter_map(|(text, user)| Some((read(text)?, user))).collect()
@@ -62,7 +63,8 @@ impl KnownPeople {
             let is_named = |text: &str, known: &KnownPerson| {
                 known.user == Some(*user) && of_source.user_of(text, engine) == Some(*user)
             };
-            !of_source.by_name.iter().any(|(text, known)| is_named(text, known)) && !engine.owns_nothing_of(*user)
+            !of_source.by_name.iter().any(|(text, known)| is_named(text, known))
+                && !engine.owns_nothing_of(*user, Some(&source.owner))
         });
         former
     }
@@ -93,12 +95,12 @@ impl KnownPeople {
         for (source, text) in &places {
             let Some(of_source) = people.get(source) else { continue };
             let Some(theirs) = of_source.by_name.get(text) else { continue };
-            let is_before = |(text, known): &(&Box<str>, &KnownPerson)| {
+            let is_before = |(text, known): &(&str, &KnownPerson)| {
                 let user = of_source.user_of(text, engine);
                 user.is_some() && user != person.user && known.was_given_before(theirs)
             };
             let before = of_source.sharing_id_with(text).filter(is_before);
-            found.extend(before.map(|(text, known)| (Arc::clone(source), text.clone(), known.clone())));
+            found.extend(before.map(|(text, known)| (Arc::clone(source), text.into(), known.clone())));
         }
         found
     }
@@ -122,11 +124,11 @@ impl KnownPeople {
 
 impl OfSource {
     /// Returns the other names that the sender gave with the same id as this one.
-    pub(super) fn sharing_id_with(&self, text: &str) -> impl Iterator<Item = (&Box<str>, &KnownPerson)> {
+    pub(super) fn sharing_id_with(&self, text: &str) -> impl Iterator<Item = (&str, &KnownPerson)> {
         let id = self.by_name.get(text).and_then(|known| known.sender_id.as_ref());
         let same = id.and_then(|id| self.by_sender_id.get(id)).into_iter().flatten();
         let known = same.filter(move |other| &***other != text).filter_map(|other| self.by_name.get_key_value(other));
-        known.filter(move |(_, known)| known.sender_id.as_ref() == id)
+        known.filter(move |(_, known)| known.sender_id.as_ref() == id).map(|(text, known)| (&**text, known))
     }
 
     /// Returns the users that a name led to before it led to its present one.

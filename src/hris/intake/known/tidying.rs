@@ -4,28 +4,33 @@ use std::sync::Arc;
 
 use super::written::read;
 use super::{AT_ONCE, KnownPeople, KnownPerson, before, was_applied};
+use crate::domain::Owner;
 use crate::engine::Engine;
 use crate::journal::{Journal, JournalError};
 
 impl KnownPeople {
     /// Goes through all people: notes the users that the engine has found for them, and forgets those who have not been
-    /// named for longer than the retention and have no owned assignments.
+    /// named for longer than the retention and have nothing left that their source assigned. `owner_of` returns the owner
+    /// of a source, if it is still configured.
     pub(in crate::hris::intake) async fn tidy_up(
         &self,
         journal: &dyn Journal,
         engine: &Engine,
+        owner_of: impl Fn(&str) -> Option<Owner>,
     ) -> Result<(), JournalError> {
         let sources: Vec<_> = self.lock().keys().map(Arc::clone).collect();
         let mut forgotten = 0;
         for source in sources {
-            let mut after = None;
+            let (mut after, owner) = (None, owner_of(&source));
             loop {
                 let writing = self.writing.everybody().await;
                 let some = self.some(&source, after.as_deref());
                 let Some((last, _)) = some.last() else { break };
                 after = Some(last.clone());
-                let changes: Vec<_> =
-                    some.into_iter().filter_map(|(text, known)| self.change(&source, text, &known, engine)).collect();
+                let changes: Vec<_> = some
+                    .into_iter()
+                    .filter_map(|(text, known)| self.change(&source, owner.as_ref(), text, &known, engine))
+                    .collect();
                 forgotten += changes.iter().filter(|(_, known)| known.is_none()).count();
                 if !changes.is_empty() {
                     self.write(journal, &source, changes).await?;
@@ -56,6 +61,7 @@ impl KnownPeople {
     fn change(
         &self,
         source: &str,
+        owner: Option<&Owner>,
         text: Box<str>,
         known: &KnownPerson,
         engine: &Engine,
@@ -64,13 +70,13 @@ impl KnownPeople {
         let user = view.as_ref().map(|view| view.user).or(known.user);
         let is_open = view.is_some_and(|view| view.entries.iter().any(|(_, _, entry)| !entry.state.is_terminal()));
         let is_old = known.named_at < before(self.clock.now(), self.retention);
-        if is_old && !is_open && user.is_none_or(|user| engine.owns_nothing_of(user)) {
+        if is_old && !is_open && user.is_none_or(|user| engine.owns_nothing_of(user, owner)) {
             return Some((text, None));
         }
         let handed_on = known.user.filter(|before| user != Some(*before));
         let before = || engine.user_called_before(&read(&text)?);
         let former_user = handed_on.or_else(before).or(known.former_user);
-        let former_user = former_user.filter(|former| user != Some(*former) && !engine.owns_nothing_of(*former));
+        let former_user = former_user.filter(|former| user != Some(*former) && !engine.owns_nothing_of(*former, owner));
         let is_planned = known.is_planned && !was_applied(source, &text, engine);
         let noted = KnownPerson { user, former_user, is_planned, is_written: true, ..known.clone() };
         (noted != *known).then_some((text, Some(noted)))
